@@ -1,0 +1,1 @@
+"""The equation language: text, its widths, its packing, its cost, its evaluation."""

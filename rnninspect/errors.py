@@ -1,0 +1,122 @@
+"""Every way rnninspect can fail, and the exit code each one ends with.
+
+    RnnInspectError
+    ├── CheckFailed           1    a check failed: plan and real differ
+    ├── AskedWrongly          2    the request itself is wrong
+    │   ├── DocumentError          a document: where, which key, what is wrong, what to try
+    │   └── OptionError            an option of the command line
+    └── CannotHere            3    a sound request that this machine cannot meet
+        ├── NoSuchDevice
+        ├── NotEnoughMemory
+        ├── TorchRefused           torch would not build or run it on this device in this dtype
+        └── OutputFailed           the result could not be written
+
+Besides these: 0 fine, 130 interrupted, 70 a fault of rnninspect's own (see `cli`).
+`str(error)` is one line, safe to print: control characters that came from a document are escaped.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was written: a file and a 1-based line and column, or an option (no line)."""
+
+    source: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (printable(self.source), self.line, self.column) if part is not None)
+
+
+class RnnInspectError(Exception):
+    """Base of every error that is reported as one line; `exit_code` is the process's."""
+
+    exit_code: int = 70
+
+
+class CheckFailed(RnnInspectError):
+    """A check failed: what the plan says and what torch did are different."""
+
+    exit_code = 1
+
+
+class AskedWrongly(RnnInspectError):
+    """The request is wrong, whatever the machine."""
+
+    exit_code = 2
+
+
+class DocumentError(AskedWrongly):
+    """A document cannot be read as a model: `PLACE: PATH: MESSAGE (HINT)`."""
+
+    def __init__(self, place: Place, message: str, *, path: str = "", hint: str = "") -> None:
+        self.place, self.message, self.path, self.hint = place, message, path, hint
+        where = f"{place}: {printable(path)}: " if path else f"{place}: "
+        super().__init__(where + message + (f" ({hint})" if hint else ""))
+
+
+class OptionError(AskedWrongly):
+    """A command-line option has a value that cannot be used."""
+
+
+class CannotHere(RnnInspectError):
+    """The request is sound, but not on this machine."""
+
+    exit_code = 3
+
+
+class NoSuchDevice(CannotHere):
+    """The device asked for is not here."""
+
+
+class NotEnoughMemory(CannotHere):
+    """The model needs more memory than the device has free."""
+
+
+class TorchRefused(CannotHere):
+    """torch would not build or run the model on this device in this dtype."""
+
+
+class OutputFailed(CannotHere):
+    """The result could not be written where it was asked for."""
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with whatever a terminal might act on (control, bidi, lone surrogates) escaped."""
+    return "".join(
+        char if char == " " or char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
+def show(value: object, limit: int = 60) -> str:
+    """A value from a document as an error message quotes it: on one line and at most `limit` characters."""
+    match value:
+        case None:
+            text = "null"
+        case bool():
+            text = str(value).lower()
+        case dict():
+            text = "a mapping"
+        case list() | tuple():
+            text = "a list"
+        case str():
+            text = repr(value[: limit + 1])
+        case _:
+            text = printable(str(value))
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint naming the nearest of `known`, or all of them when none is near."""
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    if not near:
+        lowered = {name.lower(): name for name in names}
+        near = [lowered[word.lower()]] if word.lower() in lowered else []
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"

@@ -1,0 +1,270 @@
+"""The frozen records that both ledgers fill, and the dimension letters they speak in.
+
+`plan` fills them by arithmetic, `real` from live modules and tensors; `agree` compares the two. A field that
+one ledger cannot know is None there, never 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+
+# torch's own letters (docs of torch.nn.RNN, LSTM, GRU, Linear), in the order a legend lists them.
+LETTERS: dict[str, str] = {
+    "L": "sequence length",
+    "N": "batch size",
+    "T": "tokens of a packed batch, the sum of its lengths",
+    "D": "directions, 2 if bidirectional",
+    "num_layers": "stacked layers",
+    "G": "gates stacked as rows of one weight",
+    "num_embeddings": "rows of the embedding table",
+    "H_in": "input size",
+    "H_cell": "hidden size",
+    "H_out": "output size (of LSTM: proj_size if > 0, else hidden size)",
+}
+
+ITEM_BYTES: dict[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int64": 8}
+
+
+# Marks a field that the real ledger leaves None: a look command runs forward only, and counts no elementwise work.
+PLAN_ONLY = {"plan_only": True}
+
+
+def letters_of(axis: str) -> tuple[str, ...]:
+    """The letters of one axis: `D*H_out` -> (`D`, `H_out`)."""
+    return tuple(axis.split("*"))
+
+
+def shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The sizes of `axes`, each a letter or a product of letters."""
+    return tuple(math.prod(sizes[letter] for letter in letters_of(axis)) for axis in axes)
+
+
+@dataclass(frozen=True)
+class TensorFact:
+    """A tensor that goes into or comes out of a layer: `output` (L, N, D*H_out) = (20, 32, 100)."""
+
+    name: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+
+
+@dataclass(frozen=True)
+class GateFact:
+    """One gate's rows of a packed weight: W_if is rows 50 to 100 (the last not included) of weight_ih_l0."""
+
+    name: str
+    rows: tuple[int, int]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Init:
+    """The law a weight's first values are drawn from.
+
+    law: "uniform" on [-bound, bound], "normal" with mean 0 and `std`, "ones" or "zeros".
+    """
+
+    law: str
+    bound: float | None = None
+    std: float | None = None
+    # why: torch zeroes the row of padding_idx after the draw, so it takes no part in the law.
+    zero_row: int | None = None
+
+    @property
+    def expected_std(self) -> float:
+        """The standard deviation the law promises."""
+        if self.bound is not None:
+            return self.bound / math.sqrt(3)
+        return self.std or 0.0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a freshly built weight's values are: only the real ledger knows.
+
+    peak_ratio: largest |w| over the law's bound, None for a law without one.
+    std_ratio: std over the std the law promises, None for a constant law or a single value.
+    """
+
+    minimum: float
+    maximum: float
+    mean: float
+    std: float
+    peak_ratio: float | None
+    std_ratio: float | None
+
+
+@dataclass(frozen=True)
+class WeightFact:
+    """One parameter tensor of a layer.
+
+    name: torch's (`weight_ih_l0_reverse`); symbol: the equation's (`W_ih`).
+    layer, direction: which of the stacked layers, and "forward" or "reverse"; None where a kind has none.
+    recurrent: it multiplies, or is added to, the state of the step before.
+    shared_with: `layer.weight` it is one tensor with; such a weight is counted at its owner.
+    """
+
+    name: str
+    symbol: str
+    layer: int | None
+    direction: str | None
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    init: Init
+    gates: tuple[GateFact, ...] = ()
+    trainable: bool = True
+    recurrent: bool = False
+    shared_with: str | None = None
+    observed: Observed | None = field(default=None, compare=False)
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return self.count * ITEM_BYTES[self.dtype]
+
+
+@dataclass(frozen=True)
+class Ops:
+    """Operations for the document's batch, matmuls and elementwise work apart.
+
+    macs: multiply-accumulates of matrix products, exact.
+    elementwise: one per element for each +, -, * and each sigmoid, tanh, relu; None where not counted.
+    """
+
+    macs: int
+    elementwise: int | None = field(metadata=PLAN_ONLY)
+
+    @property
+    def flops(self) -> int | None:
+        """2 x MACs + elementwise."""
+        return None if self.elementwise is None else 2 * self.macs + self.elementwise
+
+    def __add__(self, other: Ops) -> Ops:
+        elementwise = None
+        if self.elementwise is not None and other.elementwise is not None:
+            elementwise = self.elementwise + other.elementwise
+        return Ops(self.macs + other.macs, elementwise)
+
+    def times(self, factor: int) -> Ops:
+        """The same work done `factor` times."""
+        return Ops(self.macs * factor, None if self.elementwise is None else self.elementwise * factor)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Parameter counts of a layer or a model, each a number of elements unless it says bytes.
+
+    recurrent: weight matrices that multiply the state of the step before (W_hh), without biases.
+    one_bias: the count with one bias vector per layer and direction, as Keras and most papers count.
+    """
+
+    parameters: int
+    trainable: int
+    recurrent: int
+    one_bias: int
+    nbytes: int
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+def count(weights: Iterable[WeightFact]) -> Counts:
+    """Counts over `weights`; one that is shared is left to its owner."""
+    own = [weight for weight in weights if weight.shared_with is None]
+    parameters = sum(weight.count for weight in own)
+    return Counts(
+        parameters=parameters,
+        trainable=sum(weight.count for weight in own if weight.trainable),
+        recurrent=sum(weight.count for weight in own if weight.recurrent and len(weight.shape) == 2),
+        one_bias=parameters - sum(weight.count for weight in own if weight.recurrent and len(weight.shape) == 1),
+        nbytes=sum(weight.nbytes for weight in own),
+    )
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """Everything known of one layer. backward is None in the real ledger, which runs forward only."""
+
+    name: str
+    type: str
+    inputs: tuple[TensorFact, ...]
+    outputs: tuple[TensorFact, ...]
+    weights: tuple[WeightFact, ...]
+    forward: Ops
+    backward: Ops | None = field(metadata=PLAN_ONLY)
+
+    @property
+    def counts(self) -> Counts:
+        """Parameter counts of this layer."""
+        return count(self.weights)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What only a run on a device can tell.
+
+    finite: no output holds a nan or an infinity; None on `meta`, where there are no values.
+    peak_bytes: on CUDA what torch's allocator held at most; on the CPU by how much the process's resident
+        memory grew at most (it differs a little from run to run); None where nothing can say.
+    """
+
+    device: str
+    torch: str
+    seed: int
+    finite: bool | None
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Everything known of one model; `measured` is None in the plan."""
+
+    name: str
+    source: str
+    dtype: str
+    layers: tuple[LayerFacts, ...]
+    measured: Measured | None = field(default=None, compare=False)
+
+    @property
+    def counts(self) -> Counts:
+        """Parameter counts of the whole model; a shared matrix counts once."""
+        return sum((layer.counts for layer in self.layers), Counts(0, 0, 0, 0, 0))
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters; a shared matrix counts once."""
+        return self.counts.parameters
+
+    @property
+    def parameter_bytes(self) -> int:
+        """Bytes of all parameters; a shared matrix counts once."""
+        return self.counts.nbytes
+
+    @property
+    def forward(self) -> Ops:
+        """Operations of one forward pass over the document's batch."""
+        return sum((layer.forward for layer in self.layers), Ops(0, 0))
+
+    @property
+    def backward(self) -> Ops:
+        """Operations of the backward pass over the document's batch."""
+        return sum((layer.backward for layer in self.layers if layer.backward), Ops(0, 0))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the forward pass's matrix products."""
+        return self.forward.macs
