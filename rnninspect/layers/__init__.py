@@ -1,0 +1,1 @@
+"""One file for each layer kind, and what they share."""

@@ -1,0 +1,36 @@
+"""torch.nn.Dropout: the identity in eval mode, which is the mode that the counts are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from rnninspect.layers.fields import Flag, Probability
+from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.signal import Signal
+
+
+class Dropout(PointwiseLayer):
+    """Zeroes each element with probability p while training."""
+
+    type: Literal["Dropout"]
+    p: Probability = 0.5
+    inplace: Flag = False
+
+    @property
+    def width_in(self) -> None:
+        """Whatever comes in."""
+        return
+
+    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
+        """See Layer.fit."""
+        if signal.width is None:
+            raise Misfit(
+                "type", "a Dropout cannot come first: nothing says how wide its input is", "put a layer before it"
+            )
+        return self
+
+    def emits(self, signal: Signal) -> Signal:
+        """See Layer.emits."""
+        return signal.to(signal.width or 0, self.name)

@@ -1,0 +1,70 @@
+"""torch.nn.Embedding: a table with one row for each token index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from rnninspect.facts import Init, Ops, WeightFact
+from rnninspect.layers.fields import Expect, Flag, Index, Positive, Size
+from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.signal import Signal
+
+
+class Embedding(PointwiseLayer):
+    """y = W[x]: rows of W (num_embeddings, H_out) picked by index. It can only be the first layer."""
+
+    type: Literal["Embedding"]
+    num_embeddings: Size
+    embedding_dim: Size
+    padding_idx: Annotated[Index | None, Expect("an integer")] = None
+    max_norm: Annotated[Positive | None, Expect("a number > 0")] = None
+    norm_type: Positive = 2.0
+    scale_grad_by_freq: Flag = False
+    sparse: Flag = False
+
+    @property
+    def width_in(self) -> None:
+        """Token indices have no width."""
+        return
+
+    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
+        """See Layer.fit."""
+        if signal.producer is not None:
+            raise Misfit(
+                "type",
+                f"expected features for layer {signal.producer!r} to feed; an Embedding takes token indices",
+                "make it the first layer",
+            )
+        if self.padding_idx is not None and not -self.num_embeddings <= self.padding_idx < self.num_embeddings:
+            raise Misfit(
+                "padding_idx",
+                f"expected a row of {self.num_embeddings}, {-self.num_embeddings} to {self.num_embeddings - 1}, "
+                f"got {self.padding_idx}",
+            )
+        return self
+
+    def weights(self, dtype: str) -> tuple[WeightFact, ...]:
+        """See Layer.weights."""
+        return (
+            WeightFact(
+                name="weight",
+                symbol="W",
+                layer=None,
+                direction=None,
+                axes=("num_embeddings", "H_out"),
+                shape=(self.num_embeddings, self.embedding_dim),
+                dtype=dtype,
+                init=Init("normal", std=1.0, zero_row=self.padding_idx),
+                trainable=self.trainable,
+            ),
+        )
+
+    def backward_ops(self, signal: Signal) -> Ops:
+        """Each token's gradient is added to its row."""
+        return Ops(0, self.trainable * signal.tokens * self.embedding_dim)
+
+    def emits(self, signal: Signal) -> Signal:
+        """See Layer.emits."""
+        return signal.to(self.embedding_dim, self.name)

@@ -1,0 +1,43 @@
+"""The types of a document's values: strict, bounded, and each with the words an error describes it by.
+
+`Expect` rides along in the annotation: pydantic ignores it, `spec.document` reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+
+@dataclass(frozen=True)
+class Expect:
+    """What a field expects, as an error message says it."""
+
+    words: str
+
+
+# why: torch's sizes are int64; a larger one would fail deep inside, or wrap.
+LARGEST = 2**63 - 1
+# why: each stacked layer is a row of tables and a set of tensors; torch needs half a second to build 1,000.
+MOST_LAYERS = 10_000
+
+Size = Annotated[int, Field(ge=1, le=LARGEST), Expect("an integer >= 1")]
+Width = Annotated[int, Field(ge=0, le=LARGEST), Expect("an integer >= 0")]
+Depth = Annotated[int, Field(ge=1, le=MOST_LAYERS), Expect(f"an integer from 1 to {MOST_LAYERS}")]
+Index = Annotated[int, Field(ge=-LARGEST, le=LARGEST), Expect("an integer")]
+Flag = Annotated[bool, Expect("true or false")]
+Probability = Annotated[float, Field(ge=0, le=1), Expect("a number from 0 to 1")]
+Positive = Annotated[float, Field(gt=0), Expect("a number > 0")]
+Nonlinearity = Annotated[Literal["tanh", "relu"], Expect("tanh or relu")]
+Feeds = Annotated[Literal["output", "last"], Expect("output or last")]
+# why: names are addressed as `--set NAME.key=value` and printed in tables.
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=100, pattern=r"^[\w-]+$"),
+    Expect("a name of letters, digits, _ and -"),
+]
+Shape = Annotated[
+    Size | Annotated[list[Size], Field(min_length=1, max_length=8)], Expect("an integer >= 1 or a list of them")
+]

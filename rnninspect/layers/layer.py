@@ -1,0 +1,110 @@
+"""What every layer kind answers for itself."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from rnninspect.facts import Ops, TensorFact, WeightFact
+from rnninspect.layers.fields import Flag, Name
+from rnninspect.layers.signal import Signal
+
+
+class Misfit(Exception):
+    """A layer's field does not fit what it is fed with, or another of its fields."""
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.field, self.message, self.hint = field, message, hint
+
+
+class Layer(BaseModel):
+    """One layer of a document. Fields are the keyword arguments of the torch.nn class `type`, with its defaults.
+
+    Besides those: `name`, and `trainable` (false freezes the layer's parameters).
+    """
+
+    # why defer_build: a validator takes 5 ms to make, and a document uses few kinds.
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
+
+    # Fields that are the document's own, not arguments of the torch class.
+    ours: ClassVar[frozenset[str]] = frozenset({"type", "name", "trainable"})
+
+    # Keys that a user may expect of this kind because a sibling has them, each with what to tell them.
+    foreign: ClassVar[Mapping[str, str]] = {}
+
+    type: str
+    name: Name = ""
+    trainable: Flag = True
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of the torch class."""
+        return {key: value for key, value in self if key not in self.ours}
+
+    @abstractmethod
+    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
+        """This layer with the sizes it left out filled in from what it is fed with.
+
+        earlier: the layers before it by name. Raises Misfit where it cannot be fed with `signal`.
+        """
+
+    @property
+    @abstractmethod
+    def width_in(self) -> int | None:
+        """The width of a fitted layer's input; None where it takes token indices."""
+
+    @abstractmethod
+    def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
+        """The tensors that go in: the signal, and initial states."""
+
+    @abstractmethod
+    def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
+        """The tensors that come out: the output, and final states."""
+
+    @abstractmethod
+    def weights(self, dtype: str) -> tuple[WeightFact, ...]:
+        """The parameters, in the order of torch's named_parameters()."""
+
+    @abstractmethod
+    def forward_ops(self, signal: Signal) -> Ops:
+        """Operations of the forward pass over the whole batch (in eval mode: dropout costs nothing)."""
+
+    @abstractmethod
+    def backward_ops(self, signal: Signal) -> Ops:
+        """Operations of the backward pass over the whole batch."""
+
+    @abstractmethod
+    def emits(self, signal: Signal) -> Signal:
+        """What the next layer is fed with."""
+
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """Things worth a user's notice, each with the field it is about; none is an error."""
+        return ()
+
+    def work_bytes(self, signal: Signal, dtype: str) -> int:
+        """Bytes a forward pass holds at once at the least, besides the parameters: what goes in and comes out."""
+        tensors = (*self.inputs(signal, dtype), *self.outputs(signal, dtype))
+        return sum(tensor.nbytes for tensor in tensors)
+
+
+def inferred(field: str, given: int | None, signal: Signal) -> int:
+    """A size that may be left out: what was given, held against what the layer before puts out.
+
+    Raises Misfit where neither is known or they differ.
+    """
+    if signal.producer is None:
+        if given is None:
+            raise Misfit(field, "required: there is no layer before to infer it from", f"add {field}")
+        return given
+    if signal.width is None:
+        raise Misfit("type", "expected features, got token indices", "put an Embedding before it")
+    if given is not None and given != signal.width:
+        raise Misfit(
+            field,
+            f"expected {signal.width}, the width that layer {signal.producer!r} puts out, got {given}",
+            f"leave {field} out, or change layer {signal.producer!r}",
+        )
+    return signal.width

@@ -1,0 +1,98 @@
+"""torch.nn.LayerNorm (Ba et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from rnninspect.facts import Init, Ops, WeightFact, shape_of
+from rnninspect.layers.fields import Expect, Flag, Positive, Shape
+from rnninspect.layers.layer import Layer, Misfit, inferred
+from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.signal import Signal
+
+
+class LayerNorm(PointwiseLayer):
+    """y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * w + b over the last axes, those of normalized_shape."""
+
+    type: Literal["LayerNorm"]
+    normalized_shape: Annotated[Shape | None, Expect("an integer >= 1 or a list of them")] = None
+    eps: Positive = 1e-5
+    elementwise_affine: Flag = True
+    bias: Flag = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """normalized_shape of a fitted layer, as a tuple."""
+        if self.normalized_shape is None:
+            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
+        return (self.normalized_shape,) if isinstance(self.normalized_shape, int) else tuple(self.normalized_shape)
+
+    @property
+    def width_in(self) -> int:
+        """H_in of a fitted layer."""
+        return self.shape[-1]
+
+    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
+        """See Layer.fit."""
+        if not isinstance(self.normalized_shape, list):
+            width = inferred("normalized_shape", self.normalized_shape, signal)
+            return self.model_copy(update={"normalized_shape": width})
+        width = inferred("normalized_shape", self.normalized_shape[-1], signal)
+        whole = (*shape_of(signal.axes, signal.batch.letters), width)
+        if self.shape != whole[-len(self.shape) :]:
+            raise Misfit(
+                "normalized_shape",
+                f"expected the last sizes of its input {whole}, got {self.normalized_shape}",
+                f"{width} alone normalizes each token by itself",
+            )
+        return self
+
+    def weights(self, dtype: str) -> tuple[WeightFact, ...]:
+        """See Layer.weights: w starts as ones, b as zeros."""
+        if not self.elementwise_affine:
+            return ()
+        laws = {"weight": ("w", Init("ones")), "bias": ("b", Init("zeros"))}
+        names = ("weight", "bias") if self.bias else ("weight",)
+        return tuple(
+            WeightFact(
+                name=name,
+                symbol=laws[name][0],
+                layer=None,
+                direction=None,
+                axes=(*("*",) * (len(self.shape) - 1), "H_in"),
+                shape=self.shape,
+                dtype=dtype,
+                init=laws[name][1],
+                trainable=self.trainable,
+            )
+            for name in names
+        )
+
+    def forward_ops(self, signal: Signal) -> Ops:
+        """Per element: two sums for the means, x - mean, its square, the division, and one each for w and b.
+
+        What is done once per normalized group (dividing a sum, adding eps, the root) is left out.
+        """
+        return Ops(0, (5 + self._affine) * self._elements(signal))
+
+    def backward_ops(self, signal: Signal) -> Ops:
+        """Per element, with z the normalized x: dx = (g w - mean(g w) - z mean(g w z)) / sigma.
+
+        g w, its sum, (g w) z and its sum, z times a mean, two subtractions, one division; and for w, g z and its
+        sum over tokens, for b the sum of g.
+        """
+        w, b = self.elementwise_affine, self.elementwise_affine and self.bias
+        weights = self.trainable * (2 * w + b)
+        return Ops(0, (7 + w + weights) * self._elements(signal))
+
+    def emits(self, signal: Signal) -> Signal:
+        """See Layer.emits."""
+        return signal.to(signal.width or 0, self.name)
+
+    @property
+    def _affine(self) -> int:
+        return self.elementwise_affine * (1 + self.bias)
+
+    def _elements(self, signal: Signal) -> int:
+        return signal.tokens * self.width_in

@@ -1,0 +1,103 @@
+"""torch.nn.Linear, the same at every step; with `tied_to` an Embedding's table is its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal, Self
+
+from rnninspect.cells.language import Cell, parse
+from rnninspect.cells.ops import backward_ops, forward_ops
+from rnninspect.cells.widths import Declared
+from rnninspect.errors import did_you_mean
+from rnninspect.facts import Ops, WeightFact
+from rnninspect.layers.embedding import Embedding
+from rnninspect.layers.fields import Expect, Flag, Size
+from rnninspect.layers.layer import Layer, Misfit, inferred
+from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.signal import Signal
+from rnninspect.layers.weights import cell_weights, uniform
+
+_WIDTHS: Declared = (("x", ("H_in",)), ("y", ("H_out",)))
+
+
+class Linear(PointwiseLayer):
+    """y = W x + b, W of shape (H_out, H_in).
+
+    tied_to: the name of an earlier Embedding whose table (num_embeddings, embedding_dim) is this layer's W, one
+    tensor for both, as in language models (Press & Wolf 2017); it is counted once, at the Embedding.
+    """
+
+    ours: ClassVar[frozenset[str]] = Layer.ours | {"tied_to"}
+
+    type: Literal["Linear"]
+    in_features: Size | None = None
+    out_features: Size | None = None
+    bias: Flag = True
+    tied_to: Annotated[str | None, Expect("the name of an Embedding")] = None
+
+    @property
+    def cell(self) -> Cell:
+        """The layer's equation."""
+        return parse("y = W @ x + b", bias=self.bias)
+
+    @property
+    def width_in(self) -> int:
+        """H_in of a fitted layer."""
+        return self._sizes["H_in"]
+
+    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
+        """See Layer.fit."""
+        in_features = inferred("in_features", self.in_features, signal)
+        if self.tied_to is None:
+            if self.out_features is None:
+                raise Misfit("out_features", "required", "add out_features, or tied_to: an Embedding's name")
+            return self.model_copy(update={"in_features": in_features})
+        table = earlier.get(self.tied_to)
+        if not isinstance(table, Embedding):
+            known = [name for name, layer in earlier.items() if isinstance(layer, Embedding)]
+            raise Misfit(
+                "tied_to",
+                f"expected the name of an earlier Embedding, got {self.tied_to!r}",
+                did_you_mean(self.tied_to, known) if known else "there is no Embedding before it",
+            )
+        if table.embedding_dim != in_features:
+            raise Misfit(
+                "tied_to",
+                f"expected an Embedding with embedding_dim {in_features}, the width of this layer's input; "
+                f"{self.tied_to!r} has {table.embedding_dim}",
+                "put a Linear between, or make the sizes equal",
+            )
+        if self.out_features not in (None, table.num_embeddings):
+            raise Misfit(
+                "out_features",
+                f"expected {table.num_embeddings}, the num_embeddings of {self.tied_to!r}, got {self.out_features}",
+                "leave out_features out",
+            )
+        return self.model_copy(update={"in_features": in_features, "out_features": table.num_embeddings})
+
+    def weights(self, dtype: str) -> tuple[WeightFact, ...]:
+        """See Layer.weights."""
+        weight, *rest = cell_weights(
+            self.cell, _WIDTHS, self._sizes, dtype=dtype, init=uniform(self.width_in), trainable=self.trainable
+        )
+        shared_with = None if self.tied_to is None else f"{self.tied_to}.weight"
+        return (replace(weight, shared_with=shared_with), *rest)
+
+    def forward_ops(self, signal: Signal) -> Ops:
+        """See Layer.forward_ops."""
+        return forward_ops(self.cell, _WIDTHS, self._sizes).times(signal.tokens)
+
+    def backward_ops(self, signal: Signal) -> Ops:
+        """See Layer.backward_ops."""
+        return backward_ops(self.cell, _WIDTHS, self._sizes, trainable=self.trainable).times(signal.tokens)
+
+    def emits(self, signal: Signal) -> Signal:
+        """See Layer.emits."""
+        return signal.to(self._sizes["H_out"], self.name)
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        if self.in_features is None or self.out_features is None:
+            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
+        return {"H_in": self.in_features, "H_out": self.out_features}

@@ -1,0 +1,63 @@
+"""Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000; projection: Sak et al.
+2014), torch.nn.LSTM and LSTMCell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from rnninspect.cells.widths import Declared
+from rnninspect.layers.fields import Width
+from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
+from rnninspect.layers.signal import Signal
+
+
+class _LongShortTerm(Recurrent):
+    def equations(self) -> str:
+        """https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html."""
+        return """
+i = sigmoid(W_ii @ x + b_ii + W_hi @ h + b_hi)
+f = sigmoid(W_if @ x + b_if + W_hf @ h + b_hf)
+g = tanh(W_ig @ x + b_ig + W_hg @ h + b_hg)
+o = sigmoid(W_io @ x + b_io + W_ho @ h + b_ho)
+c = f * c + i * g
+h = o * tanh(c)
+"""
+
+    def vector_widths(self) -> Declared:
+        """See Recurrent.vector_widths."""
+        return (("h", ("H_out",)), ("c", ("H_cell",)))
+
+
+class LSTM(_LongShortTerm, StackedLayer):
+    """torch.nn.LSTM; with `proj_size` the state h is projected: `h = W_hr @ h`."""
+
+    type: Literal["LSTM"]
+    proj_size: Width = 0
+
+    def equations(self) -> str:
+        """See _LongShortTerm.equations."""
+        return super().equations() + ("h = W_hr @ h\n" if self.proj_size else "")
+
+    @property
+    def h_out(self) -> int:
+        """H_out: proj_size if > 0, else hidden_size."""
+        return self.proj_size or self.hidden_size
+
+    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
+        """See Layer.fit."""
+        # why: torch builds no LSTM with a projection as wide as its cell, though LSTM-512-512 has been published.
+        if self.proj_size >= self.hidden_size:
+            raise Misfit(
+                "proj_size",
+                f"expected less than hidden_size {self.hidden_size}, got {self.proj_size}",
+                "torch projects to fewer features only; proj_size: 0 is no projection",
+            )
+        return super().fit(signal, earlier)
+
+
+class LSTMCell(_LongShortTerm, CellLayer):
+    """torch.nn.LSTMCell."""
+
+    type: Literal["LSTMCell"]

@@ -1,0 +1,253 @@
+"""Recurrent layers: a cell's equations, run over the time steps, in both directions, stacked.
+
+Three families share this file, because a kind differs from the next only in its equations:
+`CellLayer` (one step; the tool loops it over L), `SequenceLayer` (over L), `StackedLayer` (num_layers, bidirectional, dropout).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar, Self
+
+from rnninspect.cells import language
+from rnninspect.cells.ops import backward_ops, forward_ops
+from rnninspect.cells.packs import packs
+from rnninspect.cells.widths import Declared
+from rnninspect.facts import ITEM_BYTES, Init, Ops, TensorFact, WeightFact, shape_of
+from rnninspect.layers.fields import Depth, Feeds, Flag, Probability, Size
+from rnninspect.layers.layer import Layer, Misfit, inferred
+from rnninspect.layers.signal import Signal
+from rnninspect.layers.weights import cell_weights, uniform
+
+
+class Recurrent(Layer):
+    """A layer defined by the equations of its cell.
+
+    feeds: what the next layer gets: "output" (every step) or "last" (the last state of the last layer, both
+    directions side by side: (N, D*H_out)).
+    """
+
+    ours: ClassVar[frozenset[str]] = Layer.ours | {"feeds"}
+    foreign: ClassVar[Mapping[str, str]] = {
+        "proj_size": "proj_size is LSTM's alone",
+        "nonlinearity": "nonlinearity is RNN's alone",
+    }
+
+    input_size: Size | None = None
+    hidden_size: Size
+    bias: Flag = True
+    feeds: Feeds = "output"
+
+    @abstractmethod
+    def equations(self) -> str:
+        """One step, in the equation language, biases included."""
+
+    # The width of the vectors that enter and leave a step, in letters; `x` is added here.
+    @abstractmethod
+    def vector_widths(self) -> Declared:
+        """Letters of every state, and of any vector that the equations leave open."""
+
+    @property
+    def cell(self) -> language.Cell:
+        """The equations as this layer runs them."""
+        return language.parse(self.equations(), bias=self.bias)
+
+    @property
+    def h_out(self) -> int:
+        """H_out: the width of what one direction puts out at each step."""
+        return self.hidden_size
+
+    @property
+    def depth(self) -> int:
+        """How many layers are stacked."""
+        return 1
+
+    @property
+    def directions(self) -> int:
+        """D: 2 if bidirectional."""
+        return 1
+
+    @property
+    def width_in(self) -> int:
+        """H_in of a fitted layer."""
+        if self.input_size is None:
+            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
+        return self.input_size
+
+    @property
+    def width_out(self) -> int:
+        """D*H_out."""
+        return self.directions * self.h_out
+
+    @property
+    def gates(self) -> int:
+        """G: how many gates the largest packed weight holds."""
+        return max(len(pack.blocks) for pack in packs(self.cell, self.declared(0)))
+
+    def declared(self, layer: int) -> Declared:
+        """Widths in letters of the cell of stacked layer `layer`: all but the first read D*H_out."""
+        return (("x", ("H_in" if layer == 0 else "D*H_out",)), *self.vector_widths())
+
+    def sizes(self) -> dict[str, int]:
+        """The sizes of this layer's letters."""
+        return {
+            "D": self.directions,
+            "num_layers": self.depth,
+            "G": self.gates,
+            "H_in": self.width_in,
+            "H_cell": self.hidden_size,
+            "H_out": self.h_out,
+        }
+
+    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
+        """See Layer.fit."""
+        if not signal.is_sequence:
+            raise Misfit(
+                "type",
+                f"expected a sequence, got the last state of layer {signal.producer!r}",
+                f"give {signal.producer!r} feeds: output",
+            )
+        return self.model_copy(update={"input_size": inferred("input_size", self.input_size, signal)})
+
+    def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
+        """See Layer.inputs."""
+        return (signal.tensor("input", "H_in", dtype), *self.states("0", signal, dtype))
+
+    def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
+        """See Layer.outputs."""
+        output = signal.to(self.width_out, self.name).tensor("output", self.output_letter, dtype)
+        return (output, *self.states("n", signal, dtype))
+
+    @property
+    def output_letter(self) -> str:
+        """The letters of the output's feature axis."""
+        return "H_out"
+
+    def states(self, time: str, signal: Signal, dtype: str) -> Iterator[TensorFact]:
+        """The states before the first step (`time` "0") or after the last ("n")."""
+        letters = dict(self.vector_widths())
+        sizes = self.sizes() | signal.batch.letters
+        for state in self.cell.states:
+            axes = (*self.stack_axes, *signal.batch.states_axes, letters[state][-1])
+            yield TensorFact(f"{state}_{time}", axes, shape_of(axes, sizes), dtype)
+
+    @property
+    def stack_axes(self) -> tuple[str, ...]:
+        """The leading axis of a state, over stacked layers and directions."""
+        return ()
+
+    def weights(self, dtype: str) -> tuple[WeightFact, ...]:
+        """See Layer.weights."""
+        init = uniform(self.hidden_size)
+        return tuple(
+            weight
+            for layer in range(self.depth)
+            for direction in range(self.directions)
+            for weight in self.weights_of(layer, direction, dtype, init)
+        )
+
+    def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
+        """The parameters of one stacked layer in one direction (1 is the reverse)."""
+        yield from cell_weights(
+            self.cell, self.declared(layer), self.sizes(), dtype=dtype, init=init, trainable=self.trainable
+        )
+
+    def forward_ops(self, signal: Signal) -> Ops:
+        """See Layer.forward_ops."""
+        sizes = self.sizes()
+        return self._over_stack(signal, lambda layer: forward_ops(self.cell, self.declared(layer), sizes))
+
+    def backward_ops(self, signal: Signal) -> Ops:
+        """See Layer.backward_ops."""
+        sizes = self.sizes()
+        return self._over_stack(
+            signal,
+            lambda layer: backward_ops(self.cell, self.declared(layer), sizes, trainable=self.trainable),
+        )
+
+    def emits(self, signal: Signal) -> Signal:
+        """See Layer.emits."""
+        if self.feeds == "last":
+            return signal.last(self.width_out, self.name)
+        return signal.to(self.width_out, self.name)
+
+    def work_bytes(self, signal: Signal, dtype: str) -> int:
+        """See Layer.work_bytes: besides its inputs and outputs a layer holds W_ih @ x of every step."""
+        products = self.gates * self.hidden_size * signal.tokens * ITEM_BYTES[dtype]
+        return super().work_bytes(signal, dtype) + products
+
+    def _over_stack(self, signal: Signal, step: Callable[[int], Ops]) -> Ops:
+        # why: layers above the first are alike, so 10,000 of them cost no more than two.
+        first, rest = step(0), step(1) if self.depth > 1 else Ops(0, 0)
+        return (first + rest.times(self.depth - 1)).times(self.directions * signal.tokens)
+
+
+class CellLayer(Recurrent):
+    """A torch.nn cell, which is one step; the tool loops it over the L steps of its input."""
+
+
+class SequenceLayer(Recurrent):
+    """A layer that runs over its whole input. Shapes as torch.nn.RNN's, with one layer and one direction."""
+
+    batch_first: Flag = False
+
+    @property
+    def stack_axes(self) -> tuple[str, ...]:
+        """See Recurrent.stack_axes."""
+        return ("D*num_layers",)
+
+    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
+        """See Layer.fit; a layer that would read N as L is refused."""
+        expected = ("N", "L") if self.batch_first else ("L", "N")
+        # why only these: torch ignores batch_first for unbatched and packed input.
+        if set(signal.axes) == {"L", "N"} and signal.axes != expected:
+            raise Misfit(
+                "batch_first",
+                f"expected {str(not self.batch_first).lower()}: its input is ({', '.join(signal.axes)}, H_in)",
+                "give every recurrent layer the same batch_first; torch would silently read one axis as the other",
+            )
+        return super().fit(signal, earlier)
+
+    def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
+        """See Recurrent.weights_of."""
+        yield from cell_weights(
+            self.cell,
+            self.declared(layer),
+            self.sizes(),
+            dtype=dtype,
+            init=init,
+            trainable=self.trainable,
+            suffix=f"_l{layer}" + "_reverse" * direction,
+            layer=layer,
+            direction=("forward", "reverse")[direction],
+        )
+
+
+class StackedLayer(SequenceLayer):
+    """torch.nn.RNN, LSTM and GRU: `num_layers` stacked, `dropout` between them, perhaps in both directions."""
+
+    num_layers: Depth = 1
+    dropout: Probability = 0.0
+    bidirectional: Flag = False
+
+    @property
+    def depth(self) -> int:
+        """See Recurrent.depth."""
+        return self.num_layers
+
+    @property
+    def directions(self) -> int:
+        """See Recurrent.directions."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def output_letter(self) -> str:
+        """See Recurrent.output_letter."""
+        return "D*H_out"
+
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """See Layer.notes."""
+        if self.dropout > 0 and self.num_layers == 1:
+            return (("dropout", "dropout acts between stacked layers: with num_layers 1 it does nothing"),)
+        return ()

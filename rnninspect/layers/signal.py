@@ -1,0 +1,79 @@
+"""What flows from one layer to the next: which axes it has, how large they are, how wide each element is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from rnninspect.facts import TensorFact, shape_of
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The batch of a document's `input` block.
+
+    size: N, or None for unbatched input. lengths: N lengths of a packed batch. state: "zeros" (torch's default)
+    or "random", how h_0 and c_0 are filled.
+    """
+
+    size: int | None
+    seq_len: int
+    lengths: tuple[int, ...] | None = None
+    state: str = "zeros"
+
+    @cached_property
+    def letters(self) -> dict[str, int]:
+        """The sizes of L, N and T."""
+        return {
+            "L": max(self.lengths) if self.lengths else self.seq_len,
+            "N": self.size or 1,
+            "T": sum(self.lengths) if self.lengths else self.seq_len * (self.size or 1),
+        }
+
+    @property
+    def states_axes(self) -> tuple[str, ...]:
+        """The batch axis of a state: (N,), or nothing when unbatched."""
+        return () if self.size is None else ("N",)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The tensor between two layers.
+
+    axes: the letters before the feature axis: (L, N), (N, L), (L,) unbatched, (T,) packed; (N,) or () once a
+        layer has fed on only its last state.
+    width: the feature axis, or None for token indices, which have none.
+    producer: the layer it comes from, None for the document's input.
+    """
+
+    batch: Batch
+    axes: tuple[str, ...]
+    width: int | None
+    producer: str | None = None
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether there are time steps."""
+        return "L" in self.axes or "T" in self.axes
+
+    @property
+    def tokens(self) -> int:
+        """How many elements carry features: L x N, the real tokens of a packed batch, or N after `feeds: last`."""
+        total = 1
+        for size in shape_of(self.axes, self.batch.letters):
+            total *= size
+        return total
+
+    def tensor(self, name: str, letter: str, dtype: str) -> TensorFact:
+        """This signal as a layer's input or output, its width called `letter`."""
+        if self.width is None:
+            return TensorFact(name, self.axes, shape_of(self.axes, self.batch.letters), "int64")
+        return TensorFact(name, (*self.axes, letter), (*shape_of(self.axes, self.batch.letters), self.width), dtype)
+
+    def to(self, width: int, producer: str) -> Signal:
+        """The signal a layer puts out for every element it took in."""
+        return replace(self, width=width, producer=producer)
+
+    def last(self, width: int, producer: str) -> Signal:
+        """The signal of a layer that hands on only its last state."""
+        return Signal(self.batch, self.batch.states_axes, width, producer)
