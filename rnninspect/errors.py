@@ -17,7 +17,6 @@ Besides these: 0 fine, 130 interrupted, 70 a fault of rnninspect's own (see `cli
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -114,6 +113,8 @@ def show(value: object, limit: int = 60) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the nearest of `known`, or all of them when none is near."""
+    import difflib  # why here: most runs need no suggestion
+
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1)
     if not near:

@@ -2,6 +2,9 @@
 
 `plan` fills them by arithmetic, `real` from live modules and tensors; `agree` compares the two. A field that
 one ledger cannot know is None there, never 0.
+
+Facts are dataclasses, which compare by type and leave out what was only observed. Records that merely carry things
+through the program are NamedTuples elsewhere: a class is made in 0.1 ms instead of 0.6, at every start.
 """
 
 from __future__ import annotations

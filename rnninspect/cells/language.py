@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 FUNCTIONS = ("sigmoid", "tanh", "relu")
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
@@ -22,45 +23,39 @@ class CellError(Exception):
     """The text of a cell is wrong: a fault of whoever wrote the layer kind, not of a document."""
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """A vector. version 0 came from outside (x, or a state after the step before), 1 is the first assignment."""
 
     name: str
     version: int
 
 
-@dataclass(frozen=True)
-class Matrix:
+class Matrix(NamedTuple):
     """A weight matrix, `W_if`; only ever the left side of @."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Bias:
+class Bias(NamedTuple):
     """A bias vector, `b_if`; it belongs to the matrix of the same suffix."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """A constant."""
 
     value: float
 
 
-@dataclass(frozen=True)
-class Apply:
+class Apply(NamedTuple):
     """A function applied to each element."""
 
     function: str
     argument: Expr
 
 
-@dataclass(frozen=True)
-class Binary:
+class Binary(NamedTuple):
     """left op right, element by element; op is one of + - *."""
 
     op: str
@@ -68,8 +63,7 @@ class Binary:
     right: Expr
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """matrix @ operand."""
 
     matrix: Matrix
@@ -79,8 +73,7 @@ class Product:
 Expr = Value | Bias | Number | Apply | Binary | Product
 
 
-@dataclass(frozen=True)
-class Equation:
+class Equation(NamedTuple):
     """target = expression."""
 
     target: Value

@@ -7,15 +7,14 @@ packed like the matrix of its suffix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from rnninspect.cells.language import Bias, Cell, CellError, Product, Value
 from rnninspect.cells.widths import Declared, widths
 
 
-@dataclass(frozen=True)
-class Pack:
+class Pack(NamedTuple):
     """One parameter tensor: `blocks` stacked as rows.
 
     symbol: `W_ih`, or the block's own name where there is only one.

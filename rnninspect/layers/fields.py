@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 
-@dataclass(frozen=True)
-class Expect:
+class Expect(NamedTuple):
     """What a field expects, as an error message says it."""
 
     words: str

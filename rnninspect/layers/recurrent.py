@@ -1,7 +1,7 @@
 """Recurrent layers: a cell's equations, run over the time steps, in both directions, stacked.
 
 Three families share this file, because a kind differs from the next only in its equations:
-`CellLayer` (one step; the tool loops it over L), `SequenceLayer` (over L), `StackedLayer` (num_layers, bidirectional, dropout).
+`CellLayer` (one step, looped over L), `SequenceLayer` (over L), `StackedLayer` (num_layers, bidirectional, dropout).
 """
 
 from __future__ import annotations

@@ -1,0 +1,57 @@
+# `make` lists the targets. Everything lives in .venv, which is made when it is missing or out of date.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml .ci/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rnninspect needs Python 3.11 or newer, this is " + sys.version)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with everything that is needed
+
+.PHONY: demo
+demo: $(READY) ## The main job on real input: the documents of configs/
+	$(BIN)/rnninspect shapes configs/rnn.yaml configs/lstm.yaml configs/gru.yaml
+	$(BIN)/rnninspect weights configs/lstm.yaml --gates
+	$(BIN)/rnninspect params configs/*.yaml --plan
+	$(BIN)/rnninspect inspect configs/tagger.yaml
+
+.PHONY: test
+test: lint $(READY) ## Linter, type checker and all tests
+	$(BIN)/pytest
+
+.PHONY: quick
+quick: $(READY) ## The tests that take no more than a few seconds each
+	$(BIN)/pytest -m 'not slow'
+
+.PHONY: lint
+lint: $(READY) ## Linter, formatter (check only) and type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(READY) ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: mutate
+mutate: $(READY) ## Prove that the tests can fail: one-line faults, each of which must break one
+	$(BIN)/python tests/mutate.py
+
+.PHONY: bench-startup
+bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in one run
+	$(BIN)/python tests/bench_startup.py
+
+.PHONY: clean
+clean: ## Remove .venv and every cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find rnninspect tests -name __pycache__ -prune -exec rm -rf {} +

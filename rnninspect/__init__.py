@@ -1,0 +1,31 @@
+"""Everything about a recurrent network before you train it.
+
+import rnninspect
+model = rnninspect.load("configs/lstm.yaml")
+model.plan().parameters     # 90800, worked out from the equations; torch is not imported
+model.build()               # the torch.nn modules, on the document's device
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rnninspect.api import Model, load
+    from rnninspect.errors import RnnInspectError
+
+__version__ = "0.1.0"
+__all__ = ["Model", "RnnInspectError", "load"]
+
+
+def __getattr__(name: str) -> object:
+    """The public names, imported when first asked for: reading the version costs no more than this file."""
+    if name in ("load", "Model"):
+        from rnninspect import api
+
+        return getattr(api, name)
+    if name == "RnnInspectError":
+        from rnninspect.errors import RnnInspectError
+
+        return RnnInspectError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

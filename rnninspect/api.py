@@ -1,0 +1,48 @@
+"""The Python interface: load a document, ask for its plan, build its modules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from rnninspect.facts import ModelFacts
+from rnninspect.plan import plan
+from rnninspect.spec.chain import Spec
+from rnninspect.spec.load import load_spec
+
+if TYPE_CHECKING:
+    from rnninspect.real import BuiltModel
+
+
+@dataclass(frozen=True)
+class Model:
+    """A document that has been read and found sound."""
+
+    spec: Spec
+
+    def plan(self) -> ModelFacts:
+        """Everything the equations say of the model: `.parameters`, `.macs`, `.layers[0].weights`, ...
+
+        Does not import torch and allocates nothing.
+        """
+        return plan(self.spec)
+
+    def build(self, *, device: str | None = None, seed: int = 0) -> BuiltModel:
+        """The model as a torch.nn.Module in eval mode, its weights drawn with `seed`.
+
+        device: a name such as "cpu" or "cuda:0"; None is the document's, or the best there is.
+        Raises NoSuchDevice, NotEnoughMemory (before anything is allocated) or TorchRefused.
+        """
+        from rnninspect import real
+
+        return real.build(self.spec, device, seed)
+
+
+def load(path: str | PathLike[str], settings: Sequence[str] = ()) -> Model:
+    """Read a YAML document; `settings` are overrides such as "encoder.hidden_size=128".
+
+    Raises rnninspect.errors.DocumentError, whose text says where, what was expected, what is there, what to try.
+    """
+    return Model(load_spec(fspath(path), settings))

@@ -1,0 +1,28 @@
+"""`rnninspect inspect`: all of it on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnninspect.commands.look import look
+from rnninspect.commands.options import Look
+from rnninspect.facts import ModelFacts
+from rnninspect.tables.params import params_tables
+from rnninspect.tables.run import run_table
+from rnninspect.tables.shapes import shapes_table
+from rnninspect.tables.table import Table
+from rnninspect.tables.weights import weights_table
+
+
+def inspect(asked: Look) -> int:
+    """Print every table of each model; returns the exit code."""
+    return look(asked, _page)
+
+
+def _page(models: Sequence[ModelFacts]) -> list[Table]:
+    tables = []
+    for model in models:
+        tables += [shapes_table(model), weights_table(model, gates=True, stats=model.measured is not None)]
+    tables += params_tables(models)
+    measured = [model for model in models if model.measured is not None]
+    return [*tables, *([run_table(measured)] if measured else [])]

@@ -1,0 +1,44 @@
+"""The options that the look commands share, each defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from rnninspect.formats import Format
+
+Files = Annotated[
+    list[str], typer.Argument(metavar="CONFIG...", help="YAML documents, one model each; - is standard input.")
+]
+Plan = Annotated[bool, typer.Option("--plan", help="Only the plan: worked out from the equations, without torch.")]
+Device = Annotated[
+    str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N, mps or meta; wins over the document's.")
+]
+Dtype = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="float32, float64, float16 or bfloat16; wins over the document's."),
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the first weights and the random batch.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Replace a value: encoder.hidden_size=128, input.batch_size=64."),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all.")
+]
+
+
+class Look(NamedTuple):
+    """What a look command was asked for."""
+
+    files: list[str]
+    settings: list[str]
+    plan: bool
+    device: str | None
+    dtype: str | None
+    seed: int
+    format: Format
+    output: Path | None

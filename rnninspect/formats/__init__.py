@@ -1,0 +1,14 @@
+"""Tables and documents as text, one module per format. This package file imports none of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """What `--format` accepts."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"

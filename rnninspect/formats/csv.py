@@ -1,0 +1,54 @@
+"""CSV for scripts and spreadsheets: RFC 4180 quoting, raw numbers, one line per row.
+
+Where the choice is ours:
+- lines end in a newline alone, as `diff`, `awk` and git want them; spreadsheets take it too;
+- a shape is `[20 32 300]`: without a comma `cut -d,` works, and the brackets keep a spreadsheet from reading
+  a number, a fraction or a date into it; `cell[1:-1].split()` parses it;
+- a text that a spreadsheet would run as a formula gets an apostrophe in front.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from rnninspect.errors import printable
+from rnninspect.tables.table import Cell, Table
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def render(tables: Sequence[Table]) -> str:
+    """`tables` as CSV, without totals and notes.
+
+    Those with one title stand under one header; a blank line parts them from the next title's.
+    """
+    sections: dict[tuple[str, ...], list[Table]] = {}
+    for table in tables:
+        header = (table.title, *(column.key for column in table.columns))
+        sections.setdefault(header, []).append(table)
+    return "\n".join(_section(keys, members) for (_, *keys), members in sections.items())
+
+
+def _section(keys: Iterable[str], tables: Iterable[Table]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["model", *keys])
+    for table in tables:
+        writer.writerows([_field(table.subject), *map(_field, row)] for row in table.rows)
+    return text.getvalue()
+
+
+def _field(cell: Cell) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return str(cell).lower()
+        case int() | float():
+            return repr(cell)
+        case tuple():
+            return f"[{' '.join(printable(str(part)) for part in cell)}]"
+        case str():
+            return ("'" if cell.startswith(_FORMULA_STARTS) else "") + printable(cell)

@@ -1,0 +1,376 @@
+"""Tables for people, on a terminal or in a pipe.
+
+The widths are worked out here, because rich's own Table shrinks all columns alike and cuts numbers in two.
+A table that is too wide gives way in this order, each step only as far as it must:
+
+1. headings wrap at spaces;
+2. prose wraps at spaces (short texts, numbers and shapes do not);
+3. what the rows of a group share moves out of the columns to a line over the group;
+4. the table is split into blocks of columns, each led by the columns that say what a row is about;
+5. in a block that is still too wide, names break, after `_`, `.` and `/` first; numbers come last.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from math import isfinite
+from typing import NamedTuple
+
+# why: this and `rich.style` import in 10 ms; rich's Console and Table take 25 ms and would add nothing here.
+from rich.cells import cell_len, chop_cells
+
+from rnninspect.errors import printable
+from rnninspect.tables.table import Cell, Kind, Table
+
+_GAP = "  "
+_INDENT = "  "
+_PROSE = 24  # a text wider than this is prose, which wraps, but not to less than this
+_STUB = 3  # the least of a name to leave on a line
+_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER}
+_AFTER_SPACE = re.compile(r"(?<= )")
+_AFTER_JOINT = re.compile(r"(?<=[_./])(?=[^\W\d])")  # a letter follows, so `0.5` stays whole
+_IN_ASCII = str.maketrans(
+    {
+        "·": "-",
+        "–": "-",
+        "—": "-",
+        "─": "-",
+        "×": "x",
+        "±": "+/-",
+        "≤": "<=",
+        "≥": ">=",
+        "→": "->",
+        "…": "...",
+    }
+)
+
+
+def render(tables: Sequence[Table], caption: str, *, width: int | None, colour: bool, ascii: bool = False) -> str:
+    """`tables` one under the other, the notes of each below it, `caption` last.
+
+    width: no line is wider, unless that would cut a number in two; None (a pipe) wraps and splits nothing.
+    colour: with False the result has no escape sequence, whatever the tables hold.
+    ascii: for a stream that cannot take other characters.
+    """
+    page = _Page(sys.maxsize if width is None else width, colour, ascii)
+    sections = [section for table in tables for section in _sections(table, page)]
+    if caption:
+        sections.append([page.paint(line, "dim") for line in _wrapped(page.plain(caption), page.width)])
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+class _Page(NamedTuple):
+    """What the tables are printed on."""
+
+    width: int
+    colour: bool
+    ascii: bool
+
+    def plain(self, text: str) -> str:
+        """`text` in characters that the page can show."""
+        text = printable(text)
+        return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii else text
+
+    def paint(self, text: str, style: str) -> str:
+        if not self.colour:
+            return text
+        from rich.color import ColorSystem
+        from rich.style import Style
+
+        return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
+
+    def joined(self, texts: Iterable[str]) -> str:
+        return self.plain(" · ").join(text for text in texts if text)
+
+    def rule(self, width: int) -> str:
+        return self.paint(self.plain("─") * width, "dim")
+
+
+def _sections(table: Table, page: _Page) -> Iterator[list[str]]:
+    """The paragraphs of a table: its blocks of columns, then its notes."""
+    title = page.joined([page.plain(table.subject), page.plain(table.title)])
+    grid = _grid(table, page)
+    blocks = _blocks(grid.strips, page.width)
+    for number, strips in enumerate(blocks, start=1):
+        which = f" ({number} of {len(blocks)})" if len(blocks) > 1 else ""
+        head = [page.paint(line, "bold") for line in _wrapped(title + which, page.width)]
+        yield head + list(_lines(strips, grid, page))
+    if table.notes:
+        yield [line for note in table.notes for line in _wrapped(page.plain(note), page.width, hang="  ")]
+
+
+# --- values as text ---------------------------------------------------------------------------------------
+
+
+def _texts(kind: Kind, cells: Sequence[Cell], page: _Page) -> list[str]:
+    """The cells of one column; in a column of numbers, decimal points stand under each other."""
+    texts = [page.plain(_text(kind, cell)) for cell in cells]
+    if kind is not Kind.NUMBER or any("e" in text for text in texts):
+        return texts
+    tails = [len(text) - text.find(".") if "." in text else 0 for text in texts]
+    return [text and text + " " * (max(tails) - tail) for text, tail in zip(texts, tails, strict=True)]
+
+
+def _text(kind: Kind, cell: Cell) -> str:
+    match cell:
+        case None:
+            return ""
+        case str():
+            return cell
+        case bool():
+            return str(cell).lower()
+        case int():
+            return str(cell) if kind is Kind.TEXT else f"{cell:,}"
+        case float():
+            return _four_digits(cell)
+        case tuple():
+            return f"({', '.join(map(str, cell))}{',' if len(cell) == 1 else ''})"
+
+
+def _four_digits(number: float) -> str:
+    """`number` with four significant digits, or with its whole integer part where that has more."""
+    if not isfinite(number) or number == 0:
+        return f"{number:g}"
+    return f"{number:,.0f}" if 999.95 <= abs(number) < 1e15 else f"{number:#.4g}"
+
+
+# --- a table as strips of text ----------------------------------------------------------------------------
+
+
+class _Strip(NamedTuple):
+    """One column as text.
+
+    key: says what a row is about, so it leads every block.
+    widths: what it would like, then the least it needs at each step of giving way: with its heading wrapped,
+        with prose wrapped, with names broken at their joints, with names broken anywhere, with digits cut.
+    indent: before the heading and the cells, not before the total.
+    """
+
+    heading: str
+    cells: tuple[str, ...]
+    total: str
+    kind: Kind
+    key: bool
+    widths: tuple[int, ...]
+    indent: str = ""
+
+
+_BEFORE_SPLIT = 2  # the last of those steps that is better than a split
+_BEFORE_DIGITS = 4  # the last that leaves numbers whole
+
+
+class _Grid(NamedTuple):
+    """A table as text. over: by row, the line over it, which starts a group; head: what those lines say."""
+
+    strips: Sequence[_Strip]
+    over: Mapping[int, str]
+    head: str = ""
+
+
+def _grid(table: Table, page: _Page) -> _Grid:
+    columns = table.columns
+    about = [index for index, column in enumerate(columns) if column.repeats]
+    groups = [tuple(row[index] for index in about) for row in table.rows]
+    # why: the weights of one layer share its name, so a block without theirs would be rows of bare numbers.
+    names = [i for i, column in enumerate(columns) if column.kind is Kind.TEXT and not column.repeats]
+    name = names[0] if names and len(set(groups)) < len(groups) else None
+
+    strips = list(_strips(table, {*about, name}, page))
+    if name is None or not about or _fits(strips, page.width):
+        starts = [row for row in range(1, len(groups)) if groups[row][:1] != groups[row - 1][:1]]
+        # why: where each row is a group of its own, space between all of them would say nothing.
+        return _Grid(strips, dict.fromkeys(starts, "") if len(starts) < len(groups) - 1 else {})
+
+    over = {
+        row: page.joined(page.plain(_text(columns[index].kind, cell)) for index, cell in zip(about, group, strict=True))
+        for row, group in enumerate(groups)
+        if row == 0 or group != groups[row - 1]
+    }
+    total = page.joined(strips[index].total for index in [*about, name])
+    named = strips[name]
+    lead = _strip(named.heading, named.cells, total, named.kind, key=True, indent=_INDENT)
+    rest = [strip for strip in strips if not strip.key]
+    return _Grid([lead, *rest], over, page.joined(strips[index].heading for index in about))
+
+
+def _strips(table: Table, keys: Container[int | None], page: _Page) -> Iterator[_Strip]:
+    rows = list(_without_repeats(table))
+    total = table.total or (None,) * len(table.columns)
+    for index, column in enumerate(table.columns):
+        *cells, last = _texts(column.kind, [*(row[index] for row in rows), total[index]], page)
+        yield _strip(page.plain(column.heading), cells, last, column.kind, key=index in keys)
+
+
+def _without_repeats(table: Table) -> Iterator[tuple[Cell, ...]]:
+    """The rows, with None for what the row above already says."""
+    above: tuple[Cell, ...] | None = None
+    for row in table.rows:
+        same = above is not None
+        cells: list[Cell] = []
+        for column, cell, over in zip(table.columns, row, above or row, strict=True):
+            if column.repeats:
+                same = same and cell == over
+            cells.append(None if column.repeats and same else cell)
+        yield tuple(cells)
+        above = row
+
+
+def _strip(heading: str, cells: Sequence[str], total: str, kind: Kind, *, key: bool, indent: str = "") -> _Strip:
+    texts = [*cells, total]
+    body = _widest(texts)
+    head = _words(heading)
+    # why: the sizes of a shape stay on one line; the letters of axes may part at a space if they must.
+    words = [word for text in texts for word in (_words(text) if any(map(str.isalpha, text)) else [text])]
+    narrow_heading = max(body, _widest(head))
+    if kind is Kind.TEXT:
+        prose = max(_PROSE, _widest([*head, *words]))
+        joints = _widest(_at_joints([*head, *words]))
+        least = [narrow_heading, prose, joints, _STUB, 1]
+    else:
+        joints = _widest([*_at_joints(head), *words])
+        least = [narrow_heading, narrow_heading, joints, _widest(words), 1]
+    widths = [max(cell_len(heading), body)]
+    for step in least:
+        widths.append(min(step, widths[-1]))
+    return _Strip(
+        heading,
+        tuple(cells),
+        total,
+        kind,
+        key,
+        tuple(max(1, width) + len(indent) for width in widths),
+        indent,
+    )
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max(map(cell_len, texts), default=0)
+
+
+def _words(text: str) -> list[str]:
+    return [word.rstrip() for word in _AFTER_SPACE.split(text)]
+
+
+def _at_joints(words: Iterable[str]) -> list[str]:
+    return [piece for word in words for piece in _AFTER_JOINT.split(word)]
+
+
+# --- widths and blocks ------------------------------------------------------------------------------------
+
+
+def _fits(strips: Sequence[_Strip], room: int) -> bool:
+    return _total([strip.widths[_BEFORE_SPLIT] for strip in strips]) <= room
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * max(0, len(widths) - 1)
+
+
+def _blocks(strips: Sequence[_Strip], room: int) -> list[list[_Strip]]:
+    keys = [strip for strip in strips if strip.key]
+    rest = [strip for strip in strips if not strip.key]
+    if not rest or _fits(strips, room):
+        return [list(strips)]
+    # why: with more than two thirds for the keys, a long name would cost a block for every column.
+    head = _fitted([strip.widths[: _BEFORE_DIGITS + 1] for strip in keys], 2 * room // 3)
+    left = room - _total([*head, 0] if keys else [])
+    widths = [strip.widths[_BEFORE_SPLIT] for strip in rest]
+    count = len(_packed(widths, left))
+    # why: the least room that gives as few blocks spreads the columns evenly over them.
+    even = next((less for less in range(1, left) if len(_packed(widths, less)) == count), left)
+    return [keys + [rest[index] for index in block] for block in _packed(widths, even)]
+
+
+def _packed(widths: Sequence[int], room: int) -> list[list[int]]:
+    """The indices of `widths` in order, in as few blocks as will do, each within `room` or of one."""
+    blocks: list[list[int]] = []
+    for index, width in enumerate(widths):
+        if blocks and _total([*(widths[other] for other in blocks[-1]), width]) <= room:
+            blocks[-1].append(index)
+        else:
+            blocks.append([index])
+    return blocks
+
+
+def _fitted(columns: Sequence[tuple[int, ...]], room: int) -> list[int]:
+    """A width for each column, in `room` together if they can, from the widths each has at every step."""
+    widths = [column[0] for column in columns]
+    for least in zip(*columns, strict=True):
+        if _total(widths) <= room:
+            break
+        # why: none is wider than the room in the end, and a cell may be a million characters long.
+        widths = [max(low, min(width, room)) for low, width in zip(least, widths, strict=True)]
+        while _total(widths) > room and widths != list(least):
+            widest = max(range(len(widths)), key=lambda i: (widths[i] > least[i], widths[i]))
+            widths[widest] -= 1
+    return widths
+
+
+# --- lines ------------------------------------------------------------------------------------------------
+
+
+def _lines(strips: Sequence[_Strip], grid: _Grid, page: _Page) -> Iterator[str]:
+    """A block below its title."""
+    widths = _fitted([strip.widths for strip in strips], page.width)
+    rule = page.rule(_total(widths))
+    head = _row_lines(strips, widths, [strip.indent + strip.heading for strip in strips], bottom=True)
+    for line in [*_wrapped(grid.head, page.width), *head] if grid.head else head:
+        yield page.paint(line, "cyan")
+    yield rule
+    for number, row in enumerate(zip(*(strip.cells for strip in strips), strict=True)):
+        if number in grid.over:
+            yield from (page.paint(line, "bold") for line in _wrapped(grid.over[number], page.width))
+        yield from _row_lines(strips, widths, [s.indent + cell for s, cell in zip(strips, row, strict=True)])
+    # why: a block of columns without totals would end in a rule and the word alone.
+    if any(strip.total for strip in strips if not strip.key):
+        yield rule
+        for line in _row_lines(strips, widths, [strip.total for strip in strips]):
+            yield page.paint(line, "bold")
+
+
+def _row_lines(
+    strips: Sequence[_Strip], widths: Sequence[int], cells: Sequence[str], *, bottom: bool = False
+) -> Iterator[str]:
+    columns = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    if bottom:
+        height = max(map(len, columns), default=0)
+        columns = [[""] * (height - len(column)) + column for column in columns]
+    for texts in zip_longest(*columns, fillvalue=""):
+        row = zip(strips, widths, texts, strict=True)
+        yield _GAP.join(_padded(text, width, strip.kind) for strip, width, text in row).rstrip()
+
+
+def _padded(text: str, width: int, kind: Kind) -> str:
+    space = " " * (width - cell_len(text))
+    return space + text if kind in _RIGHT_ALIGNED else text + space
+
+
+def _wrapped(text: str, width: int, hang: str = "") -> list[str]:
+    """`text` in lines of `width`, broken at the gentlest places that will do.
+
+    Lines after the first are indented as the first is, and by `hang`.
+    """
+    if cell_len(text) <= width:
+        return [text]
+    body = text.lstrip()
+    indent = (text[: len(text) - len(body)] + hang)[: max(0, width - 1)]
+    lines = [indent.removesuffix(hang)]
+    room = max(1, width - len(indent))
+    for piece in _pieces(body, room):
+        if cell_len((lines[-1] + piece).rstrip()) <= width:
+            lines[-1] += piece
+        else:
+            lines.append(indent + piece)
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    for word in _AFTER_SPACE.split(text):
+        if cell_len(word.rstrip()) <= width:
+            yield word
+            continue
+        for piece in _AFTER_JOINT.split(word):
+            yield from [piece] if cell_len(piece.rstrip()) <= width else chop_cells(piece, width)

@@ -1,0 +1,406 @@
+"""The real ledger: build the modules on a device, run a random batch through them, and read the facts back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import singledispatch
+
+from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, printable
+from rnninspect.facts import (
+    GateFact,
+    Init,
+    LayerFacts,
+    Measured,
+    ModelFacts,
+    Observed,
+    Ops,
+    TensorFact,
+    WeightFact,
+)
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.linear import Linear
+from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.recurrent import CellLayer, Recurrent, SequenceLayer
+from rnninspect.layers.signal import Batch
+from rnninspect.memory import available_bytes, peak_resident
+from rnninspect.plan import bytes_needed, plan
+from rnninspect.spec.chain import Link, Spec
+
+with warnings.catch_warnings():
+    # why: without numpy torch 2.13 warns when it is imported; we hand it no arrays.
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+    import torch
+    from torch import Tensor, nn
+    from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+    from rnninspect.recurrence import EquationRNN, States, cell_step, run_cell
+
+# why: torch's meta kernels loop over L in Python, 6 ms a step; shapes are linear in L, so two steps show them.
+META_STEPS = 2
+# why: for little work starting torch's thread pool costs more than it saves (0.3 s against 0.03 s).
+SMALL_MACS = 10**9
+
+_DTYPES = {
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+    "float64": torch.float64,
+}
+# What torch raises when it will not build or run something: measured, RuntimeError is less than half of it.
+_TORCH_ERRORS = (
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AssertionError,
+    AttributeError,
+    IndexError,
+    MemoryError,
+    OverflowError,
+)
+
+Flow = Tensor | PackedSequence
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one layer put out: its output, its final states, and what the next layer is fed with."""
+
+    output: Flow
+    states: States
+    handed_on: Flow
+
+
+class BuiltModel(nn.Module):
+    """The layers of a document as torch modules on a device; `layers` holds them in order.
+
+    Called with an input of the shape the plan says, (L, N, H_in), token indices (L, N), or a PackedSequence, it
+    returns what the last layer hands on. States start at zero.
+    """
+
+    def __init__(self, spec: Spec, device: torch.device) -> None:
+        super().__init__()
+        self.links = spec.links
+        self.layers = nn.ModuleList()
+        names: dict[str, nn.Module] = {}
+        for link in spec.links:
+            with _refusals(f"build layer {link.layer.name!r}", device, spec.dtype):
+                module = _module(link.layer, device, _DTYPES[spec.dtype]).requires_grad_(link.layer.trainable)
+                if isinstance(link.layer, Linear) and link.layer.tied_to is not None:
+                    module.weight = names[link.layer.tied_to].weight
+            names[link.layer.name] = module
+            self.layers.append(module)
+
+    def forward(self, input: Flow) -> Flow:
+        """Run every layer in order."""
+        for link, module in zip(self.links, self.layers, strict=True):
+            states = zero_states(link.layer, input) if isinstance(link.layer, Recurrent) else ()
+            input = run(link.layer, link, module, input, states).handed_on
+        return input
+
+
+def build(spec: Spec, device: str | None = None, seed: int = 0) -> BuiltModel:
+    """Build the modules of a document with the first values that `seed` gives; torch's own generator is left as is.
+
+    device: None is the document's, or the best there is. Raises NoSuchDevice, NotEnoughMemory (before anything
+    is allocated) or TorchRefused.
+    """
+    target = find_device(device or spec.device)
+    _check_memory(spec, target)
+    with _seeded(target, seed):
+        return BuiltModel(spec, target)
+
+
+def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
+    """Build, run a random batch and read every fact back; `reachable` says what can be run on `device`.
+
+    Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
+    """
+    _check_memory(spec, device)
+    peak = _watch_peak(device)
+    with _seeded(device, seed), _threads_for(spec, device):
+        model = BuiltModel(spec, device)
+        # why before running: an Embedding with max_norm rescales its rows when they are looked up.
+        weights = _weights(model, spec)
+        layers, finite = _run_all(model, spec, device, weights)
+    measured = Measured(str(device), torch.__version__, seed, finite, peak())
+    return ModelFacts(spec.name, spec.source, spec.dtype, layers, measured)
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device called `name`; None and "auto" are cuda, else mps, else cpu. Raises NoSuchDevice."""
+    here = _devices()
+    if name is None or name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if kind in here))
+    if name not in here:
+        raise NoSuchDevice(
+            f"device {name} was asked for; torch {torch.__version__} sees {', '.join(here)} here "
+            "(use --device cpu, or --plan, which needs no device)"
+        )
+    return torch.device(name)
+
+
+def reachable(spec: Spec, device: torch.device) -> Spec:
+    """What can be run on `device` in reasonable time: on meta, at most META_STEPS time steps."""
+    return spec.cut(META_STEPS) if device.type == "meta" else spec
+
+
+def zero_states(layer: Recurrent, flow: Flow) -> States:
+    """Zeros of the shape of the states of `layer` for the batch in `flow`."""
+    data = flow.data if isinstance(flow, PackedSequence) else flow
+    if isinstance(flow, PackedSequence):
+        batch: tuple[int, ...] = (int(flow.batch_sizes[0]),)
+    elif flow.dim() == 2:
+        batch = ()
+    else:
+        batch = (flow.shape[0 if getattr(layer, "batch_first", False) else 1],)
+    stack = () if isinstance(layer, CellLayer) else (layer.directions * layer.depth,)
+    sizes, letters = layer.sizes(), dict(layer.vector_widths())
+    return tuple(
+        torch.zeros(*stack, *batch, sizes[letters[state][-1]], device=data.device, dtype=data.dtype)
+        for state in layer.cell.states
+    )
+
+
+@singledispatch
+def run(layer: Layer, link: Link, module: nn.Module, flow: Flow, states: States) -> Ran:
+    """Run one layer's module; one function for each family of layers, as torch calls them differently."""
+    raise NotImplementedError(type(layer))
+
+
+@run.register
+def _(layer: SequenceLayer, link: Link, module: nn.Module, flow: Flow, states: States) -> Ran:
+    output, after = module(flow, states if len(states) > 1 else states[0])
+    after = after if isinstance(after, tuple) else (after,)
+    # why: with feeds: last, the two directions of the top layer stand side by side, (N, D*H_out).
+    last = torch.cat(tuple(after[0][-layer.directions :]), dim=-1)
+    return Ran(output, after, last if layer.feeds == "last" else output)
+
+
+@run.register
+def _(layer: CellLayer, link: Link, module: nn.Module, flow: Flow, states: States) -> Ran:
+    batch_first = link.signal.axes == ("N", "L")
+    x = flow.transpose(0, 1) if batch_first and isinstance(flow, Tensor) else flow
+    output, after = run_cell(cell_step(module), x, states)
+    output = output.transpose(0, 1) if batch_first and isinstance(output, Tensor) else output
+    return Ran(output, after, after[0] if layer.feeds == "last" else output)
+
+
+@run.register
+def _(layer: PointwiseLayer, link: Link, module: nn.Module, flow: Flow, states: States) -> Ran:
+    output = flow._replace(data=module(flow.data)) if isinstance(flow, PackedSequence) else module(flow)
+    return Ran(output, (), output)
+
+
+def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    if isinstance(layer, Recurrent) and not hasattr(nn, layer.type):
+        return EquationRNN(layer, device=device, dtype=dtype).eval()
+    placed = {"device": device, "dtype": dtype} if layer.weights("float32") or isinstance(layer, Recurrent) else {}
+    with warnings.catch_warnings():
+        # why: the document's reader has said it already, with the line it stands on.
+        warnings.filterwarnings("ignore", message="dropout option adds dropout after all but last")
+        module: nn.Module = getattr(nn, layer.type)(**layer.arguments(), **placed)
+    return module.eval()
+
+
+def _run_all(
+    model: BuiltModel, spec: Spec, device: torch.device, weights: Sequence[tuple[WeightFact, ...]]
+) -> tuple[tuple[LayerFacts, ...], bool | None]:
+    dtype = _DTYPES[spec.dtype]
+    facts = []
+    finite = True
+    with torch.inference_mode(), warnings.catch_warnings():
+        # why: which kernel serves a layer is a matter of speed, of which the look commands say nothing.
+        warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
+        flow = _random_input(spec, device, dtype)
+        for link, module, own in zip(spec.links, model.layers, weights, strict=True):
+            layer, signal = link.layer, link.signal
+            declared_in, declared_out = layer.inputs(signal, spec.dtype), layer.outputs(signal, spec.dtype)
+            states = tuple(_state(fact, spec.batch, device, dtype) for fact in declared_in[1:])
+            with _refusals(f"run layer {layer.name!r}", device, spec.dtype):
+                ran = run(layer, link, module, flow, states)
+            facts.append(
+                LayerFacts(
+                    name=layer.name,
+                    type=layer.type,
+                    inputs=_tensors(declared_in, (flow, *states)),
+                    outputs=_tensors(declared_out, (ran.output, *ran.states)),
+                    weights=own,
+                    forward=Ops(_macs(module, ran.output), None),
+                    backward=None,
+                )
+            )
+            finite = finite and device.type != "meta" and bool(torch.isfinite(_data(ran.output)).all())
+            flow = ran.handed_on
+    return tuple(facts), None if device.type == "meta" else finite
+
+
+def _random_input(spec: Spec, device: torch.device, dtype: torch.dtype) -> Flow:
+    first, batch = spec.links[0], spec.batch
+    packed = batch.lengths is not None
+    axes = ("L", "N") if packed else first.signal.axes
+    lead = tuple(batch.letters[axis] for axis in axes)
+    if first.signal.width is None:
+        rows = first.layer.arguments()["num_embeddings"]
+        x = torch.randint(rows, lead, device=device)
+    else:
+        x = torch.randn(*lead, first.signal.width, device=device, dtype=dtype)
+    if batch.lengths is None:
+        return x
+    return pack_padded_sequence(x, torch.tensor(batch.lengths), enforce_sorted=False)
+
+
+def _state(fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dtype) -> Tensor:
+    # why zeros are passed and not left out: torch checks the shape of a state that it is given.
+    fill = torch.randn if batch.state == "random" else torch.zeros
+    return fill(fact.shape, device=device, dtype=dtype)
+
+
+def _data(flow: Flow) -> Tensor:
+    return flow.data if isinstance(flow, PackedSequence) else flow
+
+
+def _tensors(declared: Sequence[TensorFact], flows: Sequence[Flow]) -> tuple[TensorFact, ...]:
+    """What the tensors are; only their names and the letters of their axes are taken from the declaration."""
+    found = []
+    for k, flow in enumerate(flows):
+        data = _data(flow)
+        name, axes = (declared[k].name, declared[k].axes) if k < len(declared) else (f"tensor {k}", ())
+        found.append(TensorFact(name, axes, tuple(data.shape), _dtype_name(data)))
+    return tuple(found)
+
+
+def _macs(module: nn.Module, output: Flow) -> int:
+    """Each token is multiplied once by each matrix of the module; an Embedding only looks rows up."""
+    if isinstance(module, nn.Embedding):
+        return 0
+    data = _data(output)
+    matrices = sum(parameter.numel() for parameter in module.parameters() if parameter.dim() == 2)
+    return matrices * (data.numel() // data.shape[-1])
+
+
+def _dtype_name(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _weights(model: BuiltModel, spec: Spec) -> list[tuple[WeightFact, ...]]:
+    """The parameters of every module, as named_parameters() gives them; the plan says what each is called in the
+    equations and by what law it is drawn, which no tensor knows."""
+    owners: dict[int, str] = {}
+    found = []
+    for layer, module in zip(plan(spec).layers, model.layers, strict=True):
+        declared = {weight.name: weight for weight in layer.weights}
+        own = []
+        for name, parameter in module.named_parameters():
+            owner = owners.setdefault(id(parameter), f"{layer.name}.{name}")
+            shared_with = None if owner == f"{layer.name}.{name}" else owner
+            own.append(_weight(name, parameter, declared.get(name), shared_with))
+        found.append(tuple(own))
+    return found
+
+
+def _weight(name: str, parameter: nn.Parameter, declared: WeightFact | None, shared_with: str | None) -> WeightFact:
+    shape = tuple(parameter.shape)
+    told = declared or WeightFact(name, "?", None, None, (), shape, "", Init("unknown"))
+    height = shape[0] // max(len(told.gates), 1)
+    return replace(
+        told,
+        shape=shape,
+        dtype=_dtype_name(parameter),
+        gates=tuple(
+            GateFact(gate.name, (k * height, (k + 1) * height), (height, *shape[1:]))
+            for k, gate in enumerate(told.gates)
+        ),
+        trainable=parameter.requires_grad,
+        shared_with=shared_with,
+        observed=None if parameter.is_meta else _observed(parameter.detach(), told.init),
+    )
+
+
+def _observed(values: Tensor, init: Init) -> Observed:
+    if init.zero_row is not None and len(values) > 1:
+        row = init.zero_row % len(values)
+        values = torch.cat([values[:row], values[row + 1 :]])
+    if values.dtype in (torch.float16, torch.bfloat16):
+        values = values.float()
+    least, most = (float(edge) for edge in torch.aminmax(values))
+    std, mean = (float(moment) for moment in torch.std_mean(values, correction=0))
+    return Observed(
+        minimum=least,
+        maximum=most,
+        mean=mean,
+        std=std,
+        peak_ratio=max(-least, most) / init.bound if init.bound else None,
+        std_ratio=std / init.expected_std if init.expected_std and values.numel() > 1 else None,
+    )
+
+
+def _devices() -> list[str]:
+    here = ["cpu", "meta"]
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    if torch.cuda.is_available():
+        here += ["cuda", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
+    return here
+
+
+def _check_memory(spec: Spec, device: torch.device) -> None:
+    match device.type:
+        case "cpu":
+            free = available_bytes()
+        case "cuda":
+            free = torch.cuda.mem_get_info(device)[0]
+        case "mps":
+            free = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        case _:
+            return
+    needed = bytes_needed(spec, plan(spec))
+    if free is not None and needed > free:
+        raise NotEnoughMemory(
+            f"{printable(spec.source)}: the model needs at least {needed:,} bytes, {device} has {free:,} free "
+            "(use --device meta for real shapes without memory, or --plan)"
+        )
+
+
+@contextmanager
+def _seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """torch's generators set to `seed`, and put back afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _threads_for(spec: Spec, device: torch.device) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if device.type == "cpu" and plan(spec).macs < SMALL_MACS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _watch_peak(device: torch.device) -> Callable[[], int | None]:
+    """Start watching memory; what is returned answers with the peak in bytes since."""
+    if device.type == "cpu":
+        return peak_resident()
+    if device.type == "cuda":
+        resting = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return lambda: torch.cuda.max_memory_allocated(device) - resting
+    return lambda: None
+
+
+@contextmanager
+def _refusals(what: str, device: torch.device, dtype: str) -> Iterator[None]:
+    """Whatever torch raises, as one line: what was asked of it, and the first line of what it said."""
+    try:
+        yield
+    except _TORCH_ERRORS as error:
+        said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise TorchRefused(
+            f"torch {torch.__version__} could not {what} on {device} in {dtype}: {printable(said)}"
+        ) from error

@@ -1,0 +1,118 @@
+"""What a look command found, and how scripts get it: the JSON object whose keys are a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from rnninspect import __version__
+from rnninspect.facts import Init, LayerFacts, ModelFacts, TensorFact, WeightFact
+
+if TYPE_CHECKING:
+    from rnninspect.agree import Difference
+
+SCHEMA_VERSION = 1
+
+
+class Report(NamedTuple):
+    """Models, all from the plan alone ("plan") or all proven on torch ("agreed").
+
+    differences: the names of models that torch contradicts, with what differs; they are not among `models`.
+    """
+
+    models: Sequence[ModelFacts]
+    ledger: str
+    seed: int
+    differences: Sequence[tuple[str, Sequence[Difference]]]
+
+
+def document(report: Report) -> dict[str, object]:
+    """The report as one object. Keys are only ever added; a changed meaning raises SCHEMA_VERSION."""
+    measured = [model.measured for model in report.models if model.measured is not None]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rnninspect": __version__,
+        "torch": _common([run.torch for run in measured]),
+        "device": _common([run.device for run in measured]),
+        "dtype": _common([model.dtype for model in report.models]),
+        "seed": report.seed,
+        "ledger": report.ledger,
+        "models": [_model(model) for model in report.models],
+        "differences": [
+            {"model": model, "layer": item.layer, "fact": item.fact, "plan": str(item.plan), "real": str(item.real)}
+            for model, found in report.differences
+            for item in found
+        ],
+    }
+
+
+def _common(values: list[str]) -> str | None:
+    """The value that all models share; None where they differ or there is none."""
+    return values[0] if len(set(values)) == 1 else None
+
+
+def _model(model: ModelFacts) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "file": model.source,
+        "dtype": model.dtype,
+        **_counts(model),
+        "measured": model.measured and asdict(model.measured),
+        "layers": [_layer(layer) for layer in model.layers],
+    }
+
+
+def _layer(layer: LayerFacts) -> dict[str, object]:
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        **_counts(layer),
+        "inputs": [_tensor(tensor) for tensor in layer.inputs],
+        "outputs": [_tensor(tensor) for tensor in layer.outputs],
+        "weights": [_weight(weight) for weight in layer.weights],
+    }
+
+
+def _counts(facts: LayerFacts | ModelFacts) -> dict[str, object]:
+    counts, backward = facts.counts, facts.backward
+    return {
+        "parameters": counts.parameters,
+        "parameters_trainable": counts.trainable,
+        "parameters_one_bias": counts.one_bias,
+        "recurrent_weights": counts.recurrent,
+        "parameter_bytes": counts.nbytes,
+        "macs": facts.forward.macs,
+        "elementwise_ops": facts.forward.elementwise,
+        "flops": facts.forward.flops,
+        "backward_macs": backward and backward.macs,
+        "backward_elementwise_ops": backward and backward.elementwise,
+        "backward_flops": backward and backward.flops,
+    }
+
+
+def _tensor(tensor: TensorFact) -> dict[str, object]:
+    return {"name": tensor.name, "axes": tensor.axes, "shape": tensor.shape, "dtype": tensor.dtype}
+
+
+def _weight(weight: WeightFact) -> dict[str, object]:
+    return {
+        "name": weight.name,
+        "symbol": weight.symbol,
+        "layer": weight.layer,
+        "direction": weight.direction,
+        "axes": weight.axes,
+        "shape": weight.shape,
+        "count": weight.count,
+        "bytes": weight.nbytes,
+        "dtype": weight.dtype,
+        "trainable": weight.trainable,
+        "shared_with": weight.shared_with,
+        "init": _init(weight.init),
+        "gates": [asdict(gate) for gate in weight.gates],
+        "observed": weight.observed and asdict(weight.observed),
+    }
+
+
+def _init(init: Init) -> dict[str, object]:
+    return {key: value for key, value in asdict(init).items() if key == "law" or value is not None}

@@ -1,0 +1,110 @@
+"""The layers in order, each fitted to what the one before puts out: the model a document describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rnninspect.errors import DocumentError
+from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.recurrent import SequenceLayer
+from rnninspect.layers.signal import Batch, Signal
+from rnninspect.spec.document import Input, Validated
+from rnninspect.spec.tree import Tree, dotted
+
+
+@dataclass(frozen=True)
+class Link:
+    """A layer, its sizes filled in, and the signal it is fed with."""
+
+    layer: Layer
+    signal: Signal
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A sound document: what the plan is made from, and what torch builds.
+
+    device: as asked for, None where neither the document nor an option does.
+    notes: what is allowed but does not do what it seems to, each with its place.
+    """
+
+    name: str
+    source: str
+    batch: Batch
+    device: str | None
+    dtype: str
+    links: tuple[Link, ...]
+    notes: tuple[str, ...] = ()
+
+    def cut(self, steps: int) -> Spec:
+        """The same model on a batch of at most `steps` time steps."""
+        batch = self.batch
+        lengths = batch.lengths and tuple(min(length, steps) for length in batch.lengths)
+        short = replace(batch, seq_len=min(batch.seq_len, steps), lengths=lengths)
+        links = tuple(replace(link, signal=replace(link.signal, batch=short)) for link in self.links)
+        return replace(self, batch=short, links=links)
+
+
+def connect(validated: Validated, tree: Tree, name: str) -> Spec:
+    """Fit the layers to one another. Raises DocumentError naming both layers and both numbers of a mismatch."""
+    document = validated.document
+    batch = _batch(document.input, tree)
+    signal = Signal(batch, _input_axes(batch, validated.layers), width=None)
+    links: list[Link] = []
+    notes = []
+    earlier: dict[str, Layer] = {}
+    for i, unfitted in enumerate(validated.layers):
+        try:
+            layer = unfitted.fit(signal, earlier)
+        except Misfit as misfit:
+            path = ("layers", i, misfit.field)
+            message = f"layer {unfitted.name!r}: {misfit.message}"
+            raise DocumentError(tree.place(path), message, path=dotted(path), hint=misfit.hint) from misfit
+        if signal.producer is None:
+            signal = replace(signal, width=layer.width_in)
+        links.append(Link(layer, signal))
+        notes += [f"{tree.place(('layers', i, f))}: {dotted(('layers', i, f))}: {text}" for f, text in layer.notes()]
+        earlier[layer.name] = layer
+        signal = layer.emits(signal)
+    return Spec(
+        name=document.name or name,
+        source=tree.source,
+        batch=batch,
+        device=document.device,
+        dtype=document.dtype,
+        links=tuple(links),
+        notes=tuple(notes),
+    )
+
+
+def _batch(given: Input, tree: Tree) -> Batch:
+    if given.lengths is not None:
+        if len(given.lengths) != given.batch_size:
+            size = "null (unbatched)" if given.batch_size is None else given.batch_size
+            raise DocumentError(
+                tree.place(("input", "lengths")),
+                f"expected one length for each sequence, batch_size {size}, got {len(given.lengths)}",
+                path="input.lengths",
+                hint="make batch_size the number of lengths",
+            )
+        for i, length in enumerate(given.lengths):
+            if length > given.seq_len:
+                raise DocumentError(
+                    tree.place(("input", "lengths", i)),
+                    f"expected at most seq_len {given.seq_len}, got {length}",
+                    path=f"input.lengths[{i}]",
+                    hint="seq_len is the longest sequence the batch can hold",
+                )
+    lengths = None if given.lengths is None else tuple(given.lengths)
+    return Batch(given.batch_size, given.seq_len, lengths, given.state)
+
+
+def _input_axes(batch: Batch, layers: Iterable[Layer]) -> tuple[str, ...]:
+    """The axes of the model's input before its feature axis: the first layer that has a batch_first decides."""
+    if batch.lengths is not None:
+        return ("T",)
+    if batch.size is None:
+        return ("L",)
+    first = next((layer for layer in layers if isinstance(layer, SequenceLayer)), None)
+    return ("N", "L") if first is not None and first.batch_first else ("L", "N")

@@ -1,0 +1,218 @@
+"""A document's tree, validated: every value of the right type and in range, every key known.
+
+Sizes are not held against each other here; that is `chain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from rnninspect.errors import DocumentError, did_you_mean, show
+from rnninspect.layers.fields import Expect, Size
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.registry import TYPES, kind_of
+from rnninspect.spec.tree import Path, Tree, dotted
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("not printable")
+    return text
+
+
+class Input(BaseModel):
+    """The `input` block: the batch that goes in."""
+
+    model_config = _STRICT
+
+    batch_size: Annotated[Size | None, Expect("an integer >= 1, or null for unbatched input")]
+    seq_len: Size
+    lengths: Annotated[list[Size] | None, Expect("a list of integers >= 1, one for each sequence")] = None
+    state: Annotated[Literal["zeros", "random"], Expect("zeros or random")] = "zeros"
+
+
+class Document(BaseModel):
+    """A whole document; the layers, whose fields depend on their `type`, are validated one by one."""
+
+    model_config = _STRICT
+
+    name: Annotated[
+        str | None,
+        AfterValidator(lambda text: text and _printable(text)),
+        Field(min_length=1, max_length=100),
+        Expect("up to 100 printable characters"),
+    ] = None
+    input: Annotated[Input, Expect("a mapping with batch_size and seq_len")]
+    device: Annotated[
+        str | None,
+        Field(pattern=r"^(auto|cpu|mps|meta|cuda(:(0|[1-9][0-9]?))?)$"),
+        Expect("auto, cpu, cuda, cuda:N, mps or meta"),
+    ] = None
+    dtype: Annotated[
+        Literal["float32", "float64", "float16", "bfloat16"], Expect("float32, float64, float16 or bfloat16")
+    ] = "float32"
+    layers: Annotated[list[Any], Field(min_length=1), Expect("a list of at least one layer")]
+
+
+class Validated(NamedTuple):
+    """A document whose every value is sound by itself."""
+
+    document: Document
+    layers: tuple[Layer, ...]
+
+
+def validate(tree: Tree) -> Validated:
+    """Validate a tree. Raises DocumentError for the first fault in reading order, with its place and a hint."""
+    if not isinstance(tree.data, dict):
+        raise DocumentError(
+            tree.place(()),
+            f"expected a mapping with input and layers, got {show(tree.data)}",
+            hint="see `rnninspect --help` for an example",
+        )
+    document = _model(Document, tree.data, (), tree)
+    names = layer_names(tree.data)
+    layers = tuple(_layer(data, ("layers", i), names[i], tree) for i, data in enumerate(document.layers))
+    _unique_names(layers, tree)
+    return Validated(document, layers)
+
+
+def layer_names(data: Mapping[str, Any]) -> list[str]:
+    """The name of each layer: its own, or its type in lower case, numbered where that is taken."""
+    layers = data.get("layers")
+    layers = layers if isinstance(layers, list) else []
+    own = [layer.get("name") if isinstance(layer, dict) else None for layer in layers]
+    taken = {name for name in own if isinstance(name, str)}
+    free: dict[str, Iterator[str]] = {}
+    names = []
+    for layer, name in zip(layers, own, strict=True):
+        if not isinstance(name, str):
+            kind = str(layer.get("type")).lower() if isinstance(layer, dict) else "layer"
+            candidates = free.setdefault(kind, _numbered(kind))
+            name = next(candidate for candidate in candidates if candidate not in taken)
+        names.append(name)
+    return names
+
+
+def _numbered(word: str) -> Iterator[str]:
+    yield word
+    yield from (f"{word}{n}" for n in count(2))
+
+
+def _layer(data: object, path: Path, name: str, tree: Tree) -> Layer:
+    if not isinstance(data, dict):
+        raise _fault(path, tree, f"expected a mapping with type, got {show(data)}")
+    if "type" not in data:
+        raise _fault(path, tree, "required key type is missing", f"one of {', '.join(TYPES)}", key="type")
+    kind = data["type"]
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise _fault((*path, "type"), tree, f"expected a layer type, got {show(kind)}", did_you_mean(str(kind), TYPES))
+    layer = _model(kind_of(kind), data, path, tree)
+    return layer if layer.name else layer.model_copy(update={"name": name})
+
+
+def _unique_names(layers: tuple[Layer, ...], tree: Tree) -> None:
+    seen: dict[str, int] = {}
+    for i, layer in enumerate(layers):
+        if layer.name in seen:
+            raise _fault(
+                ("layers", i, "name"),
+                tree,
+                f"the name {layer.name!r} is taken by layers[{seen[layer.name]}]",
+                "--set and the tables tell layers apart by name",
+            )
+        if layer.name == "input":
+            raise _fault(
+                ("layers", i, "name"), tree, "the name 'input' is the input block's", "call the layer otherwise"
+            )
+        seen[layer.name] = i
+
+
+def _model(model: type[_Model], data: object, path: Path, tree: Tree) -> _Model:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = [_explain(fault, model, path, tree) for fault in error.errors(include_url=False)]
+    faults.sort(key=lambda fault: (fault.place.line or 0, fault.place.column or 0))
+    raise faults[0]
+
+
+def _explain(fault: Mapping[str, Any], model: type[BaseModel], path: Path, tree: Tree) -> DocumentError:
+    """One of pydantic's complaints in the document's words: where, expected, got, what to try."""
+    # why: inside a union pydantic's location goes on with the member's name, which is no part of the document.
+    loc = tuple(fault["loc"])
+    if fault["type"] == "missing":
+        return _fault((*path, *loc[:-1]), tree, f"required key {loc[-1]} is missing", key=str(loc[-1]))
+    known = loc
+    while known and (*path, *known) not in tree.values:
+        known = known[:-1]
+    where = (*path, *known)
+    if fault["type"] == "extra_forbidden":
+        return _unknown_key(where, model, tree)
+    expected = _words(model, known)
+    return _fault(where, tree, f"expected {expected}, got {show(fault['input'])}", _what_to_try(fault, expected))
+
+
+def _unknown_key(path: Path, model: type[BaseModel], tree: Tree) -> DocumentError:
+    key = str(path[-1])
+    owner = _submodel(model, path)
+    fields = [name for name in owner.model_fields if name != "type"]
+    hint = did_you_mean(key, fields)
+    if issubclass(owner, Layer):
+        hint = owner.foreign.get(key) or hint
+    place = tree.keys.get(path, tree.place(path))
+    return DocumentError(place, f"unknown key {show(key)}", path=dotted(path), hint=hint)
+
+
+def _submodel(model: type[BaseModel], path: Path) -> type[BaseModel]:
+    """The model that the key at the end of `path` should have been one of."""
+    return Input if model is Document and len(path) > 1 and path[0] == "input" else model
+
+
+def _words(model: type[BaseModel], loc: Path) -> str:
+    """What the field at `loc` expects: its own Expect, or inside a list its items'."""
+    owner = _submodel(model, loc)
+    names = [part for part in loc if isinstance(part, str)]
+    field = owner.model_fields[names[-1]] if names[-1] in owner.model_fields else model.model_fields[names[0]]
+    said = [item.words for item in field.metadata if isinstance(item, Expect)]
+    inner = list(_expectations(field.annotation))
+    inside_list = bool(loc) and isinstance(loc[-1], int)
+    return (inner + said)[0] if inside_list else (said + inner)[0]
+
+
+def _expectations(annotation: Any) -> Iterator[str]:
+    """The words of every Expect in an annotation, the innermost first."""
+    for part in get_args(annotation):
+        if isinstance(part, Expect):
+            yield part.words
+        else:
+            yield from _expectations(part)
+
+
+def _what_to_try(fault: Mapping[str, Any], expected: str) -> str:
+    value = fault["input"]
+    if fault["type"] in ("less_than_equal", "too_long", "string_too_long"):
+        most = fault["ctx"].get("le") or fault["ctx"].get("max_length")
+        return f"the most is {most}"
+    if expected == "true or false" and isinstance(value, str):
+        return "write true or false, without quotes"
+    if isinstance(value, float) and value.is_integer() and "integer" in expected:
+        return f"write {int(value)}"
+    if (
+        isinstance(value, str)
+        and any(char.isdigit() for char in value)
+        and ("integer" in expected or "number" in expected)
+    ):
+        return "write a plain decimal number, without quotes or separators"
+    return ""
+
+
+def _fault(path: Path, tree: Tree, message: str, hint: str = "", key: str = "") -> DocumentError:
+    place = tree.place(path)
+    return DocumentError(place, message, path=dotted((*path, key) if key else path), hint=hint)

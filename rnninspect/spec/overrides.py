@@ -1,0 +1,73 @@
+"""`--set encoder.hidden_size=128`: values of a document replaced from the command line, then validated like it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from rnninspect.errors import DocumentError, Place, did_you_mean, show
+from rnninspect.spec.document import Document, Input, layer_names
+from rnninspect.spec.tree import Path, Tree, dotted, read_value
+
+
+def override(tree: Tree, settings: Sequence[str]) -> Tree:
+    """The tree with each `PATH=VALUE` of `settings` put in, the later winning.
+
+    PATH is a layer's name and one of its keys, `input` and one of its keys, or a top-level key (`dtype`).
+    Raises DocumentError, its place the option, for a path that does not exist.
+    """
+    for setting in settings:
+        place = Place(f"--set {setting}")
+        target, equals, text = setting.partition("=")
+        if not equals:
+            raise DocumentError(place, "expected PATH=VALUE", hint="for example --set encoder.hidden_size=128")
+        tree = put(tree, _path(target.strip(), tree, place), read_value(text, place.source), place)
+    return tree
+
+
+def put(tree: Tree, path: Path, value: object, place: Place) -> Tree:
+    """The tree with `value`, written at `place`, at `path`."""
+    kept = {known: where for known, where in tree.values.items() if known[: len(path)] != path}
+    return replace(tree, data=_with(tree.data, path, value), values={**kept, path: place})
+
+
+def _with(data: Any, path: Path, value: object) -> object:
+    if not path:
+        return value
+    # why copies: with YAML aliases one mapping may stand in several places of the data.
+    copy: Any = list(data) if isinstance(data, list) else dict(data)
+    copy[path[0]] = _with(data[path[0]] if len(path) > 1 else None, path[1:], value)
+    return copy
+
+
+def _path(target: str, tree: Tree, place: Place) -> Path:
+    if not isinstance(tree.data, dict):
+        raise DocumentError(tree.place(()), f"expected a mapping with input and layers, got {show(tree.data)}")
+    owner, dot, key = target.partition(".")
+    if not dot:
+        top = [name for name in Document.model_fields if name not in ("input", "layers")]
+        if owner not in top:
+            raise DocumentError(place, f"no top-level key {show(owner)} can be set", hint=did_you_mean(owner, top))
+        return (owner,)
+    names = layer_names(tree.data)
+    found: Path
+    if owner == "input":
+        found = ("input",)
+        if key not in Input.model_fields:
+            raise DocumentError(
+                place, f"unknown key {show(key)}", path=target, hint=did_you_mean(key, Input.model_fields)
+            )
+    elif owner in names:
+        found = ("layers", names.index(owner))
+    else:
+        raise DocumentError(place, f"no layer is called {show(owner)}", hint=did_you_mean(owner, [*names, "input"]))
+    if found not in tree.values or not isinstance(_at(tree.data, found), dict):
+        raise DocumentError(place, f"{dotted(found)} is not a mapping, so it has no {show(key)} to set")
+    return (*found, key)
+
+
+def _at(data: Any, path: Path) -> object:
+    for part in path:
+        data = data[part]
+    return data

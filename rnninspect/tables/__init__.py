@@ -1,0 +1,1 @@
+"""One file for each table: facts to typed cells, no text formatting."""

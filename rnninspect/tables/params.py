@@ -1,0 +1,66 @@
+"""Counts: parameters, bytes, and the operations of one forward and one backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnninspect.facts import Counts, LayerFacts, ModelFacts, Ops
+from rnninspect.tables.table import Cell, Column, Kind, Table
+
+_COUNTS = (
+    Column("parameters", "parameters", Kind.COUNT),
+    Column("trainable", "trainable", Kind.COUNT),
+    Column("recurrent_weights", "recurrent weights", Kind.COUNT),
+    Column("parameters_one_bias", "with one bias", Kind.COUNT),
+    Column("parameter_bytes", "bytes", Kind.BYTES),
+    Column("macs", "forward MACs", Kind.COUNT),
+    Column("elementwise_ops", "forward elementwise", Kind.COUNT),
+    Column("flops", "forward FLOPs", Kind.COUNT),
+    Column("backward_macs", "backward MACs", Kind.COUNT),
+    Column("backward_elementwise_ops", "backward elementwise", Kind.COUNT),
+    Column("backward_flops", "backward FLOPs", Kind.COUNT),
+)
+_LAYER = (Column("layer", "layer", repeats=True), Column("type", "type", repeats=True))
+_MODEL = (Column("layers", "layers", Kind.COUNT),)
+
+_NOTES = (
+    "recurrent weights: the matrices that multiply the state of the step before; with one bias: the count with "
+    "one bias vector where torch has two, as Keras and most papers count.",
+    "Operations are for the document's whole batch. MACs: multiply-accumulates of matrix products; elementwise: "
+    "one per element for each +, -, * and each sigmoid, tanh, relu; FLOPs = 2 x MACs + elementwise. backward: the "
+    "gradients of every weight and every input.",
+)
+
+
+def params_tables(models: Sequence[ModelFacts]) -> list[Table]:
+    """One table a model, a row for each layer; for several models a last one with a row for each model."""
+    tables = [_by_layer(model) for model in models]
+    if len(models) > 1:
+        rows = tuple((model.name, len(model.layers), *_counts(model)) for model in models)
+        columns = (Column("model", "model", repeats=True), *_MODEL, *_COUNTS)
+        tables.append(Table("models", "all", columns, rows))
+    last = tables[-1]
+    return [*tables[:-1], Table(last.title, last.subject, last.columns, last.rows, last.total, _NOTES)]
+
+
+def _by_layer(model: ModelFacts) -> Table:
+    rows = tuple((layer.name, layer.type, *_counts(layer)) for layer in model.layers)
+    return Table("params", model.name, (*_LAYER, *_COUNTS), rows, ("total", None, *_counts(model)))
+
+
+def _counts(facts: LayerFacts | ModelFacts) -> tuple[Cell, ...]:
+    counts: Counts = facts.counts
+    backward = facts.backward or Ops(0, 0)
+    return (
+        counts.parameters,
+        counts.trainable,
+        counts.recurrent,
+        counts.one_bias,
+        counts.nbytes,
+        facts.forward.macs,
+        facts.forward.elementwise,
+        facts.forward.flops,
+        backward.macs,
+        backward.elementwise,
+        backward.flops,
+    )

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnninspect.formats import csv as formats_csv
+from rnninspect.tables.table import Cell, Column, Kind, Table
+
+COLUMNS = (
+    Column("layer", "layer", repeats=True),
+    Column("shape", "shape", Kind.SHAPE),
+    Column("count", "number of parameters", Kind.COUNT),
+    Column("bound", "bound", Kind.NUMBER),
+)
+
+
+def weights(subject: str) -> Table:
+    rows = (("rnn", (200, 300), 1_234_567, 0.1), ("rnn", (10,), 10, None))
+    return Table("weights", subject, COLUMNS, rows, total=("total", None, 1_234_577, None), notes=("a note",))
+
+
+def field(cell: Cell) -> str:
+    text = formats_csv.render([Table("t", "m", (Column("c", "c"),), ((cell,),))])
+    return list(csv.reader(io.StringIO(text)))[1][1]
+
+
+def test_tables_of_one_title_share_a_header_and_others_follow_after_a_blank_line() -> None:
+    other = Table("shapes", "a", (Column("axes", "axes", Kind.SHAPE),), ((("L", "N", "D*H_out"),), ((),)))
+    assert formats_csv.render([weights("a"), other, weights("b")]) == (
+        "model,layer,shape,count,bound\n"
+        "a,rnn,[200 300],1234567,0.1\n"
+        "a,rnn,[10],10,\n"
+        "b,rnn,[200 300],1234567,0.1\n"
+        "b,rnn,[10],10,\n"
+        "\n"
+        "model,axes\n"
+        "a,[L N D*H_out]\n"
+        "a,[]\n"
+    )
+
+
+def test_tables_with_other_columns_do_not_share_a_header() -> None:
+    narrow = Table("weights", "b", COLUMNS[:1], (("rnn",),))
+    assert formats_csv.render([weights("a"), narrow]).endswith("\n\nmodel,layer\nb,rnn\n")
+
+
+def test_nothing_is_nothing() -> None:
+    assert formats_csv.render([]) == ""
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_text_that_a_spreadsheet_would_run_is_defused(start: str) -> None:
+    assert field(start + "cmd").startswith("'")
+    assert field("a" + start)[0] == "a"
+
+
+def test_a_negative_number_is_no_formula() -> None:
+    assert field(-0.5) == "-0.5"
+
+
+def test_control_characters_are_escaped() -> None:
+    assert field("a\nb\x1b[31m\ud800") == r"a\nb\x1b[31m\ud800"
+
+
+@given(st.floats(), st.integers(), st.lists(st.integers(0), max_size=4).map(tuple))
+def test_numbers_and_shapes_come_back(number: float, count: int, shape: tuple[int, ...]) -> None:
+    assert repr(float(field(number))) == repr(number)
+    assert int(field(count)) == count
+    assert tuple(map(int, field(shape)[1:-1].split())) == shape
+
+
+@given(st.lists(st.text().filter(str.isprintable), min_size=1, max_size=4))
+def test_text_comes_back_through_the_csv_module(texts: list[str]) -> None:
+    columns = tuple(Column(text, text) for text in texts)
+    text = formats_csv.render([Table("t", "m", columns, (tuple(texts),))])
+    header, row = csv.reader(io.StringIO(text))
+    assert header == ["model", *texts]
+    assert [cell.removeprefix("'") for cell in row[1:]] == [cell.removeprefix("'") for cell in texts]

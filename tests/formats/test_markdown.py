@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnninspect.formats import markdown
+from rnninspect.tables.table import Column, Kind, Table
+
+TABLE = Table(
+    title="weights",
+    subject="tagger",
+    columns=(
+        Column("layer", "layer", repeats=True),
+        Column("shape", "shape", Kind.SHAPE),
+        Column("count", "count", Kind.COUNT),
+        Column("bound", "bound", Kind.NUMBER),
+    ),
+    rows=(("weight_ih_l0", (200, 300), 1_234_567_890_123, 0.1), ("weight_ih_l0", (10,), 10, None)),
+    total=("total", None, 1_234_567_890_133, None),
+    notes=("- not a list", "2. nor this", "a & b < c"),
+)
+
+
+def test_a_table_is_a_heading_a_pipe_table_with_raw_numbers_and_its_notes() -> None:
+    assert markdown.render([TABLE], "cpu · float32") == (
+        "### tagger: weights\n"
+        "\n"
+        "| layer | shape | count | bound |\n"
+        "| --- | --- | ---: | ---: |\n"
+        "| weight_ih_l0 | (200, 300) | 1234567890123 | 0.1 |\n"
+        "| weight_ih_l0 | (10,) | 10 |  |\n"
+        "| **total** |  | **1234567890133** |  |\n"
+        "\n"
+        "\\- not a list\n"
+        "\n"
+        "2\\. nor this\n"
+        "\n"
+        "a &amp; b &lt; c\n"
+        "\n"
+        "*cpu · float32*\n"
+    )
+
+
+def test_without_a_caption_nothing_follows() -> None:
+    assert markdown.render([Table("t", "m", (), ())], "") == "### m: t\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a|b", r"a\|b"),
+        ("a\\|b", r"a\\\|b"),
+        ("`x`", r"\`x\`"),
+        ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
+        ("D*H_out", r"D\*H_out"),
+        ("_private_ __init__", r"\_private\_ \_\_init\_\_"),
+        ("[x](y)", r"\[x\](y)"),
+        ("~~gone~~ #1 $x$", r"\~\~gone\~\~ \#1 \$x\$"),
+        ("two\nlines", r"two\\nlines"),
+        ("\x1b[31m", r"\\x1b\[31m"),
+        ("\ud800", r"\\ud800"),
+    ],
+)
+def test_text_shows_as_it_is(text: str, escaped: str) -> None:
+    table = Table("t", "m", (Column("c", "c"),), ((text,),))
+    assert markdown.render([table], "").splitlines()[4] == f"| {escaped} |"
+
+
+@given(st.lists(st.text(), min_size=1, max_size=4))
+def test_no_text_adds_a_cell_or_a_line(texts: list[str]) -> None:
+    columns = tuple(Column("c", text) for text in texts)
+    lines = markdown.render([Table("t", "m", columns, (tuple(texts),), total=tuple(texts))], "").splitlines()
+    assert len(lines) == 6
+    assert {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in lines[2:]} == {len(texts) + 1}

@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from rnninspect.formats import terminal
+from rnninspect.tables.table import Cell, Column, Kind, Table
+
+GOLDENS = Path(__file__).parent.parent / "goldens"
+
+ROWS, IN = "4*H_cell", "H_in"
+U = 50**-0.5
+WEIGHTS = Table(
+    title="weights",
+    subject="tagger",
+    columns=(
+        Column("layer", "layer", repeats=True),
+        Column("type", "type", repeats=True),
+        Column("parameter", "parameter"),
+        Column("symbol", "symbol"),
+        Column("axes", "axes", Kind.SHAPE),
+        Column("shape", "shape", Kind.SHAPE),
+        Column("count", "count", Kind.COUNT),
+        Column("bytes", "bytes", Kind.BYTES),
+        Column("init", "init"),
+        Column("bound", "bound", Kind.NUMBER),
+    ),
+    rows=(
+        ("embed", "Embedding", "weight", "W", ("num_embeddings", "embedding_dim"), (1000, 300), 300_000,
+         1_200_000, "normal", None),
+        ("encoder", "LSTM", "weight_ih_l0", "W_ih", (ROWS, IN), (200, 300), 60_000, 240_000, "uniform", U),
+        ("encoder", "LSTM", "bias_ih_l0", "b_ih", (ROWS,), (200,), 200, 800, "uniform", U),
+        ("encoder", "LSTM", "weight_ih_l0_reverse", "W_ih", (ROWS, IN), (200, 300), 60_000, 240_000,
+         "uniform", U),
+        ("encoder", "LSTM", "bias_ih_l0_reverse", "b_ih", (ROWS,), (200,), 200, 800, "uniform", U),
+        ("head", "Linear", "weight", "W", ("out_features", "in_features"), (10, 100), 1000, 4000,
+         "uniform", 0.1),
+        ("head", "Linear", "bias", "b", ("out_features",), (10,), 10, 40, "uniform", 0.1),
+    ),
+    total=("total", None, None, None, None, None, 421_410, 1_685_640, None, None),
+    notes=(
+        "Keras' LSTM has one bias where torch has two (for cuDNN's sake), so its count is 200 smaller here "
+        "for every layer and direction.",
+        "With proj_size, see [proj_size, hidden_size] and [/] in the torch documentation.",
+    ),
+)  # fmt: skip
+PARAMS = Table(
+    title="params",
+    subject="tagger",
+    columns=(
+        Column("layer", "layer", repeats=True),
+        Column("type", "type", repeats=True),
+        Column("input", "input", Kind.SHAPE),
+        Column("output", "output", Kind.SHAPE),
+        Column("parameters", "parameters", Kind.COUNT),
+        Column("parameters_one_bias", "parameters (one bias)", Kind.COUNT),
+        Column("parameter_bytes", "parameter bytes", Kind.BYTES),
+        Column("macs", "MACs", Kind.COUNT),
+        Column("elementwise_ops", "elementwise operations", Kind.COUNT),
+        Column("share", "share", Kind.NUMBER),
+        Column("remark", "remark"),
+    ),
+    rows=(
+        ("embed", "Embedding", (20, 32), (20, 32, 300), 300_000, 300_000, 1_200_000, 0, 0, 0.25, None),
+        ("encoder", "LSTM", (20, 32, 300), (20, 32, 100), 1_234_567_587_113, 1_234_567_586_713,
+         4_938_270_348_452, 1_048_576, 1_234_567, 12.5,
+         "h = W_hr @ h only with proj_size, which torch refuses where it is not below hidden_size"),
+        ("head", "Linear", (20, 32, 100), (20, 32, 10), 3_010, 3_010, 12_040, 640_000, 6_400, 1e-3, None),
+    ),
+    total=("total", None, None, None, 1_234_567_890_123, 1_234_567_889_723, 4_938_271_560_492, 1_688_576,
+           1_240_967, None, None),
+)  # fmt: skip
+CAPTION = "plan and torch 2.13.0 agree · cpu · float32 · seed 0"
+
+
+def lines_of(table: Table, width: int | None = None) -> list[str]:
+    return terminal.render([table], "", width=width, colour=False).splitlines()
+
+
+def column(kind: Kind, *cells: Cell) -> list[str]:
+    """The printed cells of a table of one column."""
+    table = Table("t", "m", (Column("c", "c", kind),), tuple((cell,) for cell in cells))
+    return lines_of(table)[3:]
+
+
+@pytest.mark.parametrize("width", [None, 200, 120, 80, 60])
+def test_the_layout_is_as_it_was(width: int | None) -> None:
+    golden = (GOLDENS / f"terminal_{width or 'pipe'}.txt").read_text(encoding="utf-8")
+    assert terminal.render([WEIGHTS, PARAMS], CAPTION, width=width, colour=False) == golden
+
+
+def test_counts_are_exact_and_have_separators() -> None:
+    assert column(Kind.COUNT, 1_048_576, 7, None) == ["1,048,576", "        7", ""]
+
+
+def test_numbers_have_four_digits_and_their_points_stand_under_each_other() -> None:
+    assert column(Kind.NUMBER, 0.0577350269, 0.1, 12.5, 999.94, 0.0, None) == [
+        "  0.05774",
+        "  0.1000",
+        " 12.50",
+        "999.9",
+        "  0",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (999.96, "1,000"),
+        (9_999.6, "10,000"),
+        (-123_456.7, "-123,457"),
+        (1.2345e15, "1.234e+15"),
+        (0.00001234567, "1.235e-05"),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (1_234_567, "1,234,567"),
+    ],
+)
+def test_a_number_is_never_rounded_below_its_integer_part(number: float, text: str) -> None:
+    assert column(Kind.NUMBER, number)[0].strip() == text
+
+
+def test_shapes_are_written_as_python_writes_tuples() -> None:
+    cells = [(20, 32, 300), (10,), (), ("L", "N", "D*H_out")]
+    assert column(Kind.SHAPE, *cells) == ["(20, 32, 300)", "(10,)", "()", "(L, N, D*H_out)"]
+
+
+def test_what_a_text_column_holds_is_printed_plainly() -> None:
+    assert column(Kind.TEXT, 1000, True, "x") == ["1000", "true", "x"]
+
+
+@pytest.mark.parametrize("text", ["[proj_size, hidden_size]", "[/]", "[bold]x[/bold]", ":smile:", r"\[x]"])
+def test_what_looks_like_markup_is_printed_as_it_is(text: str) -> None:
+    table = Table(text, text, (Column("c", text),), ((text,),), total=(text,), notes=(text,))
+    for colour in (False, True):
+        assert terminal.render([table], text, width=80, colour=colour).count(text) == 7
+
+
+def test_a_value_like_the_one_above_is_left_blank_unless_what_is_left_of_it_differs() -> None:
+    columns = (Column("a", "a", repeats=True), Column("b", "b", repeats=True), Column("c", "c"))
+    rows = (("x", "1", "p"), ("x", "1", "p"), ("x", "2", "p"), ("y", "2", "p"))
+    assert lines_of(Table("t", "m", columns, rows)) == [
+        "m · t",
+        "a  b  c",
+        "───────",
+        "x  1  p",
+        "      p",
+        "   2  p",
+        "",
+        "y  2  p",
+    ]
+
+
+def test_rows_that_are_each_a_group_have_no_space_between_them() -> None:
+    table = Table("t", "m", (Column("a", "a", repeats=True),), (("x",), ("y",)))
+    assert lines_of(table)[3:] == ["x", "y"]
+
+
+def test_in_a_narrow_page_what_a_group_shares_stands_over_it_and_names_its_change() -> None:
+    columns = (
+        Column("layer", "layer", repeats=True),
+        Column("type", "type", repeats=True),
+        Column("name", "name"),
+    )
+    rows = (("first", "LSTM", "weight"), ("first", "LSTM", "bias"), ("first", "GRU", "weight"))
+    assert lines_of(Table("t", "m", columns, rows, total=("total", None, None)), width=15) == [
+        "m · t",
+        "layer · type",
+        "  name",
+        "────────",
+        "first · LSTM",
+        "  weight",
+        "  bias",
+        "first · GRU",
+        "  weight",
+    ]
+
+
+def test_every_block_is_headed_and_led_by_what_its_rows_are_about() -> None:
+    columns = (Column("layer", "layer", repeats=True), *(Column(key, key * 10, Kind.COUNT) for key in "abc"))
+    table = Table(
+        "t", "m", columns, (("x", 1, 2, 3), ("y", 4, 5, 6)), total=("total", None, 7, 9), notes=("n",)
+    )
+    assert lines_of(table, width=20) == [
+        "m · t (1 of 3)",
+        "layer  aaaaaaaaaa",
+        "─────────────────",
+        "x               1",
+        "y               4",
+        "",
+        "m · t (2 of 3)",
+        "layer  bbbbbbbbbb",
+        "─────────────────",
+        "x               2",
+        "y               5",
+        "─────────────────",
+        "total           7",
+        "",
+        "m · t (3 of 3)",
+        "layer  cccccccccc",
+        "─────────────────",
+        "x               3",
+        "y               6",
+        "─────────────────",
+        "total           9",
+        "",
+        "n",
+    ]
+
+
+def test_columns_are_spread_evenly_over_the_blocks() -> None:
+    table = Table("t", "m", tuple(Column(key, key * 8) for key in "abcd"), (("", "", "", ""),))
+    heads = [line for line in lines_of(table, width=30) if line.startswith(tuple("abcd"))]
+    assert heads == ["aaaaaaaa  bbbbbbbb", "cccccccc  dddddddd"]
+
+
+def test_without_a_column_to_repeat_a_name_leads_each_block_of_several_rows() -> None:
+    columns = (Column("n", "name"), Column("a", "a" * 12), Column("b", "b" * 12))
+    table = Table("t", "m", columns, (("x", "", ""), ("y", "", "")))
+    assert lines_of(table, width=20)[7] == "name  bbbbbbbbbbbb"
+
+
+def test_headings_wrap_before_prose_and_prose_before_names() -> None:
+    columns = (Column("n", "name"), Column("c", "operations per token", Kind.COUNT), Column("p", "remark"))
+    table = Table("t", "m", columns, (("weight_hh_l0", 5, "so long that it is prose, which wraps"),))
+    assert lines_of(table, width=63)[1:] == [
+        "              operations",
+        "name           per token  remark",
+        "───────────────────────────────────────────────────────────────",
+        "weight_hh_l0           5  so long that it is prose, which wraps",
+    ]
+    assert lines_of(table, width=52)[4:] == [
+        "weight_hh_l0           5  so long that it is prose,",
+        "                          which wraps",
+    ]
+
+
+def test_where_nothing_else_is_possible_names_break_and_numbers_do_not() -> None:
+    columns = (Column("n", "name", repeats=True), Column("c", "count", Kind.COUNT))
+    table = Table("t", "m", columns, (("encoder.weight_ih", 1_234_567_890_123),))
+    assert lines_of(table, width=27)[3:] == ["encoder.  1,234,567,890,123", "weight_", "ih"]
+
+
+def test_names_break_before_shapes_and_keep_three_letters_even_where_digits_are_cut() -> None:
+    columns = (Column("n", "name", repeats=True), Column("s", "shape", Kind.SHAPE))
+    table = Table("t", "m", columns, (("a" * 12, (20, 32, 300)),))
+    assert lines_of(table, width=21)[3:] == ["aaaaaa  (20, 32, 300)", "aaaaaa"]
+    assert lines_of(table, width=12)[4:] == ["aaa  (20,", "aaa  32,", "aaa  300)", "aaa"]
+
+
+def test_a_long_name_leaves_a_third_of_the_page_to_the_numbers() -> None:
+    columns = (Column("n", "name", repeats=True), Column("a", "a", Kind.COUNT), Column("b", "b", Kind.COUNT))
+    table = Table("t", "m", columns, (("x" * 38, 1000, 2000),))
+    assert lines_of(table, width=40)[0] == "m · t"
+
+
+def test_notes_wrap_with_a_hanging_indent_and_the_caption_is_last() -> None:
+    table = Table("t", "m", (Column("c", "c"),), (("x",),), notes=("one two three", "four"))
+    text = terminal.render([table], "the end", width=9, colour=False)
+    assert text.endswith("x\n\none two\n  three\nfour\n\nthe end\n")
+
+
+def test_tables_without_rows_or_columns_print_what_they_have() -> None:
+    assert lines_of(Table("t", "m", (Column("c", "count", Kind.COUNT),), ())) == ["m · t", "count", "─────"]
+    assert lines_of(Table("t", "m", (), ()), width=80)[0] == "m · t"
+    assert terminal.render([], "caption", width=80, colour=False) == "caption\n"
+
+
+def test_with_colour_there_are_escapes_and_otherwise_the_same_text() -> None:
+    coloured = terminal.render([WEIGHTS, PARAMS], CAPTION, width=80, colour=True)
+    assert "\x1b[1m" in coloured
+    assert uncoloured(coloured) == terminal.render([WEIGHTS, PARAMS], CAPTION, width=80, colour=False)
+
+
+def test_colour_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b" not in terminal.render([WEIGHTS], CAPTION, width=80, colour=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b" in terminal.render([WEIGHTS], CAPTION, width=80, colour=True)
+
+
+def test_ascii_is_laid_out_like_the_rest() -> None:
+    table = Table("t", "m", (Column("c", "σ"),), (("2 × 3",),))
+    assert terminal.render([table], "", width=None, colour=False, ascii=True).splitlines() == [
+        "m - t",
+        r"\u03c3",
+        "------",
+        "2 x 3",
+    ]
+
+
+def test_wide_characters_count_for_two() -> None:
+    table = Table("t", "m", (Column("a", "a"), Column("b", "b")), (("日本", "x"), ("y", "z")))
+    assert lines_of(table)[3:] == ["日本  x", "y     z"]
+
+
+def test_the_parts_of_rich_that_are_slow_to_import_are_not() -> None:
+    code = """if True:
+        import sys
+        from rnninspect.formats import terminal
+        terminal.render([], "caption", width=80, colour=True)
+        assert not {"rich.console", "rich.table", "rich.text"} & set(sys.modules)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- properties -------------------------------------------------------------------------------------------
+
+names = st.text("abcdefg_[/]. ", max_size=30)
+values: dict[Kind, st.SearchStrategy[Cell]] = {
+    Kind.TEXT: names,
+    Kind.COUNT: st.integers(0, 10**15),
+    Kind.BYTES: st.integers(0, 2**50),
+    Kind.NUMBER: st.floats(1e-4, 1e12),
+    Kind.SHAPE: st.lists(st.integers(0, 9999), max_size=4).map(tuple),
+}
+
+
+@st.composite
+def tables(draw: st.DrawFn, text: st.SearchStrategy[str] = names) -> Table:
+    columns = [Column("k", draw(text), repeats=True) for _ in range(draw(st.integers(0, 2)))]
+    columns += [Column("c", draw(text), draw(st.sampled_from(Kind))) for _ in range(draw(st.integers(1, 6)))]
+    cells = [st.none() | (text if column.kind is Kind.TEXT else values[column.kind]) for column in columns]
+    rows = draw(st.lists(st.tuples(*cells), max_size=5))
+    total = draw(st.none() | st.tuples(*cells))
+    return Table("t", "m", tuple(columns), tuple(rows), total, tuple(draw(st.lists(text, max_size=2))))
+
+
+def numbers_in(text: str) -> Counter[str]:
+    without_titles = re.sub(r"^m · t \(\d of \d\)$", "", text, flags=re.MULTILINE)
+    return Counter(re.findall(r"\([\d, ]*\)|\d[\d,.e+-]*", without_titles))
+
+
+def integers_of(table: Table) -> Counter[str]:
+    cells = [cell for row in (*table.rows, table.total or ()) for cell in row]
+    counts = Counter(f"{cell:,}" for cell in cells if isinstance(cell, int))
+    return counts + Counter(str(cell) for cell in cells if isinstance(cell, tuple))
+
+
+def uncoloured(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@given(tables(), st.integers(40, 200))
+def test_at_any_width_every_number_is_whole_and_no_line_too_long(table: Table, width: int) -> None:
+    text = terminal.render([table], "", width=width, colour=False)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert numbers_in(text) == numbers_in(terminal.render([table], "", width=None, colour=False))
+    assert integers_of(table) <= numbers_in(text)
+
+
+@given(tables(), st.none() | st.integers(1, 200))
+def test_colours_change_nothing_else(table: Table, width: int | None) -> None:
+    coloured = terminal.render([table], "caption", width=width, colour=True)
+    assert uncoloured(coloured) == terminal.render([table], "caption", width=width, colour=False)
+
+
+@given(tables(st.text(max_size=20)), st.text(), st.none() | st.integers(1, 100), st.booleans())
+def test_without_colour_nothing_that_a_terminal_acts_on_comes_out(
+    table: Table, caption: str, width: int | None, ascii: bool
+) -> None:
+    text = terminal.render([table], caption, width=width, colour=False, ascii=ascii)
+    assert text.replace("\n", "").isprintable()
+    assert text.isascii() or not ascii

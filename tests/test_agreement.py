@@ -1,0 +1,344 @@
+"""Plan and torch, over every kind and option with sizes that are all different: they agree, always.
+
+And the proof that the comparison can fail: wrong equations and wrong modules are planted and seen.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from rnninspect import real
+from rnninspect.agree import Difference, differences, merge
+from rnninspect.facts import ModelFacts
+from rnninspect.layers.lstm import LSTM
+from rnninspect.plan import plan
+from rnninspect.spec.chain import Spec, connect
+from rnninspect.spec.document import validate
+from rnninspect.spec.tree import read_tree
+
+CPU = torch.device("cpu")
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+
+
+def spec_of(document: dict[str, object]) -> Spec:
+    tree = read_tree(repr_yaml(document), "doc.yaml")
+    return connect(validate(tree), tree, name="doc")
+
+
+def repr_yaml(value: object) -> str:
+    """A document as YAML in flow style."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{key}: {repr_yaml(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(repr_yaml(item) for item in value) + "]"
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def disagreements(spec: Spec, device: torch.device = CPU) -> tuple[Difference, ...]:
+    run = real.reachable(spec, device)
+    return differences(plan(run), real.measure(run, device))
+
+
+# Three batches of unequal sizes: batched, unbatched, packed (unsorted, with ties).
+BATCHES = {
+    "batched": {"batch_size": 3, "seq_len": 5},
+    "unbatched": {"batch_size": None, "seq_len": 5},
+    "packed": {"batch_size": 4, "seq_len": 6, "lengths": [2, 6, 1, 6]},
+}
+STACKED = {
+    "RNN": [{"nonlinearity": "tanh"}, {"nonlinearity": "relu"}],
+    "LSTM": [{}, {"proj_size": 2}],
+    "GRU": [{}],
+}
+GRID = [
+    {"type": kind, **options, "num_layers": depth, "bidirectional": two, "bias": bias, "batch_first": first}
+    for kind, variants in STACKED.items()
+    for options in variants
+    for depth, two, bias, first in itertools.product((1, 3), (False, True), (False, True), (False, True))
+]
+SINGLE = [
+    {"type": kind, "bias": bias, **options}
+    for kind, options in (
+        ("RNNCell", {"nonlinearity": "relu"}),
+        ("RNNCell", {"nonlinearity": "tanh"}),
+        ("LSTMCell", {}),
+        ("GRUCell", {}),
+        ("JordanRNN", {"output_size": 2, "nonlinearity": "tanh"}),
+        ("JordanRNN", {"output_size": 13, "nonlinearity": "relu", "batch_first": True}),
+    )
+    for bias in (False, True)
+]
+
+
+@pytest.mark.parametrize("state", ["zeros", "random"])
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("layer", GRID + SINGLE, ids=lambda layer: "-".join(map(str, layer.values())))
+def test_every_recurrent_layer_agrees(layer: dict[str, object], batch: str, state: str) -> None:
+    document = {
+        "input": {**BATCHES[batch], "state": state},
+        "layers": [{"input_size": 7, "hidden_size": 11, **layer}],
+    }
+    assert disagreements(spec_of(document)) == ()
+
+
+@pytest.mark.parametrize("feeds", ["output", "last"])
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_whole_chains_agree(batch: str, feeds: str, dtype: str) -> None:
+    document = {
+        "dtype": dtype,
+        "input": BATCHES[batch],
+        "layers": [
+            {"name": "embed", "type": "Embedding", "num_embeddings": 17, "embedding_dim": 9, "padding_idx": 3},
+            {"type": "LSTM", "hidden_size": 11, "bidirectional": True, "trainable": False, "batch_first": True},
+            {"type": "LayerNorm"},
+            {"type": "GRUCell", "hidden_size": 13},
+            {"type": "Dropout", "p": 0.5},
+            {"type": "JordanRNN", "hidden_size": 8, "output_size": 5, "batch_first": True, "feeds": feeds},
+            {"type": "Linear", "out_features": 9},
+            {"type": "Linear", "tied_to": "embed"},
+        ],
+    }
+    assert disagreements(spec_of(document)) == ()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_document_of_configs_agrees(path: Path) -> None:
+    tree = read_tree(path.read_text(), str(path))
+    spec = connect(validate(tree), tree, name=path.stem)
+    assert disagreements(spec, real.find_device(spec.device or "cpu")) == ()
+
+
+@pytest.mark.parametrize("layer", GRID[::7] + SINGLE[::3], ids=lambda layer: "-".join(map(str, layer.values())))
+@pytest.mark.parametrize("batch", BATCHES)
+def test_meta_agrees_on_shapes(layer: dict[str, object], batch: str) -> None:
+    document = {"input": BATCHES[batch], "layers": [{"input_size": 7, "hidden_size": 11, **layer}]}
+    assert disagreements(spec_of(document), torch.device("meta")) == ()
+
+
+sizes = st.integers(1, 9)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, object]:
+    """A random document: a batch of any form, then one to four layers of any kind."""
+    seq_len = draw(sizes)
+    lengths = draw(st.none() | st.lists(st.integers(1, seq_len), min_size=1, max_size=5))
+    size = draw(st.none() | sizes) if lengths is None else len(lengths)
+    first = draw(st.booleans())
+    embed = draw(st.booleans())
+    layers: list[dict[str, object]] = []
+    if embed:
+        layers.append({"type": "Embedding", "num_embeddings": draw(sizes), "embedding_dim": draw(sizes)})
+    for _ in range(draw(st.integers(1, 3))):
+        layers.append(draw(layer(first)))
+    if not embed:
+        width = draw(sizes)
+        key = {"Linear": "in_features", "LayerNorm": "normalized_shape"}.get(str(layers[0]["type"]), "input_size")
+        layers[0][key] = width
+    batch: dict[str, object] = {
+        "batch_size": size,
+        "seq_len": seq_len,
+        "state": draw(st.sampled_from(["zeros", "random"])),
+    }
+    if lengths is not None:
+        batch["lengths"] = lengths
+    return {"input": batch, "dtype": draw(st.sampled_from(["float32", "float64"])), "layers": layers}
+
+
+def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
+    own = {"trainable": st.booleans()}
+    recurrent = {"hidden_size": st.integers(2, 9), "bias": st.booleans(), **own}
+    sequence = {**recurrent, "batch_first": st.just(batch_first)}
+    stacked = {**sequence, "num_layers": st.integers(1, 3), "bidirectional": st.booleans()}
+    nonlinearity = {"nonlinearity": st.sampled_from(["tanh", "relu"])}
+    return st.one_of(
+        st.fixed_dictionaries({"type": st.just("RNN"), **stacked, **nonlinearity}),
+        st.fixed_dictionaries({"type": st.just("LSTM"), **stacked, "proj_size": st.integers(0, 1)}),
+        st.fixed_dictionaries({"type": st.just("GRU"), **stacked}),
+        st.fixed_dictionaries({"type": st.just("RNNCell"), **recurrent, **nonlinearity}),
+        st.fixed_dictionaries({"type": st.just("LSTMCell"), **recurrent}),
+        st.fixed_dictionaries({"type": st.just("GRUCell"), **recurrent}),
+        st.fixed_dictionaries({"type": st.just("JordanRNN"), **sequence, **nonlinearity, "output_size": sizes}),
+        st.fixed_dictionaries({"type": st.just("Linear"), "out_features": sizes, "bias": st.booleans(), **own}),
+        st.fixed_dictionaries(
+            {"type": st.just("LayerNorm"), "elementwise_affine": st.booleans(), "bias": st.booleans()}
+        ),
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(documents())
+def test_random_documents_agree(document: dict[str, object]) -> None:
+    assert disagreements(spec_of(document)) == ()
+
+
+# --- the comparison can fail --------------------------------------------------------------------------------
+
+LSTM_DOCUMENT = {
+    "input": {"batch_size": 3, "seq_len": 5},
+    "layers": [{"name": "encoder", "type": "LSTM", "input_size": 7, "hidden_size": 11}],
+}
+
+
+def facts_named(found: tuple[Difference, ...]) -> set[str]:
+    return {difference.fact for difference in found}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "caught"),
+    [
+        # a gate too few: every packed weight is too low by a quarter
+        ("f = sigmoid(W_if @ x + b_if + W_hf @ h + b_hf)\n", "", "weights weight_ih_l0 shape"),
+        # the recurrent matrix of one gate reads c: the packing changes
+        ("W_ho @ h", "W_ho @ c", "weights weight_hh_l0 shape"),
+        # a bias forgotten
+        (" + b_ii", "", "weights bias_ih_l0 shape"),
+        # a projection that torch's module does not have
+        ("h = o * tanh(c)\n", "h = o * tanh(c)\nh = W_hr @ h\n", "weights weight_hr_l0"),
+        # a gate fed by nothing but itself: fewer products
+        ("W_ig @ x + b_ig + ", "", "forward macs"),
+    ],
+)
+def test_a_wrong_equation_is_caught(monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, caught: str) -> None:
+    text = LSTM.equations(spec_of(LSTM_DOCUMENT).links[0].layer)  # type: ignore[arg-type]
+    assert right in text
+    planted = text.replace(right, wrong)
+    if not wrong and "f =" in right:
+        planted = planted.replace("f * c", "i * c")
+    measured = real.measure(spec_of(LSTM_DOCUMENT), CPU)
+    monkeypatch.setattr(LSTM, "equations", lambda self: planted)
+    found = differences(plan(spec_of(LSTM_DOCUMENT)), measured)
+    assert caught in facts_named(found)
+
+
+def measured_with(monkeypatch: pytest.MonkeyPatch, change: object) -> tuple[Difference, ...]:
+    """The differences when torch's module is changed after it is built."""
+    build = real._module
+
+    def changed(*args: object) -> nn.Module:
+        module = build(*args)  # type: ignore[arg-type]
+        change(module)  # type: ignore[operator]
+        return module
+
+    monkeypatch.setattr(real, "_module", changed)
+    return disagreements(spec_of(LSTM_DOCUMENT))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scale", [0.5, 0.98, 1.001, 2.0])
+def test_a_wrong_init_bound_is_caught_on_both_sides(monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
+    document = {**LSTM_DOCUMENT, "layers": [{"type": "LSTM", "input_size": 70, "hidden_size": 110}]}
+    build = real._module
+
+    def scaled(*args: object) -> nn.Module:
+        module = build(*args)  # type: ignore[arg-type]
+        with torch.no_grad():
+            module.weight_ih_l0.mul_(scale)
+        return module
+
+    monkeypatch.setattr(real, "_module", scaled)
+    found = disagreements(spec_of(document))
+    assert facts_named(found) & {"weight_ih_l0 max |w| / bound", "weight_ih_l0 std / law's"}
+
+
+def test_a_shifted_mean_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shift(module: nn.Module) -> None:
+        with torch.no_grad():
+            module.weight_ih_l0.abs_()
+
+    assert "weight_ih_l0 |mean| / law's std" in facts_named(measured_with(monkeypatch, shift))
+
+
+def test_a_frozen_weight_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    # why the bias of the wrong direction: requires_grad_ of the whole layer runs after the module is made
+    monkeypatch.setattr(nn.Module, "requires_grad_", lambda self, requires_grad=True: self)
+
+    def freeze(module: nn.Module) -> None:
+        module.bias_hh_l0.requires_grad = False
+
+    found = measured_with(monkeypatch, freeze)
+    assert [(d.fact, d.plan, d.real) for d in found] == [("weights bias_hh_l0 trainable", True, False)]
+
+
+def test_an_extra_parameter_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def add(module: nn.Module) -> None:
+        module.register_parameter("peephole", nn.Parameter(torch.zeros(4)))
+
+    found = measured_with(monkeypatch, add)
+    assert ("weights peephole", None, (4,)) in [(d.fact, d.plan, d.real) for d in found]
+
+
+def test_a_tie_that_torch_does_not_have_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {
+        "input": {"batch_size": 3, "seq_len": 5},
+        "layers": [
+            {"name": "embed", "type": "Embedding", "num_embeddings": 13, "embedding_dim": 5},
+            {"name": "head", "type": "Linear", "tied_to": "embed"},
+        ],
+    }
+    spec = spec_of(document)
+    assert disagreements(spec) == ()
+    untied = replace(
+        spec,
+        links=(spec.links[0], replace(spec.links[1], layer=spec.links[1].layer.model_copy(update={"tied_to": None}))),
+    )
+    found = differences(plan(spec), real.measure(untied, CPU))
+    assert ("head", "weights weight shared_with") in [(d.layer, d.fact) for d in found]
+
+
+def test_every_measured_field_is_compared() -> None:
+    """A change of any one fact of a real model is a difference: no field is left out of the comparison."""
+    spec = spec_of(LSTM_DOCUMENT)
+    measured = real.measure(spec, CPU)
+    layer = measured.layers[0]
+    weight, tensor = layer.weights[0], layer.outputs[1]
+
+    def with_layer(**changes: object) -> ModelFacts:
+        return replace(measured, layers=(replace(layer, **changes),))
+
+    changed = {
+        "type": with_layer(type="GRU"),
+        "outputs h_n shape": with_layer(
+            outputs=(layer.outputs[0], replace(tensor, shape=(1, 3, 12)), layer.outputs[2])
+        ),
+        "outputs h_n dtype": with_layer(outputs=(layer.outputs[0], replace(tensor, dtype="float64"), layer.outputs[2])),
+        "outputs c_n": with_layer(outputs=layer.outputs[:2]),
+        "inputs order": with_layer(inputs=layer.inputs[::-1]),
+        "weights order": with_layer(weights=layer.weights[::-1]),
+        "weights weight_ih_l0 gates W_if rows": with_layer(
+            weights=(
+                replace(weight, gates=(weight.gates[0], replace(weight.gates[1], rows=(0, 11)), *weight.gates[2:])),
+                *layer.weights[1:],
+            )
+        ),
+        "weights weight_ih_l0 dtype": with_layer(weights=(replace(weight, dtype="float64"), *layer.weights[1:])),
+        "forward macs": with_layer(forward=replace(layer.forward, macs=1)),
+        "layer": replace(measured, layers=()),
+    }
+    for fact, facts in changed.items():
+        assert facts_named(differences(plan(spec), facts)) == {fact}
+
+
+def test_the_merged_facts_are_the_plans_with_what_was_seen() -> None:
+    spec = spec_of(LSTM_DOCUMENT)
+    measured = real.measure(spec, CPU)
+    merged = merge(plan(spec), measured)
+    assert merged == plan(spec)
+    assert merged.measured == measured.measured
+    assert all(weight.observed is not None for weight in merged.layers[0].weights)
+    assert merged.forward.elementwise == plan(spec).forward.elementwise
