@@ -51,6 +51,10 @@ mutate: $(READY) ## Prove that the tests can fail: one-line faults, each of whic
 bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in one run
 	$(BIN)/python tests/bench_startup.py
 
+.PHONY: readme
+readme: $(READY) ## Run the README's commands again and put in what they print
+	$(BIN)/python tests/test_readme.py
+
 .PHONY: clean
 clean: ## Remove .venv and every cache
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

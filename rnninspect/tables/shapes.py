@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnninspect.facts import LETTERS, LayerFacts, ModelFacts, letters_of
+from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.tables.legend import legend
 from rnninspect.tables.table import Cell, Column, Kind, Table
 
 _COLUMNS = (
@@ -21,18 +22,11 @@ _COLUMNS = (
 def shapes_table(model: ModelFacts) -> Table:
     """One row for each input, state and output of each layer."""
     rows = tuple(row for layer in model.layers for row in _rows(layer))
-    return Table("shapes", model.name, _COLUMNS, rows, notes=(legend(model),))
+    axes = (tensor.axes for layer in model.layers for tensor in (*layer.inputs, *layer.outputs))
+    return Table("shapes", model.name, _COLUMNS, rows, notes=(legend(axes),))
 
 
 def _rows(layer: LayerFacts) -> Iterator[tuple[Cell, ...]]:
     for way, tensors in (("in", layer.inputs), ("out", layer.outputs)):
         for tensor in tensors:
             yield (layer.name, layer.type, way, tensor.name, tensor.axes, tensor.shape, tensor.dtype)
-
-
-def legend(model: ModelFacts) -> str:
-    """What the letters in a model's axes stand for."""
-    axes = {fact.axes for layer in model.layers for fact in (*layer.inputs, *layer.outputs)}
-    axes |= {weight.axes for layer in model.layers for weight in layer.weights}
-    used = {letter for names in axes for axis in names for letter in letters_of(axis)}
-    return "; ".join(f"{letter} {meaning}" for letter, meaning in LETTERS.items() if letter in used)

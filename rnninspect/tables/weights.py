@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from rnninspect.facts import Init, ModelFacts, WeightFact
-from rnninspect.tables.shapes import legend
+from rnninspect.tables.legend import legend
 from rnninspect.tables.table import Cell, Column, Kind, Table
 
 _COLUMNS = (
@@ -47,7 +47,8 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
         "count": counts.parameters,
         "bytes": counts.nbytes,
     }
-    return Table("weights", model.name, columns, tuple(rows), tuple(total.values()), (legend(model),))
+    notes = (legend(weight.axes for layer in model.layers for weight in layer.weights),)
+    return Table("weights", model.name, columns, tuple(rows), tuple(total.values()), notes)
 
 
 def _weight(weight: WeightFact) -> tuple[Cell, ...]:

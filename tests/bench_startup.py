@@ -1,0 +1,104 @@
+"""`make bench-startup`: what the tool adds to Python's and torch's own start, as ratios measured in one run.
+
+Every figure is the median of whole processes, taken in turns so that a slow moment hits all alike.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TOOL = [sys.executable, "-m", "rnninspect"]
+ROUNDS = 9
+
+BARE_LSTM = """
+import torch
+torch.set_num_threads(1)
+torch.manual_seed(0)
+layer = torch.nn.LSTM(300, 50, 2).eval()
+with torch.inference_mode():
+    output, (h_n, c_n) = layer(torch.randn(20, 32, 300))
+print(output.shape, h_n.shape, c_n.shape)
+"""
+
+
+def stack(layers: int) -> str:
+    """A document with so many layers."""
+    rows = "".join("  - {type: LSTM, hidden_size: 8}\n" for _ in range(layers - 1))
+    return "input: {batch_size: 2, seq_len: 3}\nlayers:\n  - {type: LSTM, input_size: 8, hidden_size: 8}\n" + rows
+
+
+def wall(command: list[str]) -> float:
+    """Seconds one process takes."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    return time.perf_counter() - start
+
+
+def medians(commands: dict[str, list[str]]) -> dict[str, float]:
+    """The median wall time of each command over ROUNDS turns; a first turn warms the disk and is dropped."""
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(ROUNDS + 1):
+        for name, command in commands.items():
+            taken = wall(command)
+            if turn:
+                seconds[name].append(taken)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_bytes(command: list[str]) -> int:
+    """The largest resident memory of one process, in bytes."""
+    script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+    script += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    told = subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True, cwd=ROOT)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return int(told.stdout) * unit
+
+
+def main() -> int:
+    """Measure, print, and return 1 where a limit is broken."""
+    with tempfile.TemporaryDirectory() as folder:
+        few, many = Path(folder) / "200.yaml", Path(folder) / "2000.yaml"
+        few.write_text(stack(200))
+        many.write_text(stack(2000))
+        plan = [*TOOL, "params", "--plan"]
+        taken = medians(
+            {
+                "torch": [sys.executable, "-W", "ignore", "-c", "import torch"],
+                "plan": [*plan, "configs/lstm.yaml"],
+                "bare": [sys.executable, "-W", "ignore", "-c", BARE_LSTM],
+                "shapes": [*TOOL, "shapes", "configs/lstm.yaml", "--device", "cpu"],
+                "200": [*plan, str(few)],
+                "2000": [*plan, str(many)],
+            }
+        )
+        small, large = (
+            peak_bytes([*plan, "configs/lstm.yaml", "--set", f"encoder.hidden_size={size}"]) for size in (50, 350_000)
+        )
+    growth = (taken["2000"] - taken["plan"]) / (taken["200"] - taken["plan"])
+    rows: list[tuple[str, float, float, Callable[[float], str]]] = [
+        ("params --plan / import torch, wall time", taken["plan"] / taken["torch"], 1 / 6, "{:.3f}".format),
+        (
+            "shapes on the CPU / a bare script with the same layer",
+            taken["shapes"] / taken["bare"],
+            1.25,
+            "{:.3f}".format,
+        ),
+        ("2,000 layers / 200, above start-up", growth, 12, "{:.1f}".format),
+        ("params --plan, peak memory in MB", small / 1e6, 60, "{:.1f}".format),
+        ("10^12 parameters / a small model, peak memory", large / small, 1.05, "{:.3f}".format),
+    ]
+    for what, measured, limit, text in rows:
+        print(f"{'ok  ' if measured <= limit else 'OVER'}  {what:<56} {text(measured):>8}  limit {text(limit)}")
+    print(f"medians of {ROUNDS} in seconds: " + ", ".join(f"{name} {value:.3f}" for name, value in taken.items()))
+    return int(any(measured > limit for _, measured, limit, _ in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
