@@ -103,7 +103,7 @@ def show(value: object, limit: int = 60) -> str:
         case dict():
             text = "a mapping"
         case list() | tuple():
-            text = "a list"
+            text = "a list" if value else "an empty list"
         case str():
             text = repr(value[: limit + 1])
         case _:

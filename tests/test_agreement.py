@@ -17,7 +17,10 @@ from torch import nn
 
 from rnninspect import real
 from rnninspect.agree import Difference, differences, merge
+from rnninspect.commands.options import Look
+from rnninspect.commands.shapes import shapes
 from rnninspect.facts import ModelFacts
+from rnninspect.formats import Format
 from rnninspect.layers.lstm import LSTM
 from rnninspect.plan import plan
 from rnninspect.spec.chain import Spec, connect
@@ -342,3 +345,19 @@ def test_the_merged_facts_are_the_plans_with_what_was_seen() -> None:
     assert merged.measured == measured.measured
     assert all(weight.observed is not None for weight in merged.layers[0].weights)
     assert merged.forward.elementwise == plan(spec).forward.elementwise
+
+
+def test_a_difference_is_a_table_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole path: a wrong equation, and the command prints what differs and nothing it cannot stand for."""
+    right = LSTM.equations
+    monkeypatch.setattr(LSTM, "equations", lambda self: right(self).replace(" + b_ii", ""))
+    config = str(CONFIGS[0].parent / "lstm.yaml")
+    asked = Look([config], [], plan=False, device="cpu", dtype=None, seed=0, format=Format.CSV, output=None)
+    assert shapes(asked) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == "model,layer,fact,plan,real"
+    assert 'lstm,encoder,weights bias_ih_l0 shape,"(150,)","(200,)"' in printed.out.splitlines()
+    assert "output" not in printed.out
+    assert printed.err == f"error: {config}: plan and torch differ in {printed.out.count(chr(10)) - 1} facts\n"

@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import NamedTuple
 
 FUNCTIONS = ("sigmoid", "tanh", "relu")
@@ -128,7 +129,11 @@ def parse(text: str, *, bias: bool = True) -> Cell:
     """
     versions: dict[str, int] = {}
     equations = []
-    for statement in ast.parse(text.strip()).body:
+    try:
+        statements = ast.parse(text.strip()).body
+    except (SyntaxError, ValueError) as error:
+        raise CellError(f"not in Python's syntax: {text!r}") from error
+    for statement in statements:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_vector(name):
                 expression = _expression(value, versions)
@@ -139,6 +144,8 @@ def parse(text: str, *, bias: bool = True) -> Cell:
                 equations.append(Equation(Value(name, versions[name]), kept))
             case _:
                 raise CellError(f"not of the form `vector = expression`: {ast.unparse(statement)!r}")
+    if not equations:
+        raise CellError("a cell needs at least one equation")
     cell = Cell(tuple(equations))
     for state in cell.states:
         cell.last(state)
@@ -155,7 +162,7 @@ def _expression(node: ast.expr, versions: dict[str, int]) -> Expr:
             return Value(name, versions.get(name, 0))
         case ast.Name(id=name) if not name.startswith("W"):
             return Bias(name)
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and isfinite(value):
             return Number(float(value))
         case ast.Call(func=ast.Name(id=function), args=[argument], keywords=[]) if function in FUNCTIONS:
             return Apply(function, _expression(argument, versions))

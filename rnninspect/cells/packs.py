@@ -38,7 +38,8 @@ def packs(cell: Cell, declared: Declared) -> tuple[Pack, ...]:
             products.setdefault(node.operand, []).append(node)
     given = [group for operand, group in products.items() if operand.version == 0]
     computed = [group for operand, group in products.items() if operand.version > 0]
-    used = {node.name for node in cell.nodes() if isinstance(node, Bias)}
+    biases = [node.name for node in cell.nodes() if isinstance(node, Bias)]
+    used = set(biases)
     found = [
         pack
         for groups in (given, computed)
@@ -47,8 +48,10 @@ def packs(cell: Cell, declared: Declared) -> tuple[Pack, ...]:
         if (pack := _pack(cell, declared, kind, [p for p in group if kind + p.matrix.name[1:] in used or kind == "W"]))
     ]
     names = [block for pack in found for block in pack.blocks]
-    if len(set(names)) < len(names) or used - set(names):
-        raise CellError(f"a weight is used twice, or a bias has no matrix: {names}, {sorted(used)}")
+    if len(set(names)) < len(names) or len(used) < len(biases):
+        raise CellError(f"a weight is used twice: {names}")
+    if used - set(names):
+        raise CellError(f"a bias has no matrix of its suffix: {sorted(used - set(names))}")
     return tuple(found)
 
 

@@ -59,6 +59,7 @@ def widths(cell: Cell, declared: Declared) -> Widths:
                 groups.join(value, letter)
     for equation in cell.equations:
         groups.join(equation.target, _width(equation.expression, groups))
+    groups.check({frozenset(letters) for _, letters in declared})
     return Widths({thing: groups.letters(thing) for thing in groups.things()}, said)
 
 
@@ -100,6 +101,13 @@ class _Groups:
 
     def things(self) -> list[_Thing]:
         return [thing for thing in self._parent if not isinstance(thing, str)]
+
+    def check(self, equal: set[frozenset[str]]) -> None:
+        """Raise CellError where the equations make letters equal that the kind has not declared so."""
+        for thing in self.things():
+            found = frozenset(self.letters(thing))
+            if not any(found <= letters for letters in equal):
+                raise CellError(f"the equations make {thing} as wide as {' and '.join(sorted(found))} at once")
 
     def letters(self, thing: _Thing) -> tuple[str, ...]:
         root = self._root(thing)

@@ -33,4 +33,4 @@ class Dropout(PointwiseLayer):
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""
-        return signal.to(signal.width or 0, self.name)
+        return signal.to(signal.features, self.name)

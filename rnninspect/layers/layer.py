@@ -84,6 +84,10 @@ class Layer(BaseModel):
         """Things worth a user's notice, each with the field it is about; none is an error."""
         return ()
 
+    def spans_time(self, signal: Signal) -> bool:
+        """Whether the layer is made for one number of time steps, so that no other can be run."""
+        return False
+
     def work_bytes(self, signal: Signal, dtype: str) -> int:
         """Bytes a forward pass holds at once at the least, besides the parameters: what goes in and comes out."""
         tensors = (*self.inputs(signal, dtype), *self.outputs(signal, dtype))
@@ -99,12 +103,10 @@ def inferred(field: str, given: int | None, signal: Signal) -> int:
         if given is None:
             raise Misfit(field, "required: there is no layer before to infer it from", f"add {field}")
         return given
-    if signal.width is None:
-        raise Misfit("type", "expected features, got token indices", "put an Embedding before it")
-    if given is not None and given != signal.width:
+    if given is not None and given != signal.features:
         raise Misfit(
             field,
-            f"expected {signal.width}, the width that layer {signal.producer!r} puts out, got {given}",
+            f"expected {signal.features}, the width that layer {signal.producer!r} puts out, got {given}",
             f"leave {field} out, or change layer {signal.producer!r}",
         )
-    return signal.width
+    return signal.features

@@ -48,6 +48,10 @@ class LayerNorm(PointwiseLayer):
             )
         return self
 
+    def spans_time(self, signal: Signal) -> bool:
+        """See Layer.spans_time: normalized_shape may reach over the axis of time."""
+        return bool({"L", "T"} & set((*signal.axes, "H_in")[-len(self.shape) :]))
+
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
         """See Layer.weights: w starts as ones, b as zeros."""
         if not self.elementwise_affine:
@@ -88,7 +92,7 @@ class LayerNorm(PointwiseLayer):
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""
-        return signal.to(signal.width or 0, self.name)
+        return signal.to(signal.features, self.name)
 
     @property
     def _affine(self) -> int:

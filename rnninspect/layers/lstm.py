@@ -27,7 +27,7 @@ h = o * tanh(c)
 
     def vector_widths(self) -> Declared:
         """See Recurrent.vector_widths."""
-        return (("h", ("H_out",)), ("c", ("H_cell",)))
+        return (("h", ("H_cell", "H_out")), ("c", ("H_cell",)))
 
 
 class LSTM(_LongShortTerm, StackedLayer):
@@ -39,6 +39,10 @@ class LSTM(_LongShortTerm, StackedLayer):
     def equations(self) -> str:
         """See _LongShortTerm.equations."""
         return super().equations() + ("h = W_hr @ h\n" if self.proj_size else "")
+
+    def vector_widths(self) -> Declared:
+        """See Recurrent.vector_widths: projected, h is no longer as wide as c."""
+        return (("h", ("H_out",)), ("c", ("H_cell",))) if self.proj_size else super().vector_widths()
 
     @property
     def h_out(self) -> int:

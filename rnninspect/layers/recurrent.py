@@ -161,10 +161,13 @@ class Recurrent(Layer):
     def backward_ops(self, signal: Signal) -> Ops:
         """See Layer.backward_ops."""
         sizes = self.sizes()
-        return self._over_stack(
+        stack = self._over_stack(
             signal,
             lambda layer: backward_ops(self.cell, self.declared(layer), sizes, trainable=self.trainable),
         )
+        # why: both directions read the same x, so their gradients of it are added.
+        shared = (self.directions - 1) * (self.width_in + (self.depth - 1) * self.width_out)
+        return stack + Ops(0, shared * signal.tokens)
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""

@@ -52,6 +52,13 @@ class Signal:
     producer: str | None = None
 
     @property
+    def features(self) -> int:
+        """The width, where there is one; raises ValueError for token indices."""
+        if self.width is None:
+            raise ValueError("token indices have no features")
+        return self.width
+
+    @property
     def is_sequence(self) -> bool:
         """Whether there are time steps."""
         return "L" in self.axes or "T" in self.axes

@@ -38,7 +38,9 @@ class Spec:
     notes: tuple[str, ...] = ()
 
     def cut(self, steps: int) -> Spec:
-        """The same model on a batch of at most `steps` time steps."""
+        """The same model on a batch of at most `steps` time steps; all of them where a layer's shape spans time."""
+        if any(link.layer.spans_time(link.signal) for link in self.links):
+            return self
         batch = self.batch
         lengths = batch.lengths and tuple(min(length, steps) for length in batch.lengths)
         short = replace(batch, seq_len=min(batch.seq_len, steps), lengths=lengths)

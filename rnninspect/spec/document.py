@@ -44,10 +44,8 @@ class Document(BaseModel):
     model_config = _STRICT
 
     name: Annotated[
-        str | None,
-        AfterValidator(lambda text: text and _printable(text)),
-        Field(min_length=1, max_length=100),
-        Expect("up to 100 printable characters"),
+        Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)] | None,
+        Expect("1 to 100 printable characters"),
     ] = None
     input: Annotated[Input, Expect("a mapping with batch_size and seq_len")]
     device: Annotated[
@@ -69,7 +67,7 @@ class Validated(NamedTuple):
 
 
 def validate(tree: Tree) -> Validated:
-    """Validate a tree. Raises DocumentError for the first fault in reading order, with its place and a hint."""
+    """Validate a tree. Raises DocumentError for the first fault found, with its place and a hint."""
     if not isinstance(tree.data, dict):
         raise DocumentError(
             tree.place(()),
@@ -138,21 +136,32 @@ def _model(model: type[_Model], data: object, path: Path, tree: Tree) -> _Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = [_explain(fault, model, path, tree) for fault in error.errors(include_url=False)]
-    faults.sort(key=lambda fault: (fault.place.line or 0, fault.place.column or 0))
-    raise faults[0]
+        faults = error.errors(include_url=False)
+    # why missing keys last: a misspelt key is both unknown and missing, and only the first says what to do.
+    # why the longest path first: of a union's complaints it is the one about the member that was meant.
+    explained = sorted(
+        (_explain(fault, model, path, tree) for fault in faults),
+        key=lambda fault: (
+            " is missing" in fault.message,
+            -fault.path.count("["),
+            fault.place.line or 0,
+            fault.place.column or 0,
+            not fault.hint,
+        ),
+    )
+    raise explained[0]
 
 
 def _explain(fault: Mapping[str, Any], model: type[BaseModel], path: Path, tree: Tree) -> DocumentError:
     """One of pydantic's complaints in the document's words: where, expected, got, what to try."""
-    # why: inside a union pydantic's location goes on with the member's name, which is no part of the document.
+    # why: inside a union pydantic's location has the member's name in it, which is no part of the document.
     loc = tuple(fault["loc"])
     if fault["type"] == "missing":
         return _fault((*path, *loc[:-1]), tree, f"required key {loc[-1]} is missing", key=str(loc[-1]))
-    known = loc
-    while known and (*path, *known) not in tree.values:
-        known = known[:-1]
-    where = (*path, *known)
+    where = path
+    for part in loc:
+        where = (*where, part) if (*where, part) in tree.values else where
+    known = where[len(path) :]
     if fault["type"] == "extra_forbidden":
         return _unknown_key(where, model, tree)
     expected = _words(model, known)

@@ -29,7 +29,8 @@ def override(tree: Tree, settings: Sequence[str]) -> Tree:
 def put(tree: Tree, path: Path, value: object, place: Place) -> Tree:
     """The tree with `value`, written at `place`, at `path`."""
     kept = {known: where for known, where in tree.values.items() if known[: len(path)] != path}
-    return replace(tree, data=_with(tree.data, path, value), values={**kept, path: place})
+    placed = dict.fromkeys([path, *((*path, k) for k in range(len(value) if isinstance(value, list) else 0))], place)
+    return replace(tree, data=_with(tree.data, path, value), values=kept | placed)
 
 
 def _with(data: Any, path: Path, value: object) -> object:

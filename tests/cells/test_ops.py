@@ -1,0 +1,341 @@
+"""Operation counts: worked by hand, against what torch's dispatcher really runs, and against torch's FLOP counter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from rnninspect.cells.evaluate import step
+from rnninspect.cells.language import Cell, parse
+from rnninspect.cells.ops import backward_ops, forward_ops
+from rnninspect.facts import Ops
+from rnninspect.layers.gru import GRU
+from rnninspect.layers.jordan import JordanRNN
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.linear import Linear
+from rnninspect.layers.lstm import LSTM
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.rnn import RNN
+from rnninspect.layers.signal import Batch, Signal
+
+# Sizes that share no factor, so that no product of them can be mistaken for another.
+SIZES = {"H_in": 3, "H_cell": 7, "H_out": 5}
+
+
+class TestByHand:
+    """An RNN with H = 5 and I = 3: h = tanh(W_ih @ x + b_ih + W_hh @ h + b_hh)."""
+
+    @staticmethod
+    def counts(*, bias: bool, trainable: bool = True) -> tuple[Ops, Ops]:
+        rnn = RNN(type="RNN", input_size=3, hidden_size=5, bias=bias)
+        forward = forward_ops(rnn.cell, rnn.declared(0), rnn.sizes())
+        return forward, backward_ops(rnn.cell, rnn.declared(0), rnn.sizes(), trainable=trainable)
+
+    def test_with_biases(self) -> None:
+        forward, backward = self.counts(bias=True)
+        # W_ih (5, 3) @ x: 15 MACs; W_hh (5, 5) @ h: 25. Three additions of 5 elements and 5 tanh: 20.
+        assert forward == Ops(macs=15 + 25, elementwise=3 * 5 + 5)
+        # W_ih' g and W_hh' g: 15 + 25 MACs; g x' and g h': 15 + 25. (1 - t t) g: 3 operations on 5 elements. Both
+        # biases' gradients summed over the tokens: 5 + 5. h goes to the output and to the next step: one addition.
+        assert backward == Ops(macs=2 * (15 + 25), elementwise=3 * 5 + 5 + 5 + 5)
+
+    def test_without_biases(self) -> None:
+        forward, backward = self.counts(bias=False)
+        # One addition is left, of the two products.
+        assert forward == Ops(macs=40, elementwise=1 * 5 + 5)
+        assert backward == Ops(macs=80, elementwise=3 * 5 + 5)
+
+    def test_frozen(self) -> None:
+        _, backward = self.counts(bias=True, trainable=False)
+        # Neither g x' nor g h', and no bias gradient; the gradient still passes through to x and the step before.
+        assert backward == Ops(macs=40, elementwise=3 * 5 + 5)
+
+    @pytest.mark.parametrize(
+        ("text", "forward", "backward"),
+        [
+            # 1 - x is 3 operations; backward one change of sign. y is nobody's state, x is used once.
+            ("y = 1 - x", 3, 3),
+            ("y = x - 1", 3, 0),
+            ("y = x + 1", 3, 0),
+            ("y = x * 2", 3, 3),
+            # d(x x) = g x + g x: two products, and one addition for the second use of x.
+            ("y = x * x", 3, 9),
+            ("y = x + x", 3, 3),
+            ("y = x - x", 3, 6),
+            ("y = relu(x)", 3, 3),
+            ("y = sigmoid(x)", 3, 9),
+            # Three uses of x: two additions.
+            ("y = x + x + x", 6, 6),
+        ],
+    )
+    def test_each_operator(self, text: str, forward: int, backward: int) -> None:
+        cell, declared = parse(text), (("x", ("H_in",)),)
+        assert forward_ops(cell, declared, SIZES) == Ops(0, forward)
+        assert backward_ops(cell, declared, SIZES, trainable=True) == Ops(0, backward)
+
+
+# --- against the dispatcher: the equations are run on tensors, and torch's own operators are counted --------
+
+# How many operations an element of the result takes, as the module's docstring counts them.
+_ELEMENTWISE = {
+    "add": 1,
+    "add_": 1,
+    "sub": 1,
+    "rsub": 1,
+    "mul": 1,
+    "neg": 1,
+    "sigmoid": 1,
+    "tanh": 1,
+    "relu": 1,
+    "sigmoid_backward": 3,
+    "tanh_backward": 3,
+    "threshold_backward": 1,
+}
+# Views, copies and joins of memory, which compute nothing.
+_FREE = {"t", "transpose", "detach", "alias", "split", "cat", "view", "expand", "clone", "new_empty_strided", "copy_"}
+
+
+class Dispatched(TorchDispatchMode):
+    """Counts what torch runs; an operator it does not know fails the test rather than going uncounted."""
+
+    def __init__(self, weights: tuple[Tensor, ...] = ()) -> None:
+        super().__init__()
+        self.macs = self.elementwise = 0
+        self._weight_shapes = {tuple(weight.shape) for weight in weights}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name == "mm":
+            (rows, inner), (_, columns) = args[0].shape, args[1].shape
+            self.macs += rows * inner * columns
+        elif name == "sum":
+            self.elementwise += args[0].numel()
+        elif name in ("add", "add_") and tuple(result.shape) in self._weight_shapes:
+            # A weight's gradient added up over the steps: the accumulation of its multiply-accumulates, and of a
+            # bias's sum over the tokens.
+            pass
+        elif name in _ELEMENTWISE:
+            self.elementwise += _ELEMENTWISE[name] * result.numel()
+        elif name not in _FREE:
+            raise AssertionError(f"an operator that the oracle cannot count: {func}")
+        return result
+
+
+FUNCTIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
+
+
+def recurrent(kind: type[Recurrent], **options: object) -> Recurrent:
+    sizes = {"input_size": SIZES["H_in"], "hidden_size": SIZES["H_cell"]}
+    return kind(type=kind.__name__, **sizes, **options)
+
+
+# Every kind with the parameter tensors that torch (or Jordan's paper) has, blocks in the order of their rows.
+KINDS: dict[str, tuple[Callable[[bool], Recurrent], list[list[str]]]] = {
+    "RNN": (lambda bias: recurrent(RNN, bias=bias), [["W_ih"], ["W_hh"]]),
+    "RNN relu": (lambda bias: recurrent(RNN, bias=bias, nonlinearity="relu"), [["W_ih"], ["W_hh"]]),
+    "LSTM": (
+        lambda bias: recurrent(LSTM, bias=bias),
+        [["W_ii", "W_if", "W_ig", "W_io"], ["W_hi", "W_hf", "W_hg", "W_ho"]],
+    ),
+    "LSTM with proj_size": (
+        lambda bias: recurrent(LSTM, bias=bias, proj_size=SIZES["H_out"]),
+        [["W_ii", "W_if", "W_ig", "W_io"], ["W_hi", "W_hf", "W_hg", "W_ho"], ["W_hr"]],
+    ),
+    "GRU": (lambda bias: recurrent(GRU, bias=bias), [["W_ir", "W_iz", "W_in"], ["W_hr", "W_hz", "W_hn"]]),
+    "JordanRNN": (
+        lambda bias: recurrent(JordanRNN, bias=bias, output_size=SIZES["H_out"]),
+        [["W_ih"], ["W_yh"], ["W_hy"]],
+    ),
+}
+every_kind = pytest.mark.parametrize(("make", "blocks"), KINDS.values(), ids=KINDS)
+both_biases = pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+
+
+def shape_of_matrix(name: str, layer: Recurrent) -> tuple[int, int]:
+    """By hand: LSTM's W_hr (GRU has another) and Jordan's W_hy lead from the cell to the output, all others to it."""
+    if name == "W_hy" or (name == "W_hr" and isinstance(layer, LSTM)):
+        return SIZES["H_out"], SIZES["H_cell"]
+    return SIZES["H_cell"], SIZES["H_in"] if name.startswith("W_i") else layer.h_out
+
+
+class Rows:
+    """One gate of a packed weight: its @ is that gate's part of the one product of all gates."""
+
+    def __init__(self, packed: Tensor, gates: int, k: int, memo: dict[int, tuple[Tensor, ...]]) -> None:
+        self.packed, self.gates, self.k, self.memo = packed, gates, k, memo
+
+    def __matmul__(self, operand: Tensor) -> Tensor:
+        if id(operand) not in self.memo:
+            self.memo[id(operand)] = (*(self.packed @ operand).chunk(self.gates), operand)
+        return self.memo[id(operand)][self.k]
+
+
+class Run:
+    """A cell on random tensors with `columns` sequences side by side, its weights packed as torch packs them."""
+
+    def __init__(self, layer: Recurrent, blocks: list[list[str]], columns: int, *, trainable: bool = True) -> None:
+        self.cell: Cell = layer.cell
+        self.layer, self.columns = layer, columns
+        torch.manual_seed(0)
+        self.given: dict[str, Any] = {}
+        self.weights: list[Tensor] = []
+        for names in blocks:
+            shapes = {shape_of_matrix(name, layer) for name in names}
+            ((rows, cols),) = shapes
+            packed = torch.rand(len(names) * rows, cols).requires_grad_(trainable)
+            self.weights.append(packed)
+            memo: dict[int, tuple[Tensor, ...]] = {}
+            self.given |= {name: Rows(packed, len(names), k, memo) for k, name in enumerate(names)}
+            if layer.bias and names != ["W_hr"]:
+                biases = [torch.rand(rows, 1).requires_grad_(trainable) for _ in names]
+                self.weights += biases
+                self.given |= {"b" + name[1:]: bias for name, bias in zip(names, biases, strict=True)}
+
+    def states(self) -> dict[str, Tensor]:
+        sizes = {"h": self.layer.h_out, "c": self.layer.hidden_size, "y": self.layer.h_out}
+        return {name: torch.rand(sizes[name], self.columns) for name in self.cell.states}
+
+    def steps(self, count: int) -> tuple[Dispatched, Dispatched]:
+        """What `count` steps cost forward, and their backward pass from a gradient for every step's output."""
+        inputs = [torch.rand(SIZES["H_in"], self.columns, requires_grad=True) for _ in range(count)]
+        state, outputs = self.states(), []
+        seeds = [torch.rand_like(state[self.cell.states[0]]) for _ in range(count)]
+        with Dispatched() as forward:
+            for x in inputs:
+                state = {
+                    name: value
+                    for name, value in step(self.cell, {**self.given, **state, "x": x}, FUNCTIONS).items()
+                    if name in self.cell.states
+                }
+                outputs.append(state[self.cell.states[0]])
+        with Dispatched(tuple(self.weights)) as backward:
+            torch.autograd.backward(outputs, seeds)
+        return forward, backward
+
+
+@every_kind
+@both_biases
+def test_forward_is_what_torch_runs(make: Callable[[bool], Recurrent], blocks: list[list[str]], bias: bool) -> None:
+    layer = make(bias)
+    ran, _ = Run(layer, blocks, columns=1).steps(1)
+    assert forward_ops(layer.cell, layer.declared(0), layer.sizes()) == Ops(ran.macs, ran.elementwise)
+
+
+@every_kind
+@both_biases
+@pytest.mark.parametrize("trainable", [True, False], ids=["trainable", "frozen"])
+def test_backward_is_what_torch_runs(
+    make: Callable[[bool], Recurrent], blocks: list[list[str]], bias: bool, trainable: bool
+) -> None:
+    """One step more costs what the count says of a step: the first and the last step have a neighbour less.
+
+    With 4 sequences, because with one torch need not sum a bias's gradient over them.
+    """
+    layer, columns = make(bias), 4
+    run = Run(layer, blocks, columns, trainable=trainable)
+    (_, shorter), (_, longer) = run.steps(2), run.steps(3)
+    counted = backward_ops(layer.cell, layer.declared(0), layer.sizes(), trainable=trainable).times(columns)
+    assert counted == Ops(longer.macs - shorter.macs, longer.elementwise - shorter.elementwise)
+
+
+@both_biases
+def test_linear_is_what_torch_runs(bias: bool) -> None:
+    linear = Linear(type="Linear", in_features=3, out_features=5, bias=bias)
+    given = {"W": torch.rand(5, 3), "b": torch.rand(5, 1), "x": torch.rand(3, 1)}
+    with Dispatched() as ran:
+        step(linear.cell, given, FUNCTIONS)
+    signal = Signal(Batch(1, 1), ("L", "N"), 3)
+    assert linear.forward_ops(signal) == Ops(ran.macs, ran.elementwise) == Ops(15, 5 if bias else 0)
+
+
+def test_the_oracle_knows_every_operator_or_fails() -> None:
+    with Dispatched(), pytest.raises(AssertionError, match="cannot count"):
+        torch.exp(torch.zeros(1))
+
+
+# --- against torch's FlopCounterMode, which counts 2 FLOPs for each multiply-accumulate ----------------------
+
+
+def counted_flops(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[int, int]:
+    """FLOPs of the forward and of the backward pass."""
+    # why float64: oneDNN, whose fused float32 LSTM has no formula and so counts as 0, does not take it.
+    module = module.double()
+    with FlopCounterMode(display=False) as counter:
+        result = module(*given)
+        output = result if isinstance(result, Tensor) else result[0]
+        forward = counter.get_total_flops()
+        output.sum().backward()
+    return forward, counter.get_total_flops() - forward
+
+
+MODULES: dict[str, tuple[Layer, nn.Module]] = {
+    f"{kind.__name__} {options}": (
+        kind(type=kind.__name__, input_size=7, hidden_size=11, **options),
+        module(7, 11, **options),
+    )
+    for kind, module in ((RNN, nn.RNN), (LSTM, nn.LSTM), (GRU, nn.GRU))
+    for options in (
+        {},
+        {"bias": False},
+        {"num_layers": 2, "bidirectional": True},
+        {"num_layers": 3},
+        *([{"proj_size": 5}, {"proj_size": 5, "num_layers": 2, "bidirectional": True}] if kind is LSTM else []),
+    )
+}
+every_module = pytest.mark.parametrize(("layer", "module"), MODULES.values(), ids=MODULES)
+STEPS, SEQUENCES = 3, 5
+SIGNAL = Signal(Batch(SEQUENCES, STEPS), ("L", "N"), 7)
+
+
+def random_input() -> Tensor:
+    return torch.rand(STEPS, SEQUENCES, 7, dtype=torch.float64, requires_grad=True)
+
+
+@every_module
+def test_forward_macs_are_torchs(layer: Recurrent, module: nn.Module) -> None:
+    forward, _ = counted_flops(module, (random_input(),))
+    assert 2 * layer.forward_ops(SIGNAL).macs == forward > 0
+
+
+@every_module
+def test_backward_macs_are_torchs_where_h_0_wants_a_gradient(layer: Recurrent, module: nn.Module) -> None:
+    states = [
+        torch.rand(tensor.shape, dtype=torch.float64, requires_grad=True)
+        for tensor in layer.inputs(SIGNAL, "float64")[1:]
+    ]
+    _, backward = counted_flops(module, (random_input(), tuple(states) if len(states) > 1 else states[0]))
+    assert 2 * layer.backward_ops(SIGNAL).macs == backward > 0
+
+
+@every_module
+def test_backward_macs_are_torchs_without_h_0_but_for_its_gradient(layer: Recurrent, module: nn.Module) -> None:
+    """torch's zeros want no gradient, so at the first step of every layer and direction W_hh' g falls away."""
+    _, backward = counted_flops(module, (random_input(),))
+    hidden = sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight_hh"))
+    assert 2 * (layer.backward_ops(SIGNAL).macs - SEQUENCES * hidden) == backward > 0
+
+
+@every_module
+def test_backward_macs_are_torchs_when_frozen(layer: Recurrent, module: nn.Module) -> None:
+    frozen = layer.model_copy(update={"trainable": False})
+    hidden = sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight_hh"))
+    try:
+        _, backward = counted_flops(module.requires_grad_(False), (random_input(),))
+    finally:
+        module.requires_grad_(True)
+    assert 2 * (frozen.backward_ops(SIGNAL).macs - SEQUENCES * hidden) == backward > 0
+
+
+@both_biases
+def test_linear_macs_are_torchs(bias: bool) -> None:
+    layer = Linear(type="Linear", in_features=7, out_features=11, bias=bias)
+    forward, backward = counted_flops(nn.Linear(7, 11, bias=bias), (random_input(),))
+    assert (2 * layer.forward_ops(SIGNAL).macs, 2 * layer.backward_ops(SIGNAL).macs) == (forward, backward)
+    assert forward == 2 * 3 * 5 * 7 * 11

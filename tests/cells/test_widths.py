@@ -1,0 +1,113 @@
+"""Widths derived from equations: every vector's, every matrix's rows, and what is left open."""
+
+from __future__ import annotations
+
+import pytest
+
+from rnninspect.cells.language import Bias, CellError, Matrix, Value, parse
+from rnninspect.cells.widths import Declared, widths
+from rnninspect.layers.gru import GRU
+from rnninspect.layers.jordan import JordanRNN
+from rnninspect.layers.lstm import LSTM
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.rnn import RNN
+
+RNN_KIND = RNN(type="RNN", hidden_size=5)
+LSTM_KIND = LSTM(type="LSTM", hidden_size=5)
+PROJECTED = LSTM(type="LSTM", hidden_size=5, proj_size=2)
+GRU_KIND = GRU(type="GRU", hidden_size=5)
+JORDAN = JordanRNN(type="JordanRNN", hidden_size=5, output_size=2)
+
+
+class TestOfTheKinds:
+    @pytest.mark.parametrize(
+        ("kind", "thing", "letter"),
+        [
+            (RNN_KIND, Value("h", 1), "H_cell"),
+            (RNN_KIND, Matrix("W_ih"), "H_cell"),
+            (RNN_KIND, Bias("b_hh"), "H_cell"),
+            (LSTM_KIND, Matrix("W_if"), "H_cell"),
+            (LSTM_KIND, Value("g", 1), "H_cell"),
+            (LSTM_KIND, Value("c", 0), "H_cell"),
+            (LSTM_KIND, Value("c", 1), "H_cell"),
+            (PROJECTED, Matrix("W_hi"), "H_cell"),
+            (PROJECTED, Matrix("W_hr"), "H_out"),
+            (PROJECTED, Value("h", 0), "H_out"),
+            (PROJECTED, Value("h", 1), "H_cell"),
+            (PROJECTED, Value("h", 2), "H_out"),
+            (GRU_KIND, Matrix("W_hn"), "H_cell"),
+            (GRU_KIND, Value("n", 1), "H_cell"),
+            (JORDAN, Value("h", 1), "H_cell"),
+            (JORDAN, Value("y", 0), "H_out"),
+            (JORDAN, Matrix("W_yh"), "H_cell"),
+            (JORDAN, Matrix("W_hy"), "H_out"),
+            (JORDAN, Bias("b_hy"), "H_out"),
+        ],
+        ids=str,
+    )
+    def test_lengths(self, kind: Recurrent, thing: Value | Bias | Matrix, letter: str) -> None:
+        assert widths(kind.cell, kind.declared(0)).length(thing) == letter
+
+    @pytest.mark.parametrize(
+        ("kind", "value", "letter"),
+        [
+            (RNN_KIND, Value("h", 0), "H_out"),  # as wide as H_cell, but declared, and so called, H_out
+            (GRU_KIND, Value("h", 0), "H_out"),
+            (LSTM_KIND, Value("h", 0), "H_out"),
+            (PROJECTED, Value("h", 0), "H_out"),
+            (PROJECTED, Value("h", 1), "H_cell"),
+            (JORDAN, Value("y", 0), "H_out"),
+            (JORDAN, Value("h", 1), "H_cell"),
+        ],
+        ids=str,
+    )
+    def test_columns(self, kind: Recurrent, value: Value, letter: str) -> None:
+        assert widths(kind.cell, kind.declared(0)).operand(value) == letter
+
+    @pytest.mark.parametrize("kind", [RNN_KIND, LSTM_KIND, PROJECTED, GRU_KIND, JORDAN], ids=lambda kind: kind.type)
+    @pytest.mark.parametrize(("layer", "letter"), [(0, "H_in"), (1, "D*H_out"), (2, "D*H_out")])
+    def test_layers_above_the_first_read_both_directions(self, kind: Recurrent, layer: int, letter: str) -> None:
+        solved = widths(kind.cell, kind.declared(layer))
+        assert solved.operand(Value("x", 0)) == solved.length(Value("x", 0)) == letter
+
+
+X: Declared = (("x", ("H_in",)),)
+X_AND_H: Declared = (*X, ("h", ("H_out",)))
+
+
+class TestSolving:
+    @pytest.mark.parametrize("expression", ["x + 1", "1 - x", "tanh(x)", "2 * (x - 1)", "x * x", "b_h + x", "x"])
+    def test_elementwise_work_keeps_the_width(self, expression: str) -> None:
+        solved = widths(parse(f"h = {expression}"), X)
+        assert solved.length(Value("h", 1)) == "H_in"
+
+    def test_a_width_is_found_however_far_away_it_was_declared(self) -> None:
+        cell = parse("a = W_xa @ x\nc = a + a\nd = tanh(c)\nh = d * 2")
+        assert widths(cell, X_AND_H).length(Matrix("W_xa")) == "H_out"
+
+    @pytest.mark.parametrize(
+        ("text", "declared"),
+        [
+            ("h = W_xh @ x", X),
+            ("a = W_xa @ x\nh = W_ah @ a", X_AND_H),
+            ("h = tanh(b_h)", X),
+            ("h = W_hh @ h", X),
+            ("h = x + 1", ()),
+        ],
+    )
+    def test_an_open_width_is_refused(self, text: str, declared: Declared) -> None:
+        with pytest.raises(CellError, match=r"leave the width of .* open"):
+            widths(parse(text), declared)
+
+    @pytest.mark.parametrize("text", ["h = 1", "h = 2 * 3", "h = tanh(1 - 2)"])
+    def test_a_constant_has_no_width(self, text: str) -> None:
+        with pytest.raises(CellError, match="set to a constant, which has no width"):
+            widths(parse(text), X_AND_H)
+
+
+def test_widths_that_the_kind_has_not_declared_equal_are_refused() -> None:
+    """x is added to a product of h: the equations make H_in and H_cell one, which no declaration says."""
+    cell = parse("h = tanh(x + W_hh @ h)")
+    with pytest.raises(CellError, match="as wide as H_cell and H_in at once"):
+        widths(cell, (("x", ("H_in",)), ("h", ("H_cell",))))
+    assert widths(cell, (("x", ("H_in", "H_cell")), ("h", ("H_in", "H_cell")))).length(Value("h", 1)) == "H_in"

@@ -1,0 +1,88 @@
+"""`make mutate`: one-line faults planted in a copy of the package, each of which must break a test.
+
+A fault that no test sees is printed and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# file, what stands there, the fault, and the tests that should see it
+FAULTS = [
+    ("layers/lstm.py", "c = f * c + i * g", "c = i * c + f * g", "test_reference.py"),
+    ("layers/lstm.py", "o = sigmoid(", "o = tanh(", "test_reference.py"),
+    ("layers/lstm.py", "b_io + W_ho @ h + b_ho", "b_io + W_ho @ h - b_ho", "test_reference.py"),
+    ("layers/gru.py", "(1 - z) * n + z * h", "z * n + (1 - z) * h", "test_reference.py"),
+    ("layers/gru.py", "r * (W_hn @ h + b_hn)", "r * (W_hn @ h) + b_hn", "test_reference.py"),
+    ("layers/jordan.py", "W_yh @ y + b_yh", "W_yh @ y", "test_reference.py"),
+    (
+        "layers/recurrent.py",
+        '"H_in" if layer == 0 else "D*H_out"',
+        '"H_in" if layer == 0 else "H_out"',
+        "test_agreement.py",
+    ),
+    (
+        "layers/recurrent.py",
+        "first + rest.times(self.depth - 1)",
+        "first + rest.times(self.depth)",
+        "test_agreement.py",
+    ),
+    ("layers/weights.py", "1 / math.sqrt(fan)", "2 / math.sqrt(fan)", "test_agreement.py"),
+    ("layers/weights.py", "1 / math.sqrt(fan)", "0.9 / math.sqrt(fan)", "test_agreement.py"),
+    ("layers/signal.py", "sum(self.lengths) if self.lengths", "max(self.lengths) if self.lengths", "test_agreement.py"),
+    ("facts.py", "2 * self.macs + self.elementwise", "self.macs + self.elementwise", "."),
+    ("facts.py", "weight.recurrent and len(weight.shape) == 1", "len(weight.shape) == 1", "test_published.py"),
+    ("cells/ops.py", '{"sigmoid": 3, "tanh": 3, "relu": 1}', '{"sigmoid": 3, "tanh": 2, "relu": 1}', "."),
+    ("cells/ops.py", "* (1 + trainable)", "* 2", "."),
+    ("agree.py", "if plan == real:", "if True:", "test_agreement.py"),
+    ("agree.py", "found += _against_law(layer.name, weight)", "pass", "test_agreement.py"),
+    ("agree.py", "if not least <= seen.peak_ratio <= most:", "if seen.peak_ratio > most:", "test_agreement.py"),
+    ("real.py", "if free is not None and needed > free:", "if False:", "."),
+    ("recurrence.py", "steps[::-1] if direction else steps", "steps", "test_reference.py"),
+    ("spec/chain.py", "if length > given.seq_len:", "if False:", "spec"),
+    ("commands/look.py", "code = max(code, complain(fault))", "complain(fault)", "."),
+]
+
+
+def survives(file: str, right: str, wrong: str, tests: str) -> bool:
+    """Whether the tests pass with the fault in place."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in ("rnninspect", "tests", "configs"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, copy / name)
+        target = copy / "rnninspect" / file
+        text = target.read_text()
+        if text.count(right) == 0:
+            raise SystemExit(f"rnninspect/{file} no longer holds {right!r}: bring tests/mutate.py up to date")
+        target.write_text(text.replace(right, wrong))
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"tests/{tests}"]
+        ran = subprocess.run(
+            command, cwd=copy, env=os.environ | {"PYTHONPATH": folder}, capture_output=True, text=True, check=False
+        )
+        if ran.returncode not in (0, 1):
+            raise SystemExit(f"pytest ended with {ran.returncode} for {file}: {ran.stdout}{ran.stderr}")
+        return ran.returncode == 0
+
+
+def main() -> int:
+    """Plant every fault in turn."""
+    survivors = 0
+    for file, right, wrong, tests in FAULTS:
+        alive = survives(file, right, wrong, tests)
+        survivors += alive
+        print(f"{'NOT SEEN' if alive else 'seen    '}  {file}: {right!r} -> {wrong!r}", flush=True)
+    print(f"{len(FAULTS) - survivors} of {len(FAULTS)} faults seen")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

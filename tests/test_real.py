@@ -1,0 +1,165 @@
+"""What only the real ledger does: devices, refusals, seeds, what a run measures, and what it leaves as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnninspect import real
+from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused
+from rnninspect.spec.chain import Spec
+from rnninspect.spec.load import load_spec
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+CPU, META = torch.device("cpu"), torch.device("meta")
+
+
+def spec_of(name: str, *settings: str) -> Spec:
+    return load_spec(str(CONFIGS / f"{name}.yaml"), settings)
+
+
+def test_a_device_that_is_not_here() -> None:
+    with pytest.raises(NoSuchDevice, match=r"device cuda:99 was asked for; torch .* sees cpu, meta"):
+        real.find_device("cuda:99")
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_auto_is_the_best_there_is(name: str | None) -> None:
+    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert real.find_device(name).type == best
+
+
+def test_too_large_is_refused_before_anything_is_allocated() -> None:
+    spec = spec_of("lstm", "encoder.hidden_size=10000000")
+    with pytest.raises(NotEnoughMemory) as refused:
+        real.measure(spec, CPU)
+    # two layers of W_ih, W_hh and two biases, H = 10^7: the parameters alone are 4.8 * 10^15 bytes
+    needed, free = (
+        int(word.replace(",", "")) for word in str(refused.value).split() if word.replace(",", "").isdigit()
+    )
+    assert needed > 4.8e15 > free > 0
+    assert "--device meta" in str(refused.value)
+    assert "--plan" in str(refused.value)
+    with pytest.raises(NotEnoughMemory):
+        real.build(spec, "cpu")
+
+
+def test_what_torch_will_not_build_is_one_line() -> None:
+    spec = spec_of("lstm", f"encoder.hidden_size={2**62}")
+    with pytest.raises(TorchRefused, match=r"^torch \S+ could not build layer 'encoder' on meta in float32: .+$"):
+        real.measure(real.reachable(spec, META), META)
+
+
+def test_meta_runs_two_steps_and_knows_no_values() -> None:
+    spec = spec_of("tagger")
+    run = real.reachable(spec, META)
+    assert (spec.batch.seq_len, run.batch.seq_len) == (20, 2)
+    facts = real.measure(run, META)
+    assert facts.measured is not None
+    assert (facts.measured.finite, facts.measured.peak_bytes) == (None, None)
+    assert facts.layers[-1].outputs[0].shape == (2, 32, 10)
+    assert {weight.observed for layer in facts.layers for weight in layer.weights} == {None}
+
+
+def test_a_shape_that_spans_time_is_run_whole_on_meta(tmp_path: Path) -> None:
+    path = tmp_path / "doc.yaml"
+    path.write_text(
+        "input: {batch_size: 3, seq_len: 5}\n"
+        "layers: [{type: GRU, input_size: 7, hidden_size: 7}, {type: LayerNorm, normalized_shape: [5, 3, 7]}]"
+    )
+    spec = load_spec(str(path))
+    assert real.measure(real.reachable(spec, META), META).layers[1].outputs[0].shape == (5, 3, 7)
+
+
+def test_one_seed_gives_one_result() -> None:
+    spec = spec_of("lstm")
+    first, again, other = (real.measure(spec, CPU, seed) for seed in (3, 3, 4))
+    seen = [[weight.observed for weight in facts.layers[0].weights] for facts in (first, again, other)]
+    assert seen[0] == seen[1]
+    assert seen[0] != seen[2]
+
+
+def test_torchs_generator_and_threads_are_left_as_they_were() -> None:
+    torch.manual_seed(11)
+    state, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    real.measure(spec_of("lstm"), CPU)
+    real.build(spec_of("lstm"), "cpu")
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+def test_what_is_not_finite_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of("lstm")
+    facts = real.measure(spec, CPU)
+    assert facts.measured is not None
+    assert facts.measured.finite is True
+    build = real._module
+
+    def overflowing(*args: object) -> torch.nn.Module:
+        module = build(*args)  # type: ignore[arg-type]
+        with torch.no_grad():
+            module.get_parameter("weight_ih_l0").fill_(float("nan"))
+        return module
+
+    monkeypatch.setattr(real, "_module", overflowing)
+    poisoned = real.measure(spec, CPU)
+    assert poisoned.measured is not None
+    assert poisoned.measured.finite is False
+
+
+def test_values_are_read_before_an_embedding_rescales_its_rows() -> None:
+    """max_norm renormalizes what is looked up: read after the run, the law N(0, 1) would not hold."""
+    spec = spec_of("options")
+    table = real.measure(spec, CPU).layers[0].weights[0]
+    assert table.observed is not None
+    assert abs(table.observed.std - 1) < 0.15
+    model = real.build(spec, "cpu")
+    before = model.layers[0].weight.clone()
+    model.layers[0](torch.arange(31))
+    assert not torch.equal(before, model.layers[0].weight)
+
+
+def test_the_row_of_padding_is_left_out_of_the_law() -> None:
+    weight = real.measure(spec_of("classifier"), CPU).layers[0].weights[0]
+    assert weight.init.zero_row == 0
+    assert real.build(spec_of("classifier"), "cpu").layers[0].weight[0].abs().sum() == 0
+
+
+def test_a_tied_weight_is_one_tensor() -> None:
+    model = real.build(spec_of("language-model"), "cpu")
+    assert model.layers[2].weight is model.layers[0].weight
+    assert sum(parameter.numel() for parameter in model.parameters()) == 2_653_200
+
+
+def test_frozen_layers_take_no_gradient() -> None:
+    model = real.build(spec_of("options"), "cpu")
+    frozen = {
+        link.layer.name
+        for link, module in zip(model.links, model.layers, strict=True)
+        if not any(parameter.requires_grad for parameter in module.parameters()) and list(module.parameters())
+    }
+    assert frozen == {"embed"}
+
+
+def test_peak_memory_is_at_least_what_the_parameters_take() -> None:
+    facts = real.measure(spec_of("zaremba-large", "input.seq_len=1", "input.batch_size=1"), CPU)
+    assert facts.measured is not None
+    if facts.measured.peak_bytes is None:
+        pytest.skip("this system keeps no peak of resident memory that can be reset")
+    assert facts.measured.peak_bytes > 0.9 * facts.parameter_bytes
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_document_agrees_on_cuda(path: Path) -> None:
+    from rnninspect.agree import differences
+    from rnninspect.plan import plan
+
+    spec = replace(load_spec(str(path)), device="cuda")
+    facts = real.measure(spec, torch.device("cuda"))
+    assert differences(plan(spec), facts) == ()
+    assert facts.measured is not None
+    assert facts.measured.finite is True
