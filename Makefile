@@ -10,6 +10,7 @@ help: ## List the targets
 
 $(READY): pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rnninspect needs Python 3.11 or newer, this is " + sys.version)'
+	@echo "setting up .venv: torch and the rest, about a minute"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]'
 	@touch $@

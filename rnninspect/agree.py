@@ -83,23 +83,29 @@ def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
     if seen is None or law.law == "unknown":  # a parameter that the plan does not know is a difference already
         return
     n = weight.count
+    # why: half precision rounds the bound, and torch draws its uniforms from a coarse grid that is a little off centre;
+    # both by less than the dtype's epsilon.
+    grain = _EPSILON[weight.dtype]
     if law.law in ("ones", "zeros"):
         value = float(law.law == "ones")
         if (seen.minimum, seen.maximum) != (value, value):
             yield Difference(layer, f"{weight.name} values", value, (seen.minimum, seen.maximum))
         return
     if seen.peak_ratio is not None:
-        # why: half precision rounds the bound itself, by at most its epsilon.
-        least, most = _CHANCE ** (1 / n), 1 + _EPSILON[weight.dtype]
+        least, most = _CHANCE ** (1 / n) - grain, 1 + grain
         if not least <= seen.peak_ratio <= most:
-            yield Difference(layer, f"{weight.name} max |w| / bound", (least, most), seen.peak_ratio)
+            yield Difference(layer, f"{weight.name} max |w| / bound", _between(least, most), seen.peak_ratio)
     if seen.std_ratio is not None:
-        spread = _SIGMAS * _relative_error(law.law, n)
-        if abs(seen.std_ratio - 1) > spread + _EPSILON[weight.dtype]:
-            yield Difference(layer, f"{weight.name} std / law's", (1 - spread, 1 + spread), seen.std_ratio)
-    off = abs(seen.mean) / law.expected_std
-    if off > _SIGMAS / math.sqrt(n):
-        yield Difference(layer, f"{weight.name} |mean| / law's std", (0.0, _SIGMAS / math.sqrt(n)), off)
+        spread = _SIGMAS * _relative_error(law.law, n) + grain
+        if abs(seen.std_ratio - 1) > spread:
+            yield Difference(layer, f"{weight.name} std / law's", _between(1 - spread, 1 + spread), seen.std_ratio)
+    off, most = abs(seen.mean) / law.expected_std, _SIGMAS / math.sqrt(n) + grain
+    if off > most:
+        yield Difference(layer, f"{weight.name} |mean| / law's std", _between(0, most), off)
+
+
+def _between(least: float, most: float) -> str:
+    return f"{least:.6g} to {most:.6g}"
 
 
 _EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,8 +15,9 @@ import typer
 from rnninspect import __version__
 from rnninspect.commands import options
 from rnninspect.commands.say import complain, say
-from rnninspect.errors import RnnInspectError
-from rnninspect.formats import Format
+from rnninspect.errors import OutputFailed, RnnInspectError, printable
+from rnninspect.formats import CheckFormat, Format
+from rnninspect.output import write_text
 
 # EX_SOFTWARE of sysexits.h: a fault of ours.
 _FAULT = 70
@@ -26,8 +28,8 @@ app = typer.Typer(
     help="Everything about a recurrent network before you train it.\n\n"
     "A YAML document describes a model; every number is worked out from the layers' equations and, unless --plan "
     "is given, proven on the real torch modules.\n\n"
-    "Exit codes: 0 fine, 1 plan and torch differ, 2 asked wrongly, 3 cannot be done here.",
-    no_args_is_help=True,
+    "Exit codes: 0 fine, 1 a check failed or plan and torch differ, 2 asked wrongly, 3 cannot be done here, "
+    "70 a fault of rnninspect's own, 130 interrupted.",
     pretty_exceptions_enable=False,
 )
 
@@ -38,25 +40,35 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    except OSError as error:
+        # Only what Typer prints itself, such as --help, can end here: every result goes through `output`.
+        sys.exit(complain(OutputFailed(f"cannot write stdout: {error.strerror}")))
     finally:
         # why: at exit Python collects garbage several times over all that is alive; frozen, it costs nothing. This
         # is a tenth of the time of a command that does not need torch.
         gc.freeze()
 
 
+def _print_version() -> int:
+    write_text(f"rnninspect {__version__}\n", None)
+    return 0
+
+
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"rnninspect {__version__}")
-        raise typer.Exit
+        _end(_print_version)
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        context.get_help()
+        raise typer.Exit
 
 
 @app.command()
@@ -71,10 +83,13 @@ def shapes(
     output: options.Output = None,
 ) -> None:
     """Inputs, states and outputs of every layer: axes in letters beside sizes."""
-    from rnninspect.commands.shapes import shapes as run
 
-    asked = options.Look(files, settings or [], plan, device, dtype, seed, format, output)
-    _end(lambda: run(asked))
+    def run() -> int:
+        from rnninspect.commands.shapes import shapes
+
+        return shapes(options.Look(files, settings or [], plan, device, dtype, seed, format, output))
+
+    _end(run)
 
 
 @app.command()
@@ -91,10 +106,14 @@ def weights(
     output: options.Output = None,
 ) -> None:
     """Every W_ih, W_hh, W_hr, b_ih, b_hh: shapes, counts, init laws; by layer, direction and gate."""
-    from rnninspect.commands.weights import weights as run
 
-    asked = options.Look(files, settings or [], plan, device, dtype, seed, format, output)
-    _end(lambda: run(asked, gates=gates, stats=stats))
+    def run() -> int:
+        from rnninspect.commands.weights import weights
+
+        asked = options.Look(files, settings or [], plan, device, dtype, seed, format, output)
+        return weights(asked, gates=gates, stats=stats)
+
+    _end(run)
 
 
 @app.command()
@@ -109,10 +128,13 @@ def params(
     output: options.Output = None,
 ) -> None:
     """Parameters, bytes and operations of every layer and of the whole model."""
-    from rnninspect.commands.params import params as run
 
-    asked = options.Look(files, settings or [], plan, device, dtype, seed, format, output)
-    _end(lambda: run(asked))
+    def run() -> int:
+        from rnninspect.commands.params import params
+
+        return params(options.Look(files, settings or [], plan, device, dtype, seed, format, output))
+
+    _end(run)
 
 
 @app.command()
@@ -127,10 +149,91 @@ def inspect(
     output: options.Output = None,
 ) -> None:
     """All of it on one page."""
-    from rnninspect.commands.inspect import inspect as run
 
-    asked = options.Look(files, settings or [], plan, device, dtype, seed, format, output)
-    _end(lambda: run(asked))
+    def run() -> int:
+        from rnninspect.commands.inspect import inspect
+
+        return inspect(options.Look(files, settings or [], plan, device, dtype, seed, format, output))
+
+    _end(run)
+
+
+@app.command()
+def check(
+    files: options.Files,
+    lock: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The lock; without it ./rnninspect.lock where there is one.")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Accept the models as they are: bring the lock up to date.")
+    ] = False,
+    max_params: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="Of every model, such as 20M; wins over the documents'.")
+    ] = None,
+    max_growth: Annotated[
+        str | None,
+        typer.Option(metavar="PERCENT", help="Allow parameters and MACs to grow so far over the lock, such as 5%."),
+    ] = None,
+    build: Annotated[bool, typer.Option("--build", help="Prove the models on the real torch modules too.")] = False,
+    device: options.Device = None,
+    settings: options.Settings = None,
+    format: Annotated[CheckFormat, typer.Option("--format", help="How to print it.")] = CheckFormat.TABLE,
+    output: options.Output = None,
+) -> None:
+    """Hold models against their budget: block and against rnninspect.lock; for CI and pre-commit."""
+
+    def run() -> int:
+        from rnninspect.commands.check import Check, check
+
+        asked = Check(files, settings or [], lock, update, max_params, max_growth, build, device, format, output)
+        return check(asked)
+
+    _end(run)
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A YAML document; - is standard input.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Another.")],
+    settings: options.Settings = None,
+    format: options.FormatOption = Format.TABLE,
+    output: options.Output = None,
+) -> None:
+    """Two models side by side by layer name."""
+
+    def run() -> int:
+        from rnninspect.commands.diff import Diff, diff
+
+        return diff(Diff(old, new, settings or [], format, output))
+
+    _end(run)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, such as model.yaml; - is standard output.")],
+    starter: Annotated[options.Starter, typer.Option("--from", help="What to start from.")] = options.Starter.LSTM,
+) -> None:
+    """Write a commented document to start from; a file that is there already is left alone."""
+
+    def run() -> int:
+        from rnninspect.commands.init import init
+
+        return init(starter, path)
+
+    _end(run)
+
+
+@app.command()
+def schema(output: options.Output = None) -> None:
+    """The JSON Schema of documents: completion and checks in an editor."""
+
+    def run() -> int:
+        from rnninspect.commands.schema import schema
+
+        return schema(output)
+
+    _end(run)
 
 
 def _end(command: Callable[[], int]) -> NoReturn:
@@ -146,7 +249,7 @@ def _end(command: Callable[[], int]) -> NoReturn:
         if os.environ.get("RNNINSPECT_TRACEBACK"):
             traceback.print_exc()
         say(
-            f"rnninspect {__version__} has a fault: {type(error).__name__}: {' '.join(str(error).split())} "
+            f"rnninspect {__version__} has a fault: {type(error).__name__}: {printable(str(error))} "
             "(set RNNINSPECT_TRACEBACK=1 to see where, and report it with the document)"
         )
         code = _FAULT

@@ -18,13 +18,13 @@ LETTERS: dict[str, str] = {
     "L": "sequence length",
     "N": "batch size",
     "T": "tokens of a packed batch, the sum of its lengths",
-    "D": "directions, 2 if bidirectional",
+    "D": "directions, 1 or 2",
     "num_layers": "stacked layers",
     "G": "gates stacked as rows of one weight",
     "num_embeddings": "rows of the embedding table",
     "H_in": "input size",
     "H_cell": "hidden size",
-    "H_out": "output size (of LSTM: proj_size if > 0, else hidden size)",
+    "H_out": "output size",
 }
 
 ITEM_BYTES: dict[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int64": 8}
@@ -40,8 +40,10 @@ def letters_of(axis: str) -> tuple[str, ...]:
 
 
 def shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The sizes of `axes`, each a letter or a product of letters."""
-    return tuple(math.prod(sizes[letter] for letter in letters_of(axis)) for axis in axes)
+    """The sizes of `axes`, each a letter, a product of letters, or a number."""
+    return tuple(
+        math.prod(int(letter) if letter.isdecimal() else sizes[letter] for letter in letters_of(axis)) for axis in axes
+    )
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,11 @@ class LayerFacts:
         """Parameter counts of this layer."""
         return count(self.weights)
 
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of what comes out: the output and the final states."""
+        return sum(tensor.nbytes for tensor in self.outputs)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -256,6 +263,11 @@ class ModelFacts:
     def parameter_bytes(self) -> int:
         """Bytes of all parameters; a shared matrix counts once."""
         return self.counts.nbytes
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of every layer's outputs and final states for the document's batch."""
+        return sum(layer.activation_bytes for layer in self.layers)
 
     @property
     def forward(self) -> Ops:

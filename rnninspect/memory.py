@@ -9,6 +9,7 @@ from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def available_bytes() -> int | None:
@@ -67,11 +68,31 @@ def _kernel() -> int | None:
 
 
 def _control_group() -> int | None:
-    """What the process's control group (a container's limit) leaves, version 2 or 1."""
-    for limit, used in (
-        (_CGROUP / "memory.max", _CGROUP / "memory.current"),
-        (_CGROUP / "memory/memory.limit_in_bytes", _CGROUP / "memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError, ValueError):  # a limit of "max" is no number: there is none
-            return max(int(limit.read_text()) - int(used.read_text()), 0)
+    """The least that the process's control groups (a container's limit; version 2 or 1) leave, up to the root."""
+    left = []
+    with contextlib.suppress(OSError):
+        for line in _MEMBERSHIP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "":
+                top, names = _CGROUP, ("memory.max", "memory.current", "inactive_file")
+            elif "memory" in controllers.split(","):
+                names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+                top = _CGROUP / "memory"
+            else:
+                continue
+            group = top / path.strip("/")
+            # why the root too: inside a container the path may name a group that only the host can see.
+            left += [_left(folder, *names) for folder in (group, *group.parents) if folder.is_relative_to(top)]
+    return min((amount for amount in left if amount is not None), default=None)
+
+
+def _left(group: Path, limit: str, used: str, reclaimable: str) -> int | None:
+    """What one group leaves; cached files it would give back count as free."""
+    with contextlib.suppress(OSError, ValueError):  # a limit of "max" is no number: there is none
+        most, taken = int((group / limit).read_text()), int((group / used).read_text())
+        cached = 0
+        with contextlib.suppress(OSError, ValueError):
+            statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+            cached = int(statistics.get(reclaimable, 0))
+        return max(most - taken + cached, 0)
     return None

@@ -28,6 +28,15 @@ def write_text(text: str, path: Path | None) -> None:
         raise OutputFailed(f"cannot write {printable(str(path))}: {_reason(error)}") from error
 
 
+def append_text(text: str, path: Path) -> None:
+    """Add to the end of a file that others write to as well. Raises OutputFailed."""
+    try:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        raise OutputFailed(f"cannot write {printable(str(path))}: {_reason(error)}") from error
+
+
 def stdout_is_utf8() -> bool:
     """Whether stdout takes every character; where not, tables had better be drawn in ASCII."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

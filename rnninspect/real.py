@@ -92,6 +92,7 @@ class BuiltModel(nn.Module):
                     module.weight = names[link.layer.tied_to].weight
             names[link.layer.name] = module
             self.layers.append(module)
+        self.eval()
 
     def forward(self, input: Flow) -> Flow:
         """Run every layer in order."""
@@ -196,13 +197,13 @@ def _(layer: PointwiseLayer, link: Link, module: nn.Module, flow: Flow, states: 
 
 def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module:
     if isinstance(layer, Recurrent) and not hasattr(nn, layer.type):
-        return EquationRNN(layer, device=device, dtype=dtype).eval()
+        return EquationRNN(layer, device=device, dtype=dtype)
     placed = {"device": device, "dtype": dtype} if layer.weights("float32") or isinstance(layer, Recurrent) else {}
     with warnings.catch_warnings():
         # why: the document's reader has said it already, with the line it stands on.
         warnings.filterwarnings("ignore", message="dropout option adds dropout after all but last")
         module: nn.Module = getattr(nn, layer.type)(**layer.arguments(), **placed)
-    return module.eval()
+    return module
 
 
 def _run_all(
@@ -214,12 +215,13 @@ def _run_all(
     with torch.inference_mode(), warnings.catch_warnings():
         # why: which kernel serves a layer is a matter of speed, of which the look commands say nothing.
         warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
-        flow = _random_input(spec, device, dtype)
+        with _refusals("make the input", device, spec.dtype):
+            flow = _random_input(spec, device, dtype)
         for link, module, own in zip(spec.links, model.layers, weights, strict=True):
             layer, signal = link.layer, link.signal
             declared_in, declared_out = layer.inputs(signal, spec.dtype), layer.outputs(signal, spec.dtype)
-            states = tuple(_state(fact, spec.batch, device, dtype) for fact in declared_in[1:])
             with _refusals(f"run layer {layer.name!r}", device, spec.dtype):
+                states = tuple(_state(fact, spec.batch, device, dtype) for fact in declared_in[1:])
                 ran = run(layer, link, module, flow, states)
             facts.append(
                 LayerFacts(

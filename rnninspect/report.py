@@ -11,6 +11,7 @@ from rnninspect.facts import Init, LayerFacts, ModelFacts, TensorFact, WeightFac
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
+    from rnninspect.check import Change, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -18,32 +19,86 @@ SCHEMA_VERSION = 1
 class Report(NamedTuple):
     """Models, all from the plan alone ("plan") or all proven on torch ("agreed").
 
-    differences: the names of models that torch contradicts, with what differs; they are not among `models`.
+    differences: the models that torch contradicts, with what differs; they are not among `models`.
     """
 
     models: Sequence[ModelFacts]
     ledger: str
     seed: int
-    differences: Sequence[tuple[str, Sequence[Difference]]]
+    differences: Sequence[tuple[ModelFacts, Sequence[Difference]]]
 
 
 def document(report: Report) -> dict[str, object]:
     """The report as one object. Keys are only ever added; a changed meaning raises SCHEMA_VERSION."""
-    measured = [model.measured for model in report.models if model.measured is not None]
+    return {
+        **_head([*report.models, *(model for model, _ in report.differences)], report.ledger, report.seed),
+        "models": [_model(model) for model in report.models],
+        "differences": [
+            {
+                "model": model.name,
+                "layer": item.layer,
+                "fact": item.fact,
+                "plan": str(item.plan),
+                "real": str(item.real),
+            }
+            for model, found in report.differences
+            for item in found
+        ],
+    }
+
+
+def check_document(verdicts: Sequence[Verdict]) -> dict[str, object]:
+    """What `check` found, as one object: counts, limits and changes by model; changes is null without a lock."""
+    return {
+        **_head([verdict.model for verdict in verdicts], "plan", None),
+        "ok": all(verdict.ok for verdict in verdicts),
+        "models": [_verdict(verdict) for verdict in verdicts],
+    }
+
+
+def diff_document(old: ModelFacts, verdict: Verdict) -> dict[str, object]:
+    """What `diff` found, as one object: both models' counts, and every change."""
+    return {
+        **_head([old, verdict.model], "plan", None),
+        "models": [{"name": model.name, "file": model.source, **_counts(model)} for model in (old, verdict.model)],
+        "changes": [_change(change, "old", "new") for change in verdict.changes or ()],
+    }
+
+
+def _head(models: Sequence[ModelFacts], ledger: str, seed: int | None) -> dict[str, object]:
+    measured = [model.measured for model in models if model.measured is not None]
     return {
         "schema_version": SCHEMA_VERSION,
         "rnninspect": __version__,
         "torch": _common([run.torch for run in measured]),
         "device": _common([run.device for run in measured]),
-        "dtype": _common([model.dtype for model in report.models]),
-        "seed": report.seed,
-        "ledger": report.ledger,
-        "models": [_model(model) for model in report.models],
-        "differences": [
-            {"model": model, "layer": item.layer, "fact": item.fact, "plan": str(item.plan), "real": str(item.real)}
-            for model, found in report.differences
-            for item in found
-        ],
+        "dtype": _common([model.dtype for model in models]),
+        "seed": seed,
+        "ledger": ledger,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    changes = verdict.changes
+    return {
+        "name": verdict.model.name,
+        "file": verdict.model.source,
+        "dtype": verdict.model.dtype,
+        **_counts(verdict.model),
+        "ok": verdict.ok,
+        "limits": [{**limit._asdict(), "ok": limit.ok} for limit in verdict.limits],
+        "changes": None if changes is None else [_change(change, "locked", "now") for change in changes],
+    }
+
+
+def _change(change: Change, before: str, after: str) -> dict[str, object]:
+    return {
+        "layer": change.layer or None,
+        "field": change.field,
+        before: change.locked,
+        after: change.now,
+        "change": change.difference,
+        "per_cent": change.per_cent,
     }
 
 
@@ -82,6 +137,7 @@ def _counts(facts: LayerFacts | ModelFacts) -> dict[str, object]:
         "parameters_one_bias": counts.one_bias,
         "recurrent_weights": counts.recurrent,
         "parameter_bytes": counts.nbytes,
+        "activation_bytes": facts.activation_bytes,
         "macs": facts.forward.macs,
         "elementwise_ops": facts.forward.elementwise,
         "flops": facts.forward.flops,

@@ -40,14 +40,19 @@ FAULTS = [
     ("facts.py", "2 * self.macs + self.elementwise", "self.macs + self.elementwise", "."),
     ("facts.py", "weight.recurrent and len(weight.shape) == 1", "len(weight.shape) == 1", "test_published.py"),
     ("cells/ops.py", '{"sigmoid": 3, "tanh": 3, "relu": 1}', '{"sigmoid": 3, "tanh": 2, "relu": 1}', "."),
-    ("cells/ops.py", "* (1 + trainable)", "* 2", "."),
+    ("cells/ops.py", "+= 1 + trainable", "+= 2", "."),
     ("agree.py", "if plan == real:", "if True:", "test_agreement.py"),
     ("agree.py", "found += _against_law(layer.name, weight)", "pass", "test_agreement.py"),
     ("agree.py", "if not least <= seen.peak_ratio <= most:", "if seen.peak_ratio > most:", "test_agreement.py"),
     ("real.py", "if free is not None and needed > free:", "if False:", "."),
     ("recurrence.py", "steps[::-1] if direction else steps", "steps", "test_reference.py"),
     ("spec/chain.py", "if length > given.seq_len:", "if False:", "spec"),
-    ("commands/look.py", "code = max(code, complain(fault))", "complain(fault)", "."),
+    (
+        "commands/look.py",
+        "code = max(code, complain(disagreement(spec, differing)))",
+        "complain(disagreement(spec, differing))",
+        ".",
+    ),
 ]
 
 

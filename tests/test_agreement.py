@@ -119,6 +119,18 @@ def test_whole_chains_agree(batch: str, feeds: str, dtype: str) -> None:
     assert disagreements(spec_of(document)) == ()
 
 
+@pytest.mark.parametrize("hidden", [300, 512, 600, 1100])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_laws_hold_on_the_coarse_grid_of_half_precision(dtype: str, hidden: int) -> None:
+    """Enough values that the bound's rounding and the off-centre grid of torch's uniforms show."""
+    document = {
+        "dtype": dtype,
+        "input": {"batch_size": 1, "seq_len": 1},
+        "layers": [{"type": "LSTM", "input_size": hidden, "hidden_size": hidden}],
+    }
+    assert disagreements(spec_of(document)) == ()
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_document_of_configs_agrees(path: Path) -> None:
     tree = read_tree(path.read_text(), str(path))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import isfinite
 from typing import NamedTuple
 
@@ -87,18 +87,18 @@ class Cell:
 
     equations: tuple[Equation, ...]
 
-    @property
+    @cached_property
     def states(self) -> tuple[str, ...]:
         """The vectors fed back from one step to the next, in the order they are first read."""
         read = dict.fromkeys(
-            node.name for node in self.nodes() if isinstance(node, Value) and node.version == 0 and node.name != "x"
+            node.name for node in self.nodes if isinstance(node, Value) and node.version == 0 and node.name != "x"
         )
         return tuple(read)
 
-    def nodes(self) -> Iterator[Expr]:
+    @cached_property
+    def nodes(self) -> tuple[Expr, ...]:
         """Every node of every expression, in the order of the text; of a product its operand too."""
-        for equation in self.equations:
-            yield from walk(equation.expression)
+        return tuple(node for equation in self.equations for node in walk(equation.expression))
 
     def last(self, name: str) -> Value:
         """The final version of the vector `name`: what the step hands on."""

@@ -12,13 +12,16 @@ elementwise operation per element of its result. Backward is reverse-mode differ
     a vector     one addition for each use beyond the first; the products of one packed weight are one use, and a
                  state is also used by the next step, the step's output by whoever reads it
 
-A `Number` operand makes an operation with a constant; the gradient of the weights falls away where they are frozen.
+Counted is in letters, so that a cell is walked once however many layers use it; the sizes are put in last. An operation
+with a `Number` is one with a constant; the gradients of weights fall away where they are frozen.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
 
 from rnninspect.cells.language import Apply, Bias, Binary, Cell, Expr, Number, Product, Value
 from rnninspect.cells.widths import Declared, Widths, widths
@@ -27,64 +30,82 @@ from rnninspect.facts import Ops, shape_of
 _DERIVATIVE_OPS = {"sigmoid": 3, "tanh": 3, "relu": 1}
 
 
-def forward_ops(cell: Cell, declared: Declared, sizes: Mapping[str, int]) -> Ops:
-    """Operations of one step for one sequence, forward."""
+class Terms(NamedTuple):
+    """A cost in letters: how many products of (rows, columns), and how many elementwise operations of a length."""
+
+    products: Mapping[tuple[str, str], int]
+    lengths: Mapping[str, int]
+
+    def ops(self, sizes: Mapping[str, int]) -> Ops:
+        """The cost for these sizes."""
+        macs = 0
+        for axes, times in self.products.items():
+            rows, columns = shape_of(axes, sizes)
+            macs += times * rows * columns
+        return Ops(macs, sum(times * shape_of((length,), sizes)[0] for length, times in self.lengths.items()))
+
+
+@cache
+def forward_terms(cell: Cell, declared: Declared) -> Terms:
+    """One step for one sequence, forward."""
     solved = widths(cell, declared)
-    total = Ops(0, 0)
-    for node in cell.nodes():
+    products: Counter[tuple[str, str]] = Counter()
+    lengths: Counter[str] = Counter()
+    for node in cell.nodes:
         match node:
             case Product():
-                total += Ops(_product_macs(node, solved, sizes), 0)
+                products[_axes(node, solved)] += 1
             case Apply() | Binary():
-                total += Ops(0, _length(node, solved, sizes))
-    return total
+                lengths[_length(node, solved)] += 1
+    return Terms(products, lengths)
 
 
-def backward_ops(cell: Cell, declared: Declared, sizes: Mapping[str, int], *, trainable: bool) -> Ops:
-    """Operations of one step for one sequence, backward; the input's gradient is counted."""
+@cache
+def backward_terms(cell: Cell, declared: Declared, *, trainable: bool) -> Terms:
+    """One step for one sequence, backward; the gradient of the step's input is counted."""
     solved = widths(cell, declared)
-    total = Ops(0, 0)
-    for node in cell.nodes():
+    products: Counter[tuple[str, str]] = Counter()
+    lengths: Counter[str] = Counter()
+    for node in cell.nodes:
         match node:
             case Product():
-                total += Ops(_product_macs(node, solved, sizes) * (1 + trainable), 0)
+                products[_axes(node, solved)] += 1 + trainable
             case Apply(function=function):
-                total += Ops(0, _DERIVATIVE_OPS[function] * _length(node, solved, sizes))
+                lengths[_length(node, solved)] += _DERIVATIVE_OPS[function]
             case Binary(op="*", left=left, right=right):
-                factors = sum(not isinstance(side, Number) for side in (left, right))
-                total += Ops(0, factors * _length(node, solved, sizes))
+                lengths[_length(node, solved)] += sum(not isinstance(side, Number) for side in (left, right))
             case Binary(op="-", right=right):
-                total += Ops(0, 0 if isinstance(right, Number) else _length(node, solved, sizes))
+                lengths[_length(node, solved)] += not isinstance(right, Number)
             case Bias():
-                total += Ops(0, trainable * _length(node, solved, sizes))
+                lengths[_length(node, solved)] += trainable
     for value, uses in _uses(cell).items():
-        total += Ops(0, (uses - 1) * _length(value, solved, sizes))
-    return total
+        lengths[solved.length(value)] += uses - 1
+    return Terms(products, lengths)
 
 
-def _product_macs(product: Product, solved: Widths, sizes: Mapping[str, int]) -> int:
-    rows, columns = shape_of((solved.length(product.matrix), solved.operand(product.operand)), sizes)
-    return rows * columns
+def _axes(product: Product, solved: Widths) -> tuple[str, str]:
+    return solved.length(product.matrix), solved.operand(product.operand)
 
 
-def _length(node: Expr, solved: Widths, sizes: Mapping[str, int]) -> int:
+def _length(node: Expr, solved: Widths) -> str:
+    """The letter of an expression's length; of a constant 1."""
     match node:
         case Value() | Bias():
-            return shape_of((solved.length(node),), sizes)[0]
+            return solved.length(node)
         case Product(matrix=matrix):
-            return shape_of((solved.length(matrix),), sizes)[0]
+            return solved.length(matrix)
         case Apply(argument=argument):
-            return _length(argument, solved, sizes)
+            return _length(argument, solved)
         case Binary(left=left, right=right):
-            return _length(right if isinstance(left, Number) else left, solved, sizes)
+            return _length(right if isinstance(left, Number) else left, solved)
         case Number():
-            return 1
+            return "1"
 
 
 def _uses(cell: Cell) -> Counter[Value]:
-    products = [node for node in cell.nodes() if isinstance(node, Product)]
-    uses = Counter(node for node in cell.nodes() if isinstance(node, Value))
-    # why: nodes() names a product's operand too; the gates of one packed weight are one product.
+    products = [node for node in cell.nodes if isinstance(node, Product)]
+    uses = Counter(node for node in cell.nodes if isinstance(node, Value))
+    # why: `nodes` has a product's operand too; the gates of one packed weight are one product.
     uses -= Counter(product.operand for product in products)
     uses += Counter({product.operand for product in products})
     handed_on = [cell.last(state) for state in cell.states]

@@ -33,12 +33,12 @@ class Pack(NamedTuple):
 def packs(cell: Cell, declared: Declared) -> tuple[Pack, ...]:
     """The parameter tensors of a cell in torch's order: what multiplies the step's inputs, then the rest."""
     products: dict[Value, list[Product]] = {}
-    for node in cell.nodes():
+    for node in cell.nodes:
         if isinstance(node, Product):
             products.setdefault(node.operand, []).append(node)
     given = [group for operand, group in products.items() if operand.version == 0]
     computed = [group for operand, group in products.items() if operand.version > 0]
-    biases = [node.name for node in cell.nodes() if isinstance(node, Bias)]
+    biases = [node.name for node in cell.nodes if isinstance(node, Bias)]
     used = set(biases)
     found = [
         pack

@@ -65,7 +65,7 @@ def widths(cell: Cell, declared: Declared) -> Widths:
 
 def _outward(cell: Cell, name: str) -> list[Value]:
     """The versions of a vector that cross the step's boundary: as it came in, and as it goes out."""
-    found = [node for node in cell.nodes() if isinstance(node, Value) and node == Value(name, 0)][:1]
+    found = [node for node in cell.nodes if isinstance(node, Value) and node == Value(name, 0)][:1]
     assigned = [equation.target for equation in cell.equations if equation.target.name == name]
     return found + assigned[-1:]
 

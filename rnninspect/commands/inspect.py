@@ -22,7 +22,7 @@ def inspect(asked: Look) -> int:
 def _page(models: Sequence[ModelFacts]) -> list[Table]:
     tables = []
     for model in models:
-        tables += [shapes_table(model), weights_table(model, gates=True, stats=model.measured is not None)]
-    tables += params_tables(models)
-    measured = [model for model in models if model.measured is not None]
-    return [*tables, *([run_table(measured)] if measured else [])]
+        tables += [shapes_table(model), weights_table(model, gates=True, stats=True)]
+        if model.measured is not None:
+            tables.append(run_table(model, model.measured))
+    return [*tables, *params_tables(models)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
+from rnninspect.commands import completion
 from rnninspect.formats import Format
 
 Files = Annotated[
@@ -14,21 +16,46 @@ Files = Annotated[
 ]
 Plan = Annotated[bool, typer.Option("--plan", help="Only the plan: worked out from the equations, without torch.")]
 Device = Annotated[
-    str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N, mps or meta; wins over the document's.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:N, mps or meta; wins over the document's.",
+        autocompletion=completion.devices,
+    ),
 ]
 Dtype = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="float32, float64, float16 or bfloat16; wins over the document's."),
+    typer.Option(
+        metavar="NAME",
+        help="float32, float64, float16 or bfloat16; wins over the document's.",
+        autocompletion=completion.dtypes,
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the first weights and the random batch.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Replace a value: encoder.hidden_size=128, input.batch_size=64."),
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Replace a value: encoder.hidden_size=128, input.batch_size=64.",
+        autocompletion=completion.settings,
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all.")
 ]
+
+
+class Starter(StrEnum):
+    """What `init --from` accepts: the documents in the folder `starters`."""
+
+    LSTM = "lstm"
+    GRU = "gru"
+    RNN = "rnn"
+    TAGGER = "tagger"
+    CLASSIFIER = "classifier"
+    SEQ = "seq"
 
 
 class Look(NamedTuple):

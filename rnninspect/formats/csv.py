@@ -20,12 +20,14 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render(tables: Sequence[Table]) -> str:
-    """`tables` as CSV, without totals and notes.
+    """`tables` as CSV, without totals, notes and tables that only sum up others; the model's name comes first.
 
     Those with one title stand under one header; a blank line parts them from the next title's.
     """
     sections: dict[tuple[str, ...], list[Table]] = {}
     for table in tables:
+        if table.summary:
+            continue
         header = (table.title, *(column.key for column in table.columns))
         sections.setdefault(header, []).append(table)
     return "\n".join(_section(keys, members) for (_, *keys), members in sections.items())

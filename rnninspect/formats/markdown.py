@@ -17,7 +17,7 @@ _BLOCK_START = re.compile(r"^(\d*)([-+=.)])")
 
 def render(tables: Sequence[Table], caption: str) -> str:
     """`tables` one under the other, and the caption in italics."""
-    blocks = [block for table in tables for block in _blocks(table)]
+    blocks = [block for table in tables for block in _blocks(table.for_people())]
     if caption:
         blocks.append(f"*{_escaped(caption)}*")
     return "\n\n".join(blocks) + "\n"

@@ -56,7 +56,7 @@ def render(tables: Sequence[Table], caption: str, *, width: int | None, colour: 
     ascii: for a stream that cannot take other characters.
     """
     page = _Page(sys.maxsize if width is None else width, colour, ascii)
-    sections = [section for table in tables for section in _sections(table, page)]
+    sections = [section for table in tables for section in _sections(table.for_people(), page)]
     if caption:
         sections.append([page.paint(line, "dim") for line in _wrapped(page.plain(caption), page.width)])
     return "\n\n".join("\n".join(section) for section in sections) + "\n"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from rnninspect.cells.language import Cell, parse
-from rnninspect.cells.ops import backward_ops, forward_ops
+from rnninspect.cells.ops import backward_terms, forward_terms
 from rnninspect.cells.widths import Declared
 from rnninspect.errors import did_you_mean
 from rnninspect.facts import Ops, WeightFact
@@ -86,11 +86,11 @@ class Linear(PointwiseLayer):
 
     def forward_ops(self, signal: Signal) -> Ops:
         """See Layer.forward_ops."""
-        return forward_ops(self.cell, _WIDTHS, self._sizes).times(signal.tokens)
+        return forward_terms(self.cell, _WIDTHS).ops(self._sizes).times(signal.tokens)
 
     def backward_ops(self, signal: Signal) -> Ops:
         """See Layer.backward_ops."""
-        return backward_ops(self.cell, _WIDTHS, self._sizes, trainable=self.trainable).times(signal.tokens)
+        return backward_terms(self.cell, _WIDTHS, trainable=self.trainable).ops(self._sizes).times(signal.tokens)
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""

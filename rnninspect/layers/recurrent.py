@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Self
 
 from rnninspect.cells import language
-from rnninspect.cells.ops import backward_ops, forward_ops
+from rnninspect.cells.ops import backward_terms, forward_terms
 from rnninspect.cells.packs import packs
 from rnninspect.cells.widths import Declared
 from rnninspect.facts import ITEM_BYTES, Init, Ops, TensorFact, WeightFact, shape_of
@@ -156,14 +156,14 @@ class Recurrent(Layer):
     def forward_ops(self, signal: Signal) -> Ops:
         """See Layer.forward_ops."""
         sizes = self.sizes()
-        return self._over_stack(signal, lambda layer: forward_ops(self.cell, self.declared(layer), sizes))
+        return self._over_stack(signal, lambda layer: forward_terms(self.cell, self.declared(layer)).ops(sizes))
 
     def backward_ops(self, signal: Signal) -> Ops:
         """See Layer.backward_ops."""
         sizes = self.sizes()
         stack = self._over_stack(
             signal,
-            lambda layer: backward_ops(self.cell, self.declared(layer), sizes, trainable=self.trainable),
+            lambda layer: backward_terms(self.cell, self.declared(layer), trainable=self.trainable).ops(sizes),
         )
         # why: both directions read the same x, so their gradients of it are added.
         shared = (self.directions - 1) * (self.width_in + (self.depth - 1) * self.width_out)
@@ -198,7 +198,7 @@ class SequenceLayer(Recurrent):
     @property
     def stack_axes(self) -> tuple[str, ...]:
         """See Recurrent.stack_axes."""
-        return ("D*num_layers",)
+        return ("1",)
 
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         """See Layer.fit; a layer that would read N as L is refused."""
@@ -243,6 +243,11 @@ class StackedLayer(SequenceLayer):
     def directions(self) -> int:
         """See Recurrent.directions."""
         return 2 if self.bidirectional else 1
+
+    @property
+    def stack_axes(self) -> tuple[str, ...]:
+        """See Recurrent.stack_axes."""
+        return ("D*num_layers",)
 
     @property
     def output_letter(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from rnninspect.errors import DocumentError
 from rnninspect.layers.layer import Layer, Misfit
@@ -27,6 +27,8 @@ class Spec:
 
     device: as asked for, None where neither the document nor an option does.
     notes: what is allowed but does not do what it seems to, each with its place.
+    budget: the limits of the document's `budget` block that are set.
+    tree: where everything was written.
     """
 
     name: str
@@ -35,7 +37,9 @@ class Spec:
     device: str | None
     dtype: str
     links: tuple[Link, ...]
+    tree: Tree = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()
+    budget: Mapping[str, int] = field(default_factory=dict)
 
     def cut(self, steps: int) -> Spec:
         """The same model on a batch of at most `steps` time steps; all of them where a layer's shape spans time."""
@@ -77,6 +81,8 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
         dtype=document.dtype,
         links=tuple(links),
         notes=tuple(notes),
+        tree=tree,
+        budget=document.budget.model_dump(exclude_none=True) if document.budget else {},
     )
 
 

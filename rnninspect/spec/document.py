@@ -15,6 +15,7 @@ from rnninspect.errors import DocumentError, did_you_mean, show
 from rnninspect.layers.fields import Expect, Size
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.registry import TYPES, kind_of
+from rnninspect.spec.quantity import Bytes, Count
 from rnninspect.spec.tree import Path, Tree, dotted
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -38,6 +39,17 @@ class Input(BaseModel):
     state: Annotated[Literal["zeros", "random"], Expect("zeros or random")] = "zeros"
 
 
+class Budget(BaseModel):
+    """The `budget` block: what `rnninspect check` holds the model to."""
+
+    model_config = _STRICT
+
+    max_params: Count | None = None
+    max_param_bytes: Bytes | None = None
+    max_macs: Count | None = None
+    max_activation_bytes: Bytes | None = None
+
+
 class Document(BaseModel):
     """A whole document; the layers, whose fields depend on their `type`, are validated one by one."""
 
@@ -56,6 +68,7 @@ class Document(BaseModel):
     dtype: Annotated[
         Literal["float32", "float64", "float16", "bfloat16"], Expect("float32, float64, float16 or bfloat16")
     ] = "float32"
+    budget: Annotated[Budget | None, Expect("a mapping of limits such as max_params: 20M")] = None
     layers: Annotated[list[Any], Field(min_length=1), Expect("a list of at least one layer")]
 
 
@@ -72,7 +85,7 @@ def validate(tree: Tree) -> Validated:
         raise DocumentError(
             tree.place(()),
             f"expected a mapping with input and layers, got {show(tree.data)}",
-            hint="see `rnninspect --help` for an example",
+            hint="a model needs `input:` and `layers:`",
         )
     document = _model(Document, tree.data, (), tree)
     names = layer_names(tree.data)
@@ -125,10 +138,9 @@ def _unique_names(layers: tuple[Layer, ...], tree: Tree) -> None:
                 f"the name {layer.name!r} is taken by layers[{seen[layer.name]}]",
                 "--set and the tables tell layers apart by name",
             )
-        if layer.name == "input":
-            raise _fault(
-                ("layers", i, "name"), tree, "the name 'input' is the input block's", "call the layer otherwise"
-            )
+        if layer.name in ("input", "budget"):
+            message = f"the name {layer.name!r} is the {layer.name} block's"
+            raise _fault(("layers", i, "name"), tree, message, "call the layer otherwise")
         seen[layer.name] = i
 
 
@@ -181,7 +193,8 @@ def _unknown_key(path: Path, model: type[BaseModel], tree: Tree) -> DocumentErro
 
 def _submodel(model: type[BaseModel], path: Path) -> type[BaseModel]:
     """The model that the key at the end of `path` should have been one of."""
-    return Input if model is Document and len(path) > 1 and path[0] == "input" else model
+    blocks: dict[object, type[BaseModel]] = {"input": Input, "budget": Budget}
+    return blocks.get(path[0], model) if model is Document and len(path) > 1 else model
 
 
 def _words(model: type[BaseModel], loc: Path) -> str:

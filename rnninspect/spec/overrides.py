@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rnninspect.errors import DocumentError, Place, did_you_mean, show
-from rnninspect.spec.document import Document, Input, layer_names
+from pydantic import BaseModel
+
+from rnninspect.errors import DocumentError, Place, did_you_mean, printable, show
+from rnninspect.spec.document import Budget, Document, Input, layer_names
 from rnninspect.spec.tree import Path, Tree, dotted, read_value
+
+# How much of an option an error repeats.
+_MOST_SHOWN = 80
 
 
 def override(tree: Tree, settings: Sequence[str]) -> Tree:
@@ -18,7 +23,7 @@ def override(tree: Tree, settings: Sequence[str]) -> Tree:
     Raises DocumentError, its place the option, for a path that does not exist.
     """
     for setting in settings:
-        place = Place(f"--set {setting}")
+        place = Place(f"--set {setting if len(setting) <= _MOST_SHOWN else setting[:_MOST_SHOWN] + '...'}")
         target, equals, text = setting.partition("=")
         if not equals:
             raise DocumentError(place, "expected PATH=VALUE", hint="for example --set encoder.hidden_size=128")
@@ -47,22 +52,23 @@ def _path(target: str, tree: Tree, place: Place) -> Path:
         raise DocumentError(tree.place(()), f"expected a mapping with input and layers, got {show(tree.data)}")
     owner, dot, key = target.partition(".")
     if not dot:
-        top = [name for name in Document.model_fields if name not in ("input", "layers")]
+        top = [name for name in Document.model_fields if name not in ("input", "budget", "layers")]
         if owner not in top:
-            raise DocumentError(place, f"no top-level key {show(owner)} can be set", hint=did_you_mean(owner, top))
+            hint = f"{did_you_mean(owner, top)}; a layer's key is set with its name, LAYER.{printable(owner)}"
+            raise DocumentError(place, f"no top-level key {show(owner)} can be set", hint=hint)
         return (owner,)
     names = layer_names(tree.data)
     found: Path
-    if owner == "input":
-        found = ("input",)
-        if key not in Input.model_fields:
-            raise DocumentError(
-                place, f"unknown key {show(key)}", path=target, hint=did_you_mean(key, Input.model_fields)
-            )
+    blocks: dict[str, type[BaseModel]] = {"input": Input, "budget": Budget}
+    if owner in blocks:
+        found = (owner,)
+        known = blocks[owner].model_fields
+        if key not in known:
+            raise DocumentError(place, f"unknown key {show(key)}", path=target, hint=did_you_mean(key, known))
     elif owner in names:
         found = ("layers", names.index(owner))
     else:
-        raise DocumentError(place, f"no layer is called {show(owner)}", hint=did_you_mean(owner, [*names, "input"]))
+        raise DocumentError(place, f"no layer is called {show(owner)}", hint=did_you_mean(owner, [*names, *blocks]))
     if found not in tree.values or not isinstance(_at(tree.data, found), dict):
         raise DocumentError(place, f"{dotted(found)} is not a mapping, so it has no {show(key)} to set")
     return (*found, key)

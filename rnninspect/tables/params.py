@@ -9,7 +9,7 @@ from rnninspect.tables.table import Cell, Column, Kind, Table
 
 _COUNTS = (
     Column("parameters", "parameters", Kind.COUNT),
-    Column("trainable", "trainable", Kind.COUNT),
+    Column("parameters_trainable", "trainable", Kind.COUNT),
     Column("recurrent_weights", "recurrent weights", Kind.COUNT),
     Column("parameters_one_bias", "with one bias", Kind.COUNT),
     Column("parameter_bytes", "bytes", Kind.BYTES),
@@ -21,14 +21,18 @@ _COUNTS = (
     Column("backward_flops", "backward FLOPs", Kind.COUNT),
 )
 _LAYER = (Column("layer", "layer", repeats=True), Column("type", "type", repeats=True))
-_MODEL = (Column("layers", "layers", Kind.COUNT),)
+_MODEL = (
+    Column("model", "model", repeats=True),
+    Column("file", "file", repeats=True),
+    Column("layers", "layers", Kind.COUNT),
+)
 
 _NOTES = (
     "recurrent weights: the matrices that multiply the state of the step before; with one bias: the count with "
     "one bias vector where torch has two, as Keras and most papers count.",
     "Operations are for the document's whole batch. MACs: multiply-accumulates of matrix products; elementwise: "
     "one per element for each +, -, * and each sigmoid, tanh, relu; FLOPs = 2 x MACs + elementwise. backward: the "
-    "gradients of every weight and every input.",
+    "gradients of every trainable weight and every input.",
 )
 
 
@@ -36,11 +40,9 @@ def params_tables(models: Sequence[ModelFacts]) -> list[Table]:
     """One table a model, a row for each layer; for several models a last one with a row for each model."""
     tables = [_by_layer(model) for model in models]
     if len(models) > 1:
-        rows = tuple((model.name, len(model.layers), *_counts(model)) for model in models)
-        columns = (Column("model", "model", repeats=True), *_MODEL, *_COUNTS)
-        tables.append(Table("models", "all", columns, rows))
-    last = tables[-1]
-    return [*tables[:-1], Table(last.title, last.subject, last.columns, last.rows, last.total, _NOTES)]
+        rows = tuple((model.name, model.source, len(model.layers), *_counts(model)) for model in models)
+        tables.append(Table("models", "all", (*_MODEL, *_COUNTS), rows, summary=True))
+    return [*tables[:-1], tables[-1]._replace(notes=_NOTES)]
 
 
 def _by_layer(model: ModelFacts) -> Table:

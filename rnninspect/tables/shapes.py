@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rnninspect.facts import LayerFacts, ModelFacts
 from rnninspect.tables.legend import legend
@@ -23,7 +24,15 @@ def shapes_table(model: ModelFacts) -> Table:
     """One row for each input, state and output of each layer."""
     rows = tuple(row for layer in model.layers for row in _rows(layer))
     axes = (tensor.axes for layer in model.layers for tensor in (*layer.inputs, *layer.outputs))
-    return Table("shapes", model.name, _COLUMNS, rows, notes=(legend(axes),))
+    return Table("shapes", model.name, _COLUMNS, rows, notes=(legend(axes), *_handed_on(model)))
+
+
+def _handed_on(model: ModelFacts) -> Iterator[str]:
+    """Where a layer is not fed with the output above it, but with the last state (`feeds: last`)."""
+    for layer, following in pairwise(model.layers):
+        handed = following.inputs[0]
+        if handed.shape != layer.outputs[0].shape:
+            yield f"{layer.name} feeds {following.name} its last state only, {handed.shape}"
 
 
 def _rows(layer: LayerFacts) -> Iterator[tuple[Cell, ...]]:

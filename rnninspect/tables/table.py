@@ -19,12 +19,16 @@ class Kind(Enum):
 
 
 class Column(NamedTuple):
-    """One column. `key` is its name in CSV; a `repeats` column says which thing a row is about."""
+    """One column. `key` is its name in CSV; a `repeats` column says which thing a row is about.
+
+    for_scripts: what a reader of the terminal sees from the other columns; only CSV has it.
+    """
 
     key: str
     heading: str
     kind: Kind = Kind.TEXT
     repeats: bool = False
+    for_scripts: bool = False
 
 
 class Table(NamedTuple):
@@ -35,6 +39,7 @@ class Table(NamedTuple):
     rows: as many cells as columns each; None is "does not apply" and prints as nothing.
     total: a closing row, left out of CSV.
     notes: sentences under the table.
+    summary: it only adds up what other tables hold, so CSV leaves it out.
     """
 
     title: str
@@ -43,3 +48,11 @@ class Table(NamedTuple):
     rows: tuple[tuple[Cell, ...], ...]
     total: tuple[Cell, ...] | None = None
     notes: tuple[str, ...] = ()
+    summary: bool = False
+
+    def for_people(self) -> Table:
+        """The table without the columns that are for scripts."""
+        kept = [k for k, column in enumerate(self.columns) if not column.for_scripts]
+        rows = tuple(tuple(row[k] for k in kept) for row in self.rows)
+        total = self.total and tuple(self.total[k] for k in kept)
+        return self._replace(columns=tuple(self.columns[k] for k in kept), rows=rows, total=total)

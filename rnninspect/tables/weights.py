@@ -12,6 +12,11 @@ from rnninspect.tables.table import Cell, Column, Kind, Table
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
     Column("type", "type", repeats=True),
+    Column("stacked", "stacked", Kind.COUNT, for_scripts=True),
+    Column("direction", "direction", for_scripts=True),
+    Column("dtype", "dtype", for_scripts=True),
+    Column("trainable", "trainable", for_scripts=True),
+    Column("shared_with", "shared with", for_scripts=True),
     Column("parameter", "parameter"),
     Column("symbol", "symbol"),
     Column("axes", "axes", Kind.SHAPE),
@@ -32,15 +37,20 @@ _STATS = (
 
 
 def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False) -> Table:
-    """One row for each parameter; with `gates` its gate blocks below it, with `stats` what its values are."""
+    """One row for each parameter; with `gates` its gate blocks below it, with `stats` what its values are.
+
+    There are no values on meta and in the plan, and so no columns for them.
+    """
+    stats = stats and any(weight.observed for layer in model.layers for weight in layer.weights)
     columns = _COLUMNS + (_STATS if stats else ())
     rows: list[tuple[Cell, ...]] = []
     for layer in model.layers:
         for weight in layer.weights:
-            rows.append((layer.name, layer.type, *_weight(weight), *(_observed(weight) if stats else ())))
+            about = (layer.name, layer.type, *_about(weight))
+            rows.append((*about, *_weight(weight), *(_observed(weight) if stats else ())))
             if gates:
-                blank = (None,) * (len(columns) - 10)
-                rows += [(layer.name, layer.type, *gate, None, *blank) for gate in _gates(weight)]
+                blank = (None,) * (len(_STATS) if stats else 0)
+                rows += [(*about, *gate, *blank) for gate in _gates(weight)]
     counts = model.counts
     total = dict.fromkeys((column.key for column in columns), None) | {
         "layer": "total",
@@ -49,6 +59,11 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
     }
     notes = (legend(weight.axes for layer in model.layers for weight in layer.weights),)
     return Table("weights", model.name, columns, tuple(rows), tuple(total.values()), notes)
+
+
+def _about(weight: WeightFact) -> tuple[Cell, ...]:
+    trainable = "true" if weight.trainable else "false"
+    return (weight.layer, weight.direction, weight.dtype, trainable, weight.shared_with)
 
 
 def _weight(weight: WeightFact) -> tuple[Cell, ...]:
@@ -75,7 +90,7 @@ def _gates(weight: WeightFact) -> Iterator[tuple[Cell, ...]]:
     for gate in weight.gates:
         axes = (weight.axes[0].removeprefix("G*"), *weight.axes[1:])
         start, stop = gate.rows
-        yield (f"{weight.name}[{start}:{stop}]", gate.name, axes, gate.shape, math.prod(gate.shape), None, None)
+        yield (f"{weight.name}[{start}:{stop}]", gate.name, axes, gate.shape, math.prod(gate.shape), None, None, None)
 
 
 def _observed(weight: WeightFact) -> tuple[Cell, ...]:

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rnninspect.cells.evaluate import step
 from rnninspect.cells.language import Cell, parse
-from rnninspect.cells.ops import backward_ops, forward_ops
+from rnninspect.cells.ops import backward_terms, forward_terms
 from rnninspect.facts import Ops
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.jordan import JordanRNN
@@ -34,8 +34,8 @@ class TestByHand:
     @staticmethod
     def counts(*, bias: bool, trainable: bool = True) -> tuple[Ops, Ops]:
         rnn = RNN(type="RNN", input_size=3, hidden_size=5, bias=bias)
-        forward = forward_ops(rnn.cell, rnn.declared(0), rnn.sizes())
-        return forward, backward_ops(rnn.cell, rnn.declared(0), rnn.sizes(), trainable=trainable)
+        forward = forward_terms(rnn.cell, rnn.declared(0)).ops(rnn.sizes())
+        return forward, backward_terms(rnn.cell, rnn.declared(0), trainable=trainable).ops(rnn.sizes())
 
     def test_with_biases(self) -> None:
         forward, backward = self.counts(bias=True)
@@ -76,8 +76,8 @@ class TestByHand:
     )
     def test_each_operator(self, text: str, forward: int, backward: int) -> None:
         cell, declared = parse(text), (("x", ("H_in",)),)
-        assert forward_ops(cell, declared, SIZES) == Ops(0, forward)
-        assert backward_ops(cell, declared, SIZES, trainable=True) == Ops(0, backward)
+        assert forward_terms(cell, declared).ops(SIZES) == Ops(0, forward)
+        assert backward_terms(cell, declared, trainable=True).ops(SIZES) == Ops(0, backward)
 
 
 # --- against the dispatcher: the equations are run on tensors, and torch's own operators are counted --------
@@ -225,7 +225,7 @@ class Run:
 def test_forward_is_what_torch_runs(make: Callable[[bool], Recurrent], blocks: list[list[str]], bias: bool) -> None:
     layer = make(bias)
     ran, _ = Run(layer, blocks, columns=1).steps(1)
-    assert forward_ops(layer.cell, layer.declared(0), layer.sizes()) == Ops(ran.macs, ran.elementwise)
+    assert forward_terms(layer.cell, layer.declared(0)).ops(layer.sizes()) == Ops(ran.macs, ran.elementwise)
 
 
 @every_kind
@@ -241,7 +241,7 @@ def test_backward_is_what_torch_runs(
     layer, columns = make(bias), 4
     run = Run(layer, blocks, columns, trainable=trainable)
     (_, shorter), (_, longer) = run.steps(2), run.steps(3)
-    counted = backward_ops(layer.cell, layer.declared(0), layer.sizes(), trainable=trainable).times(columns)
+    counted = backward_terms(layer.cell, layer.declared(0), trainable=trainable).ops(layer.sizes()).times(columns)
     assert counted == Ops(longer.macs - shorter.macs, longer.elementwise - shorter.elementwise)
 
 

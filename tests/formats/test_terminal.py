@@ -187,9 +187,7 @@ def test_in_a_narrow_page_what_a_group_shares_stands_over_it_and_names_its_chang
 
 def test_every_block_is_headed_and_led_by_what_its_rows_are_about() -> None:
     columns = (Column("layer", "layer", repeats=True), *(Column(key, key * 10, Kind.COUNT) for key in "abc"))
-    table = Table(
-        "t", "m", columns, (("x", 1, 2, 3), ("y", 4, 5, 6)), total=("total", None, 7, 9), notes=("n",)
-    )
+    table = Table("t", "m", columns, (("x", 1, 2, 3), ("y", 4, 5, 6)), total=("total", None, 7, 9), notes=("n",))
     assert lines_of(table, width=20) == [
         "m · t (1 of 3)",
         "layer  aaaaaaaaaa",

@@ -123,9 +123,9 @@ class TestLayerNames:
 
 # (the text, the path, all of the message, some of the hint)
 STRUCTURE = [
-    ("▶[1, 2]", "", "expected a mapping with input and layers, got a list", "rnninspect --help"),
-    ("▶model", "", "expected a mapping with input and layers, got 'model'", "rnninspect --help"),
-    ("▶3", "", "expected a mapping with input and layers, got 3", "rnninspect --help"),
+    ("▶[1, 2]", "", "expected a mapping with input and layers, got a list", "a model needs `input:` and `layers:`"),
+    ("▶model", "", "expected a mapping with input and layers, got 'model'", "a model needs `input:` and `layers:`"),
+    ("▶3", "", "expected a mapping with input and layers, got 3", "a model needs `input:` and `layers:`"),
     (f"▶{LSTM}", "input", "required key input is missing", ""),
     (f"▶{HEAD}", "layers", "required key layers is missing", ""),
     (f"input: ▶3\n{LSTM}", "input", "expected a mapping with batch_size and seq_len, got 3", ""),
@@ -153,7 +153,7 @@ STRUCTURE = [
 
 KEYS = [
     (f"{HEAD}{LSTM}▶nmae: x", "nmae", "unknown key 'nmae'", "did you mean 'name'?"),
-    (f"{HEAD}{LSTM}▶seed: 3", "seed", "unknown key 'seed'", "known: name, input, device, dtype, layers"),
+    (f"{HEAD}{LSTM}▶seed: 3", "seed", "unknown key 'seed'", "known: name, input, device, dtype, budget, layers"),
     (
         f"input: {{batch_size: 3, seq_len: 5, ▶length: [1]}}\n{LSTM}",
         "input.length",
@@ -565,7 +565,7 @@ def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | 
     for field in model.model_fields:
         if model is Document:
             text = f"{HEAD}{LSTM}" if field not in ("input", "layers") else ""
-            text += f"{field}: {'3' if field == 'input' else '{a: 1}'}\n"
+            text += f"{field}: {'3' if field in ('input', 'budget') else '{a: 1}'}\n"
             text += {"input": LSTM, "layers": HEAD}.get(field, "")
         elif model is Input:
             keys = {"batch_size": "3", "seq_len": "5"} | {field: "{a: 1}"}

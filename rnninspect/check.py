@@ -1,0 +1,125 @@
+"""A model held against its budget and against the lock: what is over, and what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from rnninspect.facts import ModelFacts
+from rnninspect.lock import LockedLayer, locked_layers
+
+# What a document's `budget` can limit, and the fact it is held against.
+LIMITS: dict[str, Callable[[ModelFacts], int]] = {
+    "max_params": lambda model: model.parameters,
+    "max_param_bytes": lambda model: model.parameter_bytes,
+    "max_macs": lambda model: model.macs,
+    "max_activation_bytes": lambda model: model.activation_bytes,
+}
+
+
+class Limit(NamedTuple):
+    """One limit of a budget: what it allows and what there is."""
+
+    name: str
+    allowed: int
+    actual: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether the model keeps within it."""
+        return self.actual <= self.allowed
+
+
+class Change(NamedTuple):
+    """One fact that is no longer as locked; None is "not there"."""
+
+    layer: str
+    field: str
+    locked: int | str | tuple[int, ...] | None
+    now: int | str | tuple[int, ...] | None
+
+    @property
+    def difference(self) -> int | None:
+        """now - locked, of counts."""
+        if isinstance(self.locked, int) and isinstance(self.now, int):
+            return self.now - self.locked
+        return None
+
+    @property
+    def per_cent(self) -> float | None:
+        """The change of a count in per cent of what was locked; None from nothing."""
+        return None if not self.difference or not self.locked else 100 * self.difference / int(str(self.locked))
+
+
+class Verdict(NamedTuple):
+    """One model's check.
+
+    changes: None where there is no lock to hold it against. allowed_growth: the largest growth of parameters or MACs
+    over the lock, as a fraction, where some is allowed. accepted: the lock is brought up to date with this model.
+    """
+
+    model: ModelFacts
+    limits: tuple[Limit, ...]
+    changes: tuple[Change, ...] | None
+    allowed_growth: float | None = None
+    accepted: bool = False
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the model has moved away from the lock further than is allowed."""
+        if not self.changes or self.accepted:
+            return False
+        if self.allowed_growth is None:
+            return True
+        return any(
+            change.layer == "" and (change.locked is None or grows(change) > self.allowed_growth)
+            for change in self.changes
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is over its limit and nothing has drifted."""
+        return all(limit.ok for limit in self.limits) and not self.drifted
+
+
+def grows(change: Change) -> float:
+    """By what fraction a count has grown; 0 where it shrank or is no count."""
+    difference = change.difference
+    if not difference or difference < 0:
+        return 0.0
+    return difference / int(str(change.locked)) if change.locked else float("inf")
+
+
+def limits(model: ModelFacts, budget: Mapping[str, int | None]) -> tuple[Limit, ...]:
+    """Every limit of a budget beside what the model has."""
+    return tuple(
+        Limit(name, allowed, fact(model)) for name, fact in LIMITS.items() if (allowed := budget.get(name)) is not None
+    )
+
+
+def changes(model: ModelFacts, locked: Mapping[str, LockedLayer] | None) -> tuple[Change, ...]:
+    """Everything that differs from the lock, the model's own counts first (layer ""), then layer by layer."""
+    if locked is None:
+        return (Change("", "model", None, "new"),)
+    now = locked_layers(model)
+    found = [change for name in {**locked, **now} for change in _layer_changes(name, locked.get(name), now.get(name))]
+    if not found:
+        return ()
+    totals = (
+        Change("", field, sum(getattr(x, field) for x in locked.values()), sum(getattr(x, field) for x in now.values()))
+        for field in ("parameters", "macs")
+    )
+    return (*(total for total in totals if total.locked != total.now), *found)
+
+
+def _layer_changes(name: str, locked: LockedLayer | None, now: LockedLayer | None) -> Iterator[Change]:
+    if locked is None or now is None:
+        yield Change(name, "layer", locked and locked.type, now and now.type)
+    for field in ("type", "parameters", "macs"):
+        a, b = (getattr(side, field) if side else None for side in (locked, now))
+        if locked and now and a != b:
+            yield Change(name, field, a, b)
+    before, after = (side.weights if side else {} for side in (locked, now))
+    for weight in {**before, **after}:
+        if before.get(weight) != after.get(weight):
+            yield Change(name, weight, before.get(weight), after.get(weight))

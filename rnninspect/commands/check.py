@@ -1,0 +1,150 @@
+"""`rnninspect check`: models held against their budgets and against the lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from rnninspect.check import Verdict, changes, limits
+from rnninspect.commands.files import load_all
+from rnninspect.commands.prove import disagreement, prove
+from rnninspect.commands.render import render
+from rnninspect.commands.say import complain, say
+from rnninspect.errors import OptionError, RnnInspectError, printable
+from rnninspect.findings import Finding, findings, of_error
+from rnninspect.formats import CheckFormat
+from rnninspect.lock import NAME, Locked, file_key, locked_layers, read_lock, update_lock
+from rnninspect.output import append_text, write_text
+from rnninspect.plan import plan
+from rnninspect.report import check_document
+from rnninspect.spec.chain import Spec
+from rnninspect.spec.quantity import parse_count, parse_percent
+from rnninspect.tables.check import check_tables
+
+_Number = TypeVar("_Number", int, float)
+
+
+class Check(NamedTuple):
+    """What `check` was asked for."""
+
+    files: list[str]
+    settings: list[str]
+    lock: Path | None
+    update: bool
+    max_params: str | None
+    max_growth: str | None
+    build: bool
+    device: str | None
+    format: CheckFormat
+    output: Path | None
+
+
+def check(asked: Check) -> int:
+    """Check every model and print the verdicts; returns the exit code."""
+    max_params = None if asked.max_params is None else _parsed("--max-params", asked.max_params, parse_count)
+    growth = None if asked.max_growth is None else _parsed("--max-growth", asked.max_growth, parse_percent)
+    specs, code = load_all(
+        asked.files,
+        asked.settings,
+        device=asked.device,
+        output=asked.output,
+        also=lambda error, file: _annotate(asked, error, file),
+    )
+    if code:
+        return code
+    path = asked.lock or Path(NAME)
+    locked = _locked(asked, path)
+    verdicts: list[Verdict] = []
+    found: dict[str, list[Finding]] = {}
+    for spec in specs:
+        model = plan(spec)
+        if asked.build:
+            try:
+                _, differing = prove(spec, seed=0)
+                if differing:
+                    raise disagreement(spec, differing)
+            except RnnInspectError as error:
+                code = max(code, complain(error))
+                found.setdefault(spec.source, []).append(of_error(error, spec.source)._replace(rule="build"))
+        budget = dict(spec.budget) | ({} if max_params is None else {"max_params": max_params})
+        against = None if locked is None else changes(model, locked.get(file_key(spec.source, path)))
+        verdict = Verdict(model, limits(model, budget), against, growth, accepted=asked.update)
+        verdicts.append(verdict)
+        found.setdefault(spec.source, []).extend(findings(spec, verdict))
+    if asked.update:
+        _update(path, specs, verdicts)
+    for finding in (finding for listed in found.values() for finding in listed if finding.rule != "build"):
+        say(f"error: {finding.place}: {finding.what}")
+        code = max(code, 1)
+    _print(asked, verdicts, found)
+    return code
+
+
+def _parsed(option: str, given: str, parse: Callable[[str], _Number]) -> _Number:
+    try:
+        return parse(given)
+    except ValueError as error:
+        raise OptionError(f"{option} {printable(given)}: {error}") from error
+
+
+def _annotate(asked: Check, error: RnnInspectError, file: str) -> None:
+    """Under GitHub a document that is not sound is an annotation too."""
+    if asked.format is CheckFormat.GITHUB:
+        from rnninspect.formats import github
+
+        # why stderr: with exit code 2 nothing stands on stdout, and the runner reads annotations from both.
+        say(github.render([of_error(error, file)]).rstrip())
+
+
+def _locked(asked: Check, path: Path) -> Locked | None:
+    """The lock to hold models against; None where there is none and none was named."""
+    if asked.lock is None and not path.exists():
+        if not asked.update:
+            say(f"note: there is no {NAME} here, so only budgets are checked (--update writes one)")
+        return None
+    if asked.update and not path.exists():
+        return None
+    return read_lock(path)
+
+
+def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> None:
+    if os.environ.get("CI"):
+        say("warning: --update in CI accepts whatever the models have become; the check against the lock is lost")
+    now = {
+        file_key(spec.source, path): locked_layers(verdict.model) for spec, verdict in zip(specs, verdicts, strict=True)
+    }
+
+    def change(before: Locked) -> Locked:
+        # Models whose document is gone are dropped; those of other documents stay as they are.
+        kept = {file: layers for file, layers in before.items() if (path.parent / file).exists()}
+        return {**kept, **now}
+
+    update_lock(path, change)
+    say(f"note: {printable(str(path))} is up to date with {len(now)} models")
+
+
+def _print(asked: Check, verdicts: Sequence[Verdict], found: Mapping[str, Sequence[Finding]]) -> None:
+    tables = check_tables(verdicts)
+    caption = "plan and torch agree" if asked.build else "plan: from the equations alone, torch was not asked"
+    if asked.format is CheckFormat.GITHUB:
+        from rnninspect.formats import github, markdown
+
+        text = github.render([finding for listed in found.values() for finding in listed])
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            append_text(github.summary(markdown.render(tables, caption)), Path(summary))
+    elif asked.format is CheckFormat.JUNIT:
+        from rnninspect.formats import junit
+
+        text = junit.render({verdict.model.source: _rules(asked, verdict) for verdict in verdicts}, found)
+    else:
+        text = render(asked.format, tables, lambda: check_document(verdicts), caption, asked.output)
+    write_text(text, asked.output)
+
+
+def _rules(asked: Check, verdict: Verdict) -> list[str]:
+    """Every rule that a model was checked by; the document itself always is."""
+    lock = [] if verdict.changes is None else ["lock"]
+    return ["document", *(["build"] if asked.build else []), *(limit.name for limit in verdict.limits), *lock]

@@ -1,0 +1,49 @@
+"""The documents of one command line: read all, or say what is wrong with each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rnninspect.commands.say import say
+from rnninspect.errors import OptionError, RnnInspectError, printable
+from rnninspect.spec.chain import Spec
+from rnninspect.spec.load import load_spec
+
+
+def load_all(
+    files: Sequence[str],
+    settings: Sequence[str],
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    output: Path | None = None,
+    also: Callable[[RnnInspectError, str], None] = lambda error, file: None,
+) -> tuple[list[Spec], int]:
+    """Every document that is sound, and the worst exit code of the others, each of which is said in one line.
+
+    also: what else to do with an error. Raises OptionError where `output` is one of the documents, or standard
+    input is named twice.
+    """
+    if files.count("-") > 1:
+        raise OptionError("- stands for standard input, which can be read only once")
+    specs, code = [], 0
+    for file in files:
+        if output is not None and _same(file, output):
+            raise OptionError(f"--output {printable(str(output))}: this is one of the documents (name another file)")
+        try:
+            specs.append(load_spec(file, settings, device=device, dtype=dtype))
+        except RnnInspectError as error:
+            # why: a complaint about an option does not say which of several documents it was put into.
+            about = "" if file in str(error) or len(files) == 1 else f"{printable(file)}: "
+            say(f"error: {about}{error}")
+            also(error, file)
+            code = max(code, error.exit_code)
+    return specs, code
+
+
+def _same(file: str, output: Path) -> bool:
+    try:
+        return Path(file).samefile(output)
+    except (OSError, ValueError):
+        return False

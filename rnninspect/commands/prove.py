@@ -1,0 +1,37 @@
+"""A document proven on torch: the plan, what was measured put in, and every fact on which the two differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rnninspect.commands.say import say
+from rnninspect.errors import CheckFailed, printable
+from rnninspect.facts import ModelFacts
+from rnninspect.plan import plan
+from rnninspect.spec.chain import Spec
+
+if TYPE_CHECKING:
+    from rnninspect.agree import Difference
+
+
+def prove(spec: Spec, seed: int) -> tuple[ModelFacts, tuple[Difference, ...]]:
+    """Build and run the model on its device. Raises CannotHere where that cannot be done."""
+    from rnninspect import real
+    from rnninspect.agree import differences, merge
+
+    device = real.find_device(spec.device)
+    run = real.reachable(spec, device)
+    measured = real.measure(run, device, seed)
+    if measured.measured is not None and measured.measured.finite is False:
+        say(f"note: {printable(spec.source)}: an output holds a nan or an infinity")
+    if run != spec:
+        say(
+            f"note: {printable(spec.source)}: on meta {run.batch.seq_len} of {spec.batch.seq_len} time steps were run; "
+            "sizes along L are the plan's, which is linear in L"
+        )
+    return merge(plan(spec), measured), differences(plan(run), measured)
+
+
+def disagreement(spec: Spec, differing: tuple[Difference, ...]) -> CheckFailed:
+    """What is said of a model whose plan and torch differ; the table says the rest."""
+    return CheckFailed(f"{printable(spec.source)}: plan and torch differ in {len(differing)} facts")

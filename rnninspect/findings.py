@@ -1,0 +1,65 @@
+"""What a check complains of, each with its place in the document: for a reader of a log, an annotation, a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rnninspect.check import Change, Verdict
+from rnninspect.errors import DocumentError, Place, RnnInspectError, printable
+from rnninspect.spec.chain import Spec
+
+
+class Finding(NamedTuple):
+    """One complaint. rule: what was broken ("max_params", "lock", "document"); what: the whole sentence."""
+
+    place: Place
+    model: str
+    rule: str
+    what: str
+
+
+def findings(spec: Spec, verdict: Verdict) -> Iterator[Finding]:
+    """Every broken limit, and the drift from the lock as one finding for each layer."""
+    name = verdict.model.name
+    for limit in verdict.limits:
+        if not limit.ok:
+            path = ("budget", limit.name)
+            share = f", {100 * (limit.actual - limit.allowed) / limit.allowed:.3g} %" if limit.allowed else ""
+            yield Finding(
+                spec.tree.place(path),
+                name,
+                limit.name,
+                f"{limit.name}: {limit.actual:,}, over {limit.allowed:,} by {limit.actual - limit.allowed:,}{share}",
+            )
+    if verdict.drifted:
+        layers = {link.layer.name: ("layers", i) for i, link in enumerate(spec.links)}
+        by_layer: dict[str, list[Change]] = {}
+        for change in verdict.changes or ():
+            by_layer.setdefault(change.layer, []).append(change)
+        for layer, changed in by_layer.items():
+            where = f"layer {layer!r}" if layer else "the model"
+            yield Finding(
+                spec.tree.place(layers.get(layer, ())),
+                name,
+                "lock",
+                f"{where} is not as locked: {'; '.join(printable(_told(change)) for change in changed)} "
+                "(check --update accepts it)",
+            )
+
+
+def of_error(error: RnnInspectError, source: str) -> Finding:
+    """A document that could not be checked at all."""
+    if isinstance(error, DocumentError):
+        text = str(error).removeprefix(f"{error.place}: ")
+        return Finding(error.place, "", "document", text)
+    return Finding(Place(source), "", "document", str(error))
+
+
+def _told(change: Change) -> str:
+    per_cent = "" if change.per_cent is None else f" ({change.per_cent:+.3g} %)"
+    return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{per_cent}"
+
+
+def _value(value: object) -> str:
+    return "not there" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,42 @@
+"""GitHub workflow commands: each finding as an annotation on its line of the document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnninspect.errors import printable
+from rnninspect.findings import Finding
+
+# GitHub cuts a job summary at 1 MiB and then drops all of it; a line that says so is better.
+MOST_SUMMARY_BYTES = 1024 * 1024
+
+
+def render(findings: Sequence[Finding]) -> str:
+    """One `::error` line for each finding."""
+    return "".join(_annotation(finding) for finding in findings)
+
+
+def summary(markdown: str, room: int = MOST_SUMMARY_BYTES) -> str:
+    """Markdown for the job summary, cut at a line where it would be larger than `room` bytes."""
+    if len(markdown.encode()) <= room:
+        return markdown
+    note = "\n\n(cut here: GitHub takes no more than 1 MiB)\n"
+    kept = markdown.encode()[: room - len(note.encode())].decode(errors="ignore")
+    return kept[: kept.rfind("\n")] + note
+
+
+def _annotation(finding: Finding) -> str:
+    place = finding.place
+    properties = {"file": place.source, "line": place.line, "col": place.column, "title": f"rnninspect: {finding.rule}"}
+    written = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value is not None)
+    name = f"{finding.model}: " if finding.model else ""
+    return f"::error {written}::{_data(name + finding.what)}\n"
+
+
+def _data(text: str) -> str:
+    """Escaped as GitHub's runner reads it back; nothing in a document can start a command of its own."""
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,39 @@
+"""JUnit XML, the report that most CI servers read: a suite for each document, a case for each rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from xml.etree import ElementTree
+
+from rnninspect.errors import printable
+from rnninspect.findings import Finding
+
+
+def render(rules: Mapping[str, Sequence[str]], findings: Mapping[str, Sequence[Finding]]) -> str:
+    """One XML document.
+
+    rules: by document, what was checked. findings: by document, what was found; each has a rule that was checked.
+    """
+    root = ElementTree.Element("testsuites", name="rnninspect check")
+    for source, checked in rules.items():
+        found: dict[str, list[Finding]] = {}
+        for finding in findings.get(source, ()):
+            found.setdefault(finding.rule, []).append(finding)
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=printable(source),
+            tests=str(len(checked)),
+            failures=str(len(found)),
+            errors="0",
+            skipped="0",
+        )
+        for rule in checked:
+            case = ElementTree.SubElement(suite, "testcase", classname=printable(source), name=rule)
+            if rule in found:
+                told = [f"{finding.place}: {finding.what}" for finding in found[rule]]
+                failure = ElementTree.SubElement(case, "failure", message=printable(found[rule][0].what), type=rule)
+                failure.text = "\n".join(printable(line) for line in told)
+    ElementTree.indent(root)
+    # why in ASCII, with references for the rest: it is right whatever stdout's encoding is.
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root).decode("ascii")}\n'

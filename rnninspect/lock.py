@@ -1,0 +1,165 @@
+"""`rnninspect.lock`: what each model was when it was last agreed on, for a build to be held against.
+
+One JSON object a line: a header with the format's version, then a line for each layer, sorted by file and layer, so
+that git merges changes to different layers. Written whole or not at all, and under a lock on its folder, so that
+several processes can update one file at once and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rnninspect.errors import DocumentError, OutputFailed, Place, printable, show
+from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.output import write_text
+
+VERSION = 1
+NAME = "rnninspect.lock"
+# why: a lock is written by this tool, so anything much larger than 2,000 models is not one.
+_MAX_BYTES = 64 * 2**20
+
+
+class LockedLayer(NamedTuple):
+    """One layer as the lock knows it; weights are name to shape, shared ones left out of the counts."""
+
+    type: str
+    parameters: int
+    macs: int
+    weights: Mapping[str, tuple[int, ...]]
+
+
+# The models of a lock by file, each its layers by name.
+Locked = Mapping[str, Mapping[str, LockedLayer]]
+
+
+def locked_layers(model: ModelFacts) -> dict[str, LockedLayer]:
+    """What the lock keeps of a model."""
+    return {layer.name: _locked(layer) for layer in model.layers}
+
+
+def _locked(layer: LayerFacts) -> LockedLayer:
+    weights = {weight.name: weight.shape for weight in layer.weights}
+    return LockedLayer(layer.type, layer.counts.parameters, layer.forward.macs, weights)
+
+
+def read_lock(path: Path) -> Locked:
+    """Read a lock. Raises DocumentError, with the line, where it is broken, half written or of a newer version."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise DocumentError(
+            Place(str(path)), f"cannot read the lock: {error.strerror}", hint="--update writes one"
+        ) from error
+    if len(data) > _MAX_BYTES:
+        raise DocumentError(Place(str(path)), f"expected a lock of at most {_MAX_BYTES} bytes, got more")
+    # why not splitlines: JSON leaves U+2028 and its like as they are, and a file may have one in its name.
+    lines = data.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    _check_header(path, lines, whole=data.endswith(b"\n"))
+    models: dict[str, dict[str, LockedLayer]] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        file_name, layer, entry = _entry(_object(path, number, line), Place(str(path), number))
+        layers = models.setdefault(file_name, {})
+        if layer in layers:
+            raise _broken(Place(str(path), number), f"{file_name} layer {show(layer)} stands twice")
+        layers[layer] = entry
+    return models
+
+
+def update_lock(path: Path, change: Callable[[Locked], Locked]) -> None:
+    """Replace a lock by what `change` makes of it, alone among all processes that update it.
+
+    Raises OutputFailed where it cannot be written, DocumentError where what is there is no lock.
+    """
+    with _alone(path):
+        before = read_lock(path) if path.exists() else {}
+        write_text(render_lock(change(before)), path)
+
+
+def render_lock(models: Locked) -> str:
+    """The text of a lock, the same for the same models."""
+    lines = [json.dumps({"rnninspect_lock": VERSION})]
+    for file_name in sorted(models):
+        for name in sorted(models[file_name]):
+            layer = models[file_name][name]
+            entry = {"file": file_name, "layer": name, **layer._asdict()}
+            lines.append(json.dumps(entry, ensure_ascii=False))
+    return "\n".join(lines) + "\n"
+
+
+def file_key(path: str, lock: Path) -> str:
+    """How a lock calls a document: its path from the lock's folder, the same on every machine."""
+    return Path(os.path.relpath(path, lock.parent)).as_posix()
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the folder of `path` locked; where the system has no such lock, go on without."""
+    try:
+        import fcntl
+    except ImportError:  # why: Windows has none; there the last writer wins, but every file is whole
+        yield
+        return
+    try:
+        # why the folder: the file itself is replaced by every update, so a lock on it would hold nobody off.
+        folder = os.open(path.resolve().parent, os.O_RDONLY)
+    except OSError as error:
+        raise OutputFailed(f"cannot write {printable(str(path))}: {error.strerror}") from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _check_header(path: Path, lines: list[str], *, whole: bool) -> None:
+    place = Place(str(path), 1)
+    header = _object(path, 1, lines[0])
+    version = header.get("rnninspect_lock")
+    if type(version) is not int or version < 1:
+        raise _broken(place, 'expected {"rnninspect_lock": 1}')
+    if version > VERSION:
+        raise DocumentError(
+            place,
+            f"this lock is of version {version}, and this rnninspect knows {VERSION}",
+            hint="use the newer rnninspect that wrote it",
+        )
+    if not whole:
+        raise _broken(Place(str(path), len(lines)), "the last line is only half there")
+
+
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+    place = Place(str(path), number)
+    if line.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||")):
+        raise _broken(place, "a merge conflict stands here")
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _broken(place, "expected one JSON object a line") from error
+    if not isinstance(found, dict):
+        raise _broken(place, f"expected one JSON object a line, got {show(found)}")
+    return found
+
+
+def _entry(found: dict[str, Any], place: Place) -> tuple[str, str, LockedLayer]:
+    expected = {"file": str, "layer": str, "type": str, "parameters": int, "macs": int, "weights": dict}
+    for key, kind in expected.items():
+        if type(found.get(key)) is not kind:
+            raise _broken(place, f"expected {key} to be {kind.__name__}, got {show(found.get(key))}")
+    weights: dict[str, tuple[int, ...]] = {}
+    for name, shape in found["weights"].items():
+        if not isinstance(shape, list) or not all(type(size) is int for size in shape):
+            raise _broken(place, f"expected the shape of {show(name)} as a list of integers, got {show(shape)}")
+        weights[name] = tuple(shape)
+    return found["file"], found["layer"], LockedLayer(found["type"], found["parameters"], found["macs"], weights)
+
+
+def _broken(place: Place, message: str) -> DocumentError:
+    return DocumentError(
+        place, f"the lock is broken: {message}", hint="restore it, or delete it and run check --update"
+    )

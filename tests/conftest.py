@@ -1,0 +1,98 @@
+"""What the tests of whole processes share. It imports neither the package nor torch: most tests need neither."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# why: one thread runs small modules about 1.6 times cheaper, and torch reads this when it is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# A guard against hanging, nothing that is asserted: a busy machine may take its time.
+HANG = 120
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which nothing of the caller's (colours, columns, a CI's own variables) is left."""
+    # why a list of what stays: rich and typer look at a dozen variables, GITHUB_ACTIONS for one.
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
+    ours = {"LC_ALL": "C.UTF-8", "TERM": "xterm-256color", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return {**kept, **ours, **(extra or {})}
+
+
+@pytest.fixture(scope="session")
+def environment() -> Callable[..., dict[str, str]]:
+    """`environment({"NO_COLOR": "1"})`: a clean environment and what is named."""
+    return clean_environment
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`run("params", "--plan", path)`: the command line in a process of its own; stdin is empty unless given."""
+
+    def start(
+        *args: str | Path, stdin: str | bytes = b"", env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "rnninspect", *map(str, args)],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            env=clean_environment(env),
+            cwd=cwd,
+            capture_output=True,
+            check=False,
+            timeout=HANG,
+        )
+        # why not text=True: it would turn every carriage return into a newline, and hide it.
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`shell('rnninspect params "$1" | head -1', path)`: a bash script in which `rnninspect` is the command line.
+
+    The exit code is the last one of a pipe that is not 0.
+    """
+
+    def start(
+        script: str, *args: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        body = f'rnninspect() {{ "$0" -m rnninspect "$@"; }}; {script}'
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", body, sys.executable, *map(str, args)],
+            stdin=subprocess.DEVNULL,
+            env=clean_environment(env),
+            cwd=cwd,
+            capture_output=True,
+            check=False,
+            timeout=HANG,
+        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`program("import rnninspect", "-W", "error")`: a Python program in a process of its own, and its options."""
+
+    def start(source: str, *options: str, args: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *options, "-c", source, *args],
+            stdin=subprocess.DEVNULL,
+            env=clean_environment(),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=HANG,
+        )
+
+    return start

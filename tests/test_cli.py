@@ -1,0 +1,567 @@
+"""The command line as a whole: what goes to which stream, exit codes, formats, terminals, interrupts."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from rnninspect import __version__, cli
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+COMMANDS = ("shapes", "weights", "params", "inspect")
+FORMATS = ("table", "json", "csv", "markdown")
+
+# 4 * 5 * (4 + 5 + 2) = 220 parameters, of which 4 * 5 are the second bias.
+SMALL = """\
+input: {batch_size: 2, seq_len: 3}
+layers:
+  - {name: encoder, type: LSTM, input_size: 4, hidden_size: 5}
+"""
+# 4 * 10**7 * (10**7 + 4 + 2) float32 parameters are 1.6 petabytes.
+ABSURD = SMALL.replace("hidden_size: 5", "hidden_size: 10000000")
+
+needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("doc") / "small.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def absurd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("doc") / "absurd.yaml"
+    path.write_text(ABSURD)
+    return path
+
+
+def fine(done: subprocess.CompletedProcess[str]) -> str:
+    """stdout of a process that ended well and had nothing to say besides."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line on stderr of a process that ended with `code`."""
+    assert done.returncode == code
+    assert re.fullmatch(r"[^\n]+\n", done.stderr), done.stderr
+    assert done.stderr[:-1].isprintable()
+    return done.stderr
+
+
+# --- help, version, entry points ---------------------------------------------------------------------------
+
+
+def test_version(run: Run) -> None:
+    assert fine(run("--version")) == f"rnninspect {__version__}\n"
+
+
+def test_help_names_every_command_and_exit_code(run: Run) -> None:
+    shown = fine(run("--help"))
+    assert [command for command in COMMANDS if not re.search(rf"│ {command} ", shown)] == []
+    assert "Exit codes: 0 fine, 1" in shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_names_its_options(run: Run, command: str) -> None:
+    shown = fine(run(command, "--help"))
+    options = {"--plan", "--device", "--dtype", "--seed", "--set", "--format", "--output"}
+    options |= {"--gates", "--stats"} if command == "weights" else set()
+    assert {option for option in options if option not in shown} == set()
+
+
+def test_the_console_script_is_what_python_m_runs() -> None:
+    (script,) = metadata.entry_points(group="console_scripts", name="rnninspect")
+    assert script.load() is cli.main
+
+
+# --- several files, stdin, overrides -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_several_files_are_several_models_in_their_order(run: Run, command: str) -> None:
+    shown = fine(run(command, "--plan", *(CONFIGS / f"{name}.yaml" for name in ("gru", "lstm", "rnn"))))
+    titles = [line.split(" · ")[0] for line in shown.splitlines() if re.match(r"\w+ · \w+", line)]
+    assert [name for name in dict.fromkeys(titles) if name != "plan"][:3] == ["gru", "lstm", "rnn"]
+    assert "torch was not asked" in shown.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("command", "format"), list(zip(COMMANDS, FORMATS, strict=True)))
+def test_a_bad_file_among_good_ones_leaves_no_result(
+    run: Run, tmp_path: Path, small: Path, command: str, format: str
+) -> None:
+    (tmp_path / "bad.yaml").write_text(SMALL.replace("5", "five"))
+    done = run(command, small, tmp_path / "bad.yaml", small, "--format", format)
+    assert "'five'" in refused(done, 2)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("format", ["table", "json"])
+def test_a_dash_reads_stdin(run: Run, tmp_path: Path, format: str) -> None:
+    (tmp_path / "stdin.yaml").write_text(SMALL)
+    from_file = fine(run("inspect", "--plan", "stdin.yaml", "--format", format, cwd=tmp_path))
+    from_stdin = fine(run("inspect", "--plan", "-", "--format", format, stdin=SMALL))
+    assert from_stdin == from_file.replace('"file": "stdin.yaml"', '"file": "<stdin>"')
+
+
+def model(shown: str) -> dict[str, object]:
+    """The one model of a JSON document."""
+    (only,) = json.loads(shown)["models"]
+    return only
+
+
+def test_set_replaces_values_and_the_last_one_wins(run: Run, small: Path) -> None:
+    settings = ("encoder.hidden_size=9", "input.batch_size=7", "encoder.hidden_size=6", "dtype=float64", "name=other")
+    options = [part for setting in settings for part in ("--set", setting)]
+    found = model(fine(run("params", "--plan", small, *options, "--format", "json")))
+    assert found["parameters"] == 4 * 6 * (4 + 6 + 2)
+    assert found["parameter_bytes"] == 8 * found["parameters"]
+    assert found["macs"] == 3 * 7 * 4 * 6 * (4 + 6)
+    assert found["name"] == "other"
+
+
+def test_dtype_wins_over_the_document(run: Run) -> None:
+    found = model(fine(run("params", "--plan", CONFIGS / "options.yaml", "--dtype", "bfloat16", "--format", "json")))
+    assert found["dtype"] == "bfloat16"
+    assert found["parameter_bytes"] == 2 * found["parameters"]
+
+
+# --- formats -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json_of_the_plan_has_the_keys_of_the_contract(run: Run, command: str) -> None:
+    found = json.loads(fine(run(command, "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "json")))
+    assert (found["schema_version"], found["rnninspect"]) == (1, __version__)
+    assert (found["torch"], found["device"], found["ledger"]) == (None, None, "plan")
+    assert (found["dtype"], found["seed"]) == ("float32", 0)
+    lstm, tagger = found["models"]
+    assert (lstm["name"], lstm["file"]) == ("lstm", str(CONFIGS / "lstm.yaml"))
+    counts = {"parameters", "parameters_one_bias", "parameter_bytes", "macs", "elementwise_ops", "flops"}
+    assert counts <= lstm.keys()
+    assert (lstm["parameters"], lstm["parameters_one_bias"], lstm["parameter_bytes"]) == (90_800, 90_400, 363_200)
+    assert lstm["flops"] == 2 * lstm["macs"] + lstm["elementwise_ops"]
+    assert [layer["name"] for layer in tagger["layers"]] == ["embed", "encoder", "head"]
+    assert sum(layer["parameters"] for layer in tagger["layers"]) == tagger["parameters"] == 502_610
+
+    (encoder,) = lstm["layers"]
+    assert counts | {"name", "type", "inputs", "outputs", "weights"} <= encoder.keys()
+    tensors = {tensor["name"]: tensor for tensor in encoder["inputs"] + encoder["outputs"]}
+    assert list(tensors) == ["input", "h_0", "c_0", "output", "h_n", "c_n"]
+    assert (tensors["input"]["axes"], tensors["input"]["shape"]) == (["L", "N", "H_in"], [20, 32, 300])
+    assert (tensors["c_n"]["axes"][-1], tensors["c_n"]["shape"]) == ("H_cell", [2, 32, 50])
+
+    weight = encoder["weights"][0]
+    assert weight.keys() >= {"name", "symbol", "layer", "direction", "shape", "count", "init", "gates"}
+    assert (weight["name"], weight["symbol"], weight["layer"]) == ("weight_ih_l0", "W_ih", 0)
+    assert (weight["direction"], weight["shape"], weight["count"]) == ("forward", [200, 300], 60_000)
+    assert weight["init"] == {"law": "uniform", "bound": pytest.approx(50**-0.5)}
+    assert [(gate["name"], gate["rows"]) for gate in weight["gates"]] == [
+        ("W_ii", [0, 50]),
+        ("W_if", [50, 100]),
+        ("W_ig", [100, 150]),
+        ("W_io", [150, 200]),
+    ]
+
+
+def test_csv_holds_raw_numbers_under_one_header(run: Run) -> None:
+    shown = fine(run("params", "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "csv"))
+    by_layer, *_ = shown.split("\n\n")
+    rows = list(csv.DictReader(io.StringIO(by_layer)))
+    assert [(row["model"], row["layer"], row["parameters"]) for row in rows] == [
+        ("lstm", "encoder", "90800"),
+        ("tagger", "embed", "300000"),
+        ("tagger", "encoder", "201600"),
+        ("tagger", "head", "1010"),
+    ]
+
+
+def test_markdown_is_a_table(run: Run, small: Path) -> None:
+    lines = fine(run("params", "--plan", small, "--format", "markdown")).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    head, rule, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
+    assert head[:3] == ["layer", "type", "parameters"]
+    assert set("".join(rule)) == {"-", ":"}
+    assert rows[0][:3] == ["encoder", "LSTM", "220"]
+    assert {len(row) for row in (rule, *rows)} == {len(head)}
+
+
+# --- proven on torch ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_plan_every_number_is_torchs_too(run: Run, small: Path, command: str) -> None:
+    options = ("--stats", "--gates") if command == "weights" else ()
+    shown = fine(run(command, small, CONFIGS / "lstm.yaml", "--device", "cpu", *options))
+    assert re.match(r"plan and torch \S+ agree · cpu · float32 · seed 0$", shown.splitlines()[-1])
+    planned = fine(run(command, "--plan", small, CONFIGS / "lstm.yaml", *(option for option in options[1:])))
+    assert broken_numbers(planned, shown) == set()
+
+
+@pytest.mark.slow
+def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(run: Run, small: Path) -> None:
+    first, again, other = (
+        fine(run("inspect", small, CONFIGS / "classifier.yaml", "--device", "cpu", "--format", "json", "--seed", seed))
+        for seed in ("7", "7", "8")
+    )
+    blind = re.compile(r'"peak_bytes": (null|\d+)')
+    assert len(blind.findall(first)) == 2
+    assert blind.sub("", first) == blind.sub("", again)
+
+    found = json.loads(first)
+    assert (found["ledger"], found["device"], found["seed"]) == ("agreed", "cpu", 7)
+    assert re.match(r"\d+\.\d+", found["torch"])
+    assert found["differences"] == []
+    assert [model["measured"]["finite"] for model in found["models"]] == [True, True]
+
+    for model, elsewhere in zip(found["models"], json.loads(other)["models"], strict=True):
+        assert model["parameters"] == elsewhere["parameters"]
+        drawn = [
+            (weight["observed"], unlike["observed"])
+            for layer, same in zip(model["layers"], elsewhere["layers"], strict=True)
+            for weight, unlike in zip(layer["weights"], same["weights"], strict=True)
+            if weight["init"]["law"] in ("uniform", "normal")
+        ]
+        assert drawn
+        assert [seen for seen, unlike in drawn if seen == unlike] == []
+
+
+def test_a_device_that_is_not_here(run: Run, small: Path) -> None:
+    done = run("shapes", small, "--device", "cuda:99")
+    line = refused(done, 3)
+    assert done.stdout == ""
+    assert re.search(r"device cuda:99 .* sees cpu, meta.* here .*--device cpu.*--plan", line)
+
+
+def test_too_large_for_memory_is_said_before_any_is_taken_and_the_others_are_shown(
+    run: Run, small: Path, absurd: Path
+) -> None:
+    done = run("params", absurd, small, "--device", "cpu", "--format", "json")
+    line = refused(done, 3)
+    # The bytes of the parameters alone; what is free is this machine's.
+    needed, free = (int(figure.replace(",", "")) for figure in re.findall(r"(\d[\d,]*) (?:bytes|free)", line))
+    assert needed >= 4 * 4 * 10**7 * (10**7 + 4 + 2) > free > 0
+    assert "--device meta" in line
+    assert "--plan" in line
+    assert model(done.stdout)["parameters"] == 220
+
+
+@pytest.mark.slow
+def test_the_same_document_on_meta(run: Run, absurd: Path) -> None:
+    done = run("params", absurd, "--device", "meta", "--format", "json")
+    assert done.returncode == 0
+    assert re.fullmatch(r"note: \S+absurd.yaml: on meta 2 of 3 time steps were run;[^\n]+\n", done.stderr)
+    assert model(done.stdout)["parameters"] == 4 * 10**7 * (10**7 + 4 + 2)
+    assert model(done.stdout)["measured"]["device"] == "meta"
+
+
+# --- output ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["table", "json"])
+def test_output_holds_what_stdout_would(run: Run, tmp_path: Path, small: Path, format: str) -> None:
+    expected = fine(run("inspect", "--plan", small, "--format", format))
+    target = tmp_path / "out"
+    target.write_text("a longer text than the result" * 1000)
+    assert fine(run("inspect", "--plan", small, "--format", format, "--output", target)) == ""
+    assert target.read_text(encoding="utf-8") == expected
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_output_to_a_folder_that_is_missing(run: Run, tmp_path: Path, small: Path) -> None:
+    done = run("params", "--plan", small, "--output", tmp_path / "nowhere" / "out.json")
+    assert re.search(r"cannot write \S+out.json: there is no folder \S+nowhere$", refused(done, 3))
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_document_leaves_the_output_file_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("earlier")
+    refused(run("params", "--plan", "-", "--output", tmp_path / "out", stdin="[]"), 2)
+    assert (tmp_path / "out").read_text() == "earlier"
+
+
+@needs_dev_full
+@pytest.mark.parametrize(
+    ("redirected", "code", "shown", "said"),
+    [
+        ("| head -1", 0, "small · shapes\n", ""),
+        ("| true", 0, "", ""),
+        (">/dev/full", 3, "", "error: cannot write stdout: No space left on device\n"),
+        (">&-", 3, "", "error: cannot write stdout: it is closed\n"),
+    ],
+)
+def test_where_stdout_goes(shell: Run, small: Path, redirected: str, code: int, shown: str, said: str) -> None:
+    done = shell(f'rnninspect inspect --plan "$1" {redirected}', small)
+    assert (done.returncode, done.stdout, done.stderr) == (code, shown, said)
+
+
+def test_without_stderr_the_exit_code_is_left(shell: Run, small: Path) -> None:
+    done = shell('rnninspect params --plan "$1" - 2>&-', small)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
+def test_an_interrupt_while_reading(environment: Callable[..., dict[str, str]], tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    # why both ways: opened for writing alone it would wait for a reader.
+    with fifo.open("r+b", buffering=0) as writer:
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        command = [sys.executable, "-m", "rnninspect", "params", "--plan", "-"]
+        with (
+            fifo.open("rb", buffering=0) as reader,
+            subprocess.Popen(
+                command, stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+            ) as process,
+        ):
+            # The pipe holds less than half of this, so once it is written the process is reading.
+            comment = b"# " + b"x" * 10_000 + b"\n"
+            while comment:
+                comment = comment[writer.write(comment) :]
+            process.send_signal(signal.SIGINT)
+            shown, said = process.communicate(timeout=60)
+    assert (process.returncode, shown, said) == (130, b"", b"interrupted\n")
+
+
+# --- terminals ---------------------------------------------------------------------------------------------
+
+ESCAPE = re.compile(r"\x1b\[[\d;]*m")
+# Cells: a count, a number with a point, a shape. Digits within names are no numbers.
+NUMBER = re.compile(r"(?<!\S)(?:\d[\d,]*(?:\.\d+)?|\(\d+,(?: \d+(?:, \d+)*)?\))(?!\S)")
+
+
+def broken_numbers(whole: str, shown: str) -> set[str]:
+    """The numbers and shapes of `whole` that `shown` does not have in one piece."""
+    return set(NUMBER.findall(whole)) - set(NUMBER.findall(shown))
+
+
+def test_a_broken_number_is_found() -> None:
+    whole = "weight_ih_l0[0:50]  (200, 300)  60,000  240,000  0.1414\nbias  (200,)  200"
+    assert broken_numbers(whole, whole.replace("  ", "\n")) == set()
+    assert broken_numbers(whole, "(200, 300) 60,0 00 240,0… 0.14 (200,) 200") == {"60,000", "240,000", "0.1414"}
+    assert broken_numbers(whole, "(200,\n300) 60,000 240,000 0.1414 (200,) 200") == {"(200, 300)"}
+
+
+def terminal(columns: int, env: dict[str, str], *args: str | Path) -> str:
+    """What the command line writes to a terminal of so many columns."""
+    primary, secondary = pty.openpty()
+    try:
+        fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        command = [sys.executable, "-m", "rnninspect", *map(str, args)]
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=secondary, stderr=subprocess.PIPE, env=env
+        ) as process:
+            os.close(secondary)
+            shown = b"".join(read_all(primary))
+            _, said = process.communicate(timeout=60)
+    finally:
+        os.close(primary)
+    assert (process.returncode, said) == (0, b"")
+    return shown.decode().replace("\r\n", "\n")
+
+
+def read_all(primary: int) -> Iterator[bytes]:
+    while True:
+        try:
+            data = os.read(primary, 65_536)
+        except OSError:  # how Linux says that the other side is closed
+            return
+        if not data:
+            return
+        yield data
+
+
+PAGE = ("inspect", "--plan", *(CONFIGS / f"{name}.yaml" for name in ("options", "language-model", "tagger")))
+
+
+@pytest.fixture(scope="module")
+def piped(run: Run) -> str:
+    return fine(run(*PAGE))
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_a_terminal_is_never_too_narrow(piped: str, environment: Callable[..., dict[str, str]], columns: int) -> None:
+    shown = terminal(columns, environment(), *PAGE)
+    assert ESCAPE.search(shown)
+    plain = ESCAPE.sub("", shown)
+    assert "\x1b" not in plain
+    assert [line for line in plain.splitlines() if cell_len(line) > columns] == []
+    assert len(NUMBER.findall(piped)) > 200
+    assert broken_numbers(piped, plain) == set()
+
+
+def test_a_terminal_without_colour(environment: Callable[..., dict[str, str]], small: Path) -> None:
+    shown = terminal(80, environment({"NO_COLOR": "1"}), "params", "--plan", small)
+    assert "encoder" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [
+        ({}, False),
+        ({"NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"COLUMNS": "40", "GITHUB_ACTIONS": "true", "CLICOLOR_FORCE": "1"}, False),
+    ],
+)
+def test_colours_and_widths_in_a_pipe(run: Run, small: Path, env: dict[str, str], coloured: bool) -> None:
+    plain = fine(run("params", "--plan", small))
+    shown = fine(run("params", "--plan", small, env=env))
+    assert ("\x1b" in shown) is coloured
+    assert ESCAPE.sub("", shown) == plain
+
+
+@pytest.mark.parametrize("format", ["json", "csv", "markdown"])
+def test_other_formats_have_no_colours(run: Run, small: Path, format: str) -> None:
+    assert "\x1b" not in fine(run("params", "--plan", small, "--format", format, env={"FORCE_COLOR": "1"}))
+
+
+def test_a_stream_without_the_characters_gets_ascii(run: Run, small: Path) -> None:
+    shown = fine(run("inspect", "--plan", small, env={"PYTHONIOENCODING": "ascii"}))
+    assert shown.isascii()
+    assert "\\" not in shown
+
+
+# --- what a document or a path could smuggle in ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_control_characters_of_a_file_name_are_escaped(run: Run, tmp_path: Path, format: str) -> None:
+    name = "a\x1b[31m\r\b\x07\x9b\u202e\nb[bold].yaml"
+    # dropout with one layer does nothing, which is noted on stderr.
+    (tmp_path / name).write_text(SMALL.replace("5}", "5, dropout: 0.5}"))
+    done = run("inspect", "--plan", name, "--format", format, cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: a\\x1b[31m\\r\\x08\\x07\\x9b\\u202e\\nb[bold].yaml:3:")
+    for stream in (done.stdout, done.stderr):
+        assert [line for line in stream.split("\n") if not line.isprintable()] == []
+    if format == "json":
+        assert model(done.stdout)["file"] == name
+    else:
+        assert "\\x1b" in done.stdout
+
+
+def test_markup_in_a_name_is_text(run: Run) -> None:
+    shown = fine(run("params", "--plan", "-", stdin='name: "[bold]x[/] [proj_size, hidden_size]"\n' + SMALL))
+    assert shown.startswith("[bold]x[/] [proj_size, hidden_size] · params\n")
+
+
+# --- a fault of ours, and a disagreement -------------------------------------------------------------------
+
+
+def in_process(monkeypatch: pytest.MonkeyPatch, *args: str | Path) -> int:
+    """The exit code of the command line, run here, where its parts can be replaced."""
+    monkeypatch.setattr(sys, "argv", ["rnninspect", *map(str, args)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_fault_of_ours_is_one_line_and_says_how_to_see_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path, traced: bool
+) -> None:
+    def fail(asked: object) -> int:
+        raise KeyError("first line\nsecond line")
+
+    monkeypatch.setattr("rnninspect.commands.params.params", fail)
+    monkeypatch.setenv("RNNINSPECT_TRACEBACK", "1" if traced else "")
+    assert in_process(monkeypatch, "params", "--plan", small) == 70
+    shown, said = capsys.readouterr()
+    assert shown == ""
+    *trace, line = said.splitlines()
+    assert re.match(rf"rnninspect {__version__} has a fault: KeyError: .*RNNINSPECT_TRACEBACK=1", line)
+    assert (trace[:1], "in fail" in said) == ((["Traceback (most recent call last):"], True) if traced else ([], False))
+
+
+def test_an_interrupt_of_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path
+) -> None:
+    def interrupt(asked: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rnninspect.commands.params.params", interrupt)
+    assert in_process(monkeypatch, "params", "--plan", small) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+
+
+@pytest.mark.parametrize("format", ["table", "json"])
+def test_where_torch_disagrees_the_differences_are_shown_and_the_exit_code_is_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path, format: str
+) -> None:
+    from rnninspect import real
+
+    measure = real.measure
+
+    def mismeasure(*args: object) -> object:
+        facts = measure(*args)
+        layer = facts.layers[0]
+        weights = (replace(layer.weights[0], shape=(21, 4)), *layer.weights[1:])
+        return replace(facts, layers=(replace(layer, weights=weights),))
+
+    monkeypatch.setattr(real, "measure", mismeasure)
+    assert in_process(monkeypatch, "params", small, "--device", "cpu", "--format", format) == 1
+    shown, said = capsys.readouterr()
+    assert re.fullmatch(r"error: \S+small.yaml: plan and torch differ in 1 facts\n", said)
+    if format == "json":
+        found = json.loads(shown)
+        assert found["models"] == []
+        (difference,) = found["differences"]
+        assert difference == {
+            "model": "small",
+            "layer": "encoder",
+            "fact": "weights weight_ih_l0 shape",
+            "plan": "(20, 4)",
+            "real": "(21, 4)",
+        }
+    else:
+        assert re.search(r"encoder +weights weight_ih_l0 shape +\(20, 4\) +\(21, 4\)", shown)
+        assert "220" not in shown
+
+
+def test_an_output_that_is_a_document_is_refused(run: Run, tmp_path: Path) -> None:
+    document = tmp_path / "model.yaml"
+    document.write_text((CONFIGS / "lstm.yaml").read_text())
+    before = document.read_text()
+    ran = run("params", "--plan", str(document), "--output", str(document))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == f"error: --output {document}: this is one of the documents (name another file)\n"
+    assert document.read_text() == before
+
+
+def test_stdin_can_be_named_once(run: Run) -> None:
+    ran = run("params", "--plan", "-", "-")
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+    assert "only once" in ran.stderr
+
+
+def test_an_option_that_fits_one_document_says_which_it_does_not_fit(run: Run) -> None:
+    first, second = str(CONFIGS / "rnn.yaml"), str(CONFIGS / "tagger.yaml")
+    ran = run("params", "--plan", first, second, "--set", "head.out_features=3")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"error: {first}: --set head.out_features=3: no layer is called 'head'")
+    assert ran.stderr.count("\n") == 1

@@ -1,0 +1,254 @@
+"""Every sort of bad input, in real processes: exit code 2, nothing on stdout, one line that says what and where."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+GOOD = """\
+input:
+  batch_size: 2
+  seq_len: 3
+layers:
+  - type: LSTM
+    input_size: 4
+    hidden_size: 5
+"""
+LAST = "    hidden_size: 5\n"
+
+# A name, what is in the file, where the fault is, and words that the line must hold.
+FAULTS: list[tuple[str, str, str, tuple[str, ...]]] = [
+    ("comments", "# nothing\n# here\n", "1:1", ("the document is empty", "input:", "layers:")),
+    ("two-documents", f"{GOOD}---\n{GOOD}", "8:1", ("a second document",)),
+    ("duplicate-key", f"{GOOD}    hidden_size: 6\n", "8:5", ("duplicate key 'hidden_size'", "line 7")),
+    ("unknown-key", f"{GOOD}    num_layer: 2\n", "8:5", ("unknown key 'num_layer'", "did you mean 'num_layers'?")),
+    ("required-key", GOOD.replace("hidden_s", "hiden_s"), "7:5", ("'hiden_size'", "did you mean 'hidden_size'?")),
+    ("unknown-key-above", f"nmae: x\n{GOOD}", "1:1", ("unknown key 'nmae'", "did you mean 'name'?")),
+    ("unknown-type", GOOD.replace("LSTM", "LTSM"), "5:11", ("layers[0].type", "'LTSM'", "did you mean 'LSTM'?")),
+    ("missing-layers", "input: {batch_size: 1, seq_len: 1}\n", "1:1", ("required key layers is missing",)),
+    ("missing-type", GOOD.replace("type: LSTM", "name: x"), "5:5", ("layers[0].type", "is missing")),
+    ("no-layers", "input: {batch_size: 1, seq_len: 1}\nlayers: []\n", "2:9", ("layers", "at least one layer")),
+    ("a-list", "[1, 2]\n", "1:1", ("expected a mapping", "a list")),
+    ("a-word", "hello\n", "1:1", ("expected a mapping", "'hello'")),
+    ("wrong-type", GOOD.replace(": 5", ": big"), "7:18", ("layers[0].hidden_size", "an integer >= 1", "'big'")),
+    ("text-for-int", GOOD.replace(": 5", ': "5"'), "7:18", ("an integer >= 1", "'5'", "without quotes")),
+    ("bool-for-int", GOOD.replace(": 5", ": true"), "7:18", ("an integer >= 1", "got true")),
+    ("float-for-int", GOOD.replace(": 5", ": 5.0"), "7:18", ("an integer >= 1", "got 5.0", "write 5")),
+    ("yes-for-true", f"{GOOD}    bias: yes\n", "8:11", ("layers[0].bias", "true or false", "'yes'")),
+    ("zero", GOOD.replace(": 5", ": 0"), "7:18", ("an integer >= 1", "got 0")),
+    ("negative", GOOD.replace("seq_len: 3", "seq_len: -3"), "3:12", ("input.seq_len", "got -3")),
+    ("10**30", GOOD.replace(": 5", f": 1{'0' * 30}"), "7:18", ("an integer", f"1{'0' * 30}", str(2**63 - 1))),
+    ("5000-digits", GOOD.replace(": 5", f": {'9' * 5000}"), "7:18", ("a number of 5,000 digits",)),
+    ("nan", f"{GOOD}    dropout: .nan\n", "8:14", ("layers[0].dropout", "got nan")),
+    ("inf", f"{GOOD}    dropout: .inf\n", "8:14", ("layers[0].dropout", "got inf")),
+    ("misfit", f"{GOOD}  - type: GRU\n    input_size: 9\n    hidden_size: 2\n", "9:17", ("'lstm'", "'gru'", "5", "9")),
+    ("tab", GOOD.replace("  seq_len", "\tseq_len"), "3:1", ("use spaces, not tabs",)),
+    ("escape-in-name", f'name: "a\\e[31mb"\n{GOOD}', "1:7", ("name", "printable", r"a\x1b[31mb")),
+    ("raw-escape-in-name", f'name: "a\x1b[31mb"\n{GOOD}', "1:9", ("U+001B",)),
+    ("bidi-in-name", f'name: "a\u202eb"\n{GOOD}', "1:7", (r"\u202e",)),
+    ("newline-in-name", f'name: "a\\nb"\n{GOOD}', "1:7", (r"a\nb",)),
+    ("markup-in-layer-name", GOOD.replace("type:", 'name: "[/red]"\n    type:'), "5:11", ("'[/red]'",)),
+    ("markup-in-key", f'{GOOD}    "[bold]": 1\n', "8:5", ("'[bold]'",)),
+    ("markup-in-value", GOOD.replace(": 5", ': "[/]"'), "7:18", ("'[/]'",)),
+]
+
+
+@pytest.fixture(scope="module")
+def complaints(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What one process says of all the documents of FAULTS, and one sound one: a line by its file's name."""
+    folder = tmp_path_factory.mktemp("faults")
+    names = [f"{name}.yaml" for name, *_ in FAULTS]
+    for name, (_, text, *_) in zip(names, FAULTS, strict=True):
+        (folder / name).write_bytes(text.encode())
+    (folder / "good.yaml").write_text(GOOD)
+    done = run("params", "--plan", names[0], "good.yaml", *names[1:], cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "\x1b" not in done.stderr
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.splitlines()
+    assert [re.match(r"error: ([^:]+):", line)[1] for line in lines] == names
+    return dict(zip(names, lines, strict=True))
+
+
+@pytest.mark.parametrize(("name", "text", "place", "words"), FAULTS, ids=[name for name, *_ in FAULTS])
+def test_a_bad_document_among_many(
+    complaints: dict[str, str], name: str, text: str, place: str, words: tuple[str, ...]
+) -> None:
+    line = complaints[f"{name}.yaml"]
+    assert line.startswith(f"error: {name}.yaml:{place}: ")
+    assert [word for word in words if word not in line] == []
+    assert line.isprintable()
+
+
+# What could take the process down, or act on the machine: each in a process of its own. The place is None where
+# there is none.
+BOMB = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 20))
+BYTES: list[tuple[str, bytes, str | None, tuple[str, ...]]] = [
+    ("empty", b"", "1:1", ("the document is empty",)),
+    ("nul", f"{GOOD}name: a\0b\n".encode(), "8:8", ("a NUL byte",)),
+    ("latin-1", f"name: caf\xe9\n{GOOD}".encode("latin-1"), "1:10", ("0xe9", "UTF-8")),
+    ("utf-16", GOOD.encode("utf-16"), "1:1", ("the text is UTF-16", "save it as UTF-8")),
+    ("mark-in-the-middle", f"{GOOD}name: \ufeffx\n".encode(), "8:7", ("byte order mark",)),
+    ("2000-brackets", b"[" * 2_000, "1:33", ("nested deeper than 32",)),
+    ("200000-brackets", b"[" * 200_000, "1:33", ("nested deeper than 32",)),
+    ("alias-bomb", BOMB.encode(), None, ("keys and values, aliases written out",)),
+    ("alias-of-itself", b"a: &a [*a]\n", "1:8", ("alias '*a' stands inside its own anchor",)),
+]
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], start: str, *words: str) -> None:
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
+    assert done.stderr[:-1].isprintable()
+    assert done.stderr.startswith(f"error: {start}")
+    assert [word for word in words if word not in done.stderr] == []
+
+
+@pytest.mark.parametrize(("name", "data", "place", "words"), BYTES, ids=[name for name, *_ in BYTES])
+def test_a_hostile_document(
+    run: Run, tmp_path: Path, name: str, data: bytes, place: str | None, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "doc.yaml").write_bytes(data)
+    done = run("params", "--plan", "doc.yaml", cwd=tmp_path)
+    assert_refused(done, f"doc.yaml:{place}: " if place else "doc.yaml:", *words)
+
+
+@pytest.mark.parametrize("data", [codecs.BOM_UTF8 + GOOD.encode(), GOOD.replace("\n", "\r\n").encode()])
+def test_a_leading_mark_and_windows_line_ends_are_no_fault(run: Run, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "doc.yaml").write_bytes(data)
+    done = run("params", "--plan", "doc.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "220" in done.stdout  # 4 * 5 * (4 + 5 + 2)
+
+
+@pytest.mark.parametrize("where", ["root", "value", "option"])
+def test_a_tag_runs_nothing(run: Run, tmp_path: Path, where: str) -> None:
+    trace = tmp_path / "X"
+    live = f'!!python/object/apply:os.system ["touch {trace}"]'
+    yaml.unsafe_load(live)
+    assert trace.exists()  # the text is live: who constructs what it says makes the file
+    trace.unlink()
+
+    (tmp_path / "doc.yaml").write_text({"root": live, "value": f"name: {live}\n{GOOD}", "option": GOOD}[where])
+    options = ["--set", f"name={live}"] if where == "option" else []
+    done = run("params", "--plan", "doc.yaml", *options, cwd=tmp_path)
+    start = {"root": "doc.yaml:1:1: ", "value": "doc.yaml:1:7: name: ", "option": "--set name=!!python"}[where]
+    assert_refused(done, start, "tags are not supported", "!!python/object/apply:os.system")
+    assert not trace.exists()
+
+
+# --- files that are none ----------------------------------------------------------------------------------
+
+
+def sparse(folder: Path) -> str:
+    with (folder / "large.yaml").open("wb") as file:
+        file.truncate(100_000_000)
+    return "large.yaml"
+
+
+def fifo(folder: Path) -> str:
+    os.mkfifo(folder / "fifo")
+    return "fifo"
+
+
+def unreadable(folder: Path) -> str:
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    (folder / "doc.yaml").write_text(GOOD)
+    (folder / "doc.yaml").chmod(0)
+    return "doc.yaml"
+
+
+@pytest.mark.parametrize(
+    ("make", "shown", "words"),
+    [
+        (sparse, "large.yaml", ("larger than",)),
+        (fifo, "fifo", ("is a named pipe", "stdin")),
+        (unreadable, "doc.yaml", ("permission denied",)),
+        (lambda folder: ".", ".", ("is a directory",)),
+        (lambda folder: "missing.yaml", "missing.yaml", ("no such file", "check the path")),
+        (lambda folder: "/dev/zero", "/dev/zero", ("is a device",)),
+        (lambda folder: "a\x1b[31m\r\nb", r"a\x1b[31m\r\nb", ("no such file",)),
+        (lambda folder: "[/bold]", "[/bold]", ("no such file",)),
+    ],
+    ids=["100-MB", "fifo", "no-permission", "directory", "missing", "dev-zero", "odd-name", "markup"],
+)
+def test_what_is_no_document(
+    run: Run, tmp_path: Path, make: Callable[[Path], str], shown: str, words: tuple[str, ...]
+) -> None:
+    assert_refused(run("params", "--plan", make(tmp_path), cwd=tmp_path), f"{shown}: ", *words)
+
+
+@pytest.mark.parametrize(
+    ("redirected", "place", "words"),
+    [
+        ("</dev/null", ":1:1", ("the document is empty",)),
+        ("<&-", "", ("stdin is closed",)),
+        ("</dev/zero", "", ("larger than",)),
+        ("<<< '[1'", ":2:1", ("not valid YAML", "close the bracket")),
+    ],
+)
+def test_stdin_that_is_no_document(shell: Run, redirected: str, place: str, words: tuple[str, ...]) -> None:
+    assert_refused(shell(f"rnninspect params --plan - {redirected}"), f"<stdin>{place}: ", *words)
+
+
+# --- options ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("good") / "doc.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--set", "lstm", ("expected PATH=VALUE", "--set encoder.hidden_size=128")),
+        ("--set", "ltsm.hidden_size=3", ("no layer is called 'ltsm'", "did you mean 'lstm'?")),
+        ("--set", "lstm.hiden_size=3", ("unknown key 'hiden_size'", "did you mean 'hidden_size'?")),
+        ("--set", "lstm.hidden_size=", ("the value is empty",)),
+        ("--set", "lstm.hidden_size=[", ("not valid YAML", "close the bracket")),
+        ("--set", "lstm.hidden_size=true", ("layers[0].hidden_size", "an integer >= 1", "got true")),
+        ("--set", "input.batch_size=1e3", ("input.batch_size", "an integer >= 1")),
+        ("--device", "gpu", ("auto, cpu, cuda, cuda:N, mps or meta", "'gpu'")),
+        ("--dtype", "int8", ("float32, float64, float16 or bfloat16", "'int8'")),
+        ("--device", "\x1b[31m[/]", (r"\x1b[31m[/]",)),
+    ],
+)
+def test_a_broken_option_is_named(run: Run, document: Path, option: str, value: str, words: tuple[str, ...]) -> None:
+    done = run("params", "--plan", document, option, value)
+    shown = value.replace("\x1b", r"\x1b")
+    assert_refused(done, f"{option} {shown}: ", *words)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), ("Missing argument", "CONFIG")),
+        (("--wat",), ("No such option", "--wat")),
+        (("--[/]\x1b[31m",), ("No such option",)),
+        (("--format", "xml"), ("--format", "'xml'", "json")),
+        (("--seed", "-1"), ("--seed",)),
+        (("--seed", str(2**63)), ("--seed",)),
+        (("--device",), ("--device", "requires an argument")),
+    ],
+)
+def test_wrong_usage_is_said_on_stderr(run: Run, document: Path, args: tuple[str, ...], words: tuple[str, ...]) -> None:
+    done = run("params", "--plan", *([document] if args else []), *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "\x1b" not in done.stderr
+    assert "Traceback" not in done.stderr
+    # Typer draws its complaints in a box, which wraps.
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert [word for word in words if word not in said] == []
