@@ -199,7 +199,7 @@ def diff(
     format: options.FormatOption = Format.TABLE,
     output: options.Output = None,
 ) -> None:
-    """Two models side by side by layer name."""
+    """Two models side by side by layer name; --set changes NEW, which may be OLD again."""
 
     def run() -> int:
         from rnninspect.commands.diff import Diff, diff

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rnninspect.check import Verdict, changes
 from rnninspect.commands.files import load_all
 from rnninspect.commands.render import render
+from rnninspect.errors import OptionError
 from rnninspect.formats import Format
 from rnninspect.lock import locked_layers
 from rnninspect.output import write_text
@@ -17,7 +18,7 @@ from rnninspect.tables.check import diff_tables
 
 
 class Diff(NamedTuple):
-    """What `diff` was asked for."""
+    """What `diff` was asked for; the settings are for `new`, so that a document can be held against itself changed."""
 
     old: str
     new: str
@@ -28,10 +29,13 @@ class Diff(NamedTuple):
 
 def diff(asked: Diff) -> int:
     """Print what differs between two models; 0 whether or not anything does, 2 where one is unsound."""
-    specs, code = load_all([asked.old, asked.new], asked.settings, output=asked.output)
-    if code:
-        return code
-    old, new = (plan(spec) for spec in specs)
+    if asked.old == asked.new == "-":
+        raise OptionError("- stands for standard input, which can be read only once")
+    before, code = load_all([asked.old], [], output=asked.output)
+    after, new_code = load_all([asked.new], asked.settings, output=asked.output)
+    if code or new_code:
+        return max(code, new_code)
+    old, new = plan(before[0]), plan(after[0])
     verdict = Verdict(new, (), changes(new, locked_layers(old)))
     caption = "plan: from the equations alone, torch was not asked"
     tables = diff_tables(old, verdict)

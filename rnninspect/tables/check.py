@@ -70,8 +70,10 @@ def diff_tables(old: ModelFacts, verdict: Verdict) -> list[Table]:
         column._replace(key="old", heading="old") if column.key == "locked" else column for column in _CHANGES
     )
     renamed = tuple(column._replace(key="new", heading="new") if column.key == "now" else column for column in renamed)
-    layers = Table("layers that differ", subject, renamed, changed, notes=() if changed else ("no layer differs",))
-    return [Table("totals", subject, columns, rows), layers]
+    totals = Table("totals", subject, columns, rows)
+    if not changed:
+        return [totals._replace(notes=("no layer differs",))]
+    return [totals, Table("layers that differ", subject, renamed, changed)]
 
 
 def _limits(verdict: Verdict) -> list[tuple[Cell, ...]]:
