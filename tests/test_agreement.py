@@ -254,9 +254,19 @@ def measured_with(monkeypatch: pytest.MonkeyPatch, change: object) -> tuple[Diff
     return disagreements(spec_of(LSTM_DOCUMENT))
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("scale", [0.5, 0.98, 1.001, 2.0])
-def test_a_wrong_init_bound_is_caught_on_both_sides(monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
+@pytest.mark.parametrize(
+    ("scale", "caught"),
+    [
+        (2.0, {"max |w| / bound", "std / law's"}),
+        (1.001, {"max |w| / bound"}),
+        # why 0.998: of 30,800 values the largest is within 0.1 % of the bound, all but once in 10^12
+        (0.998, {"max |w| / bound"}),
+        (0.5, {"max |w| / bound", "std / law's"}),
+    ],
+)
+def test_a_wrong_init_bound_is_caught_on_both_sides(
+    monkeypatch: pytest.MonkeyPatch, scale: float, caught: set[str]
+) -> None:
     document = {**LSTM_DOCUMENT, "layers": [{"type": "LSTM", "input_size": 70, "hidden_size": 110}]}
     build = real._module
 
@@ -268,7 +278,7 @@ def test_a_wrong_init_bound_is_caught_on_both_sides(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(real, "_module", scaled)
     found = disagreements(spec_of(document))
-    assert facts_named(found) & {"weight_ih_l0 max |w| / bound", "weight_ih_l0 std / law's"}
+    assert facts_named(found) == {f"weight_ih_l0 {fact}" for fact in caught}
 
 
 def test_a_shifted_mean_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +290,7 @@ def test_a_shifted_mean_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_frozen_weight_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    # why the bias of the wrong direction: requires_grad_ of the whole layer runs after the module is made
+    # why: the whole layer's requires_grad_ runs after the module is made, and would undo what is planted
     monkeypatch.setattr(nn.Module, "requires_grad_", lambda self, requires_grad=True: self)
 
     def freeze(module: nn.Module) -> None:
