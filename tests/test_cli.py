@@ -400,7 +400,7 @@ def piped(run: Run) -> str:
     return fine(run(*PAGE))
 
 
-@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
 def test_a_terminal_is_never_too_narrow(piped: str, environment: Callable[..., dict[str, str]], columns: int) -> None:
     shown = terminal(columns, environment(), *PAGE)
     assert ESCAPE.search(shown)

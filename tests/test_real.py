@@ -53,6 +53,34 @@ def test_what_torch_will_not_build_is_one_line() -> None:
         real.measure(real.reachable(spec, META), META)
 
 
+@pytest.mark.parametrize(
+    ("device", "settings", "error"),
+    [
+        # more elements than an int64 counts, in a weight, in the batch, in the time steps of a tensor
+        ("meta", [f"encoder.hidden_size={2**33}"], TorchRefused),
+        ("meta", [f"encoder.input_size={2**62}"], TorchRefused),
+        ("meta", [f"input.batch_size={2**62}"], TorchRefused),
+        ("cpu", [f"input.batch_size={2**62}"], NotEnoughMemory),
+        ("cpu", [f"input.seq_len={2**62}"], NotEnoughMemory),
+        ("cpu", ["encoder.num_layers=10000", "encoder.hidden_size=100000"], NotEnoughMemory),
+        ("cpu", [f"encoder.hidden_size={2**62}"], NotEnoughMemory),
+    ],
+)
+def test_sizes_beyond_what_torch_can_count(device: str, settings: list[str], error: type[Exception]) -> None:
+    spec = spec_of("lstm", *settings)
+    where = torch.device(device)
+    with pytest.raises(error) as caught:
+        real.measure(real.reachable(spec, where), where)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_every_dtype_runs_on_the_cpu(dtype: str) -> None:
+    facts = real.measure(spec_of("tagger", f"dtype={dtype}"), CPU)
+    assert {weight.dtype for layer in facts.layers for weight in layer.weights} == {dtype}
+    assert facts.layers[-1].outputs[0].dtype == dtype
+
+
 def test_meta_runs_two_steps_and_knows_no_values() -> None:
     spec = spec_of("tagger")
     run = real.reachable(spec, META)
