@@ -82,7 +82,8 @@ def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
     seen, law = weight.observed, weight.init
     if seen is None or law.law == "unknown":  # a parameter that the plan does not know is a difference already
         return
-    n = weight.count
+    # The row that torch zeroes was not looked at.
+    n = weight.count - (weight.shape[1] if law.zero_row is not None else 0)
     # why: half precision rounds the bound, and torch draws its uniforms from a coarse grid that is a little off centre;
     # both by less than the dtype's epsilon.
     grain = _EPSILON[weight.dtype]
@@ -97,10 +98,10 @@ def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
             yield Difference(layer, f"{weight.name} max |w| / bound", _between(least, most), seen.peak_ratio)
     if seen.std_ratio is not None:
         spread = _SIGMAS * _relative_error(law.law, n) + grain
-        if abs(seen.std_ratio - 1) > spread:
+        if not abs(seen.std_ratio - 1) <= spread:  # written so that a nan is a difference
             yield Difference(layer, f"{weight.name} std / law's", _between(1 - spread, 1 + spread), seen.std_ratio)
     off, most = abs(seen.mean) / law.expected_std, _SIGMAS / math.sqrt(n) + grain
-    if off > most:
+    if not off <= most:
         yield Difference(layer, f"{weight.name} |mean| / law's std", _between(0, most), off)
 
 

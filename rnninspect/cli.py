@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -67,29 +68,36 @@ def _common(
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        context.get_help()
+        # Typer prints its help itself where it has rich, and only hands it out where it has not.
+        text = context.get_help()
+        if text:
+            typer.echo(text)
         raise typer.Exit
 
 
-@app.command()
-def shapes(
-    files: options.Files,
-    plan: options.Plan = False,
-    device: options.Device = None,
-    dtype: options.Dtype = None,
-    seed: options.Seed = 0,
-    settings: options.Settings = None,
-    format: options.FormatOption = Format.TABLE,
-    output: options.Output = None,
-) -> None:
-    """Inputs, states and outputs of every layer: axes in letters beside sizes."""
+def _look_command(name: str, help: str) -> None:
+    """Register a command that takes documents and the common options; `commands/NAME.py` has it."""
 
-    def run() -> int:
-        from rnninspect.commands.shapes import shapes
+    def command(
+        files: options.Files,
+        plan: options.Plan = False,
+        device: options.Device = None,
+        dtype: options.Dtype = None,
+        seed: options.Seed = 0,
+        settings: options.Settings = None,
+        format: options.FormatOption = Format.TABLE,
+        output: options.Output = None,
+    ) -> None:
+        def run() -> int:
+            found: Callable[[options.Look], int] = getattr(import_module(f"rnninspect.commands.{name}"), name)
+            return found(options.Look(files, settings or [], plan, device, dtype, seed, format, output))
 
-        return shapes(options.Look(files, settings or [], plan, device, dtype, seed, format, output))
+        _end(run)
 
-    _end(run)
+    app.command(name, help=help)(command)
+
+
+_look_command("shapes", "Inputs, states and outputs of every layer: axes in letters beside sizes.")
 
 
 @app.command()
@@ -116,46 +124,8 @@ def weights(
     _end(run)
 
 
-@app.command()
-def params(
-    files: options.Files,
-    plan: options.Plan = False,
-    device: options.Device = None,
-    dtype: options.Dtype = None,
-    seed: options.Seed = 0,
-    settings: options.Settings = None,
-    format: options.FormatOption = Format.TABLE,
-    output: options.Output = None,
-) -> None:
-    """Parameters, bytes and operations of every layer and of the whole model."""
-
-    def run() -> int:
-        from rnninspect.commands.params import params
-
-        return params(options.Look(files, settings or [], plan, device, dtype, seed, format, output))
-
-    _end(run)
-
-
-@app.command()
-def inspect(
-    files: options.Files,
-    plan: options.Plan = False,
-    device: options.Device = None,
-    dtype: options.Dtype = None,
-    seed: options.Seed = 0,
-    settings: options.Settings = None,
-    format: options.FormatOption = Format.TABLE,
-    output: options.Output = None,
-) -> None:
-    """All of it on one page."""
-
-    def run() -> int:
-        from rnninspect.commands.inspect import inspect
-
-        return inspect(options.Look(files, settings or [], plan, device, dtype, seed, format, output))
-
-    _end(run)
+_look_command("params", "Parameters, bytes and operations of every layer and of the whole model.")
+_look_command("inspect", "All of it on one page.")
 
 
 @app.command()

@@ -174,7 +174,8 @@ class Counts:
     """Parameter counts of a layer or a model, each a number of elements unless it says bytes.
 
     recurrent: weight matrices that multiply the state of the step before (W_hh), without biases.
-    one_bias: the count with one bias vector per layer and direction, as Keras and most papers count.
+    one_bias: the count with one bias vector per layer and direction, as most papers count, and Keras for its
+        SimpleRNN and LSTM; Keras' GRU has two, as torch has (reset_after=True).
     """
 
     parameters: int
@@ -275,9 +276,10 @@ class ModelFacts:
         return sum((layer.forward for layer in self.layers), Ops(0, 0))
 
     @property
-    def backward(self) -> Ops:
-        """Operations of the backward pass over the document's batch."""
-        return sum((layer.backward for layer in self.layers if layer.backward), Ops(0, 0))
+    def backward(self) -> Ops | None:
+        """Operations of the backward pass over the document's batch; None in the real ledger."""
+        passes = [layer.backward for layer in self.layers if layer.backward is not None]
+        return sum(passes, Ops(0, 0)) if len(passes) == len(self.layers) else None
 
     @property
     def macs(self) -> int:

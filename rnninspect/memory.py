@@ -60,9 +60,9 @@ def _kernel() -> int | None:
         return available
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):
         # why: macOS has no figure for free pages here; all of physical memory is the best bound it offers.
-        with contextlib.suppress(ValueError, OSError):
+        with contextlib.suppress(AttributeError, ValueError, OSError):
             return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return None
 

@@ -157,7 +157,7 @@ def _replace(target: Path, data: bytes, found: os.stat_result | None) -> None:
     temporary = target.with_name(f".{target.name[:60]}.{os.urandom(4).hex()}.tmp")
     try:
         with temporary.open("xb") as file:
-            if found is not None:
+            if found is not None and hasattr(os, "fchmod"):  # Windows has none
                 os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
             file.write(data)
             file.flush()

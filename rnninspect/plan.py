@@ -26,14 +26,15 @@ def bytes_needed(spec: Spec, facts: ModelFacts) -> int:
 
 def _layer(link: Link, dtype: str, tables: dict[str, WeightFact]) -> LayerFacts:
     layer, signal = link.layer, link.signal
+    weights = tuple(_as_owned(weight, tables) for weight in layer.weights(dtype))
     return LayerFacts(
         name=layer.name,
         type=layer.type,
         inputs=layer.inputs(signal, dtype),
         outputs=layer.outputs(signal, dtype),
-        weights=tuple(_as_owned(weight, tables) for weight in layer.weights(dtype)),
+        weights=weights,
         forward=layer.forward_ops(signal),
-        backward=layer.backward_ops(signal),
+        backward=layer.backward_ops(signal, weights),
     )
 
 

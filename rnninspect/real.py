@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from functools import singledispatch
 
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, printable
 from rnninspect.facts import (
-    GateFact,
     Init,
     LayerFacts,
     Measured,
@@ -20,11 +20,12 @@ from rnninspect.facts import (
     TensorFact,
     WeightFact,
 )
+from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import CellLayer, Recurrent, SequenceLayer
-from rnninspect.layers.signal import Batch
+from rnninspect.layers.signal import Batch, Signal
 from rnninspect.memory import available_bytes, peak_resident
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.spec.chain import Link, Spec
@@ -42,6 +43,8 @@ with warnings.catch_warnings():
 META_STEPS = 2
 # why: for little work starting torch's thread pool costs more than it saves (0.3 s against 0.03 s).
 SMALL_MACS = 10**9
+# How many values of a weight are looked at together.
+_PIECE = 2**20
 
 _DTYPES = {
     "float16": torch.float16,
@@ -49,8 +52,8 @@ _DTYPES = {
     "float32": torch.float32,
     "float64": torch.float64,
 }
-# What torch raises when it will not build or run something: measured, RuntimeError is less than half of it.
-_TORCH_ERRORS = (
+# What torch raises when it will not build something: measured, RuntimeError is less than half of it.
+_BUILD_ERRORS = (
     RuntimeError,
     TypeError,
     ValueError,
@@ -60,6 +63,8 @@ _TORCH_ERRORS = (
     MemoryError,
     OverflowError,
 )
+# why fewer once it runs: what is left out would be a fault of ours, which must not pass for a refusal of torch's.
+_RUN_ERRORS = (RuntimeError, ValueError, AssertionError, MemoryError)
 
 Flow = Tensor | PackedSequence
 
@@ -86,7 +91,7 @@ class BuiltModel(nn.Module):
         self.layers = nn.ModuleList()
         names: dict[str, nn.Module] = {}
         for link in spec.links:
-            with _refusals(f"build layer {link.layer.name!r}", device, spec.dtype):
+            with _refusals(f"build layer {link.layer.name!r}", device, spec.dtype, _BUILD_ERRORS):
                 module = _module(link.layer, device, _DTYPES[spec.dtype]).requires_grad_(link.layer.trainable)
                 if isinstance(link.layer, Linear) and link.layer.tied_to is not None:
                     module.weight = names[link.layer.tied_to].weight
@@ -97,7 +102,7 @@ class BuiltModel(nn.Module):
     def forward(self, input: Flow) -> Flow:
         """Run every layer in order."""
         for link, module in zip(self.links, self.layers, strict=True):
-            states = zero_states(link.layer, input) if isinstance(link.layer, Recurrent) else ()
+            states = zero_states(link.layer, input, link.signal.axes) if isinstance(link.layer, Recurrent) else ()
             input = run(link.layer, link, module, input, states).handed_on
         return input
 
@@ -109,9 +114,10 @@ def build(spec: Spec, device: str | None = None, seed: int = 0) -> BuiltModel:
     is allocated) or TorchRefused.
     """
     target = find_device(device or spec.device)
-    _check_memory(spec, target)
-    with _seeded(target, seed):
-        return BuiltModel(spec, target)
+    with _refusals("be used", target, spec.dtype):
+        _check_memory(spec, plan(spec), target)
+        with _seeded(target, seed):
+            return BuiltModel(spec, target)
 
 
 def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
@@ -119,14 +125,16 @@ def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
 
     Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
     """
-    _check_memory(spec, device)
-    peak = _watch_peak(device)
-    with _seeded(device, seed), _threads_for(spec, device):
-        model = BuiltModel(spec, device)
-        # why before running: an Embedding with max_norm rescales its rows when they are looked up.
-        weights = _weights(model, spec)
-        layers, finite = _run_all(model, spec, device, weights)
-    measured = Measured(str(device), torch.__version__, seed, finite, peak())
+    planned = plan(spec)
+    with _refusals("be used", device, spec.dtype):
+        _check_memory(spec, planned, device)
+        peak = _watch_peak(device)
+        with _seeded(device, seed), _threads_for(planned, device):
+            model = BuiltModel(spec, device)
+            # why before running: an Embedding with max_norm rescales its rows when they are looked up.
+            weights = _weights(model, planned)
+            layers, finite = _run_all(model, spec, device, weights)
+        measured = Measured(str(device), torch.__version__, seed, finite, peak())
     return ModelFacts(spec.name, spec.source, spec.dtype, layers, measured)
 
 
@@ -134,12 +142,15 @@ def find_device(name: str | None) -> torch.device:
     """The device called `name`; None and "auto" are cuda, else mps, else cpu. Raises NoSuchDevice."""
     here = _devices()
     if name is None or name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if kind in here))
+        name = next(kind for kind in ("cuda", "mps", "cpu") if kind in here)
     if name not in here:
         raise NoSuchDevice(
             f"device {name} was asked for; torch {torch.__version__} sees {', '.join(here)} here "
             "(use --device cpu, or --plan, which needs no device)"
         )
+    if name == "cuda":
+        # why: older torch asks for an index wherever it answers for one device
+        return torch.device("cuda", torch.cuda.current_device())
     return torch.device(name)
 
 
@@ -148,21 +159,16 @@ def reachable(spec: Spec, device: torch.device) -> Spec:
     return spec.cut(META_STEPS) if device.type == "meta" else spec
 
 
-def zero_states(layer: Recurrent, flow: Flow) -> States:
-    """Zeros of the shape of the states of `layer` for the batch in `flow`."""
-    data = flow.data if isinstance(flow, PackedSequence) else flow
+def zero_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
+    """Zeros of the shape of the states of `layer` for the batch in `flow`, whose leading axes are `axes`."""
+    data = _data(flow)
+    size: int | None = None
     if isinstance(flow, PackedSequence):
-        batch: tuple[int, ...] = (int(flow.batch_sizes[0]),)
-    elif flow.dim() == 2:
-        batch = ()
-    else:
-        batch = (flow.shape[0 if getattr(layer, "batch_first", False) else 1],)
-    stack = () if isinstance(layer, CellLayer) else (layer.directions * layer.depth,)
-    sizes, letters = layer.sizes(), dict(layer.vector_widths())
-    return tuple(
-        torch.zeros(*stack, *batch, sizes[letters[state][-1]], device=data.device, dtype=data.dtype)
-        for state in layer.cell.states
-    )
+        size = int(flow.batch_sizes[0])
+    elif "N" in axes:
+        size = flow.shape[axes.index("N")]
+    facts = layer.states("0", Signal(Batch(size, 1), axes, layer.width_in), "float32")
+    return tuple(torch.zeros(fact.shape, device=data.device, dtype=data.dtype) for fact in facts)
 
 
 @singledispatch
@@ -215,7 +221,7 @@ def _run_all(
     with torch.inference_mode(), warnings.catch_warnings():
         # why: which kernel serves a layer is a matter of speed, of which the look commands say nothing.
         warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
-        with _refusals("make the input", device, spec.dtype):
+        with _refusals("make the input", device, spec.dtype, _BUILD_ERRORS):
             flow = _random_input(spec, device, dtype)
         for link, module, own in zip(spec.links, model.layers, weights, strict=True):
             layer, signal = link.layer, link.signal
@@ -230,7 +236,7 @@ def _run_all(
                     inputs=_tensors(declared_in, (flow, *states)),
                     outputs=_tensors(declared_out, (ran.output, *ran.states)),
                     weights=own,
-                    forward=Ops(_macs(module, ran.output), None),
+                    forward=Ops(_macs(layer, module, ran.output), None),
                     backward=None,
                 )
             )
@@ -244,14 +250,13 @@ def _random_input(spec: Spec, device: torch.device, dtype: torch.dtype) -> Flow:
     packed = batch.lengths is not None
     axes = ("L", "N") if packed else first.signal.axes
     lead = tuple(batch.letters[axis] for axis in axes)
-    if first.signal.width is None:
-        rows = first.layer.arguments()["num_embeddings"]
-        x = torch.randint(rows, lead, device=device)
+    if isinstance(first.layer, Embedding):
+        x = torch.randint(first.layer.num_embeddings, lead, device=device)
     else:
-        x = torch.randn(*lead, first.signal.width, device=device, dtype=dtype)
+        x = torch.randn(*lead, first.signal.features, device=device, dtype=dtype)
     if batch.lengths is None:
         return x
-    return pack_padded_sequence(x, torch.tensor(batch.lengths), enforce_sorted=False)
+    return pack_padded_sequence(x, torch.tensor(batch.lengths, device="cpu"), enforce_sorted=False)
 
 
 def _state(fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -274,9 +279,9 @@ def _tensors(declared: Sequence[TensorFact], flows: Sequence[Flow]) -> tuple[Ten
     return tuple(found)
 
 
-def _macs(module: nn.Module, output: Flow) -> int:
-    """Each token is multiplied once by each matrix of the module; an Embedding only looks rows up."""
-    if isinstance(module, nn.Embedding):
+def _macs(layer: Layer, module: nn.Module, output: Flow) -> int:
+    """Each token is multiplied once by each matrix of the module."""
+    if not isinstance(layer, Recurrent | Linear):  # an Embedding looks rows up, a LayerNorm's weight is no matrix
         return 0
     data = _data(output)
     matrices = sum(parameter.numel() for parameter in module.parameters() if parameter.dim() == 2)
@@ -287,12 +292,12 @@ def _dtype_name(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _weights(model: BuiltModel, spec: Spec) -> list[tuple[WeightFact, ...]]:
+def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, ...]]:
     """The parameters of every module, as named_parameters() gives them; the plan says what each is called in the
     equations and by what law it is drawn, which no tensor knows."""
     owners: dict[int, str] = {}
     found = []
-    for layer, module in zip(plan(spec).layers, model.layers, strict=True):
+    for layer, module in zip(planned.layers, model.layers, strict=True):
         declared = {weight.name: weight for weight in layer.weights}
         own = []
         for name, parameter in module.named_parameters():
@@ -306,36 +311,46 @@ def _weights(model: BuiltModel, spec: Spec) -> list[tuple[WeightFact, ...]]:
 def _weight(name: str, parameter: nn.Parameter, declared: WeightFact | None, shared_with: str | None) -> WeightFact:
     shape = tuple(parameter.shape)
     told = declared or WeightFact(name, "?", None, None, (), shape, "", Init("unknown"))
-    height = shape[0] // max(len(told.gates), 1)
     return replace(
         told,
         shape=shape,
         dtype=_dtype_name(parameter),
-        gates=tuple(
-            GateFact(gate.name, (k * height, (k + 1) * height), (height, *shape[1:]))
-            for k, gate in enumerate(told.gates)
-        ),
         trainable=parameter.requires_grad,
         shared_with=shared_with,
         observed=None if parameter.is_meta else _observed(parameter.detach(), told.init),
     )
 
 
-def _observed(values: Tensor, init: Init) -> Observed:
-    if init.zero_row is not None and len(values) > 1:
+def _observed(values: Tensor, init: Init) -> Observed | None:
+    """What the values are, the row of zeros left out; None where that leaves nothing.
+
+    why in pieces: a whole copy in another dtype would need as much memory again as the largest weight.
+    """
+    parts = [values]
+    if init.zero_row is not None:
         row = init.zero_row % len(values)
-        values = torch.cat([values[:row], values[row + 1 :]])
-    if values.dtype in (torch.float16, torch.bfloat16):
-        values = values.float()
-    least, most = (float(edge) for edge in torch.aminmax(values))
-    std, mean = (float(moment) for moment in torch.std_mean(values, correction=0))
+        parts = [values[:row], values[row + 1 :]]
+    pieces = [piece for part in parts for piece in torch.split(part.reshape(-1), _PIECE) if piece.numel()]
+    if not pieces:
+        return None
+    count, total, squares, least, most = 0, 0.0, 0.0, math.inf, -math.inf
+    for piece in pieces:
+        exact = piece.double()
+        count += exact.numel()
+        total += float(exact.sum())
+        squares += float(exact.square().sum())
+        low, high = (float(edge) for edge in torch.aminmax(exact))
+        # why not min(): it would drop a nan
+        least, most = (low if not low >= least else least), (high if not high <= most else most)
+    mean = total / count
+    std = math.sqrt(max(squares / count - mean * mean, 0.0)) if math.isfinite(squares) else math.nan
     return Observed(
         minimum=least,
         maximum=most,
         mean=mean,
         std=std,
         peak_ratio=max(-least, most) / init.bound if init.bound else None,
-        std_ratio=std / init.expected_std if init.expected_std and values.numel() > 1 else None,
+        std_ratio=std / init.expected_std if init.expected_std and count > 1 else None,
     )
 
 
@@ -348,17 +363,21 @@ def _devices() -> list[str]:
     return here
 
 
-def _check_memory(spec: Spec, device: torch.device) -> None:
+def _check_memory(spec: Spec, planned: ModelFacts, device: torch.device) -> None:
+    needed = bytes_needed(spec, planned)
+    free: int | None = None
     match device.type:
         case "cpu":
             free = available_bytes()
+            # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
+            needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
         case "cuda":
-            free = torch.cuda.mem_get_info(device)[0]
-        case "mps":
+            # why not the driver's figure alone: what torch keeps cached from before is free to us.
+            cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            free = torch.cuda.mem_get_info(device)[0] + cached
+        case "mps" if hasattr(torch.mps, "recommended_max_memory"):  # torch 2.5 and newer
+            torch.mps.empty_cache()
             free = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-        case _:
-            return
-    needed = bytes_needed(spec, plan(spec))
     if free is not None and needed > free:
         raise NotEnoughMemory(
             f"{printable(spec.source)}: the model needs at least {needed:,} bytes, {device} has {free:,} free "
@@ -368,16 +387,22 @@ def _check_memory(spec: Spec, device: torch.device) -> None:
 
 @contextmanager
 def _seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """torch's generators set to `seed`, and put back afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
+    """The generators that `device` draws from set to `seed`, and put back afterwards."""
+    if device.type in ("cuda", "mps"):
+        with torch.random.fork_rng(devices=[device], device_type=device.type):
+            torch.manual_seed(seed)
+            yield
+    else:
+        with torch.random.fork_rng(devices=[]):
+            # why not torch.manual_seed: it would set every GPU's generator too
+            torch.default_generator.manual_seed(seed)
+            yield
 
 
 @contextmanager
-def _threads_for(spec: Spec, device: torch.device) -> Iterator[None]:
+def _threads_for(planned: ModelFacts, device: torch.device) -> Iterator[None]:
     before = torch.get_num_threads()
-    if device.type == "cpu" and plan(spec).macs < SMALL_MACS:
+    if device.type == "cpu" and planned.macs < SMALL_MACS:
         torch.set_num_threads(1)
     try:
         yield
@@ -397,11 +422,13 @@ def _watch_peak(device: torch.device) -> Callable[[], int | None]:
 
 
 @contextmanager
-def _refusals(what: str, device: torch.device, dtype: str) -> Iterator[None]:
-    """Whatever torch raises, as one line: what was asked of it, and the first line of what it said."""
+def _refusals(
+    what: str, device: torch.device, dtype: str, errors: tuple[type[Exception], ...] = _RUN_ERRORS
+) -> Iterator[None]:
+    """What torch raises, as one line: what was asked of it, and the first line of what it said."""
     try:
         yield
-    except _TORCH_ERRORS as error:
+    except errors as error:
         said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise TorchRefused(
             f"torch {torch.__version__} could not {what} on {device} in {dtype}: {printable(said)}"

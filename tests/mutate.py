@@ -40,7 +40,7 @@ FAULTS = [
     ("facts.py", "2 * self.macs + self.elementwise", "self.macs + self.elementwise", "."),
     ("facts.py", "weight.recurrent and len(weight.shape) == 1", "len(weight.shape) == 1", "test_published.py"),
     ("cells/ops.py", '{"sigmoid": 3, "tanh": 3, "relu": 1}', '{"sigmoid": 3, "tanh": 2, "relu": 1}', "."),
-    ("cells/ops.py", "+= 1 + trainable", "+= 2", "."),
+    ("cells/ops.py", "+= 1 + matrices", "+= 2", "."),
     ("agree.py", "if plan == real:", "if True:", "test_agreement.py"),
     ("agree.py", "found += _against_law(layer.name, weight)", "pass", "test_agreement.py"),
     ("agree.py", "if not least <= seen.peak_ratio <= most:", "if seen.peak_ratio > most:", "test_agreement.py"),

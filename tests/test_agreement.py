@@ -145,6 +145,56 @@ def test_meta_agrees_on_shapes(layer: dict[str, object], batch: str) -> None:
     assert disagreements(spec_of(document), torch.device("meta")) == ()
 
 
+@pytest.mark.parametrize(
+    ("batch", "shape"),
+    [
+        ("batched", [3, 7]),
+        ("batched", [5, 3, 7]),
+        ("batched", 7),
+        ("unbatched", [5, 7]),
+        ("packed", [15, 7]),
+        ("packed", [7]),
+    ],
+)
+def test_a_layer_norm_over_several_axes_agrees(batch: str, shape: object) -> None:
+    document = {
+        "input": BATCHES[batch],
+        "layers": [
+            {"type": "GRU", "input_size": 7, "hidden_size": 7},
+            {"type": "LayerNorm", "normalized_shape": shape},
+        ],
+    }
+    assert disagreements(spec_of(document)) == ()
+
+
+def test_an_embedding_whose_only_row_is_padding_agrees() -> None:
+    document = {
+        "input": BATCHES["batched"],
+        "layers": [{"type": "Embedding", "num_embeddings": 1, "embedding_dim": 7, "padding_idx": 0}],
+    }
+    assert disagreements(spec_of(document)) == ()
+
+
+@pytest.mark.parametrize(("table", "head"), [(True, True), (True, False), (False, True), (False, False)])
+def test_a_tied_matrix_has_gradients_where_its_owner_is_trained(table: bool, head: bool) -> None:
+    document = {
+        "input": BATCHES["batched"],
+        "layers": [
+            {"name": "embed", "type": "Embedding", "num_embeddings": 13, "embedding_dim": 5, "trainable": table},
+            {"type": "Linear", "tied_to": "embed", "trainable": head},
+        ],
+    }
+    spec = spec_of(document)
+    assert disagreements(spec) == ()
+    facts = plan(spec)
+    tokens, matrix = 15, 13 * 5
+    backward = facts.layers[1].backward
+    assert backward is not None
+    # the input's gradient always, the matrix's where the table is trained, the bias's where the Linear is
+    assert (backward.macs, backward.elementwise) == (tokens * matrix * (1 + table), tokens * 13 * head)
+    assert facts.counts.trainable == matrix * table + 13 * head
+
+
 sizes = st.integers(1, 9)
 
 
@@ -279,6 +329,22 @@ def test_a_wrong_init_bound_is_caught_on_both_sides(
     monkeypatch.setattr(real, "_module", scaled)
     found = disagreements(spec_of(document))
     assert facts_named(found) == {f"weight_ih_l0 {fact}" for fact in caught}
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "Embedding"])
+def test_a_nan_among_the_first_values_is_caught(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    sizes = {"LSTM": {"input_size": 7, "hidden_size": 11}, "Embedding": {"num_embeddings": 7, "embedding_dim": 11}}
+    document = {**LSTM_DOCUMENT, "layers": [{"type": kind, **sizes[kind]}]}
+    build = real._module
+
+    def poisoned(*args: object) -> nn.Module:
+        module = build(*args)  # type: ignore[arg-type]
+        with torch.no_grad():
+            next(module.parameters())[0, 0] = float("nan")
+        return module
+
+    monkeypatch.setattr(real, "_module", poisoned)
+    assert len(disagreements(spec_of(document))) >= 2
 
 
 def test_a_shifted_mean_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

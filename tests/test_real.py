@@ -172,6 +172,49 @@ def test_frozen_layers_take_no_gradient() -> None:
     assert frozen == {"embed"}
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "{type: Embedding, num_embeddings: 4000, embedding_dim: 4000, padding_idx: 0}",
+        "{type: LSTM, input_size: 2000, hidden_size: 2000}",
+        "{type: GRU, input_size: 2000, hidden_size: 2000}",
+        "{type: Linear, in_features: 4000, out_features: 4000}",
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_is_refused_for_is_near_what_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, layer: str
+) -> None:
+    """With three quarters free of what a run was seen to take at its peak, the model is refused."""
+    path = tmp_path / "doc.yaml"
+    path.write_text(f"dtype: {dtype}\ninput: {{batch_size: 2, seq_len: 2}}\nlayers: [{layer}]")
+    spec = load_spec(str(path))
+    measured = real.measure(spec, CPU).measured
+    assert measured is not None
+    if measured.peak_bytes is None:
+        pytest.skip("this system keeps no peak of resident memory that can be reset")
+    # why 40 MiB off: a piece of a weight in float64, and the kernels' own buffers, whatever the model's size
+    free = int(0.75 * measured.peak_bytes) - 40 * 2**20
+    monkeypatch.setattr(real, "available_bytes", lambda: free)
+    with pytest.raises(NotEnoughMemory):
+        real.measure(spec, CPU)
+
+
+def test_a_built_model_takes_a_batch_of_another_size(tmp_path: Path) -> None:
+    """A cell in a chain that has N first finds the batch in its own axis."""
+    path = tmp_path / "doc.yaml"
+    path.write_text(
+        "input: {batch_size: 3, seq_len: 5}\n"
+        "layers:\n"
+        "  - {type: LSTM, input_size: 7, hidden_size: 4, batch_first: true}\n"
+        "  - {type: GRUCell, hidden_size: 2, feeds: last}\n"
+    )
+    model = real.build(load_spec(str(path)), "cpu")
+    assert model(torch.randn(3, 5, 7)).shape == (3, 2)
+    assert model(torch.randn(5, 3, 7)).shape == (5, 2)
+    assert not model.training
+
+
 def test_peak_memory_is_at_least_what_the_parameters_take() -> None:
     facts = real.measure(spec_of("zaremba-large", "input.seq_len=1", "input.batch_size=1"), CPU)
     assert facts.measured is not None

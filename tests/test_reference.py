@@ -35,7 +35,12 @@ def pair(layer: Recurrent) -> tuple[nn.Module, EquationRNN]:
 
 
 def states_for(layer: Recurrent, x: Tensor | PackedSequence) -> States:
-    return tuple(torch.randn_like(zeros) for zeros in zero_states(layer, x))
+    axes = ("L", "N")
+    if isinstance(x, Tensor) and x.dim() == 2:
+        axes = ("L",)
+    elif getattr(layer, "batch_first", False):
+        axes = ("N", "L")
+    return tuple(torch.randn_like(zeros) for zeros in zero_states(layer, x, axes))
 
 
 def tensors(ran: object) -> list[Tensor]:

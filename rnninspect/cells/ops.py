@@ -61,15 +61,18 @@ def forward_terms(cell: Cell, declared: Declared) -> Terms:
 
 
 @cache
-def backward_terms(cell: Cell, declared: Declared, *, trainable: bool) -> Terms:
-    """One step for one sequence, backward; the gradient of the step's input is counted."""
+def backward_terms(cell: Cell, declared: Declared, *, matrices: bool, biases: bool) -> Terms:
+    """One step for one sequence, backward; the gradient of the step's input is counted.
+
+    matrices, biases: whether they are trained, and so have gradients.
+    """
     solved = widths(cell, declared)
     products: Counter[tuple[str, str]] = Counter()
     lengths: Counter[str] = Counter()
     for node in cell.nodes:
         match node:
             case Product():
-                products[_axes(node, solved)] += 1 + trainable
+                products[_axes(node, solved)] += 1 + matrices
             case Apply(function=function):
                 lengths[_length(node, solved)] += _DERIVATIVE_OPS[function]
             case Binary(op="*", left=left, right=right):
@@ -77,7 +80,7 @@ def backward_terms(cell: Cell, declared: Declared, *, trainable: bool) -> Terms:
             case Binary(op="-", right=right):
                 lengths[_length(node, solved)] += not isinstance(right, Number)
             case Bias():
-                lengths[_length(node, solved)] += trainable
+                lengths[_length(node, solved)] += biases
     for value, uses in _uses(cell).items():
         lengths[solved.length(value)] += uses - 1
     return Terms(products, lengths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from rnninspect.facts import Init, Ops, WeightFact
@@ -61,7 +61,7 @@ class Embedding(PointwiseLayer):
             ),
         )
 
-    def backward_ops(self, signal: Signal) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
         """Each token's gradient is added to its row."""
         return Ops(0, self.trainable * signal.tokens * self.embedding_dim)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -73,8 +73,11 @@ class Layer(BaseModel):
         """Operations of the forward pass over the whole batch (in eval mode: dropout costs nothing)."""
 
     @abstractmethod
-    def backward_ops(self, signal: Signal) -> Ops:
-        """Operations of the backward pass over the whole batch."""
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
+        """Operations of the backward pass over the whole batch.
+
+        weights: this layer's, one that is shared as its owner trains it.
+        """
 
     @abstractmethod
     def emits(self, signal: Signal) -> Signal:

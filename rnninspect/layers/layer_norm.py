@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from rnninspect.facts import Init, Ops, WeightFact, shape_of
@@ -80,15 +80,15 @@ class LayerNorm(PointwiseLayer):
         """
         return Ops(0, (5 + self._affine) * self._elements(signal))
 
-    def backward_ops(self, signal: Signal) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
         """Per element, with z the normalized x: dx = (g w - mean(g w) - z mean(g w z)) / sigma.
 
         g w, its sum, (g w) z and its sum, z times a mean, two subtractions, one division; and for w, g z and its
         sum over tokens, for b the sum of g.
         """
         w, b = self.elementwise_affine, self.elementwise_affine and self.bias
-        weights = self.trainable * (2 * w + b)
-        return Ops(0, (7 + w + weights) * self._elements(signal))
+        gradients = self.trainable * (2 * w + b)
+        return Ops(0, (7 + w + gradients) * self._elements(signal))
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""

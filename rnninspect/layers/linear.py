@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -88,9 +88,11 @@ class Linear(PointwiseLayer):
         """See Layer.forward_ops."""
         return forward_terms(self.cell, _WIDTHS).ops(self._sizes).times(signal.tokens)
 
-    def backward_ops(self, signal: Signal) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
         """See Layer.backward_ops."""
-        return backward_terms(self.cell, _WIDTHS, trainable=self.trainable).ops(self._sizes).times(signal.tokens)
+        matrix = weights[0].trainable if weights else self.trainable
+        terms = backward_terms(self.cell, _WIDTHS, matrices=matrix, biases=self.trainable)
+        return terms.ops(self._sizes).times(signal.tokens)
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rnninspect.facts import Ops, TensorFact, WeightFact
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.signal import Signal
@@ -26,6 +28,6 @@ class PointwiseLayer(Layer):
         """See Layer.forward_ops."""
         return Ops(0, 0)
 
-    def backward_ops(self, signal: Signal) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
         """See Layer.backward_ops."""
         return Ops(0, 0)

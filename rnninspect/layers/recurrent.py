@@ -7,7 +7,7 @@ Three families share this file, because a kind differs from the next only in its
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Self
 
 from rnninspect.cells import language
@@ -94,7 +94,6 @@ class Recurrent(Layer):
         return {
             "D": self.directions,
             "num_layers": self.depth,
-            "G": self.gates,
             "H_in": self.width_in,
             "H_cell": self.hidden_size,
             "H_out": self.h_out,
@@ -158,12 +157,14 @@ class Recurrent(Layer):
         sizes = self.sizes()
         return self._over_stack(signal, lambda layer: forward_terms(self.cell, self.declared(layer)).ops(sizes))
 
-    def backward_ops(self, signal: Signal) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
         """See Layer.backward_ops."""
         sizes = self.sizes()
         stack = self._over_stack(
             signal,
-            lambda layer: backward_terms(self.cell, self.declared(layer), trainable=self.trainable).ops(sizes),
+            lambda layer: backward_terms(
+                self.cell, self.declared(layer), matrices=self.trainable, biases=self.trainable
+            ).ops(sizes),
         )
         # why: both directions read the same x, so their gradients of it are added.
         shared = (self.directions - 1) * (self.width_in + (self.depth - 1) * self.width_out)

@@ -8,6 +8,8 @@ import re
 import select
 import stat
 import sys
+from functools import reduce
+from operator import or_
 from typing import IO
 
 from rnninspect.errors import DocumentError, Place
@@ -68,7 +70,9 @@ def _read_file(path: str) -> bytes:
     # and starts some devices. Looked at again once open, because the name may mean another file by then.
     _refuse_kind(path, os.stat(path))  # noqa: PTH116 (a Path would drop a trailing slash and `./`)
     # why: O_NONBLOCK, for else the open itself waits, on a FIFO for a writer and on a terminal for a line.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    # Windows has none of these flags but O_BINARY, and nothing that they guard against.
+    flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
+    descriptor = os.open(path, reduce(or_, flags, os.O_RDONLY))
     with os.fdopen(descriptor, "rb", buffering=0) as stream:
         status = os.fstat(descriptor)
         _refuse_kind(path, status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.facts import Counts, LayerFacts, ModelFacts, Ops
+from rnninspect.facts import Counts, LayerFacts, ModelFacts
 from rnninspect.tables.table import Cell, Column, Kind, Table
 
 _COUNTS = (
@@ -29,7 +29,7 @@ _MODEL = (
 
 _NOTES = (
     "recurrent weights: the matrices that multiply the state of the step before; with one bias: the count with "
-    "one bias vector where torch has two, as Keras and most papers count.",
+    "one bias vector where torch has two, as most papers count, and Keras for SimpleRNN and LSTM.",
     "Operations are for the document's whole batch. MACs: multiply-accumulates of matrix products; elementwise: "
     "one per element for each +, -, * and each sigmoid, tanh, relu; FLOPs = 2 x MACs + elementwise. backward: the "
     "gradients of every trainable weight and every input.",
@@ -52,7 +52,7 @@ def _by_layer(model: ModelFacts) -> Table:
 
 def _counts(facts: LayerFacts | ModelFacts) -> tuple[Cell, ...]:
     counts: Counts = facts.counts
-    backward = facts.backward or Ops(0, 0)
+    backward = facts.backward
     return (
         counts.parameters,
         counts.trainable,
@@ -62,7 +62,7 @@ def _counts(facts: LayerFacts | ModelFacts) -> tuple[Cell, ...]:
         facts.forward.macs,
         facts.forward.elementwise,
         facts.forward.flops,
-        backward.macs,
-        backward.elementwise,
-        backward.flops,
+        backward.macs if backward else None,
+        backward.elementwise if backward else None,
+        backward.flops if backward else None,
     )

@@ -35,7 +35,7 @@ class TestByHand:
     def counts(*, bias: bool, trainable: bool = True) -> tuple[Ops, Ops]:
         rnn = RNN(type="RNN", input_size=3, hidden_size=5, bias=bias)
         forward = forward_terms(rnn.cell, rnn.declared(0)).ops(rnn.sizes())
-        return forward, backward_terms(rnn.cell, rnn.declared(0), trainable=trainable).ops(rnn.sizes())
+        return forward, backward_terms(rnn.cell, rnn.declared(0), matrices=trainable, biases=trainable).ops(rnn.sizes())
 
     def test_with_biases(self) -> None:
         forward, backward = self.counts(bias=True)
@@ -77,7 +77,7 @@ class TestByHand:
     def test_each_operator(self, text: str, forward: int, backward: int) -> None:
         cell, declared = parse(text), (("x", ("H_in",)),)
         assert forward_terms(cell, declared).ops(SIZES) == Ops(0, forward)
-        assert backward_terms(cell, declared, trainable=True).ops(SIZES) == Ops(0, backward)
+        assert backward_terms(cell, declared, matrices=True, biases=True).ops(SIZES) == Ops(0, backward)
 
 
 # --- against the dispatcher: the equations are run on tensors, and torch's own operators are counted --------
@@ -241,7 +241,11 @@ def test_backward_is_what_torch_runs(
     layer, columns = make(bias), 4
     run = Run(layer, blocks, columns, trainable=trainable)
     (_, shorter), (_, longer) = run.steps(2), run.steps(3)
-    counted = backward_terms(layer.cell, layer.declared(0), trainable=trainable).ops(layer.sizes()).times(columns)
+    counted = (
+        backward_terms(layer.cell, layer.declared(0), matrices=trainable, biases=trainable)
+        .ops(layer.sizes())
+        .times(columns)
+    )
     assert counted == Ops(longer.macs - shorter.macs, longer.elementwise - shorter.elementwise)
 
 
