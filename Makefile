@@ -52,6 +52,10 @@ mutate: $(READY) ## Prove that the tests can fail: one-line faults, each of whic
 bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in one run
 	$(BIN)/python tests/bench_startup.py
 
+.PHONY: bench-check
+bench-check: $(READY) ## What a check costs, against torch's own start
+	$(BIN)/python tests/bench_check.py
+
 .PHONY: readme
 readme: $(READY) ## Run the README's commands again and put in what they print
 	$(BIN)/python tests/test_readme.py

@@ -56,6 +56,7 @@ class Verdict(NamedTuple):
 
     changes: None where there is no lock to hold it against. allowed_growth: the largest growth of parameters or MACs
     over the lock, as a fraction, where some is allowed. accepted: the lock is brought up to date with this model.
+    built: whether it was proven on torch; None where that was not asked for.
     """
 
     model: ModelFacts
@@ -63,6 +64,7 @@ class Verdict(NamedTuple):
     changes: tuple[Change, ...] | None
     allowed_growth: float | None = None
     accepted: bool = False
+    built: bool | None = None
 
     @property
     def drifted(self) -> bool:
@@ -79,7 +81,7 @@ class Verdict(NamedTuple):
     @property
     def ok(self) -> bool:
         """Whether nothing is over its limit and nothing has drifted."""
-        return all(limit.ok for limit in self.limits) and not self.drifted
+        return all(limit.ok for limit in self.limits) and not self.drifted and self.built is not False
 
 
 def grows(change: Change) -> float:

@@ -25,7 +25,7 @@ def findings(spec: Spec, verdict: Verdict) -> Iterator[Finding]:
     for limit in verdict.limits:
         if not limit.ok:
             path = ("budget", limit.name)
-            share = f", {100 * (limit.actual - limit.allowed) / limit.allowed:.3g} %" if limit.allowed else ""
+            share = f", {_digits(100 * (limit.actual - limit.allowed) / limit.allowed)} %" if limit.allowed else ""
             yield Finding(
                 spec.tree.place(path),
                 name,
@@ -57,9 +57,15 @@ def of_error(error: RnnInspectError, source: str) -> Finding:
 
 
 def _told(change: Change) -> str:
-    per_cent = "" if change.per_cent is None else f" ({change.per_cent:+.3g} %)"
+    per_cent = "" if change.per_cent is None else f" ({_digits(change.per_cent, sign=True)} %)"
     return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{per_cent}"
 
 
 def _value(value: object) -> str:
     return "not there" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _digits(per_cent: float, *, sign: bool = False) -> str:
+    """Three digits, or the whole number where it has more."""
+    plus = "+" if sign else ""
+    return f"{per_cent:{plus}.3g}" if abs(per_cent) < 999.5 else f"{per_cent:{plus},.0f}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ VERSION = 1
 NAME = "rnninspect.lock"
 # why: a lock is written by this tool, so anything much larger than 2,000 models is not one.
 _MAX_BYTES = 64 * 2**20
+# Beyond every count that sizes below 2^63 can give.
+_MOST = 10**200
 
 
 class LockedLayer(NamedTuple):
@@ -50,19 +53,28 @@ def _locked(layer: LayerFacts) -> LockedLayer:
 def read_lock(path: Path) -> Locked:
     """Read a lock. Raises DocumentError, with the line, where it is broken, half written or of a newer version."""
     try:
+        # why before it is opened: a pipe without a writer would be waited for, a device never ends
+        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+            raise DocumentError(Place(str(path)), "cannot read the lock: it is no regular file")
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise DocumentError(
-            Place(str(path)), f"cannot read the lock: {error.strerror}", hint="--update writes one"
-        ) from error
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DocumentError(Place(str(path)), f"cannot read the lock: {reason}", hint="--update writes one") from error
     if len(data) > _MAX_BYTES:
         raise DocumentError(Place(str(path)), f"expected a lock of at most {_MAX_BYTES} bytes, got more")
     # why not splitlines: JSON leaves U+2028 and its like as they are, and a file may have one in its name.
-    lines = data.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        where = Place(str(path), data.count(b"\n", 0, error.start) + 1)
+        raise _broken(where, f"byte 0x{data[error.start]:02x} is not UTF-8") from error
+    lines = text.removesuffix("\n").split("\n")
     _check_header(path, lines, whole=data.endswith(b"\n"))
     models: dict[str, dict[str, LockedLayer]] = {}
     for number, line in enumerate(lines[1:], start=2):
+        if not line.strip():
+            continue
         file_name, layer, entry = _entry(_object(path, number, line), Place(str(path), number))
         layers = models.setdefault(file_name, {})
         if layer in layers:
@@ -77,7 +89,7 @@ def update_lock(path: Path, change: Callable[[Locked], Locked]) -> None:
     Raises OutputFailed where it cannot be written, DocumentError where what is there is no lock.
     """
     with _alone(path):
-        before = read_lock(path) if path.exists() else {}
+        before = read_lock(path) if exists(path) else {}
         write_text(render_lock(change(before)), path)
 
 
@@ -89,7 +101,16 @@ def render_lock(models: Locked) -> str:
             layer = models[file_name][name]
             entry = {"file": file_name, "layer": name, **layer._asdict()}
             lines.append(json.dumps(entry, ensure_ascii=False))
-    return "\n".join(lines) + "\n"
+    # why an empty line between two: git takes changes of neighbouring lines for a conflict.
+    return "\n\n".join(lines) + "\n"
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at `path`; what cannot be asked for (a link to itself, say) is not there."""
+    try:
+        return path.exists()
+    except (OSError, RuntimeError):
+        return False
 
 
 def file_key(path: str, lock: Path) -> str:
@@ -108,10 +129,12 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         # why the folder: the file itself is replaced by every update, so a lock on it would hold nobody off.
         folder = os.open(path.resolve().parent, os.O_RDONLY)
-    except OSError as error:
-        raise OutputFailed(f"cannot write {printable(str(path))}: {error.strerror}") from error
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputFailed(f"cannot write {printable(str(path))}: {printable(reason)}") from error
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a file system without locks: as on Windows
+            fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)
@@ -149,11 +172,11 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 def _entry(found: dict[str, Any], place: Place) -> tuple[str, str, LockedLayer]:
     expected = {"file": str, "layer": str, "type": str, "parameters": int, "macs": int, "weights": dict}
     for key, kind in expected.items():
-        if type(found.get(key)) is not kind:
+        if type(found.get(key)) is not kind or (kind is int and not 0 <= found[key] < _MOST):
             raise _broken(place, f"expected {key} to be {kind.__name__}, got {show(found.get(key))}")
     weights: dict[str, tuple[int, ...]] = {}
     for name, shape in found["weights"].items():
-        if not isinstance(shape, list) or not all(type(size) is int for size in shape):
+        if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < _MOST for size in shape):
             raise _broken(place, f"expected the shape of {show(name)} as a list of integers, got {show(shape)}")
         weights[name] = tuple(shape)
     return found["file"], found["layer"], LockedLayer(found["type"], found["parameters"], found["macs"], weights)

@@ -50,10 +50,14 @@ def document(report: Report) -> dict[str, object]:
 def check_document(verdicts: Sequence[Verdict]) -> dict[str, object]:
     """What `check` found, as one object: counts, limits and changes by model; changes is null without a lock."""
     return {
-        **_head([verdict.model for verdict in verdicts], "plan", None),
+        **_head([verdict.model for verdict in verdicts], _ledger(verdicts), None),
         "ok": all(verdict.ok for verdict in verdicts),
         "models": [_verdict(verdict) for verdict in verdicts],
     }
+
+
+def _ledger(verdicts: Sequence[Verdict]) -> str:
+    return "agreed" if all(verdict.built for verdict in verdicts) else "plan"
 
 
 def diff_document(old: ModelFacts, verdict: Verdict) -> dict[str, object]:
@@ -86,6 +90,7 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "dtype": verdict.model.dtype,
         **_counts(verdict.model),
         "ok": verdict.ok,
+        "built": verdict.built,
         "limits": [{**limit._asdict(), "ok": limit.ok} for limit in verdict.limits],
         "changes": None if changes is None else [_change(change, "locked", "now") for change in changes],
     }

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from rnninspect.check import Verdict, changes, limits
-from rnninspect.commands.files import load_all
+from rnninspect.commands.files import load_all, same_file
 from rnninspect.commands.prove import disagreement, prove
 from rnninspect.commands.render import render
 from rnninspect.commands.say import complain, say
 from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.findings import Finding, findings, of_error
 from rnninspect.formats import CheckFormat
-from rnninspect.lock import NAME, Locked, file_key, locked_layers, read_lock, update_lock
+from rnninspect.lock import NAME, Locked, exists, file_key, locked_layers, read_lock, update_lock
 from rnninspect.output import append_text, write_text
 from rnninspect.plan import plan
 from rnninspect.report import check_document
@@ -55,25 +56,36 @@ def check(asked: Check) -> int:
     if code:
         return code
     path = asked.lock or Path(NAME)
-    locked = _locked(asked, path)
+    if asked.output is not None and same_file(asked.output, path):
+        raise OptionError(f"--output {printable(str(asked.output))}: this is the lock (name another file)")
+    try:
+        locked = _locked(asked, path)
+    except RnnInspectError as error:
+        _annotate(asked, error, str(path))
+        raise
     verdicts: list[Verdict] = []
     found: dict[str, list[Finding]] = {}
     for spec in specs:
-        model = plan(spec)
+        model, built = plan(spec), None
         if asked.build:
             try:
-                _, differing = prove(spec, seed=0)
+                model, differing = prove(spec, seed=0)
                 if differing:
                     raise disagreement(spec, differing)
+                built = True
             except RnnInspectError as error:
+                built = False
                 code = max(code, complain(error))
                 found.setdefault(spec.source, []).append(of_error(error, spec.source)._replace(rule="build"))
         budget = dict(spec.budget) | ({} if max_params is None else {"max_params": max_params})
         against = None if locked is None else changes(model, locked.get(file_key(spec.source, path)))
-        verdict = Verdict(model, limits(model, budget), against, growth, accepted=asked.update)
+        accepted = asked.update and built is not False
+        verdict = Verdict(model, limits(model, budget), against, growth, accepted=accepted, built=built)
         verdicts.append(verdict)
         found.setdefault(spec.source, []).extend(findings(spec, verdict))
-    if asked.update:
+    if asked.update and code:
+        say("note: the lock is left as it was, because not every model could be proven")
+    elif asked.update:
         _update(path, specs, verdicts)
     for finding in (finding for listed in found.values() for finding in listed if finding.rule != "build"):
         say(f"error: {finding.place}: {finding.what}")
@@ -100,13 +112,11 @@ def _annotate(asked: Check, error: RnnInspectError, file: str) -> None:
 
 def _locked(asked: Check, path: Path) -> Locked | None:
     """The lock to hold models against; None where there is none and none was named."""
-    if asked.lock is None and not path.exists():
-        if not asked.update:
-            say(f"note: there is no {NAME} here, so only budgets are checked (--update writes one)")
-        return None
-    if asked.update and not path.exists():
-        return None
-    return read_lock(path)
+    if exists(path) or (asked.lock is not None and not asked.update):
+        return read_lock(path)
+    if not asked.update:
+        say(f"note: there is no {NAME} here, so only budgets are checked (--update writes one)")
+    return None
 
 
 def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> None:
@@ -118,23 +128,28 @@ def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> N
 
     def change(before: Locked) -> Locked:
         # Models whose document is gone are dropped; those of other documents stay as they are.
-        kept = {file: layers for file, layers in before.items() if (path.parent / file).exists()}
+        kept = {file: layers for file, layers in before.items() if exists(path.parent / file)}
         return {**kept, **now}
 
     update_lock(path, change)
-    say(f"note: {printable(str(path))} is up to date with {len(now)} models")
+    say(f"note: {printable(str(path))} is up to date with {len(now)} model{'s' * (len(now) != 1)}")
 
 
 def _print(asked: Check, verdicts: Sequence[Verdict], found: Mapping[str, Sequence[Finding]]) -> None:
     tables = check_tables(verdicts)
-    caption = "plan and torch agree" if asked.build else "plan: from the equations alone, torch was not asked"
+    caption = "plan: from the equations alone, torch was not asked"
+    if asked.build:
+        proven = all(verdict.built for verdict in verdicts)
+        caption = "plan and torch agree" if proven else "not every model could be proven on torch"
     if asked.format is CheckFormat.GITHUB:
         from rnninspect.formats import github, markdown
 
         text = github.render([finding for listed in found.values() for finding in listed])
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        summary, room = os.environ.get("GITHUB_STEP_SUMMARY"), github.MOST_SUMMARY_BYTES
         if summary:
-            append_text(github.summary(markdown.render(tables, caption)), Path(summary))
+            with contextlib.suppress(OSError):
+                room -= Path(summary).stat().st_size
+            append_text(github.summary(markdown.render(tables, caption), max(room, 0)), Path(summary))
     elif asked.format is CheckFormat.JUNIT:
         from rnninspect.formats import junit
 

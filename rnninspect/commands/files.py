@@ -29,7 +29,7 @@ def load_all(
         raise OptionError("- stands for standard input, which can be read only once")
     specs, code = [], 0
     for file in files:
-        if output is not None and _same(file, output):
+        if output is not None and same_file(file, output):
             raise OptionError(f"--output {printable(str(output))}: this is one of the documents (name another file)")
         try:
             specs.append(load_spec(file, settings, device=device, dtype=dtype))
@@ -42,8 +42,9 @@ def load_all(
     return specs, code
 
 
-def _same(file: str, output: Path) -> bool:
+def same_file(file: str | Path, output: Path) -> bool:
+    """Whether two paths name one file that is there."""
     try:
         return Path(file).samefile(output)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return False

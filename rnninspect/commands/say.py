@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 
 from rnninspect.errors import RnnInspectError
@@ -10,6 +11,9 @@ from rnninspect.errors import RnnInspectError
 
 def say(line: str) -> None:
     """Print one line to stderr; where there is none, nothing."""
+    if os.environ.get("GITHUB_ACTIONS"):
+        # why: a value that an error repeats could hold it, and the runner would take it for a command
+        line = line.replace("##[", "## [")
     with contextlib.suppress(OSError, AttributeError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()

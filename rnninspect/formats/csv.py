@@ -36,9 +36,13 @@ def render(tables: Sequence[Table]) -> str:
 def _section(keys: Iterable[str], tables: Iterable[Table]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", *keys])
+    keys = list(keys)
+    # why: a table with a row for each model has the model's name itself
+    named = "model" in keys
+    writer.writerow(keys if named else ["model", *keys])
     for table in tables:
-        writer.writerows([_field(table.subject), *map(_field, row)] for row in table.rows)
+        subject = [] if named else [_field(table.subject)]
+        writer.writerows([*subject, *map(_field, row)] for row in table.rows)
     return text.getvalue()
 
 

@@ -21,6 +21,8 @@ def summary(markdown: str, room: int = MOST_SUMMARY_BYTES) -> str:
     if len(markdown.encode()) <= room:
         return markdown
     note = "\n\n(cut here: GitHub takes no more than 1 MiB)\n"
+    if room < len(note.encode()):
+        return ""
     kept = markdown.encode()[: room - len(note.encode())].decode(errors="ignore")
     return kept[: kept.rfind("\n")] + note
 

@@ -23,7 +23,8 @@ _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=Tr
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable():
+    # why: in a CI log `::` at the start of a line, and `##[` anywhere, are commands to GitHub's runner
+    if not text.isprintable() or text.startswith("::") or "##[" in text:
         raise ValueError("not printable")
     return text
 
@@ -222,6 +223,8 @@ def _what_to_try(fault: Mapping[str, Any], expected: str) -> str:
     if fault["type"] in ("less_than_equal", "too_long", "string_too_long"):
         most = fault["ctx"].get("le") or fault["ctx"].get("max_length")
         return f"the most is {most}"
+    if isinstance(value, str) and (value.startswith("::") or "##[" in value):
+        return "`::` at the start and `##[` anywhere are commands in a CI log"
     if expected == "true or false" and isinstance(value, str):
         return "write true or false, without quotes"
     if isinstance(value, float) and value.is_integer() and "integer" in expected:

@@ -27,6 +27,8 @@ def override(tree: Tree, settings: Sequence[str]) -> Tree:
         target, equals, text = setting.partition("=")
         if not equals:
             raise DocumentError(place, "expected PATH=VALUE", hint="for example --set encoder.hidden_size=128")
+        if target.strip().startswith("budget.") and isinstance(tree.data, dict) and tree.data.get("budget") is None:
+            tree = put(tree, ("budget",), {}, place)  # a limit needs no block to be there already
         tree = put(tree, _path(target.strip(), tree, place), read_value(text, place.source), place)
     return tree
 

@@ -1,0 +1,498 @@
+"""A model against its budget and its lock, in pure functions: limits, changes, drift, findings and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnninspect.check import LIMITS, Change, Limit, Verdict, changes, grows, limits
+from rnninspect.errors import DocumentError, OptionError, Place
+from rnninspect.facts import ModelFacts
+from rnninspect.findings import Finding, findings, of_error
+from rnninspect.lock import LockedLayer, locked_layers
+from rnninspect.plan import plan
+from rnninspect.spec.chain import Spec, connect
+from rnninspect.spec.document import Budget, validate
+from rnninspect.spec.overrides import override
+from rnninspect.spec.tree import read_tree
+from rnninspect.tables.check import check_tables, diff_tables
+from rnninspect.tables.table import Cell, Kind, Table
+
+# 4 * 5 * (4 + 5 + 2) = 220 parameters and 3 * 5 + 3 = 18; 6 tokens, 6 * 180 and 6 * 15 MACs.
+TEXT = """\
+name: small
+input: {batch_size: 2, seq_len: 3}
+budget:
+  max_params: 238
+  max_param_bytes: 952 B
+  max_macs: 1170
+  max_activation_bytes: 1 kB
+layers:
+  - name: encoder
+    type: LSTM
+    input_size: 4
+    hidden_size: 5
+  - {name: head, type: Linear, out_features: 3}
+"""
+
+
+def spec_of(text: str = TEXT, *settings: str) -> Spec:
+    tree = override(read_tree(text, "small.yaml"), settings)
+    return connect(validate(tree), tree, "small")
+
+
+def model_of(text: str = TEXT, *settings: str) -> ModelFacts:
+    return plan(spec_of(text, *settings))
+
+
+def verdict_of(*settings: str, text: str = TEXT, growth: float | None = None, accepted: bool = False) -> Verdict:
+    """The verdict on the model with `settings`, where the lock holds it without them."""
+    spec = spec_of(text, *settings)
+    model = plan(spec)
+    return Verdict(model, limits(model, spec.budget), changes(model, locked_layers(model_of())), growth, accepted)
+
+
+def facts(found: Sequence[Change]) -> list[tuple[object, ...]]:
+    return [tuple(change) for change in found]
+
+
+# --- limits ------------------------------------------------------------------------------------------------
+
+
+def test_every_limit_of_a_budget_is_held_against_a_fact() -> None:
+    assert list(LIMITS) == list(Budget.model_fields)
+
+
+def test_limits() -> None:
+    spec = spec_of()
+    model = plan(spec)
+    outputs = 4 * (2 * 3 * 5 + 2 * 2 * 5 + 2 * 3 * 3)
+    assert limits(model, spec.budget) == (
+        Limit("max_params", 238, 238),
+        Limit("max_param_bytes", 952, 952),
+        Limit("max_macs", 1170, 1170),
+        Limit("max_activation_bytes", 1000, outputs),
+    )
+    assert Verdict(model, limits(model, spec.budget), None).ok
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_may_be_reached_and_not_passed(name: str) -> None:
+    model = model_of()
+    actual = LIMITS[name](model)
+    found = [limits(model, {name: allowed})[0].ok for allowed in (actual + 1, actual, actual - 1, 0)]
+    assert found == [True, True, False, False]
+
+
+def test_no_budget_and_no_limit() -> None:
+    assert limits(model_of(), {}) == ()
+    assert limits(model_of(), dict.fromkeys(LIMITS)) == ()
+    assert [limit.name for limit in limits(model_of(), {"max_macs": 7, "max_params": None})] == ["max_macs"]
+
+
+@given(st.integers(0, 10**30), st.integers(0, 10**30))
+def test_a_limit_is_exact(allowed: int, actual: int) -> None:
+    assert Limit("max_params", allowed, actual).ok is (actual <= allowed)
+
+
+# --- changes -----------------------------------------------------------------------------------------------
+
+
+def test_the_same_model_has_not_changed() -> None:
+    assert changes(model_of(), locked_layers(model_of())) == ()
+    # What the lock does not hold does not count: the batch changes activations, the dtype bytes, the name nothing.
+    assert changes(model_of(TEXT, "name=other", "dtype=float64"), locked_layers(model_of())) == ()
+
+
+def test_a_new_model() -> None:
+    assert changes(model_of(), None) == (Change("", "model", None, "new"),)
+
+
+def test_a_grown_layer() -> None:
+    found = changes(model_of(TEXT, "encoder.hidden_size=6"), locked_layers(model_of()))
+    assert facts(found) == [
+        ("", "parameters", 238, 4 * 6 * (4 + 6 + 2) + 3 * 6 + 3),
+        ("", "macs", 1170, 6 * (240 + 18)),
+        ("encoder", "parameters", 220, 288),
+        ("encoder", "macs", 1080, 1440),
+        ("encoder", "weight_ih_l0", (20, 4), (24, 4)),
+        ("encoder", "weight_hh_l0", (20, 5), (24, 6)),
+        ("encoder", "bias_ih_l0", (20,), (24,)),
+        ("encoder", "bias_hh_l0", (20,), (24,)),
+        ("head", "parameters", 18, 21),
+        ("head", "macs", 90, 108),
+        ("head", "weight", (3, 5), (3, 6)),
+    ]
+
+
+def test_a_weight_that_is_gone_and_one_that_is_new() -> None:
+    without = TEXT.replace("out_features: 3", "out_features: 3, bias: false")
+    assert facts(changes(model_of(without), locked_layers(model_of()))) == [
+        ("", "parameters", 238, 235),
+        ("head", "parameters", 18, 15),
+        ("head", "bias", (3,), None),
+    ]
+    assert facts(changes(model_of(), locked_layers(model_of(without))))[-1] == ("head", "bias", None, (3,))
+
+
+def test_more_operations_alone_are_a_change() -> None:
+    found = changes(model_of(TEXT, "input.seq_len=4"), locked_layers(model_of()))
+    assert [(change.layer, change.field) for change in found] == [("", "macs"), ("encoder", "macs"), ("head", "macs")]
+
+
+def test_a_removed_layer_and_an_added_one() -> None:
+    short = TEXT[: TEXT.index("  - {name: head")]
+    gone = changes(model_of(short), locked_layers(model_of()))
+    assert facts(gone) == [
+        ("", "parameters", 238, 220),
+        ("", "macs", 1170, 1080),
+        ("head", "layer", "Linear", None),
+        ("head", "weight", (3, 5), None),
+        ("head", "bias", (3,), None),
+    ]
+    assert facts(changes(model_of(), locked_layers(model_of(short)))) == [
+        (layer, field, now, locked) for layer, field, locked, now in facts(gone)
+    ]
+
+
+def test_a_renamed_layer_is_one_gone_and_one_new() -> None:
+    found = changes(model_of(TEXT.replace("head", "tail")), locked_layers(model_of()))
+    assert facts(found) == [
+        ("head", "layer", "Linear", None),
+        ("head", "weight", (3, 5), None),
+        ("head", "bias", (3,), None),
+        ("tail", "layer", None, "Linear"),
+        ("tail", "weight", None, (3, 5)),
+        ("tail", "bias", None, (3,)),
+    ]
+
+
+def test_a_changed_type() -> None:
+    found = changes(model_of(TEXT.replace("LSTM", "GRU")), locked_layers(model_of()))
+    assert facts(found)[:4] == [
+        ("", "parameters", 238, 183),
+        ("", "macs", 1170, 900),
+        ("encoder", "type", "LSTM", "GRU"),
+        ("encoder", "parameters", 220, 165),
+    ]
+
+
+def test_a_type_of_the_same_shapes_is_a_change_too() -> None:
+    """torch's RNN and one layer of RNNCell have other names; LSTM with its type altered in the lock alone does not."""
+    locked = locked_layers(model_of())
+    altered = {**locked, "encoder": locked["encoder"]._replace(type="GRU")}
+    assert changes(model_of(), altered) == (Change("encoder", "type", "GRU", "LSTM"),)
+
+
+def test_a_tied_matrix_is_counted_once_and_its_shape_kept() -> None:
+    tied = """\
+input: {batch_size: 2, seq_len: 3}
+layers:
+  - {name: embed, type: Embedding, num_embeddings: 7, embedding_dim: 5}
+  - {name: encoder, type: LSTM, hidden_size: 5}
+  - {name: head, type: Linear, tied_to: embed, bias: false}
+"""
+    locked = locked_layers(model_of(tied))
+    assert (locked["head"].parameters, dict(locked["head"].weights)) == (0, {"weight": (7, 5)})
+    assert sum(layer.parameters for layer in locked.values()) == model_of(tied).parameters
+
+
+@pytest.mark.parametrize(
+    ("locked", "now", "difference", "per_cent", "growth"),
+    [
+        (100, 105, 5, 5.0, 0.05),
+        (100, 95, -5, -5.0, 0.0),
+        (100, 100, 0, None, 0.0),
+        (0, 7, 7, None, float("inf")),
+        (7, 0, -7, -100.0, 0.0),
+        (0, 0, 0, None, 0.0),
+        (None, 7, None, None, 0.0),
+        ((3, 5), (3, 6), None, None, 0.0),
+        ("LSTM", "GRU", None, None, 0.0),
+    ],
+)
+def test_a_change_in_numbers(
+    locked: int | None, now: int, difference: int | None, per_cent: float | None, growth: float
+) -> None:
+    change = Change("", "parameters", locked, now)
+    assert (change.difference, change.per_cent, grows(change)) == (difference, per_cent, growth)
+
+
+def test_numbers_that_no_float_can_hold() -> None:
+    change = Change("", "parameters", 10**400, 3 * 10**400)
+    assert (change.difference, change.per_cent, grows(change)) == (2 * 10**400, 200.0, 2.0)
+
+
+# --- drift -------------------------------------------------------------------------------------------------
+
+
+def totals(locked: int, now: int) -> tuple[Change, ...]:
+    return (Change("", "parameters", locked, now), Change("encoder", "parameters", locked, now))
+
+
+@pytest.mark.parametrize(
+    ("found", "growth", "drifted"),
+    [
+        (None, None, False),
+        (None, 0.05, False),
+        ((), None, False),
+        ((), 0.05, False),
+        (totals(100, 101), None, True),
+        (totals(100, 99), None, True),
+        (totals(100, 101), 0.0, True),
+        (totals(100, 99), 0.0, False),
+        (totals(100, 105), 0.05, False),
+        (totals(100, 106), 0.05, True),
+        (totals(1000, 1007), 0.007, False),
+        (totals(1000, 1008), 0.007, True),
+        (totals(10**30, 105 * 10**28), 0.05, False),
+        (totals(100, 1), 0.05, False),
+        (totals(0, 1), 1e9, True),
+        ((Change("", "model", None, "new"),), None, True),
+        ((Change("", "model", None, "new"),), 1e9, True),
+        ((Change("", "parameters", 100, 90), Change("", "macs", 100, 110)), 0.05, True),
+        # With growth allowed only the model's own counts matter: what its layers do is its own affair.
+        ((Change("encoder", "parameters", 1, 1000), Change("head", "parameters", 1000, 1)), 0.0, False),
+        ((Change("encoder", "type", "LSTM", "GRU"),), 0.0, False),
+        ((Change("encoder", "type", "LSTM", "GRU"),), None, True),
+    ],
+)
+def test_drift(found: tuple[Change, ...] | None, growth: float | None, drifted: bool) -> None:
+    verdict = Verdict(model_of(), (), found, growth)
+    assert (verdict.drifted, verdict.ok) == (drifted, not drifted)
+    accepted = verdict._replace(accepted=True)
+    assert (accepted.drifted, accepted.ok) == (False, True)
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**6), st.integers(0, 1000))
+def test_growth_is_compared_as_written(locked: int, more: int, tenths: int) -> None:
+    """--max-growth X% with one decimal allows exactly the counts that arithmetic with integers does."""
+    from rnninspect.spec.quantity import parse_percent
+
+    allowed = parse_percent(f"{tenths // 10}.{tenths % 10}%")
+    verdict = Verdict(model_of(), (), totals(locked, locked + more) if more else (), allowed)
+    assert verdict.drifted is (more * 1000 > tenths * locked)
+
+
+def test_ok_wants_both_the_budget_and_the_lock() -> None:
+    within, over = Limit("max_params", 2, 1), Limit("max_params", 1, 2)
+    same, drifted = (), totals(1, 2)
+    found = [Verdict(model_of(), (within, limit), change).ok for limit in (within, over) for change in (same, drifted)]
+    assert found == [True, False, False, False]
+    assert not Verdict(model_of(), (over,), drifted, accepted=True).ok
+
+
+# --- findings ----------------------------------------------------------------------------------------------
+
+
+def found_in(verdict: Verdict, text: str = TEXT, *settings: str) -> list[Finding]:
+    return list(findings(spec_of(text, *settings), verdict))
+
+
+def test_nothing_is_found_in_a_sound_model() -> None:
+    assert found_in(verdict_of()) == []
+    assert found_in(Verdict(model_of(), (), None)) == []
+
+
+def test_a_broken_limit_is_placed_at_its_line_of_the_budget() -> None:
+    text = TEXT.replace("max_macs: 1170", "max_macs:   1000").replace("max_params: 238", "max_params: 0")
+    spec = spec_of(text)
+    verdict = Verdict(plan(spec), limits(plan(spec), spec.budget), None)
+    assert list(findings(spec, verdict)) == [
+        Finding(Place("small.yaml", 4, 15), "small", "max_params", "max_params: 238, over 0 by 238"),
+        Finding(Place("small.yaml", 6, 15), "small", "max_macs", "max_macs: 1,170, over 1,000 by 170, 17 %"),
+    ]
+
+
+def test_a_limit_that_an_option_sets_is_placed_there_or_at_the_budget() -> None:
+    spec = spec_of(TEXT, "budget.max_params=3")
+    verdict = Verdict(plan(spec), limits(plan(spec), {"max_params": 3}), None)
+    (finding,) = findings(spec, verdict)
+    assert str(finding.place) == "--set budget.max_params=3"
+    (finding,) = findings(spec_of(), verdict)
+    assert (finding.place.line, finding.place.column) == (4, 15)
+    without = spec_of(TEXT.replace(TEXT[TEXT.index("budget") : TEXT.index("layers")], ""))
+    (finding,) = findings(without, verdict)
+    assert finding.place == Place("small.yaml", 1, 1)
+
+
+def test_drift_is_one_finding_for_the_model_and_one_for_each_layer_at_its_line() -> None:
+    found = found_in(verdict_of("encoder.hidden_size=6"))
+    assert [(finding.place, finding.model, finding.rule) for finding in found] == [
+        (Place("small.yaml", 4, 15), "small", "max_params"),
+        (Place("small.yaml", 5, 20), "small", "max_param_bytes"),
+        (Place("small.yaml", 6, 13), "small", "max_macs"),
+        (Place("small.yaml", 1, 1), "small", "lock"),
+        (Place("small.yaml", 9, 5), "small", "lock"),
+        (Place("small.yaml", 13, 5), "small", "lock"),
+    ]
+    assert found[3].what == (
+        "the model is not as locked: parameters 238 -> 309 (+29.8 %); macs 1,170 -> 1,548 (+32.3 %) "
+        "(check --update accepts it)"
+    )
+    assert found[5].what == (
+        "layer 'head' is not as locked: parameters 18 -> 21 (+16.7 %); macs 90 -> 108 (+20 %); "
+        "weight (3, 5) -> (3, 6) (check --update accepts it)"
+    )
+
+
+def test_a_layer_that_is_gone_is_placed_at_the_document() -> None:
+    short = TEXT[: TEXT.index("  - {name: head")]
+    *_, finding = found_in(verdict_of(text=short), short)
+    assert finding.place == Place("small.yaml", 1, 1)
+    assert finding.what.startswith(
+        "layer 'head' is not as locked: layer Linear -> not there; weight (3, 5) -> not there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("growth", "accepted", "rules"), [(None, False, {"lock"}), (0.3, False, {"lock"}), (0.4, False, set())]
+)
+def test_drift_that_is_allowed_or_accepted_is_no_finding(growth: float, accepted: bool, rules: set[str]) -> None:
+    verdict = verdict_of("encoder.hidden_size=6", growth=growth)._replace(limits=())
+    assert {finding.rule for finding in found_in(verdict)} == rules
+    assert found_in(verdict._replace(accepted=True)) == []
+
+
+def test_what_a_lock_holds_is_shown_on_one_line_without_control_characters() -> None:
+    locked = locked_layers(model_of())
+    hostile = locked["head"]._replace(type="a\x1b[31m\nb", weights={"w\r\n::error::x\u2028": (3,)})
+    for layers in ({**locked, "head": hostile}, {**locked, "a\x1b\n": hostile}):
+        verdict = Verdict(model_of(), (), changes(model_of(), layers))
+        for finding in found_in(verdict):
+            assert finding.what.isprintable()
+
+
+def test_an_error_as_a_finding() -> None:
+    place = Place("a.yaml", 3, 5)
+    error = DocumentError(place, "wrong", path="layers[0]", hint="mend it")
+    assert of_error(error, "other.yaml") == Finding(place, "", "document", "layers[0]: wrong (mend it)")
+    assert of_error(OptionError("no"), "b.yaml") == Finding(Place("b.yaml"), "", "document", "no")
+
+
+# --- tables ------------------------------------------------------------------------------------------------
+
+
+def rows(tables: Sequence[Table], title: str, subject: str) -> tuple[tuple[Cell, ...], ...]:
+    (table,) = (table for table in tables if (table.title, table.subject) == (title, subject))
+    assert {len(row) for row in table.rows} <= {len(table.columns)}
+    return table.rows
+
+
+def summary(*verdicts: Verdict) -> list[tuple[Cell, ...]]:
+    return [row[-3:] for row in rows(check_tables(verdicts), "check", "all")]
+
+
+def test_the_tables_of_a_check() -> None:
+    tables = check_tables([verdict_of("encoder.hidden_size=6")])
+    assert [table.title for table in tables] == ["budget", "changes since the lock", "check"]
+    assert rows(tables, "budget", "small")[:2] == (
+        ("max_params", 238, 309, 71, pytest.approx(30900 / 238), "OVER"),
+        ("max_param_bytes", 952, 1236, 284, pytest.approx(123600 / 952), "OVER"),
+    )
+    assert rows(tables, "budget", "small")[3][3:] == (None, pytest.approx(31.2), "ok")
+    changed = rows(tables, "changes since the lock", "small")
+    assert changed[0] == ("(model)", "parameters", 238, 309, 71, pytest.approx(7100 / 238))
+    assert changed[4] == ("encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
+    assert rows(tables, "check", "all") == (("small", "small.yaml", 309, 1236, 1548, "over", "changed", "FAILED"),)
+
+
+def test_a_sound_model_without_a_budget_has_one_row() -> None:
+    (only,) = check_tables([Verdict(model_of(), (), None)])
+    assert only.rows == (("small", "small.yaml", 238, 952, 1170, "none", "none", "ok"),)
+
+
+def test_the_words_of_a_verdict() -> None:
+    within, over = (Limit("max_params", 300, 238),), (Limit("max_params", 200, 238),)
+    model, drift = model_of(), totals(200, 238)
+    assert summary(
+        Verdict(model, within, ()),
+        Verdict(model, over, None),
+        Verdict(model, (), drift),
+        Verdict(model, (), drift, 0.2),
+        Verdict(model, (), drift, None, True),
+        Verdict(model, (), (Change("", "model", None, "new"),), 9.0),
+        Verdict(model, over, drift, None, True),
+    ) == [
+        ("within", "same", "ok"),
+        ("over", "none", "FAILED"),
+        ("none", "changed", "FAILED"),
+        ("none", "changed, allowed", "ok"),
+        ("none", "updated", "ok"),
+        ("none", "changed", "FAILED"),
+        ("over", "updated", "FAILED"),
+    ]
+
+
+def test_a_limit_of_nothing_has_no_per_cent() -> None:
+    model = model_of()
+    tables = check_tables([Verdict(model, limits(model, {"max_params": 0}), None)])
+    assert rows(tables, "budget", "small") == (("max_params", 0, 238, 238, None, "OVER"),)
+
+
+def test_the_tables_of_a_diff() -> None:
+    old, new = model_of(), replace(model_of(TEXT, "encoder.hidden_size=6"), name="grown")
+    tables = diff_tables(old, Verdict(new, (), changes(new, locked_layers(old))))
+    assert [(table.title, table.subject) for table in tables] == [
+        ("totals", "small -> grown"),
+        ("layers that differ", "small -> grown"),
+    ]
+    assert rows(tables, "totals", "small -> grown") == (
+        ("parameters", 238, 309, 71, pytest.approx(7100 / 238)),
+        ("parameter_bytes", 952, 1236, 284, pytest.approx(28400 / 952)),
+        ("macs", 1170, 1548, 378, pytest.approx(37800 / 1170)),
+        ("activation_bytes", 272, 312, 40, pytest.approx(4000 / 272)),
+    )
+    differing = rows(tables, "layers that differ", "small -> grown")
+    assert "(model)" not in {row[0] for row in differing}
+    assert differing[0] == ("encoder", "parameters", 220, 288, 68, pytest.approx(6800 / 220))
+    assert [column.key for column in tables[1].columns] == ["layer", "field", "old", "new", "change", "per_cent"]
+
+
+def test_the_tables_of_a_diff_of_a_model_with_itself() -> None:
+    model = model_of()
+    (same,) = diff_tables(model, Verdict(model, (), changes(model, locked_layers(model))))
+    assert {row[3:] for row in same.rows} == {(0, 0.0)}
+    assert same.notes == ("no layer differs",)
+
+
+def test_counts_from_nothing_have_no_per_cent() -> None:
+    table = "layers: [{name: encoder, type: Embedding, num_embeddings: 7, embedding_dim: 5}]\n"
+    nothing = model_of(f"input: {{batch_size: 2, seq_len: 3}}\n{table}")
+    tables = diff_tables(nothing, Verdict(model_of(), (), changes(model_of(), locked_layers(nothing))))
+    assert rows(tables, "totals", "small -> small")[2] == ("macs", 0, 1170, 1170, None)
+
+
+def test_every_cell_suits_its_column() -> None:
+    verdicts = [verdict_of("encoder.hidden_size=6"), Verdict(model_of(), (), changes(model_of(), None))]
+    for table in [*check_tables(verdicts), *diff_tables(model_of(), verdicts[0])]:
+        for row in table.rows:
+            for column, cell in zip(table.columns, row, strict=True):
+                if column.kind is Kind.TEXT:
+                    assert isinstance(cell, str)
+                if column.key in ("allowed", "actual", "parameters", "macs"):
+                    assert type(cell) is int
+
+
+LAYER = st.builds(
+    LockedLayer,
+    st.sampled_from(["LSTM", "GRU"]),
+    st.integers(0, 10**20),
+    st.integers(0, 10**20),
+    st.dictionaries(st.text(max_size=3), st.tuples(st.integers(0, 9)), max_size=2),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["encoder", "head", "tail"]), LAYER))
+def test_whatever_is_locked_the_tables_and_findings_can_be_made(locked: Mapping[str, LockedLayer]) -> None:
+    spec = spec_of()
+    model = plan(spec)
+    verdict = Verdict(model, limits(model, spec.budget), changes(model, locked))
+    assert verdict.drifted is (dict(locked) != locked_layers(model))
+    assert bool(list(findings(spec, verdict))) is verdict.drifted
+    assert len(check_tables([verdict])) == 2 + verdict.drifted
+    assert sum(change.layer == "" for change in verdict.changes or ()) <= 2

@@ -1,0 +1,170 @@
+"""What hostile input can do to check and its lock: nothing but a line and the right exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rnninspect.errors import DocumentError, OutputFailed
+from rnninspect.lock import LockedLayer, read_lock, render_lock, update_lock
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+HEADER = '{"rnninspect_lock": 1}\n'
+ENTRY = {"file": "a.yaml", "layer": "x", "type": "LSTM", "parameters": 8, "macs": 9, "weights": {"w": [2, 4]}}
+SMALL = """\
+input: {batch_size: 2, seq_len: 3}
+layers:
+  - {name: encoder, type: LSTM, input_size: 4, hidden_size: 5}
+"""
+
+
+def layer(size: int) -> LockedLayer:
+    return LockedLayer("Linear", size * size, size, {"weight": (size, size)})
+
+
+def test_branches_that_change_neighbouring_layers_merge(tmp_path: Path) -> None:
+    def git(*args: str) -> None:
+        subprocess.run(["git", *args], cwd=tmp_path, check=True, capture_output=True)
+
+    def commit(**sizes: int) -> None:
+        models = {"a.yaml": {name: layer(size) for name, size in sizes.items()}}
+        (tmp_path / "rnninspect.lock").write_text(render_lock(models))
+        git("add", ".")
+        git("commit", "-q", "-m", "a change")
+
+    git("init", "-q", "-b", "main")
+    git("config", "user.name", "A Name")
+    git("config", "user.email", "name@example.org")
+    commit(a=5, b=5, c=5)
+    git("checkout", "-q", "-b", "theirs")
+    commit(a=5, b=6, c=5)
+    git("checkout", "-q", "main")
+    commit(a=5, b=5, c=7)
+    git("merge", "-q", "--no-edit", "theirs")
+    assert read_lock(tmp_path / "rnninspect.lock") == {"a.yaml": {"a": layer(5), "b": layer(6), "c": layer(7)}}
+
+
+def test_bytes_that_are_not_utf8_inside_a_name(tmp_path: Path) -> None:
+    line = json.dumps(ENTRY).encode().replace(b"a.yaml", b"a\xff.yaml")
+    (tmp_path / "lock").write_bytes(
+        HEADER.encode() + json.dumps({**ENTRY, "layer": "y"}).encode() + b"\n" + line + b"\n"
+    )
+    with pytest.raises(DocumentError, match=r":3: the lock is broken: "):
+        read_lock(tmp_path / "lock")
+
+
+def test_a_fifo_is_no_lock(tmp_path: Path) -> None:
+    import signal
+
+    os.mkfifo(tmp_path / "fifo")
+
+    def hung(*args: object) -> None:
+        raise AssertionError("still waiting")  # no OSError: read_lock would take it for the file's
+
+    before = signal.signal(signal.SIGALRM, hung)
+    signal.alarm(5)
+    try:
+        with pytest.raises(DocumentError):
+            read_lock(tmp_path / "fifo")
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_updates_of_paths_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (tmp_path / "loop", tmp_path / ("a" * 300)):
+        with pytest.raises((OutputFailed, DocumentError)):
+            update_lock(path, lambda before: before)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "loop", "sub/\0"])
+def test_an_update_of_a_lock_with_names_that_no_file_has(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "rnninspect.lock").write_text(HEADER + json.dumps({**ENTRY, "file": name}) + "\n")
+    assert run("check", "a.yaml", "--update", cwd=tmp_path).returncode == 0
+    assert list(read_lock(tmp_path / "rnninspect.lock")) == ["a.yaml"]
+
+
+def test_counts_of_thousands_of_digits(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    lines = [json.dumps({**ENTRY, "layer": name}).replace("8", "9" * 4300) for name in ("x", "y")]
+    (tmp_path / "rnninspect.lock").write_text(HEADER + "\n".join(lines) + "\n")
+    assert run("check", "a.yaml", cwd=tmp_path).returncode == 2
+
+
+def test_output_to_the_lock_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    assert run("check", "a.yaml", "--update", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "rnninspect.lock").read_bytes()
+    done = run("check", "a.yaml", "--output", "rnninspect.lock", cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "rnninspect.lock").read_bytes()) == (2, before)
+
+
+def test_a_summary_leaves_room_for_what_is_there(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    summary = tmp_path / "summary.md"
+    summary.write_text("x" * (1024 * 1024 - 100) + "\n")
+    done = run("check", "a.yaml", "--format", "github", cwd=tmp_path, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert (done.returncode, summary.stat().st_size <= 1024 * 1024) == (0, True)
+
+
+@pytest.mark.parametrize("args", [("check",), ("check", "--format", "csv"), ("params", "--plan")])
+def test_a_name_starts_no_workflow_command(run: Run, tmp_path: Path, args: tuple[str, ...]) -> None:
+    (tmp_path / "a.yaml").write_text(f'name: "::add-mask::secret"\nbudget: {{max_params: 1}}\n{SMALL}')
+    done = run(*args, "a.yaml", cwd=tmp_path, env={"GITHUB_ACTIONS": "true"})
+    assert not re.search(r"^\s*::add-mask::", done.stdout + done.stderr, re.MULTILINE)
+
+
+def test_a_value_starts_no_workflow_command_of_the_old_form(run: Run) -> None:
+    """GitHub's runner takes `##[name]data` for a command anywhere in a line that is none of the new form."""
+    text = SMALL.replace("batch_size: 2", 'batch_size: "##[add-mask]secret"')
+    done = run("check", "-", "--format", "github", stdin=text, env={"GITHUB_ACTIONS": "true"})
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("::error ")]
+    assert "##[" not in "".join(lines)
+
+
+def test_a_broken_lock_is_an_annotation_too(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    (tmp_path / "rnninspect.lock").write_text('{"rnninspect_lock": 9}\n')
+    done = run("check", "a.yaml", "--format", "github", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "::error file=rnninspect.lock,line=1," in done.stderr
+
+
+@pytest.mark.slow
+def test_a_build_that_failed_is_not_called_agreement(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    absurd = ("a.yaml", "--build", "--device", "cpu", "--set", "encoder.hidden_size=10000000")
+    done = run("check", *absurd, "--update", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "plan and torch agree" not in done.stdout
+    assert not (tmp_path / "rnninspect.lock").exists()
+    done = run("check", *absurd, "--format", "json", cwd=tmp_path)
+    assert (done.returncode, json.loads(done.stdout)["ok"]) == (3, False)
+
+
+@pytest.mark.slow
+def test_a_build_that_agreed_says_so_in_json(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    done = run("check", "a.yaml", "--build", "--device", "cpu", "--format", "json", cwd=tmp_path)
+    assert json.loads(done.stdout)["ledger"] == "agreed"
+
+
+def test_no_two_columns_of_csv_have_one_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    header = run("check", "a.yaml", "--format", "csv", cwd=tmp_path).stdout.splitlines()[0].split(",")
+    assert len(header) == len(set(header))
+
+
+def test_a_limit_can_be_set_where_there_is_no_budget(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    assert run("check", "a.yaml", "--set", "budget.max_params=20M", cwd=tmp_path).returncode == 0

@@ -1,0 +1,923 @@
+"""`rnninspect check` and `diff` as processes: budgets, locks, what CI servers read, and a repository that uses them."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnninspect.errors import Place, printable
+from rnninspect.findings import Finding
+from rnninspect.formats import Format, github, junit
+from rnninspect.lock import read_lock
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+EXAMPLE = Path(__file__).parent / "example"
+
+# 4 * 5 * (4 + 5 + 2) + 3 * 5 + 3 = 238 parameters, 6 * (180 + 15) = 1170 MACs; with hidden_size 6, 309 and 1548.
+SMALL = """\
+name: small
+input: {batch_size: 2, seq_len: 3}
+budget:
+  max_params: 300
+layers:
+  - {name: encoder, type: LSTM, input_size: 4, hidden_size: 5}
+  - {name: head, type: Linear, out_features: 3}
+"""
+GROWN = SMALL.replace("hidden_size: 5", "hidden_size: 6")
+WIDER = SMALL.replace("out_features: 3", "out_features: 4")  # 6 more: 2.52 %, and 30 MACs, 2.56 %
+FREE = SMALL.replace("budget:\n  max_params: 300\n", "")
+
+
+def put(folder: Path, **documents: str) -> Path:
+    """`folder` with a document for each keyword."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in documents.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def locked(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lock that holds `small.yaml`; `grown.yaml` and `free.yaml` are not in it. Nobody changes it."""
+    folder = put(tmp_path_factory.mktemp("locked"), small=SMALL, grown=GROWN, free=FREE)
+    assert run("check", "small.yaml", "--update", cwd=folder).returncode == 0
+    # Locks that hold another document under another name's facts.
+    lock = (folder / "rnninspect.lock").read_text()
+    for name in ("grown", "free"):
+        (folder / f"{name}.lock").write_text(lock.replace("small.yaml", f"{name}.yaml"))
+    return folder
+
+
+def fine(done: subprocess.CompletedProcess[str]) -> str:
+    """stdout of a process that ended well and had nothing to say besides."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line on stderr of a process that ended with `code` and printed nothing."""
+    assert (done.returncode, done.stdout) == (code, "")
+    assert re.fullmatch(r"[^\n]+\n", done.stderr), done.stderr
+    assert done.stderr[:-1].isprintable()
+    return done.stderr[:-1]
+
+
+def verdict(done: subprocess.CompletedProcess[str]) -> tuple[int, list[tuple[str, str]]]:
+    """The exit code, and budget and lock of each model of the table's last rows."""
+    lines = done.stdout.split("all · check\n")[1].splitlines()[2:]
+    rows = [re.search(r" (none|within|over) +(\w.*?) +(?:ok|FAILED)$", line) for line in lines[: lines.index("")]]
+    return done.returncode, [(row[1], row[2]) for row in rows if row]
+
+
+# --- budgets -----------------------------------------------------------------------------------------------
+
+
+def test_without_a_lock_budgets_are_checked_and_it_is_said(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, small=SMALL, grown=GROWN, free=FREE)
+    done = run("check", "small.yaml", "grown.yaml", "free.yaml", cwd=tmp_path)
+    assert verdict(done) == (1, [("within", "none"), ("over", "none"), ("none", "none")])
+    assert done.stderr.splitlines() == [
+        "note: there is no rnninspect.lock here, so only budgets are checked (--update writes one)",
+        "error: grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["free.yaml", "grown.yaml", "small.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "place"),
+    [
+        (("--max-params", "309"), 0, ""),
+        (("--max-params", "308"), 1, "grown.yaml:4:15"),
+        (("--set", "budget.max_params=20M"), 0, ""),
+        (("--set", "budget.max_params=1e2"), 1, "--set budget.max_params=1e2"),
+        (("--set", "budget.max_params=null"), 0, ""),
+    ],
+)
+def test_an_option_wins_over_the_document(
+    run: Run, locked: Path, options: tuple[str, ...], code: int, place: str
+) -> None:
+    done = run("check", "grown.yaml", *options, "--max-growth", "50%", "--lock", "grown.lock", cwd=locked)
+    assert done.returncode == code
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ([place] if place else [])
+
+
+# --- the lock ----------------------------------------------------------------------------------------------
+
+
+def test_update_check_grow_accept(run: Run, tmp_path: Path) -> None:
+    """The life of a lock, one process after the other."""
+    put(tmp_path, small=FREE)
+    lock = tmp_path / "rnninspect.lock"
+    done = run("check", "small.yaml", "--update", cwd=tmp_path)
+    assert verdict(done) == (0, [("none", "none")])
+    assert done.stderr.startswith("note: rnninspect.lock is up to date")
+    assert {name: layer.parameters for name, layer in read_lock(lock)["small.yaml"].items()} == {
+        "encoder": 220,
+        "head": 18,
+    }
+    assert verdict(run("check", "small.yaml", cwd=tmp_path)) == (0, [("none", "same")])
+
+    put(tmp_path, small=FREE.replace("hidden_size: 5", "hidden_size: 6"))
+    before = lock.read_bytes()
+    done = run("check", "small.yaml", cwd=tmp_path)
+    assert verdict(done) == (1, [("none", "changed")])
+    assert [line.split(" is not as locked: ")[0] for line in done.stderr.splitlines()] == [
+        "error: small.yaml:1:1: the model",
+        "error: small.yaml:4:5: layer 'encoder'",
+        "error: small.yaml:5:5: layer 'head'",
+    ]
+    assert "parameters 238 -> 309 (+29.8 %)" in done.stderr
+    assert re.search(r"^ +weight_ih_l0 +\(20, 4\) +\(24, 4\)$", done.stdout, re.MULTILINE)
+    assert re.search(r"^encoder +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
+    assert lock.read_bytes() == before
+
+    assert verdict(run("check", "small.yaml", "--update", cwd=tmp_path)) == (0, [("none", "updated")])
+    assert lock.read_bytes() != before
+    assert verdict(run("check", "small.yaml", cwd=tmp_path)) == (0, [("none", "same")])
+
+
+@pytest.mark.parametrize(
+    ("growth", "code", "lock"),
+    [
+        ("0%", 1, "changed"),
+        ("2.56%", 1, "changed"),
+        ("2.57%", 0, "changed, allowed"),
+        ("5%", 0, "changed, allowed"),
+    ],
+)
+def test_growth(run: Run, locked: Path, growth: str, code: int, lock: str) -> None:
+    options = ("--lock", "free.lock", "--max-growth", growth, "--set", "head.out_features=4")
+    done = run("check", "free.yaml", *options, cwd=locked)
+    assert verdict(done) == (code, [("none", lock)])
+    assert bool(done.stderr) is bool(code)
+
+
+def test_growth_lets_a_model_shrink_and_no_new_one_in(run: Run, locked: Path) -> None:
+    options = ("--max-growth", "0%", "--lock", "rnninspect.lock")
+    done = run("check", "small.yaml", "--set", "encoder.hidden_size=4", *options, cwd=locked)
+    assert verdict(done) == (0, [("within", "changed, allowed")])
+    done = run("check", "free.yaml", *options, cwd=locked)
+    assert verdict(done) == (1, [("none", "changed")])
+    assert done.stderr.startswith("error: free.yaml:1:1: the model is not as locked: ")
+
+
+@pytest.mark.parametrize(("ci", "warned"), [("1", True), ("", False), (None, False)])
+def test_update_in_ci_warns(run: Run, tmp_path: Path, ci: str | None, warned: bool) -> None:
+    put(tmp_path, small=SMALL)
+    done = run("check", "small.yaml", "--update", cwd=tmp_path, env={} if ci is None else {"CI": ci})
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: --update in CI accepts whatever the models have become") is warned
+    assert (tmp_path / "rnninspect.lock").exists()
+
+
+def test_documents_are_named_from_the_folder_of_the_lock(run: Run, tmp_path: Path) -> None:
+    """Whatever folder it runs in and however a file is spelt, the same lock says the same."""
+    put(tmp_path / "models" / "deep", inner=GROWN)
+    put(tmp_path / "models", small=SMALL)
+    put(tmp_path, outer=FREE)
+    (tmp_path / "models" / "rnninspect.lock").symlink_to(tmp_path / "models" / "real.lock")
+    files = ("small.yaml", "deep/inner.yaml", "../outer.yaml")
+    done = run("check", *files, "--update", "--max-params", "1k", cwd=tmp_path / "models")
+    assert done.returncode == 0
+    lock = tmp_path / "models" / "real.lock"
+    assert list(read_lock(lock)) == ["../outer.yaml", "deep/inner.yaml", "small.yaml"]
+
+    spelt = [
+        (tmp_path, ("models/small.yaml", "./models/deep/inner.yaml", "models/../outer.yaml"), "models/rnninspect.lock"),
+        (tmp_path / "models" / "deep", ("../small.yaml", "inner.yaml", "../../outer.yaml"), "../rnninspect.lock"),
+        (Path("/"), tuple(str(tmp_path / "models" / file) for file in files), str(lock)),
+    ]
+    for folder, names, lock_name in spelt:
+        done = run("check", *names, "--lock", lock_name, "--max-params", "1k", cwd=folder)
+        assert [lock for _, lock in verdict(done)[1]] == ["same", "same", "same"]
+        assert done.stderr == ""
+
+
+def test_an_update_keeps_the_other_documents_and_drops_those_that_are_gone(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, small=SMALL, other=FREE)
+    put(tmp_path / "sub", gone=FREE, kept=FREE)
+    run("check", "small.yaml", "other.yaml", "sub/gone.yaml", "sub/kept.yaml", "--update", cwd=tmp_path)
+    lock = tmp_path / "rnninspect.lock"
+    assert list(read_lock(lock)) == ["other.yaml", "small.yaml", "sub/gone.yaml", "sub/kept.yaml"]
+    kept = read_lock(lock)["other.yaml"]
+
+    (tmp_path / "sub" / "gone.yaml").unlink()
+    # A check drops nothing, whatever is gone; nor does it miss the models that it was not asked for.
+    assert fine(run("check", "small.yaml", cwd=tmp_path))
+    assert "sub/gone.yaml" in read_lock(lock)
+    # An update does, from any folder; a document that has changed but was not named stays as locked.
+    put(tmp_path, other=GROWN)
+    done = run("check", "kept.yaml", "--lock", "../rnninspect.lock", "--update", cwd=tmp_path / "sub")
+    assert done.returncode == 0
+    assert list(read_lock(lock)) == ["other.yaml", "small.yaml", "sub/kept.yaml"]
+    assert read_lock(lock)["other.yaml"] == kept
+
+
+def test_an_update_is_written_though_a_budget_is_broken(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, grown=GROWN)
+    done = run("check", "grown.yaml", "--update", cwd=tmp_path)
+    assert verdict(done) == (1, [("over", "none")])
+    assert verdict(run("check", "grown.yaml", cwd=tmp_path)) == (1, [("over", "same")])
+
+
+def test_an_update_with_a_bad_document_changes_nothing(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, small=SMALL, bad=SMALL.replace("hidden_size: 5", "hidden_size: five"))
+    assert "'five'" in refused(run("check", "small.yaml", "bad.yaml", "--update", cwd=tmp_path), 2)
+    assert not (tmp_path / "rnninspect.lock").exists()
+
+
+def test_stdin_can_be_checked(run: Run, tmp_path: Path) -> None:
+    done = run("check", "-", "--max-params", "200", stdin=SMALL, cwd=tmp_path)
+    assert verdict(done) == (1, [("over", "none")])
+    assert done.stderr.splitlines()[-1] == "error: <stdin>:4:15: max_params: 238, over 200 by 38, 19 %"
+
+
+# --- asked wrongly, and what cannot be done ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wrong(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Broken locks beside a sound document."""
+    folder = put(tmp_path_factory.mktemp("wrong"), small=SMALL, bad=SMALL.replace("budget", "budgte"))
+    lines = (locked / "rnninspect.lock").read_text()
+    (folder / "newer.lock").write_text('{"rnninspect_lock": 99}\n')
+    (folder / "half.lock").write_text(lines[:-9])
+    (folder / "conflict.lock").write_text(lines.replace('{"file"', '<<<<<<< HEAD\n{"file"', 1))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--lock", "newer.lock"), r"newer\.lock:1: this lock is of version 99, and this rnninspect knows 1 \("),
+        (("--lock", "half.lock", "--update"), r"half\.lock:\d+: the lock is broken: the last line is only half there"),
+        (("--lock", "conflict.lock"), r"conflict\.lock:\d+: the lock is broken: a merge conflict stands here \("),
+        (("--lock", "none.lock"), r"none\.lock: cannot read the lock: No such file or directory \(--update writes"),
+        (("--max-params", "20m"), r"--max-params 20m: expected a number with one of k, M, G, T, or without, got '20m'"),
+        (("--max-params", "\x1b[31m"), r"--max-params \\x1b\[31m: expected a number"),
+        (("--max-growth", "5"), r"--max-growth 5: expected a percentage such as 5%, got '5'"),
+        (("--set", "budget.max_params=20m"), r"--set budget\.max_params=20m: budget\.max_params: expected a count"),
+        (("bad.yaml",), r"bad\.yaml:3:1: budgte: unknown key 'budgte' \(did you mean 'budget'\?\)"),
+        (("missing.yaml",), r"missing\.yaml: no such file or directory"),
+        (("--output", "small.yaml"), r"--output small\.yaml: this is one of the documents"),
+    ],
+)
+def test_asked_wrongly(run: Run, wrong: Path, options: tuple[str, ...], said: str) -> None:
+    before = {path.name: path.read_bytes() for path in wrong.iterdir()}
+    line = refused(run("check", "small.yaml", *options, cwd=wrong), 2)
+    assert re.match(rf"error: {said}", line), line
+    assert {path.name: path.read_bytes() for path in wrong.iterdir()} == before
+
+
+@pytest.mark.parametrize("format", ["table", "github", "junit"])
+def test_a_bad_document_among_good_ones_leaves_no_result(run: Run, wrong: Path, format: str) -> None:
+    done = run("check", "small.yaml", "bad.yaml", "--format", format, "--max-params", "1", cwd=wrong)
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("error: bad.yaml:3:1: budgte: unknown key")
+    assert [command(line) for line in lines[1:]] == (
+        [("error", {"file": "bad.yaml", "line": "3", "col": "1", "title": "rnninspect: document"}, lines[0][21:])]
+        if format == "github"
+        else []
+    )
+
+
+@pytest.mark.parametrize("args", [("check",), ("check", "small.yaml", "--format", "xml"), ("diff", "small.yaml")])
+def test_usage(run: Run, wrong: Path, args: tuple[str, ...]) -> None:
+    done = run(*args, cwd=wrong)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_lock_that_cannot_be_written(run: Run, wrong: Path) -> None:
+    line = refused(run("check", "small.yaml", "--update", "--lock", "nowhere/rnninspect.lock", cwd=wrong), 3)
+    assert re.match(r"error: cannot write nowhere/rnninspect\.lock: ", line)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_where_results_go(shell: Run, locked: Path) -> None:
+    for redirected, code in ((">/dev/full", 3), (">&-", 3), ("| head -1", 1), ("--output /dev/full", 3)):
+        done = shell(f"rnninspect check grown.yaml --max-params 1 {redirected}", cwd=locked)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), redirected
+    done = shell("GITHUB_STEP_SUMMARY=/dev/full rnninspect check small.yaml --format github", cwd=locked)
+    assert refused(done, 3) == "error: cannot write /dev/full: No space left on device"
+
+
+# --- without torch, and with it ----------------------------------------------------------------------------
+
+# Runs the command line with an `import torch` that fails.
+TORCHLESS = """
+import sys
+sys.modules["torch"] = None
+from rnninspect.cli import main
+main()
+"""
+
+
+def test_torch_is_imported_for_a_build_alone(program: Run, locked: Path, tmp_path: Path) -> None:
+    lock = ("--lock", str(tmp_path / "rnninspect.lock"))
+    files = (str(locked / "small.yaml"), str(locked / "free.yaml"))
+    commands = [
+        ("check", *files, *lock, "--update"),
+        *(("check", *files, *lock, "--format", format) for format in ("table", "github", "junit")),
+        ("diff", *files),
+    ]
+    for args in commands:
+        done = program(TORCHLESS, args=args)
+        assert done.returncode == 0, (args, done.stderr)
+    done = program(TORCHLESS, args=("check", *files, *lock, "--build"))
+    assert done.returncode == 70
+    assert "torch" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_build_proves_the_models_on_torch(run: Run, locked: Path) -> None:
+    done = run("check", "small.yaml", "--build", "--device", "cpu", "--format", "junit", cwd=locked)
+    assert [case.get("name") for case in ElementTree.fromstring(fine(done)).iter("testcase")] == [
+        "document",
+        "build",
+        "max_params",
+        "lock",
+    ]
+    absurd = ("--set", "encoder.hidden_size=10000000", "--max-params", "1G")
+    done = run("check", "small.yaml", *absurd, "--build", "--device", "cpu", "--format", "junit", cwd=locked)
+    assert done.returncode == 3
+    assert "the model needs at least" in done.stderr.splitlines()[0]
+    failed = [case.get("name") for case in ElementTree.fromstring(done.stdout).iter("testcase") if len(case)]
+    assert failed == ["build", "max_params", "lock"]
+
+
+# --- formats -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shown(run: Run, locked: Path) -> Callable[[str], str]:
+    """What `check` prints of a sound model and one that is over its budget and not in the lock, by format."""
+    known: dict[str, str] = {}
+
+    def show(format: str) -> str:
+        if format not in known:
+            done = run("check", "small.yaml", "grown.yaml", "--format", format, cwd=locked)
+            assert done.returncode == 1
+            assert done.stderr.splitlines() == [
+                "error: grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %",
+                "error: grown.yaml:1:1: the model is not as locked: model not there -> new (check --update accepts it)",
+            ]
+            known[format] = done.stdout
+        return known[format]
+
+    return show
+
+
+def test_table(shown: Callable[[str], str]) -> None:
+    lines = shown("table").splitlines()
+    assert [line for line in lines if " · " in line] == [
+        "small · budget",
+        "small · budget",
+        "small · changes since the lock",
+        "all · check",
+    ]
+    assert re.fullmatch(r"max_params +300 +309 +9 +103\.0 +OVER", lines[8])
+    assert lines[-1] == "plan: from the equations alone, torch was not asked"
+    rows = [line.split()[-7:] for line in lines[-4:-2]]
+    assert rows == [
+        ["small.yaml", "238", "952", "1,170", "within", "same", "ok"],
+        ["grown.yaml", "309", "1,236", "1,548", "over", "changed", "FAILED"],
+    ]
+
+
+def test_json(shown: Callable[[str], str]) -> None:
+    found = json.loads(shown("json"))
+    assert (found["schema_version"], found["ledger"], found["torch"], found["ok"]) == (1, "plan", None, False)
+    small, grown = found["models"]
+    assert (small["name"], small["file"], small["ok"], small["changes"]) == ("small", "small.yaml", True, [])
+    assert small["limits"] == [{"name": "max_params", "allowed": 300, "actual": 238, "ok": True}]
+    assert (grown["ok"], grown["parameters"], grown["macs"]) == (False, 309, 1548)
+    assert grown["limits"] == [{"name": "max_params", "allowed": 300, "actual": 309, "ok": False}]
+    assert grown["changes"] == [
+        {"layer": None, "field": "model", "locked": None, "now": "new", "change": None, "per_cent": None}
+    ]
+
+
+def test_json_without_a_lock_and_of_a_change(run: Run, locked: Path, tmp_path: Path) -> None:
+    put(tmp_path, free=FREE)
+    done = run("check", "free.yaml", "--format", "json", cwd=tmp_path)
+    (model,) = json.loads(done.stdout)["models"]
+    assert (model["limits"], model["changes"], model["ok"]) == ([], None, True)
+    grown = ("--set", "encoder.hidden_size=6")
+    done = run("check", "free.yaml", *grown, "--lock", "free.lock", "--format", "json", cwd=locked)
+    (model,) = json.loads(done.stdout)["models"]
+    assert model["changes"][0] == {
+        "layer": None,
+        "field": "parameters",
+        "locked": 238,
+        "now": 309,
+        "change": 71,
+        "per_cent": pytest.approx(7100 / 238),
+    }
+    assert {"layer": "head", "field": "weight", "locked": [3, 5], "now": [3, 6]}.items() <= model["changes"][-1].items()
+
+
+def test_csv(shown: Callable[[str], str]) -> None:
+    sections = [list(csv.DictReader(io.StringIO(text))) for text in shown("csv").split("\n\n")]
+    assert [len(rows) for rows in sections] == [2, 1, 2]
+    assert sections[0][1] == {
+        "model": "small",
+        "limit": "max_params",
+        "allowed": "300",
+        "actual": "309",
+        "over": "9",
+        "per_cent": "103.0",
+        "verdict": "OVER",
+    }
+    (new,) = sections[1]
+    assert (new["field"], new["locked"], new["now"], new["change"], new["per_cent"]) == ("model", "", "new", "", "")
+    assert [(row["file"], row["parameters"], row["verdict"]) for row in sections[2]] == [
+        ("small.yaml", "238", "ok"),
+        ("grown.yaml", "309", "FAILED"),
+    ]
+
+
+def test_markdown(shown: Callable[[str], str]) -> None:
+    blocks = shown("markdown").split("\n\n")
+    assert [block for block in blocks if block.startswith("#")] == [
+        "### small: budget",
+        "### small: budget",
+        "### small: changes since the lock",
+        "### all: check",
+    ]
+    for block in blocks:
+        if block.startswith("|"):
+            assert len({line.count(" | ") for line in block.splitlines()}) == 1
+    assert "| small | grown.yaml | 309 | 1236 | 1548 | over | changed | FAILED |" in blocks[-2]
+
+
+@pytest.mark.parametrize("format", ["table", "github", "junit"])
+def test_output_holds_what_stdout_would(
+    run: Run, locked: Path, tmp_path: Path, shown: Callable[[str], str], format: str
+) -> None:
+    target = tmp_path / "out"
+    done = run("check", "small.yaml", "grown.yaml", "--format", format, "--output", target, cwd=locked)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert target.read_bytes().decode() == shown(format)
+
+
+# --- GitHub ------------------------------------------------------------------------------------------------
+
+# What the runner takes for a command: the names of its extensions.
+COMMANDS = {
+    *("error", "warning", "notice", "debug", "group", "endgroup", "add-mask", "add-matcher", "remove-matcher", "echo"),
+    *("set-env", "set-output", "save-state", "add-path", "stop-commands"),
+}
+
+
+def command(line: str) -> tuple[str, dict[str, str], str] | None:
+    """What GitHub's runner reads in a line (`ActionCommand.TryParseV2`): name, properties and data, or no command."""
+    found = re.match(r"\s*::(?P<name>[^ :]+)(?: (?P<properties>.*?))?::(?P<data>.*)", line, re.DOTALL)
+    if not found or found["name"] not in COMMANDS:
+        return None
+    properties = {}
+    for pair in filter(None, (found["properties"] or "").split(",")):
+        key, _, value = pair.partition("=")
+        properties[key.strip()] = unescaped(value, {"%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%"})
+    return found["name"], properties, unescaped(found["data"], {"%0D": "\r", "%0A": "\n", "%25": "%"})
+
+
+def unescaped(text: str, meanings: dict[str, str]) -> str:
+    for token, meaning in meanings.items():
+        text = text.replace(token, meaning)
+    return text
+
+
+def test_the_reader_of_commands_finds_them() -> None:
+    assert command("::error file=a%2Cb,line=1::x %25 y") == ("error", {"file": "a,b", "line": "1"}, "x % y")
+    assert command("  ::add-mask::secret") == ("add-mask", {}, "secret")
+    assert command("error: ::add-mask::secret") is None
+
+
+def test_annotations(shown: Callable[[str], str]) -> None:
+    assert [command(line) for line in shown("github").splitlines()] == [
+        (
+            "error",
+            {"file": "grown.yaml", "line": "4", "col": "15", "title": "rnninspect: max_params"},
+            "small: max_params: 309, over 300 by 9, 3 %",
+        ),
+        (
+            "error",
+            {"file": "grown.yaml", "line": "1", "col": "1", "title": "rnninspect: lock"},
+            "small: the model is not as locked: model not there -> new (check --update accepts it)",
+        ),
+    ]
+    assert shown("github").splitlines()[0] == (
+        "::error file=grown.yaml,line=4,col=15,title=rnninspect%3A max_params"
+        "::small: max_params: 309, over 300 by 9, 3 %25"
+    )
+
+
+def test_a_sound_model_has_no_annotation(run: Run, locked: Path) -> None:
+    assert fine(run("check", "small.yaml", "--format", "github", cwd=locked)) == ""
+
+
+hostile = st.text(st.sampled_from(list("a%0ADd25:,=[#\n\r\x1b\u2028 é;]")), max_size=12) | st.text(max_size=12)
+
+
+@given(source=hostile.filter(bool), model=hostile, what=hostile, line=st.none() | st.integers(1, 9))
+def test_whatever_a_name_holds_an_annotation_is_one_command_and_says_it(
+    source: str, model: str, what: str, line: int | None
+) -> None:
+    text = github.render([Finding(Place(source, line, line), model, "lock", what)])
+    assert text.endswith("\n")
+    assert text[:-1].isprintable()
+    read = command(text[:-1])
+    assert read is not None
+    name, properties, data = read
+    # Spaces around a property and empty ones are all that the format cannot keep.
+    place = {} if line is None else {"line": str(line), "col": str(line)}
+    assert (name, properties) == ("error", {"file": printable(source), **place, "title": "rnninspect: lock"})
+    assert data == printable(f"{model}: {what}" if model else what)
+
+
+def test_names_start_no_command_of_their_own(run: Run, tmp_path: Path) -> None:
+    evil = "x ::add-mask::x%0A::set-output name=a::b, c:d"
+    folder = put(tmp_path, **{"a%0A::stop-commands::b, c": FREE.replace("name: small", f'name: "{evil}"')})
+    (name,) = (path.name for path in folder.iterdir())
+    done = run("check", name, "--format", "github", "--max-params", "1", cwd=folder)
+    assert done.returncode == 1
+    assert [command(line) for line in done.stdout.splitlines()] == [
+        (
+            "error",
+            {"file": name, "line": "1", "col": "1", "title": "rnninspect: max_params"},
+            f"{evil}: max_params: 238, over 1 by 237, 23,700 %",
+        )
+    ]
+    assert [command(line) for line in done.stderr.splitlines()] == [None, None]
+    for format in ("markdown", "json", "junit"):
+        done = run("check", name, "--format", format, "--max-params", "1", cwd=folder)
+        assert [command(line) for line in (done.stdout + done.stderr).splitlines() if command(line)] == [], format
+
+
+def test_a_newline_in_a_file_name_breaks_no_line(run: Run, tmp_path: Path) -> None:
+    name = "a\n::error::b.yaml"
+    (tmp_path / name).write_text(FREE)
+    done = run("check", name, "--format", "github", "--max-params", "1", cwd=tmp_path)
+    (read,) = (command(line) for line in done.stdout.splitlines())
+    assert read is not None
+    assert read[1]["file"] == r"a\n::error::b.yaml"
+    assert [command(line) for line in done.stderr.splitlines()] == [None, None]
+    (tmp_path / name).write_text("[]")
+    done = run("check", name, "--format", "github", cwd=tmp_path)
+    said, annotation = done.stderr.splitlines()
+    assert (command(said), (command(annotation) or ("",))[0]) == (None, "error")
+
+
+def test_the_summary_is_added_to_what_is_there(run: Run, locked: Path, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("# Earlier\n\n")
+    where = {"GITHUB_STEP_SUMMARY": str(summary)}
+    done = run("check", "small.yaml", "grown.yaml", "--format", "github", cwd=locked, env=where)
+    assert done.returncode == 1
+    expected = "# Earlier\n\n" + run("check", "small.yaml", "grown.yaml", "--format", "markdown", cwd=locked).stdout
+    assert summary.read_text() == expected
+    # Every other format leaves it alone, and without one there is nothing to write.
+    assert run("check", "small.yaml", "--format", "json", cwd=locked, env=where).returncode == 0
+    assert run("check", "small.yaml", "--format", "github", cwd=locked, env={"GITHUB_STEP_SUMMARY": ""}).returncode == 0
+    assert summary.read_text() == expected
+
+
+def test_a_summary_that_has_room_is_whole() -> None:
+    assert github.summary("a\nb\n") == "a\nb\n"
+    assert github.summary("é" * 50, room=100) == "é" * 50
+    assert github.MOST_SUMMARY_BYTES <= 1024 * 1024
+
+
+@given(st.lists(st.text(st.sampled_from("ab|é\U0001f600 "), max_size=30)), st.integers(100, 400))
+def test_a_summary_is_cut_at_a_line_and_says_so(lines: list[str], room: int) -> None:
+    text = "\n".join(["first", *lines]) + "\n"
+    cut = github.summary(text, room)
+    assert len(cut.encode()) <= room
+    if len(text.encode()) > room:
+        kept, note, end = cut.rpartition("\n\n(cut here: GitHub takes no more than 1 MiB)\n")
+        assert (bool(note), end) == (True, "")
+        assert text.startswith(kept + "\n")
+    else:
+        assert cut == text
+
+
+def test_a_summary_of_a_thousand_models_is_below_the_limit() -> None:
+    cut = github.summary("| a row of a table | 1 |\n" * 100_000)
+    assert 1024 * 1024 - 100 < len(cut.encode()) <= 1024 * 1024
+    assert cut.endswith("| 1 |\n\n(cut here: GitHub takes no more than 1 MiB)\n")
+
+
+# --- JUnit -------------------------------------------------------------------------------------------------
+
+# From the schema that Jenkins and others validate against (junit-10.xsd): for each element its attributes, those
+# that must be there first, and what may stand in it.
+JUNIT = {
+    "testsuites": ((), ("name", "time", "tests", "failures", "errors", "disabled"), ("testsuite",)),
+    "testsuite": (
+        ("name", "tests"),
+        ("failures", "errors", "skipped", "time", "timestamp", "hostname", "id", "package", "file", "log", "url"),
+        ("testcase", "properties", "system-out", "system-err", "testsuite"),
+    ),
+    "testcase": (
+        ("name", "classname"),
+        ("time", "status", "group", "assertions"),
+        ("failure", "error", "skipped", "system-out", "system-err", "properties"),
+    ),
+    "failure": ((), ("message", "type"), ()),
+}
+
+
+def well_formed(text: str | bytes) -> ElementTree.Element:
+    """The root of a JUnit report, every element of which is as the schema wants it."""
+    root = ElementTree.fromstring(text.encode() if isinstance(text, str) else text)
+    assert root.tag == "testsuites"
+    for element in root.iter():
+        needed, allowed, inside = JUNIT[element.tag]
+        assert set(needed) <= set(element.attrib) <= {*needed, *allowed}
+        assert {child.tag for child in element} <= set(inside)
+        assert not (element.text or "").strip() or element.tag == "failure"
+        for count in ("tests", "failures", "errors", "skipped"):
+            assert element.get(count, "0").isdecimal()
+    for suite in root.iter("testsuite"):
+        cases = list(suite.iter("testcase"))
+        assert int(suite.attrib["tests"]) == len(cases)
+        assert int(suite.attrib["failures"]) == sum(case.find("failure") is not None for case in cases)
+        assert len({case.get("name") for case in cases}) == len(cases)
+    return root
+
+
+def test_a_report(shown: Callable[[str], str]) -> None:
+    assert shown("junit").startswith('<?xml version="1.0" encoding="utf-8"?>\n<testsuites ')
+    small, grown = well_formed(shown("junit"))
+    assert small.attrib == {"name": "small.yaml", "tests": "3", "failures": "0", "errors": "0", "skipped": "0"}
+    assert [case.get("name") for case in small] == ["document", "max_params", "lock"]
+    assert {case.get("classname") for case in grown} == {"grown.yaml"}
+    assert (grown.get("tests"), grown.get("failures")) == ("3", "2")
+    _, over, drift = (case.find("failure") for case in grown)
+    assert over is not None
+    assert over.attrib == {"message": "max_params: 309, over 300 by 9, 3 %", "type": "max_params"}
+    assert over.text == "grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %"
+    assert drift is not None
+    assert (drift.text or "").startswith("grown.yaml:1:1: the model is not as locked: ")
+
+
+def test_drift_is_one_failure_with_a_line_for_each_layer(run: Run, locked: Path) -> None:
+    done = run("check", "grown.yaml", "--lock", "grown.lock", "--format", "junit", cwd=locked)
+    (suite,) = well_formed(done.stdout)
+    (lock,) = (case for case in suite if case.get("name") == "lock")
+    (failure,) = lock
+    assert [line.partition(" is not as locked")[0] for line in (failure.text or "").splitlines()] == [
+        "grown.yaml:1:1: the model",
+        "grown.yaml:6:5: layer 'encoder'",
+        "grown.yaml:7:5: layer 'head'",
+    ]
+
+
+@given(
+    sources=st.lists(st.text(max_size=8) | hostile, unique_by=printable, max_size=3),
+    what=st.text(max_size=20) | hostile,
+)
+def test_whatever_a_name_holds_a_report_is_well_formed(sources: list[str], what: str) -> None:
+    found = {source: [Finding(Place(source, 1, 2), "m", "lock", what)] for source in sources}
+    text = junit.render({source: ["document", "lock"] for source in sources}, found)
+    root = well_formed(text)
+    assert [suite.get("name") for suite in root] == [printable(source) for source in sources]
+    assert {failure.get("message") for failure in root.iter("failure")} == ({printable(what)} if sources else set())
+
+
+def test_hostile_names_in_every_encoding(shell: Run, tmp_path: Path) -> None:
+    """`]]>`, quotes, entities, accents: the file says it is UTF-8, and any parser reads it."""
+    name = """é<a b="c">&amp;]]>'.yaml"""
+    (tmp_path / name).write_text(FREE)
+    for encoding in ("utf-8", "latin-1", "ascii"):
+        script = 'rnninspect check "$1" --format junit --max-params 1 2>/dev/null | base64'
+        done = shell(script, name, cwd=tmp_path, env={"PYTHONIOENCODING": encoding})
+        assert done.returncode == 1
+        (suite,) = well_formed(base64.b64decode(done.stdout))
+        assert suite.get("name") == name
+
+
+# --- diff --------------------------------------------------------------------------------------------------
+
+
+def test_diff(run: Run, locked: Path) -> None:
+    lines = fine(run("diff", "small.yaml", "grown.yaml", cwd=locked)).splitlines()
+    assert [line for line in lines if " · " in line] == [
+        "small -> small · totals",
+        "small -> small · layers that differ",
+    ]
+    assert lines[3].split() == ["parameters", "238", "309", "71", "29.83"]
+    assert any(line.split() == ["encoder", "parameters", "220", "288", "68", "30.91"] for line in lines)
+    assert any(re.fullmatch(r" +weight +\(3, 5\) +\(3, 6\)", line) for line in lines)
+
+
+@pytest.mark.parametrize("format", Format)
+def test_diff_of_a_model_with_itself(run: Run, locked: Path, format: str) -> None:
+    shown = fine(run("diff", "small.yaml", "free.yaml", "--format", format, cwd=locked))
+    if format == "json":
+        assert json.loads(shown)["changes"] == []
+    elif format == "csv":
+        rows = list(csv.DictReader(io.StringIO(shown.split("\n\n")[0])))
+        assert {(row["change"], float(row["per_cent"])) for row in rows} == {("0", 0.0)}
+    else:
+        assert "no layer differs" in shown
+
+
+def test_diff_as_json(run: Run, locked: Path) -> None:
+    found = json.loads(fine(run("diff", "small.yaml", "grown.yaml", "--format", "json", cwd=locked)))
+    assert [(model["name"], model["file"], model["parameters"]) for model in found["models"]] == [
+        ("small", "small.yaml", 238),
+        ("small", "grown.yaml", 309),
+    ]
+    assert found["changes"][0] == {
+        "layer": None,
+        "field": "parameters",
+        "old": 238,
+        "new": 309,
+        "change": 71,
+        "per_cent": pytest.approx(7100 / 238),
+    }
+    assert found["changes"][-1] == {
+        "layer": "head",
+        "field": "weight",
+        "old": [3, 5],
+        "new": [3, 6],
+        "change": None,
+        "per_cent": None,
+    }
+
+
+def test_diff_as_csv_and_markdown(run: Run, locked: Path) -> None:
+    totals, layers = fine(run("diff", "small.yaml", "grown.yaml", "--format", "csv", cwd=locked)).split("\n\n")
+    rows = list(csv.DictReader(io.StringIO(totals)))
+    assert (rows[0]["model"], rows[0]["fact"], rows[0]["old"], rows[0]["new"]) == (
+        *("small -> small", "parameters"),
+        *("238", "309"),
+    )
+    assert list(csv.DictReader(io.StringIO(layers)))[-1]["new"] == "[3 6]"
+    shown = fine(run("diff", "small.yaml", "grown.yaml", "--format", "markdown", cwd=locked))
+    assert "| head | weight | (3, 5) | (3, 6) |  |  |" in shown
+    assert "### small -&gt; small: totals" in shown
+
+
+def test_diff_by_layer_name_and_with_stdin(run: Run, locked: Path) -> None:
+    renamed = FREE.replace("name: head", "name: tail").replace("LSTM", "GRU")
+    found = json.loads(fine(run("diff", "small.yaml", "-", "--format", "json", stdin=renamed, cwd=locked)))
+    changed = [(change["layer"], change["field"], change["old"], change["new"]) for change in found["changes"]]
+    assert ("encoder", "type", "LSTM", "GRU") in changed
+    assert ("head", "layer", "Linear", None) in changed
+    assert ("tail", "layer", None, "Linear") in changed
+
+
+def test_set_holds_for_the_new_model_alone(run: Run, locked: Path) -> None:
+    options = ("--set", "encoder.hidden_size=6", "--format", "json")
+    shown = json.loads(fine(run("diff", "small.yaml", "small.yaml", *options, cwd=locked)))
+    assert [model["parameters"] for model in shown["models"]] == [238, 309]
+    options = ("--set", "encoder.hidden_size=5", *options[2:])
+    assert json.loads(fine(run("diff", "small.yaml", "grown.yaml", *options, cwd=locked)))["changes"] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("small.yaml", "none.yaml"), r"none\.yaml: no such file"),
+        (("none.yaml", "small.yaml"), r"none\.yaml: no such file"),
+        (("-", "-"), r"- stands for standard input, which can be read only once"),
+        (("small.yaml", "grown.yaml", "--output", "grown.yaml"), r"--output grown\.yaml: this is one of the documents"),
+        (("small.yaml", "grown.yaml", "--set", "tail.bias=true"), r".*no layer is called 'tail'"),
+    ],
+)
+def test_a_diff_that_is_asked_wrongly(run: Run, locked: Path, args: tuple[str, ...], said: str) -> None:
+    done = run("diff", *args, cwd=locked)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(re.match(rf"error: {said}", line) for line in done.stderr.splitlines())
+
+
+# --- a repository that uses it -----------------------------------------------------------------------------
+
+
+class Checked(NamedTuple):
+    """What a team's CI sees of one commit: the job's exit code, its annotations and its summary."""
+
+    code: int
+    annotations: list[tuple[str, int, str]]
+    summary: str
+
+
+def workflow_steps() -> list[dict[str, object]]:
+    workflow = yaml.safe_load((EXAMPLE / ".github" / "workflows" / "rnninspect.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    return job["steps"]
+
+
+def test_the_workflow_stands_by_itself() -> None:
+    checkout, python, install, check = workflow_steps()
+    assert str(checkout["uses"]).startswith("actions/checkout@v")
+    assert str(python["uses"]).startswith("actions/setup-python@v")
+    assert re.match(r"pip install .*\brnninspect$", str(install["run"]))
+    assert check == {"run": "rnninspect check models/*.yaml --format github"}
+
+
+@pytest.fixture
+def commit(shell: Run, tmp_path: Path) -> Iterator[Callable[[str], Checked]]:
+    """`commit("message")`: commit what is in the repository, clone it elsewhere and run the workflow's own step."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not here")
+    nothing = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    repository = tmp_path / "repository"
+    shutil.copytree(EXAMPLE, repository)
+    step = str(workflow_steps()[-1]["run"])
+
+    def git(*args: str, cwd: Path = repository) -> None:
+        environment = {**os.environ, **nothing}
+        subprocess.run(["git", *args], cwd=cwd, env=environment, check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    git("config", "user.name", "A Name")
+    git("config", "user.email", "name@example.org")
+
+    def change(message: str) -> Checked:
+        git("add", ".")
+        git("commit", "-q", "-m", message)
+        checkout, summary = tmp_path / f"checkout-{message}", tmp_path / f"summary-{message}.md"
+        git("clone", "-q", str(repository), str(checkout), cwd=tmp_path)
+        done = shell(
+            f"set -e; {step}",
+            cwd=checkout,
+            env={"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)},
+        )
+        annotations = []
+        for line in done.stdout.splitlines():
+            read = command(line)
+            assert read is not None
+            name, properties, said = read
+            assert name == "error"
+            annotations.append((properties["file"], int(properties["line"]), said))
+        return Checked(done.returncode, annotations, summary.read_text())
+
+    return change
+
+
+def test_a_team_grows_a_layer_breaks_a_budget_and_updates_the_lock(
+    run: Run, tmp_path: Path, commit: Callable[[str], Checked]
+) -> None:
+    model = tmp_path / "repository" / "models" / "tagger.yaml"
+
+    def edit(old: str, new: str) -> int:
+        """Edit the model; the line that was changed."""
+        text = model.read_text()
+        assert text.count(old) == 1
+        model.write_text(text.replace(old, new))
+        return text[: text.index(old)].count("\n") + 1
+
+    start = commit("start")
+    assert (start.code, start.annotations) == (0, [])
+    assert "| within | same | ok |" in start.summary
+
+    # 4 * 72 * (64 + 72 + 2) = 39,744 and 12 * 72 + 12 = 876 parameters.
+    line = edit("hidden_size: 64", "hidden_size: 72")
+    grown = commit("grow")
+    assert grown.code == 1
+    assert [place for *place, _ in grown.annotations][1] == ["models/tagger.yaml", line - 2]
+    assert grown.annotations[0][2].startswith(
+        "tagger: the model is not as locked: parameters 98,060 -> 104,620 (+6.69 %); macs "
+    )
+    assert "layer 'encoder' is not as locked: parameters 33,280 -> 39,744 (+19.4 %)" in grown.annotations[1][2]
+    assert "| within | changed | FAILED |" in grown.summary
+    assert "| encoder | weight\\_hh\\_l0 |" in grown.summary or "| encoder | weight_hh_l0 |" in grown.summary
+
+    edit("hidden_size: 72", "hidden_size: 96")
+    broken = commit("break")
+    assert broken.code == 1
+    limit = next(number for number, text in enumerate(model.read_text().splitlines(), 1) if "max_params" in text)
+    file, line, said = broken.annotations[0]
+    assert (file, line) == ("models/tagger.yaml", limit)
+    assert said.startswith("tagger: max_params: 127,372, over 120,000 by 7,372, 6.14 %")
+    assert "| over | changed | FAILED |" in broken.summary
+
+    # Someone decides that it is worth it: the budget and the lock are changed in one commit that is reviewed.
+    edit("max_params: 120k", "max_params: 130k")
+    edit("max_param_bytes: 480 kB", "max_param_bytes: 520 kB")
+    done = run("check", "models/tagger.yaml", "--update", cwd=tmp_path / "repository")
+    assert (done.returncode, "warning" in done.stderr) == (0, False)
+    mended = commit("update")
+    assert (mended.code, mended.annotations) == (0, [])
+    assert "| within | same | ok |" in mended.summary

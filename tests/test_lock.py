@@ -1,0 +1,461 @@
+"""The lock: its text and back, every way it can be broken, merges by git, and several processes at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnninspect.errors import DocumentError, OutputFailed
+from rnninspect.lock import VERSION, Locked, LockedLayer, file_key, read_lock, render_lock, update_lock
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+HEADER = '{"rnninspect_lock": 1}\n'
+ENTRY = {"file": "a.yaml", "layer": "x", "type": "LSTM", "parameters": 8, "macs": 9, "weights": {"w": [2, 4]}}
+HINT = "(restore it, or delete it and run check --update)"
+
+
+def entry(**fields: object) -> str:
+    """A line of a lock."""
+    return json.dumps({**ENTRY, **fields}) + "\n"
+
+
+def layer(size: int) -> LockedLayer:
+    return LockedLayer("Linear", size * size, size, {"weight": (size, size), "bias": (size,)})
+
+
+def refused(path: Path) -> str:
+    """The one line that is said of a broken lock, without its path."""
+    with pytest.raises(DocumentError) as caught:
+        read_lock(path)
+    assert caught.value.exit_code == 2
+    line = str(caught.value)
+    assert line.isprintable()
+    assert line.startswith(f"{path}:")
+    return line.removeprefix(f"{path}:")
+
+
+def read_or_refuse(path: Path) -> Locked | None:
+    """A lock, or None where it is refused in one line."""
+    try:
+        return read_lock(path)
+    except DocumentError:
+        refused(path)
+        return None
+
+
+# --- its text ----------------------------------------------------------------------------------------------
+
+# Names as they come: files of any name, layers and weights of any text.
+names = st.text(max_size=8)
+layers = st.builds(
+    LockedLayer,
+    names,
+    st.integers(0, 2**70),
+    st.integers(0, 2**70),
+    st.dictionaries(names, st.lists(st.integers(0, 2**63), max_size=3).map(tuple), max_size=3),
+)
+locks = st.dictionaries(names, st.dictionaries(names, layers, min_size=1, max_size=3), max_size=3)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lock") / "rnninspect.lock"
+
+
+@given(models=locks)
+def test_what_is_written_is_what_is_read(scratch: Path, models: Locked) -> None:
+    scratch.write_text(render_lock(models), encoding="utf-8", errors="backslashreplace", newline="")
+    assert read_lock(scratch) == models
+
+
+@given(models=locks, order=st.randoms(use_true_random=False))
+def test_the_same_models_are_the_same_bytes_whatever_their_order(models: Locked, order: random.Random) -> None:
+    def shuffled(found: Mapping[str, object]) -> dict[str, object]:
+        keys = list(found)
+        order.shuffle(keys)
+        return {key: found[key] for key in keys}
+
+    other = {file: shuffled(models[file]) for file in shuffled(models)}
+    assert render_lock(other) == render_lock(models)  # type: ignore[arg-type]
+
+
+@given(models=locks)
+def test_a_layer_is_a_line_of_json_and_the_lines_are_sorted(models: Locked) -> None:
+    header, *lines = (json.loads(line) for line in render_lock(models).split("\n") if line)
+    assert header == {"rnninspect_lock": VERSION}
+    keys = [(line["file"], line["layer"]) for line in lines]
+    assert keys == sorted((file, name) for file, found in models.items() for name in found)
+
+
+def test_the_text_of_a_lock() -> None:
+    models = {"b.yaml": {"x": LockedLayer("LSTM", 8, 9, {"w": (2, 4), "b": (1,)})}, "a/é.yaml": {"x": layer(2)}}
+    assert [line for line in render_lock(models).split("\n") if line] == [
+        '{"rnninspect_lock": 1}',
+        '{"file": "a/é.yaml", "layer": "x", "type": "Linear", "parameters": 4, "macs": 2, '
+        '"weights": {"weight": [2, 2], "bias": [2]}}',
+        '{"file": "b.yaml", "layer": "x", "type": "LSTM", "parameters": 8, "macs": 9, '
+        '"weights": {"w": [2, 4], "b": [1]}}',
+    ]
+    assert render_lock(models).endswith("\n")
+
+
+def test_a_lock_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(HEADER)
+    assert read_lock(tmp_path / "lock") == {}
+    assert read_lock(written(tmp_path, {})) == {}
+
+
+def written(folder: Path, models: Locked) -> Path:
+    (folder / "written.lock").write_text(render_lock(models), encoding="utf-8")
+    return folder / "written.lock"
+
+
+def test_line_ends_of_windows_and_keys_of_later_versions_are_read(tmp_path: Path) -> None:
+    text = HEADER + entry(layer="x", later=[1]) + entry(layer="y")
+    (tmp_path / "lock").write_text(text.replace("\n", "\r\n"), newline="")
+    assert list(read_lock(tmp_path / "lock")["a.yaml"]) == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("document", "lock", "key"),
+    [
+        ("a.yaml", "rnninspect.lock", "a.yaml"),
+        ("./a.yaml", "rnninspect.lock", "a.yaml"),
+        ("sub//a.yaml", "rnninspect.lock", "sub/a.yaml"),
+        ("sub/../a.yaml", "rnninspect.lock", "a.yaml"),
+        ("../a.yaml", "rnninspect.lock", "../a.yaml"),
+        ("sub/a.yaml", "sub/rnninspect.lock", "a.yaml"),
+        ("a.yaml", "sub/deep/rnninspect.lock", "../../a.yaml"),
+        ("/x/y/a.yaml", "/x/rnninspect.lock", "y/a.yaml"),
+    ],
+)
+def test_a_document_is_named_from_the_folder_of_the_lock(document: str, lock: str, key: str) -> None:
+    assert file_key(document, Path(lock)) == key
+
+
+# --- broken ------------------------------------------------------------------------------------------------
+
+NO_HEADER = 'the lock is broken: expected {"rnninspect_lock": 1}'
+NOT_JSON = "the lock is broken: expected one JSON object a line"
+CONFLICT = "the lock is broken: a merge conflict stands here"
+
+BROKEN: list[tuple[str, str, int, str]] = [
+    ("half a header", '{"rnninspect_lo', 1, NOT_JSON),
+    ("no header", entry(), 1, NO_HEADER),
+    ("another header", '{"lock": 1}\n', 1, NO_HEADER),
+    ("a list for a header", "[1]\n", 1, f"{NOT_JSON}, got a list"),
+    ("a number", "7\n", 1, f"{NOT_JSON}, got 7"),
+    ("a version in words", '{"rnninspect_lock": "1"}\n', 1, NO_HEADER),
+    ("a version that is true", '{"rnninspect_lock": true}\n', 1, NO_HEADER),
+    ("a version that is 1.0", '{"rnninspect_lock": 1.0}\n', 1, NO_HEADER),
+    ("version 0", '{"rnninspect_lock": 0}\n', 1, NO_HEADER),
+    ("yaml", "input: {}\n", 1, NOT_JSON),
+    ("no JSON", f"{HEADER}{entry()}{{'file'}}\n", 3, NOT_JSON),
+    ("two objects on a line", HEADER + entry().strip() + entry(), 2, NOT_JSON),
+    ("deep brackets", f"{HEADER}{'[' * 100_000}\n", 2, NOT_JSON),
+    ("an endless number", f"{HEADER}{'9' * 5_000}\n", 2, NOT_JSON),
+    ("half a last line", HEADER + entry() + entry(layer="y")[:40], 3, "the lock is broken: the last line is only half"),
+    ("no newline at the end", HEADER + entry().strip(), 2, "the lock is broken: the last line is only half there"),
+    ("a header without a newline", HEADER.strip(), 1, "the lock is broken: the last line is only half there"),
+    ("merge", f"{HEADER}<<<<<<< HEAD\n{entry()}=======\n{entry(macs=1)}>>>>>>> other\n", 2, CONFLICT),
+    ("merge, mended in part", f"{HEADER}{entry()}=======\n", 3, CONFLICT),
+    ("merge, the end of it", f"{HEADER}{entry()}>>>>>>> other\n", 3, CONFLICT),
+    ("merge, diff3", f"{HEADER}{entry()}||||||| base\n", 3, CONFLICT),
+    ("merge of the header", f"<<<<<<< HEAD\n{HEADER}", 1, CONFLICT),
+    ("twice the same layer", HEADER + entry() + entry(layer="y") + entry(macs=1), 4, "a.yaml layer 'x' stands twice"),
+    (
+        "a shape of no list",
+        HEADER + entry(weights={"w": 4}),
+        2,
+        "expected the shape of 'w' as a list of integers, got 4",
+    ),
+    ("a shape of text", HEADER + entry(weights={"w": ["4"]}), 2, "expected the shape of 'w' as a list of integers"),
+    ("a shape of true", HEADER + entry(weights={"w": [True]}), 2, "expected the shape of 'w' as a list of integers"),
+    ("a shape of floats", HEADER + entry(weights={"w": [2.0]}), 2, "expected the shape of 'w' as a list of integers"),
+    ("escapes", HEADER + entry(file="\x1b[31m", layer=1), 2, "expected layer to be str, got 1"),
+    ("escapes, shown", HEADER + entry(layer="\x1b\n") * 2, 3, r"layer '\x1b\n' stands twice"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "said"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_a_broken_lock_is_one_line_that_names_the_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+    path = tmp_path / "rnninspect.lock"
+    path.write_text(text)
+    shown = refused(path)
+    assert shown.startswith(f"{line}: ")
+    assert said in shown
+    assert shown.endswith(HINT)
+    with pytest.raises(DocumentError):
+        update_lock(path, lambda before: before)
+    assert path.read_text() == text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+VALUES = (None, True, 1.5, "7", 7, [], {})
+
+
+@pytest.mark.parametrize(("key", "value"), [(k, v) for k in ENTRY for v in VALUES if type(v) is not type(ENTRY[k])])
+def test_a_field_of_the_wrong_type(tmp_path: Path, key: str, value: object) -> None:
+    (tmp_path / "lock").write_text(HEADER + entry(layer="y") + entry(**{key: value}))
+    assert refused(tmp_path / "lock").startswith(f"3: the lock is broken: expected {key} to be ")
+
+
+@pytest.mark.parametrize("key", ENTRY)
+def test_a_field_that_is_missing(tmp_path: Path, key: str) -> None:
+    line = json.dumps({name: value for name, value in ENTRY.items() if name != key})
+    (tmp_path / "lock").write_text(f"{HEADER}{line}\n")
+    assert refused(tmp_path / "lock").startswith(f"2: the lock is broken: expected {key} to be ")
+
+
+@pytest.mark.parametrize("rest", ["", "half a li", '{"of": "another form"}\n'])
+def test_a_newer_version_is_said_to_be_one_whatever_follows(tmp_path: Path, rest: str) -> None:
+    (tmp_path / "lock").write_text(f'{{"rnninspect_lock": {VERSION + 1}, "more": []}}\n{rest}')
+    assert refused(tmp_path / "lock") == (
+        f"1: this lock is of version {VERSION + 1}, and this rnninspect knows {VERSION} "
+        "(use the newer rnninspect that wrote it)"
+    )
+
+
+def test_an_empty_file_is_broken_in_its_first_line(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    assert refused(tmp_path / "lock").startswith("1: the lock is broken: expected ")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_another_encoding(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "lock").write_text(HEADER, encoding=encoding)
+    assert refused(tmp_path / "lock").startswith("1: the lock is broken: ")
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_bytes(HEADER.encode() + entry().encode() + b"\xff\xfe\n")
+    assert refused(tmp_path / "lock").startswith("3: the lock is broken: ")
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    hint = "(--update writes one)"
+    assert refused(tmp_path) == f" cannot read the lock: Is a directory {hint}"
+    assert refused(tmp_path / "none") == f" cannot read the lock: No such file or directory {hint}"
+    (tmp_path / "loop").symlink_to("loop")
+    assert refused(tmp_path / "loop") == f" cannot read the lock: Too many levels of symbolic links {hint}"
+    assert refused(tmp_path / ("a" * 300)) == f" cannot read the lock: File name too long {hint}"
+
+
+@given(cut=st.integers(0, 10_000), models=locks)
+@settings(max_examples=50)
+def test_the_start_of_a_lock_is_never_taken_for_all_of_it(scratch: Path, cut: int, models: Locked) -> None:
+    data = render_lock(models).encode("utf-8", "backslashreplace")
+    kept = data[: cut % len(data)]
+    scratch.write_bytes(kept)
+    found = read_or_refuse(scratch)
+    if found is not None:
+        # Cut between two lines nothing is half there; what is left is what was written.
+        assert kept.endswith(b"\n")
+        assert all(models[file][name] == found[file][name] for file in found for name in found[file])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_lock_or_one_line(scratch: Path, data: bytes) -> None:
+    for text in (data, HEADER.encode() + data, HEADER.encode() + data + b"\n"):
+        scratch.write_bytes(text)
+        read_or_refuse(scratch)
+
+
+# --- updates -----------------------------------------------------------------------------------------------
+
+
+def test_an_update_sees_what_there_is_and_replaces_it(tmp_path: Path) -> None:
+    path = tmp_path / "rnninspect.lock"
+    seen: list[Locked] = []
+
+    def change(before: Locked) -> Locked:
+        seen.append(before)
+        return {**before, f"{len(before)}.yaml": {"x": layer(len(before) + 1)}}
+
+    update_lock(path, change)
+    update_lock(path, change)
+    assert seen == [{}, {"0.yaml": {"x": layer(1)}}]
+    assert read_lock(path) == {"0.yaml": {"x": layer(1)}, "1.yaml": {"x": layer(2)}}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_update_through_a_link_keeps_the_link_and_holds_its_folder(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(Path("there") / "lock")
+
+    def change(before: Locked) -> Locked:
+        # Whoever updates it under its own name has to wait.
+        folder = os.open(tmp_path / "there", os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(folder)
+        return {"a": {"x": layer(2)}}
+
+    update_lock(tmp_path / "link", change)
+    assert (tmp_path / "link").is_symlink()
+    assert read_lock(tmp_path / "there" / "lock") == {"a": {"x": layer(2)}}
+
+
+def test_a_change_that_fails_leaves_the_lock_and_frees_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "rnninspect.lock"
+    update_lock(path, lambda before: {"a": {"x": layer(2)}})
+    before = path.read_bytes()
+
+    def fail(models: Locked) -> Locked:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        update_lock(path, fail)
+    assert path.read_bytes() == before
+    update_lock(path, lambda models: {})
+    assert path.read_text() == HEADER
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(OutputFailed, match=r"cannot write .*lock: No such file or directory"):
+        update_lock(tmp_path / "nowhere" / "lock", lambda before: before)
+
+
+# Adds one entry; what it prints first says that it is running.
+WRITER = """
+import sys
+from pathlib import Path
+from rnninspect.lock import LockedLayer, update_lock
+path, name, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+print("running", flush=True)
+for number in range(times):
+    layers = {"x": LockedLayer("LSTM", number, 0, {"weight": (number,)})}
+    update_lock(path, lambda before: {**before, f"{name}-{number:05}.yaml": layers})
+"""
+
+
+def writer(environment: Callable[..., dict[str, str]], path: Path, name: str, times: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-W", "error", "-c", WRITER, str(path), name, str(times)]
+    return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_four_processes_at_once_lose_nothing(environment: Callable[..., dict[str, str]], tmp_path: Path) -> None:
+    path = tmp_path / "rnninspect.lock"
+    processes = [writer(environment, path, name, 30) for name in "abcd"]
+    said = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0, 0], said
+    expected = {f"{name}-{number:05}.yaml" for name in "abcd" for number in range(30)}
+    found = read_lock(path)
+    assert set(found) == expected
+    assert {file: layers["x"].parameters for file, layers in found.items()} == {
+        file: int(file[2:7]) for file in expected
+    }
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_writer_leaves_a_whole_lock_and_holds_nobody_off(
+    environment: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "rnninspect.lock"
+    update_lock(path, lambda before: {"kept.yaml": {"x": layer(9)}})
+    moments = random.Random(0)
+    counts = []
+    for turn in range(20):
+        with writer(environment, path, f"{turn:02}", 1_000_000) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"running\n"
+            time.sleep(moments.uniform(0, 0.03))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        found = read_lock(path)
+        assert found["kept.yaml"] == {"x": layer(9)}
+        counts.append(len(found))
+        # What is there of each writer is its first entries, none left out.
+        numbers = [int(file[3:8]) for file in found if file.startswith(f"{turn:02}-")]
+        assert sorted(numbers) == list(range(len(numbers)))
+    assert counts == sorted(counts)
+    assert counts[-1] > 1, "no writer ever came to write"
+    update_lock(path, lambda before: {**before, "after.yaml": {"x": layer(1)}})
+    assert len(read_lock(path)) == counts[-1] + 1
+    # Killed between writing and renaming, a writer cannot clean up; it leaves nothing but hidden files.
+    left = [file.name for file in tmp_path.iterdir() if file != path]
+    assert [name for name in left if not re.fullmatch(r"\.rnninspect\.lock\.[0-9a-f]+\.tmp", name)] == []
+
+
+# --- git ---------------------------------------------------------------------------------------------------
+
+
+class Repository:
+    """A git repository in an empty folder, with nothing of the user's own settings."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        nothing = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        self.environment = {**environment, **nothing}
+        self.git("init", "-q", "-b", "main")
+        self.git("config", "user.name", "A Name")
+        self.git("config", "user.email", "name@example.org")
+
+    def git(self, *args: str, code: int = 0) -> str:
+        done = subprocess.run(
+            ["git", *args], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def commit(self, models: Locked) -> None:
+        (self.folder / "rnninspect.lock").write_text(render_lock(models))
+        self.git("add", ".")
+        self.git("commit", "-q", "-m", "a change")
+
+    def merged(self, base: Locked, ours: Locked, theirs: Locked, code: int = 0) -> None:
+        """Merge the branch `theirs` into `ours`, both from `base`."""
+        self.commit(base)
+        self.git("checkout", "-q", "-b", "theirs")
+        self.commit(theirs)
+        self.git("checkout", "-q", "main")
+        self.commit(ours)
+        self.git("merge", "-q", "--no-edit", "theirs", code=code)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Repository:
+    if shutil.which("git") is None:
+        pytest.skip("git is not here")
+    return Repository(tmp_path, environment())
+
+
+BASE = {f"{model}.yaml": {name: layer(5) for name in ("a", "b", "c")} for model in ("one", "two")}
+
+
+def test_branches_that_change_different_layers_merge(repository: Repository) -> None:
+    ours = {**BASE, "one.yaml": {**BASE["one.yaml"], "a": layer(6)}}
+    theirs = {**BASE, "two.yaml": {"a": layer(5), "b": layer(5), "new": layer(8), "c": layer(7)}}
+    repository.merged(BASE, ours, theirs)
+    assert read_lock(repository.folder / "rnninspect.lock") == {**ours, "two.yaml": theirs["two.yaml"]}
+
+
+def test_branches_that_remove_and_add_models_merge(repository: Repository) -> None:
+    ours = {"two.yaml": BASE["two.yaml"]}
+    theirs = {**BASE, "zero.yaml": {"a": layer(3)}}
+    repository.merged(BASE, ours, theirs)
+    assert set(read_lock(repository.folder / "rnninspect.lock")) == {"two.yaml", "zero.yaml"}
+
+
+def test_branches_that_change_the_same_layer_are_a_conflict_that_is_named(repository: Repository) -> None:
+    ours, theirs = ({"one.yaml": {"a": layer(size), "b": layer(5)}} for size in (6, 7))
+    repository.merged({"one.yaml": {"a": layer(5), "b": layer(5)}}, ours, theirs, code=1)
+    said = refused(repository.folder / "rnninspect.lock")
+    assert re.match(r"\d+: the lock is broken: a merge conflict stands here \(", said)
