@@ -93,13 +93,13 @@ def shaped(draw: st.DrawFn) -> str:
     return yaml.safe_dump(document, allow_unicode=True)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(mutated())
 def test_mutated_documents(text: str) -> None:
     outcome(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(shaped())
 def test_documents_of_any_values(text: str) -> None:
     outcome(text)
