@@ -156,6 +156,14 @@ def test_the_row_of_padding_is_left_out_of_the_law() -> None:
     assert real.build(spec_of("classifier"), "cpu").layers[0].weight[0].abs().sum() == 0
 
 
+def test_an_index_beyond_the_table_is_torchs_own_error() -> None:
+    """The tool draws indices within the table; a built model given another one answers as torch does."""
+    model = real.build(spec_of("tagger"), "cpu")
+    assert model(torch.full((2, 3), 999)).shape == (2, 3, 10)
+    with pytest.raises(IndexError, match="index out of range"):
+        model(torch.full((2, 3), 1000))
+
+
 def test_a_tied_weight_is_one_tensor() -> None:
     model = real.build(spec_of("language-model"), "cpu")
     assert model.layers[2].weight is model.layers[0].weight
