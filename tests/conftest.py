@@ -9,11 +9,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 
 # why: one thread runs small modules about 1.6 times cheaper, and torch reads this when it is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# why: a build must depend on the code alone; elsewhere every run tries new examples.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 # A guard against hanging, nothing that is asserted: a busy machine may take its time.
 HANG = 120
