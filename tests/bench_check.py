@@ -5,17 +5,15 @@ Every figure is the median of whole processes, taken in turns so that a slow mom
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from bench_startup import ROUNDS, medians, peak_bytes
+
 CHECK = [sys.executable, "-m", "rnninspect", "check"]
-ROUNDS = 9
 DOCUMENTS = 50
 
 # The usual pipeline, with a budget: what a folder of models is made of.
@@ -28,33 +26,6 @@ layers:
   - {{name: encoder, type: LSTM, hidden_size: 50, num_layers: 2, bidirectional: true}}
   - {{name: head, type: Linear, out_features: 10}}
 """
-
-
-def wall(command: list[str], folder: Path) -> float:
-    """Seconds one process takes; CalledProcessError where it fails."""
-    start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, cwd=folder)
-    return time.perf_counter() - start
-
-
-def medians(commands: dict[str, list[str]], folder: Path) -> dict[str, float]:
-    """The median wall time of each command over ROUNDS turns; a first turn warms the disk and is dropped."""
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
-    for turn in range(ROUNDS + 1):
-        for name, command in commands.items():
-            taken = wall(command, folder)
-            if turn:
-                seconds[name].append(taken)
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def peak_bytes(command: list[str], folder: Path) -> int:
-    """The largest resident memory of one process, in bytes."""
-    script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
-    script += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    told = subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True, cwd=folder)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return int(told.stdout) * unit
 
 
 def main() -> int:

@@ -34,29 +34,29 @@ def stack(layers: int) -> str:
     return "input: {batch_size: 2, seq_len: 3}\nlayers:\n  - {type: LSTM, input_size: 8, hidden_size: 8}\n" + rows
 
 
-def wall(command: list[str]) -> float:
+def wall(command: list[str], folder: Path = ROOT) -> float:
     """Seconds one process takes."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    subprocess.run(command, check=True, capture_output=True, cwd=folder)
     return time.perf_counter() - start
 
 
-def medians(commands: dict[str, list[str]]) -> dict[str, float]:
+def medians(commands: dict[str, list[str]], folder: Path = ROOT) -> dict[str, float]:
     """The median wall time of each command over ROUNDS turns; a first turn warms the disk and is dropped."""
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(ROUNDS + 1):
         for name, command in commands.items():
-            taken = wall(command)
+            taken = wall(command, folder)
             if turn:
                 seconds[name].append(taken)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def peak_bytes(command: list[str]) -> int:
+def peak_bytes(command: list[str], folder: Path = ROOT) -> int:
     """The largest resident memory of one process, in bytes."""
     script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
     script += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    told = subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True, cwd=ROOT)
+    told = subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True, cwd=folder)
     unit = 1 if sys.platform == "darwin" else 1024
     return int(told.stdout) * unit
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
@@ -14,6 +15,14 @@ class Expect(NamedTuple):
     """What a field expects, as an error message says it."""
 
     words: str
+
+
+def expectations(annotation: object) -> Iterator[str]:
+    """The words of every Expect in an annotation or a field's metadata."""
+    if isinstance(annotation, Expect):
+        yield annotation.words
+    for part in get_args(annotation):
+        yield from expectations(part)
 
 
 # why: torch's sizes are int64; a larger one would fail deep inside, or wrap.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rnninspect.errors import DocumentError, did_you_mean, show
-from rnninspect.layers.fields import Expect, Size
+from rnninspect.layers.fields import Expect, Size, expectations
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.spec.quantity import Bytes, Count
@@ -204,18 +204,9 @@ def _words(model: type[BaseModel], loc: Path) -> str:
     names = [part for part in loc if isinstance(part, str)]
     field = owner.model_fields[names[-1]] if names[-1] in owner.model_fields else model.model_fields[names[0]]
     said = [item.words for item in field.metadata if isinstance(item, Expect)]
-    inner = list(_expectations(field.annotation))
+    inner = list(expectations(field.annotation))
     inside_list = bool(loc) and isinstance(loc[-1], int)
     return (inner + said)[0] if inside_list else (said + inner)[0]
-
-
-def _expectations(annotation: Any) -> Iterator[str]:
-    """The words of every Expect in an annotation, the innermost first."""
-    for part in get_args(annotation):
-        if isinstance(part, Expect):
-            yield part.words
-        else:
-            yield from _expectations(part)
 
 
 def _what_to_try(fault: Mapping[str, Any], expected: str) -> str:

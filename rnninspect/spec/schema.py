@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, create_model
-from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from rnninspect.layers.fields import Expect
+from rnninspect.layers.fields import expectations
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.spec import quantity
 from rnninspect.spec.document import Document
@@ -64,7 +62,8 @@ class _Schema(GenerateJsonSchema):
         found = super().model_schema(schema)
         found["description"] = " ".join(inspect.cleandoc(model.__doc__ or "").partition("\n\n")[0].split())
         for name, field in model.model_fields.items():
-            words = next(_expectations(field), None)
+            said = (words for part in (*field.metadata, field.annotation) for words in expectations(part))
+            words = next(said, None)
             if words is not None:
                 found["properties"][name]["description"] = words
         return found
@@ -103,13 +102,3 @@ class _Schema(GenerateJsonSchema):
         digits = "[0-9]{1,30}"
         pattern = rf"^\s*{digits}(\.{digits})? ?({known})?\s*$"
         return {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": pattern}]}
-
-
-def _expectations(field: FieldInfo) -> Iterator[str]:
-    """The words of every Expect of a field, its own before those inside its annotation."""
-    parts: list[object] = [*field.metadata, field.annotation]
-    while parts:
-        part = parts.pop(0)
-        if isinstance(part, Expect):
-            yield part.words
-        parts += get_args(part)

@@ -66,10 +66,11 @@ def diff_tables(old: ModelFacts, verdict: Verdict) -> list[Table]:
     rows = tuple((name, a, b, b - a, 100 * (b - a) / a if a else None) for name, a, b in facts)
     subject = f"{old.name} -> {verdict.model.name}"
     changed = tuple(row for row, change in zip(_changes(verdict), verdict.changes or (), strict=True) if change.layer)
+    sides = {"locked": "old", "now": "new"}
     renamed = tuple(
-        column._replace(key="old", heading="old") if column.key == "locked" else column for column in _CHANGES
+        column._replace(key=sides[column.key], heading=sides[column.key]) if column.key in sides else column
+        for column in _CHANGES
     )
-    renamed = tuple(column._replace(key="new", heading="new") if column.key == "now" else column for column in renamed)
     totals = Table("totals", subject, columns, rows)
     if not changed:
         return [totals._replace(notes=("no layer differs",))]
