@@ -1,4 +1,7 @@
-"""A table before it is text: typed columns over raw values, which `formats` turns into text."""
+"""A page before it is text: tables of typed columns over raw values, formulas, figures and charts.
+
+`formats` turns them into text.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ class Table(NamedTuple):
     total: a closing row, left out of CSV.
     notes: sentences under the table.
     summary: it only adds up what other tables hold, so CSV leaves it out.
+    shown: the rows that people are shown, where there are too many to read; scripts get all.
     """
 
     title: str
@@ -49,10 +53,61 @@ class Table(NamedTuple):
     total: tuple[Cell, ...] | None = None
     notes: tuple[str, ...] = ()
     summary: bool = False
+    shown: tuple[int, ...] | None = None
 
     def for_people(self) -> Table:
-        """The table without the columns that are for scripts."""
+        """The table without the columns and rows that are for scripts."""
         kept = [k for k, column in enumerate(self.columns) if not column.for_scripts]
-        rows = tuple(tuple(row[k] for k in kept) for row in self.rows)
+        seen = self.rows if self.shown is None else tuple(self.rows[k] for k in self.shown)
+        rows = tuple(tuple(row[k] for k in kept) for row in seen)
         total = self.total and tuple(self.total[k] for k in kept)
-        return self._replace(columns=tuple(self.columns[k] for k in kept), rows=rows, total=total)
+        return self._replace(columns=tuple(self.columns[k] for k in kept), rows=rows, total=total, shown=None)
+
+
+class Formula(NamedTuple):
+    """One equation: `text` as a terminal shows it, the sizes of every term under it, and both in LaTeX."""
+
+    text: str
+    sizes: str
+    latex: str
+    latex_sizes: str
+
+
+class Formulas(NamedTuple):
+    """Equations, in the order they are computed. notes: sentences under them."""
+
+    title: str
+    subject: str
+    items: tuple[Formula, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Figure(NamedTuple):
+    """A picture drawn with characters, printed line by line as it is; scripts have no use for it."""
+
+    title: str
+    subject: str
+    lines: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Series(NamedTuple):
+    """One line of a chart: points (x, y) in the order of x; y None where there is none."""
+
+    name: str
+    points: tuple[tuple[float, float | None], ...]
+
+
+class Chart(NamedTuple):
+    """Series over a common axis. log: the axis of y is logarithmic, and only values > 0 have a place on it."""
+
+    title: str
+    subject: str
+    x: str
+    y: str
+    series: tuple[Series, ...]
+    log: bool = False
+    notes: tuple[str, ...] = ()
+
+
+Block = Table | Formulas | Figure | Chart
