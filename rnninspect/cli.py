@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -40,6 +41,8 @@ def main() -> None:
     # why: what a document becomes is alive to the end, and looking through it over and over for garbage made the cost
     # of a layer grow by a third from 200 layers to 2,000.
     gc.set_threshold(100_000)
+    # why: without numpy torch 2.13 warns when it is imported; it is handed no arrays.
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     try:
         app()
     except KeyboardInterrupt:

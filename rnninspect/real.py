@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import singledispatch
+from typing import NamedTuple
 
-from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, printable
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from rnninspect.device import (
+    BUILD_ERRORS,
+    DTYPES,
+    enough_memory,
+    find_device,
+    refusals,
+    seeded,
+    threads_for,
+    watch_peak,
+)
 from rnninspect.facts import (
     Init,
     LayerFacts,
@@ -26,47 +40,22 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import CellLayer, Recurrent, SequenceLayer
 from rnninspect.layers.signal import Batch, Signal
-from rnninspect.memory import available_bytes, peak_resident
 from rnninspect.plan import bytes_needed, plan
+from rnninspect.recurrence import EquationRNN, Flow, States, cell_step, run_cell
 from rnninspect.spec.chain import Link, Spec
-
-with warnings.catch_warnings():
-    # why: without numpy torch 2.13 warns when it is imported; we hand it no arrays.
-    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-    import torch
-    from torch import Tensor, nn
-    from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
-
-    from rnninspect.recurrence import EquationRNN, States, cell_step, run_cell
 
 # why: torch's meta kernels loop over L in Python, 6 ms a step; shapes are linear in L, so two steps show them.
 META_STEPS = 2
-# why: for little work starting torch's thread pool costs more than it saves (0.3 s against 0.03 s).
-SMALL_MACS = 10**9
 # How many values of a weight are looked at together.
 _PIECE = 2**20
+_TRY_META = "use --device meta for real shapes without memory, or --plan"
 
-_DTYPES = {
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "float32": torch.float32,
-    "float64": torch.float64,
-}
-# What torch raises when it will not build something: measured, RuntimeError is less than half of it.
-_BUILD_ERRORS = (
-    RuntimeError,
-    TypeError,
-    ValueError,
-    AssertionError,
-    AttributeError,
-    IndexError,
-    MemoryError,
-    OverflowError,
-)
-# why fewer once it runs: what is left out would be a fault of ours, which must not pass for a refusal of torch's.
-_RUN_ERRORS = (RuntimeError, ValueError, AssertionError, MemoryError)
 
-Flow = Tensor | PackedSequence
+class Feed(NamedTuple):
+    """What a model is run on: its input, and the initial states of every layer in order."""
+
+    input: Flow
+    states: tuple[States, ...]
 
 
 @dataclass(frozen=True)
@@ -91,8 +80,8 @@ class BuiltModel(nn.Module):
         self.layers = nn.ModuleList()
         names: dict[str, nn.Module] = {}
         for link in spec.links:
-            with _refusals(f"build layer {link.layer.name!r}", device, spec.dtype, _BUILD_ERRORS):
-                module = _module(link.layer, device, _DTYPES[spec.dtype]).requires_grad_(link.layer.trainable)
+            with refusals(f"build layer {link.layer.name!r}", device, spec.dtype, BUILD_ERRORS):
+                module = _module(link.layer, device, DTYPES[spec.dtype]).requires_grad_(link.layer.trainable)
                 if isinstance(link.layer, Linear) and link.layer.tied_to is not None:
                     module.weight = names[link.layer.tied_to].weight
             names[link.layer.name] = module
@@ -114,10 +103,8 @@ def build(spec: Spec, device: str | None = None, seed: int = 0) -> BuiltModel:
     is allocated) or TorchRefused.
     """
     target = find_device(device or spec.device)
-    with _refusals("be used", target, spec.dtype):
-        _check_memory(spec, plan(spec), target)
-        with _seeded(target, seed):
-            return BuiltModel(spec, target)
+    with ready(spec, plan(spec), target, seed) as model:
+        return model
 
 
 def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
@@ -126,37 +113,47 @@ def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
     Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
     """
     planned = plan(spec)
-    with _refusals("be used", device, spec.dtype):
-        _check_memory(spec, planned, device)
-        peak = _watch_peak(device)
-        with _seeded(device, seed), _threads_for(planned, device):
-            model = BuiltModel(spec, device)
-            # why before running: an Embedding with max_norm rescales its rows when they are looked up.
-            weights = _weights(model, planned)
-            layers, finite = _run_all(model, spec, device, weights)
+    peak = watch_peak(device)
+    with ready(spec, planned, device, seed) as model:
+        # why before running: an Embedding with max_norm rescales its rows when they are looked up.
+        weights = _weights(model, planned)
+        layers, finite = _run_all(model, spec, device, weights)
         measured = Measured(str(device), torch.__version__, seed, finite, peak())
     return ModelFacts(spec.name, spec.source, spec.dtype, layers, measured)
 
 
-def find_device(name: str | None) -> torch.device:
-    """The device called `name`; None and "auto" are cuda, else mps, else cpu. Raises NoSuchDevice."""
-    here = _devices()
-    if name is None or name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if kind in here)
-    if name not in here:
-        raise NoSuchDevice(
-            f"device {name} was asked for; torch {torch.__version__} sees {', '.join(here)} here "
-            "(use --device cpu, or --plan, which needs no device)"
-        )
-    if name == "cuda":
-        # why: older torch asks for an index wherever it answers for one device
-        return torch.device("cuda", torch.cuda.current_device())
-    return torch.device(name)
+@contextmanager
+def ready(spec: Spec, planned: ModelFacts, device: torch.device, seed: int, *, more: int = 0) -> Iterator[BuiltModel]:
+    """A built model, and while it is worked with: the generators that `seed` set, threads to fit, torch's refusals.
+
+    more: bytes that the caller will need on `device` besides one forward pass.
+    Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
+    """
+    with refusals("be used", device, spec.dtype):
+        needed = bytes_needed(spec, planned) + more
+        if device.type == "cpu":
+            # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
+            needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
+        enough_memory(spec.source, needed, device, _TRY_META)
+        with seeded(device, seed), threads_for(planned.macs, device):
+            yield BuiltModel(spec, device)
 
 
 def reachable(spec: Spec, device: torch.device) -> Spec:
     """What can be run on `device` in reasonable time: on meta, at most META_STEPS time steps."""
     return spec.cut(META_STEPS) if device.type == "meta" else spec
+
+
+def random_feed(spec: Spec, device: torch.device) -> Feed:
+    """The document's batch: a random input, and the states that every layer starts from."""
+    dtype = DTYPES[spec.dtype]
+    with refusals("make the input", device, spec.dtype, BUILD_ERRORS):
+        flow = _random_input(spec, device, dtype)
+        states = tuple(
+            tuple(_state(fact, spec.batch, device, dtype) for fact in link.layer.inputs(link.signal, spec.dtype)[1:])
+            for link in spec.links
+        )
+    return Feed(flow, states)
 
 
 def zero_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
@@ -215,19 +212,16 @@ def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module
 def _run_all(
     model: BuiltModel, spec: Spec, device: torch.device, weights: Sequence[tuple[WeightFact, ...]]
 ) -> tuple[tuple[LayerFacts, ...], bool | None]:
-    dtype = _DTYPES[spec.dtype]
     facts = []
     finite = True
     with torch.inference_mode(), warnings.catch_warnings():
         # why: which kernel serves a layer is a matter of speed, of which the look commands say nothing.
         warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
-        with _refusals("make the input", device, spec.dtype, _BUILD_ERRORS):
-            flow = _random_input(spec, device, dtype)
-        for link, module, own in zip(spec.links, model.layers, weights, strict=True):
+        flow, given = random_feed(spec, device)
+        for link, module, states, own in zip(spec.links, model.layers, given, weights, strict=True):
             layer, signal = link.layer, link.signal
             declared_in, declared_out = layer.inputs(signal, spec.dtype), layer.outputs(signal, spec.dtype)
-            with _refusals(f"run layer {layer.name!r}", device, spec.dtype):
-                states = tuple(_state(fact, spec.batch, device, dtype) for fact in declared_in[1:])
+            with refusals(f"run layer {layer.name!r}", device, spec.dtype):
                 ran = run(layer, link, module, flow, states)
             facts.append(
                 LayerFacts(
@@ -352,84 +346,3 @@ def _observed(values: Tensor, init: Init) -> Observed | None:
         peak_ratio=max(-least, most) / init.bound if init.bound else None,
         std_ratio=std / init.expected_std if init.expected_std and count > 1 else None,
     )
-
-
-def _devices() -> list[str]:
-    here = ["cpu", "meta"]
-    if torch.backends.mps.is_available():
-        here.append("mps")
-    if torch.cuda.is_available():
-        here += ["cuda", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
-    return here
-
-
-def _check_memory(spec: Spec, planned: ModelFacts, device: torch.device) -> None:
-    needed = bytes_needed(spec, planned)
-    free: int | None = None
-    match device.type:
-        case "cpu":
-            free = available_bytes()
-            # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
-            needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
-        case "cuda":
-            # why not the driver's figure alone: what torch keeps cached from before is free to us.
-            cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-            free = torch.cuda.mem_get_info(device)[0] + cached
-        case "mps" if hasattr(torch.mps, "recommended_max_memory"):  # torch 2.5 and newer
-            torch.mps.empty_cache()
-            free = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    if free is not None and needed > free:
-        raise NotEnoughMemory(
-            f"{printable(spec.source)}: the model needs at least {needed:,} bytes, {device} has {free:,} free "
-            "(use --device meta for real shapes without memory, or --plan)"
-        )
-
-
-@contextmanager
-def _seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """The generators that `device` draws from set to `seed`, and put back afterwards."""
-    if device.type in ("cuda", "mps"):
-        with torch.random.fork_rng(devices=[device], device_type=device.type):
-            torch.manual_seed(seed)
-            yield
-    else:
-        with torch.random.fork_rng(devices=[]):
-            # why not torch.manual_seed: it would set every GPU's generator too
-            torch.default_generator.manual_seed(seed)
-            yield
-
-
-@contextmanager
-def _threads_for(planned: ModelFacts, device: torch.device) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if device.type == "cpu" and planned.macs < SMALL_MACS:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _watch_peak(device: torch.device) -> Callable[[], int | None]:
-    """Start watching memory; what is returned answers with the peak in bytes since."""
-    if device.type == "cpu":
-        return peak_resident()
-    if device.type == "cuda":
-        resting = torch.cuda.memory_allocated(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        return lambda: torch.cuda.max_memory_allocated(device) - resting
-    return lambda: None
-
-
-@contextmanager
-def _refusals(
-    what: str, device: torch.device, dtype: str, errors: tuple[type[Exception], ...] = _RUN_ERRORS
-) -> Iterator[None]:
-    """What torch raises, as one line: what was asked of it, and the first line of what it said."""
-    try:
-        yield
-    except errors as error:
-        said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise TorchRefused(
-            f"torch {torch.__version__} could not {what} on {device} in {dtype}: {printable(said)}"
-        ) from error

@@ -19,6 +19,7 @@ from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.layers.weights import torch_name
 
 States = tuple[Tensor, ...]
+Flow = Tensor | PackedSequence
 # One step: x of the rows that are still running, their states -> their new states; the first is the output.
 Step = Callable[[Tensor, States], States]
 

@@ -44,7 +44,7 @@ FAULTS = [
     ("agree.py", "if plan == real:", "if True:", "test_agreement.py"),
     ("agree.py", "found += _against_law(layer.name, weight)", "pass", "test_agreement.py"),
     ("agree.py", "if not least <= seen.peak_ratio <= most:", "if seen.peak_ratio > most:", "test_agreement.py"),
-    ("real.py", "if free is not None and needed > free:", "if False:", "."),
+    ("device.py", "if free is not None and needed > free:", "if False:", "."),
     ("recurrence.py", "steps[::-1] if direction else steps", "steps", "test_reference.py"),
     ("spec/chain.py", "if length > given.seq_len:", "if False:", "spec"),
     (

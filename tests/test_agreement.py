@@ -19,6 +19,7 @@ from rnninspect import real
 from rnninspect.agree import Difference, differences, merge
 from rnninspect.commands.options import Look
 from rnninspect.commands.shapes import shapes
+from rnninspect.device import find_device
 from rnninspect.facts import ModelFacts
 from rnninspect.formats import Format
 from rnninspect.layers.lstm import LSTM
@@ -135,7 +136,7 @@ def test_laws_hold_on_the_coarse_grid_of_half_precision(dtype: str, hidden: int)
 def test_every_document_of_configs_agrees(path: Path) -> None:
     tree = read_tree(path.read_text(), str(path))
     spec = connect(validate(tree), tree, name=path.stem)
-    assert disagreements(spec, real.find_device(spec.device or "cpu")) == ()
+    assert disagreements(spec, find_device(spec.device or "cpu")) == ()
 
 
 @pytest.mark.parametrize("layer", GRID[::7] + SINGLE[::3], ids=lambda layer: "-".join(map(str, layer.values())))

@@ -188,12 +188,12 @@ def test_a_device_that_is_not_here(small: rnninspect.Model, device: str) -> None
 
 def test_too_large_is_said_before_anything_is_built(small: rnninspect.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = small.plan().parameter_bytes
-    monkeypatch.setattr(real, "available_bytes", lambda: needed - 1)
+    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: needed - 1)
     monkeypatch.setattr(nn, "GRU", None)
     with pytest.raises(errors.NotEnoughMemory, match=rf"needs at least [\d,]+ bytes, cpu has {needed - 1:,} free"):
         small.build(device="cpu")
     monkeypatch.undo()
-    monkeypatch.setattr(real, "available_bytes", lambda: None)  # a system that does not say refuses nothing
+    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: None)  # a system that does not say refuses nothing
     assert small.build(device="cpu")
 
 

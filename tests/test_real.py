@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from rnninspect import real
+from rnninspect.device import find_device
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused
 from rnninspect.spec.chain import Spec
 from rnninspect.spec.load import load_spec
@@ -23,13 +24,13 @@ def spec_of(name: str, *settings: str) -> Spec:
 
 def test_a_device_that_is_not_here() -> None:
     with pytest.raises(NoSuchDevice, match=r"device cuda:99 was asked for; torch .* sees cpu, meta"):
-        real.find_device("cuda:99")
+        find_device("cuda:99")
 
 
 @pytest.mark.parametrize("name", [None, "auto"])
 def test_auto_is_the_best_there_is(name: str | None) -> None:
     best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    assert real.find_device(name).type == best
+    assert find_device(name).type == best
 
 
 def test_too_large_is_refused_before_anything_is_allocated() -> None:
@@ -203,7 +204,7 @@ def test_what_is_refused_for_is_near_what_is_taken(
         pytest.skip("this system keeps no peak of resident memory that can be reset")
     # why 40 MiB off: a piece of a weight in float64, and the kernels' own buffers, whatever the model's size
     free = int(0.75 * measured.peak_bytes) - 40 * 2**20
-    monkeypatch.setattr(real, "available_bytes", lambda: free)
+    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: free)
     with pytest.raises(NotEnoughMemory):
         real.measure(spec, CPU)
 

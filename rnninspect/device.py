@@ -1,0 +1,134 @@
+"""What torch can do here: devices, their memory, their random numbers, their threads, and their refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, printable
+from rnninspect.memory import available_bytes, peak_resident
+
+DTYPES = {
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+    "float64": torch.float64,
+}
+# why: for little work starting torch's thread pool costs more than it saves (0.3 s against 0.03 s).
+SMALL_MACS = 10**9
+
+# What torch raises when it will not build something: measured, RuntimeError is less than half of it.
+BUILD_ERRORS = (
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AssertionError,
+    AttributeError,
+    IndexError,
+    MemoryError,
+    OverflowError,
+)
+# why fewer once it runs: what is left out would be a fault of ours, which must not pass for a refusal of torch's.
+RUN_ERRORS = (RuntimeError, ValueError, AssertionError, MemoryError)
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device called `name`; None and "auto" are cuda, else mps, else cpu. Raises NoSuchDevice."""
+    here = _devices()
+    if name is None or name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if kind in here)
+    if name not in here:
+        raise NoSuchDevice(
+            f"device {name} was asked for; torch {torch.__version__} sees {', '.join(here)} here "
+            "(use --device cpu, or --plan, which needs no device)"
+        )
+    if name == "cuda":
+        # why: older torch asks for an index wherever it answers for one device
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device(name)
+
+
+def enough_memory(source: str, needed: int, device: torch.device, hint: str) -> None:
+    """Raise NotEnoughMemory where `device` has less than `needed` bytes free; where it does not say, nothing."""
+    free = _free_bytes(device)
+    if free is not None and needed > free:
+        raise NotEnoughMemory(
+            f"{printable(source)}: the model needs at least {needed:,} bytes, {device} has {free:,} free ({hint})"
+        )
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """The generators that `device` draws from set to `seed`, and put back afterwards."""
+    if device.type in ("cuda", "mps"):
+        with torch.random.fork_rng(devices=[device], device_type=device.type):
+            torch.manual_seed(seed)
+            yield
+    else:
+        with torch.random.fork_rng(devices=[]):
+            # why not torch.manual_seed: it would set every GPU's generator too
+            torch.default_generator.manual_seed(seed)
+            yield
+
+
+@contextmanager
+def threads_for(macs: int, device: torch.device) -> Iterator[None]:
+    """One thread of the CPU where there is little to do."""
+    before = torch.get_num_threads()
+    if device.type == "cpu" and macs < SMALL_MACS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def watch_peak(device: torch.device) -> Callable[[], int | None]:
+    """Start watching memory; what is returned answers with the peak in bytes since."""
+    if device.type == "cpu":
+        return peak_resident()
+    if device.type == "cuda":
+        resting = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return lambda: torch.cuda.max_memory_allocated(device) - resting
+    return lambda: None
+
+
+@contextmanager
+def refusals(
+    what: str, device: torch.device, dtype: str, errors: tuple[type[Exception], ...] = RUN_ERRORS
+) -> Iterator[None]:
+    """What torch raises, as one line: what was asked of it, and the first line of what it said."""
+    try:
+        yield
+    except errors as error:
+        said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise TorchRefused(
+            f"torch {torch.__version__} could not {what} on {device} in {dtype}: {printable(said)}"
+        ) from error
+
+
+def _devices() -> list[str]:
+    here = ["cpu", "meta"]
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    if torch.cuda.is_available():
+        here += ["cuda", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
+    return here
+
+
+def _free_bytes(device: torch.device) -> int | None:
+    match device.type:
+        case "cpu":
+            return available_bytes()
+        case "cuda":
+            # why not the driver's figure alone: what torch keeps cached from before is free to us.
+            cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            return torch.cuda.mem_get_info(device)[0] + cached
+        case "mps" if hasattr(torch.mps, "recommended_max_memory"):  # torch 2.5 and newer
+            torch.mps.empty_cache()
+            return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        case _:
+            return None
