@@ -135,6 +135,26 @@ _look_command("inspect", "All of it on one page.")
 
 
 @app.command()
+def verify(
+    files: options.Files,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    seed: options.Seed = 0,
+    settings: options.Settings = None,
+    format: options.FormatOption = Format.TABLE,
+    output: options.Output = None,
+) -> None:
+    """What torch computes against the equations in float64: outputs, states and every gradient."""
+
+    def run() -> int:
+        from rnninspect.commands.verify import verify
+
+        return verify(options.Look(files, settings or [], False, device, dtype, seed, format, output))
+
+    _end(run)
+
+
+@app.command()
 def check(
     files: options.Files,
     lock: Annotated[

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import singledispatch
-from typing import NamedTuple
+from functools import partial, singledispatch
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,10 @@ META_STEPS = 2
 # How many values of a weight are looked at together.
 _PIECE = 2**20
 _TRY_META = "use --device meta for real shapes without memory, or --plan"
+
+
+# A torch module, or whatever else is called as one.
+Module = Callable[..., Any]
 
 
 class Feed(NamedTuple):
@@ -158,7 +162,7 @@ def random_feed(spec: Spec, device: torch.device) -> Feed:
 
 def zero_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
     """Zeros of the shape of the states of `layer` for the batch in `flow`, whose leading axes are `axes`."""
-    data = _data(flow)
+    data = data_of(flow)
     size: int | None = None
     if isinstance(flow, PackedSequence):
         size = int(flow.batch_sizes[0])
@@ -169,13 +173,13 @@ def zero_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
 
 
 @singledispatch
-def run(layer: Layer, link: Link, module: nn.Module, flow: Flow, states: States) -> Ran:
+def run(layer: Layer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
     """Run one layer's module; one function for each family of layers, as torch calls them differently."""
     raise NotImplementedError(type(layer))
 
 
 @run.register
-def _(layer: SequenceLayer, link: Link, module: nn.Module, flow: Flow, states: States) -> Ran:
+def _(layer: SequenceLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
     output, after = module(flow, states if len(states) > 1 else states[0])
     after = after if isinstance(after, tuple) else (after,)
     # why: with feeds: last, the two directions of the top layer stand side by side, (N, D*H_out).
@@ -184,17 +188,26 @@ def _(layer: SequenceLayer, link: Link, module: nn.Module, flow: Flow, states: S
 
 
 @run.register
-def _(layer: CellLayer, link: Link, module: nn.Module, flow: Flow, states: States) -> Ran:
+def _(layer: CellLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+    return run_steps(link, partial(run_cell, cell_step(module)), flow, states)
+
+
+def run_steps(link: Link, steps: Callable[[Flow, States], tuple[Flow, States]], flow: Flow, states: States) -> Ran:
+    """Run a cell over its input; `steps` takes it with L first, or packed, and gives every output and the last states.
+
+    Each state is (N, H), or (H,) unbatched.
+    """
+    layer = link.layer
     batch_first = link.signal.axes == ("N", "L")
     x = flow.transpose(0, 1) if batch_first and isinstance(flow, Tensor) else flow
-    output, after = run_cell(cell_step(module), x, states)
+    output, after = steps(x, states)
     output = output.transpose(0, 1) if batch_first and isinstance(output, Tensor) else output
-    return Ran(output, after, after[0] if layer.feeds == "last" else output)
+    return Ran(output, after, after[0] if isinstance(layer, Recurrent) and layer.feeds == "last" else output)
 
 
 @run.register
-def _(layer: PointwiseLayer, link: Link, module: nn.Module, flow: Flow, states: States) -> Ran:
-    output = flow._replace(data=module(flow.data)) if isinstance(flow, PackedSequence) else module(flow)
+def _(layer: PointwiseLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+    output = with_data(flow, module(data_of(flow)))
     return Ran(output, (), output)
 
 
@@ -234,7 +247,7 @@ def _run_all(
                     backward=None,
                 )
             )
-            finite = finite and device.type != "meta" and bool(torch.isfinite(_data(ran.output)).all())
+            finite = finite and device.type != "meta" and bool(torch.isfinite(data_of(ran.output)).all())
             flow = ran.handed_on
     return tuple(facts), None if device.type == "meta" else finite
 
@@ -259,15 +272,21 @@ def _state(fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dt
     return fill(fact.shape, device=device, dtype=dtype)
 
 
-def _data(flow: Flow) -> Tensor:
+def data_of(flow: Flow) -> Tensor:
+    """The numbers of a flow, packed or not."""
     return flow.data if isinstance(flow, PackedSequence) else flow
+
+
+def with_data(flow: Flow, data: Tensor) -> Flow:
+    """The same flow with other numbers."""
+    return flow._replace(data=data) if isinstance(flow, PackedSequence) else data
 
 
 def _tensors(declared: Sequence[TensorFact], flows: Sequence[Flow]) -> tuple[TensorFact, ...]:
     """What the tensors are; only their names and the letters of their axes are taken from the declaration."""
     found = []
     for k, flow in enumerate(flows):
-        data = _data(flow)
+        data = data_of(flow)
         name, axes = (declared[k].name, declared[k].axes) if k < len(declared) else (f"tensor {k}", ())
         found.append(TensorFact(name, axes, tuple(data.shape), _dtype_name(data)))
     return tuple(found)
@@ -277,7 +296,7 @@ def _macs(layer: Layer, module: nn.Module, output: Flow) -> int:
     """Each token is multiplied once by each matrix of the module."""
     if not isinstance(layer, Recurrent | Linear):  # an Embedding looks rows up, a LayerNorm's weight is no matrix
         return 0
-    data = _data(output)
+    data = data_of(output)
     matrices = sum(parameter.numel() for parameter in module.parameters() if parameter.dim() == 2)
     return matrices * (data.numel() // data.shape[-1])
 

@@ -6,15 +6,17 @@ held against: it has their parameter names and their interface, but computes fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.cells import evaluate
+from rnninspect.cells.language import Apply
 from rnninspect.cells.packs import packs
+from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.layers.weights import torch_name
 
@@ -23,7 +25,23 @@ Flow = Tensor | PackedSequence
 # One step: x of the rows that are still running, their states -> their new states; the first is the output.
 Step = Callable[[Tensor, States], States]
 
-_FUNCTIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
+
+class Moment(NamedTuple):
+    """One step of one stacked layer in one direction, as it was computed.
+
+    t: the position in the sequence, 0 to L-1, whichever way the layer reads it.
+    vectors: every vector that the equations assign, by name, each (H, B) for the B sequences that are running.
+    """
+
+    stacked: int
+    direction: int
+    t: int
+    vectors: Mapping[str, Tensor]
+
+
+Watch = Callable[[Moment], None]
+
+FUNCTIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
 
 
 def unroll(step: Step, inputs: Sequence[Tensor], states: States) -> tuple[list[Tensor], States]:
@@ -47,7 +65,7 @@ def unroll(step: Step, inputs: Sequence[Tensor], states: States) -> tuple[list[T
     return outputs, states
 
 
-def cell_step(module: nn.Module) -> Step:
+def cell_step(module: Callable[..., Tensor | States]) -> Step:
     """The step of a torch.nn cell; LSTMCell takes and gives a pair, the others one state."""
 
     def step(x: Tensor, states: States) -> States:
@@ -73,6 +91,7 @@ class EquationRNN(nn.Module):
     forward(input, state) -> (output, state): input (L, N, H_in), (N, L, H_in) with batch_first, (L, H_in) or a
     PackedSequence; each state (D*num_layers, N, H), (N, H) for a cell; one state is a tensor, several a tuple.
     Parameters carry torch's names, so `load_state_dict` of the torch module fits. Dropout is left out.
+    watch, where given to forward, is called with every step as soon as it is computed.
     """
 
     def __init__(
@@ -81,6 +100,7 @@ class EquationRNN(nn.Module):
         super().__init__()
         self.layer = layer
         self.batch_first = getattr(layer, "batch_first", False)
+        self.functions: Mapping[str, Callable[[Tensor], Tensor]] = FUNCTIONS
         for weight in layer.weights("float32"):
             values = torch.empty(weight.shape, device=device, dtype=dtype)
             self.register_parameter(weight.name, nn.Parameter(values))
@@ -94,52 +114,59 @@ class EquationRNN(nn.Module):
                 raise ValueError(f"{weight.name} has no uniform law: {weight.init}")
             nn.init.uniform_(self.get_parameter(weight.name), -bound, bound)
 
-    def forward(
-        self, input: Tensor | PackedSequence, state: Tensor | States
-    ) -> tuple[Tensor | PackedSequence, Tensor | States]:
+    def forward(self, input: Flow, state: Tensor | States, watch: Watch | None = None) -> tuple[Flow, Tensor | States]:
         """See the class."""
         given = (state,) if isinstance(state, Tensor) else state
-        output: Tensor | PackedSequence
+        output: Flow
         if isinstance(input, PackedSequence):
             steps = list(torch.split(input.data, input.batch_sizes.tolist()))
-            outputs, after = self._stack(steps, _reordered(given, input.sorted_indices, self._batch_axis))
+            outputs, after = self._stack(steps, _reordered(given, input.sorted_indices, self._batch_axis), watch)
             after = _reordered(after, input.unsorted_indices, self._batch_axis)
             output = PackedSequence(torch.cat(outputs), input.batch_sizes, input.sorted_indices, input.unsorted_indices)
         elif input.dim() == 2:
             outputs, after = self._stack(
-                [x.unsqueeze(0) for x in input], tuple(s.unsqueeze(self._batch_axis) for s in given)
+                [x.unsqueeze(0) for x in input], tuple(s.unsqueeze(self._batch_axis) for s in given), watch
             )
             output = torch.cat(outputs)
             after = tuple(s.squeeze(self._batch_axis) for s in after)
         else:
             time_axis = 1 if self.batch_first else 0
-            outputs, after = self._stack(list(input.unbind(time_axis)), given)
+            outputs, after = self._stack(list(input.unbind(time_axis)), given, watch)
             output = torch.stack(outputs, time_axis)
         return output, after if len(after) > 1 else after[0]
+
+    @property
+    def kinked(self) -> bool:
+        """Whether a function of the equations has no derivative somewhere."""
+        return any(isinstance(node, Apply) and node.function == "relu" for node in self.layer.cell.nodes)
 
     @property
     def _batch_axis(self) -> int:
         return 0 if isinstance(self.layer, CellLayer) else 1
 
-    def _stack(self, steps: list[Tensor], states: States) -> tuple[list[Tensor], States]:
+    def _stack(self, steps: list[Tensor], states: States, watch: Watch | None) -> tuple[list[Tensor], States]:
         """All stacked layers, both directions; each state (D*num_layers, N, H) or, for a cell, (N, H)."""
         if isinstance(self.layer, CellLayer):
-            return unroll(self._step(0, ""), steps, states)
+            return unroll(self._step(0, 0, "", range(len(steps)), watch), steps, states)
         final: list[States] = []
         for k in range(self.layer.depth):
             found = []
             for direction in range(self.layer.directions):
                 ordered = steps[::-1] if direction else steps
                 row = self.layer.directions * k + direction
-                step = self._step(k, f"_l{k}" + "_reverse" * direction)
+                times = range(len(steps))[:: -1 if direction else 1]
+                step = self._step(k, direction, f"_l{k}" + "_reverse" * direction, times, watch)
                 outputs, after = unroll(step, ordered, tuple(state[row] for state in states))
                 found.append(outputs[::-1] if direction else outputs)
                 final.append(after)
             steps = [torch.cat(both, dim=-1) for both in zip(*found, strict=True)]
         return steps, tuple(torch.stack(parts) for parts in zip(*final, strict=True))
 
-    def _step(self, k: int, suffix: str) -> Step:
-        """One step of stacked layer `k`, evaluated from the text; a column of each vector is one sequence."""
+    def _step(self, k: int, direction: int, suffix: str, times: Iterable[int], watch: Watch | None) -> Step:
+        """One step of stacked layer `k`, evaluated from the text; a column of each vector is one sequence.
+
+        times: the position of every step in the order in which they are run.
+        """
         cell = self.layer.cell
         weights: dict[str, Tensor] = {}
         for pack in packs(cell, self.layer.declared(k)):
@@ -147,12 +174,35 @@ class EquationRNN(nn.Module):
             columns = parameter if parameter.dim() == 2 else parameter.unsqueeze(1)
             weights |= zip(pack.blocks, columns.chunk(len(pack.blocks)), strict=True)
 
+        ahead = iter(times)
+
         def step(x: Tensor, states: States) -> States:
             given = dict(zip(cell.states, (state.T for state in states), strict=True))
-            after = evaluate.step(cell, weights | given | {"x": x.T}, _FUNCTIONS)
+            after = evaluate.step(cell, weights | given | {"x": x.T}, self.functions)
+            if watch is not None:
+                watch(Moment(k, direction, next(ahead), after))
             return tuple(cast(Tensor, after[name]).T for name in cell.states)
 
         return step
+
+
+class EquationLinear(nn.Module):
+    """torch.nn.Linear computed from its equation: (*, H_in) -> (*, H_out), with torch's parameter names."""
+
+    def __init__(self, layer: Linear, *, device: torch.device | None = None) -> None:
+        super().__init__()
+        self.layer = layer
+        for weight in layer.weights("float32"):
+            self.register_parameter(weight.name, nn.Parameter(torch.zeros(weight.shape, device=device)))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See the class."""
+        given: dict[str, Tensor] = {"x": input.reshape(-1, input.shape[-1]).T}
+        for weight in self.layer.weights("float32"):
+            values = self.get_parameter(weight.name)
+            given[weight.symbol] = values if values.dim() == 2 else values.unsqueeze(1)
+        (result,) = evaluate.step(self.layer.cell, given, FUNCTIONS).values()
+        return cast(Tensor, result).T.reshape(*input.shape[:-1], -1)
 
 
 def _reordered(states: States, order: Tensor | None, axis: int = 0) -> States:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rnninspect import __version__
 from rnninspect.facts import Init, LayerFacts, ModelFacts, TensorFact, WeightFact
@@ -12,6 +12,7 @@ from rnninspect.facts import Init, LayerFacts, ModelFacts, TensorFact, WeightFac
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
     from rnninspect.check import Change, Verdict
+    from rnninspect.verify import Verified, VerifiedLayer
 
 SCHEMA_VERSION = 1
 
@@ -69,13 +70,70 @@ def diff_document(old: ModelFacts, verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _head(models: Sequence[ModelFacts], ledger: str, seed: int | None) -> dict[str, object]:
-    measured = [model.measured for model in models if model.measured is not None]
+def verify_document(results: Sequence[Verified]) -> dict[str, object]:
+    """What `verify` found, as one object: for each tensor its error and what that is held to, in epsilons."""
+    return {
+        **_head([result.model for result in results], "equations", results[0].seed, results),
+        "ok": all(result.ok for result in results),
+        "models": [
+            {
+                "name": result.model.name,
+                "file": result.model.source,
+                "ok": result.ok,
+                "unit": result.unit.name,
+                "epsilon": result.unit.epsilon,
+                "layers": [_verified_layer(layer) for layer in result.layers],
+                "skipped": result.skipped,
+                "without_dropout": result.dropout,
+                "not_in_torch": result.untold,
+            }
+            for result in results
+        ],
+    }
+
+
+def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
+    tensors = [
+        {
+            "name": tensor.name,
+            "shape": tensor.shape,
+            "largest_magnitude": tensor.largest,
+            "largest_error": tensor.error,
+            "relative_epsilons": tensor.relative,
+            "allowed_epsilons": tensor.allowed,
+            "ok": tensor.ok,
+        }
+        for tensor in layer.tensors
+    ]
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        "ok": layer.ok,
+        "terms": layer.terms,
+        "steps": layer.steps,
+        "tensors": tensors,
+    }
+
+
+class _Run(Protocol):
+    """Where something was run: `facts.Measured`, and what the studies of a built model return."""
+
+    @property
+    def torch(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+
+
+def _head(
+    models: Sequence[ModelFacts], ledger: str, seed: int | None, runs: Sequence[_Run] | None = None
+) -> dict[str, object]:
+    """runs: where not told, what the models say of their own."""
+    told = [model.measured for model in models if model.measured is not None] if runs is None else runs
     return {
         "schema_version": SCHEMA_VERSION,
         "rnninspect": __version__,
-        "torch": _common([run.torch for run in measured]),
-        "device": _common([run.device for run in measured]),
+        "torch": _common([run.torch for run in told]),
+        "device": _common([run.device for run in told]),
         "dtype": _common([model.dtype for model in models]),
         "seed": seed,
         "ledger": ledger,

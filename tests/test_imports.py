@@ -80,7 +80,7 @@ LEVELS = (
     {"spec"},
     {"plan"},
     {"output"},
-    {"device", "recurrence", "memory", "real", "agree", "lock", "check", "findings"},
+    {"device", "recurrence", "memory", "real", "reference", "verify", "agree", "lock", "check", "findings"},
     {"api"},
     {"tables", "report"},
     {"formats"},
@@ -89,7 +89,7 @@ LEVELS = (
     {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
-WITH_TORCH = {"device", "real", "recurrence"}
+WITH_TORCH = {"device", "real", "recurrence", "reference", "verify"}
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}
 FOR_PRINTERS = {"errors", "findings", "tables.table", *PRINTERS}
