@@ -9,6 +9,7 @@
         ├── NoSuchDevice
         ├── NotEnoughMemory
         ├── TorchRefused           torch would not build or run it on this device in this dtype
+        ├── NotInstalled           a library that only some options need is missing
         └── OutputFailed           the result could not be written
 
 Besides these: 0 fine, 130 interrupted, 70 a fault of rnninspect's own (see `cli`).
@@ -80,6 +81,18 @@ class NotEnoughMemory(CannotHere):
 
 class TorchRefused(CannotHere):
     """torch would not build or run the model on this device in this dtype."""
+
+
+class NotInstalled(CannotHere):
+    """An option needs a library that is not installed here, or does not load: `WHAT needs LIBRARY: pip install ...`.
+
+    extra: the one of rnninspect that brings it. error: what its import raised.
+    """
+
+    def __init__(self, what: str, library: str, extra: str, error: Exception) -> None:
+        reasons = [] if isinstance(error, ModuleNotFoundError) else str(error).split("\n")
+        broken = f" (the one here does not load: {printable(reasons[0])})" if any(reasons) else ""
+        super().__init__(f"{what} needs {library}: pip install 'rnninspect[{extra}]'{broken}")
 
 
 class OutputFailed(CannotHere):

@@ -21,11 +21,13 @@ def write_text(text: str, path: Path | None) -> None:
     """
     if path is None:
         _write_stdout(text)
-        return
-    try:
+    else:
         _write_path(text, path)
-    except OSError as error:
-        raise OutputFailed(f"cannot write {printable(str(path))}: {_reason(error)}") from error
+
+
+def write_bytes(data: bytes, path: Path) -> None:
+    """Write a picture to a file, as `write_text` writes texts."""
+    _write_path(data, path)
 
 
 def append_text(text: str, path: Path) -> None:
@@ -79,12 +81,12 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _write_stdout(text: str) -> None:
+def _write_stdout(content: str | bytes) -> None:
     stream = sys.stdout
     if not _is_open(stream):
         raise OutputFailed("cannot write stdout: it is closed")
     try:
-        _write_stream(text, stream)
+        _write_stream(content, stream)
     except BrokenPipeError:
         _abandon(stream)
     except OSError as error:
@@ -92,9 +94,9 @@ def _write_stdout(text: str) -> None:
         raise OutputFailed(f"cannot write stdout: {_reason(error)}") from error
 
 
-def _write_stream(text: str, stream: TextIO) -> None:
+def _write_stream(content: str | bytes, stream: TextIO) -> None:
     encoding = stream.encoding or "utf-8"
-    data = text.encode(encoding, "backslashreplace")
+    data = content.encode(encoding, "backslashreplace") if isinstance(content, str) else content
     binary = getattr(stream, "buffer", None)
     if binary is None:
         stream.write(data.decode(encoding))
@@ -122,15 +124,22 @@ def _abandon(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def _write_path(text: str, path: Path) -> None:
+def _write_path(content: str | bytes, path: Path) -> None:
+    try:
+        _put(content, path)
+    except OSError as error:
+        raise OutputFailed(f"cannot write {printable(str(path))}: {_reason(error)}") from error
+
+
+def _put(content: str | bytes, path: Path) -> None:
     try:
         found = path.stat()
     except FileNotFoundError:
         found = None
-    data = text.encode("utf-8", "backslashreplace")
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     if found is not None and _is_stdout(found):
         # why: /dev/stdout may be a file that others write to as well (`>> log`): append, do not replace it.
-        _write_stdout(text)
+        _write_stdout(content)
     elif found is not None and not stat.S_ISREG(found.st_mode):
         # A pipe or a device has no earlier content to protect. A folder refuses to be opened.
         with contextlib.suppress(BrokenPipeError), path.open("wb") as file:

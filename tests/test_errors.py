@@ -18,7 +18,7 @@ import pytest
 from rnninspect import cli, errors
 from rnninspect.errors import DocumentError, OutputFailed, RnnInspectError
 from rnninspect.lock import LockedLayer, read_lock, render_lock, update_lock
-from rnninspect.output import append_text, write_text
+from rnninspect.output import append_text, write_bytes, write_text
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -41,6 +41,14 @@ def wrong_equation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LSTM, "equations", lambda self: right(self).replace(" + b_ii", ""))
 
 
+def no_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes matplotlib away, and has a command ask for a picture, as `--plot` does."""
+    from rnninspect.formats.plot import plot
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("rnninspect.commands.look.render", lambda *asked: plot((), Path("small.svg")))
+
+
 class Case(NamedTuple):
     """How an error is provoked: a command line, its exit code, and what must be made wrong before, if anything."""
 
@@ -56,6 +64,7 @@ CASES: dict[str, Case] = {
     "NoSuchDevice": Case(("shapes", "small.yaml", "--device", "cuda:99"), 3),
     "NotEnoughMemory": Case(("params", "small.yaml", "--device", "cpu", "--set", "encoder.hidden_size=10000000"), 3),
     "TorchRefused": Case(("shapes", "small.yaml", "--device", "meta", "--set", "encoder.hidden_size=4000000000"), 3),
+    "NotInstalled": Case(("params", "small.yaml", "--plan"), 3, no_matplotlib),
     "OutputFailed": Case(("params", "small.yaml", "--plan", "--output", "nowhere/out.json"), 3),
 }
 
@@ -165,6 +174,7 @@ OLD_TEXT, NEW_TEXT = render_lock(OLD), render_lock(NEW)
 # Each writer, and what a file that held OLD_TEXT holds when it is done.
 WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "write_text": (lambda path: write_text(NEW_TEXT, path), NEW_TEXT),
+    "write_bytes": (lambda path: write_bytes(NEW_TEXT.encode(), path), NEW_TEXT),
     "append_text": (lambda path: append_text(NEW_TEXT, path), OLD_TEXT + NEW_TEXT),
     "update_lock": (lambda path: update_lock(path, lambda before: {**before, **NEW}), render_lock({**OLD, **NEW})),
 }
@@ -308,7 +318,7 @@ def test_a_directory(writer: str, tmp_path: Path) -> None:
 
 
 @needs_dev_full
-@pytest.mark.parametrize("writer", ["write_text", "append_text"])
+@pytest.mark.parametrize("writer", ["write_text", "write_bytes", "append_text"])
 def test_a_full_device(writer: str) -> None:
     with pytest.raises(OutputFailed, match=r"^cannot write /dev/full: No space left on device$"):
         WRITERS[writer][0](Path("/dev/full"))
@@ -328,12 +338,13 @@ sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from rnninspect.errors import RnnInspectError
 from rnninspect.lock import LockedLayer, update_lock
-from rnninspect.output import append_text, write_text
+from rnninspect.output import append_text, write_bytes, write_text
 
 long = "x" * 100_000
 many = {f"{k}.yaml": {"x": LockedLayer("LSTM", k, k, {"w": (k,)})} for k in range(1000)}
 writers = {
     "write_text": lambda path: write_text(long, path),
+    "write_bytes": lambda path: write_bytes(long.encode(), path),
     "append_text": lambda path: append_text(long, path),
     "update_lock": lambda path: update_lock(path, lambda before: {**before, **many}),
 }
@@ -366,7 +377,7 @@ def test_a_disk_that_really_fills_midway(program: Program, tmp_path: Path) -> No
             target_in(folder, existing)
     found = limited(program, tmp_path, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))")
     assert set(found.values()) == {("OutputFailed", "File too large")}
-    assert len(found) == 6
+    assert len(found) == 8
     for name in found:
         target = tmp_path / name / "rnninspect.lock"
         earlier = OLD_TEXT if name.endswith("existing") else ""
@@ -408,6 +419,10 @@ def test_without_permission(program: Program, open_folder: Path) -> None:
         "write_text-file": ("OutputFailed", "it is write-protected"),
         "write_text-unreadable": ("OutputFailed", "it is write-protected"),
         "write_text-closed": denied,
+        "write_bytes-folder": denied,
+        "write_bytes-file": ("OutputFailed", "it is write-protected"),
+        "write_bytes-unreadable": ("OutputFailed", "it is write-protected"),
+        "write_bytes-closed": denied,
         # To add to a file takes leave of the file alone.
         "append_text-folder": ("", ""),
         "append_text-file": denied,

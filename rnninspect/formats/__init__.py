@@ -14,6 +14,14 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+class ExplainFormat(StrEnum):
+    """What `explain --format` accepts: its page is for people."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+
+
 class CheckFormat(StrEnum):
     """What `check --format` accepts: the same, and what CI servers read."""
 

@@ -14,19 +14,19 @@ import io
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.tables.table import Cell, Table
+from rnninspect.tables.table import Block, Cell, Table
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def render(tables: Sequence[Table]) -> str:
-    """`tables` as CSV, without totals, notes and tables that only sum up others; the model's name comes first.
+def render(blocks: Sequence[Block]) -> str:
+    """The tables as CSV, without totals, notes and tables that only sum up others; the model's name comes first.
 
     Those with one title stand under one header; a blank line parts them from the next title's.
     """
     sections: dict[tuple[str, ...], list[Table]] = {}
-    for table in tables:
-        if table.summary:
+    for table in blocks:
+        if not isinstance(table, Table) or table.summary or not table.columns:
             continue
         header = (table.title, *(column.key for column in table.columns))
         sections.setdefault(header, []).append(table)

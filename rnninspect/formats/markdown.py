@@ -1,4 +1,7 @@
-"""Markdown for pull requests and notebooks: a heading, a pipe table and its notes; numbers are raw."""
+"""Markdown for pull requests and notebooks: a heading, a pipe table and its notes; numbers are raw.
+
+Equations are in LaTeX between dollar signs, which GitHub and Jupyter typeset; pictures stand in code fences.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.tables.table import Cell, Kind, Table
+from rnninspect.tables.table import Block, Cell, Chart, Figure, Formulas, Kind, Table
 
 _RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -15,34 +18,59 @@ _SPECIAL = re.compile(r"[\\`*\[\]|~#$&<>]|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK_START = re.compile(r"^(\d*)([-+=.)])")
 
 
-def render(tables: Sequence[Table], caption: str) -> str:
-    """`tables` one under the other, and the caption in italics."""
-    blocks = [block for table in tables for block in _blocks(table.for_people())]
+def render(blocks: Sequence[Block], caption: str) -> str:
+    """`blocks` one under the other, and the caption in italics."""
+    paragraphs = [paragraph for block in blocks for paragraph in _paragraphs(block)]
     if caption:
-        blocks.append(f"*{_escaped(caption)}*")
-    return "\n\n".join(blocks) + "\n"
+        paragraphs.append(f"*{_escaped(caption)}*")
+    return "\n\n".join(paragraphs) + "\n"
 
 
-def _blocks(table: Table) -> Iterable[str]:
-    yield f"### {_escaped(table.subject)}: {_escaped(table.title)}"
-    if table.columns:
-        yield "\n".join(_lines(table))
-    for note in table.notes:
+def _paragraphs(block: Block) -> Iterable[str]:
+    yield f"### {_escaped(block.subject)}: {_escaped(block.title)}"
+    match block:
+        case Table() if block.columns:
+            yield "\n".join(_lines(block.for_people()))
+        case Formulas():
+            # why the sizes alone where there are any: they stand under the names, so both are there.
+            yield from (f"$$\n{printable(item.latex_sizes or item.latex)}\n$$" for item in block.items)
+        case Figure():
+            yield _fenced(block.lines)
+        case Chart():
+            from rnninspect.formats.chart import draw
+
+            yield _fenced(draw(block, 80))
+    for note in block.notes:
         # why: a paragraph that starts with `-` or `1.` would be a list.
         yield _BLOCK_START.sub(r"\1\\\2", _escaped(note))
+
+
+def _fenced(lines: Sequence[str]) -> str:
+    """Lines as they are, between fences that none of them can end."""
+    ticks = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, ticks + 1)
+    return "\n".join([fence, *map(printable, lines), fence])
 
 
 def _lines(table: Table) -> Iterable[str]:
     yield _line(_escaped(column.heading) for column in table.columns)
     yield _line("---:" if column.kind in _RIGHT_ALIGNED else "---" for column in table.columns)
     for row in table.rows:
-        yield _line(map(_text, row))
+        yield _line(_cell(column.kind, cell) for column, cell in zip(table.columns, row, strict=True))
     if table.total is not None:
         yield _line(f"**{text}**" if text else "" for text in map(_text, table.total))
 
 
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _cell(kind: Kind, cell: Cell) -> str:
+    if kind is Kind.SYMBOL and isinstance(cell, str):
+        from rnninspect.formats import latex  # why here: few tables hold symbols
+
+        return f"${latex.symbol(cell)}$"
+    return _text(cell)
 
 
 def _text(cell: Cell) -> str:

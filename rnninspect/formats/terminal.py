@@ -1,4 +1,4 @@
-"""Tables for people, on a terminal or in a pipe.
+"""Pages for people, on a terminal or in a pipe; what is no table is drawn in `drawn`.
 
 The widths are worked out here, because rich's own Table shrinks all columns alike and cuts numbers in two.
 A table that is too wide gives way in this order, each step only as far as it must:
@@ -12,100 +12,67 @@ A table that is too wide gives way in this order, each step only as far as it mu
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from math import isfinite
 from typing import NamedTuple
 
-# why: this and `rich.style` import in 10 ms; rich's Console and Table take 25 ms and would add nothing here.
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 
-from rnninspect.errors import printable
-from rnninspect.tables.table import Cell, Kind, Table
+from rnninspect.formats.page import Page, at_joints, at_spaces, wrapped
+from rnninspect.tables.table import Block, Cell, Kind, Table
 
 _GAP = "  "
 _INDENT = "  "
 _PROSE = 24  # a text wider than this is prose, which wraps, but not to less than this
 _STUB = 3  # the least of a name to leave on a line
 _RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER}
-_AFTER_SPACE = re.compile(r"(?<= )")
-_AFTER_JOINT = re.compile(r"(?<=[_./])(?=[^\W\d])")  # a letter follows, so `0.5` stays whole
-_IN_ASCII = str.maketrans(
-    {
-        "·": "-",
-        "–": "-",
-        "—": "-",
-        "─": "-",
-        "×": "x",
-        "±": "+/-",
-        "≤": "<=",
-        "≥": ">=",
-        "→": "->",
-        "…": "...",
-    }
-)
 
 
-def render(tables: Sequence[Table], caption: str, *, width: int | None, colour: bool, ascii: bool = False) -> str:
-    """`tables` one under the other, the notes of each below it, `caption` last.
+def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: bool, ascii: bool = False) -> str:
+    """`blocks` one under the other, the notes of each below it, `caption` last.
 
     width: no line is wider, unless that would cut a number in two; None (a pipe) wraps and splits nothing.
     colour: with False the result has no escape sequence, whatever the tables hold.
     ascii: for a stream that cannot take other characters.
     """
-    page = _Page(sys.maxsize if width is None else width, colour, ascii)
-    sections = [section for table in tables for section in _sections(table.for_people(), page)]
+    page = Page(sys.maxsize if width is None else width, colour, ascii)
+    sections = [section for block in blocks for section in _sections(block, page)]
     if caption:
-        sections.append([page.paint(line, "dim") for line in _wrapped(page.plain(caption), page.width)])
+        sections.append([page.paint(line, "dim") for line in wrapped(page.plain(caption), page.width)])
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
-class _Page(NamedTuple):
-    """What the tables are printed on."""
+def _sections(block: Block, page: Page) -> Iterator[list[str]]:
+    """The paragraphs of a block."""
+    if not isinstance(block, Table):
+        from rnninspect.formats import drawn  # why here: most pages hold tables only
 
-    width: int
-    colour: bool
-    ascii: bool
-
-    def plain(self, text: str) -> str:
-        """`text` in characters that the page can show."""
-        text = printable(text)
-        return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii else text
-
-    def paint(self, text: str, style: str) -> str:
-        if not self.colour:
-            return text
-        from rich.color import ColorSystem
-        from rich.style import Style
-
-        return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
-
-    def joined(self, texts: Iterable[str]) -> str:
-        return self.plain(" · ").join(text for text in texts if text)
-
-    def rule(self, width: int) -> str:
-        return self.paint(self.plain("─") * width, "dim")
+        yield from drawn.sections(block, page)
+    elif block.columns:
+        yield from _of_table(block.for_people(), page)
+    else:
+        yield [*page.title(block.subject, block.title), *page.notes(block.notes)]
 
 
-def _sections(table: Table, page: _Page) -> Iterator[list[str]]:
-    """The paragraphs of a table: its blocks of columns, then its notes."""
+def _of_table(table: Table, page: Page) -> Iterator[list[str]]:
+    """The blocks of columns, then the notes."""
     title = page.joined([page.plain(table.subject), page.plain(table.title)])
     grid = _grid(table, page)
     blocks = _blocks(grid.strips, page.width)
     for number, strips in enumerate(blocks, start=1):
         which = f" ({number} of {len(blocks)})" if len(blocks) > 1 else ""
-        head = [page.paint(line, "bold") for line in _wrapped(title + which, page.width)]
+        head = [page.paint(line, "bold") for line in wrapped(title + which, page.width)]
         yield head + list(_lines(strips, grid, page))
     if table.notes:
-        yield [line for note in table.notes for line in _wrapped(page.plain(note), page.width, hang="  ")]
+        yield page.notes(table.notes)
 
 
 # --- values as text ---------------------------------------------------------------------------------------
 
 
-def _texts(kind: Kind, cells: Sequence[Cell], page: _Page) -> list[str]:
+def _texts(kind: Kind, cells: Sequence[Cell], page: Page) -> list[str]:
     """The cells of one column; in a column of numbers, decimal points stand under each other."""
     texts = [page.plain(_text(kind, cell)) for cell in cells]
     if kind is not Kind.NUMBER or any("e" in text for text in texts):
@@ -170,7 +137,7 @@ class _Grid(NamedTuple):
     head: str = ""
 
 
-def _grid(table: Table, page: _Page) -> _Grid:
+def _grid(table: Table, page: Page) -> _Grid:
     columns = table.columns
     about = [index for index, column in enumerate(columns) if column.repeats]
     groups = [tuple(row[index] for index in about) for row in table.rows]
@@ -196,7 +163,7 @@ def _grid(table: Table, page: _Page) -> _Grid:
     return _Grid([lead, *rest], over, page.joined(strips[index].heading for index in about))
 
 
-def _strips(table: Table, keys: Container[int | None], page: _Page) -> Iterator[_Strip]:
+def _strips(table: Table, keys: Container[int | None], page: Page) -> Iterator[_Strip]:
     rows = list(_without_repeats(table))
     total = table.total or (None,) * len(table.columns)
     for index, column in enumerate(table.columns):
@@ -221,16 +188,16 @@ def _without_repeats(table: Table) -> Iterator[tuple[Cell, ...]]:
 def _strip(heading: str, cells: Sequence[str], total: str, kind: Kind, *, key: bool, indent: str = "") -> _Strip:
     texts = [*cells, total]
     body = _widest(texts)
-    head = _words(heading)
+    head = at_spaces(heading)
     # why: the sizes of a shape stay on one line; the letters of axes may part at a space if they must.
-    words = [word for text in texts for word in (_words(text) if any(map(str.isalpha, text)) else [text])]
+    words = [word for text in texts for word in (at_spaces(text) if any(map(str.isalpha, text)) else [text])]
     narrow_heading = max(body, _widest(head))
     if kind is Kind.TEXT:
         prose = max(_PROSE, _widest([*head, *words]))
-        joints = _widest(_at_joints([*head, *words]))
+        joints = _widest(at_joints([*head, *words]))
         least = [narrow_heading, prose, joints, _STUB, 1]
     else:
-        joints = _widest([*_at_joints(head), *words])
+        joints = _widest([*at_joints(head), *words])
         least = [narrow_heading, narrow_heading, joints, _widest(words), 1]
     widths = [max(cell_len(heading), body)]
     for step in least:
@@ -248,14 +215,6 @@ def _strip(heading: str, cells: Sequence[str], total: str, kind: Kind, *, key: b
 
 def _widest(texts: Iterable[str]) -> int:
     return max(map(cell_len, texts), default=0)
-
-
-def _words(text: str) -> list[str]:
-    return [word.rstrip() for word in _AFTER_SPACE.split(text)]
-
-
-def _at_joints(words: Iterable[str]) -> list[str]:
-    return [piece for word in words for piece in _AFTER_JOINT.split(word)]
 
 
 # --- widths and blocks ------------------------------------------------------------------------------------
@@ -312,17 +271,17 @@ def _fitted(columns: Sequence[tuple[int, ...]], room: int) -> list[int]:
 # --- lines ------------------------------------------------------------------------------------------------
 
 
-def _lines(strips: Sequence[_Strip], grid: _Grid, page: _Page) -> Iterator[str]:
+def _lines(strips: Sequence[_Strip], grid: _Grid, page: Page) -> Iterator[str]:
     """A block below its title."""
     widths = _fitted([strip.widths for strip in strips], page.width)
     rule = page.rule(_total(widths))
     head = _row_lines(strips, widths, [strip.indent + strip.heading for strip in strips], bottom=True)
-    for line in [*_wrapped(grid.head, page.width), *head] if grid.head else head:
+    for line in [*wrapped(grid.head, page.width), *head] if grid.head else head:
         yield page.paint(line, "cyan")
     yield rule
     for number, row in enumerate(zip(*(strip.cells for strip in strips), strict=True)):
         if number in grid.over:
-            yield from (page.paint(line, "bold") for line in _wrapped(grid.over[number], page.width))
+            yield from (page.paint(line, "bold") for line in wrapped(grid.over[number], page.width))
         yield from _row_lines(strips, widths, [s.indent + cell for s, cell in zip(strips, row, strict=True)])
     # why: a block of columns without totals would end in a rule and the word alone.
     if any(strip.total for strip in strips if not strip.key):
@@ -334,7 +293,7 @@ def _lines(strips: Sequence[_Strip], grid: _Grid, page: _Page) -> Iterator[str]:
 def _row_lines(
     strips: Sequence[_Strip], widths: Sequence[int], cells: Sequence[str], *, bottom: bool = False
 ) -> Iterator[str]:
-    columns = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    columns = [wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
     if bottom:
         height = max(map(len, columns), default=0)
         columns = [[""] * (height - len(column)) + column for column in columns]
@@ -346,31 +305,3 @@ def _row_lines(
 def _padded(text: str, width: int, kind: Kind) -> str:
     space = " " * (width - cell_len(text))
     return space + text if kind in _RIGHT_ALIGNED else text + space
-
-
-def _wrapped(text: str, width: int, hang: str = "") -> list[str]:
-    """`text` in lines of `width`, broken at the gentlest places that will do.
-
-    Lines after the first are indented as the first is, and by `hang`.
-    """
-    if cell_len(text) <= width:
-        return [text]
-    body = text.lstrip()
-    indent = (text[: len(text) - len(body)] + hang)[: max(0, width - 1)]
-    lines = [indent.removesuffix(hang)]
-    room = max(1, width - len(indent))
-    for piece in _pieces(body, room):
-        if cell_len((lines[-1] + piece).rstrip()) <= width:
-            lines[-1] += piece
-        else:
-            lines.append(indent + piece)
-    return [line.rstrip() for line in lines if line.strip()]
-
-
-def _pieces(text: str, width: int) -> Iterator[str]:
-    for word in _AFTER_SPACE.split(text):
-        if cell_len(word.rstrip()) <= width:
-            yield word
-            continue
-        for piece in _AFTER_JOINT.split(word):
-            yield from [piece] if cell_len(piece.rstrip()) <= width else chop_cells(piece, width)

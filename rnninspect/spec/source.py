@@ -42,7 +42,7 @@ def read_source(path: str) -> tuple[str, str]:
     try:
         data = _read_stdin() if path == "-" else _read_file(path)
     except OSError as error:
-        raise DocumentError(Place(source), _reason(error), hint=_what_to_try(error)) from error
+        raise DocumentError(Place(source), reason(error), hint=_what_to_try(error)) from error
     except ValueError as error:  # a NUL, or a surrogate that no file name can hold
         raise DocumentError(Place(source), "no file can have this name", hint="check the path") from error
     if len(data) > MAX_BYTES:
@@ -58,6 +58,23 @@ def place_at(text: str, index: int, source: str) -> Place:
     return Place(source, line, index - start + 1)
 
 
+def no_regular_file(status: os.stat_result) -> str:
+    """What a file is that is no regular one, as a message says it; nothing for a regular one."""
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        return ""
+    kinds = {stat.S_ISDIR: "is a directory", stat.S_ISFIFO: "is a named pipe", stat.S_ISSOCK: "is a socket"}
+    return next((said for holds, said in kinds.items() if holds(mode)), "is a device")
+
+
+def open_without_waiting(path: str) -> IO[bytes]:
+    """Open a file for reading, unbuffered. Whether it is one should be looked at before, and again after."""
+    # why: O_NONBLOCK, for else the open itself waits, on a FIFO for a writer and on a terminal for a line.
+    # Windows has none of these flags but O_BINARY, and nothing that they guard against.
+    flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
+    return os.fdopen(os.open(path, reduce(or_, flags, os.O_RDONLY)), "rb", buffering=0)
+
+
 def _read_stdin() -> bytes:
     if sys.stdin is None or sys.stdin.closed:
         raise DocumentError(Place(_STDIN), "stdin is closed", hint="name a file, or pipe a document in")
@@ -69,12 +86,8 @@ def _read_file(path: str) -> bytes:
     # why: looked at before it is opened, because opening alone can act: it wakes up the writer of a FIFO,
     # and starts some devices. Looked at again once open, because the name may mean another file by then.
     _refuse_kind(path, os.stat(path))  # noqa: PTH116 (a Path would drop a trailing slash and `./`)
-    # why: O_NONBLOCK, for else the open itself waits, on a FIFO for a writer and on a terminal for a line.
-    # Windows has none of these flags but O_BINARY, and nothing that they guard against.
-    flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
-    descriptor = os.open(path, reduce(or_, flags, os.O_RDONLY))
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
-        status = os.fstat(descriptor)
+    with open_without_waiting(path) as stream:
+        status = os.fstat(stream.fileno())
         _refuse_kind(path, status)
         if status.st_size > MAX_BYTES:
             raise _too_large(path)
@@ -87,18 +100,14 @@ def _refuse_kind(path: str, status: os.stat_result) -> None:
     A pipe is one that the shell made: it has a writer, so reading it ends. A FIFO that has a name on disk
     may have none, and then there is nothing to wait for; whoever has one can still say `- < fifo`.
     """
-    mode = status.st_mode
-    if stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and path.startswith(_PIPE_NAMES)):
+    found = no_regular_file(status)
+    if not found or (stat.S_ISFIFO(status.st_mode) and path.startswith(_PIPE_NAMES)):
         return
-    if stat.S_ISDIR(mode):
-        message, hint = "is a directory", "name a YAML file"
-    elif stat.S_ISFIFO(mode):
-        message, hint = "is a named pipe", "use - and redirect it to stdin"
-    elif stat.S_ISSOCK(mode):
-        message, hint = "is a socket", "name a YAML file"
-    else:
-        message, hint = "is a device", "name a YAML file, or use - for stdin"
-    raise DocumentError(Place(path), message, hint=hint)
+    hints = {
+        "is a named pipe": "use - and redirect it to stdin",
+        "is a device": "name a YAML file, or use - for stdin",
+    }
+    raise DocumentError(Place(path), found, hint=hints.get(found, "name a YAML file"))
 
 
 def _read_bounded(stream: IO[bytes]) -> bytes:
@@ -140,7 +149,8 @@ def _too_large(source: str) -> DocumentError:
     return DocumentError(Place(source), f"larger than {MAX_BYTES // 1024} KiB", hint=hint)
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Why a file cannot be read, as a message says it."""
     return (error.strerror or "cannot be read").lower()
 
 

@@ -19,6 +19,7 @@ class Kind(Enum):
     BYTES = "bytes"  # an exact integer, in bytes
     NUMBER = "number"  # a float, four significant digits in a terminal, raw elsewhere
     SHAPE = "shape"  # a tuple: sizes, or the letters of axes
+    SYMBOL = "symbol"  # a name as equations write it: W_ii, h_{t-1}
 
 
 class Column(NamedTuple):

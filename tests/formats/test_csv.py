@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import csv as formats_csv
-from rnninspect.tables.table import Cell, Column, Kind, Table
+from rnninspect.tables.table import Cell, Chart, Column, Figure, Formulas, Kind, Table
 
 COLUMNS = (
     Column("layer", "layer", repeats=True),
@@ -46,6 +46,16 @@ def test_tables_of_one_title_share_a_header_and_others_follow_after_a_blank_line
 def test_tables_with_other_columns_do_not_share_a_header() -> None:
     narrow = Table("weights", "b", COLUMNS[:1], (("rnn",),))
     assert formats_csv.render([weights("a"), narrow]).endswith("\n\nmodel,layer\nb,rnn\n")
+
+
+def test_what_is_no_table_is_left_out() -> None:
+    blocks = [
+        Formulas("f", "a", ()),
+        Figure("p", "a", ("+--+",)),
+        Chart("c", "a", "x", "y", ()),
+        Table("w", "a", (), ()),
+    ]
+    assert formats_csv.render([*blocks, weights("a")]) == formats_csv.render([weights("a")])
 
 
 def test_nothing_is_nothing() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import markdown
-from rnninspect.tables.table import Column, Kind, Table
+from rnninspect.tables.table import Chart, Column, Figure, Formula, Formulas, Kind, Series, Table
 
 TABLE = Table(
     title="weights",
@@ -67,6 +67,47 @@ def test_without_a_caption_nothing_follows() -> None:
 def test_text_shows_as_it_is(text: str, escaped: str) -> None:
     table = Table("t", "m", (Column("c", "c"),), ((text,),))
     assert markdown.render([table], "").splitlines()[4] == f"| {escaped} |"
+
+
+def test_an_equation_stands_between_dollar_signs_with_its_sizes_if_it_has_any() -> None:
+    items = (
+        Formula("h_t = x_t", "(5,) = (5,)", "h_t = x_t", r"\underset{(5{,})}{h_t} = x_t"),
+        Formula("a", "", "b", ""),
+    )
+    assert markdown.render([Formulas("equations", "m", items, ("a < b",))], "") == (
+        "### m: equations\n\n$$\n\\underset{(5{,})}{h_t} = x_t\n$$\n\n$$\nb\n$$\n\na &lt; b\n"
+    )
+
+
+def test_a_symbol_is_typeset_and_hostile_text_in_its_place_is_not() -> None:
+    column = Column("s", "s", Kind.SYMBOL)
+    rows = tuple((text,) for text in ("W_ii", "h_{t-1}", "h'_t", "b", "x_t", None, "a|b$ \\evil"))
+    lines = markdown.render([Table("t", "m", (column,), rows)], "").splitlines()[4:]
+    assert lines[:6] == ["| $W_{ii}$ |", "| $h_{t-1}$ |", "| $h'_t$ |", "| $b$ |", "| $x_t$ |", "|  |"]
+    assert lines[6].count("|") == 2
+    assert lines[6].replace(r"\$", "").count("$") == 2
+
+
+def test_a_picture_stands_between_fences_as_it_is() -> None:
+    figure = Figure("flow", "m", ("┌─┐ *a* <b>", "", "└─┘"), ("a note",))
+    assert markdown.render([figure], "").split("\n\n", 1)[1] == "```\n┌─┐ *a* <b>\n\n└─┘\n```\n\na note\n"
+
+
+@given(st.lists(st.text("`", max_size=6) | st.text("`a\n\x1b"), max_size=4))
+def test_no_line_of_a_picture_ends_its_fence(lines: list[str]) -> None:
+    text = markdown.render([Figure("flow", "m", tuple(lines))], "").split("\n\n", 1)[1]
+    fence, *inside, last = text.splitlines()
+    assert fence == last
+    assert len(inside) == len(lines)
+    assert not any(set(line.strip()) == {"`"} and len(line.strip()) >= len(fence) for line in inside)
+    assert "\x1b" not in text
+
+
+def test_a_chart_stands_between_fences() -> None:
+    chart = Chart("loss", "m", "t", "loss", (Series("a", ((0, 1), (1, 2))),), notes=("a note",))
+    paragraphs = markdown.render([chart], "").split("\n\n")
+    assert paragraphs[1].startswith("```\n")
+    assert paragraphs[-1] == "a note\n"
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4))

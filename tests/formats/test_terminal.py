@@ -321,6 +321,7 @@ values: dict[Kind, st.SearchStrategy[Cell]] = {
     Kind.BYTES: st.integers(0, 2**50),
     Kind.NUMBER: st.floats(1e-4, 1e12),
     Kind.SHAPE: st.lists(st.integers(0, 9999), max_size=4).map(tuple),
+    Kind.SYMBOL: st.sampled_from(["W_ii", "h_{t-1}", "h'_t"]),
 }
 
 

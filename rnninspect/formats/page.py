@@ -1,0 +1,105 @@
+"""What everything on a terminal is printed on: its width, its colours, its characters, and text in lines of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+# why: this and `rich.style` import in 10 ms; rich's Console and Table take 25 ms and would add nothing here.
+from rich.cells import cell_len, chop_cells
+
+from rnninspect.errors import printable
+
+_AFTER_SPACE = re.compile(r"(?<= )")
+_AFTER_JOINT = re.compile(r"(?<=[_./])(?=[^\W\d])")  # a letter follows, so `0.5` stays whole
+_IN_ASCII = str.maketrans(
+    {
+        "·": "-",
+        "–": "-",
+        "—": "-",
+        "─": "-",
+        "×": "x",
+        "±": "+/-",
+        "≤": "<=",
+        "≥": ">=",
+        "→": "->",
+        "…": "...",
+    }
+)
+
+
+class Page(NamedTuple):
+    """What the blocks are printed on."""
+
+    width: int
+    colour: bool
+    ascii: bool
+
+    def plain(self, text: str) -> str:
+        """`text` in characters that the page can show."""
+        text = printable(text)
+        return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii else text
+
+    def paint(self, text: str, style: str) -> str:
+        """`text` in a style of rich's, such as "bold"."""
+        if not self.colour:
+            return text
+        from rich.color import ColorSystem
+        from rich.style import Style
+
+        return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
+
+    def joined(self, texts: Iterable[str]) -> str:
+        """The parts of a title."""
+        return self.plain(" · ").join(text for text in texts if text)
+
+    def rule(self, width: int) -> str:
+        """A line below a heading."""
+        return self.paint(self.plain("─") * width, "dim")
+
+    def title(self, *parts: str) -> list[str]:
+        """What stands over a block: the model, what is shown of it."""
+        return [self.paint(line, "bold") for line in wrapped(self.joined(map(self.plain, parts)), self.width)]
+
+    def notes(self, notes: Iterable[str]) -> list[str]:
+        """The sentences under a block."""
+        return [line for note in notes for line in wrapped(self.plain(note), self.width, hang="  ")]
+
+
+def wrapped(text: str, width: int, hang: str = "") -> list[str]:
+    """`text` in lines of `width`, broken at the gentlest places that will do.
+
+    Lines after the first are indented as the first is, and by `hang`.
+    """
+    if cell_len(text) <= width:
+        return [text]
+    body = text.lstrip()
+    indent = (text[: len(text) - len(body)] + hang)[: max(0, width - 1)]
+    lines = [indent.removesuffix(hang)]
+    room = max(1, width - len(indent))
+    for piece in _pieces(body, room):
+        if cell_len((lines[-1] + piece).rstrip()) <= width:
+            lines[-1] += piece
+        else:
+            lines.append(indent + piece)
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def at_spaces(text: str) -> list[str]:
+    """The pieces of a text that wraps at spaces."""
+    return [word.rstrip() for word in _AFTER_SPACE.split(text)]
+
+
+def at_joints(texts: Iterable[str]) -> list[str]:
+    """The pieces of names that break after `_`, `.` and `/`."""
+    return [piece for text in texts for piece in _AFTER_JOINT.split(text)]
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    for word in _AFTER_SPACE.split(text):
+        if cell_len(word.rstrip()) <= width:
+            yield word
+            continue
+        for piece in _AFTER_JOINT.split(word):
+            yield from [piece] if cell_len(piece.rstrip()) <= width else chop_cells(piece, width)

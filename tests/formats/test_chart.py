@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from rnninspect.formats.axis import Axis, x_axis, y_axis
+from rnninspect.formats.chart import draw
+from rnninspect.tables.table import Chart, Series
+
+Points = tuple[tuple[float, float | None], ...]
+
+FADING: Points = tuple((k, 10 ** (-0.5 * k)) for k in range(13))
+FLAT: Points = ((0, 1.0), (1, 0.5), (2, 0.5), (3, 0.0), (4, 0.5), (5, math.nan), (6, math.inf), (7, None), (12, 0.25))
+SIGNED: Points = ((0, -1.0), (1, 0.0), (2.5, 1.5), (10, -0.25))
+
+
+def chart(*series: Points, log: bool = True, x: str = "t", y: str = "|dL/dh_t|") -> Chart:
+    named = tuple(Series(f"layer {k}", points) for k, points in enumerate(series))
+    return Chart("gradients", "tagger", x, y, named, log)
+
+
+# --- layout -----------------------------------------------------------------------------------------------
+
+LOGARITHMIC = """\
+|dL/dh_t|
+   1 ┤▒
+     │  ▒ ○   ○
+     │                        ○
+1e-1 ┤    ●
+     │      ●
+     │
+1e-2 ┤        ●
+     │          ●
+     │
+1e-3 ┤            ●
+     │              ●
+     │
+1e-4 ┤                ●
+     │                  ●
+     │
+1e-5 ┤                    ●
+     │                      ●
+     │
+1e-6 ┤                        ●
+     └┬─────────┬─────────┬────
+      0         5         10
+      t
+● layer 0
+○ layer 1 (3 of 8 values left out: not >
+  0)
+▒ several series"""
+
+LINEAR = """\
+h
+ 1.5 ┤        ●
+     │
+     │
+   1 ┤
+     │
+     │
+ 0.5 ┤
+     │
+     │
+   0 ┤   ●
+     │                                 ●
+     │
+-0.5 ┤
+     │
+     │
+  -1 ┤●
+     └┬──────┬─────┬──────┬─────┬──────┬
+      0      2     4      6     8     10
+      time
+● layer 0"""
+
+IN_ASCII = str.maketrans("●○▒┤│└─┬", "ox%+|+-+")
+
+
+def test_the_layout_of_a_logarithmic_chart() -> None:
+    assert "\n".join(draw(chart(FADING, FLAT), 40)) == LOGARITHMIC
+
+
+def test_the_layout_of_a_linear_chart() -> None:
+    assert "\n".join(draw(chart(SIGNED, log=False, x="time", y="h"), 40)) == LINEAR
+
+
+def test_in_ascii_only_the_signs_differ() -> None:
+    assert "\n".join(draw(chart(FADING, FLAT), 40, ascii=True)) == LOGARITHMIC.translate(IN_ASCII)
+
+
+def test_a_chart_is_no_wider_than_120() -> None:
+    """In a pipe there is no width, and a chart as wide as a line may be would be all blanks."""
+    assert draw(chart(FADING), 10**9) == draw(chart(FADING), 120)
+    assert max(map(len, draw(chart(FADING), 10**9))) in range(100, 121)
+
+
+# --- what is said in one line -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (29, ["a chart needs 30 columns"]),
+        (24, ["a chart needs 30 columns"]),
+        (23, ["needs 30 columns"]),
+        (15, ["needs 30"]),
+        (7, ["30"]),
+        (1, []),
+    ],
+)
+def test_too_narrow_says_what_it_needs(width: int, said: list[str]) -> None:
+    assert draw(chart(FADING), width) == said
+    assert len(draw(chart(FADING), 30)) > 10
+
+
+def test_what_it_needs_depends_on_the_labels() -> None:
+    near = chart(((0, 1.0), (1, math.nextafter(1, 2))), log=False)
+    assert draw(near, 40) == ["a chart needs 41 columns"]
+    assert len(draw(near, 41)) > 10
+
+
+@pytest.mark.parametrize("values", [(), (None,), (0.0, -1.0), (math.nan, math.inf, -math.inf, None)])
+def test_nothing_to_draw_on_a_logarithmic_axis(values: tuple[float | None, ...]) -> None:
+    assert draw(chart(tuple(enumerate(values))), 80) == ["nothing to draw: no value > 0"]
+
+
+def test_nothing_to_draw_on_a_linear_axis() -> None:
+    for empty in (chart(log=False), chart((), log=False), chart(((0, math.nan), (math.inf, 1.0)), log=False)):
+        assert draw(empty, 80) == ["nothing to draw: no number"]
+
+
+# --- marks ------------------------------------------------------------------------------------------------
+
+
+def marks(lines: list[str]) -> list[tuple[int, int]]:
+    """Row and column of each full circle in the picture, from its top left."""
+    rows = [re.split("[┤│]", line, maxsplit=1)[1] for line in lines if re.search("[┤│]", line)]
+    return [(row, found.start()) for row, text in enumerate(rows) for found in re.finditer("●", text)]
+
+
+def legend(lines: list[str]) -> list[str]:
+    return lines[next(k for k, line in enumerate(lines) if re.fullmatch(r" *[└+][┬─+-]+", line)) + 2 :]
+
+
+def test_a_single_point_stands_in_the_middle() -> None:
+    for log in (False, True):
+        lines = draw(chart(((3, 0.25),), log=log), 60)
+        ((_, column),) = marks(lines)
+        assert abs(2 * column - 54) < 4
+        assert [line.split() for line in lines if "┬" in line or line.strip() == "3"][-1] == ["3"]
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.5, 1e-3, 1e-300, 5e-324, 1.7e308])
+def test_a_constant_is_a_level_line(value: float) -> None:
+    found = marks(draw(chart(tuple((k, value) for k in range(9)), log=value > 0), 60))
+    assert len(found) == 9
+    assert len({row for row, _ in found}) == 1
+    assert {right - left for (_, left), (_, right) in pairwise(found)} == {6}
+
+
+def test_steps_of_one_are_equally_far_apart() -> None:
+    for size in (2, 7, 20, 33, 41):
+        found = sorted(column for _, column in marks(draw(chart(tuple((k, 1.0) for k in range(size))), 60)))
+        assert len(found) == size
+        assert len({right - left for left, right in pairwise(found)}) == 1
+
+
+def test_values_near_underflow_are_drawn() -> None:
+    lines = draw(chart(tuple((k, 10.0 ** (-20 * k)) for k in range(16))), 60)
+    assert [row for row, _ in marks(lines)] == list(range(16))
+    assert [line.split()[0] for line in lines if "┤" in line] == ["1", "1e-60", "1e-120", "1e-180", "1e-240", "1e-300"]
+
+
+def test_every_series_has_its_own_mark_and_line() -> None:
+    for ascii in (False, True):
+        said = legend(draw(chart(*(((0, 1.0),) for _ in range(12))), 60, ascii))[1:-1]
+        assert [line[2:] for line in said] == [f"layer {k}" for k in range(12)]
+        assert len({line[0] for line in said}) == 12
+
+
+def test_where_marks_meet_a_sign_says_so_and_only_there() -> None:
+    both = draw(chart(FADING, FADING[:1]), 60)
+    assert sum(line.count("▒") for line in both) == 2
+    assert both[-1] == "▒ several series"
+    apart = draw(chart(FADING[:4], FADING[4:]), 60)
+    assert not [line for line in apart if "▒" in line]
+    twice = draw(chart(((0, 1.0), (0, 1.0), (1, 2.0))), 60)
+    assert not [line for line in twice if "▒" in line]
+
+
+def test_more_series_than_marks_are_counted() -> None:
+    for ascii, marks_there_are in ((False, 61), (True, 54)):
+        lines = draw(chart(*(((k, 1.0 + k),) for k in range(1500))), 60, ascii)
+        named = [line[2:] for line in legend(lines) if line[1:].startswith(" layer ")]
+        assert named == [f"layer {k}" for k in range(marks_there_are)]
+        assert lines[-1] == f"not drawn, there are no more marks: {1500 - marks_there_are:,} series"
+
+
+def test_the_legend_counts_what_is_left_out() -> None:
+    points: Points = ((0, 1.0), (1, 0.0), (2, -1.0), (3, math.nan), (4, None))
+    empty: Points = ((0, None), (1, None))
+    assert legend(draw(chart(points, empty), 80))[1:] == [
+        "● layer 0 (3 of 4 values left out: not > 0)",
+        "○ layer 1 (no values)",
+    ]
+    assert legend(draw(chart(points, log=False), 80))[1:] == ["● layer 0 (1 of 4 values left out: not finite)"]
+    assert legend(draw(chart(FADING), 80))[1:] == ["● layer 0"]
+
+
+# --- any numbers, any text --------------------------------------------------------------------------------
+
+numbers = st.floats() | st.floats(-10, 10) | st.integers(-5, 5).map(float)
+series = st.lists(st.tuples(numbers, st.none() | numbers), max_size=8).map(tuple)
+names = st.text() | st.sampled_from(
+    ["\x1b[31mred", "a\nb", "名前", "👩‍💻", "\u202eevil", "[bold]x[/]", "\ud800", "h" * 200]
+)
+
+
+@given(st.lists(st.tuples(names, series), max_size=4), names, names, st.integers(1, 130), st.booleans(), st.booleans())
+def test_whatever_is_drawn_fits_and_is_plain(
+    given_series: list[tuple[str, Points]], x: str, y: str, width: int, log: bool, ascii: bool
+) -> None:
+    lines = draw(Chart("t", "m", x, y, tuple(Series(*item) for item in given_series), log), width, ascii)
+    assert [line for line in lines if cell_len(line) > width] == []
+    assert [line for line in lines if not line.isprintable() or line != line.rstrip()] == []
+    assert not ascii or "".join(lines).isascii()
+    assert width < 30 or lines
+
+
+def test_hostile_names_show_as_they_are() -> None:
+    name = "\x1b]0;pwned\x07 [/] $x$ \u202e | ` _a_"
+    lines = draw(Chart("t", "m", name, name, (Series(name, ((0, 1.0),)),)), 80)
+    shown = r"\x1b]0;pwned\x07 [/] $x$ \u202e | ` _a_"
+    assert [line for line in lines if shown in line] == [shown, f"{lines[-2]}", f"● {shown}"]
+
+
+def test_words_that_ascii_has_signs_for() -> None:
+    lines = draw(Chart("t", "m", "t → 0", "h × 2 é", (Series("a · b", ((0, 1.0),)),)), 80, ascii=True)
+    assert [lines[0], lines[-2].strip(), lines[-1]] == [r"h x 2 \xe9", "t -> 0", "o a - b"]
+
+
+# --- axes -------------------------------------------------------------------------------------------------
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+
+
+def off(axis: Axis, at: float, label: str) -> float:
+    """By how many cells a label is off the place of what it says."""
+    said = Fraction(Decimal(label).log10()) if axis.log else Fraction(Decimal(label))
+    return abs(float((said - axis.low) / axis.step) - at)
+
+
+@given(st.lists(finite, min_size=1, max_size=5))
+def test_a_linear_axis_holds_all_values_and_says_where(values: list[float]) -> None:
+    axis = y_axis(values, log=False)
+    top = axis.low + axis.step * (axis.size - 1)
+    assert axis.low <= Fraction(min(values)) <= Fraction(max(values)) <= top
+    assert 12 <= axis.size - 1 <= 20
+    assert len(axis.ticks) >= 3
+    assert max(off(axis, at, label) for at, label in axis.ticks) < 1e-6
+    assert min(right.at - left.at for left, right in pairwise(axis.ticks)) >= 2
+
+
+@given(st.lists(positive, min_size=1, max_size=5))
+def test_a_logarithmic_axis_holds_all_values_and_says_where(values: list[float]) -> None:
+    axis = y_axis(values, log=True)
+    logs = [math.log10(value) for value in values]
+    assert axis.low - 1e-9 <= min(logs) <= max(logs) <= axis.low + axis.step * (axis.size - 1) + 1e-9
+    assert 10 <= axis.size - 1 <= 20
+    assert len(axis.ticks) >= 2
+    assert max(off(axis, at, label) for at, label in axis.ticks) < 1e-6
+    assert min(right.at - left.at for left, right in pairwise(axis.ticks)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("least", "largest", "labels"),
+    [
+        (0.25, 0.25, "0.1 0.2 0.5 1"),
+        (1e-3, 1e-3, "1e-4 2e-4 5e-4 1e-3 2e-3 5e-3 1e-2"),
+        (1, 10, "1 2 5 10"),
+        (0.2, 700, "0.1 1 10 100 1000"),
+        (1e-5, 1, "1e-5 1e-4 1e-3 1e-2 1e-1 1"),
+        (1e-8, 1, "1e-8 1e-6 1e-4 1e-2 1"),
+        (1e-20, 1, "1e-18 1e-12 1e-6 1"),
+        (1e-280, 1, "1e-240 1e-180 1e-120 1e-60 1"),
+        (5e-324, 1.7e308, "1e-200 1 1e200"),
+    ],
+)
+def test_decades(least: float, largest: float, labels: str) -> None:
+    assert " ".join(tick.label for tick in y_axis([least, largest], log=True).ticks) == labels
+
+
+@pytest.mark.parametrize(
+    ("least", "largest", "labels"),
+    [
+        (-1, 1, "-1 -0.5 0 0.5 1"),
+        (0.25, 0.25, "0.1 0.15 0.2 0.25 0.3 0.35 0.4"),
+        (0, 0, "0 0.2 0.4 0.6 0.8 1"),
+        (0, 1e6, "0 200000 400000 600000 800000 1e6"),
+        (0, 1.2e-7, "0 2e-8 4e-8 6e-8 8e-8 1e-7 1.2e-7"),
+        (-1.7e308, 1.7e308, "-2e308 -1.5e308 -1e308 -5e307 0 5e307 1e308 1.5e308 2e308"),
+    ],
+)
+def test_round_numbers(least: float, largest: float, labels: str) -> None:
+    assert " ".join(tick.label for tick in y_axis([least, largest], log=False).ticks) == labels
+
+
+@given(st.lists(finite | st.integers(0, 1000).map(float), min_size=1, max_size=5), st.integers(30, 120))
+def test_labels_of_x_have_room_and_stand_where_they_say(values: list[float], width: int) -> None:
+    lines = draw(chart(tuple((x, 1.0) for x in values), log=True), width)
+    floor = next(k for k, line in enumerate(lines) if "└" in line)
+    ticks = [k for k, char in enumerate(lines[floor]) if char == "┬"]
+    labels = [(found.start(), found[0]) for found in re.finditer(r"\S+", lines[floor + 1])]
+    assert len(labels) == len(ticks) >= 1
+    assert all(
+        start - len(label) <= tick <= start + 2 * len(label) for tick, (start, label) in zip(ticks, labels, strict=True)
+    )
+    assert all(after - start - len(label) >= 3 for (start, label), (after, _) in pairwise(labels))
+    axis = x_axis(values, 80, lambda ticks: len(ticks) < 5)
+    # A label of an end, where no round number has room, is the shortest text that means that float.
+    assert len(axis.ticks) == 1 or max(off(axis, at, label) for at, label in axis.ticks) < 1e-6
+
+
+@given(st.lists(finite, min_size=2, max_size=8, unique=True))
+def test_positions_keep_order_and_ratios(values: list[float]) -> None:
+    axis = y_axis(values, log=False)
+    found = axis.positions(values)
+    for value, at in zip(values, found, strict=True):
+        assert at == pytest.approx(float((Fraction(value) - axis.low) / axis.step), abs=1e-6)
+    assert axis.positions([]) == []
