@@ -63,18 +63,25 @@ class TensorFact:
 
 @dataclass(frozen=True)
 class GateFact:
-    """One gate's rows of a packed weight: W_if is rows 50 to 100 (the last not included) of weight_ih_l0."""
+    """One gate's rows of a packed weight: W_if is rows 50 to 100 (the last not included) of weight_ih_l0.
+
+    init: the gate's own law, where it is not the weight's. observed: its values, where any gate has its own law.
+    """
 
     name: str
     rows: tuple[int, int]
     shape: tuple[int, ...]
+    init: Init | None = None
+    observed: Observed | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Init:
     """The law a weight's first values are drawn from.
 
-    law: "uniform" on [-bound, bound], "normal" with mean 0 and `std`, "ones" or "zeros".
+    law: "uniform", "xavier_uniform" or "kaiming_uniform" on [-bound, bound]; "normal", "xavier_normal" or
+        "kaiming_normal" with mean 0 and `std`; "orthogonal", each gate's matrix by itself, whose elements have mean 0
+        and `std`; "eye", "ones", "zeros", or "constant" with `value`.
     """
 
     law: str
@@ -82,6 +89,17 @@ class Init:
     std: float | None = None
     # why: torch zeroes the row of padding_idx after the draw, so it takes no part in the law.
     zero_row: int | None = None
+    value: float | None = None
+
+    @property
+    def of_matrix(self) -> bool:
+        """Whether the law depends on a matrix's shape, so that a packed weight's is one of each gate's by itself."""
+        return self.law in ("orthogonal", "eye") or self.law.startswith(("xavier", "kaiming"))
+
+    @property
+    def constant(self) -> float | None:
+        """What every element is; None for a law that leaves it to chance, and for eye."""
+        return {"zeros": 0.0, "ones": 1.0}.get(self.law, self.value)
 
     @property
     def expected_std(self) -> float:
@@ -97,6 +115,8 @@ class Observed:
 
     peak_ratio: largest |w| over the law's bound, None for a law without one.
     std_ratio: std over the std the law promises, None for a constant law or a single value.
+    deviation: for orthogonal the largest element of |W W' - I| of any gate's matrix W (of W' W where W has more rows
+        than columns), for eye of |W - I|; None for other laws.
     """
 
     minimum: float
@@ -105,6 +125,7 @@ class Observed:
     std: float
     peak_ratio: float | None
     std_ratio: float | None
+    deviation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +134,7 @@ class WeightFact:
 
     name: torch's (`weight_ih_l0_reverse`); symbol: the equation's (`W_ih`).
     layer, direction: which of the stacked layers, and "forward" or "reverse"; None where a kind has none.
+    init: the law of its first values, of all but the gates that have their own.
     recurrent: it multiplies, or is added to, the state of the step before.
     shared_with: `layer.weight` it is one tensor with; such a weight is counted at its owner.
     """
@@ -140,6 +162,11 @@ class WeightFact:
     def nbytes(self) -> int:
         """Size in bytes."""
         return self.count * ITEM_BYTES[self.dtype]
+
+    @property
+    def laws_differ(self) -> bool:
+        """Whether a gate has a law of its own, so that there is none of the weight as a whole."""
+        return any(gate.init is not None for gate in self.gates)
 
 
 @dataclass(frozen=True)

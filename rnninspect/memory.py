@@ -40,6 +40,11 @@ def peak_resident() -> Callable[[], int | None]:
     return grown
 
 
+def resident_bytes(pid: int | None) -> int | None:
+    """The memory that a process holds; None where the system does not say, or the process is gone."""
+    return _field(Path(f"/proc/{pid}/status"), "VmRSS")
+
+
 def _status(key: str) -> int | None:
     return _field(_STATUS, key)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
+from rnninspect import initial
 from rnninspect.device import (
     BUILD_ERRORS,
     DTYPES,
@@ -90,6 +92,11 @@ class BuiltModel(nn.Module):
                     module.weight = names[link.layer.tied_to].weight
             names[link.layer.name] = module
             self.layers.append(module)
+        # why only now: what other layers draw is the same with an `init` block as without, and so can be compared.
+        for link, module in zip(spec.links, self.layers, strict=True):
+            if isinstance(link.layer, Recurrent) and link.layer.init:
+                with refusals(f"draw the first values of layer {link.layer.name!r}", device, spec.dtype, BUILD_ERRORS):
+                    initial.draw(module, link.layer.weights(spec.dtype))
         self.eval()
 
     def forward(self, input: Flow) -> Flow:
@@ -148,11 +155,16 @@ def reachable(spec: Spec, device: torch.device) -> Spec:
     return spec.cut(META_STEPS) if device.type == "meta" else spec
 
 
-def random_feed(spec: Spec, device: torch.device) -> Feed:
-    """The document's batch: a random input, and the states that every layer starts from."""
+def make_feed(spec: Spec, device: torch.device, values: array[float] | array[int] | None = None) -> Feed:
+    """The document's batch: its input, random where no `values` are given, and the states every layer starts from.
+
+    values: of the shape `spec.input_axes` says, in C order; a packed batch is given padded.
+    """
     dtype = DTYPES[spec.dtype]
     with refusals("make the input", device, spec.dtype, BUILD_ERRORS):
-        flow = _random_input(spec, device, dtype)
+        x = _random_input(spec, device, dtype) if values is None else _given_input(spec, device, dtype, values)
+        lengths = None if spec.batch.lengths is None else torch.tensor(spec.batch.lengths, device="cpu")
+        flow = x if lengths is None else pack_padded_sequence(x, lengths, enforce_sorted=False)
         states = tuple(
             tuple(_state(fact, spec.batch, device, dtype) for fact in link.layer.inputs(link.signal, spec.dtype)[1:])
             for link in spec.links
@@ -230,7 +242,7 @@ def _run_all(
     with torch.inference_mode(), warnings.catch_warnings():
         # why: which kernel serves a layer is a matter of speed, of which the look commands say nothing.
         warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
-        flow, given = random_feed(spec, device)
+        flow, given = make_feed(spec, device)
         for link, module, states, own in zip(spec.links, model.layers, given, weights, strict=True):
             layer, signal = link.layer, link.signal
             declared_in, declared_out = layer.inputs(signal, spec.dtype), layer.outputs(signal, spec.dtype)
@@ -252,18 +264,17 @@ def _run_all(
     return tuple(facts), None if device.type == "meta" else finite
 
 
-def _random_input(spec: Spec, device: torch.device, dtype: torch.dtype) -> Flow:
-    first, batch = spec.links[0], spec.batch
-    packed = batch.lengths is not None
-    axes = ("L", "N") if packed else first.signal.axes
-    lead = tuple(batch.letters[axis] for axis in axes)
-    if isinstance(first.layer, Embedding):
-        x = torch.randint(first.layer.num_embeddings, lead, device=device)
-    else:
-        x = torch.randn(*lead, first.signal.features, device=device, dtype=dtype)
-    if batch.lengths is None:
-        return x
-    return pack_padded_sequence(x, torch.tensor(batch.lengths, device="cpu"), enforce_sorted=False)
+def _random_input(spec: Spec, device: torch.device, dtype: torch.dtype) -> Tensor:
+    first = spec.links[0].layer
+    if isinstance(first, Embedding):
+        return torch.randint(first.num_embeddings, spec.input_shape, device=device)
+    return torch.randn(spec.input_shape, device=device, dtype=dtype)
+
+
+def _given_input(spec: Spec, device: torch.device, dtype: torch.dtype, values: array[float] | array[int]) -> Tensor:
+    whole = values.typecode == "q"
+    read = torch.frombuffer(values, dtype=torch.int64 if whole else torch.float64)
+    return read.reshape(spec.input_shape).to(device, torch.int64 if whole else dtype, copy=True)
 
 
 def _state(fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -324,18 +335,32 @@ def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, .
 def _weight(name: str, parameter: nn.Parameter, declared: WeightFact | None, shared_with: str | None) -> WeightFact:
     shape = tuple(parameter.shape)
     told = declared or WeightFact(name, "?", None, None, (), shape, "", Init("unknown"))
-    return replace(
+    found = replace(
         told,
         shape=shape,
         dtype=_dtype_name(parameter),
         trainable=parameter.requires_grad,
         shared_with=shared_with,
-        observed=None if parameter.is_meta else _observed(parameter.detach(), told.init),
     )
+    return found if parameter.is_meta else _looked_at(found, parameter.detach())
 
 
-def _observed(values: Tensor, init: Init) -> Observed | None:
+def _looked_at(weight: WeightFact, values: Tensor) -> WeightFact:
+    """The weight with what its values are, and each gate with its own where their laws differ."""
+    blocks = list(initial.blocks(weight, values))
+    if not weight.laws_differ:
+        return replace(weight, observed=_observed(values, weight.init, [block for _, block in blocks]))
+    gates = tuple(
+        replace(gate, observed=_observed(block, init, [block]))
+        for gate, (init, block) in zip(weight.gates, blocks, strict=True)
+    )
+    return replace(weight, gates=gates, observed=_observed(values, Init("several"), []))
+
+
+def _observed(values: Tensor, init: Init, matrices: Sequence[Tensor]) -> Observed | None:
     """What the values are, the row of zeros left out; None where that leaves nothing.
+
+    matrices: the same values, a gate's at a time.
 
     why in pieces: a whole copy in another dtype would need as much memory again as the largest weight.
     """
@@ -364,4 +389,5 @@ def _observed(values: Tensor, init: Init) -> Observed | None:
         std=std,
         peak_ratio=max(-least, most) / init.bound if init.bound else None,
         std_ratio=std / init.expected_std if init.expected_std and count > 1 else None,
+        deviation=initial.deviation(init.law, matrices),
     )

@@ -6,6 +6,7 @@ held against: it has their parameter names and their interface, but computes fro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
@@ -53,7 +54,9 @@ def unroll(step: Step, inputs: Sequence[Tensor], states: States) -> tuple[list[T
     outputs = []
     for x in inputs:
         running = x.shape[0] if x.dim() > 1 else None
-        after = step(x, tuple(state[:running] for state in states))
+        # why not always a slice: its gradient is laid out anew, which makes the products of the step before slow.
+        here = states if running in (None, len(states[0])) else tuple(state[:running] for state in states)
+        after = step(x, here)
         outputs.append(after[0])
         if running is None:
             states = after
@@ -107,12 +110,13 @@ class EquationRNN(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw every parameter from its law, U(-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
-        for weight in self.layer.weights("float32"):
-            bound = weight.init.bound
-            if bound is None:
-                raise ValueError(f"{weight.name} has no uniform law: {weight.init}")
-            nn.init.uniform_(self.get_parameter(weight.name), -bound, bound)
+        """Draw every parameter from torch's own law, U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
+
+        The laws of an `init` block come after it, as they do for torch's modules: see `initial`.
+        """
+        bound = 1 / math.sqrt(self.layer.hidden_size)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, input: Flow, state: Tensor | States, watch: Watch | None = None) -> tuple[Flow, Tensor | States]:
         """See the class."""
@@ -177,8 +181,9 @@ class EquationRNN(nn.Module):
         ahead = iter(times)
 
         def step(x: Tensor, states: States) -> States:
-            given = dict(zip(cell.states, (state.T for state in states), strict=True))
-            after = evaluate.step(cell, weights | given | {"x": x.T}, self.functions)
+            # why contiguous: a product with the transposed layout, and above all its gradient, is ten times slower.
+            given = dict(zip(cell.states, (state.T.contiguous() for state in states), strict=True))
+            after = evaluate.step(cell, weights | given | {"x": x.T.contiguous()}, self.functions)
             if watch is not None:
                 watch(Moment(k, direction, next(ahead), after))
             return tuple(cast(Tensor, after[name]).T for name in cell.states)

@@ -7,11 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rnninspect import __version__
-from rnninspect.facts import Init, LayerFacts, ModelFacts, TensorFact, WeightFact
+from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact, WeightFact
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
     from rnninspect.check import Change, Verdict
+    from rnninspect.gradflow import Gradflow
+    from rnninspect.trace import Level, Trace
     from rnninspect.verify import Verified, VerifiedLayer
 
 SCHEMA_VERSION = 1
@@ -112,6 +114,78 @@ def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
         "terms": layer.terms,
         "steps": layer.steps,
         "tensors": tensors,
+    }
+
+
+def trace_document(results: Sequence[Trace]) -> dict[str, object]:
+    """What `trace` found, as one object: for each layer and direction every vector at every step."""
+    return {
+        **_head([result.model for result in results], "equations", results[0].seed, results),
+        "models": [
+            {
+                "name": result.model.name,
+                "file": result.model.source,
+                "layers": [_level(level, result) for level in result.levels],
+            }
+            for result in results
+        ],
+    }
+
+
+def _level(level: Level, result: Trace) -> dict[str, object]:
+    names = [vector.name for vector in level.vectors]
+    compared = result.outputs[level.layer]
+    return {
+        "name": level.layer,
+        "type": level.type,
+        "layer": level.stacked,
+        "direction": level.direction,
+        "output_relative_epsilons": compared.relative,
+        "output_allowed_epsilons": compared.allowed,
+        "vectors": [vector._asdict() for vector in level.vectors],
+        "memory": [memory._asdict() for memory in level.memory],
+        "steps": [
+            {
+                "t": step.t,
+                "sequences": step.running,
+                "vectors": {name: stats._asdict() for name, stats in zip(names, step.stats, strict=True)},
+            }
+            for step in level.steps
+        ],
+        "values": [
+            {"t": row.t, "unit": row.unit, "vectors": dict(zip(names, row.values, strict=True))} for row in level.units
+        ],
+    }
+
+
+def gradflow_document(results: Sequence[Gradflow]) -> dict[str, object]:
+    """What `gradflow` found, as one object: for each gradient its norm at every lag, and its decay."""
+    return {
+        **_head([result.model for result in results], "equations", results[0].seed, results),
+        "models": [
+            {
+                "name": result.model.name,
+                "file": result.model.source,
+                "target": result.target,
+                "layer": result.layer,
+                "position": result.position,
+                "sequences": result.sequences,
+                "gradients": [
+                    {
+                        "layer": curve.layer,
+                        "of": curve.of,
+                        "stacked": curve.stacked,
+                        "direction": curve.direction,
+                        "side": curve.side,
+                        "first_lag": curve.first,
+                        "norms": curve.norms,
+                        "decay": curve.decay and curve.decay._asdict(),
+                    }
+                    for curve in result.curves
+                ],
+            }
+            for result in results
+        ],
     }
 
 
@@ -228,8 +302,18 @@ def _weight(weight: WeightFact) -> dict[str, object]:
         "trainable": weight.trainable,
         "shared_with": weight.shared_with,
         "init": _init(weight.init),
-        "gates": [asdict(gate) for gate in weight.gates],
+        "gates": [_gate(gate, weight.init) for gate in weight.gates],
         "observed": weight.observed and asdict(weight.observed),
+    }
+
+
+def _gate(gate: GateFact, init: Init) -> dict[str, object]:
+    return {
+        "name": gate.name,
+        "rows": gate.rows,
+        "shape": gate.shape,
+        "init": _init(gate.init or init),
+        "observed": gate.observed and asdict(gate.observed),
     }
 
 

@@ -6,6 +6,7 @@ And the proof that the comparison can fail: wrong equations and wrong modules ar
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from rnninspect import real
+from rnninspect import initial, real
 from rnninspect.agree import Difference, differences, merge
 from rnninspect.commands.options import Look
 from rnninspect.commands.shapes import shapes
 from rnninspect.device import find_device
-from rnninspect.facts import ModelFacts
+from rnninspect.errors import DocumentError
+from rnninspect.facts import ModelFacts, WeightFact
 from rnninspect.formats import Format
+from rnninspect.layers.laws import LAWS
 from rnninspect.layers.lstm import LSTM
 from rnninspect.plan import plan
 from rnninspect.spec.chain import Spec, connect
@@ -132,6 +135,66 @@ def test_laws_hold_on_the_coarse_grid_of_half_precision(dtype: str, hidden: int)
     assert disagreements(spec_of(document)) == ()
 
 
+# Every kind with every law for all its matrices, but with eye for those that are square.
+LAID = {
+    "RNN": {"num_layers": 2, "bidirectional": True},
+    "LSTM": {"num_layers": 3, "bidirectional": True},
+    "GRU": {"num_layers": 2, "bidirectional": True},
+    "RNNCell": {},
+    "LSTMCell": {},
+    "GRUCell": {},
+}
+LAWFUL: list[dict[str, object]] = [
+    {"type": kind, **options, "init": dict.fromkeys(["weight_hh", "weight_ih"][: 1 if law == "eye" else 2], law)}
+    for law in LAWS
+    for kind, options in LAID.items()
+]
+LAWFUL += [
+    {"type": kind, **options, "init": dict.fromkeys(names, law)}
+    for law in LAWS
+    for kind, options, names in (
+        ("LSTM", {"proj_size": 5, "num_layers": 2, "bidirectional": True}, ["weight_ih", "weight_hh", "weight_hr"]),
+        ("JordanRNN", {"output_size": 13}, ["weight_ih", "weight_yh", "weight_hy"]),
+    )
+    if law != "eye"
+]
+LAWFUL.append({"type": "JordanRNN", "output_size": 11, "init": {"weight_yh": "eye", "weight_hy": "eye"}})
+HALVES_AND_WHOLES = ["float16", "bfloat16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("dtype", HALVES_AND_WHOLES)
+@pytest.mark.parametrize("layer", LAWFUL, ids=lambda layer: "-".join(map(str, layer.values())))
+def test_every_law_agrees(layer: dict[str, object], dtype: str) -> None:
+    layer = {"input_size": 7, "hidden_size": 11, **layer}
+    spec = spec_of({"dtype": dtype, "input": BATCHES["batched"], "layers": [layer]})
+    assert disagreements(spec) == ()
+    matrices = [weight for weight in plan(spec).layers[0].weights if len(weight.shape) == 2]
+    chosen = {weight.symbol for weight in matrices if weight.init.law != "uniform"}
+    assert chosen == {name.replace("weight", "W") for name in layer["init"]}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("dtype", HALVES_AND_WHOLES)
+@pytest.mark.parametrize("biases", [{"forget_bias": 1.1}, {"bias": "zeros"}, {"bias": "zeros", "forget_bias": -1e-9}])
+@pytest.mark.parametrize("kind", LAID)
+def test_laws_of_biases_agree(kind: str, biases: dict[str, object], dtype: str) -> None:
+    if kind.startswith("RNN"):
+        biases = {"bias": biases.get("bias")}
+    layer = {"type": kind, "input_size": 7, "hidden_size": 11, **LAID[kind], "init": biases}
+    assert disagreements(spec_of({"dtype": dtype, "input": BATCHES["batched"], "layers": [layer]})) == ()
+
+
+@pytest.mark.parametrize("dtype", HALVES_AND_WHOLES)
+@pytest.mark.parametrize("law", [law for law in LAWS if law != "eye"])
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 2), (2, 1), (300, 70), (512, 512)])
+def test_every_law_agrees_at_every_size(sizes: tuple[int, int], law: str, dtype: str) -> None:
+    """From a single value to enough of them that the bound's rounding and a product's show."""
+    width, hidden = sizes
+    init = {"weight_ih": law, "weight_hh": law}
+    layer = {"type": "GRU", "input_size": width, "hidden_size": hidden, "init": init}
+    document = {"dtype": dtype, "input": {"batch_size": 1, "seq_len": 1}, "layers": [layer]}
+    assert disagreements(spec_of(document)) == ()
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_document_of_configs_agrees(path: Path) -> None:
     tree = read_tree(path.read_text(), str(path))
@@ -228,7 +291,10 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
 
 def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
     own = {"trainable": st.booleans()}
-    recurrent = {"hidden_size": st.integers(2, 9), "bias": st.booleans(), **own}
+    law = st.sampled_from([law for law in LAWS if law != "eye"])
+    init = st.none() | st.dictionaries(st.sampled_from(["weight_ih", "weight_hh"]), law)
+    jordans = st.none() | st.dictionaries(st.sampled_from(["weight_ih", "weight_yh", "weight_hy"]), law)
+    recurrent = {"hidden_size": st.integers(2, 9), "bias": st.booleans(), "init": init, **own}
     sequence = {**recurrent, "batch_first": st.just(batch_first)}
     stacked = {**sequence, "num_layers": st.integers(1, 3), "bidirectional": st.booleans()}
     nonlinearity = {"nonlinearity": st.sampled_from(["tanh", "relu"])}
@@ -239,7 +305,9 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
         st.fixed_dictionaries({"type": st.just("RNNCell"), **recurrent, **nonlinearity}),
         st.fixed_dictionaries({"type": st.just("LSTMCell"), **recurrent}),
         st.fixed_dictionaries({"type": st.just("GRUCell"), **recurrent}),
-        st.fixed_dictionaries({"type": st.just("JordanRNN"), **sequence, **nonlinearity, "output_size": sizes}),
+        st.fixed_dictionaries(
+            {"type": st.just("JordanRNN"), **sequence, **nonlinearity, "output_size": sizes, "init": jordans}
+        ),
         st.fixed_dictionaries({"type": st.just("Linear"), "out_features": sizes, "bias": st.booleans(), **own}),
         st.fixed_dictionaries(
             {"type": st.just("LayerNorm"), "elementwise_affine": st.booleans(), "bias": st.booleans()}
@@ -330,6 +398,134 @@ def test_a_wrong_init_bound_is_caught_on_both_sides(
     monkeypatch.setattr(real, "_module", scaled)
     found = disagreements(spec_of(document))
     assert facts_named(found) == {f"weight_ih_l0 {fact}" for fact in caught}
+
+
+Change = Callable[[nn.Module], object]
+
+
+def drawn_with(
+    monkeypatch: pytest.MonkeyPatch, init: dict[str, object], change: Change, dtype: str = "float32"
+) -> set[str]:
+    """The facts that differ when first values are changed right after they were drawn."""
+    draw = initial.draw
+
+    def changed(module: nn.Module, weights: Iterable[WeightFact]) -> None:
+        draw(module, weights)
+        with torch.no_grad():
+            change(module)
+
+    monkeypatch.setattr(initial, "draw", changed)
+    layer = {"type": "LSTM", "input_size": 70, "hidden_size": 110, "init": init}
+    return facts_named(disagreements(spec_of({**LSTM_DOCUMENT, "dtype": dtype, "layers": [layer]})))
+
+
+def times(factor: float) -> Change:
+    """Every recurrent weight times `factor`: what a wrong gain does."""
+    return lambda module: module.weight_hh_l0.mul_(factor)  # type: ignore[operator, union-attr]
+
+
+def packed(law: str) -> Change:
+    """The law drawn for the packed tensor, as a whole."""
+    return lambda module: getattr(nn.init, f"{law}_")(module.weight_hh_l0)
+
+
+PEAK, STD, MEAN = "weight_hh_l0 max |w| / bound", "weight_hh_l0 std / law's", "weight_hh_l0 |mean| / law's std"
+PRODUCTS, DIAGONAL = "weight_hh_l0 |W W' - I|", "weight_hh_l0 |W - I|"
+
+
+@pytest.mark.parametrize(
+    ("law", "change", "caught"),
+    [
+        ("orthogonal", times(1.001), {PRODUCTS}),
+        ("orthogonal", times(0.999), {PRODUCTS}),
+        ("orthogonal", times(float("nan")), {PRODUCTS, MEAN}),
+        ("orthogonal", packed("orthogonal"), {PRODUCTS}),
+        ("orthogonal", packed("xavier_normal"), {PRODUCTS}),
+        # one gate of the four is drawn by another law
+        ("orthogonal", lambda module: nn.init.kaiming_normal_(module.weight_hh_l0[110:220]), {PRODUCTS}),
+        # what is orthogonal, but not drawn
+        ("orthogonal", lambda module: module.weight_hh_l0.copy_(torch.eye(110).repeat(4, 1)), {MEAN}),
+        ("xavier_uniform", times(1.001), {PEAK}),
+        ("xavier_uniform", times(0.998), {PEAK}),
+        ("xavier_uniform", packed("xavier_uniform"), {PEAK, STD}),
+        ("xavier_normal", times(1.03), {STD}),
+        ("xavier_normal", times(0.97), {STD}),
+        ("xavier_normal", packed("xavier_normal"), {STD}),
+        ("xavier_normal", lambda module: module.weight_hh_l0.abs_(), {STD, MEAN}),
+        # the gain of a linear layer in place of relu's
+        ("kaiming_uniform", times(2**-0.5), {PEAK, STD}),
+        ("kaiming_normal", times(2**-0.5), {STD}),
+        # fan_out, which is that of the packed tensor
+        ("kaiming_normal", lambda module: nn.init.kaiming_normal_(module.weight_hh_l0, mode="fan_out"), {STD}),
+        ("eye", times(1.0001), {DIAGONAL}),
+        ("eye", times(float("nan")), {DIAGONAL}),
+        ("eye", packed("eye"), {DIAGONAL}),
+        ("zeros", lambda module: module.weight_hh_l0[0, 0].fill_(1e-30), {"weight_hh_l0 values"}),
+    ],
+)  # fmt: skip
+def test_a_wrong_law_is_caught(monkeypatch: pytest.MonkeyPatch, law: str, change: Change, caught: set[str]) -> None:
+    assert drawn_with(monkeypatch, {"weight_hh": law}, change) == caught
+
+
+def test_a_law_that_is_not_drawn_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(initial, "draw", lambda module, weights: None)
+    init = {"weight_ih": "xavier_normal", "weight_hh": "orthogonal", "weight_hr": "eye", "forget_bias": 1.0}
+    layer = {"type": "LSTM", "input_size": 70, "hidden_size": 110, "proj_size": 50, "init": init}
+    with pytest.raises(DocumentError, match="expected square matrices for eye; weight_hr_l0 has"):
+        spec_of({**LSTM_DOCUMENT, "layers": [layer]})
+    layer["init"] = {**init, "weight_hr": "kaiming_uniform", "bias": "zeros"}
+    found = facts_named(disagreements(spec_of({**LSTM_DOCUMENT, "layers": [layer]})))
+    assert {fact.partition(" ")[0] for fact in found} == {
+        "weight_ih_l0", "weight_hh_l0", "weight_hr_l0", "bias_ih_l0", "bias_hh_l0",
+    }  # fmt: skip
+
+
+F, G = slice(110, 220), slice(220, 330)
+
+
+def at_the_wrong_gate(module: nn.Module) -> None:
+    """Keras packs i, f, c, o; others i, j, f, o, so that the forget gate is the third."""
+    module.bias_ih_l0[F], module.bias_ih_l0[G] = module.bias_ih_l0[G].clone(), 1.0  # type: ignore[index, operator]
+
+
+def in_both(module: nn.Module) -> None:
+    module.bias_hh_l0[F] = 1.0  # type: ignore[index, operator]
+
+
+def in_the_other(module: nn.Module) -> None:
+    module.bias_ih_l0[F], module.bias_hh_l0[F] = 0.0, 1.0  # type: ignore[index, operator]
+
+
+def all_but_one(module: nn.Module) -> None:
+    module.bias_ih_l0[F.start] = 0.999  # type: ignore[index, operator]
+
+
+@pytest.mark.parametrize(
+    ("change", "caught"),
+    [
+        (at_the_wrong_gate, {"bias_ih_l0 b_if values", "bias_ih_l0 b_ig max |w| / bound"}),
+        (in_both, {"bias_hh_l0 b_hf values"}),
+        (in_the_other, {"bias_ih_l0 b_if values", "bias_hh_l0 b_hf values"}),
+        (all_but_one, {"bias_ih_l0 b_if values"}),
+        # the other gates keep their law, and are held to it
+        (lambda module: module.bias_hh_l0[G].mul_(2), {"bias_hh_l0 b_hg max |w| / bound"}),
+    ],
+)  # fmt: skip
+def test_a_wrong_forget_bias_is_caught(monkeypatch: pytest.MonkeyPatch, change: Change, caught: set[str]) -> None:
+    assert drawn_with(monkeypatch, {"forget_bias": 1.0}, change) >= caught
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_a_bias_of_the_next_number_is_caught(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+    """1.1 is none that these dtypes have: the nearest is right, its neighbours are not."""
+    for way, caught in ((0, set()), (1, {"bias_ih_l0 b_if values"}), (-1, {"bias_ih_l0 b_if values"})):
+
+        def move(module: nn.Module, way: int = way) -> None:
+            bits = module.bias_ih_l0.detach().view(torch.int32 if dtype == "float32" else torch.int16)  # type: ignore[operator, union-attr]
+            bits[F] += way
+
+        with monkeypatch.context() as patch:
+            assert drawn_with(patch, {"forget_bias": 1.1}, move, dtype) == caught
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "Embedding"])

@@ -48,6 +48,7 @@ EVERY_CONFIG = tuple(str(path) for path in sorted(CONFIGS.glob("*.yaml")))
         (("params", "--plan", *EVERY_CONFIG), 0),
         (("weights", "--plan", LSTM, "--gates"), 0),
         (("inspect", "--plan", LSTM, "--format", "json"), 0),
+        (("explain", LSTM), 0),
         (("params", LSTM, "--set", "encoder.hidden_size=big"), 2),
         (("shapes", LSTM, "missing.yaml"), 2),
         (("inspect", "/dev/null"), 2),
@@ -80,8 +81,25 @@ LEVELS = (
     {"spec"},
     {"plan"},
     {"output"},
-    {"device", "recurrence", "memory", "real", "reference", "verify", "agree", "lock", "check", "findings"},
+    {
+        "device",
+        "recurrence",
+        "memory",
+        "feed",
+        "initial",
+        "real",
+        "reference",
+        "verify",
+        "trace",
+        "gradflow",
+        "agree",
+        "lock",
+        "check",
+        "findings",
+        "explain",
+    },
     {"api"},
+    {"bench"},
     {"tables", "report"},
     {"formats"},
     {"commands"},
@@ -89,7 +107,19 @@ LEVELS = (
     {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
-WITH_TORCH = {"device", "real", "recurrence", "reference", "verify"}
+# Libraries that only some options need, so that they may be missing: who imports each, and only in functions.
+OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"feed"}}
+WITH_TORCH = {
+    "device",
+    "initial",
+    "recurrence",
+    "real",
+    "reference",
+    "verify",
+    "trace",
+    "gradflow",
+    "bench.phases",
+}
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}
 FOR_PRINTERS = {"errors", "findings", "tables.table", *PRINTERS}
@@ -118,7 +148,7 @@ def modules_of(package: Path) -> dict[str, Path]:
 
 
 def imports_of(name: str, path: Path, modules: Mapping[str, Path]) -> Iterator[Import]:
-    """Every import of a module that names the package or torch."""
+    """Every import of a module that names the package, torch or an optional library."""
     for node, deferred in walk(ast.parse(path.read_text(encoding="utf-8")), deferred=False):
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
@@ -132,8 +162,8 @@ def imports_of(name: str, path: Path, modules: Mapping[str, Path]) -> Iterator[I
             inner = [f"{base}.{alias.name}" for alias in node.names]
             targets = [full if full.removeprefix("rnninspect.") in modules else base for full in inner]
         for target in targets:
-            if target.split(".")[0] in ("rnninspect", "torch"):
-                imported = target.removeprefix("rnninspect").lstrip(".") if target[0] == "r" else target
+            if target.split(".")[0] in ("rnninspect", "torch", *OPTIONAL):
+                imported = target.removeprefix("rnninspect").lstrip(".")
                 yield Import(name, imported, node.lineno, deferred)
 
 
@@ -159,6 +189,9 @@ def violations(package: Path) -> list[str]:
         part, target = found.importer.split(".")[0], found.imported.split(".")[0]
         if target == "torch":
             if not found.deferred and found.importer not in WITH_TORCH:
+                said.append(start)
+        elif target in OPTIONAL:
+            if not found.deferred or found.importer not in OPTIONAL[target]:
                 said.append(start)
         elif found.importer == "":
             # The package's own file is the front door: it may name what is inside, but not when it is loaded.
@@ -232,6 +265,10 @@ SOUND = {
         ("tables/table.py", "import torch.nn\n", "tables.table:1 imports torch.nn"),
         ("cli.py", "try:\n    from torch import nn\nexcept E:\n    pass\n", "cli:2 imports torch"),
         ("cli.py", "class A:\n    import torch\n", "cli:2 imports torch"),
+        ("feed.py", "def f():\n    import numpy\n", None),
+        ("feed.py", "import numpy.lib\n", "feed:1 imports numpy.lib"),
+        ("feed.py", "def f():\n    from matplotlib import figure\n", "feed:2 imports matplotlib"),
+        ("plan.py", "def f():\n    import numpy\n", "plan:2 imports numpy"),
         ("__init__.py", "from rnninspect.facts import X\n", "__init__:1 imports facts"),
         ("formats/csv.py", "from rnninspect.tables import weights\n", "formats.csv:1 imports tables.weights, but it"),
         ("formats/csv.py", "import rnninspect.facts\n", "formats.csv:1 imports facts, but it prints"),

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import typer
+
+if TYPE_CHECKING:
+    from rnninspect.layers.layer import Layer
 
 # Fixed names: torch, which knows the devices of this machine, takes seconds to import.
 _DEVICES = ("auto", "cpu", "cuda", "mps", "meta")
@@ -81,18 +84,26 @@ def _common_paths(files: Iterable[str]) -> list[str]:
 
 
 def _paths(data: Mapping[str, Any]) -> list[str]:
-    """Every `layer.key`, `input.key` and top-level key of a document, sound or not."""
+    """Every `layer.key`, `layer.init.key`, `input.key` and top-level key of a document, sound or not."""
     from rnninspect.layers.layer import Layer
     from rnninspect.layers.registry import TYPES, kind_of
-    from rnninspect.spec.document import Budget, Document, Input, layer_names
+    from rnninspect.spec.document import BLOCKS, Budget, Document, Input, layer_names
 
     paths = []
     names = layer_names(data)
     for name, layer in zip(names, data["layers"] if names else (), strict=True):
         if isinstance(layer, dict) and _NAME.fullmatch(name):
             kind = kind_of(layer["type"]) if layer.get("type") in TYPES else Layer
-            paths += [f"{name}.{key}" for key in kind.model_fields]
+            for key in kind.model_fields:
+                paths += [f"{name}.{key}.{law}" for law in _laws(kind)] if key == "init" else [f"{name}.{key}"]
     for block, model in (("input", Input), ("budget", Budget)):
         if isinstance(data.get(block), dict):
             paths += [f"{block}.{key}" for key in model.model_fields]
-    return paths + [key for key in Document.model_fields if key not in ("input", "budget", "layers")]
+    return paths + [key for key in Document.model_fields if key not in BLOCKS]
+
+
+def _laws(kind: type[Layer]) -> Iterable[str]:
+    """The keys of the `init` block of a kind that has one."""
+    from rnninspect.layers.recurrent import Recurrent
+
+    return kind.init_block().model_fields if issubclass(kind, Recurrent) else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from rnninspect.layers.fields import Flag, Probability
 from rnninspect.layers.layer import Layer, Misfit
@@ -13,6 +13,10 @@ from rnninspect.layers.signal import Signal
 
 class Dropout(PointwiseLayer):
     """Zeroes each element with probability p while training."""
+
+    summary: ClassVar[str] = (
+        "y = x; while training each element is zeroed with probability p, and the others are divided by 1 - p."
+    )
 
     type: Literal["Dropout"]
     p: Probability = 0.5

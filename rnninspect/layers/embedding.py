@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from rnninspect.facts import Init, Ops, WeightFact
 from rnninspect.layers.fields import Expect, Flag, Index, Positive, Size
@@ -14,6 +14,8 @@ from rnninspect.layers.signal import Signal
 
 class Embedding(PointwiseLayer):
     """y = W[x]: rows of W (num_embeddings, H_out) picked by index. It can only be the first layer."""
+
+    summary: ClassVar[str] = "y_t = W[x_t]: row x_t of the table W; nothing is multiplied and no bias added."
 
     type: Literal["Embedding"]
     num_embeddings: Size

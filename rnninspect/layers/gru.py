@@ -6,13 +6,27 @@ reset_after=False, multiply h before the product; such weights do not fit here.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from rnninspect.cells.widths import Declared
 from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
 
 
 class _Gated(Recurrent):
+    meanings: ClassVar[Mapping[str, str]] = {
+        **Recurrent.meanings,
+        "r": "reset gate: how much of the step before n_t sees",
+        "z": "update gate: how much of h_{t-1} stays",
+        "n": "candidate: what h_t could become",
+    }
+    remarks: ClassVar[tuple[str, ...]] = (
+        "The reset gate r_t multiplies after the product with W_hn. The paper (Cho et al. 2014), and Keras with "
+        "reset_after=False, multiply h_{t-1} before it: weights of the one do not fit the other.",
+        "The two biases of r_t and of z_t could be one each; in n_t they could not: r_t multiplies $b_hn, not $b_in.",
+        "z_t is the share of h_{t-1} that stays; some papers write it as the share that is replaced.",
+    )
+
     def equations(self) -> str:
         """https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html."""
         return """
@@ -30,10 +44,14 @@ h = (1 - z) * n + z * h
 class GRU(_Gated, StackedLayer):
     """torch.nn.GRU."""
 
+    remarks: ClassVar[tuple[str, ...]] = (*_Gated.remarks, *StackedLayer.remarks)
+
     type: Literal["GRU"]
 
 
 class GRUCell(_Gated, CellLayer):
     """torch.nn.GRUCell."""
+
+    remarks: ClassVar[tuple[str, ...]] = (*_Gated.remarks, *CellLayer.remarks)
 
     type: Literal["GRUCell"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,9 +12,20 @@ from rnninspect.facts import Ops, TensorFact, WeightFact
 from rnninspect.layers.fields import Flag, Name
 from rnninspect.layers.signal import Signal
 
+if TYPE_CHECKING:
+    from rnninspect.cells.language import Cell
+    from rnninspect.cells.widths import Declared
+
+
+class Option(NamedTuple):
+    """What a reader is told of one field. telling: of a layer that has the default, a value that shows what it does."""
+
+    says: str
+    telling: Callable[[Any], object]
+
 
 class Misfit(Exception):
-    """A layer's field does not fit what it is fed with, or another of its fields."""
+    """A layer's field, or one of a block's (`init.weight_hh`), does not fit what it is fed with, or another field."""
 
     def __init__(self, field: str, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -36,6 +47,14 @@ class Layer(BaseModel):
     # Keys that a user may expect of this kind because a sibling has them, each with what to tell them.
     foreign: ClassVar[Mapping[str, str]] = {}
 
+    # What `explain` says besides what it derives: what a kind without equations does; every vector of the others, as
+    # "name: what it is for"; options; how the layer differs from textbooks and copied notes. In the last, $b_ho, $h_n
+    # and $has_dropout are filled in: where b_ho is packed, the shape of h_n, the kinds that have dropout.
+    summary: ClassVar[str] = ""
+    meanings: ClassVar[Mapping[str, str]] = {}
+    options: ClassVar[Mapping[str, Option]] = {}
+    remarks: ClassVar[tuple[str, ...]] = ()
+
     type: str
     name: Name = ""
     trainable: Flag = True
@@ -50,6 +69,19 @@ class Layer(BaseModel):
 
         earlier: the layers before it by name. Raises Misfit where it cannot be fed with `signal`.
         """
+
+    @property
+    def cell(self) -> Cell | None:
+        """The equations, where the layer is defined by any."""
+        return None
+
+    def declared(self, layer: int) -> Declared:
+        """Widths in letters of the cell's vectors, in stacked layer `layer`."""
+        return ()
+
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the letters, once the layer is fitted."""
+        return {}
 
     @property
     @abstractmethod

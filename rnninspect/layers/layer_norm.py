@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from rnninspect.facts import Init, Ops, WeightFact, shape_of
 from rnninspect.layers.fields import Expect, Flag, Positive, Shape
@@ -14,6 +14,10 @@ from rnninspect.layers.signal import Signal
 
 class LayerNorm(PointwiseLayer):
     """y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * w + b over the last axes, those of normalized_shape."""
+
+    summary: ClassVar[str] = (
+        "y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * w + b over the last axes, those of normalized_shape."
+    )
 
     type: Literal["LayerNorm"]
     normalized_shape: Annotated[Shape | None, Expect("an integer >= 1 or a list of them")] = None

@@ -29,6 +29,14 @@ class Linear(PointwiseLayer):
     """
 
     ours: ClassVar[frozenset[str]] = Layer.ours | {"tied_to"}
+    meanings: ClassVar[Mapping[str, str]] = {
+        "x": "input: the features that come in",
+        "y": "output: the features that go out",
+    }
+    remarks: ClassVar[tuple[str, ...]] = (
+        "This is the V of the textbook's o_t = g(V S_t), without g, which is usually the loss's own: cross entropy "
+        "brings the softmax.",
+    )
 
     type: Literal["Linear"]
     in_features: Size | None = None
@@ -41,10 +49,14 @@ class Linear(PointwiseLayer):
         """The layer's equation."""
         return parse("y = W @ x + b", bias=self.bias)
 
+    def declared(self, layer: int) -> Declared:
+        """See Layer.declared; nothing is stacked."""
+        return _WIDTHS
+
     @property
     def width_in(self) -> int:
         """H_in of a fitted layer."""
-        return self._sizes["H_in"]
+        return self.sizes()["H_in"]
 
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         """See Layer.fit."""
@@ -79,27 +91,27 @@ class Linear(PointwiseLayer):
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
         """See Layer.weights."""
         weight, *rest = cell_weights(
-            self.cell, _WIDTHS, self._sizes, dtype=dtype, init=uniform(self.width_in), trainable=self.trainable
+            self.cell, _WIDTHS, self.sizes(), dtype=dtype, init=uniform(self.width_in), trainable=self.trainable
         )
         shared_with = None if self.tied_to is None else f"{self.tied_to}.weight"
         return (replace(weight, shared_with=shared_with), *rest)
 
     def forward_ops(self, signal: Signal) -> Ops:
         """See Layer.forward_ops."""
-        return forward_terms(self.cell, _WIDTHS).ops(self._sizes).times(signal.tokens)
+        return forward_terms(self.cell, _WIDTHS).ops(self.sizes()).times(signal.tokens)
 
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
         """See Layer.backward_ops."""
         matrix = weights[0].trainable if weights else self.trainable
         terms = backward_terms(self.cell, _WIDTHS, matrices=matrix, biases=self.trainable)
-        return terms.ops(self._sizes).times(signal.tokens)
+        return terms.ops(self.sizes()).times(signal.tokens)
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""
-        return signal.to(self._sizes["H_out"], self.name)
+        return signal.to(self.sizes()["H_out"], self.name)
 
-    @property
-    def _sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, int]:
+        """See Layer.sizes."""
         if self.in_features is None or self.out_features is None:
             raise ValueError(f"layer {self.name!r} has not been fitted to its input")
         return {"H_in": self.in_features, "H_out": self.out_features}

@@ -4,16 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from rnninspect.cells.widths import Declared
 from rnninspect.layers.fields import Width
-from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.layer import Layer, Misfit, Option
 from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
 from rnninspect.layers.signal import Signal
 
 
 class _LongShortTerm(Recurrent):
+    meanings: ClassVar[Mapping[str, str]] = {
+        **Recurrent.meanings,
+        "i": "input gate: how much of g_t is written into c_t",
+        "f": "forget gate: how much of c_{t-1} is kept",
+        "g": "candidate: what could be written into c_t",
+        "o": "output gate: how much of c_t is shown as h_t",
+        "c": "cell state: the long memory, changed by sums and not by a matrix",
+    }
+    remarks: ClassVar[tuple[str, ...]] = (
+        "Copied notes print b_hi in the output gate. What stands there is $b_ho; $b_hi belongs to the input gate.",
+        "Only the sum of a gate's two biases counts, as of $b_ii and $b_hi. Papers have that one; torch keeps two for "
+        "cuDNN's sake.",
+    )
+
     def equations(self) -> str:
         """https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html."""
         return """
@@ -32,6 +46,20 @@ h = o * tanh(c)
 
 class LSTM(_LongShortTerm, StackedLayer):
     """torch.nn.LSTM; with `proj_size` the state h is projected: `h = W_hr @ h`."""
+
+    options: ClassVar[Mapping[str, Option]] = {
+        **StackedLayer.options,
+        "proj_size": Option(
+            "W_hr projects h_t to so many features, and c_t keeps hidden_size; 0 is no projection.",
+            lambda layer: layer.hidden_size // 2,
+        ),
+    }
+    remarks: ClassVar[tuple[str, ...]] = (
+        *_LongShortTerm.remarks,
+        "$W_hr makes h_t narrower than c_t: $h_n, $c_n.",
+        *StackedLayer.remarks,
+    )
+    fullest: ClassVar[Mapping[str, int]] = {"proj_size": 1}
 
     type: Literal["LSTM"]
     proj_size: Width = 0
@@ -63,5 +91,7 @@ class LSTM(_LongShortTerm, StackedLayer):
 
 class LSTMCell(_LongShortTerm, CellLayer):
     """torch.nn.LSTMCell."""
+
+    remarks: ClassVar[tuple[str, ...]] = (*_LongShortTerm.remarks, *CellLayer.remarks)
 
     type: Literal["LSTMCell"]

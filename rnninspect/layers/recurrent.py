@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel
 
 from rnninspect.cells import language
 from rnninspect.cells.ops import backward_terms, forward_terms
 from rnninspect.cells.packs import packs
 from rnninspect.cells.widths import Declared
 from rnninspect.facts import ITEM_BYTES, Init, Ops, TensorFact, WeightFact, shape_of
-from rnninspect.layers.fields import Depth, Feeds, Flag, Probability, Size
-from rnninspect.layers.layer import Layer, Misfit, inferred
+from rnninspect.layers.fields import Depth, Expect, Feeds, Flag, Probability, Size
+from rnninspect.layers.layer import Layer, Misfit, Option, inferred
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, uniform
 
@@ -26,18 +28,27 @@ class Recurrent(Layer):
 
     feeds: what the next layer gets: "output" (every step) or "last" (the last state of the last layer, both
     directions side by side: (N, D*H_out)).
+    init: laws for first values in place of torch's, by weight; see `laws`, which says what it may hold.
     """
 
-    ours: ClassVar[frozenset[str]] = Layer.ours | {"feeds"}
+    ours: ClassVar[frozenset[str]] = Layer.ours | {"feeds", "init"}
+    # Options that give the kind every weight it can have.
+    fullest: ClassVar[Mapping[str, int]] = {}
     foreign: ClassVar[Mapping[str, str]] = {
         "proj_size": "proj_size is LSTM's alone",
         "nonlinearity": "nonlinearity is RNN's alone",
+    }
+    meanings: ClassVar[Mapping[str, str]] = {
+        "x": "input: element t of the sequence",
+        "h": "hidden state: what the layer remembers at step t, and its output",
     }
 
     input_size: Size | None = None
     hidden_size: Size
     bias: Flag = True
     feeds: Feeds = "output"
+    # why no class for it: that costs a millisecond at every start; `spec.document` validates it where there is one.
+    init: Annotated[dict[str, Any] | None, Expect("a mapping such as {weight_hh: orthogonal}")] = None
 
     @abstractmethod
     def equations(self) -> str:
@@ -107,7 +118,22 @@ class Recurrent(Layer):
                 f"expected a sequence, got the last state of layer {signal.producer!r}",
                 f"give {signal.producer!r} feeds: output",
             )
-        return self.model_copy(update={"input_size": inferred("input_size", self.input_size, signal)})
+        fitted = self.model_copy(update={"input_size": inferred("input_size", self.input_size, signal)})
+        if self.init:
+            from rnninspect.layers import laws
+
+            missing = [name for name in self.fullest if not getattr(self, name)]
+            laws.check(self.init, fitted.weights_below(2, "float32"), missing)
+        return fitted
+
+    @classmethod
+    def init_block(cls) -> type[BaseModel]:
+        """What `init` may hold."""
+        from rnninspect.layers import laws
+
+        options: dict[str, Any] = {"hidden_size": 2, **cls.fullest}
+        fullest = cls.model_construct(**options)
+        return laws.block(cls.__name__, fullest.cell, fullest.declared(0))
 
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
         """See Layer.inputs."""
@@ -138,16 +164,25 @@ class Recurrent(Layer):
 
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
         """See Layer.weights."""
+        return self.weights_below(self.depth, dtype)
+
+    def weights_below(self, layer: int, dtype: str) -> tuple[WeightFact, ...]:
+        """The parameters of the stacked layers below `layer`, as far as there are any; those from 1 on are alike."""
         init = uniform(self.hidden_size)
-        return tuple(
+        weights = tuple(
             weight
-            for layer in range(self.depth)
+            for k in range(min(layer, self.depth))
             for direction in range(self.directions)
-            for weight in self.weights_of(layer, direction, dtype, init)
+            for weight in self.weights_of(k, direction, dtype, init)
         )
+        if not self.init:
+            return weights
+        from rnninspect.layers import laws
+
+        return laws.chosen(self.init, weights, self.cell)
 
     def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
-        """The parameters of one stacked layer in one direction (1 is the reverse)."""
+        """The parameters of one stacked layer in one direction (1 is the reverse), all drawn by `init`."""
         yield from cell_weights(
             self.cell, self.declared(layer), self.sizes(), dtype=dtype, init=init, trainable=self.trainable
         )
@@ -179,7 +214,12 @@ class Recurrent(Layer):
     def work_bytes(self, signal: Signal, dtype: str) -> int:
         """See Layer.work_bytes: besides its inputs and outputs a layer holds W_ih @ x of every step."""
         products = self.gates * self.hidden_size * signal.tokens * ITEM_BYTES[dtype]
-        return super().work_bytes(signal, dtype) + products
+        run = super().work_bytes(signal, dtype) + products
+        if not self.init:
+            return run
+        from rnninspect.layers import laws
+
+        return max(run, laws.work_bytes(self.weights_below(2, dtype)))
 
     def _over_stack(self, signal: Signal, step: Callable[[int], Ops]) -> Ops:
         # why: layers above the first are alike, so 10,000 of them cost no more than two.
@@ -190,9 +230,21 @@ class Recurrent(Layer):
 class CellLayer(Recurrent):
     """A torch.nn cell, which is one step; the tool loops it over the L steps of its input."""
 
+    remarks: ClassVar[tuple[str, ...]] = (
+        "torch's cell is a single step, without the textbook's output layer o_t = g(V S_t); rnninspect runs it over "
+        "the sequence. $output is its h_t at every step, $h_n the last of them.",
+    )
+
 
 class SequenceLayer(Recurrent):
     """A layer that runs over its whole input. Shapes as torch.nn.RNN's, with one layer and one direction."""
+
+    options: ClassVar[Mapping[str, Option]] = {
+        "batch_first": Option(
+            "Whether N stands before L in input and output; unbatched and packed input have no two such axes.",
+            lambda layer: True,
+        ),
+    }
 
     batch_first: Flag = False
 
@@ -230,6 +282,27 @@ class SequenceLayer(Recurrent):
 
 class StackedLayer(SequenceLayer):
     """torch.nn.RNN, LSTM and GRU: `num_layers` stacked, `dropout` between them, perhaps in both directions."""
+
+    options: ClassVar[Mapping[str, Option]] = {
+        "num_layers": Option(
+            "So many layers stand above each other at every step, each reading the h_t of the one below; the number of "
+            "steps is the input's affair.",
+            lambda layer: 2,
+        ),
+        "bidirectional": Option("A second set of weights reads the sequence from its end.", lambda layer: True),
+        "dropout": Option(
+            "While training, each element of h_t is zeroed with this probability between stacked layers, never after "
+            "the last.",
+            lambda layer: 0.5,
+        ),
+        **SequenceLayer.options,
+    }
+    remarks: ClassVar[tuple[str, ...]] = (
+        "The textbook's output layer, o_t = g(V S_t), is not part of torch's layer: $output is every h_t of the last "
+        "layer, $h_n the last h_t of every layer and direction. A Linear after it is the V.",
+        "Copied notes call dropout something that RNN lacks. $has_dropout have it; proj_size is what only "
+        "$has_proj_size has.",
+    )
 
     num_layers: Depth = 1
     dropout: Probability = 0.0

@@ -5,7 +5,7 @@ Only the recurrence: the textbook's output layer o_t = g(V h_t) is not part of i
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from rnninspect.cells.widths import Declared
 from rnninspect.layers.fields import Nonlinearity
@@ -13,6 +13,12 @@ from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
 
 
 class _Elman(Recurrent):
+    remarks: ClassVar[tuple[str, ...]] = (
+        "This is Elman's network (1990): the hidden state is fed back, h_{t-1}. Jordan's (1986) feeds back the output, "
+        "y_{t-1}: layer type JordanRNN.",
+        "Only the sum of $b_ih and $b_hh counts. Textbooks have that one bias; torch keeps two for cuDNN's sake.",
+    )
+
     nonlinearity: Nonlinearity = "tanh"
 
     def equations(self) -> str:
@@ -27,10 +33,14 @@ class _Elman(Recurrent):
 class RNN(_Elman, StackedLayer):
     """torch.nn.RNN."""
 
+    remarks: ClassVar[tuple[str, ...]] = (*_Elman.remarks, *StackedLayer.remarks)
+
     type: Literal["RNN"]
 
 
 class RNNCell(_Elman, CellLayer):
     """torch.nn.RNNCell."""
+
+    remarks: ClassVar[tuple[str, ...]] = (*_Elman.remarks, *CellLayer.remarks)
 
     type: Literal["RNNCell"]

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from rnninspect.errors import DocumentError
+from rnninspect.facts import shape_of
 from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.recurrent import SequenceLayer
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.spec.document import Input, Validated
-from rnninspect.spec.tree import Tree, dotted
+from rnninspect.spec.tree import Path, Tree, dotted
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,19 @@ class Spec:
     notes: tuple[str, ...] = ()
     budget: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def input_axes(self) -> tuple[str, ...]:
+        """The axes of what the model is fed with, before it is packed; token indices have no feature axis."""
+        first = self.links[0].signal
+        lead = first.axes if self.batch.lengths is None else ("L", "N")
+        return lead if first.width is None else (*lead, "H_in")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The sizes of `input_axes`."""
+        first = self.links[0].signal
+        return shape_of(self.input_axes, self.batch.letters | {"H_in": first.width or 0})
+
     def cut(self, steps: int) -> Spec:
         """The same model on a batch of at most `steps` time steps; all of them where a layer's shape spans time."""
         if any(link.layer.spans_time(link.signal) for link in self.links):
@@ -64,7 +78,7 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
         try:
             layer = unfitted.fit(signal, earlier)
         except Misfit as misfit:
-            path = ("layers", i, misfit.field)
+            path: Path = ("layers", i, *misfit.field.split("."))
             message = f"layer {unfitted.name!r}: {misfit.message}"
             raise DocumentError(tree.place(path), message, path=dotted(path), hint=misfit.hint) from misfit
         if signal.producer is None:

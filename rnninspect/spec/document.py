@@ -5,6 +5,7 @@ Sizes are not held against each other here; that is `chain`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
@@ -14,12 +15,24 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from rnninspect.errors import DocumentError, did_you_mean, show
 from rnninspect.layers.fields import Expect, Size, expectations
 from rnninspect.layers.layer import Layer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.spec.quantity import Bytes, Count
 from rnninspect.spec.tree import Path, Tree, dotted
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
+
+# The keys at the top of a document that are no single values, so that no option replaces them whole.
+BLOCKS = ("input", "budget", "sweep", "cases", "layers")
+
+# range(16), range(16, 65), range(16, 65, 16), as Python means it. why 18 digits: their difference fits 64 bits.
+RANGE = r"^ *range\( *-?[0-9]{1,18}( *, *-?[0-9]{1,18}){0,2} *\) *$"
+_Swept = Annotated[
+    Annotated[list[Any], Field(min_length=1)] | Annotated[str, Field(pattern=RANGE)],
+    Expect("a list of values, or range(START, STOP, STEP)"),
+]
+_Case = Annotated[dict[str, Any], Expect("a mapping of paths to values, such as encoder.hidden_size: 64")]
 
 
 def _printable(text: str) -> str:
@@ -70,6 +83,12 @@ class Document(BaseModel):
         Literal["float32", "float64", "float16", "bfloat16"], Expect("float32, float64, float16 or bfloat16")
     ] = "float32"
     budget: Annotated[Budget | None, Expect("a mapping of limits such as max_params: 20M")] = None
+    sweep: Annotated[
+        dict[str, _Swept] | None, Expect("a mapping of paths to values, such as encoder.hidden_size: [64, 128]")
+    ] = None
+    cases: Annotated[
+        Annotated[list[_Case], Field(min_length=1)] | None, Expect("a list of at least one mapping of paths to values")
+    ] = None
     layers: Annotated[list[Any], Field(min_length=1), Expect("a list of at least one layer")]
 
 
@@ -89,10 +108,24 @@ def validate(tree: Tree) -> Validated:
             hint="a model needs `input:` and `layers:`",
         )
     document = _model(Document, tree.data, (), tree)
+    _case_names(document, tree)
     names = layer_names(tree.data)
     layers = tuple(_layer(data, ("layers", i), names[i], tree) for i, data in enumerate(document.layers))
     _unique_names(layers, tree)
     return Validated(document, layers)
+
+
+def _case_names(document: Document, tree: Tree) -> None:
+    # why here: JSON Schema has no words for a mapping of any keys, one of which must be a text.
+    for i, case in enumerate(document.cases or ()):
+        if "name" in case:
+            name = case["name"]
+            try:
+                sound = isinstance(name, str) and 0 < len(_printable(name)) <= 100
+            except ValueError:
+                sound = False
+            if not sound:
+                raise _fault(("cases", i, "name"), tree, f"expected 1 to 100 printable characters, got {show(name)}")
 
 
 def layer_names(data: Mapping[str, Any]) -> list[str]:
@@ -126,6 +159,9 @@ def _layer(data: object, path: Path, name: str, tree: Tree) -> Layer:
     if not isinstance(kind, str) or kind not in TYPES:
         raise _fault((*path, "type"), tree, f"expected a layer type, got {show(kind)}", did_you_mean(str(kind), TYPES))
     layer = _model(kind_of(kind), data, path, tree)
+    if isinstance(layer, Recurrent) and layer.init:
+        # why by itself: few documents have the block, and its keys depend on the kind.
+        _model(layer.init_block(), layer.init, (*path, "init"), tree)
     return layer if layer.name else layer.model_copy(update={"name": name})
 
 
@@ -186,8 +222,8 @@ def _unknown_key(path: Path, model: type[BaseModel], tree: Tree) -> DocumentErro
     owner = _submodel(model, path)
     fields = [name for name in owner.model_fields if name != "type"]
     hint = did_you_mean(key, fields)
-    if issubclass(owner, Layer):
-        hint = owner.foreign.get(key) or hint
+    foreign: Mapping[str, str] = getattr(owner, "foreign", {})
+    hint = foreign.get(key) or hint
     place = tree.keys.get(path, tree.place(path))
     return DocumentError(place, f"unknown key {show(key)}", path=dotted(path), hint=hint)
 
@@ -202,11 +238,14 @@ def _words(model: type[BaseModel], loc: Path) -> str:
     """What the field at `loc` expects: its own Expect, or inside a list its items'."""
     owner = _submodel(model, loc)
     names = [part for part in loc if isinstance(part, str)]
-    field = owner.model_fields[names[-1]] if names[-1] in owner.model_fields else model.model_fields[names[0]]
+    # why: the keys of a `sweep` and of a case are paths, one of which is `dtype`.
+    of_paths = owner is model and len(names) > 1
+    field = owner.model_fields[names[-1]] if names[-1] in owner.model_fields and not of_paths else None
+    field = field or model.model_fields[names[0]]
     said = [item.words for item in field.metadata if isinstance(item, Expect)]
     inner = list(expectations(field.annotation))
-    inside_list = bool(loc) and isinstance(loc[-1], int)
-    return (inner + said)[0] if inside_list else (said + inner)[0]
+    inside = of_paths or (bool(loc) and isinstance(loc[-1], int))
+    return (inner + said)[0] if inside else (said + inner)[0]
 
 
 def _what_to_try(fault: Mapping[str, Any], expected: str) -> str:
@@ -216,6 +255,10 @@ def _what_to_try(fault: Mapping[str, Any], expected: str) -> str:
         return f"the most is {most}"
     if isinstance(value, str) and (value.startswith("::") or "##[" in value):
         return "`::` at the start and `##[` anywhere are commands in a CI log"
+    if fault["type"] == "literal_error":
+        choices = re.findall(r"'(\w+)'", fault["ctx"]["expected"])
+        # why not always: most fields expect so few that `expected` lists them.
+        return "" if all(choice in expected for choice in choices) else did_you_mean(str(value), choices)
     if expected == "true or false" and isinstance(value, str):
         return "write true or false, without quotes"
     if isinstance(value, float) and value.is_integer() and "integer" in expected:

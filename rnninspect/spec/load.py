@@ -10,7 +10,7 @@ from rnninspect.spec.chain import Spec, connect
 from rnninspect.spec.document import validate
 from rnninspect.spec.overrides import override, put
 from rnninspect.spec.source import read_source
-from rnninspect.spec.tree import read_tree
+from rnninspect.spec.tree import Tree, read_tree
 
 
 def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Spec:
@@ -19,9 +19,19 @@ def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = N
     settings: `PATH=VALUE` overrides. device, dtype: win over the document's.
     Raises DocumentError for whatever is wrong with it.
     """
+    return spec_of(load_tree(path, settings, device=device, dtype=dtype), path)
+
+
+def load_tree(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
+    """The first half of `load_spec`: a document that was read and overridden, and may still be wrong."""
     source, text = read_source(path)
     tree = override(read_tree(text, source), settings)
     for key, value in (("device", device), ("dtype", dtype)):
         if value is not None and isinstance(tree.data, dict):
             tree = put(tree, (key,), value, Place(f"--{key} {value}"))
+    return tree
+
+
+def spec_of(tree: Tree, path: str) -> Spec:
+    """The second half of `load_spec`: the tree of the document at `path`, validated and connected."""
     return connect(validate(tree), tree, name="stdin" if path == "-" else PurePath(path).stem)

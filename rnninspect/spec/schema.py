@@ -17,6 +17,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from rnninspect.layers.fields import expectations
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.spec import quantity
 from rnninspect.spec.document import Document
@@ -25,7 +27,7 @@ from rnninspect.spec.document import Document
 def document_schema() -> dict[str, object]:
     """The JSON Schema (draft 2020-12) of a document."""
     layers = Document.model_fields["layers"]
-    kinds: Any = reduce(or_, map(kind_of, TYPES))
+    kinds: Any = reduce(or_, (_with_block(kind_of(name)) for name in TYPES))
     layer: Any = Annotated[kinds, Field(discriminator="type")]
     model = create_model(
         "rnninspect document",
@@ -36,6 +38,15 @@ def document_schema() -> dict[str, object]:
     found = model.model_json_schema(schema_generator=_Schema)
     definitions = found.pop("$defs")
     return {"$schema": _Schema.schema_dialect, **found, "$defs": definitions}
+
+
+def _with_block(kind: type[Layer]) -> type[Layer]:
+    """The kind with what its `init` block may hold, which the reader looks at only where there is one."""
+    if not issubclass(kind, Recurrent):
+        return kind
+    words = kind.model_fields["init"].metadata
+    fields: dict[str, Any] = {"init": (Annotated[kind.init_block() | None, *words], None)}
+    return create_model(kind.__name__, __base__=kind, __doc__=kind.__doc__, **fields)
 
 
 # What the validators of amounts know, and pydantic cannot see.

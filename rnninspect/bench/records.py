@@ -1,0 +1,156 @@
+"""The frozen records of a benchmark: what is asked, what was measured, and what is said of it.
+
+They cross a pipe between processes and stand in a journal as JSON, so they hold plain values only. Times are seconds,
+sizes bytes; None is "not known" or "does not apply", never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+PHASES = ("forward", "forward+grad", "backward", "step")
+
+
+class Wanted(NamedTuple):
+    """How to measure.
+
+    budget: seconds for each case, a phase of a variant. precision: half the interval over the median, 0.05 is 5 %.
+    input_grad: the input requires grad too. warm_l2: CUDA's L2 is not flushed between samples.
+    fp32_precision: "ieee", "tf32" or None for what torch has set.
+    """
+
+    phases: tuple[str, ...] = PHASES
+    budget: float = 3.0
+    precision: float = 0.05
+    seed: int = 0
+    input_grad: bool = False
+    warm_l2: bool = False
+    each_layer: bool = False
+    fp32_precision: str | None = None
+    peak_flops: float | None = None
+    bandwidth: float | None = None
+
+
+class Setting(NamedTuple):
+    """What a variant is run with besides its document. threads: None is torch's own; backend: "eager" or "compile"."""
+
+    threads: int | None = None
+    backend: str = "eager"
+
+
+class Interval(NamedTuple):
+    """The nominal 95 % interval of a median within one run, from the medians of its rounds."""
+
+    low: float
+    high: float
+
+
+class Warned(NamedTuple):
+    """Something that a reader of a figure must know. what: one sentence; try_: what to do about it."""
+
+    what: str
+    try_: str
+
+
+class Bound(NamedTuple):
+    """What a phase takes at the least on this device: the parts, and the largest way they add up.
+
+    regime: "compute", "bandwidth" or "latency", which term rules. calibrated: peaks were measured here, so that this
+    is a model good to about 15 % and not a bound.
+    """
+
+    seconds: float
+    compute: float
+    traffic: float
+    latency: float
+    regime: str
+    calibrated: bool
+
+
+class Peaks(NamedTuple):
+    """What the device can do: FLOP/s and bytes/s, the least time of a time step by kind of cell, and where from."""
+
+    flops: float
+    bandwidth: float
+    step_seconds: Mapping[str, float]
+    calibrated: bool
+
+
+class Kernels(NamedTuple):
+    """Which operators served a phase. fast: the fused path; reason and remedy: why not, and what would be."""
+
+    operators: tuple[str, ...]
+    fast: bool | None
+    reason: str = ""
+    remedy: str = ""
+
+
+class Figure(NamedTuple):
+    """One phase of one subject (a layer, or "chain" for the whole model) in one variant.
+
+    rounds: by round the seconds of each sample, a mean over `block` calls, disturbed rounds included;
+    kept: the rounds that the figures come from. host: on CUDA the host's seconds per call.
+    stopped: "precision" or "budget". overhead: the loop's own share of a sample.
+    """
+
+    subject: str
+    phase: str
+    first_call: float
+    warmup_calls: int
+    block: int
+    rounds: tuple[tuple[float, ...], ...]
+    kept: tuple[int, ...]
+    median: float
+    interval: Interval | None
+    best: float
+    stopped: str
+    verdict: str
+    overhead: float
+    host: float | None
+    drift: float | None
+    peak_bytes: int | None
+    flops: int | None
+    tokens: int
+    sequences: int
+    steps: int
+    bound: Bound | None
+    kernels: Kernels | None
+    warnings: tuple[Warned, ...] = ()
+
+    @property
+    def samples(self) -> int:
+        """How many samples the figures come from."""
+        return sum(len(self.rounds[k]) for k in self.kept)
+
+
+class Environment(NamedTuple):
+    """Where it was measured."""
+
+    device: str
+    device_name: str
+    torch: str
+    rnninspect: str
+    python: str
+    threads: int
+    cpus: int
+    started: str
+
+
+class Outcome(NamedTuple):
+    """One variant of one point, done or not.
+
+    settings: what was swept, by path; variant: what was varied, by name. status: "ok", or "failed", "crashed",
+    "timeout", "memory", with the reason. process: which of --processes.
+    """
+
+    model: str
+    file: str
+    settings: Mapping[str, object]
+    variant: Mapping[str, object]
+    process: int
+    dtype: str
+    status: str
+    reason: str
+    environment: Environment | None
+    figures: tuple[Figure, ...]

@@ -1,0 +1,196 @@
+"""When to run what, and when to stop: warm-up, block lengths, rounds in random order, disturbed rounds set aside.
+
+Nothing here knows torch or reads a clock of its own: tests run it on a fake one.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple, Protocol
+
+from rnninspect.bench.statistics import drift, half_width, interval
+
+# Rounds before a figure may stop at its precision: an interval from fewer says little.
+LEAST_ROUNDS = 7
+# A visit lasts about this share of the budget, so that a case is seen at many moments, and at most so many seconds.
+_VISIT_SHARE, _VISIT_SECONDS = 1 / 20, 0.2
+# Warm-up: at least so many calls and seconds, until the last three are within a twentieth of the best, at most so long.
+_WARM_CALLS, _WARM_SECONDS, _WARM_SPREAD, _WARM_MOST = 3, 0.15, 1.05, 2.0
+# How much a case may overdraw its budget to get its seven rounds.
+_OVERDRAW = 3.0
+# A drift beyond this between the halves of a run is named.
+_DRIFT = 0.10
+
+
+class Timing(NamedTuple):
+    """A sample: seconds for all its calls on the device, and, where that is another clock, on the host."""
+
+    seconds: float
+    host: float | None = None
+
+
+class Task(Protocol):
+    """Something to time."""
+
+    @property
+    def least_sample(self) -> float:
+        """The least seconds of a sample, well above what the clock can tell apart."""
+        ...
+
+    def sample(self, calls: int) -> Timing:
+        """Run it `calls` times; whatever must be made ready for a call is not in the time."""
+        ...
+
+
+class Timed(NamedTuple):
+    """What was measured of one task.
+
+    rounds: seconds per call of each sample. disturbed: by round, what disturbed it. host: the median of the host's
+    seconds per call. stopped: "precision" or "budget".
+    """
+
+    first_call: float
+    warmup_calls: int
+    block: int
+    rounds: tuple[tuple[float, ...], ...]
+    disturbed: tuple[str | None, ...]
+    host: float | None
+    stopped: str
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The rounds that count: the undisturbed ones where there are enough, else all."""
+        quiet = tuple(k for k, why in enumerate(self.disturbed) if why is None)
+        return quiet if len(quiet) >= LEAST_ROUNDS else tuple(range(len(self.rounds)))
+
+    @property
+    def samples(self) -> list[float]:
+        """The samples of the rounds that count, seconds per call."""
+        return [sample for k in self.kept for sample in self.rounds[k]]
+
+    @property
+    def round_medians(self) -> list[float]:
+        """The medians of the rounds that count."""
+        return [statistics.median(self.rounds[k]) for k in self.kept]
+
+    @property
+    def verdict(self) -> str:
+        """`steady`, `drifting (...)` or `disturbed (...)`."""
+        troubles = [why for k in self.kept if (why := self.disturbed[k]) is not None]
+        if troubles:
+            return f"disturbed ({max(troubles, key=troubles.count)})"
+        change = drift(self.round_medians)
+        if change is not None and abs(change - 1) > _DRIFT:
+            return f"drifting (second half {100 * abs(change - 1):.0f} % {'slower' if change > 1 else 'faster'})"
+        return "steady"
+
+
+# Begins to watch for disturbance; what it returns says in words what there was, or None.
+Watch = Callable[[], Callable[[], str | None]]
+
+
+def measure(
+    tasks: Sequence[Task],
+    *,
+    budget: float,
+    precision: float,
+    now: Callable[[], float],
+    watch: Watch,
+    random: Random,
+    progress: Callable[[float], None] = lambda share: None,
+) -> list[Timed]:
+    """Time every task, visiting them in random order in short rounds, until each has stopped.
+
+    budget: seconds for each task. precision: half the interval over the median at which a task stops.
+    progress: told the share of the whole budget that is spent.
+    """
+    cases = [_Case(task, budget, now) for task in tasks]
+    for case in random.sample(cases, len(cases)):
+        case.warm_up()
+    while active := [case for case in cases if case.stopped is None]:
+        for case in random.sample(active, len(active)):
+            case.visit(watch)
+            case.consider(precision)
+            progress(sum(min(1.0, other.share) for other in cases) / len(cases))
+    return [case.timed for case in cases]
+
+
+class _Case:
+    """One task on its way."""
+
+    def __init__(self, task: Task, budget: float, now: Callable[[], float]) -> None:
+        self._task, self._budget, self._now = task, budget, now
+        self._spent = 0.0
+        self._first = 0.0
+        self._warmed = 0
+        self._block = 1
+        self._hosts: list[float] = []
+        self._rounds: list[tuple[float, ...]] = []
+        self._disturbed: list[str | None] = []
+        self.stopped: str | None = None
+
+    def warm_up(self) -> None:
+        """The first call, calls until it runs steadily, and how many of them make a sample; none is used again."""
+        self._first = self._task.sample(1).seconds
+        start = self._now()
+        most = min(_WARM_MOST, self._budget)
+        seen: list[float] = []
+        while True:
+            seen.append(self._task.sample(1).seconds)
+            spent = self._now() - start
+            settled = len(seen) >= _WARM_CALLS and max(seen[-3:]) <= _WARM_SPREAD * min(seen)
+            if spent >= most or (settled and spent >= min(_WARM_SECONDS, most / 2)):
+                break
+        self._warmed = len(seen)
+        self._block = max(1, math.ceil(self._task.least_sample / max(min(seen), 1e-9)))
+
+    def visit(self, watch: Watch) -> None:
+        """One round: samples for a short while."""
+        seconds = min(_VISIT_SECONDS, self._budget * _VISIT_SHARE)
+        finish = watch()
+        start = self._now()
+        samples = []
+        while True:
+            timing = self._task.sample(self._block)
+            samples.append(timing.seconds / self._block)
+            if timing.host is not None:
+                self._hosts.append(timing.host / self._block)
+            if self._now() - start >= seconds:
+                break
+        self._spent += self._now() - start
+        self._rounds.append(tuple(samples))
+        self._disturbed.append(finish())
+
+    def consider(self, precision: float) -> None:
+        """Stop at the precision asked for, or when the budget is spent."""
+        timed = self.timed
+        enough = len(self._rounds) >= LEAST_ROUNDS
+        medians = timed.round_medians
+        found = interval(medians)
+        quiet = timed.verdict.startswith("steady")
+        if enough and quiet and found is not None and half_width(found, statistics.median(timed.samples)) <= precision:
+            self.stopped = "precision"
+        elif (enough and self._spent >= self._budget) or self._spent >= _OVERDRAW * self._budget:
+            self.stopped = "budget"
+
+    @property
+    def share(self) -> float:
+        """How much of the budget is spent; 1 when stopped."""
+        return 1.0 if self.stopped is not None else self._spent / self._budget
+
+    @property
+    def timed(self) -> Timed:
+        """What is known so far."""
+        host = statistics.median(self._hosts) if self._hosts else None
+        return Timed(
+            self._first,
+            self._warmed,
+            self._block,
+            tuple(self._rounds),
+            tuple(self._disturbed),
+            host,
+            self.stopped or "",
+        )

@@ -1,0 +1,124 @@
+"""Jobs run in a process of their own, so that one that crashes, hangs or fills the memory costs only itself.
+
+The parent imports no torch. Its child is a fresh process (spawned: CUDA allows nothing else, and a child forked after
+a parallel operator hangs), which stays for all jobs until one takes it down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, NamedTuple
+
+from rnninspect.memory import available_bytes, resident_bytes
+
+# How often the parent looks after its child: an interrupt is answered, and memory watched, within this.
+_POLL = 0.05
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+class Ended(NamedTuple):
+    """A job that gave no result. status: "crashed", "timeout", "memory" or "failed"; reason: one line."""
+
+    status: str
+    reason: str
+
+
+# What runs in the child: takes a job and somewhere to report its progress to, and gives the result.
+Work = Callable[[Any, Callable[[float], None]], Any]
+
+
+def run_jobs(
+    work: Work, jobs: Sequence[Any], *, limit: Callable[[Any], float], progress: Callable[[int, float], None]
+) -> Iterator[Any]:
+    """Each job's result, or why there is none (`Ended`), in order and as soon as it is known.
+
+    work: a function of a module, so that the child can import it. limit: seconds a job may take.
+    progress: told the job's number and the share of it that is done.
+    When the generator is closed, or an interrupt comes, the child is killed at once, whatever it is doing.
+    """
+    child: _Child | None = None
+    try:
+        for number, job in enumerate(jobs):
+            child = child or _Child(work)
+            result = child.run(job, limit(job), partial(progress, number))
+            if not child.alive:
+                child.kill()
+                child = None
+            yield result
+    finally:
+        if child is not None:
+            child.kill()
+
+
+class _Child:
+    """The process that does the work, and the pipe to it."""
+
+    def __init__(self, work: Work) -> None:
+        self._pipe, theirs = _SPAWN.Pipe()
+        self._process: SpawnProcess = _SPAWN.Process(target=_serve, args=(work, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._room = available_bytes()
+        self.alive = True
+
+    def run(self, job: Any, limit: float, progress: Callable[[float], None]) -> Any:
+        """The job's result; where there is none, why, and `alive` is false if the process is no longer of use."""
+        deadline = time.monotonic() + limit
+        try:
+            self._pipe.send(job)
+            while True:
+                if self._pipe.poll(_POLL):
+                    kind, value = self._pipe.recv()
+                    if kind == "progress":
+                        progress(value)
+                        continue
+                    return value
+                if time.monotonic() > deadline:
+                    return self._given_up("timeout", f"no end after {limit:,.0f} s")
+                taken = resident_bytes(self._process.pid)
+                if taken is not None and self._room is not None and taken > self._room:
+                    return self._given_up("memory", f"took {taken:,} bytes, {self._room:,} were free")
+        except (EOFError, ConnectionError):
+            self._process.join(5)
+            return self._given_up("crashed", _how(self._process.exitcode))
+
+    def _given_up(self, status: str, reason: str) -> Ended:
+        self.alive = False
+        return Ended(status, reason)
+
+    def kill(self) -> None:
+        """End the process now."""
+        self._process.kill()
+        self._process.join(5)
+        self._pipe.close()
+
+
+def _how(code: int | None) -> str:
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+def _serve(work: Work, pipe: Connection) -> None:
+    """The child: one job after the other, until the parent is gone."""
+    # why: Ctrl-C goes to the whole foreground group; it is the parent that answers, and then ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # why: where memory runs out, it is this process that the kernel should take.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+        file.write("1000")
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            job = pipe.recv()
+            try:
+                result = work(job, lambda share: pipe.send(("progress", share)))
+            except Exception as error:  # why so broad: whatever a job raises is its own affair, and the next may do
+                result = Ended("failed", f"{type(error).__name__}: {error}".partition("\n")[0])
+            pipe.send(("result", result))

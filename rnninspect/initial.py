@@ -1,0 +1,60 @@
+"""First values by the laws of an `init` block, drawn and looked at, a gate's matrix at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from rnninspect.facts import Init, WeightFact
+from rnninspect.layers.laws import LAWS
+
+
+def draw(module: nn.Module, weights: Iterable[WeightFact]) -> None:
+    """Put first values into a module's parameters by every law that is not torch's own, in the order of `weights`.
+
+    torch.nn.init's functions draw them, from torch's generator. On `meta` there is nothing to draw.
+    """
+    with torch.no_grad():
+        for weight in weights:
+            parameter = module.get_parameter(weight.name)
+            if parameter.is_meta:
+                continue
+            for init, values in blocks(weight, parameter.detach()):
+                _draw(init, values)
+
+
+def blocks(weight: WeightFact, values: Tensor) -> Iterator[tuple[Init, Tensor]]:
+    """The rows of each gate in a parameter's values and their law; all rows where nothing is packed."""
+    if not weight.gates:
+        yield weight.init, values
+    for gate in weight.gates:
+        start, stop = gate.rows
+        yield gate.init or weight.init, values[start:stop]
+
+
+def deviation(law: str, matrices: Iterable[Tensor]) -> float | None:
+    """Observed.deviation; None where `law` does not fix what it measures."""
+    if law not in ("orthogonal", "eye"):
+        return None
+    found = []
+    for matrix in matrices:
+        exact = matrix.double()
+        if law == "orthogonal":
+            exact = exact if exact.shape[0] <= exact.shape[1] else exact.T
+            exact = exact @ exact.T
+        found.append((exact - torch.eye(*exact.shape, dtype=exact.dtype, device=exact.device)).abs().max())
+    # why torch's maximum: Python's would drop a nan.
+    return float(torch.stack(found).max())
+
+
+def _draw(init: Init, values: Tensor) -> None:
+    if init.law == "constant":
+        nn.init.constant_(values, init.value or 0.0)
+    elif init.law in LAWS:
+        # why: orthogonal_ has no half precision, and torch's half precision uniforms are a coarse grid.
+        exact = values if values.element_size() >= 4 else torch.empty_like(values, dtype=torch.float32)
+        getattr(nn.init, f"{init.law}_")(exact)
+        if exact is not values:
+            values.copy_(exact)

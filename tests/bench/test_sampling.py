@@ -1,0 +1,166 @@
+"""The timer's logic on a fake clock: nothing here sleeps, and every count and median is exact."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from random import Random
+
+import pytest
+
+from rnninspect.bench.sampling import LEAST_ROUNDS, Timed, Timing, measure
+
+
+class Time:
+    """A clock that only its tasks move."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def read(self) -> float:
+        return self.now
+
+
+class Fake:
+    """A task whose n-th call takes `seconds(n)`; `log` has the number of calls of each sample."""
+
+    def __init__(
+        self, time: Time, seconds: Callable[[int], float], *, least: float = 1e-3, host: float | None = None
+    ) -> None:
+        self.time, self.seconds, self.least_sample, self.host = time, seconds, least, host
+        self.calls = 0
+        self.log: list[int] = []
+        self.order: list[Fake] = []
+
+    def sample(self, calls: int) -> Timing:
+        self.log.append(calls)
+        self.order.append(self)
+        spent = 0.0
+        for _ in range(calls):
+            spent += self.seconds(self.calls)
+            self.calls += 1
+        self.time.now += spent
+        return Timing(spent, None if self.host is None else self.host * calls)
+
+
+def quiet() -> Callable[[], str | None]:
+    return lambda: None
+
+
+def run(
+    tasks: Sequence[Fake],
+    *,
+    budget: float = 3.0,
+    precision: float = 0.05,
+    watch: Callable[[], Callable[[], str | None]] = quiet,
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
+) -> list[Timed]:
+    return measure(
+        tasks,
+        budget=budget,
+        precision=precision,
+        now=tasks[0].time.read,
+        watch=watch,
+        random=Random(seed),
+        progress=progress,
+    )
+
+
+def test_a_steady_task_stops_at_its_precision_after_seven_rounds() -> None:
+    (timed,) = run([Fake(Time(), lambda n: 0.010)])
+    assert timed.stopped == "precision"
+    assert len(timed.rounds) == LEAST_ROUNDS == 7
+    # A visit is a twentieth of 3 s, 0.15 s: fifteen calls of 10 ms.
+    assert {len(samples) for samples in timed.rounds} == {15}
+    assert timed.block == 1
+    assert statistics.median(timed.samples) == pytest.approx(0.010)
+    assert timed.verdict == "steady"
+
+
+def test_short_calls_are_timed_in_blocks_well_above_the_clock() -> None:
+    task = Fake(Time(), lambda n: 1e-5)
+    (timed,) = run([task])
+    assert timed.block == 100
+    assert set(task.log[1 + timed.warmup_calls :]) == {100}
+    assert timed.samples == pytest.approx([1e-5] * len(timed.samples))
+
+
+def test_the_first_call_and_the_warm_up_are_in_no_figure() -> None:
+    slow = {0: 5.0, 1: 0.5, 2: 0.4, 3: 0.3}
+    task = Fake(Time(), lambda n: slow.get(n, 0.010))
+    (timed,) = run([task])
+    assert timed.first_call == 5.0
+    # 0.5, 0.4 and 0.3 s are not yet steady; the next three calls are.
+    assert timed.warmup_calls == 6
+    assert max(timed.samples) == pytest.approx(0.010)
+    assert task.calls == 1 + 6 + len(timed.samples)
+
+
+def test_a_warm_up_that_never_settles_ends() -> None:
+    task = Fake(Time(), lambda n: 0.1 * (1 + n % 2))
+    (timed,) = run([task], budget=3.0)
+    assert 2.0 <= sum(0.1 * (1 + n % 2) for n in range(1, 1 + timed.warmup_calls)) <= 2.3
+
+
+def test_an_unsteady_task_stops_when_its_budget_is_spent() -> None:
+    random = Random(1)
+    (timed,) = run([Fake(Time(), lambda n: 0.010 * random.choice([1, 2, 4]) ** 2)], budget=1.0, precision=1e-4)
+    assert timed.stopped == "budget"
+    assert 1.0 <= sum(map(sum, timed.rounds)) <= 1.3
+
+
+def test_a_slow_task_gets_its_seven_rounds_but_no_more_than_three_budgets() -> None:
+    (timed,) = run([Fake(Time(), lambda n: 0.3)], budget=1.0, precision=1e-9)
+    assert (len(timed.rounds), timed.stopped) == (7, "precision")
+    (timed,) = run([Fake(Time(), lambda n: 2.0 + n % 3)], budget=1.0)
+    assert timed.stopped == "budget"
+    assert sum(map(sum, timed.rounds)) < 3.0 + 4.0
+
+
+def test_tasks_are_visited_in_random_order_and_none_is_left_behind() -> None:
+    time, order = Time(), []
+    tasks = [Fake(time, lambda n: 0.010) for _ in range(4)]
+    for task in tasks:
+        task.order = order
+    found = run(tasks)
+    assert [len(timed.rounds) for timed in found] == [7] * 4
+    visits = [task for k, task in enumerate(order) if k == 0 or order[k - 1] is not task]
+    assert [visits[k : k + 4] for k in range(4, 32, 4)] != [tasks] * 7
+    assert run([Fake(Time(), lambda n: 0.01)], seed=1) == run([Fake(Time(), lambda n: 0.01)], seed=2)
+
+
+def test_disturbed_rounds_are_set_aside_while_the_budget_lasts() -> None:
+    troubles = iter(["others used 60 % of the CPU"] * 5 + [None] * 100)
+    time = Time()
+    task = Fake(time, lambda n: 0.010)
+    (timed,) = run([task], watch=lambda: lambda: next(troubles))
+    assert timed.stopped == "precision"
+    assert timed.kept == tuple(range(5, 12))
+    assert timed.verdict == "steady"
+
+
+def test_where_no_round_is_quiet_the_verdict_says_so() -> None:
+    (timed,) = run([Fake(Time(), lambda n: 0.010)], budget=1.0, watch=lambda: lambda: "others used 49 % of the CPU")
+    assert timed.stopped == "budget"
+    assert timed.verdict == "disturbed (others used 49 % of the CPU)"
+    assert timed.kept == tuple(range(len(timed.rounds)))
+
+
+def test_a_drift_is_named() -> None:
+    time = Time()
+    (timed,) = run([Fake(time, lambda n: 0.010 if time.now < 1.5 else 0.013)], precision=-1.0, budget=3.0)
+    assert timed.verdict == "drifting (second half 30 % slower)"
+
+
+def test_the_host_has_a_clock_of_its_own() -> None:
+    (timed,) = run([Fake(Time(), lambda n: 0.010, host=0.002)])
+    assert timed.host == pytest.approx(0.002)
+
+
+def test_progress_only_grows_and_ends_at_one() -> None:
+    told: list[float] = []
+    time = Time()
+    run([Fake(time, lambda n: 0.01), Fake(time, lambda n: 0.02)], progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from rnninspect.bench import supervise
+from rnninspect.bench.supervise import Ended, run_jobs
+
+sys.path.insert(0, str(Path(__file__).parent))
+from faults import misbehave
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spawned child finds `faults` where this process does."""
+    monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{HERE.parent.parent}")
+
+
+def results(jobs: Sequence[str], limit: float = 60) -> list[object]:
+    return list(run_jobs(misbehave, jobs, limit=lambda job: limit, progress=lambda number, share: None))
+
+
+def test_jobs_share_one_process_and_their_progress_is_told() -> None:
+    told: list[tuple[float, ...]] = []
+    found = list(
+        run_jobs(
+            misbehave, ["a", "b"], limit=lambda job: 60, progress=lambda number, share: told.append((number, share))
+        )
+    )
+    assert [text.split(" in ")[0] for text in found] == ["a", "b"]
+    assert len({text.split(" in ")[1] for text in found}) == 1
+    assert told == [(0, 0.5), (1, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "reason"),
+    [
+        ("raise", "failed", "RuntimeError: this went wrong"),
+        ("kill", "crashed", "killed by SIGKILL"),
+        ("segfault", "crashed", "killed by SIGSEGV"),
+        ("exit", "crashed", "ended with exit code 3"),
+    ],
+)
+def test_a_fault_costs_only_its_own_job(fault: str, status: str, reason: str) -> None:
+    before, found, after = results(["a", fault, "b"])
+    assert str(before).startswith("a in ")
+    assert found == Ended(status, reason)
+    assert str(after).startswith("b in ")
+
+
+def test_a_job_that_does_not_end_is_given_up() -> None:
+    found, after = results(["sleep", "a"], limit=1)
+    assert found == Ended("timeout", "no end after 1 s")
+    assert str(after).startswith("a in ") or isinstance(after, Ended)
+
+
+def test_a_job_that_takes_all_memory_is_ended_before_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "available_bytes", lambda: 300 * 2**20)
+    found, after = results(["allocate", "a"])
+    assert isinstance(found, Ended)
+    assert found.status == "memory"
+    assert str(after).startswith("a in ")
+
+
+@contextlib.contextmanager
+def interrupted(script: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_an_interrupt_ends_parent_and_child_while_a_job_runs() -> None:
+    script = (
+        "import os\n"
+        "from faults import misbehave\n"
+        "from rnninspect.bench.supervise import run_jobs\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        list(run_jobs(misbehave, ['sleep'], limit=lambda job: 600,\n"
+        "                      progress=lambda number, share: print('running', flush=True)))\n"
+        "    except KeyboardInterrupt:\n"
+        "        import multiprocessing\n"
+        "        print('left', len(multiprocessing.active_children()), flush=True)\n"
+    )
+    with interrupted(script) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        assert (out, err) == ("left 0\n", "")
+        # A guard against waiting for the job's ten minutes, not a measurement.
+        assert time.monotonic() - start < 30
