@@ -18,7 +18,7 @@ from rnninspect import __version__
 from rnninspect.commands import options
 from rnninspect.commands.say import complain, say
 from rnninspect.errors import OutputFailed, RnnInspectError, printable
-from rnninspect.formats import CheckFormat, Format
+from rnninspect.formats import CheckFormat, ExplainFormat, Format
 from rnninspect.output import write_text
 
 # EX_SOFTWARE of sysexits.h: a fault of ours.
@@ -155,6 +155,62 @@ def verify(
 
 
 @app.command()
+def trace(
+    files: options.Files,
+    layer: options.LayerName = None,
+    step: Annotated[int | None, typer.Option(min=0, metavar="T", help="The values of one step, 0 to L-1.")] = None,
+    unit: Annotated[int | None, typer.Option(min=0, metavar="J", help="The values of one unit.")] = None,
+    sequence: Annotated[int, typer.Option(min=0, metavar="N", help="Whose values --step and --unit show.")] = 0,
+    input: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Feed the model with a .npy or .csv, not at random.")
+    ] = None,
+    plot: options.Plot = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    seed: options.Seed = 0,
+    settings: options.Settings = None,
+    format: options.FormatOption = Format.TABLE,
+    output: options.Output = None,
+) -> None:
+    """What torch hides: every gate and state at every step."""
+
+    def run() -> int:
+        from rnninspect.commands.trace import Asked, trace
+
+        look = options.Look(files, settings or [], False, device, dtype, seed, format, output)
+        return trace(look, Asked(layer, step, unit, sequence, input, plot))
+
+    _end(run)
+
+
+@app.command()
+def gradflow(
+    files: options.Files,
+    target: Annotated[options.Target, typer.Option(help="Which steps the loss reads.")] = options.Target.LAST,
+    step: Annotated[int | None, typer.Option(min=0, metavar="T", help="Read step T in place of the last.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose output; without it the last recurrent layer's.")
+    ] = None,
+    plot: options.Plot = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    seed: options.Seed = 0,
+    settings: options.Settings = None,
+    format: options.FormatOption = Format.TABLE,
+    output: options.Output = None,
+) -> None:
+    """How strongly the output depends on each earlier step: vanishing and exploding gradients."""
+
+    def run() -> int:
+        from rnninspect.commands.gradflow import Asked, gradflow
+
+        look = options.Look(files, settings or [], False, device, dtype, seed, format, output)
+        return gradflow(look, Asked(target.value, step, layer, plot))
+
+    _end(run)
+
+
+@app.command()
 def check(
     files: options.Files,
     lock: Annotated[
@@ -201,6 +257,24 @@ def diff(
         from rnninspect.commands.diff import Diff, diff
 
         return diff(Diff(old, new, settings or [], format, output))
+
+    _end(run)
+
+
+@app.command()
+def explain(
+    files: options.Files,
+    layer: options.LayerName = None,
+    settings: options.Settings = None,
+    format: Annotated[ExplainFormat, typer.Option("--format", help="How to print it.")] = ExplainFormat.TABLE,
+    output: options.Output = None,
+) -> None:
+    """The equations with this document's sizes, every symbol, a picture of the data flow, what each option does."""
+
+    def run() -> int:
+        from rnninspect.commands.explain import Explain, explain
+
+        return explain(Explain(files, layer, settings or [], format, output))
 
     _end(run)
 

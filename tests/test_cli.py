@@ -207,6 +207,58 @@ def test_markdown_is_a_table(run: Run, small: Path) -> None:
     assert {len(row) for row in (rule, *rows)} == {len(head)}
 
 
+# --- laws of the document ----------------------------------------------------------------------------------
+
+INIT = CONFIGS / "init.yaml"
+
+
+def test_laws_stand_in_the_table(run: Run) -> None:
+    shown = fine(run("weights", "--plan", INIT, "--gates"))
+    for row in (
+        r"weight_hh_l0 .* orthogonal, each gate",
+        r"bias_ih_l0 .* uniform, b_if constant 1 +0\.1414",
+        r"bias_ih_l0\[50:100\] .* constant 1",
+        r"bias_ih_l0\[0:50\] .* uniform +0\.1414",
+        r"bias_hh_l0\[50:100\] .* zeros",
+        r"weight_hh_l0\[50:100\] +W_hf +\(H_cell, H_out\) +\(50, 50\) +2,500",
+        r"each gate: .*",
+    ):
+        assert re.search(rf"^ *{row}$", shown, re.MULTILINE), row
+    assert "each gate" not in fine(run("weights", "--plan", INIT, "--gates", "--set", "encoder.init=null"))
+
+
+def test_laws_stand_in_json_at_every_gate(run: Run) -> None:
+    settings = ("--set", "encoder.init.weight_ih=xavier_uniform", "--set", "encoder.init.forget_bias=2")
+    found = model(fine(run("weights", "--plan", INIT, *settings, "--format", "json")))
+    uniform, bound = {"law": "uniform", "bound": pytest.approx(50**-0.5)}, pytest.approx((6 / 80) ** 0.5)
+    orthogonal = {"law": "orthogonal", "std": pytest.approx(50**-0.5)}
+    laws = {
+        weight["name"]: (weight["init"], [gate["init"] for gate in weight["gates"]])
+        for weight in found["layers"][0]["weights"]
+    }
+    assert laws == {
+        "weight_ih_l0": ({"law": "xavier_uniform", "bound": bound}, [{"law": "xavier_uniform", "bound": bound}] * 4),
+        "weight_hh_l0": (orthogonal, [orthogonal] * 4),
+        "bias_ih_l0": (uniform, [uniform, {"law": "constant", "value": 2.0}, uniform, uniform]),
+        "bias_hh_l0": (uniform, [uniform, {"law": "zeros"}, uniform, uniform]),
+    }
+
+
+def test_what_values_are_by_the_laws_of_the_document(run: Run) -> None:
+    printed = fine(
+        run("weights", INIT, CONFIGS / "gru.yaml", "--gates", "--stats", "--device", "cpu", "--format", "csv")
+    )
+    rows = {(row["model"], row["symbol"]): row for row in csv.DictReader(io.StringIO(printed)) if row["stacked"] == "0"}
+    forget = rows["init", "b_if"]
+    assert (forget["init"], forget["bound"], forget["minimum"], forget["std"]) == ("constant 1", "", "1.0", "0.0")
+    assert 0 < float(rows["init", "W_hh"]["deviation"]) < 1e-5
+    assert 0.5 < float(rows["init", "b_ig"]["peak_ratio"]) <= 1
+    assert (rows["init", "W_hf"]["init"], rows["init", "b_ih"]["peak_ratio"]) == ("", "")
+    # one header for both, though the other model has no such law
+    assert rows["gru", "W_hh"]["deviation"] == ""
+    assert "\n\n" not in printed
+
+
 # --- proven on torch ---------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rnninspect.commands import completion
-from rnninspect.layers.lstm import LSTM
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.spec.document import Budget, Input, validate
 from rnninspect.spec.overrides import override
@@ -47,6 +47,13 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+def keys_of(name: str) -> list[str]:
+    """What can be set of a layer of a kind."""
+    kind = kind_of(name)
+    laws = [f"init.{key}" for key in kind.init_block().model_fields] if issubclass(kind, Recurrent) else []
+    return [each for key in kind.model_fields for each in (laws if key == "init" else [key])]
 
 
 # --- fixed names ---------------------------------------------------------------------------------------------
@@ -81,14 +88,22 @@ def test_first_the_owners() -> None:
 
 
 def test_then_the_keys_of_one() -> None:
-    keys = [f"encoder.{key}=" for key in LSTM.model_fields]
-    assert {"encoder.hidden_size=", "encoder.proj_size=", "encoder.type="} <= set(keys)
+    keys = [f"encoder.{key}=" for key in keys_of("LSTM")]
+    assert {"encoder.hidden_size=", "encoder.proj_size=", "encoder.type=", "encoder.init.weight_hh="} <= set(keys)
     assert offered("encoder.", TAGGER) == keys
     assert offered("enc", TAGGER) == keys  # a single `encoder.` would get a space behind it
     assert offered("encoder.b", TAGGER) == ["encoder.bias=", "encoder.batch_first=", "encoder.bidirectional="]
     assert offered("dt", TAGGER) == ["dtype="]
     assert offered("input.", TAGGER) == [f"input.{key}=" for key in Input.model_fields]
     assert offered("encoder.nonlinearity", TAGGER) == []
+
+
+def test_the_laws_of_a_kind() -> None:
+    laws = [f"encoder.init.{key}=" for key in ("weight_ih", "weight_hh", "weight_hr", "bias", "forget_bias")]
+    assert offered("encoder.init", TAGGER) == offered("encoder.init.", TAGGER) == laws
+    assert offered("encoder.init.f", TAGGER) == ["encoder.init.forget_bias="]
+    assert offered("encoder.init.weight_hr", TAGGER, CONFIGS / "gru.yaml") == []
+    assert offered("head.init", TAGGER) == []
 
 
 def test_a_budget_where_there_is_one(written: Callable[[str], Path]) -> None:
@@ -107,7 +122,7 @@ def test_everything_offered_can_be_set(written: Callable[[str], Path], kind: str
     text = f"{HEAD}budget: {{}}\nlayers: [{{type: {kind}, name: it}}, {{type: Dropout, name: dtype}}]"
     path = written(text)
     every = [full for short in offered("", path) for full in (offered(short, path) if short[-1] == "." else [short])]
-    assert [f"it.{key}=" for key in kind_of(kind).model_fields] == [full for full in every if full.startswith("it.")]
+    assert [f"it.{key}=" for key in keys_of(kind)] == [full for full in every if full.startswith("it.")]
     assert {"dtype=", "dtype.p=", "budget.max_params="} <= set(every)
     for full in every:
         override(read_tree(text, "doc.yaml"), [f"{full}1"])
@@ -226,7 +241,7 @@ def test_nothing_in_a_file_makes_it_fail_or_print(
     path.write_bytes(data)
     for word in (incomplete, ""):
         found = offered(word, path)
-        assert [full for full in found if not re.fullmatch(r"[\w-]+(=|\.|\.\w+=)", full)] == []
+        assert [full for full in found if not re.fullmatch(r"[\w-]+(=|\.|\.\w+=|\.init\.\w+=)", full)] == []
     assert capfd.readouterr() == ("", "")
 
 

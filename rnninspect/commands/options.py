@@ -45,6 +45,10 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all.")
 ]
+LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="One layer; without it all.")]
+Plot = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw it too: .svg, .png or .pdf (needs rnninspect[plot]).")
+]
 
 
 class Starter(StrEnum):
@@ -56,6 +60,13 @@ class Starter(StrEnum):
     TAGGER = "tagger"
     CLASSIFIER = "classifier"
     SEQ = "seq"
+
+
+class Target(StrEnum):
+    """What `gradflow --target` accepts."""
+
+    LAST = "last"
+    SUM = "sum"
 
 
 class Look(NamedTuple):

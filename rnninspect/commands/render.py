@@ -1,4 +1,4 @@
-"""Tables, or the JSON object, as text in the format that was asked for."""
+"""A page, or the JSON object, as text in the format that was asked for."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour
-from rnninspect.tables.table import Table
+from rnninspect.tables.table import Block
 
 
 def render(
     format: str,
-    tables: Sequence[Table],
+    blocks: Sequence[Block],
     document: Callable[[], Mapping[str, object]],
     caption: str,
     output: Path | None,
@@ -26,16 +26,20 @@ def render(
         case "csv":
             from rnninspect.formats import csv
 
-            return csv.render(tables)
+            return csv.render(blocks)
         case "markdown":
             from rnninspect.formats import markdown
 
-            return markdown.render(tables, caption)
+            return markdown.render(blocks, caption)
+        case "latex":
+            from rnninspect.formats import latex
+
+            return latex.render(blocks, caption)
         case _:
             from rnninspect.formats import terminal
 
             return terminal.render(
-                tables,
+                blocks,
                 caption,
                 width=terminal_width() if output is None else None,
                 colour=output is None and wants_colour(),

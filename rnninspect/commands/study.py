@@ -14,30 +14,38 @@ from rnninspect.spec.chain import Spec
 if TYPE_CHECKING:
     import torch
 
+Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 
 
-def study(asked: Look, examine: Callable[[Spec, torch.device], Result]) -> tuple[list[Result], int]:
+def study(
+    asked: Look, prepare: Callable[[Spec], Prepared], examine: Callable[[Spec, torch.device, Prepared], Result]
+) -> tuple[list[Result], int]:
     """What `examine` finds of each document on its device, and the worst exit code of those that have no result.
 
-    Every document is read before anything else is done: with one bad document there is no result at all.
+    prepare: reads what else was asked for, and raises what is wrong with it. Everything is read before anything is
+    done, and before torch is imported: with one bad document there is no result at all.
     """
     specs, code = load_all(asked.files, asked.settings, device=asked.device, dtype=asked.dtype, output=asked.output)
+    prepared = []
+    for spec in specs:
+        try:
+            prepared.append(prepare(spec))
+        except RnnInspectError as error:
+            code = max(code, complain(error))
     if code:
         return [], code
     from rnninspect.device import find_device
 
     results = []
-    for spec in specs:
+    for spec, found in zip(specs, prepared, strict=True):
         for note in spec.notes:
             say(f"note: {note}")
         try:
             device = find_device(spec.device)
             if device.type == "meta":
-                raise NoSuchDevice(
-                    f"{printable(spec.source)}: on meta there are no values to look at (use --device cpu)"
-                )
-            results.append(examine(spec, device))
+                raise NoSuchDevice(f"{printable(spec.source)}: on meta there are no values (use --device cpu)")
+            results.append(examine(spec, device, found))
         except RnnInspectError as error:
             code = max(code, complain(error))
     return results, code

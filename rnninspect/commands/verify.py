@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 def verify(asked: Look) -> int:
     """Print every tensor's error and what it is held to; 1 where one is beyond it."""
 
-    def examine(spec: Spec, device: torch.device) -> Verified:
+    def examine(spec: Spec, device: torch.device, prepared: None) -> Verified:
         from rnninspect.verify import verify
 
         return verify(spec, device, asked.seed)
 
-    results, code = study(asked, examine)
+    results, code = study(asked, lambda spec: None, examine)
     for result in results:
         if not result.ok:
             code = max(code, complain(_failure(result)))
@@ -52,5 +52,7 @@ def _caption(results: list[Verified]) -> str:
     devices = ", ".join(dict.fromkeys(result.device for result in results))
     dtypes = ", ".join(dict.fromkeys(result.model.dtype for result in results))
     said = "agree" if all(result.ok for result in results) else "differ"
+    if not any(result.layers for result in results):
+        said = "were not compared: no layer has any"
     first = results[0]
     return f"torch {first.torch} and the equations in float64 {said} · {devices} · {dtypes} · seed {first.seed}"

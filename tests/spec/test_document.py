@@ -153,7 +153,12 @@ STRUCTURE = [
 
 KEYS = [
     (f"{HEAD}{LSTM}▶nmae: x", "nmae", "unknown key 'nmae'", "did you mean 'name'?"),
-    (f"{HEAD}{LSTM}▶seed: 3", "seed", "unknown key 'seed'", "known: name, input, device, dtype, budget, layers"),
+    (
+        f"{HEAD}{LSTM}▶optimizer: 3",
+        "optimizer",
+        "unknown key 'optimizer'",
+        "known: name, input, device, dtype, budget, sweep, cases, layers",
+    ),
     (
         f"input: {{batch_size: 3, seq_len: 5, ▶length: [1]}}\n{LSTM}",
         "input.length",
@@ -510,6 +515,7 @@ SORTS: dict[str, set[str]] = {
         ("int float null", "max_norm"),
         ("word", "nonlinearity feeds name type"),
         ("word quoted null", "tied_to"),
+        ("mapping null", "init"),
     ]
     for field in fields.split()
 }
@@ -561,17 +567,17 @@ def test_the_table_of_sorts_is_complete() -> None:
 
 @pytest.mark.parametrize("model", [Document, Input, *map(kind_of, TYPES)], ids=lambda model: model.__name__)
 def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | type[Input]) -> None:
-    """A mapping is of the right sort for no field but `input`, so each must find words for it."""
+    """A mapping is of the right sort for no field but those that are blocks, so each must find words for it."""
     for field in model.model_fields:
         if model is Document:
             text = f"{HEAD}{LSTM}" if field not in ("input", "layers") else ""
-            text += f"{field}: {'3' if field in ('input', 'budget') else '{a: 1}'}\n"
+            text += f"{field}: {'3' if field in ('input', 'budget', 'sweep') else '{a: 1}'}\n"
             text += {"input": LSTM, "layers": HEAD}.get(field, "")
         elif model is Input:
             keys = {"batch_size": "3", "seq_len": "5"} | {field: "{a: 1}"}
             text = "input: {" + ", ".join(f"{key}: {value}" for key, value in keys.items()) + "}\n" + LSTM
         else:
-            keys = {"type": model.__name__} | LEAST[model.__name__] | {field: "{a: 1}"}
+            keys = {"type": model.__name__} | LEAST[model.__name__] | {field: "3" if field == "init" else "{a: 1}"}
             text = layer(", ".join(f"{key}: {value}" for key, value in keys.items()))
         with pytest.raises(DocumentError, match=r"expected .+, got (a mapping|3)"):
             read(text)

@@ -52,6 +52,7 @@ class TestPut:
             ("encoder.num_layers=2", ("layers", 0, "num_layers"), 2),
             ("lstm.hidden_size=9", ("layers", 1, "hidden_size"), 9),
             ("head.bias=false", ("layers", 2, "bias"), False),
+            ("encoder.init=null", ("layers", 0, "init"), None),
             ("head.type=Dropout", ("layers", 2, "type"), "Dropout"),
             ("head.out_features='7'", ("layers", 2, "out_features"), "7"),
             ("input.seq_len=1e3", ("input", "seq_len"), 1000.0),
@@ -98,6 +99,38 @@ class TestPut:
         text = TEXT.replace("seq_len: 5", "seq_len: 5, lengths: [5, 4, 3]")
         tree = override(read_tree(text, "doc.yaml"), ["input.lengths=[1, 2, 9]"])
         assert tree.place(("input", "lengths", 2)) == Place("--set input.lengths=[1, 2, 9]")
+
+
+class TestBlocks:
+    """A block need not be there already."""
+
+    PATH = ("layers", 0, "init")
+
+    @pytest.mark.parametrize("keys", ["", ", init: null", ", init: {}"])
+    def test_one_that_is_not_there_is_made(self, keys: str) -> None:
+        tree = read_tree(TEXT.replace("hidden_size: 4", f"hidden_size: 4{keys}"), "doc.yaml")
+        settings = ["encoder.init.weight_hh=orthogonal", "encoder.init.forget_bias=2"]
+        found: Any = override(tree, settings)
+        assert found.data["layers"][0]["init"] == {"weight_hh": "orthogonal", "forget_bias": 2}
+        assert [found.place((*self.PATH, key)) for key in ("weight_hh", "forget_bias")] == [
+            Place(f"--set {setting}") for setting in settings
+        ]
+
+    def test_of_one_that_is_there_the_rest_stays(self) -> None:
+        text = TEXT.replace("hidden_size: 4", "hidden_size: 4, init: {bias: zeros, forget_bias: 1.0}")
+        before = read_tree(text, "doc.yaml")
+        after: Any = override(before, ["encoder.init.forget_bias=null"])
+        assert after.data["layers"][0]["init"] == {"bias": "zeros", "forget_bias": None}
+        assert after.place((*self.PATH, "bias")) == before.place((*self.PATH, "bias"))
+
+    def test_what_is_no_block(self) -> None:
+        text = TEXT.replace("hidden_size: 4", "hidden_size: 4, init: 3")
+        error = refused("encoder.init.bias=zeros", text=text)
+        assert error.message == "layers[0].init is not a mapping, so it has no 'bias' to set"
+
+    def test_a_budget(self) -> None:
+        assert data("budget.max_params=20M")["budget"] == {"max_params": "20M"}
+        assert data("budget.max_params=3", text=TEXT + "budget: null\n")["budget"] == {"max_params": 3}
 
 
 class TestAliases:
@@ -210,6 +243,11 @@ class TestValidatedLikeTheFile:
             ("encoder.bias=yes", "layers[0].bias", "expected true or false, got 'yes'"),
             ("head.bais=false", "layers[2].bais", "unknown key 'bais'"),
             ("head.a.b=false", "layers[2].'a.b'", "unknown key 'a.b'"),
+            ("head.init.weight=eye", "layers[2].init", "unknown key 'init'"),
+            ("encoder.init.weight_hx=eye", "layers[0].init.weight_hx", "unknown key 'weight_hx'"),
+            ("encoder.init.weight_hh=ones", "layers[0].init.weight_hh", "expected a law of torch.nn.init, got 'ones'"),
+            ("encoder.init.weight_ih=eye", "layers[0].init.weight_ih", "layer 'encoder': expected square matrices"),
+            ("encoder.init.=eye", "layers[0].init.''", "unknown key ''"),
             ("head.type=Nope", "layers[2].type", "expected a layer type, got 'Nope'"),
             ("head.name=encoder", "layers[2].name", "the name 'encoder' is taken by layers[0]"),
             ("input.seq_len=0", "input.seq_len", "expected an integer >= 1, got 0"),

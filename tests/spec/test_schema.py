@@ -15,8 +15,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 
 from rnninspect.errors import DocumentError
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.spec.document import Budget, Document, Input, validate
 from rnninspect.spec.quantity import parse_bytes, parse_count
@@ -36,6 +38,12 @@ LEAST: dict[str, dict[str, Any]] = {
     **{name: {"hidden_size": 3} for name in ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")},
     "Dropout": {},
     "LayerNorm": {},
+}
+
+
+# The `init` block of every kind that has one.
+BLOCKS: dict[str, type[BaseModel]] = {
+    f"{name}Init": kind.init_block() for name in TYPES if issubclass(kind := kind_of(name), Recurrent)
 }
 
 
@@ -90,7 +98,7 @@ def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_no_mapping_takes_other_keys() -> None:
     mappings = [found for found in subschemas(SCHEMA) if "properties" in found]
-    assert {found["title"] for found in mappings} == {"rnninspect document", "Input", "Budget", *TYPES}
+    assert {found["title"] for found in mappings} == {"rnninspect document", "Input", "Budget", *TYPES, *BLOCKS}
     assert all(found["additionalProperties"] is False for found in mappings)
 
 
@@ -100,7 +108,7 @@ def test_a_layer_is_one_of_the_kinds_by_its_type() -> None:
     assert [SCHEMA["$defs"][name]["properties"]["type"]["const"] for name in TYPES] == list(TYPES)
 
 
-MODELS = {"Input": Input, "Budget": Budget, **{name: kind_of(name) for name in TYPES}}
+MODELS = {"Input": Input, "Budget": Budget, **{name: kind_of(name) for name in TYPES}, **BLOCKS}
 
 
 @pytest.mark.parametrize("name", [None, *MODELS])
@@ -117,6 +125,12 @@ def test_fields_are_the_models_with_their_defaults(name: str | None) -> None:
         assert "title" not in found["properties"][key]
     assert "\n" not in found["description"]
     assert 0 < len(found["description"]) < 120
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_every_kind_has_laws_of_its_own(name: str) -> None:
+    init = SCHEMA["$defs"][name.removesuffix("Init")]["properties"]["init"]
+    assert init["anyOf"] == [{"$ref": f"#/$defs/{name}"}, {"type": "null"}]
 
 
 def test_descriptions_are_what_errors_say() -> None:
@@ -217,6 +231,16 @@ WRONG: list[Any] = [
     document(LSTM | {"feeds": "first"}),
     document(LSTM | {"hidden_size": 3.5}),
     document(LSTM | {"hidden_size": "3"}),
+    document(LSTM | {"init": "orthogonal"}),
+    document(LSTM | {"init": {"weight_hx": "orthogonal"}}),
+    document(LSTM | {"init": {"weight_hh": "ortho"}}),
+    document(LSTM | {"init": {"bias": "ones"}}),
+    document(LSTM | {"init": {"forget_bias": True}}),
+    document(LSTM | {"init": {"forget_bias": "1"}}),
+    document(LSTM | {"init": {"forget_bias": 100.5}}),
+    document(LSTM, {"type": "RNN", "hidden_size": 3, "init": {"forget_bias": 1.0}}),
+    document(LSTM, {"type": "GRU", "hidden_size": 3, "init": {"weight_hr": "eye"}}),
+    document(LSTM, {"type": "Linear", "out_features": 3, "init": {}}),
     document(LSTM, {"type": "LayerNorm", "eps": 0}),
     document(LSTM, {"type": "LayerNorm", "normalized_shape": []}),
     document(LSTM, {"type": "LayerNorm", "normalized_shape": [1] * 9}),
@@ -241,6 +265,9 @@ def test_both_refuse(data: Any) -> None:
         document(LSTM | {"name": "Schicht-größe_1"}, {"type": "Dropout", "name": "слой"}),
         document(LSTM | {"name": "𝒳"}),
         document(LSTM | {"dropout": 1}),
+        document(LSTM | {"init": {"weight_hh": "orthogonal", "bias": "zeros", "forget_bias": 1}}),
+        document(LSTM | {"init": {"weight_hr": "eye", "weight_ih": None, "forget_bias": -0.5}}),
+        document(LSTM | {"init": {}}, {"type": "GRUCell", "hidden_size": 3, "init": {"forget_bias": None}}),
         document({"type": "LayerNorm", "normalized_shape": [5, 4]}),
     ],
 )
@@ -268,6 +295,7 @@ def test_only_the_reader_refuses(data: Any) -> None:
 VALUES: list[Any] = [None, True, False, -1, 0, 1, 2, 3, 0.5, -0.5, 1.5, 2.5, 1e-5, 10_000, 10_001, LARGEST, LARGEST + 1]
 VALUES += [-LARGEST, -LARGEST - 1, 10**30, "", "x", "a b", "tanh", "relu", "output", "last", "zeros", "random", "cpu"]
 VALUES += ["cuda:7", "float16", "20M", "2.5 GiB", "3 ", "x" * 100, "x" * 101, *TYPES]
+VALUES += ["orthogonal", "kaiming_uniform", "eye", "zeros_", "uniform", -100, 100, 100.5]
 VALUES += [[], [1], [0], ["x"], [1] * 8, [1] * 9, [[1]], {}, {"a": 1}]
 
 
@@ -281,6 +309,18 @@ def test_every_field_of_a_layer_with_every_sort_of_value(name: str) -> None:
     for field in LEAST[name]:
         if field != "out_features":  # a Linear's, which may be tied instead
             same_verdict(document({"type": name, **{key: 3 for key in LEAST[name] if key != field}}))
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_every_law_with_every_sort_of_value(name: str) -> None:
+    kind = name.removesuffix("Init")
+    for field in BLOCKS[name].model_fields:
+        accepted = set()
+        for value in VALUES:
+            data = document({"type": kind, **LEAST[kind], "init": {field: value}})
+            same_verdict(data)
+            accepted.add(reads(data))
+        assert accepted == {True, False}
 
 
 @pytest.mark.parametrize("block", ["input", "budget", None])

@@ -1,0 +1,238 @@
+"""The least time that a phase can take on a device, worked out from the layers' equations: three terms, all in seconds.
+
+    compute   2 x MACs / FLOP/s         the matrix products that cannot be left out
+    traffic   bytes / (bytes/s)         what has to move between memory and chip
+    latency   S x least time of a step  the steps that wait for one another, S of them
+
+A layer's pass takes at least the largest of the three: products, moves and steps may all overlap. Passes follow one
+another, layer after layer and backward after forward, so they are added up.
+
+S, for L time steps and K stacked layers: L + K - 1 in one direction, because layer k can take its step t as soon as
+layer k - 1 has taken it (cuDNN does); K x L in both directions, because every layer waits for all of its input, while
+its two directions run at the same time. Cells and JordanRNN have K = 1. A packed batch has the L of its longest
+sequence and the products of its real tokens. Layers without a state have no steps.
+
+What is assumed of memory. Every input, weight, output, state and gradient moves once; a forward pass with a graph also
+writes every vector of the equations, because the backward pass reads it (torch and cuDNN keep them); results that are
+handed on within a pass stay on the chip. Matrices inside the recurrence are wanted at every step: what of one layer's
+matrix in one direction exceeds `on_chip` moves again at every step. In a loop over the same data, what fits the chip
+stays there from one call to the next and does not move at all, unless `cold`. Of a table that is looked up, no more
+rows than tokens move.
+
+Backward takes the steps again. It repeats every product once for the gradient of its operand (step by step inside the
+recurrence, one large product outside) and once, all steps together, for the gradient of its matrix. Left out is what
+autograd does not need: gradients of frozen weights, of an input that nobody wants, of h_0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from rnninspect.bench.records import Bound, Peaks
+from rnninspect.cells.language import Cell, Product, Value
+from rnninspect.cells.widths import Declared, widths
+from rnninspect.facts import ITEM_BYTES, WeightFact, shape_of
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.signal import Signal
+from rnninspect.spec.chain import Link
+
+REGIMES = ("compute", "bandwidth", "latency")
+# A step is one of each of these, the one after the other.
+PASSES = {
+    "forward": ("forward",),
+    "forward+grad": ("forward+grad",),
+    "backward": ("backward",),
+    "step": ("forward+grad", "backward"),
+}
+
+
+class Memory(NamedTuple):
+    """What is assumed of memory.
+
+    on_chip: bytes that the chip can hold (caches, registers); None: as many as are needed. cold: the caches are
+    emptied before every call.
+    """
+
+    on_chip: int | None
+    cold: bool = False
+
+
+class Work(NamedTuple):
+    """What one pass of one layer has to do.
+
+    macs: multiply-accumulates. nbytes: what moves once; again: what moves a second time and more often, because it
+    does not fit the chip. steps: S.
+    """
+
+    macs: int
+    nbytes: int
+    again: int
+    steps: int
+
+
+def bound(
+    links: Sequence[Link], phase: str, peaks: Peaks, *, dtype: str, memory: Memory, input_grad: bool = False
+) -> Bound | None:
+    """The least time of a phase of these layers, run in order; None where there is nothing that takes time.
+
+    peaks: `step_seconds` is asked for "LSTM backward" (kind and pass), else for "LSTM". input_grad: the first input
+    requires a gradient.
+    """
+    compute = traffic = latency = seconds = 0.0
+    wanted = input_grad
+    for link, weights in zip(links, _weights(links, dtype), strict=True):
+        for name in PASSES[phase]:
+            work = work_of(link, weights, name, dtype=dtype, memory=memory, input_grad=wanted)
+            products = 2 * work.macs / peaks.flops
+            moves = _moved(work, memory) / peaks.bandwidth
+            chain = work.steps * step_seconds(peaks, link.layer.type, name)
+            compute, traffic, latency = compute + products, traffic + moves, latency + chain
+            seconds += max(products, moves, chain)
+        # why: autograd goes back only as far as there is something to train.
+        wanted = wanted or any(weight.trainable for weight in weights)
+    if seconds == 0:
+        return None
+    regime = max(zip((compute, traffic, latency), REGIMES, strict=True), key=lambda term: term[0])[1]
+    return Bound(seconds, compute, traffic, latency, regime, peaks.calibrated)
+
+
+def step_seconds(peaks: Peaks, kind: str, name: str) -> float:
+    """The least time of one step of a kind of layer in a pass: that pass's own, else the kind's, else 0."""
+    return peaks.step_seconds.get(f"{kind} {name}", peaks.step_seconds.get(kind, 0.0))
+
+
+def chain_steps(layer: Layer, signal: Signal) -> int:
+    """S: how many time steps wait for one another."""
+    if not isinstance(layer, Recurrent):
+        return 0
+    length = signal.batch.letters["L"]
+    return length * layer.depth if layer.directions > 1 else length + layer.depth - 1
+
+
+def work_of(
+    link: Link, weights: Sequence[WeightFact], name: str, *, dtype: str, memory: Memory, input_grad: bool
+) -> Work:
+    """What one pass has to do: "forward", "forward+grad" or "backward"."""
+    layer, signal = link.layer, link.signal
+    inputs = sum(tensor.nbytes for tensor in layer.inputs(signal, dtype))
+    outputs = sum(tensor.nbytes for tensor in layer.outputs(signal, dtype))
+    read = sum(_read(weight, layer, signal) for weight in weights)
+    kept = _kept(layer) * signal.tokens * ITEM_BYTES[dtype]
+    steps, length = chain_steps(layer, signal), signal.batch.letters["L"]
+    if name != "backward":
+        saved = kept if name == "forward+grad" else 0
+        again = _again(layer, dtype, memory, length - 1)
+        return Work(layer.forward_ops(signal).macs, inputs + read + outputs + saved, again, steps)
+    trained = [weight for weight in weights if weight.trainable]
+    if not trained and not input_grad:
+        return Work(0, 0, 0, 0)
+    x = signal.tensor("x", "", dtype).nbytes
+    # The gradient of the output alone: those of the last states are zero where nobody reads them.
+    y = layer.emits(signal).tensor("y", "", dtype).nbytes
+    gradients = sum(_read(weight, layer, signal) for weight in trained) + (x if input_grad else 0)
+    # why the output too: it is the h that the gradient of W_hh is made with.
+    reread = (x + (outputs if steps else 0)) if trained else 0
+    # why one less than forward: nobody wants the gradient of h_0.
+    again = _again(layer, dtype, memory, max(length - 2, 0))
+    return Work(_backward_macs(link, weights, input_grad), read + kept + y + reread + gradients, again, steps)
+
+
+def _moved(work: Work, memory: Memory) -> int:
+    if memory.cold:
+        return work.nbytes + work.again
+    return work.again + (0 if memory.on_chip is None else max(work.nbytes - memory.on_chip, 0))
+
+
+def _weights(links: Sequence[Link], dtype: str) -> Iterator[tuple[WeightFact, ...]]:
+    """The weights of every layer; one that is shared is trained where its owner is."""
+    owners: dict[str, WeightFact] = {}
+    for link in links:
+        own = link.layer.weights(dtype)
+        owners |= {f"{link.layer.name}.{weight.name}": weight for weight in own if weight.shared_with is None}
+        yield tuple(
+            replace(weight, trainable=owners[weight.shared_with].trainable)
+            if weight.shared_with is not None and weight.shared_with in owners
+            else weight
+            for weight in own
+        )
+
+
+# --- from the equations -------------------------------------------------------------------------------------
+
+
+class _Elements(NamedTuple):
+    """Elements of the matrices of one cell that multiply x, a state of the step before, and anything but x."""
+
+    input: int
+    state: int
+    chain: int
+
+
+def _stack(layer: Layer) -> Iterator[tuple[Cell, Declared, Mapping[str, int], int]]:
+    """The cells of a layer, each as often as it stands there: the first, and those above it, which are all alike."""
+    cell = layer.cell
+    if cell is None:
+        return
+    depth, directions = (layer.depth, layer.directions) if isinstance(layer, Recurrent) else (1, 1)
+    yield cell, layer.declared(0), layer.sizes(), directions
+    if depth > 1:
+        yield cell, layer.declared(1), layer.sizes(), directions * (depth - 1)
+
+
+def _elements(cell: Cell, declared: Declared, sizes: Mapping[str, int]) -> _Elements:
+    solved = widths(cell, declared)
+    counted = [
+        (node.operand, math.prod(shape_of((solved.length(node.matrix), solved.operand(node.operand)), sizes)))
+        for node in cell.nodes
+        if isinstance(node, Product)
+    ]
+    x = Value("x", 0)
+    return _Elements(
+        input=sum(elements for operand, elements in counted if operand == x),
+        state=sum(elements for operand, elements in counted if operand.version == 0 and operand != x),
+        chain=sum(elements for operand, elements in counted if operand != x),
+    )
+
+
+def _backward_macs(link: Link, weights: Sequence[WeightFact], input_grad: bool) -> int:
+    """The plan's count less what autograd leaves out: W_ih' g where nobody wants it, W_hh' g for h_0."""
+    layer, signal = link.layer, link.signal
+    macs = layer.backward_ops(signal, weights).macs
+    for k, (cell, declared, sizes, times) in enumerate(_stack(layer)):
+        elements = _elements(cell, declared, sizes)
+        macs -= elements.state * times * signal.batch.letters["N"]
+        if k == 0 and not input_grad:
+            macs -= elements.input * times * signal.tokens
+    return macs
+
+
+def _kept(layer: Layer) -> int:
+    """Elements for each token that a graph keeps besides inputs and outputs: every vector that is assigned."""
+    kept = 0
+    for cell, declared, sizes, times in _stack(layer):
+        solved = widths(cell, declared)
+        kept += times * sum(shape_of((solved.length(e.target),), sizes)[0] for e in cell.equations)
+    if layer.cell is not None:
+        kept -= layer.width_out if isinstance(layer, Recurrent) else layer.sizes()["H_out"]
+    return kept
+
+
+def _again(layer: Layer, dtype: str, memory: Memory, steps: int) -> int:
+    """Bytes of the recurrence's matrices that move once more at so many steps."""
+    if memory.on_chip is None:
+        return 0
+    return steps * sum(
+        times * max(_elements(cell, declared, sizes).chain * ITEM_BYTES[dtype] - memory.on_chip, 0)
+        for cell, declared, sizes, times in _stack(layer)
+    )
+
+
+def _read(weight: WeightFact, layer: Layer, signal: Signal) -> int:
+    """Bytes of a weight that move: all of it, or of one that nothing is multiplied by, a row for each token."""
+    if layer.cell is not None:
+        return weight.nbytes
+    return min(weight.nbytes, signal.tokens * weight.shape[-1] * ITEM_BYTES[weight.dtype])

@@ -1,0 +1,66 @@
+"""`rnninspect gradflow`: how strongly the output depends on what came earlier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rnninspect.commands.layers import recurrent_layers
+from rnninspect.commands.options import Look
+from rnninspect.commands.plots import check_plot, save_plot
+from rnninspect.commands.render import render
+from rnninspect.commands.study import study
+from rnninspect.errors import OptionError
+from rnninspect.output import write_text
+from rnninspect.report import gradflow_document
+from rnninspect.spec.chain import Spec
+from rnninspect.tables.gradflow import gradflow_blocks, gradflow_charts
+
+if TYPE_CHECKING:
+    import torch
+
+    from rnninspect.gradflow import Gradflow, Target
+
+
+class Asked(NamedTuple):
+    """What `gradflow` was asked for besides the common options."""
+
+    target: Target
+    step: int | None
+    layer: str | None
+    plot: Path | None
+
+
+def gradflow(look: Look, asked: Asked) -> int:
+    """Print the decay of every gradient, a chart and the numbers; returns the exit code."""
+    if asked.target == "sum" and asked.step is not None:
+        raise OptionError(f"--step {asked.step}: --target sum reads every step (leave one of the two out)")
+    check_plot(asked.plot, look)
+
+    def examine(spec: Spec, device: torch.device, prepared: None) -> Gradflow:
+        from rnninspect.gradflow import gradflow
+
+        return gradflow(spec, device, look.seed, target=asked.target, position=asked.step, layer=asked.layer)
+
+    results, code = study(look, lambda spec: _check(spec, asked), examine)
+    if results:
+        blocks = gradflow_blocks(results)
+        text = render(look.format, blocks, lambda: gradflow_document(results), _caption(results), look.output)
+        write_text(text, look.output)
+        save_plot(gradflow_charts(results), asked.plot)
+    return code
+
+
+def _check(spec: Spec, asked: Asked) -> None:
+    """Raise OptionError for a layer or step that the document does not have."""
+    recurrent_layers(spec, asked.layer)
+    steps = min(spec.batch.lengths or (spec.batch.letters["L"],))
+    if asked.step is not None and asked.step >= steps:
+        which = "the shortest sequence" if spec.batch.lengths else "the input"
+        raise OptionError(f"--step {asked.step}: expected 0 to {steps - 1}, {which} has {steps} steps")
+
+
+def _caption(results: list[Gradflow]) -> str:
+    devices = ", ".join(dict.fromkeys(result.device for result in results))
+    first = results[0]
+    return f"equations in float64 · weights drawn by torch {first.torch} on {devices} · seed {first.seed}"

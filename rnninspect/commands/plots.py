@@ -1,0 +1,29 @@
+"""`--plot FILE`: charts as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rnninspect.commands.files import same_file
+from rnninspect.commands.options import Look
+from rnninspect.errors import OptionError, printable
+from rnninspect.formats import plot
+from rnninspect.tables.table import Chart
+
+
+def check_plot(path: Path | None, look: Look) -> None:
+    """Raise OptionError or NotInstalled for a picture that could not be made, before there is any work to lose."""
+    if path is None:
+        return
+    plot.check(path)
+    taken = [file for file in look.files if same_file(file, path)]
+    if taken or (look.output is not None and path.absolute() == look.output.absolute()):
+        what = "one of the documents" if taken else "--output's file"
+        raise OptionError(f"--plot {printable(str(path))}: this is {what} (name another file)")
+
+
+def save_plot(charts: Sequence[Chart], path: Path | None) -> None:
+    """Save the charts where a picture was asked for."""
+    if path is not None:
+        plot.plot(charts, path)

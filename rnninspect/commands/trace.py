@@ -1,0 +1,105 @@
+"""`rnninspect trace`: every gate and state at every step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rnninspect.commands.layers import recurrent_layers
+from rnninspect.commands.options import Look
+from rnninspect.commands.plots import check_plot, save_plot
+from rnninspect.commands.render import render
+from rnninspect.commands.study import study
+from rnninspect.errors import OptionError
+from rnninspect.layers.embedding import Embedding
+from rnninspect.output import write_text
+from rnninspect.report import trace_document
+from rnninspect.spec.chain import Spec
+from rnninspect.tables.trace import outputs_note, trace_charts, trace_tables
+
+if TYPE_CHECKING:
+    from array import array
+
+    import torch
+
+    from rnninspect.trace import Trace
+
+    Values = array[float] | array[int] | None
+
+
+class Asked(NamedTuple):
+    """What `trace` was asked for besides the common options."""
+
+    layer: str | None
+    step: int | None
+    unit: int | None
+    sequence: int
+    input: Path | None
+    plot: Path | None
+
+    @property
+    def picks(self) -> bool:
+        """Whether single values are asked for, in place of statistics."""
+        return self.step is not None or self.unit is not None
+
+
+def trace(look: Look, asked: Asked) -> int:
+    """Print statistics of every step, or with --step or --unit the values themselves; returns the exit code."""
+    if asked.input is not None and len(look.files) > 1:
+        raise OptionError(f"--input is for one document, {len(look.files)} are named")
+    check_plot(asked.plot, look)
+
+    def prepare(spec: Spec) -> Values:
+        _check(spec, asked)
+        return None if asked.input is None else _read(asked.input, spec)
+
+    def examine(spec: Spec, device: torch.device, values: Values) -> Trace:
+        from rnninspect.trace import Pick, trace
+
+        pick = Pick(asked.step, asked.unit, asked.sequence) if asked.picks else None
+        return trace(spec, device, look.seed, layer=asked.layer, values=values, pick=pick)
+
+    results, code = study(look, prepare, examine)
+    if results:
+        tables = [table for result in results for table in trace_tables(result)]
+        text = render(look.format, tables, lambda: trace_document(results), _caption(results, asked), look.output)
+        write_text(text, look.output)
+        save_plot([chart for result in results for chart in trace_charts(result)], asked.plot)
+    return code
+
+
+def _check(spec: Spec, asked: Asked) -> None:
+    """Raise OptionError for a layer, step, unit or sequence that the document does not have."""
+    layers = recurrent_layers(spec, asked.layer)
+    batch = spec.batch
+    size = batch.size or 1
+    if asked.sequence >= size:
+        raise OptionError(f"--sequence {asked.sequence}: expected 0 to {size - 1}, the batch has {size}")
+    steps = batch.lengths[asked.sequence] if batch.lengths else batch.letters["L"]
+    if asked.step is not None and asked.step >= steps:
+        which = f"sequence {asked.sequence}" if batch.lengths else "the input"
+        raise OptionError(f"--step {asked.step}: expected 0 to {steps - 1}, {which} has {steps} steps")
+    for layer in layers:
+        widest = max(layer.hidden_size, layer.h_out)
+        if asked.unit is not None and asked.unit >= widest:
+            raise OptionError(
+                f"--unit {asked.unit}: expected 0 to {widest - 1}, layer {layer.name!r} has {widest} units "
+                "(--layer chooses another)"
+            )
+
+
+def _read(path: Path, spec: Spec) -> Values:
+    """What the model is fed with, from a file."""
+    from rnninspect.feed import read_values
+
+    first = spec.links[0].layer
+    tokens = first.num_embeddings if isinstance(first, Embedding) else None
+    return read_values(path, spec.input_shape, spec.input_axes, below=tokens)
+
+
+def _caption(results: list[Trace], asked: Asked) -> str:
+    devices = ", ".join(dict.fromkeys(result.device for result in results))
+    dtypes = ", ".join(dict.fromkeys(result.model.dtype for result in results))
+    fed = "random input" if asked.input is None else f"input {asked.input}"
+    which = f" · sequence {asked.sequence}" if asked.picks else ""
+    return f"{outputs_note(results)} · {devices} · {dtypes} · {fed} · seed {results[0].seed}{which}"

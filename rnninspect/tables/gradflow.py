@@ -1,0 +1,163 @@
+"""How gradients depend on the lag: the decay of each, a chart, and the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rnninspect.tables.table import Block, Cell, Chart, Column, Kind, Series, Table
+from rnninspect.tables.thin import by_decades
+
+if TYPE_CHECKING:
+    from rnninspect.gradflow import Curve, Gradflow
+
+_ABOUT = (
+    Column("model", "model", repeats=True),
+    Column("layer", "layer", repeats=True),
+    Column("stacked", "stacked", Kind.COUNT, for_scripts=True),
+    Column("direction", "direction", for_scripts=True),
+    Column("of", "of", for_scripts=True),
+    Column("side", "side", for_scripts=True),
+    Column("gradient", "gradient of", repeats=True),
+)
+_DECAY = (
+    *_ABOUT,
+    Column("start", "at the start", Kind.NUMBER),
+    Column("end", "at the end", Kind.NUMBER),
+    Column("lags", "lags", Kind.COUNT),
+    Column("factor", "factor per step", Kind.NUMBER),
+    Column("low", "95 % from", Kind.NUMBER),
+    Column("high", "to", Kind.NUMBER),
+    Column("horizon", "memory horizon, steps", Kind.COUNT),
+    Column("verdict", "verdict"),
+)
+_LAGS = (*_ABOUT, Column("lag", "lag", Kind.COUNT), Column("norm", "norm", Kind.NUMBER))
+# How many lines a chart can have and be read.
+_MOST_SERIES = 6
+
+
+def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
+    """A table of decays, the chart, and a table of the norms by lag."""
+    rows = [(result, curve) for result in results for curve in result.curves]
+    decays = tuple((*_about(result, curve), *_decay(curve)) for result, curve in rows)
+    lags: list[tuple[Cell, ...]] = []
+    shown: list[int] = []
+    for result, curve in rows:
+        seen = by_decades(len(curve.norms))
+        shown += [len(lags) + k for k in (range(len(curve.norms)) if seen is None else seen)]
+        lags += [(*_about(result, curve), curve.first + k, norm) for k, norm in enumerate(curve.norms)]
+    thinned = len(shown) < len(lags)
+    subject = results[0].model.name if len(results) == 1 else "all"
+    return [
+        Table("decay", subject, _DECAY, decays, notes=tuple(_notes(results))),
+        *gradflow_charts(results),
+        Table(
+            "gradient by lag",
+            subject,
+            _LAGS,
+            tuple(lags),
+            notes=("not every lag is shown; csv and json have all.",) if thinned else (),
+            shown=tuple(shown) if thinned else None,
+        ),
+    ]
+
+
+def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
+    """One chart: of several models the gradient of the input, of one model those of its states too."""
+    if len(results) > 1:
+        series = [Series(result.model.name, _points(_input(result))) for result in results]
+        of, subject = "the input x_t", "all"
+    else:
+        (result,) = results
+        series = [Series(_name(curves[0], result), _points(curves)) for curves in _charted(result)]
+        of, subject = "x_t and the states", result.model.name
+    future = any(curve.side == "future" for result in results for curve in result.curves)
+    x = "lag, steps (negative: ahead of the position)" if future else "lag, steps"
+    return [Chart(f"gradient with respect to {of}", subject, x, "norm", tuple(series), log=True)]
+
+
+def _about(result: Gradflow, curve: Curve) -> tuple[Cell, ...]:
+    gradient = _name(curve, result)
+    both = {other.side for other in result.curves} == {"past", "future"}
+    return (
+        result.model.name,
+        curve.layer,
+        curve.stacked,
+        curve.direction,
+        curve.of,
+        curve.side,
+        f"{gradient}, {curve.side}" if both else gradient,
+    )
+
+
+def _name(curve: Curve, result: Gradflow) -> str:
+    """`x`, or `h layer 1 reverse` where there are several."""
+    levels = {
+        (other.stacked, other.direction) for other in result.curves if other.layer == curve.layer and other.of != "x"
+    }
+    if curve.of == "x" or len(levels) == 1:
+        return curve.of
+    stacked = f" layer {curve.stacked}" if len({stacked for stacked, _ in levels}) > 1 else ""
+    direction = f" {curve.direction}" if len({direction for _, direction in levels}) > 1 else ""
+    return f"{curve.of}{stacked}{direction}"
+
+
+def _decay(curve: Curve) -> tuple[Cell, ...]:
+    ends = (curve.norms[0], curve.norms[-1], len(curve.norms))
+    decay = curve.decay
+    if decay is None:
+        return (*ends, None, None, None, None, None)
+    return (*ends, *decay)
+
+
+def _input(result: Gradflow) -> list[Curve]:
+    """The input of the first recurrent layer: the furthest that a gradient goes."""
+    return [curve for curve in result.curves if curve.of == "x" and curve.layer == result.curves[0].layer]
+
+
+def _charted(result: Gradflow) -> list[list[Curve]]:
+    """The curves of the chart, both sides of one tensor together: all, or the input and the layer that is read."""
+    found: dict[tuple[object, ...], list[Curve]] = {}
+    for curve in result.curves:
+        found.setdefault((curve.layer, curve.of, curve.stacked, curve.direction), []).append(curve)
+    if len(found) <= _MOST_SERIES and len({curve.layer for curve in result.curves}) == 1:
+        return list(found.values())
+    top = max((curve.stacked or 0 for curve in result.curves if curve.layer == result.layer), default=0)
+    chosen = [
+        curves
+        for (layer, of, stacked, _), curves in found.items()
+        if of != "x" and layer == result.layer and (stacked or 0) == top
+    ]
+    return [_input(result), *chosen]
+
+
+def _points(curves: Sequence[Curve]) -> tuple[tuple[float, float | None], ...]:
+    points = [
+        ((curve.first + k) * (1 if curve.side == "past" else -1), norm)
+        for curve in curves
+        for k, norm in enumerate(curve.norms)
+    ]
+    return tuple(sorted(points))
+
+
+def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
+    reads = dict.fromkeys(_reads(result) for result in results)
+    yield (
+        f"The loss is <v, output>, v a random unit vector of each direction, read {'; '.join(reads)}. A norm is the "
+        "root mean square over the sequences; that of the output's h is 1 at lag 0, and then the factor by which a "
+        "random change in h is passed on."
+    )
+    if any(curve.decay for result in results for curve in result.curves):
+        yield (
+            "factor per step: a straight line through the logarithms; its interval: from resampling the sequences. "
+            "memory horizon: the first lag at which a gradient is below 1e-3 of its start. vanishing: there is one; "
+            "exploding: it rose a thousandfold; short of both, fading or growing where the interval leaves no doubt, "
+            "else kept."
+        )
+
+
+def _reads(result: Gradflow) -> str:
+    where = f"in layer {result.layer} "
+    if result.target == "sum":
+        return where + "at every step, each with its own v; the lag is counted from the last"
+    return where + ("at the last step" if result.position is None else f"at t = {result.position}")

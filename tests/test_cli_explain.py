@@ -1,0 +1,128 @@
+"""`rnninspect explain` as a whole process: what goes to which stream, its formats, a terminal, what it refuses."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+LSTM, TAGGER = CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml"
+
+
+def fine(done: subprocess.CompletedProcess[str]) -> str:
+    """stdout of a process that ended well and had nothing to say besides."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line on stderr of a process that was asked wrongly."""
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"[^\n]+\n", done.stderr), done.stderr
+    return done.stderr
+
+
+def test_every_document_is_explained(run: Run) -> None:
+    shown = fine(run("explain", *sorted(CONFIGS.glob("*.yaml"))))
+    for text in ("h_t = tanh(W_ih x_t", "n_t = tanh(W_in x_t", "h_t = W_hr h'_t", "y_t = tanh(W_hy h_t", "y = W x"):
+        assert text in shown
+    assert shown.splitlines()[-1] == "plan: from the equations alone, torch was not asked"
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_in_a_terminal_no_line_is_wider(environment: Callable[..., dict[str, str]], columns: int) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-m", "rnninspect", "explain", str(TAGGER)],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                more = os.read(ours, 65536)
+            except OSError:  # Linux, where the other end is closed
+                break
+            if not more:
+                break
+            shown += more
+        os.close(ours)
+    assert process.returncode == 0
+    text = shown.decode()
+    assert "\x1b[1m" in text
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    assert 60 < max(map(len, lines)) <= columns
+    assert any(line.startswith(" h_0[2]─(50,)→│ h │───┼─(50,)→") for line in lines)
+
+
+def test_where_there_is_no_utf8_it_is_ascii(run: Run) -> None:
+    shown = fine(run("explain", LSTM, env={"PYTHONIOENCODING": "ascii"}))
+    assert shown.isascii()
+    assert r"\u" not in shown
+    assert "i_t = sigmoid(W_ii x_t" in shown
+    assert " h_0[1]-(50,)>| h |-(50,)>" in shown
+
+
+def test_one_layer_alone(run: Run) -> None:
+    shown = fine(run("explain", TAGGER, "--layer", "head"))
+    assert "y_t = W x_t + b" in shown
+    assert "encoder" not in shown
+
+
+def test_a_layer_that_is_not_there_is_refused_with_the_nearest(run: Run) -> None:
+    line = refused(run("explain", TAGGER, "--layer", "encodr"))
+    assert line == f"error: --layer encodr: {TAGGER} has no such layer (did you mean 'encoder'?)\n"
+    line = refused(run("explain", TAGGER, "--layer", "\x1b[31m"))
+    assert line.endswith("(known: embed, encoder, head)\n")
+    assert line[:-1].isprintable()
+
+
+def test_a_layer_must_be_in_every_document(run: Run) -> None:
+    assert "lstm.yaml has no such layer" in refused(run("explain", TAGGER, LSTM, "--layer", "head"))
+
+
+def test_values_can_be_set_and_notes_go_to_stderr(run: Run) -> None:
+    assert "(10,) = (10, 50)·(50,)" in fine(run("explain", LSTM, "--set", "encoder.proj_size=10"))
+    done = run("explain", LSTM, "--set", "encoder.dropout=0.5", "--set", "encoder.num_layers=1")
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: ")
+    assert "with num_layers 1 it does nothing" in done.stderr
+
+
+@pytest.mark.parametrize("args", [("--set", "encoder.hidden_size=big"), ("missing.yaml",), ("--format", "json")])
+def test_what_is_wrong_is_refused_as_everywhere(run: Run, args: tuple[str, ...]) -> None:
+    done = run("explain", LSTM, *args)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_markdown(run: Run) -> None:
+    shown = fine(run("explain", LSTM, "--format", "markdown"))
+    assert "\n$$\n\\underset{(50{,})}{i_t} = \\sigma(\\underset{(50, 300)}{W_{ii}} \\underset{(300{,})}{x_t} +" in shown
+    assert "| $W_{ii}$ | (50, 300) | rows 0-49 of weight_ih_l0 | from x_t to input gate i_t |" in shown
+    assert "\n```\n            output[0]" in shown
+
+
+def test_latex_goes_whole_into_a_file(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "lstm.tex"
+    assert fine(run("explain", *sorted(CONFIGS.glob("*.yaml")), "--format", "latex", "-o", target)) == ""
+    text = target.read_text()
+    for environment in ("align*", "tabular", "verbatim"):
+        assert text.count(rf"\begin{{{environment}}}") == text.count(rf"\end{{{environment}}}") > 0
+    assert text.isascii()
+    assert r"o_t &= \sigma(W_{io} x_t + b_{io} + W_{ho} h_{t-1} + b_{ho}) \\" in text
