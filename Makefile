@@ -56,6 +56,10 @@ bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in o
 bench-check: $(READY) ## What a check costs, against torch's own start
 	$(BIN)/python tests/bench_check.py
 
+.PHONY: bench-verify
+bench-verify: $(READY) ## What a verification costs, against shapes of the same model
+	$(BIN)/python tests/bench_verify.py
+
 .PHONY: readme
 readme: $(READY) ## Run the README's commands again and put in what they print
 	$(BIN)/python tests/test_readme.py

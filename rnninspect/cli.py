@@ -18,7 +18,7 @@ from rnninspect import __version__
 from rnninspect.commands import options
 from rnninspect.commands.say import complain, say
 from rnninspect.errors import OutputFailed, RnnInspectError, printable
-from rnninspect.formats import CheckFormat, ExplainFormat, Format
+from rnninspect.formats import CheckFormat, CompareFormat, ExplainFormat, Format
 from rnninspect.output import write_text
 
 # EX_SOFTWARE of sysexits.h: a fault of ours.
@@ -211,6 +211,78 @@ def gradflow(
 
 
 @app.command()
+def bench(
+    files: options.Files,
+    sweep: Annotated[
+        list[str] | None, typer.Option(metavar="PATH=V1,V2", help="Every value in turn; range(a,b,step) works too.")
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=V1,V2", help="Timed in turns and compared: dtype, threads, backend, or a path."),
+    ] = None,
+    phase: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="forward, forward+grad, backward or step; without it all.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option(metavar="TIME", help="For each phase: 3s, 500ms.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="--budget 1s.")] = False,
+    precision: Annotated[str, typer.Option(metavar="PERCENT", help="Stop when the interval is this narrow.")] = "5%",
+    processes: Annotated[int, typer.Option(min=1, max=100, help="Measure in so many; 3 for a figure to quote.")] = 1,
+    interleave: Annotated[bool, typer.Option("--interleave", help="Time all points in turns.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Time every layer by itself too.")] = False,
+    input_grad: Annotated[bool, typer.Option("--input-grad", help="The input requires grad too.")] = False,
+    warm_l2: Annotated[bool, typer.Option("--warm-l2", help="CUDA: do not flush L2 between samples.")] = False,
+    fp32_precision: Annotated[
+        options.Precision | None, typer.Option(help="CUDA: how recurrent layers multiply float32.")
+    ] = None,
+    peak_tflops: Annotated[float | None, typer.Option(metavar="N", help="Of the device, for the bound.")] = None,
+    bandwidth: Annotated[float | None, typer.Option(metavar="GB/S", help="Of the device, for the bound.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 where a figure is not steady.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the journal of --output.")] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="Give a point up that takes longer.")
+    ] = None,
+    plot: options.Plot = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    seed: options.Seed = 0,
+    settings: options.Settings = None,
+    format: options.FormatOption = Format.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="A journal: a line for every finished point.")
+    ] = None,
+) -> None:
+    """Forward and backward, timed so that the figure can be believed, beside what bounds it."""
+
+    def run() -> int:
+        from rnninspect.commands.bench import Asked, bench
+
+        look = options.Look(files, settings or [], False, device, dtype, seed, format, output)
+        asked = Asked(
+            sweep or [],
+            vary or [],
+            phase or [],
+            budget,
+            quick,
+            precision,
+            processes,
+            interleave,
+            layers,
+            input_grad,
+            warm_l2,
+            fp32_precision and fp32_precision.value,
+            peak_tflops,
+            bandwidth,
+            strict,
+            resume,
+            time_limit,
+            plot,
+        )
+        return bench(look, asked)
+
+    _end(run)
+
+
+@app.command()
 def check(
     files: options.Files,
     lock: Annotated[
@@ -257,6 +329,26 @@ def diff(
         from rnninspect.commands.diff import Diff, diff
 
         return diff(Diff(old, new, settings or [], format, output))
+
+    _end(run)
+
+
+@app.command()
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="What `bench --output` wrote.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Another, of the same models and settings.")],
+    fail_above: Annotated[
+        str, typer.Option(metavar="PERCENT", help="How much slower is still fine; beyond the noise too.")
+    ] = "5%",
+    format: Annotated[CompareFormat, typer.Option("--format", help="How to print it.")] = CompareFormat.TABLE,
+    output: options.Output = None,
+) -> None:
+    """Two benchmarks side by side: FASTER, SLOWER, SAME or UNCLEAR; ends with 1 for what became slower."""
+
+    def run() -> int:
+        from rnninspect.commands.compare import Compare, compare
+
+        return compare(Compare(old, new, fail_above, format, output))
 
     _end(run)
 

@@ -63,12 +63,11 @@ class Rounding:
     def reference(self, layer: Layer, module: nn.Module) -> nn.Module:
         """See `reference`; rounded are the weights, and the functions' results and gradients as they are computed."""
         found = reference(layer, module)
-        with torch.no_grad():
-            for parameter in found.parameters():
-                parameter.copy_(self(parameter))
+        # why not in place: in float64 on the CPU they are the module's own.
+        found.load_state_dict({name: self(value) for name, value in found.state_dict().items()}, assign=True)
         if isinstance(found, EquationRNN):
             found.functions = {name: partial(_RoundedFunction.apply, name, self) for name in FUNCTIONS}
-        return found
+        return found.requires_grad_()
 
 
 # The derivatives of FUNCTIONS, from the result as torch works them out: a result that is off takes them along.

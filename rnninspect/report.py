@@ -11,6 +11,8 @@ from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact,
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
+    from rnninspect.bench.compare import Comparison
+    from rnninspect.bench.records import Figure, Outcome
     from rnninspect.check import Change, Verdict
     from rnninspect.gradflow import Gradflow
     from rnninspect.trace import Level, Trace
@@ -186,6 +188,108 @@ def gradflow_document(results: Sequence[Gradflow]) -> dict[str, object]:
             }
             for result in results
         ],
+    }
+
+
+def compare_document(comparison: Comparison, outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What `compare` found, as one object: seconds, ratios with their intervals, verdicts.
+
+    outcomes: of both sides.
+    """
+    runs = [outcome.environment for outcome in outcomes if outcome.environment is not None]
+    return {
+        **_head([], "measured", None, runs),
+        "dtype": _common([outcome.dtype for outcome in outcomes]),
+        "ok": comparison.count("SLOWER") == 0,
+        "threshold": comparison.threshold,
+        "compared": [
+            {
+                **item._asdict(),
+                **{
+                    name: {
+                        "median_seconds": side.median,
+                        "processes": side.processes,
+                        "processes_set_aside": side.unsteady,
+                        "rounds": side.rounds,
+                        "spread": side.spread,
+                        "verdict": side.verdict,
+                    }
+                    for name, side in (("old", item.old), ("new", item.new))
+                },
+            }
+            for item in comparison.compared
+        ],
+        "not_compared": [item._asdict() for item in comparison.unmatched],
+        "differing": [item._asdict() for item in comparison.differing],
+    }
+
+
+def bench_document(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What `bench` found, as one object: a flat object for each phase, and the runs that have none."""
+    environments = [outcome.environment for outcome in outcomes if outcome.environment is not None]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rnninspect": __version__,
+        "torch": _common([place.torch for place in environments]),
+        "device": _common([place.device for place in environments]),
+        "device_name": _common([place.device_name for place in environments]),
+        "dtype": _common([outcome.dtype for outcome in outcomes]),
+        "ledger": "bench",
+        "results": [_result(outcome, figure) for outcome in outcomes for figure in outcome.figures],
+        "not_measured": [
+            {
+                "model": outcome.model,
+                "file": outcome.file,
+                "settings": outcome.settings,
+                "variant": outcome.variant,
+                "process": outcome.process,
+                "status": outcome.status,
+                "reason": outcome.reason,
+            }
+            for outcome in outcomes
+            if outcome.status != "ok"
+        ],
+    }
+
+
+def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
+    interval, bound, kernels = figure.interval, figure.bound, figure.kernels
+    environment = outcome.environment
+    return {
+        "model": outcome.model,
+        "file": outcome.file,
+        "settings": outcome.settings,
+        "variant": outcome.variant,
+        "process": outcome.process,
+        "dtype": outcome.dtype,
+        "threads": environment and environment.threads,
+        "subject": figure.subject,
+        "phase": figure.phase,
+        "status": outcome.status,
+        "median_seconds": figure.median,
+        "ci95_seconds": interval,
+        "best_seconds": figure.best,
+        "first_call_seconds": figure.first_call,
+        "samples": figure.samples,
+        "rounds_seconds": figure.rounds,
+        "rounds_kept": figure.kept,
+        "calls_per_sample": figure.block,
+        "stopped": figure.stopped,
+        "verdict": figure.verdict,
+        "overhead": figure.overhead,
+        "host_seconds": figure.host,
+        "drift": figure.drift,
+        "tokens_per_second": figure.tokens / figure.median,
+        "sequences_per_second": figure.sequences / figure.median,
+        "flops": figure.flops,
+        "recurrent_flops": figure.recurrent_flops,
+        "flops_per_second": None if figure.flops is None else figure.flops / figure.median,
+        "bound_seconds": bound and bound.seconds,
+        "regime": bound and bound.regime,
+        "bound": bound and bound._asdict(),
+        "kernels": kernels and kernels._asdict(),
+        "peak_bytes": figure.peak_bytes,
+        "warnings": [{"what": warning.what, "try": warning.try_} for warning in figure.warnings],
     }
 
 

@@ -54,6 +54,10 @@ EVERY_CONFIG = tuple(str(path) for path in sorted(CONFIGS.glob("*.yaml")))
         (("inspect", "/dev/null"), 2),
         (("inspect", LSTM, "--device", "gpu"), 2),
         (("inspect", LSTM, "--wat"), 2),
+        (("trace", LSTM, "--unit", "50"), 2),
+        (("trace", LSTM, "--input", "missing.npy"), 2),
+        (("gradflow", LSTM, "--step", "20"), 2),
+        (("gradflow", LSTM, "missing.yaml"), 2),
     ],
     ids=lambda value: None if isinstance(value, int) else " ".join(value[:2]),
 )
@@ -108,7 +112,7 @@ LEVELS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Libraries that only some options need, so that they may be missing: who imports each, and only in functions.
-OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"feed"}}
+OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"feed"}, "pynvml": {"bench.witness"}}
 WITH_TORCH = {
     "device",
     "initial",
@@ -118,6 +122,9 @@ WITH_TORCH = {
     "verify",
     "trace",
     "gradflow",
+    "bench.job",
+    "bench.kernels",
+    "bench.peaks",
     "bench.phases",
 }
 # What prints takes finished tables, whatever made them.

@@ -258,6 +258,16 @@ def test_a_relu_on_its_kink_may_be_seen_on_either_side(monkeypatch: pytest.Monke
     assert max(t.allowed for t in result.layers[0].tensors) > bound(result, 0)
 
 
+def test_what_is_allowed_besides() -> None:
+    unit = verify.unit_of("float64", CPU)
+    fine = Compared("output", (1,), 0.5, 0.0, 0.0, 8.0)
+    off = fine._replace(error=1e-9, relative=1e-9 / 0.5 / unit.epsilon)
+    assert verify._reconsidered(fine, 1.0, unit) == fine
+    assert verify._reconsidered(off, 1e-9, unit).allowed == pytest.approx(8 + 4 * off.relative)
+    assert not verify._reconsidered(off, 1e-10, unit).ok
+    assert not verify._reconsidered(off, math.nan, unit).ok
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_rounding_by_nothing_changes_nothing(name: str) -> None:
     """The derivatives that are written out for rounded functions are torch's."""
@@ -281,6 +291,18 @@ def test_rounding_is_by_so_much_and_the_same_every_time() -> None:
     off = (once - values).abs()
     assert bool((off <= 1e-3 * values.abs() + 1e-6).all())
     assert float(off.max()) > 0.9e-3
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "Linear"])
+def test_rounding_leaves_the_modules_own_weights_alone(kind: str) -> None:
+    (link,) = spec_of(document_for(kind)).links
+    module = getattr(nn, kind)(**link.layer.arguments(), dtype=torch.float64)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    twin = Rounding(1e-3, 1e-6, seed=0).reference(link.layer, module)
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name])
+        assert not torch.equal(twin.get_parameter(name), value)
+        assert twin.get_parameter(name).requires_grad
 
 
 # --- wrong equations ---------------------------------------------------------------------------------------
@@ -385,7 +407,7 @@ def run_command(*paths: Path, format: Format = Format.CSV) -> int:
         (*planted, dtype)
         for k, planted in enumerate(PLANTED)
         for dtype in DTYPES
-        # why not all in half precision: 300 others were tried once, and every one was seen there too
+        # why not all in half precision: of 264 faults tried once, it saw every one that float32 saw
         if dtype in ("float32", "float64") or k % 4 == 0
     ],
     ids=str,
@@ -622,7 +644,7 @@ def test_a_tensor_of_zeros_is_ok_where_both_are_zero(monkeypatch: pytest.MonkeyP
     assert (output.largest, output.error, output.relative) == (0.0, 0.0, 0.0)
 
 
-def test_a_number_where_the_equations_have_zeros_is_infinitely_far_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_where_the_equations_have_zeros_is_far_off(monkeypatch: pytest.MonkeyPatch) -> None:
     def kill(module: nn.Module) -> None:
         with torch.no_grad():
             module.bias_ih_l0.fill_(-1000.0)
@@ -630,7 +652,19 @@ def test_a_number_where_the_equations_have_zeros_is_infinitely_far_off(monkeypat
 
     plant(monkeypatch, kill)
     output = tensors(verified(document_for("RNN", nonlinearity="relu")))["encoder output"]
-    assert (output.ok, output.largest, output.relative) == (False, 0.0, math.inf)
+    assert (output.ok, output.largest) == (False, 0.0)
+    assert output.relative > 1e6
+
+
+def test_a_number_too_small_for_its_digits_is_counted_in_the_smallest_there_is() -> None:
+    """In float16 numbers below 6.1e-5 are 6e-8 apart."""
+    (link,) = spec_of(document_for("Linear", "float16")).links
+    unit = verify.unit_of("float16", CPU)
+    exactly = torch.tensor([3e-6, -1e-9], dtype=torch.float64)
+    found = verify.compare("output", exactly.half() + 2**-24, exactly, unit, link)
+    assert found.error == pytest.approx(2**-24, rel=0.5)
+    assert (found.ok, found.relative) == (True, pytest.approx(1, rel=0.5))
+    assert not verify.compare("output", exactly.half() + 9 * 2**-24, exactly, unit, link).ok
 
 
 # --- what is compared, and what is not ---------------------------------------------------------------------

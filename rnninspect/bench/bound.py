@@ -15,9 +15,10 @@ sequence and the products of its real tokens. Layers without a state have no ste
 What is assumed of memory. Every input, weight, output, state and gradient moves once; a forward pass with a graph also
 writes every vector of the equations, because the backward pass reads it (torch and cuDNN keep them); results that are
 handed on within a pass stay on the chip. Matrices inside the recurrence are wanted at every step: what of one layer's
-matrix in one direction exceeds `on_chip` moves again at every step. In a loop over the same data, what fits the chip
-stays there from one call to the next and does not move at all, unless `cold`. Of a table that is looked up, no more
-rows than tokens move.
+matrices in one direction exceeds `on_chip` moves again at every step, and what exceeds `in_core` moves at every step
+from the chip's memory to its cores, where that memory's bytes/s are known. (With one sequence on a CPU that is what
+rules, and a larger batch is free.) In a loop over the same data, what fits the chip stays there from one call to the
+next and does not move at all, unless `cold`. Of a table that is looked up, no more rows than tokens move.
 
 Backward takes the steps again. It repeats every product once for the gradient of its operand (step by step inside the
 recurrence, one large product outside) and once, all steps together, for the gradient of its matrix. Left out is what
@@ -53,11 +54,12 @@ PASSES = {
 class Memory(NamedTuple):
     """What is assumed of memory.
 
-    on_chip: bytes that the chip can hold (caches, registers); None: as many as are needed. cold: the caches are
-    emptied before every call.
+    on_chip: bytes that the chip can hold (caches, registers); None: as many as are needed. in_core: those of them that
+    lie next to the units that compute (the innermost cache). cold: the caches are emptied before every call.
     """
 
     on_chip: int | None
+    in_core: int = 0
     cold: bool = False
 
 
@@ -65,12 +67,13 @@ class Work(NamedTuple):
     """What one pass of one layer has to do.
 
     macs: multiply-accumulates. nbytes: what moves once; again: what moves a second time and more often, because it
-    does not fit the chip. steps: S.
+    does not fit the chip; inside: what moves within the chip. steps: S.
     """
 
     macs: int
     nbytes: int
     again: int
+    inside: int
     steps: int
 
 
@@ -89,6 +92,8 @@ def bound(
             work = work_of(link, weights, name, dtype=dtype, memory=memory, input_grad=wanted)
             products = 2 * work.macs / peaks.flops
             moves = _moved(work, memory) / peaks.bandwidth
+            if peaks.chip_bandwidth is not None:
+                moves = max(moves, work.inside / peaks.chip_bandwidth)
             chain = work.steps * step_seconds(peaks, link.layer.type, name)
             compute, traffic, latency = compute + products, traffic + moves, latency + chain
             seconds += max(products, moves, chain)
@@ -125,11 +130,11 @@ def work_of(
     steps, length = chain_steps(layer, signal), signal.batch.letters["L"]
     if name != "backward":
         saved = kept if name == "forward+grad" else 0
-        again = _again(layer, dtype, memory, length - 1)
-        return Work(layer.forward_ops(signal).macs, inputs + read + outputs + saved, again, steps)
+        again, inside = _beyond(layer, dtype, memory.on_chip, length - 1), _beyond(layer, dtype, memory.in_core, length)
+        return Work(layer.forward_ops(signal).macs, inputs + read + outputs + saved, again, inside, steps)
     trained = [weight for weight in weights if weight.trainable]
     if not trained and not input_grad:
-        return Work(0, 0, 0, 0)
+        return Work(0, 0, 0, 0, 0)
     x = signal.tensor("x", "", dtype).nbytes
     # The gradient of the output alone: those of the last states are zero where nobody reads them.
     y = layer.emits(signal).tensor("y", "", dtype).nbytes
@@ -137,8 +142,9 @@ def work_of(
     # why the output too: it is the h that the gradient of W_hh is made with.
     reread = (x + (outputs if steps else 0)) if trained else 0
     # why one less than forward: nobody wants the gradient of h_0.
-    again = _again(layer, dtype, memory, max(length - 2, 0))
-    return Work(_backward_macs(link, weights, input_grad), read + kept + y + reread + gradients, again, steps)
+    again = _beyond(layer, dtype, memory.on_chip, max(length - 2, 0))
+    inside = _beyond(layer, dtype, memory.in_core, length - 1)
+    return Work(_backward_macs(link, weights, input_grad), read + kept + y + reread + gradients, again, inside, steps)
 
 
 def _moved(work: Work, memory: Memory) -> int:
@@ -221,12 +227,12 @@ def _kept(layer: Layer) -> int:
     return kept
 
 
-def _again(layer: Layer, dtype: str, memory: Memory, steps: int) -> int:
-    """Bytes of the recurrence's matrices that move once more at so many steps."""
-    if memory.on_chip is None:
+def _beyond(layer: Layer, dtype: str, held: int | None, steps: int) -> int:
+    """Bytes of the recurrence's matrices beyond `held`, for one layer in one direction at a time, at so many steps."""
+    if held is None:
         return 0
     return steps * sum(
-        times * max(_elements(cell, declared, sizes).chain * ITEM_BYTES[dtype] - memory.on_chip, 0)
+        times * max(_elements(cell, declared, sizes).chain * ITEM_BYTES[dtype] - held, 0)
         for cell, declared, sizes, times in _stack(layer)
     )
 

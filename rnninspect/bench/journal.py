@@ -201,10 +201,9 @@ class Journal:
         before = os.fstat(self._file)
         try:
             written = os.write(self._file, data)
-            if written < len(data):
-                # why: on a full disk a part fits, and only the next byte is an error that says why.
-                while written < len(data):
-                    written += os.write(self._file, data[written:])
+            # why: on a full disk a part fits, and only the next byte is an error that says why.
+            while written < len(data):
+                written += os.write(self._file, data[written:])
             _to_disk(self._file)
         except OSError as error:
             if stat.S_ISREG(before.st_mode):
@@ -266,21 +265,23 @@ def resume(path: Path, head: Head) -> tuple[Journal, Read]:
         return start(path, head), Read(head, (), None)
     if not stat.S_ISREG(found.st_mode):
         raise OptionError(f"--resume: {printable(str(path))} is no regular file, so it holds nothing to go on with")
-    journal = Journal(_open(path, os.O_RDWR), path)
+    file = _open(path, os.O_RDWR)
+    journal = Journal(file, path)
     try:
-        _alone(journal._file, path)
-        return journal, _go_on(journal, path, head)
+        _alone(file, path)
+        with os.fdopen(file, "rb", closefd=False) as stream:
+            data = stream.read(_MOST_BYTES + 1)
+        return journal, _go_on(journal, data, path, head)
+    except OSError as error:
+        journal.close()
+        raise _failed(path, error) from error
     except RnnInspectError:
         journal.close()
         raise
 
 
-def _go_on(journal: Journal, path: Path, head: Head) -> Read:
-    try:
-        with os.fdopen(journal._file, "rb", closefd=False) as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise _failed(path, error) from error
+def _go_on(journal: Journal, data: bytes, path: Path, head: Head) -> Read:
+    """What the journal holds; its end is mended, so that a line can be added."""
     if b"\n" not in data and _line(head).startswith(data):
         # The writer ended within the head; this is the rest of it.
         journal.write(_line(head)[len(data) :])
@@ -301,13 +302,9 @@ def _go_on(journal: Journal, path: Path, head: Head) -> Read:
 
 def _differences(then: Head, now: Head) -> str:
     """What differs between two heads, in words."""
-    sides = [{**head._asdict(), **{f"{name}": value for name, value in head.asked.items()}} for head in (then, now)]
-    for side in sides:
-        side.pop("asked")
-    names = [
-        name for name in {**sides[0], **sides[1]} if canonical(sides[0].get(name)) != canonical(sides[1].get(name))
-    ]
-    said = [f"{printable(name)} {_told(sides[0].get(name))}, now {_told(sides[1].get(name))}" for name in names]
+    a, b = ({**head._replace(asked={})._asdict(), **head.asked} for head in (then, now))
+    names = [name for name in {**a, **b} if canonical(a.get(name)) != canonical(b.get(name))]
+    said = [f"{printable(name)} {_told(a.get(name))}, now {_told(b.get(name))}" for name in names]
     more = len(said) - _MOST_DIFFERENCES
     return "; ".join(said[:_MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
 
@@ -403,14 +400,14 @@ def from_plain(kind: type[_Record], data: object) -> _Record:
     Values are never converted but an integer where a float belongs. Keys may be missing where a field has a default,
     and unknown ones are left out: a newer version may have added them.
     """
-    return cast(_Record, _reader(kind)(data))
+    return cast(_Record, _reader(cast(Any, kind))(data))
 
 
 _Reader = Callable[[Any], Any]
 _PLAIN = {str: "a text", bool: "true or false", int: "an integer", float: "a number", type(None): "null"}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _reader(kind: Any) -> _Reader:
     """What turns plain data into a value of the type `kind`."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

@@ -28,6 +28,8 @@ from rnninspect.recurrence import Flow, States
 from rnninspect.spec.chain import Link, Spec
 
 POOL = 3
+# The phases whose every call is made ready by itself.
+EACH = ("backward", "step")
 # A sample is at least so long: perf_counter tells 0.1 us apart, and CUDA's events 0.5 us.
 _LEAST_CPU, _LEAST_CUDA = 1e-3, 20e-3
 
@@ -284,7 +286,7 @@ class Empty:
     def seconds(self, calls: int) -> float:
         """Seconds per call."""
         with _without_gc():
-            if self._name in ("backward", "step"):
+            if self._name in EACH:
                 return self._clock.each(calls, lambda: _nothing).seconds / calls
             return self._clock.block(calls, _nothing).seconds / calls
 

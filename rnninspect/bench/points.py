@@ -7,9 +7,10 @@ in which `name` is what the case is called:
       - {name: small, encoder.hidden_size: 64, input.batch_size: 1}
       - {encoder.hidden_size: 1760, input.batch_size: 16}
 
-and its `sweep` is a mapping from paths to lists, or to `range(START, STOP, STEP)` as Python means it. Every case comes
-with every combination of what is swept, in the order written, the last path changing fastest. What stands in the
-document is the place that a complaint names; all points are validated before any is visited.
+and its `sweep` is a mapping from paths to lists, or to `range(START, STOP, STEP)` as Python means it (YAML wants quotes
+round it within braces). Every case comes with every combination of what is swept, in the order written, the last path
+changing fastest. What stands in the document is the place that a complaint names; all points are validated before any
+is visited.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import Any, NamedTuple
 
-from rnninspect.bench.records import Setting
+from rnninspect.bench.records import Setting, told
 from rnninspect.errors import DocumentError, OptionError, Place, did_you_mean, printable, show
 from rnninspect.spec.chain import Spec
 from rnninspect.spec.document import RANGE, validate
@@ -34,6 +35,8 @@ from rnninspect.spec.tree import Tree, read_value
 MOST_POINTS = 10_000
 # why: a point takes some 25 us for each key and value of its document, so this many are validated within 30 s.
 _MOST_VALUES = 1_000_000
+# why: nobody reads the name of a point with more, and each is held against all others.
+_MOST_AXES = 50
 _MOST_NAMED = 100
 BACKENDS = ("eager", "compile")
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "min": 60.0}
@@ -109,14 +112,11 @@ def load_points(
     tree = load_tree(path, settings, device=device, dtype=dtype)
     document = validate(tree).document
     base = spec_of(tree, path)
-    given = [_option_axis(sweep) for sweep in sweeps]
-    replaced = {axis[0].path for axis in given}
-    written = [
-        _document_axis(name, values, tree) for name, values in (document.sweep or {}).items() if name not in replaced
-    ]
-    axes = [*written, *given]
-    cases = [_case(i, case, tree) for i, case in enumerate(document.cases or ())] or [_Case("", (), tree.place(()))]
+    as_written = _Case("", (), tree.place(()))
+    cases = [_case(i, case, tree) for i, case in enumerate(document.cases or ())] or [as_written]
     _check_cases(cases)
+    number = len(cases) * prod(len(vary.values) for vary in varies)
+    axes = _axes(document.sweep or {}, sweeps, tree, number)
     fixed = [setting.partition("=")[0].strip() for setting in settings]
     fixed += [name for name, value in (("device", device), ("dtype", dtype)) if value is not None]
     _check_paths(axes, cases, varies, fixed)
@@ -124,7 +124,7 @@ def load_points(
     for block in ("sweep", "cases"):
         if getattr(document, block) is not None:
             bare = put(bare, (block,), None, tree.place((block,)))
-    _check_number(cases, axes, varies, bare)
+    _check_number(number * prod(map(len, axes)), bare)
     points = []
     for case, swept in ((case, swept) for case in cases for swept in product(*axes)):
         values = (*case.values, *swept)
@@ -206,28 +206,47 @@ def parse_precision(given: str) -> float:
 # --- axes and cases ----------------------------------------------------------------------------------------
 
 
-def _option_axis(text: str) -> _Axis:
-    place = option_place("--sweep", text)
-    path, values = _parsed(text, place, "--sweep encoder.hidden_size=64,128")
-    return _axis(path, [_Value(path, value, place) for value in values])
+def _axes(written: Mapping[str, list[Any] | str], sweeps: Sequence[str], tree: Tree, number: int) -> list[_Axis]:
+    """Every axis, the document's first. number: of the points without them.
+
+    why counted on the way: a document of a few kilobytes can ask for more points than there is memory for.
+    """
+    given = [_parsed(sweep, option_place("--sweep", sweep), "--sweep encoder.hidden_size=64,128") for sweep in sweeps]
+    replaced = {path for path, _ in given}
+    found: list[_Axis] = []
+    for axis in chain(
+        (_document_axis(path, values, tree) for path, values in written.items() if path not in replaced),
+        (
+            _axis([_Value(path, value, option_place("--sweep", sweep)) for value in values])
+            for sweep, (path, values) in zip(sweeps, given, strict=True)
+        ),
+    ):
+        found.append(axis)
+        number *= len(axis)
+        if number > MOST_POINTS:
+            raise _too_many(axis[0].place, number, axis[0].path)
+        if len(found) > _MOST_AXES:
+            hint = "write what only changes once into the document itself"
+            raise DocumentError(axis[0].place, f"more than {_MOST_AXES} paths are swept", path=axis[0].path, hint=hint)
+    return found
 
 
 def _document_axis(path: str, values: list[Any] | str, tree: Tree) -> _Axis:
     where = ("sweep", path)
     if isinstance(values, str):
         place = tree.place(where)
-        return _axis(path, [_Value(path, value, place) for value in _range(values, place, path)])
-    return _axis(path, [_Value(path, value, tree.place((*where, i))) for i, value in enumerate(values)])
+        return _axis([_Value(path, value, place) for value in _range(values, place, path)])
+    return _axis([_Value(path, value, tree.place((*where, i))) for i, value in enumerate(values)])
 
 
-def _axis(path: str, values: list[_Value]) -> _Axis:
+def _axis(values: list[_Value]) -> _Axis:
     seen: set[str] = set()
-    for item in values:
+    for path, value, place in values:
         if path == "name":
-            raise DocumentError(item.place, "name cannot be swept", hint="give the cases of `cases` names")
-        if _canonical(item.value) in seen:
-            raise DocumentError(item.place, f"{show(item.value)} stands twice", path=path, hint="keep one of them")
-        seen.add(_canonical(item.value))
+            raise DocumentError(place, "name cannot be swept", hint="give the cases of `cases` names")
+        if _canonical(value) in seen:
+            raise DocumentError(place, f"{show(value)} stands twice", path=path, hint="keep one of them")
+        seen.add(_canonical(value))
     return tuple(values)
 
 
@@ -323,16 +342,11 @@ def _refuse_overlap(item: _Value, set_by: Iterable[tuple[str, str]]) -> None:
             raise DocumentError(item.place, message, path=item.path, hint="set it in one place")
 
 
-def _check_number(cases: Sequence[_Case], axes: Sequence[_Axis], varies: Sequence[Vary], bare: Tree) -> None:
-    number = len(cases) * prod(map(len, axes)) * prod(len(vary.values) for vary in varies)
-    largest = max(axes, key=len, default=())
-    place = largest[0].place if largest else bare.place(("cases",))
-    path = largest[0].path if largest else "cases"
-    if number > MOST_POINTS:
-        raise _too_many(place, number, path)
-    if number * len(bare.values) > _MOST_VALUES:
+def _check_number(number: int, bare: Tree) -> None:
+    most = min(MOST_POINTS, _MOST_VALUES // len(bare.values))
+    if number > most:
         message = f"{number:,} points are too many for a document of {len(bare.values):,} keys and values"
-        raise DocumentError(place, message, path=path, hint=f"the most is {_MOST_VALUES // len(bare.values):,}")
+        raise DocumentError(bare.place(()), message, hint=f"the most is {most:,}")
 
 
 def _too_many(place: Place, number: int, path: str) -> DocumentError:
@@ -384,13 +398,8 @@ def _threads(values: Sequence[object], place: Place) -> tuple[list[object], list
 
 def _named(values: Iterable[_Value]) -> str:
     """`encoder.hidden_size=64 input.batch_size=1`, on one line and not without end."""
-    text = " ".join(setting_text(item.path, item.value) for item in values)
+    text = told({item.path: item.value for item in values})
     return text if len(text) <= _MOST_NAMED else f"{text[:_MOST_NAMED]}..."
-
-
-def setting_text(path: str, value: object) -> str:
-    """One setting as `--set` takes it, safe to print."""
-    return printable(f"{path}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
 
 
 def _canonical(value: object) -> str:

@@ -6,8 +6,11 @@ sizes bytes; None is "not known" or "does not apply", never 0.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from rnninspect.errors import printable
 
 PHASES = ("forward", "forward+grad", "backward", "step")
 
@@ -69,12 +72,16 @@ class Bound(NamedTuple):
 
 
 class Peaks(NamedTuple):
-    """What the device can do: FLOP/s and bytes/s, the least time of a time step by kind of cell, and where from."""
+    """What the device can do: FLOP/s and bytes/s, the least time of a time step by kind of cell, and where from.
+
+    step_seconds: by kind and pass, "LSTM backward". chip_bandwidth: bytes/s from the chip's own memory, a CPU's caches.
+    """
 
     flops: float
     bandwidth: float
     step_seconds: Mapping[str, float]
     calibrated: bool
+    chip_bandwidth: float | None = None
 
 
 class Kernels(NamedTuple):
@@ -91,7 +98,8 @@ class Figure(NamedTuple):
 
     rounds: by round the seconds of each sample, a mean over `block` calls, disturbed rounds included;
     kept: the rounds that the figures come from. host: on CUDA the host's seconds per call.
-    stopped: "precision" or "budget". overhead: the loop's own share of a sample.
+    stopped: "precision" or "budget". overhead: the loop's own share of a sample. flops: of the matrix products, two for
+    each multiply-accumulate; recurrent_flops: those of the recurrent matrices alone, as DeepBench counts.
     """
 
     subject: str
@@ -117,6 +125,7 @@ class Figure(NamedTuple):
     bound: Bound | None
     kernels: Kernels | None
     warnings: tuple[Warned, ...] = ()
+    recurrent_flops: int | None = None
 
     @property
     def samples(self) -> int:
@@ -154,3 +163,11 @@ class Outcome(NamedTuple):
     reason: str
     environment: Environment | None
     figures: tuple[Figure, ...]
+
+
+def told(settings: Mapping[str, object]) -> str:
+    """Settings, or what was varied, as options take them, safe to print: `encoder.hidden_size=64 dtype=float16`."""
+    return " ".join(
+        printable(f"{path}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+        for path, value in settings.items()
+    )

@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -36,7 +36,7 @@ Work = Callable[[Any, Callable[[float], None]], Any]
 
 def run_jobs(
     work: Work, jobs: Sequence[Any], *, limit: Callable[[Any], float], progress: Callable[[int, float], None]
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Each job's result, or why there is none (`Ended`), in order and as soon as it is known.
 
     work: a function of a module, so that the child can import it. limit: seconds a job may take.

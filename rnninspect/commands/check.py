@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.findings import Finding, findings, of_error
 from rnninspect.formats import CheckFormat
 from rnninspect.lock import NAME, Locked, exists, file_key, locked_layers, read_lock, update_lock
-from rnninspect.output import append_text, write_text
+from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.report import check_document
 from rnninspect.spec.chain import Spec
@@ -142,14 +141,9 @@ def _print(asked: Check, verdicts: Sequence[Verdict], found: Mapping[str, Sequen
         proven = all(verdict.built for verdict in verdicts)
         caption = "plan and torch agree" if proven else "not every model could be proven on torch"
     if asked.format is CheckFormat.GITHUB:
-        from rnninspect.formats import github, markdown
+        from rnninspect.commands.annotate import annotate
 
-        text = github.render([finding for listed in found.values() for finding in listed])
-        summary, room = os.environ.get("GITHUB_STEP_SUMMARY"), github.MOST_SUMMARY_BYTES
-        if summary:
-            with contextlib.suppress(OSError):
-                room -= Path(summary).stat().st_size
-            append_text(github.summary(markdown.render(tables, caption), max(room, 0)), Path(summary))
+        text = annotate([finding for listed in found.values() for finding in listed], tables, caption)
     elif asked.format is CheckFormat.JUNIT:
         from rnninspect.formats import junit
 

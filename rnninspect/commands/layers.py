@@ -17,6 +17,6 @@ def recurrent_layers(spec: Spec, name: str | None) -> list[Recurrent]:
         return list(found.values())
     if name not in found:
         others = {link.layer.name: link.layer.type for link in spec.links}
-        what = f"a {others[name]}, which has no steps" if name in others else "not in the document"
+        what = f"expected a recurrent layer, got {others[name]}" if name in others else "not in the document"
         raise OptionError(f"--layer {printable(name)}: {what} ({did_you_mean(name, found)})")
     return [found[name]]

@@ -62,6 +62,13 @@ class Starter(StrEnum):
     SEQ = "seq"
 
 
+class Precision(StrEnum):
+    """What `bench --fp32-precision` accepts: torch's words."""
+
+    IEEE = "ieee"
+    TF32 = "tf32"
+
+
 class Target(StrEnum):
     """What `gradflow --target` accepts."""
 

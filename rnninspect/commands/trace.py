@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from rnninspect.commands.files import same_file
 from rnninspect.commands.layers import recurrent_layers
 from rnninspect.commands.options import Look
 from rnninspect.commands.plots import check_plot, save_plot
 from rnninspect.commands.render import render
 from rnninspect.commands.study import study
-from rnninspect.errors import OptionError
+from rnninspect.errors import OptionError, printable
 from rnninspect.layers.embedding import Embedding
+from rnninspect.layers.linear import Linear
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.output import write_text
 from rnninspect.report import trace_document
 from rnninspect.spec.chain import Spec
@@ -47,6 +50,10 @@ def trace(look: Look, asked: Asked) -> int:
     """Print statistics of every step, or with --step or --unit the values themselves; returns the exit code."""
     if asked.input is not None and len(look.files) > 1:
         raise OptionError(f"--input is for one document, {len(look.files)} are named")
+    if asked.input is not None and look.output is not None and same_file(asked.input, look.output):
+        raise OptionError(f"--output {printable(str(look.output))}: this is --input's file (name another file)")
+    if asked.sequence and not asked.picks:
+        raise OptionError(f"--sequence {asked.sequence}: statistics are over all sequences (add --step or --unit)")
     check_plot(asked.plot, look)
 
     def prepare(spec: Spec) -> Values:
@@ -61,8 +68,9 @@ def trace(look: Look, asked: Asked) -> int:
 
     results, code = study(look, prepare, examine)
     if results:
-        tables = [table for result in results for table in trace_tables(result)]
-        text = render(look.format, tables, lambda: trace_document(results), _caption(results, asked), look.output)
+        text = render(
+            look.format, trace_tables(results), lambda: trace_document(results), _caption(results, asked), look.output
+        )
         write_text(text, look.output)
         save_plot([chart for result in results for chart in trace_charts(result)], asked.plot)
     return code
@@ -90,16 +98,21 @@ def _check(spec: Spec, asked: Asked) -> None:
 
 def _read(path: Path, spec: Spec) -> Values:
     """What the model is fed with, from a file."""
-    from rnninspect.feed import read_values
+    from rnninspect.feed import SETTINGS, read_values
 
     first = spec.links[0].layer
     tokens = first.num_embeddings if isinstance(first, Embedding) else None
-    return read_values(path, spec.input_shape, spec.input_axes, below=tokens)
+    # why: with lengths, L and N are theirs, so that --set fits a batch only without them.
+    settings = {axis: f"{'input.lengths=null --set ' * bool(spec.batch.lengths)}{SETTINGS[axis]}" for axis in SETTINGS}
+    for kind, field in ((Recurrent, "input_size"), (Linear, "in_features")):
+        if isinstance(first, kind):
+            settings["H_in"] = f"{first.name}.{field}"
+    return read_values(path, spec.input_shape, spec.input_axes, below=tokens, settings=settings)
 
 
 def _caption(results: list[Trace], asked: Asked) -> str:
     devices = ", ".join(dict.fromkeys(result.device for result in results))
     dtypes = ", ".join(dict.fromkeys(result.model.dtype for result in results))
-    fed = "random input" if asked.input is None else f"input {asked.input}"
+    fed = "random input" if asked.input is None else f"input {printable(str(asked.input))}"
     which = f" · sequence {asked.sequence}" if asked.picks else ""
     return f"{outputs_note(results)} · {devices} · {dtypes} · {fed} · seed {results[0].seed}{which}"

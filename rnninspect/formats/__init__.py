@@ -22,6 +22,16 @@ class ExplainFormat(StrEnum):
     LATEX = "latex"
 
 
+class CompareFormat(StrEnum):
+    """What `compare --format` accepts: results, and a CI's annotations."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+
+
 class CheckFormat(StrEnum):
     """What `check --format` accepts: the same, and what CI servers read."""
 

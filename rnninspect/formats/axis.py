@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from itertools import count
+from itertools import count, pairwise
 from typing import NamedTuple
 
 from rnninspect.tables.table import Series
 
 ROWS = 16  # from the bottom of the y axis to its top, give or take four
 _MOST_LABELS = 8  # on the y axis, from the second
+_FEW = 12  # values of a logarithmic x axis that are labelled themselves
 
 
 class Tick(NamedTuple):
@@ -50,23 +51,28 @@ class Axis(NamedTuple):
         return [min(max(position, 0.0), self.size - 1.0) for position in found]
 
 
-def has_place(x: float, y: float | None, log: bool) -> bool:
-    """Whether a point can be drawn: both numbers finite, and on a log axis y > 0."""
-    return y is not None and math.isfinite(x) and math.isfinite(y) and (y > 0 or not log)
+def has_place(x: float, y: float | None, log: bool, log_x: bool = False) -> bool:
+    """Whether a point can be drawn: both numbers finite, and > 0 on a log axis."""
+    return y is not None and math.isfinite(x) and math.isfinite(y) and (y > 0 or not log) and (x > 0 or not log_x)
 
 
-def left_out(series: Series, log: bool) -> str:
+def left_out(series: Series, log: bool, log_x: bool = False) -> str:
     """What a legend says about the points that have no place; nothing where all of them have one."""
-    given = sum(y is not None for _, y in series.points)
-    out = given - sum(has_place(x, y, log) for x, y in series.points)
-    if given == 0:
+    given = [(x, y) for x, y in series.points if y is not None]
+    out = [x for x, y in given if not has_place(x, y, log, log_x)]
+    if not given:
         return "no values"
-    return f"{out:,} of {given:,} values left out: {'not > 0' if log else 'not finite'}" if out else ""
+    if not out:
+        return ""
+    by_x = sum(log_x and not x > 0 for x in out)
+    rest = "not > 0" if log else "not finite"
+    why = ["x not > 0"] * (by_x > 0) + [rest] * (by_x < len(out))
+    return f"{len(out):,} of {len(given):,} values left out: {' or '.join(why)}"
 
 
-def nothing(log: bool) -> str:
+def nothing(log: bool, log_x: bool = False) -> str:
     """What stands in place of a chart without any point that has a place."""
-    return "nothing to draw: no value > 0" if log else "nothing to draw: no number"
+    return f"nothing to draw: no {'value > 0' if log else 'number'}{' at x > 0' if log_x else ''}"
 
 
 def y_axis(values: Sequence[float], log: bool) -> Axis:
@@ -74,11 +80,13 @@ def y_axis(values: Sequence[float], log: bool) -> Axis:
     return _decades(values) if log else _round(values)
 
 
-def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], bool]) -> Axis:
+def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], bool], log: bool = False) -> Axis:
     """An axis from the least of `values` to the largest, in at most `size` cells.
 
     fits: whether there is room for the labels; those with the smallest steps that do are taken.
     """
+    if log:
+        return _log_x_axis(sorted(set(values)), size, fits)
     low, high = Fraction(min(values)), Fraction(max(values))
     first = _number(Decimal(repr(float(low))))
     if low == high:
@@ -99,6 +107,53 @@ def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], 
             return Axis(low, cell, size, ticks)
     # No round number is between the ends, or none whose label has room.
     return Axis(low, cell, size, (Tick(0, first),))
+
+
+def _log_x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], bool]) -> Axis:
+    """The logarithmic one. values: in order, each once."""
+    logs = sorted({Fraction(math.log10(value)) for value in values})
+    low, high = logs[0], logs[-1]
+    first = _in_full(values[0])
+    # why: nearer than that, logarithms in floats do not tell values apart well enough to draw them.
+    if high - low < Fraction(1, 10**9):
+        middle = size // 2
+        return Axis(low - middle, Fraction(1), size, (Tick(middle, first),), log=True)
+    # why: equal ratios, as in a sweep of powers of two, are to look equal, as steps of one do on the linear axis.
+    ratio = min(right - left for left, right in pairwise(logs))
+    steps = [(at - low) / ratio for at in logs]
+    if steps[-1] < size and all(abs(step - round(step)) < Fraction(1, 10**6) for step in steps):
+        size = (size - 1) // round(steps[-1]) * round(steps[-1]) + 1
+    cell = (high - low) / (size - 1)
+    for numbers in _log_numbers(values, size):
+        ticks = tuple(Tick(float((Fraction(math.log10(n)) - low) / cell), _in_full(n)) for n in numbers)
+        if fits(ticks):
+            return Axis(low, cell, size, ticks, log=True)
+    return Axis(low, cell, size, (Tick(0, first),), log=True)
+
+
+def _log_numbers(values: Sequence[float], size: int) -> Iterator[Sequence[float]]:
+    """What the ticks of a logarithmic axis may stand at, from many numbers to few: the values themselves or round."""
+    if len(values) <= _FEW:
+        yield from (values[::nth] for nth in range(1, len(values)))
+    low, high = (Fraction(repr(float(end))) for end in (values[0], values[-1]))
+    if high < 10 * low:
+        whole = all(value == math.floor(value) for value in values)
+        for step in _round_steps(max((high - low) / size, Fraction(whole))):
+            unit = Fraction(step)
+            numbers = [float(n * unit) for n in range(math.ceil(low / unit), math.floor(high / unit) + 1)]
+            if len(numbers) < 2:
+                break
+            yield numbers
+    powers = range(math.floor(math.log10(values[0])), math.ceil(math.log10(values[-1])) + 1)
+    for digits, apart in (((1, 2, 5), 1), ((1, 3), 1), *(((1,), n) for n in (1, 2, 3, 6, 10, 20, 50, 100, 200))):
+        at = [power for power in powers if power % apart == 0]
+        if len(at) > size:
+            continue
+        decimals = (Decimal(digit).scaleb(power) for power in at for digit in digits)
+        numbers = [float(number) for number in decimals if low <= Fraction(number) <= high]
+        if len(numbers) > 1:
+            yield numbers
+    yield values[0], values[-1]
 
 
 def _decades(values: Sequence[float]) -> Axis:
@@ -149,6 +204,12 @@ def _round_steps(least: Fraction) -> Iterator[Decimal]:
             step = Decimal(digit).scaleb(exponent)
             if Fraction(step) >= least:
                 yield step
+
+
+def _in_full(value: float) -> str:
+    """All digits of a value, without an exponent where that is shorter: 1048576."""
+    exact = Decimal(repr(float(value)))
+    return min(_number(exact), f"{exact.normalize():f}", key=len)
 
 
 def _number(value: Decimal) -> str:

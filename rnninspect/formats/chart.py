@@ -46,7 +46,10 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
     width = min(width, _MOST_WIDTH)
     signs = _ASCII if ascii else _UNICODE
     drawn = chart.series[: len(signs.marks)]
-    placed = [[(x, y) for x, y in series.points if y is not None and has_place(x, y, chart.log)] for series in drawn]
+    placed = [
+        [(x, y) for x, y in series.points if y is not None and has_place(x, y, chart.log, chart.log_x)]
+        for series in drawn
+    ]
     points = [point for series in placed for point in series]
     rows = y_axis([y for _, y in points], chart.log) if points else None
     gutter = max(len(tick.label) for tick in rows.ticks) + 1 if rows else 0
@@ -55,7 +58,7 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
         said = (f"a chart needs {needed} columns", f"needs {needed} columns", f"needs {needed}", f"{needed}")
         return [text for text in said if len(text) <= width][:1]
     if rows is None:
-        return [nothing(chart.log)]
+        return wrapped(nothing(chart.log, chart.log_x), width)
 
     def starts(ticks: Sequence[Tick]) -> list[tuple[int, str]]:
         """Where in its line each label of x begins: centred below its tick, but within the line."""
@@ -65,7 +68,7 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
     def fits(ticks: Sequence[Tick]) -> bool:
         return all(start + len(label) + _GAP <= after for (start, label), (after, _) in pairwise(starts(ticks)))
 
-    columns = x_axis([x for x, _ in points], width - gutter - 1, fits)
+    columns = x_axis([x for x, _ in points], width - gutter - 1, fits, chart.log_x)
     cells = _filled(placed, rows, columns, signs)
     page = Page(width, False, ascii)
     lines = wrapped(page.plain(chart.y).strip(), width) if chart.y.strip() else []
@@ -76,7 +79,7 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
     lines.append(below)
     lines += wrapped(" " * (gutter + 1) + page.plain(chart.x).strip(), width) if chart.x.strip() else []
     for mark, series in zip(signs.marks, drawn, strict=False):
-        remark = left_out(series, chart.log)
+        remark = left_out(series, chart.log, chart.log_x)
         name = f"{mark} {page.plain(series.name)}".rstrip()
         lines += wrapped(f"{name} ({remark})" if remark else name, width, hang="  ")
     if signs.several in cells.values():

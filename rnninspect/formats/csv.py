@@ -20,13 +20,16 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render(blocks: Sequence[Block]) -> str:
-    """The tables as CSV, without totals, notes and tables that only sum up others; the model's name comes first.
+    """The tables as CSV, without totals, notes, bars and tables that only sum up others; the model's name comes first.
 
     Those with one title stand under one header; a blank line parts them from the next title's.
     """
     sections: dict[tuple[str, ...], list[Table]] = {}
-    for table in blocks:
-        if not isinstance(table, Table) or table.summary or not table.columns:
+    for block in blocks:
+        if not isinstance(block, Table) or block.summary:
+            continue
+        table = block.without_bars()
+        if not table.columns:
             continue
         header = (table.title, *(column.key for column in table.columns))
         sections.setdefault(header, []).append(table)

@@ -15,7 +15,7 @@ from rnninspect.tables.table import Block, Cell, Chart, Figure, Formulas, Kind, 
 
 _HEAD = r"""% From rnninspect, to be \input; the preamble needs \usepackage{amsmath}.
 % For letters outside ASCII in names: pdfLaTeX with the right fonts, or XeLaTeX or LuaLaTeX."""
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER}
+_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.SECONDS}
 _PROSE = 24  # a text wider than this is prose, which wraps
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -65,8 +65,9 @@ def symbol(text: str) -> str:
 def _paragraphs(block: Block) -> Iterator[str]:
     yield rf"\subsection*{{{_prose(block.subject)}: {_prose(block.title)}}}"
     match block:
-        case Table() if block.columns:
-            yield _tabular(block.for_people())
+        case Table():
+            if (table := block.on_paper()).columns:
+                yield _tabular(table)
         case Formulas():
             for lines in ([item.latex for item in block.items], [item.latex_sizes for item in block.items]):
                 if any(lines):

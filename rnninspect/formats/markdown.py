@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from rnninspect.errors import printable
 from rnninspect.tables.table import Block, Cell, Chart, Figure, Formulas, Kind, Table
 
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER}
+_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.SECONDS}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # why: an underscore between letters or digits never starts emphasis, so `weight_ih_l0` stays readable.
 _SPECIAL = re.compile(r"[\\`*\[\]|~#$&<>]|(?<![^\W_])_|_(?![^\W_])")
@@ -29,8 +29,9 @@ def render(blocks: Sequence[Block], caption: str) -> str:
 def _paragraphs(block: Block) -> Iterable[str]:
     yield f"### {_escaped(block.subject)}: {_escaped(block.title)}"
     match block:
-        case Table() if block.columns:
-            yield "\n".join(_lines(block.for_people()))
+        case Table():
+            if (table := block.on_paper()).columns:
+                yield "\n".join(_lines(table))
         case Formulas():
             # why the sizes alone where there are any: they stand under the names, so both are there.
             yield from (f"$$\n{printable(item.latex_sizes or item.latex)}\n$$" for item in block.items)

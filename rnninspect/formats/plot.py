@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,6 +34,7 @@ SUFFIXES = (".svg", ".png", ".pdf")
 # paper swallows. The counts have no common factor, so that two series share at most one of the three for long.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 _STYLES: tuple[object, ...] = ("-", "--", "-.", ":")
+_BOUND = "bound of "  # how the name of a limit begins; the name of what it limits follows
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 _WIDTH, _HEIGHT, _EMPTY_HEIGHT = 8.0, 3.2, 0.8  # of one chart, in inches
@@ -148,12 +150,12 @@ class _Page(NamedTuple):
 
 def _page(chart: Chart, shown: Shown) -> _Page:
     every = (point for series in chart.series for point in series.points)
-    points = [(x, y) for x, y in every if y is not None and has_place(x, y, chart.log)]
+    points = [(x, y) for x, y in every if y is not None and has_place(x, y, chart.log, chart.log_x)]
     title = _lines(" · ".join(shown(text) for text in (chart.subject, chart.title) if text), 78)
     x, y = _lines(shown(chart.x), 56), _lines(shown(chart.y), 36)
     names = []
     for series in chart.series:
-        remark = left_out(series, chart.log)
+        remark = left_out(series, chart.log, chart.log_x)
         names.append(_lines(shown(series.name), 32) + (f"\n({remark})" if remark else ""))
     columns = -(-len(names) // _ENTRIES)
     # why: a layout that has no room left for the axes is none.
@@ -184,14 +186,15 @@ def _draw(pages: Sequence[_Page], figure: Figure) -> None:
             _draw_one(page, axes)
         else:
             axes.set_axis_off()
-            axes.text(0, 0.5, nothing(page.chart.log), transform=axes.transAxes)
+            axes.text(0, 0.5, nothing(page.chart.log, page.chart.log_x), transform=axes.transAxes)
 
 
 def _draw_one(page: _Page, axes: Axes) -> None:
     y = y_axis([y for _, y in page.points], page.chart.log)
-    x = x_axis([x for x, _ in page.points], _COLUMNS, _have_room)
-    for number, series in enumerate(page.chart.series):
-        axes.plot(*_line(series, x, y), label=str(number), **_look(number, series, y.log)._asdict())
+    fits = _stand_apart if page.chart.log_x else _have_room
+    x = x_axis([x for x, _ in page.points], _COLUMNS, fits, page.chart.log_x)
+    for number, (series, look) in enumerate(zip(page.chart.series, _looks(page.chart), strict=True)):
+        axes.plot(*_line(series, x, y), label=str(number), **look._asdict())
     for axis, known, room in ((axes.xaxis, x, 0.02), (axes.yaxis, y, 0.03)):
         axis.set_ticks([tick.at for tick in known.ticks], [_raised(tick.label) for tick in known.ticks])
         axis.set_view_interval(-room * (known.size - 1), (1 + room) * (known.size - 1), ignore=True)
@@ -215,9 +218,14 @@ def _have_room(ticks: Sequence[Tick]) -> bool:
     return len(ticks) <= _COLUMNS // (3 + max(len(tick.label) for tick in ticks))
 
 
+def _stand_apart(ticks: Sequence[Tick]) -> bool:
+    """The same for ticks that are not equally far apart."""
+    return all(left.at + (len(left.label) + len(right.label)) / 2 + 2 <= right.at for left, right in pairwise(ticks))
+
+
 def _line(series: Series, x: Axis, y: Axis) -> tuple[list[float], list[float]]:
     """Where the points of a series stand; what has no place is a gap."""
-    placed = [has_place(*point, y.log) for point in series.points]
+    placed = [has_place(*point, y.log, x.log) for point in series.points]
     xs = iter(x.positions([a for (a, _), here in zip(series.points, placed, strict=True) if here]))
     ys = iter(y.positions([b for (_, b), here in zip(series.points, placed, strict=True) if here and b is not None]))
     gap = float("nan")
@@ -233,10 +241,23 @@ class _Look(NamedTuple):
     markevery: list[int]
 
 
-def _look(number: int, series: Series, log: bool) -> _Look:
-    placed = [False, *(has_place(*point, log) for point in series.points), False]
-    # why: a point between two gaps is on no line, so that without a marker it would not be seen.
-    alone = {k - 1 for k in range(1, len(placed) - 1) if placed[k] and not placed[k - 1] and not placed[k + 1]}
+def _looks(chart: Chart) -> Iterator[_Look]:
+    """How each series is drawn: a bound like what it bounds, but dashed and without markers."""
+    measured = [series.name for series in chart.series if not series.name.startswith(_BOUND)]
+    numbers, others = count(), count(len(measured))
+    for series in chart.series:
+        if series.name.startswith(_BOUND):
+            bounded = series.name.removeprefix(_BOUND)
+            number = measured.index(bounded) if bounded in measured else next(others)
+            alone = _alone(series, chart.log, chart.log_x)
+            yield _Look(_COLOURS[number % len(_COLOURS)], "--", "_" if alone else "", alone)
+        else:
+            look = _look(next(numbers), series, chart.log, chart.log_x)
+            # why: where there are bounds, what is dashed is one.
+            yield look if len(measured) == len(chart.series) else look._replace(linestyle="-")
+
+
+def _look(number: int, series: Series, log: bool, log_x: bool = False) -> _Look:
     every = max(1, round(len(series.points) / _MARKS))
     # why the shift: where lines run together, the markers of one would hide those of the other.
     regular = range(number * every // 4 % every, len(series.points), every)
@@ -244,8 +265,14 @@ def _look(number: int, series: Series, log: bool) -> _Look:
         _COLOURS[number % len(_COLOURS)],
         _STYLES[number % len(_STYLES)],
         _MARKERS[number % len(_MARKERS)],
-        sorted({*regular, *alone}),
+        sorted({*regular, *_alone(series, log, log_x)}),
     )
+
+
+def _alone(series: Series, log: bool, log_x: bool) -> list[int]:
+    """The points between two gaps: they are on no line, so that without a marker they would not be seen."""
+    placed = [False, *(has_place(*point, log, log_x) for point in series.points), False]
+    return [k - 1 for k in range(1, len(placed) - 1) if placed[k] and not placed[k - 1] and not placed[k + 1]]
 
 
 def _raised(label: str) -> str:

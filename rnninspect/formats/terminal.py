@@ -4,10 +4,11 @@ The widths are worked out here, because rich's own Table shrinks all columns ali
 A table that is too wide gives way in this order, each step only as far as it must:
 
 1. headings wrap at spaces;
-2. prose wraps at spaces (short texts, numbers and shapes do not);
-3. what the rows of a group share moves out of the columns to a line over the group;
-4. the table is split into blocks of columns, each led by the columns that say what a row is about;
-5. in a block that is still too wide, names break, after `_`, `.` and `/` first; numbers come last.
+2. bars, which only picture another column, are left out;
+3. prose wraps at spaces (short texts, numbers and shapes do not);
+4. what the rows of a group share moves out of the columns to a line over the group;
+5. the table is split into blocks of columns, each led by the columns that say what a row is about;
+6. in a block that is still too wide, names break, after `_`, `.` and `/` first; numbers come last.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from rnninspect.formats.page import Page, at_joints, at_spaces, wrapped
-from rnninspect.tables.table import Block, Cell, Kind, Table
+from rnninspect.tables.table import Block, Cell, Column, Kind, Table, in_unit
 
 _GAP = "  "
 _INDENT = "  "
 _PROSE = 24  # a text wider than this is prose, which wraps, but not to less than this
 _STUB = 3  # the least of a name to leave on a line
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER}
+_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.SECONDS}
+_POINTS_ALIGNED = {Kind.NUMBER, Kind.SECONDS}
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+_BAR = 20  # cells of the longest
+_EIGHTHS = "▏▎▍▌▋▊▉█"
 
 
 def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: bool, ascii: bool = False) -> str:
@@ -50,16 +55,17 @@ def _sections(block: Block, page: Page) -> Iterator[list[str]]:
         from rnninspect.formats import drawn  # why here: most pages hold tables only
 
         yield from drawn.sections(block, page)
-    elif block.columns:
-        yield from _of_table(block.for_people(), page)
     else:
-        yield [*page.title(block.subject, block.title), *page.notes(block.notes)]
+        yield from _of_table(block.for_people(), page)
 
 
 def _of_table(table: Table, page: Page) -> Iterator[list[str]]:
     """The blocks of columns, then the notes."""
     title = page.joined([page.plain(table.subject), page.plain(table.title)])
     grid = _grid(table, page)
+    if not grid.strips:
+        yield [*page.title(table.subject, table.title), *page.notes(table.notes)]
+        return
     blocks = _blocks(grid.strips, page.width)
     for number, strips in enumerate(blocks, start=1):
         which = f" ({number} of {len(blocks)})" if len(blocks) > 1 else ""
@@ -75,7 +81,7 @@ def _of_table(table: Table, page: Page) -> Iterator[list[str]]:
 def _texts(kind: Kind, cells: Sequence[Cell], page: Page) -> list[str]:
     """The cells of one column; in a column of numbers, decimal points stand under each other."""
     texts = [page.plain(_text(kind, cell)) for cell in cells]
-    if kind is not Kind.NUMBER or any("e" in text for text in texts):
+    if kind not in _POINTS_ALIGNED or any("e" in text for text in texts):
         return texts
     tails = [len(text) - text.find(".") if "." in text else 0 for text in texts]
     return [text and text + " " * (max(tails) - tail) for text, tail in zip(texts, tails, strict=True)]
@@ -104,6 +110,32 @@ def _four_digits(number: float) -> str:
     return f"{number:,.0f}" if 999.95 <= abs(number) < 1e15 else f"{number:#.4g}"
 
 
+def _unit(cells: Iterable[Cell]) -> tuple[str, float]:
+    """The unit for all of these times, and its seconds: the least is 1 or more and the largest has four digits.
+
+    Where no unit does both, the one in which the median is 1 or more.
+    """
+    times = sorted(abs(cell) for cell in cells if isinstance(cell, int | float) and isfinite(cell) and cell)
+    if not times:
+        return _UNITS[0]
+    least, median = (
+        next((unit for unit in _UNITS if time >= unit[1]), _UNITS[-1]) for time in (times[0], times[len(times) // 2])
+    )
+    return least if times[-1] / least[1] < 9999.5 else median
+
+
+def _bars(cells: Iterable[Cell], ascii: bool) -> list[str]:
+    """A bar for each cell, the longest for the largest; what is more than 0 has at least the shortest there is."""
+    sizes = [cell if isinstance(cell, int | float) and isfinite(cell) and cell > 0 else 0 for cell in cells]
+    largest = max(sizes, default=0) or 1
+    parts = 1 if ascii else len(_EIGHTHS)
+    bars = []
+    for size in sizes:
+        whole, rest = divmod(max(round(size / largest * _BAR * parts), size > 0), parts)
+        bars.append("#" * whole if ascii else _EIGHTHS[-1] * whole + _EIGHTHS[rest - 1 : rest])
+    return bars
+
+
 # --- a table as strips of text ----------------------------------------------------------------------------
 
 
@@ -125,7 +157,8 @@ class _Strip(NamedTuple):
     indent: str = ""
 
 
-_BEFORE_SPLIT = 2  # the last of those steps that is better than a split
+_BEFORE_BARS = 1  # the last of those steps that is better than to leave out the bars
+_BEFORE_SPLIT = 2  # the last that is better than a split
 _BEFORE_DIGITS = 4  # the last that leaves numbers whole
 
 
@@ -146,6 +179,8 @@ def _grid(table: Table, page: Page) -> _Grid:
     name = names[0] if names and len(set(groups)) < len(groups) else None
 
     strips = list(_strips(table, {*about, name}, page))
+    if any(strip.kind is Kind.BAR for strip in strips) and not _fits(strips, page.width, _BEFORE_BARS):
+        return _grid(table.without_bars(), page)
     if name is None or not about or _fits(strips, page.width):
         starts = [row for row in range(1, len(groups)) if groups[row][:1] != groups[row - 1][:1]]
         # why: where each row is a group of its own, space between all of them would say nothing.
@@ -167,8 +202,23 @@ def _strips(table: Table, keys: Container[int | None], page: Page) -> Iterator[_
     rows = list(_without_repeats(table))
     total = table.total or (None,) * len(table.columns)
     for index, column in enumerate(table.columns):
-        *cells, last = _texts(column.kind, [*(row[index] for row in rows), total[index]], page)
-        yield _strip(page.plain(column.heading), cells, last, column.kind, key=index in keys)
+        heading, shown = _shown(column, [*(row[index] for row in rows), total[index]], page)
+        *cells, last = _texts(column.kind, shown, page)
+        yield _strip(page.plain(heading), cells, last, column.kind, key=index in keys)
+
+
+def _shown(column: Column, cells: list[Cell], page: Page) -> tuple[str, Sequence[Cell]]:
+    """A column's heading and its cells, the total last, as a terminal has them: times in a unit, bars as bars."""
+    match column.kind:
+        case Kind.SECONDS:
+            unit, seconds = _unit(cells)
+            scaled = [cell / seconds if isinstance(cell, int | float) else cell for cell in cells]
+            return in_unit(column.heading, unit), scaled
+        case Kind.BAR:
+            # why without the total: every other bar would be short beside it.
+            return column.heading, [*_bars(cells[:-1], page.ascii), None]
+        case _:
+            return column.heading, cells
 
 
 def _without_repeats(table: Table) -> Iterator[tuple[Cell, ...]]:
@@ -220,8 +270,8 @@ def _widest(texts: Iterable[str]) -> int:
 # --- widths and blocks ------------------------------------------------------------------------------------
 
 
-def _fits(strips: Sequence[_Strip], room: int) -> bool:
-    return _total([strip.widths[_BEFORE_SPLIT] for strip in strips]) <= room
+def _fits(strips: Sequence[_Strip], room: int, step: int = _BEFORE_SPLIT) -> bool:
+    return _total([strip.widths[step] for strip in strips]) <= room
 
 
 def _total(widths: Sequence[int]) -> int:

@@ -119,9 +119,9 @@ class Layer(BaseModel):
         """Things worth a user's notice, each with the field it is about; none is an error."""
         return ()
 
-    def spans_time(self, signal: Signal) -> bool:
-        """Whether the layer is made for one number of time steps, so that no other can be run."""
-        return False
+    def spans(self, signal: Signal) -> frozenset[str]:
+        """The axes of its input (L, N, T) for whose sizes alone the layer is made, so that no others can be run."""
+        return frozenset()
 
     def work_bytes(self, signal: Signal, dtype: str) -> int:
         """Bytes a forward pass holds at once at the least, besides the parameters: what goes in and comes out."""

@@ -52,9 +52,9 @@ class LayerNorm(PointwiseLayer):
             )
         return self
 
-    def spans_time(self, signal: Signal) -> bool:
-        """See Layer.spans_time: normalized_shape may reach over the axis of time."""
-        return bool({"L", "T"} & set((*signal.axes, "H_in")[-len(self.shape) :]))
+    def spans(self, signal: Signal) -> frozenset[str]:
+        """See Layer.spans: normalized_shape may reach over more than the features."""
+        return frozenset((*signal.axes, "H_in")[-len(self.shape) :]) - {"H_in"}
 
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
         """See Layer.weights: w starts as ones, b as zeros."""

@@ -55,15 +55,18 @@ class Spec:
         first = self.links[0].signal
         return shape_of(self.input_axes, self.batch.letters | {"H_in": first.width or 0})
 
-    def cut(self, steps: int) -> Spec:
-        """The same model on a batch of at most `steps` time steps; all of them where a layer's shape spans time."""
-        if any(link.layer.spans_time(link.signal) for link in self.links):
-            return self
+    def cut(self, steps: int, sequences: int | None = None) -> Spec:
+        """The same model on at most so many time steps and sequences; all of an axis that a layer's shape spans."""
+        spanned = {axis for link in self.links for axis in link.layer.spans(link.signal)}
         batch = self.batch
-        lengths = batch.lengths and tuple(min(length, steps) for length in batch.lengths)
-        short = replace(batch, seq_len=min(batch.seq_len, steps), lengths=lengths)
-        links = tuple(replace(link, signal=replace(link.signal, batch=short)) for link in self.links)
-        return replace(self, batch=short, links=links)
+        if not spanned & {"L", "T"}:
+            lengths = batch.lengths and tuple(min(length, steps) for length in batch.lengths)
+            batch = replace(batch, seq_len=min(batch.seq_len, steps), lengths=lengths)
+        if sequences is not None and batch.size is not None and not spanned & {"N", "T"}:
+            size = min(batch.size, sequences)
+            batch = replace(batch, size=size, lengths=batch.lengths and batch.lengths[:size])
+        links = tuple(replace(link, signal=replace(link.signal, batch=batch)) for link in self.links)
+        return replace(self, batch=batch, links=links)
 
 
 def connect(validated: Validated, tree: Tree, name: str) -> Spec:

@@ -18,28 +18,34 @@ _ABOUT = (
     Column("direction", "direction", for_scripts=True),
     Column("of", "of", for_scripts=True),
     Column("side", "side", for_scripts=True),
-    Column("gradient", "gradient of", repeats=True),
+    Column("gradient", "with respect to", repeats=True),
 )
-_DECAY = (
-    *_ABOUT,
+_ENDS = (
     Column("start", "at the start", Kind.NUMBER),
     Column("end", "at the end", Kind.NUMBER),
     Column("lags", "lags", Kind.COUNT),
+)
+_DECAY = (
     Column("factor", "factor per step", Kind.NUMBER),
     Column("low", "95 % from", Kind.NUMBER),
     Column("high", "to", Kind.NUMBER),
     Column("horizon", "memory horizon, steps", Kind.COUNT),
     Column("verdict", "verdict"),
 )
-_LAGS = (*_ABOUT, Column("lag", "lag", Kind.COUNT), Column("norm", "norm", Kind.NUMBER))
+_LAGS = (Column("lag", "lag", Kind.COUNT), Column("norm", "norm", Kind.NUMBER))
 # How many lines a chart can have and be read.
 _MOST_SERIES = 6
 
 
 def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
     """A table of decays, the chart, and a table of the norms by lag."""
+    subject = results[0].model.name if len(results) == 1 else "all"
+    about = (_ABOUT[0]._replace(for_scripts=len(results) == 1), *_ABOUT[1:])
     rows = [(result, curve) for result in results for curve in result.curves]
-    decays = tuple((*_about(result, curve), *_decay(curve)) for result, curve in rows)
+    decays = tuple((*_about(result, curve), *_ends(curve), *_decay(curve)) for result, curve in rows)
+    # why for scripts all the same: a file's columns do not depend on what was asked.
+    told = any(curve.decay for _, curve in rows)
+    columns = (*about, *_ENDS, *(column._replace(for_scripts=not told) for column in _DECAY))
     lags: list[tuple[Cell, ...]] = []
     shown: list[int] = []
     for result, curve in rows:
@@ -47,14 +53,13 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
         shown += [len(lags) + k for k in (range(len(curve.norms)) if seen is None else seen)]
         lags += [(*_about(result, curve), curve.first + k, norm) for k, norm in enumerate(curve.norms)]
     thinned = len(shown) < len(lags)
-    subject = results[0].model.name if len(results) == 1 else "all"
     return [
-        Table("decay", subject, _DECAY, decays, notes=tuple(_notes(results))),
+        Table("decay" if told else "gradients", subject, columns, decays, notes=tuple(_notes(results))),
         *gradflow_charts(results),
         Table(
             "gradient by lag",
             subject,
-            _LAGS,
+            (*about, *_LAGS),
             tuple(lags),
             notes=("not every lag is shown; csv and json have all.",) if thinned else (),
             shown=tuple(shown) if thinned else None,
@@ -69,7 +74,7 @@ def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
         of, subject = "the input x_t", "all"
     else:
         (result,) = results
-        series = [Series(_name(curves[0], result), _points(curves)) for curves in _charted(result)]
+        series = [Series(_named(curves[0], result), _points(curves)) for curves in _charted(result)]
         of, subject = "x_t and the states", result.model.name
     future = any(curve.side == "future" for result in results for curve in result.curves)
     x = "lag, steps (negative: ahead of the position)" if future else "lag, steps"
@@ -102,12 +107,18 @@ def _name(curve: Curve, result: Gradflow) -> str:
     return f"{curve.of}{stacked}{direction}"
 
 
+def _ends(curve: Curve) -> tuple[Cell, ...]:
+    return (curve.norms[0], curve.norms[-1], len(curve.norms))
+
+
+def _named(curve: Curve, result: Gradflow) -> str:
+    """Its name in a legend: with the layer where there are several."""
+    several = len({other.layer for other in result.curves}) > 1
+    return f"{curve.layer} · {_name(curve, result)}" if several else _name(curve, result)
+
+
 def _decay(curve: Curve) -> tuple[Cell, ...]:
-    ends = (curve.norms[0], curve.norms[-1], len(curve.norms))
-    decay = curve.decay
-    if decay is None:
-        return (*ends, None, None, None, None, None)
-    return (*ends, *decay)
+    return (None,) * len(_DECAY) if curve.decay is None else curve.decay
 
 
 def _input(result: Gradflow) -> list[Curve]:
@@ -143,17 +154,20 @@ def _points(curves: Sequence[Curve]) -> tuple[tuple[float, float | None], ...]:
 def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
     reads = dict.fromkeys(_reads(result) for result in results)
     yield (
-        f"The loss is <v, output>, v a random unit vector of each direction, read {'; '.join(reads)}. A norm is the "
-        "root mean square over the sequences; that of the output's h is 1 at lag 0, and then the factor by which a "
-        "random change in h is passed on."
+        f"The loss is <v, output>, v a random unit vector of each direction, read {'; '.join(reads)}. A gradient's "
+        "norm is the root mean square over the sequences; that of the output is 1 at lag 0, and then the factor by "
+        "which a random change in it is passed on."
     )
-    if any(curve.decay for result in results for curve in result.curves):
+    decays = [curve.decay for result in results for curve in result.curves if curve.decay]
+    if decays:
         yield (
-            "factor per step: a straight line through the logarithms; its interval: from resampling the sequences. "
-            "memory horizon: the first lag at which a gradient is below 1e-3 of its start. vanishing: there is one; "
-            "exploding: it rose a thousandfold; short of both, fading or growing where the interval leaves no doubt, "
-            "else kept."
+            "factor per step: a straight line through the logarithms; its 95 % interval: how it varies from sequence "
+            "to sequence. memory horizon: the first lag at which a gradient is below 1e-3 of its start. vanishing: "
+            "there is one; exploding: it rises a thousandfold first; short of both, fading or growing where the "
+            "interval leaves no doubt, kept where it is within a factor of 2 over all lags, else unclear."
         )
+    if any(decay.verdict == "dead" for decay in decays):
+        yield "dead: the gradient is 0 at every lag."
 
 
 def _reads(result: Gradflow) -> str:

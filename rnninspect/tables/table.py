@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ class Kind(Enum):
     NUMBER = "number"  # a float, four significant digits in a terminal, raw elsewhere
     SHAPE = "shape"  # a tuple: sizes, or the letters of axes
     SYMBOL = "symbol"  # a name as equations write it: W_ii, h_{t-1}
+    SECONDS = "seconds"  # a time in seconds; people see it in one unit for the whole column
+    BAR = "bar"  # a float >= 0, drawn relative to the column's largest: a picture of another column, for terminals only
 
 
 class Column(NamedTuple):
@@ -58,11 +61,33 @@ class Table(NamedTuple):
 
     def for_people(self) -> Table:
         """The table without the columns and rows that are for scripts."""
-        kept = [k for k, column in enumerate(self.columns) if not column.for_scripts]
         seen = self.rows if self.shown is None else tuple(self.rows[k] for k in self.shown)
-        rows = tuple(tuple(row[k] for k in kept) for row in seen)
+        kept = [k for k, column in enumerate(self.columns) if not column.for_scripts]
+        return self._replace(rows=seen, shown=None)._of(kept)
+
+    def without_bars(self) -> Table:
+        """The table without its pictures."""
+        return self._of([k for k, column in enumerate(self.columns) if column.kind is not Kind.BAR])
+
+    def on_paper(self) -> Table:
+        """The table for people where numbers stay raw: without pictures, and with the unit of times in headings."""
+        table = self.for_people().without_bars()
+        return table._replace(columns=tuple(_with_unit(column) for column in table.columns))
+
+    def _of(self, kept: Sequence[int]) -> Table:
+        """The table of these columns alone."""
+        rows = tuple(tuple(row[k] for k in kept) for row in self.rows)
         total = self.total and tuple(self.total[k] for k in kept)
-        return self._replace(columns=tuple(self.columns[k] for k in kept), rows=rows, total=total, shown=None)
+        return self._replace(columns=tuple(self.columns[k] for k in kept), rows=rows, total=total)
+
+
+def in_unit(heading: str, unit: str) -> str:
+    """The heading of a column in a unit: `median, ms`."""
+    return f"{heading}, {unit}" if heading else unit
+
+
+def _with_unit(column: Column) -> Column:
+    return column._replace(heading=in_unit(column.heading, "s")) if column.kind is Kind.SECONDS else column
 
 
 class Formula(NamedTuple):
@@ -100,7 +125,10 @@ class Series(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Series over a common axis. log: the axis of y is logarithmic, and only values > 0 have a place on it."""
+    """Series over a common axis. log: the axis of y is logarithmic, and only values > 0 have a place on it.
+
+    log_x: so is the axis of x. A series named "bound of " another is drawn as a limit of that one.
+    """
 
     title: str
     subject: str
@@ -109,6 +137,7 @@ class Chart(NamedTuple):
     series: tuple[Series, ...]
     log: bool = False
     notes: tuple[str, ...] = ()
+    log_x: bool = False
 
 
 Block = Table | Formulas | Figure | Chart

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isinf
 from typing import TYPE_CHECKING
 
 from rnninspect.tables.table import Cell, Chart, Column, Kind, Series, Table
 from rnninspect.tables.thin import evenly
 
 if TYPE_CHECKING:
-    from rnninspect.trace import Level, Trace, Vector, VectorStats
+    from rnninspect.trace import Level, Memory, Trace, Vector, VectorStats
 
 _ABOUT = (
     Column("model", "model", for_scripts=True),
@@ -21,9 +22,12 @@ _ABOUT = (
 _STATS = ("mean", "std", "minimum", "maximum", "norm", "saturated", "half_life")
 
 
-def trace_tables(result: Trace) -> list[Table]:
-    """A table for each stacked layer and direction."""
-    return [_units(result, level) if level.units else _steps(result, level) for level in result.levels]
+def trace_tables(results: Sequence[Trace]) -> list[Table]:
+    """A table for each stacked layer and direction; what is true of all of them is said below the last."""
+    levels = [(result, level) for result in results for level in result.levels]
+    tables = [_units(result, level) if level.units else _steps(result, level) for result, level in levels]
+    common = tuple(_legend([level for _, level in levels if level.steps]))
+    return [*tables[:-1], tables[-1]._replace(notes=(*tables[-1].notes, *common))]
 
 
 def trace_charts(result: Trace) -> list[Chart]:
@@ -58,7 +62,7 @@ def _steps(result: Trace, level: Level) -> Table:
         for step in level.steps
     )
     shown = evenly(len(rows))
-    notes = tuple(_notes(level, short=shown is not None))
+    notes = (*map(_memory_note, level.memory), *([_thinned(len(rows))] if shown else []))
     return Table("trace", f"{result.model.name} · {level_name(level)}", tuple(columns), rows, notes=notes, shown=shown)
 
 
@@ -69,7 +73,10 @@ def _units(result: Trace, level: Level) -> Table:
         *(Column(vector.name, vector.name, Kind.NUMBER) for vector in level.vectors),
     )
     rows = tuple((*_about(result, level, row.t), row.unit, *row.values) for row in level.units)
-    return Table("values", f"{result.model.name} · {level_name(level)}", columns, rows)
+    # why not of one step: to see all of it is what it was asked for.
+    shown = evenly(len(rows)) if level.units[0].t != level.units[-1].t else None
+    notes = (_thinned(len(rows)),) if shown else ()
+    return Table("values", f"{result.model.name} · {level_name(level)}", columns, rows, notes=notes, shown=shown)
 
 
 def _about(result: Trace, level: Level, t: int) -> tuple[Cell, ...]:
@@ -95,7 +102,8 @@ def _column(vector: Vector, stat: str) -> Column:
         "half_life": f"half-life of {vector.carries}, steps",
     }
     heading = headings.get(stat, f"{vector.name} {stat}")
-    return Column(f"{vector.name}_{stat}", heading, Kind.NUMBER, for_scripts=stat not in _for_people(vector))
+    key = f"{vector.name}_{stat}_per_cent" if stat == "saturated" else f"{vector.name}_{stat}"
+    return Column(key, heading, Kind.NUMBER, for_scripts=stat not in _for_people(vector))
 
 
 def _value(stats: VectorStats, stat: str) -> float | None:
@@ -104,25 +112,43 @@ def _value(stats: VectorStats, stat: str) -> float | None:
     return None if value is None else 100 * value if stat == "saturated" else value
 
 
-def _notes(level: Level, *, short: bool) -> Iterator[str]:
-    functions = {vector.function for vector in level.vectors}
+def _memory_note(memory: Memory) -> str:
+    return (
+        f"memory: by {memory.gate} over all steps, half of {memory.state} is left after {_told(memory.median)} in the "
+        f"median unit, after {_told(memory.longest)} in unit {memory.unit}, the longest."
+    )
+
+
+def _told(half_life: float) -> str:
+    return "infinitely many steps" if isinf(half_life) else f"{half_life:#.3g} steps"
+
+
+def _thinned(count: int) -> str:
+    return f"{count:,} steps, evenly thinned; csv and json have all."
+
+
+def _legend(levels: Sequence[Level]) -> Iterator[str]:
+    """What the headings of these levels' statistics mean."""
+    functions = {vector.function for level in levels for vector in level.vectors}
     said = []
     if "sigmoid" in functions:
         said.append("a sigmoid below 0.1 or above 0.9")
     if "tanh" in functions:
         said.append("a tanh beyond -0.9 or 0.9")
     if said:
-        yield f"saturated: {', '.join(said)}; means and shares are over all units and sequences of a step."
+        yield f"saturated: {', '.join(said)}."
     if "relu" in functions:
         yield "off: a relu that gives 0."
-    yield "‖·‖: the Euclidean norm over the units, averaged over the sequences."
-    for memory in level.memory:
+    if levels:
         yield (
-            f"memory: where {memory.gate} is 1 {memory.state} stays; over all steps, half of {memory.state} is left "
-            f"after {memory.median:.3g} steps in the median unit, {memory.longest:.3g} in unit {memory.unit}, the longest."
+            "Means and shares are over all units and sequences of a step; ‖·‖ is the Euclidean norm over the units, "
+            "averaged over the sequences."
         )
-    if short:
-        yield f"{len(level.steps)} steps, evenly thinned; csv and json have all."
+    for gate, state in dict.fromkeys((memory.gate, memory.state) for level in levels for memory in level.memory):
+        yield (
+            f"half-life of {state}: after how many steps half of it is left, were {gate} to stay as it is; where "
+            f"{gate} is 1, {state} stays."
+        )
 
 
 def _charts(result: Trace, level: Level) -> Iterator[Chart]:
@@ -135,10 +161,11 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
         )
         yield Chart("values", subject, "unit" if along_units else "t", "value", series)
         return
+    off = any(vector.function == "relu" for vector in level.vectors)
     for title, stat, wanted in (
-        ("mean of each gate", "mean", [not vector.is_state for vector in level.vectors]),
-        ("share saturated, %", "saturated", [vector.function is not None for vector in level.vectors]),
-        ("norm of each state", "norm", [vector.is_state for vector in level.vectors]),
+        ("mean", "mean", [not vector.is_state for vector in level.vectors]),
+        (f"share {'off' if off else 'saturated'}, %", "saturated", [bool(v.function) for v in level.vectors]),
+        ("norm", "norm", [vector.is_state for vector in level.vectors]),
     ):
         series = tuple(_series(level, k, stat) for k, kept in enumerate(wanted) if kept)
         if series:

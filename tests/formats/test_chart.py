@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from rnninspect.formats.axis import Axis, x_axis, y_axis
+from rnninspect.formats.axis import Axis, Tick, x_axis, y_axis
 from rnninspect.formats.chart import draw
 from rnninspect.tables.table import Chart, Series
 
@@ -96,6 +97,39 @@ def test_in_ascii_only_the_signs_differ() -> None:
     assert "\n".join(draw(chart(FADING, FLAT), 40, ascii=True)) == LOGARITHMIC.translate(IN_ASCII)
 
 
+SWEPT = """\
+seconds
+  0.1 ┤                              ●
+      │
+ 0.05 ┤
+      │
+      │
+      │
+ 0.02 ┤                    ●
+      │
+ 0.01 ┤
+      │
+0.005 ┤
+      │          ●
+      │
+      │
+0.002 ┤
+      │
+0.001 ┤●
+      └┬─────────┬─────────┬─────────┬
+       64       128       256       512
+       hidden_size
+● layer 0 (2 of 6 values left out: x not
+  > 0)"""
+
+
+def test_the_layout_of_a_chart_with_both_axes_logarithmic() -> None:
+    points: Points = ((-1, 5.0), (0, 1.0), (64, 1e-3), (128, 4e-3), (256, 1.6e-2), (512, 1e-1), (1024, None))
+    drawn = chart(points, x="hidden_size", y="seconds")._replace(log_x=True)
+    assert "\n".join(draw(drawn, 40)) == SWEPT
+    assert "\n".join(draw(drawn, 40, ascii=True)) == SWEPT.translate(IN_ASCII)
+
+
 def test_a_chart_is_no_wider_than_120() -> None:
     """In a pipe there is no width, and a chart as wide as a line may be would be all blanks."""
     assert draw(chart(FADING), 10**9) == draw(chart(FADING), 120)
@@ -130,6 +164,13 @@ def test_what_it_needs_depends_on_the_labels() -> None:
 @pytest.mark.parametrize("values", [(), (None,), (0.0, -1.0), (math.nan, math.inf, -math.inf, None)])
 def test_nothing_to_draw_on_a_logarithmic_axis(values: tuple[float | None, ...]) -> None:
     assert draw(chart(tuple(enumerate(values))), 80) == ["nothing to draw: no value > 0"]
+
+
+def test_nothing_to_draw_on_a_logarithmic_axis_of_x() -> None:
+    for log, what in ((True, "value > 0"), (False, "number")):
+        for points in (((0, 1.0), (-1, 1.0)), ((1, None),), ((math.nan, 1.0), (math.inf, 1.0))):
+            drawn = chart(points, log=log)._replace(log_x=True)
+            assert draw(drawn, 80) == [f"nothing to draw: no {what} at x > 0"]
 
 
 def test_nothing_to_draw_on_a_linear_axis() -> None:
@@ -213,6 +254,10 @@ def test_the_legend_counts_what_is_left_out() -> None:
     ]
     assert legend(draw(chart(points, log=False), 80))[1:] == ["● layer 0 (1 of 4 values left out: not finite)"]
     assert legend(draw(chart(FADING), 80))[1:] == ["● layer 0"]
+    swept: Points = ((-1, 1.0), (0, 0.0), (0, None), *points[1:])
+    for log, rest in ((True, "5 of 5 values left out: x not > 0 or not > 0"), (False, "x not > 0 or not finite")):
+        both = chart(swept, ((1, 1.0), (2, 1.0)), log=log)._replace(log_x=True)
+        assert rest in legend(draw(both, 100))[1]
 
 
 # --- any numbers, any text --------------------------------------------------------------------------------
@@ -224,11 +269,15 @@ names = st.text() | st.sampled_from(
 )
 
 
-@given(st.lists(st.tuples(names, series), max_size=4), names, names, st.integers(1, 130), st.booleans(), st.booleans())
+logs = st.tuples(st.booleans(), st.booleans())
+
+
+@given(st.lists(st.tuples(names, series), max_size=4), names, names, st.integers(1, 130), logs, st.booleans())
 def test_whatever_is_drawn_fits_and_is_plain(
-    given_series: list[tuple[str, Points]], x: str, y: str, width: int, log: bool, ascii: bool
+    given_series: list[tuple[str, Points]], x: str, y: str, width: int, logs: tuple[bool, bool], ascii: bool
 ) -> None:
-    lines = draw(Chart("t", "m", x, y, tuple(Series(*item) for item in given_series), log), width, ascii)
+    drawn = tuple(Series(*item) for item in given_series)
+    lines = draw(Chart("t", "m", x, y, drawn, logs[0], log_x=logs[1]), width, ascii)
     assert [line for line in lines if cell_len(line) > width] == []
     assert [line for line in lines if not line.isprintable() or line != line.rstrip()] == []
     assert not ascii or "".join(lines).isascii()
@@ -328,6 +377,79 @@ def test_labels_of_x_have_room_and_stand_where_they_say(values: list[float], wid
     axis = x_axis(values, 80, lambda ticks: len(ticks) < 5)
     # A label of an end, where no round number has room, is the shortest text that means that float.
     assert len(axis.ticks) == 1 or max(off(axis, at, label) for at, label in axis.ticks) < 1e-6
+
+
+def roomy(*, columns: int = 8) -> Callable[[Sequence[Tick]], bool]:
+    return lambda ticks: all(right.at - left.at >= columns for left, right in pairwise(ticks))
+
+
+@pytest.mark.parametrize(
+    ("values", "size", "labels"),
+    [
+        ((64, 128, 256, 512), 71, "64 128 256 512"),
+        ((512, 64, 128, 64, 256), 25, "64 128 256 512"),
+        ((64, 128, 256, 512), 20, "64 256"),
+        ((64, 128, 256, 512), 12, "64 512"),
+        ((0.1, 0.2, 0.4), 71, "0.1 0.2 0.4"),
+        ((1, 100_000, 1_048_576, 10_000_000), 71, "1 100000 1048576 1e7"),
+        (tuple(2**k for k in range(12)), 71, "1 4 16 64 256 1024"),
+        (tuple(2**k for k in range(13)), 75, "1 3 10 30 100 300 1000 3000"),
+        (tuple(2**k for k in range(13)), 120, "1 2 5 10 20 50 100 200 500 1000 2000"),
+        (tuple(2**k for k in range(13)), 50, "1 10 100 1000"),
+        (tuple(2**k for k in range(21)), 71, "1 10 100 1000 10000 100000 1e6"),
+        (tuple(2.0**-k for k in range(21)), 71, "1e-6 1e-5 0.0001 0.001 0.01 0.1 1"),
+        (tuple(10.0**k for k in range(-300, 301, 20)), 71, "1e-300 1e-200 1e-100 1 1e100 1e200 1e300"),
+        (tuple(range(100, 140)), 71, "100 105 110 115 120 125 130 135"),
+        (tuple(range(15, 29)), 300, "15 16 17 18 19 20 21 22 23 24 25 26 27 28"),
+        (tuple(k / 100 for k in range(150, 170)), 71, "1.5 1.55 1.6 1.65"),
+        (tuple(range(15, 141, 5)), 10, "15 140"),
+        (tuple(range(15, 141, 5)), 5, "15"),
+        ((7, 7), 71, "7"),
+        ((1.0, math.nextafter(1, 2)), 71, "1"),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis_of_x(values: tuple[float, ...], size: int, labels: str) -> None:
+    """The values themselves where they are few, otherwise round numbers."""
+    axis = x_axis(values, size, roomy(), log=True)
+    assert " ".join(tick.label for tick in axis.ticks) == labels
+    assert axis.log
+    assert max(off(axis, at, label) for at, label in axis.ticks) < 1e-6
+
+
+def test_equal_ratios_look_equal() -> None:
+    for values in ((64, 128, 256, 512, 1024), (1, 3, 9, 27), (64, 128, 512), tuple(2**k for k in range(11))):
+        for size in range(20, 120):
+            axis = x_axis(values, size, roomy(), log=True)
+            assert size / 2 < axis.size <= size
+            found = axis.positions(values)
+            assert found == pytest.approx([round(at) for at in found], abs=1e-6)
+
+
+# why not less: below, floats have fewer digits than the shortest texts that mean them say.
+ordinary = st.floats(1e-300, allow_infinity=False)
+
+
+@given(st.lists(ordinary | st.integers(1, 5000).map(float), min_size=1, max_size=40), st.integers(20, 120))
+def test_a_logarithmic_axis_of_x_goes_from_the_least_to_the_largest(values: list[float], size: int) -> None:
+    axis = x_axis(values, size, roomy(), log=True)
+    found = axis.positions(values)
+    assert [at for _, at in sorted(zip(values, found, strict=True))] == sorted(found)
+    assert 0 <= min(found) <= max(found) <= axis.size - 1 <= size - 1
+    if math.log10(max(values)) - math.log10(min(values)) > 1e-6:
+        assert (min(found), max(found)) == pytest.approx((0, axis.size - 1), abs=1e-6)
+        assert len(axis.ticks) >= 2
+        assert max(off(axis, at, label) for at, label in axis.ticks) < 1e-3
+    assert all(right.at - left.at >= 8 for left, right in pairwise(axis.ticks))
+    assert all(-1e-6 <= at <= axis.size - 1 + 1e-6 for at, _ in axis.ticks)
+
+
+@given(st.lists(positive | st.integers(1, 5000).map(float), min_size=1, max_size=30), st.integers(30, 120))
+def test_labels_of_a_logarithmic_x_have_room(values: list[float], width: int) -> None:
+    lines = draw(chart(tuple((x, 1.0) for x in values))._replace(log_x=True), width)
+    floor = next(k for k, line in enumerate(lines) if "└" in line)
+    labels = [(found.start(), found[0]) for found in re.finditer(r"\S+", lines[floor + 1])]
+    assert len(labels) == lines[floor].count("┬") >= 1
+    assert all(after - start - len(label) >= 3 for (start, label), (after, _) in pairwise(labels))
 
 
 @given(st.lists(finite, min_size=2, max_size=8, unique=True))

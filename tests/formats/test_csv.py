@@ -58,6 +58,13 @@ def test_what_is_no_table_is_left_out() -> None:
     assert formats_csv.render([*blocks, weights("a")]) == formats_csv.render([weights("a")])
 
 
+def test_times_are_raw_and_bars_are_left_out() -> None:
+    columns = (Column("median_seconds", "median", Kind.SECONDS), Column("bar", "", Kind.BAR), Column("v", "verdict"))
+    table = Table("times", "a", columns, ((0.00123456789, 0.5, "steady"), (None, 1.0, "x")))
+    assert formats_csv.render([table]) == "model,median_seconds,v\na,0.00123456789,steady\na,,x\n"
+    assert formats_csv.render([Table("bars", "a", columns[1:2], ((1.0,),))]) == ""
+
+
 def test_nothing_is_nothing() -> None:
     assert formats_csv.render([]) == ""
 

@@ -81,6 +81,17 @@ def test_a_table_is_a_tabular_whose_prose_wraps() -> None:
     )
 
 
+def test_times_are_raw_in_seconds_and_bars_are_left_out() -> None:
+    columns = (Column("s", "median", Kind.SECONDS), Column("b", "", Kind.BAR), Column("v", "verdict"))
+    lines = body(Table("times", "m", columns, ((0.00123456789, 0.5, "steady"),))).splitlines()
+    assert [lines[1], lines[3], lines[5]] == [
+        r"\noindent\begin{tabular}{rl}",
+        r"median, s & verdict \\",
+        r"0.00123456789 & steady \\",
+    ]
+    assert "tabular" not in latex.render([Table("bars", "m", columns[1:2], ((1.0,),))], "")
+
+
 def test_numbers_and_truth_stand_as_they_are() -> None:
     columns = tuple(Column("c", "c", kind) for kind in (Kind.NUMBER, Kind.TEXT, Kind.TEXT))
     assert "0.5 & true & 7 \\\\" in body(Table("t", "m", columns, ((0.5, True, 7),)))

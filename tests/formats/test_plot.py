@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rnninspect.errors import NotInstalled, OptionError, OutputFailed
 from rnninspect.formats import plot as module
+from rnninspect.formats.axis import x_axis, y_axis
 from rnninspect.formats.plot import plot
 from rnninspect.tables.table import Chart, Series
 
@@ -216,6 +217,58 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     assert {"layer 0", "(2 of 4 values left out: not > 0)", "layer 1", "(no values)"} <= set(found)
 
 
+SWEPT: Points = ((64, 1e-3), (128, 2e-3), (256, 5e-3), (512, 2e-2))
+
+
+def swept(*names: str, points: Points = SWEPT) -> Chart:
+    return Chart("time", "m", "hidden_size", "seconds", tuple(Series(name, points) for name in names), True, log_x=True)
+
+
+@pytest.mark.usefixtures("readable")
+def test_a_logarithmic_axis_of_x_is_labelled_with_the_swept_values(tmp_path: Path) -> None:
+    assert {"64", "128", "256", "512"} <= set(drawn([swept("forward")], tmp_path))
+    many = tuple((float(2**k), 1.0 + k) for k in range(21))
+    assert {"1", "10", "1000", "100000", "10⁶"} <= set(drawn([swept("forward", points=many)], tmp_path))
+    found = drawn([swept("forward", points=((0, 1.0), *SWEPT)), swept("x", points=((-1, 1.0),))], tmp_path)
+    assert {"(1 of 5 values left out: x not > 0)", "nothing to draw: no value > 0 at x > 0"} <= set(found)
+
+
+def test_labels_of_a_logarithmic_x_do_not_touch() -> None:
+    """Between 1 and 12 they come nearer and nearer."""
+    labels = [tick.label for tick in x_axis(range(1, 13), 71, module._stand_apart, log=True).ticks]
+    assert labels == ["1", "3", "5", "7", "9", "11"]
+
+
+def test_points_stand_at_their_logarithms() -> None:
+    x, y = x_axis([64, 512], 71, module._stand_apart, log=True), y_axis([1e-3, 2e-2], True)
+    across, _ = module._line(Series("a", ((0, 1e-3), *SWEPT)), x, y)
+    assert across[1:] == pytest.approx([0, 70 / 3, 140 / 3, 70])
+    assert across[0] != across[0]
+
+
+def test_a_bound_is_dashed_without_markers_in_the_colour_of_what_it_bounds() -> None:
+    names = ("bound of step", "forward", "bound of forward", "backward", "step", "bound of nothing")
+    step, forward, of_forward, backward, its_step, of_nothing = module._looks(swept(*names))
+    measured = (forward, backward, its_step)
+    assert {look.linestyle for look in measured} == {"-"}
+    assert len({look.color for look in measured} | {of_nothing.color}) == 4
+    assert len({look.marker for look in measured}) == 3
+    assert (of_forward.color, step.color) == (forward.color, its_step.color)
+    for bound in (step, of_forward, of_nothing):
+        assert (bound.linestyle, bound.marker, bound.markevery) == ("--", "", [])
+
+
+def test_a_bound_of_one_point_is_seen() -> None:
+    (look,) = module._looks(swept("bound of forward", points=((0, 1.0), (64, 1e-3), (128, None))))
+    assert (look.linestyle, look.marker, look.markevery) == ("--", "_", [1])
+
+
+def test_without_bounds_series_look_as_they_always_did() -> None:
+    looks = list(module._looks(swept("a", "b", "bounded", "bound")))
+    assert looks == [module._look(k, Series("", SWEPT), True) for k in range(4)]
+    assert len({look.linestyle for look in looks}) == 4
+
+
 @pytest.mark.usefixtures("readable")
 def test_nothing_to_draw(tmp_path: Path) -> None:
     for log, said in ((True, "nothing to draw: no value > 0"), (False, "nothing to draw: no number")):
@@ -282,7 +335,9 @@ def test_a_text_that_never_ends_does(tmp_path: Path) -> None:
     assert len(found) < 40
 
 
-anything = st.text() | st.sampled_from(["$", "$$", "\\", "{}", "%", "_", "\x00", "\ud800", "h" * 300, "👩‍💻"])
+anything = st.text() | st.sampled_from(
+    ["bound of x", "x", "$", "$$", "\\", "{}", "%", "_", "\x00", "\ud800", "h" * 300, "👩‍💻"]
+)
 numbers = st.none() | st.floats() | st.integers(-5, 5).map(float)
 
 
@@ -293,9 +348,11 @@ numbers = st.none() | st.floats() | st.integers(-5, 5).map(float)
     anything,
     st.lists(st.tuples(anything, st.lists(st.tuples(st.floats(), numbers), max_size=4).map(tuple)), max_size=3),
     st.booleans(),
+    st.booleans(),
 )
 def test_any_chart_is_a_picture(
-    tmp_path: Path, title: str, x: str, y: str, series: list[tuple[str, Points]], log: bool
+    tmp_path: Path, title: str, x: str, y: str, series: list[tuple[str, Points]], log: bool, log_x: bool
 ) -> None:
-    plot([Chart(title, title, x, y, tuple(Series(*item) for item in series), log)], tmp_path / "chart.svg")
+    named = tuple(Series(*item) for item in series)
+    plot([Chart(title, title, x, y, named, log, log_x=log_x)], tmp_path / "chart.svg")
     assert ElementTree.parse(tmp_path / "chart.svg").getroot().tag.endswith("svg")

@@ -129,6 +129,146 @@ def test_a_number_is_never_rounded_below_its_integer_part(number: float, text: s
     assert column(Kind.NUMBER, number)[0].strip() == text
 
 
+def times(*cells: Cell, total: Cell = None) -> list[str]:
+    """The heading and the printed cells of a column of times."""
+    rows = tuple((cell,) for cell in cells)
+    lines = lines_of(Table("t", "m", (Column("c", "median", Kind.SECONDS),), rows, total and (total,)))
+    return [lines[1], *lines[3:]]
+
+
+def test_times_stand_in_one_unit_which_the_heading_says() -> None:
+    assert times(0.00123456, 0.0123, None, 0.5, 0.0) == [
+        "median, ms",
+        "     1.235",
+        "    12.30",
+        "",
+        "   500.0",
+        "     0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unit", "first"),
+    [
+        ((1.0, 9999.4), "s", "1.000"),
+        ((0.9999, 9.9994), "ms", "999.9"),
+        ((0.9, 9.9996), "s", "10.00"),  # of 0.9, 9.9996 and 10, more than four digits in ms, so the median decides
+        ((0.001, 9.0), "ms", "1.000"),
+        ((0.000999, 0.002), "µs", "999.0"),
+        ((1e-6, 9e-3), "µs", "1.000"),
+        ((9.99e-7, 1e-6), "ns", "999.0"),
+        ((3e-10, 5e-10), "ns", "0.3000"),
+        ((2e-6, 1e-3, 50e-3), "ms", "0.002000"),
+        ((2e-6, 3e-6, 4e-6, 5.0), "µs", "2.000"),
+        ((0.0, 0.25), "ms", "0"),
+        ((0.0, None), "s", "0"),
+        ((float("nan"), float("inf"), 2e-3), "ms", "nan"),
+        ((-2e-3, -1e-3), "ms", "-2.000"),
+        ((2, 3), "s", "2.000"),
+        ((), "s", None),
+    ],
+)
+def test_the_unit_is_the_largest_in_which_the_least_is_one_unless_the_largest_has_five_digits(
+    seconds: tuple[float | None, ...], unit: str, first: str | None
+) -> None:
+    heading, *cells = times(*seconds, *([10.0] if seconds == (0.9, 9.9996) else []))
+    assert heading.strip() == f"median, {unit}"
+    assert first is None or first in [cell.strip() for cell in cells]
+
+
+def test_a_total_counts_for_the_unit_and_stands_in_it() -> None:
+    assert times(5.0, 0.25)[0] == "median, ms"
+    assert times(5.0, 0.25, total=12.0)[0] == "median, s"
+    assert times(0.5, 0.25, total=0.75) == ["median, ms", "     500.0", "     250.0", "──────────", "     750.0"]
+
+
+def test_a_time_without_a_heading_has_its_unit_for_one() -> None:
+    assert lines_of(Table("t", "m", (Column("c", "", Kind.SECONDS),), ((2.5,),)))[1:] == ["    s", "─────", "2.500"]
+
+
+def test_in_ascii_microseconds_are_us() -> None:
+    table = Table("t", "m", (Column("c", "median", Kind.SECONDS),), ((2e-6,),))
+    assert terminal.render([table], "", width=None, colour=False, ascii=True).splitlines()[1] == "median, us"
+
+
+TIMED = Table(
+    "times",
+    "m",
+    (
+        Column("p", "phase"),
+        Column("s", "median", Kind.SECONDS),
+        Column("b", "of the largest", Kind.BAR),
+        Column("v", "verdict"),
+    ),
+    (
+        ("forward", 0.002, 2.0, "steady"),
+        ("backward", 0.004, 4.25, "drifts"),
+        ("step", 0.01, 10.0, None),
+        ("none", None, None, None),
+        ("zero", 0.0, 0.0, "no"),
+    ),
+    total=("total", 0.016, 16.0, None),
+)
+
+
+def test_a_bar_is_relative_to_the_largest_of_its_column() -> None:
+    assert lines_of(TIMED)[1:] == [
+        "phase     median, ms  of the largest        verdict",
+        "───────────────────────────────────────────────────",
+        "forward        2.000  ████                  steady",
+        "backward       4.000  ████████▌             drifts",
+        "step          10.00   ████████████████████",
+        "none",
+        "zero           0                            no",
+        "───────────────────────────────────────────────────",
+        "total         16.00",
+    ]
+
+
+def test_bars_have_eighths_and_the_least_is_seen() -> None:
+    eighths = [(k + 0.25) / 160 for k in range(9)]
+    drawn = ["▏", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"]
+    assert column(Kind.BAR, *eighths, 1e-300, 1.0) == [*drawn, "▏", "█" * 20]
+    assert column(Kind.BAR, 0.0, None, -1.0, float("nan"), float("inf"), 1) == [""] * 5 + ["█" * 20]
+    assert column(Kind.BAR, 0.0, 0.0) == ["", ""]
+
+
+def test_bars_in_ascii() -> None:
+    lines = terminal.render([TIMED], "", width=None, colour=False, ascii=True).splitlines()
+    assert [line[22:42].strip() for line in lines[3:7]] == ["#" * 4, "#" * 8, "#" * 20, ""]
+
+
+def test_a_bar_gives_way_after_headings_and_before_all_else() -> None:
+    assert lines_of(TIMED, width=51) == lines_of(TIMED)
+    assert lines_of(TIMED, width=48)[1:5] == [
+        "          median,",
+        "phase          ms  of the largest        verdict",
+        "────────────────────────────────────────────────",
+        "forward     2.000  ████                  steady",
+    ]
+    assert lines_of(TIMED, width=47) == [
+        "m · times",
+        "phase     median, ms  verdict",
+        "─────────────────────────────",
+        "forward        2.000  steady",
+        "backward       4.000  drifts",
+        "step          10.00",
+        "none",
+        "zero           0      no",
+        "─────────────────────────────",
+        "total         16.00",
+    ]
+    prose = TIMED._replace(rows=(("forward", 0.002, 2.0, "so long that it is prose, which wraps"),))
+    assert "█" in lines_of(prose, width=77)[4]
+    assert lines_of(prose, width=76)[3] == "forward       2.000  so long that it is prose, which wraps"
+
+
+def test_a_table_of_bars_alone_that_is_too_wide_is_its_title_and_notes() -> None:
+    table = Table("t", "m", (Column("b", "", Kind.BAR),), ((1.0,),), notes=("a note",))
+    assert lines_of(table, width=20) == ["m · t", "", "─" * 20, "█" * 20, "", "a note"]
+    assert lines_of(table, width=19) == ["m · t", "a note"]
+
+
 def test_shapes_are_written_as_python_writes_tuples() -> None:
     cells = [(20, 32, 300), (10,), (), ("L", "N", "D*H_out")]
     assert column(Kind.SHAPE, *cells) == ["(20, 32, 300)", "(10,)", "()", "(L, N, D*H_out)"]
@@ -322,6 +462,8 @@ values: dict[Kind, st.SearchStrategy[Cell]] = {
     Kind.NUMBER: st.floats(1e-4, 1e12),
     Kind.SHAPE: st.lists(st.integers(0, 9999), max_size=4).map(tuple),
     Kind.SYMBOL: st.sampled_from(["W_ii", "h_{t-1}", "h'_t"]),
+    Kind.SECONDS: st.floats(1e-10, 1e5),
+    Kind.BAR: st.floats(0),
 }
 
 
@@ -356,6 +498,26 @@ def test_at_any_width_every_number_is_whole_and_no_line_too_long(table: Table, w
     assert max(map(cell_len, text.splitlines())) <= width
     assert numbers_in(text) == numbers_in(terminal.render([table], "", width=None, colour=False))
     assert integers_of(table) <= numbers_in(text)
+
+
+@given(tables(), st.integers(1, 200))
+def test_bars_are_whole_or_left_out_and_never_in_a_table_that_is_split(table: Table, width: int) -> None:
+    text = terminal.render([table], "", width=width, colour=False)
+    assert max(map(cell_len, re.findall("[█-▏]+", text)), default=0) <= 20
+    bars = re.findall("[█-▏]+", text)
+    assert not bars or bars == re.findall("[█-▏]+", terminal.render([table], "", width=None, colour=False))
+    assert not bars or "(1 of " not in text
+
+
+@given(st.lists(st.none() | st.floats(1e-9, 1e5), min_size=1, max_size=9))
+def test_times_say_what_they_are_to_four_digits(cells: list[float | None]) -> None:
+    heading, *printed = times(*cells)
+    unit = {"s": 1, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[heading.split()[-1]]
+    for cell, text in zip(cells, printed, strict=True):
+        assert (cell is None) == (text == "")
+        assert cell is None or float(text.replace(",", "")) * unit == pytest.approx(cell, rel=5.1e-4)
+    points = {text.find(".") for text in printed if "." in text}
+    assert len(points) <= 1 or any("e" in text for text in printed)
 
 
 @given(tables(), st.none() | st.integers(1, 200))

@@ -202,6 +202,15 @@ WRONG: list[Any] = [
     document(LSTM, budget={"max_param_bytes": "20M"}),
     document(LSTM, budget={"max_param_bytes": "20 mb"}),
     document(LSTM, budget={"max_activation_bytes": ["1 B"]}),
+    document(LSTM, sweep=["lstm.hidden_size"]),
+    document(LSTM, sweep={"lstm.hidden_size": 64}),
+    document(LSTM, sweep={"lstm.hidden_size": []}),
+    document(LSTM, sweep={"lstm.hidden_size": "range(1, 9, 2, 3)"}),
+    document(LSTM, sweep={"lstm.hidden_size": "64, 128"}),
+    document(LSTM, cases=[]),
+    document(LSTM, cases={"lstm.hidden_size": 64}),
+    document(LSTM, cases=[{}, None]),
+    document(LSTM, cases=[["lstm.hidden_size"]]),
     document(LSTM, layers=[]),
     document(LSTM, layers=LSTM),
     document(LSTM, layers=None),
@@ -262,6 +271,10 @@ def test_both_refuse(data: Any) -> None:
         document(LSTM, budget={"max_params": None}),
         document(LSTM, budget={}),
         document(LSTM, budget=None, device=None, name=None),
+        document(LSTM, sweep=None, cases=None),
+        document(LSTM, sweep={}, cases=[{}]),
+        document(LSTM, sweep={"lstm.hidden_size": [64, "x", None], "input.batch_size": " range( -1,9 , -2 ) "}),
+        document(LSTM, cases=[{"name": "a", "lstm.hidden_size": 64}, {"lstm.init": {"bias": "zeros"}}]),
         document(LSTM | {"name": "Schicht-größe_1"}, {"type": "Dropout", "name": "слой"}),
         document(LSTM | {"name": "𝒳"}),
         document(LSTM | {"dropout": 1}),
@@ -284,6 +297,7 @@ def test_both_accept(data: Any) -> None:
         document(LSTM | {"name": "a\N{EM DASH}b"}),  # beyond ASCII the schema asks nothing of a name
         document(LSTM, name="\x1b"),
         document(LSTM, budget={"max_params": "1.5"}),  # half a parameter
+        document(LSTM, cases=[{"name": 3}]),
     ],
 )
 def test_only_the_reader_refuses(data: Any) -> None:

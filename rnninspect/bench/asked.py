@@ -1,0 +1,38 @@
+"""What goes to the process that does the work; it needs no torch on this side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from rnninspect.bench.records import Outcome, Setting, Wanted
+from rnninspect.spec.chain import Spec
+
+
+class Run(NamedTuple):
+    """One variant of one point. settings: what was swept; variant: what was varied; setting: what that means."""
+
+    spec: Spec
+    settings: Mapping[str, object]
+    variant: Mapping[str, object]
+    setting: Setting
+
+
+class Job(NamedTuple):
+    """Runs that are timed interleaved. process: which of several that measure the same."""
+
+    runs: tuple[Run, ...]
+    wanted: Wanted
+    process: int = 0
+
+    @property
+    def cases(self) -> int:
+        """How many times are measured at the most: the phases of every subject of every run."""
+        subjects = sum(1 + (self.wanted.each_layer and len(run.spec.links)) for run in self.runs)
+        return subjects * len(self.wanted.phases)
+
+
+def not_measured(job: Job, run: Run, status: str, reason: str) -> Outcome:
+    """The outcome of a run that has no figures."""
+    spec = run.spec
+    return Outcome(spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype, status, reason, None, ())

@@ -1,0 +1,371 @@
+"""Two benchmarks side by side: what became slower, what faster, what neither, and where nobody can tell.
+
+The figure is the ratio new / old of the medians, each the median of its processes' medians. Two things stand beside it:
+
+- its nominal 95 % interval, from a bootstrap that draws processes first and then *rounds* of each, because the calls
+  of a round are correlated (measured: such an interval of 50 calls in a row holds the truth 30 % of the time);
+- the noise: by how far ratios stray for no reason, twice what the spread of the rounds tells of both sides. The spread
+  is half of what the middle 68 % of them span, in logarithms: one standard deviation of a normal law, and not blind to
+  rounds of two sorts. More rounds do not make it smaller, for those of one process are correlated too; P processes
+  make it smaller by sqrt(P). How processes differ from each other is seen with three of them; of fewer it is taken to
+  be twice the spread within one, as was measured (5 to 7 % and 9 to 15 %).
+
+The verdict, for a threshold t of 5 % unless another is asked for:
+
+- UNCLEAR where a side has no steady process, or fewer than LEAST_ROUNDS rounds in one;
+- SAME where the whole interval is between 1 / (1 + t) and 1 + t;
+- SLOWER where the whole interval is above 1 + t, and the ratio above 1 + noise; FASTER the other way round;
+- UNCLEAR for everything else, and the reason says what to try.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from statistics import median
+from typing import NamedTuple
+
+from rnninspect.bench.journal import canonical
+from rnninspect.bench.records import Environment, Figure, Outcome, told
+from rnninspect.errors import Place
+from rnninspect.findings import Finding
+
+THRESHOLD = 0.05
+LEAST_ROUNDS = 7
+_REPEATS = 1000
+_OUTSIDE = 0.025
+# The quantile of a normal law one standard deviation below its middle.
+_BELOW = 0.1587
+# How much more processes differ than rounds of one do, and how many of them show it.
+_BETWEEN_PROCESSES = 2
+_TELLING_PROCESSES = 3
+
+
+class Side(NamedTuple):
+    """One side of a comparison.
+
+    median: seconds, the median of its processes' medians. processes: how many it comes from; where some were steady,
+    those alone, and `unsteady` is how many were set aside. rounds: the fewest of a process. spread: of the logarithms
+    of the rounds' medians. verdict: of its first process.
+    """
+
+    median: float
+    processes: int
+    unsteady: int
+    rounds: int
+    spread: float
+    verdict: str
+
+
+class Compared(NamedTuple):
+    """One phase of one subject in one variant of one point, in both. ratio: new / old; low, high: its interval.
+
+    noise: the share by which ratios differ from 1 for no reason. reason: why it is UNCLEAR, and what to try.
+    """
+
+    model: str
+    file: str
+    settings: Mapping[str, object]
+    variant: Mapping[str, object]
+    subject: str
+    phase: str
+    old: Side
+    new: Side
+    ratio: float
+    low: float
+    high: float
+    noise: float
+    verdict: str
+    reason: str
+
+
+class Unmatched(NamedTuple):
+    """What could not be compared. subject, phase: "" for all of a point's. reason: the side that lacks it, and why."""
+
+    model: str
+    settings: Mapping[str, object]
+    variant: Mapping[str, object]
+    subject: str
+    phase: str
+    reason: str
+
+
+class Differing(NamedTuple):
+    """Something about the surroundings that is not the same. rows: of how many comparisons."""
+
+    what: str
+    old: str
+    new: str
+    rows: int
+
+
+class Comparison(NamedTuple):
+    """Everything that `compare` found. threshold: a share, 0.05 is 5 %."""
+
+    compared: tuple[Compared, ...]
+    unmatched: tuple[Unmatched, ...]
+    differing: tuple[Differing, ...]
+    threshold: float
+
+    def count(self, verdict: str) -> int:
+        """How many have this verdict."""
+        return sum(item.verdict == verdict for item in self.compared)
+
+
+class Pair(NamedTuple):
+    """What both files have of one thing; each an outcome and its figure for every process."""
+
+    subject: str
+    phase: str
+    old: tuple[tuple[Outcome, Figure], ...]
+    new: tuple[tuple[Outcome, Figure], ...]
+
+
+def compare_runs(old: Sequence[Outcome], new: Sequence[Outcome], threshold: float = THRESHOLD) -> Comparison:
+    """Hold `new` against `old`. The same outcomes give the same comparison."""
+    pairs, unmatched = match(old, new)
+    compared = []
+    for pair in pairs:
+        outcome = pair.new[0][0]
+        of = (outcome.settings, outcome.variant, pair.subject, pair.phase)
+        sides = [_side([figure for _, figure in having]) for having in (pair.old, pair.new)]
+        if min(side.median for side in sides) <= 0:
+            unmatched.append(Unmatched(outcome.model, *of, "a median of no time is no measurement"))
+            continue
+        compared.append(_compared(outcome, of, pair, sides[0], sides[1], threshold))
+    return Comparison(tuple(compared), tuple(unmatched), tuple(_differing(pairs)), threshold)
+
+
+def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], list[Unmatched]]:
+    """What is in both, by model, settings, variant, subject and phase; and what is not. Failed outcomes have nothing.
+
+    Models are told apart by file too where two files of one side have models of one name.
+    """
+    by_file = _of_several_files(old) | _of_several_files(new)
+    left, right = _points(old, by_file), _points(new, by_file)
+    pairs: list[Pair] = []
+    unmatched: list[Unmatched] = []
+    for point in {**left, **right}:
+        sides = (left.get(point, ()), right.get(point, ()))
+        of = next(iter(sides[0] or sides[1]))
+        lacking = [_lacks(name, side) for name, side in zip(("old", "new"), sides, strict=True)]
+        if any(lacking):
+            reason = "; ".join(filter(None, lacking))
+            unmatched.append(Unmatched(of.model, of.settings, of.variant, "", "", reason))
+            continue
+        a, b = (_figures(side) for side in sides)
+        for subject, phase in {**a, **b}:
+            if (subject, phase) in a and (subject, phase) in b:
+                pairs.append(Pair(subject, phase, tuple(a[subject, phase]), tuple(b[subject, phase])))
+            else:
+                reason = f"not in {'new' if (subject, phase) in a else 'old'}"
+                unmatched.append(Unmatched(of.model, of.settings, of.variant, subject, phase, reason))
+    return pairs, unmatched
+
+
+def slower(comparison: Comparison) -> Iterator[Finding]:
+    """Each slowdown as a complaint about its document."""
+    for item in comparison.compared:
+        if item.verdict == "SLOWER":
+            where = " ".join(filter(None, [told(item.settings), told(item.variant)]))
+            yield Finding(
+                Place(item.file),
+                item.model,
+                "slower",
+                f"{item.phase} of {item.subject}{f' ({where})' if where else ''} takes {item.ratio:.3g} x the time: "
+                f"{item.new.median:.4g} s, before {item.old.median:.4g} s "
+                f"(95 %: {item.low:.3g} to {item.high:.3g} x; allowed {1 + comparison.threshold:g} x)",
+            )
+
+
+# --- matching ------------------------------------------------------------------------------------------------
+
+# A model, its file where that is needed, settings and variant.
+_Point = tuple[str, str, str, str]
+
+
+def _of_several_files(outcomes: Iterable[Outcome]) -> set[str]:
+    files: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        files.setdefault(outcome.model, set()).add(outcome.file)
+    return {model for model, known in files.items() if len(known) > 1}
+
+
+def _points(outcomes: Iterable[Outcome], by_file: set[str]) -> dict[_Point, list[Outcome]]:
+    found: dict[_Point, list[Outcome]] = {}
+    for outcome in outcomes:
+        file = outcome.file if outcome.model in by_file else ""
+        point = (outcome.model, file, canonical(outcome.settings), canonical(outcome.variant))
+        found.setdefault(point, []).append(outcome)
+    return found
+
+
+def _lacks(name: str, outcomes: Sequence[Outcome]) -> str:
+    """Why a side has no figures of a point; nothing where it has."""
+    if not outcomes:
+        return f"not in {name}"
+    if any(outcome.status == "ok" for outcome in outcomes):
+        return ""
+    last = outcomes[-1]
+    return f"{last.status} in {name}" + (f": {last.reason}" if last.reason else "")
+
+
+def _figures(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], list[tuple[Outcome, Figure]]]:
+    found: dict[tuple[str, str], list[tuple[Outcome, Figure]]] = {}
+    for outcome in outcomes:
+        for figure in outcome.figures if outcome.status == "ok" else ():
+            found.setdefault((figure.subject, figure.phase), []).append((outcome, figure))
+    return found
+
+
+def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
+    """What is not the same about the two sides of any pair; when they were run is not asked."""
+    rows: dict[tuple[str, str, str], int] = {}
+    for pair in pairs:
+        a, b = (_surroundings(side) for side in (pair.old, pair.new))
+        for what in a:
+            if a[what] != b[what]:
+                rows[what, a[what], b[what]] = rows.get((what, a[what], b[what]), 0) + 1
+    yield from (Differing(*key, number) for key, number in rows.items())
+
+
+def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, str]:
+    told_of: dict[str, dict[str, None]] = {name: {} for name in ("dtype", *Environment._fields) if name != "started"}
+    for outcome, _ in side:
+        known = outcome.environment._asdict() if outcome.environment else {}
+        for name, seen in told_of.items():
+            value = outcome.dtype if name == "dtype" else known.get(name)
+            if value is not None:
+                seen[str(value)] = None
+    return {name: ", ".join(sorted(seen)) for name, seen in told_of.items()}
+
+
+# --- the figure and its verdict ------------------------------------------------------------------------------
+
+
+def _compared(
+    outcome: Outcome,
+    of: tuple[Mapping[str, object], Mapping[str, object], str, str],
+    pair: Pair,
+    old: Side,
+    new: Side,
+    threshold: float,
+) -> Compared:
+    ratio = new.median / old.median
+    low, high = _interval(
+        _used([figure for _, figure in pair.old]), _used([figure for _, figure in pair.new]), center=ratio
+    )
+    noise = math.expm1(2 * math.hypot(_strays(old), _strays(new)))
+    verdict, reason = _judged(old, new, ratio, low, high, noise, threshold)
+    return Compared(outcome.model, outcome.file, *of, old, new, ratio, low, high, noise, verdict, reason)
+
+
+def _strays(side: Side) -> float:
+    """By how far the logarithm of a side's median strays from run to run, as one standard deviation."""
+    unseen = 1 if side.processes >= _TELLING_PROCESSES else _BETWEEN_PROCESSES
+    return unseen * side.spread / math.sqrt(side.processes)
+
+
+def _judged(
+    old: Side, new: Side, ratio: float, low: float, high: float, noise: float, threshold: float
+) -> tuple[str, str]:
+    """The verdict by the rules above, and the reason of one that is UNCLEAR."""
+    for name, side in (("old", old), ("new", new)):
+        if side.verdict != "steady":
+            return "UNCLEAR", f"{name} was {side.verdict}: measure it again"
+    for name, side in (("old", old), ("new", new)):
+        if side.rounds < LEAST_ROUNDS:
+            return "UNCLEAR", f"{side.rounds} rounds in {name}, {LEAST_ROUNDS} are needed: a longer --budget"
+    most = 1 + threshold
+    if 1 / most <= low and high <= most:
+        return "SAME", ""
+    if low > most or high < 1 / most:
+        if max(ratio, 1 / ratio) > 1 + noise:
+            return ("SLOWER" if ratio > 1 else "FASTER"), ""
+        return "UNCLEAR", f"within the noise, {_percent(noise)}: --processes 3 or more for both"
+    return "UNCLEAR", f"the interval holds {_percent(threshold)} and less: a longer --budget, or more --processes"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _used(figures: Sequence[Figure]) -> list[list[float]]:
+    """The medians of the kept rounds, in order of size, of each process that counts.
+
+    why the steady alone, where there are any: whether one was is told by witnesses, not by its times.
+    """
+    counted = [figure for figure in figures if figure.verdict == "steady"] or figures
+    return [sorted(median(figure.rounds[k]) for k in figure.kept if figure.rounds[k]) for figure in counted]
+
+
+def _side(figures: Sequence[Figure]) -> Side:
+    counted = [figure for figure in figures if figure.verdict == "steady"] or figures
+    rounds = _used(figures)
+    logs = sorted(math.log(value) for process in rounds for value in process if value > 0)
+    return Side(
+        median=median(figure.median for figure in counted),
+        processes=len(counted),
+        unsteady=len(figures) - len(counted),
+        rounds=min(map(len, rounds)),
+        spread=(_quantile(logs, 1 - _BELOW) - _quantile(logs, _BELOW)) / 2 if logs else 0.0,
+        verdict=counted[0].verdict,
+    )
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of them lie, between two of them where that falls."""
+    below = min(int(share * (len(ordered) - 1)), max(len(ordered) - 2, 0))
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (share * (len(ordered) - 1) - below) * (ordered[above] - ordered[below])
+
+
+def _interval(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]], center: float) -> tuple[float, float]:
+    """The bootstrap's interval of the ratio; where a process has no rounds, `center` alone.
+
+    why center is always inside: the figures are the medians of all calls, and rounds may hold unequal numbers of them.
+    """
+    if not all(old) or not all(new):
+        return center, center
+    drawn = zip(_medians(old, "old"), _medians(new, "new"), strict=True)
+    ratios = sorted(b / a if a > 0 else math.inf for a, b in drawn)
+    outside = int(_OUTSIDE * _REPEATS)
+    return min(ratios[outside], center), max(ratios[-1 - outside], center)
+
+
+def _medians(processes: Sequence[Sequence[float]], stream: str) -> list[float]:
+    """The median of the processes' medians, _REPEATS times, each time with processes and rounds drawn anew."""
+    drawn = [
+        # one of each process, for each place that it may be drawn to
+        [[process[k] for k in _places(len(process), f"{stream} {slot}")] for process in processes]
+        for slot in range(len(processes))
+    ]
+    if len(processes) == 1:
+        return drawn[0][0]
+    # why sorted by hand: statistics.median takes three times as long, and it is called a million times.
+    ordered = (
+        sorted([drawn[slot][process][k] for slot, process in enumerate(chosen)])
+        for k, chosen in enumerate(_choices(len(processes), stream))
+    )
+    lower, upper = (len(processes) - 1) // 2, len(processes) // 2
+    return [(values[lower] + values[upper]) / 2 for values in ordered]
+
+
+# why these are kept: the draws depend on no time, so that a thousand comparisons share them and take a second.
+@lru_cache(maxsize=256)
+def _places(rounds: int, stream: str) -> tuple[int, ...]:
+    """Which of n rounds, in order of size, is the median of n that are drawn from them with replacement.
+
+    The median of n uniform draws follows Beta((n + 1) / 2, (n + 1) / 2); drawing it so spares drawing the n.
+    """
+    draw = random.Random(f"rounds {rounds} {stream}")
+    shape = (rounds + 1) / 2
+    return tuple(min(int(rounds * draw.betavariate(shape, shape)), rounds - 1) for _ in range(_REPEATS))
+
+
+@lru_cache(maxsize=16)
+def _choices(processes: int, stream: str) -> tuple[tuple[int, ...], ...]:
+    draw = random.Random(f"processes {processes} {stream}")
+    return tuple(tuple(draw.choices(range(processes), k=processes)) for _ in range(_REPEATS))

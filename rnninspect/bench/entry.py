@@ -1,0 +1,15 @@
+"""Where the process that does the work begins: the one function that a parent without torch can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rnninspect.bench.asked import Job
+from rnninspect.bench.records import Outcome
+
+
+def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+    """Do a job in this process, which imports torch for it; see `job.work`."""
+    from rnninspect.bench import job as here
+
+    return here.work(job, progress)

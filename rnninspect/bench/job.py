@@ -1,0 +1,376 @@
+"""One job of a benchmark, in the process that does the work: build, check, time, and say what came of it."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from itertools import starmap
+from pathlib import Path
+from random import Random
+from typing import cast
+
+import torch
+from torch import nn
+
+from rnninspect import __version__
+from rnninspect.bench import kernels, witness
+from rnninspect.bench.asked import Job, Run, not_measured
+from rnninspect.bench.bound import bound
+from rnninspect.bench.deepbench import deepbench_flops
+from rnninspect.bench.peaks import best_of, calibrate, memory_of
+from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
+from rnninspect.bench.records import Environment, Figure, Kernels, Outcome, Peaks, Wanted, Warned
+from rnninspect.bench.sampling import Timed, measure
+from rnninspect.bench.statistics import drift, half_width, interval
+from rnninspect.device import find_device
+from rnninspect.errors import CheckFailed, NotEnoughMemory, RnnInspectError
+from rnninspect.facts import Ops
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.plan import plan
+from rnninspect.real import ready, run
+from rnninspect.spec.chain import Spec
+from rnninspect.verify import verify
+
+# The slice that is held against the equations before anything is timed.
+_GATE_STEPS, _GATE_SEQUENCES = 4, 2
+# What was calibrated in this process, and how many times.
+_CALIBRATED: dict[tuple[object, ...], Peaks] = {}
+_TIMES: Counter[tuple[object, ...]] = Counter()
+# The loop's own share of a sample beyond which a figure is not to be believed.
+_MOST_OVERHEAD = 0.01
+
+
+def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+    """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
+    prepared: list[_Ready | Outcome] = []
+    for run_ in job.runs:
+        try:
+            prepared.append(_Ready(run_, job.wanted))
+        except (NotEnoughMemory, torch.OutOfMemoryError) as error:
+            prepared.append(_without(job, run_, "memory", error))
+        except (RnnInspectError, RuntimeError) as error:
+            prepared.append(_without(job, run_, "failed", error))
+    tasks = [phase for one in prepared if isinstance(one, _Ready) for phase in one.phases]
+    if tasks:
+        device = next(one.device for one in prepared if isinstance(one, _Ready))
+        gpu = _gpu(device)
+        timed = iter(
+            measure(
+                tasks,
+                budget=job.wanted.budget,
+                precision=job.wanted.precision,
+                now=time.monotonic,
+                watch=partial(_watch, max(phase.threads for phase in tasks), gpu),
+                random=Random(job.wanted.seed + job.process),
+                progress=progress,
+            )
+        )
+    return [
+        one if isinstance(one, Outcome) else one.outcome(job, [next(timed) for _ in one.phases]) for one in prepared
+    ]
+
+
+class _Timer(Phase):
+    """A phase with what it is run under: a number of threads."""
+
+    def __init__(self, subject: Subject, name: str, clock: Clock, threads: int) -> None:
+        super().__init__(subject, name, clock, partial(_threads, threads))
+        self.threads = threads
+
+
+class _Ready:
+    """A run that is built, checked and about to be timed. Raises what it cannot be made ready for."""
+
+    def __init__(self, asked: Run, wanted: Wanted) -> None:
+        spec = asked.spec
+        self.run, self.wanted, self.spec = asked, wanted, spec
+        self.device = find_device(spec.device)
+        self.threads = asked.setting.threads or torch.get_num_threads()
+        self.warnings: list[Warned] = []
+        _set_precision(wanted.fp32_precision)
+        planned = plan(spec)
+        more = 0 if wanted.phases == ("forward",) else planned.parameter_bytes + planned.activation_bytes
+        with ready(spec, planned, self.device, wanted.seed, more=more) as model:
+            found = subjects(spec, model, self.device, each_layer=wanted.each_layer, input_grad=wanted.input_grad)
+        if asked.setting.backend == "compile":
+            found = self._compiled(found)
+        clock = clock_for(self.device, warm_l2=wanted.warm_l2)
+        self.clock = clock
+        self.phases = tuple(
+            _Timer(subject, name, clock, self.threads)
+            for subject in found
+            for name in wanted.phases
+            if name == "forward" or trains(subject)
+        )
+        # why before anything else runs: this is when libraries load, dropout gets its state, memory its pools.
+        self.first: list[float] = []
+        messages = kernels.said(lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases))
+        self._warn(kernels.scattered_weights(messages))
+        self._check()
+        if not all(trains(subject) for subject in found) and wanted.phases != ("forward",):
+            self._warn(Warned("nothing is trained, so there is no backward pass", "trainable: true, or --input-grad"))
+        with _threads(self.threads):
+            self.peaks = self._calibrated()
+            self.kernels = {
+                (subject.name, training): _kernels(subject, spec, self.device, training)
+                for subject in found
+                for training in (False, True)
+                if not training or trains(subject)
+            }
+        self._warn(witness.many_threads(self.threads, witness.usable_cpus()) if self.device.type == "cpu" else None)
+        self._warn(kernels.tf32_in_force(spec.links, spec.dtype, self.device))
+        tensors = {name: parameter.detach() for name, parameter in model.named_parameters()}
+        self._warn(kernels.subnormals(tensors))
+
+    @property
+    def _place(self) -> tuple[object, ...]:
+        """What a calibration depends on."""
+        kinds = frozenset(link.layer.type for link in self.spec.links)
+        return (str(self.device), self.spec.dtype, self.threads, kinds, self.wanted)
+
+    def _calibrated(self) -> Peaks:
+        """What the device can do.
+
+        why the best of three times, in other points too: what disturbs a calibration only ever makes it worse.
+        """
+        if _TIMES[self._place] < 3:
+            found = calibrate(self.spec, self.device, self.wanted)
+            _CALIBRATED[self._place] = best_of(_CALIBRATED.get(self._place, found), found)
+            _TIMES[self._place] += 1
+        return _CALIBRATED[self._place]
+
+    def _warn(self, found: Warned | None) -> None:
+        if found is not None:
+            self.warnings.append(found)
+
+    def _check(self) -> None:
+        """Hold a small slice against the equations: a time of a wrong result is worth nothing."""
+        small = self.spec.cut(_GATE_STEPS, _GATE_SEQUENCES)
+        found = verify(small, self.device, self.wanted.seed)
+        if not found.ok:
+            raise CheckFailed("torch's results are not those of the equations (rnninspect verify says where)")
+
+    def _compiled(self, found: list[Subject]) -> list[Subject]:
+        """Each layer compiled by itself: once torch.compile has met a recurrent layer it gives up on all of a call."""
+        with torch.no_grad():
+            graphs = max(kernels.compiled_graphs(module.call, 0) for module in found)
+        self._warn(kernels.compiled_nothing(graphs))
+        return [subject._replace(modules=tuple(_compile(module) for module in subject.modules)) for subject in found]
+
+    def outcome(self, job: Job, timed: Sequence[Timed]) -> Outcome:
+        """What was measured, as a record."""
+        with _threads(self.threads):
+            self.peaks = self._calibrated()
+        return Outcome(
+            model=self.spec.name,
+            file=self.spec.source,
+            settings=self.run.settings,
+            variant=self.run.variant,
+            process=job.process,
+            dtype=self.spec.dtype,
+            status="ok",
+            reason="",
+            environment=_environment(self.device, self.threads),
+            figures=tuple(starmap(self._figure, zip(self.phases, self.first, timed, strict=True))),
+        )
+
+    def _figure(self, phase: Phase, first_call: float, timed: Timed) -> Figure:
+        subject, name = phase.subject, phase.name
+        median = statistics.median(timed.samples)
+        found = interval(timed.round_medians)
+        overhead = min(Empty(self.clock, name).seconds(timed.block) for _ in range(5)) / median
+        tokens, sequences, steps = tokens_of(subject)
+        # why not for a block of several: its first call alone finds L2 flushed.
+        flushed = self.device.type == "cuda" and not self.wanted.warm_l2 and (timed.block == 1 or name in EACH)
+        memory = memory_of(self.device, cold=flushed)
+        warnings = list(self.warnings)
+        if found is not None and half_width(found, median) > self.wanted.precision:
+            asked = f"{100 * self.wanted.precision:g} %"
+            warnings.append(Warned(f"the interval is wider than {asked}", "a larger --budget, or a quieter machine"))
+        if timed.verdict != "steady":
+            warnings.append(Warned("not steady, see the verdict", "stop what else runs, and use --processes 3"))
+        if overhead > _MOST_OVERHEAD:
+            warnings.append(Warned(f"the loop itself takes {100 * overhead:.2g} % of a sample", "a larger batch"))
+        if timed.host is not None and timed.host > 0.9 * median:
+            warnings.append(
+                Warned("the GPU waits for the host: the phase is launch-bound", "a larger batch, or --vary backend")
+            )
+        return Figure(
+            subject=subject.name,
+            phase=name,
+            first_call=first_call,
+            warmup_calls=timed.warmup_calls,
+            block=timed.block,
+            rounds=timed.rounds,
+            kept=timed.kept,
+            median=median,
+            interval=found,
+            best=min(timed.samples),
+            stopped=timed.stopped,
+            verdict=timed.verdict,
+            overhead=overhead,
+            host=timed.host,
+            drift=drift(timed.round_medians),
+            peak_bytes=_peak_bytes(phase, self.device),
+            flops=_flops(self.spec, subject, name),
+            recurrent_flops=_recurrent_flops(self.spec, subject, name),
+            tokens=tokens,
+            sequences=sequences,
+            steps=steps,
+            bound=bound(
+                subject.links,
+                name,
+                self.peaks,
+                dtype=self.spec.dtype,
+                memory=memory,
+                input_grad=self.wanted.input_grad,
+            ),
+            kernels=self.kernels[subject.name, name != "forward"],
+            warnings=tuple(warnings),
+        )
+
+
+def _without(job: Job, asked: Run, status: str, error: Exception) -> Outcome:
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return not_measured(job, asked, status, reason)
+
+
+def _compile(module: nn.Module) -> nn.Module:
+    # A module in a module: what torch.compile makes of one has its parameters, and trains as it does.
+    return cast(nn.Module, torch.compile(module))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if before != count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if before != count:
+            torch.set_num_threads(before)
+
+
+def _gpu(device: torch.device) -> Callable[[], witness.GpuReading | None] | None:
+    """What reads the driver's counts of a GPU; None for any other device."""
+    if device.type != "cuda":
+        return None
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return None if uuid is None else witness.watch_gpu(f"GPU-{uuid}")
+
+
+def _watch(threads: int, gpu: Callable[[], witness.GpuReading | None] | None) -> Callable[[], str | None]:
+    """Begin to watch what else the machine does; see sampling.Watch."""
+    before = witness.read()
+    earlier = None if gpu is None else gpu()
+
+    def finish() -> str | None:
+        if gpu is None:
+            return witness.disturbance(witness.between(before, witness.read()), threads) or None
+        # why one thread: only the one that launches is needed while the GPU computes.
+        host = witness.disturbance(witness.between(before, witness.read()), 1)
+        return witness.gpu_disturbance([earlier, gpu()]) or host or None
+
+    return finish
+
+
+def _set_precision(wanted: str | None) -> None:
+    """How cuDNN's recurrent layers multiply float32."""
+    if wanted is None:
+        return
+    rnn = getattr(torch.backends.cudnn, "rnn", None)
+    if rnn is None:  # before torch 2.9
+        torch.backends.cudnn.allow_tf32 = wanted == "tf32"
+    else:
+        rnn.fp32_precision = wanted
+
+
+def _flops(spec: Spec, subject: Subject, phase: str) -> int | None:
+    """Floating-point operations of the matrix products, two for each multiply-accumulate, as the plan counts them."""
+    names = {link.layer.name for link in subject.links}
+    layers = [layer for layer in plan(spec).layers if layer.name in names]
+    forward = sum(layer.forward.macs for layer in layers)
+    backward = sum((layer.backward or Ops(0, 0)).macs for layer in layers)
+    macs = {"backward": backward, "step": forward + backward}.get(phase, forward)
+    return 2 * macs or None
+
+
+def _recurrent_flops(spec: Spec, subject: Subject, phase: str) -> int | None:
+    """Those of the recurrent matrices alone, which is what DeepBench counts, as often in each of its three passes."""
+    names = {link.layer.name: link.signal.tokens for link in subject.links}
+    layers = [layer for layer in plan(spec).layers if layer.name in names]
+    once = sum(deepbench_flops(layer, names[layer.name]) or 0 for layer in layers)
+    return {"backward": 2, "step": 3}.get(phase, 1) * once or None
+
+
+def _peak_bytes(phase: Phase, device: torch.device) -> int | None:
+    """What one call takes at most over what rests on the GPU; on the CPU nobody keeps count."""
+    if device.type != "cuda":
+        return None
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    resting = torch.cuda.memory_allocated(device)
+    phase.sample(1)
+    return torch.cuda.max_memory_allocated(device) - resting
+
+
+def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool) -> Kernels:
+    """Which operators serve the recurrent layers of a subject, in a forward or in a whole training step."""
+    flow = subject.pool[0]
+    found = []
+    for link, module, states in zip(subject.links, subject.modules, subject.states[0], strict=True):
+        module.train(training)
+        with torch.no_grad():
+            handed_on = run(link.layer, link, module, flow, states).handed_on
+        if isinstance(link.layer, Recurrent):
+            one = Subject(link.layer.name, (link,), (module,), (flow,), ((states,),))
+            ran = kernels.operators(partial(_once, one, training))
+            phase = "step" if training else "forward"
+            found.append((link.layer.name, kernels.explain(link, ran, dtype=spec.dtype, device=device, phase=phase)))
+        flow = handed_on
+    if len(found) == 1:
+        return found[0][1]
+    operators = tuple(dict.fromkeys(name for _, told in found for name in told.operators))
+    fast = all(told.fast for _, told in found) if found else None
+    reasons = [f"{name}: {told.reason}" for name, told in found if told.reason]
+    remedies = [f"{name}: {told.remedy}" for name, told in found if told.remedy]
+    return Kernels(operators, fast, "; ".join(reasons), "; ".join(remedies))
+
+
+def _once(subject: Subject, training: bool) -> None:
+    if not training:
+        with torch.inference_mode():
+            subject.call(0)
+        return
+    output = subject.call(0)
+    if output.requires_grad:
+        torch.autograd.backward(output, torch.ones_like(output))
+
+
+def _environment(device: torch.device, threads: int) -> Environment:
+    return Environment(
+        device=str(device),
+        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
+        torch=torch.__version__,
+        rnninspect=__version__,
+        python=platform.python_version(),
+        threads=threads,
+        cpus=witness.usable_cpus().usable,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _cpu_name() -> str:
+    """What the CPU is called; its architecture where the system does not say more."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,320 @@
+"""What this device can do, measured here in some 0.4 s: products, memory, and the least time of a time step.
+
+These are calibrations, no data-sheet figures: a phase's bound made from them is a model good to about 15 %. One
+copy under-states what reading alone can reach, and a matrix product's best size is not known before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnninspect.bench.bound import PASSES, Memory
+from rnninspect.bench.kernels import rnn_precision
+from rnninspect.bench.records import Peaks, Wanted
+from rnninspect.device import DTYPES, refusals, seeded
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.signal import Batch, Signal
+from rnninspect.memory import available_bytes
+from rnninspect.real import BuiltModel, Ran, data_of, make_feed, run
+from rnninspect.spec.chain import Link, Spec
+
+# Seconds for each of the parts; each kind of cell has its own.
+FLOPS_SECONDS, BANDWIDTH_SECONDS, CHIP_SECONDS, STEP_SECONDS = 0.12, 0.08, 0.03, 0.06
+# The least that a layer can be is taken as 8 wide, with one sequence.
+TINY = 8
+# The lengths between which a step is measured; the longer one is cut where steps are slow, which Python's are: of many
+# short calls more are undisturbed than of few long ones.
+SHORT, LEAST, LONGEST = 8, 40, 256
+# why no more of the free memory: the model that is measured afterwards needs it.
+_SHARE_OF_MEMORY = 8
+_WIDEST = {"cpu": 2048}
+_LARGEST_COPY = {"cpu": 2**28}
+
+
+def calibrate(spec: Spec, device: torch.device, wanted: Wanted) -> Peaks:
+    """Measure what `device` can do in the document's dtype, with torch's threads and precision as they are set.
+
+    A step is timed for each recurrent kind of the document in each pass that `wanted` needs: "LSTM backward". Where
+    `wanted` has FLOP/s or bytes/s those are not measured; `calibrated` is False where it has both. Changes torch's
+    generator and grad mode in nothing that lasts. Raises TorchRefused.
+    """
+    with (
+        refusals("measure what the device can do", device, spec.dtype),
+        seeded(device, wanted.seed),
+        _as_recurrent_layers_multiply(device),
+    ):
+        dtype = DTYPES[spec.dtype]
+        flops = wanted.peak_flops or flops_of(device, dtype, FLOPS_SECONDS)
+        bandwidth = wanted.bandwidth or bandwidth_of(device, BANDWIDTH_SECONDS)
+        chip = None
+        if device.type == "cpu" and wanted.bandwidth is None:
+            # why a quarter: source and target lie in the caches, and not they alone.
+            chip = max(bandwidth_of(device, CHIP_SECONDS, (memory_of(device).on_chip or 2**21) // 4), bandwidth)
+        kinds = {link.layer.type: link.layer for link in spec.links if isinstance(link.layer, Recurrent)}
+        passes = dict.fromkeys(name for phase in wanted.phases for name in PASSES[phase])
+        steps = {
+            f"{kind} {name}": seconds
+            for kind, layer in kinds.items()
+            for name, seconds in step_seconds_of(layer, spec, device).items()
+            if name in passes
+        }
+    calibrated = wanted.peak_flops is None or wanted.bandwidth is None
+    return Peaks(flops, bandwidth, steps, calibrated, chip)
+
+
+def best_of(one: Peaks, other: Peaks) -> Peaks:
+    """The best of two calibrations of one device in one dtype: what disturbs takes away, and never adds."""
+    kinds = one.step_seconds.keys() | other.step_seconds.keys()
+    both = {
+        kind: min(peaks.step_seconds[kind] for peaks in (one, other) if kind in peaks.step_seconds)
+        for kind in sorted(kinds)
+    }
+    chips = [peaks.chip_bandwidth for peaks in (one, other) if peaks.chip_bandwidth is not None]
+    flops, bandwidth = max(one.flops, other.flops), max(one.bandwidth, other.bandwidth)
+    return Peaks(flops, bandwidth, both, one.calibrated or other.calibrated, max(chips, default=None))
+
+
+def memory_of(device: torch.device, *, cold: bool = False) -> Memory:
+    """What of memory is assumed of this device, with torch's threads as they are set.
+
+    On the chip of a GPU: L2, registers and shared memory, as persistent kernels keep weights in the latter. Of a CPU:
+    the L1 and L2 of as many cores as there are threads, and every L3, as if this process had them for itself.
+    """
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        # why getattr: not every torch from 2.4 on tells all of them.
+        each = 4 * getattr(properties, "regs_per_multiprocessor", 0)
+        each += getattr(properties, "shared_memory_per_multiprocessor", 0)
+        in_core = each * properties.multi_processor_count
+        return Memory(in_core + getattr(properties, "L2_cache_size", 0) or None, in_core, cold)
+    if device.type != "cpu":
+        return Memory(None, 0, cold)
+    caches, threads = _cpu_caches(), torch.get_num_threads()
+    by_level = {level: sum(sizes[:threads] if level < 3 else sizes) for level, sizes in caches.items()}
+    return Memory(sum(by_level.values()) or None, by_level.get(1, 0), cold)
+
+
+def flops_of(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
+    """FLOP/s of the best square matrix product found in so many seconds; a multiply-accumulate is two operations.
+
+    why the best of all calls and sizes: the device can do it, and whatever disturbs can only take away.
+    """
+    until = time.perf_counter() + seconds
+    widest = min(_WIDEST.get(device.type, 8192), math.isqrt(_room(device) // (3 * dtype.itemsize)))
+    side, best, before = 128, 0.0, 0.0
+    while True:
+        a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+        product = partial(torch.mm, a, b, out=torch.empty_like(a))
+        taken = least(product, device, 3, seconds / 20)
+        best = max(best, 2 * side**3 / taken)
+        # why the difference: threads that wait for a busy core add the same to small products and to large ones.
+        next_takes = taken + 8 * (taken - before if taken > before else 0)
+        late = side > 128 and time.perf_counter() + 4 * next_takes > until
+        if late or 2 * side > widest:
+            # why all the time that is left: a GPU that was idle takes a while to raise its clock.
+            return max(best, 2 * side**3 / least(product, device, 1, until - time.perf_counter()))
+        side, before = 2 * side, taken
+
+
+def bandwidth_of(device: torch.device, seconds: float, nbytes: int | None = None) -> float:
+    """Bytes/s of the best copy of `nbytes`, what is read and what is written both counted.
+
+    None: more than the chip holds, as far as a part of the free memory goes.
+    """
+    if nbytes is None:
+        chip = memory_of(device).on_chip or 2**25
+        nbytes = min(max(2 * chip, 2**26), _LARGEST_COPY.get(device.type, 2**29), _room(device) // 2)
+    # why filled: pages that were never written are all one page of zeros, which the cache holds.
+    source = torch.ones(max(nbytes // 4, 2**14), dtype=torch.float32, device=device)
+    target = torch.ones_like(source)
+    return 2 * source.nbytes / least(partial(target.copy_, source), device, 3, seconds / 2)
+
+
+def least(call: Callable[[], object], device: torch.device, calls: int, seconds: float = 0.0) -> float:
+    """The least seconds of so many calls and, while `seconds` are not spent, more; one call before them warms up."""
+    clock = _Clock(device)
+    clock.time(call)
+    until = time.perf_counter() + seconds
+    times = [clock.time(call) for _ in range(calls)]
+    while time.perf_counter() < until:
+        times.append(clock.time(call))
+    return min(times)
+
+
+class _Clock:
+    """The time of one call: on CUDA between two events in its stream, elsewhere on the process's clock."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        if device.type == "cuda":
+            self.events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]  # type: ignore[no-untyped-call]
+
+    def time(self, call: Callable[[], object]) -> float:
+        """Seconds of one call, and no less than the clock can tell."""
+        if self.device.type == "cuda":
+            before, after = self.events
+            stream = torch.cuda.current_stream(self.device)
+            before.record(stream)
+            call()
+            after.record(stream)
+            after.synchronize()
+            return max(float(before.elapsed_time(after)) / 1000, 1e-7)
+        self._wait()
+        start = time.perf_counter()
+        call()
+        self._wait()
+        return max(time.perf_counter() - start, 1e-9)
+
+    def _wait(self) -> None:
+        if self.device.type == "mps":
+            torch.mps.synchronize()
+
+
+def _room(device: torch.device) -> int:
+    """Bytes that may be used: a part of what is free."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] // _SHARE_OF_MEMORY
+    return (available_bytes() or 2**30) // _SHARE_OF_MEMORY
+
+
+@contextlib.contextmanager
+def _as_recurrent_layers_multiply(device: torch.device) -> Iterator[None]:
+    """Matrix products in the precision that cuDNN's recurrent layers have, TF32 or not: by default the two differ."""
+    matmul, precision = torch.backends.cuda.matmul, rnn_precision()
+    # why two: torch before 2.9 has the second alone, and newer ones refuse to mix them.
+    new = hasattr(torch.backends.cudnn, "rnn")
+    setting, value = ("fp32_precision", precision) if new else ("allow_tf32", precision == "tf32")
+    before = getattr(matmul, setting)
+    if device.type == "cuda":
+        setattr(matmul, setting, value)
+    try:
+        yield
+    finally:
+        if device.type == "cuda":
+            setattr(matmul, setting, before)
+
+
+def _cpu_caches() -> dict[int, list[int]]:
+    """Bytes of every cache for data by its level, each once however many CPUs share it; nothing where no one says."""
+    found: dict[tuple[int, str], int] = {}
+    with contextlib.suppress(OSError, ValueError):
+        for cache in sorted(Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cache/index*")):
+            words = ("level", "type", "size", "shared_cpu_list")
+            level, kind, size, shared = ((cache / name).read_text().strip() for name in words)
+            if kind != "Instruction":
+                found[int(level), shared] = int(size.removesuffix("K")) * 1024
+    return {level: [size for (other, _), size in found.items() if other == level] for level, _ in found}
+
+
+# --- the least time of a step -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Tiny:
+    """A tiny layer of some length, ready to run: its model, its link and what it is fed with."""
+
+    steps: int
+    model: BuiltModel
+    link: Link
+    feed: Any
+
+
+def step_seconds_of(layer: Recurrent, spec: Spec, device: torch.device) -> dict[str, float]:
+    """The least seconds of one time step of this kind of layer, by pass: "forward", "forward+grad", "backward".
+
+    The slope between two lengths, which leaves out what a call costs whatever its length. Kind, nonlinearity and dtype
+    are the layer's; it is 8 wide, with one sequence, one layer and one direction, and on the CPU one thread, because
+    what several threads wait for one another at every step is not the least.
+    """
+    short = _tiny(layer, spec, device, SHORT)
+    with _one_thread(device):
+        _passes(short, device)
+        first = _passes(short, device)
+        steps = int(STEP_SECONDS / 32 / sum(first.values()) * SHORT)
+        long = _tiny(layer, spec, device, min(max(steps, LEAST), LONGEST))
+        _passes(long, device)
+        taken = {tiny: [_passes(tiny, device)] for tiny in (short, long)}
+        until = time.perf_counter() + STEP_SECONDS
+        # why in turns: a disturbance meets both lengths.
+        while len(taken[short]) < 3 or time.perf_counter() < until:
+            for tiny, times in taken.items():
+                times.append(_passes(tiny, device))
+    return {
+        name: slope(*((tiny.steps, [one[name] for one in times]) for tiny, times in taken.items())) for name in first
+    }
+
+
+@contextlib.contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def slope(short: tuple[int, list[float]], long: tuple[int, list[float]]) -> float:
+    """Seconds a step, from the times of two lengths.
+
+    why the least of each: a bound wants the least time of a step, and whatever disturbs can only add. Where the longer
+    one took no longer, what it took in all is the most that its steps can have.
+    """
+    (few, fast), (many, slow) = short, long
+    gained = min(slow) - min(fast)
+    return gained / (many - few) if gained > 0 else min(slow) / many
+
+
+def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int) -> _Tiny:
+    sizes = {
+        "input_size": TINY,
+        "hidden_size": TINY,
+        "output_size": TINY,
+        "num_layers": 1,
+        "bidirectional": False,
+        "dropout": 0.0,
+        "proj_size": 0,
+        "batch_first": False,
+        "trainable": True,
+        "feeds": "output",
+        "init": None,
+    }
+    fields = type(layer).model_fields
+    small = layer.model_copy(update={name: size for name, size in sizes.items() if name in fields})
+    batch = Batch(1, steps)
+    link = Link(small, Signal(batch, ("L", "N"), TINY))
+    alone = replace(spec, batch=batch, links=(link,), budget={})
+    return _Tiny(steps, BuiltModel(alone, device), link, make_feed(alone, device))
+
+
+def _passes(tiny: _Tiny, device: torch.device) -> dict[str, float]:
+    """The seconds of one call of every pass."""
+    clock = _Clock(device)
+    module = tiny.model.layers[0]
+    ran: list[Ran] = []
+
+    def forward() -> None:
+        ran[:] = [run(tiny.link.layer, tiny.link, module, tiny.feed.input, tiny.feed.states[0])]
+
+    tiny.model.eval()
+    with torch.inference_mode():
+        inference = clock.time(forward)
+    tiny.model.train()
+    module.zero_grad(set_to_none=True)
+    with torch.enable_grad():
+        training = clock.time(forward)
+        output: Tensor = data_of(ran[0].output)
+        gradient = torch.ones_like(output)
+        backward = clock.time(partial(torch.autograd.backward, [output], [gradient]))
+    return {"forward": inference, "forward+grad": training, "backward": backward}

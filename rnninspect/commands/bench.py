@@ -1,0 +1,245 @@
+"""`rnninspect bench`: forward and backward, timed so that the figure can be believed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from rnninspect.bench.asked import Job, Run, not_measured
+from rnninspect.bench.entry import work
+from rnninspect.bench.journal import Journal, done, head_of, key, resume, start
+from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
+from rnninspect.bench.records import PHASES, Outcome, Wanted, told
+from rnninspect.bench.supervise import Ended, run_jobs
+from rnninspect.commands.files import same_file
+from rnninspect.commands.options import Look
+from rnninspect.commands.plots import check_plot, save_plot
+from rnninspect.commands.render import render
+from rnninspect.commands.say import complain, say
+from rnninspect.errors import CannotHere, OptionError, RnnInspectError, printable
+from rnninspect.output import write_text
+from rnninspect.report import bench_document
+from rnninspect.tables.bench import bench_blocks, bench_charts
+
+_QUICK = 1.0
+# A job that takes longer hangs: torch's import, building, checking and calibrating, and the budget of every case.
+_START_SECONDS, _OVER = 120.0, 10.0
+
+
+class Asked(NamedTuple):
+    """What `bench` was asked for besides the common options; texts are as given."""
+
+    sweeps: list[str]
+    varies: list[str]
+    phases: list[str]
+    budget: str | None
+    quick: bool
+    precision: str
+    processes: int
+    interleave: bool
+    each_layer: bool
+    input_grad: bool
+    warm_l2: bool
+    fp32_precision: str | None
+    peak_tflops: float | None
+    bandwidth: float | None
+    strict: bool
+    resume: bool
+    time_limit: float | None
+    plot: Path | None
+
+
+class Interrupted(CannotHere):
+    """Ctrl-C, after what there was has been printed."""
+
+    exit_code = 130
+
+
+def bench(look: Look, asked: Asked) -> int:
+    """Time every point and print what was found; returns the exit code."""
+    wanted = _wanted(look, asked)
+    varies, notes = parse_varies(asked.varies)
+    if asked.resume and look.output is None:
+        raise OptionError("--resume goes on with a journal, so it needs --output FILE")
+    check_plot(asked.plot, look)
+    jobs, code = _jobs(look, asked, wanted, varies)
+    if code:
+        return code
+    for note in notes:
+        say(f"note: {note}")
+    with _journal(look, asked, wanted) as (journal, outcomes):
+        left = _left(jobs, outcomes)
+        interrupted = False
+        try:
+            with _progress(left) as progress:
+                for outcome in _outcomes(left, asked, progress):
+                    outcomes.append(outcome)
+                    if journal is not None:
+                        journal.append(outcome)
+                    if outcome.status != "ok":
+                        say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
+        except KeyboardInterrupt:
+            interrupted = True
+    return _finish(look, asked, outcomes, interrupted=interrupted)
+
+
+def _wanted(look: Look, asked: Asked) -> Wanted:
+    if asked.quick and asked.budget is not None:
+        raise OptionError("--quick is --budget 1s (leave one of the two out)")
+    budget = _QUICK if asked.quick else 3.0 if asked.budget is None else parse_budget(asked.budget)
+    unknown = [phase for phase in asked.phases if phase not in PHASES]
+    if unknown:
+        raise OptionError(f"--phase {printable(unknown[0])}: expected {', '.join(PHASES[:-1])} or {PHASES[-1]}")
+    for name, value in (("--peak-tflops", asked.peak_tflops), ("--bandwidth", asked.bandwidth)):
+        if value is not None and not 0 < value < float("inf"):
+            raise OptionError(f"{name} {value:g}: expected a number > 0")
+    return Wanted(
+        phases=tuple(phase for phase in PHASES if phase in asked.phases or not asked.phases),
+        budget=budget,
+        precision=parse_precision(asked.precision),
+        seed=look.seed,
+        input_grad=asked.input_grad,
+        warm_l2=asked.warm_l2,
+        each_layer=asked.each_layer,
+        fp32_precision=asked.fp32_precision,
+        peak_flops=None if asked.peak_tflops is None else asked.peak_tflops * 1e12,
+        bandwidth=None if asked.bandwidth is None else asked.bandwidth * 1e9,
+    )
+
+
+def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> tuple[list[Job], int]:
+    """Every job of every process, and the exit code of documents that are not sound."""
+    runs: list[tuple[Run, ...]] = []
+    code = 0
+    for file in look.files:
+        if look.output is not None and same_file(file, look.output):
+            raise OptionError(f"--output {printable(str(look.output))}: this is one of the documents")
+        try:
+            points = load_points(file, look.settings, asked.sweeps, varies, device=look.device, dtype=look.dtype)
+        except RnnInspectError as error:
+            code = max(code, complain(error))
+            continue
+        runs += [
+            tuple(Run(variant.spec, point.settings, variant.values, variant.setting) for variant in point.variants)
+            for point in points
+        ]
+    if asked.interleave:
+        runs = [tuple(run for group in runs for run in group)]
+    return [Job(group, wanted, process) for process in range(asked.processes) for group in runs], code
+
+
+@contextmanager
+def _journal(look: Look, asked: Asked, wanted: Wanted) -> Iterator[tuple[Journal | None, list[Outcome]]]:
+    """The journal, where one was asked for, and the outcomes that it holds already."""
+    if look.output is None:
+        yield None, []
+        return
+    head = head_of({"wanted": wanted._asdict(), "files": look.files, "settings": look.settings})
+    if asked.resume:
+        journal, read = resume(look.output, head)
+        if read.half is not None:
+            say(f"note: {printable(str(look.output))}: line {read.half} is only half there, and was left out")
+        outcomes = list(read.outcomes)
+    else:
+        journal, outcomes = start(look.output, head), []
+    with journal:
+        yield journal, outcomes
+
+
+def _left(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Job]:
+    """The jobs, less the runs that are done."""
+    finished = done(outcomes)
+    left = []
+    for job in jobs:
+        runs = tuple(
+            run
+            for run in job.runs
+            if key(run.spec.name, run.spec.source, run.settings, run.variant, job.process) not in finished
+        )
+        if runs:
+            left.append(job._replace(runs=runs))
+    return left
+
+
+def _outcomes(jobs: Sequence[Job], asked: Asked, progress: Callable[[int, float], None]) -> Iterator[Outcome]:
+    """The outcome of every run, each process's jobs in a fresh one."""
+
+    def limit(job: Job) -> float:
+        return asked.time_limit or _START_SECONDS + _OVER * job.wanted.budget * job.cases
+
+    before = 0
+    for process in dict.fromkeys(job.process for job in jobs):
+        group = [job for job in jobs if job.process == process]
+        tell = partial(_later, progress, before)
+        with closing(run_jobs(work, group, limit=limit, progress=tell)) as results:
+            for job, result in zip(group, results, strict=True):
+                if isinstance(result, Ended):
+                    yield from (not_measured(job, run, result.status, result.reason) for run in job.runs)
+                else:
+                    yield from result
+        before += len(group)
+
+
+def _later(progress: Callable[[int, float], None], before: int, number: int, share: float) -> None:
+    progress(before + number, share)
+
+
+@contextmanager
+def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
+    """A bar with the time left on stderr, where that is a terminal."""
+    if not jobs or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda number, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=len(jobs))
+
+        def tell(number: int, share: float) -> None:
+            run = jobs[number].runs[0]
+            name = " ".join(filter(None, [printable(run.spec.name), told(run.settings)]))
+            bar.update(task, completed=number + share, description=name)
+
+        yield tell
+
+
+def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], *, interrupted: bool) -> int:
+    """Print what there is, and tell by the exit code whether it is all, and to be believed."""
+    failed = [outcome for outcome in outcomes if outcome.status != "ok"]
+    unsteady = [outcome for outcome in outcomes if any(figure.verdict != "steady" for figure in outcome.figures)]
+    if outcomes:
+        blocks = bench_blocks(outcomes, partial=interrupted)
+        text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
+        write_text(text, None)
+        save_plot(bench_charts(outcomes), asked.plot)
+    if interrupted:
+        say("interrupted" + (": what was finished is printed" if outcomes else ""))
+        return Interrupted.exit_code
+    if failed:
+        say(f"error: {len(failed)} of {len(outcomes)} could not be measured")
+        return CannotHere.exit_code
+    if asked.strict and unsteady:
+        say(f"error: --strict: {len(unsteady)} of {len(outcomes)} were not steady")
+        return CannotHere.exit_code
+    return 0
+
+
+def _named(outcome: Outcome) -> str:
+    return " ".join(filter(None, [printable(outcome.model), told(outcome.settings), told(outcome.variant)]))
+
+
+def _caption(outcomes: Sequence[Outcome], look: Look) -> str:
+    found = [outcome.environment for outcome in outcomes if outcome.environment is not None]
+    if not found:
+        return ""
+    first = found[0]
+    devices = ", ".join(dict.fromkeys(f"{place.device} ({place.device_name})" for place in found))
+    threads = ", ".join(dict.fromkeys(str(place.threads) for place in found))
+    dtypes = ", ".join(dict.fromkeys(outcome.dtype for outcome in outcomes))
+    return f"torch {first.torch} · {devices} · {threads} threads of {first.cpus} CPUs · {dtypes} · seed {look.seed}"

@@ -1,0 +1,77 @@
+"""`rnninspect compare`: two benchmarks side by side, and exit code 1 for what became slower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from rnninspect.bench.compare import Comparison, compare_runs, slower
+from rnninspect.bench.journal import Read, read_journal
+from rnninspect.commands.files import same_file
+from rnninspect.commands.render import render
+from rnninspect.commands.say import say
+from rnninspect.errors import DocumentError, OptionError, Place, printable
+from rnninspect.formats import CompareFormat
+from rnninspect.output import write_text
+from rnninspect.report import compare_document
+from rnninspect.spec.quantity import parse_percent
+from rnninspect.tables.compare import compare_tables
+
+
+class Compare(NamedTuple):
+    """What `compare` was asked for."""
+
+    old: Path
+    new: Path
+    fail_above: str
+    format: CompareFormat
+    output: Path | None
+
+
+def compare(asked: Compare) -> int:
+    """Print the comparison; 1 where anything became slower beyond the threshold and the noise."""
+    try:
+        threshold = parse_percent(asked.fail_above)
+    except ValueError as error:
+        raise OptionError(f"--fail-above {printable(asked.fail_above)}: {error}") from error
+    for path in (asked.old, asked.new):
+        if asked.output is not None and same_file(path, asked.output):
+            message = f"--output {printable(str(asked.output))}: this is one of the results (name another file)"
+            raise OptionError(message)
+    old, new = _results(asked.old), _results(asked.new)
+    found = compare_runs(old.outcomes, new.outcomes, threshold)
+    if not found.compared:
+        reasons = "; ".join(dict.fromkeys(item.reason for item in found.unmatched[:3])) or "both are empty"
+        message = f"there is nothing that {printable(str(asked.old))} has measured too: {reasons}"
+        raise DocumentError(Place(str(asked.new)), message, hint="compare runs of the same models and settings")
+    for item in found.differing:
+        say(f"note: {item.what} differs: {printable(item.old)}, now {printable(item.new)}")
+    findings = list(slower(found))
+    for finding in findings:
+        say(f"error: {finding.place}: {printable(finding.what)}")
+    caption = f"measured: {_versions(old)}, now {_versions(new)}"
+    tables = compare_tables(found)
+    if asked.format is CompareFormat.GITHUB:
+        from rnninspect.commands.annotate import annotate
+
+        text = annotate(findings, tables, caption)
+    else:
+        text = render(asked.format, tables, lambda: _document(found, old, new), caption, asked.output)
+    write_text(text, asked.output)
+    return 1 if findings else 0
+
+
+def _results(path: Path) -> Read:
+    read = read_journal(path)
+    if read.half is not None:
+        half = f"{printable(str(path))}:{read.half}"
+        say(f"note: {half}: this line is only half there (a crash's trace), and was left out")
+    return read
+
+
+def _document(found: Comparison, old: Read, new: Read) -> dict[str, object]:
+    return compare_document(found, [*old.outcomes, *new.outcomes])
+
+
+def _versions(read: Read) -> str:
+    return f"rnninspect {printable(read.head.rnninspect)}, torch {printable(read.head.torch)}"

@@ -1,0 +1,345 @@
+"""What was timed: one row for each phase of each point, what the figures mean, and what to know of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rnninspect.bench.records import Bound, Figure, Outcome, told
+from rnninspect.bench.statistics import half_width, interval
+from rnninspect.tables.table import Block, Cell, Chart, Column, Kind, Series, Table
+
+_ABOUT = (
+    Column("model", "model", repeats=True),
+    Column("point", "point", repeats=True),
+    Column("variant", "variant", repeats=True),
+    Column("subject", "subject", repeats=True),
+    Column("phase", "phase"),
+)
+_TIMES = (
+    *_ABOUT,
+    Column("median_seconds", "median", Kind.SECONDS),
+    Column("half_width_percent", "± %", Kind.NUMBER),
+    Column("best_seconds", "best", Kind.SECONDS),
+    Column("first_call_seconds", "first call", Kind.SECONDS),
+    Column("samples", "samples", Kind.COUNT),
+    Column("rounds", "rounds", Kind.COUNT),
+    Column("processes", "processes", Kind.COUNT),
+    Column("stopped", "stopped by"),
+    Column("bar", "", Kind.BAR),
+    Column("verdict", "verdict"),
+)
+_MEANING = (
+    *_ABOUT,
+    Column("step_seconds", "per time step", Kind.SECONDS),
+    Column("tokens_per_second", "tokens/s", Kind.NUMBER),
+    Column("sequences_per_second", "sequences/s", Kind.NUMBER),
+    Column("flops", "FLOPs", Kind.COUNT),
+    Column("gflops_per_second", "GFLOP/s", Kind.NUMBER),
+    Column("recurrent_gflops_per_second", "W_hh alone", Kind.NUMBER),
+    Column("bound_seconds", "bound", Kind.SECONDS),
+    Column("over_bound", "time / bound", Kind.NUMBER),
+    Column("regime", "bound by"),
+    Column("peak_bytes", "peak memory, bytes", Kind.BYTES),
+)
+_KERNELS = (
+    *_ABOUT[:-1],
+    Column("pass", "pass"),
+    Column("operators", "operators"),
+    Column("fast", "fused"),
+    Column("reason", "why"),
+    Column("remedy", "what to try"),
+)
+_RATIOS = (
+    *_ABOUT[:2],
+    Column("subject", "subject", repeats=True),
+    Column("phase", "phase", repeats=True),
+    Column("variant", "variant"),
+    Column("against", "against"),
+    Column("ratio", "time ratio", Kind.NUMBER),
+    Column("low", "95 % from", Kind.NUMBER),
+    Column("high", "to", Kind.NUMBER),
+)
+_FAILED = (
+    *_ABOUT[:3],
+    Column("process", "process", Kind.COUNT, for_scripts=True),
+    Column("status", "status"),
+    Column("reason", "reason"),
+)
+
+
+class Row(NamedTuple):
+    """One phase of one variant of one point, from all the processes that timed it.
+
+    half: half the interval over the median, a share: of one process within its run, of several the range of theirs.
+    """
+
+    outcome: Outcome
+    figures: tuple[Figure, ...]
+    median: float
+    half: float | None
+
+    @property
+    def figure(self) -> Figure:
+        """The figure of the process nearest to the median."""
+        return min(self.figures, key=lambda figure: abs(figure.median - self.median))
+
+    @property
+    def verdict(self) -> str:
+        """The worst of the processes' verdicts."""
+        return max((figure.verdict for figure in self.figures), key=lambda verdict: verdict != "steady")
+
+    @property
+    def bound(self) -> Bound | None:
+        """The least bound: what disturbs a calibration makes it larger."""
+        return min((figure.bound for figure in self.figures if figure.bound), key=lambda b: b.seconds, default=None)
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
+    """The figures of all processes of a variant, subject and phase together, in the order of their first."""
+    found: dict[tuple[str, ...], list[tuple[Outcome, Figure]]] = {}
+    for outcome in outcomes:
+        for figure in outcome.figures:
+            key = (
+                outcome.model,
+                outcome.file,
+                told(outcome.settings),
+                told(outcome.variant),
+                figure.subject,
+                figure.phase,
+            )
+            found.setdefault(key, []).append((outcome, figure))
+    return [_row(members) for members in found.values()]
+
+
+def _row(members: Sequence[tuple[Outcome, Figure]]) -> Row:
+    figures = tuple(figure for _, figure in members)
+    medians = [figure.median for figure in figures]
+    median = statistics.median(medians)
+    if len(figures) > 1:
+        half: float | None = (max(medians) - min(medians)) / 2 / median
+    else:
+        half = None if figures[0].interval is None else half_width(figures[0].interval, median)
+    return Row(members[0][0], figures, median, half)
+
+
+def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[Block]:
+    """Every table; partial: the run was interrupted, so that there would be more."""
+    rows = rows_of(outcomes)
+    models = list(dict.fromkeys(outcome.model for outcome in outcomes))
+    subject = models[0] if len(models) == 1 else "all"
+    blocks: list[Block] = []
+    if rows:
+        notes = tuple(_notes(rows, partial=partial))
+        blocks = [
+            Table(
+                "times",
+                subject,
+                _columns(_TIMES, rows),
+                tuple(map(_times_row, rows)),
+                notes=notes,
+            ),
+            Table(
+                "what they mean",
+                subject,
+                _columns(_MEANING, rows),
+                tuple(map(_meaning_row, rows)),
+                notes=tuple(_bound_notes(rows)),
+            ),
+        ]
+        kernels = tuple(_kernels(rows))
+        if kernels:
+            blocks.append(Table("kernels", subject, _columns(_KERNELS, rows), kernels))
+        ratios = tuple(_ratios(rows))
+        if ratios:
+            blocks.append(Table("variants", subject, _columns(_RATIOS, rows), ratios, notes=(_RATIO_NOTE,)))
+        blocks += bench_charts(outcomes)
+    failed = [outcome for outcome in outcomes if outcome.status != "ok"]
+    if failed:
+        blocks.append(Table("not measured", subject, _FAILED, tuple(_failures(failed))))
+    return blocks
+
+
+def _columns(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """`columns`, those for scripts alone that would tell people nothing: there is one point, or one variant."""
+    empty = {
+        "point": not any(row.outcome.settings for row in rows),
+        "variant": not any(row.outcome.variant for row in rows),
+        "processes": all(len(row.figures) == 1 for row in rows),
+        "peak_bytes": all(row.figure.peak_bytes is None for row in rows),
+    }
+    return tuple(column._replace(for_scripts=empty.get(column.key, False)) for column in columns)
+
+
+_RATIO_NOTE = (
+    "time ratio: of a variant to the first of its point, timed in turns, so that what disturbs one disturbs the other; "
+    "its interval comes from the ratios of the rounds."
+)
+
+
+def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
+    """Time against the swept number, one line for each phase, and its bound; none where nothing or more is swept."""
+    rows = rows_of(outcomes)
+    charts = []
+    for model in dict.fromkeys(row.outcome.model for row in rows):
+        here = [row for row in rows if row.outcome.model == model]
+        path = _swept(here)
+        if path is None:
+            continue
+        for subject in dict.fromkeys(row.figure.subject for row in here):
+            series = list(_series([row for row in here if row.figure.subject == subject], path))
+            charts.append(Chart(f"time of {subject}", model, path, "seconds", tuple(series), log=True, log_x=True))
+    return charts
+
+
+def _swept(rows: Sequence[Row]) -> str | None:
+    """The one setting that differs between the points, if its values are numbers."""
+    values: dict[str, set[object]] = {}
+    for row in rows:
+        for path, value in row.outcome.settings.items():
+            values.setdefault(path, set()).add(str(value))
+    differing = [path for path, found in values.items() if len(found) > 1]
+    if len(differing) != 1:
+        return None
+    numbers = [row.outcome.settings.get(differing[0]) for row in rows]
+    return differing[0] if all(isinstance(n, int | float) and n > 0 for n in numbers) else None
+
+
+def _series(rows: Sequence[Row], path: str) -> Iterator[Series]:
+    lines: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        lines.setdefault((row.figure.phase, told(row.outcome.variant)), []).append(row)
+    for (phase, variant), members in lines.items():
+        name = " ".join(filter(None, [phase, variant]))
+        at = [(float(str(row.outcome.settings[path])), row) for row in members]
+        at.sort(key=lambda point: point[0])
+        yield Series(name, tuple((x, row.median) for x, row in at))
+        if any(row.bound for _, row in at):
+            yield Series(f"bound of {name}", tuple((x, row.bound.seconds if row.bound else None) for x, row in at))
+
+
+def _about(row: Row) -> tuple[Cell, ...]:
+    outcome = row.outcome
+    return (outcome.model, told(outcome.settings), told(outcome.variant), row.figure.subject, row.figure.phase)
+
+
+def _times_row(row: Row) -> tuple[Cell, ...]:
+    figure = row.figure
+    return (
+        *_about(row),
+        row.median,
+        None if row.half is None else 100 * row.half,
+        min(other.best for other in row.figures),
+        figure.first_call,
+        sum(other.samples for other in row.figures),
+        sum(len(other.kept) for other in row.figures),
+        len(row.figures),
+        figure.stopped,
+        row.median,
+        row.verdict,
+    )
+
+
+def _meaning_row(row: Row) -> tuple[Cell, ...]:
+    figure, bound = row.figure, row.bound
+    return (
+        *_about(row),
+        row.median / figure.steps,
+        figure.tokens / row.median,
+        figure.sequences / row.median,
+        figure.flops,
+        None if figure.flops is None else figure.flops / row.median / 1e9,
+        None if figure.recurrent_flops is None else figure.recurrent_flops / row.median / 1e9,
+        bound and bound.seconds,
+        None if bound is None else row.median / bound.seconds,
+        bound and bound.regime,
+        figure.peak_bytes,
+    )
+
+
+def _kernels(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
+    """A row for the forward pass in eval mode, and one for training, of each subject."""
+    seen: set[tuple[Cell, ...]] = set()
+    for row in rows:
+        figure = row.figure
+        if figure.kernels is None or not figure.kernels.operators:
+            continue
+        about = (*_about(row)[:-1], "forward" if figure.phase == "forward" else "training")
+        if about in seen:
+            continue
+        seen.add(about)
+        fast = {True: "yes", False: "no", None: None}[figure.kernels.fast]
+        operators = ", ".join(figure.kernels.operators)
+        yield (*about, operators, fast, figure.kernels.reason or None, figure.kernels.remedy or None)
+
+
+def _ratios(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
+    """Each variant against the first of its point, round by round."""
+    groups: dict[tuple[Cell, ...], list[Row]] = {}
+    for row in rows:
+        model, point, _, subject, phase = _about(row)
+        groups.setdefault((model, point, subject, phase), []).append(row)
+    for about, (first, *others) in groups.items():
+        for other in others:
+            ratios = [ratio for a, b in zip(first.figures, other.figures, strict=False) for ratio in _paired(a, b)]
+            if ratios:
+                found = interval(ratios)
+                edges = (None, None) if found is None else found
+                names = (told(other.outcome.variant), told(first.outcome.variant))
+                yield (*about, *names, statistics.median(ratios), *edges)
+
+
+def _paired(first: Figure, other: Figure) -> list[float]:
+    """The ratio in every round that counts for both."""
+    return [
+        statistics.median(other.rounds[k]) / statistics.median(first.rounds[k])
+        for k in sorted(set(first.kept) & set(other.kept))
+    ]
+
+
+def _failures(failed: Sequence[Outcome]) -> Iterator[tuple[Cell, ...]]:
+    for outcome in failed:
+        about = (outcome.model, told(outcome.settings), told(outcome.variant))
+        yield (*about, outcome.process, outcome.status, outcome.reason)
+
+
+def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
+    if partial:
+        yield "partial: interrupted before everything was measured."
+    several = any(len(row.figures) > 1 for row in rows)
+    spread = "the range of the processes' medians" if several else "the 95 % interval within this run, of round medians"
+    yield f"median over all samples of the rounds that count; ±: half of {spread}, over the median."
+    warned: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for figure in row.figures:
+            for warning in figure.warnings:
+                where = " ".join(str(part) for part in _about(row)[1:] if part)
+                warned.setdefault(warning, []).append(where)
+    for (what, try_), places in warned.items():
+        named = list(dict.fromkeys(places))
+        about = "" if len(named) == len(rows) else f" ({', '.join(named[:3])}{', ...' * (len(named) > 3)})"
+        yield f"warning: {what}{about}; try: {try_}"
+
+
+def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
+    if any(row.bound for row in rows):
+        calibrated = any(row.bound and row.bound.calibrated for row in rows)
+        kind = (
+            "a model, good to about 15 %, as its peaks were measured here in the same run (--peak-tflops and "
+            "--bandwidth give those of a data sheet)"
+            if calibrated
+            else "a limit, from the peaks that were given"
+        )
+        yield (
+            f"bound: {kind}: the largest of compute (FLOPs over peak), traffic (bytes over bandwidth) and latency "
+            "(steps that wait for one another). Where it is latency or bandwidth, a larger batch costs little."
+        )
+    beaten = [row for row in rows if row.bound and row.median < row.bound.seconds]
+    if beaten:
+        names = ", ".join(dict.fromkeys(" ".join(str(part) for part in _about(row)[1:] if part) for row in beaten[:3]))
+        yield f"faster than its bound, which is therefore wrong here: {names}."
+    yield (
+        "FLOPs: two for each multiply-accumulate of the matrix products, as params counts them; W_hh alone: GFLOP/s of "
+        "the recurrent matrices, as DeepBench counts."
+    )

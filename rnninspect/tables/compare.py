@@ -1,0 +1,128 @@
+"""Two benchmarks side by side."""
+
+from __future__ import annotations
+
+from rnninspect.bench.compare import Compared, Comparison
+from rnninspect.bench.records import told
+from rnninspect.tables.table import Cell, Column, Kind, Table
+
+# More rows than this are too many to read, so people are not shown those that are the SAME.
+_MOST_ROWS = 60
+_VERDICTS = ("SLOWER", "FASTER", "SAME", "UNCLEAR")
+_MILLI = 1e3
+
+_POINT = (
+    Column("model", "model", repeats=True),
+    Column("settings", "settings", repeats=True),
+    Column("variant", "variant", repeats=True),
+    Column("subject", "of", repeats=True),
+    Column("phase", "phase", repeats=True),
+)
+_COMPARED = (
+    *_POINT,
+    Column("old_ms", "old ms", Kind.NUMBER),
+    Column("new_ms", "new ms", Kind.NUMBER),
+    Column("ratio", "new / old", Kind.NUMBER),
+    Column("ratio_low", "from", Kind.NUMBER),
+    Column("ratio_high", "to", Kind.NUMBER),
+    Column("noise_per_cent", "noise %", Kind.NUMBER),
+    Column("old_processes", "old processes", Kind.COUNT, for_scripts=True),
+    Column("new_processes", "new processes", Kind.COUNT, for_scripts=True),
+    Column("old_rounds", "old rounds", Kind.COUNT, for_scripts=True),
+    Column("new_rounds", "new rounds", Kind.COUNT, for_scripts=True),
+    Column("verdict", "verdict"),
+    Column("reason", "why"),
+)
+_UNMATCHED = (*_POINT, Column("reason", "why"))
+_DIFFERING = (
+    Column("what", "what"),
+    Column("old", "old"),
+    Column("new", "new"),
+    Column("comparisons", "comparisons", Kind.COUNT),
+)
+
+
+def compare_tables(comparison: Comparison) -> list[Table]:
+    """A row for each comparison, then what could not be compared, then what differs about the surroundings."""
+    rows = tuple(_row(item) for item in comparison.compared)
+    shown = tuple(k for k, item in enumerate(comparison.compared) if item.verdict != "SAME")
+    hidden = len(rows) - len(shown) if len(rows) > _MOST_ROWS else 0
+    tables = [
+        Table(
+            "comparison",
+            "old -> new",
+            _for_people(_COMPARED, rows),
+            rows,
+            notes=(_counts(comparison, hidden), *_meaning(comparison)),
+            shown=shown if hidden else None,
+        )
+    ]
+    if comparison.unmatched:
+        lacking = tuple(
+            (item.model, told(item.settings), told(item.variant), item.subject, item.phase, item.reason)
+            for item in comparison.unmatched
+        )
+        tables.append(Table("not compared", "old -> new", _for_people(_UNMATCHED, lacking), lacking))
+    if comparison.differing:
+        tables.append(
+            Table(
+                "surroundings that differ",
+                "old -> new",
+                _DIFFERING,
+                tuple(comparison.differing),
+                notes=("What changed may be these, and not the code.",),
+            )
+        )
+    return tables
+
+
+def _row(item: Compared) -> tuple[Cell, ...]:
+    old, new = item.old, item.new
+    return (
+        item.model,
+        told(item.settings),
+        told(item.variant),
+        item.subject,
+        item.phase,
+        _MILLI * old.median,
+        _MILLI * new.median,
+        item.ratio,
+        item.low,
+        item.high,
+        100 * item.noise,
+        old.processes,
+        new.processes,
+        old.rounds,
+        new.rounds,
+        item.verdict,
+        item.reason,
+    )
+
+
+def _for_people(columns: tuple[Column, ...], rows: tuple[tuple[Cell, ...], ...]) -> tuple[Column, ...]:
+    """The columns; those that no row has a text in are for scripts, which count on all of them."""
+    return tuple(
+        column._replace(for_scripts=column.for_scripts or all(row[k] == "" for row in rows))
+        for k, column in enumerate(columns)
+    )
+
+
+def _counts(comparison: Comparison, hidden: int) -> str:
+    said = ", ".join(f"{number} {verdict}" for verdict in _VERDICTS if (number := comparison.count(verdict)))
+    return (
+        f"{said}{f' ({hidden} that are the SAME are not shown)' if hidden else ''}; threshold {_threshold(comparison)}."
+    )
+
+
+def _meaning(comparison: Comparison) -> tuple[str, ...]:
+    one = any(1 in (item.old.processes, item.new.processes) for item in comparison.compared)
+    interval = "from, to: the ratio's nominal 95 % interval, rounds drawn anew"
+    return (
+        f"{interval}; noise: how far ratios stray for no reason, from the spread of the rounds. SLOWER and FASTER are "
+        "beyond both the threshold and the noise.",
+        *(("One process says nothing of how processes differ: --processes 3 does.",) if one else ()),
+    )
+
+
+def _threshold(comparison: Comparison) -> str:
+    return f"{100 * comparison.threshold:g} %"

@@ -1,0 +1,397 @@
+"""Two benchmarks side by side: what is matched, the interval, the verdicts; and how often a verdict is wrong."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, match, slower
+from rnninspect.bench.records import Environment, Figure, Outcome
+from rnninspect.errors import Place
+from rnninspect.report import compare_document
+from rnninspect.tables.compare import compare_tables
+
+ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01")
+Rounds = Sequence[Sequence[float]]
+
+
+def figure(rounds: Rounds, subject: str = "chain", phase: str = "forward", **fields: Any) -> Figure:
+    kept = fields.get("kept", range(len(rounds)))
+    calls = [call for k in kept for call in rounds[k]]
+    plain = Figure(
+        *(subject, phase, 1.0, 3, 1, tuple(map(tuple, rounds)), tuple(kept), median(calls) if calls else 1.0, None),
+        *(1.0, "budget", "steady", 0.001, None, None, None, None, 1, 1, 1, None, None),
+    )
+    return plain._replace(**{**fields, "kept": tuple(kept)})
+
+
+def outcome(*figures: Figure, **fields: Any) -> Outcome:
+    plain = Outcome("m", "m.yaml", {}, {}, 0, "float32", "ok", "", ENVIRONMENT, figures)
+    return plain._replace(**fields)
+
+
+def steady(level: float, rounds: int = 9, spread: float = 0.001) -> Rounds:
+    """Rounds of three calls about `level`, evenly spread."""
+    return [[level * (1 + spread * (k - rounds // 2))] * 3 for k in range(rounds)]
+
+
+def one(old: Figure | Rounds, new: Figure | Rounds, threshold: float = 0.05) -> Compared:
+    sides = [[outcome(side if isinstance(side, Figure) else figure(side))] for side in (old, new)]
+    (found,) = compare_runs(sides[0], sides[1], threshold).compared
+    return found
+
+
+# --- what is matched -----------------------------------------------------------------------------------------
+
+
+def test_matched_by_everything_that_tells_points_apart() -> None:
+    figures = [figure(steady(1), subject, phase) for subject in ("chain", "a") for phase in ("forward", "step")]
+    runs = [
+        outcome(*figures, model=model, settings=sizes, variant=variant, process=process)
+        for model in ("m", "n")
+        for sizes in ({"x": 1, "y": 2}, {"x": 2, "y": 2})
+        for variant in ({}, {"dtype": "float16"})
+        for process in (0, 1)
+    ]
+    shuffled = [run._replace(settings=dict(reversed(run.settings.items()))) for run in reversed(runs)]
+    pairs, unmatched = match(runs, shuffled)
+    assert (len(pairs), unmatched) == (2 * 2 * 2 * 4, [])
+    for pair in pairs:
+        assert len(pair.old) == len(pair.new) == 2
+        ours = {
+            (run.model, str(sorted(run.settings.items())), str(run.variant), found.subject, found.phase)
+            for run, found in (*pair.old, *pair.new)
+        }
+        assert len(ours) == 1
+
+
+def test_1_and_true_are_two_settings() -> None:
+    pairs, unmatched = match(
+        [outcome(figure(steady(1)), settings={"a": 1})], [outcome(figure(steady(1)), settings={"a": True})]
+    )
+    assert (pairs, [item.reason for item in unmatched]) == ([], ["not in new", "not in old"])
+
+
+def test_what_is_on_one_side_is_said() -> None:
+    both = figure(steady(1))
+    old = [
+        outcome(both, figure(steady(1), phase="step")),
+        outcome(both, model="gone"),
+        outcome(model="broken", status="crashed", reason="killed by SIGSEGV"),
+        outcome(both, model="was fine"),
+        outcome(model="twice", status="timeout"),
+        outcome(both, model="twice"),
+    ]
+    new = [
+        outcome(both, figure(steady(1), "a")),
+        outcome(both, model="broken"),
+        outcome(model="was fine", status="memory", reason="8 GB"),
+        outcome(both, model="twice"),
+        outcome(both, model="added"),
+    ]
+    pairs, unmatched = match(old, new)
+    assert [(pair.old[0][0].model, pair.subject, pair.phase) for pair in pairs] == [
+        ("m", "chain", "forward"),
+        ("twice", "chain", "forward"),  # tried again, and then it went well
+    ]
+    assert [(item.model, item.subject, item.phase, item.reason) for item in unmatched] == [
+        ("m", "chain", "step", "not in new"),
+        ("m", "a", "forward", "not in old"),
+        ("gone", "", "", "not in new"),
+        ("broken", "", "", "crashed in old: killed by SIGSEGV"),
+        ("was fine", "", "", "memory in new: 8 GB"),
+        ("added", "", "", "not in old"),
+    ]
+
+
+def test_two_models_of_one_name_are_told_apart_by_file() -> None:
+    old = [outcome(figure(steady(level)), file=file) for level, file in ((1, "a.yaml"), (2, "b.yaml"))]
+    new = [outcome(figure(steady(level)), file=file) for level, file in ((2, "b.yaml"), (1, "a.yaml"))]
+    assert [item.ratio for item in compare_runs(old, new).compared] == [1, 1]
+    moved = [outcome(figure(steady(1)), file="elsewhere.yaml")]
+    assert [item.ratio for item in compare_runs(old[:1], moved).compared] == [1]
+
+
+def test_no_time_is_no_measurement() -> None:
+    found = compare_runs([outcome(figure([[0.0]] * 9))], [outcome(figure(steady(1)))])
+    assert (found.compared, found.unmatched[0].reason) == ((), "a median of no time is no measurement")
+
+
+def test_what_differs_about_the_surroundings() -> None:
+    other = ENVIRONMENT._replace(device_name="another CPU", torch="2.14.0", started="2027-01-01")
+    two = (figure(steady(1)), figure(steady(1), phase="step"))
+    found = compare_runs(
+        [outcome(*two), outcome(*two, model="n", environment=None)],
+        [outcome(*two, environment=other), outcome(*two, model="n", dtype="float16", environment=other)],
+    )
+    assert [tuple(item) for item in found.differing] == [
+        ("device_name", "a CPU", "another CPU", 2),
+        ("torch", "2.13.0", "2.14.0", 2),
+        ("dtype", "float32", "float16", 2),
+        *((name, "", str(value), 2) for name, value in other._asdict().items() if name != "started"),
+    ]
+    assert compare_runs([outcome(*two)], [outcome(*two)]).differing == ()
+
+
+# --- the figure ----------------------------------------------------------------------------------------------
+
+
+def test_the_median_of_the_processes_medians() -> None:
+    old = [outcome(figure(steady(level)), process=k) for k, level in enumerate((1, 2, 9))]
+    new = [outcome(figure(steady(level)), process=k) for k, level in enumerate((3, 4))]
+    (found,) = compare_runs(old, new).compared
+    assert (found.old.median, found.new.median, found.ratio) == (2, 3.5, 1.75)
+    assert (found.old.processes, found.new.processes, found.old.rounds) == (3, 2, 9)
+
+
+def test_disturbed_processes_are_set_aside_where_others_are_steady() -> None:
+    old = [outcome(figure(steady(1)))]
+    new = [
+        outcome(figure(steady(3), verdict="disturbed (others used 49 % of the CPU)")),
+        outcome(figure(steady(1)), process=1),
+    ]
+    (found,) = compare_runs(old, new).compared
+    assert (found.verdict, found.ratio, found.new.processes, found.new.unsteady) == ("SAME", 1, 1, 1)
+    (found,) = compare_runs(old, new[:1]).compared
+    assert (found.verdict, found.ratio) == ("UNCLEAR", 3)
+    assert found.reason == "new was disturbed (others used 49 % of the CPU): measure it again"
+
+
+def test_only_kept_rounds_count() -> None:
+    rounds = [*steady(1), [5.0] * 3, []]
+    found = one(steady(1), figure(rounds, kept=range(9)))
+    assert (found.ratio, found.new.rounds, found.verdict) == (1, 9, "SAME")
+    assert one(steady(1), figure(rounds, kept=(*range(9), 10))).new.rounds == 9
+
+
+def direct(old: list[float], new: list[float], repeats: int, seed: int) -> tuple[float, float]:
+    """The same bootstrap, drawn round by round."""
+    draw = random.Random(seed)
+    ratios = sorted(
+        median(draw.choices(new, k=len(new))) / median(draw.choices(old, k=len(old))) for _ in range(repeats)
+    )
+    return ratios[repeats // 40], ratios[-1 - repeats // 40]
+
+
+@pytest.mark.parametrize("rounds", [7, 15, 41])
+def test_the_interval_is_the_bootstraps_of_rounds(rounds: int) -> None:
+    """Drawing the place of a median gives the interval that drawing its rounds does; exactly so for odd numbers."""
+    draw = random.Random(rounds)
+    sides = [[math.exp(draw.gauss(0, 0.1)) for _ in range(rounds)] for _ in "ab"]
+    found = one([[value] for value in sides[0]], [[value] for value in sides[1]])
+    low, high = direct(sides[0], sides[1], 4000, seed=1)
+    width = math.log(high / low)
+    assert abs(math.log(found.low / low)) < 0.15 * width
+    assert abs(math.log(found.high / high)) < 0.15 * width
+
+
+def test_the_interval_draws_rounds_and_not_calls() -> None:
+    """A thousand calls that all repeat their round's value say no more than one."""
+    draw = random.Random(5)
+    sides = [[math.exp(draw.gauss(0, 0.1)) for _ in range(9)] for _ in "ab"]
+    few, many = (one(*([[value] * calls for value in side] for side in sides)) for calls in (1, 1000))
+    assert (few.low, few.high) == (many.low, many.high)
+
+
+def test_the_interval_of_processes_holds_what_lies_between_them() -> None:
+    def runs(*levels: float) -> list[Outcome]:
+        return [outcome(figure(steady(level)), process=k) for k, level in enumerate(levels)]
+
+    (found,) = compare_runs(runs(1, 1.2, 0.8), runs(1.2, 1, 0.8)).compared
+    assert found.low < 0.7 < 1.4 < found.high
+    (found,) = compare_runs(runs(1, 1, 1), runs(1, 1, 1)).compared
+    assert 0.99 < found.low <= 1 <= found.high < 1.01
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=4), min_size=1, max_size=20),
+    st.lists(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=4), min_size=1, max_size=20),
+    st.floats(0, 1),
+)
+def test_whatever_was_measured(old: Rounds, new: Rounds, threshold: float) -> None:
+    found = one(old, new, threshold)
+    assert found.low <= found.ratio <= found.high
+    assert found.ratio == pytest.approx(found.new.median / found.old.median)
+    assert found == one(old, new, threshold)
+    assert (found.verdict == "UNCLEAR") == bool(found.reason)
+    if found.verdict == "SLOWER":
+        assert found.low > 1 + threshold
+    swapped = one(new, old, threshold)
+    assert {found.verdict, swapped.verdict} != {"SLOWER"}
+    scaled = one(
+        [[8 * call for call in calls] for calls in old], [[8 * call for call in calls] for calls in new], threshold
+    )
+    assert scaled.verdict == found.verdict
+
+
+# --- verdicts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("level", "threshold", "verdict"),
+    [
+        (1.00, 0.05, "SAME"),
+        (1.03, 0.05, "SAME"),
+        (1.05, 0.05, "UNCLEAR"),
+        (1.08, 0.05, "SLOWER"),
+        (3.00, 0.05, "SLOWER"),
+        (0.97, 0.05, "SAME"),
+        (1 / 1.05, 0.05, "UNCLEAR"),
+        (0.92, 0.05, "FASTER"),
+        (1.08, 0.10, "SAME"),
+        (1.20, 0.10, "SLOWER"),
+        (1.04, 0.00, "SLOWER"),
+        (1.00, 0.00, "UNCLEAR"),
+    ],
+)
+def test_the_threshold(level: float, threshold: float, verdict: str) -> None:
+    assert one(steady(1), steady(level), threshold).verdict == verdict
+
+
+def test_the_reason_says_what_to_try() -> None:
+    assert one(steady(1), steady(1.05)).reason == (
+        "the interval holds 5 % and less: a longer --budget, or more --processes"
+    )
+    wide = one(steady(1, spread=0.02), steady(1.2, spread=0.02))
+    assert wide.low > 1.05
+    assert wide.reason == f"within the noise, {100 * wide.noise:.3g} %: --processes 3 or more for both"
+    for side in ("old", "new"):
+        few = [steady(1, LEAST_ROUNDS - 1), steady(3)][:: 1 if side == "old" else -1]
+        found = one(*few)
+        assert (found.verdict, found.reason) == ("UNCLEAR", f"6 rounds in {side}, 7 are needed: a longer --budget")
+        for verdict in ("drifting", "disturbed (load 3)"):
+            bad = [figure(steady(1), verdict=verdict), figure(steady(3))][:: 1 if side == "old" else -1]
+            assert one(*bad).reason == f"{side} was {verdict}: measure it again"
+    assert one(steady(1, LEAST_ROUNDS), steady(3, LEAST_ROUNDS)).verdict == "SLOWER"
+    assert one(figure([], median=1.0), steady(3)).reason.startswith("0 rounds in old")
+
+
+def test_the_noise_is_by_hand() -> None:
+    """Of nine rounds, s apart, the middle 68 % span 2 x 2.73 s; processes are taken to differ twice as much."""
+    spread = 0.001
+    found = one(steady(1, spread=spread), steady(1, spread=spread))
+    sigma = (0.8413 * 8 - 4) * spread
+    assert found.old.spread == pytest.approx(sigma, rel=0.01)
+    assert found.noise == pytest.approx(2 * math.sqrt(2) * 2 * sigma, rel=0.02)
+    three = [outcome(figure(steady(1, spread=spread)), process=k) for k in range(3)]
+    (found,) = compare_runs(three, three).compared
+    # of the 27 rounds of three such processes it spans 2 x 3 s
+    assert found.noise == pytest.approx(2 * math.sqrt(2) * 3 * spread / math.sqrt(3), rel=0.02)
+
+
+def test_rounds_of_two_sorts_are_noise() -> None:
+    """A machine that is three times slower now and then: a median of one sort against one of the other is no news."""
+    sides = [[[3.0 if k % 9 in slow else 1.0 + k / 1000] * 3 for k in range(9)] for slow in ((0, 2, 4, 6, 8), (1, 3))]
+    for old, new in (sides, reversed(sides)):
+        found = one(old, new)
+        assert found.verdict == "UNCLEAR"
+        assert found.noise > 2
+    # one stray round is not that
+    stray = [[3.0] * 3, *steady(1, 8)]
+    assert one(stray, steady(1.5)).verdict == "SLOWER"
+
+
+# --- how often it is wrong -----------------------------------------------------------------------------------
+
+
+def simulated(draw: random.Random, level: float, *, processes: int, between: float, within: float) -> list[Outcome]:
+    """Runs as they are on a real machine: processes differ, rounds are correlated and drift, calls scatter."""
+    runs = []
+    for process in range(processes):
+        base = level * math.exp(draw.gauss(0, between))
+        stray, drift, rounds = draw.gauss(0, within), draw.uniform(-0.03, 0.03), draw.randrange(7, 13)
+        measured = []
+        for k in range(rounds):
+            stray = 0.6 * stray + 0.8 * draw.gauss(0, within)
+            middle = base * math.exp(stray + drift * (k / (rounds - 1) - 0.5))
+            measured.append([middle * math.exp(draw.gauss(0, within / 2)) for _ in range(5)])
+        runs.append(outcome(figure(measured), process=process))
+    return runs
+
+
+def rates(factor: float, trials: int = 200, **how: Any) -> Callable[[str], float]:
+    """The share of each verdict over many comparisons with a real change by `factor`."""
+    draw = random.Random(11)
+    old: list[Outcome] = []
+    new: list[Outcome] = []
+    for k in range(trials):
+        old += [run._replace(model=f"m{k}") for run in simulated(draw, 1.0, **how)]
+        new += [run._replace(model=f"m{k}") for run in simulated(draw, factor, **how)]
+    found = compare_runs(old, new)
+    assert len(found.compared) == trials
+    return lambda verdict: found.count(verdict) / trials
+
+
+@pytest.mark.parametrize(
+    ("processes", "between", "within"), [(1, 0, 0.02), (1, 0, 0.05), (1, 0.02, 0.02), (3, 0.04, 0.02), (3, 0.1, 0.06)]
+)
+def test_false_alarms_are_rare(processes: int, between: float, within: float) -> None:
+    share = rates(1.0, processes=processes, between=between, within=within)
+    assert share("SLOWER") <= 0.02
+    assert share("FASTER") <= 0.02
+
+
+@pytest.mark.parametrize(("processes", "between", "within"), [(1, 0, 0.01), (1, 0.01, 0.02), (3, 0.04, 0.02)])
+def test_a_slowdown_by_a_fifth_is_seen(processes: int, between: float, within: float) -> None:
+    share = rates(1.2, processes=processes, between=between, within=within)
+    assert share("SLOWER") >= 0.9
+    assert share("FASTER") == share("SAME") == 0
+
+
+def test_on_a_quiet_machine_the_same_is_called_the_same() -> None:
+    assert rates(1.0, processes=1, between=0, within=0.01)("SAME") >= 0.98
+
+
+# --- tables, findings, JSON ----------------------------------------------------------------------------------
+
+
+def some() -> Comparison:
+    old = [outcome(figure(steady(0.002)), model=name, settings={"input.batch_size": 1}) for name in "ab"]
+    new = [outcome(figure(steady(level)), model=name, settings={"input.batch_size": 1}, file="dir/m.yaml")
+           for level, name in ((0.003, "a"), (0.002, "b"), (0.002, "c"))]  # fmt: skip
+    return compare_runs(old, new)
+
+
+def test_a_slowdown_is_a_finding_about_its_document() -> None:
+    (finding,) = slower(some())
+    assert (finding.place, finding.model, finding.rule) == (Place("dir/m.yaml"), "a", "slower")
+    assert finding.what.startswith(
+        "forward of chain (input.batch_size=1) takes 1.5 x the time: 0.003 s, before 0.002 s (95 %: 1.49 to 1.5"
+    )
+
+
+def test_tables_have_a_row_for_each() -> None:
+    compared, lacking = compare_tables(some())
+    assert [row[0] for row in compared.rows] == ["a", "b"]
+    assert compared.rows[0][1:8] == ("input.batch_size=1", "", "chain", "forward", 2.0, 3.0, pytest.approx(1.5))
+    assert [row[-2] for row in compared.rows] == ["SLOWER", "SAME"]
+    assert next(column.key for column in compared.columns if column.for_scripts) == "variant"
+    assert compared.notes[0] == "1 SLOWER, 1 SAME; threshold 5 %."
+    assert lacking.rows == (("c", "input.batch_size=1", "", "", "", "not in old"),)
+    assert {len(row) for row in compared.rows} == {len(compared.columns)}
+
+
+def test_of_many_rows_people_are_shown_those_that_changed() -> None:
+    names = [f"m{k}" for k in range(100)]
+    old = [outcome(figure(steady(1)), model=name) for name in names]
+    new = [outcome(figure(steady(1.5 if name == "m7" else 1)), model=name) for name in names]
+    table = compare_tables(compare_runs(old, new))[0]
+    assert (len(table.rows), table.shown) == (100, (7,))
+    assert "(99 that are the SAME are not shown)" in table.notes[0]
+
+
+def test_the_json_object_has_everything_raw() -> None:
+    found = compare_document(some(), [outcome()])
+    assert (found["schema_version"], found["torch"], found["dtype"], found["ok"]) == (1, "2.13.0", "float32", False)
+    first: Any = found["compared"][0]  # type: ignore[index]
+    assert (first["old"]["median_seconds"], first["new"]["median_seconds"]) == (0.002, 0.003)
+    assert (first["verdict"], first["settings"]) == ("SLOWER", {"input.batch_size": 1})
+    assert found["not_compared"][0]["reason"] == "not in old"  # type: ignore[index]

@@ -1,0 +1,416 @@
+"""Which kernels served a layer: what is seen to run on the CPU, and by torch's rules for cuDNN, which need no GPU."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from rnninspect.bench import kernels
+from rnninspect.bench.kernels import PERSIST, SMALL_H, STANDARD, CudnnCall, cudnn_algorithm, cudnn_hint, explain
+from rnninspect.bench.records import Kernels
+from rnninspect.layers.gru import GRU
+from rnninspect.layers.jordan import JordanRNN
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.linear import Linear
+from rnninspect.layers.lstm import LSTM, LSTMCell
+from rnninspect.layers.rnn import RNN
+from rnninspect.layers.signal import Batch, Signal
+from rnninspect.spec.chain import Link
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
+BATCH = Batch(2, 5)
+
+
+def link(layer: Layer, batch: Batch = BATCH) -> Link:
+    return Link(layer, Signal(batch, ("L", "N") if batch.lengths is None else ("T",), 3))
+
+
+def sized(kind: type[Layer], **options: object) -> Layer:
+    return kind(type=kind.__name__, input_size=3, hidden_size=4, **options)
+
+
+# --- what ran -----------------------------------------------------------------------------------------------
+
+
+def forward(module: nn.Module, x: object) -> object:
+    module.eval()
+    with torch.inference_mode():
+        return module(x)
+
+
+def step(module: nn.Module, x: Tensor) -> None:
+    output, _ = module(x)
+    output.backward(torch.ones_like(output))
+
+
+X = torch.randn(5, 2, 3)
+
+
+def test_the_fused_layer_is_seen_forward_and_backward() -> None:
+    assert "mkldnn_rnn_layer" in kernels.operators(partial(forward, nn.LSTM(3, 4), X))
+    ran = kernels.operators(partial(step, nn.LSTM(3, 4), X))
+    assert {"mkldnn_rnn_layer", "mkldnn_rnn_layer_backward"} <= set(ran)
+
+
+def test_the_loop_of_small_operators_is_seen() -> None:
+    ran = kernels.operators(partial(forward, nn.GRU(3, 4), X))
+    assert {"addmm", "sigmoid_", "tanh_"} <= set(ran)
+    assert not set(ran) & kernels.FUSED.keys()
+    # each once, and no views
+    assert len(set(ran)) == len(ran)
+    assert not {"view", "t", "select", "detach", "lstm", "gru"} & set(ran)
+
+
+def test_the_weights_are_the_same_after_it_was_watched() -> None:
+    module = nn.GRU(3, 4)
+    expected = forward(module, X)
+    seen: list[object] = []
+    kernels.operators(lambda: seen.append(forward(module, X)))
+    assert torch.equal(seen[0][0], expected[0])  # type: ignore[index]
+
+
+def test_watching_does_not_load_torchs_compiler() -> None:
+    """torch wraps the method of a mode that has one of its own, and the wrapper imports torch._dynamo: a second."""
+    assert kernels._Watch.__torch_dispatch__ is kernels._Seen.__torch_dispatch__
+
+
+def packed(lengths: list[int]) -> object:
+    return pack_padded_sequence(X, torch.tensor(lengths))
+
+
+# What torch 2.13 does on any x86 CPU; a rule of `explain` that torch no longer follows must fail here.
+CASES: dict[str, tuple[Layer, Callable[[], nn.Module], Batch, str]] = {
+    "LSTM": (sized(LSTM), lambda: nn.LSTM(3, 4), BATCH, "float32"),
+    "LSTM in both directions": (
+        sized(LSTM, num_layers=2, bidirectional=True),
+        lambda: nn.LSTM(3, 4, 2, bidirectional=True),
+        BATCH,
+        "float32",
+    ),
+    "LSTM with a projection": (sized(LSTM, proj_size=2), lambda: nn.LSTM(3, 4, proj_size=2), BATCH, "float32"),
+    "LSTM in float64": (sized(LSTM), lambda: nn.LSTM(3, 4), BATCH, "float64"),
+    "LSTM, equal lengths": (sized(LSTM), lambda: nn.LSTM(3, 4), Batch(2, 5, (5, 5)), "float32"),
+    "LSTM, unequal lengths": (sized(LSTM), lambda: nn.LSTM(3, 4), Batch(2, 5, (5, 3)), "float32"),
+    "GRU": (sized(GRU), lambda: nn.GRU(3, 4), BATCH, "float32"),
+    "RNN": (sized(RNN), lambda: nn.RNN(3, 4), BATCH, "float32"),
+}
+REASONS = {
+    "LSTM with a projection": "oneDNN's LSTM has no projection",
+    "LSTM in float64": "oneDNN has no LSTM in float64",
+    "LSTM, unequal lengths": "oneDNN takes no packed batch of unequal lengths",
+    "GRU": "on the CPU oneDNN serves LSTM alone: GRU runs step by step",
+    "RNN": "on the CPU oneDNN serves LSTM alone: RNN runs step by step",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_reason_is_given_exactly_where_the_fused_path_was_not_taken(name: str) -> None:
+    layer, make, batch, dtype = CASES[name]
+    module = make().to(getattr(torch, dtype))
+    x = X.to(getattr(torch, dtype)) if batch.lengths is None else packed(list(batch.lengths))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
+        ran = kernels.operators(partial(forward, module, x))
+    told = explain(link(layer, batch), ran, dtype=dtype, device=CPU, phase="forward")
+    assert (told.fast, told.reason) == (name not in REASONS, REASONS.get(name, ""))
+    assert bool(told.remedy) == (name in REASONS)
+    assert told.operators == ran
+
+
+LOOP = ("addmm", "sigmoid_")
+
+
+@pytest.mark.parametrize(
+    ("layer", "dtype", "phase", "reason"),
+    [
+        (sized(LSTM), "bfloat16", "forward", "this CPU lacks the instructions that oneDNN wants for bfloat16"),
+        (sized(LSTM), "float16", "forward", "this CPU lacks the instructions that oneDNN wants for float16"),
+        (sized(LSTM), "float16", "step", "oneDNN takes no float16 where gradients are recorded"),
+        (
+            sized(LSTM, proj_size=2),
+            "float64",
+            "step",
+            "oneDNN has no LSTM in float64; oneDNN's LSTM has no projection",
+        ),
+        (sized(LSTM), "float32", "step", "torch ran it step by step, by no rule known here"),
+        (sized(LSTMCell), "float32", "step", "LSTMCell is one step: 5 calls from Python"),
+        (
+            sized(JordanRNN, output_size=2),
+            "float32",
+            "step",
+            "torch has no JordanRNN: its equations are run step by step in Python",
+        ),
+    ],
+)
+def test_what_was_seen_has_its_reason(layer: Layer, dtype: str, phase: str, reason: str) -> None:
+    told = explain(link(layer), LOOP, dtype=dtype, device=CPU, phase=phase)
+    assert (told.fast, told.reason) == (False, reason)
+
+
+def test_equal_lengths_are_no_obstacle() -> None:
+    told = explain(link(sized(LSTM), Batch(2, 5, (4, 4))), LOOP, dtype="float64", device=CPU, phase="forward")
+    assert told.reason == "oneDNN has no LSTM in float64"
+
+
+def test_what_was_seen_goes_before_the_rules() -> None:
+    """A newer torch may serve what the rules say it does not."""
+    ran = ("mkldnn_rnn_layer",)
+    assert explain(link(sized(GRU)), ran, dtype="float64", device=CPU, phase="forward") == Kernels(ran, True)
+
+
+def test_onednn_may_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    told = explain(link(sized(LSTM)), LOOP, dtype="float32", device=CPU, phase="forward")
+    assert told.reason == "this torch is built without oneDNN"
+
+
+def test_a_layer_without_steps_has_no_fast_path() -> None:
+    linear = Linear(type="Linear", in_features=3, out_features=4)
+    assert explain(link(linear), ("addmm",), dtype="float32", device=CPU, phase="step") == Kernels(("addmm",), None)
+
+
+def test_other_devices() -> None:
+    told = explain(link(sized(GRU)), LOOP, dtype="float32", device=torch.device("mps"), phase="forward")
+    assert told.reason == "torch has no fused GRU for mps: it runs step by step"
+
+
+# --- cuDNN's algorithms: pytorch's get_algo, case by case --------------------------------------------------------
+
+A100 = {"capability": (8, 0), "multiprocessors": 108}
+V100 = {"capability": (7, 0), "multiprocessors": 80}
+# 256 wide in float16 on an A100: what PERSIST_STATIC is chosen for, but for small H, which goes first up to 192.
+CALL = CudnnCall("LSTM", hidden_size=256, input_size=256, batch=64, steps=50, dtype="float16", **A100)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize(
+    ("kind", "forward", "widest"),
+    [
+        ("RNN", True, 384),
+        ("RNN", False, 256),
+        ("LSTM", True, 192),
+        ("LSTM", False, 128),
+        ("GRU", True, 192),
+        ("GRU", False, 128),
+    ],
+)
+def test_the_cliff_of_small_hidden_states(kind: str, forward: bool, widest: int, dtype: str) -> None:
+    call = CALL._replace(kind=kind, dtype=dtype, input_size=100)
+    assert cudnn_algorithm(call._replace(hidden_size=widest), forward=forward) == SMALL_H
+    assert cudnn_algorithm(call._replace(hidden_size=widest + 1), forward=forward) == STANDARD
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"dtype": "float64"}, {"projected": True}, {"packed": True}, {"capability": (5, 2)}],
+    ids=lambda change: next(iter(change)),
+)
+def test_small_hidden_states_of_these_take_the_standard_algorithm(change: dict[str, object]) -> None:
+    small = CALL._replace(hidden_size=64)
+    assert cudnn_algorithm(small, forward=True) == SMALL_H
+    assert cudnn_algorithm(small._replace(**change), forward=True) == STANDARD  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "algorithm"),
+    [
+        ({}, PERSIST),
+        ({"dtype": "bfloat16"}, STANDARD),
+        ({"dtype": "float32"}, STANDARD),
+        ({"num_layers": 2}, STANDARD),
+        ({"directions": 2}, STANDARD),
+        ({"packed": True}, STANDARD),
+        ({"projected": True}, STANDARD),
+        ({"hidden_size": 1024}, PERSIST),
+        ({"hidden_size": 1152}, STANDARD),
+        ({"hidden_size": 257}, STANDARD),
+        ({"input_size": 128}, PERSIST),
+        ({"input_size": 192}, STANDARD),
+        ({"batch": 8}, PERSIST),
+        ({"batch": 60}, STANDARD),
+        ({"batch": 128}, PERSIST),
+        ({"batch": 136}, STANDARD),
+        ({"kind": "GRU"}, STANDARD),
+        # An RNN's small-H kernel ends at 384 forward; above it, not for N >= 96 with H >= 896.
+        ({"kind": "RNN", "hidden_size": 512}, PERSIST),
+        ({"kind": "RNN", "hidden_size": 896, "batch": 88}, PERSIST),
+        ({"kind": "RNN", "hidden_size": 896, "batch": 96}, STANDARD),
+        ({"kind": "RNN", "hidden_size": 768, "batch": 96}, PERSIST),
+        # H100, A30, A40, RTX 4090
+        ({"capability": (9, 0), "multiprocessors": 132}, PERSIST),
+        ({"multiprocessors": 56}, STANDARD),
+        ({"capability": (8, 6)}, STANDARD),
+        ({"capability": (8, 9), "multiprocessors": 128}, PERSIST),
+        # Volta: batches of 16 but 80 and 112, or 8, and long enough for their size; Turing never.
+        (V100, PERSIST),
+        (V100 | {"batch": 8}, PERSIST),
+        (V100 | {"batch": 24}, STANDARD),
+        (V100 | {"batch": 80}, STANDARD),
+        (V100 | {"batch": 112}, STANDARD),
+        (V100 | {"batch": 128, "steps": 40}, PERSIST),
+        (V100 | {"batch": 128, "steps": 39}, STANDARD),
+        (V100 | {"batch": 96, "steps": 20}, PERSIST),
+        (V100 | {"batch": 96, "steps": 19}, STANDARD),
+        (V100 | {"batch": 32, "steps": 10}, PERSIST),
+        (V100 | {"batch": 32, "steps": 9}, STANDARD),
+        (V100 | {"kind": "GRU"}, PERSIST),
+        (V100 | {"capability": (7, 5)}, STANDARD),
+    ],
+    ids=lambda value: " ".join(f"{key}={size}" for key, size in value.items()) if isinstance(value, dict) else None,
+)
+def test_the_persistent_algorithm(change: dict[str, object], algorithm: str) -> None:
+    for forward in (True, False):
+        assert cudnn_algorithm(CALL._replace(**change), forward=forward) == algorithm  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "forward", "hint"),
+    [
+        ({}, True, ""),
+        ({"dtype": "float32"}, True, "hidden_size 192 would get PERSIST_STATIC_SMALL_H forward, which is often faster"),
+        ({"dtype": "float32", "hidden_size": 257}, True, ""),
+        ({"dtype": "float32", "hidden_size": 150}, False, "hidden_size 128 would get PERSIST_STATIC_SMALL_H backward"),
+        ({"hidden_size": 500}, True, "hidden_size 512 would get PERSIST_STATIC forward"),
+        ({"hidden_size": 512, "input_size": 500}, True, "input_size 512 would get PERSIST_STATIC forward"),
+        ({"hidden_size": 512, "batch": 60}, True, "batch_size 64 would get PERSIST_STATIC forward"),
+        ({"hidden_size": 512, "batch": 140}, True, "batch_size 128 would get PERSIST_STATIC forward"),
+        # Two settings stand against it.
+        ({"hidden_size": 500, "batch": 60}, True, ""),
+    ],
+)
+def test_a_small_change_is_told_where_it_helps(change: dict[str, object], forward: bool, hint: str) -> None:
+    assert cudnn_hint(CALL._replace(**change), forward=forward).startswith(hint)  # type: ignore[arg-type]
+    assert bool(cudnn_hint(CALL._replace(**change), forward=forward)) == bool(hint)  # type: ignore[arg-type]
+
+
+class H200:
+    """What torch.cuda says of a GPU."""
+
+    major, minor, multi_processor_count = 9, 0, 132
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: H200)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+
+
+@pytest.mark.usefixtures("gpu")
+def test_cudnn_is_told_with_its_algorithms() -> None:
+    layer = LSTM(type="LSTM", input_size=3, hidden_size=160)
+    ran = ("_cudnn_rnn", "_cudnn_rnn_backward")
+    told = explain(link(layer), ran, dtype="float32", device=CUDA, phase="step")
+    assert told == Kernels(
+        ran,
+        True,
+        "cuDNN PERSIST_STATIC_SMALL_H forward, STANDARD backward",
+        "hidden_size 128 would get PERSIST_STATIC_SMALL_H backward, which is often faster",
+    )
+    assert explain(link(layer), ran, dtype="float32", device=CUDA, phase="forward").reason == (
+        "cuDNN PERSIST_STATIC_SMALL_H"
+    )
+    # What the call is made from: a projection and a packed batch take the standard algorithm.
+    for layer, batch in ((sized(LSTM, proj_size=2), BATCH), (sized(LSTM), Batch(2, 5, (5, 5)))):
+        told = explain(link(layer, batch), ran, dtype="float32", device=CUDA, phase="step")
+        assert told.reason == "cuDNN STANDARD"
+
+
+@pytest.mark.usefixtures("gpu")
+def test_without_cudnn_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: False)
+    told = explain(link(sized(GRU)), LOOP, dtype="float32", device=CUDA, phase="forward")
+    assert (told.fast, told.reason) == (False, "this torch is built without cuDNN")
+    monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: True)
+    told = explain(link(sized(GRU)), LOOP, dtype="bfloat16", device=CUDA, phase="forward")
+    assert told.remedy == "dtype: float16"
+
+
+# --- warnings -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("gpu")
+def test_tf32_is_told_where_it_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "rnn_precision", lambda: "tf32")
+    links = [link(sized(LSTM))]
+    found = kernels.tf32_in_force(links, "float32", CUDA)
+    assert found is not None
+    assert found.try_ == "--fp32-precision ieee times plain float32"
+    assert kernels.tf32_in_force(links, "float32", CPU) is None
+    assert kernels.tf32_in_force(links, "float64", CUDA) is None
+    assert kernels.tf32_in_force([link(sized(JordanRNN, output_size=2))], "float32", CUDA) is None
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert kernels.tf32_in_force(links, "float32", CUDA) is None
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    monkeypatch.setattr(kernels, "rnn_precision", lambda: "ieee")
+    assert kernels.tf32_in_force(links, "float32", CUDA) is None
+
+
+def test_the_precision_of_recurrent_layers_is_read_and_not_changed() -> None:
+    if not hasattr(torch.backends.cudnn, "rnn"):
+        assert kernels.rnn_precision() == "tf32"
+        return
+    before = torch.backends.cudnn.rnn.fp32_precision
+    try:
+        torch.backends.cudnn.rnn.fp32_precision = "ieee"
+        assert kernels.rnn_precision() == "ieee"
+        torch.backends.cudnn.rnn.fp32_precision = "tf32"
+        assert kernels.rnn_precision() == "tf32"
+    finally:
+        torch.backends.cudnn.rnn.fp32_precision = before
+
+
+# torch's own words, aten/src/ATen/native/cudnn/RNN.cpp
+SCATTERED = (
+    "RNN module weights are not part of single contiguous chunk of memory. This means they need to be compacted at "
+    "every call, possibly greatly increasing memory usage. To compact weights again call flatten_parameters()."
+)
+
+
+def test_scattered_weights_are_told() -> None:
+    said = kernels.said(lambda: [warnings.warn(SCATTERED, stacklevel=1) for _ in range(2)])
+    assert said == (SCATTERED,)
+    assert kernels.scattered_weights(said) is not None
+    assert kernels.scattered_weights(("something else",)) is None
+
+
+def test_subnormals_are_told() -> None:
+    ordinary = torch.tensor([0.0, 1.0, -1e-37])
+    assert kernels.subnormals({"weight": ordinary, "h_0": torch.zeros(3)}) is None
+    found = kernels.subnormals(
+        {"a": ordinary, "weight": torch.tensor([1e-39, -1e-40, 0.0]), "h": torch.tensor([1e-41])}
+    )
+    assert found is not None
+    assert found.what.startswith("3 values of weight and others are subnormal")
+    # 1e-5 is subnormal in float16, which the CPU computes in float32; in float64 1e-39 is ordinary.
+    assert kernels.subnormals({"w": torch.tensor([1e-5], dtype=torch.float16)}) is None
+    assert kernels.subnormals({"w": torch.tensor([1e-39], dtype=torch.float64)}) is None
+    assert kernels.subnormals({"w": torch.tensor([1e-310], dtype=torch.float64)}) is not None
+
+
+@pytest.mark.slow
+def test_torch_compile_leaves_recurrent_layers_alone() -> None:
+    class Between(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.lstm, self.last = nn.Linear(3, 3), nn.LSTM(3, 4), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.lstm(self.first(x))[0])
+
+    for module in (nn.LSTM(3, 4), nn.GRU(3, 4), nn.RNN(3, 4), Between()):
+        assert kernels.compiled_graphs(module, X) == 0
+    # After those, and after others' attempts, in the same process: torch.compile has not given up for good.
+    torch.compile(nn.LSTM(3, 4), backend="eager")(X)
+    assert kernels.compiled_graphs(nn.LSTMCell(3, 4), X[0]) == 1
+    assert kernels.compiled_graphs(nn.Linear(3, 4), X) == 1
+
+
+def test_nothing_compiled_is_told() -> None:
+    assert kernels.compiled_nothing(1) is None
+    assert kernels.compiled_nothing(0) is not None

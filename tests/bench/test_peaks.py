@@ -1,0 +1,165 @@
+"""What the device can do: no time is asserted, only that there is one, and what is made of times."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnninspect.bench import peaks
+from rnninspect.bench.bound import Memory
+from rnninspect.bench.peaks import best_of, calibrate, memory_of, slope
+from rnninspect.bench.records import Peaks, Wanted
+from rnninspect.errors import TorchRefused
+from rnninspect.spec.chain import Spec
+from rnninspect.spec.load import load_spec
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As little time as will do."""
+    for name in ("FLOPS_SECONDS", "BANDWIDTH_SECONDS", "CHIP_SECONDS", "STEP_SECONDS"):
+        monkeypatch.setattr(peaks, name, 0.002)
+    monkeypatch.setitem(peaks._LARGEST_COPY, "cpu", 2**20)
+    monkeypatch.setitem(peaks._WIDEST, "cpu", 256)
+
+
+def spec_of(tmp_path: Path, layers: str, dtype: str = "float32") -> Spec:
+    path = tmp_path / "model.yaml"
+    path.write_text(f"input: {{batch_size: 4, seq_len: 9}}\ndtype: {dtype}\nlayers:\n{layers}")
+    return load_spec(str(path))
+
+
+LSTM = "  - {name: a, type: LSTM, input_size: 300, hidden_size: 70, num_layers: 2, bidirectional: true, proj_size: 9}\n"
+EVERY = (
+    "  - {name: embed, type: Embedding, num_embeddings: 10, embedding_dim: 6}\n"
+    "  - {name: lstm, type: LSTM, hidden_size: 4, init: {weight_hh: orthogonal}}\n"
+    "  - {name: again, type: LSTM, hidden_size: 7, trainable: false}\n"
+    "  - {name: gru, type: GRU, hidden_size: 4, dropout: 0.5, num_layers: 2}\n"
+    "  - {name: relu, type: RNN, hidden_size: 4, nonlinearity: relu}\n"
+    "  - {name: cell, type: LSTMCell, hidden_size: 4}\n"
+    "  - {name: jordan, type: JordanRNN, hidden_size: 4, output_size: 3, feeds: last}\n"
+    "  - {name: out, type: Linear, out_features: 2}\n"
+)
+PASSES = ("forward", "forward+grad", "backward")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_every_figure_is_there(tmp_path: Path, dtype: str) -> None:
+    found = calibrate(spec_of(tmp_path, LSTM, dtype), CPU, Wanted())
+    assert found.calibrated
+    assert found.step_seconds.keys() == {f"LSTM {name}" for name in PASSES}
+    assert found.chip_bandwidth is not None
+    figures = [found.flops, found.bandwidth, found.chip_bandwidth, *found.step_seconds.values()]
+    assert all(math.isfinite(figure) and figure > 0 for figure in figures)
+    assert found.chip_bandwidth >= found.bandwidth
+
+
+def test_each_kind_of_cell_is_timed_once_and_nothing_else_is(tmp_path: Path) -> None:
+    found = calibrate(spec_of(tmp_path, EVERY), CPU, Wanted(peak_flops=1e12, bandwidth=1e11))
+    kinds = ("LSTM", "GRU", "RNN", "LSTMCell", "JordanRNN")
+    assert set(found.step_seconds) == {f"{kind} {name}" for kind in kinds for name in PASSES}
+    assert all(math.isfinite(seconds) and seconds > 0 for seconds in found.step_seconds.values())
+
+
+@pytest.mark.parametrize(
+    ("phases", "passes"),
+    [
+        (("forward",), {"forward"}),
+        (("backward",), {"backward"}),
+        (("step",), {"forward+grad", "backward"}),
+        (("forward", "step"), set(PASSES)),
+    ],
+)
+def test_only_the_passes_that_are_wanted(tmp_path: Path, phases: tuple[str, ...], passes: set[str]) -> None:
+    wanted = Wanted(phases=phases, peak_flops=1e12, bandwidth=1e11)
+    found = calibrate(spec_of(tmp_path, LSTM), CPU, wanted)
+    assert found.step_seconds.keys() == {f"LSTM {name}" for name in passes}
+
+
+def test_what_the_user_says_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: object) -> float:
+        raise AssertionError("measured")
+
+    spec = spec_of(tmp_path, "  - {name: out, type: Linear, in_features: 3, out_features: 2}\n")
+    one = calibrate(spec, CPU, Wanted(peak_flops=67e12))
+    assert (one.flops, one.calibrated) == (67e12, True)
+    monkeypatch.setattr(peaks, "bandwidth_of", never)
+    other = calibrate(spec, CPU, Wanted(bandwidth=3.35e12))
+    assert (other.bandwidth, other.chip_bandwidth, other.calibrated) == (3.35e12, None, True)
+    monkeypatch.setattr(peaks, "flops_of", never)
+    both = calibrate(spec, CPU, Wanted(peak_flops=67e12, bandwidth=3.35e12))
+    assert both == Peaks(67e12, 3.35e12, {}, calibrated=False)
+
+
+def test_nothing_of_torchs_state_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(tmp_path, LSTM)
+    generator, asked = torch.get_rng_state(), list[int]()
+    # why not two real threads: a process that has started them cannot be forked by the tests that come after.
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    calibrate(spec, CPU, Wanted())
+    assert asked == [1, 2]
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert torch.is_grad_enabled()
+
+
+def test_what_torch_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise RuntimeError("addmm_impl_cpu_ not implemented\nand much more")
+
+    monkeypatch.setattr(torch, "mm", refuse)
+    with pytest.raises(TorchRefused, match="could not measure what the device can do on cpu in float32: addmm"):
+        calibrate(spec_of(tmp_path, LSTM), CPU, Wanted())
+
+
+# --- what is made of times ------------------------------------------------------------------------------------
+
+
+def test_the_slope_is_that_of_the_least_times() -> None:
+    # 8 steps at least 10 us, 40 steps at least 74 us: 64 us for 32 steps.
+    assert slope((8, [30e-6, 10e-6]), (40, [74e-6, 200e-6])) == pytest.approx(2e-6)
+
+
+def test_without_a_slope_it_is_the_most_that_a_step_can_have_taken() -> None:
+    assert slope((8, [90e-6]), (40, [80e-6])) == pytest.approx(2e-6)
+
+
+def test_the_best_of_two_calibrations() -> None:
+    one = Peaks(2.0, 5.0, {"LSTM forward": 3.0, "GRU forward": 1.0}, calibrated=True, chip_bandwidth=9.0)
+    other = Peaks(4.0, 3.0, {"LSTM forward": 2.0}, calibrated=True, chip_bandwidth=None)
+    assert best_of(one, other) == Peaks(4.0, 5.0, {"LSTM forward": 2.0, "GRU forward": 1.0}, True, 9.0)
+
+
+# --- memory -----------------------------------------------------------------------------------------------------
+
+
+def test_the_memory_of_a_cpu_counts_the_cores_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Four cores with 32 KB and 1 MB each, and two L3 of 16 MB.
+    monkeypatch.setattr(peaks, "_cpu_caches", lambda: {1: [2**15] * 4, 2: [2**20] * 4, 3: [2**24] * 2})
+    for threads in (1, 3, 9):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        cores = min(threads, 4)
+        assert memory_of(CPU) == Memory(cores * (2**15 + 2**20) + 2**25, in_core=cores * 2**15)
+    monkeypatch.setattr(peaks, "_cpu_caches", dict)
+    assert memory_of(CPU, cold=True) == Memory(None, 0, cold=True)
+
+
+def test_the_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gpu:
+        multi_processor_count, regs_per_multiprocessor, shared_memory_per_multiprocessor = 132, 65536, 233472
+        L2_cache_size = 60 * 2**20
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Gpu)
+    held = 132 * (4 * 65536 + 233472)
+    assert memory_of(torch.device("cuda", 0)) == Memory(60 * 2**20 + held, held)
+
+
+def test_the_caches_here_are_read() -> None:
+    """On Linux they are there, in most containers; a level is never without a cache."""
+    assert all(sizes and min(sizes) > 0 for sizes in peaks._cpu_caches().values())
+    assert memory_of(torch.device("meta")) == Memory(None)

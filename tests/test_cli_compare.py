@@ -1,0 +1,165 @@
+"""`rnninspect compare` as a process: exit codes, every format, what CI reads, and files that are no results."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rnninspect.bench.journal import head_of, start
+from rnninspect.bench.records import Environment, Figure, Outcome
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01")
+
+
+def outcome(level: float, model: str = "m", torch: str = "2.13.0", status: str = "ok", reason: str = "") -> Outcome:
+    """One phase of one point: nine rounds of three calls about `level` seconds."""
+    rounds = tuple((level * (1 + 0.001 * (k - 4)),) * 3 for k in range(9))
+    figure = Figure(
+        *("encoder", "forward", 1.0, 3, 1, rounds, tuple(range(9)), level, None, level, "budget", "steady", 0.001),
+        *(None, None, None, None, 1, 1, 1, None, None),
+    )
+    figures = (figure,) if status == "ok" else ()
+    where = ENVIRONMENT._replace(torch=torch)
+    return Outcome(model, "models/m.yaml", {"input.batch_size": 8}, {}, 0, "float32", status, reason, where, figures)
+
+
+def put(path: Path, *outcomes: Outcome) -> Path:
+    with start(path, head_of({})) as journal:
+        for each in outcomes:
+            journal.append(each)
+    return path
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `old`, the same again, a slower one, a faster one, and others. Nobody changes it."""
+    folder = tmp_path_factory.mktemp("results")
+    put(folder / "old", outcome(0.002), outcome(0.002, "n"))
+    put(folder / "same", outcome(0.002), outcome(0.00201, "n"))
+    put(folder / "slower", outcome(0.003), outcome(0.002, "n"))
+    put(folder / "faster", outcome(0.001), outcome(0.002, "n"))
+    put(folder / "other", outcome(0.003, torch="2.14.0"), outcome(1, "n", status="crashed", reason="SIGSEGV"))
+    put(folder / "stranger", outcome(1, "stranger"))
+    put(folder / "half", outcome(0.002), outcome(0.002, "n"))
+    with (folder / "half").open("ab") as file:
+        file.write(b'{"model": "ha')
+    return folder
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
+    assert (done.returncode, done.stdout) == (code, "")
+    assert re.fullmatch(r"[^\n]+\n", done.stderr), done.stderr
+    assert done.stderr[:-1].isprintable()
+    return done.stderr[:-1]
+
+
+@pytest.mark.parametrize(
+    ("new", "options", "code", "verdicts"),
+    [
+        ("old", (), 0, ["SAME", "SAME"]),
+        ("same", (), 0, ["SAME", "SAME"]),
+        ("slower", (), 1, ["SLOWER", "SAME"]),
+        ("slower", ("--fail-above", "60%"), 0, ["SAME", "SAME"]),
+        ("slower", ("--fail-above", "50%"), 0, ["UNCLEAR", "SAME"]),
+        ("faster", (), 0, ["FASTER", "SAME"]),
+    ],
+)
+def test_only_what_became_slower_fails(
+    run: Run, results: Path, new: str, options: tuple[str, ...], code: int, verdicts: list[str]
+) -> None:
+    done = run("compare", "old", new, *options, "--format", "csv", cwd=results)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert ([row["verdict"] for row in rows], done.returncode) == (verdicts, code)
+    assert [row["model"] for row in rows] == ["m", "n"]
+    assert float(rows[0]["old_ms"]) == pytest.approx(2.0)
+    said = "error: models/m.yaml: forward of encoder (input.batch_size=8) takes 1.5 x the time: 0.003 s, before 0.002 s"
+    assert done.stderr.startswith(said if code else "")
+    assert done.stderr.count("\n") == code
+
+
+def test_the_table(run: Run, results: Path) -> None:
+    done = run("compare", "old", "other", cwd=results)
+    assert done.returncode == 1
+    assert "note: torch differs: 2.13.0, now 2.14.0\n" in done.stderr
+    text = done.stdout
+    assert text.startswith("old -> new · comparison\nmodel  settings            of       phase    old ms  new ms")
+    assert re.search(r"m +input.batch_size=8 +encoder +forward +2\.000 +3\.000 +1\.500 .* SLOWER", text)
+    assert re.search(r"n +input.batch_size=8 +crashed in new: SIGSEGV", text)
+    assert re.search(r"torch +2\.13\.0 +2\.14\.0 +1\n", text)
+    assert "variant" not in text
+    assert text.rstrip().splitlines()[-1].startswith("measured: rnninspect ")
+
+
+def test_json_and_markdown(run: Run, results: Path, tmp_path: Path) -> None:
+    done = run("compare", "old", "slower", "--format", "json", "--output", tmp_path / "c.json", cwd=results)
+    assert (done.returncode, done.stdout) == (1, "")
+    found = json.loads((tmp_path / "c.json").read_text())
+    assert (found["ledger"], found["torch"], found["ok"], found["threshold"]) == ("measured", "2.13.0", False, 0.05)
+    assert [item["verdict"] for item in found["compared"]] == ["SLOWER", "SAME"]
+    assert found["compared"][0]["old"]["median_seconds"] == 0.002
+    done = run("compare", "old", "slower", "--format", "markdown", cwd=results)
+    assert re.search(r"\| m +\|.*\| SLOWER +\|", done.stdout)
+
+
+def test_annotations_and_a_jobs_summary(run: Run, results: Path, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    done = run("compare", "old", "slower", "--format", "github", cwd=results, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"::error file=models/m\.yaml,title=rnninspect%3A slower::m: forward of encoder \(.*\n", done.stdout
+    )
+    assert "SLOWER" in summary.read_text()
+    done = run("compare", "old", "same", "--format", "github", cwd=results)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:
+    done = run("compare", "old", "half", cwd=results)
+    assert done.returncode == 0
+    assert done.stderr == "note: half:4: this line is only half there (a crash's trace), and was left out\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("old", "stranger"), "stranger: there is nothing that old has measured too: not in new; not in old (compare"),
+        (("old", "missing"), "missing: cannot read the results: No such file or directory"),
+        (("doc.yaml", "old"), "doc.yaml:1: these are no results of rnninspect bench: expected one JSON object a line"),
+        (("old", "same", "--fail-above", "5"), "--fail-above 5: expected a percentage such as 5%, got '5'"),
+        (("old", "same", "--fail-above", "-5%"), "--fail-above -5%: expected a percentage"),
+        (("old", "same", "--output", "same"), "--output same: this is one of the results (name another file)"),
+    ],
+)
+def test_asked_wrongly(run: Run, results: Path, args: tuple[str, ...], message: str) -> None:
+    (results / "doc.yaml").write_text("input: {}\n")
+    assert message in refused(run("compare", *args, cwd=results), 2)
+
+
+def test_nothing_in_a_file_reaches_the_terminal(run: Run, tmp_path: Path) -> None:
+    evil = "\x1b[31m::error ::x\n##[error]\N{RIGHT-TO-LEFT OVERRIDE}"
+    old = put(tmp_path / "old", outcome(0.002, evil))
+    new = put(tmp_path / "new", outcome(0.003, evil, torch=evil)._replace(file=evil))
+    for format in ("table", "csv", "markdown", "github", "json"):
+        done = run("compare", old, new, "--format", format, env={"GITHUB_ACTIONS": "1"})
+        assert done.returncode == 1
+        text = done.stdout + done.stderr
+        assert all(char.isprintable() for char in text.replace("\n", ""))
+        assert "##[" not in (text if format == "github" else done.stderr)
+
+
+def test_it_needs_no_torch(program: Callable[..., subprocess.CompletedProcess[str]], results: Path) -> None:
+    source = (
+        "import sys; from rnninspect.__main__ import main\n"
+        "try:\n    main()\nfinally:\n    print('torch' in sys.modules, file=sys.stderr)\n"
+    )
+    done = program(source, args=("compare", str(results / "old"), str(results / "same")))
+    assert (done.returncode, done.stderr) == (0, "False\n")

@@ -1,0 +1,348 @@
+"""`rnninspect gradflow` on the command line: streams, exit codes, formats, several documents, pictures."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import math
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rnninspect import cli
+from rnninspect.spec.load import load_spec
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+THREE = tuple(CONFIGS / f"gradflow-{kind}.yaml" for kind in ("gru", "lstm", "rnn"))
+
+SMALL = """\
+input: {batch_size: 2, seq_len: 30}
+layers:
+  - {name: embed, type: Embedding, num_embeddings: 9, embedding_dim: 4}
+  - {name: encoder, type: LSTM, hidden_size: 5, bidirectional: true}
+  - {name: decoder, type: GRU, hidden_size: 3}
+"""
+PACKED = SMALL.replace("seq_len: 30", "seq_len: 30, lengths: [7, 30]")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line in this process, which has torch already."""
+
+    def start(*args: str | Path) -> subprocess.CompletedProcess[str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.app(list(map(str, args)))
+        return subprocess.CompletedProcess(args, ended.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]
+
+    return start
+
+
+def fine(done: subprocess.CompletedProcess[str]) -> str:
+    """stdout of a process that ended well and had nothing to say besides."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
+    """The one line on stderr of a process that ended with `code` and has no result."""
+    assert (done.returncode, done.stdout) == (code, "")
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
+    return done.stderr[7:-1]
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# --- what is printed --------------------------------------------------------------------------------------
+
+
+def test_help_names_the_options(here: Run) -> None:
+    shown = fine(here("gradflow", "--help"))
+    options = {"--target", "--step", "--layer", "--plot", "--device", "--dtype", "--seed", "--set", "--format"}
+    assert {option for option in options if option not in shown} == set()
+
+
+def test_decays_a_chart_and_the_numbers(run: Run, small: Path) -> None:
+    shown = fine(run("gradflow", small, "--seed", "4"))
+    blocks = re.findall(r"^small · (.+)$", shown, re.MULTILINE)
+    assert blocks == ["decay", "gradient with respect to x_t and the states", "gradient by lag"]
+    decays = shown.split("\n\n")[0]
+    assert re.search(r"^encoder +x +\d.* \d+ +vanishing$", decays, re.MULTILINE)
+    assert re.search(r"^ +h reverse, past +\d", decays, re.MULTILINE) is None, "there is no other side here"
+    assert re.search(r"^ +h reverse +\d", decays, re.MULTILINE)
+    assert re.search(r"^decoder +x +\d", shown.split("\n\n")[1], re.MULTILINE)
+    # those that the chart has room for: the input, and what is read
+    assert re.findall(r"^[●○▲] (.*)$", shown, re.MULTILINE) == ["encoder · x", "decoder · h"]
+    lags = re.search(r"^encoder +x +0 .*\n((?: +\d.*\n)+)", shown, re.MULTILINE)
+    assert lags
+    assert [line.split()[0] for line in lags[1].splitlines()] == ["1", "2", "5", "10", "20", "29"]
+    assert re.search(r"in layer decoder at the last step\. ", shown)
+    assert "not every lag is shown; csv and json have all.\n" in shown
+    last = shown.splitlines()[-1]
+    assert re.fullmatch(r"equations in float64 · weights drawn by torch \S+ on cpu · seed 4", last)
+
+
+def test_several_documents_are_on_one_chart(here: Run) -> None:
+    shown = fine(here("gradflow", *THREE))
+    assert re.findall(r"^all · (.+)$", shown, re.MULTILINE) == [
+        "decay",
+        "gradient with respect to the input x_t",
+        "gradient by lag",
+    ]
+    names = [load_spec(str(path)).name for path in THREE]
+    assert re.findall(r"^[●○▲] (.*)$", shown, re.MULTILINE) == names
+    verdicts = dict(re.findall(r"^(\S.*?)  +encoder  +x .* (\w+)$", shown, re.MULTILINE))
+    assert verdicts == dict(zip(names, ("fading", "growing", "vanishing"), strict=True))
+
+
+def test_both_sides_of_a_position(here: Run, small: Path) -> None:
+    shown = fine(here("gradflow", small, "--layer", "encoder", "--set", "input.seq_len=5"))
+    decays = shown.split("\n\n")[0]
+    about = [re.split("  +", line)[1] for line in decays.splitlines()[3:]]
+    assert about == ["x, past", "x, future", *(f"{s} {w}" for w in ("forward, past", "reverse, future") for s in "hc")]
+    assert "in layer encoder at t = 2. " in shown
+    assert "lag, steps (negative: ahead of the position)" in shown
+    assert "not every lag" not in shown
+    assert "in layer encoder at t = 0. " in fine(here("gradflow", small, "--layer", "encoder", "--step", "0"))
+
+
+def test_of_a_sum_there_is_no_decay(here: Run, small: Path) -> None:
+    shown = fine(here("gradflow", small, "--target", "sum"))
+    assert shown.splitlines()[0] == "small · gradients"
+    assert re.fullmatch(r"layer +with respect to +at the start +at the end +lags", shown.splitlines()[1])
+    assert "at every step, each with its own v; the lag is counted from the last. " in shown
+    assert "vanishing" not in shown
+    # a file has its columns whatever was asked
+    header = fine(here("gradflow", small, "--target", "sum", "--format", "csv")).splitlines()[0]
+    assert header == fine(here("gradflow", small, "--format", "csv")).splitlines()[0]
+
+
+def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
+    small.write_text(PACKED)
+    asked = ("gradflow", small, THREE[0], "--layer", "encoder", "--format")
+    decays, lags = fine(here(*asked, "csv")).split("\n\n")
+    found = json.loads(fine(here(*asked, "json")))
+    assert (found["schema_version"], found["ledger"], found["seed"], found["device"]) == (1, "equations", 0, "cpu")
+    told, by_lag = iter(rows(decays)), iter(rows(lags))
+    assert [(model["target"], model["position"]) for model in found["models"]] == [("last", 3), ("last", None)]
+    assert {gradient["first_lag"] for gradient in found["models"][0]["gradients"]} == {0, 1}
+    for model in found["models"]:
+        for gradient in model["gradients"]:
+            row, decay = next(told), gradient["decay"]
+            about = (gradient["layer"], gradient["of"], gradient["side"], gradient["direction"] or "")
+            assert row["model"] == model["name"]
+            assert (row["layer"], row["of"], row["side"], row["direction"]) == about
+            assert row["stacked"] == ("" if gradient["stacked"] is None else str(gradient["stacked"]))
+            assert (float(row["start"]), float(row["end"])) == (gradient["norms"][0], gradient["norms"][-1])
+            assert int(row["lags"]) == len(gradient["norms"])
+            assert [row[key] for key in ("factor", "low", "high")] == [
+                repr(decay[key]) for key in ("factor", "low", "high")
+            ]
+            assert row["horizon"] == ("" if decay["horizon"] is None else str(decay["horizon"]))
+            assert row["verdict"] == decay["verdict"]
+            for k, norm in enumerate(gradient["norms"]):
+                row = next(by_lag)
+                assert (row["model"], row["layer"], row["of"], row["side"]) == (model["name"], *about[:3])
+                assert (int(row["lag"]), float(row["norm"])) == (gradient["first_lag"] + k, norm)
+    assert list(told) == list(by_lag) == []
+
+
+def test_json_has_null_for_what_is_no_number(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path) -> None:
+    from rnninspect import gradflow
+
+    real = gradflow._norms
+    monkeypatch.setattr(gradflow, "_norms", lambda *args, **options: real(*args, **options) * math.inf)
+    (model,) = json.loads(fine(here("gradflow", small, "--format", "json")))["models"]
+    assert model["gradients"][0]["norms"] == [None] * 30
+
+
+def test_markdown(here: Run, small: Path) -> None:
+    shown = fine(here("gradflow", small, "--format", "markdown"))
+    assert "### small: decay\n\n| layer | with respect to | at the start |" in shown
+    assert "```\nnorm\n" in shown
+    table = [line for line in shown.split("### small: gradient by lag")[1].splitlines() if line.startswith("|")]
+    assert {line.count(" | ") for line in table} == {3}
+
+
+@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, columns: int) -> None:
+    """Every line fits, the chart too, and no number is cut."""
+    primary, secondary = pty.openpty()
+    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "rnninspect", "gradflow", str(small), "--layer", "encoder"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=secondary, env=environment()) as process:
+        os.close(secondary)
+        shown = b""
+        # why the exception: it is how Linux says that the other side is closed.
+        try:
+            while data := os.read(primary, 65_536):
+                shown += data
+        except OSError:
+            pass
+    os.close(primary)
+    assert process.returncode == 0
+    lines = re.sub(r"\x1b\[[\d;]*m", "", shown.decode()).replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= columns
+    assert max(map(len, lines)) > columns - 20 or columns == 200
+    drawn = [line for line in lines if re.match(r"^ *\S* [│┤]", line)]
+    assert 10 <= len(drawn) <= 25
+    assert max(map(len, drawn)) > 0.75 * min(columns, 120)
+    assert sum("decay" in line for line in lines) == (2 if columns == 80 else 1)
+    assert {"vanishing", "fading"} & {word for line in lines for word in line.split()}
+
+
+# --- what else it does ------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_is_the_same_bytes(run: Run, here: Run, small: Path) -> None:
+    """In another process, and from stdin."""
+    first = fine(here("gradflow", small, "--format", "csv", "--seed", "3"))
+    from_stdin = fine(run("gradflow", "-", "--format", "csv", "--seed", "3", stdin=SMALL))
+    assert from_stdin == first.replace("\nsmall,", "\nstdin,")
+    assert fine(here("gradflow", small, "--format", "csv", "--seed", "5")) != first
+
+
+def test_output_and_plot(here: Run, small: Path, tmp_path: Path) -> None:
+    expected = fine(here("gradflow", small))
+    for suffix, start in ((".svg", b"<?xml "), (".png", b"\x89PNG"), (".pdf", b"%PDF-")):
+        plot = tmp_path / f"plot{suffix}"
+        plot.write_text("a longer text" * 10_000)
+        assert fine(here("gradflow", small, "--output", tmp_path / "out.txt", "--plot", plot)) == ""
+        assert (tmp_path / "out.txt").read_text(encoding="utf-8") == expected
+        assert plot.read_bytes().startswith(start)
+        assert b"a longer text" not in plot.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "small.yaml",
+        "out.txt",
+        *(f"plot{s}" for s in (".svg", ".png", ".pdf")),
+    }
+
+
+def test_both_sides_of_a_position_are_one_line(
+    here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, tmp_path: Path
+) -> None:
+    """What is ahead has negative lags; every step has one, and stands where it belongs."""
+    from rnninspect.formats import plot
+
+    drawn = []
+    monkeypatch.setattr(plot, "plot", lambda charts, path: drawn.extend(charts))
+    asked = ("gradflow", small, "--layer", "encoder", "--step", "2", "--set", "input.seq_len=6")
+    fine(here(*asked, "--plot", tmp_path / "x.svg"))
+    (chart,) = drawn
+    x = {series.name: [lag for lag, _ in series.points] for series in chart.series}
+    assert x == {
+        "x": [-3, -2, -1, 0, 1, 2],
+        **{f"{state} forward": [0, 1, 2] for state in "hc"},
+        **{f"{state} reverse": [-3, -2, -1, 0] for state in "hc"},
+    }
+    points = dict(chart.series[0].points)
+    for row in rows(fine(here(*asked, "--format", "csv")).split("\n\n")[1]):
+        if row["of"] == "x":
+            assert points.pop(int(row["lag"]) * (1 if row["side"] == "past" else -1)) == float(row["norm"])
+    assert points == {}
+
+
+def test_one_that_cannot_be_done_leaves_the_others(here: Run, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "vast.yaml").write_text(SMALL.replace("hidden_size: 5", "hidden_size: 10000000"))
+    done = here("gradflow", tmp_path / "vast.yaml", small, "--format", "json")
+    assert done.returncode == 3
+    assert re.fullmatch(r"error: \S+vast\.yaml: the model needs at least [\d,]+ bytes.*\n", done.stderr)
+    assert [model["name"] for model in json.loads(done.stdout)["models"]] == ["small"]
+
+
+def test_one_that_is_wrong_leaves_none(here: Run, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.yaml").write_text(SMALL.replace("30", "3"))
+    done = here("gradflow", small, tmp_path / "short.yaml", "--step", "5")
+    assert re.search(r"short\.yaml: --step 5: expected 0 to 2, the input has 3 steps$", refused(done))
+
+
+def test_on_meta_there_is_nothing_to_follow(here: Run, small: Path) -> None:
+    line = refused(here("gradflow", small, "--device", "meta"), 3)
+    assert re.search(r"small\.yaml: on meta there are no values \(use --device cpu\)$", line)
+
+
+def test_a_note_of_the_document_is_said(here: Run, small: Path) -> None:
+    done = here("gradflow", small, "--set", "decoder.dropout=0.5")
+    assert done.returncode == 0
+    assert re.fullmatch(r"note: \S+ .*dropout acts between stacked layers.*\n", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--step", "30"], r"^--step 30: expected 0 to 29, the input has 30 steps$"),
+        (["--step", "3", "--target", "sum"], r"^--step 3: --target sum reads every step \("),
+        (["--layer", "encodr"], r"^--layer encodr: not in the document \(did you mean 'encoder'\?\)$"),
+        (["--layer", "wat"], r"^--layer wat: not in the document \(known: encoder, decoder\)$"),
+        (
+            ["--layer", "embed"],
+            r"^--layer embed: expected a recurrent layer, got Embedding \(known: encoder, decoder\)$",
+        ),
+        (["--plot", "x.gif"], r"^--plot x\.gif: expected a name that ends in \.svg, \.png or \.pdf, got \.gif$"),
+        (["--plot", "x.svg", "--output", "x.svg"], r"^--plot x\.svg: this is --output's file \(name another file\)$"),
+        (["--set", "encoder.hidden_size=big"], r"hidden_size: .*'big'"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_line(
+    here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, args: list[str], said: str
+) -> None:
+    monkeypatch.chdir(small.parent)
+    assert re.search(said, refused(here("gradflow", small, *args)))
+    assert [path.name for path in small.parent.iterdir()] == ["small.yaml"]
+
+
+def test_in_a_process_of_its_own(run: Run, small: Path) -> None:
+    assert refused(run("gradflow", small, "--step", "30")) == "--step 30: expected 0 to 29, the input has 30 steps"
+    line = refused(run("gradflow", small, "--layer", "encodr"))
+    assert line == "--layer encodr: not in the document (did you mean 'encoder'?)"
+
+
+def test_a_step_is_one_of_the_shortest_sequence(run: Run) -> None:
+    line = refused(run("gradflow", "-", "--step", "7", stdin=PACKED))
+    assert line == "--step 7: expected 0 to 6, the shortest sequence has 7 steps"
+
+
+def test_without_a_recurrent_layer_there_are_no_steps(run: Run) -> None:
+    text = "input: {batch_size: 2, seq_len: 3}\nlayers: [{type: Linear, in_features: 2, out_features: 2}]\n"
+    assert refused(run("gradflow", "-", stdin=text)).startswith("<stdin>: none of its layers is recurrent")
+
+
+def test_a_picture_is_looked_at_before_anything_is_done(
+    here: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before a document is even read: this one is not there."""
+    monkeypatch.chdir(tmp_path)
+    assert refused(here("gradflow", "nowhere.yaml", "--plot", "x.jpg")).startswith("--plot x.jpg: expected a name")
+    (tmp_path / "doc.svg").write_text(SMALL)
+    line = refused(here("gradflow", "doc.svg", "--plot", "./doc.svg"))
+    assert line == "--plot doc.svg: this is one of the documents (name another file)"
+    assert (tmp_path / "doc.svg").read_text() == SMALL
+
+
+def test_without_matplotlib(shell: Run, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow" / "matplotlib.py").write_text("raise ModuleNotFoundError(name='matplotlib')")
+    script = 'export PYTHONPATH="$2:$PYTHONPATH"; rnninspect gradflow "$1" --plot x.svg'
+    done = shell(script, small, tmp_path / "shadow", cwd=tmp_path)
+    assert refused(done, 3) == "--plot needs matplotlib: pip install 'rnninspect[plot]'"
+    assert not (tmp_path / "x.svg").exists()

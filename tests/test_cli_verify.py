@@ -1,0 +1,192 @@
+"""`rnninspect verify` as whole processes: streams, exit codes, formats, several documents."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+TENSORS = ["output", "h_n", "grad input", "grad h_0"]
+WEIGHTS = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
+
+SMALL = """\
+input: {batch_size: 2, seq_len: 3}
+layers:
+  - {name: encoder, type: GRU, input_size: 4, hidden_size: 5}
+"""
+
+# The command line with one wrong sign in GRU's equations.
+WRONG = """
+import sys
+from rnninspect.layers.gru import GRU
+right = GRU.equations
+GRU.equations = lambda self: right(self).replace("+ z * h", "- z * h")
+from rnninspect.cli import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("doc") / "small.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+def fine(done: subprocess.CompletedProcess[str]) -> str:
+    """stdout of a process that ended well and had nothing to say besides."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line on stderr of a process that ended with `code` and has no result."""
+    assert (done.returncode, done.stdout) == (code, "")
+    assert re.fullmatch(r"[^\n]+\n", done.stderr), done.stderr
+    return done.stderr
+
+
+def test_help_names_the_options(run: Run) -> None:
+    shown = fine(run("verify", "--help"))
+    options = {"--device", "--dtype", "--seed", "--set", "--format", "--output"}
+    assert {option for option in options if option not in shown} == set()
+    assert "--plan" not in shown
+    assert "outputs, states and every gradient" in re.sub(r"[\s│]+", " ", shown)
+
+
+def test_a_table_has_a_row_for_every_tensor_and_says_what_it_is_held_to(run: Run, small: Path) -> None:
+    """A projection too, of which torch has a warning to give that is no affair of the user's."""
+    shown = fine(run("verify", small, CONFIGS / "projected.yaml", "--set", "input.seq_len=3", "--device", "cpu"))
+    assert shown.startswith("small · verify\n")
+    assert "\nprojected · verify\n" in shown
+    head, _, *rows = shown.splitlines()[1:]
+    assert re.split(r"  +", head.strip()) == [
+        *("layer", "type", "tensor", "shape", "largest magnitude", "largest error"),
+        *("relative, epsilons", "allowed", "verdict"),
+    ]
+    assert re.match(r"encoder  GRU   output +\(3, 2, 5\) +0\.\d+ +\S+ +\S+ +26\.83  ok$", rows[0])
+    assert [name for name in (*TENSORS, *WEIGHTS) if not re.search(rf" {name} .* ok$", shown, re.MULTILINE)] == []
+    assert "encoder: K = 15, L = 3." in shown
+    assert re.fullmatch(
+        r"torch \S+ and the equations in float64 agree · cpu · float32 · seed 0", shown.splitlines()[-1]
+    )
+
+
+def test_the_same_seed_gives_the_same_json_to_the_byte(run: Run, small: Path) -> None:
+    first, again = (
+        fine(run("verify", small, "--device", "cpu", "--dtype", "float64", "--seed", "7", "--format", "json"))
+        for _ in range(2)
+    )
+    assert first == again
+    found = json.loads(first)
+    head = {key: found[key] for key in ("schema_version", "device", "dtype", "seed", "ledger", "ok")}
+    assert head == {
+        "schema_version": 1,
+        "device": "cpu",
+        "dtype": "float64",
+        "seed": 7,
+        "ledger": "equations",
+        "ok": True,
+    }
+    (model,) = found["models"]
+    assert (model["name"], model["file"], model["unit"]) == ("small", str(small), "float64")
+    assert (model["epsilon"], model["skipped"], model["without_dropout"], model["not_in_torch"]) == (2**-52, [], [], [])
+    (layer,) = model["layers"]
+    assert (layer["name"], layer["type"], layer["ok"], layer["terms"], layer["steps"]) == (
+        "encoder",
+        "GRU",
+        True,
+        15,
+        3,
+    )
+    assert [tensor["name"] for tensor in layer["tensors"]] == [*TENSORS, *(f"grad {name}" for name in WEIGHTS)]
+    for tensor in layer["tensors"]:
+        assert 0 <= tensor["largest_error"] <= 1e-10 * tensor["largest_magnitude"]
+        assert tensor["relative_epsilons"] == pytest.approx(
+            tensor["largest_error"] / tensor["largest_magnitude"] * 2**52
+        )
+        assert tensor["relative_epsilons"] <= tensor["allowed_epsilons"] == pytest.approx(4 * 45**0.5)
+
+
+def test_csv_from_stdin_holds_raw_numbers(run: Run) -> None:
+    shown = fine(run("verify", "-", "--device", "cpu", "--format", "csv", stdin=SMALL))
+    rows = list(csv.DictReader(io.StringIO(shown)))
+    assert [row["tensor"] for row in rows] == [*TENSORS, *(f"grad {name}" for name in WEIGHTS)]
+    assert {(row["model"], row["layer"], row["type"], row["verdict"]) for row in rows} == {
+        ("stdin", "encoder", "GRU", "ok")
+    }
+    assert rows[0]["shape"] == "[3 2 5]"
+    assert all(float(row["relative"]) <= float(row["allowed"]) for row in rows)
+
+
+def test_markdown_in_a_file(run: Run, tmp_path: Path, small: Path) -> None:
+    target = tmp_path / "verify.md"
+    command = ("verify", small, "--device", "cpu", "--dtype", "bfloat16", "--format", "markdown", "--output", target)
+    assert fine(run(*command)) == ""
+    text = target.read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| encoder")]
+    assert rows[0].endswith("| ok |")
+    assert "epsilons of bfloat16" in text
+
+
+def test_of_several_documents_one_failing_all_are_reported(
+    program: Callable[..., subprocess.CompletedProcess[str]], small: Path
+) -> None:
+    """The first has a wrong equation; the second is shown all the same."""
+    lstm = str(CONFIGS / "lstm.yaml")
+    args = ("verify", str(small), lstm, "--device", "cpu", "--format", "json")
+    done = program(WRONG, args=args)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        rf"error: {small}: torch and the equations differ in \d+ tensors, most in layer 'encoder', [\w ]+: "
+        r"[\d,.e+]+ epsilons, [\d.]+ are allowed\n",
+        done.stderr,
+    )
+    found = json.loads(done.stdout)
+    assert found["ok"] is False
+    assert [(model["file"], model["ok"]) for model in found["models"]] == [(str(small), False), (lstm, True)]
+
+
+def test_a_document_too_large_for_memory_leaves_the_others(run: Run, tmp_path: Path, small: Path) -> None:
+    absurd = tmp_path / "absurd.yaml"
+    absurd.write_text(SMALL.replace("hidden_size: 5", "hidden_size: 10000000"))
+    done = run("verify", absurd, small, "--device", "cpu", "--format", "csv")
+    assert done.returncode == 3
+    assert re.fullmatch(
+        rf"error: {absurd}: the model needs at least [\d,]+ bytes, cpu has [\d,]+ free \(try a smaller [^)]+\)\n",
+        done.stderr,
+    )
+    assert [row["model"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["small"] * 8
+
+
+def test_meta_has_no_values(run: Run, small: Path) -> None:
+    assert refused(run("verify", small, "--device", "meta"), 3) == (
+        f"error: {small}: on meta there are no values (use --device cpu)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--set", "encoder.hidden_size=big"), "'big'"),
+        (("--set", "encoder.hiden_size=3"), "hiden_size"),
+        (("--dtype", "float8"), "float8"),
+        (("--device", "gpu"), "gpu"),
+    ],
+)
+def test_what_is_asked_wrongly_has_no_result(run: Run, small: Path, options: tuple[str, ...], said: str) -> None:
+    assert said in refused(run("verify", small, *options), 2)
+
+
+def test_a_bad_document_among_good_ones_leaves_no_result(run: Run, tmp_path: Path, small: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(SMALL.replace("5", "five"))
+    assert "'five'" in refused(run("verify", small, tmp_path / "bad.yaml"), 2)

@@ -1,0 +1,516 @@
+"""What `trace` tells against the same written out here: every gate and state, one sequence at a time, in float64."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from rnninspect import trace as module
+from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, TorchRefused
+from rnninspect.layers.gru import GRU
+from rnninspect.layers.lstm import LSTM, LSTMCell
+from rnninspect.layers.rnn import RNN
+from rnninspect.plan import plan
+from rnninspect.real import BuiltModel, Feed, make_feed, ready
+from rnninspect.spec.chain import Spec, connect
+from rnninspect.spec.document import validate
+from rnninspect.spec.tree import read_tree
+from rnninspect.trace import Level, Pick, Vector, trace
+
+CPU = torch.device("cpu")
+EXACT = 1e-12
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+
+
+def spec_of(text: str) -> Spec:
+    tree = read_tree(text, "doc.yaml")
+    return connect(validate(tree), tree, name="doc")
+
+
+def document(
+    *layers: str, steps: int = 5, size: int | None = 3, more: str = ", state: random", dtype: str = "float64"
+) -> str:
+    batch = "null" if size is None else size
+    listed = "".join(f"\n  - {{{layer}}}" for layer in layers)
+    return f"dtype: {dtype}\ninput: {{batch_size: {batch}, seq_len: {steps}{more}}}\nlayers:{listed}\n"
+
+
+PACKED = ", state: random, lengths: [2, 5, 1, 5]"
+MODELS = {
+    "RNN": document("type: RNN, input_size: 2, hidden_size: 3"),
+    "relu": document("type: RNN, input_size: 2, hidden_size: 3, nonlinearity: relu"),
+    "LSTM": document("type: LSTM, input_size: 2, hidden_size: 3"),
+    "projected": document("type: LSTM, input_size: 2, hidden_size: 4, proj_size: 3"),
+    "GRU": document("type: GRU, input_size: 2, hidden_size: 3, bias: false"),
+    "Jordan": document("type: JordanRNN, input_size: 2, hidden_size: 4, output_size: 3, nonlinearity: relu"),
+    "unbatched": document("type: GRU, input_size: 2, hidden_size: 3", size=None),
+    "unbatched cell": document("type: GRUCell, input_size: 2, hidden_size: 3", size=None),
+    "batch_first": document("type: LSTM, input_size: 2, hidden_size: 3, batch_first: true, bidirectional: true"),
+    "cells": document("type: RNNCell, input_size: 2, hidden_size: 3", "type: LSTMCell, hidden_size: 4"),
+    "stacked": document("type: LSTM, input_size: 2, hidden_size: 4, proj_size: 2, num_layers: 3, bidirectional: true"),
+    "packed": document(
+        "type: LSTM, input_size: 2, hidden_size: 3, bidirectional: true",
+        "type: GRU, hidden_size: 2",
+        size=4,
+        more=PACKED,
+    ),
+    "packed cells": document("type: LSTMCell, input_size: 2, hidden_size: 3", size=4, more=PACKED),
+    "chain": document(
+        "type: Embedding, num_embeddings: 9, embedding_dim: 4",
+        "type: LSTM, hidden_size: 3",
+        "type: Dropout",
+        "type: LayerNorm",
+        "type: GRU, hidden_size: 3, feeds: last",
+        "type: Linear, out_features: 2",
+    ),
+}
+
+
+# --- the same by hand -------------------------------------------------------------------------------------
+
+Vectors = dict[str, Tensor]
+
+
+def step(kind: str, nonlinearity: str, weight: dict[str, Tensor], x: Tensor, states: Vectors) -> Vectors:
+    """One step of one sequence, from the formulas in torch's documentation."""
+    act = getattr(torch, nonlinearity)
+
+    def fed(name: str, values: Tensor) -> Tensor:
+        found = weight[f"weight_{name}"] @ values
+        return found + weight[f"bias_{name}"] if f"bias_{name}" in weight else found
+
+    if kind == "JordanRNN":
+        h = act(fed("ih", x) + fed("yh", states["y"]))
+        return {"h": h, "y": act(fed("hy", h))}
+    ours, theirs = fed("ih", x), fed("hh", states["h"])
+    if kind.startswith("RNN"):
+        return {"h": act(ours + theirs)}
+    if kind.startswith("GRU"):
+        (ri, zi, ni), (rh, zh, nh) = ours.chunk(3), theirs.chunk(3)
+        r, z = (ri + rh).sigmoid(), (zi + zh).sigmoid()
+        n = (ni + r * nh).tanh()
+        return {"r": r, "z": z, "n": n, "h": n + z * (states["h"] - n)}
+    i, f, g, o = (ours + theirs).chunk(4)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c = f * states["c"] + i * g
+    h = o * c.tanh()
+    return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": fed("hr", h) if "weight_hr" in weight else h}
+
+
+# By layer, stacked, direction; sequence; t.
+ByHand = dict[tuple[str, int, int], list[list[Vectors]]]
+
+
+def by_hand(spec: Spec, seed: int = 0, values: array[float] | array[int] | None = None) -> ByHand:
+    """Every vector of the model that `seed` gives."""
+    found: ByHand = {}
+    with ready(spec, plan(spec), CPU, seed) as model, torch.no_grad():
+        feed = make_feed(spec, CPU, values)
+        for n, x in enumerate(sequences(spec, feed)):
+            for index, link in enumerate(model.links):
+                layer, built = link.layer, model.layers[index]
+                if not feed.states[index]:
+                    x = built.double()(x)
+                    continue
+                for key, steps in whole(model, index, feed, n, x).items():
+                    found.setdefault((layer.name, *key), []).append(steps)
+                ways = [found[layer.name, layer.depth - 1, way][n] for way in range(layer.directions)]
+                output = "y" if layer.type == "JordanRNN" else "h"
+                x = torch.cat([torch.stack([vectors[output] for vectors in way]) for way in ways], dim=-1)
+                x = x[-1] if layer.feeds == "last" else x
+    return found
+
+
+def sequences(spec: Spec, feed: Feed) -> Iterator[Tensor]:
+    """Each sequence by itself, (L, H_in) or its tokens."""
+    flow = feed.input
+    if isinstance(flow, PackedSequence):
+        padded, lengths = pad_packed_sequence(flow)
+        yield from (padded[:length, n].clone() for n, length in enumerate(lengths.tolist()))
+    elif spec.batch.size is None:
+        yield flow
+    else:
+        yield from flow if spec.input_axes[0] == "N" else flow.unbind(1)
+
+
+def whole(model: BuiltModel, index: int, feed: Feed, n: int, x: Tensor) -> dict[tuple[int, int], list[Vectors]]:
+    """One sequence through one recurrent layer."""
+    link, found = model.links[index], {}
+    layer = link.layer
+    x = x.double()
+    facts = list(layer.states("0", link.signal, "float64"))
+    for depth in range(layer.depth):
+        both = []
+        for way in range(layer.directions):
+            suffix = "" if layer.type.endswith("Cell") else f"_l{depth}" + "_reverse" * way
+            weight = {
+                "_".join(name.split("_")[:2]): values.double()
+                for name, values in model.layers[index].named_parameters()
+                if name.split("_")[2:] == suffix.split("_")[1:]
+            }
+            states: Vectors = {}
+            for fact, values in zip(facts, feed.states[index], strict=True):
+                one = (values if link.signal.batch.size is None else values[..., n, :]).double()
+                states[fact.name[0]] = one[depth * layer.directions + way] if one.dim() == 2 else one
+            steps: list[Vectors] = [{}] * len(x)
+            for t in range(len(x))[:: -1 if way else 1]:
+                states = steps[t] = step(layer.type, getattr(layer, "nonlinearity", "tanh"), weight, x[t], states)
+            found[depth, way] = steps
+            both.append(torch.stack([vectors["y" if "y" in vectors else "h"] for vectors in steps]))
+        x = torch.cat(both, dim=-1)
+    return found
+
+
+def key(level: Level) -> tuple[str, int, int]:
+    return level.layer, level.stacked or 0, int(level.direction == "reverse")
+
+
+def approx(value: Any) -> Any:
+    return pytest.approx(value, rel=1e-9, abs=1e-12)
+
+
+def share_off(function: str, values: list[float]) -> float:
+    out = {
+        "sigmoid": lambda value: value < 0.1 or value > 0.9,
+        "tanh": lambda value: abs(value) > 0.9,
+        "relu": lambda value: value == 0,
+    }
+    return sum(map(out[function], values)) / len(values)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_statistics_of_every_step(name: str) -> None:
+    spec = spec_of(MODELS[name])
+    expected, found = by_hand(spec), trace(spec, CPU)
+    assert [key(level) for level in found.levels] == list(expected)
+    for level in found.levels:
+        runs = expected[key(level)]
+        assert [entry.t for entry in level.steps] == list(range(max(map(len, runs))))
+        assert level.units == ()
+        for entry in level.steps:
+            running = [run[entry.t] for run in runs if entry.t < len(run)]
+            assert entry.running == len(running)
+            assert [vector.name for vector in level.vectors] == list(running[0])
+            for vector, stats in zip(level.vectors, entry.stats, strict=True):
+                every = [one[vector.name].tolist() for one in running]
+                flat = [value for one in every for value in one]
+                assert stats[:5] == approx(
+                    (
+                        statistics.fmean(flat),
+                        statistics.pstdev(flat),
+                        min(flat),
+                        max(flat),
+                        statistics.fmean(math.hypot(*one) for one in every),
+                    )
+                )
+                told = None if vector.function is None else share_off(vector.function, flat)
+                assert stats.saturated == (told if told is None else approx(told))
+                carried = vector.name == {"LSTM": "f", "GRU": "z"}.get(level.type[:4].rstrip("C"))
+                assert (stats.half_life is not None) == carried
+                if carried:
+                    mean = statistics.fmean(map(math.log, flat))
+                    assert stats.half_life == approx(math.log(2) / -mean)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_values_themselves(name: str) -> None:
+    """Of every step and unit of every sequence."""
+    spec = spec_of(MODELS[name])
+    expected = by_hand(spec)
+    for n in range(spec.batch.size or 1):
+        found = trace(spec, CPU, pick=Pick(None, None, n))
+        for level in found.levels:
+            assert level.steps == ()
+            steps = expected[key(level)][n]
+            widest = max(len(values) for values in steps[0].values())
+            places = [(t, unit) for t in range(len(steps)) for unit in range(widest)]
+            assert [(row.t, row.unit) for row in level.units] == places
+            for row in level.units:
+                values = [v[row.unit].item() if row.unit < len(v) else None for v in steps[row.t].values()]
+                assert [found is None for found in row.values] == [value is None for value in values]
+                assert [v for v in row.values if v is not None] == approx([v for v in values if v is not None])
+
+
+@pytest.mark.parametrize("name", ["projected", "packed", "batch_first", "unbatched", "chain"])
+def test_what_is_picked_is_a_part_of_the_whole(name: str) -> None:
+    spec = spec_of(MODELS[name])
+    n = (spec.batch.size or 1) - 1
+    every = trace(spec, CPU, pick=Pick(None, None, n))
+    for step, unit in ((3, None), (None, 1), (3, 1), (0, 0)):
+        found = trace(spec, CPU, pick=Pick(step, unit, n))
+        for part, whole in zip(found.levels, every.levels, strict=True):
+            kept = [row for row in whole.units if step in (None, row.t) and unit in (None, row.unit)]
+            assert list(part.units) == kept
+            assert kept
+            assert part.memory == whole.memory
+
+
+@pytest.mark.parametrize("lengths", [[2, 5, 1, 5], [1, 2, 3, 4]])
+def test_a_packed_sequence_is_as_if_it_were_alone(lengths: list[int]) -> None:
+    layers = ("type: LSTM, input_size: 2, hidden_size: 3, num_layers: 2, bidirectional: true",)
+    packed = spec_of(document(*layers, size=4, more=f", lengths: {lengths}"))
+    with ready(packed, plan(packed), CPU, 7):
+        padded, _ = pad_packed_sequence(make_feed(packed, CPU).input)  # type: ignore[arg-type]
+    for n, length in enumerate(lengths):
+        alone = spec_of(document(*layers, size=1, steps=length, more=""))
+        values = array("d", padded[:length, n].flatten().tolist())
+        found = trace(alone, CPU, 7, values=values, pick=Pick(None, None, 0))
+        batch = trace(packed, CPU, 7, pick=Pick(None, None, n))
+        for one, other in zip(found.levels, batch.levels, strict=True):
+            assert [row[:2] for row in one.units] == [row[:2] for row in other.units]
+            for row, same in zip(one.units, other.units, strict=True):
+                assert row.values == approx(same.values)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_the_weights_of_any_dtype_are_taken_as_they_are(dtype: str) -> None:
+    """All that follows is float64; what torch put out is as near as its dtype allows."""
+    spec = spec_of(document("type: LSTM, input_size: 2, hidden_size: 3", dtype=dtype))
+    expected, found = by_hand(spec), trace(spec, CPU, pick=Pick(None, None, 1))
+    for row in found.levels[0].units:
+        values = [vector[row.unit].item() for vector in expected["lstm", 0, 0][1][row.t].values()]
+        assert row.values == pytest.approx(values, rel=EXACT)
+    assert 0 < found.outputs["lstm"].relative < 10
+
+
+# --- what is given ----------------------------------------------------------------------------------------
+
+
+def test_given_values_are_fed() -> None:
+    spec = spec_of(document("type: LSTM, input_size: 2, hidden_size: 3, batch_first: true", size=2, more=""))
+    assert spec.input_axes == ("N", "L", "H_in")
+    values = array("d", [k / 7 - 1 for k in range(20)])
+    lstm = nn.LSTM(2, 3, batch_first=True, dtype=torch.float64)
+    with ready(spec, plan(spec), CPU, 3) as model:
+        lstm.load_state_dict(model.layers[0].state_dict())
+    output, _ = lstm(torch.tensor(values.tolist(), dtype=torch.float64).reshape(2, 5, 2))
+    for n in (0, 1):
+        (level,) = trace(spec, CPU, 3, values=values, pick=Pick(None, None, n)).levels
+        assert [row.values[-1] for row in level.units] == approx(output[n].flatten().tolist())
+    assert values.tolist() == [k / 7 - 1 for k in range(20)]
+
+
+def test_given_tokens_are_looked_up() -> None:
+    spec = spec_of(document("type: Embedding, num_embeddings: 9, embedding_dim: 4", "type: GRU, hidden_size: 3"))
+    tokens = array("q", [k * k % 9 for k in range(15)])
+    expected = by_hand(spec, 2, tokens)["gru", 0, 0]
+    for n in range(3):
+        (level,) = trace(spec, CPU, 2, values=tokens, pick=Pick(4, None, n)).levels
+        assert [row.values[-1] for row in level.units] == approx(expected[n][4]["h"].tolist())
+    assert trace(spec, CPU, 2, values=tokens).levels != trace(spec, CPU, 2).levels
+
+
+def test_one_layer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is fed as in the whole, and what comes after it is not run."""
+    spec = spec_of(MODELS["chain"])
+    both = trace(spec, CPU)
+    ran = []
+    real = module.run_layer
+
+    def counted(link: Any, *args: Any) -> Any:
+        ran.append(link.layer.name)
+        return real(link, *args)
+
+    monkeypatch.setattr(module, "run_layer", counted)
+    assert trace(spec, CPU, layer="lstm").levels == both.levels[:1]
+    assert ran == ["embedding", "lstm", "lstm"]
+    assert trace(spec, CPU, layer="gru").levels == both.levels[1:]
+    assert trace(spec, CPU, layer="gru").outputs.keys() == {"gru"}
+
+
+def test_a_seed_is_all_there_is_to_it() -> None:
+    spec = spec_of(MODELS["chain"])
+    assert trace(spec, CPU, 1) == trace(spec, CPU, 1)
+    assert trace(spec, CPU, 1).levels != trace(spec, CPU, 2).levels
+
+
+# --- saturation and memory --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "inside", "beyond"),
+    [
+        ("sigmoid", [0.1, 0.9, 0.5], [0.09999999999999999, 0.9000000000000001, 0.0, 1.0]),
+        ("tanh", [-0.9, 0.9, 0.0], [-0.9000000000000001, 0.9000000000000001, -1.0, 1.0]),
+        ("relu", [5e-324, 1.0, 1e300], [0.0, -0.0]),
+    ],
+)
+def test_where_saturation_begins(function: str, inside: list[float], beyond: list[float]) -> None:
+    vector = Vector("v", function, False, None)
+    for value, share in [*((value, 0.0) for value in inside), *((value, 1.0) for value in beyond)]:
+        assert module._stats(vector, torch.tensor([[value]], dtype=torch.float64)).saturated == share
+    values = torch.tensor([inside + beyond], dtype=torch.float64)
+    assert module._stats(vector, values).saturated == approx(len(beyond) / len(inside + beyond))
+    assert module._stats(vector._replace(function=None), values).saturated is None
+
+
+def gate_of(bias: float) -> float:
+    return 1 / (1 + math.exp(-bias)) if bias > -700 else 0.0
+
+
+@pytest.mark.parametrize(
+    ("bias", "half_life"), [(0.0, 1.0), (2.0, math.log(2) / -math.log(gate_of(2.0))), (800.0, math.inf), (-800.0, 0.0)]
+)
+@pytest.mark.parametrize("kind", ["LSTM", "LSTMCell", "GRU", "GRUCell"])
+def test_half_life_of_a_constant_gate(
+    monkeypatch: pytest.MonkeyPatch, kind: str, bias: float, half_life: float
+) -> None:
+    pin(monkeypatch, kind, [bias] * 3)
+    (level,) = trace(spec_of(document(f"type: {kind}, input_size: 2, hidden_size: 3")), CPU).levels
+    gate, state = ("f", "c") if kind.startswith("LSTM") else ("z", "h")
+    which = [vector.carries for vector in level.vectors].index(state)
+    assert level.vectors[which].name == gate
+    for entry in level.steps:
+        assert entry.stats[which].half_life == pytest.approx(half_life, rel=EXACT)
+        assert {stats.half_life for k, stats in enumerate(entry.stats) if k != which} == {None}
+    (memory,) = level.memory
+    assert memory[:2] == (state, gate)
+    assert (memory.median, memory.longest) == pytest.approx((half_life, half_life), rel=EXACT)
+
+
+def pin(monkeypatch: pytest.MonkeyPatch, kind: str, biases: list[float]) -> None:
+    """Build every model without weights, and with these biases in the gate that carries its state over."""
+    real = module.ready
+
+    def pinned(*args: Any, **options: Any) -> Any:
+        class Changed:
+            def __enter__(self) -> BuiltModel:
+                self.inner = real(*args, **options)
+                model = self.inner.__enter__()
+                with torch.no_grad():
+                    for name, values in model.layers[0].named_parameters():
+                        values.zero_()
+                        if name.startswith("bias_ih"):
+                            values[len(biases) : 2 * len(biases)] = torch.tensor(biases)
+                return model
+
+            def __exit__(self, *error: Any) -> Any:
+                return self.inner.__exit__(*error)
+
+        return Changed()
+
+    monkeypatch.setattr(module, "ready", pinned)
+
+
+def test_each_unit_has_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    biases = [0.5, 4.0, -1.0, 2.0, 0.0]
+    pin(monkeypatch, "LSTM", biases)
+    spec = spec_of(document("type: LSTM, input_size: 2, hidden_size: 5", size=4, more=PACKED))
+    (memory,) = trace(spec, CPU).levels[0].memory
+    lives = [math.log(2) / -math.log(gate_of(bias)) for bias in biases]
+    assert (memory.median, memory.longest) == approx((lives[0], lives[1]))
+    assert memory.unit == 1
+
+
+@pytest.mark.parametrize("name", ["LSTM", "packed", "stacked"])
+def test_memory_is_over_all_steps_and_sequences(name: str) -> None:
+    spec = spec_of(MODELS[name])
+    expected = by_hand(spec)
+    for level in trace(spec, CPU).levels:
+        gate = {"LSTM": "f", "GRU": "z"}[level.type]
+        every = torch.stack([vectors[gate] for run in expected[key(level)] for vectors in run])
+        lives = [math.log(2) / -value for value in every.log().mean(0).tolist()]
+        (memory,) = level.memory
+        assert memory.longest == approx(max(lives))
+        assert memory.unit == lives.index(max(lives))
+        assert memory.median == approx(sorted(lives)[(len(lives) - 1) // 2])
+
+
+def test_what_carries_nothing_has_no_memory() -> None:
+    for name in ("RNN", "Jordan"):
+        (level,) = trace(spec_of(MODELS[name]), CPU).levels
+        assert level.memory == ()
+
+
+# --- held against torch -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "right", "wrong"),
+    [
+        (LSTM, "LSTM", "o = sigmoid(", "o = tanh("),
+        (LSTM, "stacked", "c = f * c + i * g", "c = i * c + f * g"),
+        (LSTM, "packed", "b_io + W_ho", "b_io - W_ho"),
+        (LSTMCell, "cells", "i = sigmoid(", "i = tanh("),
+        (GRU, "GRU", "(1 - z) * n + z * h", "z * n + (1 - z) * h"),
+        (GRU, "chain", "r * (W_hn @ h + b_hn)", "(r * (W_hn @ h) + b_hn)"),
+        (RNN, "relu", "b_ih + W_hh", "b_ih - W_hh"),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_wrong_equation_ends_it(
+    monkeypatch: pytest.MonkeyPatch, kind: Any, name: str, right: str, wrong: str, dtype: str
+) -> None:
+    real = kind.equations
+    assert right in real(kind.model_construct(type=kind.__name__, hidden_size=3, nonlinearity="relu", proj_size=0))
+    monkeypatch.setattr(kind, "equations", lambda self: real(self).replace(right, wrong))
+    said = r"^doc\.yaml: layer '\w+': torch's output is [\d,.e+]+ epsilons from the equations', [\d,.e+]+ are allowed"
+    with pytest.raises(CheckFailed, match=said) as caught:
+        trace(spec_of(MODELS[name].replace("float64", dtype)), CPU)
+    assert caught.value.exit_code == 1
+
+
+CHAOS = document(
+    "type: RNN, input_size: 3, hidden_size: 200, init: {weight_hh: kaiming_normal, weight_ih: zeros}",
+    steps=100,
+    size=4,
+    dtype="float32",
+)
+
+
+def test_chaos_is_no_fault() -> None:
+    """Where a rounding grows from step to step, float32 is soon elsewhere; a wrong equation is from the start."""
+    found = trace(spec_of(CHAOS), CPU)
+    compared = found.outputs["rnn"]
+    assert 4 * math.sqrt(100 * 203) < compared.relative < compared.allowed < 1 / 2**-23
+
+
+def test_even_in_chaos_a_wrong_equation_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = RNN.equations
+    monkeypatch.setattr(RNN, "equations", lambda self: real(self).replace("b_ih + W_hh", "b_ih - W_hh"))
+    with pytest.raises(CheckFailed):
+        trace(spec_of(CHAOS), CPU)
+
+
+def test_what_is_beyond_the_dtype_is_said() -> None:
+    text = "type: RNN, nonlinearity: relu, input_size: 3, hidden_size: 40, init: {weight_hh: xavier_uniform}"
+    loud = document(text, steps=60, dtype="float16").replace("xavier_uniform", "eye").replace("steps", "")
+    values = array("d", [6e4] * (60 * 3 * 3))
+    with pytest.raises(CannotHere, match=r"^doc\.yaml: layer 'rnn': torch's output is beyond float16 \(try ") as caught:
+        trace(spec_of(loud), CPU, values=values)
+    assert caught.value.exit_code == 3
+    assert trace(spec_of(loud.replace("float16", "float64")), CPU, values=values).levels
+
+
+def test_too_large_is_said_before_anything_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: 10**6)
+    with pytest.raises(NotEnoughMemory):
+        trace(spec_of(document("type: GRU, input_size: 2, hidden_size: 300", steps=10_000)), CPU)
+
+
+def test_what_torch_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> None:
+        raise RuntimeError("no such kernel\nand more")
+
+    monkeypatch.setattr(module, "reference", refuse)
+    with pytest.raises(TorchRefused, match=r"could not evaluate layer 'lstm' on cpu in float64: no such kernel$"):
+        trace(spec_of(MODELS["LSTM"]), CPU)
+
+
+def test_nothing_is_left_changed() -> None:
+    before = torch.get_num_threads(), torch.get_rng_state()
+    try:
+        torch.set_num_threads(3)
+        trace(spec_of(MODELS["LSTM"]), CPU)
+        assert torch.get_num_threads() == 3
+        assert torch.equal(torch.get_rng_state(), before[1])
+    finally:
+        torch.set_num_threads(before[0])
