@@ -60,6 +60,18 @@ bench-check: $(READY) ## What a check costs, against torch's own start
 bench-verify: $(READY) ## What a verification costs, against shapes of the same model
 	$(BIN)/python tests/bench_verify.py
 
+.PHONY: bench-gradflow
+bench-gradflow: $(READY) ## What gradflow costs over 1,000 and 2,000 steps
+	$(BIN)/python tests/bench_gradflow.py
+
+.PHONY: gpu-check
+gpu-check: $(READY) ## Where there is a CUDA device: its tests, DeepBench's list, our times beside torch's
+	$(BIN)/python tests/gpu_check.py
+
+.PHONY: bench-repeat
+bench-repeat: $(READY) ## How repeatable the figures of bench are, beside torch.utils.benchmark's: ten processes each
+	$(BIN)/python tests/bench_repeat.py
+
 .PHONY: readme
 readme: $(READY) ## Run the README's commands again and put in what they print
 	$(BIN)/python tests/test_readme.py

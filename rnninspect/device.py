@@ -44,10 +44,26 @@ def find_device(name: str | None) -> torch.device:
             f"device {name} was asked for; torch {torch.__version__} sees {', '.join(here)} here "
             "(use --device cpu, or --plan, which needs no device)"
         )
+    if name.startswith("cuda"):
+        # why: what torch counts of a device's memory it counts only once CUDA is up.
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     if name == "cuda":
         # why: older torch asks for an index wherever it answers for one device
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device(name)
+
+
+def float32_precision(of: str = "rnn") -> str:
+    """How CUDA multiplies float32, "tf32" or "ieee": in cuDNN's recurrent layers ("rnn") or in products ("matmul").
+
+    why not allow_tf32 where there is something newer: since torch 2.9 reading it raises once the two differ.
+    """
+    owner = torch.backends.cudnn if of == "rnn" else torch.backends.cuda
+    new = getattr(getattr(owner, of, None), "fp32_precision", None)
+    if new is not None:
+        return "tf32" if new == "tf32" else "ieee"
+    old = torch.backends.cudnn if of == "rnn" else torch.backends.cuda.matmul
+    return "tf32" if old.allow_tf32 else "ieee"
 
 
 def enough_memory(source: str, needed: int, device: torch.device, hint: str) -> None:
@@ -64,7 +80,13 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
     """The generators that `device` draws from set to `seed`, and put back afterwards."""
     if device.type in ("cuda", "mps"):
         with torch.random.fork_rng(devices=[device], device_type=device.type):
-            torch.manual_seed(seed)
+            # why not torch.manual_seed: it would set every other GPU's generator too
+            torch.default_generator.manual_seed(seed)
+            if device.type == "cuda":
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
+            else:
+                torch.mps.manual_seed(seed)
             yield
     else:
         with torch.random.fork_rng(devices=[]):

@@ -113,7 +113,8 @@ def gradflow(
     """Gradients of the output of the recurrent layer called `layer`, or of the last one, against the lag.
 
     target: "last" reads the output at `position` (None: the last step of each sequence, or, where the layer is
-    bidirectional, the middle of the shortest), "sum" at every step. Raises NotEnoughMemory or TorchRefused.
+    bidirectional, the middle of the shortest), "sum" at every step.
+    Raises NotEnoughMemory, TorchRefused, or CannotHere where a state overflows.
     """
     planned = plan(spec)
     links = spec.links[: _target_index(spec, layer) + 1]
@@ -284,6 +285,10 @@ def run_links(links: Sequence[Link], model: BuiltModel, feed: Feed) -> list[Laye
 
 def _keep(run: LayerRun, moment: Moment) -> None:
     states = {name: moment.vectors[name] for name in run.layer.cell.states}
+    for state in states.values():
+        # why: where a packed batch loses a sequence its gradient is laid out anew, which from there on makes every
+        # product four times slower.
+        state.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
     run.levels.setdefault((moment.stacked, moment.direction), {})[moment.t] = states
 
 

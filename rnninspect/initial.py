@@ -40,7 +40,8 @@ def deviation(law: str, matrices: Iterable[Tensor]) -> float | None:
         return None
     found = []
     for matrix in matrices:
-        exact = matrix.double()
+        # why on the CPU for mps: it has no float64.
+        exact = (matrix.cpu() if matrix.device.type == "mps" else matrix).double()
         if law == "orthogonal":
             exact = exact if exact.shape[0] <= exact.shape[1] else exact.T
             exact = exact @ exact.T

@@ -373,7 +373,8 @@ def _observed(values: Tensor, init: Init, matrices: Sequence[Tensor]) -> Observe
         return None
     count, total, squares, least, most = 0, 0.0, 0.0, math.inf, -math.inf
     for piece in pieces:
-        exact = piece.double()
+        # why on the CPU for mps: it has no float64.
+        exact = (piece.cpu() if piece.device.type == "mps" else piece).double()
         count += exact.numel()
         total += float(exact.sum())
         squares += float(exact.square().sum())

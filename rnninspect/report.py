@@ -140,7 +140,7 @@ def _level(level: Level, result: Trace) -> dict[str, object]:
     return {
         "name": level.layer,
         "type": level.type,
-        "layer": level.stacked,
+        "stacked": level.stacked,
         "direction": level.direction,
         "output_relative_epsilons": compared.relative,
         "output_allowed_epsilons": compared.allowed,

@@ -156,7 +156,7 @@ def test_csv_and_json_have_every_step(here: Run, small: Path) -> None:
         assert 0 < layer["output_relative_epsilons"] < layer["output_allowed_epsilons"]
         for step in layer["steps"]:
             row = next(told)
-            assert (row["model"], row["layer"], row["stacked"]) == ("small", layer["name"], str(layer["layer"]))
+            assert (row["model"], row["layer"], row["stacked"]) == ("small", layer["name"], str(layer["stacked"]))
             assert (int(row["t"]), int(row["running"])) == (step["t"], step["sequences"])
             for name, stats in step["vectors"].items():
                 for key in ("mean", "std", "minimum", "maximum", "norm"):

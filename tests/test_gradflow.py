@@ -695,6 +695,19 @@ def test_one_backward_pass_that_grows_with_the_steps(monkeypatch: pytest.MonkeyP
     assert (sizes[2] - sizes[1]) / (sizes[1] - sizes[0]) == pytest.approx(2, rel=0.05)
 
 
+def test_the_gradients_keep_their_layout() -> None:
+    """Where it is turned around, as by a sequence that ends, every product before is several times slower."""
+    spec = spec_of(MODELS["packed both ways"])
+    _, _, runs = run(spec)
+    seen: list[bool] = []
+    for steps in runs[0].levels.values():
+        for states in steps.values():
+            states["h"].register_hook(lambda gradient: seen.append(gradient.is_contiguous()))
+    curves_of(runs, aim_at(spec.batch, "last", None), 0)
+    assert len(seen) > 12
+    assert all(seen)
+
+
 # --- the whole --------------------------------------------------------------------------------------------
 
 

@@ -105,6 +105,17 @@ def bound(
     return Bound(seconds, compute, traffic, latency, regime, peaks.calibrated)
 
 
+def macs_of(links: Sequence[Link], phase: str, *, dtype: str, input_grad: bool = False) -> int:
+    """The multiply-accumulates that a phase cannot leave out: not those of a gradient that nobody wants."""
+    memory = Memory(None)
+    macs, wanted = 0, input_grad
+    for link, weights in zip(links, _weights(links, dtype), strict=True):
+        for name in PASSES[phase]:
+            macs += work_of(link, weights, name, dtype=dtype, memory=memory, input_grad=wanted).macs
+        wanted = wanted or any(weight.trainable for weight in weights)
+    return macs
+
+
 def step_seconds(peaks: Peaks, kind: str, name: str) -> float:
     """The least time of one step of a kind of layer in a pass: that pass's own, else the kind's, else 0."""
     return peaks.step_seconds.get(f"{kind} {name}", peaks.step_seconds.get(kind, 0.0))

@@ -21,16 +21,15 @@ from torch import nn
 from rnninspect import __version__
 from rnninspect.bench import kernels, witness
 from rnninspect.bench.asked import Job, Run, not_measured
-from rnninspect.bench.bound import bound
+from rnninspect.bench.bound import bound, macs_of
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.peaks import best_of, calibrate, memory_of
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
 from rnninspect.bench.records import Environment, Figure, Kernels, Outcome, Peaks, Wanted, Warned
-from rnninspect.bench.sampling import Timed, measure
+from rnninspect.bench.sampling import LEAST_ROUNDS, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, half_width, interval
 from rnninspect.device import find_device
-from rnninspect.errors import CheckFailed, NotEnoughMemory, RnnInspectError
-from rnninspect.facts import Ops
+from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan
 from rnninspect.real import ready, run
@@ -48,11 +47,16 @@ _MOST_OVERHEAD = 0.01
 
 def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
+    with _threads(torch.get_num_threads()):
+        return _work(job, progress)
+
+
+def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     prepared: list[_Ready | Outcome] = []
     for run_ in job.runs:
         try:
             prepared.append(_Ready(run_, job.wanted))
-        except (NotEnoughMemory, torch.OutOfMemoryError) as error:
+        except (NotEnoughMemory, torch.cuda.OutOfMemoryError) as error:
             prepared.append(_without(job, run_, "memory", error))
         except (RnnInspectError, RuntimeError) as error:
             prepared.append(_without(job, run_, "failed", error))
@@ -60,28 +64,39 @@ def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     if tasks:
         device = next(one.device for one in prepared if isinstance(one, _Ready))
         gpu = _gpu(device)
+        readings: list[witness.GpuReading | None] = []
         timed = iter(
             measure(
                 tasks,
                 budget=job.wanted.budget,
                 precision=job.wanted.precision,
                 now=time.monotonic,
-                watch=partial(_watch, max(phase.threads for phase in tasks), gpu),
+                watch=partial(_watch, max(phase.threads for phase in tasks), gpu, readings),
                 random=Random(job.wanted.seed + job.process),
                 progress=progress,
             )
         )
+        for one in prepared:
+            if isinstance(one, _Ready):
+                one.warnings += witness.gpu_warnings(readings)
     return [
         one if isinstance(one, Outcome) else one.outcome(job, [next(timed) for _ in one.phases]) for one in prepared
     ]
 
 
 class _Timer(Phase):
-    """A phase with what it is run under: a number of threads."""
+    """A phase with what it is run under: a number of threads, which stays until a phase wants another."""
 
     def __init__(self, subject: Subject, name: str, clock: Clock, threads: int) -> None:
-        super().__init__(subject, name, clock, partial(_threads, threads))
+        super().__init__(subject, name, clock)
         self.threads = threads
+
+    def sample(self, calls: int) -> Timing:
+        """See sampling.Task."""
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
+            super().sample(1)  # why: the first parallel region starts or ends threads, and no sample should hold that
+        return super().sample(calls)
 
 
 class _Ready:
@@ -101,16 +116,18 @@ class _Ready:
         if asked.setting.backend == "compile":
             found = self._compiled(found)
         clock = clock_for(self.device, warm_l2=wanted.warm_l2)
-        self.clock = clock
         self.phases = tuple(
             _Timer(subject, name, clock, self.threads)
             for subject in found
             for name in wanted.phases
             if name == "forward" or trains(subject)
         )
+        if not self.phases:
+            raise CannotHere("nothing is trained, so there is no backward pass (trainable: true, or --input-grad)")
         # why before anything else runs: this is when libraries load, dropout gets its state, memory its pools.
         self.first: list[float] = []
-        messages = kernels.said(lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases))
+        with _threads(self.threads):
+            messages = kernels.said(lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases))
         self._warn(kernels.scattered_weights(messages))
         self._check()
         if not all(trains(subject) for subject in found) and wanted.phases != ("forward",):
@@ -184,20 +201,25 @@ class _Ready:
         subject, name = phase.subject, phase.name
         median = statistics.median(timed.samples)
         found = interval(timed.round_medians)
-        overhead = min(Empty(self.clock, name).seconds(timed.block) for _ in range(5)) / median
+        empty = Empty(phase)
+        overhead = min(empty.seconds(timed.block) for _ in range(5)) / (timed.host or min(timed.samples))
         tokens, sequences, steps = tokens_of(subject)
         # why not for a block of several: its first call alone finds L2 flushed.
         flushed = self.device.type == "cuda" and not self.wanted.warm_l2 and (timed.block == 1 or name in EACH)
         memory = memory_of(self.device, cold=flushed)
+        macs = macs_of(subject.links, name, dtype=self.spec.dtype, input_grad=self.wanted.input_grad)
         warnings = list(self.warnings)
-        if found is not None and half_width(found, median) > self.wanted.precision:
+        if len(timed.rounds) < LEAST_ROUNDS:
+            said = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
+            warnings.append(Warned(said, "a larger --budget"))
+        elif found is not None and half_width(found, median) > self.wanted.precision:
             asked = f"{100 * self.wanted.precision:g} %"
             warnings.append(Warned(f"the interval is wider than {asked}", "a larger --budget, or a quieter machine"))
         if timed.verdict != "steady":
             warnings.append(Warned("not steady, see the verdict", "stop what else runs, and use --processes 3"))
         if overhead > _MOST_OVERHEAD:
-            warnings.append(Warned(f"the loop itself takes {100 * overhead:.2g} % of a sample", "a larger batch"))
-        if timed.host is not None and timed.host > 0.9 * median:
+            warnings.append(Warned("the loop itself takes more than 1 % of a sample", "a larger batch"))
+        if timed.waited:
             warnings.append(
                 Warned("the GPU waits for the host: the phase is launch-bound", "a larger batch, or --vary backend")
             )
@@ -218,7 +240,7 @@ class _Ready:
             host=timed.host,
             drift=drift(timed.round_medians),
             peak_bytes=_peak_bytes(phase, self.device),
-            flops=_flops(self.spec, subject, name),
+            flops=2 * macs or None,
             recurrent_flops=_recurrent_flops(self.spec, subject, name),
             tokens=tokens,
             sequences=sequences,
@@ -254,7 +276,7 @@ def _threads(count: int) -> Iterator[None]:
     try:
         yield
     finally:
-        if before != count:
+        if torch.get_num_threads() != before:
             torch.set_num_threads(before)
 
 
@@ -266,8 +288,12 @@ def _gpu(device: torch.device) -> Callable[[], witness.GpuReading | None] | None
     return None if uuid is None else witness.watch_gpu(f"GPU-{uuid}")
 
 
-def _watch(threads: int, gpu: Callable[[], witness.GpuReading | None] | None) -> Callable[[], str | None]:
-    """Begin to watch what else the machine does; see sampling.Watch."""
+def _watch(
+    threads: int,
+    gpu: Callable[[], witness.GpuReading | None] | None,
+    readings: list[witness.GpuReading | None],
+) -> Callable[[], str | None]:
+    """Begin to watch what else the machine does; see sampling.Watch. readings: where those of the GPU are kept."""
     before = witness.read()
     earlier = None if gpu is None else gpu()
 
@@ -276,7 +302,9 @@ def _watch(threads: int, gpu: Callable[[], witness.GpuReading | None] | None) ->
             return witness.disturbance(witness.between(before, witness.read()), threads) or None
         # why one thread: only the one that launches is needed while the GPU computes.
         host = witness.disturbance(witness.between(before, witness.read()), 1)
-        return witness.gpu_disturbance([earlier, gpu()]) or host or None
+        both = [earlier, gpu()]
+        readings.extend(both)
+        return witness.gpu_disturbance(both) or host or None
 
     return finish
 
@@ -292,16 +320,6 @@ def _set_precision(wanted: str | None) -> None:
         rnn.fp32_precision = wanted
 
 
-def _flops(spec: Spec, subject: Subject, phase: str) -> int | None:
-    """Floating-point operations of the matrix products, two for each multiply-accumulate, as the plan counts them."""
-    names = {link.layer.name for link in subject.links}
-    layers = [layer for layer in plan(spec).layers if layer.name in names]
-    forward = sum(layer.forward.macs for layer in layers)
-    backward = sum((layer.backward or Ops(0, 0)).macs for layer in layers)
-    macs = {"backward": backward, "step": forward + backward}.get(phase, forward)
-    return 2 * macs or None
-
-
 def _recurrent_flops(spec: Spec, subject: Subject, phase: str) -> int | None:
     """Those of the recurrent matrices alone, which is what DeepBench counts, as often in each of its three passes."""
     names = {link.layer.name: link.signal.tokens for link in subject.links}
@@ -314,6 +332,7 @@ def _peak_bytes(phase: Phase, device: torch.device) -> int | None:
     """What one call takes at most over what rests on the GPU; on the CPU nobody keeps count."""
     if device.type != "cuda":
         return None
+    phase.clear()
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     resting = torch.cuda.memory_allocated(device)
@@ -358,7 +377,7 @@ def _environment(device: torch.device, threads: int) -> Environment:
     return Environment(
         device=str(device),
         device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
-        torch=torch.__version__,
+        torch=str(torch.__version__),  # why str: its own type would make the parent import torch
         rnninspect=__version__,
         python=platform.python_version(),
         threads=threads,

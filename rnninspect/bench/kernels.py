@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnninspect.bench.records import Kernels, Warned
+from rnninspect.device import float32_precision
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.spec.chain import Link
 
@@ -294,19 +295,10 @@ def _nearby(call: CudnnCall, forward: bool) -> Iterator[tuple[str, CudnnCall]]:
 # --- what a reader of the figure must know ------------------------------------------------------------------
 
 
-def rnn_precision() -> str:
-    """How cuDNN's recurrent layers multiply float32: "tf32" or "ieee"."""
-    rnn = getattr(torch.backends.cudnn, "rnn", None)
-    if rnn is not None:
-        # why not both: since torch 2.9 reading allow_tf32 raises once the two settings were mixed.
-        return "tf32" if rnn.fp32_precision == "tf32" else "ieee"
-    return "tf32" if torch.backends.cudnn.allow_tf32 else "ieee"
-
-
 def tf32_in_force(links: Sequence[Link], dtype: str, device: torch.device) -> Warned | None:
     """Where cuDNN's recurrent layers are not computed in float32 though that is the dtype: their default on Ampere."""
     served = any(isinstance(link.layer, Recurrent) and hasattr(nn, link.layer.type) for link in links)
-    if device.type != "cuda" or dtype != "float32" or not served or rnn_precision() != "tf32":
+    if device.type != "cuda" or dtype != "float32" or not served or float32_precision() != "tf32":
         return None
     if torch.version.hip or torch.cuda.get_device_capability(device) < (8, 0):
         return None

@@ -19,9 +19,8 @@ import torch
 from torch import Tensor
 
 from rnninspect.bench.bound import PASSES, Memory
-from rnninspect.bench.kernels import rnn_precision
 from rnninspect.bench.records import Peaks, Wanted
-from rnninspect.device import DTYPES, refusals, seeded
+from rnninspect.device import DTYPES, float32_precision, refusals, seeded
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.memory import available_bytes
@@ -190,7 +189,7 @@ def _room(device: torch.device) -> int:
 @contextlib.contextmanager
 def _as_recurrent_layers_multiply(device: torch.device) -> Iterator[None]:
     """Matrix products in the precision that cuDNN's recurrent layers have, TF32 or not: by default the two differ."""
-    matmul, precision = torch.backends.cuda.matmul, rnn_precision()
+    matmul, precision = torch.backends.cuda.matmul, float32_precision()
     # why two: torch before 2.9 has the second alone, and newer ones refuse to mix them.
     new = hasattr(torch.backends.cudnn, "rnn")
     setting, value = ("fp32_precision", precision) if new else ("allow_tf32", precision == "tf32")

@@ -121,7 +121,7 @@ class Figure(NamedTuple):
     flops: int | None
     tokens: int
     sequences: int
-    steps: int
+    steps: int | None
     bound: Bound | None
     kernels: Kernels | None
     warnings: tuple[Warned, ...] = ()

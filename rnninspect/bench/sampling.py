@@ -26,10 +26,14 @@ _DRIFT = 0.10
 
 
 class Timing(NamedTuple):
-    """A sample: seconds for all its calls on the device, and, where that is another clock, on the host."""
+    """A sample: seconds for all its calls on the device, and, where that is another clock, on the host.
+
+    waited: the device was done as soon as the host had asked for everything, so it had waited for the host.
+    """
 
     seconds: float
     host: float | None = None
+    waited: bool = False
 
 
 class Task(Protocol):
@@ -49,7 +53,7 @@ class Timed(NamedTuple):
     """What was measured of one task.
 
     rounds: seconds per call of each sample. disturbed: by round, what disturbed it. host: the median of the host's
-    seconds per call. stopped: "precision" or "budget".
+    seconds per call. stopped: "precision" or "budget". waited: in most samples the device waited for the host.
     """
 
     first_call: float
@@ -59,6 +63,7 @@ class Timed(NamedTuple):
     disturbed: tuple[str | None, ...]
     host: float | None
     stopped: str
+    waited: bool = False
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -128,6 +133,7 @@ class _Case:
         self._warmed = 0
         self._block = 1
         self._hosts: list[float] = []
+        self._waited: list[bool] = []
         self._rounds: list[tuple[float, ...]] = []
         self._disturbed: list[str | None] = []
         self.stopped: str | None = None
@@ -158,6 +164,7 @@ class _Case:
             samples.append(timing.seconds / self._block)
             if timing.host is not None:
                 self._hosts.append(timing.host / self._block)
+                self._waited.append(timing.waited)
             if self._now() - start >= seconds:
                 break
         self._spent += self._now() - start
@@ -193,4 +200,5 @@ class _Case:
             tuple(self._disturbed),
             host,
             self.stopped or "",
+            sum(self._waited) > len(self._waited) / 2,
         )

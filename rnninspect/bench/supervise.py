@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
 
@@ -63,7 +66,8 @@ class _Child:
     def __init__(self, work: Work) -> None:
         self._pipe, theirs = _SPAWN.Pipe()
         self._process: SpawnProcess = _SPAWN.Process(target=_serve, args=(work, theirs), daemon=True)
-        self._process.start()
+        with _without_interrupts():
+            self._process.start()
         theirs.close()
         self._room = available_bytes()
         self.alive = True
@@ -76,10 +80,11 @@ class _Child:
             while True:
                 if self._pipe.poll(_POLL):
                     kind, value = self._pipe.recv()
-                    if kind == "progress":
-                        progress(value)
-                        continue
-                    return value
+                    if kind == "result":
+                        # why no longer of use: after a fault of CUDA every later job in the process fails too.
+                        self.alive = not isinstance(value, Ended)
+                        return value
+                    progress(value)
                 if time.monotonic() > deadline:
                     return self._given_up("timeout", f"no end after {limit:,.0f} s")
                 taken = resident_bytes(self._process.pid)
@@ -100,6 +105,29 @@ class _Child:
         self._pipe.close()
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Generator[None, None, None]:
+    """A block that Ctrl-C waits for; what starts in it never hears of one, as the parent answers for both."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # why first: the tracker's own start would let signals through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, killed perhaps, whatever it is doing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
 def _how(code: int | None) -> str:
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
@@ -114,6 +142,7 @@ def _serve(work: Work, pipe: Connection) -> None:
     # why: where memory runs out, it is this process that the kernel should take.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
         file.write("1000")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             job = pipe.recv()

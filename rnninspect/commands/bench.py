@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.entry import work
-from rnninspect.bench.journal import Journal, done, head_of, key, resume, start
+from rnninspect.bench.journal import Journal, done, head_of, key, key_of, resume, start
 from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
 from rnninspect.bench.records import PHASES, Outcome, Wanted, told
 from rnninspect.bench.supervise import Ended, run_jobs
@@ -20,10 +21,10 @@ from rnninspect.commands.options import Look
 from rnninspect.commands.plots import check_plot, save_plot
 from rnninspect.commands.render import render
 from rnninspect.commands.say import complain, say
-from rnninspect.errors import CannotHere, OptionError, RnnInspectError, printable
+from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, RnnInspectError, printable
 from rnninspect.output import write_text
 from rnninspect.report import bench_document
-from rnninspect.tables.bench import bench_blocks, bench_charts
+from rnninspect.tables.bench import bench_blocks, bench_charts, swept_number
 
 _QUICK = 1.0
 # A job that takes longer hangs: torch's import, building, checking and calibrating, and the budget of every case.
@@ -69,15 +70,17 @@ def bench(look: Look, asked: Asked) -> int:
     jobs, code = _jobs(look, asked, wanted, varies)
     if code:
         return code
+    if asked.plot is not None:
+        _check_axis(asked.plot, jobs)
     for note in notes:
         say(f"note: {note}")
-    with _journal(look, asked, wanted) as (journal, outcomes):
+    with _journal(look, asked, jobs) as (journal, outcomes):
         left = _left(jobs, outcomes)
         interrupted = False
         try:
             with _progress(left) as progress:
                 for outcome in _outcomes(left, asked, progress):
-                    outcomes.append(outcome)
+                    _put(outcomes, outcome)
                     if journal is not None:
                         journal.append(outcome)
                     if outcome.status != "ok":
@@ -123,6 +126,11 @@ def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> t
         except RnnInspectError as error:
             code = max(code, complain(error))
             continue
+        on_meta = [point.spec for point in points if point.spec.device == "meta"]
+        if on_meta:
+            refused = NoSuchDevice(f"{printable(on_meta[0].source)}: on meta nothing takes time (use --device cpu)")
+            code = max(code, complain(refused))
+            continue
         runs += [
             tuple(Run(variant.spec, point.settings, variant.values, variant.setting) for variant in point.variants)
             for point in points
@@ -132,22 +140,48 @@ def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> t
     return [Job(group, wanted, process) for process in range(asked.processes) for group in runs], code
 
 
+def _check_axis(path: Path, jobs: Sequence[Job]) -> None:
+    """Raise OptionError for a picture that would be empty, before anything is measured."""
+    runs = [run for job in jobs for run in job.runs]
+    for model in dict.fromkeys(run.spec.name for run in runs):
+        if swept_number(run.settings for run in runs if run.spec.name == model) is not None:
+            return
+    hint = "--sweep encoder.hidden_size=64,128,256"
+    raise OptionError(f"--plot {printable(str(path))}: time is drawn against one number that is swept ({hint})")
+
+
 @contextmanager
-def _journal(look: Look, asked: Asked, wanted: Wanted) -> Iterator[tuple[Journal | None, list[Outcome]]]:
+def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Journal | None, list[Outcome]]]:
     """The journal, where one was asked for, and the outcomes that it holds already."""
     if look.output is None:
         yield None, []
         return
-    head = head_of({"wanted": wanted._asdict(), "files": look.files, "settings": look.settings})
+    head = head_of({"files": look.files, "wanted": jobs[0].wanted._asdict(), "models": _digest(jobs)})
     if asked.resume:
         journal, read = resume(look.output, head)
         if read.half is not None:
             say(f"note: {printable(str(look.output))}: line {read.half} is only half there, and was left out")
-        outcomes = list(read.outcomes)
+        # why: what failed and was then measured again stands there twice.
+        outcomes = list({key_of(outcome): outcome for outcome in read.outcomes}.values())
     else:
         journal, outcomes = start(look.output, head), []
     with journal:
         yield journal, outcomes
+
+
+def _put(outcomes: list[Outcome], new: Outcome) -> None:
+    """Add an outcome, in the place of an earlier one of the same run."""
+    for k, outcome in enumerate(outcomes):
+        if key_of(outcome) == key_of(new):
+            outcomes[k] = new
+            return
+    outcomes.append(new)
+
+
+def _digest(jobs: Sequence[Job]) -> str:
+    """What tells these models, dtypes, devices and variants from others; a journal goes on with the same only."""
+    told = repr([(run.spec, run.settings, run.variant, run.setting) for job in jobs for run in job.runs])
+    return sha256(told.encode()).hexdigest()[:16]
 
 
 def _left(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Job]:
@@ -217,7 +251,11 @@ def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], *, interrupte
         blocks = bench_blocks(outcomes, partial=interrupted)
         text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
         write_text(text, None)
-        save_plot(bench_charts(outcomes), asked.plot)
+        charts = bench_charts(outcomes)
+        if charts:
+            save_plot(charts, asked.plot)
+        elif asked.plot is not None:
+            say(f"note: --plot {printable(str(asked.plot))}: too little was measured to be drawn")
     if interrupted:
         say("interrupted" + (": what was finished is printed" if outcomes else ""))
         return Interrupted.exit_code
@@ -240,6 +278,7 @@ def _caption(outcomes: Sequence[Outcome], look: Look) -> str:
         return ""
     first = found[0]
     devices = ", ".join(dict.fromkeys(f"{place.device} ({place.device_name})" for place in found))
-    threads = ", ".join(dict.fromkeys(str(place.threads) for place in found))
+    counts = list(dict.fromkeys(place.threads for place in found))
+    threads = f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
     dtypes = ", ".join(dict.fromkeys(outcome.dtype for outcome in outcomes))
-    return f"torch {first.torch} · {devices} · {threads} threads of {first.cpus} CPUs · {dtypes} · seed {look.seed}"
+    return f"torch {first.torch} · {devices} · {threads} of {first.cpus} CPUs · {dtypes} · seed {look.seed}"

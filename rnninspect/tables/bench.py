@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.bench.records import Bound, Figure, Outcome, told
-from rnninspect.bench.statistics import half_width, interval
+from rnninspect.bench.statistics import half_width, interval, percentile
 from rnninspect.tables.table import Block, Cell, Chart, Column, Kind, Series, Table
 
 _ABOUT = (
@@ -22,10 +22,13 @@ _TIMES = (
     Column("median_seconds", "median", Kind.SECONDS),
     Column("half_width_percent", "± %", Kind.NUMBER),
     Column("best_seconds", "best", Kind.SECONDS),
+    Column("p90_seconds", "p90", Kind.SECONDS, for_scripts=True),
+    Column("p99_seconds", "p99", Kind.SECONDS, for_scripts=True),
     Column("first_call_seconds", "first call", Kind.SECONDS),
     Column("samples", "samples", Kind.COUNT),
     Column("rounds", "rounds", Kind.COUNT),
     Column("processes", "processes", Kind.COUNT),
+    Column("overhead_percent", "loop, %", Kind.NUMBER, for_scripts=True),
     Column("stopped", "stopped by"),
     Column("bar", "", Kind.BAR),
     Column("verdict", "verdict"),
@@ -69,6 +72,15 @@ _FAILED = (
 )
 
 
+_PHASES = {
+    "forward": "eval mode and inference_mode",
+    "forward+grad": "training mode, graph recorded",
+    "backward": "of a fresh graph, which is not in the time",
+    "step": "forward+grad, then backward",
+}
+_OUTSIDE = "Made ready outside the time: inputs, first states, the gradient at the output; weights' gradients are None."
+
+
 class Row(NamedTuple):
     """One phase of one variant of one point, from all the processes that timed it.
 
@@ -76,9 +88,14 @@ class Row(NamedTuple):
     """
 
     outcome: Outcome
+    processes: tuple[int, ...]
     figures: tuple[Figure, ...]
     median: float
     half: float | None
+
+    def in_process(self, number: int) -> Figure:
+        """The figure of one process."""
+        return self.figures[self.processes.index(number)]
 
     @property
     def figure(self) -> Figure:
@@ -121,7 +138,8 @@ def _row(members: Sequence[tuple[Outcome, Figure]]) -> Row:
         half: float | None = (max(medians) - min(medians)) / 2 / median
     else:
         half = None if figures[0].interval is None else half_width(figures[0].interval, median)
-    return Row(members[0][0], figures, median, half)
+    processes = tuple(outcome.process for outcome, _ in members)
+    return Row(members[0][0], processes, figures, median, half)
 
 
 def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[Block]:
@@ -169,7 +187,7 @@ def _columns(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ..
         "processes": all(len(row.figures) == 1 for row in rows),
         "peak_bytes": all(row.figure.peak_bytes is None for row in rows),
     }
-    return tuple(column._replace(for_scripts=empty.get(column.key, False)) for column in columns)
+    return tuple(column._replace(for_scripts=column.for_scripts or empty.get(column.key, False)) for column in columns)
 
 
 _RATIO_NOTE = (
@@ -182,9 +200,9 @@ def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
     """Time against the swept number, one line for each phase, and its bound; none where nothing or more is swept."""
     rows = rows_of(outcomes)
     charts = []
-    for model in dict.fromkeys(row.outcome.model for row in rows):
-        here = [row for row in rows if row.outcome.model == model]
-        path = _swept(here)
+    for file, model in dict.fromkeys((row.outcome.file, row.outcome.model) for row in rows):
+        here = [row for row in rows if (row.outcome.file, row.outcome.model) == (file, model)]
+        path = swept_number(row.outcome.settings for row in here)
         if path is None:
             continue
         for subject in dict.fromkeys(row.figure.subject for row in here):
@@ -193,16 +211,17 @@ def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
     return charts
 
 
-def _swept(rows: Sequence[Row]) -> str | None:
-    """The one setting that differs between the points, if its values are numbers."""
-    values: dict[str, set[object]] = {}
-    for row in rows:
-        for path, value in row.outcome.settings.items():
+def swept_number(points: Iterable[Mapping[str, object]]) -> str | None:
+    """The one setting that differs between the points of a model, if its values are numbers: the axis of a chart."""
+    found = list(points)
+    values: dict[str, set[str]] = {}
+    for settings in found:
+        for path, value in settings.items():
             values.setdefault(path, set()).add(str(value))
-    differing = [path for path, found in values.items() if len(found) > 1]
+    differing = [path for path, several in values.items() if len(several) > 1]
     if len(differing) != 1:
         return None
-    numbers = [row.outcome.settings.get(differing[0]) for row in rows]
+    numbers = [settings.get(differing[0]) for settings in found]
     return differing[0] if all(isinstance(n, int | float) and n > 0 for n in numbers) else None
 
 
@@ -224,17 +243,25 @@ def _about(row: Row) -> tuple[Cell, ...]:
     return (outcome.model, told(outcome.settings), told(outcome.variant), row.figure.subject, row.figure.phase)
 
 
+def _overhead(row: Row) -> float:
+    return max(figure.overhead for figure in row.figures)
+
+
 def _times_row(row: Row) -> tuple[Cell, ...]:
     figure = row.figure
+    samples = [sample for other in row.figures for k in other.kept for sample in other.rounds[k]]
     return (
         *_about(row),
         row.median,
         None if row.half is None else 100 * row.half,
         min(other.best for other in row.figures),
+        percentile(samples, 90),
+        percentile(samples, 99),
         figure.first_call,
         sum(other.samples for other in row.figures),
         sum(len(other.kept) for other in row.figures),
         len(row.figures),
+        100 * _overhead(row),
         figure.stopped,
         row.median,
         row.verdict,
@@ -245,7 +272,7 @@ def _meaning_row(row: Row) -> tuple[Cell, ...]:
     figure, bound = row.figure, row.bound
     return (
         *_about(row),
-        row.median / figure.steps,
+        None if figure.steps is None else row.median / figure.steps,
         figure.tokens / row.median,
         figure.sequences / row.median,
         figure.flops,
@@ -261,9 +288,11 @@ def _meaning_row(row: Row) -> tuple[Cell, ...]:
 def _kernels(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
     """A row for the forward pass in eval mode, and one for training, of each subject."""
     seen: set[tuple[Cell, ...]] = set()
+    each_layer = any(row.figure.subject != "chain" for row in rows)
     for row in rows:
         figure = row.figure
-        if figure.kernels is None or not figure.kernels.operators:
+        # why not the chain too: it runs what its layers run.
+        if figure.kernels is None or not figure.kernels.operators or (each_layer and figure.subject == "chain"):
             continue
         about = (*_about(row)[:-1], "forward" if figure.phase == "forward" else "training")
         if about in seen:
@@ -279,10 +308,11 @@ def _ratios(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
     groups: dict[tuple[Cell, ...], list[Row]] = {}
     for row in rows:
         model, point, _, subject, phase = _about(row)
-        groups.setdefault((model, point, subject, phase), []).append(row)
-    for about, (first, *others) in groups.items():
+        groups.setdefault((row.outcome.file, model, point, subject, phase), []).append(row)
+    for (_, *about), (first, *others) in groups.items():
         for other in others:
-            ratios = [ratio for a, b in zip(first.figures, other.figures, strict=False) for ratio in _paired(a, b)]
+            both = sorted(set(first.processes) & set(other.processes))
+            ratios = [ratio for n in both for ratio in _paired(first.in_process(n), other.in_process(n))]
             if ratios:
                 found = interval(ratios)
                 edges = (None, None) if found is None else found
@@ -307,9 +337,18 @@ def _failures(failed: Sequence[Outcome]) -> Iterator[tuple[Cell, ...]]:
 def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
     if partial:
         yield "partial: interrupted before everything was measured."
+    timed = {row.figure.phase for row in rows}
+    phases = "; ".join(f"{name}: {said}" for name, said in _PHASES.items() if name in timed)
+    yield f"{phases}. {_OUTSIDE}"
     several = any(len(row.figures) > 1 for row in rows)
-    spread = "the range of the processes' medians" if several else "the 95 % interval within this run, of round medians"
-    yield f"median over all samples of the rounds that count; ±: half of {spread}, over the median."
+    spread = (
+        "the range of the processes' medians" if several else "the 95 % interval within this run, of round medians,"
+    )
+    yield (
+        f"median: of all samples in the rounds that count; ±: how far {spread} reaches from it. "
+        f"first call: libraries loading and memory taken, in no other figure. The loop's own share of a sample is "
+        f"{100 * max(map(_overhead, rows)):.2g} % at the most."
+    )
     warned: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for figure in row.figures:

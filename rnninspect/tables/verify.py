@@ -54,8 +54,8 @@ def _notes(result: Verified) -> Iterator[str]:
     if any(tensor.allowed != layer.tensors[0].allowed for layer in result.layers for tensor in layer.tensors):
         yield (
             "Where a sum cancels, a tanh or sigmoid saturates, or a relu's argument is next to 0, rounding moves a "
-            "result further: such a tensor is besides allowed 4 times the most it moved when the equations were "
-            "evaluated 8 times with every number off at random by what one sum may be off."
+            "result further: such a tensor is besides allowed the most that it moved when the equations were evaluated "
+            "16 times, with every number off at random by up to what is allowed for L = 1."
         )
     if unit.name not in (result.model.dtype, "float32"):
         yield (

@@ -336,7 +336,7 @@ def test_without_cudnn_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("gpu")
 def test_tf32_is_told_where_it_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "rnn_precision", lambda: "tf32")
+    monkeypatch.setattr(kernels, "float32_precision", lambda: "tf32")
     links = [link(sized(LSTM))]
     found = kernels.tf32_in_force(links, "float32", CUDA)
     assert found is not None
@@ -347,20 +347,20 @@ def test_tf32_is_told_where_it_is_in_force(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     assert kernels.tf32_in_force(links, "float32", CUDA) is None
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
-    monkeypatch.setattr(kernels, "rnn_precision", lambda: "ieee")
+    monkeypatch.setattr(kernels, "float32_precision", lambda: "ieee")
     assert kernels.tf32_in_force(links, "float32", CUDA) is None
 
 
 def test_the_precision_of_recurrent_layers_is_read_and_not_changed() -> None:
     if not hasattr(torch.backends.cudnn, "rnn"):
-        assert kernels.rnn_precision() == "tf32"
+        assert kernels.float32_precision() == "tf32"
         return
     before = torch.backends.cudnn.rnn.fp32_precision
     try:
         torch.backends.cudnn.rnn.fp32_precision = "ieee"
-        assert kernels.rnn_precision() == "ieee"
+        assert kernels.float32_precision() == "ieee"
         torch.backends.cudnn.rnn.fp32_precision = "tf32"
-        assert kernels.rnn_precision() == "tf32"
+        assert kernels.float32_precision() == "tf32"
     finally:
         torch.backends.cudnn.rnn.fp32_precision = before
 

@@ -81,7 +81,7 @@ def interrupted(script: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def test_an_interrupt_ends_parent_and_child_while_a_job_runs() -> None:
@@ -106,3 +106,53 @@ def test_an_interrupt_ends_parent_and_child_while_a_job_runs() -> None:
         assert (out, err) == ("left 0\n", "")
         # A guard against waiting for the job's ten minutes, not a measurement.
         assert time.monotonic() - start < 30
+
+
+SLEEPS = (
+    "import multiprocessing, sys\n"
+    "from faults import misbehave\n"
+    "from rnninspect.bench.supervise import run_jobs\n"
+    "def told(number, share):\n"
+    "    print(multiprocessing.active_children()[0].pid, flush=True)\n"
+    "if __name__ == '__main__':\n"
+    "    list(run_jobs(misbehave, ['sleep'], limit=lambda job: 600, progress=told))\n"
+)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, within a minute; one that nobody has waited for counts."""
+    for _ in range(1200):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc whether a process is there")
+def test_a_child_whose_parent_was_killed_ends_in_the_middle_of_its_job() -> None:
+    with interrupted(SLEEPS) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.kill()
+        assert gone(child)
+
+
+def test_a_child_hears_of_no_interrupt_even_while_it_starts() -> None:
+    """Ctrl-C goes to the whole group: a child that is still importing would print a traceback of its own."""
+    script = (
+        "import multiprocessing, os, signal\n"
+        "from faults import misbehave\n"
+        "from rnninspect.bench.supervise import _Child\n"
+        "if __name__ == '__main__':\n"
+        "    child = _Child(misbehave)\n"
+        "    os.kill(multiprocessing.active_children()[0].pid, signal.SIGINT)\n"
+        "    print(child.run('return', 60, lambda share: None).partition(' in ')[0])\n"
+        "    print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
+    )
+    with interrupted(script) as process:
+        out, err = process.communicate(timeout=60)
+        assert (out, err) == ("return\nset()\n", "")

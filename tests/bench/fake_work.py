@@ -1,0 +1,45 @@
+"""Work for `rnninspect bench` that needs no torch, for a child process to import: made-up figures, and every fault.
+
+The hidden size says what a point does: see FAULTS. FAKE_SECONDS is how long a point sleeps that does nothing wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from faults import misbehave
+
+from rnninspect.bench.asked import Job, Run
+from rnninspect.bench.records import Bound, Environment, Figure, Kernels, Outcome, Warned
+
+FAULTS = {901: "raise", 902: "kill", 903: "segfault", 904: "exit", 905: "sleep", 906: "allocate"}
+ENVIRONMENT = Environment("cpu", "a made-up CPU", "2.13.0", "0.1.0", "3.11.2", 1, 4, "2026-01-01T00:00:00+00:00")
+
+
+def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+    """An outcome for every run, unless its hidden size is a fault."""
+    return [_outcome(job, run, progress) for run in job.runs]
+
+
+def _outcome(job: Job, run: Run, progress: Callable[[float], None]) -> Outcome:
+    size = int(str(run.settings.get("encoder.hidden_size", 8)))
+    if size in FAULTS:
+        misbehave(FAULTS[size], progress)
+    time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
+    progress(1.0)
+    spec = run.spec
+    figures = tuple(_figure(phase, 1e-4 * size * (k + 1)) for k, phase in enumerate(job.wanted.phases))
+    about = (spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype)
+    return Outcome(*about, "ok", "", ENVIRONMENT, figures)
+
+
+def _figure(phase: str, level: float) -> Figure:
+    rounds = tuple((level * (1 + 0.001 * (k - 4)),) * 10 for k in range(9))
+    verdict = "steady" if phase != "backward" else "drifting (second half 12 % slower)"
+    return Figure(
+        *("chain", phase, 7 * level, 3, 1, rounds, tuple(range(9)), level, None, rounds[0][0], "precision", verdict),
+        *(0.001, None, 1.0, None, 1000, 8, 2, 4, Bound(level / 2, level / 2, 0, level / 4, "compute", True)),
+        *(Kernels(("mkldnn_rnn_layer",), True), (Warned("made up", "the real one"),)),
+    )

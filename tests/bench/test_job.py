@@ -1,0 +1,249 @@
+"""One job on real small models: what its outcomes hold, and what becomes of a run that cannot be made ready."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from rnninspect import __version__
+from rnninspect.bench import job as module
+from rnninspect.bench.asked import Job, Run, not_measured
+from rnninspect.bench.job import work
+from rnninspect.bench.journal import from_plain, to_plain
+from rnninspect.bench.points import load_points, parse_varies
+from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, Wanted
+from rnninspect.bench.sampling import LEAST_ROUNDS
+from rnninspect.errors import TorchRefused
+from rnninspect.spec.chain import Spec
+
+LSTM = "{type: LSTM, name: encoder, input_size: 3, hidden_size: 2}"
+TAGGER = (
+    "{type: Embedding, name: embed, num_embeddings: 7, embedding_dim: 3}, "
+    f"{LSTM}, {{type: Linear, name: head, in_features: 2, out_features: 5}}"
+)
+QUICK = Wanted(budget=0.02)
+
+
+@pytest.fixture(autouse=True)
+def given_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A calibration takes seconds and has tests of its own."""
+    peaks = Peaks(1e11, 1e10, {"LSTM": 1e-6}, calibrated=True)
+    monkeypatch.setattr(module, "calibrate", lambda spec, device, wanted: peaks)
+    monkeypatch.setattr(module, "_CALIBRATED", {})
+    monkeypatch.setattr(module, "_TIMES", Counter())
+
+
+def asked(
+    folder: Path,
+    layers: str = LSTM,
+    *,
+    vary: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    wanted: Wanted = QUICK,
+    given: str = "{batch_size: 2, seq_len: 4}",
+) -> Job:
+    file = folder / "m.yaml"
+    file.write_text(f"name: m\ninput: {given}\ndevice: cpu\nlayers: [{layers}]\n")
+    (point,) = load_points(str(file), settings, (), parse_varies(vary)[0])
+    runs = tuple(Run(variant.spec, point.settings, variant.values, variant.setting) for variant in point.variants)
+    return Job(runs, wanted)
+
+
+def outcomes(job: Job) -> list[Outcome]:
+    return work(job, lambda share: None)
+
+
+def consistent(figure: Figure) -> None:
+    """What holds of every figure, whatever the machine did meanwhile."""
+    assert 0 < figure.best <= figure.median < math.inf
+    assert figure.first_call > 0
+    assert figure.warmup_calls >= 1
+    assert figure.block >= 1
+    assert set(figure.kept) <= set(range(len(figure.rounds)))
+    assert figure.kept
+    assert figure.best == min(min(figure.rounds[k]) for k in figure.kept)
+    assert figure.samples == sum(len(figure.rounds[k]) for k in figure.kept)
+    assert figure.stopped in ("precision", "budget")
+    assert figure.stopped == "budget" or len(figure.kept) >= LEAST_ROUNDS
+    assert figure.verdict.split()[0] in ("steady", "drifting", "disturbed")
+    assert figure.overhead > 0
+    assert (figure.host, figure.peak_bytes) == (None, None)
+    assert all(warning.what and warning.try_ for warning in figure.warnings)
+    if figure.interval is not None:
+        assert figure.interval.low <= figure.interval.high
+    fewer = len(figure.rounds) < LEAST_ROUNDS
+    assert fewer == any(warning.what.startswith("only ") for warning in figure.warnings)
+
+
+def test_a_figure_for_every_phase_with_the_plan_beside_it(tmp_path: Path) -> None:
+    job = asked(tmp_path)
+    (found,) = outcomes(job)
+    assert (found.model, found.file) == ("m", str(tmp_path / "m.yaml"))
+    assert (found.status, found.reason, found.process, found.dtype) == ("ok", "", 0, "float32")
+    assert [figure.phase for figure in found.figures] == list(PHASES)
+    # Worked by hand: 2 x L x N x G x H x (I + H), and backward dW as often, and W_hh' g for all but h_0.
+    forward = 2 * 4 * 2 * 4 * 2 * (3 + 2)
+    backward = forward + 2 * (4 - 1) * 2 * 4 * 2 * 2
+    assert [figure.flops for figure in found.figures] == [forward, forward, backward, forward + backward]
+    recurrent = 2 * 4 * 2 * 4 * 2 * 2  # 2 x L x N x G x H x H
+    assert [figure.recurrent_flops for figure in found.figures] == [k * recurrent for k in (1, 1, 2, 3)]
+    for figure in found.figures:
+        consistent(figure)
+        assert (figure.subject, figure.tokens, figure.sequences, figure.steps) == ("chain", 8, 2, 4)
+        assert figure.bound is not None
+        assert figure.bound.seconds > 0
+        assert figure.bound.calibrated
+        assert figure.kernels is not None
+        assert figure.kernels.operators
+    assert found.environment is not None
+    assert found.environment.device == "cpu"
+    assert found.environment.device_name
+    assert (found.environment.torch, found.environment.rnninspect) == (torch.__version__, __version__)
+    assert found.environment.threads == torch.get_num_threads()
+
+
+def test_an_outcome_comes_back_from_a_journal_as_it_was(tmp_path: Path) -> None:
+    (found,) = outcomes(asked(tmp_path))
+    assert from_plain(Outcome, to_plain(found)) == found
+
+
+def test_nothing_of_torch_is_left_changed(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+
+    def settings() -> tuple[object, ...]:
+        grad = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.are_deterministic_algorithms_enabled()
+        rnn = torch.backends.cudnn.rnn.fp32_precision, torch.backends.cudnn.allow_tf32
+        return torch.get_num_threads(), grad, torch.get_default_dtype(), rnn, torch.backends.cudnn.benchmark
+
+    before = settings()
+    outcomes(asked(tmp_path, vary=["threads=1,2"]))
+    assert settings() == before
+
+
+@pytest.mark.parametrize(
+    ("layers", "given", "tokens"),
+    [
+        (TAGGER, "{batch_size: 2, seq_len: 4}", 8),
+        (LSTM, "{batch_size: null, seq_len: 4}", 4),
+        (LSTM, "{batch_size: 2, seq_len: 4, lengths: [4, 1]}", 5),
+        ("{type: GRUCell, input_size: 3, hidden_size: 2}", "{batch_size: 2, seq_len: 4}", 8),
+        ("{type: JordanRNN, input_size: 3, hidden_size: 2, output_size: 3}", "{batch_size: 2, seq_len: 4}", 8),
+        ("{type: GRU, input_size: 3, hidden_size: 2, batch_first: true}", "{batch_size: 2, seq_len: 4}", 8),
+        ("{type: LSTM, input_size: 3, hidden_size: 2, feeds: last}", "{batch_size: 2, seq_len: 4}", 8),
+        ("{type: Linear, in_features: 3, out_features: 2}", "{batch_size: 2, seq_len: 4}", 8),
+    ],
+)
+def test_every_kind_of_document(tmp_path: Path, layers: str, given: str, tokens: int) -> None:
+    (found,) = outcomes(asked(tmp_path, layers, given=given))
+    assert (found.status, found.reason) == ("ok", "")
+    assert [figure.phase for figure in found.figures] == list(PHASES)
+    for figure in found.figures:
+        consistent(figure)
+        assert figure.tokens == tokens
+
+
+def test_each_layer_has_its_own_figures(tmp_path: Path) -> None:
+    job = asked(tmp_path, TAGGER, wanted=QUICK._replace(each_layer=True, phases=("forward", "step")))
+    (found,) = outcomes(job)
+    names = [(figure.subject, figure.phase) for figure in found.figures]
+    assert names == [(s, p) for s in ("chain", "embed", "encoder", "head") for p in ("forward", "step")]
+    flops = {figure.subject: figure.flops for figure in found.figures if figure.phase == "forward"}
+    assert flops["chain"] == (flops["encoder"] or 0) + (flops["head"] or 0)
+    # A look-up multiplies nothing, and takes no bound of FLOPs.
+    assert flops["embed"] is None
+
+
+def test_variants_of_dtype_and_threads_are_each_run_as_asked(tmp_path: Path) -> None:
+    job = asked(tmp_path, vary=["dtype=float32,float64", "threads=1,1"], wanted=QUICK._replace(phases=("forward",)))
+    found = outcomes(job)
+    assert [outcome.dtype for outcome in found] == ["float32", "float32", "float64", "float64"]
+    assert [outcome.status for outcome in found] == ["ok"] * 4
+    assert {outcome.environment.threads for outcome in found if outcome.environment} == {1}
+    assert len({str(outcome.variant) for outcome in found}) == 4
+
+
+def test_what_does_not_fit_into_memory_is_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: 10)
+    (found,) = outcomes(asked(tmp_path))
+    assert (found.status, found.figures, found.environment) == ("memory", (), None)
+    assert "\n" not in found.reason
+    assert "10" in found.reason
+
+
+def test_a_refusal_costs_one_variant_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = module.ready
+
+    def refusing(spec: Spec, *args: object, **options: object) -> object:
+        if spec.dtype == "float64":
+            raise TorchRefused("cpu cannot: float64\nand more")
+        return real(spec, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "ready", refusing)
+    found = outcomes(asked(tmp_path, vary=["dtype=float64,float32"], wanted=QUICK._replace(phases=("forward",))))
+    assert [(outcome.status, outcome.reason) for outcome in found] == [("failed", "cpu cannot: float64"), ("ok", "")]
+    assert [len(outcome.figures) for outcome in found] == [0, 1]
+
+
+def test_a_model_that_computes_something_else_is_not_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted fault: one variant's recurrent matrix is not used as the equations say."""
+    real = nn.LSTM.forward
+
+    def wrong(self: nn.LSTM, x: torch.Tensor, states: object = None) -> object:
+        output, after = real(self, x, states)
+        return (output if x.dtype == torch.float32 else output + 0.01), after
+
+    monkeypatch.setattr(nn.LSTM, "forward", wrong)
+    found = outcomes(asked(tmp_path, vary=["dtype=float64,float32"], wanted=QUICK._replace(phases=("forward",))))
+    assert found[0].status == "failed"
+    assert found[0].reason.startswith("torch's results are not those of the equations")
+    assert found[0].figures == ()
+
+
+def test_a_model_that_trains_nothing(tmp_path: Path) -> None:
+    frozen = LSTM.replace("}", ", trainable: false}")
+    (found,) = outcomes(asked(tmp_path, frozen))
+    assert [figure.phase for figure in found.figures] == ["forward"]
+    assert "nothing is trained, so there is no backward pass" in [w.what for w in found.figures[0].warnings]
+    (found,) = outcomes(asked(tmp_path, frozen, wanted=QUICK._replace(phases=("backward", "step"))))
+    assert (found.status, found.figures) == ("failed", ())
+    assert found.reason.startswith("nothing is trained")
+    (found,) = outcomes(asked(tmp_path, frozen, wanted=QUICK._replace(phases=("step",), input_grad=True)))
+    assert [figure.phase for figure in found.figures] == ["step"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_torch_compile_that_compiles_nothing_is_named(tmp_path: Path) -> None:
+    job = asked(tmp_path, vary=["backend=eager,compile"], wanted=QUICK._replace(phases=("forward",)))
+    with warnings.catch_warnings():
+        eager, compiled = outcomes(job)
+    assert eager.status == "ok"
+    assert compiled.status == "ok"
+    assert any("compiled nothing" in warning.what for warning in compiled.figures[0].warnings)
+    assert not any("compiled nothing" in warning.what for warning in eager.figures[0].warnings)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_torch_compile_of_a_cell_works_or_says_in_one_line_why_not(tmp_path: Path) -> None:
+    cell = "{type: LSTMCell, input_size: 3, hidden_size: 2}"
+    job = asked(tmp_path, cell, vary=["backend=compile"], wanted=QUICK._replace(phases=("forward",)))
+    (found,) = outcomes(job)
+    assert found.status in ("ok", "failed")
+    assert "\n" not in found.reason
+    if found.status == "ok":
+        assert not any("compiled nothing" in warning.what for warning in found.figures[0].warnings)
+
+
+def test_an_outcome_without_figures_names_its_run(tmp_path: Path) -> None:
+    job = asked(tmp_path, settings=["encoder.hidden_size=3"], vary=["threads=1"])._replace(process=2)
+    found = not_measured(job, job.runs[0], "crashed", "killed by SIGSEGV")
+    assert (found.model, found.variant, found.process) == ("m", {"threads": 1}, 2)
+    assert (found.status, found.reason, found.figures) == ("crashed", "killed by SIGSEGV", ())

@@ -1,0 +1,294 @@
+"""What is in a phase's time and what is not, on real modules; no test looks at how long anything takes."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnninspect.bench import phases
+from rnninspect.bench.phases import POOL, Clock, Empty, Phase, Subject, steps_of, subjects, tokens_of, trains
+from rnninspect.bench.records import PHASES
+from rnninspect.plan import plan
+from rnninspect.real import data_of, ready, run
+from rnninspect.spec.load import load_spec
+
+# why: torch says it once of a projected LSTM on a CPU; `job` keeps it from the user, who reads it under "kernels".
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning")
+
+CPU = torch.device("cpu")
+LSTM = "{type: LSTM, name: encoder, input_size: 3, hidden_size: 2}"
+DOCUMENTS = {
+    "LSTM": LSTM,
+    "stacked, both ways, projected": "{type: LSTM, input_size: 3, hidden_size: 4, num_layers: 2, bidirectional: true, "
+    "proj_size: 2}",
+    "GRU, batch first": "{type: GRU, input_size: 3, hidden_size: 2, batch_first: true}",
+    "RNN, dropout": "{type: RNN, input_size: 3, hidden_size: 2, num_layers: 2, dropout: 0.5}",
+    "LSTMCell": "{type: LSTMCell, input_size: 3, hidden_size: 2}",
+    "GRUCell": "{type: GRUCell, input_size: 3, hidden_size: 2}",
+    "JordanRNN": "{type: JordanRNN, input_size: 3, hidden_size: 2, output_size: 3}",
+    "last": "{type: LSTM, input_size: 3, hidden_size: 2, bidirectional: true, feeds: last}, "
+    "{type: Linear, in_features: 4, out_features: 2}",
+    "Embedding": "{type: Embedding, num_embeddings: 7, embedding_dim: 3}, {type: GRU, input_size: 3, hidden_size: 2}, "
+    "{type: Linear, in_features: 2, out_features: 2}",
+}
+INPUTS = {
+    "batch": "{batch_size: 2, seq_len: 4}",
+    "unbatched": "{batch_size: null, seq_len: 4}",
+    "packed": "{batch_size: 2, seq_len: 4, lengths: [4, 2]}",
+}
+WHOLE = [(name, way) for name in DOCUMENTS for way in INPUTS if (name, way) != ("GRU, batch first", "packed")]
+
+
+def made(
+    folder: Path, layers: str, given: str = INPUTS["batch"], *, each_layer: bool = False, input_grad: bool = False
+) -> list[Subject]:
+    file = folder / "m.yaml"
+    file.write_text(f"name: m\ninput: {given}\ndevice: cpu\nlayers: [{layers}]\n")
+    spec = load_spec(str(file))
+    with ready(spec, plan(spec), CPU, 0) as model:
+        return subjects(spec, model, CPU, each_layer=each_layer, input_grad=input_grad)
+
+
+class Seen(Clock):
+    """A clock that looks at a phase instead of timing it: before each call, and after."""
+
+    def __init__(self) -> None:
+        self.before: list[object] = []
+        self.after: list[object] = []
+        self.look: Callable[[], object] = lambda: None
+
+    def each(self, calls: int, prepare: Callable[[], Callable[[], object]]) -> phases.Timing:
+        for _ in range(calls):
+            call = prepare()
+            self.before.append(self.look())
+            call()
+            self.after.append(self.look())
+        return phases.Timing(float(calls))
+
+    def block(self, calls: int, call: Callable[[], object]) -> phases.Timing:
+        for _ in range(calls):
+            self.before.append(self.look())
+            call()
+            self.after.append(self.look())
+        return phases.Timing(float(calls))
+
+
+def watched(subject: Subject, name: str, calls: int, look: Callable[[], object]) -> Seen:
+    clock = Seen()
+    clock.look = look
+    Phase(subject, name, clock).sample(calls)
+    return clock
+
+
+def outputs_of(subject: Subject) -> list[Tensor]:
+    """What the modules put out for each of the pool, called as `verify` and `trace` call them."""
+    found = []
+    with torch.no_grad():
+        for flow, states in zip(subject.pool, subject.states, strict=True):
+            given = flow
+            for link, module, own in zip(subject.links, subject.modules, states, strict=True):
+                given = run(link.layer, link, module, given, own).handed_on
+            found.append(data_of(given))
+    return found
+
+
+@pytest.mark.parametrize(("name", "way"), WHOLE)
+def test_what_is_called_is_what_the_model_computes(tmp_path: Path, name: str, way: str) -> None:
+    (subject,) = made(tmp_path, DOCUMENTS[name], INPUTS[way])
+    for module in subject.modules:
+        module.eval()
+    wanted = outputs_of(subject)
+    phase = Phase(subject, "forward", Clock())
+    for k in range(2 * POOL):
+        phase.sample(1)
+        assert isinstance(phase._kept, Tensor)
+        assert torch.equal(phase._kept, wanted[k % POOL])
+    assert len({float(output.sum()) for output in wanted}) == POOL
+
+
+@pytest.mark.parametrize(("name", "way"), WHOLE)
+def test_every_phase_runs_and_leaves_no_setting_changed(tmp_path: Path, name: str, way: str) -> None:
+    (subject,) = made(tmp_path, DOCUMENTS[name], INPUTS[way])
+
+    def settings() -> tuple[object, ...]:
+        rnn = torch.backends.cudnn.rnn.fp32_precision
+        grad = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        return gc.isenabled(), grad, torch.get_num_threads(), rnn, torch.backends.mkldnn.is_available()
+
+    before = settings()
+    for phase in PHASES:
+        Phase(subject, phase, Clock()).sample(2)
+        assert settings() == before
+
+
+def test_forward_is_in_eval_and_inference_mode_and_the_rest_in_training_mode_with_grad(tmp_path: Path) -> None:
+    (subject,) = made(tmp_path, LSTM)
+    (module,) = subject.modules
+
+    def look() -> tuple[bool, ...]:
+        return module.training, torch.is_inference_mode_enabled(), torch.is_grad_enabled(), gc.isenabled()
+
+    for name in PHASES:
+        seen = watched(subject, name, 2, look)
+        expected = (False, True, False, False) if name == "forward" else (True, False, True, False)
+        assert set(seen.before + seen.after) == {expected}
+
+
+@pytest.mark.parametrize("input_grad", [False, True])
+@pytest.mark.parametrize("name", ["backward", "step"])
+def test_gradients_are_none_before_each_call_and_there_after_it(tmp_path: Path, name: str, input_grad: bool) -> None:
+    (subject,) = made(tmp_path, LSTM, input_grad=input_grad)
+
+    def look() -> tuple[set[bool], int]:
+        there = {parameter.grad is not None for parameter in subject.parameters}
+        return there, sum(data_of(flow).grad is not None for flow in subject.pool)
+
+    seen = watched(subject, name, POOL + 1, look)
+    assert seen.before == [({False}, 0)] * (POOL + 1)
+    # why one: of the pool, the input of this call alone.
+    assert seen.after == [({True}, int(input_grad))] * (POOL + 1)
+
+
+def test_the_gradients_are_those_of_one_pass(tmp_path: Path) -> None:
+    """Neither added up over the calls nor of another input: the same as autograd's for the last of the pool."""
+    (subject,) = made(tmp_path, LSTM)
+    phase = Phase(subject, "step", Clock())
+    phase.sample(POOL + 2)
+    assert phase._upstream is not None
+    expected = torch.autograd.grad(subject.call(1), subject.parameters, phase._upstream)
+    for parameter, gradient in zip(subject.parameters, expected, strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_backward_has_a_fresh_graph_for_every_call_and_frees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (subject,) = made(tmp_path, LSTM)
+    roots: list[object] = []
+    real = torch.autograd.backward
+
+    def spy(output: Tensor, upstream: Tensor, **options: object) -> None:
+        assert options == {}
+        roots.append(output.grad_fn)
+        real(output, upstream)
+        with pytest.raises(RuntimeError, match="second time"):
+            real(output, upstream)
+
+    monkeypatch.setattr(torch.autograd, "backward", spy)
+    for name in ("backward", "step"):
+        Phase(subject, name, Clock()).sample(4)
+    assert len(set(map(id, roots))) == 8
+
+
+def test_the_graph_of_backward_is_made_outside_its_time_and_that_of_step_within(tmp_path: Path) -> None:
+    (subject,) = made(tmp_path, LSTM)
+    (module,) = subject.modules
+    calls: list[object] = []
+    module.register_forward_hook(lambda *passed: calls.append(passed[0]))
+    for name, inside in (("backward", 0), ("step", 1)):
+        seen = watched(subject, name, 3, lambda: len(calls))
+        assert [int(str(b)) - int(str(a)) for a, b in zip(seen.before, seen.after, strict=True)] == [inside] * 3
+
+
+def test_no_random_number_is_drawn_within_the_time(tmp_path: Path) -> None:
+    (subject,) = made(tmp_path, LSTM)
+    for name in PHASES:
+        phase_before = watched(subject, name, 2, lambda: torch.get_rng_state().sum().item())
+        assert phase_before.before == phase_before.after
+
+
+def test_the_input_requires_grad_where_asked_and_where_it_can(tmp_path: Path) -> None:
+    for layers, asked, expected in (
+        (LSTM, False, False),
+        (LSTM, True, True),
+        (DOCUMENTS["Embedding"], True, False),
+    ):
+        (subject,) = made(tmp_path, layers, input_grad=asked)
+        assert [data_of(flow).requires_grad for flow in subject.pool] == [expected] * POOL
+
+
+def test_each_layer_is_fed_with_what_the_one_before_puts_out(tmp_path: Path) -> None:
+    whole, *layers = made(tmp_path, DOCUMENTS["Embedding"], each_layer=True)
+    assert whole.name == "chain"
+    assert [len(subject.links) for subject in layers] == [1, 1, 1]
+    assert [subject.name for subject in layers] == [link.layer.name for link in whole.links]
+    with torch.no_grad():
+        for which in range(POOL):
+            outputs = [subject.call(which) for subject in layers]
+            assert all(
+                torch.equal(data_of(after.pool[which]), out) for after, out in zip(layers[1:], outputs, strict=False)
+            )
+            assert torch.equal(whole.call(which), outputs[-1])
+    # why leaves: backward of a layer must not run back into the one before.
+    assert all(data_of(flow).is_leaf for subject in layers for flow in subject.pool)
+    assert len(made(tmp_path, LSTM, each_layer=True)) == 1
+
+
+def test_what_is_frozen_does_not_train(tmp_path: Path) -> None:
+    frozen = LSTM.replace("}", ", trainable: false}")
+    (subject,) = made(tmp_path, frozen)
+    assert not trains(subject)
+    (subject,) = made(tmp_path, frozen, input_grad=True)
+    assert trains(subject)
+    seen = watched(subject, "backward", 2, lambda: [parameter.grad for parameter in subject.parameters])
+    assert seen.after == [[None] * 4] * 2
+    whole, *layers = made(tmp_path, f"{frozen}, {{type: Linear, in_features: 2, out_features: 2}}", each_layer=True)
+    assert [trains(part) for part in (whole, *layers)] == [True, False, True]
+
+
+@pytest.mark.parametrize(("way", "expected"), [("batch", (8, 2, 4)), ("unbatched", (4, 1, 4)), ("packed", (6, 2, 4))])
+def test_tokens_are_real_ones(tmp_path: Path, way: str, expected: tuple[int, int, int]) -> None:
+    (subject,) = made(tmp_path, LSTM, INPUTS[way])
+    assert tokens_of(subject) == expected
+
+
+def test_the_clock_leaves_out_what_is_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that only calls and preparations move: 5 ns for a call, 1,000 for making one ready."""
+    now = 0
+
+    def spend(nanoseconds: int) -> None:
+        nonlocal now
+        now += nanoseconds
+
+    monkeypatch.setattr(phases.time, "perf_counter_ns", lambda: now)
+
+    def prepare() -> Callable[[], None]:
+        spend(1000)
+        return lambda: spend(5)
+
+    assert Clock().each(4, prepare).seconds == pytest.approx(20e-9)
+    assert Clock().block(4, lambda: spend(5)).seconds == pytest.approx(20e-9)
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_the_empty_phase_calls_no_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (subject,) = made(tmp_path, DOCUMENTS["last"])
+    empty = Empty(Phase(subject, name, Clock()))
+
+    def refuse(*args: object) -> None:
+        raise AssertionError(args)
+
+    monkeypatch.setattr(nn.Module, "__call__", refuse)
+    monkeypatch.setattr(torch.autograd, "backward", refuse)
+    assert empty.seconds(10) > 0
+
+
+def test_a_layer_that_hands_on_its_output_is_called_with_nothing_round_it(tmp_path: Path) -> None:
+    """What `real.run` gathers for a ledger (the last states side by side) is no part of a model's time."""
+    (subject,) = made(tmp_path, LSTM)
+    told: list[Sequence[object]] = []
+
+    def module(flow: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, None]:
+        told.append((flow, states))
+        return flow + 1, None
+
+    (step,) = steps_of(subject.links, [module], subject.states[0])
+    assert isinstance(subject.pool[0], Tensor)
+    assert torch.equal(data_of(step(subject.pool[0])), subject.pool[0] + 1)
+    assert told == [(subject.pool[0], subject.states[0][0])]

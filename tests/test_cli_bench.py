@@ -1,0 +1,395 @@
+"""`rnninspect bench` as whole processes: formats, the journal, faults, interrupts, and what was asked wrongly.
+
+Most of them run it with the made-up figures of `bench/fake_work.py`, which need no torch; those that time are few.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Environment = Callable[..., dict[str, str]]
+
+HERE = Path(__file__).parent
+HANG = 120
+DOCUMENT = """
+name: small
+input: {batch_size: 2, seq_len: 4}
+device: cpu
+layers: [{name: encoder, type: LSTM, input_size: 3, hidden_size: 8}]
+"""
+# The command line with other work: what a spawned child imports is named, so that it finds it.
+FAKED = (
+    "import sys\n"
+    "import fake_work\n"
+    "from rnninspect.commands import bench\n"
+    "bench.work = fake_work.work\n"
+    "from rnninspect.cli import main\n"
+    "sys.argv[0] = 'rnninspect'\n"
+    "main()\n"
+)
+PATHS = os.pathsep.join(map(str, (HERE.parent, HERE / "bench")))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "m.yaml").write_text(DOCUMENT)
+    return tmp_path
+
+
+@pytest.fixture
+def faked(folder: Path, environment: Environment) -> Run:
+    """`faked("--quick")`: bench of m.yaml in its folder, with figures that nobody measured."""
+
+    def start(*options: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", FAKED, "bench", "m.yaml", *options],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            env=environment({"PYTHONPATH": PATHS, **(env or {})}),
+            timeout=HANG,
+        )
+
+    return start
+
+
+@contextlib.contextmanager
+def started(folder: Path, env: Mapping[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The same, still running, as the leader of a group of processes, as a shell starts it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", FAKED, "bench", "m.yaml", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**env, "PYTHONPATH": PATHS},
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def group_is_gone(leader: int) -> bool:
+    """Whether nothing of a process's group runs any more, within a minute; what nobody waited for does not run."""
+    for _ in range(600):
+        running = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                state, _, group = stat.read_text().rpartition(")")[2].split()[:3]
+                running += [stat.parent.name] * (int(group) == leader and state not in "ZX")
+        if not running:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def lines(journal: Path) -> list[dict[str, object]]:
+    """Every line of a journal but its first; each is whole."""
+    text = journal.read_text()
+    assert text.endswith("\n")
+    head, *rest = (json.loads(line) for line in text.splitlines())
+    assert "schema_version" in head or "schema" in str(head)
+    return rest
+
+
+def sizes(journal: Path) -> list[int]:
+    return [line["settings"]["encoder.hidden_size"] for line in lines(journal)]  # type: ignore[index]
+
+
+def wait_for(journal: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Until a journal has so many lines."""
+    for _ in range(6000):
+        if journal.exists() and journal.read_bytes().count(b"\n") >= count:
+            return
+        if process.poll() is not None:
+            raise AssertionError(process.communicate())
+        time.sleep(0.01)
+    raise AssertionError(f"no {count} lines in {journal}")
+
+
+# --- for real ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_real_run_and_its_journal(run: Run, folder: Path) -> None:
+    options = ("--sweep", "encoder.hidden_size=4,8", "--phase", "forward", "--phase", "step", "--budget", "50ms")
+    done = run("bench", "m.yaml", *options, "--output", "r.jsonl", "--format", "json", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    found = document["results"]
+    assert [(r["settings"], r["phase"]) for r in found] == [
+        ({"encoder.hidden_size": size}, phase) for size in (4, 8) for phase in ("forward", "step")
+    ]
+    assert document["not_measured"] == []
+    assert sizes(folder / "r.jsonl") == [4, 8]
+    assert all(r["bound_seconds"] > 0 and r["median_seconds"] >= r["best_seconds"] > 0 for r in found)
+    again = run("compare", "r.jsonl", "r.jsonl", "--format", "json", cwd=folder)
+    verdicts = {item["verdict"] for item in json.loads(again.stdout)["compared"]}
+    assert again.returncode == int("SLOWER" in verdicts) == 0
+    # Nothing is left to do, so torch is not even started.
+    more = run("bench", "m.yaml", *options, "--output", "r.jsonl", "--resume", "--format", "json", cwd=folder)
+    assert (more.returncode, json.loads(more.stdout)["results"]) == (0, found)
+
+
+@pytest.mark.slow
+def test_two_real_runs_compare_by_their_verdicts(run: Run, folder: Path) -> None:
+    for name in ("a", "b"):
+        done = run("bench", "m.yaml", "--phase", "forward", "--budget", "50ms", "--output", name, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert "forward" in done.stdout
+    done = run("compare", "a", "b", "--format", "json", cwd=folder)
+    verdicts = [item["verdict"] for item in json.loads(done.stdout)["compared"]]
+    assert len(verdicts) == 1
+    assert done.returncode == int("SLOWER" in verdicts)
+
+
+# --- formats -----------------------------------------------------------------------------------------------
+
+
+def test_the_table_says_what_is_timed_and_how_sure_it_is(faked: Run) -> None:
+    done = faked()
+    assert (done.returncode, done.stderr) == (0, "")
+    for said in (
+        "forward: eval mode and inference_mode",
+        "backward: of a fresh graph",
+        "the 95 % interval within this run",
+        "drifting (second half 12 % slower)",
+        "warning: made up; try: the real one",
+        "bound: a model, good to about 15 %",
+        "a made-up CPU",
+        "The loop's own share",
+    ):
+        assert said in done.stdout
+    assert done.stdout.count("made up; try") == 1
+
+
+def test_only_the_phases_asked_for_are_explained(faked: Run) -> None:
+    done = faked("--phase", "forward")
+    assert "forward: eval mode" in done.stdout
+    assert "fresh graph" not in done.stdout
+
+
+def test_every_format_has_the_same_figures(faked: Run) -> None:
+    document = json.loads(faked("--format", "json").stdout)
+    medians = [result["median_seconds"] for result in document["results"]]
+    assert medians == pytest.approx([8e-4, 16e-4, 24e-4, 32e-4])
+    text = faked("--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(text.split("\n\n")[0])))
+    assert [float(row["median_seconds"]) for row in rows][:4] == pytest.approx(medians)
+    # 90 samples bear a 90th percentile, and no 99th.
+    assert all(float(row["p90_seconds"]) >= float(row["median_seconds"]) for row in rows[:4])
+    assert {row["p99_seconds"] for row in rows[:4]} == {""}
+    markdown = faked("--format", "markdown").stdout
+    assert "| forward+grad |" in re.sub(r" +", " ", markdown)
+
+
+def test_a_picture_of_a_sweep(faked: Run, folder: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = faked("--sweep", "encoder.hidden_size=8,16,32", "--phase", "step", "--plot", "p.svg")
+    assert (done.returncode, done.stderr) == (0, "")
+    drawn = (folder / "p.svg").read_text()
+    assert drawn.startswith("<?xml")
+    assert "stroke-dasharray" in drawn
+
+
+def test_a_picture_of_no_sweep_says_why_there_is_none(faked: Run, folder: Path) -> None:
+    done = faked("--plot", "p.svg")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: --plot p.svg: [^\n]+\n", done.stderr)
+    assert not (folder / "p.svg").exists()
+
+
+# --- faults ------------------------------------------------------------------------------------------------
+
+
+def test_a_fault_costs_its_point_alone(faked: Run, folder: Path) -> None:
+    swept = "encoder.hidden_size=4,901,902,5,903,904,905,6"
+    options = ("--sweep", swept, "--phase", "forward", "--output", "r.jsonl")
+    done = faked(*options, "--time-limit", "2", "--format", "json")
+    assert done.returncode == 3
+    document = json.loads(done.stdout)
+    assert [result["settings"]["encoder.hidden_size"] for result in document["results"]] == [4, 5, 6]
+    assert [(lost["status"], lost["reason"]) for lost in document["not_measured"]] == [
+        ("failed", "RuntimeError: this went wrong"),
+        ("crashed", "killed by SIGKILL"),
+        ("crashed", "killed by SIGSEGV"),
+        ("crashed", "ended with exit code 3"),
+        ("timeout", "no end after 2 s"),
+    ]
+    assert sizes(folder / "r.jsonl") == [4, 901, 902, 5, 903, 904, 905, 6]
+    *each, last = done.stderr.splitlines()
+    assert last == "error: 5 of 8 could not be measured"
+    assert len(each) == 5
+    assert each[0] == "error: small encoder.hidden_size=901: failed: RuntimeError: this went wrong"
+    # What failed is tried again, and what is done is not.
+    again = faked(*options, "--resume", "--time-limit", "1", "--format", "json")
+    assert again.returncode == 3
+    assert sizes(folder / "r.jsonl")[:8] == [4, 901, 902, 5, 903, 904, 905, 6]
+
+
+def test_the_table_has_a_row_for_what_could_not_be_measured(faked: Run) -> None:
+    done = faked("--sweep", "encoder.hidden_size=4,903", "--phase", "forward")
+    assert done.returncode == 3
+    assert re.search(r"encoder.hidden_size=903 +crashed +killed by SIGSEGV", done.stdout)
+
+
+def test_strict_does_not_take_an_unsteady_figure(faked: Run) -> None:
+    assert faked("--phase", "forward", "--strict").returncode == 0
+    done = faked("--phase", "backward", "--strict")
+    assert (done.returncode, done.stderr) == (3, "error: --strict: 1 of 1 were not steady\n")
+    assert "drifting" in done.stdout
+
+
+# --- interrupts ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_interrupt_at_any_moment_keeps_what_is_done(folder: Path, environment: Environment, seed: int) -> None:
+    journal = folder / "r.jsonl"
+    options = ("--sweep", "encoder.hidden_size=range(1,500)", "--phase", "forward", "--output", "r.jsonl")
+    with started(folder, environment({"FAKE_SECONDS": "0.02"}), *options) as process:
+        wait_for(journal, 1, process)
+        time.sleep(random.Random(seed).uniform(0, 0.8))
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=HANG)
+        assert process.returncode == 130, err
+        assert "Traceback" not in err
+        assert err.splitlines()[-1].startswith("interrupted")
+        done = sizes(journal)
+        assert done == list(range(1, len(done) + 1))
+        assert ("partial: interrupted before everything was measured" in out) == bool(done)
+        assert group_is_gone(process.pid)
+
+
+def test_an_interrupt_is_answered_while_a_point_hangs(folder: Path, environment: Environment) -> None:
+    options = ("--sweep", "encoder.hidden_size=4,905", "--phase", "forward", "--output", "r.jsonl")
+    with started(folder, environment(), *options) as process:
+        wait_for(folder / "r.jsonl", 2, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=HANG)
+        assert (process.returncode, err) == (130, "interrupted: what was finished is printed\n")
+        assert "encoder.hidden_size=4" in out
+        assert group_is_gone(process.pid)
+
+
+def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environment: Environment) -> None:
+    journal = folder / "r.jsonl"
+    options = ("--sweep", "encoder.hidden_size=range(1,41)", "--phase", "forward", "--output", "r.jsonl")
+    with started(folder, environment({"FAKE_SECONDS": "0.05"}), *options) as process:
+        wait_for(journal, 6, process)
+        process.kill()
+        process.wait()
+        assert group_is_gone(process.pid)
+    before = journal.read_bytes()
+    assert 5 <= len(sizes(journal)) < 40
+    with journal.open("ab") as file:
+        file.write(b'{"model": "small", "fil')
+    done = faked(*options, "--resume")
+    assert done.returncode == 0
+    assert re.fullmatch(r"note: r.jsonl: line \d+ is only half there, and was left out\n", done.stderr)
+    assert journal.read_bytes().startswith(before)
+    assert sizes(journal) == list(range(1, 41))
+    assert "encoder.hidden_size=40" in done.stdout
+    other = faked("--sweep", "encoder.hidden_size=1,2", "--phase", "step", "--output", "r.jsonl", "--resume")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert len(other.stderr.splitlines()) == 1
+
+
+# --- asked wrongly, and what cannot be done here -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sweep", "encoder.hiden_size=1,2"), "hidden_size"),
+        (("--sweep", "encoder.hidden_size=range(5,5)"), "empty"),
+        (("--sweep", "encoder.hidden_size="), "no value"),
+        (("--sweep", "encoder.hidden_size=0"), "hidden_size"),
+        (("--budget", "0"), "more than no time"),
+        (("--budget", "soon"), "expected a time"),
+        (("--precision", "0%"), "more than 0%"),
+        (("--phase", "sideways"), "forward, forward+grad, backward or step"),
+        (("--vary", "colour=red"), "colour"),
+        (("--vary", "backend=tvm"), "eager or compile"),
+        (("--vary", "threads=0"), "threads"),
+        (("--quick", "--budget", "2s"), "leave one"),
+        (("--resume",), "--output"),
+        (("--output", "there"), "--resume goes on with it"),
+        (("--output", "m.yaml"), "one of the documents"),
+        (("--output", "other", "--resume"), "other"),
+        (("--output", "m.yaml", "--resume"), "one of the documents"),
+        (("--peak-tflops", "0"), "expected a number > 0"),
+        (("--bandwidth", "nan"), "expected a number > 0"),
+        (("--plot", "p.gif"), "p.gif"),
+        (("--plot", "m.yaml"), "m.yaml"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_line(faked: Run, folder: Path, options: tuple[str, ...], said: str) -> None:
+    (folder / "there").write_text("")
+    (folder / "other").write_text('{"schema": "of another tool", "schema_version": 99}\n')
+    done = faked(*options)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert re.fullmatch(r"(error: )?[^\n]+\n", done.stderr), done.stderr
+    assert said in done.stderr
+    assert (folder / "other").read_text() == '{"schema": "of another tool", "schema_version": 99}\n'
+    assert (folder / "m.yaml").read_text() == DOCUMENT
+
+
+def test_too_many_threads_are_clamped_and_it_says_so(faked: Run) -> None:
+    done = faked("--vary", "threads=100000", "--phase", "forward", "--format", "json")
+    assert done.returncode == 0
+    assert re.fullmatch(
+        r"note: --vary threads=100000: 100000 threads: this process may use \d+ CPUs?, so \d+ will be used\n",
+        done.stderr,
+    )
+    (result,) = json.loads(done.stdout)["results"]
+    assert result["variant"]["threads"] <= (os.cpu_count() or 1)
+
+
+def test_what_cannot_be_written_is_one_line_and_nothing_is_measured(faked: Run) -> None:
+    done = faked("--output", "nowhere/r.jsonl", "--phase", "forward")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk(faked: Run, folder: Path, environment: Environment) -> None:
+    done = faked("--output", "/dev/full", "--phase", "forward")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", FAKED, "bench", "m.yaml", "--phase", "forward", "--output", "r.jsonl"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=folder,
+            env=environment({"PYTHONPATH": PATHS}),
+        )
+    assert done.returncode == 3
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
+    # What was measured is not lost with the table.
+    assert len(lines(folder / "r.jsonl")) == 1
