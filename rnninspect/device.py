@@ -42,7 +42,7 @@ def find_device(name: str | None) -> torch.device:
     if name not in here:
         raise NoSuchDevice(
             f"device {name} was asked for; torch {torch.__version__} sees {', '.join(here)} here "
-            "(use --device cpu, or --plan, which needs no device)"
+            "(use --device cpu; shapes, weights, params and inspect need none with --plan)"
         )
     if name.startswith("cuda"):
         # why: what torch counts of a device's memory it counts only once CUDA is up.

@@ -184,7 +184,7 @@ def _packed(weights: Sequence[WeightFact]) -> dict[str, str]:
 def _meaning_of_vector(layer: Layer, cell: Cell, vector: Value, timed: bool) -> str:
     words = layer.meanings.get(vector.name, "")
     if vector.version == 0:
-        return words if vector.name == "x" else f"{vector.name} of the step before; at the first step {vector.name}_0"
+        return words if vector.name == "x" else f"{vector.name} of the step before; before t = 0 it is {vector.name}_0"
     last = cell.last(vector.name)
     if vector == last:
         return words

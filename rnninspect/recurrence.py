@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.cells import evaluate
-from rnninspect.cells.language import Apply
 from rnninspect.cells.packs import packs
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import CellLayer, Recurrent
@@ -138,11 +137,6 @@ class EquationRNN(nn.Module):
             outputs, after = self._stack(list(input.unbind(time_axis)), given, watch)
             output = torch.stack(outputs, time_axis)
         return output, after if len(after) > 1 else after[0]
-
-    @property
-    def kinked(self) -> bool:
-        """Whether a function of the equations has no derivative somewhere."""
-        return any(isinstance(node, Apply) and node.function == "relu" for node in self.layer.cell.nodes)
 
     @property
     def _batch_axis(self) -> int:

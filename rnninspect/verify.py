@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rnninspect.device import DTYPES, enough_memory, float32_precision, refusals
+from rnninspect.device import DTYPES, enough_memory, float32_precision, refusals, threads_for
 from rnninspect.errors import CheckFailed, printable
 from rnninspect.facts import ModelFacts, TensorFact, WeightFact
 from rnninspect.layers.recurrent import Recurrent
@@ -216,9 +216,10 @@ def _verify_layer(
     outputs = link.layer.outputs(link.signal, spec.dtype)
     _same_shapes(spec, link, outputs, {fact.name: found.tensors[fact.name] for fact in outputs})
     # why other errors: whatever else is wrong with the equations is a fault of ours.
-    with refusals(
-        f"evaluate the equations of layer {layer}", torch.device("cpu"), "float64", (RuntimeError, MemoryError)
-    ):
+    cpu = torch.device("cpu")
+    refused = refusals(f"evaluate the equations of layer {layer}", cpu, "float64", (RuntimeError, MemoryError))
+    # why by the work of one step: there are many, and threads that wait for one another at each are slower than one.
+    with refused, threads_for(link.layer.forward_ops(link.signal).macs // steps, cpu):
         given = (exact(flow), tuple(map(exact_tensor, states)), tuple(map(exact_tensor, found.upstream)))
         expected = _passes(link, reference(link.layer, module), *given).tensors
         tensors = [_compare(name, found.tensors[name], expected[name], unit, allowed) for name in expected]

@@ -1,8 +1,8 @@
 """`make bench-repeat`: how repeatable the figures of `rnninspect bench` are, beside torch.utils.benchmark's.
 
 LSTM(256, 256, 2 layers), L = 50, N = 32, forward and step; ten processes for each method, or as many as the argument
-says, turns taken. Exit code 1 where ours breaks a promise: steady runs spread no wider than the others', no run that is off by more than 30 % goes
-unflagged, and two variants that are the same come out within 3 % of each other.
+says, turns taken. Exit code 1 where ours breaks a promise: steady runs spread no wider than the others', no run that is
+off by more than 30 % goes unflagged, and two variants that are the same come out within 3 % of each other.
 """
 
 from __future__ import annotations
@@ -120,9 +120,8 @@ def main(turns: int = TURNS) -> int:
             seconds[name].append(time.perf_counter() - start)
         print(f"turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
     broken = []
-    print(
-        f"{'method':24} {'phase':8} {'median ms':>10} {'spread':>7} {'steady':>7} {'of them':>8} {'held':>5} {'answer s':>9}"
-    )
+    columns = f"{'median ms':>10} {'spread':>7} {'steady':>7} {'of them':>8} {'held':>5} {'answer s':>9}"
+    print(f"{'method':24} {'phase':12} {columns}")
     for phase in PHASES:
         everything = [told[phase].median for runs in found.values() for told in runs]
         grand = statistics.median(everything)

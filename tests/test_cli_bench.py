@@ -177,7 +177,7 @@ def test_the_table_says_what_is_timed_and_how_sure_it_is(faked: Run) -> None:
         "the 95 % interval within this run",
         "drifting (second half 12 % slower)",
         "warning: made up; try: the real one",
-        "bound: a model, good to about 15 %",
+        "bound: a model from peaks measured here",
         "a made-up CPU",
         "The loop's own share",
     ):

@@ -133,7 +133,7 @@ def test_a_matrix_is_said_to_lead_where_its_equation_says(documents: Documents) 
     assert meanings["W_hr"] == "from h'_t to hidden state h_t"
     assert meanings["b_ho"] == "added to W_ho h_{t-1}, in o_t"
     assert meanings["h'_t"] == "h on its way to h_t"
-    assert meanings["c_{t-1}"] == "c of the step before; at the first step c_0"
+    assert meanings["c_{t-1}"] == "c of the step before; before t = 0 it is c_0"
 
 
 def test_a_shared_weight_says_whose_it_is() -> None:

@@ -178,7 +178,7 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.integers(0, 2**63 - 1))
 def test_random_documents_hold(document: dict[str, object], seed: int) -> None:
     assert_holds(verified(document, seed))
@@ -408,7 +408,7 @@ def run_command(*paths: Path, format: Format = Format.CSV) -> int:
         for k, planted in enumerate(PLANTED)
         for dtype in DTYPES
         # why not all in half precision: of 264 faults tried once, it saw every one that float32 saw
-        if dtype in ("float32", "float64") or k % 4 == 0
+        if dtype in ("float32", "float64") or k % 8 == 0
     ],
     ids=str,
 )

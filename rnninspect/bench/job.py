@@ -16,7 +16,7 @@ from random import Random
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rnninspect import __version__
 from rnninspect.bench import kernels, witness
@@ -32,7 +32,7 @@ from rnninspect.device import find_device
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan
-from rnninspect.real import ready, run
+from rnninspect.real import data_of, ready, run
 from rnninspect.spec.chain import Spec
 from rnninspect.verify import verify
 
@@ -199,7 +199,7 @@ class _Ready:
 
     def _figure(self, phase: Phase, first_call: float, timed: Timed) -> Figure:
         subject, name = phase.subject, phase.name
-        median = statistics.median(timed.samples)
+        median = statistics.median(timed.round_medians)
         found = interval(timed.round_medians)
         empty = Empty(phase)
         overhead = min(empty.seconds(timed.block) for _ in range(5)) / (timed.host or min(timed.samples))
@@ -350,7 +350,7 @@ def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool)
             handed_on = run(link.layer, link, module, flow, states).handed_on
         if isinstance(link.layer, Recurrent):
             one = Subject(link.layer.name, (link,), (module,), (flow,), ((states,),))
-            ran = kernels.operators(partial(_once, one, training))
+            ran = kernels.operators(partial(_once, one, training, torch.ones_like(data_of(handed_on))))
             phase = "step" if training else "forward"
             found.append((link.layer.name, kernels.explain(link, ran, dtype=spec.dtype, device=device, phase=phase)))
         flow = handed_on
@@ -363,14 +363,14 @@ def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool)
     return Kernels(operators, fast, "; ".join(reasons), "; ".join(remedies))
 
 
-def _once(subject: Subject, training: bool) -> None:
+def _once(subject: Subject, training: bool, upstream: Tensor) -> None:
     if not training:
         with torch.inference_mode():
             subject.call(0)
         return
     output = subject.call(0)
     if output.requires_grad:
-        torch.autograd.backward(output, torch.ones_like(output))
+        torch.autograd.backward(output, upstream)
 
 
 def _environment(device: torch.device, threads: int) -> Environment:

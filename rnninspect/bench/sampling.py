@@ -178,7 +178,7 @@ class _Case:
         medians = timed.round_medians
         found = interval(medians)
         quiet = timed.verdict.startswith("steady")
-        if enough and quiet and found is not None and half_width(found, statistics.median(timed.samples)) <= precision:
+        if enough and quiet and found is not None and half_width(found, statistics.median(medians)) <= precision:
             self.stopped = "precision"
         elif (enough and self._spent >= self._budget) or self._spent >= _OVERDRAW * self._budget:
             self.stopped = "budget"

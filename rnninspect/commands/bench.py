@@ -156,7 +156,7 @@ def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Jo
     if look.output is None:
         yield None, []
         return
-    head = head_of({"files": look.files, "wanted": jobs[0].wanted._asdict(), "models": _digest(jobs)})
+    head = head_of({"files": look.files, **jobs[0].wanted._asdict(), "models": _digest(jobs)})
     if asked.resume:
         journal, read = resume(look.output, head)
         if read.half is not None:

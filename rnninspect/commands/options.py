@@ -46,9 +46,7 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all.")
 ]
 LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="One layer; without it all.")]
-Plot = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Draw it too: .svg, .png or .pdf (needs rnninspect[plot]).")
-]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it too: .svg, .png or .pdf (needs matplotlib).")]
 
 
 class Starter(StrEnum):

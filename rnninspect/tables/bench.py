@@ -345,7 +345,7 @@ def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
         "the range of the processes' medians" if several else "the 95 % interval within this run, of round medians,"
     )
     yield (
-        f"median: of all samples in the rounds that count; ±: how far {spread} reaches from it. "
+        f"median: of the medians of the rounds that count; ±: how far {spread} reaches from it. "
         f"first call: libraries loading and memory taken, in no other figure. The loop's own share of a sample is "
         f"{100 * max(map(_overhead, rows)):.2g} % at the most."
     )
@@ -365,7 +365,8 @@ def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
     if any(row.bound for row in rows):
         calibrated = any(row.bound and row.bound.calibrated for row in rows)
         kind = (
-            "a model, good to about 15 %, as its peaks were measured here in the same run (--peak-tflops and "
+            "a model from peaks measured here in the same run, good to about 15 % for large layers; of small ones "
+            "most time goes into the calls, which it leaves out (--peak-tflops and "
             "--bandwidth give those of a data sheet)"
             if calibrated
             else "a limit, from the peaks that were given"

@@ -155,8 +155,12 @@ def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
     reads = dict.fromkeys(_reads(result) for result in results)
     yield (
         f"The loss is <v, output>, v a random unit vector of each direction, read {'; '.join(reads)}. A gradient's "
-        "norm is the root mean square over the sequences; that of the output is 1 at lag 0, and then the factor by "
-        "which a random change in it is passed on."
+        "norm is the root mean square over the sequences"
+        + (
+            "; every step is read, so what a step adds itself hides what it passes on, and there is no decay to tell."
+            if any(result.target == "sum" for result in results)
+            else "; that of the output is 1 at lag 0, and then the factor by which a random change in it is passed on."
+        )
     )
     decays = [curve.decay for result in results for curve in result.curves if curve.decay]
     if decays:
