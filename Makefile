@@ -26,12 +26,12 @@ demo: $(READY) ## The main job on real input: the documents of configs/
 	$(BIN)/rnninspect inspect configs/tagger.yaml
 
 .PHONY: test
-test: lint $(READY) ## Linter, type checker and all tests
-	$(BIN)/pytest
+test: lint $(READY) ## Linter, type checker and all tests, in two processes
+	$(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: quick
 quick: $(READY) ## The tests that take no more than a few seconds each
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
 .PHONY: lint
 lint: $(READY) ## Linter, formatter (check only) and type checker

@@ -74,20 +74,22 @@ def bench(look: Look, asked: Asked) -> int:
         _check_axis(asked.plot, jobs)
     for note in notes:
         say(f"note: {note}")
-    with _journal(look, asked, jobs) as (journal, outcomes):
-        left = _left(jobs, outcomes)
+    with _journal(look, asked, jobs) as (journal, earlier):
+        left = _left(jobs, earlier)
+        # why by key: what failed before, and is measured again, is there once.
+        found = {key_of(outcome): outcome for outcome in earlier}
         interrupted = False
         try:
             with _progress(left) as progress:
                 for outcome in _outcomes(left, asked, progress):
-                    _put(outcomes, outcome)
+                    found[key_of(outcome)] = outcome
                     if journal is not None:
                         journal.append(outcome)
                     if outcome.status != "ok":
                         say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
         except KeyboardInterrupt:
             interrupted = True
-    return _finish(look, asked, outcomes, interrupted=interrupted)
+    return _finish(look, asked, list(found.values()), interrupted=interrupted)
 
 
 def _wanted(look: Look, asked: Asked) -> Wanted:
@@ -161,21 +163,11 @@ def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Jo
         journal, read = resume(look.output, head)
         if read.half is not None:
             say(f"note: {printable(str(look.output))}: line {read.half} is only half there, and was left out")
-        # why: what failed and was then measured again stands there twice.
-        outcomes = list({key_of(outcome): outcome for outcome in read.outcomes}.values())
+        outcomes = list(read.outcomes)
     else:
         journal, outcomes = start(look.output, head), []
     with journal:
         yield journal, outcomes
-
-
-def _put(outcomes: list[Outcome], new: Outcome) -> None:
-    """Add an outcome, in the place of an earlier one of the same run."""
-    for k, outcome in enumerate(outcomes):
-        if key_of(outcome) == key_of(new):
-            outcomes[k] = new
-            return
-    outcomes.append(new)
 
 
 def _digest(jobs: Sequence[Job]) -> str:

@@ -380,6 +380,7 @@ def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(" ".join(str(part) for part in _about(row)[1:] if part) for row in beaten[:3]))
         yield f"faster than its bound, which is therefore wrong here: {names}."
     yield (
-        "FLOPs: two for each multiply-accumulate of the matrix products, as params counts them; W_hh alone: GFLOP/s of "
-        "the recurrent matrices, as DeepBench counts."
+        "FLOPs: two for each multiply-accumulate of the matrix products; backward fewer than params says, which counts "
+        "the gradients of the model's input too (--input-grad). W_hh alone: GFLOP/s of the recurrent matrices, as "
+        "DeepBench counts."
     )
