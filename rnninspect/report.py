@@ -253,8 +253,12 @@ def bench_document(outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
+    # why here: most commands need no statistics.
+    from rnninspect.bench.statistics import percentile
+
     interval, bound, kernels = figure.interval, figure.bound, figure.kernels
     environment = outcome.environment
+    samples = [sample for k in figure.kept for sample in figure.rounds[k]]
     return {
         "model": outcome.model,
         "file": outcome.file,
@@ -289,6 +293,9 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
         "bound": bound and bound._asdict(),
         "kernels": kernels and kernels._asdict(),
         "peak_bytes": figure.peak_bytes,
+        "planned_bytes": figure.planned_bytes,
+        "p90_seconds": percentile(samples, 90),
+        "p99_seconds": percentile(samples, 99),
         "warnings": [{"what": warning.what, "try": warning.try_} for warning in figure.warnings],
     }
 

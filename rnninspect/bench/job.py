@@ -242,6 +242,7 @@ class _Ready:
             peak_bytes=_peak_bytes(phase, self.device),
             flops=2 * macs or None,
             recurrent_flops=_recurrent_flops(self.spec, subject, name),
+            planned_bytes=_planned_bytes(self.spec, subject, name),
             tokens=tokens,
             sequences=sequences,
             steps=steps,
@@ -326,6 +327,15 @@ def _recurrent_flops(spec: Spec, subject: Subject, phase: str) -> int | None:
     layers = [layer for layer in plan(spec).layers if layer.name in names]
     once = sum(deepbench_flops(layer, names[layer.name]) or 0 for layer in layers)
     return {"backward": 2, "step": 3}.get(phase, 1) * once or None
+
+
+def _planned_bytes(spec: Spec, subject: Subject, phase: str) -> int:
+    """Parameters, outputs and states, and in a backward pass the gradients of what is trained, as the plan has them."""
+    names = {link.layer.name for link in subject.links}
+    layers = [layer for layer in plan(spec).layers if layer.name in names]
+    held = sum(layer.counts.nbytes + layer.activation_bytes for layer in layers)
+    trained = [weight for layer in layers for weight in layer.weights if weight.trainable and not weight.shared_with]
+    return held + (sum(weight.nbytes for weight in trained) if phase in EACH else 0)
 
 
 def _peak_bytes(phase: Phase, device: torch.device) -> int | None:

@@ -100,6 +100,8 @@ class Figure(NamedTuple):
     kept: the rounds that the figures come from. host: on CUDA the host's seconds per call.
     stopped: "precision" or "budget". overhead: the loop's own share of a sample. flops: of the matrix products, two for
     each multiply-accumulate; recurrent_flops: those of the recurrent matrices alone, as DeepBench counts.
+    peak_bytes: the most a call took on a GPU over what rested there. planned_bytes: the plan's parameters, outputs and
+    states, and, where the phase has them, gradients of the parameters.
     """
 
     subject: str
@@ -126,6 +128,7 @@ class Figure(NamedTuple):
     kernels: Kernels | None
     warnings: tuple[Warned, ...] = ()
     recurrent_flops: int | None = None
+    planned_bytes: int | None = None
 
     @property
     def samples(self) -> int:

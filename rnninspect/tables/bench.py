@@ -45,6 +45,7 @@ _MEANING = (
     Column("over_bound", "time / bound", Kind.NUMBER),
     Column("regime", "bound by"),
     Column("peak_bytes", "peak memory, bytes", Kind.BYTES),
+    Column("planned_bytes", "planned, bytes", Kind.BYTES),
 )
 _KERNELS = (
     *_ABOUT[:-1],
@@ -282,6 +283,7 @@ def _meaning_row(row: Row) -> tuple[Cell, ...]:
         None if bound is None else row.median / bound.seconds,
         bound and bound.regime,
         figure.peak_bytes,
+        figure.planned_bytes,
     )
 
 
@@ -379,6 +381,10 @@ def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
     if beaten:
         names = ", ".join(dict.fromkeys(" ".join(str(part) for part in _about(row)[1:] if part) for row in beaten[:3]))
         yield f"faster than its bound, which is therefore wrong here: {names}."
+    yield (
+        "planned: the plan's parameters, outputs and states, and where they are made the gradients of the parameters; "
+        "the peak, what torch holds besides included, is counted on CUDA alone."
+    )
     yield (
         "FLOPs: two for each multiply-accumulate of the matrix products; backward fewer than params says, which counts "
         "the gradients of the model's input too (--input-grad). W_hh alone: GFLOP/s of the recurrent matrices, as "
