@@ -42,7 +42,7 @@ FAULTS = [
     ("cells/ops.py", '{"sigmoid": 3, "tanh": 3, "relu": 1}', '{"sigmoid": 3, "tanh": 2, "relu": 1}', "."),
     ("cells/ops.py", "+= 1 + matrices", "+= 2", "."),
     ("agree.py", "if plan == real:", "if True:", "test_agreement.py"),
-    ("agree.py", "found += _against_law(layer.name, weight)", "pass", "test_agreement.py"),
+    ("agree.py", "found += _against_laws(layer.name, weight)", "pass", "test_agreement.py"),
     ("agree.py", "if not least <= seen.peak_ratio <= most:", "if seen.peak_ratio > most:", "test_agreement.py"),
     ("agree.py", "if seen.deviation is None or not seen.deviation <= most:", "if False:", "test_agreement.py"),
     ("agree.py", "if weight.laws_differ:", "if False:", "test_agreement.py"),

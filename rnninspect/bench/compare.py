@@ -232,7 +232,9 @@ def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
 
 
 def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, str]:
-    told_of: dict[str, dict[str, None]] = {name: {} for name in ("dtype", *Environment._fields) if name != "started"}
+    # The moment, and what else ran then, always differ; the verdicts have what matters of it.
+    kept = [name for name in Environment._fields if name not in ("started", "load")]
+    told_of: dict[str, dict[str, None]] = {name: {} for name in ("dtype", *kept)}
     for outcome, _ in side:
         known = outcome.environment._asdict() if outcome.environment else {}
         for name, seen in told_of.items():

@@ -393,6 +393,7 @@ def _environment(device: torch.device, threads: int) -> Environment:
         threads=threads,
         cpus=witness.usable_cpus().usable,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        load=witness.load(),
     )
 
 

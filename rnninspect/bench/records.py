@@ -137,7 +137,7 @@ class Figure(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """Where it was measured."""
+    """Where it was measured. load: how many processes wanted a CPU, on average over the minute before the end."""
 
     device: str
     device_name: str
@@ -147,6 +147,7 @@ class Environment(NamedTuple):
     threads: int
     cpus: int
     started: str
+    load: float | None = None
 
 
 class Outcome(NamedTuple):

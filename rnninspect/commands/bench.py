@@ -273,4 +273,6 @@ def _caption(outcomes: Sequence[Outcome], look: Look) -> str:
     counts = list(dict.fromkeys(place.threads for place in found))
     threads = f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
     dtypes = ", ".join(dict.fromkeys(outcome.dtype for outcome in outcomes))
-    return f"torch {first.torch} · {devices} · {threads} of {first.cpus} CPUs · {dtypes} · seed {look.seed}"
+    loads = [place.load for place in found if place.load is not None]
+    load = f" · load {max(loads):.2g}" if loads else ""
+    return f"torch {first.torch} · {devices} · {threads} of {first.cpus} CPUs{load} · {dtypes} · seed {look.seed}"
