@@ -26,7 +26,7 @@ from rnninspect.real import data_of, make_feed, ready
 from rnninspect.recurrence import Flow, Moment, States
 from rnninspect.reference import Rounding, exact, exact_tensor, reference, run_layer
 from rnninspect.spec.chain import Link, Spec
-from rnninspect.verify import Compared, Unit, compare, unit_of
+from rnninspect.verify import Compared, Unit, compare, reconsider, spread_of, unit_of
 
 # Where a function is said to be saturated: below the first or above the second. For gates that is where Karpathy et
 # al. 2016, "Visualizing and understanding recurrent networks", section 4.2, draw the line; relu is off, not saturated.
@@ -178,20 +178,16 @@ class _Run(NamedTuple):
         twin = reference(link.layer, self.module)
         expected = data_of(run_layer(link, twin, self.flow, self.states, self.recorder.watch).output)
         compared = compare("output", found, expected, self.unit, link)
-        if compared.ok or not math.isfinite(compared.error):
-            return compared
-        # why: in a network that is chaotic, or next to a relu's kink, one rounding grows from step to step. So as in
-        # `verify`: how far does the output move when every number is off at random by what one sum may be off?
-        spread = self.unit.epsilon * compared.allowed / math.sqrt(link.signal.batch.letters["L"])
-        moved = max(self._moved(Rounding(spread, self.unit.smallest, trial), expected) for trial in range(_TRIALS))
-        if compared.largest > 0:
-            return compared._replace(allowed=compared.allowed + moved / compared.largest / self.unit.epsilon)
-        return compared._replace(allowed=math.inf) if compared.error <= moved else compared
+        # why: in a network that is chaotic, or next to a relu's kink, one rounding grows from step to step.
+        spread = spread_of(self.unit, link)
+        roundings = (Rounding(spread, self.unit.smallest, trial) for trial in range(_TRIALS))
+        (looked_at,) = reconsider([compared], {"output": expected}, roundings, self._rounded, self.unit)
+        return looked_at
 
-    def _moved(self, rounding: Rounding, expected: Tensor) -> float:
+    def _rounded(self, rounding: Rounding) -> Mapping[str, Tensor]:
         twin = rounding.reference(self.link.layer, self.module)
         rounded = run_layer(self.link, twin, rounding.flow(self.flow), tuple(map(rounding, self.states)))
-        return float((data_of(rounded.output) - expected).abs().max())
+        return {"output": data_of(rounded.output)}
 
 
 def _differs(link: Link, compared: Compared, found: Tensor, spec: Spec) -> CannotHere | CheckFailed:

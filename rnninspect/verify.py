@@ -10,8 +10,9 @@ import math
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -223,11 +224,13 @@ def _verify_layer(
         given = (exact(flow), tuple(map(exact_tensor, states)), tuple(map(exact_tensor, found.upstream)))
         expected = _passes(link, reference(link.layer, module), *given).tensors
         tensors = [_compare(name, found.tensors[name], expected[name], unit, allowed) for name in expected]
-        if any(not tensor.ok and math.isfinite(tensor.error) for tensor in tensors):
-            spread = _allowed(unit, terms, 1) * unit.epsilon
-            roundings = [Rounding(spread, _SLACK * unit.smallest, trial) for trial in range(_TRIALS)]
-            changes = _changes(link, module, given, expected, roundings)
-            tensors = [_reconsidered(tensor, changes[tensor.name], unit) for tensor in tensors]
+        tensors = reconsider(
+            tensors,
+            expected,
+            (Rounding(spread_of(unit, link), _SLACK * unit.smallest, trial) for trial in range(_TRIALS)),
+            partial(_rounded_passes, link, module, given),
+            unit,
+        )
     return VerifiedLayer(link.layer.name, link.layer.type, terms, steps, tuple(tensors)), found.handed_on
 
 
@@ -289,22 +292,41 @@ def _one_epsilon(largest: float, unit: Unit) -> float:
     return max(largest * unit.epsilon, unit.smallest)
 
 
-def _changes(
-    link: Link,
-    module: nn.Module,
-    given: tuple[Flow, States, tuple[Tensor, ...]],
+def spread_of(unit: Unit, link: Link) -> float:
+    """By how much of itself a number of this layer may be off after one step."""
+    terms, _ = _depth(link)
+    return _allowed(unit, terms, 1) * unit.epsilon
+
+
+def reconsider(
+    tensors: Sequence[Compared],
     expected: Mapping[str, Tensor],
     roundings: Iterable[Rounding],
-) -> dict[str, float]:
-    """The most that each tensor changes where every number is off at random by up to what one step may be off."""
-    flow, states, upstream = given
+    evaluate: Callable[[Rounding], Mapping[str, Tensor]],
+    unit: Unit,
+) -> list[Compared]:
+    """A second look at tensors that are beyond their bound: how far does rounding alone move them?
+
+    evaluate: the equations with every number off at random by up to what one step may be off. Each tensor is besides
+    allowed the most that it moved over the `roundings`; where all are within their bounds nothing is evaluated.
+    """
+    if all(tensor.ok or not math.isfinite(tensor.error) for tensor in tensors):
+        return list(tensors)
     changes = dict.fromkeys(expected, 0.0)
     for rounding in roundings:
-        twin = rounding.reference(link.layer, module)
-        rounded = (rounding.flow(flow), tuple(map(rounding, states)), tuple(map(rounding, upstream)))
-        for name, tensor in _passes(link, twin, *rounded).tensors.items():
+        for name, tensor in evaluate(rounding).items():
             changes[name] = max(changes[name], float((tensor - expected[name]).detach().abs().max()))
-    return changes
+    return [_reconsidered(tensor, changes[tensor.name], unit) for tensor in tensors]
+
+
+def _rounded_passes(
+    link: Link, module: nn.Module, given: tuple[Flow, States, tuple[Tensor, ...]], rounding: Rounding
+) -> Mapping[str, Tensor]:
+    flow, states, upstream = given
+    twin = rounding.reference(link.layer, module)
+    return _passes(
+        link, twin, rounding.flow(flow), tuple(map(rounding, states)), tuple(map(rounding, upstream))
+    ).tensors
 
 
 def _reconsidered(tensor: Compared, change: float, unit: Unit) -> Compared:
