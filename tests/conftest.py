@@ -102,3 +102,17 @@ def program() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return start
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`here("trace", path)`: the command line in this process, for tests that have torch already."""
+    # why in here: most tests of whole processes need neither the package nor torch.
+    from rnninspect import cli
+
+    def start(*args: str | Path) -> subprocess.CompletedProcess[str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.app(list(map(str, args)))
+        return subprocess.CompletedProcess(args, ended.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]
+
+    return start

@@ -21,7 +21,7 @@ import numpy
 import pytest
 import torch
 
-from rnninspect import api, cli
+from rnninspect import api
 from rnninspect.layers.gru import GRU
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -48,18 +48,6 @@ def small(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(SMALL)
     return path
-
-
-@pytest.fixture
-def here(capsys: pytest.CaptureFixture[str]) -> Run:
-    """The command line in this process, which has torch already."""
-
-    def start(*args: str | Path) -> subprocess.CompletedProcess[str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.app(list(map(str, args)))
-        return subprocess.CompletedProcess(args, ended.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]
-
-    return start
 
 
 def fine(done: subprocess.CompletedProcess[str]) -> str:
