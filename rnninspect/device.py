@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -96,15 +96,21 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def threads_for(macs: int, device: torch.device) -> Iterator[None]:
-    """One thread of the CPU where there is little to do."""
+def threads(count: int) -> Iterator[None]:
+    """So many threads of the CPU; afterwards as many as before, whatever was set in between."""
     before = torch.get_num_threads()
-    if device.type == "cpu" and macs < SMALL_MACS:
-        torch.set_num_threads(1)
+    if before != count:
+        torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
+def threads_for(macs: int, device: torch.device) -> AbstractContextManager[None]:
+    """One thread of the CPU where there is little to do."""
+    return threads(1 if device.type == "cpu" and macs < SMALL_MACS else torch.get_num_threads())
 
 
 def watch_peak(device: torch.device) -> Callable[[], int | None]:

@@ -258,7 +258,6 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
 
     interval, bound, kernels = figure.interval, figure.bound, figure.kernels
     environment = outcome.environment
-    samples = [sample for k in figure.kept for sample in figure.rounds[k]]
     return {
         "model": outcome.model,
         "file": outcome.file,
@@ -294,8 +293,8 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
         "kernels": kernels and kernels._asdict(),
         "peak_bytes": figure.peak_bytes,
         "planned_bytes": figure.planned_bytes,
-        "p90_seconds": percentile(samples, 90),
-        "p99_seconds": percentile(samples, 99),
+        "p90_seconds": percentile(figure.seconds, 90),
+        "p99_seconds": percentile(figure.seconds, 99),
         "warnings": [{"what": warning.what, "try": warning.try_} for warning in figure.warnings],
     }
 

@@ -6,8 +6,8 @@ import platform
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import starmap
@@ -28,8 +28,9 @@ from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_fo
 from rnninspect.bench.records import Environment, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, half_width, interval
-from rnninspect.device import find_device
+from rnninspect.device import find_device, threads
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
+from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan
 from rnninspect.real import data_of, ready, run
@@ -47,7 +48,7 @@ _MOST_OVERHEAD = 0.01
 
 def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
-    with _threads(torch.get_num_threads()):
+    with threads(torch.get_num_threads()):
         return _work(job, progress)
 
 
@@ -109,7 +110,7 @@ class _Ready:
         self.threads = asked.setting.threads or torch.get_num_threads()
         self.warnings: list[Warned] = []
         _set_precision(wanted.fp32_precision)
-        planned = plan(spec)
+        self.planned = planned = plan(spec)
         more = 0 if wanted.phases == ("forward",) else planned.parameter_bytes + planned.activation_bytes
         with ready(spec, planned, self.device, wanted.seed, more=more) as model:
             found = subjects(spec, model, self.device, each_layer=wanted.each_layer, input_grad=wanted.input_grad)
@@ -126,13 +127,13 @@ class _Ready:
             raise CannotHere("nothing is trained, so there is no backward pass (trainable: true, or --input-grad)")
         # why before anything else runs: this is when libraries load, dropout gets its state, memory its pools.
         self.first: list[float] = []
-        with _threads(self.threads):
+        with threads(self.threads):
             messages = kernels.said(lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases))
         self._warn(kernels.scattered_weights(messages))
         self._check()
         if not all(trains(subject) for subject in found) and wanted.phases != ("forward",):
             self._warn(Warned("nothing is trained, so there is no backward pass", "trainable: true, or --input-grad"))
-        with _threads(self.threads):
+        with threads(self.threads):
             self.peaks = self._calibrated()
             self.kernels = {
                 (subject.name, training): _kernels(subject, spec, self.device, training)
@@ -182,7 +183,7 @@ class _Ready:
 
     def outcome(self, job: Job, timed: Sequence[Timed]) -> Outcome:
         """What was measured, as a record."""
-        with _threads(self.threads):
+        with threads(self.threads):
             self.peaks = self._calibrated()
         return Outcome(
             model=self.spec.name,
@@ -207,6 +208,8 @@ class _Ready:
         # why not for a block of several: its first call alone finds L2 flushed.
         flushed = self.device.type == "cuda" and not self.wanted.warm_l2 and (timed.block == 1 or name in EACH)
         memory = memory_of(self.device, cold=flushed)
+        tokens_in = {link.layer.name: link.signal.tokens for link in subject.links}
+        layers = [layer for layer in self.planned.layers if layer.name in tokens_in]
         macs = macs_of(subject.links, name, dtype=self.spec.dtype, input_grad=self.wanted.input_grad)
         warnings = list(self.warnings)
         if len(timed.rounds) < LEAST_ROUNDS:
@@ -241,8 +244,8 @@ class _Ready:
             drift=drift(timed.round_medians),
             peak_bytes=_peak_bytes(phase, self.device),
             flops=2 * macs or None,
-            recurrent_flops=_recurrent_flops(self.spec, subject, name),
-            planned_bytes=_planned_bytes(self.spec, subject, name),
+            recurrent_flops=_recurrent_flops(layers, tokens_in, name),
+            planned_bytes=_planned_bytes(layers, name),
             tokens=tokens,
             sequences=sequences,
             steps=steps,
@@ -267,18 +270,6 @@ def _without(job: Job, asked: Run, status: str, error: Exception) -> Outcome:
 def _compile(module: nn.Module) -> nn.Module:
     # A module in a module: what torch.compile makes of one has its parameters, and trains as it does.
     return cast(nn.Module, torch.compile(module))
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if before != count:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        if torch.get_num_threads() != before:
-            torch.set_num_threads(before)
 
 
 def _gpu(device: torch.device) -> Callable[[], witness.GpuReading | None] | None:
@@ -321,18 +312,14 @@ def _set_precision(wanted: str | None) -> None:
         rnn.fp32_precision = wanted
 
 
-def _recurrent_flops(spec: Spec, subject: Subject, phase: str) -> int | None:
+def _recurrent_flops(layers: Sequence[LayerFacts], tokens: Mapping[str, int], phase: str) -> int | None:
     """Those of the recurrent matrices alone, which is what DeepBench counts, as often in each of its three passes."""
-    names = {link.layer.name: link.signal.tokens for link in subject.links}
-    layers = [layer for layer in plan(spec).layers if layer.name in names]
-    once = sum(deepbench_flops(layer, names[layer.name]) or 0 for layer in layers)
+    once = sum(deepbench_flops(layer, tokens[layer.name]) or 0 for layer in layers)
     return {"backward": 2, "step": 3}.get(phase, 1) * once or None
 
 
-def _planned_bytes(spec: Spec, subject: Subject, phase: str) -> int:
+def _planned_bytes(layers: Sequence[LayerFacts], phase: str) -> int:
     """Parameters, outputs and states, and in a backward pass the gradients of what is trained, as the plan has them."""
-    names = {link.layer.name for link in subject.links}
-    layers = [layer for layer in plan(spec).layers if layer.name in names]
     held = sum(layer.counts.nbytes + layer.activation_bytes for layer in layers)
     trained = [weight for layer in layers for weight in layer.weights if weight.trainable and not weight.shared_with]
     return held + (sum(weight.nbytes for weight in trained) if phase in EACH else 0)

@@ -16,7 +16,6 @@ is visited.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, product
@@ -24,6 +23,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from rnninspect.bench.records import Setting, told
+from rnninspect.bench.witness import usable_cpus
 from rnninspect.errors import DocumentError, OptionError, Place, did_you_mean, printable, show
 from rnninspect.spec.chain import Spec
 from rnninspect.spec.document import RANGE, validate
@@ -168,17 +168,11 @@ def clamp_threads(threads: int) -> tuple[int, str]:
 
     why: torch.set_num_threads(100000) ends in SIGSEGV, and more threads than CPUs only wait for each other.
     """
-    cpus = usable_cpus()
+    # why not what a quota leaves: what was asked for can be run, and the benchmark warns of it.
+    cpus = usable_cpus().allowed
     if threads <= cpus:
         return threads, ""
     return cpus, f"{threads} threads: this process may use {cpus} CPU{'s' * (cpus != 1)}, so {cpus} will be used"
-
-
-def usable_cpus() -> int:
-    """How many CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def parse_budget(given: str) -> float:

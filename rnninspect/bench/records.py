@@ -131,9 +131,14 @@ class Figure(NamedTuple):
     planned_bytes: int | None = None
 
     @property
+    def seconds(self) -> list[float]:
+        """The samples that the figures come from, seconds per call."""
+        return [sample for k in self.kept for sample in self.rounds[k]]
+
+    @property
     def samples(self) -> int:
-        """How many samples the figures come from."""
-        return sum(len(self.rounds[k]) for k in self.kept)
+        """How many those are."""
+        return len(self.seconds)
 
 
 class Environment(NamedTuple):

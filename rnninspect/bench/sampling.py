@@ -12,6 +12,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from rnninspect.bench.statistics import drift, half_width, interval
+from rnninspect.bench.witness import verdict
 
 # Rounds before a figure may stop at its precision: an interval from fewer says little.
 LEAST_ROUNDS = 7
@@ -86,11 +87,11 @@ class Timed(NamedTuple):
         """`steady`, `drifting (...)` or `disturbed (...)`."""
         troubles = [why for k in self.kept if (why := self.disturbed[k]) is not None]
         if troubles:
-            return f"disturbed ({max(troubles, key=troubles.count)})"
+            return verdict(max(troubles, key=troubles.count))
         change = drift(self.round_medians)
         if change is not None and abs(change - 1) > _DRIFT:
             return f"drifting (second half {100 * abs(change - 1):.0f} % {'slower' if change > 1 else 'faster'})"
-        return "steady"
+        return verdict("")
 
 
 # Begins to watch for disturbance; what it returns says in words what there was, or None.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rnninspect.commands.say import say
+from rnninspect.commands.say import complain
 from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.spec.chain import Spec
 from rnninspect.spec.load import load_spec
@@ -34,11 +34,8 @@ def load_all(
         try:
             specs.append(load_spec(file, settings, device=device, dtype=dtype))
         except RnnInspectError as error:
-            # why: a complaint about an option does not say which of several documents it was put into.
-            about = "" if file in str(error) or len(files) == 1 else f"{printable(file)}: "
-            say(f"error: {about}{error}")
+            code = max(code, complain(error, file if len(files) > 1 else ""))
             also(error, file)
-            code = max(code, error.exit_code)
     return specs, code
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 
-from rnninspect.errors import RnnInspectError
+from rnninspect.errors import RnnInspectError, printable
 
 
 def say(line: str) -> None:
@@ -19,7 +19,11 @@ def say(line: str) -> None:
         sys.stderr.flush()
 
 
-def complain(error: RnnInspectError) -> int:
-    """Print an error's line and return its exit code."""
-    say(f"error: {error}")
+def complain(error: RnnInspectError, source: str = "") -> int:
+    """Print an error's line and return its exit code.
+
+    source: of several documents the one that it is about, as a complaint about an option does not say.
+    """
+    about = f"{printable(source)}: " if source and source not in str(error) else ""
+    say(f"error: {about}{error}")
     return error.exit_code

@@ -32,10 +32,7 @@ def study(
         try:
             prepared.append(prepare(spec))
         except RnnInspectError as error:
-            # why: as in `load_all`, a complaint about an option does not say about which of several documents.
-            about = "" if len(specs) == 1 or spec.source in str(error) else f"{printable(spec.source)}: "
-            say(f"error: {about}{error}")
-            code = max(code, error.exit_code)
+            code = max(code, complain(error, spec.source if len(specs) > 1 else ""))
     if code:
         return [], code
     from rnninspect.device import find_device

@@ -250,7 +250,7 @@ def _overhead(row: Row) -> float:
 
 def _times_row(row: Row) -> tuple[Cell, ...]:
     figure = row.figure
-    samples = [sample for other in row.figures for k in other.kept for sample in other.rounds[k]]
+    samples = [sample for other in row.figures for sample in other.seconds]
     return (
         *_about(row),
         row.median,
@@ -259,7 +259,7 @@ def _times_row(row: Row) -> tuple[Cell, ...]:
         percentile(samples, 90),
         percentile(samples, 99),
         figure.first_call,
-        sum(other.samples for other in row.figures),
+        len(samples),
         sum(len(other.kept) for other in row.figures),
         len(row.figures),
         100 * _overhead(row),

@@ -23,9 +23,9 @@ from rnninspect.bench.points import (
     parse_budget,
     parse_precision,
     parse_varies,
-    usable_cpus,
 )
 from rnninspect.bench.records import Setting, told
+from rnninspect.bench.witness import usable_cpus
 from rnninspect.errors import DocumentError, OptionError, RnnInspectError
 from rnninspect.plan import plan
 from rnninspect.spec.load import load_spec
@@ -358,7 +358,7 @@ def test_the_same_value_twice_is_an_a_a_comparison(write: Write) -> None:
 
 def test_more_threads_than_cpus_are_clamped_and_it_is_said() -> None:
     cpus = len(os.sched_getaffinity(0))
-    assert usable_cpus() == cpus
+    assert usable_cpus().allowed == cpus
     assert clamp_threads(cpus) == (cpus, "")
     varies, notes = parse_varies([f"threads=1,{cpus + 1},100000"])
     assert varies[0].values == (1, cpus, cpus)
