@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,9 @@ ROOT = Path(__file__).parent.parent
 
 # why: one thread runs small modules about 1.6 times cheaper, and torch reads this when it is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
+# why: `bench` keeps there how fast the machine has been; what is left there belongs to its user.
+_CACHE = tempfile.TemporaryDirectory()
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 # why: a build must depend on the code alone; elsewhere every run tries new examples.
 settings.register_profile("ci", derandomize=True)
@@ -28,7 +32,11 @@ HANG = 120
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """An environment in which nothing of the caller's (colours, columns, a CI's own variables) is left."""
     # why a list of what stays: rich and typer look at a dozen variables, GITHUB_ACTIONS for one.
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+        if name in os.environ
+    }
     ours = {"LC_ALL": "C.UTF-8", "TERM": "xterm-256color", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return {**kept, **ours, **(extra or {})}
 
@@ -90,11 +98,13 @@ def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
 def program() -> Callable[..., subprocess.CompletedProcess[str]]:
     """`program("import rnninspect", "-W", "error")`: a Python program in a process of its own, and its options."""
 
-    def start(source: str, *options: str, args: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    def start(
+        source: str, *options: str, args: tuple[str, ...] = (), env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *options, "-c", source, *args],
             stdin=subprocess.DEVNULL,
-            env=clean_environment(),
+            env=clean_environment(env),
             capture_output=True,
             encoding="utf-8",
             check=False,

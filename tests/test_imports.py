@@ -126,6 +126,7 @@ WITH_TORCH = {
     "bench.kernels",
     "bench.peaks",
     "bench.phases",
+    "bench.speed",
 }
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}

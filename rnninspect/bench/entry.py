@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rnninspect.bench import heap
 from rnninspect.bench.asked import Job
 from rnninspect.bench.records import Outcome
 
@@ -12,4 +13,5 @@ def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     """Do a job in this process, which imports torch for it; see `job.work`."""
     from rnninspect.bench import job as here
 
-    return here.work(job, progress)
+    heap.give_back()
+    return here.work(job, progress, keeps_freed=heap.keep_freed())

@@ -26,7 +26,8 @@ from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.peaks import best_of, calibrate, memory_of
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
 from rnninspect.bench.records import Environment, Figure, Kernels, Outcome, Peaks, Wanted, Warned
-from rnninspect.bench.sampling import LEAST_ROUNDS, Timed, Timing, measure
+from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
+from rnninspect.bench.speed import Speed
 from rnninspect.bench.statistics import drift, half_width, interval
 from rnninspect.device import find_device, threads
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
@@ -39,47 +40,49 @@ from rnninspect.verify import verify
 
 # The slice that is held against the equations before anything is timed.
 _GATE_STEPS, _GATE_SEQUENCES = 4, 2
+# How fast the CPU is, by threads; one process has one of each, because each only learns.
+_SPEEDS: dict[int, Speed] = {}
 # What was calibrated in this process, and how many times.
 _CALIBRATED: dict[tuple[object, ...], Peaks] = {}
 _TIMES: Counter[tuple[object, ...]] = Counter()
+# A page of memory that is new to the process takes it half a microsecond or more; from this share on it matters.
+_FAULT_SECONDS, _MOST_FAULTS = 5e-7, 0.05
 # The loop's own share of a sample beyond which a figure is not to be believed.
 _MOST_OVERHEAD = 0.01
 
 
-def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
-    """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
+def work(job: Job, progress: Callable[[float], None], *, keeps_freed: bool = False) -> list[Outcome]:
+    """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on.
+
+    keeps_freed: freed memory stays with this process.
+    """
     with threads(torch.get_num_threads()):
-        return _work(job, progress)
+        return _work(job, progress, keeps_freed)
 
 
-def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+def _work(job: Job, progress: Callable[[float], None], keeps_freed: bool) -> list[Outcome]:
     prepared: list[_Ready | Outcome] = []
     for run_ in job.runs:
         try:
-            prepared.append(_Ready(run_, job.wanted))
+            prepared.append(_Ready(run_, job.wanted, keeps_freed))
         except (NotEnoughMemory, torch.cuda.OutOfMemoryError) as error:
             prepared.append(_without(job, run_, "memory", error))
         except (RnnInspectError, RuntimeError) as error:
             prepared.append(_without(job, run_, "failed", error))
     tasks = [phase for one in prepared if isinstance(one, _Ready) for phase in one.phases]
     if tasks:
-        device = next(one.device for one in prepared if isinstance(one, _Ready))
-        gpu = _gpu(device)
-        readings: list[witness.GpuReading | None] = []
         timed = iter(
             measure(
                 tasks,
                 budget=job.wanted.budget,
                 precision=job.wanted.precision,
                 now=time.monotonic,
-                watch=partial(_watch, max(phase.threads for phase in tasks), gpu, readings),
                 random=Random(job.wanted.seed + job.process),
                 progress=progress,
             )
         )
-        for one in prepared:
-            if isinstance(one, _Ready):
-                one.warnings += witness.gpu_warnings(readings)
+        for speed in _SPEEDS.values():
+            speed.remember()
     return [
         one if isinstance(one, Outcome) else one.outcome(job, [next(timed) for _ in one.phases]) for one in prepared
     ]
@@ -88,26 +91,77 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
 class _Timer(Phase):
     """A phase with what it is run under: a number of threads, which stays until a phase wants another."""
 
-    def __init__(self, subject: Subject, name: str, clock: Clock, threads: int) -> None:
+    def __init__(self, subject: Subject, name: str, clock: Clock, machine: _Machine) -> None:
         super().__init__(subject, name, clock)
-        self.threads = threads
+        self._machine = machine
+
+    @property
+    def fastest(self) -> float | None:
+        """See sampling.Task."""
+        speed = self._machine.speed
+        return None if speed is None else speed.fastest
+
+    def watch(self) -> Callable[[], Seen]:
+        """See sampling.Task."""
+        self._take_threads()
+        return self._machine.watch()
 
     def sample(self, calls: int) -> Timing:
         """See sampling.Task."""
-        if torch.get_num_threads() != self.threads:
-            torch.set_num_threads(self.threads)
-            super().sample(1)  # why: the first parallel region starts or ends threads, and no sample should hold that
+        self._take_threads()
         return super().sample(calls)
+
+    def _take_threads(self) -> None:
+        if torch.get_num_threads() != self._machine.threads:
+            torch.set_num_threads(self._machine.threads)
+            super().sample(1)  # why: the first parallel region starts or ends threads, and no sample should hold that
+
+
+class _Machine:
+    """What a run is timed on, and what is seen of it meanwhile.
+
+    threads: of the CPU. speed: how fast that is, None where a GPU does the work. gpu: what its driver said.
+    """
+
+    def __init__(self, device: torch.device, count: int) -> None:
+        self.threads = count
+        self._on_cpu = device.type == "cpu"
+        if self._on_cpu and count not in _SPEEDS:
+            with threads(count):
+                _SPEEDS[count] = Speed(count)
+        self.speed = _SPEEDS[count] if self._on_cpu else None
+        self._read_gpu = _gpu(device)
+        self.gpu: list[witness.GpuReading | None] = []
+
+    def watch(self) -> Callable[[], Seen]:
+        """Begin to watch what else the machine does; see sampling.Task."""
+        pace = 0.0 if self.speed is None else self.speed.read()
+        before = witness.read()
+        earlier = None if self._read_gpu is None else self._read_gpu()
+
+        def finish() -> Seen:
+            # why one thread: only the one that launches is needed while the GPU computes.
+            why = witness.disturbance(witness.between(before, witness.read()), self.threads if self._on_cpu else 1)
+            if self._read_gpu is not None:
+                both = [earlier, self._read_gpu()]
+                self.gpu.extend(both)
+                why = witness.gpu_disturbance(both) or why
+            probe = None if self.speed is None else self.speed.beside(pace, self.speed.read())
+            return Seen(why or None, probe)
+
+        return finish
 
 
 class _Ready:
     """A run that is built, checked and about to be timed. Raises what it cannot be made ready for."""
 
-    def __init__(self, asked: Run, wanted: Wanted) -> None:
+    def __init__(self, asked: Run, wanted: Wanted, keeps_freed: bool) -> None:
         spec = asked.spec
+        self.keeps_freed = keeps_freed
         self.run, self.wanted, self.spec = asked, wanted, spec
         self.device = find_device(spec.device)
         self.threads = asked.setting.threads or torch.get_num_threads()
+        self.machine = _Machine(self.device, self.threads)
         self.warnings: list[Warned] = []
         _set_precision(wanted.fp32_precision)
         self.planned = planned = plan(spec)
@@ -118,7 +172,7 @@ class _Ready:
             found = self._compiled(found)
         clock = clock_for(self.device, warm_l2=wanted.warm_l2)
         self.phases = tuple(
-            _Timer(subject, name, clock, self.threads)
+            _Timer(subject, name, clock, self.machine)
             for subject in found
             for name in wanted.phases
             if name == "forward" or trains(subject)
@@ -194,7 +248,7 @@ class _Ready:
             dtype=self.spec.dtype,
             status="ok",
             reason="",
-            environment=_environment(self.device, self.threads),
+            environment=_environment(self.device, self.threads, self.keeps_freed),
             figures=tuple(starmap(self._figure, zip(self.phases, self.first, timed, strict=True))),
         )
 
@@ -211,7 +265,7 @@ class _Ready:
         tokens_in = {link.layer.name: link.signal.tokens for link in subject.links}
         layers = [layer for layer in self.planned.layers if layer.name in tokens_in]
         macs = macs_of(subject.links, name, dtype=self.spec.dtype, input_grad=self.wanted.input_grad)
-        warnings = list(self.warnings)
+        warnings = [*self.warnings, *witness.gpu_warnings(self.machine.gpu)]
         if len(timed.rounds) < LEAST_ROUNDS:
             said = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
             warnings.append(Warned(said, "a larger --budget"))
@@ -220,6 +274,10 @@ class _Ready:
             warnings.append(Warned(f"the interval is wider than {asked}", "a larger --budget, or a quieter machine"))
         if timed.verdict != "steady":
             warnings.append(Warned("not steady, see the verdict", "stop what else runs, and use --processes 3"))
+        faults = _page_faults(phase, self.device)
+        if faults is not None and faults * _FAULT_SECONDS > _MOST_FAULTS * median:
+            said = f"{faults:,} page faults a call: memory is given back to the system and taken from it anew"
+            warnings.append(Warned(said, "MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0, or another malloc"))
         if overhead > _MOST_OVERHEAD:
             warnings.append(Warned("the loop itself takes more than 1 % of a sample", "a larger batch"))
         if timed.waited:
@@ -234,10 +292,12 @@ class _Ready:
             block=timed.block,
             rounds=timed.rounds,
             kept=timed.kept,
+            speeds=timed.speeds,
+            page_faults=faults,
             median=median,
             interval=found,
             best=min(timed.samples),
-            stopped=timed.stopped,
+            stopped=timed.stopped or "",
             verdict=timed.verdict,
             overhead=overhead,
             host=timed.host,
@@ -280,27 +340,6 @@ def _gpu(device: torch.device) -> Callable[[], witness.GpuReading | None] | None
     return None if uuid is None else witness.watch_gpu(f"GPU-{uuid}")
 
 
-def _watch(
-    threads: int,
-    gpu: Callable[[], witness.GpuReading | None] | None,
-    readings: list[witness.GpuReading | None],
-) -> Callable[[], str | None]:
-    """Begin to watch what else the machine does; see sampling.Watch. readings: where those of the GPU are kept."""
-    before = witness.read()
-    earlier = None if gpu is None else gpu()
-
-    def finish() -> str | None:
-        if gpu is None:
-            return witness.disturbance(witness.between(before, witness.read()), threads) or None
-        # why one thread: only the one that launches is needed while the GPU computes.
-        host = witness.disturbance(witness.between(before, witness.read()), 1)
-        both = [earlier, gpu()]
-        readings.extend(both)
-        return witness.gpu_disturbance(both) or host or None
-
-    return finish
-
-
 def _set_precision(wanted: str | None) -> None:
     """How cuDNN's recurrent layers multiply float32."""
     if wanted is None:
@@ -337,6 +376,16 @@ def _peak_bytes(phase: Phase, device: torch.device) -> int | None:
     return torch.cuda.max_memory_allocated(device) - resting
 
 
+def _page_faults(phase: Phase, device: torch.device) -> int | None:
+    """Of one call and of what is made ready for it; None where the CPU's memory is not what counts, or nobody does."""
+    if device.type != "cpu":
+        return None
+    before = witness.page_faults()
+    phase.sample(1)
+    after = witness.page_faults()
+    return None if before is None or after is None else after - before
+
+
 def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool) -> Kernels:
     """Which operators serve the recurrent layers of a subject, in a forward or in a whole training step."""
     flow = subject.pool[0]
@@ -370,7 +419,7 @@ def _once(subject: Subject, training: bool, upstream: Tensor) -> None:
         torch.autograd.backward(output, upstream)
 
 
-def _environment(device: torch.device, threads: int) -> Environment:
+def _environment(device: torch.device, threads: int, keeps_freed: bool) -> Environment:
     return Environment(
         device=str(device),
         device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
@@ -381,6 +430,7 @@ def _environment(device: torch.device, threads: int) -> Environment:
         cpus=witness.usable_cpus().usable,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         load=witness.load(),
+        freed_memory="kept" if keeps_freed else "up to malloc",
     )
 
 

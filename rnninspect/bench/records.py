@@ -7,6 +7,7 @@ sizes bytes; None is "not known" or "does not apply", never 0.
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -97,11 +98,13 @@ class Figure(NamedTuple):
     """One phase of one subject (a layer, or "chain" for the whole model) in one variant.
 
     rounds: by round the seconds of each sample, a mean over `block` calls, disturbed rounds included;
-    kept: the rounds that the figures come from. host: on CUDA the host's seconds per call.
-    stopped: "precision" or "budget". overhead: the loop's own share of a sample. flops: of the matrix products, two for
-    each multiply-accumulate; recurrent_flops: those of the recurrent matrices alone, as DeepBench counts.
+    kept: the rounds that the figures come from; speeds: by round the CPU's, as a share of its best.
+    host: on CUDA the host's seconds per call. stopped: "precision" or "budget".
+    overhead: the loop's own share of a sample. flops: of the matrix products, two for each multiply-accumulate;
+    recurrent_flops: those of the recurrent matrices alone, as DeepBench counts.
     peak_bytes: the most a call took on a GPU over what rested there. planned_bytes: the plan's parameters, outputs and
-    states, and, where the phase has them, gradients of the parameters.
+    states, and, where the phase has them, gradients of the parameters. page_faults: of a call and of what is made ready
+    for it, on a CPU.
     """
 
     subject: str
@@ -129,6 +132,14 @@ class Figure(NamedTuple):
     warnings: tuple[Warned, ...] = ()
     recurrent_flops: int | None = None
     planned_bytes: int | None = None
+    speeds: tuple[float | None, ...] = ()
+    page_faults: int | None = None
+
+    @property
+    def speed(self) -> float | None:
+        """The CPU's speed in the rounds that count, their median, as a share of its best; None on a GPU."""
+        known = [speed for k in self.kept if k < len(self.speeds) and (speed := self.speeds[k]) is not None]
+        return statistics.median(known) if known else None
 
     @property
     def seconds(self) -> list[float]:
@@ -142,7 +153,11 @@ class Figure(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """Where it was measured. load: how many processes wanted a CPU, on average over the minute before the end."""
+    """Where it was measured.
+
+    load: how many processes wanted a CPU, on average over the minute before the end. freed_memory: "kept" by the
+    process, or "up to malloc".
+    """
 
     device: str
     device_name: str
@@ -153,6 +168,7 @@ class Environment(NamedTuple):
     cpus: int
     started: str
     load: float | None = None
+    freed_memory: str = ""
 
 
 class Outcome(NamedTuple):

@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from rnninspect.bench.statistics import drift, half_width, interval
-from rnninspect.bench.witness import verdict
+from rnninspect.bench.witness import slowed, verdict
 
 # Rounds before a figure may stop at its precision: an interval from fewer says little.
 LEAST_ROUNDS = 7
@@ -37,8 +37,28 @@ class Timing(NamedTuple):
     waited: bool = False
 
 
+class Seen(NamedTuple):
+    """What was seen of the machine round a block of calls.
+
+    why: what disturbed it, in words, or None. probe: seconds of a probe of the machine's speed, None where there is
+    none.
+    """
+
+    why: str | None = None
+    probe: float | None = None
+
+
 class Task(Protocol):
     """Something to time."""
+
+    @property
+    def fastest(self) -> float | None:
+        """The least seconds that its probe is known to take; it may become less."""
+        ...
+
+    def watch(self) -> Callable[[], Seen]:
+        """Begin to watch the machine; what it returns says what was seen until then."""
+        ...
 
     @property
     def least_sample(self) -> float:
@@ -53,17 +73,18 @@ class Task(Protocol):
 class Timed(NamedTuple):
     """What was measured of one task.
 
-    rounds: seconds per call of each sample. disturbed: by round, what disturbed it. host: the median of the host's
-    seconds per call. stopped: "precision" or "budget". waited: in most samples the device waited for the host.
+    rounds: seconds per call of each sample. disturbed: by round, what disturbed it. speeds: by round, the machine's
+    speed as a share of its best. host: the median of the host's seconds per call. stopped: "precision" or "budget".
+    waited: in most samples the device waited for the host.
     """
 
-    first_call: float
     warmup_calls: int
     block: int
     rounds: tuple[tuple[float, ...], ...]
     disturbed: tuple[str | None, ...]
+    speeds: tuple[float | None, ...]
     host: float | None
-    stopped: str
+    stopped: str | None
     waited: bool = False
 
     @property
@@ -94,17 +115,12 @@ class Timed(NamedTuple):
         return verdict("")
 
 
-# Begins to watch for disturbance; what it returns says in words what there was, or None.
-Watch = Callable[[], Callable[[], str | None]]
-
-
 def measure(
     tasks: Sequence[Task],
     *,
     budget: float,
     precision: float,
     now: Callable[[], float],
-    watch: Watch,
     random: Random,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Timed]:
@@ -113,35 +129,35 @@ def measure(
     budget: seconds for each task. precision: half the interval over the median at which a task stops.
     progress: told the share of the whole budget that is spent.
     """
-    cases = [_Case(task, budget, now) for task in tasks]
+    cases = [_Case(task, budget, precision, now) for task in tasks]
+    done = 0.0
     for case in random.sample(cases, len(cases)):
         case.warm_up()
-    while active := [case for case in cases if case.stopped is None]:
+    # why every case is asked again: one that had stopped may turn out to have run while the machine was slow.
+    while active := [case for case in cases if case.timed.stopped is None]:
         for case in random.sample(active, len(active)):
-            case.visit(watch)
-            case.consider(precision)
-            progress(sum(min(1.0, other.share) for other in cases) / len(cases))
+            case.visit()
+            done = max(done, sum(1.0 if other not in active else other.share for other in cases) / len(cases))
+            progress(done)
+    progress(1.0)
     return [case.timed for case in cases]
 
 
 class _Case:
     """One task on its way."""
 
-    def __init__(self, task: Task, budget: float, now: Callable[[], float]) -> None:
-        self._task, self._budget, self._now = task, budget, now
+    def __init__(self, task: Task, budget: float, precision: float, now: Callable[[], float]) -> None:
+        self._task, self._budget, self._precision, self._now = task, budget, precision, now
         self._spent = 0.0
-        self._first = 0.0
         self._warmed = 0
         self._block = 1
         self._hosts: list[float] = []
         self._waited: list[bool] = []
         self._rounds: list[tuple[float, ...]] = []
-        self._disturbed: list[str | None] = []
-        self.stopped: str | None = None
+        self._seen: list[Seen] = []
 
     def warm_up(self) -> None:
-        """The first call, calls until it runs steadily, and how many of them make a sample; none is used again."""
-        self._first = self._task.sample(1).seconds
+        """Calls until it runs steadily, and how many of them make a sample; none is used again."""
         start = self._now()
         most = min(_WARM_MOST, self._budget)
         seen: list[float] = []
@@ -154,10 +170,10 @@ class _Case:
         self._warmed = len(seen)
         self._block = max(1, math.ceil(self._task.least_sample / max(min(seen), 1e-9)))
 
-    def visit(self, watch: Watch) -> None:
+    def visit(self) -> None:
         """One round: samples for a short while."""
         seconds = min(_VISIT_SECONDS, self._budget * _VISIT_SHARE)
-        finish = watch()
+        finish = self._task.watch()
         start = self._now()
         samples = []
         while True:
@@ -170,36 +186,38 @@ class _Case:
                 break
         self._spent += self._now() - start
         self._rounds.append(tuple(samples))
-        self._disturbed.append(finish())
-
-    def consider(self, precision: float) -> None:
-        """Stop at the precision asked for, or when the budget is spent."""
-        timed = self.timed
-        enough = len(self._rounds) >= LEAST_ROUNDS
-        medians = timed.round_medians
-        found = interval(medians)
-        quiet = timed.verdict.startswith("steady")
-        if enough and quiet and found is not None and half_width(found, statistics.median(medians)) <= precision:
-            self.stopped = "precision"
-        elif (enough and self._spent >= self._budget) or self._spent >= _OVERDRAW * self._budget:
-            self.stopped = "budget"
+        self._seen.append(finish())
 
     @property
     def share(self) -> float:
-        """How much of the budget is spent; 1 when stopped."""
-        return 1.0 if self.stopped is not None else self._spent / self._budget
+        """How much of the budget is spent, 1 at the most."""
+        return min(1.0, self._spent / self._budget)
 
     @property
     def timed(self) -> Timed:
         """What is known so far."""
-        host = statistics.median(self._hosts) if self._hosts else None
-        return Timed(
-            self._first,
+        fastest = self._task.fastest
+        speeds = tuple(None if fastest is None or not seen.probe else fastest / seen.probe for seen in self._seen)
+        timed = Timed(
             self._warmed,
             self._block,
             tuple(self._rounds),
-            tuple(self._disturbed),
-            host,
-            self.stopped or "",
+            tuple(seen.why or slowed(speed) or None for seen, speed in zip(self._seen, speeds, strict=True)),
+            speeds,
+            statistics.median(self._hosts) if self._hosts else None,
+            None,
             sum(self._waited) > len(self._waited) / 2,
         )
+        return timed._replace(stopped=self._stopped(timed))
+
+    def _stopped(self, timed: Timed) -> str | None:
+        """By what: the precision asked for, or the budget, which is spent."""
+        enough = len(timed.rounds) >= LEAST_ROUNDS
+        medians = timed.round_medians
+        found = interval(medians)
+        narrow = found is not None and half_width(found, statistics.median(medians)) <= self._precision
+        if enough and narrow and timed.verdict == verdict(""):
+            return "precision"
+        if (enough and self._spent >= self._budget) or self._spent >= _OVERDRAW * self._budget:
+            return "budget"
+        return None

@@ -43,6 +43,8 @@ STOLEN = 0.1
 SWITCHES, SWITCHES_PER_THREAD = 100.0, 50.0
 # why: one switch in a block of 5 ms is 200 a second and means nothing.
 FEWEST_SWITCHES = 5
+# The speed of the CPU, of its best: below this it was slowed down. why: left alone it stays within a tenth of it.
+SLOW_CPU = 0.87
 # A GPU's clock under load, of its highest; NVBench throws away what ran below three quarters.
 SLOW_CLOCK = 0.75
 
@@ -148,6 +150,11 @@ def disturbance(witness: Witness, threads: int) -> str:
     return ""
 
 
+def slowed(speed: float | None) -> str:
+    """Why a time cannot be believed that was taken at this speed, a share of the best; "" where it can."""
+    return f"the CPU ran at {_percent(speed)} of its best speed" if speed is not None and speed < SLOW_CPU else ""
+
+
 def verdict(reason: str) -> str:
     """`disturbed (others used 49 % of the CPU)`, or `steady` for no reason."""
     return f"disturbed ({reason})" if reason else "steady"
@@ -159,6 +166,11 @@ def load() -> float | None:
         return os.getloadavg()[0]
     except (AttributeError, OSError):  # Windows has none
         return None
+
+
+def page_faults() -> int | None:
+    """How many pages of memory this process has been given so far, none of which was read from a disk."""
+    return None if resource is None else int(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 
 
 def _own() -> tuple[float | None, int | None]:

@@ -29,6 +29,8 @@ _TIMES = (
     Column("rounds", "rounds", Kind.COUNT),
     Column("processes", "processes", Kind.COUNT),
     Column("overhead_percent", "loop, %", Kind.NUMBER, for_scripts=True),
+    Column("cpu_speed_percent", "CPU speed, %", Kind.NUMBER, for_scripts=True),
+    Column("page_faults", "page faults", Kind.COUNT, for_scripts=True),
     Column("stopped", "stopped by"),
     Column("bar", "", Kind.BAR),
     Column("verdict", "verdict"),
@@ -263,6 +265,8 @@ def _times_row(row: Row) -> tuple[Cell, ...]:
         sum(len(other.kept) for other in row.figures),
         len(row.figures),
         100 * _overhead(row),
+        None if figure.speed is None else 100 * figure.speed,
+        figure.page_faults,
         figure.stopped,
         row.median,
         row.verdict,
@@ -351,6 +355,18 @@ def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
         f"first call: libraries loading and memory taken, in no other figure. The loop's own share of a sample is "
         f"{100 * max(map(_overhead, rows)):.2g} % at the most."
     )
+    speeds = [figure.speed for row in rows for figure in row.figures if figure.speed is not None]
+    if speeds:
+        least, most = (f"{100 * speed:.0f}" for speed in (min(speeds), max(speeds)))
+        yield (
+            f"The CPU ran at {least if least == most else f'{least} to {most}'} % of the best speed that it has shown, "
+            "by a small matrix product before and after each round."
+        )
+    if any(place and place.freed_memory == "kept" for place in (row.outcome.environment for row in rows)):
+        yield (
+            "Freed memory stays with the process, so that no call pays for new pages. In a loop of your own malloc may "
+            "give it back; MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment keeps it there too."
+        )
     warned: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for figure in row.figures:

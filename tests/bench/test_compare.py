@@ -18,7 +18,7 @@ from rnninspect.errors import Place
 from rnninspect.report import compare_document
 from rnninspect.tables.compare import compare_tables
 
-ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01")
+ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01", freed_memory="kept")
 Rounds = Sequence[Sequence[float]]
 
 

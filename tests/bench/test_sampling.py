@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from rnninspect.bench.sampling import LEAST_ROUNDS, Timed, Timing, measure
+from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 
 
 class Time:
@@ -22,15 +22,39 @@ class Time:
 
 
 class Fake:
-    """A task whose n-th call takes `seconds(n)`; `log` has the number of calls of each sample."""
+    """A task whose n-th call takes `seconds(n)`; `log` has the number of calls of each sample.
+
+    seen: of each round in turn what the machine did, the last one for all that follow.
+    """
 
     def __init__(
-        self, time: Time, seconds: Callable[[int], float], *, least: float = 1e-3, host: float | None = None
+        self,
+        time: Time,
+        seconds: Callable[[int], float],
+        *,
+        least: float = 1e-3,
+        host: float | None = None,
+        seen: Sequence[Seen] = (Seen(),),
+        probes: list[float] | None = None,
     ) -> None:
         self.time, self.seconds, self.least_sample, self.host = time, seconds, least, host
+        self.seen = list(seen)
+        self.probes: list[float] = [] if probes is None else probes
         self.calls = 0
         self.log: list[int] = []
         self.order: list[Fake] = []
+
+    @property
+    def fastest(self) -> float | None:
+        return min(self.probes, default=None)
+
+    def watch(self) -> Callable[[], Seen]:
+        def finish() -> Seen:
+            seen = self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]
+            self.probes += [] if seen.probe is None else [seen.probe]
+            return seen
+
+        return finish
 
     def sample(self, calls: int) -> Timing:
         self.log.append(calls)
@@ -43,16 +67,11 @@ class Fake:
         return Timing(spent, None if self.host is None else self.host * calls)
 
 
-def quiet() -> Callable[[], str | None]:
-    return lambda: None
-
-
 def run(
     tasks: Sequence[Fake],
     *,
     budget: float = 3.0,
     precision: float = 0.05,
-    watch: Callable[[], Callable[[], str | None]] = quiet,
     seed: int = 0,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Timed]:
@@ -61,7 +80,6 @@ def run(
         budget=budget,
         precision=precision,
         now=tasks[0].time.read,
-        watch=watch,
         random=Random(seed),
         progress=progress,
     )
@@ -82,25 +100,24 @@ def test_short_calls_are_timed_in_blocks_well_above_the_clock() -> None:
     task = Fake(Time(), lambda n: 1e-5)
     (timed,) = run([task])
     assert timed.block == 100
-    assert set(task.log[1 + timed.warmup_calls :]) == {100}
+    assert set(task.log[timed.warmup_calls :]) == {100}
     assert timed.samples == pytest.approx([1e-5] * len(timed.samples))
 
 
-def test_the_first_call_and_the_warm_up_are_in_no_figure() -> None:
-    slow = {0: 5.0, 1: 0.5, 2: 0.4, 3: 0.3}
+def test_the_warm_up_is_in_no_figure() -> None:
+    slow = {0: 0.5, 1: 0.4, 2: 0.3}
     task = Fake(Time(), lambda n: slow.get(n, 0.010))
     (timed,) = run([task])
-    assert timed.first_call == 5.0
     # 0.5, 0.4 and 0.3 s are not yet steady; the next three calls are.
     assert timed.warmup_calls == 6
     assert max(timed.samples) == pytest.approx(0.010)
-    assert task.calls == 1 + 6 + len(timed.samples)
+    assert task.calls == 6 + len(timed.samples)
 
 
 def test_a_warm_up_that_never_settles_ends() -> None:
     task = Fake(Time(), lambda n: 0.1 * (1 + n % 2))
     (timed,) = run([task], budget=3.0)
-    assert 2.0 <= sum(0.1 * (1 + n % 2) for n in range(1, 1 + timed.warmup_calls)) <= 2.3
+    assert 2.0 <= sum(0.1 * (1 + n % 2) for n in range(timed.warmup_calls)) <= 2.3
 
 
 def test_an_unsteady_task_stops_when_its_budget_is_spent() -> None:
@@ -131,17 +148,16 @@ def test_tasks_are_visited_in_random_order_and_none_is_left_behind() -> None:
 
 
 def test_disturbed_rounds_are_set_aside_while_the_budget_lasts() -> None:
-    troubles = iter(["others used 60 % of the CPU"] * 5 + [None] * 100)
-    time = Time()
-    task = Fake(time, lambda n: 0.010)
-    (timed,) = run([task], watch=lambda: lambda: next(troubles))
+    task = Fake(Time(), lambda n: 0.010, seen=[Seen("others used 60 % of the CPU")] * 5 + [Seen()])
+    (timed,) = run([task])
     assert timed.stopped == "precision"
     assert timed.kept == tuple(range(5, 12))
     assert timed.verdict == "steady"
 
 
 def test_where_no_round_is_quiet_the_verdict_says_so() -> None:
-    (timed,) = run([Fake(Time(), lambda n: 0.010)], budget=1.0, watch=lambda: lambda: "others used 49 % of the CPU")
+    task = Fake(Time(), lambda n: 0.010, seen=[Seen("others used 49 % of the CPU")])
+    (timed,) = run([task], budget=1.0)
     assert timed.stopped == "budget"
     assert timed.verdict == "disturbed (others used 49 % of the CPU)"
     assert timed.kept == tuple(range(len(timed.rounds)))
@@ -164,3 +180,38 @@ def test_progress_only_grows_and_ends_at_one() -> None:
     run([Fake(time, lambda n: 0.01), Fake(time, lambda n: 0.02)], progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
+
+
+def test_rounds_while_the_machine_was_slow_are_set_aside() -> None:
+    # 1 / 1.2 is 83 % of the best speed, 1 / 1.1 is 91 %.
+    task = Fake(Time(), lambda n: 0.010, seen=[Seen(probe=1.2)] * 3 + [Seen(probe=1.0), Seen(probe=1.1)])
+    (timed,) = run([task])
+    assert timed.kept == tuple(range(3, 10))
+    assert timed.disturbed[:4] == ("the CPU ran at 83 % of its best speed",) * 3 + (None,)
+    assert timed.speeds == pytest.approx([1 / 1.2] * 3 + [1.0] + [1 / 1.1] * 6)
+    assert (timed.stopped, timed.verdict) == ("precision", "steady")
+
+
+def test_a_machine_that_was_slow_all_along_is_known_from_before() -> None:
+    (timed,) = run([Fake(Time(), lambda n: 0.010, seen=[Seen(probe=2.0)], probes=[1.0])], budget=1.0)
+    assert (timed.stopped, timed.verdict) == ("budget", "disturbed (the CPU ran at 50 % of its best speed)")
+    (timed,) = run([Fake(Time(), lambda n: 0.010, seen=[Seen(probe=2.0)])], budget=1.0)
+    assert (timed.stopped, timed.verdict) == ("precision", "steady")
+
+
+def test_a_task_that_had_stopped_goes_on_when_its_rounds_turn_out_slow() -> None:
+    time = Time()
+    shared: list[float] = []
+    # The first would stop after seven rounds; the second, which goes on, shows in its tenth how fast the machine is.
+    settled = Fake(time, lambda n: 0.010, seen=[Seen(probe=2.0)] * 7 + [Seen(probe=1.0)], probes=shared)
+    random = Random(3)
+    other = Fake(
+        time,
+        lambda n: 0.010 * random.choice([1, 3]),
+        seen=[Seen(probe=2.0)] * 9 + [Seen(probe=1.0)],
+        probes=shared,
+    )
+    first, _ = run([settled, other], precision=1e-3)
+    assert len(first.rounds) == 14
+    assert first.kept == tuple(range(7, 14))
+    assert first.verdict == "steady"
