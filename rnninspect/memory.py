@@ -21,6 +21,12 @@ def available_bytes() -> int | None:
     return min(found, default=None)
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether an operation failed for want of memory, whichever of torch's allocators or Python's says so."""
+    said = str(error)
+    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
 def peak_resident() -> Callable[[], int | None]:
     """Start watching this process's resident memory; the answer is by how many bytes its peak has grown since.
 

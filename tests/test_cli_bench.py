@@ -224,6 +224,19 @@ def test_a_picture_of_no_sweep_says_why_there_is_none(faked: Run, folder: Path) 
 # --- faults ------------------------------------------------------------------------------------------------
 
 
+def test_points_that_are_timed_in_turns_do_not_fall_together(faked: Run, folder: Path) -> None:
+    options = ("--sweep", "encoder.hidden_size=4,902,5", "--interleave", "--phase", "forward", "--output", "r.jsonl")
+    done = faked(*options, "--format", "json")
+    assert done.returncode == 3
+    assert [result["settings"]["encoder.hidden_size"] for result in json.loads(done.stdout)["results"]] == [4, 5]
+    assert sizes(folder / "r.jsonl") == [4, 902, 5]
+    assert done.stderr.splitlines() == [
+        "note: interleaved: crashed: killed by SIGKILL; each of the 3 points is timed by itself now",
+        "error: small encoder.hidden_size=902: crashed: killed by SIGKILL",
+        "error: 1 of 3 could not be measured",
+    ]
+
+
 def test_a_fault_costs_its_point_alone(faked: Run, folder: Path) -> None:
     swept = "encoder.hidden_size=4,901,902,5,903,904,905,6"
     options = ("--sweep", swept, "--phase", "forward", "--output", "r.jsonl")

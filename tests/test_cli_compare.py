@@ -91,7 +91,7 @@ def test_the_table(run: Run, results: Path) -> None:
     assert done.returncode == 1
     assert "note: torch differs: 2.13.0, now 2.14.0\n" in done.stderr
     text = done.stdout
-    assert text.startswith("old -> new · comparison\nmodel  settings            of       phase    old ms  new ms")
+    assert text.startswith("old -> new · comparison\nmodel  point               subject  phase    old ms  new ms")
     assert re.search(r"m +input.batch_size=8 +encoder +forward +2\.000 +3\.000 +1\.500 .* SLOWER", text)
     assert re.search(r"n +input.batch_size=8 +crashed in new: SIGSEGV", text)
     assert re.search(r"torch +2\.13\.0 +2\.14\.0 +1\n", text)

@@ -183,3 +183,15 @@ def test_a_block_that_is_taken_and_given_back_is_seen() -> None:
     assert grown is not None
     assert quiet < 32 << 20
     assert 60 << 20 <= grown < 128 << 20
+
+
+def test_every_allocators_word_for_no_memory_is_understood() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert memory.ran_out(raised.value)
+    assert memory.ran_out(MemoryError())
+    # c10/cuda/CUDACachingAllocator.cpp and ATen/mps/MPSAllocator.mm
+    assert memory.ran_out(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ..."))
+    assert memory.ran_out(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB, ..."))
+    assert not memory.ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from rnninspect.bench.records import Outcome, Setting, Wanted
@@ -30,6 +31,12 @@ class Job(NamedTuple):
         """How many times are measured at the most: the phases of every subject of every run."""
         subjects = sum(1 + (self.wanted.each_layer and len(run.spec.links)) for run in self.runs)
         return subjects * len(self.wanted.phases)
+
+    @property
+    def points(self) -> tuple[Job, ...]:
+        """A job for each point by itself."""
+        groups = groupby(self.runs, key=lambda run: (run.spec.source, run.spec.name, run.settings))
+        return tuple(self._replace(runs=tuple(group)) for _, group in groups)
 
 
 def not_measured(job: Job, run: Run, status: str, reason: str) -> Outcome:

@@ -33,6 +33,7 @@ from rnninspect.device import find_device, threads
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.memory import ran_out
 from rnninspect.plan import plan
 from rnninspect.real import data_of, ready, run
 from rnninspect.spec.chain import Spec
@@ -65,10 +66,9 @@ def _work(job: Job, progress: Callable[[float], None], keeps_freed: bool) -> lis
     for run_ in job.runs:
         try:
             prepared.append(_Ready(run_, job.wanted, keeps_freed))
-        except (NotEnoughMemory, torch.cuda.OutOfMemoryError) as error:
-            prepared.append(_without(job, run_, "memory", error))
-        except (RnnInspectError, RuntimeError) as error:
-            prepared.append(_without(job, run_, "failed", error))
+        except (RnnInspectError, RuntimeError, MemoryError) as error:
+            memory = isinstance(error, NotEnoughMemory) or ran_out(error)
+            prepared.append(_without(job, run_, "memory" if memory else "failed", error))
     tasks = [phase for one in prepared if isinstance(one, _Ready) for phase in one.phases]
     if tasks:
         timed = iter(
@@ -196,6 +196,8 @@ class _Ready:
                 if not training or trains(subject)
             }
         self._warn(witness.many_threads(self.threads, witness.usable_cpus()) if self.device.type == "cpu" else None)
+        if self.device.type != "cuda" and (wanted.warm_l2 or wanted.fp32_precision is not None):
+            self._warn(Warned("--warm-l2 and --fp32-precision change nothing on this device", "leave them out"))
         self._warn(kernels.tf32_in_force(spec.links, spec.dtype, self.device))
         tensors = {name: parameter.detach() for name, parameter in model.named_parameters()}
         self._warn(kernels.subnormals(tensors))

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
 
-from rnninspect.memory import available_bytes, resident_bytes
+from rnninspect.memory import available_bytes, ran_out, resident_bytes
 
 # How often the parent looks after its child: an interrupt is answered, and memory watched, within this.
 _POLL = 0.05
@@ -149,5 +149,6 @@ def _serve(work: Work, pipe: Connection) -> None:
             try:
                 result = work(job, lambda share: pipe.send(("progress", share)))
             except Exception as error:  # why so broad: whatever a job raises is its own affair, and the next may do
-                result = Ended("failed", f"{type(error).__name__}: {error}".partition("\n")[0])
+                status = "memory" if ran_out(error) else "failed"
+                result = Ended(status, f"{type(error).__name__}: {error}".partition("\n")[0])
             pipe.send(("result", result))

@@ -192,7 +192,10 @@ def _left(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Job]:
 
 
 def _outcomes(jobs: Sequence[Job], asked: Asked, progress: Callable[[int, float], None]) -> Iterator[Outcome]:
-    """The outcome of every run, each process's jobs in a fresh one."""
+    """The outcome of every run, each process's jobs in a fresh one.
+
+    Where points that are timed in turns come to no end together, each is timed by itself: what one does costs only it.
+    """
 
     def limit(job: Job) -> float:
         return asked.time_limit or _START_SECONDS + _OVER * job.wanted.budget * job.cases
@@ -202,16 +205,24 @@ def _outcomes(jobs: Sequence[Job], asked: Asked, progress: Callable[[int, float]
         group = [job for job in jobs if job.process == process]
         tell = partial(_later, progress, before)
         with closing(run_jobs(work, group, limit=limit, progress=tell)) as results:
-            for job, result in zip(group, results, strict=True):
-                if isinstance(result, Ended):
-                    yield from (not_measured(job, run, result.status, result.reason) for run in job.runs)
-                else:
+            for number, (job, result) in enumerate(zip(group, results, strict=True), before):
+                if not isinstance(result, Ended):
                     yield from result
+                elif len(job.points) > 1:
+                    why = f"{result.status}: {printable(result.reason)}"
+                    say(f"note: interleaved: {why}; each of the {len(job.points)} points is timed by itself now")
+                    yield from _outcomes(job.points, asked, partial(_within, progress, number, len(job.points)))
+                else:
+                    yield from (not_measured(job, run, result.status, result.reason) for run in job.runs)
         before += len(group)
 
 
 def _later(progress: Callable[[int, float], None], before: int, number: int, share: float) -> None:
     progress(before + number, share)
+
+
+def _within(progress: Callable[[int, float], None], job: int, parts: int, part: int, share: float) -> None:
+    progress(job, (part + share) / parts)
 
 
 @contextmanager

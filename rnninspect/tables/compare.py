@@ -13,9 +13,9 @@ _MILLI = 1e3
 
 _POINT = (
     Column("model", "model", repeats=True),
-    Column("settings", "settings", repeats=True),
+    Column("settings", "point", repeats=True),
     Column("variant", "variant", repeats=True),
-    Column("subject", "of", repeats=True),
+    Column("subject", "subject", repeats=True),
     Column("phase", "phase", repeats=True),
 )
 _COMPARED = (
