@@ -42,7 +42,7 @@ def compare(asked: Compare) -> int:
     found = compare_runs(old.outcomes, new.outcomes, threshold)
     if not found.compared:
         reasons = "; ".join(dict.fromkeys(item.reason for item in found.unmatched[:3])) or "both are empty"
-        message = f"there is nothing that {printable(str(asked.old))} has measured too: {reasons}"
+        message = f"no point is measured both here and in {printable(str(asked.old))}: {reasons}"
         raise DocumentError(Place(str(asked.new)), message, hint="compare runs of the same models and settings")
     for item in found.differing:
         say(f"note: {item.what} differs: {printable(item.old)}, now {printable(item.new)}")
