@@ -20,10 +20,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 _CACHE = tempfile.TemporaryDirectory()
 os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
-# why: a build must depend on the code alone; elsewhere every run tries new examples.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# why: a build must depend on the code alone; elsewhere every run tries new examples. No deadline: a busy machine may
+# take its time.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("here", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # A guard against hanging, nothing that is asserted: a busy machine may take its time.
 HANG = 120

@@ -141,21 +141,25 @@ def test_a_broken_lock_is_an_annotation_too(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_build_that_failed_is_not_called_agreement(run: Run, tmp_path: Path) -> None:
+def test_a_build_that_failed_is_not_called_agreement(
+    here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text(SMALL)
     absurd = ("a.yaml", "--build", "--device", "cpu", "--set", "encoder.hidden_size=10000000")
-    done = run("check", *absurd, "--update", cwd=tmp_path)
+    done = here("check", *absurd, "--update")
     assert done.returncode == 3
     assert "plan and torch agree" not in done.stdout
     assert not (tmp_path / "rnninspect.lock").exists()
-    done = run("check", *absurd, "--format", "json", cwd=tmp_path)
+    done = here("check", *absurd, "--format", "json")
     assert (done.returncode, json.loads(done.stdout)["ok"]) == (3, False)
 
 
 @pytest.mark.slow
-def test_a_build_that_agreed_says_so_in_json(run: Run, tmp_path: Path) -> None:
+def test_a_build_that_agreed_says_so_in_json(here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text(SMALL)
-    done = run("check", "a.yaml", "--build", "--device", "cpu", "--format", "json", cwd=tmp_path)
+    done = here("check", "a.yaml", "--build", "--device", "cpu", "--format", "json")
     assert json.loads(done.stdout)["ledger"] == "agreed"
 
 

@@ -263,19 +263,21 @@ def test_what_values_are_by_the_laws_of_the_document(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_plan_every_number_is_torchs_too(run: Run, small: Path, command: str) -> None:
+def test_without_plan_every_number_is_torchs_too(here: Run, small: Path, command: str) -> None:
     options = ("--stats", "--gates") if command == "weights" else ()
-    shown = fine(run(command, small, CONFIGS / "lstm.yaml", "--device", "cpu", *options))
+    shown = fine(here(command, small, CONFIGS / "lstm.yaml", "--device", "cpu", *options))
     assert re.match(r"plan and torch \S+ agree · cpu · float32 · seed 0$", shown.splitlines()[-1])
-    planned = fine(run(command, "--plan", small, CONFIGS / "lstm.yaml", *(option for option in options[1:])))
+    planned = fine(here(command, "--plan", small, CONFIGS / "lstm.yaml", *(option for option in options[1:])))
     assert broken_numbers(planned, shown) == set()
 
 
 @pytest.mark.slow
-def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(run: Run, small: Path) -> None:
+def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(
+    run: Run, here: Run, small: Path
+) -> None:
     first, again, other = (
-        fine(run("inspect", small, CONFIGS / "classifier.yaml", "--device", "cpu", "--format", "json", "--seed", seed))
-        for seed in ("7", "7", "8")
+        fine(way("inspect", small, CONFIGS / "classifier.yaml", "--device", "cpu", "--format", "json", "--seed", seed))
+        for way, seed in ((run, "7"), (here, "7"), (here, "8"))
     )
     blind = re.compile(r'"peak_bytes": (null|\d+)')
     assert len(blind.findall(first)) == 2
@@ -307,9 +309,9 @@ def test_a_device_that_is_not_here(run: Run, small: Path) -> None:
 
 
 def test_too_large_for_memory_is_said_before_any_is_taken_and_the_others_are_shown(
-    run: Run, small: Path, absurd: Path
+    here: Run, small: Path, absurd: Path
 ) -> None:
-    done = run("params", absurd, small, "--device", "cpu", "--format", "json")
+    done = here("params", absurd, small, "--device", "cpu", "--format", "json")
     line = refused(done, 3)
     # The bytes of the parameters alone; what is free is this machine's.
     needed, free = (int(figure.replace(",", "")) for figure in re.findall(r"(\d[\d,]*) (?:bytes|free)", line))
@@ -320,8 +322,8 @@ def test_too_large_for_memory_is_said_before_any_is_taken_and_the_others_are_sho
 
 
 @pytest.mark.slow
-def test_the_same_document_on_meta(run: Run, absurd: Path) -> None:
-    done = run("params", absurd, "--device", "meta", "--format", "json")
+def test_the_same_document_on_meta(here: Run, absurd: Path) -> None:
+    done = here("params", absurd, "--device", "meta", "--format", "json")
     assert done.returncode == 0
     assert re.fullmatch(r"note: \S+absurd.yaml: on meta 2 of 3 time steps were run;[^\n]+\n", done.stderr)
     assert model(done.stdout)["parameters"] == 4 * 10**7 * (10**7 + 4 + 2)

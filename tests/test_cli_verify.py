@@ -1,4 +1,4 @@
-"""`rnninspect verify` as whole processes: streams, exit codes, formats, several documents."""
+"""`rnninspect verify`: streams, exit codes, formats, several documents; as whole processes where that can differ."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from rnninspect.layers.gru import GRU
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -22,16 +24,6 @@ SMALL = """\
 input: {batch_size: 2, seq_len: 3}
 layers:
   - {name: encoder, type: GRU, input_size: 4, hidden_size: 5}
-"""
-
-# The command line with one wrong sign in GRU's equations.
-WRONG = """
-import sys
-from rnninspect.layers.gru import GRU
-right = GRU.equations
-GRU.equations = lambda self: right(self).replace("+ z * h", "- z * h")
-from rnninspect.cli import main
-main()
 """
 
 
@@ -128,10 +120,10 @@ def test_csv_from_stdin_holds_raw_numbers(run: Run) -> None:
     assert all(float(row["relative"]) <= float(row["allowed"]) for row in rows)
 
 
-def test_markdown_in_a_file(run: Run, tmp_path: Path, small: Path) -> None:
+def test_markdown_in_a_file(here: Run, tmp_path: Path, small: Path) -> None:
     target = tmp_path / "verify.md"
     command = ("verify", small, "--device", "cpu", "--dtype", "bfloat16", "--format", "markdown", "--output", target)
-    assert fine(run(*command)) == ""
+    assert fine(here(*command)) == ""
     text = target.read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| encoder")]
     assert rows[0].endswith("| ok |")
@@ -139,12 +131,13 @@ def test_markdown_in_a_file(run: Run, tmp_path: Path, small: Path) -> None:
 
 
 def test_of_several_documents_one_failing_all_are_reported(
-    program: Callable[..., subprocess.CompletedProcess[str]], small: Path
+    here: Run, monkeypatch: pytest.MonkeyPatch, small: Path
 ) -> None:
-    """The first has a wrong equation; the second is shown all the same."""
+    """The first has one wrong sign in its equations; the second is shown all the same."""
+    right = GRU.equations
+    monkeypatch.setattr(GRU, "equations", lambda self: right(self).replace("+ z * h", "- z * h"))
     lstm = str(CONFIGS / "lstm.yaml")
-    args = ("verify", str(small), lstm, "--device", "cpu", "--format", "json")
-    done = program(WRONG, args=args)
+    done = here("verify", small, lstm, "--device", "cpu", "--format", "json")
     assert done.returncode == 1
     assert re.fullmatch(
         rf"error: {small}: torch and the equations differ in \d+ tensors, most in layer 'encoder', [\w ]+: "
@@ -156,10 +149,10 @@ def test_of_several_documents_one_failing_all_are_reported(
     assert [(model["file"], model["ok"]) for model in found["models"]] == [(str(small), False), (lstm, True)]
 
 
-def test_a_document_too_large_for_memory_leaves_the_others(run: Run, tmp_path: Path, small: Path) -> None:
+def test_a_document_too_large_for_memory_leaves_the_others(here: Run, tmp_path: Path, small: Path) -> None:
     absurd = tmp_path / "absurd.yaml"
     absurd.write_text(SMALL.replace("hidden_size: 5", "hidden_size: 10000000"))
-    done = run("verify", absurd, small, "--device", "cpu", "--format", "csv")
+    done = here("verify", absurd, small, "--device", "cpu", "--format", "csv")
     assert done.returncode == 3
     assert re.fullmatch(
         rf"error: {absurd}: the model needs at least [\d,]+ bytes, cpu has [\d,]+ free \(try a smaller [^)]+\)\n",
@@ -168,8 +161,8 @@ def test_a_document_too_large_for_memory_leaves_the_others(run: Run, tmp_path: P
     assert [row["model"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["small"] * 8
 
 
-def test_meta_has_no_values(run: Run, small: Path) -> None:
-    assert refused(run("verify", small, "--device", "meta"), 3) == (
+def test_meta_has_no_values(here: Run, small: Path) -> None:
+    assert refused(here("verify", small, "--device", "meta"), 3) == (
         f"error: {small}: on meta there are no values (use --device cpu)\n"
     )
 
