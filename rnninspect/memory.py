@@ -21,10 +21,15 @@ def available_bytes() -> int | None:
     return min(found, default=None)
 
 
-def ran_out(error: BaseException) -> bool:
-    """Whether an operation failed for want of memory, whichever of torch's allocators or Python's says so."""
-    said = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+# What torch's allocators say: of the CPU (Windows has words of its own), of CUDA and MPS, of CUDA's libraries.
+_RAN_OUT = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+
+
+def ran_out(error: BaseException | None) -> bool:
+    """Whether an operation failed for want of memory, itself or for what it was raised from."""
+    if error is None:
+        return False
+    return isinstance(error, MemoryError) or any(said in str(error) for said in _RAN_OUT) or ran_out(error.__cause__)
 
 
 def peak_resident() -> Callable[[], int | None]:

@@ -26,7 +26,7 @@ from rnninspect.real import data_of, make_feed, ready
 from rnninspect.recurrence import Flow, Moment, States
 from rnninspect.reference import Rounding, exact, exact_tensor, reference, run_layer
 from rnninspect.spec.chain import Link, Spec
-from rnninspect.verify import Compared, Unit, compare, reconsider, spread_of, unit_of
+from rnninspect.verify import Compared, Unit, compare, reconsider, roundings, unit_of
 
 # Where a function is said to be saturated: below the first or above the second. For gates that is where Karpathy et
 # al. 2016, "Visualizing and understanding recurrent networks", section 4.2, draw the line; relu is off, not saturated.
@@ -179,9 +179,8 @@ class _Run(NamedTuple):
         expected = data_of(run_layer(link, twin, self.flow, self.states, self.recorder.watch).output)
         compared = compare("output", found, expected, self.unit, link)
         # why: in a network that is chaotic, or next to a relu's kink, one rounding grows from step to step.
-        spread = spread_of(self.unit, link)
-        roundings = (Rounding(spread, self.unit.smallest, trial) for trial in range(_TRIALS))
-        (looked_at,) = reconsider([compared], {"output": expected}, roundings, self._rounded, self.unit)
+        ways = roundings(self.unit, link, _TRIALS)
+        (looked_at,) = reconsider([compared], {"output": expected}, ways, self._rounded, self.unit)
         return looked_at
 
     def _rounded(self, rounding: Rounding) -> Mapping[str, Tensor]:

@@ -227,7 +227,7 @@ def _verify_layer(
         tensors = reconsider(
             tensors,
             expected,
-            (Rounding(spread_of(unit, link), _SLACK * unit.smallest, trial) for trial in range(_TRIALS)),
+            roundings(unit, link, _TRIALS),
             partial(_rounded_passes, link, module, given),
             unit,
         )
@@ -292,28 +292,29 @@ def _one_epsilon(largest: float, unit: Unit) -> float:
     return max(largest * unit.epsilon, unit.smallest)
 
 
-def spread_of(unit: Unit, link: Link) -> float:
-    """By how much of itself a number of this layer may be off after one step."""
+def roundings(unit: Unit, link: Link, trials: int) -> Iterator[Rounding]:
+    """Ways to be off, every number of this layer by up to what one step may be."""
     terms, _ = _depth(link)
-    return _allowed(unit, terms, 1) * unit.epsilon
+    spread = _allowed(unit, terms, 1) * unit.epsilon
+    return (Rounding(spread, _SLACK * unit.smallest, trial) for trial in range(trials))
 
 
 def reconsider(
     tensors: Sequence[Compared],
     expected: Mapping[str, Tensor],
-    roundings: Iterable[Rounding],
+    ways: Iterable[Rounding],
     evaluate: Callable[[Rounding], Mapping[str, Tensor]],
     unit: Unit,
 ) -> list[Compared]:
     """A second look at tensors that are beyond their bound: how far does rounding alone move them?
 
     evaluate: the equations with every number off at random by up to what one step may be off. Each tensor is besides
-    allowed the most that it moved over the `roundings`; where all are within their bounds nothing is evaluated.
+    allowed the most that it moved over the `ways`; where all are within their bounds nothing is evaluated.
     """
     if all(tensor.ok or not math.isfinite(tensor.error) for tensor in tensors):
         return list(tensors)
     changes = dict.fromkeys(expected, 0.0)
-    for rounding in roundings:
+    for rounding in ways:
         for name, tensor in evaluate(rounding).items():
             changes[name] = max(changes[name], float((tensor - expected[name]).detach().abs().max()))
     return [_reconsidered(tensor, changes[tensor.name], unit) for tensor in tensors]

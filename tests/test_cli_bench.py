@@ -180,6 +180,8 @@ def test_the_table_says_what_is_timed_and_how_sure_it_is(faked: Run) -> None:
         "bound: a model from peaks measured here",
         "a made-up CPU",
         "The loop's own share",
+        "Where steady, the CPU ran at 96 % of its best speed",
+        "Freed memory stays with the process",
     ):
         assert said in done.stdout
     assert done.stdout.count("made up; try") == 1
@@ -195,12 +197,17 @@ def test_every_format_has_the_same_figures(faked: Run) -> None:
     document = json.loads(faked("--format", "json").stdout)
     medians = [result["median_seconds"] for result in document["results"]]
     assert medians == pytest.approx([8e-4, 16e-4, 24e-4, 32e-4])
+    first = document["results"][0]
+    assert (first["cpu_speed"], first["best_probe_seconds"], first["page_faults"]) == (0.96, 0.48, 7)
+    assert first["probe_seconds"] == [0.5] * 9
+    assert first["passes"] == list(range(9))
     text = faked("--format", "csv").stdout
     rows = list(csv.DictReader(io.StringIO(text.split("\n\n")[0])))
     assert [float(row["median_seconds"]) for row in rows][:4] == pytest.approx(medians)
     # 90 samples bear a 90th percentile, and no 99th.
     assert all(float(row["p90_seconds"]) >= float(row["median_seconds"]) for row in rows[:4])
     assert {row["p99_seconds"] for row in rows[:4]} == {""}
+    assert {(row["cpu_speed_percent"], row["page_faults"]) for row in rows[:4]} == {("96.0", "7.0")}
     markdown = faked("--format", "markdown").stdout
     assert "| forward+grad |" in re.sub(r" +", " ", markdown)
 
@@ -305,6 +312,18 @@ def test_an_interrupt_is_answered_while_a_point_hangs(folder: Path, environment:
         assert (process.returncode, err) == (130, "interrupted: what was finished is printed\n")
         assert "encoder.hidden_size=4" in out
         assert group_is_gone(process.pid)
+
+
+def test_figures_that_came_about_in_another_way_are_not_gone_on_with(faked: Run, folder: Path) -> None:
+    options = ("--phase", "forward", "--output", "r.jsonl")
+    assert faked(*options).returncode == 0
+    journal = (folder / "r.jsonl").read_text()
+    assert '"method": 2' in journal
+    (folder / "r.jsonl").write_text(journal.replace('"method": 2', '"method": 1'))
+    done = faked(*options, "--resume")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "method 1, now 2" in done.stderr
+    assert faked(*options, "--resume", "--output", "r2.jsonl").returncode == 0
 
 
 def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environment: Environment) -> None:

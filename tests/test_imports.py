@@ -124,6 +124,7 @@ WITH_TORCH = {
     "gradflow",
     "bench.job",
     "bench.kernels",
+    "bench.machine",
     "bench.peaks",
     "bench.phases",
     "bench.speed",

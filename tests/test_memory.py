@@ -194,4 +194,9 @@ def test_every_allocators_word_for_no_memory_is_understood() -> None:
     # c10/cuda/CUDACachingAllocator.cpp and ATen/mps/MPSAllocator.mm
     assert memory.ran_out(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ..."))
     assert memory.ran_out(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB, ..."))
+    assert memory.ran_out(RuntimeError("alloc_cpu.cpp:116] data. DefaultCPUAllocator: not enough memory"))
+    assert memory.ran_out(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
+    wrapped = RuntimeError("cpu cannot run this")
+    wrapped.__cause__ = MemoryError()
+    assert memory.ran_out(wrapped)
     assert not memory.ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

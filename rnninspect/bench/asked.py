@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import NamedTuple
 
+from rnninspect.bench.journal import canonical
 from rnninspect.bench.records import Outcome, Setting, Wanted
 from rnninspect.spec.chain import Spec
 
@@ -35,7 +36,7 @@ class Job(NamedTuple):
     @property
     def points(self) -> tuple[Job, ...]:
         """A job for each point by itself."""
-        groups = groupby(self.runs, key=lambda run: (run.spec.source, run.spec.name, run.settings))
+        groups = groupby(self.runs, key=lambda run: (run.spec.source, run.spec.name, canonical(run.settings)))
         return tuple(self._replace(runs=tuple(group)) for _, group in groups)
 
 

@@ -28,7 +28,7 @@ from statistics import median
 from typing import NamedTuple
 
 from rnninspect.bench.journal import canonical
-from rnninspect.bench.records import Environment, Figure, Outcome, told
+from rnninspect.bench.records import STEADY, Environment, Figure, Outcome, told
 from rnninspect.errors import Place
 from rnninspect.findings import Finding
 
@@ -226,7 +226,8 @@ def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
     for pair in pairs:
         a, b = (_surroundings(side) for side in (pair.old, pair.new))
         for what in a:
-            if a[what] != b[what]:
+            # why both: a result of before something was recorded does not say.
+            if a[what] and b[what] and a[what] != b[what]:
                 rows[what, a[what], b[what]] = rows.get((what, a[what], b[what]), 0) + 1
     yield from (Differing(*key, number) for key, number in rows.items())
 
@@ -275,7 +276,7 @@ def _judged(
 ) -> tuple[str, str]:
     """The verdict by the rules above, and the reason of one that is UNCLEAR."""
     for name, side in (("old", old), ("new", new)):
-        if side.verdict != "steady":
+        if side.verdict != STEADY:
             return "UNCLEAR", f"{name} was {side.verdict}: measure it again"
     for name, side in (("old", old), ("new", new)):
         if side.rounds < LEAST_ROUNDS:
@@ -299,12 +300,12 @@ def _used(figures: Sequence[Figure]) -> list[list[float]]:
 
     why the steady alone, where there are any: whether one was is told by witnesses, not by its times.
     """
-    counted = [figure for figure in figures if figure.verdict == "steady"] or figures
+    counted = [figure for figure in figures if figure.verdict == STEADY] or figures
     return [sorted(median(figure.rounds[k]) for k in figure.kept if figure.rounds[k]) for figure in counted]
 
 
 def _side(figures: Sequence[Figure]) -> Side:
-    counted = [figure for figure in figures if figure.verdict == "steady"] or figures
+    counted = [figure for figure in figures if figure.verdict == STEADY] or figures
     rounds = _used(figures)
     logs = sorted(math.log(value) for process in rounds for value in process if value > 0)
     return Side(

@@ -14,4 +14,5 @@ def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     from rnninspect.bench import job as here
 
     heap.give_back()
-    return here.work(job, progress, keeps_freed=heap.keep_freed())
+    heap.keep_freed()
+    return here.work(job, progress)

@@ -12,18 +12,30 @@ import ctypes
 import os
 from typing import Any
 
+from rnninspect.bench.witness import page_faults
+
 # malloc.h: the parameters' numbers, and no limit, which is the largest size_t.
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _NO_LIMIT, _NO_BLOCKS = -1, 0
+# More than what malloc would keep by itself, and how many pages it has where they are the largest, of 2 MiB.
+_BLOCK, _FEWEST_PAGES = 40_000_000, 19
 
 
-def keep_freed() -> bool:
-    """From now on; False where malloc is not glibc's, or the environment sets it to something."""
-    theirs = [name for name in os.environ if name.startswith("MALLOC_") and name.endswith("_")]
-    if theirs or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
-        return False
+def keep_freed() -> None:
+    """From now on, where malloc is glibc's and the environment sets nothing of it."""
     set_ = _glibc("mallopt")
-    return set_ is not None and bool(set_(_MMAP_MAX, _NO_BLOCKS)) and bool(set_(_TRIM_THRESHOLD, _NO_LIMIT))
+    if set_ is not None and not _set_by_the_environment():
+        set_(_MMAP_MAX, _NO_BLOCKS)
+        set_(_TRIM_THRESHOLD, _NO_LIMIT)
+
+
+def keeps_freed() -> bool | None:
+    """Whether what is freed stays, by trying: whoever's malloc it is. None where the system counts no page faults."""
+    bytearray(_BLOCK)
+    before = page_faults()
+    bytearray(_BLOCK)
+    after = page_faults()
+    return None if before is None or after is None else after - before < _FEWEST_PAGES
 
 
 def give_back() -> None:
@@ -31,6 +43,18 @@ def give_back() -> None:
     trim = _glibc("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def remedy(*, kept: bool | None) -> str:
+    """What to try where calls pay for new pages."""
+    if kept or _glibc("mallopt") is None:
+        return "another malloc, jemalloc for one"
+    return "MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment"
+
+
+def _set_by_the_environment() -> bool:
+    theirs = [name for name in os.environ if name.startswith("MALLOC_") and name.endswith("_")]
+    return bool(theirs) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
 
 
 def _glibc(name: str) -> Any:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
-from itertools import starmap
-from pathlib import Path
 from random import Random
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from rnninspect import __version__
-from rnninspect.bench import kernels, witness
+from rnninspect.bench import heap, kernels, witness
 from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.bound import bound, macs_of
 from rnninspect.bench.deepbench import deepbench_flops
+from rnninspect.bench.machine import Machine, remember_speeds
 from rnninspect.bench.peaks import best_of, calibrate, memory_of
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
-from rnninspect.bench.records import Environment, Figure, Kernels, Outcome, Peaks, Wanted, Warned
+from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
-from rnninspect.bench.speed import Speed
 from rnninspect.bench.statistics import drift, half_width, interval
 from rnninspect.device import find_device, threads
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
@@ -41,8 +35,6 @@ from rnninspect.verify import verify
 
 # The slice that is held against the equations before anything is timed.
 _GATE_STEPS, _GATE_SEQUENCES = 4, 2
-# How fast the CPU is, by threads; one process has one of each, because each only learns.
-_SPEEDS: dict[int, Speed] = {}
 # What was calibrated in this process, and how many times.
 _CALIBRATED: dict[tuple[object, ...], Peaks] = {}
 _TIMES: Counter[tuple[object, ...]] = Counter()
@@ -52,20 +44,17 @@ _FAULT_SECONDS, _MOST_FAULTS = 5e-7, 0.05
 _MOST_OVERHEAD = 0.01
 
 
-def work(job: Job, progress: Callable[[float], None], *, keeps_freed: bool = False) -> list[Outcome]:
-    """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on.
-
-    keeps_freed: freed memory stays with this process.
-    """
+def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+    """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
     with threads(torch.get_num_threads()):
-        return _work(job, progress, keeps_freed)
+        return _work(job, progress)
 
 
-def _work(job: Job, progress: Callable[[float], None], keeps_freed: bool) -> list[Outcome]:
+def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     prepared: list[_Ready | Outcome] = []
     for run_ in job.runs:
         try:
-            prepared.append(_Ready(run_, job.wanted, keeps_freed))
+            prepared.append(_Ready(run_, job.wanted))
         except (RnnInspectError, RuntimeError, MemoryError) as error:
             memory = isinstance(error, NotEnoughMemory) or ran_out(error)
             prepared.append(_without(job, run_, "memory" if memory else "failed", error))
@@ -81,8 +70,7 @@ def _work(job: Job, progress: Callable[[float], None], keeps_freed: bool) -> lis
                 progress=progress,
             )
         )
-        for speed in _SPEEDS.values():
-            speed.remember()
+        remember_speeds()
     return [
         one if isinstance(one, Outcome) else one.outcome(job, [next(timed) for _ in one.phases]) for one in prepared
     ]
@@ -91,15 +79,14 @@ def _work(job: Job, progress: Callable[[float], None], keeps_freed: bool) -> lis
 class _Timer(Phase):
     """A phase with what it is run under: a number of threads, which stays until a phase wants another."""
 
-    def __init__(self, subject: Subject, name: str, clock: Clock, machine: _Machine) -> None:
+    def __init__(self, subject: Subject, name: str, clock: Clock, machine: Machine) -> None:
         super().__init__(subject, name, clock)
         self._machine = machine
 
     @property
-    def fastest(self) -> float | None:
+    def best_probe(self) -> float | None:
         """See sampling.Task."""
-        speed = self._machine.speed
-        return None if speed is None else speed.fastest
+        return self._machine.best_probe
 
     def watch(self) -> Callable[[], Seen]:
         """See sampling.Task."""
@@ -117,51 +104,14 @@ class _Timer(Phase):
             super().sample(1)  # why: the first parallel region starts or ends threads, and no sample should hold that
 
 
-class _Machine:
-    """What a run is timed on, and what is seen of it meanwhile.
-
-    threads: of the CPU. speed: how fast that is, None where a GPU does the work. gpu: what its driver said.
-    """
-
-    def __init__(self, device: torch.device, count: int) -> None:
-        self.threads = count
-        self._on_cpu = device.type == "cpu"
-        if self._on_cpu and count not in _SPEEDS:
-            with threads(count):
-                _SPEEDS[count] = Speed(count)
-        self.speed = _SPEEDS[count] if self._on_cpu else None
-        self._read_gpu = _gpu(device)
-        self.gpu: list[witness.GpuReading | None] = []
-
-    def watch(self) -> Callable[[], Seen]:
-        """Begin to watch what else the machine does; see sampling.Task."""
-        pace = 0.0 if self.speed is None else self.speed.read()
-        before = witness.read()
-        earlier = None if self._read_gpu is None else self._read_gpu()
-
-        def finish() -> Seen:
-            # why one thread: only the one that launches is needed while the GPU computes.
-            why = witness.disturbance(witness.between(before, witness.read()), self.threads if self._on_cpu else 1)
-            if self._read_gpu is not None:
-                both = [earlier, self._read_gpu()]
-                self.gpu.extend(both)
-                why = witness.gpu_disturbance(both) or why
-            probe = None if self.speed is None else self.speed.beside(pace, self.speed.read())
-            return Seen(why or None, probe)
-
-        return finish
-
-
 class _Ready:
     """A run that is built, checked and about to be timed. Raises what it cannot be made ready for."""
 
-    def __init__(self, asked: Run, wanted: Wanted, keeps_freed: bool) -> None:
+    def __init__(self, asked: Run, wanted: Wanted) -> None:
         spec = asked.spec
-        self.keeps_freed = keeps_freed
         self.run, self.wanted, self.spec = asked, wanted, spec
         self.device = find_device(spec.device)
-        self.threads = asked.setting.threads or torch.get_num_threads()
-        self.machine = _Machine(self.device, self.threads)
+        self.machine = Machine(self.device, asked.setting.threads or torch.get_num_threads())
         self.warnings: list[Warned] = []
         _set_precision(wanted.fp32_precision)
         self.planned = planned = plan(spec)
@@ -181,13 +131,13 @@ class _Ready:
             raise CannotHere("nothing is trained, so there is no backward pass (trainable: true, or --input-grad)")
         # why before anything else runs: this is when libraries load, dropout gets its state, memory its pools.
         self.first: list[float] = []
-        with threads(self.threads):
+        with threads(self.machine.threads):
             messages = kernels.said(lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases))
         self._warn(kernels.scattered_weights(messages))
         self._check()
         if not all(trains(subject) for subject in found) and wanted.phases != ("forward",):
             self._warn(Warned("nothing is trained, so there is no backward pass", "trainable: true, or --input-grad"))
-        with threads(self.threads):
+        with threads(self.machine.threads):
             self.peaks = self._calibrated()
             self.kernels = {
                 (subject.name, training): _kernels(subject, spec, self.device, training)
@@ -195,9 +145,12 @@ class _Ready:
                 for training in (False, True)
                 if not training or trains(subject)
             }
-        self._warn(witness.many_threads(self.threads, witness.usable_cpus()) if self.device.type == "cpu" else None)
-        if self.device.type != "cuda" and (wanted.warm_l2 or wanted.fp32_precision is not None):
-            self._warn(Warned("--warm-l2 and --fp32-precision change nothing on this device", "leave them out"))
+        self._warn(
+            witness.many_threads(self.machine.threads, witness.usable_cpus()) if self.device.type == "cpu" else None
+        )
+        idle = ["--warm-l2"] * wanted.warm_l2 + ["--fp32-precision"] * (wanted.fp32_precision is not None)
+        if idle and self.device.type != "cuda":
+            self._warn(Warned(f"{' and '.join(idle)} changed nothing: that is for CUDA", "leave it out"))
         self._warn(kernels.tf32_in_force(spec.links, spec.dtype, self.device))
         tensors = {name: parameter.detach() for name, parameter in model.named_parameters()}
         self._warn(kernels.subnormals(tensors))
@@ -206,7 +159,7 @@ class _Ready:
     def _place(self) -> tuple[object, ...]:
         """What a calibration depends on."""
         kinds = frozenset(link.layer.type for link in self.spec.links)
-        return (str(self.device), self.spec.dtype, self.threads, kinds, self.wanted)
+        return (str(self.device), self.spec.dtype, self.machine.threads, kinds, self.wanted)
 
     def _calibrated(self) -> Peaks:
         """What the device can do.
@@ -239,8 +192,11 @@ class _Ready:
 
     def outcome(self, job: Job, timed: Sequence[Timed]) -> Outcome:
         """What was measured, as a record."""
-        with threads(self.threads):
+        with threads(self.machine.threads):
             self.peaks = self._calibrated()
+            environment = self.machine.environment()
+            measured = zip(self.phases, self.first, timed, strict=True)
+            figures = tuple(self._figure(*each, kept=environment.keeps_freed) for each in measured)
         return Outcome(
             model=self.spec.name,
             file=self.spec.source,
@@ -250,16 +206,16 @@ class _Ready:
             dtype=self.spec.dtype,
             status="ok",
             reason="",
-            environment=_environment(self.device, self.threads, self.keeps_freed),
-            figures=tuple(starmap(self._figure, zip(self.phases, self.first, timed, strict=True))),
+            environment=environment,
+            figures=figures,
         )
 
-    def _figure(self, phase: Phase, first_call: float, timed: Timed) -> Figure:
+    def _figure(self, phase: Phase, first_call: float, timed: Timed, *, kept: bool | None) -> Figure:
         subject, name = phase.subject, phase.name
         median = statistics.median(timed.round_medians)
         found = interval(timed.round_medians)
         empty = Empty(phase)
-        overhead = min(empty.seconds(timed.block) for _ in range(5)) / (timed.host or min(timed.samples))
+        overhead = min(empty.seconds(timed.block) for _ in range(5)) / (timed.host or min(timed.seconds))
         tokens, sequences, steps = tokens_of(subject)
         # why not for a block of several: its first call alone finds L2 flushed.
         flushed = self.device.type == "cuda" and not self.wanted.warm_l2 and (timed.block == 1 or name in EACH)
@@ -274,12 +230,16 @@ class _Ready:
         elif found is not None and half_width(found, median) > self.wanted.precision:
             asked = f"{100 * self.wanted.precision:g} %"
             warnings.append(Warned(f"the interval is wider than {asked}", "a larger --budget, or a quieter machine"))
-        if timed.verdict != "steady":
-            warnings.append(Warned("not steady, see the verdict", "stop what else runs, and use --processes 3"))
-        faults = _page_faults(phase, self.device)
-        if faults is not None and faults * _FAULT_SECONDS > _MOST_FAULTS * median:
-            said = f"{faults:,} page faults a call: memory is given back to the system and taken from it anew"
-            warnings.append(Warned(said, "MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0, or another malloc"))
+        if timed.verdict != STEADY:
+            # why another remedy: a neighbour outside this system cannot be stopped from here.
+            alone = "best speed" in timed.verdict
+            remedy = "another moment, or a machine of its own" if alone else "stop what else runs"
+            warnings.append(Warned("not steady, see the verdict", f"{remedy}, and --processes 3"))
+        faults = timed.faults if self.device.type == "cpu" else None
+        # why not backward: most of its faults belong to the forward pass that is made ready before it.
+        if faults is not None and name != "backward" and faults * _FAULT_SECONDS > _MOST_FAULTS * median:
+            said = f"{faults:,.0f} page faults a call: memory is given back to the system and taken from it anew"
+            warnings.append(Warned(said, heap.remedy(kept=kept)))
         if overhead > _MOST_OVERHEAD:
             warnings.append(Warned("the loop itself takes more than 1 % of a sample", "a larger batch"))
         if timed.waited:
@@ -294,12 +254,14 @@ class _Ready:
             block=timed.block,
             rounds=timed.rounds,
             kept=timed.kept,
-            speeds=timed.speeds,
+            passes=timed.passes,
+            probes=timed.probes,
+            best_probe=timed.best_probe,
             page_faults=faults,
             median=median,
             interval=found,
-            best=min(timed.samples),
-            stopped=timed.stopped or "",
+            best=min(timed.seconds),
+            stopped=timed.stopped,
             verdict=timed.verdict,
             overhead=overhead,
             host=timed.host,
@@ -332,14 +294,6 @@ def _without(job: Job, asked: Run, status: str, error: Exception) -> Outcome:
 def _compile(module: nn.Module) -> nn.Module:
     # A module in a module: what torch.compile makes of one has its parameters, and trains as it does.
     return cast(nn.Module, torch.compile(module))
-
-
-def _gpu(device: torch.device) -> Callable[[], witness.GpuReading | None] | None:
-    """What reads the driver's counts of a GPU; None for any other device."""
-    if device.type != "cuda":
-        return None
-    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
-    return None if uuid is None else witness.watch_gpu(f"GPU-{uuid}")
 
 
 def _set_precision(wanted: str | None) -> None:
@@ -378,16 +332,6 @@ def _peak_bytes(phase: Phase, device: torch.device) -> int | None:
     return torch.cuda.max_memory_allocated(device) - resting
 
 
-def _page_faults(phase: Phase, device: torch.device) -> int | None:
-    """Of one call and of what is made ready for it; None where the CPU's memory is not what counts, or nobody does."""
-    if device.type != "cpu":
-        return None
-    before = witness.page_faults()
-    phase.sample(1)
-    after = witness.page_faults()
-    return None if before is None or after is None else after - before
-
-
 def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool) -> Kernels:
     """Which operators serve the recurrent layers of a subject, in a forward or in a whole training step."""
     flow = subject.pool[0]
@@ -419,27 +363,3 @@ def _once(subject: Subject, training: bool, upstream: Tensor) -> None:
     output = subject.call(0)
     if output.requires_grad:
         torch.autograd.backward(output, upstream)
-
-
-def _environment(device: torch.device, threads: int, keeps_freed: bool) -> Environment:
-    return Environment(
-        device=str(device),
-        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
-        torch=str(torch.__version__),  # why str: its own type would make the parent import torch
-        rnninspect=__version__,
-        python=platform.python_version(),
-        threads=threads,
-        cpus=witness.usable_cpus().usable,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        load=witness.load(),
-        freed_memory="kept" if keeps_freed else "up to malloc",
-    )
-
-
-def _cpu_name() -> str:
-    """What the CPU is called; its architecture where the system does not say more."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rnninspect.bench.bound import PASSES, Memory
 from rnninspect.bench.records import Peaks, Wanted
-from rnninspect.device import DTYPES, float32_precision, refusals, seeded
+from rnninspect.device import DTYPES, float32_precision, refusals, seeded, threads
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.memory import available_bytes
@@ -236,7 +236,7 @@ def step_seconds_of(layer: Recurrent, spec: Spec, device: torch.device) -> dict[
     what several threads wait for one another at every step is not the least.
     """
     short = _tiny(layer, spec, device, SHORT)
-    with _one_thread(device):
+    with threads(1) if device.type == "cpu" else contextlib.nullcontext():
         _passes(short, device)
         first = _passes(short, device)
         steps = int(STEP_SECONDS / 32 / sum(first.values()) * SHORT)
@@ -251,17 +251,6 @@ def step_seconds_of(layer: Recurrent, spec: Spec, device: torch.device) -> dict[
     return {
         name: slope(*((tiny.steps, [one[name] for one in times]) for tiny, times in taken.items())) for name in first
     }
-
-
-@contextlib.contextmanager
-def _one_thread(device: torch.device) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def slope(short: tuple[int, list[float]], long: tuple[int, list[float]]) -> float:

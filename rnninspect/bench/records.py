@@ -14,6 +14,8 @@ from typing import NamedTuple
 from rnninspect.errors import printable
 
 PHASES = ("forward", "forward+grad", "backward", "step")
+# The verdict of a figure that nothing speaks against; others are `drifting (...)` and `disturbed (...)`.
+STEADY = "steady"
 
 
 class Wanted(NamedTuple):
@@ -97,14 +99,15 @@ class Kernels(NamedTuple):
 class Figure(NamedTuple):
     """One phase of one subject (a layer, or "chain" for the whole model) in one variant.
 
-    rounds: by round the seconds of each sample, a mean over `block` calls, disturbed rounds included;
-    kept: the rounds that the figures come from; speeds: by round the CPU's, as a share of its best.
+    rounds: by round the seconds of each sample, a mean over `block` calls, disturbed rounds included; passes: by round,
+    in which visit of all that was timed in turns; kept: the rounds that the figures come from. probes: by round the
+    seconds of a probe of the CPU's speed; best_probe: those of the CPU at its best.
     host: on CUDA the host's seconds per call. stopped: "precision" or "budget".
     overhead: the loop's own share of a sample. flops: of the matrix products, two for each multiply-accumulate;
     recurrent_flops: those of the recurrent matrices alone, as DeepBench counts.
     peak_bytes: the most a call took on a GPU over what rested there. planned_bytes: the plan's parameters, outputs and
-    states, and, where the phase has them, gradients of the parameters. page_faults: of a call and of what is made ready
-    for it, on a CPU.
+    states, and, where the phase has them, gradients of the parameters. page_faults: new pages of memory for a call and
+    for what is made ready before it.
     """
 
     subject: str
@@ -132,14 +135,17 @@ class Figure(NamedTuple):
     warnings: tuple[Warned, ...] = ()
     recurrent_flops: int | None = None
     planned_bytes: int | None = None
-    speeds: tuple[float | None, ...] = ()
-    page_faults: int | None = None
+    passes: tuple[int, ...] = ()
+    probes: tuple[float | None, ...] = ()
+    best_probe: float | None = None
+    page_faults: float | None = None
 
     @property
     def speed(self) -> float | None:
         """The CPU's speed in the rounds that count, their median, as a share of its best; None on a GPU."""
-        known = [speed for k in self.kept if k < len(self.speeds) and (speed := self.speeds[k]) is not None]
-        return statistics.median(known) if known else None
+        known = [self.probes[k] for k in self.kept if k < len(self.probes)]
+        seconds = [probe for probe in known if probe is not None]
+        return self.best_probe / statistics.median(seconds) if seconds and self.best_probe else None
 
     @property
     def seconds(self) -> list[float]:
@@ -155,8 +161,8 @@ class Figure(NamedTuple):
 class Environment(NamedTuple):
     """Where it was measured.
 
-    load: how many processes wanted a CPU, on average over the minute before the end. freed_memory: "kept" by the
-    process, or "up to malloc".
+    load: how many processes wanted a CPU, on average over the minute before the end. keeps_freed: whether freed memory
+    stayed with the process, on a CPU.
     """
 
     device: str
@@ -168,7 +174,7 @@ class Environment(NamedTuple):
     cpus: int
     started: str
     load: float | None = None
-    freed_memory: str = ""
+    keeps_freed: bool | None = None
 
 
 class Outcome(NamedTuple):

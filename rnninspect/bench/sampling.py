@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from itertools import count
 from random import Random
 from typing import NamedTuple, Protocol
 
+from rnninspect.bench.records import STEADY
 from rnninspect.bench.statistics import drift, half_width, interval
-from rnninspect.bench.witness import slowed, verdict
+from rnninspect.bench.witness import slowed
 
 # Rounds before a figure may stop at its precision: an interval from fewer says little.
 LEAST_ROUNDS = 7
@@ -40,20 +42,21 @@ class Timing(NamedTuple):
 class Seen(NamedTuple):
     """What was seen of the machine round a block of calls.
 
-    why: what disturbed it, in words, or None. probe: seconds of a probe of the machine's speed, None where there is
-    none.
+    why: what disturbed it, in words, or None. probe: seconds of a probe of the machine's speed. faults: new pages of
+    memory. None: nobody knows.
     """
 
     why: str | None = None
     probe: float | None = None
+    faults: int | None = None
 
 
 class Task(Protocol):
     """Something to time."""
 
     @property
-    def fastest(self) -> float | None:
-        """The least seconds that its probe is known to take; it may become less."""
+    def best_probe(self) -> float | None:
+        """Seconds that its probe takes when the machine is at its best, as far as is known by now."""
         ...
 
     def watch(self) -> Callable[[], Seen]:
@@ -73,18 +76,22 @@ class Task(Protocol):
 class Timed(NamedTuple):
     """What was measured of one task.
 
-    rounds: seconds per call of each sample. disturbed: by round, what disturbed it. speeds: by round, the machine's
-    speed as a share of its best. host: the median of the host's seconds per call. stopped: "precision" or "budget".
-    waited: in most samples the device waited for the host.
+    rounds: seconds per call of each sample. passes: by round, in which visit of all tasks it was. disturbed: by round,
+    what disturbed it. probes: by round the seconds of the machine's probe; best_probe: when it was at its best.
+    faults: new pages of memory a call. host: the median of the host's seconds per call. stopped: "precision" or
+    "budget", "" while it goes on. waited: in most samples the device waited for the host.
     """
 
     warmup_calls: int
     block: int
     rounds: tuple[tuple[float, ...], ...]
+    passes: tuple[int, ...]
     disturbed: tuple[str | None, ...]
-    speeds: tuple[float | None, ...]
+    probes: tuple[float | None, ...]
+    best_probe: float | None
+    faults: float | None
     host: float | None
-    stopped: str | None
+    stopped: str
     waited: bool = False
 
     @property
@@ -94,7 +101,7 @@ class Timed(NamedTuple):
         return quiet if len(quiet) >= LEAST_ROUNDS else tuple(range(len(self.rounds)))
 
     @property
-    def samples(self) -> list[float]:
+    def seconds(self) -> list[float]:
         """The samples of the rounds that count, seconds per call."""
         return [sample for k in self.kept for sample in self.rounds[k]]
 
@@ -108,11 +115,11 @@ class Timed(NamedTuple):
         """`steady`, `drifting (...)` or `disturbed (...)`."""
         troubles = [why for k in self.kept if (why := self.disturbed[k]) is not None]
         if troubles:
-            return verdict(max(troubles, key=troubles.count))
+            return f"disturbed ({max(troubles, key=troubles.count)})"
         change = drift(self.round_medians)
         if change is not None and abs(change - 1) > _DRIFT:
             return f"drifting (second half {100 * abs(change - 1):.0f} % {'slower' if change > 1 else 'faster'})"
-        return verdict("")
+        return STEADY
 
 
 def measure(
@@ -133,11 +140,15 @@ def measure(
     done = 0.0
     for case in random.sample(cases, len(cases)):
         case.warm_up()
-    # why every case is asked again: one that had stopped may turn out to have run while the machine was slow.
-    while active := [case for case in cases if case.timed.stopped is None]:
+    for number in count():
+        # why every case is asked again: one that had stopped may turn out to have run while the machine was slow.
+        active = [case for case in cases if not case.timed.stopped]
+        if not active:
+            break
         for case in random.sample(active, len(active)):
-            case.visit()
-            done = max(done, sum(1.0 if other not in active else other.share for other in cases) / len(cases))
+            case.visit(number)
+            spent = len(cases) - len(active) + sum(other.share for other in active)
+            done = max(done, spent / len(cases))
             progress(done)
     progress(1.0)
     return [case.timed for case in cases]
@@ -154,6 +165,8 @@ class _Case:
         self._hosts: list[float] = []
         self._waited: list[bool] = []
         self._rounds: list[tuple[float, ...]] = []
+        self._passes: list[int] = []
+        self._calls: list[int] = []
         self._seen: list[Seen] = []
 
     def warm_up(self) -> None:
@@ -170,8 +183,8 @@ class _Case:
         self._warmed = len(seen)
         self._block = max(1, math.ceil(self._task.least_sample / max(min(seen), 1e-9)))
 
-    def visit(self) -> None:
-        """One round: samples for a short while."""
+    def visit(self, number: int) -> None:
+        """One round, in the visit `number` of all tasks: samples for a short while."""
         seconds = min(_VISIT_SECONDS, self._budget * _VISIT_SHARE)
         finish = self._task.watch()
         start = self._now()
@@ -186,6 +199,8 @@ class _Case:
                 break
         self._spent += self._now() - start
         self._rounds.append(tuple(samples))
+        self._passes.append(number)
+        self._calls.append(len(samples) * self._block)
         self._seen.append(finish())
 
     @property
@@ -196,28 +211,36 @@ class _Case:
     @property
     def timed(self) -> Timed:
         """What is known so far."""
-        fastest = self._task.fastest
-        speeds = tuple(None if fastest is None or not seen.probe else fastest / seen.probe for seen in self._seen)
+        best = self._task.best_probe
         timed = Timed(
-            self._warmed,
-            self._block,
-            tuple(self._rounds),
-            tuple(seen.why or slowed(speed) or None for seen, speed in zip(self._seen, speeds, strict=True)),
-            speeds,
-            statistics.median(self._hosts) if self._hosts else None,
-            None,
-            sum(self._waited) > len(self._waited) / 2,
+            warmup_calls=self._warmed,
+            block=self._block,
+            rounds=tuple(self._rounds),
+            passes=tuple(self._passes),
+            disturbed=tuple(seen.why or slowed(seen.probe, best) or None for seen in self._seen),
+            probes=tuple(seen.probe for seen in self._seen),
+            best_probe=best,
+            faults=self._faults(),
+            host=statistics.median(self._hosts) if self._hosts else None,
+            stopped="",
+            waited=sum(self._waited) > len(self._waited) / 2,
         )
         return timed._replace(stopped=self._stopped(timed))
 
-    def _stopped(self, timed: Timed) -> str | None:
+    def _faults(self) -> float | None:
+        """New pages of memory a call, the median of the rounds."""
+        known = [(seen.faults, calls) for seen, calls in zip(self._seen, self._calls, strict=True)]
+        each = [faults / calls for faults, calls in known if faults is not None]
+        return statistics.median(each) if each else None
+
+    def _stopped(self, timed: Timed) -> str:
         """By what: the precision asked for, or the budget, which is spent."""
         enough = len(timed.rounds) >= LEAST_ROUNDS
         medians = timed.round_medians
         found = interval(medians)
         narrow = found is not None and half_width(found, statistics.median(medians)) <= self._precision
-        if enough and narrow and timed.verdict == verdict(""):
+        if enough and narrow and timed.verdict == STEADY:
             return "precision"
         if (enough and self._spent >= self._budget) or self._spent >= _OVERDRAW * self._budget:
             return "budget"
-        return None
+        return ""

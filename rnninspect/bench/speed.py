@@ -1,4 +1,4 @@
-"""How fast the CPU is at the moment: a small matrix product, held against the fastest that it has been here.
+"""How fast the CPU is at the moment: a small matrix product, held against what it took when the CPU was at its best.
 
 On a shared host a neighbour on the same cores makes everything up to 1.8 times slower, for seconds or minutes, and
 nothing that this system counts shows it: no steal, no other process, no switch. The product does: over rounds of
@@ -14,29 +14,41 @@ import math
 import os
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from rnninspect.bench.witness import usable_cpus
+from rnninspect.bench.witness import allowed_cpus
 from rnninspect.errors import OutputFailed
 from rnninspect.output import write_text
 
 # Half a millisecond or so of all threads: short beside a round, and long beside what threads wait for one another.
 _CALLS, _SIDE, _STEP = 4, 256, 64
+# A run's best is what a quarter of its readings reach. why not the least: a burst of the clock lasts for a few, and all
+# that follows would be called slow.
+_FEWEST, _SHARE = 4, 4
+# How many runs are kept. why not all: a laptop is unplugged, a guest moves to another host, and the best comes no more.
+_RUNS = 20
 # Another for every start of the machine: after one the host may be another, and so may its clocks.
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+# What in the environment says how the product is computed.
+_SETTINGS = ("OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "OPENBLAS_", "ATEN_CPU_CAPABILITY")
 
 
 class Speed:
-    """The product on so many threads. `fastest`: the least seconds that it took here, since the machine started."""
+    """The product on so many threads, and what it is known to take."""
 
     def __init__(self, threads: int) -> None:
         side = _STEP * round(_SIDE * threads ** (1 / 3) / _STEP)
-        self._key = f"{side} x {side}, {threads} threads of {usable_cpus().allowed} CPUs, torch {torch.__version__}"
+        settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(_SETTINGS)]
+        cpus = ",".join(map(str, sorted(allowed_cpus())))
+        about = (f"{side} x {side}", f"{threads} threads", f"CPUs {cpus}", f"torch {torch.__version__}", *settings)
+        self._key = "; ".join(about)
         self._matrix = torch.full((side, side), 1 / side)
         self._product = torch.empty_like(self._matrix)
-        self.fastest = _remembered().get(self._key, math.inf)
+        self._known = _remembered().get(self._key, [])
+        self._readings: list[float] = []
         self.read()
 
     def read(self) -> float:
@@ -49,34 +61,42 @@ class Speed:
         return statistics.median(times) / 1e9
 
     def beside(self, before: float, after: float) -> float:
-        """Seconds of the product while something ran, from readings round it; `fastest` learns of it."""
+        """Seconds of the product while something ran, from readings before and after it; `best` learns of it."""
         seconds = (before + after) / 2
-        self.fastest = min(self.fastest, seconds)
+        self._readings.append(seconds)
         return seconds
 
+    @property
+    def best(self) -> float | None:
+        """Seconds of the product when the CPU is at its best, in this run or one before; None while nobody knows."""
+        return min([*self._known, *self._own()], default=None)
+
     def remember(self) -> None:
-        """Keep `fastest` for later runs, where the system tells one start from another and there is a place to."""
+        """Keep this run's best for later ones, where the system tells one start from another and there is a place."""
         boot, file = _boot(), _file()
-        if boot is None or file is None or not math.isfinite(self.fastest):
+        if boot is None or file is None or not self._own():
             return
-        known = _remembered()
-        if self.fastest < known.get(self._key, math.inf):
-            text = json.dumps({"boot": boot, "seconds": {**known, self._key: self.fastest}}, indent=2)
-            # why: what cannot be kept costs a later run a witness, and this one nothing.
-            with contextlib.suppress(OSError, OutputFailed):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                write_text(text + "\n", file)
+        runs = _remembered()
+        runs[self._key] = [*runs.get(self._key, ()), *self._own()][-_RUNS:]
+        # why: what cannot be kept costs a later run a witness, and this one nothing.
+        with contextlib.suppress(OSError, OutputFailed):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(json.dumps({"boot": boot, "seconds": runs}, indent=2) + "\n", file)
+
+    def _own(self) -> Sequence[float]:
+        """This run's best, once there are readings enough to say."""
+        return sorted(self._readings)[len(self._readings) // _SHARE :][:1] if len(self._readings) >= _FEWEST else []
 
 
-def _remembered() -> dict[str, float]:
-    """The fastest of each product since the machine started."""
+def _remembered() -> dict[str, list[float]]:
+    """The best of the last runs by product, since the machine started."""
     boot, file = _boot(), _file()
     if boot is None or file is None:
         return {}
     try:
         found = json.loads(file.read_bytes())
-        seconds = found["seconds"].items() if found["boot"] == boot else ()
-        return {key: float(value) for key, value in seconds if 0 < value < math.inf}
+        kept = found["seconds"].items() if found["boot"] == boot else ()
+        return {key: [float(value) for value in values if 0 < value < math.inf] for key, values in kept}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 

@@ -43,8 +43,8 @@ STOLEN = 0.1
 SWITCHES, SWITCHES_PER_THREAD = 100.0, 50.0
 # why: one switch in a block of 5 ms is 200 a second and means nothing.
 FEWEST_SWITCHES = 5
-# The speed of the CPU, of its best: below this it was slowed down. why: left alone it stays within a tenth of it.
-SLOW_CPU = 0.87
+# The speed of the CPU, of its best. why: above, times of LSTM(256, 256, 2) differ by 5 %, and by up to 80 % below.
+SLOW_CPU = 0.88
 # A GPU's clock under load, of its highest; NVBench throws away what ran below three quarters.
 SLOW_CLOCK = 0.75
 
@@ -150,14 +150,14 @@ def disturbance(witness: Witness, threads: int) -> str:
     return ""
 
 
-def slowed(speed: float | None) -> str:
-    """Why a time cannot be believed that was taken at this speed, a share of the best; "" where it can."""
-    return f"the CPU ran at {_percent(speed)} of its best speed" if speed is not None and speed < SLOW_CPU else ""
+def slowed(probe: float | None, best: float | None) -> str:
+    """Why a time cannot be believed that was taken while the CPU's probe took so long; "" where it can.
 
-
-def verdict(reason: str) -> str:
-    """`disturbed (others used 49 % of the CPU)`, or `steady` for no reason."""
-    return f"disturbed ({reason})" if reason else "steady"
+    best: seconds of the probe when the CPU is at its best.
+    """
+    if probe is None or best is None or best / probe >= SLOW_CPU:
+        return ""
+    return f"the CPU ran at {_percent(best / probe)} of its best speed"
 
 
 def load() -> float | None:
@@ -189,7 +189,7 @@ def _cpus() -> tuple[int, float, float] | None:
     except (OSError, ValueError):
         return None
     # why all of them where none is ours: a container may number its CPUs anew.
-    ours = [counted[name] for cpu in _allowed() if (name := f"cpu{cpu}") in counted] or list(counted.values())
+    ours = [counted[name] for cpu in allowed_cpus() if (name := f"cpu{cpu}") in counted] or list(counted.values())
     if not ours or min(map(len, ours)) < 8:
         return None
     # user, nice, system, idle, iowait, irq, softirq, steal; guests' time is in user's already
@@ -246,7 +246,7 @@ def usable_cpus() -> Cpus:
     """How many CPUs this process can use, by affinity and by the quota of its control groups (versions 1 and 2)."""
     quotas = [quota for quota, _ in _quotas()]
     present = os.cpu_count() or 1
-    return Cpus(present, len(_allowed()) or present, min(quotas, default=None))
+    return Cpus(present, len(allowed_cpus()) or present, min(quotas, default=None))
 
 
 def many_threads(threads: int, cpus: Cpus) -> Warned | None:
@@ -260,7 +260,8 @@ def many_threads(threads: int, cpus: Cpus) -> Warned | None:
     )
 
 
-def _allowed() -> set[int]:
+def allowed_cpus() -> set[int]:
+    """The CPUs that this process may run on, by number; none where the system does not say."""
     try:
         return os.sched_getaffinity(0)
     except AttributeError:  # macOS and Windows

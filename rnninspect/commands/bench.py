@@ -14,7 +14,7 @@ from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.entry import work
 from rnninspect.bench.journal import Journal, done, head_of, key, key_of, resume, start
 from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
-from rnninspect.bench.records import PHASES, Outcome, Wanted, told
+from rnninspect.bench.records import PHASES, STEADY, Outcome, Wanted, told
 from rnninspect.bench.supervise import Ended, run_jobs
 from rnninspect.commands.files import same_file
 from rnninspect.commands.options import Look
@@ -27,6 +27,8 @@ from rnninspect.report import bench_document
 from rnninspect.tables.bench import bench_blocks, bench_charts, swept_number
 
 _QUICK = 1.0
+# Goes up when figures come about in another way, so that no journal holds figures of two.
+_METHOD = 2
 # A job that takes longer hangs: torch's import, building, checking and calibrating, and the budget of every case.
 _START_SECONDS, _OVER = 120.0, 10.0
 
@@ -126,7 +128,7 @@ def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> t
         try:
             points = load_points(file, look.settings, asked.sweeps, varies, device=look.device, dtype=look.dtype)
         except RnnInspectError as error:
-            code = max(code, complain(error))
+            code = max(code, complain(error, file if len(look.files) > 1 else ""))
             continue
         on_meta = [point.spec for point in points if point.spec.device == "meta"]
         if on_meta:
@@ -158,7 +160,7 @@ def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Jo
     if look.output is None:
         yield None, []
         return
-    head = head_of({"files": look.files, **jobs[0].wanted._asdict(), "models": _digest(jobs)})
+    head = head_of({"files": look.files, **jobs[0].wanted._asdict(), "models": _digest(jobs), "method": _METHOD})
     if asked.resume:
         journal, read = resume(look.output, head)
         if read.half is not None:
@@ -249,7 +251,7 @@ def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
 def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], *, interrupted: bool) -> int:
     """Print what there is, and tell by the exit code whether it is all, and to be believed."""
     failed = [outcome for outcome in outcomes if outcome.status != "ok"]
-    unsteady = [outcome for outcome in outcomes if any(figure.verdict != "steady" for figure in outcome.figures)]
+    unsteady = [outcome for outcome in outcomes if any(figure.verdict != STEADY for figure in outcome.figures)]
     if outcomes:
         blocks = bench_blocks(outcomes, partial=interrupted)
         text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)

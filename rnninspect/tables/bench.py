@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from rnninspect.bench.records import Bound, Figure, Outcome, told
+from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, told
 from rnninspect.bench.statistics import half_width, interval, percentile
 from rnninspect.tables.table import Block, Cell, Chart, Column, Kind, Series, Table
 
@@ -30,7 +30,7 @@ _TIMES = (
     Column("processes", "processes", Kind.COUNT),
     Column("overhead_percent", "loop, %", Kind.NUMBER, for_scripts=True),
     Column("cpu_speed_percent", "CPU speed, %", Kind.NUMBER, for_scripts=True),
-    Column("page_faults", "page faults", Kind.COUNT, for_scripts=True),
+    Column("page_faults", "page faults", Kind.NUMBER, for_scripts=True),
     Column("stopped", "stopped by"),
     Column("bar", "", Kind.BAR),
     Column("verdict", "verdict"),
@@ -108,7 +108,7 @@ class Row(NamedTuple):
     @property
     def verdict(self) -> str:
         """The worst of the processes' verdicts."""
-        return max((figure.verdict for figure in self.figures), key=lambda verdict: verdict != "steady")
+        return max((figure.verdict for figure in self.figures), key=lambda verdict: verdict != STEADY)
 
     @property
     def bound(self) -> Bound | None:
@@ -327,11 +327,15 @@ def _ratios(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
 
 
 def _paired(first: Figure, other: Figure) -> list[float]:
-    """The ratio in every round that counts for both."""
-    return [
-        statistics.median(other.rounds[k]) / statistics.median(first.rounds[k])
-        for k in sorted(set(first.kept) & set(other.kept))
-    ]
+    """The ratio in every pass over all that was timed, in which the rounds of both count."""
+    one, two = (_medians(figure) for figure in (first, other))
+    return [two[number] / one[number] for number in sorted(one.keys() & two.keys())]
+
+
+def _medians(figure: Figure) -> dict[int, float]:
+    """The medians of the rounds that count, by their pass."""
+    # why else its own number: results of before passes were recorded have a round in each.
+    return {figure.passes[k] if figure.passes else k: statistics.median(figure.rounds[k]) for k in figure.kept}
 
 
 def _failures(failed: Sequence[Outcome]) -> Iterator[tuple[Cell, ...]]:
@@ -355,17 +359,19 @@ def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
         f"first call: libraries loading and memory taken, in no other figure. The loop's own share of a sample is "
         f"{100 * max(map(_overhead, rows)):.2g} % at the most."
     )
-    speeds = [figure.speed for row in rows for figure in row.figures if figure.speed is not None]
+    # why of steady ones: of others the verdict says it, and what disturbed them slowed the probe too.
+    figures = [figure for row in rows for figure in row.figures if figure.verdict == STEADY]
+    speeds = [100 * figure.speed for figure in figures if figure.speed is not None]
     if speeds:
-        least, most = (f"{100 * speed:.0f}" for speed in (min(speeds), max(speeds)))
+        least, most = (f"{speed:.0f}" for speed in (min(speeds), max(speeds)))
         yield (
-            f"The CPU ran at {least if least == most else f'{least} to {most}'} % of the best speed that it has shown, "
+            f"Where steady, the CPU ran at {least if least == most else f'{least} to {most}'} % of its best speed, "
             "by a small matrix product before and after each round."
         )
-    if any(place and place.freed_memory == "kept" for place in (row.outcome.environment for row in rows)):
+    if any(row.outcome.environment and row.outcome.environment.keeps_freed for row in rows):
         yield (
-            "Freed memory stays with the process, so that no call pays for new pages. In a loop of your own malloc may "
-            "give it back; MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment keeps it there too."
+            "Freed memory stays with the process, so that no call pays for new pages. In a loop of your own glibc's "
+            "malloc may give it back; MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment keeps it there."
         )
     warned: dict[tuple[str, str], list[str]] = {}
     for row in rows:

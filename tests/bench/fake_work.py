@@ -15,7 +15,17 @@ from rnninspect.bench.asked import Job, Run
 from rnninspect.bench.records import Bound, Environment, Figure, Kernels, Outcome, Warned
 
 FAULTS = {901: "raise", 902: "kill", 903: "segfault", 904: "exit", 905: "sleep", 906: "allocate"}
-ENVIRONMENT = Environment("cpu", "a made-up CPU", "2.13.0", "0.1.0", "3.11.2", 1, 4, "2026-01-01T00:00:00+00:00")
+ENVIRONMENT = Environment(
+    "cpu",
+    "a made-up CPU",
+    "2.13.0",
+    "0.1.0",
+    "3.11.2",
+    1,
+    4,
+    "2026-01-01T00:00:00+00:00",
+    keeps_freed=True,
+)
 
 
 def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
@@ -42,4 +52,8 @@ def _figure(phase: str, level: float) -> Figure:
         *("chain", phase, 7 * level, 3, 1, rounds, tuple(range(9)), level, None, rounds[0][0], "precision", verdict),
         *(0.001, None, 1.0, None, 1000, 8, 2, 4, Bound(level / 2, level / 2, 0, level / 4, "compute", True)),
         *(Kernels(("mkldnn_rnn_layer",), True), (Warned("made up", "the real one"),)),
+        passes=tuple(range(9)),
+        probes=(0.5,) * 9,
+        best_probe=0.48,
+        page_faults=7.0,
     )

@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 
 def misbehave(job: str, progress: Callable[[float], None]) -> str:
-    """Do what `job` says: "return", "raise", "kill", "segfault", "exit", "sleep" or "allocate"."""
+    """Do what `job` says: "return", "raise", "kill", "segfault", "exit", "sleep", "no memory" or "allocate"."""
     progress(0.5)
     match job:
         case "raise":
             raise RuntimeError("this went wrong")
+        case "no memory":
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate ...")
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "segfault":

@@ -18,7 +18,7 @@ from rnninspect.errors import Place
 from rnninspect.report import compare_document
 from rnninspect.tables.compare import compare_tables
 
-ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01", freed_memory="kept")
+ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01", keeps_freed=False)
 Rounds = Sequence[Sequence[float]]
 
 
@@ -128,16 +128,27 @@ def test_what_differs_about_the_surroundings() -> None:
     other = ENVIRONMENT._replace(device_name="another CPU", torch="2.14.0", started="2027-01-01", load=9.0)
     two = (figure(steady(1)), figure(steady(1), phase="step"))
     found = compare_runs(
-        [outcome(*two), outcome(*two, model="n", environment=None)],
+        [outcome(*two), outcome(*two, model="n")],
         [outcome(*two, environment=other), outcome(*two, model="n", dtype="float16", environment=other)],
     )
     assert [tuple(item) for item in found.differing] == [
-        ("device_name", "a CPU", "another CPU", 2),
-        ("torch", "2.13.0", "2.14.0", 2),
+        ("device_name", "a CPU", "another CPU", 4),
+        ("torch", "2.13.0", "2.14.0", 4),
         ("dtype", "float32", "float16", 2),
-        *((name, "", str(value), 2) for name, value in other._asdict().items() if name not in ("started", "load")),
     ]
     assert compare_runs([outcome(*two)], [outcome(*two)]).differing == ()
+
+
+def test_what_one_side_does_not_say_is_no_difference() -> None:
+    """Results of before something was recorded."""
+    unknown = outcome(figure(steady(1)), environment=ENVIRONMENT._replace(keeps_freed=None))
+    kept = outcome(figure(steady(1)), environment=ENVIRONMENT._replace(keeps_freed=True))
+    given_back = outcome(figure(steady(1)), environment=ENVIRONMENT._replace(keeps_freed=False))
+    assert compare_runs([unknown], [kept]).differing == ()
+    assert compare_runs([kept], [unknown]).differing == ()
+    assert [tuple(item) for item in compare_runs([kept], [given_back]).differing] == [
+        ("keeps_freed", "True", "False", 1)
+    ]
 
 
 # --- the figure ----------------------------------------------------------------------------------------------

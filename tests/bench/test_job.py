@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
 
 from rnninspect import __version__
+from rnninspect.bench import entry, heap, kernels, machine, witness
 from rnninspect.bench import job as module
 from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.job import work
@@ -38,6 +41,36 @@ def given_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "calibrate", lambda spec, device, wanted: peaks)
     monkeypatch.setattr(module, "_CALIBRATED", {})
     monkeypatch.setattr(module, "_TIMES", Counter())
+
+
+class Probe:
+    """A probe of the CPU's speed that says that it is half as fast as it was."""
+
+    log: ClassVar[list[str]] = []
+    best = 1.0
+
+    def __init__(self, threads: int) -> None:
+        self.log.append(f"made for {threads}")
+
+    def read(self) -> float:
+        self.log.append(f"read with {torch.get_num_threads()}")
+        return 2.0
+
+    def beside(self, before: float, after: float) -> float:
+        return (before + after) / 2
+
+    def remember(self) -> None:
+        self.log.append("remembered")
+
+
+@pytest.fixture(autouse=True)
+def probe(monkeypatch: pytest.MonkeyPatch) -> type[Probe]:
+    """The real one has tests of its own."""
+    monkeypatch.setattr(machine, "_SPEEDS", {})
+    monkeypatch.setattr(machine, "Speed", Probe)
+    monkeypatch.setattr(Probe, "log", [])
+    monkeypatch.setattr(Probe, "best", 2.0)
+    return Probe
 
 
 def asked(
@@ -169,6 +202,93 @@ def test_variants_of_dtype_and_threads_are_each_run_as_asked(tmp_path: Path) -> 
     assert [outcome.status for outcome in found] == ["ok"] * 4
     assert {outcome.environment.threads for outcome in found if outcome.environment} == {1}
     assert len({str(outcome.variant) for outcome in found}) == 4
+
+
+def test_a_slow_machine_is_seen_by_its_probe(
+    tmp_path: Path, probe: type[Probe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "best", 1.0)
+    found = outcomes(asked(tmp_path, vary=["threads=1,2"], wanted=QUICK._replace(phases=("forward",))))
+    for outcome in found:
+        (figure,) = outcome.figures
+        assert (figure.probes, figure.best_probe, figure.speed) == ((2.0,) * len(figure.rounds), 1.0, 0.5)
+        assert figure.passes == tuple(range(len(figure.rounds)))
+        if "others" not in figure.verdict and "switches" not in figure.verdict:
+            assert figure.verdict == "disturbed (the CPU ran at 50 % of its best speed)"
+            assert "another moment, or a machine of its own, and --processes 3" in [w.try_ for w in figure.warnings]
+    assert [line for line in probe.log if "made" in line] == ["made for 1", "made for 2"]
+    assert {line for line in probe.log if "read" in line} == {"read with 1", "read with 2"}
+    assert probe.log[-2:] == ["remembered"] * 2
+
+
+def test_the_first_call_comes_before_the_probe_that_would_load_libraries(
+    tmp_path: Path, probe: type[Probe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = kernels.said
+    monkeypatch.setattr(kernels, "said", lambda run: (probe.log.append("first calls"), real(run))[1])
+    outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward",))))
+    assert probe.log[0] == "first calls"
+    assert probe.log[1].startswith("made for")
+
+
+def test_each_figure_is_made_with_its_own_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caches that a bound assumes are those of as many cores."""
+    real, seen = module.memory_of, list[int]()
+
+    def spied(device: torch.device, *, cold: bool) -> object:
+        seen.append(torch.get_num_threads())
+        return real(device, cold=cold)
+
+    monkeypatch.setattr(module, "memory_of", spied)
+    outcomes(asked(tmp_path, vary=["threads=2,1"], wanted=QUICK._replace(phases=("forward",))))
+    assert seen == [2, 1]
+
+
+def test_page_faults_that_matter_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = itertools.count(0, 10**8)
+    monkeypatch.setattr(witness, "page_faults", lambda: next(counter))
+    monkeypatch.setattr(heap, "keeps_freed", lambda: True)
+    (found,) = outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward", "backward", "step"))))
+    assert found.environment is not None
+    assert found.environment.keeps_freed is True
+    for figure in found.figures:
+        assert figure.page_faults is not None
+        assert figure.page_faults > 1000
+        warned = [w for w in figure.warnings if "page faults a call" in w.what]
+        assert [w.try_ for w in warned] == [heap.remedy(kept=True)] * (figure.phase != "backward")
+    monkeypatch.setattr(witness, "page_faults", lambda: 5)
+    (found,) = outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward",))))
+    assert found.figures[0].page_faults == 0
+    assert not [w for w in found.figures[0].warnings if "page faults" in w.what]
+
+
+def test_what_is_for_cuda_alone_is_named(tmp_path: Path) -> None:
+    wanted = QUICK._replace(phases=("forward",), warm_l2=True)
+    (found,) = outcomes(asked(tmp_path, wanted=wanted))
+    assert "--warm-l2 changed nothing: that is for CUDA" in [w.what for w in found.figures[0].warnings]
+    (found,) = outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward",))))
+    assert not [w for w in found.figures[0].warnings if "CUDA" in w.what]
+
+
+def test_freed_memory_is_kept_by_the_process_that_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(heap, "give_back", lambda: done.append("given back"))
+    monkeypatch.setattr(heap, "keep_freed", lambda: done.append("kept from now on"))
+    monkeypatch.setattr(module, "work", lambda job, progress: done.append("timed"))
+    entry.work(Job((), QUICK), lambda share: None)
+    assert done == ["given back", "kept from now on", "timed"]
+
+
+def test_what_an_allocator_says_is_a_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> object:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nand more")
+
+    monkeypatch.setattr(module, "ready", full)
+    (found,) = outcomes(asked(tmp_path))
+    assert (found.status, found.reason) == (
+        "memory",
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
+    )
 
 
 def test_what_does_not_fit_into_memory_is_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_nothing_of_torchs_state_is_changed(tmp_path: Path, monkeypatch: pytest.
     spec = spec_of(tmp_path, LSTM)
     generator, asked = torch.get_rng_state(), list[int]()
     # why not two real threads: a process that has started them cannot be forked by the tests that come after.
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: asked[-1] if asked else 2)
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
     calibrate(spec, CPU, Wanted())
     assert asked == [1, 2]

@@ -45,7 +45,7 @@ class Fake:
         self.order: list[Fake] = []
 
     @property
-    def fastest(self) -> float | None:
+    def best_probe(self) -> float | None:
         return min(self.probes, default=None)
 
     def watch(self) -> Callable[[], Seen]:
@@ -92,7 +92,7 @@ def test_a_steady_task_stops_at_its_precision_after_seven_rounds() -> None:
     # A visit is a twentieth of 3 s, 0.15 s: fifteen calls of 10 ms.
     assert {len(samples) for samples in timed.rounds} == {15}
     assert timed.block == 1
-    assert statistics.median(timed.samples) == pytest.approx(0.010)
+    assert statistics.median(timed.seconds) == pytest.approx(0.010)
     assert timed.verdict == "steady"
 
 
@@ -101,7 +101,7 @@ def test_short_calls_are_timed_in_blocks_well_above_the_clock() -> None:
     (timed,) = run([task])
     assert timed.block == 100
     assert set(task.log[timed.warmup_calls :]) == {100}
-    assert timed.samples == pytest.approx([1e-5] * len(timed.samples))
+    assert timed.seconds == pytest.approx([1e-5] * len(timed.seconds))
 
 
 def test_the_warm_up_is_in_no_figure() -> None:
@@ -110,8 +110,8 @@ def test_the_warm_up_is_in_no_figure() -> None:
     (timed,) = run([task])
     # 0.5, 0.4 and 0.3 s are not yet steady; the next three calls are.
     assert timed.warmup_calls == 6
-    assert max(timed.samples) == pytest.approx(0.010)
-    assert task.calls == 6 + len(timed.samples)
+    assert max(timed.seconds) == pytest.approx(0.010)
+    assert task.calls == 6 + len(timed.seconds)
 
 
 def test_a_warm_up_that_never_settles_ends() -> None:
@@ -188,7 +188,7 @@ def test_rounds_while_the_machine_was_slow_are_set_aside() -> None:
     (timed,) = run([task])
     assert timed.kept == tuple(range(3, 10))
     assert timed.disturbed[:4] == ("the CPU ran at 83 % of its best speed",) * 3 + (None,)
-    assert timed.speeds == pytest.approx([1 / 1.2] * 3 + [1.0] + [1 / 1.1] * 6)
+    assert (timed.probes, timed.best_probe) == ((1.2,) * 3 + (1.0,) + (1.1,) * 6, 1.0)
     assert (timed.stopped, timed.verdict) == ("precision", "steady")
 
 
@@ -211,7 +211,19 @@ def test_a_task_that_had_stopped_goes_on_when_its_rounds_turn_out_slow() -> None
         seen=[Seen(probe=2.0)] * 9 + [Seen(probe=1.0)],
         probes=shared,
     )
-    first, _ = run([settled, other], precision=1e-3)
+    first, second = run([settled, other], precision=1e-3)
     assert len(first.rounds) == 14
     assert first.kept == tuple(range(7, 14))
     assert first.verdict == "steady"
+    # It missed three passes, and is not taken for having been there.
+    assert first.passes == (*range(7), *range(10, 17))
+    assert second.passes == tuple(range(len(second.rounds)))
+
+
+def test_new_pages_are_counted_by_the_call() -> None:
+    # 15 samples a round, of one call; the median of 2, 4 and 4.
+    seen = [Seen(faults=30), Seen(faults=60)]
+    assert run([Fake(Time(), lambda n: 0.010, seen=seen)])[0].faults == 4
+    # 150 samples of 100 calls.
+    assert run([Fake(Time(), lambda n: 1e-5, seen=[Seen(faults=30_000)])])[0].faults == pytest.approx(2, rel=0.02)
+    assert run([Fake(Time(), lambda n: 0.010)])[0].faults is None

@@ -46,6 +46,10 @@ def test_jobs_share_one_process_and_their_progress_is_told() -> None:
     ("fault", "status", "reason"),
     [
         ("raise", "failed", "RuntimeError: this went wrong"),
+        (
+            *("no memory", "memory"),
+            "RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate ...",
+        ),
         ("kill", "crashed", "killed by SIGKILL"),
         ("segfault", "crashed", "killed by SIGSEGV"),
         ("exit", "crashed", "ended with exit code 3"),

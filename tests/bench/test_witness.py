@@ -20,8 +20,8 @@ from rnninspect.bench.witness import (
     between,
     disturbance,
     read,
+    slowed,
     usable_cpus,
-    verdict,
 )
 
 # --- what two readings say ------------------------------------------------------------------------------------
@@ -146,9 +146,20 @@ def test_a_block_is_disturbed_when(seen: Witness, threads: int, reason: str) -> 
     assert disturbance(seen, threads) == reason
 
 
-def test_the_verdict_is_a_sentence() -> None:
-    assert verdict(NEIGHBOUR) == "disturbed (others used 49 % of the CPU)"
-    assert verdict("") == "steady"
+@pytest.mark.parametrize(
+    ("probe", "best", "reason"),
+    [
+        (1.0, 1.0, ""),
+        (1.0, 0.88, ""),
+        (1.0, 0.87, "the CPU ran at 87 % of its best speed"),
+        (2.0, 1.0, "the CPU ran at 50 % of its best speed"),
+        (0.9, 1.0, ""),
+        (None, 1.0, ""),  # on a GPU
+        (1.0, None, ""),  # nobody knows yet
+    ],
+)
+def test_a_block_was_slowed_when(probe: float | None, best: float | None, reason: str) -> None:
+    assert slowed(probe, best) == reason
 
 
 # --- what the system's files say ----------------------------------------------------------------------------------
