@@ -68,8 +68,8 @@ def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
         ("old", (), 0, ["SAME", "SAME"]),
         ("same", (), 0, ["SAME", "SAME"]),
         ("slower", (), 1, ["SLOWER", "SAME"]),
-        ("slower", ("--fail-above", "60%"), 0, ["SAME", "SAME"]),
-        ("slower", ("--fail-above", "50%"), 0, ["UNCLEAR", "SAME"]),
+        ("slower", ("--fail-above", "60%"), 0, ["SLOWER", "SAME"]),
+        ("slower", ("--fail-above", "50%"), 0, ["SLOWER", "SAME"]),
         ("faster", (), 0, ["FASTER", "SAME"]),
     ],
 )
@@ -91,7 +91,7 @@ def test_the_table(run: Run, results: Path) -> None:
     assert done.returncode == 1
     assert "note: torch differs: 2.13.0, now 2.14.0\n" in done.stderr
     text = done.stdout
-    assert text.startswith("old -> new · comparison\nmodel  point               subject  phase    old ms  new ms")
+    assert text.startswith("old -> other · comparison\nmodel  point               subject  phase    old ms  new ms")
     assert re.search(r"m +input.batch_size=8 +encoder +forward +2\.000 +3\.000 +1\.500 .* SLOWER", text)
     assert re.search(r"n +input.batch_size=8 +crashed in new: SIGSEGV", text)
     assert re.search(r"torch +2\.13\.0 +2\.14\.0 +1\n", text)
@@ -120,6 +120,13 @@ def test_annotations_and_a_jobs_summary(run: Run, results: Path, tmp_path: Path)
     assert "SLOWER" in summary.read_text()
     done = run("compare", "old", "same", "--format", "github", cwd=results)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = run("compare", "old", "other", "--format", "github", cwd=results)
+    assert "note: 1 point was not compared, crashed in new: SIGSEGV\n" in done.stderr
+    assert re.search(
+        r"^::warning file=[^\n]*,title=rnninspect%3A not compared::n: input.batch_size=8: not compared: crashed in new",
+        done.stdout,
+        re.MULTILINE,
+    )
 
 
 def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:

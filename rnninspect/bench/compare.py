@@ -10,12 +10,14 @@ The figure is the ratio new / old of the medians, each the median of its process
   make it smaller by sqrt(P). How processes differ from each other is seen with three of them; of fewer it is taken to
   be twice the spread within one, as was measured (5 to 7 % and 9 to 15 %).
 
-The verdict, for a threshold t of 5 % unless another is asked for:
+The verdict, for t of 5 %, or the threshold that was asked for where that is less:
 
 - UNCLEAR where a side has no steady process, or fewer than LEAST_ROUNDS rounds in one;
 - SAME where the whole interval is between 1 / (1 + t) and 1 + t;
 - SLOWER where the whole interval is above 1 + t, and the ratio above 1 + noise; FASTER the other way round;
 - UNCLEAR for everything else, and the reason says what to try.
+
+A slowdown fails where the whole interval is above 1 + threshold, however small or large a threshold was asked for.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ class Side(NamedTuple):
 class Compared(NamedTuple):
     """One phase of one subject in one variant of one point, in both. ratio: new / old; low, high: its interval.
 
-    noise: the share by which ratios differ from 1 for no reason. reason: why it is UNCLEAR, and what to try.
+    noise: the share by which ratios differ from 1 for no reason. reason: why it is UNCLEAR, and what to try, or why
+    SLOWER is no failure.
     """
 
     model: str
@@ -85,6 +88,7 @@ class Unmatched(NamedTuple):
     """What could not be compared. subject, phase: "" for all of a point's. reason: the side that lacks it, and why."""
 
     model: str
+    file: str
     settings: Mapping[str, object]
     variant: Mapping[str, object]
     subject: str
@@ -132,7 +136,8 @@ def compare_runs(old: Sequence[Outcome], new: Sequence[Outcome], threshold: floa
         of = (outcome.settings, outcome.variant, pair.subject, pair.phase)
         sides = [_side([figure for _, figure in having]) for having in (pair.old, pair.new)]
         if min(side.median for side in sides) <= 0:
-            unmatched.append(Unmatched(outcome.model, *of, "a median of no time is no measurement"))
+            reason = "a median of no time is no measurement"
+            unmatched.append(Unmatched(outcome.model, outcome.file, *of, reason))
             continue
         compared.append(_compared(outcome, of, pair, sides[0], sides[1], threshold))
     return Comparison(tuple(compared), tuple(unmatched), tuple(_differing(pairs)), threshold)
@@ -153,7 +158,7 @@ def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], l
         lacking = [_lacks(name, side) for name, side in zip(("old", "new"), sides, strict=True)]
         if any(lacking):
             reason = "; ".join(filter(None, lacking))
-            unmatched.append(Unmatched(of.model, of.settings, of.variant, "", "", reason))
+            unmatched.append(Unmatched(of.model, of.file, of.settings, of.variant, "", "", reason))
             continue
         a, b = (_figures(side) for side in sides)
         for subject, phase in {**a, **b}:
@@ -161,14 +166,24 @@ def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], l
                 pairs.append(Pair(subject, phase, tuple(a[subject, phase]), tuple(b[subject, phase])))
             else:
                 reason = f"not in {'new' if (subject, phase) in a else 'old'}"
-                unmatched.append(Unmatched(of.model, of.settings, of.variant, subject, phase, reason))
+                unmatched.append(Unmatched(of.model, of.file, of.settings, of.variant, subject, phase, reason))
     return pairs, unmatched
 
 
+def undecided(comparison: Comparison) -> Iterator[Finding]:
+    """Each comparison that came to no verdict, and what was not compared, as a remark about its document."""
+    items: list[Compared | Unmatched] = [item for item in comparison.compared if item.verdict == "UNCLEAR"]
+    for item in [*items, *comparison.unmatched]:
+        rule = "not compared" if isinstance(item, Unmatched) else "unclear"
+        about = f"{item.phase} of {item.subject}" if item.subject else ""
+        name = " ".join(filter(None, [about, told(item.settings), told(item.variant)]))
+        yield Finding(Place(item.file), item.model, rule, f"{f'{name}: ' if name else ''}{rule}: {item.reason}")
+
+
 def slower(comparison: Comparison) -> Iterator[Finding]:
-    """Each slowdown as a complaint about its document."""
+    """Each slowdown that is not allowed, as a complaint about its document."""
     for item in comparison.compared:
-        if item.verdict == "SLOWER":
+        if item.verdict == "SLOWER" and item.low > 1 + comparison.threshold:
             where = " ".join(filter(None, [told(item.settings), told(item.variant)]))
             yield Finding(
                 Place(item.file),
@@ -235,11 +250,13 @@ def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
 def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, str]:
     # The moment, and what else ran then, always differ; the verdicts have what matters of it.
     kept = [name for name in Environment._fields if name not in ("started", "load")]
-    told_of: dict[str, dict[str, None]] = {name: {} for name in ("dtype", *kept)}
-    for outcome, _ in side:
+    told_of: dict[str, dict[str, None]] = {name: {} for name in ("dtype", "flops", "planned_bytes", *kept)}
+    for outcome, figure in side:
         known = outcome.environment._asdict() if outcome.environment else {}
+        # why of the figure: the document may have been changed, and the model has the same name.
+        known |= {"dtype": outcome.dtype, "flops": figure.flops, "planned_bytes": figure.planned_bytes}
         for name, seen in told_of.items():
-            value = outcome.dtype if name == "dtype" else known.get(name)
+            value = known.get(name)
             if value is not None:
                 seen[str(value)] = None
     return {name: ", ".join(sorted(seen)) for name, seen in told_of.items()}
@@ -261,7 +278,9 @@ def _compared(
         _used([figure for _, figure in pair.old]), _used([figure for _, figure in pair.new]), center=ratio
     )
     noise = math.expm1(2 * math.hypot(_strays(old), _strays(new)))
-    verdict, reason = _judged(old, new, ratio, low, high, noise, threshold)
+    verdict, reason = _judged(old, new, ratio, low, high, noise, min(threshold, THRESHOLD))
+    if verdict == "SLOWER" and low <= 1 + threshold:
+        reason = f"{_percent(threshold)} are allowed"
     return Compared(outcome.model, outcome.file, *of, old, new, ratio, low, high, noise, verdict, reason)
 
 
@@ -288,7 +307,10 @@ def _judged(
         if max(ratio, 1 / ratio) > 1 + noise:
             return ("SLOWER" if ratio > 1 else "FASTER"), ""
         return "UNCLEAR", f"within the noise, {_percent(noise)}: --processes 3 or more for both"
-    return "UNCLEAR", f"the interval holds {_percent(threshold)} and less: a longer --budget, or more --processes"
+    return (
+        "UNCLEAR",
+        f"it may be more than {_percent(threshold)}, and it may be less: a longer --budget, or more --processes",
+    )
 
 
 def _percent(share: float) -> str:

@@ -13,11 +13,13 @@ from rnninspect.output import append_text
 from rnninspect.tables.table import Block
 
 
-def annotate(findings: Sequence[Finding], blocks: Sequence[Block], caption: str) -> str:
-    """The annotations; `blocks` are added to the summary on the way, where the runner has one."""
+def annotate(
+    findings: Sequence[Finding], blocks: Sequence[Block], caption: str, remarks: Sequence[Finding] = ()
+) -> str:
+    """The annotations, remarks as warnings; `blocks` are added to the summary on the way, where the runner has one."""
     summary, room = os.environ.get("GITHUB_STEP_SUMMARY"), github.MOST_SUMMARY_BYTES
     if summary:
         with contextlib.suppress(OSError):
             room -= Path(summary).stat().st_size
         append_text(github.summary(markdown.render(blocks, caption), max(room, 0)), Path(summary))
-    return github.render(findings)
+    return github.render(findings, remarks)

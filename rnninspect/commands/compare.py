@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from rnninspect.bench.compare import Comparison, compare_runs, slower
+from rnninspect.bench.compare import Comparison, compare_runs, slower, undecided
 from rnninspect.bench.journal import Read, read_journal
 from rnninspect.commands.files import same_file
 from rnninspect.commands.render import render
@@ -46,15 +46,18 @@ def compare(asked: Compare) -> int:
         raise DocumentError(Place(str(asked.new)), message, hint="compare runs of the same models and settings")
     for item in found.differing:
         say(f"note: {item.what} differs: {printable(item.old)}, now {printable(item.new)}")
+    if found.unmatched:
+        number = len(found.unmatched)
+        say(f"note: {number} {'point was' if number == 1 else 'points were'} not compared, {found.unmatched[0].reason}")
     findings = list(slower(found))
     for finding in findings:
         say(f"error: {finding.place}: {printable(finding.what)}")
     caption = f"measured: {_versions(old)}, now {_versions(new)}"
-    tables = compare_tables(found)
+    tables = compare_tables(found, f"{printable(str(asked.old))} -> {printable(str(asked.new))}")
     if asked.format is CompareFormat.GITHUB:
         from rnninspect.commands.annotate import annotate
 
-        text = annotate(findings, tables, caption)
+        text = annotate(findings, tables, caption, list(undecided(found)))
     else:
         text = render(asked.format, tables, lambda: _document(found, old, new), caption, asked.output)
     write_text(text, asked.output)

@@ -11,9 +11,10 @@ from rnninspect.findings import Finding
 MOST_SUMMARY_BYTES = 1024 * 1024
 
 
-def render(findings: Sequence[Finding]) -> str:
-    """One `::error` line for each finding."""
-    return "".join(_annotation(finding) for finding in findings)
+def render(findings: Sequence[Finding], remarks: Sequence[Finding] = ()) -> str:
+    """One `::error` line for each finding, and one `::warning` line for each remark."""
+    told = (("error", findings), ("warning", remarks))
+    return "".join(_annotation(level, finding) for level, several in told for finding in several)
 
 
 def summary(markdown: str, room: int = MOST_SUMMARY_BYTES) -> str:
@@ -27,12 +28,12 @@ def summary(markdown: str, room: int = MOST_SUMMARY_BYTES) -> str:
     return kept[: kept.rfind("\n")] + note
 
 
-def _annotation(finding: Finding) -> str:
+def _annotation(level: str, finding: Finding) -> str:
     place = finding.place
     properties = {"file": place.source, "line": place.line, "col": place.column, "title": f"rnninspect: {finding.rule}"}
     written = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value is not None)
     name = f"{finding.model}: " if finding.model else ""
-    return f"::error {written}::{_data(name + finding.what)}\n"
+    return f"::{level} {written}::{_data(name + finding.what)}\n"
 
 
 def _data(text: str) -> str:

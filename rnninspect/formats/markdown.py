@@ -1,10 +1,11 @@
-"""Markdown for pull requests and notebooks: a heading, a pipe table and its notes; numbers are raw.
+"""Markdown for pull requests and notebooks: a heading, a pipe table and its notes; numbers without units.
 
 Equations are in LaTeX between dollar signs, which GitHub and Jupyter typeset; pictures stand in code fences.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -84,6 +85,8 @@ def _text(cell: Cell) -> str:
             return _escaped(f"({', '.join(map(str, cell))}{',' if len(cell) == 1 else ''})")
         case str():
             return _escaped(cell)
+        case float() if math.isfinite(cell):
+            return repr(float(f"{cell:.6g}"))
         case int() | float():
             return repr(cell)
 

@@ -42,15 +42,18 @@ _DIFFERING = (
 )
 
 
-def compare_tables(comparison: Comparison) -> list[Table]:
-    """A row for each comparison, then what could not be compared, then what differs about the surroundings."""
+def compare_tables(comparison: Comparison, sides: str) -> list[Table]:
+    """A row for each comparison, then what could not be compared, then what differs about the surroundings.
+
+    sides: what is compared, "before.jsonl -> after.jsonl".
+    """
     rows = tuple(_row(item) for item in comparison.compared)
     shown = tuple(k for k, item in enumerate(comparison.compared) if item.verdict != "SAME")
     hidden = len(rows) - len(shown) if len(rows) > _MOST_ROWS else 0
     tables = [
         Table(
             "comparison",
-            "old -> new",
+            sides,
             _for_people(_COMPARED, rows),
             rows,
             notes=(_counts(comparison, hidden), *_meaning(comparison)),
@@ -62,12 +65,12 @@ def compare_tables(comparison: Comparison) -> list[Table]:
             (item.model, told(item.settings), told(item.variant), item.subject, item.phase, item.reason)
             for item in comparison.unmatched
         )
-        tables.append(Table("not compared", "old -> new", _for_people(_UNMATCHED, lacking), lacking))
+        tables.append(Table("not compared", sides, _for_people(_UNMATCHED, lacking), lacking))
     if comparison.differing:
         tables.append(
             Table(
                 "surroundings that differ",
-                "old -> new",
+                sides,
                 _DIFFERING,
                 tuple(comparison.differing),
                 notes=("What changed may be these, and not the code.",),

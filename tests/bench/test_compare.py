@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, match, slower
+from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, match, slower, undecided
 from rnninspect.bench.records import Environment, Figure, Outcome
 from rnninspect.errors import Place
 from rnninspect.report import compare_document
@@ -257,7 +257,9 @@ def test_whatever_was_measured(old: Rounds, new: Rounds, threshold: float) -> No
         (0.97, 0.05, "SAME"),
         (1 / 1.05, 0.05, "UNCLEAR"),
         (0.92, 0.05, "FASTER"),
-        (1.08, 0.10, "SAME"),
+        (1.08, 0.10, "SLOWER"),
+        (1.08, 4.00, "SLOWER"),
+        (1.03, 4.00, "SAME"),
         (1.20, 0.10, "SLOWER"),
         (1.04, 0.00, "SLOWER"),
         (1.00, 0.00, "UNCLEAR"),
@@ -269,8 +271,10 @@ def test_the_threshold(level: float, threshold: float, verdict: str) -> None:
 
 def test_the_reason_says_what_to_try() -> None:
     assert one(steady(1), steady(1.05)).reason == (
-        "the interval holds 5 % and less: a longer --budget, or more --processes"
+        "it may be more than 5 %, and it may be less: a longer --budget, or more --processes"
     )
+    assert one(steady(1), steady(1.08)).reason == ""
+    assert one(steady(1), steady(1.08), 0.10).reason == "10 % are allowed"
     wide = one(steady(1, spread=0.02), steady(1.2, spread=0.02))
     assert wide.low > 1.05
     assert wide.reason == f"within the noise, {100 * wide.noise:.3g} %: --processes 3 or more for both"
@@ -380,7 +384,7 @@ def test_a_slowdown_is_a_finding_about_its_document() -> None:
 
 
 def test_tables_have_a_row_for_each() -> None:
-    compared, lacking = compare_tables(some())
+    compared, lacking = compare_tables(some(), "old -> new")
     assert [row[0] for row in compared.rows] == ["a", "b"]
     assert compared.rows[0][1:8] == ("input.batch_size=1", "", "chain", "forward", 2.0, 3.0, pytest.approx(1.5))
     assert [row[-2] for row in compared.rows] == ["SLOWER", "SAME"]
@@ -394,7 +398,7 @@ def test_of_many_rows_people_are_shown_those_that_changed() -> None:
     names = [f"m{k}" for k in range(100)]
     old = [outcome(figure(steady(1)), model=name) for name in names]
     new = [outcome(figure(steady(1.5 if name == "m7" else 1)), model=name) for name in names]
-    table = compare_tables(compare_runs(old, new))[0]
+    table = compare_tables(compare_runs(old, new), "old -> new")[0]
     assert (len(table.rows), table.shown) == (100, (7,))
     assert "(99 that are the SAME are not shown)" in table.notes[0]
 
@@ -406,3 +410,28 @@ def test_the_json_object_has_everything_raw() -> None:
     assert (first["old"]["median_seconds"], first["new"]["median_seconds"]) == (0.002, 0.003)
     assert (first["verdict"], first["settings"]) == ("SLOWER", {"input.batch_size": 1})
     assert found["not_compared"][0]["reason"] == "not in old"  # type: ignore[index]
+
+
+def test_what_is_allowed_is_slower_all_the_same_and_fails_nothing() -> None:
+    for threshold, fails in ((0.05, 1), (0.10, 0), (4.0, 0)):
+        found = compare_runs([outcome(figure(steady(1)))], [outcome(figure(steady(1.08)))], threshold)
+        assert [item.verdict for item in found.compared] == ["SLOWER"]
+        assert len(list(slower(found))) == fails
+
+
+def test_a_model_that_is_another_under_the_same_name_is_named() -> None:
+    before, now = (figure(steady(1), flops=10 * k, planned_bytes=k) for k in (5, 7))
+    found = compare_runs([outcome(before)], [outcome(now)])
+    assert [(item.what, item.new) for item in found.differing] == [("flops", "70"), ("planned_bytes", "7")]
+
+
+def test_what_came_to_no_verdict_is_remarked() -> None:
+    old = [outcome(figure(steady(1)), figure(steady(1), phase="step"), settings={"a.b": 1})]
+    new = [outcome(figure(steady(1.05)), settings={"a.b": 1})]
+    told_of = list(undecided(compare_runs(old, new)))
+    assert [(finding.rule, finding.what.partition(": ")[0]) for finding in told_of] == [
+        ("unclear", "forward of chain a.b=1"),
+        ("not compared", "step of chain a.b=1"),
+    ]
+    assert told_of[1].what.endswith("not compared: not in new")
+    assert list(undecided(compare_runs(old, old))) == []

@@ -44,11 +44,11 @@ def test_a_table_is_a_heading_a_pipe_table_with_raw_numbers_and_its_notes() -> N
     )
 
 
-def test_times_are_raw_in_seconds_and_bars_are_left_out() -> None:
+def test_times_are_in_seconds_and_bars_are_left_out() -> None:
     columns = (Column("s", "median", Kind.SECONDS), Column("b", "", Kind.BAR), Column("v", "verdict"))
     table = Table("times", "m", columns, ((0.00123456789, 0.5, "steady"),), total=(0.5, 1.0, None))
     assert markdown.render([table], "") == (
-        "### m: times\n\n| median, s | verdict |\n| ---: | --- |\n| 0.00123456789 | steady |\n| **0.5** |  |\n"
+        "### m: times\n\n| median, s | verdict |\n| ---: | --- |\n| 0.00123457 | steady |\n| **0.5** |  |\n"
     )
     assert markdown.render([Table("bars", "m", columns[1:2], ((1.0,),))], "") == "### m: bars\n"
 
