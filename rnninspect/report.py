@@ -261,6 +261,7 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
     return {
         "model": outcome.model,
         "file": outcome.file,
+        "case": outcome.case,
         "settings": outcome.settings,
         "variant": outcome.variant,
         "process": outcome.process,
@@ -294,6 +295,7 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
         "bound_seconds": bound and bound.seconds,
         "regime": bound and bound.regime,
         "bound": bound and bound._asdict(),
+        "peaks": outcome.peaks and outcome.peaks._asdict(),
         "kernels": kernels and kernels._asdict(),
         "peak_bytes": figure.peak_bytes,
         "planned_bytes": figure.planned_bytes,

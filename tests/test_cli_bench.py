@@ -221,6 +221,89 @@ def test_a_picture_of_a_sweep(faked: Run, folder: Path) -> None:
     assert "stroke-dasharray" in drawn
 
 
+def test_documents_of_one_name_are_told_apart_by_their_files(faked: Run, folder: Path) -> None:
+    (folder / "other.yaml").write_text(DOCUMENT)
+    alone = faked("--phase", "forward").stdout
+    assert "m.yaml" not in alone
+    both = faked("other.yaml", "--phase", "forward").stdout
+    assert re.search(r"^model +file +subject", both, re.MULTILINE)
+    assert re.search(r"^small +m\.yaml +chain", both, re.MULTILINE)
+    assert re.search(r"other\.yaml +chain", both)
+
+
+def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> None:
+    (folder / "other.yaml").write_text(DOCUMENT.replace("name: small", "name: other"))
+    shown = faked(
+        "other.yaml", "--phase", "forward", "--sweep", "encoder.hidden_size=4,901", "--time-limit", "9"
+    ).stdout
+    assert "warning: made up; try" in shown  # of all that was measured
+    (folder / "other.yaml").write_text(
+        DOCUMENT.replace("name: small", "name: other\ncases: [{encoder.hidden_size: 777}]")
+    )
+    shown = faked("other.yaml", "--phase", "forward").stdout
+    assert "warning: slow (other encoder.hidden_size=777 chain forward); try: less" in shown
+
+
+def test_a_case_is_called_by_its_name(faked: Run, folder: Path) -> None:
+    cases = (
+        "cases: [{name: tiny, encoder.hidden_size: 4}, {encoder.hidden_size: 6}, {name: bad, encoder.hidden_size: 902}]"
+    )
+    (folder / "m.yaml").write_text(DOCUMENT + cases)
+    done = faked("--phase", "forward")
+    assert done.returncode == 3
+    assert "tiny: encoder.hidden_size=4 " in done.stdout
+    assert re.search(r"^ +encoder.hidden_size=6 ", done.stdout, re.MULTILINE)
+    assert "error: small bad: encoder.hidden_size=902: crashed" in done.stderr
+    assert [r["case"] for r in json.loads(faked("--phase", "forward", "--format", "json").stdout)["results"]] == [
+        "tiny",
+        "",
+    ]
+
+
+def test_cases_that_differ_in_several_settings_make_no_picture(faked: Run, folder: Path) -> None:
+    cases = (
+        "cases: [{encoder.hidden_size: 8}, {encoder.hidden_size: 16}, {encoder.hidden_size: 16, input.batch_size: 4}]"
+    )
+    (folder / "m.yaml").write_text(DOCUMENT + cases)
+    done = faked("--plot", "p.svg")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "one number that is swept" in done.stderr
+    assert "time of chain" not in faked("--phase", "forward").stdout
+
+
+@pytest.mark.parametrize(("path", "why"), [("nowhere/p.svg", "there is no such folder"), ("d.svg", "this is a folder")])
+def test_a_picture_that_cannot_be_written_is_refused_before_anything_is_timed(
+    faked: Run, folder: Path, path: str, why: str
+) -> None:
+    pytest.importorskip("matplotlib")
+    (folder / "d.svg").mkdir()
+    done = faked("--sweep", "encoder.hidden_size=8,16", "--plot", path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"error: cannot write {path}: {why}\n"
+
+
+def test_the_peaks_are_shown(faked: Run) -> None:
+    done = faked("--phase", "forward")
+    assert "peaks of float32 on 1 thread: 150 GFLOP/s, 20 GB/s, 0.9 µs a step of LSTM forward." in done.stdout
+    (result,) = json.loads(faked("--phase", "forward", "--format", "json").stdout)["results"]
+    assert result["peaks"] == {
+        "flops": 1.5e11,
+        "bandwidth": 2e10,
+        "step_seconds": {"LSTM forward": 9e-7},
+        "calibrated": True,
+        "chip_bandwidth": None,
+        "disturbed": "",
+    }
+
+
+def test_more_processes_can_be_asked_for_later(faked: Run, folder: Path) -> None:
+    options = ("--phase", "forward", "--output", "r.jsonl")
+    assert faked(*options).returncode == 0
+    done = faked(*options, "--resume", "--processes", "3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line["process"] for line in lines(folder / "r.jsonl")] == [0, 1, 2]
+
+
 def test_a_picture_of_no_sweep_says_why_there_is_none(faked: Run, folder: Path) -> None:
     done = faked("--plot", "p.svg")
     assert (done.returncode, done.stdout) == (2, "")
@@ -278,8 +361,12 @@ def test_the_table_has_a_row_for_what_could_not_be_measured(faked: Run) -> None:
 def test_strict_does_not_take_an_unsteady_figure(faked: Run) -> None:
     assert faked("--phase", "forward", "--strict").returncode == 0
     done = faked("--phase", "backward", "--strict")
-    assert (done.returncode, done.stderr) == (3, "error: --strict: 1 of 1 were not steady\n")
+    said = "figures were not steady, or no surer than ± 5 %"
+    assert (done.returncode, done.stderr) == (3, f"error: --strict: 1 of 1 {said}\n")
     assert "drifting" in done.stdout
+    # The made-up intervals reach 1 % from the median.
+    done = faked("--phase", "forward", "--phase", "step", "--strict", "--precision", "0.5%")
+    assert (done.returncode, done.stderr.strip()) == (3, f"error: --strict: 2 of 2 {said.replace('5', '0.5')}")
 
 
 # --- interrupts ---------------------------------------------------------------------------------------------
@@ -309,7 +396,7 @@ def test_an_interrupt_is_answered_while_a_point_hangs(folder: Path, environment:
         wait_for(folder / "r.jsonl", 2, process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=HANG)
-        assert (process.returncode, err) == (130, "interrupted: what was finished is printed\n")
+        assert (process.returncode, err) == (130, "interrupted: 1 of 2 were finished, and are printed\n")
         assert "encoder.hidden_size=4" in out
         assert group_is_gone(process.pid)
 

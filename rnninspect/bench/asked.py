@@ -12,12 +12,16 @@ from rnninspect.spec.chain import Spec
 
 
 class Run(NamedTuple):
-    """One variant of one point. settings: what was swept; variant: what was varied; setting: what that means."""
+    """One variant of one point. settings: what was swept; variant: what was varied; setting: what that means.
+
+    case: what the document calls the point, where it does.
+    """
 
     spec: Spec
     settings: Mapping[str, object]
     variant: Mapping[str, object]
     setting: Setting
+    case: str = ""
 
 
 class Job(NamedTuple):
@@ -43,4 +47,5 @@ class Job(NamedTuple):
 def not_measured(job: Job, run: Run, status: str, reason: str) -> Outcome:
     """The outcome of a run that has no figures."""
     spec = run.spec
-    return Outcome(spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype, status, reason, None, ())
+    about = (spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype)
+    return Outcome(*about, status, reason, None, (), case=run.case)

@@ -49,6 +49,8 @@ def remedy(*, kept: bool | None) -> str:
     """What to try where calls pay for new pages."""
     if kept or _glibc("mallopt") is None:
         return "another malloc, jemalloc for one"
+    if _set_by_the_environment():
+        return "leave malloc's settings out of the environment"
     return "MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment"
 
 

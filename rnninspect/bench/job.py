@@ -22,7 +22,7 @@ from rnninspect.bench.peaks import best_of, calibrate, memory_of
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
-from rnninspect.bench.statistics import drift, half_width, interval
+from rnninspect.bench.statistics import drift, interval
 from rnninspect.device import find_device, threads
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.facts import LayerFacts
@@ -70,10 +70,11 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
                 progress=progress,
             )
         )
-        remember_speeds()
-    return [
+    found = [
         one if isinstance(one, Outcome) else one.outcome(job, [next(timed) for _ in one.phases]) for one in prepared
     ]
+    remember_speeds()
+    return found
 
 
 class _Timer(Phase):
@@ -167,7 +168,10 @@ class _Ready:
         why the best of three times, in other points too: what disturbs a calibration only ever makes it worse.
         """
         if _TIMES[self._place] < 3:
+            finish = self.machine.watch()
             found = calibrate(self.spec, self.device, self.wanted)
+            seen = finish()
+            found = found._replace(disturbed=seen.why or witness.slowed(seen.probe, self.machine.best_probe))
             _CALIBRATED[self._place] = best_of(_CALIBRATED.get(self._place, found), found)
             _TIMES[self._place] += 1
         return _CALIBRATED[self._place]
@@ -208,6 +212,8 @@ class _Ready:
             reason="",
             environment=environment,
             figures=figures,
+            case=self.run.case,
+            peaks=self.peaks,
         )
 
     def _figure(self, phase: Phase, first_call: float, timed: Timed, *, kept: bool | None) -> Figure:
@@ -227,14 +233,20 @@ class _Ready:
         if len(timed.rounds) < LEAST_ROUNDS:
             said = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
             warnings.append(Warned(said, "a larger --budget"))
-        elif found is not None and half_width(found, median) > self.wanted.precision:
+        elif found is not None and found.half(median) > self.wanted.precision:
             asked = f"{100 * self.wanted.precision:g} %"
             warnings.append(Warned(f"the interval is wider than {asked}", "a larger --budget, or a quieter machine"))
+        if self.peaks.disturbed and self.peaks.calibrated:
+            said = f"the peaks were measured while {self.peaks.disturbed}: the bound is too large"
+            warnings.append(Warned(said, "measure again, or --peak-tflops and --bandwidth"))
         if timed.verdict != STEADY:
             # why another remedy: a neighbour outside this system cannot be stopped from here.
-            alone = "best speed" in timed.verdict
-            remedy = "another moment, or a machine of its own" if alone else "stop what else runs"
-            warnings.append(Warned("not steady, see the verdict", f"{remedy}, and --processes 3"))
+            remedy = "stop what else runs, and --processes 3"
+            if "best speed" in timed.verdict:
+                remedy = "another moment, or a machine of its own, and --processes 3"
+            elif "others used" in timed.verdict and self.device.type == "cpu" and self.machine.threads > 1:
+                remedy = "stop what else runs, or --vary threads=1"
+            warnings.append(Warned("not steady, see the verdict", remedy))
         faults = timed.faults if self.device.type == "cpu" else None
         # why not backward: most of its faults belong to the forward pass that is made ready before it.
         if faults is not None and name != "backward" and faults * _FAULT_SECONDS > _MOST_FAULTS * median:

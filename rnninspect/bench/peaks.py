@@ -80,7 +80,10 @@ def best_of(one: Peaks, other: Peaks) -> Peaks:
     }
     chips = [peaks.chip_bandwidth for peaks in (one, other) if peaks.chip_bandwidth is not None]
     flops, bandwidth = max(one.flops, other.flops), max(one.bandwidth, other.bandwidth)
-    return Peaks(flops, bandwidth, both, one.calibrated or other.calibrated, max(chips, default=None))
+    calibrated = one.calibrated or other.calibrated
+    # why neither where one was quiet: the best of both is at least as good as the quiet one.
+    disturbed = one.disturbed and other.disturbed
+    return Peaks(flops, bandwidth, both, calibrated, max(chips, default=None), disturbed)
 
 
 def memory_of(device: torch.device, *, cold: bool = False) -> Memory:

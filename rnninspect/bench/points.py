@@ -59,10 +59,12 @@ class Point(NamedTuple):
     """One model to time: a document with some of its values replaced.
 
     name: the case's, then what was swept ("small input.batch_size=1"); the model's where nothing was.
-    settings: the value at each path that a case or a sweep sets. variants: at least one, interleaved when timed.
+    case: the case's name alone, "" where it has none. settings: the value at each path that a case or a sweep sets.
+    variants: at least one, interleaved when timed.
     """
 
     name: str
+    case: str
     settings: Mapping[str, object]
     spec: Spec
     variants: tuple[Variant, ...]
@@ -132,7 +134,7 @@ def load_points(
         name = " ".join(filter(None, [case.name, _named(swept if case.name else values)])) or base.name
         spec = _spec(bare, path, values, base)
         variants = tuple(_variants(bare, path, values, varies, spec))
-        points.append(Point(name, {item.path: item.value for item in values}, spec, variants))
+        points.append(Point(name, case.name, {item.path: item.value for item in values}, spec, variants))
     return tuple(points)
 
 

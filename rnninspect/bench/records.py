@@ -51,6 +51,10 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    def half(self, median: float) -> float:
+        """How far it reaches from the median at the most, as a share of it."""
+        return max(self.high - median, median - self.low) / median
+
 
 class Warned(NamedTuple):
     """Something that a reader of a figure must know. what: one sentence; try_: what to do about it."""
@@ -78,6 +82,7 @@ class Peaks(NamedTuple):
     """What the device can do: FLOP/s and bytes/s, the least time of a time step by kind of cell, and where from.
 
     step_seconds: by kind and pass, "LSTM backward". chip_bandwidth: bytes/s from the chip's own memory, a CPU's caches.
+    disturbed: by what they all were, so that they are too low; "" where one time they were not.
     """
 
     flops: float
@@ -85,6 +90,7 @@ class Peaks(NamedTuple):
     step_seconds: Mapping[str, float]
     calibrated: bool
     chip_bandwidth: float | None = None
+    disturbed: str = ""
 
 
 class Kernels(NamedTuple):
@@ -147,6 +153,15 @@ class Figure(NamedTuple):
         seconds = [probe for probe in known if probe is not None]
         return self.best_probe / statistics.median(seconds) if seconds and self.best_probe else None
 
+    def within(self, precision: float) -> bool:
+        """Whether half its interval, over the median, is no more than `precision`; not where it has none."""
+        return self.half is not None and self.half <= precision
+
+    @property
+    def half(self) -> float | None:
+        """How far the interval reaches from the median at the most, as a share of it."""
+        return None if self.interval is None else self.interval.half(self.median)
+
     @property
     def seconds(self) -> list[float]:
         """The samples that the figures come from, seconds per call."""
@@ -181,7 +196,8 @@ class Outcome(NamedTuple):
     """One variant of one point, done or not.
 
     settings: what was swept, by path; variant: what was varied, by name. status: "ok", or "failed", "crashed",
-    "timeout", "memory", with the reason. process: which of --processes.
+    "timeout", "memory", with the reason. process: which of --processes. case: what the document calls the point, where
+    it does. peaks: what the bounds were made from.
     """
 
     model: str
@@ -194,6 +210,13 @@ class Outcome(NamedTuple):
     reason: str
     environment: Environment | None
     figures: tuple[Figure, ...]
+    case: str = ""
+    peaks: Peaks | None = None
+
+    @property
+    def point(self) -> str:
+        """What the point is called, safe to print: `small: encoder.hidden_size=64`."""
+        return ": ".join(filter(None, [printable(self.case), told(self.settings)]))
 
 
 def told(settings: Mapping[str, object]) -> str:

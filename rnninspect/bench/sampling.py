@@ -13,7 +13,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from rnninspect.bench.records import STEADY
-from rnninspect.bench.statistics import drift, half_width, interval
+from rnninspect.bench.statistics import drift, interval
 from rnninspect.bench.witness import slowed
 
 # Rounds before a figure may stop at its precision: an interval from fewer says little.
@@ -238,7 +238,7 @@ class _Case:
         enough = len(timed.rounds) >= LEAST_ROUNDS
         medians = timed.round_medians
         found = interval(medians)
-        narrow = found is not None and half_width(found, statistics.median(medians)) <= self._precision
+        narrow = found is not None and found.half(statistics.median(medians)) <= self._precision
         if enough and narrow and timed.verdict == STEADY:
             return "precision"
         if (enough and self._spent >= self._budget) or self._spent >= _OVERDRAW * self._budget:

@@ -30,11 +30,6 @@ def interval(round_medians: Sequence[float]) -> Interval | None:
     return Interval(ordered[k - 1], ordered[n - k]) if k else None
 
 
-def half_width(found: Interval, median: float) -> float:
-    """How far the interval reaches from the median at the most, as a share of it."""
-    return max(found.high - median, median - found.low) / median
-
-
 def drift(round_medians: Sequence[float]) -> float | None:
     """The median of the second half of the rounds over that of the first; None for fewer than six rounds."""
     if len(round_medians) < 6:

@@ -91,7 +91,8 @@ def bench(look: Look, asked: Asked) -> int:
                         say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
         except KeyboardInterrupt:
             interrupted = True
-    return _finish(look, asked, list(found.values()), interrupted=interrupted)
+    total = sum(len(job.runs) for job in jobs)
+    return _finish(look, asked, list(found.values()), total, interrupted=interrupted)
 
 
 def _wanted(look: Look, asked: Asked) -> Wanted:
@@ -136,7 +137,7 @@ def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> t
             code = max(code, complain(refused))
             continue
         runs += [
-            tuple(Run(variant.spec, point.settings, variant.values, variant.setting) for variant in point.variants)
+            tuple(Run(variant.spec, point.settings, *variant[:2], point.case) for variant in point.variants)
             for point in points
         ]
     if asked.interleave:
@@ -160,7 +161,9 @@ def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Jo
     if look.output is None:
         yield None, []
         return
-    head = head_of({"files": look.files, **jobs[0].wanted._asdict(), "models": _digest(jobs), "method": _METHOD})
+    head = head_of(
+        {"files": look.files, **jobs[0].wanted._asdict(), "documents and points": _digest(jobs), "method": _METHOD}
+    )
     if asked.resume:
         journal, read = resume(look.output, head)
         if read.half is not None:
@@ -174,7 +177,8 @@ def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Jo
 
 def _digest(jobs: Sequence[Job]) -> str:
     """What tells these models, dtypes, devices and variants from others; a journal goes on with the same only."""
-    told = repr([(run.spec, run.settings, run.variant, run.setting) for job in jobs for run in job.runs])
+    # why each once: more processes may be asked for later.
+    told = repr(list(dict.fromkeys(repr(run) for job in jobs for run in job.runs)))
     return sha256(told.encode()).hexdigest()[:16]
 
 
@@ -248,10 +252,12 @@ def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
         yield tell
 
 
-def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], *, interrupted: bool) -> int:
-    """Print what there is, and tell by the exit code whether it is all, and to be believed."""
+def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], total: int, *, interrupted: bool) -> int:
+    """Print what there is, of `total` outcomes, and tell by the exit code whether it is all, and to be believed."""
     failed = [outcome for outcome in outcomes if outcome.status != "ok"]
-    unsteady = [outcome for outcome in outcomes if any(figure.verdict != STEADY for figure in outcome.figures)]
+    figures = [figure for outcome in outcomes for figure in outcome.figures]
+    precision = parse_precision(asked.precision)
+    doubtful = [figure for figure in figures if figure.verdict != STEADY or not figure.within(precision)]
     if outcomes:
         blocks = bench_blocks(outcomes, partial=interrupted)
         text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
@@ -262,19 +268,20 @@ def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], *, interrupte
         elif asked.plot is not None:
             say(f"note: --plot {printable(str(asked.plot))}: too little was measured to be drawn")
     if interrupted:
-        say("interrupted" + (": what was finished is printed" if outcomes else ""))
+        say(f"interrupted: {len(outcomes)} of {total} were finished" + (", and are printed" if outcomes else ""))
         return Interrupted.exit_code
     if failed:
         say(f"error: {len(failed)} of {len(outcomes)} could not be measured")
         return CannotHere.exit_code
-    if asked.strict and unsteady:
-        say(f"error: --strict: {len(unsteady)} of {len(outcomes)} were not steady")
+    if asked.strict and doubtful:
+        said = f"were not steady, or no surer than ± {100 * precision:g} %"
+        say(f"error: --strict: {len(doubtful)} of {len(figures)} figures {said}")
         return CannotHere.exit_code
     return 0
 
 
 def _named(outcome: Outcome) -> str:
-    return " ".join(filter(None, [printable(outcome.model), told(outcome.settings), told(outcome.variant)]))
+    return " ".join(filter(None, [printable(outcome.model), outcome.point, told(outcome.variant)]))
 
 
 def _caption(outcomes: Sequence[Outcome], look: Look) -> str:

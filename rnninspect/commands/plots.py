@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnninspect.commands.files import same_file
 from rnninspect.commands.options import Look
-from rnninspect.errors import OptionError, printable
+from rnninspect.errors import OptionError, OutputFailed, printable
 from rnninspect.formats import plot
 from rnninspect.tables.table import Chart
 
@@ -17,6 +17,9 @@ def check_plot(path: Path | None, look: Look) -> None:
     if path is None:
         return
     plot.check(path)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        why = "this is a folder" if path.is_dir() else "there is no such folder"
+        raise OutputFailed(f"cannot write {printable(str(path))}: {why}")
     taken = [file for file in look.files if same_file(file, path)]
     if taken or (look.output is not None and path.absolute() == look.output.absolute()):
         what = "one of the documents" if taken else "--output's file"

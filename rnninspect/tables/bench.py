@@ -6,12 +6,13 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, told
-from rnninspect.bench.statistics import half_width, interval, percentile
+from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, told
+from rnninspect.bench.statistics import interval, percentile
 from rnninspect.tables.table import Block, Cell, Chart, Column, Kind, Series, Table
 
 _ABOUT = (
     Column("model", "model", repeats=True),
+    Column("file", "file", repeats=True),
     Column("point", "point", repeats=True),
     Column("variant", "variant", repeats=True),
     Column("subject", "subject", repeats=True),
@@ -58,7 +59,7 @@ _KERNELS = (
     Column("remedy", "what to try"),
 )
 _RATIOS = (
-    *_ABOUT[:2],
+    *_ABOUT[:3],
     Column("subject", "subject", repeats=True),
     Column("phase", "phase", repeats=True),
     Column("variant", "variant"),
@@ -66,9 +67,10 @@ _RATIOS = (
     Column("ratio", "time ratio", Kind.NUMBER),
     Column("low", "95 % from", Kind.NUMBER),
     Column("high", "to", Kind.NUMBER),
+    Column("rounds", "rounds", Kind.COUNT),
 )
 _FAILED = (
-    *_ABOUT[:3],
+    *_ABOUT[:4],
     Column("process", "process", Kind.COUNT, for_scripts=True),
     Column("status", "status"),
     Column("reason", "reason"),
@@ -140,7 +142,7 @@ def _row(members: Sequence[tuple[Outcome, Figure]]) -> Row:
     if len(figures) > 1:
         half: float | None = (max(medians) - min(medians)) / 2 / median
     else:
-        half = None if figures[0].interval is None else half_width(figures[0].interval, median)
+        half = figures[0].half
     processes = tuple(outcome.process for outcome, _ in members)
     return Row(members[0][0], processes, figures, median, half)
 
@@ -157,38 +159,42 @@ def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[
             Table(
                 "times",
                 subject,
-                _columns(_TIMES, rows),
+                _columns(_TIMES, outcomes),
                 tuple(map(_times_row, rows)),
                 notes=notes,
             ),
             Table(
                 "what they mean",
                 subject,
-                _columns(_MEANING, rows),
+                _columns(_MEANING, outcomes),
                 tuple(map(_meaning_row, rows)),
                 notes=tuple(_bound_notes(rows)),
             ),
         ]
         kernels = tuple(_kernels(rows))
         if kernels:
-            blocks.append(Table("kernels", subject, _columns(_KERNELS, rows), kernels))
+            blocks.append(Table("kernels", subject, _columns(_KERNELS, outcomes), kernels))
         ratios = tuple(_ratios(rows))
         if ratios:
-            blocks.append(Table("variants", subject, _columns(_RATIOS, rows), ratios, notes=(_RATIO_NOTE,)))
+            blocks.append(Table("variants", subject, _columns(_RATIOS, outcomes), ratios, notes=(_RATIO_NOTE,)))
         blocks += bench_charts(outcomes)
     failed = [outcome for outcome in outcomes if outcome.status != "ok"]
     if failed:
-        blocks.append(Table("not measured", subject, _FAILED, tuple(_failures(failed))))
+        columns = _columns(_FAILED, outcomes)
+        blocks.append(Table("not measured", subject, columns, tuple(_failures(failed))))
     return blocks
 
 
-def _columns(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+def _columns(columns: Sequence[Column], outcomes: Sequence[Outcome]) -> tuple[Column, ...]:
     """`columns`, those for scripts alone that would tell people nothing: there is one point, or one variant."""
+    figures = [figure for outcome in outcomes for figure in outcome.figures]
+    files = {(outcome.model, outcome.file) for outcome in outcomes}
     empty = {
-        "point": not any(row.outcome.settings for row in rows),
-        "variant": not any(row.outcome.variant for row in rows),
-        "processes": all(len(row.figures) == 1 for row in rows),
-        "peak_bytes": all(row.figure.peak_bytes is None for row in rows),
+        "file": len(files) == len({model for model, _ in files}),
+        "point": not any(outcome.point for outcome in outcomes),
+        "variant": not any(outcome.variant for outcome in outcomes),
+        "processes": len({outcome.process for outcome in outcomes}) == 1,
+        "peak_bytes": all(figure.peak_bytes is None for figure in figures),
     }
     return tuple(column._replace(for_scripts=column.for_scripts or empty.get(column.key, False)) for column in columns)
 
@@ -217,11 +223,9 @@ def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
 def swept_number(points: Iterable[Mapping[str, object]]) -> str | None:
     """The one setting that differs between the points of a model, if its values are numbers: the axis of a chart."""
     found = list(points)
-    values: dict[str, set[str]] = {}
-    for settings in found:
-        for path, value in settings.items():
-            values.setdefault(path, set()).add(str(value))
-    differing = [path for path, several in values.items() if len(several) > 1]
+    paths = dict.fromkeys(path for settings in found for path in settings)
+    # why get: a case that does not set a path has what the document says there.
+    differing = [path for path in paths if len({str(settings.get(path)) for settings in found}) > 1]
     if len(differing) != 1:
         return None
     numbers = [settings.get(differing[0]) for settings in found]
@@ -242,8 +246,11 @@ def _series(rows: Sequence[Row], path: str) -> Iterator[Series]:
 
 
 def _about(row: Row) -> tuple[Cell, ...]:
-    outcome = row.outcome
-    return (outcome.model, told(outcome.settings), told(outcome.variant), row.figure.subject, row.figure.phase)
+    return (*_about_outcome(row.outcome), row.figure.subject, row.figure.phase)
+
+
+def _about_outcome(outcome: Outcome) -> tuple[Cell, ...]:
+    return (outcome.model, outcome.file, outcome.point, told(outcome.variant))
 
 
 def _overhead(row: Row) -> float:
@@ -313,9 +320,9 @@ def _ratios(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
     """Each variant against the first of its point, round by round."""
     groups: dict[tuple[Cell, ...], list[Row]] = {}
     for row in rows:
-        model, point, _, subject, phase = _about(row)
-        groups.setdefault((row.outcome.file, model, point, subject, phase), []).append(row)
-    for (_, *about), (first, *others) in groups.items():
+        model, file, point, _, subject, phase = _about(row)
+        groups.setdefault((model, file, point, subject, phase), []).append(row)
+    for about, (first, *others) in groups.items():
         for other in others:
             both = sorted(set(first.processes) & set(other.processes))
             ratios = [ratio for n in both for ratio in _paired(first.in_process(n), other.in_process(n))]
@@ -323,7 +330,7 @@ def _ratios(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
                 found = interval(ratios)
                 edges = (None, None) if found is None else found
                 names = (told(other.outcome.variant), told(first.outcome.variant))
-                yield (*about, *names, statistics.median(ratios), *edges)
+                yield (*about, *names, statistics.median(ratios), *edges, len(ratios))
 
 
 def _paired(first: Figure, other: Figure) -> list[float]:
@@ -340,8 +347,7 @@ def _medians(figure: Figure) -> dict[int, float]:
 
 def _failures(failed: Sequence[Outcome]) -> Iterator[tuple[Cell, ...]]:
     for outcome in failed:
-        about = (outcome.model, told(outcome.settings), told(outcome.variant))
-        yield (*about, outcome.process, outcome.status, outcome.reason)
+        yield (*_about_outcome(outcome), outcome.process, outcome.status, outcome.reason)
 
 
 def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
@@ -377,12 +383,33 @@ def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
     for row in rows:
         for figure in row.figures:
             for warning in figure.warnings:
-                where = " ".join(str(part) for part in _about(row)[1:] if part)
-                warned.setdefault(warning, []).append(where)
+                warned.setdefault(warning, []).append(_where(row, rows))
     for (what, try_), places in warned.items():
         named = list(dict.fromkeys(places))
         about = "" if len(named) == len(rows) else f" ({', '.join(named[:3])}{', ...' * (len(named) > 3)})"
         yield f"warning: {what}{about}; try: {try_}"
+
+
+def _where(row: Row, rows: Sequence[Row]) -> str:
+    """Which row it is, among these."""
+    model, file, *about = _about(row)
+    models = {(other.outcome.model, other.outcome.file) for other in rows}
+    alike = sum(name == model for name, _ in models) > 1
+    return " ".join(str(part) for part in ((file if alike else model) if len(models) > 1 else "", *about) if part)
+
+
+def _peaks(rows: Sequence[Row]) -> Iterator[str]:
+    """The peaks that bounds were made from, for each dtype and number of threads."""
+    found: dict[str, Peaks] = {}
+    for row in rows:
+        peaks, place = row.outcome.peaks, row.outcome.environment
+        if peaks is not None and place is not None:
+            on = f" on {place.threads} thread{'s' * (place.threads > 1)}" if place.device == "cpu" else ""
+            found[f"{row.outcome.dtype}{on}"] = peaks
+    for name, peaks in found.items():
+        steps = [f"{1e6 * seconds:.3g} µs a step of {kind}" for kind, seconds in peaks.step_seconds.items()]
+        speeds = [f"{peaks.flops / 1e9:.4g} GFLOP/s", f"{peaks.bandwidth / 1e9:.4g} GB/s"]
+        yield f"peaks of {name}: {', '.join([*speeds, *steps])}."
 
 
 def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
@@ -399,9 +426,10 @@ def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
             f"bound: {kind}: the largest of compute (FLOPs over peak), traffic (bytes over bandwidth) and latency "
             "(steps that wait for one another). Where it is latency or bandwidth, a larger batch costs little."
         )
+    yield from _peaks(rows)
     beaten = [row for row in rows if row.bound and row.median < row.bound.seconds]
     if beaten:
-        names = ", ".join(dict.fromkeys(" ".join(str(part) for part in _about(row)[1:] if part) for row in beaten[:3]))
+        names = ", ".join(dict.fromkeys(_where(row, rows) for row in beaten[:3]))
         yield f"faster than its bound, which is therefore wrong here: {names}."
     yield (
         "planned: the plan's parameters, outputs and states, and where they are made the gradients of the parameters; "

@@ -1,6 +1,7 @@
 """Work for `rnninspect bench` that needs no torch, for a child process to import: made-up figures, and every fault.
 
-The hidden size says what a point does: see FAULTS. FAKE_SECONDS is how long a point sleeps that does nothing wrong.
+The hidden size says what a point does: see FAULTS; one of SLOW has a warning of its own. FAKE_SECONDS is how long a
+point sleeps that does nothing wrong.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Callable
 from faults import misbehave
 
 from rnninspect.bench.asked import Job, Run
-from rnninspect.bench.records import Bound, Environment, Figure, Kernels, Outcome, Warned
+from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
 
+SLOW = 777
 FAULTS = {901: "raise", 902: "kill", 903: "segfault", 904: "exit", 905: "sleep", 906: "allocate"}
 ENVIRONMENT = Environment(
     "cpu",
@@ -42,14 +44,18 @@ def _outcome(job: Job, run: Run, progress: Callable[[float], None]) -> Outcome:
     spec = run.spec
     figures = tuple(_figure(phase, 1e-4 * size * (k + 1)) for k, phase in enumerate(job.wanted.phases))
     about = (spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype)
-    return Outcome(*about, "ok", "", ENVIRONMENT, figures)
+    peaks = Peaks(1.5e11, 2e10, {"LSTM forward": 9e-7}, calibrated=True)
+    if size == SLOW:
+        figures = tuple(figure._replace(warnings=(Warned("slow", "less"),)) for figure in figures)
+    return Outcome(*about, "ok", "", ENVIRONMENT, figures, case=run.case, peaks=peaks)
 
 
 def _figure(phase: str, level: float) -> Figure:
     rounds = tuple((level * (1 + 0.001 * (k - 4)),) * 10 for k in range(9))
+    near = Interval(0.99 * level, 1.01 * level)
     verdict = "steady" if phase != "backward" else "drifting (second half 12 % slower)"
     return Figure(
-        *("chain", phase, 7 * level, 3, 1, rounds, tuple(range(9)), level, None, rounds[0][0], "precision", verdict),
+        *("chain", phase, 7 * level, 3, 1, rounds, tuple(range(9)), level, near, rounds[0][0], "precision", verdict),
         *(0.001, None, 1.0, None, 1000, 8, 2, 4, Bound(level / 2, level / 2, 0, level / 4, "compute", True)),
         *(Kernels(("mkldnn_rnn_layer",), True), (Warned("made up", "the real one"),)),
         passes=tuple(range(9)),

@@ -69,6 +69,9 @@ def test_what_the_environment_keeps_is_seen_to_be_kept(counted: Count) -> None:
 
 def test_the_remedy_is_one_that_would_change_something(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap, "_glibc", lambda name: print)
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000")
+    assert heap.remedy(kept=False) == "leave malloc's settings out of the environment"
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_")
     assert heap.remedy(kept=False) == "MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment"
     assert heap.remedy(kept=True) == "another malloc, jemalloc for one"
     monkeypatch.setattr(heap, "_glibc", lambda name: None)

@@ -262,6 +262,26 @@ def test_page_faults_that_matter_are_warned_of(tmp_path: Path, monkeypatch: pyte
     assert not [w for w in found.figures[0].warnings if "page faults" in w.what]
 
 
+def test_peaks_of_a_disturbed_machine_are_warned_of(
+    tmp_path: Path, probe: type[Probe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witness, "disturbance", lambda seen, threads: "others used 49 % of the CPU")
+    job = asked(tmp_path, vary=["threads=2"], wanted=QUICK._replace(phases=("forward",)))
+    (found,) = outcomes(job)
+    assert found.peaks is not None
+    assert found.peaks.disturbed == "others used 49 % of the CPU"
+    (figure,) = found.figures
+    warned = {w.what: w.try_ for w in figure.warnings}
+    assert "the peaks were measured while others used 49 % of the CPU: the bound is too large" in warned
+    assert warned["not steady, see the verdict"] == "stop what else runs, or --vary threads=1"
+    # One that was not disturbed is enough.
+    monkeypatch.setattr(witness, "disturbance", lambda seen, threads: "")
+    (found,) = outcomes(job)
+    assert found.peaks is not None
+    assert found.peaks.disturbed == ""
+    assert not [w for w in found.figures[0].warnings if "peaks" in w.what]
+
+
 def test_what_is_for_cuda_alone_is_named(tmp_path: Path) -> None:
     wanted = QUICK._replace(phases=("forward",), warm_l2=True)
     (found,) = outcomes(asked(tmp_path, wanted=wanted))

@@ -133,6 +133,10 @@ def test_the_best_of_two_calibrations() -> None:
     one = Peaks(2.0, 5.0, {"LSTM forward": 3.0, "GRU forward": 1.0}, calibrated=True, chip_bandwidth=9.0)
     other = Peaks(4.0, 3.0, {"LSTM forward": 2.0}, calibrated=True, chip_bandwidth=None)
     assert best_of(one, other) == Peaks(4.0, 5.0, {"LSTM forward": 2.0, "GRU forward": 1.0}, True, 9.0)
+    # The best of both is no worse than the quiet one.
+    noisy, noisier = one._replace(disturbed="noise"), other._replace(disturbed="more")
+    assert best_of(noisy, other).disturbed == best_of(one, noisier).disturbed == ""
+    assert best_of(noisy, noisier).disturbed == "more"
 
 
 # --- memory -----------------------------------------------------------------------------------------------------

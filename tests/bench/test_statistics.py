@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from rnninspect.bench.records import Interval
-from rnninspect.bench.statistics import drift, half_width, interval, percentile
+from rnninspect.bench.statistics import drift, interval, percentile
 
 
 @pytest.mark.parametrize("n", range(6))
@@ -33,7 +33,7 @@ def test_the_interval_holds_the_median_as_often_as_it_says(n: int) -> None:
 
 
 def test_the_half_width_is_the_longer_side() -> None:
-    assert half_width(Interval(9.0, 12.0), 10.0) == pytest.approx(0.2)
+    assert Interval(9.0, 12.0).half(10.0) == pytest.approx(0.2)
 
 
 def test_drift_compares_the_halves() -> None:
