@@ -244,9 +244,9 @@ def test_laws_stand_in_json_at_every_gate(run: Run) -> None:
     }
 
 
-def test_what_values_are_by_the_laws_of_the_document(run: Run) -> None:
+def test_what_values_are_by_the_laws_of_the_document(here: Run) -> None:
     printed = fine(
-        run("weights", INIT, CONFIGS / "gru.yaml", "--gates", "--stats", "--device", "cpu", "--format", "csv")
+        here("weights", INIT, CONFIGS / "gru.yaml", "--gates", "--stats", "--device", "cpu", "--format", "csv")
     )
     rows = {(row["model"], row["symbol"]): row for row in csv.DictReader(io.StringIO(printed)) if row["stacked"] == "0"}
     forget = rows["init", "b_if"]
@@ -301,8 +301,8 @@ def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(
         assert [seen for seen, unlike in drawn if seen == unlike] == []
 
 
-def test_a_device_that_is_not_here(run: Run, small: Path) -> None:
-    done = run("shapes", small, "--device", "cuda:99")
+def test_a_device_that_is_not_here(here: Run, small: Path) -> None:
+    done = here("shapes", small, "--device", "cuda:99")
     line = refused(done, 3)
     assert done.stdout == ""
     assert re.search(r"device cuda:99 .* sees cpu, meta.* here .*--device cpu.*--plan", line)

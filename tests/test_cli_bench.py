@@ -153,18 +153,6 @@ def test_a_real_run_and_its_journal(run: Run, folder: Path) -> None:
     assert (more.returncode, json.loads(more.stdout)["results"]) == (0, found)
 
 
-@pytest.mark.slow
-def test_two_real_runs_compare_by_their_verdicts(run: Run, folder: Path) -> None:
-    for name in ("a", "b"):
-        done = run("bench", "m.yaml", "--phase", "forward", "--budget", "50ms", "--output", name, cwd=folder)
-        assert done.returncode == 0, done.stderr
-        assert "forward" in done.stdout
-    done = run("compare", "a", "b", "--format", "json", cwd=folder)
-    verdicts = [item["verdict"] for item in json.loads(done.stdout)["compared"]]
-    assert len(verdicts) == 1
-    assert done.returncode == int("SLOWER" in verdicts)
-
-
 # --- formats -----------------------------------------------------------------------------------------------
 
 

@@ -69,8 +69,8 @@ def test_help_names_the_options(here: Run) -> None:
     assert {option for option in options if option not in shown} == set()
 
 
-def test_decays_a_chart_and_the_numbers(run: Run, small: Path) -> None:
-    shown = fine(run("gradflow", small, "--seed", "4"))
+def test_decays_a_chart_and_the_numbers(here: Run, small: Path) -> None:
+    shown = fine(here("gradflow", small, "--seed", "4"))
     blocks = re.findall(r"^small · (.+)$", shown, re.MULTILINE)
     assert blocks == ["decay", "gradient with respect to x_t and the states", "gradient by lag"]
     decays = shown.split("\n\n")[0]
