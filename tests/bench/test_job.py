@@ -50,10 +50,11 @@ class Probe:
     best = 1.0
 
     def __init__(self, threads: int) -> None:
+        self.threads = threads
         self.log.append(f"made for {threads}")
 
     def read(self) -> float:
-        self.log.append(f"read with {torch.get_num_threads()}")
+        self.log.append(f"{self.threads} read with {torch.get_num_threads()}")
         return 2.0
 
     def beside(self, before: float, after: float) -> float:
@@ -217,7 +218,7 @@ def test_a_slow_machine_is_seen_by_its_probe(
             assert figure.verdict == "disturbed (the CPU ran at 50 % of its best speed)"
             assert "another moment, or a machine of its own, and --processes 3" in [w.try_ for w in figure.warnings]
     assert [line for line in probe.log if "made" in line] == ["made for 1", "made for 2"]
-    assert {line for line in probe.log if "read" in line} == {"read with 1", "read with 2"}
+    assert {line for line in probe.log if "read" in line} == {"1 read with 1", "2 read with 2"}
     assert probe.log[-2:] == ["remembered"] * 2
 
 
