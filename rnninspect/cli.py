@@ -236,7 +236,7 @@ def bench(
     ] = None,
     peak_tflops: Annotated[float | None, typer.Option(metavar="N", help="Of the device, for the bound.")] = None,
     bandwidth: Annotated[float | None, typer.Option(metavar="GB/S", help="Of the device, for the bound.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 where a figure is not steady.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 where a figure is not steady or sure.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the journal of --output.")] = False,
     time_limit: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="Give a point up that takes longer.")

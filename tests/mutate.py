@@ -134,6 +134,7 @@ FAULTS = [
         "self._passes.append(len(self._passes))",
         "bench/test_sampling.py",
     ),
+    ("bench/sampling.py", "if key in going", "if not case.timed.stopped", "bench/test_sampling.py"),
     ("bench/sampling.py", "faults / calls for", "faults for", "bench/test_sampling.py"),
     ("bench/speed.py", "len(self._readings) // _SHARE", "0", "bench/test_speed.py"),
     ("bench/speed.py", "[-_RUNS:]", "", "bench/test_speed.py"),
@@ -145,7 +146,7 @@ FAULTS = [
     ("bench/entry.py", "    heap.give_back()", "    pass", "bench/test_job.py"),
     ("bench/entry.py", "    heap.keep_freed()", "    pass", "bench/test_job.py"),
     ("bench/machine.py", "speed.remember()", "pass", "bench/test_job.py"),
-    ("bench/machine.py", "speed.beside(slow, speed.read())", "1.0", "bench/test_job.py"),
+    ("bench/machine.py", "speed.beside(earlier_probe, speed.read())", "1.0", "bench/test_job.py"),
     ("bench/machine.py", "heap.keeps_freed() if self._on_cpu else None", "None", "bench/test_job.py"),
     (
         "bench/job.py",

@@ -384,7 +384,7 @@ def test_an_interrupt_is_answered_while_a_point_hangs(folder: Path, environment:
         wait_for(folder / "r.jsonl", 2, process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=HANG)
-        assert (process.returncode, err) == (130, "interrupted: 1 of 2 were finished, and are printed\n")
+        assert (process.returncode, err) == (130, "interrupted: 1 of 2 were measured, and are printed\n")
         assert "encoder.hidden_size=4" in out
         assert group_is_gone(process.pid)
 

@@ -121,7 +121,7 @@ def test_annotations_and_a_jobs_summary(run: Run, results: Path, tmp_path: Path)
     done = run("compare", "old", "same", "--format", "github", cwd=results)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     done = run("compare", "old", "other", "--format", "github", cwd=results)
-    assert "note: 1 point was not compared, crashed in new: SIGSEGV\n" in done.stderr
+    assert "note: not compared: 1, because crashed in new: SIGSEGV\n" in done.stderr
     assert re.search(
         r"^::warning file=[^\n]*,title=rnninspect%3A not compared::n: input.batch_size=8: not compared: crashed in new",
         done.stdout,

@@ -253,3 +253,18 @@ def _read(weight: WeightFact, layer: Layer, signal: Signal) -> int:
     if layer.cell is not None:
         return weight.nbytes
     return min(weight.nbytes, signal.tokens * weight.shape[-1] * ITEM_BYTES[weight.dtype])
+
+
+def best_of(one: Peaks, other: Peaks) -> Peaks:
+    """The best of two calibrations of one device in one dtype: what disturbs takes away, and never adds."""
+    kinds = one.step_seconds.keys() | other.step_seconds.keys()
+    both = {
+        kind: min(peaks.step_seconds[kind] for peaks in (one, other) if kind in peaks.step_seconds)
+        for kind in sorted(kinds)
+    }
+    chips = [peaks.chip_bandwidth for peaks in (one, other) if peaks.chip_bandwidth is not None]
+    flops, bandwidth = max(one.flops, other.flops), max(one.bandwidth, other.bandwidth)
+    calibrated = one.calibrated or other.calibrated
+    # why neither where one was quiet: the best of both is at least as good as the quiet one.
+    disturbed = one.disturbed and other.disturbed
+    return Peaks(flops, bandwidth, both, calibrated, max(chips, default=None), disturbed)

@@ -6,6 +6,8 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from random import Random
 from typing import cast
@@ -15,10 +17,11 @@ from torch import Tensor, nn
 
 from rnninspect.bench import heap, kernels, witness
 from rnninspect.bench.asked import Job, Run, not_measured
-from rnninspect.bench.bound import bound, macs_of
+from rnninspect.bench.bound import best_of, bound, macs_of
 from rnninspect.bench.deepbench import deepbench_flops
+from rnninspect.bench.journal import canonical
 from rnninspect.bench.machine import Machine, remember_speeds
-from rnninspect.bench.peaks import best_of, calibrate, memory_of
+from rnninspect.bench.peaks import calibrate, memory_of
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
@@ -51,6 +54,7 @@ def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
 
 
 def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+    began = datetime.now(UTC).isoformat()
     prepared: list[_Ready | Outcome] = []
     for run_ in job.runs:
         try:
@@ -67,11 +71,13 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
                 precision=job.wanted.precision,
                 now=time.monotonic,
                 random=Random(job.wanted.seed + job.process),
+                together=[one.together(phase) for one in prepared if isinstance(one, _Ready) for phase in one.phases],
                 progress=progress,
             )
         )
     found = [
-        one if isinstance(one, Outcome) else one.outcome(job, [next(timed) for _ in one.phases]) for one in prepared
+        one if isinstance(one, Outcome) else one.outcome(job, [next(timed) for _ in one.phases], began)
+        for one in prepared
     ]
     remember_speeds()
     return found
@@ -156,6 +162,10 @@ class _Ready:
         tensors = {name: parameter.detach() for name, parameter in model.named_parameters()}
         self._warn(kernels.subnormals(tensors))
 
+    def together(self, phase: Phase) -> object:
+        """What the variants of a point have in common, and nothing else has."""
+        return (self.run.spec.source, canonical(self.run.settings), phase.subject.name, phase.name)
+
     @property
     def _place(self) -> tuple[object, ...]:
         """What a calibration depends on."""
@@ -194,10 +204,12 @@ class _Ready:
         self._warn(kernels.compiled_nothing(graphs))
         return [subject._replace(modules=tuple(_compile(module) for module in subject.modules)) for subject in found]
 
-    def outcome(self, job: Job, timed: Sequence[Timed]) -> Outcome:
+    def outcome(self, job: Job, timed: Sequence[Timed], began: str) -> Outcome:
         """What was measured, as a record."""
         with threads(self.machine.threads):
-            self.peaks = self._calibrated()
+            # why suppressed: what was timed must not be lost because the device has no room for this now.
+            with suppress(RnnInspectError, RuntimeError, MemoryError):
+                self.peaks = self._calibrated()
             environment = self.machine.environment()
             measured = zip(self.phases, self.first, timed, strict=True)
             figures = tuple(self._figure(*each, kept=environment.keeps_freed) for each in measured)
@@ -214,6 +226,7 @@ class _Ready:
             figures=figures,
             case=self.run.case,
             peaks=self.peaks,
+            began=began,
         )
 
     def _figure(self, phase: Phase, first_call: float, timed: Timed, *, kept: bool | None) -> Figure:

@@ -39,7 +39,7 @@ class Machine:
     def watch(self) -> Callable[[], Seen]:
         """Begin to watch what else the machine does, with torch's threads set; see sampling.Task."""
         speed = self._speed()
-        slow = None if speed is None else speed.read()
+        earlier_probe = None if speed is None else speed.read()
         earlier = None if self._read_gpu is None else self._read_gpu()
         faults = witness.page_faults()
         before = witness.read()
@@ -54,7 +54,7 @@ class Machine:
                 why = witness.gpu_disturbance(both) or why
             return Seen(
                 why=why or None,
-                probe=None if speed is None or slow is None else speed.beside(slow, speed.read()),
+                probe=None if speed is None or earlier_probe is None else speed.beside(earlier_probe, speed.read()),
                 faults=None if faults is None or now is None else now - faults,
             )
 

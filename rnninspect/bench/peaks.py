@@ -71,21 +71,6 @@ def calibrate(spec: Spec, device: torch.device, wanted: Wanted) -> Peaks:
     return Peaks(flops, bandwidth, steps, calibrated, chip)
 
 
-def best_of(one: Peaks, other: Peaks) -> Peaks:
-    """The best of two calibrations of one device in one dtype: what disturbs takes away, and never adds."""
-    kinds = one.step_seconds.keys() | other.step_seconds.keys()
-    both = {
-        kind: min(peaks.step_seconds[kind] for peaks in (one, other) if kind in peaks.step_seconds)
-        for kind in sorted(kinds)
-    }
-    chips = [peaks.chip_bandwidth for peaks in (one, other) if peaks.chip_bandwidth is not None]
-    flops, bandwidth = max(one.flops, other.flops), max(one.bandwidth, other.bandwidth)
-    calibrated = one.calibrated or other.calibrated
-    # why neither where one was quiet: the best of both is at least as good as the quiet one.
-    disturbed = one.disturbed and other.disturbed
-    return Peaks(flops, bandwidth, both, calibrated, max(chips, default=None), disturbed)
-
-
 def memory_of(device: torch.device, *, cold: bool = False) -> Memory:
     """What of memory is assumed of this device, with torch's threads as they are set.
 

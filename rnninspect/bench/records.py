@@ -151,11 +151,8 @@ class Figure(NamedTuple):
         """The CPU's speed in the rounds that count, their median, as a share of its best; None on a GPU."""
         known = [self.probes[k] for k in self.kept if k < len(self.probes)]
         seconds = [probe for probe in known if probe is not None]
-        return self.best_probe / statistics.median(seconds) if seconds and self.best_probe else None
-
-    def within(self, precision: float) -> bool:
-        """Whether half its interval, over the median, is no more than `precision`; not where it has none."""
-        return self.half is not None and self.half <= precision
+        # why 1 at the most: the best is what a quarter of the rounds reach, and a few are faster.
+        return min(1.0, self.best_probe / statistics.median(seconds)) if seconds and self.best_probe else None
 
     @property
     def half(self) -> float | None:
@@ -197,7 +194,7 @@ class Outcome(NamedTuple):
 
     settings: what was swept, by path; variant: what was varied, by name. status: "ok", or "failed", "crashed",
     "timeout", "memory", with the reason. process: which of --processes. case: what the document calls the point, where
-    it does. peaks: what the bounds were made from.
+    it does. peaks: what the bounds were made from. began: when the job began; what was timed in turns has the same.
     """
 
     model: str
@@ -212,6 +209,7 @@ class Outcome(NamedTuple):
     figures: tuple[Figure, ...]
     case: str = ""
     peaks: Peaks | None = None
+    began: str = ""
 
     @property
     def point(self) -> str:

@@ -129,20 +129,24 @@ def measure(
     precision: float,
     now: Callable[[], float],
     random: Random,
+    together: Sequence[object] = (),
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Timed]:
     """Time every task, visiting them in random order in short rounds, until each has stopped.
 
     budget: seconds for each task. precision: half the interval over the median at which a task stops.
+    together: a key for each task; those of one key go on until all of them have stopped, as they will be compared.
     progress: told the share of the whole budget that is spent.
     """
     cases = [_Case(task, budget, precision, now) for task in tasks]
+    keys = list(together) or list(range(len(cases)))
     done = 0.0
     for case in random.sample(cases, len(cases)):
         case.warm_up()
     for number in count():
         # why every case is asked again: one that had stopped may turn out to have run while the machine was slow.
-        active = [case for case in cases if not case.timed.stopped]
+        going = {key for key, case in zip(keys, cases, strict=True) if not case.timed.stopped}
+        active = [case for key, case in zip(keys, cases, strict=True) if key in going]
         if not active:
             break
         for case in random.sample(active, len(active)):

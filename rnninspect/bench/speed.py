@@ -14,6 +14,7 @@ import math
 import os
 import statistics
 import time
+from bisect import insort
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from rnninspect.output import write_text
 
 # Half a millisecond or so of all threads: short beside a round, and long beside what threads wait for one another.
 _CALLS, _SIDE, _STEP = 4, 256, 64
-# A run's best is what a quarter of its readings reach. why not the least: a burst of the clock lasts for a few, and all
+# A job's best is what a quarter of its readings reach. why not the least: a burst of the clock lasts for a few, and all
 # that follows would be called slow.
 _FEWEST, _SHARE = 4, 4
 # How many runs are kept. why not all: a laptop is unplugged, a guest moves to another host, and the best comes no more.
@@ -48,7 +49,9 @@ class Speed:
         self._matrix = torch.full((side, side), 1 / side)
         self._product = torch.empty_like(self._matrix)
         self._known = _remembered().get(self._key, [])
+        # In order of size; those of one job, as a quarter of many jobs says nothing of one.
         self._readings: list[float] = []
+        self._kept: float | None = None
         self.read()
 
     def read(self) -> float:
@@ -63,7 +66,7 @@ class Speed:
     def beside(self, before: float, after: float) -> float:
         """Seconds of the product while something ran, from readings before and after it; `best` learns of it."""
         seconds = (before + after) / 2
-        self._readings.append(seconds)
+        insort(self._readings, seconds)
         return seconds
 
     @property
@@ -72,20 +75,29 @@ class Speed:
         return min([*self._known, *self._own()], default=None)
 
     def remember(self) -> None:
-        """Keep this run's best for later ones, where the system tells one start from another and there is a place."""
+        """End a job; keep this run's best for later ones, where the system tells one start from another."""
+        best = min([*filter(None, [self._kept]), *self._own()], default=None)
+        self._readings = []
+        if best is None or best == self._kept:
+            return
+        earlier, self._kept = self._kept, best
+        self._known = [*self._known, best]
         boot, file = _boot(), _file()
-        if boot is None or file is None or not self._own():
+        if boot is None or file is None:
             return
         runs = _remembered()
-        runs[self._key] = [*runs.get(self._key, ()), *self._own()][-_RUNS:]
+        others = runs.get(self._key, [])
+        if earlier in others:
+            others.remove(earlier)
+        runs[self._key] = [*others, best][-_RUNS:]
         # why: what cannot be kept costs a later run a witness, and this one nothing.
         with contextlib.suppress(OSError, OutputFailed):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_text(json.dumps({"boot": boot, "seconds": runs}, indent=2) + "\n", file)
 
     def _own(self) -> Sequence[float]:
-        """This run's best, once there are readings enough to say."""
-        return sorted(self._readings)[len(self._readings) // _SHARE :][:1] if len(self._readings) >= _FEWEST else []
+        """This job's best, once there are readings enough to say."""
+        return self._readings[len(self._readings) // _SHARE :][:1] if len(self._readings) >= _FEWEST else []
 
 
 def _remembered() -> dict[str, list[float]]:

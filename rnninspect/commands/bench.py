@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.entry import work
-from rnninspect.bench.journal import Journal, done, head_of, key, key_of, resume, start
+from rnninspect.bench.journal import Journal, Key, done, head_of, key, key_of, resume, start
 from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
 from rnninspect.bench.records import PHASES, STEADY, Outcome, Wanted, told
 from rnninspect.bench.supervise import Ended, run_jobs
@@ -24,7 +24,7 @@ from rnninspect.commands.say import complain, say
 from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, RnnInspectError, printable
 from rnninspect.output import write_text
 from rnninspect.report import bench_document
-from rnninspect.tables.bench import bench_blocks, bench_charts, swept_number
+from rnninspect.tables.bench import bench_blocks, bench_charts, rows_of, swept_number
 
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.
@@ -91,7 +91,7 @@ def bench(look: Look, asked: Asked) -> int:
                         say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
         except KeyboardInterrupt:
             interrupted = True
-    total = sum(len(job.runs) for job in jobs)
+    total = len({key_of(outcome) for outcome in found.values()} | {_key(job, run) for job in jobs for run in job.runs})
     return _finish(look, asked, list(found.values()), total, interrupted=interrupted)
 
 
@@ -182,16 +182,16 @@ def _digest(jobs: Sequence[Job]) -> str:
     return sha256(told.encode()).hexdigest()[:16]
 
 
+def _key(job: Job, run: Run) -> Key:
+    return key(run.spec.name, run.spec.source, run.settings, run.variant, job.process)
+
+
 def _left(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Job]:
     """The jobs, less the runs that are done."""
     finished = done(outcomes)
     left = []
     for job in jobs:
-        runs = tuple(
-            run
-            for run in job.runs
-            if key(run.spec.name, run.spec.source, run.settings, run.variant, job.process) not in finished
-        )
+        runs = tuple(run for run in job.runs if _key(job, run) not in finished)
         if runs:
             left.append(job._replace(runs=runs))
     return left
@@ -255,9 +255,9 @@ def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
 def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], total: int, *, interrupted: bool) -> int:
     """Print what there is, of `total` outcomes, and tell by the exit code whether it is all, and to be believed."""
     failed = [outcome for outcome in outcomes if outcome.status != "ok"]
-    figures = [figure for outcome in outcomes for figure in outcome.figures]
+    rows = rows_of(outcomes)
     precision = parse_precision(asked.precision)
-    doubtful = [figure for figure in figures if figure.verdict != STEADY or not figure.within(precision)]
+    doubtful = [row for row in rows if row.verdict != STEADY or row.half is None or row.half > precision]
     if outcomes:
         blocks = bench_blocks(outcomes, partial=interrupted)
         text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
@@ -268,14 +268,15 @@ def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], total: int, *
         elif asked.plot is not None:
             say(f"note: --plot {printable(str(asked.plot))}: too little was measured to be drawn")
     if interrupted:
-        say(f"interrupted: {len(outcomes)} of {total} were finished" + (", and are printed" if outcomes else ""))
+        measured = sum(outcome.status == "ok" for outcome in outcomes)
+        say(f"interrupted: {measured} of {total} were measured" + (", and are printed" if outcomes else ""))
         return Interrupted.exit_code
     if failed:
         say(f"error: {len(failed)} of {len(outcomes)} could not be measured")
         return CannotHere.exit_code
     if asked.strict and doubtful:
         said = f"were not steady, or no surer than ± {100 * precision:g} %"
-        say(f"error: --strict: {len(doubtful)} of {len(figures)} figures {said}")
+        say(f"error: --strict: {len(doubtful)} of {len(rows)} figures {said}")
         return CannotHere.exit_code
     return 0
 

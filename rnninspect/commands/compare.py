@@ -44,11 +44,14 @@ def compare(asked: Compare) -> int:
         reasons = "; ".join(dict.fromkeys(item.reason for item in found.unmatched[:3])) or "both are empty"
         message = f"no point is measured both here and in {printable(str(asked.old))}: {reasons}"
         raise DocumentError(Place(str(asked.new)), message, hint="compare runs of the same models and settings")
+    ways = [read.head.asked.get("method", 1) for read in (old, new)]
+    if ways[0] != ways[1]:
+        say("note: the two were measured in different ways, as rnninspect changed in between (measure the older again)")
     for item in found.differing:
         say(f"note: {item.what} differs: {printable(item.old)}, now {printable(item.new)}")
     if found.unmatched:
-        number = len(found.unmatched)
-        say(f"note: {number} {'point was' if number == 1 else 'points were'} not compared, {found.unmatched[0].reason}")
+        number, first = len(found.unmatched), printable(found.unmatched[0].reason)
+        say(f"note: not compared: {number}, {'the first of them ' * (number > 1)}because {first}")
     findings = list(slower(found))
     for finding in findings:
         say(f"error: {finding.place}: {printable(finding.what)}")

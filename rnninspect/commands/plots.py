@@ -13,7 +13,7 @@ from rnninspect.tables.table import Chart
 
 
 def check_plot(path: Path | None, look: Look) -> None:
-    """Raise OptionError or NotInstalled for a picture that could not be made, before there is any work to lose."""
+    """Raise OptionError, NotInstalled or OutputFailed for a picture that could not be made, before work is lost."""
     if path is None:
         return
     plot.check(path)

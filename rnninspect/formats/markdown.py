@@ -86,7 +86,7 @@ def _text(cell: Cell) -> str:
         case str():
             return _escaped(cell)
         case float() if math.isfinite(cell):
-            return repr(float(f"{cell:.6g}"))
+            return repr(round(cell, 1) if abs(cell) >= 1e5 else float(f"{cell:.6g}"))
         case int() | float():
             return repr(cell)
 

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from rnninspect.bench.bound import best_of
 from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, told
 from rnninspect.bench.statistics import interval, percentile
 from rnninspect.tables.table import Block, Cell, Chart, Column, Kind, Series, Table
@@ -90,10 +91,12 @@ class Row(NamedTuple):
     """One phase of one variant of one point, from all the processes that timed it.
 
     half: half the interval over the median, a share: of one process within its run, of several the range of theirs.
+    began: by process when its job began.
     """
 
     outcome: Outcome
     processes: tuple[int, ...]
+    began: tuple[str, ...]
     figures: tuple[Figure, ...]
     median: float
     half: float | None
@@ -143,8 +146,8 @@ def _row(members: Sequence[tuple[Outcome, Figure]]) -> Row:
         half: float | None = (max(medians) - min(medians)) / 2 / median
     else:
         half = figures[0].half
-    processes = tuple(outcome.process for outcome, _ in members)
-    return Row(members[0][0], processes, figures, median, half)
+    processes, began = zip(*((outcome.process, outcome.began) for outcome, _ in members), strict=True)
+    return Row(members[0][0], processes, began, figures, median, half)
 
 
 def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[Block]:
@@ -324,8 +327,12 @@ def _ratios(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
         groups.setdefault((model, file, point, subject, phase), []).append(row)
     for about, (first, *others) in groups.items():
         for other in others:
-            both = sorted(set(first.processes) & set(other.processes))
-            ratios = [ratio for n in both for ratio in _paired(first.in_process(n), other.in_process(n))]
+            # why when they began too: what --resume timed later was in no turn with what was there.
+            both = sorted(
+                set(zip(first.processes, first.began, strict=True))
+                & set(zip(other.processes, other.began, strict=True))
+            )
+            ratios = [ratio for n, _ in both for ratio in _paired(first.in_process(n), other.in_process(n))]
             if ratios:
                 found = interval(ratios)
                 edges = (None, None) if found is None else found
@@ -405,7 +412,8 @@ def _peaks(rows: Sequence[Row]) -> Iterator[str]:
         peaks, place = row.outcome.peaks, row.outcome.environment
         if peaks is not None and place is not None:
             on = f" on {place.threads} thread{'s' * (place.threads > 1)}" if place.device == "cpu" else ""
-            found[f"{row.outcome.dtype}{on}"] = peaks
+            name = f"{row.outcome.dtype}{on}"
+            found[name] = best_of(found.get(name, peaks), peaks)
     for name, peaks in found.items():
         steps = [f"{1e6 * seconds:.3g} µs a step of {kind}" for kind, seconds in peaks.step_seconds.items()]
         speeds = [f"{peaks.flops / 1e9:.4g} GFLOP/s", f"{peaks.bandwidth / 1e9:.4g} GB/s"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rnninspect.bench.compare import Compared, Comparison
+from rnninspect.bench.compare import THRESHOLD, Compared, Comparison
 from rnninspect.bench.records import told
 from rnninspect.tables.table import Cell, Column, Kind, Table
 
@@ -128,4 +128,7 @@ def _meaning(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _threshold(comparison: Comparison) -> str:
-    return f"{100 * comparison.threshold:g} %"
+    allowed = f"{100 * comparison.threshold:g} %"
+    if comparison.threshold <= THRESHOLD:
+        return allowed
+    return f"{100 * THRESHOLD:g} %, allowed {allowed}"

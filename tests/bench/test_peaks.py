@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from rnninspect.bench import peaks
-from rnninspect.bench.bound import Memory
-from rnninspect.bench.peaks import best_of, calibrate, memory_of, slope
+from rnninspect.bench.bound import Memory, best_of
+from rnninspect.bench.peaks import calibrate, memory_of, slope
 from rnninspect.bench.records import Peaks, Wanted
 from rnninspect.errors import TorchRefused
 from rnninspect.spec.chain import Spec

@@ -11,7 +11,9 @@ from rnninspect.tables.bench import bench_blocks
 from rnninspect.tables.table import Table
 
 
-def outcome(threads: int, medians: Sequence[float], passes: tuple[int, ...], kept: Sequence[int] = ()) -> Outcome:
+def outcome(
+    threads: int, medians: Sequence[float], passes: tuple[int, ...], kept: Sequence[int] = (), began: str = ""
+) -> Outcome:
     """A variant whose rounds took so long, each in a pass; kept: of them those that count, all where none is named."""
     figure = Figure(
         subject="chain",
@@ -38,7 +40,7 @@ def outcome(threads: int, medians: Sequence[float], passes: tuple[int, ...], kep
         kernels=None,
         passes=passes,
     )
-    return Outcome("m", "m.yaml", {}, {"threads": threads}, 0, "float32", "ok", "", None, (figure,))
+    return Outcome("m", "m.yaml", {}, {"threads": threads}, 0, "float32", "ok", "", None, (figure,), began=began)
 
 
 def ratio(*outcomes: Outcome) -> dict[str, object] | None:
@@ -72,5 +74,13 @@ def test_rounds_that_do_not_count_for_one_count_for_neither() -> None:
 @pytest.mark.parametrize("passes", [(), (0, 1, 2)])
 def test_results_of_before_passes_were_recorded_have_a_round_in_each(passes: tuple[int, ...]) -> None:
     found = ratio(outcome(1, [1, 2, 4], ()), outcome(2, [2, 4, 8], passes))
+    assert found is not None
+    assert found["ratio"] == 2
+
+
+def test_what_was_timed_at_another_time_is_not_taken_for_its_turn() -> None:
+    first = outcome(1, [1, 1], (0, 1), began="2026-01-01T10:00:00")
+    assert ratio(first, outcome(2, [2, 2], (0, 1), began="2026-01-01T12:00:00")) is None
+    found = ratio(first, outcome(2, [2, 2], (0, 1), began="2026-01-01T10:00:00"))
     assert found is not None
     assert found["ratio"] == 2

@@ -74,6 +74,7 @@ def run(
     precision: float = 0.05,
     seed: int = 0,
     progress: Callable[[float], None] = lambda share: None,
+    together: Sequence[object] = (),
 ) -> list[Timed]:
     return measure(
         tasks,
@@ -82,6 +83,7 @@ def run(
         now=tasks[0].time.read,
         random=Random(seed),
         progress=progress,
+        together=together,
     )
 
 
@@ -218,6 +220,20 @@ def test_a_task_that_had_stopped_goes_on_when_its_rounds_turn_out_slow() -> None
     # It missed three passes, and is not taken for having been there.
     assert first.passes == (*range(7), *range(10, 17))
     assert second.passes == tuple(range(len(second.rounds)))
+
+
+def test_what_will_be_compared_goes_on_together() -> None:
+    time = Time()
+    random = Random(3)
+    tasks = [
+        Fake(time, lambda n: 0.010),
+        Fake(time, lambda n: 0.010 * random.choice([1, 3])),
+        Fake(time, lambda n: 0.010),
+    ]
+    steady, wild, alone = run(tasks, budget=1.0, precision=1e-3, together=["a", "a", "b"])
+    assert steady.passes == wild.passes
+    assert len(wild.passes) > len(alone.passes) == LEAST_ROUNDS
+    assert (steady.stopped, wild.stopped, alone.stopped) == ("precision", "budget", "precision")
 
 
 def test_new_pages_are_counted_by_the_call() -> None:

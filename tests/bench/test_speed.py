@@ -86,13 +86,31 @@ def test_what_says_how_the_product_is_computed_tells_runs_apart(monkeypatch: pyt
     assert Speed(1).best is None
 
 
-def test_of_two_runs_at_once_both_are_kept() -> None:
+def test_of_two_runs_at_once_both_are_kept(file: Path) -> None:
     one, other = Speed(1), Speed(1)
     for speed, seconds in ((one, 1.0), (other, 2.0)):
         for _ in range(4):
             speed.beside(seconds, seconds)
         speed.remember()
     assert Speed(1).best == 1.0
+    ((kept,),) = [json.loads(file.read_text())["seconds"].values()]
+    assert kept == [1.0, 2.0]
+
+
+def test_a_run_of_many_jobs_is_one_run(file: Path) -> None:
+    seen(1, 5.0, 5.0, 5.0, 5.0)
+    speed = Speed(1)
+    for seconds in (3.0, 4.0, 2.0, 6.0):
+        for _ in range(4):
+            speed.beside(seconds, seconds)
+        speed.remember()
+    ((kept,),) = [json.loads(file.read_text())["seconds"].values()]
+    assert kept == [5.0, 2.0]
+    assert speed.best == 2.0
+    # A quarter of this job, whatever there was before.
+    for _ in range(4):
+        speed.beside(1.0, 1.0)
+    assert speed.best == 1.0
 
 
 def test_a_start_of_the_machine_begins_anew(tmp_path: Path, file: Path) -> None:
