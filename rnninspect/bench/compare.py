@@ -176,7 +176,7 @@ def undecided(comparison: Comparison) -> Iterator[Finding]:
     for item in [*items, *comparison.unmatched]:
         rule = "not compared" if isinstance(item, Unmatched) else "unclear"
         about = f"{item.phase} of {item.subject}" if item.subject else ""
-        name = " ".join(filter(None, [about, told(item.settings), told(item.variant)]))
+        name = " ".join(filter(None, [about, _where(item)]))
         yield Finding(Place(item.file), item.model, rule, f"{f'{name}: ' if name else ''}{rule}: {item.reason}")
 
 
@@ -184,7 +184,7 @@ def slower(comparison: Comparison) -> Iterator[Finding]:
     """Each slowdown that is not allowed, as a complaint about its document."""
     for item in comparison.compared:
         if item.verdict == "SLOWER" and item.low > 1 + comparison.threshold:
-            where = " ".join(filter(None, [told(item.settings), told(item.variant)]))
+            where = _where(item)
             yield Finding(
                 Place(item.file),
                 item.model,
@@ -193,6 +193,10 @@ def slower(comparison: Comparison) -> Iterator[Finding]:
                 f"{item.new.median:.4g} s, before {item.old.median:.4g} s "
                 f"(95 %: {item.low:.3g} to {item.high:.3g} x; allowed {1 + comparison.threshold:g} x)",
             )
+
+
+def _where(item: Compared | Unmatched) -> str:
+    return " ".join(filter(None, [told(item.settings), told(item.variant)]))
 
 
 # --- matching ------------------------------------------------------------------------------------------------

@@ -253,12 +253,7 @@ class _Ready:
             said = f"the peaks were measured while {self.peaks.disturbed}: the bound is too large"
             warnings.append(Warned(said, "measure again, or --peak-tflops and --bandwidth"))
         if timed.verdict != STEADY:
-            # why another remedy: a neighbour outside this system cannot be stopped from here.
-            remedy = "stop what else runs, and --processes 3"
-            if "best speed" in timed.verdict:
-                remedy = "another moment, or a machine of its own, and --processes 3"
-            elif "others used" in timed.verdict and self.device.type == "cpu" and self.machine.threads > 1:
-                remedy = "stop what else runs, or --vary threads=1"
+            remedy = witness.remedy(timed.verdict, self.machine.threads if self.device.type == "cpu" else 1)
             warnings.append(Warned("not steady, see the verdict", remedy))
         faults = timed.faults if self.device.type == "cpu" else None
         # why not backward: most of its faults belong to the forward pass that is made ready before it.

@@ -160,6 +160,16 @@ def slowed(probe: float | None, best: float | None) -> str:
     return f"the CPU ran at {_percent(best / probe)} of its best speed"
 
 
+def remedy(verdict: str, threads: int) -> str:
+    """What to try after such a verdict; threads: as `disturbance` takes them."""
+    # why another remedy: a neighbour outside this system cannot be stopped from here.
+    if "best speed" in verdict:
+        return "another moment, or a machine of its own, and --processes 3"
+    if "others used" in verdict and threads > 1:
+        return "stop what else runs, or --vary threads=1"
+    return "stop what else runs, and --processes 3"
+
+
 def load() -> float | None:
     """How many processes ran or wanted to, on average over the last minute."""
     try:
