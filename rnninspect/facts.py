@@ -27,6 +27,9 @@ LETTERS: dict[str, str] = {
     "H_out": "output size",
 }
 
+# The directions of a layer, in the order torch puts them.
+DIRECTIONS = ("forward", "reverse")
+
 ITEM_BYTES: dict[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int64": 8}
 
 
@@ -46,14 +49,43 @@ def shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
+# For each axis what stands where along it, in order; None where the axis is nobody's in particular.
+Layout = tuple[tuple[str, ...] | None, ...]
+
+
+def layout_of(axes: Iterable[str], shape: Iterable[int], directions: int) -> Layout:
+    """What of each axis is whose: of `num_layers*D` ("layer 0 forward", "layer 0 reverse", "layer 1 forward", ...)."""
+    return tuple(_along(letters_of(axis), size, directions) for axis, size in zip(axes, shape, strict=True))
+
+
+def _along(letters: tuple[str, ...], size: int, directions: int) -> tuple[str, ...] | None:
+    # why layers outside: torch stacks the directions of one layer before the next layer, h_n.view(num_layers, D, N, H).
+    if letters == ("num_layers", "D"):
+        return tuple(f"layer {k // directions} {DIRECTIONS[k % directions]}" for k in range(size))
+    if "D" not in letters or directions == 1:
+        return None
+    width = size // directions
+    spans = (f"features {k * width}-{(k + 1) * width - 1}" if width > 1 else f"feature {k}" for k in range(directions))
+    return tuple(f"{span} {direction}" for span, direction in zip(spans, DIRECTIONS, strict=True))
+
+
 @dataclass(frozen=True)
 class TensorFact:
-    """A tensor that goes into or comes out of a layer: `output` (L, N, D*H_out) = (20, 32, 100)."""
+    """A tensor that goes into or comes out of a layer: `output` (L, N, D*H_out) = (20, 32, 100).
+
+    directions: D, where the tensor holds something of each direction.
+    """
 
     name: str
     axes: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: str
+    directions: int = 1
+
+    @property
+    def layout(self) -> Layout:
+        """See `layout_of`."""
+        return layout_of(self.axes, self.shape, self.directions)
 
     @property
     def nbytes(self) -> int:
@@ -134,6 +166,7 @@ class WeightFact:
 
     name: torch's (`weight_ih_l0_reverse`); symbol: the equation's (`W_ih`).
     layer, direction: which of the stacked layers, and "forward" or "reverse"; None where a kind has none.
+    directions: D of the layer, for a weight that reads what both put out.
     init: the law of its first values, of all but the gates that have their own.
     recurrent: it multiplies, or is added to, the state of the step before.
     shared_with: `layer.weight` it is one tensor with; such a weight is counted at its owner.
@@ -151,7 +184,13 @@ class WeightFact:
     trainable: bool = True
     recurrent: bool = False
     shared_with: str | None = None
+    directions: int = 1
     observed: Observed | None = field(default=None, compare=False)
+
+    @property
+    def layout(self) -> Layout:
+        """See `layout_of`."""
+        return layout_of(self.axes, self.shape, self.directions)
 
     @property
     def count(self) -> int:

@@ -22,7 +22,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.device import enough_memory, refusals, threads_for
 from rnninspect.errors import CannotHere, printable
-from rnninspect.facts import ModelFacts
+from rnninspect.facts import DIRECTIONS, ModelFacts
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.layers.signal import Batch
 from rnninspect.plan import plan
@@ -332,7 +332,7 @@ def curves_of(runs: Sequence[LayerRun], aim: Aim, seed: int) -> tuple[Curve, ...
                 for name, tensor in run.levels[stacked, direction][t].items():
                     gradient = next(gradients)
                     states[name][t, : tensor.shape[1]] = 0.0 if gradient is None else _norms(gradient, dim=0)
-            level = (None, None) if isinstance(layer, CellLayer) else (stacked, ("forward", "reverse")[direction])
+            level = (None, None) if isinstance(layer, CellLayer) else (stacked, DIRECTIONS[direction])
             for name, norms in states.items():
                 curves += _sides(norms, aim, (layer.name, name, *level))
     return tuple(curves)

@@ -294,12 +294,12 @@ def with_data(flow: Flow, data: Tensor) -> Flow:
 
 
 def _tensors(declared: Sequence[TensorFact], flows: Sequence[Flow]) -> tuple[TensorFact, ...]:
-    """What the tensors are; only their names and the letters of their axes are taken from the declaration."""
+    """What the tensors are; their names, and what their axes are called, are taken from the declaration."""
     found = []
     for k, flow in enumerate(flows):
         data = data_of(flow)
-        name, axes = (declared[k].name, declared[k].axes) if k < len(declared) else (f"tensor {k}", ())
-        found.append(TensorFact(name, axes, tuple(data.shape), _dtype_name(data)))
+        told = declared[k] if k < len(declared) else TensorFact(f"tensor {k}", (), (), "")
+        found.append(replace(told, shape=tuple(data.shape), dtype=_dtype_name(data)))
     return tuple(found)
 
 

@@ -91,7 +91,7 @@ class EquationRNN(nn.Module):
     """A recurrent layer computed from its equations, with torch.nn.RNN's interface.
 
     forward(input, state) -> (output, state): input (L, N, H_in), (N, L, H_in) with batch_first, (L, H_in) or a
-    PackedSequence; each state (D*num_layers, N, H), (N, H) for a cell; one state is a tensor, several a tuple.
+    PackedSequence; each state (num_layers*D, N, H), (N, H) for a cell; one state is a tensor, several a tuple.
     Parameters carry torch's names, so `load_state_dict` of the torch module fits. Dropout is left out.
     watch, where given to forward, is called with every step as soon as it is computed.
     """
@@ -143,7 +143,7 @@ class EquationRNN(nn.Module):
         return 0 if isinstance(self.layer, CellLayer) else 1
 
     def _stack(self, steps: list[Tensor], states: States, watch: Watch | None) -> tuple[list[Tensor], States]:
-        """All stacked layers, both directions; each state (D*num_layers, N, H) or, for a cell, (N, H)."""
+        """All stacked layers, both directions; each state (num_layers*D, N, H) or, for a cell, (N, H)."""
         if isinstance(self.layer, CellLayer):
             return unroll(self._step(0, 0, "", range(len(steps)), watch), steps, states)
         final: list[States] = []

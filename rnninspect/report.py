@@ -402,7 +402,13 @@ def _counts(facts: LayerFacts | ModelFacts) -> dict[str, object]:
 
 
 def _tensor(tensor: TensorFact) -> dict[str, object]:
-    return {"name": tensor.name, "axes": tensor.axes, "shape": tensor.shape, "dtype": tensor.dtype}
+    return {
+        "name": tensor.name,
+        "axes": tensor.axes,
+        "shape": tensor.shape,
+        "layout": tensor.layout,
+        "dtype": tensor.dtype,
+    }
 
 
 def _weight(weight: WeightFact) -> dict[str, object]:
@@ -413,6 +419,7 @@ def _weight(weight: WeightFact) -> dict[str, object]:
         "direction": weight.direction,
         "axes": weight.axes,
         "shape": weight.shape,
+        "layout": weight.layout,
         "count": weight.count,
         "bytes": weight.nbytes,
         "dtype": weight.dtype,

@@ -19,7 +19,7 @@ from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.language import Apply, Cell
 from rnninspect.device import enough_memory, refusals, threads_for
 from rnninspect.errors import CannotHere, CheckFailed, printable
-from rnninspect.facts import ModelFacts
+from rnninspect.facts import DIRECTIONS, ModelFacts
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.plan import plan
 from rnninspect.real import data_of, make_feed, ready
@@ -262,7 +262,7 @@ class _Recorder:
                 layer=layer.name,
                 type=layer.type,
                 stacked=None if isinstance(layer, CellLayer) else stacked,
-                direction=None if isinstance(layer, CellLayer) else ("forward", "reverse")[direction],
+                direction=None if isinstance(layer, CellLayer) else DIRECTIONS[direction],
                 vectors=self._vectors,
                 steps=tuple(sorted(self._steps.get(level, ()))),
                 units=tuple(sorted(self._units.get(level, ()), key=lambda found: (found.t, found.unit))),

@@ -38,6 +38,13 @@ FAULTS = [
     ("layers/weights.py", "1 / math.sqrt(fan)", "0.9 / math.sqrt(fan)", "test_agreement.py"),
     ("layers/signal.py", "sum(self.lengths) if self.lengths", "max(self.lengths) if self.lengths", "test_agreement.py"),
     ("facts.py", "2 * self.macs + self.elementwise", "self.macs + self.elementwise", "."),
+    (
+        "facts.py",
+        "{k // directions} {DIRECTIONS[k % directions]}",
+        "{k % (size // directions)} {DIRECTIONS[k // (size // directions)]}",
+        "test_order.py",
+    ),
+    ("facts.py", "zip(spans, DIRECTIONS, strict=True)", "zip(spans, DIRECTIONS[::-1], strict=True)", "test_order.py"),
     ("facts.py", "weight.recurrent and len(weight.shape) == 1", "len(weight.shape) == 1", "test_published.py"),
     ("cells/ops.py", '{"sigmoid": 3, "tanh": 3, "relu": 1}', '{"sigmoid": 3, "tanh": 2, "relu": 1}', "."),
     ("cells/ops.py", "+= 1 + matrices", "+= 2", "."),

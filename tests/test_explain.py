@@ -150,6 +150,7 @@ def test_a_stacked_layer_shows_the_equations_whose_sizes_differ(documents: Docum
     assert [item.text[:3] for item in shown.items] == ["i_t", "f_t", "g_t", "o_t"]
     assert shown.items[0].sizes == "(5,) = σ((5, 10)·(10,) + (5,) + (5, 5)·(5,) + (5,))"
     assert "both directions side by side, (10,) instead of (3,)" in shown.notes[0]
+    assert shown.notes[0].endswith(": features 0-4 forward, 5-9 reverse.")
     assert shown.notes[1].startswith("So weight_ih_l1 is (20, 10), where weight_ih_l0 is (20, 3);")
 
 
@@ -167,6 +168,10 @@ def test_the_reverse_direction_reads_the_step_after_and_ends_at_the_first(docume
     notes = " ".join(shown.notes)
     assert "from t = 10 down to t = 0: with h_{t+1} in place of h_{t-1} and c_{t+1} in place of c_{t-1}." in notes
     assert "weight_ih_l0_reverse" in notes
+    assert (
+        "output[t] holds the h_t of both, features 0-4 forward, 5-9 reverse; along h_0 and h_n, c_0 and c_n, "
+        "index 2k: layer k forward, 2k+1: layer k reverse."
+    ) in notes
     assert "h_n[3], is the one at t = 0, which stands in output[0]; output[10] holds its first." in notes
 
 

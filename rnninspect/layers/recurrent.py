@@ -16,7 +16,7 @@ from rnninspect.cells import language
 from rnninspect.cells.ops import backward_terms, forward_terms
 from rnninspect.cells.packs import packs
 from rnninspect.cells.widths import Declared
-from rnninspect.facts import ITEM_BYTES, Init, Ops, TensorFact, WeightFact, shape_of
+from rnninspect.facts import DIRECTIONS, ITEM_BYTES, Init, Ops, TensorFact, WeightFact, shape_of
 from rnninspect.layers.fields import Depth, Expect, Feeds, Flag, Probability, Size
 from rnninspect.layers.layer import Layer, Misfit, Option, inferred
 from rnninspect.layers.signal import Signal
@@ -141,7 +141,7 @@ class Recurrent(Layer):
 
     def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
         """See Layer.outputs."""
-        output = signal.to(self.width_out, self.name).tensor("output", self.output_letter, dtype)
+        output = signal.to(self.width_out, self.name).tensor("output", self.output_letter, dtype, self.directions)
         return (output, *self.states("n", signal, dtype))
 
     @property
@@ -155,7 +155,7 @@ class Recurrent(Layer):
         sizes = self.sizes() | signal.batch.letters
         for state in self.cell.states:
             axes = (*self.stack_axes, *signal.batch.states_axes, letters[state][-1])
-            yield TensorFact(f"{state}_{time}", axes, shape_of(axes, sizes), dtype)
+            yield TensorFact(f"{state}_{time}", axes, shape_of(axes, sizes), dtype, self.directions)
 
     @property
     def stack_axes(self) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ class SequenceLayer(Recurrent):
             trainable=self.trainable,
             suffix=f"_l{layer}" + "_reverse" * direction,
             layer=layer,
-            direction=("forward", "reverse")[direction],
+            direction=DIRECTIONS[direction],
         )
 
 
@@ -321,7 +321,7 @@ class StackedLayer(SequenceLayer):
     @property
     def stack_axes(self) -> tuple[str, ...]:
         """See Recurrent.stack_axes."""
-        return ("D*num_layers",)
+        return ("num_layers*D",)
 
     @property
     def output_letter(self) -> str:

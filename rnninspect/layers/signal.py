@@ -71,11 +71,12 @@ class Signal:
             total *= size
         return total
 
-    def tensor(self, name: str, letter: str, dtype: str) -> TensorFact:
-        """This signal as a layer's input or output, its width called `letter`."""
+    def tensor(self, name: str, letter: str, dtype: str, directions: int = 1) -> TensorFact:
+        """This signal as a layer's input or output, its width called `letter`, which so many directions share."""
         if self.width is None:
             return TensorFact(name, self.axes, shape_of(self.axes, self.batch.letters), "int64")
-        return TensorFact(name, (*self.axes, letter), (*shape_of(self.axes, self.batch.letters), self.width), dtype)
+        shape = (*shape_of(self.axes, self.batch.letters), self.width)
+        return TensorFact(name, (*self.axes, letter), shape, dtype, directions)
 
     def to(self, width: int, producer: str) -> Signal:
         """The signal a layer puts out for every element it took in."""

@@ -46,6 +46,7 @@ def cell_weights(
             gates=_gates(pack, rows, tuple(rest)),
             trainable=trainable,
             recurrent=pack.recurrent,
+            directions=sizes.get("D", 1),
         )
 
 

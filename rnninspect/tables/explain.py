@@ -9,6 +9,7 @@ from rnninspect.explain import Explained, Flow, Recurrence, Reverse, Setting, Up
 from rnninspect.facts import LayerFacts, TensorFact
 from rnninspect.layers.signal import Signal
 from rnninspect.tables.flow import draw, output_at
+from rnninspect.tables.legend import ROWS, halves
 from rnninspect.tables.table import Block, Column, Figure, Formula, Formulas, Kind, Table
 
 _VECTORS = (
@@ -46,12 +47,10 @@ def _blocks(layer: Explained) -> Iterator[Block]:
         flow, upper, reverse = recurrence.flow, recurrence.upper, recurrence.reverse
         if upper is not None:
             which = "layer 1" if upper.layers == 1 else f"layers 1 to {upper.layers:,}"
-            yield Formulas(title(which), model, _formulas(upper.equations), tuple(_about_upper(upper, flow)))
+            yield Formulas(title(which), model, _formulas(upper.equations), tuple(_about_upper(upper, layer.facts)))
         if reverse is not None:
             equations = tuple(Formula(written.text, "", written.latex, "") for written in reverse.equations)
-            yield Formulas(
-                title("reverse direction"), model, equations, tuple(_about_reverse(reverse, flow, layer.signal))
-            )
+            yield Formulas(title("reverse direction"), model, equations, tuple(_about_reverse(reverse, layer, flow)))
         yield Figure(title("data flow"), model, draw(flow), tuple(_about_flow(recurrence, layer.signal)))
         if recurrence.settings:
             notes = [_about_setting(setting, layer.facts) for setting in recurrence.settings]
@@ -104,28 +103,32 @@ def _about_packing(facts: LayerFacts) -> Iterator[str]:
         yield f"Matrices that multiply one vector are stacked as rows, their biases alike: {', '.join(stacked)}."
 
 
-def _about_upper(upper: Upper, flow: Flow) -> Iterator[str]:
-    state = flow.states[0][0]
+def _about_upper(upper: Upper, facts: LayerFacts) -> Iterator[str]:
+    output, state = facts.outputs[:2]
     which = "layer 0" if upper.layers == 1 else "the layer below"
-    both = ", both directions side by side," if flow.directions > 1 else ""
+    shared = output.layout[-1]
+    both, whose = (", both directions side by side,", f": {halves(shared)}") if shared else ("", "")
     same = ", as wide as in layer 0, so that every size stays"
     width = f"{_size(upper.width)}{same if upper.width == upper.below else f' instead of {_size(upper.below)}'}"
-    yield f"x_t is what {which} puts out at step t, its {state}_t{both} {width}."
+    yield f"x_t is what {which} puts out at step t, its {state.name.removesuffix('_n')}_t{both} {width}{whose}."
     for first, above in upper.weights:
         yield f"So {above.name} is {above.shape}, where {first.name} is {first.shape}; every other size stays."
     yield f"The weights are its own: {', '.join(upper.own)}{', and so on' * (upper.layers > 1)}."
 
 
-def _about_reverse(reverse: Reverse, flow: Flow, signal: Signal) -> Iterator[str]:
-    (state, width), last, row = flow.states[0], flow.steps - 1, flow.depth * 2 - 1
+def _about_reverse(reverse: Reverse, layer: Explained, flow: Flow) -> Iterator[str]:
+    last, row = flow.steps - 1, flow.depth * 2 - 1
+    output, *states = layer.facts.outputs
+    state = flow.states[0][0]
     swapped = _and([f"{after} in place of {before}" for before, after in reverse.states])
-    shorter = ", a shorter one from its own last step" if signal.batch.lengths is not None else ""
+    shorter = ", a shorter one from its own last step" if layer.signal.batch.lengths is not None else ""
     yield f"It reads the sequence from t = {last:,} down to t = 0{shorter}: with {swapped}. Every size stays."
     yield f"The weights are its own: {', '.join(reverse.own)}{', and so on' * (flow.depth > 1)}."
+    ends = [f"{tensor.name.removesuffix('_n')}_0 and {tensor.name}" for tensor in states]
+    yield f"output[t] holds the {state}_t of both, {halves(output.layout[-1] or ())}; along {', '.join(ends)}, {ROWS}."
     yield (
-        f"output[t] holds the forward {state}_t as features 0-{width - 1:,}, then the reverse one. Its last state, "
-        f"{state}_n[{row}], is the one at t = 0, which stands in {output_at(flow, 0)}; {output_at(flow, last)} holds "
-        "its first."
+        f"The reverse one's last state, {state}_n[{row}], is the one at t = 0, which stands in {output_at(flow, 0)}; "
+        f"{output_at(flow, last)} holds its first."
     )
 
 

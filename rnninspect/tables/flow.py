@@ -31,10 +31,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.explain import Flow
+from rnninspect.facts import DIRECTIONS
 
 _DOTS = " ··· "
 _MOST_LAYERS = 3  # more than so many are drawn as the last and the first
-_WAYS = ("forward", "reverse")
 _DROPOUT = "dropout"
 
 
@@ -121,7 +121,7 @@ def _gutter(flow: Flow) -> Iterator[str]:
         _state(flow, state, time, flow.depth - 1, flow.directions - 1) for state, _ in flow.states for time in "0n"
     )
     if flow.directions > 1:
-        yield from _WAYS
+        yield from DIRECTIONS
     if flow.depth > 1:
         yield _name(flow.depth - 1)
         yield _DROPOUT * flow.dropout
@@ -192,7 +192,7 @@ class _Drawing(NamedTuple):
         between = self._boxes(row + 2, layer, 1)
         bottom = self._boxes(between + 1, layer, 0)
         for direction, line in enumerate((between + 1, row + 2)):
-            canvas.put(line, 0, _WAYS[direction])
+            canvas.put(line, 0, DIRECTIONS[direction])
         size = _size(self.flow.states[0][1])
         for column in grid.columns:
             left, right = column + grid.centre, column + grid.shift + grid.centre

@@ -1,13 +1,43 @@
-"""What the letters of a table's axes stand for."""
+"""What the letters of a table's axes stand for, and what of an axis is whose."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
-from rnninspect.facts import LETTERS, letters_of
+from rnninspect.facts import LETTERS, TensorFact, WeightFact, letters_of
+
+# Along the first axis of a state, where there are two directions.
+ROWS = "index 2k: layer k forward, 2k+1: layer k reverse"
 
 
 def legend(axes: Iterable[tuple[str, ...]]) -> str:
     """One sentence for the letters in `axes`, in torch's order."""
     used = {letter for names in set(axes) for axis in names for letter in letters_of(axis)}
     return "; ".join(f"{letter} {meaning}" for letter, meaning in LETTERS.items() if letter in used)
+
+
+def halves(along: Sequence[str]) -> str:
+    """The features of each direction: `features 0-6 forward, 7-13 reverse`."""
+    first, *others = along
+    return ", ".join([first, *(other.partition(" ")[2] for other in others)])
+
+
+def order(layers: Iterable[tuple[str, Iterable[TensorFact | WeightFact]]]) -> Iterator[str]:
+    """For each axis that two directions share which part is whose; with the layers' names where they differ in it."""
+    found: dict[str, dict[str, dict[str, None]]] = {}
+    for name, tensors in layers:
+        for tensor in tensors:
+            for axis, along in zip(tensor.axes, tensor.layout, strict=True):
+                if "D" in letters_of(axis):
+                    found.setdefault(axis, {}).setdefault(_order(tensor, axis, along), {})[name] = None
+    for axis, sayings in found.items():
+        for said, names in sayings.items():
+            if said:
+                of = f" of {', '.join(names)}" if len(sayings) > 1 else ""
+                yield f"{axis}{of}: {said}"
+
+
+def _order(tensor: TensorFact | WeightFact, axis: str, along: Sequence[str] | None) -> str:
+    if along is None or tensor.directions == 1:
+        return ""
+    return ROWS if "num_layers" in letters_of(axis) else halves(along)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from rnninspect.facts import LayerFacts, ModelFacts
-from rnninspect.tables.legend import legend
+from rnninspect.tables.legend import legend, order
 from rnninspect.tables.table import Cell, Column, Kind, Table
 
 _COLUMNS = (
@@ -23,8 +23,9 @@ _COLUMNS = (
 def shapes_table(model: ModelFacts) -> Table:
     """One row for each input, state and output of each layer."""
     rows = tuple(row for layer in model.layers for row in _rows(layer))
-    axes = (tensor.axes for layer in model.layers for tensor in (*layer.inputs, *layer.outputs))
-    return Table("shapes", model.name, _COLUMNS, rows, notes=(legend(axes), *_handed_on(model)))
+    tensors = [(layer.name, (*layer.inputs, *layer.outputs)) for layer in model.layers]
+    letters = legend(tensor.axes for _, group in tensors for tensor in group)
+    return Table("shapes", model.name, _COLUMNS, rows, notes=(letters, *order(tensors), *_handed_on(model)))
 
 
 def _handed_on(model: ModelFacts) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from rnninspect.facts import GateFact, Init, ModelFacts, Observed, WeightFact
-from rnninspect.tables.legend import legend
+from rnninspect.tables.legend import legend, order
 from rnninspect.tables.table import Cell, Column, Kind, Table
 
 _COLUMNS = (
@@ -63,6 +63,7 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
         "bytes": counts.nbytes,
     }
     notes = [legend(weight.axes for layer in model.layers for weight in layer.weights)]
+    notes += order((layer.name, layer.weights) for layer in model.layers)
     if any(_EACH_GATE in str(cell) for row in rows for cell in row):
         notes.append(
             "each gate: the law holds for the matrix of each gate by itself, such as W_hf, not for all of them as one."

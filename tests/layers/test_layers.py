@@ -395,7 +395,7 @@ class TestTensors:
         assert {tensor.name: tensor.shape for tensor in layer.inputs(signal, "float32")} == inputs
         assert {tensor.name: tensor.shape for tensor in layer.outputs(signal, "float32")} == outputs
         letters = {tensor.name: tensor.axes for tensor in layer.outputs(signal, "float32")}
-        state = ("D*num_layers", *(() if batch.size is None else ("N",)))
+        state = ("num_layers*D", *(() if batch.size is None else ("N",)))
         assert letters == {"output": (*axes, "D*H_out"), "h_n": (*state, "H_out"), "c_n": (*state, "H_cell")}
 
     @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""Which part of an axis is whose, and in which order a batch comes back: held against torch, with unequal sizes.
+
+A stack in both directions is run once more as layers of one direction each, put together as the layout says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnninspect.facts import Layout, ModelFacts, layout_of
+from rnninspect.plan import plan
+from rnninspect.report import Report, document
+from rnninspect.spec.chain import Spec, connect
+from rnninspect.spec.document import validate
+from rnninspect.spec.tree import read_tree
+from rnninspect.tables.shapes import shapes_table
+from rnninspect.tables.weights import weights_table
+
+CPU = torch.device("cpu")
+L, N, H_IN, H_CELL, DEPTH = 5, 3, 2, 11, 3
+
+
+def spec_of(*layers: str, head: str = f"input: {{batch_size: {N}, seq_len: {L}}}") -> Spec:
+    tree = read_tree(f"{head}\nlayers: [{', '.join(layers)}]\n", "doc.yaml")
+    return connect(validate(tree), tree, name="doc")
+
+
+def facts_of(*layers: str, head: str = f"input: {{batch_size: {N}, seq_len: {L}}}") -> ModelFacts:
+    return plan(spec_of(*layers, head=head))
+
+
+def json_of(model: ModelFacts) -> list[dict[str, Any]]:
+    found: Any = document(Report([model], "plan", 0, []))["models"]
+    return found[0]["layers"]  # type: ignore[no-any-return]
+
+
+def layouts(layer: dict[str, Any], group: str) -> dict[str, Layout]:
+    return {item["name"]: item["layout"] for item in layer[group]}
+
+
+# --- layers and directions ---------------------------------------------------------------------------------
+
+
+def span_of(words: str) -> slice:
+    """`features 0-6 forward` as a slice."""
+    first, dash, last = words.split()[1].partition("-")
+    return slice(int(first), int(last if dash else first) + 1)
+
+
+def put_together(parts: dict[str, Tensor], along: Sequence[str]) -> Tensor:
+    """Each direction's features where the layout says that they are."""
+    whole = torch.full((*parts["forward"].shape[:-1], 2 * parts["forward"].shape[-1]), torch.nan, dtype=torch.float64)
+    for words in along:
+        whole[..., span_of(words)] = parts[words.split()[-1]]
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "states"),
+    [("LSTM", {"proj_size": 7}, ("h_n", "c_n")), ("LSTM", {}, ("h_n", "c_n")), ("GRU", {}, ("h_n",))],
+    ids=["LSTM, projected", "LSTM", "GRU"],
+)
+def test_every_index_is_the_layer_and_direction_that_the_layout_says(
+    kind: str, options: dict[str, int], states: tuple[str, ...]
+) -> None:
+    """A stack of 3 in both directions against 6 layers of one direction, each fed as the layout says."""
+    both = {**options, "num_layers": DEPTH, "bidirectional": "true"}
+    words = ", ".join(f"{key}: {value}" for key, value in both.items())
+    (layer,) = json_of(facts_of(f"{{type: {kind}, input_size: {H_IN}, hidden_size: {H_CELL}, {words}}}"))
+    shown = layouts(layer, "outputs")
+    torch.manual_seed(0)
+    stack = getattr(nn, kind)(H_IN, H_CELL, DEPTH, bidirectional=True, dtype=torch.float64, **options)
+    fed = torch.randn(L, N, H_IN, dtype=torch.float64)
+    output, after = stack(fed)
+    found = dict(zip(states, after if kind == "LSTM" else (after,), strict=True))
+    ends: dict[str, dict[str, Tensor]] = {state: {} for state in states}
+    for k in range(DEPTH):
+        outputs = {}
+        for direction in ("forward", "reverse"):
+            suffix = f"_l{k}" + "_reverse" * (direction == "reverse")
+            alone = getattr(nn, kind)(fed.shape[-1], H_CELL, dtype=torch.float64, **options)
+            own = {name: getattr(stack, name.replace("_l0", suffix)) for name, _ in alone.named_parameters()}
+            alone.load_state_dict(own)
+            way = [0] if direction == "reverse" else []
+            out, last = alone(fed.flip(way))
+            outputs[direction] = out.flip(way)
+            for state, end in zip(states, last if kind == "LSTM" else (last,), strict=True):
+                ends[state][f"layer {k} {direction}"] = end[0]
+        # The layer above reads its columns as its W_ih says, and the last output is as its own layout says.
+        upper = layouts(layer, "weights").get(f"weight_ih_l{k + 1}")
+        fed = put_together(outputs, (upper or shown["output"])[-1] or ())
+    torch.testing.assert_close(output, fed, rtol=0, atol=1e-14)
+    for state in states:
+        along = shown[state][0] or ()
+        assert len(set(along)) == len(along) == 2 * DEPTH == found[state].shape[0]
+        for index, whose in enumerate(along):
+            torch.testing.assert_close(found[state][index], ends[state][whose], rtol=0, atol=1e-14)
+
+
+def test_the_layout_of_every_tensor_and_weight() -> None:
+    options = "proj_size: 7, num_layers: 2, bidirectional: true, bias: false"
+    (layer,) = json_of(facts_of(f"{{type: LSTM, input_size: 2, hidden_size: 11, {options}}}"))
+    rows = ("layer 0 forward", "layer 0 reverse", "layer 1 forward", "layer 1 reverse")
+    halves = ("features 0-6 forward", "features 7-13 reverse")
+    assert layouts(layer, "inputs") == {"input": (None,) * 3, "h_0": (rows, None, None), "c_0": (rows, None, None)}
+    assert layouts(layer, "outputs") == {
+        "output": (None, None, halves),
+        "h_n": (rows, None, None),
+        "c_n": (rows, None, None),
+    }
+    weights = layouts(layer, "weights")
+    upper = {"weight_ih_l1", "weight_ih_l1_reverse"}
+    assert {name for name, layout in weights.items() if layout != (None, None)} == upper
+    assert {weights[name] for name in upper} == {(None, halves)}
+
+
+def test_the_layout_of_one_direction_and_of_what_reads_two() -> None:
+    one, two, linear = json_of(
+        facts_of(
+            "{type: RNN, input_size: 2, hidden_size: 3, num_layers: 2}",
+            "{type: GRU, hidden_size: 1, bidirectional: true}",
+            "{type: Linear, out_features: 4}",
+        )
+    )
+    assert layouts(one, "outputs") == {
+        "output": (None,) * 3,
+        "h_n": (("layer 0 forward", "layer 1 forward"), None, None),
+    }
+    assert set(layouts(one, "weights").values()) == {(None, None), (None,)}
+    assert layouts(two, "outputs")["output"][-1] == ("feature 0 forward", "feature 1 reverse")
+    # What the next layer reads is its input alone: H_in, whatever the layer before calls it.
+    assert layouts(two, "inputs")["input"] == layouts(linear, "inputs")["input"] == (None,) * 3
+    assert set(layouts(linear, "weights").values()) == {(None, None), (None,)}
+
+
+def test_an_axis_of_unknown_letters_has_no_layout() -> None:
+    assert layout_of(("1", "N", "H_out"), (1, 3, 4), 2) == (None, None, None)
+
+
+def notes(model: ModelFacts) -> Iterable[str]:
+    return (*shapes_table(model).notes, "-", *weights_table(model).notes)
+
+
+def test_the_legend_of_two_directions() -> None:
+    model = facts_of("{type: LSTM, input_size: 2, hidden_size: 7, num_layers: 2, bidirectional: true}")
+    _, rows, halves, _, _, columns = notes(model)
+    assert rows == "num_layers*D: index 2k: layer k forward, 2k+1: layer k reverse"
+    assert halves == columns == "D*H_out: features 0-6 forward, 7-13 reverse"
+
+
+def test_the_legend_names_layers_where_they_differ() -> None:
+    alike = "{type: GRU, hidden_size: 3, bidirectional: true}"
+    first = "{type: GRU, input_size: 2, hidden_size: 3, bidirectional: true}"
+    _, rows, halves, *_ = notes(facts_of(first, alike))
+    assert (rows, halves) == (
+        "num_layers*D: index 2k: layer k forward, 2k+1: layer k reverse",
+        "D*H_out: features 0-2 forward, 3-5 reverse",
+    )
+    model = facts_of(first, alike, "{type: RNN, hidden_size: 1, bidirectional: true}", "{type: LSTM, hidden_size: 4}")
+    assert list(notes(model))[1:4] == [
+        "num_layers*D of gru, gru2, rnn: index 2k: layer k forward, 2k+1: layer k reverse",
+        "D*H_out of gru, gru2: features 0-2 forward, 3-5 reverse",
+        "D*H_out of rnn: feature 0 forward, 1 reverse",
+    ]
+
+
+def test_the_legend_of_one_direction_says_nothing_of_two() -> None:
+    model = facts_of("{type: LSTM, input_size: 2, hidden_size: 7, num_layers: 2}")
+    assert not any("reverse" in note for note in notes(model))
