@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+OUT ?= build/gpu-check-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help
 help: ## List the targets
@@ -26,12 +27,16 @@ demo: $(READY) ## The main job on real input: the documents of configs/
 	$(BIN)/rnninspect inspect configs/tagger.yaml
 
 .PHONY: test
-test: lint $(READY) ## Linter, type checker and all tests, in two processes
-	$(BIN)/pytest -n 2 --dist worksteal
+test: lint $(READY) ## Linter, type checker and the tests, in two processes
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not more'
+
+.PHONY: test-more
+test-more: $(READY) ## The tests that take minutes each, or need more than this checkout
+	$(BIN)/pytest -m more
 
 .PHONY: quick
 quick: $(READY) ## The tests that take no more than a few seconds each
-	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not more'
 
 .PHONY: lint
 lint: $(READY) ## Linter, formatter (check only) and type checker
@@ -64,9 +69,10 @@ bench-verify: $(READY) ## What a verification costs, against shapes of the same 
 bench-gradflow: $(READY) ## What gradflow costs over 1,000 and 2,000 steps
 	$(BIN)/python tests/bench_gradflow.py
 
+# why not $(READY): where the GPU is there may be no network, and a torch of the site's own.
 .PHONY: gpu-check
-gpu-check: $(READY) ## Where there is a CUDA device: its tests, DeepBench's list, our times beside torch's
-	$(BIN)/python tests/gpu_check.py
+gpu-check: ## What only a CUDA device can show, in eight minutes, into OUT; with PYTHON where there is no .venv
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tests/gpu_check.py $(OUT)
 
 .PHONY: bench-repeat
 bench-repeat: $(READY) ## How repeatable the figures of bench are, beside torch.utils.benchmark's: ten processes each
