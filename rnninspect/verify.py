@@ -7,7 +7,6 @@ input, states and upstream gradients. So an error is that layer's own.
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rnninspect.device import DTYPES, enough_memory, float32_precision, refusals, threads_for
+from rnninspect.device import DTYPES, enough_memory, in_tf32, refusals, threads_for
 from rnninspect.errors import CheckFailed, printable
 from rnninspect.facts import ModelFacts, TensorFact, WeightFact
 from rnninspect.layers.recurrent import Recurrent
@@ -157,18 +156,9 @@ def unit_of(dtype: str, device: torch.device) -> Unit:
     """
     info = torch.finfo(DTYPES[dtype])
     smallest = info.tiny * info.eps
-    if dtype == "float32" and device.type == "cuda" and _tf32(device):
+    if dtype == "float32" and (in_tf32(device, "rnn") or in_tf32(device, "matmul")):
         return Unit(TF32, 2.0**-10, smallest, wide=True)
     return Unit(dtype, info.eps, smallest, wide=dtype in ("float16", "bfloat16"))
-
-
-def _tf32(device: torch.device) -> bool:
-    """Whether the GPU has TF32 (compute capability 8, Ampere, or newer), and cuDNN or cuBLAS is told to use it.
-
-    NVIDIA_TF32_OVERRIDE=0 wins over whatever torch tells them.
-    """
-    told = "tf32" in (float32_precision("rnn"), float32_precision("matmul"))
-    return told and os.environ.get("NVIDIA_TF32_OVERRIDE") != "0" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _enough_memory(spec: Spec, planned: ModelFacts, links: Sequence[Link], device: torch.device) -> None:

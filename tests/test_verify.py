@@ -829,7 +829,7 @@ CUDA = torch.device("cuda")
 
 
 def test_tf32_is_counted_in_its_own_epsilon_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "_tf32", lambda device: True)
+    monkeypatch.setattr(verify, "in_tf32", lambda device, of: device.type == "cuda")
     unit = verify.unit_of("float32", CUDA)
     assert (unit.name, unit.epsilon, unit.wide) == ("TF32", 2.0**-10, True)
     for dtype, where in (("float64", CUDA), ("float16", CUDA), ("float32", CPU)):
@@ -841,37 +841,10 @@ def test_tf32_is_counted_in_its_own_epsilon_and_said(monkeypatch: pytest.MonkeyP
     assert not any("TF32" in note for note in verify_tables(verified(document_for("GRU")))[0].notes)
 
 
-@pytest.mark.parametrize(
-    ("capability", "cudnn", "cublas", "override", "on"),
-    [
-        ((8, 0), True, False, None, True),
-        ((9, 0), False, True, None, True),
-        ((7, 5), True, True, None, False),
-        ((8, 0), False, False, None, False),
-        ((8, 0), True, False, "1", True),
-        # what the note advises: NVIDIA's libraries obey it, and torch's flags do not show it
-        ((8, 0), True, True, "0", False),
-    ],
-)
-def test_when_tf32_is_on(
-    monkeypatch: pytest.MonkeyPatch,
-    capability: tuple[int, int],
-    cudnn: bool,
-    cublas: bool,
-    override: str | None,
-    on: bool,
-) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    if override is None:
-        monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
-    else:
-        monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", override)
-    before = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
-    try:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = cudnn, cublas
-        assert verify._tf32(CUDA) is on
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+def test_tf32_of_layers_and_of_products_both_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    for rnn, matmul in ((True, False), (False, True), (False, False)):
+        monkeypatch.setattr(verify, "in_tf32", lambda device, of, on={"rnn": rnn, "matmul": matmul}: on[of])
+        assert verify.unit_of("float32", CUDA).name == ("TF32" if rnn or matmul else "float32")
 
 
 def test_too_little_memory_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

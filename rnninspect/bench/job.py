@@ -26,7 +26,7 @@ from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_fo
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
-from rnninspect.device import find_device, threads
+from rnninspect.device import find_device, set_float32_precision, threads
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
@@ -120,7 +120,8 @@ class _Ready:
         self.device = find_device(spec.device)
         self.machine = Machine(self.device, asked.setting.threads or torch.get_num_threads())
         self.warnings: list[Warned] = []
-        _set_precision(wanted.fp32_precision)
+        if wanted.fp32_precision is not None:
+            set_float32_precision(wanted.fp32_precision)
         self.planned = planned = plan(spec)
         more = 0 if wanted.phases == ("forward",) else planned.parameter_bytes + planned.activation_bytes
         with ready(spec, planned, self.device, wanted.seed, more=more) as model:
@@ -314,17 +315,6 @@ def _without(job: Job, asked: Run, status: str, error: Exception) -> Outcome:
 def _compile(module: nn.Module) -> nn.Module:
     # A module in a module: what torch.compile makes of one has its parameters, and trains as it does.
     return cast(nn.Module, torch.compile(module))
-
-
-def _set_precision(wanted: str | None) -> None:
-    """How cuDNN's recurrent layers multiply float32."""
-    if wanted is None:
-        return
-    rnn = getattr(torch.backends.cudnn, "rnn", None)
-    if rnn is None:  # before torch 2.9
-        torch.backends.cudnn.allow_tf32 = wanted == "tf32"
-    else:
-        rnn.fp32_precision = wanted
 
 
 def _recurrent_flops(layers: Sequence[LayerFacts], tokens: Mapping[str, int], phase: str) -> int | None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnninspect.bench.records import Kernels, Warned
-from rnninspect.device import float32_precision
+from rnninspect.device import in_tf32
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.spec.chain import Link
 
@@ -298,9 +298,7 @@ def _nearby(call: CudnnCall, forward: bool) -> Iterator[tuple[str, CudnnCall]]:
 def tf32_in_force(links: Sequence[Link], dtype: str, device: torch.device) -> Warned | None:
     """Where cuDNN's recurrent layers are not computed in float32 though that is the dtype: their default on Ampere."""
     served = any(isinstance(link.layer, Recurrent) and hasattr(nn, link.layer.type) for link in links)
-    if device.type != "cuda" or dtype != "float32" or not served or float32_precision() != "tf32":
-        return None
-    if torch.version.hip or torch.cuda.get_device_capability(device) < (8, 0):
+    if dtype != "float32" or not served or not in_tf32(device):
         return None
     return Warned(
         "cuDNN's recurrent layers compute float32 in TF32, whose factors have 10 bits of 23",

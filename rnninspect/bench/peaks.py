@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from rnninspect.bench.bound import PASSES, Memory
 from rnninspect.bench.records import Peaks, Wanted
-from rnninspect.device import DTYPES, float32_precision, refusals, seeded, threads
+from rnninspect.device import DTYPES, float32_precision, multiplying_float32, refusals, seeded, threads
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.memory import available_bytes
@@ -174,21 +175,9 @@ def _room(device: torch.device) -> int:
     return (available_bytes() or 2**30) // _SHARE_OF_MEMORY
 
 
-@contextlib.contextmanager
-def _as_recurrent_layers_multiply(device: torch.device) -> Iterator[None]:
+def _as_recurrent_layers_multiply(device: torch.device) -> AbstractContextManager[None]:
     """Matrix products in the precision that cuDNN's recurrent layers have, TF32 or not: by default the two differ."""
-    matmul, precision = torch.backends.cuda.matmul, float32_precision()
-    # why two: torch before 2.9 has the second alone, and newer ones refuse to mix them.
-    new = hasattr(torch.backends.cudnn, "rnn")
-    setting, value = ("fp32_precision", precision) if new else ("allow_tf32", precision == "tf32")
-    before = getattr(matmul, setting)
-    if device.type == "cuda":
-        setattr(matmul, setting, value)
-    try:
-        yield
-    finally:
-        if device.type == "cuda":
-            setattr(matmul, setting, before)
+    return multiplying_float32(float32_precision(), "matmul") if device.type == "cuda" else contextlib.nullcontext()
 
 
 def _cpu_caches() -> dict[int, list[int]]:

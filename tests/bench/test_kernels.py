@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from rnninspect.bench import kernels
 from rnninspect.bench.kernels import PERSIST, SMALL_H, STANDARD, CudnnCall, cudnn_algorithm, cudnn_hint, explain
 from rnninspect.bench.records import Kernels
+from rnninspect.device import multiplying_float32
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.jordan import JordanRNN
 from rnninspect.layers.layer import Layer
@@ -335,34 +336,17 @@ def test_without_cudnn_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("gpu")
-def test_tf32_is_told_where_it_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "float32_precision", lambda: "tf32")
+def test_tf32_is_told_where_it_is_in_force() -> None:
     links = [link(sized(LSTM))]
-    found = kernels.tf32_in_force(links, "float32", CUDA)
-    assert found is not None
-    assert found.try_ == "--fp32-precision ieee times plain float32"
-    assert kernels.tf32_in_force(links, "float32", CPU) is None
-    assert kernels.tf32_in_force(links, "float64", CUDA) is None
-    assert kernels.tf32_in_force([link(sized(JordanRNN, output_size=2))], "float32", CUDA) is None
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
-    assert kernels.tf32_in_force(links, "float32", CUDA) is None
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
-    monkeypatch.setattr(kernels, "float32_precision", lambda: "ieee")
-    assert kernels.tf32_in_force(links, "float32", CUDA) is None
-
-
-def test_the_precision_of_recurrent_layers_is_read_and_not_changed() -> None:
-    if not hasattr(torch.backends.cudnn, "rnn"):
-        assert kernels.float32_precision() == "tf32"
-        return
-    before = torch.backends.cudnn.rnn.fp32_precision
-    try:
-        torch.backends.cudnn.rnn.fp32_precision = "ieee"
-        assert kernels.float32_precision() == "ieee"
-        torch.backends.cudnn.rnn.fp32_precision = "tf32"
-        assert kernels.float32_precision() == "tf32"
-    finally:
-        torch.backends.cudnn.rnn.fp32_precision = before
+    with multiplying_float32("tf32", "rnn"):
+        found = kernels.tf32_in_force(links, "float32", CUDA)
+        assert found is not None
+        assert found.try_ == "--fp32-precision ieee times plain float32"
+        assert kernels.tf32_in_force(links, "float32", CPU) is None
+        assert kernels.tf32_in_force(links, "float64", CUDA) is None
+        assert kernels.tf32_in_force([link(sized(JordanRNN, output_size=2))], "float32", CUDA) is None
+    with multiplying_float32("ieee", "rnn"):
+        assert kernels.tf32_in_force(links, "float32", CUDA) is None
 
 
 # torch's own words, aten/src/ATen/native/cudnn/RNN.cpp
