@@ -286,8 +286,9 @@ def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, obj
     """The plan of the layer with other options, fed with the same batch in the order of axes that it then reads."""
     # why no init block: it may name what another value takes away, and the laws change neither shapes nor costs.
     changed = layer.model_copy(update={**update, "init": None})
-    if isinstance(changed, SequenceLayer) and set(signal.axes) == {"L", "N"}:
-        signal = replace(signal, axes=("N", "L") if changed.batch_first else ("L", "N"))
+    if isinstance(changed, SequenceLayer):
+        batch = replace(signal.batch, batch_first=changed.batch_first)
+        signal = replace(signal, batch=batch, axes=batch.padded_axes if len(signal.axes) == 2 else signal.axes)
     (facts,) = plan(replace(spec, links=(Link(changed.fit(signal, {}), signal),))).layers
     return facts
 

@@ -74,6 +74,7 @@ class TensorFact:
     """A tensor that goes into or comes out of a layer: `output` (L, N, D*H_out) = (20, 32, 100).
 
     directions: D, where the tensor holds something of each direction.
+    unpacked_axes, unpacked_shape: of a packed batch, what pad_packed_sequence makes of it.
     """
 
     name: str
@@ -81,6 +82,8 @@ class TensorFact:
     shape: tuple[int, ...]
     dtype: str
     directions: int = 1
+    unpacked_axes: tuple[str, ...] | None = None
+    unpacked_shape: tuple[int, ...] | None = None
 
     @property
     def layout(self) -> Layout:

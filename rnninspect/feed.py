@@ -40,6 +40,7 @@ class _Wanted(NamedTuple):
     axes: tuple[str, ...]
     below: int | None
     settings: Mapping[str, str]
+    besides: Mapping[str, object] = {}
 
     @property
     def name(self) -> str:
@@ -51,6 +52,13 @@ class _Wanted(NamedTuple):
 
     def size(self, axis: str) -> int:
         return self.shape[self.axes.index(axis)] if axis in self.axes else 1
+
+    def sets(self, sizes: Mapping[str, object]) -> str:
+        """The options that make the document's axes as long as that."""
+        given = {self.settings[axis]: size for axis, size in sizes.items()}
+        besides = self.besides if sizes.keys() & SETTINGS.keys() else {}
+        whole = {path: value for path, value in besides.items() if path not in given} | given
+        return " ".join(f"--set {path}={value}" for path, value in whole.items())
 
     def wrong(self, message: str, hint: str = "", line: int | None = None) -> OptionError:
         where = self.name if line is None else f"{self.name}:{line}"
@@ -78,15 +86,17 @@ def read_values(
     *,
     below: int | None = None,
     settings: Mapping[str, str] = SETTINGS,
+    besides: Mapping[str, object] | None = None,
 ) -> Values:
     """The numbers of a file in C order: 64-bit floats, or 64-bit integers where `below` is given.
 
     shape, axes: what the document expects, (20, 32, 300) and ("L", "N", "H_in").
     below: the file holds token indices, each less than this.
     settings: by axis, what `--set` can change to make the document fit the file.
+    besides: what has to be set with them, and to what, for L and N to be free.
     Raises OptionError, NotInstalled (a .npy without numpy), NotEnoughMemory.
     """
-    wanted = _Wanted(path, shape, axes, below, settings)
+    wanted = _Wanted(path, shape, axes, below, settings, besides or {})
     read = {".npy": _read_npy, ".csv": _read_csv}.get(path.suffix.lower())
     if read is None:
         got = f"got {printable(path.suffix)}" if path.suffix else "got none"
@@ -250,10 +260,10 @@ def _to_fit(wanted: _Wanted, shape: tuple[int, ...]) -> str:
     if min(shape, default=0) < 1:
         return "it holds nothing"
     transposed = sorted(shape) == sorted(wanted.shape)
-    axes, sets = list(wanted.axes), []
+    axes, unbatched = list(wanted.axes), dict[str, str]()
     if "N" in axes and len(shape) == len(axes) - 1:
         axes.remove("N")
-        sets = [f"--set {wanted.settings['N']}=null"] if "N" in wanted.settings else []
+        unbatched = {"N": "null"} if "N" in wanted.settings else {}
     elif "N" not in axes and len(shape) == len(axes) + 1:
         axes.insert(1, "N")
     if len(axes) != len(shape):
@@ -265,8 +275,7 @@ def _to_fit(wanted: _Wanted, shape: tuple[int, ...]) -> str:
     }
     fixed = [axis for axis in differing if axis not in wanted.settings]
     if not fixed:
-        sets = [*(f"--set {wanted.settings[axis]}={size}" for axis, size in differing.items()), *sets]
-        fit = " ".join(sets)
+        fit = wanted.sets({**differing, **unbatched})
     else:
         fit = f"{' and '.join(fixed)} is what the first layer takes in: change that layer, or the file"
     return f"transpose it to {wanted.letters}, or {fit}" if transposed else fit
@@ -283,10 +292,10 @@ _SEPARATORS = re.compile(r"[;\t ]+")
 def _read_csv(stream: IO[bytes], wanted: _Wanted) -> Values:
     """One sequence: a row for each step; a column for each feature, or one of token indices."""
     if wanted.size("N") != 1:
-        hint = f"--set {wanted.settings['N']}=1, or save all as .npy" if "N" in wanted.settings else "save all as .npy"
+        hint = f"{wanted.sets({'N': 1})}, or save all as .npy" if "N" in wanted.settings else "save all as .npy"
         raise wanted.wrong(f"a .csv file is one sequence, expected {wanted.size('N'):,} (N)", hint)
     _need_memory(wanted, 8)
-    steps, setting = wanted.size("L"), wanted.settings.get("L", "")
+    steps, free = wanted.size("L"), "L" in wanted.settings
     width = 1 if wanted.below is not None else wanted.shape[-1]
     values: array[Any] = array("d") if wanted.below is None else array("q")
     outside, first, rows = 0, ("", 0.0), 0
@@ -295,7 +304,8 @@ def _read_csv(stream: IO[bytes], wanted: _Wanted) -> Values:
     with io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="backslashreplace", newline=None) as text:
         for line, cells in _lines(text, max(_LONGEST_LINE, _PER_COLUMN * width), wanted):
             if rows == steps:
-                hint = f"delete the others, or --set {setting} to their number" if setting else "delete the others"
+                other = f", or {wanted.sets({'L': ''})[:-1]} to their number" if free else ""
+                hint = f"delete the others{other}"
                 raise wanted.wrong(f"expected {steps:,} rows (L), got more", hint, line)
             if len(cells) != width:
                 raise _other_width(wanted, width, len(cells), line, first=rows == 0)
@@ -308,7 +318,7 @@ def _read_csv(stream: IO[bytes], wanted: _Wanted) -> Values:
                 values.append(value)
             rows += 1
     if rows < steps:
-        hint = f"--set {setting}={rows}" if setting and rows else ""
+        hint = wanted.sets({"L": rows}) if free and rows else ""
         raise wanted.wrong(f"expected {steps:,} rows (L), got {rows:,}", hint)
     if outside:
         raise wanted.outside(outside, *first)
@@ -370,7 +380,7 @@ def _other_width(wanted: _Wanted, width: int, got: int, line: int, *, first: boo
     letter = wanted.axes[-1]
     hint = ""
     if first and letter in wanted.settings:
-        hint = f"--set {wanted.settings[letter]}={got}"
+        hint = wanted.sets({letter: got})
     elif first:
         hint = f"{letter} is what the first layer takes in: change that layer, or the file"
     return wanted.wrong(f"expected {width:,} columns ({letter}), got {got:,}", hint, line)

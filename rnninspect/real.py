@@ -299,8 +299,15 @@ def _tensors(declared: Sequence[TensorFact], flows: Sequence[Flow]) -> tuple[Ten
     for k, flow in enumerate(flows):
         data = data_of(flow)
         told = declared[k] if k < len(declared) else TensorFact(f"tensor {k}", (), (), "")
-        found.append(replace(told, shape=tuple(data.shape), dtype=_dtype_name(data)))
+        unpacked = _unpacked(flow, told) if isinstance(flow, PackedSequence) else None
+        found.append(replace(told, shape=tuple(data.shape), dtype=_dtype_name(data), unpacked_shape=unpacked))
     return tuple(found)
+
+
+def _unpacked(flow: PackedSequence, declared: TensorFact) -> tuple[int, ...]:
+    """The shape that pad_packed_sequence would give it, without the memory that takes."""
+    sizes = {"L": len(flow.batch_sizes), "N": int(flow.batch_sizes[0])}
+    return (*(sizes[axis] for axis in (declared.unpacked_axes or ("L", "N"))[:2]), *flow.data.shape[1:])
 
 
 def _macs(layer: Layer, module: nn.Module, output: Flow) -> int:

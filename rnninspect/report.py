@@ -407,6 +407,8 @@ def _tensor(tensor: TensorFact) -> dict[str, object]:
         "axes": tensor.axes,
         "shape": tensor.shape,
         "layout": tensor.layout,
+        "unpacked_axes": tensor.unpacked_axes,
+        "unpacked_shape": tensor.unpacked_shape,
         "dtype": tensor.dtype,
     }
 

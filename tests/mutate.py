@@ -131,7 +131,7 @@ FAULTS = [
     ("trace.py", "if not bool(found.isfinite().all()):", "if False:", "test_trace.py"),
     ("tables/trace.py", "100 * value if stat", "value if stat", "test_cli_trace.py"),
     ("commands/trace.py", "if asked.sequence and not asked.picks:", "if False:", "test_cli_trace.py"),
-    ("commands/trace.py", "'input.lengths=null --set ' * bool(spec.batch.lengths)", "''", "test_cli_trace.py"),
+    ("commands/trace.py", '{"input.lengths": "null"} | {', "{} | {", "test_cli_trace.py"),
     ("commands/plots.py", "plot.check(path)", "pass", "test_cli_trace.py"),
     ("commands/study.py", 'if device.type == "meta":', "if False:", "test_cli_trace.py"),
     ("commands/study.py", 'spec.source if len(specs) > 1 else ""', '""', "test_cli_gradflow.py"),
@@ -187,6 +187,14 @@ FAULTS = [
     ("bench/sampling.py", "if len(quiet) >= LEAST_ROUNDS else", "if True else", "bench/test_sampling.py"),
     ("commands/bench.py", "_check_axis(asked.plot, jobs)", "pass", "test_cli_bench.py"),
     ("commands/bench.py", "if asked.strict and doubtful:", "if False:", "test_cli_bench.py"),
+    ("spec/document.py", '"seq_len": max(lengths)', '"seq_len": min(lengths)', "spec"),
+    (
+        "layers/signal.py",
+        'return ("N", "L") if self.batch_first',
+        'return ("L", "N") if self.batch_first',
+        "test_order.py",
+    ),
+    ("real.py", '"L": len(flow.batch_sizes)', '"L": len(flow.data)', "test_order.py"),
     ("spec/chain.py", "if length > given.seq_len:", "if False:", "spec"),
     (
         "commands/look.py",

@@ -415,6 +415,19 @@ def nan(shape: tuple[int, ...], at: tuple[int, ...]) -> numpy.ndarray:
             numpy.zeros((5, 2, 2)),
             r"\(L, N, H_in\) \(4, 3, 2\), got \(5, 2, 2\) \(--set input\.lengths=null --set input\.seq_len=5 --set ",
         ),
+        # what a document leaves to its lengths has to be said without them
+        (
+            PACKED.replace("batch_size: 3, seq_len: 4, ", ""),
+            "x.npy",
+            numpy.zeros((5, 3, 2)),
+            r"got \(5, 3, 2\) \(--set input\.lengths=null --set input\.batch_size=3 --set input\.seq_len=5\)$",
+        ),
+        (
+            PACKED.replace("seq_len: 4", "seq_len: 9"),
+            "x.npy",
+            numpy.zeros((4, 2)),
+            r"got \(4, 2\) \(--set input\.lengths=null --set input\.seq_len=4 --set input\.batch_size=null\)$",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said_with_both_numbers(

@@ -6,14 +6,19 @@ A stack in both directions is run once more as layers of one direction each, put
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
+from rnninspect.agree import differences
 from rnninspect.facts import Layout, ModelFacts, layout_of
+from rnninspect.formats.csv import render
 from rnninspect.plan import plan
+from rnninspect.real import measure
 from rnninspect.report import Report, document
 from rnninspect.spec.chain import Spec, connect
 from rnninspect.spec.document import validate
@@ -172,3 +177,86 @@ def test_the_legend_names_layers_where_they_differ() -> None:
 def test_the_legend_of_one_direction_says_nothing_of_two() -> None:
     model = facts_of("{type: LSTM, input_size: 2, hidden_size: 7, num_layers: 2}")
     assert not any("reverse" in note for note in notes(model))
+
+
+# --- a packed batch ----------------------------------------------------------------------------------------
+
+LENGTHS = [3, 5, 2]
+
+
+def test_a_packed_batch_comes_back_as_said() -> None:
+    """Sequences of a length of their own, and of values of their own: unpacked they stand where they stood."""
+    head = f"input: {{batch_size: 3, seq_len: 7, lengths: {LENGTHS}}}"
+    (layer,) = json_of(facts_of("{type: GRU, input_size: 3, hidden_size: 4}", head=head))
+    given, output, last = (layer["inputs"][0], *layer["outputs"])
+    assert (given["shape"], given["unpacked_axes"], given["unpacked_shape"]) == ((10, 3), ("L", "N", "H_in"), (5, 3, 3))
+    assert (output["shape"], output["unpacked_shape"]) == ((10, 4), (5, 3, 4))
+    assert last["unpacked_axes"] is last["unpacked_shape"] is None
+    torch.manual_seed(0)
+    gru = nn.GRU(3, 4)
+    sequences = [torch.randn(length, 3) for length in LENGTHS]
+    packed = pack_padded_sequence(pad_sequence(sequences), torch.tensor(LENGTHS), enforce_sorted=False)
+    found, h_n = gru(packed)
+    assert tuple(packed.data.shape) == given["shape"]
+    assert tuple(found.data.shape) == output["shape"]
+    for batch_first, axes in ((False, ("L", "N", "D*H_out")), (True, ("N", "L", "D*H_out"))):
+        whole, lengths = pad_packed_sequence(found, batch_first=batch_first)
+        told = facts_of(
+            f"{{type: GRU, input_size: 3, hidden_size: 4, batch_first: {str(batch_first).lower()}}}", head=head
+        )
+        fact = told.layers[0].outputs[0]
+        assert (fact.unpacked_axes, fact.unpacked_shape) == (axes, tuple(whole.shape))
+        assert lengths.tolist() == LENGTHS
+        for n, sequence in enumerate(sequences):
+            alone, end = gru(sequence)
+            here = whole[n] if batch_first else whole[:, n]
+            torch.testing.assert_close(here[: LENGTHS[n]], alone)
+            assert not here[LENGTHS[n] :].any()
+            torch.testing.assert_close(h_n[:, n], end)
+
+
+def test_every_layer_of_a_packed_chain_is_measured_as_planned() -> None:
+    """Also what is no recurrent layer's, and with N first; a wrong plan is a difference."""
+    chain = (
+        "{type: Embedding, num_embeddings: 9, embedding_dim: 3}",
+        "{type: LSTM, hidden_size: 4, batch_first: true, bidirectional: true}",
+        "{type: GRUCell, hidden_size: 6}",
+        "{type: Linear, out_features: 2}",
+    )
+    spec = spec_of(*chain, head=f"input: {{lengths: {LENGTHS}}}")
+    planned, measured = plan(spec), measure(spec, CPU)
+    unpacked = [[tensor.unpacked_shape for tensor in (*layer.inputs, *layer.outputs)] for layer in measured.layers]
+    assert unpacked == [
+        [(3, 5), (3, 5, 3)],
+        [(3, 5, 3), None, None, (3, 5, 8), None, None],
+        [(3, 5, 8), None, (3, 5, 6), None],
+        [(3, 5, 6), (3, 5, 2)],
+    ]
+    assert differences(planned, measured) == ()
+    wrong = replace(planned.layers[3].outputs[0], unpacked_shape=(3, 7, 2))
+    layers = (*planned.layers[:3], replace(planned.layers[3], outputs=(wrong,)))
+    (found,) = differences(replace(planned, layers=layers), measured)
+    assert (found.layer, found.fact) == ("linear", "outputs output unpacked_shape")
+
+
+def test_the_table_says_what_a_packed_batch_is_unpacked() -> None:
+    layers = "{type: GRU, input_size: 3, hidden_size: 4}"
+    head = f"input: {{batch_size: 3, seq_len: 7, lengths: {LENGTHS}}}"
+    letters, said = shapes_table(facts_of(layers, head=head)).notes
+    assert letters.startswith("L sequence length; N batch size; T tokens of a packed batch")
+    assert said == (
+        "unpacked again by pad_packed_sequence, T is L and N: (10, 3) is (5, 3, 3), (10, 4) is (5, 3, 4); "
+        "L = max(lengths), whatever seq_len is, and the sequences are in the document's order (enforce_sorted=False)"
+    )
+    first = "{type: GRU, input_size: 3, hidden_size: 4, batch_first: true}"
+    said = shapes_table(facts_of(first, head=head)).notes[1]
+    assert "pad_packed_sequence(batch_first=True), T is N and L: (10, 3) is (3, 5, 3), (10, 4) is (3, 5, 4);" in said
+
+
+def test_what_is_not_packed_is_not_unpacked() -> None:
+    model = facts_of("{type: LSTM, input_size: 3, hidden_size: 4}", "{type: Linear, out_features: 2}")
+    (letters,) = shapes_table(model).notes
+    assert "packed" not in letters
+    assert all(tensor.unpacked_shape is None for layer in model.layers for tensor in (*layer.inputs, *layer.outputs))
+    *_, shape = render([shapes_table(model)]).splitlines()[0].split(",")
+    assert shape == "unpacked_shape"

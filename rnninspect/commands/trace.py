@@ -102,12 +102,15 @@ def _read(path: Path, spec: Spec) -> Values:
 
     first = spec.links[0].layer
     tokens = first.num_embeddings if isinstance(first, Embedding) else None
-    # why: with lengths, L and N are theirs, so that --set fits a batch only without them.
-    settings = {axis: f"{'input.lengths=null --set ' * bool(spec.batch.lengths)}{SETTINGS[axis]}" for axis in SETTINGS}
+    settings = dict(SETTINGS)
+    besides: dict[str, object] = {}
+    if spec.batch.lengths:
+        # why: L and N are those of the lengths, so that --set fits a batch only without them, and says both.
+        besides = {"input.lengths": "null"} | {SETTINGS[axis]: spec.batch.letters[axis] for axis in SETTINGS}
     for kind, field in ((Recurrent, "input_size"), (Linear, "in_features")):
         if isinstance(first, kind):
             settings["H_in"] = f"{first.name}.{field}"
-    return read_values(path, spec.input_shape, spec.input_axes, below=tokens, settings=settings)
+    return read_values(path, spec.input_shape, spec.input_axes, below=tokens, settings=settings, besides=besides)
 
 
 def _caption(results: list[Trace], asked: Asked) -> str:

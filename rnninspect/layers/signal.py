@@ -13,13 +13,14 @@ class Batch:
     """The batch of a document's `input` block.
 
     size: N, or None for unbatched input. lengths: N lengths of a packed batch. state: "zeros" (torch's default)
-    or "random", how h_0 and c_0 are filled.
+    or "random", how h_0 and c_0 are filled. batch_first: whether N stands before L, where there are both.
     """
 
     size: int | None
     seq_len: int
     lengths: tuple[int, ...] | None = None
     state: str = "zeros"
+    batch_first: bool = False
 
     @cached_property
     def letters(self) -> dict[str, int]:
@@ -29,6 +30,11 @@ class Batch:
             "N": self.size or 1,
             "T": sum(self.lengths) if self.lengths else self.seq_len * (self.size or 1),
         }
+
+    @property
+    def padded_axes(self) -> tuple[str, str]:
+        """The axes before the feature axis, unless the batch is packed or there is none."""
+        return ("N", "L") if self.batch_first else ("L", "N")
 
     @property
     def states_axes(self) -> tuple[str, ...]:
@@ -73,10 +79,13 @@ class Signal:
 
     def tensor(self, name: str, letter: str, dtype: str, directions: int = 1) -> TensorFact:
         """This signal as a layer's input or output, its width called `letter`, which so many directions share."""
-        if self.width is None:
-            return TensorFact(name, self.axes, shape_of(self.axes, self.batch.letters), "int64")
-        shape = (*shape_of(self.axes, self.batch.letters), self.width)
-        return TensorFact(name, (*self.axes, letter), shape, dtype, directions)
+        letters, widths, dtype = ((), (), "int64") if self.width is None else ((letter,), (self.width,), dtype)
+
+        def whole(lead: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+            return (*lead, *letters), (*shape_of(lead, self.batch.letters), *widths)
+
+        unpacked = whole(self.batch.padded_axes) if "T" in self.axes else (None, None)
+        return TensorFact(name, *whole(self.axes), dtype, directions, *unpacked)
 
     def to(self, width: int, producer: str) -> Signal:
         """The signal a layer puts out for every element it took in."""

@@ -72,8 +72,8 @@ class Spec:
 def connect(validated: Validated, tree: Tree, name: str) -> Spec:
     """Fit the layers to one another. Raises DocumentError naming both layers and both numbers of a mismatch."""
     document = validated.document
-    batch = _batch(document.input, tree)
-    signal = Signal(batch, _input_axes(batch, validated.layers), width=None)
+    batch = _batch(document.input, validated.layers, tree)
+    signal = Signal(batch, _input_axes(batch), width=None)
     links: list[Link] = []
     notes = []
     earlier: dict[str, Layer] = {}
@@ -103,7 +103,8 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
     )
 
 
-def _batch(given: Input, tree: Tree) -> Batch:
+def _batch(given: Input, layers: Iterable[Layer], tree: Tree) -> Batch:
+    """The batch; the first layer that has a batch_first decides about its axes."""
     if given.lengths is not None:
         if len(given.lengths) != given.batch_size:
             size = "null (unbatched)" if given.batch_size is None else given.batch_size
@@ -122,14 +123,12 @@ def _batch(given: Input, tree: Tree) -> Batch:
                     hint="seq_len is the longest sequence the batch can hold",
                 )
     lengths = None if given.lengths is None else tuple(given.lengths)
-    return Batch(given.batch_size, given.seq_len, lengths, given.state)
+    batch_first = next((layer.batch_first for layer in layers if isinstance(layer, SequenceLayer)), False)
+    return Batch(given.batch_size, given.seq_len, lengths, given.state, batch_first)
 
 
-def _input_axes(batch: Batch, layers: Iterable[Layer]) -> tuple[str, ...]:
-    """The axes of the model's input before its feature axis: the first layer that has a batch_first decides."""
+def _input_axes(batch: Batch) -> tuple[str, ...]:
+    """The axes of the model's input before its feature axis."""
     if batch.lengths is not None:
         return ("T",)
-    if batch.size is None:
-        return ("L",)
-    first = next((layer for layer in layers if isinstance(layer, SequenceLayer)), None)
-    return ("N", "L") if first is not None and first.batch_first else ("L", "N")
+    return ("L",) if batch.size is None else batch.padded_axes

@@ -42,10 +42,19 @@ def _printable(text: str) -> str:
     return text
 
 
-class Input(BaseModel):
-    """The `input` block: the batch that goes in."""
+def _unless_lengths(schema: dict[str, Any]) -> None:
+    """In the JSON Schema: what is required is not, where there are lengths."""
+    lengths = {"type": "array", "minItems": 1}
+    schema["anyOf"] = [
+        {"required": schema.pop("required")},
+        {"required": ["lengths"], "properties": {"lengths": lengths}},
+    ]
 
-    model_config = _STRICT
+
+class Input(BaseModel):
+    """The `input` block: the batch that goes in. `lengths` says batch_size and seq_len where they are left out."""
+
+    model_config = ConfigDict(**_STRICT, json_schema_extra=_unless_lengths)
 
     batch_size: Annotated[Size | None, Expect("an integer >= 1, or null for unbatched input")]
     seq_len: Size
@@ -107,12 +116,27 @@ def validate(tree: Tree) -> Validated:
             f"expected a mapping with input and layers, got {show(tree.data)}",
             hint="a model needs `input:` and `layers:`",
         )
-    document = _model(Document, tree.data, (), tree)
+    document = _model(Document, _with_sizes(tree.data, tree), (), tree)
     _case_names(document, tree)
     names = layer_names(tree.data)
     layers = tuple(_layer(data, ("layers", i), names[i], tree) for i, data in enumerate(document.layers))
     _unique_names(layers, tree)
     return Validated(document, layers)
+
+
+def _with_sizes(data: dict[str, Any], tree: Tree) -> dict[str, Any]:
+    """The data with the batch_size and seq_len that `input.lengths` says, where they are left out."""
+    given = data.get("input")
+    if not isinstance(given, dict):
+        return data
+    lengths = given.get("lengths")
+    if not isinstance(lengths, list) or given.keys() >= {"batch_size", "seq_len"}:
+        return data
+    if not lengths:
+        raise _fault(("input", "lengths"), tree, "expected at least one length, got none", "one for each sequence")
+    if any(type(length) is not int for length in lengths):
+        return data  # the fault that is told is the length's
+    return {**data, "input": {"batch_size": len(lengths), "seq_len": max(lengths), **given}}
 
 
 def _case_names(document: Document, tree: Tree) -> None:
@@ -214,7 +238,16 @@ def _explain(fault: Mapping[str, Any], model: type[BaseModel], path: Path, tree:
     if fault["type"] == "extra_forbidden":
         return _unknown_key(where, model, tree)
     expected = _words(model, known)
-    return _fault(where, tree, f"expected {expected}, got {show(fault['input'])}", _what_to_try(fault, expected))
+    hint = _what_to_try(fault, expected)
+    if where[:2] == ("input", "lengths") and fault["input"] == 0 and fault["type"] == "greater_than_equal":
+        hint = _NO_EMPTY_SEQUENCE
+    return _fault(where, tree, f"expected {expected}, got {show(fault['input'])}", hint)
+
+
+_NO_EMPTY_SEQUENCE = (
+    "torch packs no empty sequence: leave it out of the batch, or give it length 1 with a padding token and ignore its "
+    "output"
+)
 
 
 def _unknown_key(path: Path, model: type[BaseModel], tree: Tree) -> DocumentError:

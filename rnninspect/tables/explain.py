@@ -156,7 +156,11 @@ def _about_setting(setting: Setting, facts: LayerFacts) -> str:
 
 def _effect(facts: LayerFacts, after: LayerFacts) -> str:
     """What another value makes of the tensors, the parameters and the operations."""
-    tensors = [f"{new.name} {new.shape}" for old, new in zip(_shown(facts), _shown(after), strict=True) if new != old]
+    tensors = [
+        f"{new.name} {new.shape}"
+        for old, new in zip(_shown(facts), _shown(after), strict=True)
+        if (new.axes, new.shape) != (old.axes, old.shape)
+    ]
     counts = [
         f"{name} {before:,} → {now:,}"
         for name, before, now in (

@@ -17,6 +17,7 @@ _COLUMNS = (
     Column("axes", "axes", Kind.SHAPE),
     Column("shape", "shape", Kind.SHAPE),
     Column("dtype", "dtype"),
+    Column("unpacked_shape", "unpacked", Kind.SHAPE, for_scripts=True),
 )
 
 
@@ -24,8 +25,26 @@ def shapes_table(model: ModelFacts) -> Table:
     """One row for each input, state and output of each layer."""
     rows = tuple(row for layer in model.layers for row in _rows(layer))
     tensors = [(layer.name, (*layer.inputs, *layer.outputs)) for layer in model.layers]
-    letters = legend(tensor.axes for _, group in tensors for tensor in group)
-    return Table("shapes", model.name, _COLUMNS, rows, notes=(letters, *order(tensors), *_handed_on(model)))
+    letters = legend(
+        axes for _, group in tensors for tensor in group for axes in (tensor.axes, tensor.unpacked_axes or ())
+    )
+    return Table(
+        "shapes", model.name, _COLUMNS, rows, notes=(letters, *order(tensors), *_unpacked(model), *_handed_on(model))
+    )
+
+
+def _unpacked(model: ModelFacts) -> Iterator[str]:
+    """What a packed batch is once it is unpacked, which is no size that seq_len says."""
+    given = [tensor for layer in model.layers for tensor in (*layer.inputs, *layer.outputs)]
+    packed = [tensor for tensor in given if tensor.unpacked_axes is not None]
+    if packed:
+        shapes = dict.fromkeys(f"{tensor.shape} is {tensor.unpacked_shape}" for tensor in packed)
+        lead = (packed[0].unpacked_axes or ())[:2]
+        yield (
+            f"unpacked again by pad_packed_sequence{'(batch_first=True)' * (lead == ('N', 'L'))}, T is "
+            f"{' and '.join(lead)}: {', '.join(shapes)}; L = max(lengths), whatever seq_len is, and the sequences are "
+            "in the document's order (enforce_sorted=False)"
+        )
 
 
 def _handed_on(model: ModelFacts) -> Iterator[str]:
@@ -39,4 +58,13 @@ def _handed_on(model: ModelFacts) -> Iterator[str]:
 def _rows(layer: LayerFacts) -> Iterator[tuple[Cell, ...]]:
     for way, tensors in (("in", layer.inputs), ("out", layer.outputs)):
         for tensor in tensors:
-            yield (layer.name, layer.type, way, tensor.name, tensor.axes, tensor.shape, tensor.dtype)
+            yield (
+                layer.name,
+                layer.type,
+                way,
+                tensor.name,
+                tensor.axes,
+                tensor.shape,
+                tensor.dtype,
+                tensor.unpacked_shape,
+            )

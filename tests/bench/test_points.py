@@ -92,6 +92,14 @@ def test_every_point_is_the_document_with_its_settings(write: Write) -> None:
         assert point.spec == load_spec(path, ["head.out_features=9", *given])
 
 
+def test_swept_lengths_say_how_many_sequences_there_are(write: Write) -> None:
+    path = write(
+        "sweep: {input.lengths: [[3, 5], [2, 2, 4]]}\n", text=TEXT.replace("batch_size: 3, seq_len: 5", "lengths: [1]")
+    )
+    batches = [point.spec.batch for point in load_points(path)]
+    assert [(batch.size, batch.seq_len) for batch in batches] == [(2, 5), (3, 4)]
+
+
 def test_cases_come_with_every_combination_of_what_is_swept(write: Write) -> None:
     path = write(
         "sweep: {input.batch_size: [1, 2]}\n"

@@ -300,6 +300,42 @@ class TestLengths:
         assert spec.batch.letters == {"L": longest, "N": 2, "T": tokens}
         assert spec.links[0].signal.tokens == tokens
 
+    @pytest.mark.parametrize(
+        ("given", "left_out"),
+        [
+            ("batch_size: 3, seq_len: 8, lengths: [4, 8, 2]", "lengths: [4, 8, 2]"),
+            ("batch_size: 3, seq_len: 9, lengths: [4, 8, 2]", "seq_len: 9, lengths: [4, 8, 2]"),
+            ("batch_size: 3, seq_len: 8, lengths: [4, 8, 2]", "batch_size: 3, lengths: [4, 8, 2]"),
+            ("batch_size: 1, seq_len: 5, lengths: [5]", "lengths: [5]"),
+        ],
+    )
+    def test_what_they_say_may_be_left_out(self, given: str, left_out: str) -> None:
+        """batch_size is their number, seq_len the longest."""
+        spec = spec_of(self.LAYER, head=f"input: {{{left_out}}}")
+        assert spec == spec_of(self.LAYER, head=f"input: {{{given}}}")
+        assert spec.cut(3) == spec_of(self.LAYER, head=f"input: {{{given}}}").cut(3)
+
+    @pytest.mark.parametrize(
+        ("given", "path", "message"),
+        [
+            (
+                "batch_size: null, lengths: ▶[5]",
+                "input.lengths",
+                "expected one length for each sequence, batch_size null",
+            ),
+            ("batch_size: 2, lengths: ▶[5]", "input.lengths", "expected one length for each sequence, batch_size 2"),
+            ("seq_len: 4, lengths: [3, ▶5]", "input.lengths[1]", "expected at most seq_len 4, got 5"),
+        ],
+    )
+    def test_what_is_given_still_has_to_fit(self, given: str, path: str, message: str) -> None:
+        error = refused(self.LAYER, head=f"input: {{{given}}}")
+        assert error.path == path
+        assert error.message.startswith(message)
+
+    def test_a_cut_of_sequences_takes_their_lengths_with_it(self) -> None:
+        cut = spec_of(self.LAYER, head="input: {lengths: [4, 2, 8]}").cut(3, sequences=2)
+        assert cut == spec_of(self.LAYER, head="input: {seq_len: 3, lengths: [3, 2]}")
+
     def test_null_is_no_lengths(self) -> None:
         assert spec_of(self.LAYER, head="input: {batch_size: 2, seq_len: 5, lengths: null}").batch.lengths is None
 

@@ -390,6 +390,11 @@ def test_values_of_layers(keys: str, value: str, message: str, hint: str) -> Non
 
 
 A_BATCH = "expected an integer >= 1, or null for unbatched input, got "
+EACH = "one for each sequence"
+NO_EMPTY = (
+    "torch packs no empty sequence: leave it out of the batch, or give it length 1 with a padding token and ignore its "
+    "output"
+)
 LENGTHS = "expected a list of integers >= 1, one for each sequence, got "
 A_DEVICE = "expected auto, cpu, cuda, cuda:N, mps or meta, got "
 A_DTYPE = "expected float32, float64, float16 or bfloat16, got "
@@ -410,7 +415,15 @@ A_TITLE = "expected 1 to 100 printable characters, got "
         ("input: {batch_size: 3, seq_len: 5, lengths: ▶5}", "input.lengths", LENGTHS + "5", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: ▶'5'}", "input.lengths", LENGTHS + "'5'", PLAIN),
         ("input: {batch_size: 3, seq_len: 5, lengths: ▶{a: 5}}", "input.lengths", LENGTHS + "a mapping", ""),
-        ("input: {batch_size: 3, seq_len: 5, lengths: [▶0]}", "input.lengths[0]", A_SIZE + "0", ""),
+        ("input: {batch_size: 3, seq_len: 5, lengths: [▶0]}", "input.lengths[0]", A_SIZE + "0", NO_EMPTY),
+        ("input: {lengths: [5, ▶0]}", "input.lengths[1]", A_SIZE + "0", NO_EMPTY),
+        ("input: {batch_size: 3, seq_len: 5, lengths: [▶-1]}", "input.lengths[0]", A_SIZE + "-1", ""),
+        ("input: {lengths: [5, ▶x]}", "input.lengths[1]", A_SIZE + "'x'", ""),
+        ("input: {lengths: ▶[]}", "input.lengths", "expected at least one length, got none", EACH),
+        ("input: {batch_size: 3, lengths: ▶[]}", "input.lengths", "expected at least one length, got none", EACH),
+        ("input: ▶{lengths: null}", "input.batch_size", "required key batch_size is missing", ""),
+        ("input: ▶{batch_size: 3, lengths: null}", "input.seq_len", "required key seq_len is missing", ""),
+        ("input: {lengths: [5], batch_size: ▶0}", "input.batch_size", A_BATCH + "0", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: [5, ▶x]}", "input.lengths[1]", A_SIZE + "'x'", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: [5, 4,\n ▶true]}", "input.lengths[2]", A_SIZE + "true", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: [▶1.0, x]}", "input.lengths[0]", A_SIZE + "1.0", "write 1"),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rnninspect.errors import DocumentError, Place
-from rnninspect.spec.chain import Spec
+from rnninspect.spec.chain import Spec, connect
+from rnninspect.spec.document import validate
 from rnninspect.spec.load import load_spec
 from rnninspect.spec.overrides import override
 from rnninspect.spec.tree import read_tree
@@ -94,6 +95,23 @@ class TestPut:
 
     def test_a_later_one_sees_the_names_an_earlier_one_gave(self) -> None:
         assert data("encoder.name=e", "e.hidden_size=8")["layers"][0]["hidden_size"] == 8
+
+    @pytest.mark.parametrize(
+        ("written", "settings", "said"),
+        [
+            ("lengths: [5, 4, 3]", ["input.lengths=[3, 5]"], (2, 5, (3, 5))),
+            ("lengths: [5, 4, 3]", ["input.seq_len=9"], (3, 9, (5, 4, 3))),
+            ("lengths: [5, 4, 3]", ["input.lengths=null", "input.batch_size=2", "input.seq_len=7"], (2, 7, None)),
+            ("state: zeros", ["input.lengths=[3, 5]"], (2, 5, (3, 5))),
+            ("batch_size: 2, seq_len: 9", ["input.lengths=[3, 5]"], (2, 9, (3, 5))),
+        ],
+    )
+    def test_lengths_say_what_the_document_leaves_out(
+        self, written: str, settings: list[str], said: tuple[int, int, tuple[int, ...] | None]
+    ) -> None:
+        tree = override(read_tree(TEXT.replace("batch_size: 3, seq_len: 5", written), "doc.yaml"), settings)
+        batch = connect(validate(tree), tree, "doc").batch
+        assert (batch.size, batch.seq_len, batch.lengths) == said
 
     def test_places_inside_a_replaced_list_are_the_options(self) -> None:
         text = TEXT.replace("seq_len: 5", "seq_len: 5, lengths: [5, 4, 3]")

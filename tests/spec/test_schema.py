@@ -97,7 +97,7 @@ def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_no_mapping_takes_other_keys() -> None:
-    mappings = [found for found in subschemas(SCHEMA) if "properties" in found]
+    mappings = [found for found in subschemas(SCHEMA) if found.get("type") == "object" and "properties" in found]
     assert {found["title"] for found in mappings} == {"rnninspect document", "Input", "Budget", *TYPES, *BLOCKS}
     assert all(found["additionalProperties"] is False for found in mappings)
 
@@ -116,7 +116,9 @@ def test_fields_are_the_models_with_their_defaults(name: str | None) -> None:
     found, model = (SCHEMA, Document) if name is None else (SCHEMA["$defs"][name], MODELS[name])
     fields = model.model_fields
     assert list(found["properties"]) == list(fields)
-    assert found.get("required", []) == [key for key, field in fields.items() if field.is_required()]
+    # why: with lengths, nothing of the input block is required.
+    required = found["anyOf"][0] if name == "Input" else found
+    assert required.get("required", []) == [key for key, field in fields.items() if field.is_required()]
     for key, field in fields.items():
         # None and "" say that nothing was given, and an editor had better not write them.
         default = None if field.is_required() or field.default == "" else field.default
@@ -189,6 +191,15 @@ WRONG: list[Any] = [
     document(LSTM, input={"batch_size": 3, "seq_len": 3, "state": "ones"}),
     document(LSTM, input={"batch_size": 3, "seq_len": 3, "lengths": [3, 0, 1]}),
     document(LSTM, input={"batch_size": 3, "seq_len": 3, "lengths": 3}),
+    document(LSTM, input={"lengths": None}),
+    document(LSTM, input={"lengths": []}),
+    document(LSTM, input={"lengths": 3}),
+    document(LSTM, input={"lengths": [3, 0]}),
+    document(LSTM, input={"lengths": [3, "5"]}),
+    document(LSTM, input={"batch_size": 2, "lengths": []}),
+    document(LSTM, input={"batch_size": 2, "lengths": None}),
+    document(LSTM, input={"batch_size": 2, "seq_len": None, "lengths": [3, 5]}),
+    document(LSTM, input={"seq_len": 5, "lengths": None}),
     document(LSTM, budget=3),
     document(LSTM, budget={"max_parameters": 3}),
     document(LSTM, budget={"max_params": -1}),
@@ -272,6 +283,11 @@ def test_both_refuse(data: Any) -> None:
         document(LSTM, budget={}),
         document(LSTM, budget=None, device=None, name=None),
         document(LSTM, sweep=None, cases=None),
+        document(LSTM, input={"lengths": [3, 5]}),
+        document(LSTM, input={"lengths": [3], "state": "random"}),
+        document(LSTM, input={"batch_size": 2, "lengths": [3, 5]}),
+        document(LSTM, input={"seq_len": 9, "lengths": [3, 5]}),
+        document(LSTM, input={"batch_size": 3, "seq_len": 5, "lengths": None}),
         document(LSTM, sweep={}, cases=[{}]),
         document(LSTM, sweep={"lstm.hidden_size": [64, "x", None], "input.batch_size": " range( -1,9 , -2 ) "}),
         document(LSTM, cases=[{"name": "a", "lstm.hidden_size": 64}, {"lstm.init": {"bias": "zeros"}}]),
@@ -395,7 +411,9 @@ SIZES = {"batch_size": 3, "seq_len": 5}
 LAYERS = st.sampled_from(TYPES).flatmap(
     lambda name: mappings(kind_of(name), {"type": name, **LEAST[name]}, lambda layer: document(layer))
 )
-INPUTS = mappings(Input, SIZES, lambda block: document(input=block))
+INPUTS = st.sampled_from([SIZES, {"lengths": [3, 5]}]).flatmap(
+    lambda least: mappings(Input, least, lambda block: document(input=block))
+)
 BUDGETS = mappings(Budget, {}, lambda block: document(budget=block))
 TOPS = mappings(Document, {"input": SIZES, "layers": [LSTM]}, lambda top: top)
 
