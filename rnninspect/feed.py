@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from rnninspect.disk import NoRegularFile, opened, reason
 from rnninspect.errors import NotEnoughMemory, NotInstalled, OptionError, printable, show
 from rnninspect.memory import available_bytes
-from rnninspect.spec.source import no_regular_file, open_without_waiting, reason
 
 if TYPE_CHECKING:
     import numpy
@@ -101,37 +101,21 @@ def read_values(
     if read is None:
         got = f"got {printable(path.suffix)}" if path.suffix else "got none"
         raise wanted.wrong(f"expected a name that ends in .npy or .csv, {got}")
-    with _opened(wanted) as stream:
-        try:
-            return read(stream, wanted)
-        except OSError as error:
-            raise wanted.wrong(reason(error)) from error
-
-
-@contextlib.contextmanager
-def _opened(wanted: _Wanted) -> Iterator[IO[bytes]]:
-    path = str(wanted.path)
     try:
-        # why looked at twice: opening alone can act, and then the name may mean another file; see `spec.source`.
-        _refuse(wanted, os.stat(path))  # noqa: PTH116 (as it is opened: by its name)
-        stream = open_without_waiting(path)
-    except FileNotFoundError as error:
-        raise wanted.wrong(reason(error), "check the path") from error
-    except PermissionError as error:
-        raise wanted.wrong(reason(error), "make it readable for this user") from error
+        with opened(path) as stream:
+            return read(stream, wanted)
     except OSError as error:
-        raise wanted.wrong(reason(error)) from error
-    except ValueError as error:  # a NUL, or a surrogate that no file name can hold
-        raise wanted.wrong("no file can have this name", "check the path") from error
-    with stream:
-        _refuse(wanted, os.fstat(stream.fileno()))
-        yield stream
+        raise wanted.wrong(reason(error).lower(), _what_to_try(error)) from error
 
 
-def _refuse(wanted: _Wanted, status: os.stat_result) -> None:
-    found = no_regular_file(status)
-    if found:
-        raise wanted.wrong(found, "name a .npy or .csv file")
+def _what_to_try(error: OSError) -> str:
+    hints = {
+        FileNotFoundError: "check the path",
+        PermissionError: "make it readable for this user",
+        IsADirectoryError: "name a .npy or .csv file",
+        NoRegularFile: "name a .npy or .csv file",
+    }
+    return next((hint for kind, hint in hints.items() if isinstance(error, kind)), "")
 
 
 def _need_memory(wanted: _Wanted, each: int) -> None:

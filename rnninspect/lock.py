@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rnninspect import disk
 from rnninspect.errors import DocumentError, OutputFailed, Place, printable, show
 from rnninspect.facts import LayerFacts, ModelFacts
 from rnninspect.output import write_text
@@ -53,16 +53,12 @@ def _locked(layer: LayerFacts) -> LockedLayer:
 def read_lock(path: Path) -> Locked:
     """Read a lock. Raises DocumentError, with the line, where it is broken, half written or of a newer version."""
     try:
-        # why before it is opened: a pipe without a writer would be waited for, a device never ends
-        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
-            raise DocumentError(Place(str(path)), "cannot read the lock: it is no regular file")
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DocumentError(Place(str(path)), f"cannot read the lock: {reason}", hint="--update writes one") from error
-    if len(data) > _MAX_BYTES:
-        raise DocumentError(Place(str(path)), f"expected a lock of at most {_MAX_BYTES} bytes, got more")
+        data = disk.read(path, _MAX_BYTES)
+    except disk.NoRegularFile as error:
+        raise DocumentError(Place(str(path)), "cannot read the lock: it is no regular file") from error
+    except OSError as error:
+        message = f"cannot read the lock: {disk.reason(error)}"
+        raise DocumentError(Place(str(path)), message, hint="--update writes one") from error
     # why not splitlines: JSON leaves U+2028 and its like as they are, and a file may have one in its name.
     try:
         text = data.decode()
@@ -83,14 +79,23 @@ def read_lock(path: Path) -> Locked:
     return models
 
 
+def find_lock(path: Path) -> Locked | None:
+    """Read a lock, as `read_lock` does; None where there is none."""
+    try:
+        return read_lock(path)
+    except DocumentError as error:
+        if isinstance(error.__cause__, disk.ABSENT):
+            return None
+        raise
+
+
 def update_lock(path: Path, change: Callable[[Locked], Locked]) -> None:
     """Replace a lock by what `change` makes of it, alone among all processes that update it.
 
     Raises OutputFailed where it cannot be written, DocumentError where what is there is no lock.
     """
     with _alone(path):
-        before = read_lock(path) if exists(path) else {}
-        write_text(render_lock(change(before)), path)
+        write_text(render_lock(change(find_lock(path) or {})), path)
 
 
 def render_lock(models: Locked) -> str:
@@ -105,14 +110,6 @@ def render_lock(models: Locked) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def exists(path: Path) -> bool:
-    """Whether there is something at `path`; what cannot be asked for (a link to itself, say) is not there."""
-    try:
-        return path.exists()
-    except (OSError, RuntimeError):
-        return False
-
-
 def file_key(path: str, lock: Path) -> str:
     """How a lock calls a document: its path from the lock's folder, the same on every machine."""
     return Path(os.path.relpath(path, lock.parent)).as_posix()
@@ -120,24 +117,25 @@ def file_key(path: str, lock: Path) -> str:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the folder of `path` locked; where the system has no such lock, go on without."""
-    try:
-        import fcntl
-    except ImportError:  # why: Windows has none; there the last writer wins, but every file is whole
+    """Hold the folder of `path` against other processes."""
+    if os.name != "posix":  # why: elsewhere a folder cannot be opened
         yield
         return
     try:
         # why the folder: the file itself is replaced by every update, so a lock on it would hold nobody off.
         folder = os.open(path.resolve().parent, os.O_RDONLY)
+        try:
+            disk.hold(folder, wait=True)
+        except OSError:
+            disk.close(folder)
+            raise
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputFailed(f"cannot write {printable(str(path))}: {printable(reason)}") from error
     try:
-        with contextlib.suppress(OSError):  # a file system without locks: as on Windows
-            fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(folder)
+        disk.close(folder)
 
 
 def _check_header(path: Path, lines: list[str], *, whole: bool) -> None:

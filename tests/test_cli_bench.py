@@ -482,6 +482,15 @@ def test_what_cannot_be_written_is_one_line_and_nothing_is_measured(faked: Run) 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_cache_that_cannot_be_read_is_told_of_once(faked: Run, folder: Path) -> None:
+    cache = folder / "cache" / "rnninspect" / "speed.json"
+    cache.parent.mkdir(parents=True)
+    os.mkfifo(cache)
+    done = faked("--quick", "--sweep", "encoder.hidden_size=4,8", env={"XDG_CACHE_HOME": str(folder / "cache")})
+    said = f"note: {cache} is a named pipe, so earlier runs say nothing of how fast this CPU is"
+    assert (done.returncode, done.stderr) == (0, f"{said} (delete it)\n")
+
+
 def test_a_full_disk(faked: Run, folder: Path, environment: Environment) -> None:
     done = faked("--output", "/dev/full", "--phase", "forward")
     assert (done.returncode, done.stdout) == (3, "")

@@ -79,7 +79,7 @@ def test_the_check_sees_torch_where_it_is_needed(program: Program) -> None:
 
 # A module may import its own level and those above it here. Every module of the package has its place.
 LEVELS = (
-    {"errors", "facts"},
+    {"errors", "facts", "disk"},
     {"cells"},
     {"layers"},
     {"spec"},
@@ -131,7 +131,7 @@ WITH_TORCH = {
 }
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}
-FOR_PRINTERS = {"errors", "findings", "tables.table", *PRINTERS}
+FOR_PRINTERS = {"errors", "disk", "findings", "tables.table", *PRINTERS}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar, cast
 
-from rnninspect import __version__
+from rnninspect import __version__, disk
 from rnninspect.bench.records import Outcome
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable, show
 
@@ -93,22 +93,18 @@ def canonical(value: object) -> str:
 def read_journal(path: Path) -> Read:
     """Read the results in a file. Raises DocumentError, with the line, for what is no journal or broken inside."""
     try:
-        # why before it is opened: a pipe without a writer would be waited for, a device never ends.
-        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
-            raise _no_journal(path, None, "it is no regular file")
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DocumentError(
-            Place(str(path)), f"cannot read the results: {reason}", hint="rnninspect bench --output writes them"
-        ) from error
+        data = disk.read(path, _MOST_BYTES)
+    except disk.NoRegularFile as error:
+        raise _no_journal(path, None, "it is no regular file") from error
+    except disk.TooLarge as error:
+        raise _no_journal(path, None, f"it is {disk.reason(error)}") from error
+    except OSError as error:
+        message = f"cannot read the results: {disk.reason(error)}"
+        raise DocumentError(Place(str(path)), message, hint="rnninspect bench --output writes them") from error
     return _read(data, path)
 
 
 def _read(data: bytes, path: Path) -> Read:
-    if len(data) > _MOST_BYTES:
-        raise _no_journal(path, None, f"it has more than {_MOST_BYTES:,} bytes")
     *lines, last = data.split(b"\n")
     half = None
     if last:
@@ -198,17 +194,19 @@ class Journal:
 
     def write(self, data: bytes) -> None:
         """Add `data` with one write, all of it or nothing."""
-        before = os.fstat(self._file)
+        size = None
         try:
+            before = os.fstat(self._file)
+            size = before.st_size if stat.S_ISREG(before.st_mode) else None
             written = os.write(self._file, data)
             # why: on a full disk a part fits, and only the next byte is an error that says why.
             while written < len(data):
                 written += os.write(self._file, data[written:])
             _to_disk(self._file)
         except OSError as error:
-            if stat.S_ISREG(before.st_mode):
+            if size is not None:
                 with contextlib.suppress(OSError):
-                    os.ftruncate(self._file, before.st_size)
+                    os.ftruncate(self._file, size)
             raise _failed(self._path, error) from error
 
     def cut(self, size: int) -> None:
@@ -220,7 +218,7 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        disk.close(self._file)
 
     def __enter__(self) -> Self:
         return self
@@ -269,9 +267,12 @@ def resume(path: Path, head: Head) -> tuple[Journal, Read]:
     journal = Journal(file, path)
     try:
         _alone(file, path)
-        with os.fdopen(file, "rb", closefd=False) as stream:
-            data = stream.read(_MOST_BYTES + 1)
+        with os.fdopen(file, "rb", buffering=0, closefd=False) as stream:
+            data = disk.read_stream(stream, _MOST_BYTES)
         return journal, _go_on(journal, data, path, head)
+    except disk.TooLarge as error:
+        journal.close()
+        raise _no_journal(path, None, f"it is {disk.reason(error)}") from error
     except OSError as error:
         journal.close()
         raise _failed(path, error) from error
@@ -315,10 +316,8 @@ def _told(value: object) -> str:
 
 def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
+        return disk.status(path)
+    except OSError as error:
         raise _failed(path, error) from error
 
 
@@ -327,23 +326,19 @@ def _open(path: Path, flags: int) -> int:
         flags |= getattr(os, name, 0)
     try:
         return os.open(path, flags, 0o666)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _failed(path, error) from error
 
 
 def _alone(file: int, path: Path) -> None:
-    """Hold the file locked; where the system or the file system has no such lock, go on without."""
+    """Hold the journal; nobody else writes it."""
     try:
-        import fcntl
-    except ImportError:  # why: Windows has none
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        disk.hold(file, wait=False)
     except BlockingIOError as error:
         message = f"--output {printable(str(path))}: another process is writing it (wait for it, or name another file)"
         raise OptionError(message) from error
-    except OSError:
-        return
+    except OSError as error:
+        raise _failed(path, error) from error
 
 
 def _to_disk(file: int) -> None:

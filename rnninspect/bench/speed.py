@@ -8,31 +8,22 @@ it is held against is kept from run to run, because a run that is slow from begi
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
 import os
 import statistics
 import time
 from bisect import insort
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
+from rnninspect.bench.history import keep, recall
 from rnninspect.bench.witness import allowed_cpus
-from rnninspect.errors import OutputFailed
-from rnninspect.output import write_text
 
 # Half a millisecond or so of all threads: short beside a round, and long beside what threads wait for one another.
 _CALLS, _SIDE, _STEP = 4, 256, 64
 # A job's best is what a quarter of its readings reach. why not the least: a burst of the clock lasts for a few, and all
 # that follows would be called slow.
 _FEWEST, _SHARE = 4, 4
-# How many runs are kept. why not all: a laptop is unplugged, a guest moves to another host, and the best comes no more.
-_RUNS = 20
-# Another for every start of the machine: after one the host may be another, and so may its clocks.
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 # What in the environment says how the product is computed.
 _SETTINGS = ("OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "OPENBLAS_", "ATEN_CPU_CAPABILITY")
 
@@ -48,7 +39,7 @@ class Speed:
         self._key = "; ".join(about)
         self._matrix = torch.full((side, side), 1 / side)
         self._product = torch.empty_like(self._matrix)
-        self._known = _remembered().get(self._key, [])
+        self._known = recall().seconds.get(self._key, [])
         # In order of size; those of one job, as a quarter of many jobs says nothing of one.
         self._readings: list[float] = []
         self._kept: float | None = None
@@ -82,48 +73,8 @@ class Speed:
             return
         earlier, self._kept = self._kept, best
         self._known = [*self._known, best]
-        boot, file = _boot(), _file()
-        if boot is None or file is None:
-            return
-        runs = _remembered()
-        others = runs.get(self._key, [])
-        if earlier in others:
-            others.remove(earlier)
-        runs[self._key] = [*others, best][-_RUNS:]
-        # why: what cannot be kept costs a later run a witness, and this one nothing.
-        with contextlib.suppress(OSError, OutputFailed):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(json.dumps({"boot": boot, "seconds": runs}, indent=2) + "\n", file)
+        keep(self._key, best, earlier)
 
     def _own(self) -> Sequence[float]:
         """This job's best, once there are readings enough to say."""
         return self._readings[len(self._readings) // _SHARE :][:1] if len(self._readings) >= _FEWEST else []
-
-
-def _remembered() -> dict[str, list[float]]:
-    """The best of the last runs by product, since the machine started."""
-    boot, file = _boot(), _file()
-    if boot is None or file is None:
-        return {}
-    try:
-        found = json.loads(file.read_bytes())
-        kept = found["seconds"].items() if found["boot"] == boot else ()
-        return {key: [float(value) for value in values if 0 < value < math.inf] for key, values in kept}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
-
-
-def _boot() -> str | None:
-    with contextlib.suppress(OSError):
-        return _BOOT.read_text().strip()
-    return None
-
-
-def _file() -> Path | None:
-    """In the user's cache, as the XDG base directory specification has it."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        cache = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
-    except RuntimeError:  # nobody's home
-        return None
-    return cache / "rnninspect" / "speed.json"

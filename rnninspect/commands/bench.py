@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.entry import work
+from rnninspect.bench.history import recall
 from rnninspect.bench.journal import Journal, Key, done, head_of, key, key_of, resume, start
 from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
 from rnninspect.bench.records import PHASES, STEADY, Outcome, Wanted, told
@@ -81,6 +82,8 @@ def bench(look: Look, asked: Asked) -> int:
         # why by key: what failed before, and is measured again, is there once.
         found = {key_of(outcome): outcome for outcome in earlier}
         interrupted = False
+        if left and (fault := recall().fault):
+            say(f"note: {fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
         try:
             with _progress(left) as progress:
                 for outcome in _outcomes(left, asked, progress):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from rnninspect import disk
 from rnninspect.check import Verdict, changes, limits
 from rnninspect.commands.files import load_all, same_file
 from rnninspect.commands.prove import disagreement, prove
@@ -15,7 +16,7 @@ from rnninspect.commands.say import complain, say
 from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.findings import Finding, findings, of_error
 from rnninspect.formats import CheckFormat
-from rnninspect.lock import NAME, Locked, exists, file_key, locked_layers, read_lock, update_lock
+from rnninspect.lock import NAME, Locked, file_key, find_lock, locked_layers, read_lock, update_lock
 from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.report import check_document
@@ -111,11 +112,12 @@ def _annotate(asked: Check, error: RnnInspectError, file: str) -> None:
 
 def _locked(asked: Check, path: Path) -> Locked | None:
     """The lock to hold models against; None where there is none and none was named."""
-    if exists(path) or (asked.lock is not None and not asked.update):
+    if asked.lock is not None and not asked.update:
         return read_lock(path)
-    if not asked.update:
+    found = find_lock(path)
+    if found is None and not asked.update:
         say(f"note: there is no {NAME} here, so only budgets are checked (--update writes one)")
-    return None
+    return found
 
 
 def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> None:
@@ -125,12 +127,26 @@ def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> N
         file_key(spec.source, path): locked_layers(verdict.model) for spec, verdict in zip(specs, verdicts, strict=True)
     }
 
+    notes: list[str] = []
+
     def change(before: Locked) -> Locked:
         # Models whose document is gone are dropped; those of other documents stay as they are.
-        kept = {file: layers for file, layers in before.items() if exists(path.parent / file)}
+        kept = dict(before)
+        for file in before.keys() - now.keys():
+            try:
+                if disk.status(path.parent / file) is not None:
+                    continue
+            except OSError as error:
+                why = f"it cannot be looked for: {disk.reason(error)}"
+                notes.append(f"warning: {printable(file)} stays in {printable(str(path))}, as {why}")
+            else:
+                del kept[file]
+                notes.append(f"note: {printable(file)} is gone, and dropped from {printable(str(path))}")
         return {**kept, **now}
 
     update_lock(path, change)
+    for note in sorted(notes):
+        say(note)
     say(f"note: {printable(str(path))} is up to date with {len(now)} model{'s' * (len(now) != 1)}")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rnninspect import disk
 from rnninspect.commands.say import complain
-from rnninspect.errors import OptionError, RnnInspectError, printable
+from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
 from rnninspect.spec.chain import Spec
 from rnninspect.spec.load import load_spec
 
@@ -40,8 +42,14 @@ def load_all(
 
 
 def same_file(file: str | Path, output: Path) -> bool:
-    """Whether two paths name one file that is there."""
+    """Whether two paths name one file that is there. Raises DocumentError and OutputFailed where nobody can say."""
+    # why an error: what cannot be told from a document may be one, and would be written over.
     try:
-        return Path(file).samefile(output)
-    except (OSError, ValueError, RuntimeError):
-        return False
+        one = disk.status(file)
+    except OSError as error:
+        raise DocumentError(Place(str(file)), disk.reason(error).lower()) from error
+    try:
+        other = disk.status(output)
+    except OSError as error:
+        raise OutputFailed(f"cannot write {printable(str(output))}: {disk.reason(error)}") from error
+    return one is not None and other is not None and os.path.samestat(one, other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rnninspect import disk
 from rnninspect.commands.files import same_file
 from rnninspect.commands.options import Look
 from rnninspect.errors import OptionError, OutputFailed, printable
@@ -17,8 +18,12 @@ def check_plot(path: Path | None, look: Look) -> None:
     if path is None:
         return
     plot.check(path)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        why = "this is a folder" if path.is_dir() else "there is no such folder"
+    try:
+        folder, here = path.absolute().parent.is_dir(), path.is_dir()
+    except OSError as error:
+        raise OutputFailed(f"cannot write {printable(str(path))}: {disk.reason(error)}") from error
+    if here or not folder:
+        why = "this is a folder" if here else "there is no such folder"
         raise OutputFailed(f"cannot write {printable(str(path))}: {why}")
     taken = [file for file in look.files if same_file(file, path)]
     if taken or (look.output is not None and path.absolute() == look.output.absolute()):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rnninspect.bench import history
 from rnninspect.bench import speed as module
 from rnninspect.bench.speed import Speed
 
@@ -17,7 +18,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where speeds are kept, on a machine that was started as "first"."""
     boot = tmp_path / "boot_id"
     boot.write_text("first\n")
-    monkeypatch.setattr(module, "_BOOT", boot)
+    monkeypatch.setattr(history, "_BOOT", boot)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "rnninspect" / "speed.json"
 
@@ -125,7 +126,7 @@ def test_a_start_of_the_machine_begins_anew(tmp_path: Path, file: Path) -> None:
 def test_where_the_system_tells_no_start_from_another_nothing_is_kept(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BOOT", file / "nowhere")
+    monkeypatch.setattr(history, "_BOOT", file / "nowhere")
     assert seen(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
     assert Speed(1).best is None
     assert not file.exists()
@@ -177,6 +178,6 @@ def test_without_a_place_the_run_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert seen(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
         assert Speed(1).best is None
     monkeypatch.setenv("XDG_CACHE_HOME", "")
-    monkeypatch.setattr(module.Path, "home", homeless)
+    monkeypatch.setattr(history.Path, "home", homeless)
     assert seen(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
     assert Speed(1).best is None
