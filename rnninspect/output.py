@@ -6,12 +6,19 @@ import codecs
 import contextlib
 import errno
 import os
+import re
 import stat
 import sys
+import time
 from pathlib import Path
 from typing import TextIO
 
+from rnninspect import disk
 from rnninspect.errors import OutputFailed, printable
+
+# `.NAME.XXXXXXXX.tmp` stands beside a file while that is written.
+_TEMPORARY = ".tmp"
+_DAY = 24 * 60 * 60
 
 
 def write_text(text: str, path: Path | None) -> None:
@@ -31,12 +38,16 @@ def write_bytes(data: bytes, path: Path) -> None:
 
 
 def append_text(text: str, path: Path) -> None:
-    """Add to the end of a file that others write to as well. Raises OutputFailed."""
+    """Add to the end of a file that others write to as well, or to a device. Raises OutputFailed."""
     try:
+        found = disk.status(path)
+        # why: nobody may read it, and then it would be waited for without end.
+        if found is not None and (stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode)):
+            raise disk.NoRegularFile(errno.EINVAL, f"it {disk.kind(found)}")
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
-        raise OutputFailed(f"cannot write {printable(str(path))}: {_reason(error)}") from error
+        raise OutputFailed(f"cannot write {printable(str(path))}: {disk.reason(error)}") from error
 
 
 def stdout_is_utf8() -> bool:
@@ -77,10 +88,6 @@ def _is_open(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
-
-
 def _write_stdout(content: str | bytes) -> None:
     stream = sys.stdout
     if not _is_open(stream):
@@ -91,7 +98,7 @@ def _write_stdout(content: str | bytes) -> None:
         _abandon(stream)
     except OSError as error:
         _abandon(stream)
-        raise OutputFailed(f"cannot write stdout: {_reason(error)}") from error
+        raise OutputFailed(f"cannot write stdout: {disk.reason(error)}") from error
 
 
 def _write_stream(content: str | bytes, stream: TextIO) -> None:
@@ -128,14 +135,11 @@ def _write_path(content: str | bytes, path: Path) -> None:
     try:
         _put(content, path)
     except OSError as error:
-        raise OutputFailed(f"cannot write {printable(str(path))}: {_reason(error)}") from error
+        raise OutputFailed(f"cannot write {printable(str(path))}: {disk.reason(error)}") from error
 
 
 def _put(content: str | bytes, path: Path) -> None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        found = None
+    found = disk.status(path)
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     if found is not None and _is_stdout(found):
         # why: /dev/stdout may be a file that others write to as well (`>> log`): append, do not replace it.
@@ -157,21 +161,55 @@ def _is_stdout(found: os.stat_result) -> bool:
 
 def _replace(target: Path, data: bytes, found: os.stat_result | None) -> None:
     """Put `data` in the place of `target` in one step, so that no moment shows half of it."""
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, f"there is no folder {printable(str(target.parent))}")
     if found is not None and not os.access(target, os.W_OK):
         # why: a rename asks the folder's permission only, so it would replace a write-protected file.
         raise PermissionError(errno.EACCES, "it is write-protected")
     # why: a file name has at most 255 bytes, of which a character takes up to four.
-    temporary = target.with_name(f".{target.name[:60]}.{os.urandom(4).hex()}.tmp")
+    start = f".{target.name[:60]}."
+    temporary = target.with_name(f"{start}{os.urandom(4).hex()}{_TEMPORARY}")
+    # why at first for its owner alone, where it replaces one: that may not be for everybody to read.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with temporary.open("xb") as file:
-            if found is not None and hasattr(os, "fchmod"):  # Windows has none
-                os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        file = os.open(temporary, flags, 0o666 if found is None else 0o600)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {printable(str(target.parent))}") from error
+    try:
+        with os.fdopen(file, "wb") as stream:
+            if found is not None:
+                _keep_owner_and_mode(file, found)
+            stream.write(data)
+            stream.flush()
+            os.fsync(file)
         temporary.replace(target)
-    finally:
-        # After the rename there is none; after a failure or an interrupt nothing is left behind.
-        temporary.unlink(missing_ok=True)
+    except BaseException:  # an interrupt, too, leaves nothing half written behind
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    _sweep(target.parent, start)
+
+
+def _keep_owner_and_mode(file: int, found: os.stat_result) -> None:
+    """Give a new file what the one had that it replaces, as far as this user may."""
+    if not hasattr(os, "fchown"):  # Windows has neither
+        return
+    made = os.fstat(file)
+    if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
+        try:
+            os.fchown(file, found.st_uid, found.st_gid)
+        except OSError:
+            with contextlib.suppress(OSError):  # the group at least, where this user is of it
+                os.fchown(file, -1, found.st_gid)
+    # why not all of the mode: with setuid or setgid a program would run as another user, and this is no program.
+    os.fchmod(file, stat.S_IMODE(found.st_mode) & 0o777)
+
+
+def _sweep(folder: Path, start: str) -> None:
+    """Remove what updates of the same file left that were killed, more than a day ago."""
+    name = re.compile(re.escape(start) + r"[0-9a-f]{8}" + re.escape(_TEMPORARY))
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if name.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    found = path.lstat()
+                    if stat.S_ISREG(found.st_mode) and time.time() - found.st_mtime > _DAY:
+                        path.unlink()

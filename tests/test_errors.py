@@ -204,13 +204,15 @@ class Breaking:
 
 
 def break_write(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
-    right = Path.open
+    def breaking(right: Callable[..., IO[Any]]) -> Callable[..., Any]:
+        def open_(path: Path | int, mode: str = "r", *args: Any, **options: Any) -> Any:
+            file = right(path, mode, *args, **options)
+            return file if mode.startswith("r") else Breaking(file, failure)
 
-    def breaking(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
-        file = right(self, mode, *args, **options)
-        return file if mode.startswith("r") else Breaking(file, failure)
+        return open_
 
-    monkeypatch.setattr(Path, "open", breaking)
+    monkeypatch.setattr(Path, "open", breaking(Path.open))
+    monkeypatch.setattr(os, "fdopen", breaking(os.fdopen))
 
 
 def fail_with(failure: BaseException) -> Callable[..., None]:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,107 @@ def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
 def test_lone_surrogates_are_escaped(tmp_path: Path) -> None:
     output.write_text("\ud800", tmp_path / "out")
     assert (tmp_path / "out").read_text(encoding="utf-8") == r"\ud800"
+
+
+def left_behind(folder: Path, name: str, days: float) -> Path:
+    """What an update that was killed so long ago has left."""
+    path = folder / name
+    path.write_text("half")
+    long_ago = time.time() - days * 24 * 60 * 60
+    os.utime(path, (long_ago, long_ago))
+    return path
+
+
+def test_what_killed_updates_left_is_swept_by_the_next_one_of_the_same_file(tmp_path: Path) -> None:
+    old = [left_behind(tmp_path, f".o[ut].json.{digits}.tmp", 1.1) for digits in ("00000000", "deadbeef")]
+    others = [
+        left_behind(tmp_path, ".o[ut].json.0123abcd.tmp", 0.9),  # somebody may be at it
+        left_behind(tmp_path, ".other.json.0123abcd.tmp", 9),
+        left_behind(tmp_path, ".o[ut].json.0123abcd.tmp.yaml", 9),
+        left_behind(tmp_path, ".o[ut].json.0123.tmp", 9),
+        left_behind(tmp_path, ".o[ut].json.notes.tmp", 9),
+        left_behind(tmp_path, "o[ut].json.0123abcd.tmp", 9),
+    ]
+    (tmp_path / ".o[ut].json.ffffffff.tmp").mkdir()
+    os.utime(tmp_path / ".o[ut].json.ffffffff.tmp", (0, 0))
+    (tmp_path / ".o[ut].json.eeeeeeee.tmp").symlink_to(others[1])
+    output.write_text("x", tmp_path / "o[ut].json")
+    assert not any(path.exists() for path in old)
+    assert len(list(tmp_path.iterdir())) == len(others) + 3
+
+
+def test_what_cannot_be_swept_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = left_behind(tmp_path, ".out.json.00000000.tmp", 2)
+
+    def fail(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", fail)
+        output.write_text("new", tmp_path / "out.json")
+    assert ((tmp_path / "out.json").read_text(), old.exists()) == ("new", True)
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o7777, 0o1644])
+def test_no_bit_that_lets_a_file_run_as_another_is_carried_over(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "old"
+    path.write_text("old")
+    path.chmod(mode)
+    output.write_text("new", path)
+    assert stat.S_IMODE(path.stat().st_mode) == mode & 0o777
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_the_owner_stays(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_text("old")
+    path.chmod(0o640)
+    os.chown(path, 65534, 65533)
+    output.write_text("new", path)
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (65534, 65533, 0o640)
+
+
+def test_where_the_owner_may_not_stay_the_group_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a user who may write another's file, and is of its group."""
+    path = tmp_path / "old"
+    path.write_text("old")
+    asked: list[tuple[int, int]] = []
+
+    def chown(file: int, owner: int, group: int) -> None:
+        asked.append((owner, group))
+        if owner != -1:
+            raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", chown)
+    output.write_text("new", path)
+    assert asked == []
+    found = path.stat()
+    other = os.stat_result((*found[:4], found.st_uid + 1, found.st_gid + 1, *found[6:]))
+    monkeypatch.setattr(output.disk, "status", lambda path: other)
+    output.write_text("newer", path)
+    assert (asked, path.read_text()) == ([(other.st_uid, other.st_gid), (-1, other.st_gid)], "newer")
+
+
+def test_what_replaces_a_private_file_is_private_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    right = os.fchmod
+    monkeypatch.setattr(
+        os, "fchmod", lambda file, mode: (seen.append(stat.S_IMODE(os.fstat(file).st_mode)), right(file, mode))
+    )
+    path = tmp_path / "old"
+    path.write_text("old")
+    path.chmod(0o640)
+    output.write_text("new", path)
+    assert (seen, stat.S_IMODE(path.stat().st_mode)) == ([0o600], 0o640)
+
+
+def test_a_pipe_that_nobody_reads_is_nothing_to_append_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OutputFailed, match=r"^cannot write .*fifo: it is a named pipe$"):
+        output.append_text("x", tmp_path / "fifo")
 
 
 # --- what stdout is ---------------------------------------------------------------------------------------
