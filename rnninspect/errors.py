@@ -100,10 +100,16 @@ class OutputFailed(CannotHere):
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with whatever a terminal might act on (control, bidi, lone surrogates) escaped."""
-    return "".join(
+    """`text` on one line, with whatever a terminal might act on (control, bidi, lone surrogates) escaped.
+
+    So are `##[`, and `::` where it begins: GitHub's runner takes them for commands in all that a job prints.
+    """
+    escaped = "".join(
         char if char == " " or char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )
+    if escaped.lstrip().startswith("::"):
+        escaped = escaped.replace("::", r"\x3a:", 1)
+    return escaped.replace("##[", r"#\x23[")
 
 
 def show(value: object, limit: int = 60) -> str:

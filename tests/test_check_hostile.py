@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -85,13 +86,34 @@ def test_updates_of_paths_that_cannot_be(tmp_path: Path) -> None:
             update_lock(path, lambda before: before)
 
 
-@pytest.mark.parametrize("name", ["a" * 300, "loop", "sub/\0"])
-def test_an_update_of_a_lock_with_names_that_no_file_has(run: Run, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a" * 300, "warning: {} stays in rnninspect.lock, as it cannot be looked for: File name too long"),
+        ("loop", "warning: {} stays in rnninspect.lock, as it cannot be looked for: Too many levels of symbolic links"),
+        ("sub/\0", "note: sub/\\x00 is gone, and dropped from rnninspect.lock"),
+        ("a.yaml/b", "note: {} is gone, and dropped from rnninspect.lock"),
+    ],
+    ids=["long", "loop", "nul", "below a file"],
+)
+def test_an_update_drops_only_what_is_known_to_be_gone(run: Run, tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "rnninspect.lock").write_text(HEADER + json.dumps({**ENTRY, "file": name}) + "\n")
-    assert run("check", "a.yaml", "--update", cwd=tmp_path).returncode == 0
-    assert list(read_lock(tmp_path / "rnninspect.lock")) == ["a.yaml"]
+    done = run("check", "a.yaml", "--update", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [said.format(name), "note: rnninspect.lock is up to date with 1 model"]
+    kept = read_lock(tmp_path / "rnninspect.lock")
+    assert sorted(kept) == sorted(["a.yaml", name] if said.startswith("warning") else ["a.yaml"])
+
+
+@pytest.mark.parametrize("args", [(), ("--update",), ("--lock", "rnninspect.lock"), ("--format", "github")])
+def test_a_lock_that_cannot_be_looked_at_is_no_missing_one(run: Run, tmp_path: Path, args: tuple[str, ...]) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    (tmp_path / "rnninspect.lock").symlink_to("rnninspect.lock")
+    done = run("check", "a.yaml", *args, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: rnninspect.lock: cannot read the lock: Too many levels of symbolic links" in done.stderr
 
 
 def test_counts_of_thousands_of_digits(run: Run, tmp_path: Path) -> None:
@@ -115,6 +137,62 @@ def test_a_summary_leaves_room_for_what_is_there(run: Run, tmp_path: Path) -> No
     summary.write_text("x" * (1024 * 1024 - 100) + "\n")
     done = run("check", "a.yaml", "--format", "github", cwd=tmp_path, env={"GITHUB_STEP_SUMMARY": str(summary)})
     assert (done.returncode, summary.stat().st_size <= 1024 * 1024) == (0, True)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES, errno.ESTALE])
+def test_a_disk_that_fails_is_no_missing_file(
+    here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Neither a lock nor another model's document is gone because nobody can say what is there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.yaml", "other.yaml"):
+        (tmp_path / name).write_text(SMALL)
+    assert here("check", "a.yaml", "other.yaml", "--update").returncode == 0
+    before, right, failing = (tmp_path / "rnninspect.lock").read_bytes(), os.stat, "rnninspect.lock"
+
+    def stat(path: object, *args: object, **options: object) -> os.stat_result:
+        if str(path) == failing:
+            raise OSError(code, os.strerror(code))
+        return right(path, *args, **options)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(os, "stat", stat)
+    for args in ((), ("--update",)):
+        done = here("check", "a.yaml", *args)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"rnninspect.lock: cannot read the lock: {os.strerror(code)}" in done.stderr
+    failing = "other.yaml"
+    done = here("check", "a.yaml", "--update")
+    assert done.returncode == 0
+    assert (
+        f"warning: other.yaml stays in rnninspect.lock, as it cannot be looked for: {os.strerror(code)}" in done.stderr
+    )
+    assert (tmp_path / "rnninspect.lock").read_bytes() == before
+
+
+def test_a_summary_that_is_a_pipe_is_not_waited_for(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL)
+    os.mkfifo(tmp_path / "fifo")
+    done = run("check", "a.yaml", "--format", "github", cwd=tmp_path, env={"GITHUB_STEP_SUMMARY": "fifo"})
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines()[-1] == "error: cannot write fifo: it is a named pipe"
+
+
+@pytest.mark.parametrize("name", ["##[add-mask]secret.yaml", "::add-mask::secret.yaml", " ::add-mask::secret.yaml"])
+def test_the_name_of_a_file_starts_no_workflow_command(
+    here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    (tmp_path / name).write_text(SMALL)
+    runs = [("params", "--plan", "--format", format) for format in ("table", "json", "csv", "markdown")]
+    runs += [("check", "--max-params", "1", "--format", format) for format in ("table", "junit", "github", "json")]
+    runs += [("explain", "--format", "latex"), ("shapes", "--plan", "--set", "encoder.hidden_size=x")]
+    for args in runs:
+        done = here(*args, name)
+        printed = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("::error ")]
+        assert not [line for line in printed if "##[" in line or line.lstrip().startswith("::")], args
+    document = json.loads(here("params", "--plan", "--format", "json", name).stdout)
+    assert document["models"][0]["file"] == name
 
 
 @pytest.mark.parametrize("args", [("check",), ("check", "--format", "csv"), ("params", "--plan")])

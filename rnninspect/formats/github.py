@@ -38,9 +38,7 @@ def _annotation(level: str, finding: Finding) -> str:
 
 def _data(text: str) -> str:
     """Escaped as GitHub's runner reads it back; nothing in a document can start a command of its own."""
-    # why the blank: `##[` is a command too, wherever it stands.
-    text = printable(text).replace("##[", "## [")
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -13,7 +13,8 @@ _BEYOND_ASCII = re.compile(r"[^ -~\n]")
 def render(document: Mapping[str, object]) -> str:
     """`document` as indented JSON that ends in a newline."""
     text = json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
-    return _BEYOND_ASCII.sub(_escaped_unless_printable, text) + "\n"
+    # why: see errors.printable; only strings have that character.
+    return _BEYOND_ASCII.sub(_escaped_unless_printable, text).replace("##[", r"#\u0023[") + "\n"
 
 
 def _finite(value: object) -> object:
