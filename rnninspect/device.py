@@ -11,6 +11,9 @@ import torch
 
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, printable
 from rnninspect.memory import available_bytes, peak_resident
+from rnninspect.plan import largest_size
+from rnninspect.spec.chain import Spec
+from rnninspect.spec.tree import dotted
 
 DTYPES = {
     "float16": torch.float16,
@@ -36,16 +39,25 @@ BUILD_ERRORS = (
 RUN_ERRORS = (RuntimeError, ValueError, AssertionError, MemoryError)
 
 
-def find_device(name: str | None) -> torch.device:
-    """The device called `name`; None and "auto" are cuda, else mps, else cpu. Raises NoSuchDevice."""
+def device_of(spec: Spec) -> torch.device:
+    """The device that a document asks for, or an option in its place. Raises NoSuchDevice, which says where."""
+    return find_device(spec.device, spec)
+
+
+def find_device(name: str | None, asker: Spec | None = None) -> torch.device:
+    """The device called `name`; None and "auto" are cuda, else mps, else cpu. Raises NoSuchDevice.
+
+    asker: the document that asks for it.
+    """
     here = _devices()
     if name is None or name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if kind in here)
     if name not in here:
-        raise NoSuchDevice(
+        message = (
             f"device {name} was asked for; torch {torch.__version__} sees {', '.join(here)} here "
             "(use --device cpu; shapes, weights, params and inspect need none with --plan)"
         )
+        raise NoSuchDevice(message) if asker is None else asker.refused(NoSuchDevice, message, ("device",))
     if name.startswith("cuda"):
         # why: what torch counts of a device's memory it counts only once CUDA is up.
         torch.cuda.init()  # type: ignore[no-untyped-call]
@@ -104,12 +116,19 @@ def _precision(of: str) -> tuple[Any, str]:
     return (cudnn if of == "rnn" else cuda.matmul), "allow_tf32"
 
 
-def enough_memory(source: str, needed: int, device: torch.device, hint: str) -> None:
-    """Raise NotEnoughMemory where `device` has less than `needed` bytes free; where it does not say, nothing."""
+def enough_memory(spec: Spec, needed: int, device: torch.device, hint: str) -> None:
+    """Raise NotEnoughMemory where `device` has less than `needed` bytes free; where it does not say, nothing.
+
+    It names the layer that asks for most, and has the place of the size that makes it so.
+    """
     free = _free_bytes(device)
     if free is not None and needed > free:
-        raise NotEnoughMemory(
-            f"{printable(source)}: the model needs at least {needed:,} bytes, {device} has {free:,} free ({hint})"
+        layer, path = largest_size(spec)
+        raise spec.refused(
+            NotEnoughMemory,
+            f"{dotted(path)}: layer {layer!r} asks for most; the model needs at least {needed:,} bytes, "
+            f"{device} has {free:,} free ({hint})",
+            path,
         )
 
 
@@ -164,15 +183,27 @@ def watch_peak(device: torch.device) -> Callable[[], int | None]:
 
 @contextmanager
 def refusals(
-    what: str, device: torch.device, dtype: str, errors: tuple[type[Exception], ...] = RUN_ERRORS
+    spec: Spec,
+    what: str,
+    device: torch.device,
+    *,
+    layer: str | None = None,
+    dtype: str | None = None,
+    errors: tuple[type[Exception], ...] = RUN_ERRORS,
 ) -> Iterator[None]:
-    """What torch raises, as one line: what was asked of it, and the first line of what it said."""
+    """What torch raises, as one line: what was asked of it, and the first line of what it said.
+
+    layer: that of the document, where it is asked of one. dtype: None is the document's.
+    """
     try:
         yield
     except errors as error:
         said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise TorchRefused(
-            f"torch {torch.__version__} could not {what} on {device} in {dtype}: {printable(said)}"
+        asked = what if layer is None else f"{what} layer {layer!r}"
+        raise spec.refused(
+            TorchRefused,
+            f"torch {torch.__version__} could not {asked} on {device} in {dtype or spec.dtype}: {printable(said)}",
+            () if layer is None else spec.path_of(layer),
         ) from error
 
 

@@ -35,9 +35,13 @@ class Place:
 
 
 class RnnInspectError(Exception):
-    """Base of every error that is reported as one line; `exit_code` is the process's."""
+    """Base of every error that is reported as one line; `exit_code` is the process's.
+
+    place: where a document has what is wrong, where it is about one; the line begins with it.
+    """
 
     exit_code: int = 70
+    place: Place | None = None
 
 
 class CheckFailed(RnnInspectError):
@@ -55,6 +59,8 @@ class AskedWrongly(RnnInspectError):
 class DocumentError(AskedWrongly):
     """A document cannot be read as a model: `PLACE: PATH: MESSAGE (HINT)`."""
 
+    place: Place
+
     def __init__(self, place: Place, message: str, *, path: str = "", hint: str = "") -> None:
         self.place, self.message, self.path, self.hint = place, message, path, hint
         where = f"{place}: {printable(path)}: " if path else f"{place}: "
@@ -66,9 +72,13 @@ class OptionError(AskedWrongly):
 
 
 class CannotHere(RnnInspectError):
-    """The request is sound, but not on this machine."""
+    """The request is sound, but not on this machine: `PLACE: MESSAGE`, where it is a document's (`Spec.refused`)."""
 
     exit_code = 3
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        self.place = place
+        super().__init__(message if place is None else f"{place}: {message}")
 
 
 class NoSuchDevice(CannotHere):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rnninspect.check import Change, Verdict
-from rnninspect.errors import DocumentError, Place, RnnInspectError, printable
+from rnninspect.errors import Place, RnnInspectError, printable
 from rnninspect.spec.chain import Spec
 
 
@@ -50,10 +50,8 @@ def findings(spec: Spec, verdict: Verdict) -> Iterator[Finding]:
 
 def of_error(error: RnnInspectError, source: str) -> Finding:
     """A document that could not be checked at all."""
-    if isinstance(error, DocumentError):
-        text = str(error).removeprefix(f"{error.place}: ")
-        return Finding(error.place, "", "document", text)
-    return Finding(Place(source), "", "document", str(error))
+    place = error.place or Place(source)
+    return Finding(place, "", "document", str(error).removeprefix(f"{place}: "))
 
 
 def _told(change: Change) -> str:

@@ -119,13 +119,14 @@ def gradflow(
     planned = plan(spec)
     links = spec.links[: _target_index(spec, layer) + 1]
     needed = sum(reference_bytes(link) for link in links)
-    enough_memory(spec.source, needed, _CPU, "try a smaller input.batch_size or input.seq_len")
+    enough_memory(spec, needed, _CPU, "try a smaller input.batch_size or input.seq_len")
     aimed = links[-1].layer
     if target == "last" and position is None and isinstance(aimed, Recurrent) and aimed.directions == 2:
         position = min(spec.batch.lengths or (spec.batch.seq_len,)) // 2
     # why: one step is too little work to be shared, and threads that wait for each other took ten times as long.
     each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
-    with ready(spec, planned, device, seed) as model, each_step, refusals("be followed", _CPU, "float64", _REFUSED):
+    refused = refusals(spec, "be followed", _CPU, dtype="float64", errors=_REFUSED)
+    with ready(spec, planned, device, seed) as model, each_step, refused:
         runs = run_links(links, model, make_feed(spec, device))
         _no_overflow(runs, spec.source)
         curves = curves_of(runs, aim_at(spec.batch, target, position), seed)

@@ -6,6 +6,10 @@ from dataclasses import replace
 
 from rnninspect.facts import LayerFacts, ModelFacts, WeightFact
 from rnninspect.spec.chain import Link, Spec
+from rnninspect.spec.tree import Path
+
+# By the axis of a batch, the value of the document that is its size.
+_BATCH: dict[str | int, Path] = {"L": ("input", "seq_len"), "N": ("input", "batch_size"), "T": ("input", "lengths")}
 
 
 def plan(spec: Spec) -> ModelFacts:
@@ -22,6 +26,35 @@ def plan(spec: Spec) -> ModelFacts:
 def bytes_needed(spec: Spec, facts: ModelFacts) -> int:
     """What building the model and one forward pass hold at once, at the least: parameters and the largest layer."""
     return facts.parameter_bytes + max(link.layer.work_bytes(link.signal, spec.dtype) for link in spec.links)
+
+
+def largest_size(spec: Spec) -> tuple[str, Path]:
+    """The name of the layer that holds most memory, and where the document has the size that makes it so.
+
+    That is the largest of its own sizes where its weights take more than what goes in and comes out; else the largest
+    axis of those, which is a size of the batch or one of its own.
+    """
+
+    def held(index: int) -> tuple[int, int]:
+        link = spec.links[index]
+        return facts[index].counts.nbytes, link.layer.work_bytes(link.signal, spec.dtype)
+
+    facts = plan(spec).layers
+    index = max(range(len(facts)), key=lambda index: sum(held(index)))
+    weights, work = held(index)
+    layer, path, most = spec.links[index].layer, ("layers", index), None
+    if work > weights:
+        tensor = max((*facts[index].inputs, *facts[index].outputs), key=lambda tensor: tensor.nbytes)
+        axis, most = max(zip(tensor.axes, tensor.shape, strict=True), key=lambda axis: axis[1])
+        if axis in _BATCH:
+            return layer.name, _BATCH[axis]
+    # why those alone that are written there: a width that was inferred has no place.
+    sizes = {
+        (*path, field): value
+        for field, value in layer
+        if type(value) is int and (*path, field) in spec.tree.values and (most is None or value <= most)
+    }
+    return layer.name, max(sizes, key=lambda size: sizes[size], default=path)
 
 
 def _layer(link: Link, dtype: str, tables: dict[str, WeightFact]) -> LayerFacts:

@@ -19,6 +19,7 @@ from rnninspect import initial
 from rnninspect.device import (
     BUILD_ERRORS,
     DTYPES,
+    device_of,
     enough_memory,
     find_device,
     refusals,
@@ -86,7 +87,7 @@ class BuiltModel(nn.Module):
         self.layers = nn.ModuleList()
         names: dict[str, nn.Module] = {}
         for link in spec.links:
-            with refusals(f"build layer {link.layer.name!r}", device, spec.dtype, BUILD_ERRORS):
+            with refusals(spec, "build", device, layer=link.layer.name, errors=BUILD_ERRORS):
                 module = _module(link.layer, device, DTYPES[spec.dtype]).requires_grad_(link.layer.trainable)
                 if isinstance(link.layer, Linear) and link.layer.tied_to is not None:
                     module.weight = names[link.layer.tied_to].weight
@@ -95,7 +96,7 @@ class BuiltModel(nn.Module):
         # why only now: what other layers draw is the same with an `init` block as without, and so can be compared.
         for link, module in zip(spec.links, self.layers, strict=True):
             if isinstance(link.layer, Recurrent) and link.layer.init:
-                with refusals(f"draw the first values of layer {link.layer.name!r}", device, spec.dtype, BUILD_ERRORS):
+                with refusals(spec, "draw the first values of", device, layer=link.layer.name, errors=BUILD_ERRORS):
                     initial.draw(module, link.layer.weights(spec.dtype))
         self.eval()
 
@@ -113,7 +114,7 @@ def build(spec: Spec, device: str | None = None, seed: int = 0) -> BuiltModel:
     device: None is the document's, or the best there is. Raises NoSuchDevice, NotEnoughMemory (before anything
     is allocated) or TorchRefused.
     """
-    target = find_device(device or spec.device)
+    target = find_device(device) if device else device_of(spec)
     with ready(spec, plan(spec), target, seed) as model:
         return model
 
@@ -140,12 +141,12 @@ def ready(spec: Spec, planned: ModelFacts, device: torch.device, seed: int, *, m
     more: bytes that the caller will need on `device` besides one forward pass.
     Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
     """
-    with refusals("be used", device, spec.dtype):
+    with refusals(spec, "be used", device):
         needed = bytes_needed(spec, planned) + more
         if device.type == "cpu":
             # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
             needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
-        enough_memory(spec.source, needed, device, _TRY_META)
+        enough_memory(spec, needed, device, _TRY_META)
         with seeded(device, seed), threads_for(planned.macs, device):
             yield BuiltModel(spec, device)
 
@@ -161,7 +162,7 @@ def make_feed(spec: Spec, device: torch.device, values: array[float] | array[int
     values: of the shape `spec.input_axes` says, in C order; a packed batch is given padded.
     """
     dtype = DTYPES[spec.dtype]
-    with refusals("make the input", device, spec.dtype, BUILD_ERRORS):
+    with refusals(spec, "make the input", device, errors=BUILD_ERRORS):
         x = _random_input(spec, device, dtype) if values is None else _given_input(spec, device, dtype, values)
         lengths = None if spec.batch.lengths is None else torch.tensor(spec.batch.lengths, device="cpu")
         flow = x if lengths is None else pack_padded_sequence(x, lengths, enforce_sorted=False)
@@ -246,7 +247,7 @@ def _run_all(
         for link, module, states, own in zip(spec.links, model.layers, given, weights, strict=True):
             layer, signal = link.layer, link.signal
             declared_in, declared_out = layer.inputs(signal, spec.dtype), layer.outputs(signal, spec.dtype)
-            with refusals(f"run layer {layer.name!r}", device, spec.dtype):
+            with refusals(spec, "run", device, layer=layer.name):
                 ran = run(layer, link, module, flow, states)
             facts.append(
                 LayerFacts(

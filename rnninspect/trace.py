@@ -139,17 +139,17 @@ def trace(
     levels: list[Level] = []
     outputs: dict[str, Compared] = {}
     more = max(link.layer.work_bytes(link.signal, "float64") for link in spec.links)
-    enough_memory(spec.source, 2 * planned.parameter_bytes + more, _CPU, "try a smaller input.batch_size")
+    enough_memory(spec, 2 * planned.parameter_bytes + more, _CPU, "try a smaller input.batch_size")
     with ready(spec, planned, device, seed) as model, torch.no_grad():
         flow, given = make_feed(spec, device, values)
         for link, module, states in zip(spec.links, model.layers, given, strict=True):
-            with refusals(f"run layer {link.layer.name!r}", device, spec.dtype):
+            with refusals(spec, "run", device, layer=link.layer.name):
                 ran = run_layer(link, module, flow, states)
             if isinstance(link.layer, Recurrent) and layer in (None, link.layer.name):
                 recorder = _Recorder(link.layer.cell, pick, _column(flow, pick.sequence if pick else 0))
                 # why: one step is too little work to be shared, and threads that wait for each other take far longer.
                 each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
-                with each_step, refusals(f"evaluate layer {link.layer.name!r}", _CPU, "float64"):
+                with each_step, refusals(spec, "evaluate", _CPU, layer=link.layer.name, dtype="float64"):
                     run = _Run(link, module, exact(flow), tuple(map(exact_tensor, states)), unit, recorder)
                     compared = run.compared(data_of(ran.output))
                 if not compared.ok:

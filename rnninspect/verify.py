@@ -117,7 +117,7 @@ def verify(spec: Spec, device: torch.device, seed: int = 0) -> Verified:
     """
     planned = plan(spec)
     links = [link for link in spec.links if has_equations(link.layer)]
-    with refusals("be used", device, spec.dtype):
+    with refusals(spec, "be used", device):
         _enough_memory(spec, planned, links, device)
         unit = unit_of(spec.dtype, device)
     layers = []
@@ -133,7 +133,7 @@ def verify(spec: Spec, device: torch.device, seed: int = 0) -> Verified:
                 verified, flow = _verify_layer(spec, device, link, module, flow, states, unit)
                 layers.append(verified)
             else:
-                with refusals(f"run layer {link.layer.name!r}", device, spec.dtype), torch.no_grad():
+                with refusals(spec, "run", device, layer=link.layer.name), torch.no_grad():
                     flow = run_layer(link, module, flow, states).handed_on
     return Verified(
         model=planned,
@@ -169,10 +169,10 @@ def _enough_memory(spec: Spec, planned: ModelFacts, links: Sequence[Link], devic
     model += max((sum(w.nbytes for w in link.layer.weights(spec.dtype)) for link in links), default=0)
     largest = max(map(reference_bytes, links), default=0)
     if device.type == "cpu":
-        enough_memory(spec.source, model + largest, cpu, hint)
+        enough_memory(spec, model + largest, cpu, hint)
     else:
-        enough_memory(spec.source, model, device, hint)
-        enough_memory(spec.source, largest, cpu, hint)
+        enough_memory(spec, model, device, hint)
+        enough_memory(spec, largest, cpu, hint)
 
 
 def _same_shapes(spec: Spec, link: Link, facts: Iterable[TensorFact | WeightFact], found: Mapping[str, Tensor]) -> None:
@@ -201,14 +201,15 @@ def _verify_layer(
     """One layer both ways, and what torch hands on to the next."""
     terms, steps = _depth(link)
     allowed = _allowed(unit, terms, steps)
-    layer = repr(link.layer.name)
-    with refusals(f"run layer {layer}", device, spec.dtype), _in_training(module):
+    name = link.layer.name
+    with refusals(spec, "run", device, layer=name), _in_training(module):
         found = _passes(link, module, flow, states)
     outputs = link.layer.outputs(link.signal, spec.dtype)
     _same_shapes(spec, link, outputs, {fact.name: found.tensors[fact.name] for fact in outputs})
     # why other errors: whatever else is wrong with the equations is a fault of ours.
     cpu = torch.device("cpu")
-    refused = refusals(f"evaluate the equations of layer {layer}", cpu, "float64", (RuntimeError, MemoryError))
+    asked, few = "evaluate the equations of", (RuntimeError, MemoryError)
+    refused = refusals(spec, asked, cpu, layer=name, dtype="float64", errors=few)
     # why by the work of one step: there are many, and threads that wait for one another at each are slower than one.
     with refused, threads_for(link.layer.forward_ops(link.signal).macs // steps, cpu):
         given = (exact(flow), tuple(map(exact_tensor, states)), tuple(map(exact_tensor, found.upstream)))
@@ -221,7 +222,7 @@ def _verify_layer(
             partial(_rounded_passes, link, module, given),
             unit,
         )
-    return VerifiedLayer(link.layer.name, link.layer.type, terms, steps, tuple(tensors)), found.handed_on
+    return VerifiedLayer(name, link.layer.type, terms, steps, tuple(tensors)), found.handed_on
 
 
 def _passes(

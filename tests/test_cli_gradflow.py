@@ -253,7 +253,9 @@ def test_one_that_cannot_be_done_leaves_the_others(here: Run, small: Path, tmp_p
     (tmp_path / "vast.yaml").write_text(SMALL.replace("hidden_size: 5", "hidden_size: 10000000"))
     done = here("gradflow", tmp_path / "vast.yaml", small, "--format", "json")
     assert done.returncode == 3
-    assert re.fullmatch(r"error: \S+vast\.yaml: the model needs at least [\d,]+ bytes.*\n", done.stderr)
+    assert re.fullmatch(
+        r"error: \S+vast\.yaml:4:46: layers\[1\]\.hidden_size: .* needs at least [\d,]+ bytes.*\n", done.stderr
+    )
     assert [model["name"] for model in json.loads(done.stdout)["models"]] == ["small"]
 
 
@@ -265,7 +267,7 @@ def test_one_that_is_wrong_leaves_none(here: Run, small: Path, tmp_path: Path) -
 
 def test_on_meta_there_is_nothing_to_follow(here: Run, small: Path) -> None:
     line = refused(here("gradflow", small, "--device", "meta"), 3)
-    assert re.search(r"small\.yaml: on meta there are no values \(use --device cpu\)$", line)
+    assert re.search(r"small\.yaml: --device meta: on meta there are no values \(use --device cpu\)$", line)
 
 
 def test_a_note_of_the_document_is_said(here: Run, small: Path) -> None:

@@ -273,7 +273,7 @@ def test_a_wrong_equation_is_said_and_the_others_are_shown(
 
 def test_on_meta_there_is_nothing_to_trace(here: Run, small: Path) -> None:
     line = refused(here("trace", small, "--device", "meta"), 3)
-    assert re.search(r"small\.yaml: on meta there are no values \(use --device cpu\)$", line)
+    assert re.search(r"small\.yaml: --device meta: on meta there are no values \(use --device cpu\)$", line)
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ def test_a_document_too_large_for_memory_leaves_the_others(here: Run, tmp_path: 
     done = here("verify", absurd, small, "--device", "cpu", "--format", "csv")
     assert done.returncode == 3
     assert re.fullmatch(
-        rf"error: {absurd}: the model needs at least [\d,]+ bytes, cpu has [\d,]+ free \(try a smaller [^)]+\)\n",
+        rf"error: {absurd}:\d+:\d+: layers\[\d\]\.hidden_size: layer '\w+' asks for most; "
+        r"the model needs at least [\d,]+ bytes, cpu has [\d,]+ free \(try a smaller [^)]+\)\n",
         done.stderr,
     )
     assert [row["model"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["small"] * 8
@@ -163,7 +164,7 @@ def test_a_document_too_large_for_memory_leaves_the_others(here: Run, tmp_path: 
 
 def test_meta_has_no_values(here: Run, small: Path) -> None:
     assert refused(here("verify", small, "--device", "meta"), 3) == (
-        f"error: {small}: on meta there are no values (use --device cpu)\n"
+        f"error: {small}: --device meta: on meta there are no values (use --device cpu)\n"
     )
 
 

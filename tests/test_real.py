@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from rnninspect import real
+from rnninspect import load, real
 from rnninspect.device import find_device
-from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused
+from rnninspect.errors import NoSuchDevice, NotEnoughMemory, Place, TorchRefused
+from rnninspect.plan import largest_size
 from rnninspect.spec.chain import Spec
 from rnninspect.spec.load import load_spec
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
 CPU, META = torch.device("cpu"), torch.device("meta")
 
 
@@ -50,7 +57,9 @@ def test_too_large_is_refused_before_anything_is_allocated() -> None:
 
 def test_what_torch_will_not_build_is_one_line() -> None:
     spec = spec_of("lstm", f"encoder.hidden_size={2**62}")
-    with pytest.raises(TorchRefused, match=r"^torch \S+ could not build layer 'encoder' on meta in float32: .+$"):
+    with pytest.raises(
+        TorchRefused, match=r"lstm\.yaml:7:5: torch \S+ could not build layer 'encoder' on meta in float32: .+$"
+    ):
         real.measure(real.reachable(spec, META), META)
 
 
@@ -73,6 +82,95 @@ def test_sizes_beyond_what_torch_can_count(device: str, settings: list[str], err
     with pytest.raises(error) as caught:
         real.measure(real.reachable(spec, where), where)
     assert str(caught.value).isprintable()
+
+
+# A document whose device is not here, and whose table holds most.
+DOCUMENT = """\
+input: {batch_size: 4, seq_len: 7}
+device: cuda:99
+layers:
+  - {name: embed, type: Embedding, num_embeddings: 1000, embedding_dim: 3}
+  - name: encoder
+    type: LSTM
+    hidden_size: 5
+  - {name: head, type: Linear, out_features: 2}
+"""
+
+
+@pytest.fixture
+def documents(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`far.yaml` as above and `near.yaml` without a device, in the current folder."""
+    (tmp_path / "far.yaml").write_text(DOCUMENT)
+    (tmp_path / "near.yaml").write_text(DOCUMENT.replace("device: cuda:99\n", ""))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("documents")
+def test_a_device_that_is_not_here_is_told_with_its_line(here: Run) -> None:
+    said = rf"error: far\.yaml:2:9: device cuda:99 was asked for; torch {re.escape(torch.__version__)} sees cpu, .*\n"
+    for command in ("shapes", "verify"):
+        done = here(command, "near.yaml", "far.yaml", "--format", "json")
+        assert done.returncode == 3
+        assert re.fullmatch(said, done.stderr)
+        assert [model["file"] for model in json.loads(done.stdout)["models"]] == ["near.yaml"]
+    done = here("check", "near.yaml", "far.yaml", "--build", "--format", "github")
+    annotation = "::error file=far.yaml,line=2,col=9,title=rnninspect%3A build::device cuda:99 was asked for; torch "
+    assert done.stdout.startswith(annotation)
+    with pytest.raises(NoSuchDevice) as caught:
+        load("far.yaml").build()
+    assert caught.value.place == Place("far.yaml", 2, 9)
+
+
+@pytest.mark.usefixtures("documents")
+@pytest.mark.parametrize("command", ["shapes", "verify"])
+def test_an_option_is_named_with_each_document_that_it_is_for(here: Run, command: str) -> None:
+    done = here(command, "far.yaml", "near.yaml", "--device", "cuda:99")
+    assert (done.returncode, done.stdout) == (3, "")
+    lines = done.stderr.splitlines()
+    assert [line[: line.index("; torch")] for line in lines] == [
+        f"error: {file}.yaml: --device cuda:99: device cuda:99 was asked for" for file in ("far", "near")
+    ]
+
+
+@pytest.mark.usefixtures("documents")
+def test_a_size_that_is_refused_is_told_with_its_line_and_layer(here: Run) -> None:
+    """By the tool before anything is allocated, and by torch."""
+    vast = DOCUMENT.replace("device: cuda:99\n", "").replace("num_embeddings: 1000", f"num_embeddings: {2**62}")
+    Path("vast.yaml").write_text(vast)
+    needs = r"layer 'embed' asks for most; the model needs at least [\d,]+ bytes, cpu has [\d,]+ free \(.*\)"
+    done = here("params", "near.yaml", "vast.yaml", "--device", "cpu")
+    assert done.returncode == 3
+    assert re.fullmatch(rf"error: vast\.yaml:3:52: layers\[0\]\.num_embeddings: {needs}\n", done.stderr)
+    option = f"embed.num_embeddings={2**62}"
+    done = here("verify", "near.yaml", "--device", "cpu", "--set", option)
+    where = rf"near\.yaml: --set {option}: layers\[0\]\.num_embeddings"
+    assert re.fullmatch(rf"error: {where}: {needs}\n", done.stderr)
+    done = here("shapes", "near.yaml", "vast.yaml", "--device", "meta")
+    assert re.search(r"^error: vast\.yaml:3:5: torch \S+ could not build layer 'embed' on meta", done.stderr, re.M)
+
+
+@pytest.mark.parametrize(
+    ("settings", "layer", "path"),
+    [
+        ((), "embed", ("layers", 0, "num_embeddings")),
+        (("embed.embedding_dim=5000",), "embed", ("layers", 0, "embedding_dim")),
+        (("encoder.hidden_size=900",), "encoder", ("layers", 1, "hidden_size")),
+        # ten thousand stacked layers are more than the width of each
+        (("encoder.num_layers=10000",), "encoder", ("layers", 1, "num_layers")),
+        (("head.out_features=9000",), "head", ("layers", 2, "out_features")),
+        (("input.batch_size=100000",), "encoder", ("input", "batch_size")),
+        (("input.seq_len=100000",), "encoder", ("input", "seq_len")),
+        # 3,200 rows of 2,000 go out of a table of 3,000: its rows are more, and matter less
+        (
+            ("input.batch_size=2", "input.seq_len=1600", "embed.embedding_dim=2000", "embed.num_embeddings=3000"),
+            "embed",
+            ("layers", 0, "embedding_dim"),
+        ),
+    ],
+)
+@pytest.mark.usefixtures("documents")
+def test_the_size_that_asks_for_most(settings: tuple[str, ...], layer: str, path: tuple[str | int, ...]) -> None:
+    assert largest_size(load_spec("near.yaml", settings)) == (layer, path)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])

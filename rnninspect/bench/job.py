@@ -26,7 +26,7 @@ from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_fo
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
-from rnninspect.device import find_device, set_float32_precision, threads
+from rnninspect.device import device_of, set_float32_precision, threads
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
@@ -117,7 +117,7 @@ class _Ready:
     def __init__(self, asked: Run, wanted: Wanted) -> None:
         spec = asked.spec
         self.run, self.wanted, self.spec = asked, wanted, spec
-        self.device = find_device(spec.device)
+        self.device = device_of(spec)
         self.machine = Machine(self.device, asked.setting.threads or torch.get_num_threads())
         self.warnings: list[Warned] = []
         if wanted.fp32_precision is not None:
@@ -136,7 +136,8 @@ class _Ready:
             if name == "forward" or trains(subject)
         )
         if not self.phases:
-            raise CannotHere("nothing is trained, so there is no backward pass (trainable: true, or --input-grad)")
+            why = "nothing is trained, so there is no backward pass (trainable: true, or --input-grad)"
+            raise spec.refused(CannotHere, why)
         # why before anything else runs: this is when libraries load, dropout gets its state, memory its pools.
         self.first: list[float] = []
         with threads(self.machine.threads):

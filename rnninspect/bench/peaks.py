@@ -49,7 +49,7 @@ def calibrate(spec: Spec, device: torch.device, wanted: Wanted) -> Peaks:
     generator and grad mode in nothing that lasts. Raises TorchRefused.
     """
     with (
-        refusals("measure what the device can do", device, spec.dtype),
+        refusals(spec, "measure what the device can do", device),
         seeded(device, wanted.seed),
         _as_recurrent_layers_multiply(device),
     ):

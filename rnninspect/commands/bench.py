@@ -136,8 +136,8 @@ def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> t
             continue
         on_meta = [point.spec for point in points if point.spec.device == "meta"]
         if on_meta:
-            refused = NoSuchDevice(f"{printable(on_meta[0].source)}: on meta nothing takes time (use --device cpu)")
-            code = max(code, complain(refused))
+            why = "on meta nothing takes time (use --device cpu)"
+            code = max(code, complain(on_meta[0].refused(NoSuchDevice, why, ("device",))))
             continue
         runs += [
             tuple(Run(variant.spec, point.settings, *variant[:2], point.case) for variant in point.variants)

@@ -18,9 +18,9 @@ def prove(spec: Spec, seed: int) -> tuple[ModelFacts, tuple[Difference, ...]]:
     """Build and run the model on its device. Raises CannotHere where that cannot be done."""
     from rnninspect import real
     from rnninspect.agree import differences, merge
-    from rnninspect.device import find_device
+    from rnninspect.device import device_of
 
-    device = find_device(spec.device)
+    device = device_of(spec)
     run = real.reachable(spec, device)
     measured = real.measure(run, device, seed)
     if measured.measured is not None and measured.measured.finite is False:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rnninspect.commands.files import load_all
 from rnninspect.commands.options import Look
 from rnninspect.commands.say import complain, say
-from rnninspect.errors import NoSuchDevice, RnnInspectError, printable
+from rnninspect.errors import NoSuchDevice, RnnInspectError
 from rnninspect.spec.chain import Spec
 
 if TYPE_CHECKING:
@@ -35,16 +35,16 @@ def study(
             code = max(code, complain(error, spec.source if len(specs) > 1 else ""))
     if code:
         return [], code
-    from rnninspect.device import find_device
+    from rnninspect.device import device_of
 
     results = []
     for spec, found in zip(specs, prepared, strict=True):
         for note in spec.notes:
             say(f"note: {note}")
         try:
-            device = find_device(spec.device)
+            device = device_of(spec)
             if device.type == "meta":
-                raise NoSuchDevice(f"{printable(spec.source)}: on meta there are no values (use --device cpu)")
+                raise spec.refused(NoSuchDevice, "on meta there are no values (use --device cpu)", ("device",))
             results.append(examine(spec, device, found))
         except RnnInspectError as error:
             code = max(code, complain(error))

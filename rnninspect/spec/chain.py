@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from rnninspect.errors import DocumentError
+from rnninspect.errors import CannotHere, DocumentError, Place
 from rnninspect.facts import shape_of
 from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.recurrent import SequenceLayer
@@ -54,6 +54,20 @@ class Spec:
         """The sizes of `input_axes`."""
         first = self.links[0].signal
         return shape_of(self.input_axes, self.batch.letters | {"H_in": first.width or 0})
+
+    def path_of(self, layer: str) -> Path:
+        """Where the document has the layer of that name."""
+        return next(("layers", i) for i, link in enumerate(self.links) if link.layer.name == layer)
+
+    def refused(self, kind: type[CannotHere], message: str, path: Path = ()) -> CannotHere:
+        """The error that this model cannot be had here, told with where its document has what stands at `path`.
+
+        Where an option put it there, the document and the option are named.
+        """
+        place = self.tree.place(path)
+        if place.source != self.source:
+            return kind(f"{place}: {message}", Place(self.source))
+        return kind(message, place if path else Place(self.source))
 
     def cut(self, steps: int, sequences: int | None = None) -> Spec:
         """The same model on at most so many time steps and sequences; all of an axis that a layer's shape spans."""

@@ -357,6 +357,12 @@ def test_a_model_that_computes_something_else_is_not_timed(tmp_path: Path, monke
     assert found[0].figures == ()
 
 
+def test_what_cannot_be_had_here_is_told_with_the_document_and_what_asked_for_it(tmp_path: Path) -> None:
+    (found,) = outcomes(asked(tmp_path, settings=["device=cuda:99"]))
+    assert (found.status, found.figures) == ("failed", ())
+    assert found.reason.startswith(f"{found.file}: --set device=cuda:99: device cuda:99 was asked for; torch ")
+
+
 def test_a_model_that_trains_nothing(tmp_path: Path) -> None:
     frozen = LSTM.replace("}", ", trainable: false}")
     (found,) = outcomes(asked(tmp_path, frozen))
@@ -364,7 +370,7 @@ def test_a_model_that_trains_nothing(tmp_path: Path) -> None:
     assert "nothing is trained, so there is no backward pass" in [w.what for w in found.figures[0].warnings]
     (found,) = outcomes(asked(tmp_path, frozen, wanted=QUICK._replace(phases=("backward", "step"))))
     assert (found.status, found.figures) == ("failed", ())
-    assert found.reason.startswith("nothing is trained")
+    assert found.reason.startswith(f"{found.file}: nothing is trained")
     (found,) = outcomes(asked(tmp_path, frozen, wanted=QUICK._replace(phases=("step",), input_grad=True)))
     assert [figure.phase for figure in found.figures] == ["step"]
 
