@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from rnninspect.errors import did_you_mean
 from rnninspect.facts import ModelFacts
 from rnninspect.lock import LockedLayer, locked_layers
+from rnninspect.spec.quantity import parse_count, parse_percent
 
 # What a document's `budget` can limit, and the fact it is held against.
 LIMITS: dict[str, Callable[[ModelFacts], int]] = {
@@ -15,6 +17,10 @@ LIMITS: dict[str, Callable[[ModelFacts], int]] = {
     "max_macs": lambda model: model.macs,
     "max_activation_bytes": lambda model: model.activation_bytes,
 }
+
+# What may grow over the lock, by its name in `--max-growth`: the model's count that it is.
+GROWING = {"params": "parameters", "macs": "macs"}
+_WRITE = "write 5% for both, or params=5%,macs=100k"
 
 
 class Limit(NamedTuple):
@@ -51,32 +57,50 @@ class Change(NamedTuple):
         return None if not self.difference or not self.locked else 100 * self.difference / int(str(self.locked))
 
 
+class Growth(NamedTuple):
+    """The most that one count may grow over the lock, the other is None: by a share of what is locked, or an amount."""
+
+    field: str
+    share: float | None
+    amount: int | None
+
+    def allows(self, change: Change) -> bool:
+        """Whether the count has grown by no more."""
+        if self.share is not None:
+            return grows(change) <= self.share
+        return (change.difference or 0) <= (self.amount or 0)
+
+
 class Verdict(NamedTuple):
     """One model's check.
 
-    changes: None where there is no lock to hold it against. allowed_growth: the largest growth of parameters or MACs
-    over the lock, as a fraction, where some is allowed. accepted: the lock is brought up to date with this model.
-    built: whether it was proven on torch; None where that was not asked for.
+    changes: None where there is no lock to hold it against. allowed_growth: how far counts may grow over the lock,
+    where some are; the lock then holds the model to nothing else but being in it. accepted: the lock is brought up to
+    date with this model. built: whether it was proven on torch; None where that was not asked for.
     """
 
     model: ModelFacts
     limits: tuple[Limit, ...]
     changes: tuple[Change, ...] | None
-    allowed_growth: float | None = None
+    allowed_growth: tuple[Growth, ...] | None = None
     accepted: bool = False
     built: bool | None = None
+
+    @property
+    def outgrown(self) -> tuple[tuple[Change, Growth], ...]:
+        """Every count of the model that has grown further than is allowed."""
+        if self.accepted:
+            return ()
+        totals = {change.field: change for change in self.changes or () if change.layer == ""}
+        limits = (growth for growth in self.allowed_growth or () if growth.field in totals)
+        return tuple((totals[limit.field], limit) for limit in limits if not limit.allows(totals[limit.field]))
 
     @property
     def drifted(self) -> bool:
         """Whether the model has moved away from the lock further than is allowed."""
         if not self.changes or self.accepted:
             return False
-        if self.allowed_growth is None:
-            return True
-        return any(
-            change.layer == "" and (change.locked is None or grows(change) > self.allowed_growth)
-            for change in self.changes
-        )
+        return self.allowed_growth is None or self.changes[0].locked is None or bool(self.outgrown)
 
     @property
     def ok(self) -> bool:
@@ -90,6 +114,33 @@ def grows(change: Change) -> float:
     if not difference or difference < 0:
         return 0.0
     return difference / int(str(change.locked)) if change.locked else float("inf")
+
+
+def parse_growth(given: str) -> tuple[Growth, ...]:
+    """`5%`, of parameters and of MACs, or `params=5%,macs=100k`. Raises ValueError for anything else."""
+    if "=" not in given and "," not in given:
+        try:
+            share = parse_percent(given.strip())
+        except ValueError as error:
+            raise ValueError(f"{error} ({_WRITE})") from error
+        return tuple(Growth(field, share, None) for field in GROWING.values())
+    found: dict[str, Growth] = {}
+    for part in given.split(","):
+        name, equals, most = (text.strip() for text in part.partition("="))
+        if not equals:
+            raise ValueError(f"expected NAME=LIMIT between commas, got {part!r} ({_WRITE})")
+        if name not in GROWING:
+            known = " or ".join(GROWING)
+            raise ValueError(f"expected {known} before =, got {name!r} ({did_you_mean(name, GROWING)}; {_WRITE})")
+        if name in found:
+            raise ValueError(f"expected {name} once, got it twice ({_WRITE})")
+        try:
+            limit = (parse_percent(most), None) if most.endswith("%") else (None, parse_count(most))
+        except ValueError as error:
+            said = f"expected a percentage such as 5% or a count such as 100k for {name}, got {most!r}"
+            raise ValueError(f"{said} ({_WRITE})") from error
+        found[name] = Growth(GROWING[name], *limit)
+    return tuple(found.values())
 
 
 def limits(model: ModelFacts, budget: Mapping[str, int | None]) -> tuple[Limit, ...]:

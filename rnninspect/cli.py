@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from rnninspect import __version__
-from rnninspect.commands import options
+from rnninspect.commands import completion, options
 from rnninspect.commands.say import complain, say
 from rnninspect.errors import OutputFailed, RnnInspectError, printable
 from rnninspect.formats import CheckFormat, CompareFormat, ExplainFormat, Format
@@ -296,7 +296,11 @@ def check(
     ] = None,
     max_growth: Annotated[
         str | None,
-        typer.Option(metavar="PERCENT", help="Allow parameters and MACs to grow so far over the lock, such as 5%."),
+        typer.Option(
+            metavar="LIMITS",
+            help="Hold models not to the lock but to growing so far over it: 5%, or params=5%,macs=100k.",
+            autocompletion=completion.growths,
+        ),
     ] = None,
     build: Annotated[bool, typer.Option("--build", help="Prove the models on the real torch modules too.")] = False,
     device: options.Device = None,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rnninspect.check import Change, Verdict
+from rnninspect.check import Change, Growth, Verdict
 from rnninspect.errors import Place, RnnInspectError, printable
 from rnninspect.spec.chain import Spec
 
@@ -20,7 +21,7 @@ class Finding(NamedTuple):
 
 
 def findings(spec: Spec, verdict: Verdict) -> Iterator[Finding]:
-    """Every broken limit, and the drift from the lock as one finding for each layer."""
+    """Every broken limit, each count that outgrew what is allowed, or else the drift from the lock layer by layer."""
     name = verdict.model.name
     for limit in verdict.limits:
         if not limit.ok:
@@ -32,7 +33,10 @@ def findings(spec: Spec, verdict: Verdict) -> Iterator[Finding]:
                 limit.name,
                 f"{limit.name}: {limit.actual:,}, over {limit.allowed:,} by {limit.actual - limit.allowed:,}{share}",
             )
-    if verdict.drifted:
+    for change, growth in verdict.outgrown:
+        what = f"{_outgrown(change, growth)} (check --update accepts it)"
+        yield Finding(spec.tree.place(()), name, "lock", what)
+    if verdict.drifted and not verdict.outgrown:
         layers = {link.layer.name: ("layers", i) for i, link in enumerate(spec.links)}
         by_layer: dict[str, list[Change]] = {}
         for change in verdict.changes or ():
@@ -54,6 +58,19 @@ def of_error(error: RnnInspectError, source: str) -> Finding:
     return Finding(place, "", "document", str(error).removeprefix(f"{place}: "))
 
 
+def _outgrown(change: Change, growth: Growth) -> str:
+    """`macs +40.3 %, over the allowed 25 %: 1,170 -> 1,641`."""
+    grown, allowed = f"{change.difference:+,}", f"{growth.amount or 0:,}"
+    if growth.share is not None:
+        most = 100 * growth.share
+        # why 15 digits: 100 * 0.07 is a little more than 7
+        allowed = f"{most:.15g} %"
+        # from nothing there is no percentage
+        grown = grown if change.per_cent is None else f"{_digits(change.per_cent, sign=True, above=most)} %"
+    counts = f"{_value(change.locked)} -> {_value(change.now)}"
+    return f"{change.field} {grown}, over the allowed {allowed}: {counts}"
+
+
 def _told(change: Change) -> str:
     per_cent = "" if change.per_cent is None else f" ({_digits(change.per_cent, sign=True)} %)"
     return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{per_cent}"
@@ -63,7 +80,11 @@ def _value(value: object) -> str:
     return "not there" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _digits(per_cent: float, *, sign: bool = False) -> str:
-    """Three digits, or the whole number where it has more."""
+def _digits(per_cent: float, *, sign: bool = False, above: float = -math.inf) -> str:
+    """Three digits, or the whole number where it has more; so many more that it reads as more than `above`."""
     plus = "+" if sign else ""
-    return f"{per_cent:{plus}.3g}" if abs(per_cent) < 999.5 else f"{per_cent:{plus},.0f}"
+    for digits in range(3, 18):
+        text = f"{per_cent:{plus}.{digits}g}" if abs(per_cent) < 999.5 else f"{per_cent:{plus},.{digits - 3}f}"
+        if float(text.replace(",", "")) > above:
+            break
+    return text

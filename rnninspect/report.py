@@ -341,8 +341,24 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "ok": verdict.ok,
         "built": verdict.built,
         "limits": [{**limit._asdict(), "ok": limit.ok} for limit in verdict.limits],
+        "allowed_growth": _growth(verdict),
         "changes": None if changes is None else [_change(change, "locked", "now") for change in changes],
     }
+
+
+def _growth(verdict: Verdict) -> list[dict[str, object]] | None:
+    if verdict.allowed_growth is None:
+        return None
+    outgrown = [growth for _, growth in verdict.outgrown]
+    return [
+        {
+            "field": growth.field,
+            "allowed_percent": None if growth.share is None else 100 * growth.share,
+            "allowed_change": growth.amount,
+            "ok": growth not in outgrown,
+        }
+        for growth in verdict.allowed_growth
+    ]
 
 
 def _change(change: Change, before: str, after: str) -> dict[str, object]:

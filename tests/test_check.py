@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnninspect.check import LIMITS, Change, Limit, Verdict, changes, grows, limits
+from rnninspect.check import LIMITS, Change, Growth, Limit, Verdict, changes, grows, limits, parse_growth
 from rnninspect.errors import DocumentError, OptionError, Place
 from rnninspect.facts import ModelFacts
 from rnninspect.findings import Finding, findings, of_error
@@ -49,11 +50,16 @@ def model_of(text: str = TEXT, *settings: str) -> ModelFacts:
     return plan(spec_of(text, *settings))
 
 
+def both(share: float | None) -> tuple[Growth, ...] | None:
+    """Parameters and MACs, each allowed to grow by a share."""
+    return None if share is None else (Growth("parameters", share, None), Growth("macs", share, None))
+
+
 def verdict_of(*settings: str, text: str = TEXT, growth: float | None = None, accepted: bool = False) -> Verdict:
     """The verdict on the model with `settings`, where the lock holds it without them."""
     spec = spec_of(text, *settings)
     model = plan(spec)
-    return Verdict(model, limits(model, spec.budget), changes(model, locked_layers(model_of())), growth, accepted)
+    return Verdict(model, limits(model, spec.budget), changes(model, locked_layers(model_of())), both(growth), accepted)
 
 
 def facts(found: Sequence[Change]) -> list[tuple[object, ...]]:
@@ -262,7 +268,7 @@ def totals(locked: int, now: int) -> tuple[Change, ...]:
     ],
 )
 def test_drift(found: tuple[Change, ...] | None, growth: float | None, drifted: bool) -> None:
-    verdict = Verdict(model_of(), (), found, growth)
+    verdict = Verdict(model_of(), (), found, both(growth))
     assert (verdict.drifted, verdict.ok) == (drifted, not drifted)
     accepted = verdict._replace(accepted=True)
     assert (accepted.drifted, accepted.ok) == (False, True)
@@ -271,11 +277,37 @@ def test_drift(found: tuple[Change, ...] | None, growth: float | None, drifted: 
 @given(st.integers(1, 10**6), st.integers(0, 10**6), st.integers(0, 1000))
 def test_growth_is_compared_as_written(locked: int, more: int, tenths: int) -> None:
     """--max-growth X% with one decimal allows exactly the counts that arithmetic with integers does."""
-    from rnninspect.spec.quantity import parse_percent
-
-    allowed = parse_percent(f"{tenths // 10}.{tenths % 10}%")
+    allowed = parse_growth(f"{tenths // 10}.{tenths % 10}%")
     verdict = Verdict(model_of(), (), totals(locked, locked + more) if more else (), allowed)
     assert verdict.drifted is (more * 1000 > tenths * locked)
+
+
+@pytest.mark.parametrize(
+    ("written", "outgrown"),
+    [
+        ("5%", ["parameters", "macs"]),
+        ("30%", ["macs"]),
+        ("29.8%", ["parameters", "macs"]),
+        ("29.9%", ["macs"]),
+        ("params=5%", ["parameters"]),
+        ("macs=5%", ["macs"]),
+        ("params=71,macs=378", []),
+        ("params=70, macs=377", ["parameters", "macs"]),
+        ("macs=32.4%,params=70", ["parameters"]),
+        ("params=0.1k,macs=0", ["macs"]),
+    ],
+)
+def test_what_outgrows_which_limit(written: str, outgrown: list[str]) -> None:
+    """Of parameters 238 -> 309, 71 more, and MACs 1,170 -> 1,548, 378 more; what is not named is not limited."""
+    verdict = verdict_of("encoder.hidden_size=6")._replace(limits=(), allowed_growth=parse_growth(written))
+    assert sorted(change.field for change, _ in verdict.outgrown) == sorted(outgrown)
+    assert verdict.drifted is bool(outgrown)
+    assert verdict._replace(accepted=True).outgrown == ()
+
+
+def test_a_limit_on_one_count_lets_no_new_model_in() -> None:
+    verdict = Verdict(model_of(), (), changes(model_of(), None), parse_growth("macs=1G"))
+    assert (verdict.drifted, verdict.outgrown) == (True, ())
 
 
 def test_ok_wants_both_the_budget_and_the_lock() -> None:
@@ -358,6 +390,47 @@ def test_drift_that_is_allowed_or_accepted_is_no_finding(growth: float, accepted
     assert found_in(verdict._replace(accepted=True)) == []
 
 
+def test_what_outgrows_a_limit_is_told_with_it_and_what_does_not_is_no_finding() -> None:
+    def told(written: str, *settings: str) -> list[str]:
+        verdict = verdict_of(*settings)._replace(limits=(), allowed_growth=parse_growth(written))
+        return [finding.what.removesuffix(" (check --update accepts it)") for finding in found_in(verdict)]
+
+    grown = "encoder.hidden_size=6"
+    assert told("30%", grown) == ["macs +32.3 %, over the allowed 30 %: 1,170 -> 1,548"]
+    assert told("params=70,macs=32.4%", grown) == ["parameters +71, over the allowed 70: 238 -> 309"]
+    # 71 / 238 is 29.832 %: so many digits that it reads as what it is, more
+    assert told("params=29.83%", grown) == ["parameters +29.832 %, over the allowed 29.83 %: 238 -> 309"]
+    assert told("macs=7%,params=1000%", "encoder.hidden_size=60", "head.out_features=1") == [
+        "macs +7,808 %, over the allowed 7 %: 1,170 -> 92,520",
+        "parameters +6,581 %, over the allowed 1000 %: 238 -> 15,901",
+    ]
+    nothing = Verdict(model_of(), (), totals(0, 1), parse_growth("5%"))
+    assert found_in(nothing)[0].what.startswith("parameters +1, over the allowed 5 %: 0 -> 1 (")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("5", "expected a percentage such as 5%, got '5' (write 5% for both, or params=5%,macs=100k)"),
+        ("", "expected a percentage such as 5%, got '' ("),
+        ("-5%", "expected a percentage such as 5%, got '-5%' ("),
+        ("5%,macs=20%", "expected NAME=LIMIT between commas, got '5%' (write "),
+        ("params=5%,", "expected NAME=LIMIT between commas, got '' (write "),
+        ("parameters=5%", "expected params or macs before =, got 'parameters' (did you mean 'params'?; write "),
+        ("=5%", "expected params or macs before =, got '' (known: params, macs; write "),
+        ("macs=1%,macs=2%", "expected macs once, got it twice (write "),
+        ("macs=5m", "expected a percentage such as 5% or a count such as 100k for macs, got '5m' (write "),
+        ("macs=", "expected a percentage such as 5% or a count such as 100k for macs, got '' (write "),
+        ("params=-1", "expected a percentage such as 5% or a count such as 100k for params, got '-1' (write "),
+        ("params=1.5", "expected a percentage such as 5% or a count such as 100k for params, got '1.5' (write "),
+        ("params==5%", "expected a percentage such as 5% or a count such as 100k for params, got '=5%' (write "),
+    ],
+)
+def test_growth_that_cannot_be_read(written: str, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
+        parse_growth(written)
+
+
 def test_what_a_lock_holds_is_shown_on_one_line_without_control_characters() -> None:
     locked = locked_layers(model_of())
     hostile = locked["head"]._replace(type="a\x1b[31m\nb", weights={"w\r\n::error::x\u2028": (3,)})
@@ -413,9 +486,9 @@ def test_the_words_of_a_verdict() -> None:
         Verdict(model, within, ()),
         Verdict(model, over, None),
         Verdict(model, (), drift),
-        Verdict(model, (), drift, 0.2),
+        Verdict(model, (), drift, both(0.2)),
         Verdict(model, (), drift, None, True),
-        Verdict(model, (), (Change("", "model", None, "new"),), 9.0),
+        Verdict(model, (), (Change("", "model", None, "new"),), both(9.0)),
         Verdict(model, over, drift, None, True),
     ) == [
         ("within", "same", "ok"),

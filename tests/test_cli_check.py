@@ -168,6 +168,31 @@ def test_growth(run: Run, locked: Path, growth: str, code: int, lock: str) -> No
     assert bool(done.stderr) is bool(code)
 
 
+def test_growth_names_the_limit_and_the_count_that_broke_it(run: Run, locked: Path) -> None:
+    """Of 238 -> 309 parameters and 1,170 -> 1,548 MACs; no layer is an error, and the table has what changed."""
+    grown = ("--lock", "free.lock", "--set", "encoder.hidden_size=6", "--max-growth", "params=71,macs=25%")
+    what = "macs +32.3 %, over the allowed 25 %: 1,170 -> 1,548 (check --update accepts it)"
+    done = run("check", "free.yaml", *grown, cwd=locked)
+    assert verdict(done) == (1, [("none", "changed")])
+    assert done.stderr == f"error: free.yaml:1:1: {what}\n"
+    assert re.search(r"^encoder +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
+
+    done = run("check", "free.yaml", *grown, "--format", "github", cwd=locked)
+    where = {"file": "free.yaml", "line": "1", "col": "1", "title": "rnninspect: lock"}
+    assert [command(line) for line in done.stdout.splitlines()] == [("error", where, f"small: {what}")]
+
+    done = run("check", "free.yaml", *grown, "--format", "junit", cwd=locked)
+    (failure,) = ElementTree.fromstring(done.stdout).iter("failure")
+    assert (failure.get("type"), failure.get("message")) == ("lock", what)
+
+    done = run("check", "free.yaml", *grown, "--format", "json", cwd=locked)
+    (model,) = json.loads(done.stdout)["models"]
+    assert model["allowed_growth"] == [
+        {"field": "parameters", "allowed_percent": None, "allowed_change": 71, "ok": True},
+        {"field": "macs", "allowed_percent": 25.0, "allowed_change": None, "ok": False},
+    ]
+
+
 def test_growth_lets_a_model_shrink_and_no_new_one_in(run: Run, locked: Path) -> None:
     options = ("--max-growth", "0%", "--lock", "rnninspect.lock")
     done = run("check", "small.yaml", "--set", "encoder.hidden_size=4", *options, cwd=locked)
@@ -272,6 +297,10 @@ def wrong(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--max-params", "20m"), r"--max-params 20m: expected a number with one of k, M, G, T, or without, got '20m'"),
         (("--max-params", "\x1b[31m"), r"--max-params \\x1b\[31m: expected a number"),
         (("--max-growth", "5"), r"--max-growth 5: expected a percentage such as 5%, got '5'"),
+        (
+            ("--max-growth", "mac=5%"),
+            r"--max-growth mac=5%: expected params or macs before =, got 'mac' \(did you mean",
+        ),
         (("--set", "budget.max_params=20m"), r"--set budget\.max_params=20m: budget\.max_params: expected a count"),
         (("bad.yaml",), r"bad\.yaml:3:1: budgte: unknown key 'budgte' \(did you mean 'budget'\?\)"),
         (("missing.yaml",), r"missing\.yaml: no such file or directory"),

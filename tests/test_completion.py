@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rnninspect.check import parse_growth
 from rnninspect.commands import completion
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
@@ -75,6 +76,15 @@ def test_devices_and_dtypes_are_those_that_a_document_may_name(
         validate(read_tree(f"{HEAD}{key}: {name}\nlayers: [{{type: Dropout}}]", "doc.yaml"))
     assert function("m") == [name for name in names if name.startswith("m")]
     assert function("float128") == []
+
+
+def test_what_may_grow_is_offered_once_each() -> None:
+    assert completion.growths("") == ["params=", "macs="]
+    assert completion.growths("m") == ["macs="]
+    assert completion.growths("params=5%,") == ["params=5%,macs="]
+    assert completion.growths("macs=5%,params=1k,") == completion.growths("5%") == []
+    for offered in ("params=", "params=5%,macs="):
+        assert parse_growth(f"{offered}1%")
 
 
 # --- what can be set -----------------------------------------------------------------------------------------
@@ -310,6 +320,7 @@ def test_every_command_that_has_settings_offers_them(ask: Ask, command: str) -> 
         (("shapes", "--device", "c"), ["cpu", "cuda"]),
         (("shapes", TAGGER, "--dtype", "float"), ["float32", "float64", "float16"]),
         (("shapes", TAGGER, "--format", "m"), ["markdown"]),
+        (("check", TAGGER, "--max-growth", "p"), ["params="]),
         (("init", "--from", ""), ["lstm", "gru", "rnn", "tagger", "classifier", "seq"]),
         (("shapes", ""), []),  # bash names the files
         (("shapes", "missing.yaml", "--set", ""), NO_DOCUMENT),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from rnninspect import disk
-from rnninspect.check import Verdict, changes, limits
+from rnninspect.check import Verdict, changes, limits, parse_growth
 from rnninspect.commands.files import load_all, same_file
 from rnninspect.commands.prove import disagreement, prove
 from rnninspect.commands.render import render
@@ -21,10 +21,10 @@ from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.report import check_document
 from rnninspect.spec.chain import Spec
-from rnninspect.spec.quantity import parse_count, parse_percent
+from rnninspect.spec.quantity import parse_count
 from rnninspect.tables.check import check_tables
 
-_Number = TypeVar("_Number", int, float)
+_Parsed = TypeVar("_Parsed")
 
 
 class Check(NamedTuple):
@@ -45,7 +45,7 @@ class Check(NamedTuple):
 def check(asked: Check) -> int:
     """Check every model and print the verdicts; returns the exit code."""
     max_params = None if asked.max_params is None else _parsed("--max-params", asked.max_params, parse_count)
-    growth = None if asked.max_growth is None else _parsed("--max-growth", asked.max_growth, parse_percent)
+    growth = None if asked.max_growth is None else _parsed("--max-growth", asked.max_growth, parse_growth)
     specs, code = load_all(
         asked.files,
         asked.settings,
@@ -94,7 +94,7 @@ def check(asked: Check) -> int:
     return code
 
 
-def _parsed(option: str, given: str, parse: Callable[[str], _Number]) -> _Number:
+def _parsed(option: str, given: str, parse: Callable[[str], _Parsed]) -> _Parsed:
     try:
         return parse(given)
     except ValueError as error:

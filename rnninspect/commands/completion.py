@@ -1,4 +1,4 @@
-"""What the shell is offered after `--set`, `--device` and `--dtype`: read from the documents already named.
+"""What the shell is offered after options such as `--set` and `--device`: read from the documents already named.
 
 A shell asks at every press of TAB, so nothing here fails, prints, or waits.
 """
@@ -35,6 +35,15 @@ def dtypes(incomplete: str) -> list[str]:
 
     names = get_args(Document.model_fields["dtype"].annotation)
     return [name for name in names if name.startswith(incomplete)]
+
+
+def growths(incomplete: str) -> list[str]:
+    """The names that `--max-growth` limits, each once."""
+    from rnninspect.check import GROWING
+
+    before, comma, name = incomplete.rpartition(",")
+    named = {part.partition("=")[0] for part in before.split(",")}
+    return [f"{before}{comma}{other}=" for other in GROWING if other.startswith(name) and other not in named]
 
 
 def settings(ctx: typer.Context, incomplete: str) -> list[str]:
