@@ -11,11 +11,14 @@ from rnninspect.lock import LockedLayer, locked_layers
 from rnninspect.spec.quantity import parse_count, parse_percent
 
 # What a document's `budget` can limit, and the fact it is held against.
-LIMITS: dict[str, Callable[[ModelFacts], int]] = {
+LIMITS: dict[str, Callable[[ModelFacts], int | None]] = {
     "max_params": lambda model: model.parameters,
     "max_param_bytes": lambda model: model.parameter_bytes,
     "max_macs": lambda model: model.macs,
-    "max_activation_bytes": lambda model: model.activation_bytes,
+    "max_output_bytes": lambda model: model.output_bytes,
+    "max_training_bytes": lambda model: model.training_bytes,
+    # The name that max_output_bytes had.
+    "max_activation_bytes": lambda model: model.output_bytes,
 }
 
 # What may grow over the lock, by its name in `--max-growth`: the model's count that it is.
@@ -146,8 +149,16 @@ def parse_growth(given: str) -> tuple[Growth, ...]:
 def limits(model: ModelFacts, budget: Mapping[str, int | None]) -> tuple[Limit, ...]:
     """Every limit of a budget beside what the model has."""
     return tuple(
-        Limit(name, allowed, fact(model)) for name, fact in LIMITS.items() if (allowed := budget.get(name)) is not None
+        Limit(name, allowed, _known(name, fact(model)))
+        for name, fact in LIMITS.items()
+        if (allowed := budget.get(name)) is not None
     )
+
+
+def _known(name: str, amount: int | None) -> int:
+    if amount is None:
+        raise ValueError(f"{name}: only the plan knows this")
+    return amount
 
 
 def changes(model: ModelFacts, locked: Mapping[str, LockedLayer] | None) -> tuple[Change, ...]:

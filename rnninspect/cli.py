@@ -81,6 +81,29 @@ def _common(
         raise typer.Exit
 
 
+def _counting_command(name: str, help: str) -> None:
+    """Register a look command that counts the backward pass."""
+
+    def command(
+        files: options.Files,
+        plan: options.Plan = False,
+        device: options.Device = None,
+        dtype: options.Dtype = None,
+        seed: options.Seed = 0,
+        input_grad: options.InputGrad = False,
+        settings: options.Settings = None,
+        format: options.FormatOption = Format.TABLE,
+        output: options.Output = None,
+    ) -> None:
+        def run() -> int:
+            found: Callable[[options.Look], int] = getattr(import_module(f"rnninspect.commands.{name}"), name)
+            return found(options.Look(files, settings or [], plan, device, dtype, seed, format, output, input_grad))
+
+        _end(run)
+
+    app.command(name, help=help)(command)
+
+
 def _look_command(name: str, help: str) -> None:
     """Register a command that takes documents and the common options; `commands/NAME.py` has it."""
 
@@ -130,8 +153,8 @@ def weights(
     _end(run)
 
 
-_look_command("params", "Parameters, bytes and operations of every layer and of the whole model.")
-_look_command("inspect", "All of it on one page.")
+_counting_command("params", "Parameters, operations and memory of every layer and of the whole model.")
+_counting_command("inspect", "All of it on one page.")
 
 
 @app.command()
@@ -229,7 +252,7 @@ def bench(
     processes: Annotated[int, typer.Option(min=1, max=100, help="Measure in so many; 3 for a figure to quote.")] = 1,
     interleave: Annotated[bool, typer.Option("--interleave", help="Time all points in turns.")] = False,
     layers: Annotated[bool, typer.Option("--layers", help="Time every layer by itself too.")] = False,
-    input_grad: Annotated[bool, typer.Option("--input-grad", help="The input requires grad too.")] = False,
+    input_grad: options.InputGrad = False,
     warm_l2: Annotated[bool, typer.Option("--warm-l2", help="CUDA: do not flush L2 between samples.")] = False,
     fp32_precision: Annotated[
         options.Precision | None, typer.Option(help="CUDA: how recurrent layers multiply float32.")

@@ -10,8 +10,9 @@ through the program are NamedTuples elsewhere: a class is made in 0.1 ms instead
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import cast
 
 # torch's own letters (docs of torch.nn.RNN, LSTM, GRU, Linear), in the order a legend lists them.
 LETTERS: dict[str, str] = {
@@ -171,7 +172,9 @@ class WeightFact:
     layer, direction: which of the stacked layers, and "forward" or "reverse"; None where a kind has none.
     directions: D of the layer, for a weight that reads what both put out.
     init: the law of its first values, of all but the gates that have their own.
-    recurrent: it multiplies, or is added to, the state of the step before.
+    recurrent: it multiplies, or is added to, what a change of the states of the step before reaches within a step.
+    second_bias: of gates that have another bias, so that only the sum of the two counts.
+    in_keras: whether Keras' layer has it too, or has it in another one's place; None where Keras has no such layer.
     shared_with: `layer.weight` it is one tensor with; such a weight is counted at its owner.
     """
 
@@ -186,6 +189,8 @@ class WeightFact:
     gates: tuple[GateFact, ...] = ()
     trainable: bool = True
     recurrent: bool = False
+    second_bias: bool = False
+    in_keras: bool | None = True
     shared_with: str | None = None
     directions: int = 1
     observed: Observed | None = field(default=None, compare=False)
@@ -242,19 +247,29 @@ class Ops:
 class Counts:
     """Parameter counts of a layer or a model, each a number of elements unless it says bytes.
 
-    recurrent: weight matrices that multiply the state of the step before (W_hh), without biases.
-    one_bias: the count with one bias vector per layer and direction, as most papers count, and Keras for its
-        SimpleRNN and LSTM; Keras' GRU has two, as torch has (reset_after=True).
+    recurrent: weight matrices that multiply what depends on the state of the step before (W_hh), without biases.
+    one_bias: the count with one bias vector per layer and direction, as most papers count.
+    keras: the count of the same layers in Keras, whose SimpleRNN and LSTM have one bias vector, and whose GRU has two
+        as torch's has (reset_after=True); None where Keras has no such layer.
+    gradient_bytes: bytes of the gradients of what trains.
     """
 
     parameters: int
     trainable: int
     recurrent: int
     one_bias: int
+    keras: int | None
     nbytes: int
+    gradient_bytes: int
+
+    @property
+    def adam_bytes(self) -> int:
+        """Bytes of the two moments that Adam keeps for each parameter that trains (Kingma & Ba 2015)."""
+        return 2 * self.gradient_bytes
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        sums = {f.name: _sum_of_known([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)}
+        return Counts(**cast(dict[str, int], sums))
 
 
 def count(weights: Iterable[WeightFact]) -> Counts:
@@ -265,14 +280,20 @@ def count(weights: Iterable[WeightFact]) -> Counts:
         parameters=parameters,
         trainable=sum(weight.count for weight in own if weight.trainable),
         recurrent=sum(weight.count for weight in own if weight.recurrent and len(weight.shape) == 2),
-        one_bias=parameters - sum(weight.count for weight in own if weight.recurrent and len(weight.shape) == 1),
+        one_bias=parameters - sum(weight.count for weight in own if weight.second_bias),
+        keras=None if any(w.in_keras is None for w in own) else sum(w.count for w in own if w.in_keras),
         nbytes=sum(weight.nbytes for weight in own),
+        gradient_bytes=sum(weight.nbytes for weight in own if weight.trainable),
     )
 
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """Everything known of one layer. backward is None in the real ledger, which runs forward only."""
+    """Everything known of one layer.
+
+    backward: what autograd runs for a loss after the last layer; kept_for_backward_bytes: what a training step keeps
+    from the forward pass for it. Both are None in the real ledger, which runs forward only.
+    """
 
     name: str
     type: str
@@ -281,6 +302,7 @@ class LayerFacts:
     weights: tuple[WeightFact, ...]
     forward: Ops
     backward: Ops | None = field(metadata=PLAN_ONLY)
+    kept_for_backward_bytes: int | None = field(metadata=PLAN_ONLY)
 
     @property
     def counts(self) -> Counts:
@@ -288,9 +310,14 @@ class LayerFacts:
         return count(self.weights)
 
     @property
-    def activation_bytes(self) -> int:
+    def output_bytes(self) -> int:
         """Bytes of what comes out: the output and the final states."""
         return sum(tensor.nbytes for tensor in self.outputs)
+
+    @property
+    def training_bytes(self) -> int | None:
+        """What a training step with Adam holds: parameters, gradients, moments, and what is kept for backward."""
+        return _training_bytes(self.counts, self.kept_for_backward_bytes)
 
 
 @dataclass(frozen=True)
@@ -322,7 +349,7 @@ class ModelFacts:
     @property
     def counts(self) -> Counts:
         """Parameter counts of the whole model; a shared matrix counts once."""
-        return sum((layer.counts for layer in self.layers), Counts(0, 0, 0, 0, 0))
+        return sum((layer.counts for layer in self.layers), count(()))
 
     @property
     def parameters(self) -> int:
@@ -335,9 +362,19 @@ class ModelFacts:
         return self.counts.nbytes
 
     @property
-    def activation_bytes(self) -> int:
+    def output_bytes(self) -> int:
         """Bytes of every layer's outputs and final states for the document's batch."""
-        return sum(layer.activation_bytes for layer in self.layers)
+        return sum(layer.output_bytes for layer in self.layers)
+
+    @property
+    def kept_for_backward_bytes(self) -> int | None:
+        """Bytes that a training step keeps from the forward pass for the backward pass; None in the real ledger."""
+        return _sum_of_known([layer.kept_for_backward_bytes for layer in self.layers])
+
+    @property
+    def training_bytes(self) -> int | None:
+        """What a training step with Adam holds: parameters, gradients, moments, and what is kept for backward."""
+        return _training_bytes(self.counts, self.kept_for_backward_bytes)
 
     @property
     def forward(self) -> Ops:
@@ -354,3 +391,24 @@ class ModelFacts:
     def macs(self) -> int:
         """Multiply-accumulates of the forward pass's matrix products."""
         return self.forward.macs
+
+
+def _training_bytes(counts: Counts, kept: int | None) -> int | None:
+    return None if kept is None else counts.nbytes + counts.gradient_bytes + counts.adam_bytes + kept
+
+
+def _sum_of_known(amounts: Sequence[int | None]) -> int | None:
+    """The sum; None where one is not known."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
+
+
+def memory(facts: LayerFacts | ModelFacts) -> dict[str, int | None]:
+    """Bytes by what they are for, under the names that they have in every command's JSON and CSV."""
+    return {
+        "output_bytes": facts.output_bytes,
+        "kept_for_backward_bytes": facts.kept_for_backward_bytes,
+        "gradient_bytes": facts.counts.gradient_bytes,
+        "adam_bytes": facts.counts.adam_bytes,
+        "training_bytes": facts.training_bytes,
+    }

@@ -2,25 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rnninspect.facts import LayerFacts, ModelFacts, WeightFact
+from rnninspect.layers.layer import NOTHING_KEPT, Wants
 from rnninspect.spec.chain import Link, Spec
 from rnninspect.spec.tree import Path
+from rnninspect.workspace import kernel_bytes
+
+Weights = tuple[WeightFact, ...]
 
 # By the axis of a batch, the value of the document that is its size.
 _BATCH: dict[str | int, Path] = {"L": ("input", "seq_len"), "N": ("input", "batch_size"), "T": ("input", "lengths")}
 
 
-def plan(spec: Spec) -> ModelFacts:
-    """Everything the equations say of the model."""
-    layers: list[LayerFacts] = []
-    tables: dict[str, WeightFact] = {}
-    for link in spec.links:
-        facts = _layer(link, spec.dtype, tables)
-        tables |= {f"{facts.name}.{weight.name}": weight for weight in facts.weights if weight.shared_with is None}
-        layers.append(facts)
-    return ModelFacts(spec.name, spec.source, spec.dtype, tuple(layers))
+def plan(spec: Spec, *, input_grad: bool = False, device: str = "") -> ModelFacts:
+    """Everything the equations say of the model.
+
+    input_grad: the backward pass works out the gradients of the input, where it has any, and of every h_0 and c_0 too.
+    device: its type, such as "cpu", whose kernels may keep more for the backward pass than the equations need.
+    """
+    weights = owned_weights(spec.links, spec.dtype)
+    layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad, device=device)
+    return ModelFacts(spec.name, spec.source, spec.dtype, layers)
+
+
+def plan_layers(
+    links: Sequence[Link], weights: Sequence[Weights], dtype: str, *, input_grad: bool, device: str = ""
+) -> tuple[LayerFacts, ...]:
+    """The facts of layers that are run in order, `weights` as `owned_weights` has them; a loss follows the last."""
+    facts = []
+    below = NOTHING_KEPT
+    for link, own, wants in zip(links, weights, wanted(links, weights, input_grad), strict=True):
+        layer, signal = link.layer, link.signal
+        inputs = layer.inputs(signal, dtype)
+        kept = layer.kept(signal, dtype, own, wants)
+        nbytes = kernel_bytes(layer, signal, dtype, device, kept.nbytes)
+        facts.append(
+            LayerFacts(
+                name=layer.name,
+                type=layer.type,
+                inputs=inputs,
+                outputs=layer.outputs(signal, dtype),
+                weights=own,
+                forward=layer.forward_ops(signal),
+                backward=layer.backward_ops(signal, own, wants),
+                # why not twice: what a layer reads is what the one before it has put out.
+                kept_for_backward_bytes=nbytes + (inputs[0].nbytes if kept.input and not below.output else 0),
+            )
+        )
+        below = kept
+    return tuple(facts)
+
+
+def wanted(links: Sequence[Link], weights: Sequence[Weights], input_grad: bool) -> Iterator[Wants]:
+    """Which gradients of what comes in each layer's backward pass works out.
+
+    Autograd goes back to what trains and no further: of a layer's input only where something before it trains.
+    """
+    before = input_grad
+    for link, own in zip(links, weights, strict=True):
+        # Token indices have no gradient.
+        wants = Wants(input=before and link.signal.width is not None, states=input_grad)
+        yield wants
+        has_states = len(link.layer.inputs(link.signal, "float32")) > 1
+        before = wants.input or (wants.states and has_states) or any(weight.trainable for weight in own)
+
+
+def owned_weights(links: Sequence[Link], dtype: str) -> tuple[Weights, ...]:
+    """The weights of every layer; a shared one has its owner's first values, and is frozen where that is."""
+    owners: dict[str, WeightFact] = {}
+    weights = []
+    for link in links:
+        own = tuple(_as_owned(weight, owners) for weight in link.layer.weights(dtype))
+        owners |= {f"{link.layer.name}.{weight.name}": weight for weight in own if weight.shared_with is None}
+        weights.append(own)
+    return tuple(weights)
 
 
 def bytes_needed(spec: Spec, facts: ModelFacts) -> int:
@@ -57,23 +115,8 @@ def largest_size(spec: Spec) -> tuple[str, Path]:
     return layer.name, max(sizes, key=lambda size: sizes[size], default=path)
 
 
-def _layer(link: Link, dtype: str, tables: dict[str, WeightFact]) -> LayerFacts:
-    layer, signal = link.layer, link.signal
-    weights = tuple(_as_owned(weight, tables) for weight in layer.weights(dtype))
-    return LayerFacts(
-        name=layer.name,
-        type=layer.type,
-        inputs=layer.inputs(signal, dtype),
-        outputs=layer.outputs(signal, dtype),
-        weights=weights,
-        forward=layer.forward_ops(signal),
-        backward=layer.backward_ops(signal, weights),
-    )
-
-
-def _as_owned(weight: WeightFact, tables: dict[str, WeightFact]) -> WeightFact:
-    """A shared weight is its owner's tensor, and so has its owner's first values and is frozen when it is."""
+def _as_owned(weight: WeightFact, owners: dict[str, WeightFact]) -> WeightFact:
     if weight.shared_with is None:
         return weight
-    owner = tables[weight.shared_with]
+    owner = owners[weight.shared_with]
     return replace(weight, init=owner.init, trainable=owner.trainable)

@@ -258,6 +258,7 @@ def _run_all(
                     weights=own,
                     forward=Ops(_macs(layer, module, ran.output), None),
                     backward=None,
+                    kept_for_backward_bytes=None,
                 )
             )
             finite = finite and device.type != "meta" and bool(torch.isfinite(data_of(ran.output)).all())

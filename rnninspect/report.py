@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rnninspect import __version__
-from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact, WeightFact
+from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact, WeightFact, memory
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
@@ -405,9 +405,10 @@ def _counts(facts: LayerFacts | ModelFacts) -> dict[str, object]:
         "parameters": counts.parameters,
         "parameters_trainable": counts.trainable,
         "parameters_one_bias": counts.one_bias,
+        "parameters_keras": counts.keras,
         "recurrent_weights": counts.recurrent,
         "parameter_bytes": counts.nbytes,
-        "activation_bytes": facts.activation_bytes,
+        **memory(facts),
         "macs": facts.forward.macs,
         "elementwise_ops": facts.forward.elementwise,
         "flops": facts.forward.flops,

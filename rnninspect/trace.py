@@ -45,19 +45,28 @@ class Pick(NamedTuple):
 
 
 class Vector(NamedTuple):
-    """A vector of the equations. function: the last one applied to it; carries: the state whose past it multiplies."""
+    """A vector of the equations.
+
+    function: the last one applied to it. carries: the state whose past it multiplies; inverse: as 1 - the vector.
+    """
 
     name: str
     function: str | None
     is_state: bool
     carries: str | None
+    inverse: bool = False
+
+    def share(self, values: Tensor) -> Tensor:
+        """How much of the state that it carries stays."""
+        return 1 - values if self.inverse else values
 
 
 class VectorStats(NamedTuple):
     """One vector at one step, over all units and all sequences that are running.
 
     norm: the Euclidean norm over the units, averaged over the sequences. saturated: a share from 0 to 1.
-    half_life: after how many steps half of the state is left, were the gate to stay as it is: ln 2 / -mean(ln gate).
+    half_life: after how many steps half of the state is left, were the gate to stay as it is: ln 2 / -mean(ln gate),
+    or of 1 - gate where that is what stays.
     """
 
     mean: float
@@ -201,14 +210,14 @@ def _differs(link: Link, compared: Compared, found: Tensor, spec: Spec) -> Canno
 
 def vectors_of(cell: Cell) -> tuple[Vector, ...]:
     """Every vector that a step assigns, in the order of the equations, as it is handed on."""
-    carriers = {gate: state for state, gate in carry_gate(cell).items()}
+    carried = {carrier.gate: (state, carrier.inverse) for state, carrier in carry_gate(cell).items()}
     last = {equation.target.name: equation.expression for equation in cell.equations}
     return tuple(
         Vector(
             name,
             expression.function if isinstance(expression, Apply) else None,
             name in cell.states,
-            carriers.get(name),
+            *carried.get(name, (None, False)),
         )
         for name, expression in last.items()
     )
@@ -239,7 +248,7 @@ class _Recorder:
         self._tokens[level] = self._tokens.get(level, 0) + running
         for vector in self._vectors:
             if vector.carries is not None:
-                logs = moment.vectors[vector.name].log().sum(dim=1)
+                logs = vector.share(moment.vectors[vector.name]).log().sum(dim=1)
                 self._logs[*level, vector.name] = self._logs.get((*level, vector.name), 0.0) + logs
         if self._pick is None:
             stats = tuple(_stats(vector, moment.vectors[vector.name]) for vector in self._vectors)
@@ -281,7 +290,7 @@ def _stats(vector: Vector, values: Tensor) -> VectorStats:
         low, high = SATURATED[vector.function]
         saturated = float(((values < low) | (values > high)).double().mean())
     if vector.carries is not None:
-        half_life = _half_life(float(values.log().mean()))
+        half_life = _half_life(float(vector.share(values).log().mean()))
     return VectorStats(
         mean=float(values.mean()),
         std=float(values.std(correction=0)),
@@ -298,6 +307,6 @@ def _half_life(mean_log: float) -> float:
 
 
 def _memory(vector: Vector, state: str, mean_logs: Tensor) -> Memory:
-    """mean_logs: of each unit's gate, (H,)."""
+    """mean_logs: of what each unit keeps, (H,)."""
     unit = int(mean_logs.argmax())
     return Memory(state, vector.name, _half_life(float(mean_logs.median())), _half_life(float(mean_logs[unit])), unit)

@@ -31,7 +31,8 @@ budget:
   max_params: 238
   max_param_bytes: 952 B
   max_macs: 1170
-  max_activation_bytes: 1 kB
+  max_output_bytes: 1 kB
+  max_training_bytes: 7 kB
 layers:
   - name: encoder
     type: LSTM
@@ -81,7 +82,9 @@ def test_limits() -> None:
         Limit("max_params", 238, 238),
         Limit("max_param_bytes", 952, 952),
         Limit("max_macs", 1170, 1170),
-        Limit("max_activation_bytes", 1000, outputs),
+        Limit("max_output_bytes", 1000, outputs),
+        # Parameters, gradients and two moments; of 6 tokens x, and i, f, g, o, c, tanh(c) and h of the LSTM.
+        Limit("max_training_bytes", 7000, 4 * 952 + 4 * 6 * (4 + 7 * 5)),
     )
     assert Verdict(model, limits(model, spec.budget), None).ok
 
@@ -359,8 +362,8 @@ def test_drift_is_one_finding_for_the_model_and_one_for_each_layer_at_its_line()
         (Place("small.yaml", 5, 20), "small", "max_param_bytes"),
         (Place("small.yaml", 6, 13), "small", "max_macs"),
         (Place("small.yaml", 1, 1), "small", "lock"),
-        (Place("small.yaml", 9, 5), "small", "lock"),
-        (Place("small.yaml", 13, 5), "small", "lock"),
+        (Place("small.yaml", 10, 5), "small", "lock"),
+        (Place("small.yaml", 14, 5), "small", "lock"),
     ]
     assert found[3].what == (
         "the model is not as locked: parameters 238 -> 309 (+29.8 %); macs 1,170 -> 1,548 (+32.3 %) "
@@ -518,7 +521,11 @@ def test_the_tables_of_a_diff() -> None:
         ("parameters", 238, 309, 71, pytest.approx(7100 / 238)),
         ("parameter_bytes", 952, 1236, 284, pytest.approx(28400 / 952)),
         ("macs", 1170, 1548, 378, pytest.approx(37800 / 1170)),
-        ("activation_bytes", 272, 312, 40, pytest.approx(4000 / 272)),
+        ("output_bytes", 272, 312, 40, pytest.approx(4000 / 272)),
+        ("kept_for_backward_bytes", 936, 1104, 168, pytest.approx(16800 / 936)),
+        ("gradient_bytes", 952, 1236, 284, pytest.approx(28400 / 952)),
+        ("adam_bytes", 1904, 2472, 568, pytest.approx(28400 / 952)),
+        ("training_bytes", 4744, 6048, 1304, pytest.approx(130400 / 4744)),
     )
     differing = rows(tables, "layers that differ", "small -> grown")
     assert "(model)" not in {row[0] for row in differing}

@@ -198,7 +198,7 @@ def test_csv_holds_raw_numbers_under_one_header(run: Run) -> None:
 
 
 def test_markdown_is_a_table(run: Run, small: Path) -> None:
-    lines = fine(run("params", "--plan", small, "--format", "markdown")).splitlines()
+    lines = fine(run("params", "--plan", small, "--format", "markdown")).partition(": memory")[0].splitlines()
     table = [line for line in lines if line.startswith("|")]
     head, rule, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
     assert head[:3] == ["layer", "type", "parameters"]
@@ -268,7 +268,10 @@ def test_without_plan_every_number_is_torchs_too(here: Run, small: Path, command
     shown = fine(here(command, small, CONFIGS / "lstm.yaml", "--device", "cpu", *options))
     assert re.match(r"plan and torch \S+ agree · cpu · float32 · seed 0$", shown.splitlines()[-1])
     planned = fine(here(command, "--plan", small, CONFIGS / "lstm.yaml", *(option for option in options[1:])))
-    assert broken_numbers(planned, shown) == set()
+    # What is kept for the backward pass is more on a CPU than the equations need.
+    first, *others = planned.split("· memory\n")
+    assert broken_numbers(first, shown) == set()
+    assert len(others) == (2 if command in ("params", "inspect") else 0)
 
 
 @pytest.mark.slow

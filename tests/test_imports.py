@@ -83,6 +83,7 @@ LEVELS = (
     {"cells"},
     {"layers"},
     {"spec"},
+    {"workspace"},
     {"plan"},
     {"output"},
     {

@@ -22,23 +22,23 @@ next and does not move at all, unless `cold`. Of a table that is looked up, no m
 
 Backward takes the steps again. It repeats every product once for the gradient of its operand (step by step inside the
 recurrence, one large product outside) and once, all steps together, for the gradient of its matrix. Left out is what
-autograd does not need: gradients of frozen weights, of an input that nobody wants, of h_0.
+autograd does not need: gradients of frozen weights, of an input that nobody wants, of h_0 (`plan` has the counts).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from rnninspect.bench.records import Bound, Peaks
 from rnninspect.cells.language import Cell, Product, Value
 from rnninspect.cells.widths import Declared, widths
-from rnninspect.facts import ITEM_BYTES, WeightFact, shape_of
-from rnninspect.layers.layer import Layer
+from rnninspect.facts import ITEM_BYTES, LayerFacts, WeightFact, shape_of
+from rnninspect.layers.layer import Layer, Wants
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
+from rnninspect.plan import wanted
 from rnninspect.spec.chain import Link
 
 REGIMES = ("compute", "bandwidth", "latency")
@@ -78,18 +78,25 @@ class Work(NamedTuple):
 
 
 def bound(
-    links: Sequence[Link], phase: str, peaks: Peaks, *, dtype: str, memory: Memory, input_grad: bool = False
+    links: Sequence[Link],
+    layers: Sequence[LayerFacts],
+    phase: str,
+    peaks: Peaks,
+    *,
+    dtype: str,
+    memory: Memory,
+    input_grad: bool = False,
 ) -> Bound | None:
     """The least time of a phase of these layers, run in order; None where there is nothing that takes time.
 
-    peaks: `step_seconds` is asked for "LSTM backward" (kind and pass), else for "LSTM". input_grad: the first input
-    requires a gradient.
+    layers: what `plan_layers` says of them. peaks: `step_seconds` is asked for "LSTM backward" (kind and pass), else
+    for "LSTM". input_grad: the first input and the first states require a gradient.
     """
     compute = traffic = latency = seconds = 0.0
-    wanted = input_grad
-    for link, weights in zip(links, _weights(links, dtype), strict=True):
+    wants = wanted(links, [layer.weights for layer in layers], input_grad)
+    for link, facts, incoming in zip(links, layers, wants, strict=True):
         for name in PASSES[phase]:
-            work = work_of(link, weights, name, dtype=dtype, memory=memory, input_grad=wanted)
+            work = work_of(link, facts, name, dtype=dtype, memory=memory, wants=incoming)
             products = 2 * work.macs / peaks.flops
             moves = _moved(work, memory) / peaks.bandwidth
             if peaks.chip_bandwidth is not None:
@@ -97,23 +104,15 @@ def bound(
             chain = work.steps * step_seconds(peaks, link.layer.type, name)
             compute, traffic, latency = compute + products, traffic + moves, latency + chain
             seconds += max(products, moves, chain)
-        # why: autograd goes back only as far as there is something to train.
-        wanted = wanted or any(weight.trainable for weight in weights)
     if seconds == 0:
         return None
     regime = max(zip((compute, traffic, latency), REGIMES, strict=True), key=lambda term: term[0])[1]
     return Bound(seconds, compute, traffic, latency, regime, peaks.calibrated)
 
 
-def macs_of(links: Sequence[Link], phase: str, *, dtype: str, input_grad: bool = False) -> int:
-    """The multiply-accumulates that a phase cannot leave out: not those of a gradient that nobody wants."""
-    memory = Memory(None)
-    macs, wanted = 0, input_grad
-    for link, weights in zip(links, _weights(links, dtype), strict=True):
-        for name in PASSES[phase]:
-            macs += work_of(link, weights, name, dtype=dtype, memory=memory, input_grad=wanted).macs
-        wanted = wanted or any(weight.trainable for weight in weights)
-    return macs
+def macs_of(layers: Sequence[LayerFacts], phase: str) -> int:
+    """The multiply-accumulates of a phase: not those of a gradient that nobody wants."""
+    return sum(_macs(layer, name) for layer in layers for name in PASSES[phase])
 
 
 def step_seconds(peaks: Peaks, kind: str, name: str) -> float:
@@ -129,11 +128,9 @@ def chain_steps(layer: Layer, signal: Signal) -> int:
     return length * layer.depth if layer.directions > 1 else length + layer.depth - 1
 
 
-def work_of(
-    link: Link, weights: Sequence[WeightFact], name: str, *, dtype: str, memory: Memory, input_grad: bool
-) -> Work:
+def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: Memory, wants: Wants) -> Work:
     """What one pass has to do: "forward", "forward+grad" or "backward"."""
-    layer, signal = link.layer, link.signal
+    layer, signal, weights = link.layer, link.signal, facts.weights
     inputs = sum(tensor.nbytes for tensor in layer.inputs(signal, dtype))
     outputs = sum(tensor.nbytes for tensor in layer.outputs(signal, dtype))
     read = sum(_read(weight, layer, signal) for weight in weights)
@@ -142,20 +139,20 @@ def work_of(
     if name != "backward":
         saved = kept if name == "forward+grad" else 0
         again, inside = _beyond(layer, dtype, memory.on_chip, length - 1), _beyond(layer, dtype, memory.in_core, length)
-        return Work(layer.forward_ops(signal).macs, inputs + read + outputs + saved, again, inside, steps)
+        return Work(_macs(facts, name), inputs + read + outputs + saved, again, inside, steps)
     trained = [weight for weight in weights if weight.trainable]
-    if not trained and not input_grad:
+    if not trained and not any(wants):
         return Work(0, 0, 0, 0, 0)
     x = signal.tensor("x", "", dtype).nbytes
     # The gradient of the output alone: those of the last states are zero where nobody reads them.
     y = layer.emits(signal).tensor("y", "", dtype).nbytes
-    gradients = sum(_read(weight, layer, signal) for weight in trained) + (x if input_grad else 0)
+    gradients = sum(_read(weight, layer, signal) for weight in trained) + (x if wants.input else 0)
     # why the output too: it is the h that the gradient of W_hh is made with.
     reread = (x + (outputs if steps else 0)) if trained else 0
     # why one less than forward: nobody wants the gradient of h_0.
     again = _beyond(layer, dtype, memory.on_chip, max(length - 2, 0))
     inside = _beyond(layer, dtype, memory.in_core, length - 1)
-    return Work(_backward_macs(link, weights, input_grad), read + kept + y + reread + gradients, again, inside, steps)
+    return Work(_macs(facts, name), read + kept + y + reread + gradients, again, inside, steps)
 
 
 def _moved(work: Work, memory: Memory) -> int:
@@ -164,29 +161,12 @@ def _moved(work: Work, memory: Memory) -> int:
     return work.again + (0 if memory.on_chip is None else max(work.nbytes - memory.on_chip, 0))
 
 
-def _weights(links: Sequence[Link], dtype: str) -> Iterator[tuple[WeightFact, ...]]:
-    """The weights of every layer; one that is shared is trained where its owner is."""
-    owners: dict[str, WeightFact] = {}
-    for link in links:
-        own = link.layer.weights(dtype)
-        owners |= {f"{link.layer.name}.{weight.name}": weight for weight in own if weight.shared_with is None}
-        yield tuple(
-            replace(weight, trainable=owners[weight.shared_with].trainable)
-            if weight.shared_with is not None and weight.shared_with in owners
-            else weight
-            for weight in own
-        )
+def _macs(layer: LayerFacts, name: str) -> int:
+    ops = layer.backward if name == "backward" else layer.forward
+    return 0 if ops is None else ops.macs
 
 
 # --- from the equations -------------------------------------------------------------------------------------
-
-
-class _Elements(NamedTuple):
-    """Elements of the matrices of one cell that multiply x, a state of the step before, and anything but x."""
-
-    input: int
-    state: int
-    chain: int
 
 
 def _stack(layer: Layer) -> Iterator[tuple[Cell, Declared, Mapping[str, int], int]]:
@@ -200,31 +180,14 @@ def _stack(layer: Layer) -> Iterator[tuple[Cell, Declared, Mapping[str, int], in
         yield cell, layer.declared(1), layer.sizes(), directions * (depth - 1)
 
 
-def _elements(cell: Cell, declared: Declared, sizes: Mapping[str, int]) -> _Elements:
+def _chain_elements(cell: Cell, declared: Declared, sizes: Mapping[str, int]) -> int:
+    """Elements of the matrices that multiply anything but x, and so are wanted at every step."""
     solved = widths(cell, declared)
-    counted = [
-        (node.operand, math.prod(shape_of((solved.length(node.matrix), solved.operand(node.operand)), sizes)))
+    return sum(
+        math.prod(shape_of((solved.length(node.matrix), solved.operand(node.operand)), sizes))
         for node in cell.nodes
-        if isinstance(node, Product)
-    ]
-    x = Value("x", 0)
-    return _Elements(
-        input=sum(elements for operand, elements in counted if operand == x),
-        state=sum(elements for operand, elements in counted if operand.version == 0 and operand != x),
-        chain=sum(elements for operand, elements in counted if operand != x),
+        if isinstance(node, Product) and node.operand != Value("x", 0)
     )
-
-
-def _backward_macs(link: Link, weights: Sequence[WeightFact], input_grad: bool) -> int:
-    """The plan's count less what autograd leaves out: W_ih' g where nobody wants it, W_hh' g for h_0."""
-    layer, signal = link.layer, link.signal
-    macs = layer.backward_ops(signal, weights).macs
-    for k, (cell, declared, sizes, times) in enumerate(_stack(layer)):
-        elements = _elements(cell, declared, sizes)
-        macs -= elements.state * times * signal.batch.letters["N"]
-        if k == 0 and not input_grad:
-            macs -= elements.input * times * signal.tokens
-    return macs
 
 
 def _kept(layer: Layer) -> int:
@@ -243,7 +206,7 @@ def _beyond(layer: Layer, dtype: str, held: int | None, steps: int) -> int:
     if held is None:
         return 0
     return steps * sum(
-        times * max(_elements(cell, declared, sizes).chain * ITEM_BYTES[dtype] - held, 0)
+        times * max(_chain_elements(cell, declared, sizes) * ITEM_BYTES[dtype] - held, 0)
         for cell, declared, sizes, times in _stack(layer)
     )
 

@@ -31,7 +31,7 @@ from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspe
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.memory import ran_out
-from rnninspect.plan import plan
+from rnninspect.plan import plan, plan_layers
 from rnninspect.real import data_of, ready, run
 from rnninspect.spec.chain import Spec
 from rnninspect.verify import verify
@@ -122,8 +122,10 @@ class _Ready:
         self.warnings: list[Warned] = []
         if wanted.fp32_precision is not None:
             set_float32_precision(wanted.fp32_precision)
-        self.planned = planned = plan(spec)
-        more = 0 if wanted.phases == ("forward",) else planned.parameter_bytes + planned.activation_bytes
+        planned = plan(spec, input_grad=wanted.input_grad, device=self.device.type)
+        self.weights = {layer.name: layer.weights for layer in planned.layers}
+        kept = planned.kept_for_backward_bytes or 0
+        more = 0 if wanted.phases == ("forward",) else planned.counts.gradient_bytes + kept
         with ready(spec, planned, self.device, wanted.seed, more=more) as model:
             found = subjects(spec, model, self.device, each_layer=wanted.each_layer, input_grad=wanted.input_grad)
         if asked.setting.backend == "compile":
@@ -242,8 +244,15 @@ class _Ready:
         flushed = self.device.type == "cuda" and not self.wanted.warm_l2 and (timed.block == 1 or name in EACH)
         memory = memory_of(self.device, cold=flushed)
         tokens_in = {link.layer.name: link.signal.tokens for link in subject.links}
-        layers = [layer for layer in self.planned.layers if layer.name in tokens_in]
-        macs = macs_of(subject.links, name, dtype=self.spec.dtype, input_grad=self.wanted.input_grad)
+        # why anew: a layer by itself wants other gradients than in the whole model.
+        layers = plan_layers(
+            subject.links,
+            [self.weights[link.layer.name] for link in subject.links],
+            self.spec.dtype,
+            input_grad=self.wanted.input_grad,
+            device=self.device.type,
+        )
+        macs = macs_of(layers, name)
         warnings = [*self.warnings, *witness.gpu_warnings(self.machine.gpu)]
         if len(timed.rounds) < LEAST_ROUNDS:
             said = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
@@ -297,6 +306,7 @@ class _Ready:
             steps=steps,
             bound=bound(
                 subject.links,
+                layers,
                 name,
                 self.peaks,
                 dtype=self.spec.dtype,
@@ -325,10 +335,12 @@ def _recurrent_flops(layers: Sequence[LayerFacts], tokens: Mapping[str, int], ph
 
 
 def _planned_bytes(layers: Sequence[LayerFacts], phase: str) -> int:
-    """Parameters, outputs and states, and in a backward pass the gradients of what is trained, as the plan has them."""
-    held = sum(layer.counts.nbytes + layer.activation_bytes for layer in layers)
-    trained = [weight for layer in layers for weight in layer.weights if weight.trainable and not weight.shared_with]
-    return held + (sum(weight.nbytes for weight in trained) if phase in EACH else 0)
+    """Parameters; outputs and states, or in training what is kept for backward if that is more; gradients."""
+    parameters = sum(layer.counts.nbytes for layer in layers)
+    outputs = sum(layer.output_bytes for layer in layers)
+    kept = 0 if phase == "forward" else sum(layer.kept_for_backward_bytes or 0 for layer in layers)
+    gradients = sum(layer.counts.gradient_bytes for layer in layers) if phase in EACH else 0
+    return parameters + max(outputs, kept) + gradients
 
 
 def _peak_bytes(phase: Phase, device: torch.device) -> int | None:

@@ -56,6 +56,12 @@ class Subject(NamedTuple):
         """Every parameter, once."""
         return list(dict.fromkeys(parameter for module in self.modules for parameter in module.parameters()))
 
+    @property
+    def given(self) -> list[Tensor]:
+        """Every tensor that goes in: inputs, and the states that layers start from."""
+        states = [state for each in self.states for given in each for state in given]
+        return [*map(data_of, self.pool), *states]
+
 
 # One layer as it is called: what comes in to what goes on to the next.
 Step = Callable[[Flow], Flow]
@@ -90,7 +96,7 @@ def subjects(
 ) -> list[Subject]:
     """The whole model and, where asked for and there are several, each of its layers on what comes before it.
 
-    input_grad: the input requires grad, where it can.
+    input_grad: the input requires grad, where it can, and so do the states that layers start from.
     """
     feeds = [make_feed(spec, device) for _ in range(POOL)]
     modules = tuple(model.layers)
@@ -117,7 +123,11 @@ def _subject(
     for feed in feeds:
         data = data_of(feed.input).detach()
         pool.append(with_data(feed.input, data.requires_grad_(input_grad and data.is_floating_point())))
-    return Subject(name, tuple(links), tuple(modules), tuple(pool), tuple(feed.states for feed in feeds))
+    states = tuple(
+        tuple(tuple(state.detach().requires_grad_(input_grad) for state in given) for given in feed.states)
+        for feed in feeds
+    )
+    return Subject(name, tuple(links), tuple(modules), tuple(pool), states)
 
 
 class Clock:
@@ -307,8 +317,8 @@ class Phase:
         self._kept = None
         for parameter in self.subject.parameters:
             parameter.grad = None
-        for flow in self.subject.pool:
-            data_of(flow).grad = None
+        for leaf in self.subject.given:
+            leaf.grad = None
 
 
 class Empty:
@@ -338,8 +348,7 @@ def _same(flow: Flow, states: States) -> tuple[Flow, States]:
 
 def trains(subject: Subject) -> bool:
     """Whether there is anything that a backward pass could reach."""
-    leaves = [*subject.parameters, *(data_of(flow) for flow in subject.pool)]
-    return any(leaf.requires_grad for leaf in leaves)
+    return any(leaf.requires_grad for leaf in (*subject.parameters, *subject.given))
 
 
 def tokens_of(subject: Subject) -> tuple[int, int, int | None]:

@@ -111,8 +111,9 @@ class Figure(NamedTuple):
     host: on CUDA the host's seconds per call. stopped: "precision" or "budget".
     overhead: the loop's own share of a sample. flops: of the matrix products, two for each multiply-accumulate;
     recurrent_flops: those of the recurrent matrices alone, as DeepBench counts.
-    peak_bytes: the most a call took on a GPU over what rested there. planned_bytes: the plan's parameters, outputs and
-    states, and, where the phase has them, gradients of the parameters. page_faults: new pages of memory for a call and
+    peak_bytes: the most a call took on a GPU over what rested there. planned_bytes: the plan's parameters, its outputs
+    and states or, in training, what is kept for backward if that is more, and, where the phase has them, gradients of
+    the parameters. page_faults: new pages of memory for a call and
     for what is made ready before it.
     """
 

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from rnninspect.cells.language import Bias, Binary, Cell, Expr, Value, walk
+from rnninspect.cells.language import Bias, Binary, Cell, Expr, Number, Value, walk
 
 
-def carry_gate(cell: Cell) -> Mapping[str, str]:
-    """The gate of each state that one carries over: {"c": "f"} of an LSTM, {"h": "z"} of a GRU, {} of an RNN.
+class Carrier(NamedTuple):
+    """The gate that carries a state over. inverse: the state stays where the gate is 0, as in `(1 - z) * h + z * n`."""
 
-    It is the vector that multiplies the state of the step before in a term of the sum that the state is set to: where
-    it is 1 the state stays, and its gradient passes through.
+    gate: str
+    inverse: bool = False
+
+
+def carry_gate(cell: Cell) -> Mapping[str, Carrier]:
+    """The gate of each state that one carries over: f of an LSTM's c, z of a GRU's h, none of an RNN.
+
+    It is the vector that multiplies the state of the step before, itself or as what it lacks of 1, in a term of the sum
+    that the state is set to: where it is 1, or 0, the state stays, and its gradient passes through.
     """
-    found: dict[str, str] = {}
+    carriers: dict[str, Carrier] = {}
     for equation in cell.equations:
         before = Value(equation.target.name, 0)
         for term in _terms(equation.expression):
             if not isinstance(term, Binary) or term.op != "*":
                 continue
-            for gate, carried in ((term.left, term.right), (term.right, term.left)):
-                # why version > 0: a gate is worked out in the step; x and the states come from outside.
-                if carried == before and isinstance(gate, Value) and gate.version > 0:
-                    found.setdefault(before.name, gate.name)
-    return found
+            for factor, carried in ((term.left, term.right), (term.right, term.left)):
+                carrier = _carrier(factor)
+                if carried == before and carrier is not None:
+                    carriers.setdefault(before.name, carrier)
+    return carriers
 
 
 def gate_biases(cell: Cell, gate: str) -> tuple[str, ...]:
@@ -35,6 +43,17 @@ def gate_biases(cell: Cell, gate: str) -> tuple[str, ...]:
         for node in walk(equation.expression)
         if isinstance(node, Bias)
     )
+
+
+def _carrier(factor: Expr) -> Carrier | None:
+    # why version > 0: a gate is worked out in the step; x and the states come from outside.
+    match factor:
+        case Value(name=gate, version=version) if version > 0:
+            return Carrier(gate)
+        case Binary(op="-", left=Number(value=1.0), right=Value(name=gate, version=version)) if version > 0:
+            return Carrier(gate, inverse=True)
+        case _:
+            return None
 
 
 def _terms(expression: Expr) -> Iterator[Expr]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from rnninspect.cells.language import Bias, Cell, CellError, Product, Value
+from rnninspect.cells.language import Bias, Cell, CellError, Equation, Product, Value, walk
+from rnninspect.cells.reach import Sources, reached
 from rnninspect.cells.widths import Declared, widths
 
 
@@ -19,7 +20,8 @@ class Pack(NamedTuple):
 
     symbol: `W_ih`, or the block's own name where there is only one.
     rows: the letter of one block's rows; columns: None for a bias.
-    recurrent: it multiplies, or is added to, a state of the step before.
+    recurrent: it multiplies, or is added to, what a change of the states of the step before reaches.
+    second: a bias of gates that have another one before it.
     """
 
     symbol: str
@@ -27,6 +29,7 @@ class Pack(NamedTuple):
     rows: str
     columns: str | None
     recurrent: bool
+    second: bool
 
 
 @cache
@@ -64,11 +67,18 @@ def _pack(cell: Cell, declared: Declared, kind: str, group: list[Product]) -> Pa
     if len(rows) > 1:
         raise CellError(f"{blocks} cannot be stacked: their rows differ, {sorted(rows)}")
     operand = group[0].operand
+    second = {node for equation in cell.equations for node in _biases(equation)[1:]}
+    states = Sources(frozenset(Value(name, 0) for name in cell.states))
     return Pack(
         # why: `W_ii` .. `W_io` all lead from i, the input, to the hidden units: together they are `W_ih`.
         symbol=blocks[0] if len(blocks) == 1 else blocks[0][:3] + "h",
         blocks=blocks,
         rows=rows.pop(),
         columns=solved.operand(operand) if kind == "W" else None,
-        recurrent=operand.version == 0 and operand.name in cell.states,
+        recurrent=operand in reached(cell, states),
+        second=second.issuperset(blocks),
     )
+
+
+def _biases(equation: Equation) -> list[str]:
+    return [node.name for node in walk(equation.expression) if isinstance(node, Bias)]

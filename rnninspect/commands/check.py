@@ -66,6 +66,8 @@ def check(asked: Check) -> int:
     verdicts: list[Verdict] = []
     found: dict[str, list[Finding]] = {}
     for spec in specs:
+        for note in spec.notes:
+            say(f"note: {note}")
         model, built = plan(spec), None
         if asked.build:
             try:

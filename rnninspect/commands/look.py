@@ -15,6 +15,7 @@ from rnninspect.facts import ModelFacts
 from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.report import Report, document
+from rnninspect.spec.chain import Spec
 from rnninspect.tables.table import Table
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def look(asked: Look, make_tables: MakeTables) -> int:
         for note in spec.notes:
             say(f"note: {note}")
         try:
-            model, differing = (plan(spec), ()) if asked.plan else prove(spec, asked.seed)
+            model, differing = _facts(spec, asked)
         except RnnInspectError as error:
             code = max(code, complain(error))
             continue
@@ -56,6 +57,12 @@ def look(asked: Look, make_tables: MakeTables) -> int:
         text = render(asked.format, tables, lambda: document(report), _caption(report), asked.output)
         write_text(text, asked.output)
     return code
+
+
+def _facts(spec: Spec, asked: Look) -> tuple[ModelFacts, tuple[Difference, ...]]:
+    if asked.plan:
+        return plan(spec, input_grad=asked.input_grad), ()
+    return prove(spec, asked.seed, input_grad=asked.input_grad)
 
 
 def _caption(report: Report) -> str:

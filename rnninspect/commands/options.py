@@ -45,6 +45,7 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all.")
 ]
+InputGrad = Annotated[bool, typer.Option("--input-grad", help="The input and h_0, c_0 require grad too.")]
 LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="One layer; without it all.")]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it too: .svg, .png or .pdf (needs matplotlib).")]
 
@@ -85,3 +86,4 @@ class Look(NamedTuple):
     seed: int
     format: Format
     output: Path | None
+    input_grad: bool = False

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from rnninspect.agree import Difference
 
 
-def prove(spec: Spec, seed: int) -> tuple[ModelFacts, tuple[Difference, ...]]:
-    """Build and run the model on its device. Raises CannotHere where that cannot be done."""
+def prove(spec: Spec, seed: int, *, input_grad: bool = False) -> tuple[ModelFacts, tuple[Difference, ...]]:
+    """Build and run the model on its device. Raises CannotHere where that cannot be done.
+
+    input_grad: see `plan`.
+    """
     from rnninspect import real
     from rnninspect.agree import differences, merge
     from rnninspect.device import device_of
@@ -25,7 +28,7 @@ def prove(spec: Spec, seed: int) -> tuple[ModelFacts, tuple[Difference, ...]]:
     measured = real.measure(run, device, seed)
     if measured.measured is not None and measured.measured.finite is False:
         say(f"note: {printable(spec.source)}: an output holds a nan or an infinity")
-    planned = plan(spec)
+    planned = plan(spec, input_grad=input_grad, device=device.type)
     ran, steps = run.batch.letters["L"], spec.batch.letters["L"]
     if ran == steps:
         return merge(planned, measured), differences(planned, measured)

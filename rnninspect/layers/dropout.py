@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
+from rnninspect.facts import ITEM_BYTES, WeightFact
 from rnninspect.layers.fields import Flag, Probability
-from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.layer import Kept, Layer, Misfit, Wants
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.signal import Signal
 
@@ -34,6 +35,11 @@ class Dropout(PointwiseLayer):
                 "type", "a Dropout cannot come first: nothing says how wide its input is", "put a layer before it"
             )
         return self
+
+    def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
+        """The mask: a number for each element."""
+        masked = wants.input and self.p > 0
+        return Kept(masked * signal.tokens * signal.features * ITEM_BYTES[dtype], input=False, output=False)
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""

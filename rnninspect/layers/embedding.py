@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from rnninspect.facts import Init, Ops, WeightFact
 from rnninspect.layers.fields import Expect, Flag, Index, Positive, Size
-from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.layer import Kept, Layer, Misfit, Wants
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.signal import Signal
 
@@ -63,9 +63,13 @@ class Embedding(PointwiseLayer):
             ),
         )
 
-    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """Each token's gradient is added to its row."""
         return Ops(0, self.trainable * signal.tokens * self.embedding_dim)
+
+    def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
+        """The indices, which say to which rows gradients are added."""
+        return Kept(0, input=self.trainable, output=False)
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""

@@ -36,6 +36,11 @@ n = tanh(W_in @ x + b_in + r * (W_hn @ h + b_hn))
 h = (1 - z) * n + z * h
 """
 
+    @property
+    def keras_biases(self) -> int:
+        """Two, with reset_after=True, which is Keras' default and torch's way."""
+        return 2
+
     def vector_widths(self) -> Declared:
         """See Recurrent.vector_widths."""
         return (("h", ("H_cell", "H_out")),)

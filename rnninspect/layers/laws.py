@@ -142,16 +142,16 @@ def _chosen(weight: WeightFact, laws: InitBlock, blocks: Mapping[str, Init]) -> 
 
 
 def _forget_biases(cell: Cell, value: float) -> dict[str, Init]:
-    """The law of every bias of the gates that carry a state over.
+    """The law of every bias of the gates that carry a state over, negative where a gate that is 0 does so.
 
     why the first has it all: torch adds two biases, b_if and b_hf, so that who sets both to 1 starts at 2.
     """
-    found: dict[str, Init] = {}
-    for gate in carry_gate(cell).values():
-        biases = gate_biases(cell, gate)
-        found |= dict.fromkeys(biases[:1], Init("constant", value=float(value)))
-        found |= dict.fromkeys(biases[1:], Init("zeros"))
-    return found
+    laws: dict[str, Init] = {}
+    for carrier in carry_gate(cell).values():
+        biases = gate_biases(cell, carrier.gate)
+        laws |= dict.fromkeys(biases[:1], Init("constant", value=float(-value if carrier.inverse else value)))
+        laws |= dict.fromkeys(biases[1:], Init("zeros"))
+    return laws
 
 
 def _matrix(weight: WeightFact) -> tuple[int, ...]:

@@ -24,6 +24,27 @@ class Option(NamedTuple):
     telling: Callable[[Any], object]
 
 
+class Wants(NamedTuple):
+    """Which gradients of what comes in a backward pass works out: of the layer's input, of its first states."""
+
+    input: bool
+    states: bool
+
+
+class Kept(NamedTuple):
+    """What a layer keeps from a forward pass in training until its backward pass.
+
+    nbytes: besides its parameters and its input. input: it keeps that too. output: what it puts out is among `nbytes`.
+    """
+
+    nbytes: int
+    input: bool
+    output: bool
+
+
+NOTHING_KEPT = Kept(0, input=False, output=False)
+
+
 class Misfit(Exception):
     """A layer's field, or one of a block's (`init.weight_hh`), does not fit what it is fed with, or another field."""
 
@@ -105,11 +126,15 @@ class Layer(BaseModel):
         """Operations of the forward pass over the whole batch (in eval mode: dropout costs nothing)."""
 
     @abstractmethod
-    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
-        """Operations of the backward pass over the whole batch.
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
+        """Operations that autograd runs in the backward pass over the whole batch, for gradients at the output.
 
         weights: this layer's, one that is shared as its owner trains it.
         """
+
+    @abstractmethod
+    def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
+        """What the gradients that `backward_ops` counts are worked out with, by the layer's equations."""
 
     @abstractmethod
     def emits(self, signal: Signal) -> Signal:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
-from rnninspect.facts import Init, Ops, WeightFact, shape_of
+from rnninspect.facts import ITEM_BYTES, Init, Ops, WeightFact, shape_of
 from rnninspect.layers.fields import Expect, Flag, Positive, Shape
-from rnninspect.layers.layer import Layer, Misfit, inferred
+from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.signal import Signal
 
@@ -84,15 +85,22 @@ class LayerNorm(PointwiseLayer):
         """
         return Ops(0, (5 + self._affine) * self._elements(signal))
 
-    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """Per element, with z the normalized x: dx = (g w - mean(g w) - z mean(g w z)) / sigma.
 
         g w, its sum, (g w) z and its sum, z times a mean, two subtractions, one division; and for w, g z and its
         sum over tokens, for b the sum of g.
         """
         w, b = self.elementwise_affine, self.elementwise_affine and self.bias
-        gradients = self.trainable * (2 * w + b)
-        return Ops(0, (7 + w + gradients) * self._elements(signal))
+        each = wants.input * (7 + w) + self.trainable * (2 * w + b)
+        return Ops(0, each * self._elements(signal))
+
+    def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
+        """x, and each normalized group's mean and sigma, from which z is made again."""
+        if not wants.input and not (self.trainable and self.elementwise_affine):
+            return NOTHING_KEPT
+        groups = self._elements(signal) // math.prod(self.shape)
+        return Kept(2 * groups * ITEM_BYTES[dtype], input=True, output=False)
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""

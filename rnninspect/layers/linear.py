@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
+from rnninspect.cells.backward import backward_terms, kept, wanting
 from rnninspect.cells.language import Cell, parse
-from rnninspect.cells.ops import backward_terms, forward_terms
+from rnninspect.cells.ops import forward_terms
+from rnninspect.cells.reach import Sources
 from rnninspect.cells.widths import Declared
 from rnninspect.errors import did_you_mean
 from rnninspect.facts import Ops, WeightFact
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.fields import Expect, Flag, Size
-from rnninspect.layers.layer import Layer, Misfit, inferred
+from rnninspect.layers.layer import Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, uniform
@@ -100,11 +102,19 @@ class Linear(PointwiseLayer):
         """See Layer.forward_ops."""
         return forward_terms(self.cell, _WIDTHS).ops(self.sizes()).times(signal.tokens)
 
-    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """See Layer.backward_ops."""
-        matrix = weights[0].trainable if weights else self.trainable
-        terms = backward_terms(self.cell, _WIDTHS, matrices=matrix, biases=self.trainable)
-        return terms.ops(self.sizes()).times(signal.tokens)
+        return backward_terms(self.cell, _WIDTHS, self._wanting(weights, wants)).ops(self.sizes()).times(signal.tokens)
+
+    def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
+        """See Layer.kept."""
+        return Kept(0, input=kept(self.cell, _WIDTHS, self._wanting(weights, wants)).input, output=False)
+
+    def _wanting(self, weights: Sequence[WeightFact], wants: Wants) -> Sources:
+        # why by the weight: one that is tied trains where its Embedding does.
+        trains = weights[0].trainable
+        (wanted,) = wanting(self.cell, matrices=trains, biases=self.trainable, x=wants.input, states=False)
+        return wanted
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""

@@ -43,6 +43,11 @@ h = o * tanh(c)
         """See Recurrent.vector_widths."""
         return (("h", ("H_cell", "H_out")), ("c", ("H_cell",)))
 
+    @property
+    def keras_biases(self) -> int | None:
+        """One, of its LSTM."""
+        return 1
+
 
 class LSTM(_LongShortTerm, StackedLayer):
     """torch.nn.LSTM; with `proj_size` the state h is projected: `h = W_hr @ h`."""
@@ -71,6 +76,11 @@ class LSTM(_LongShortTerm, StackedLayer):
     def vector_widths(self) -> Declared:
         """See Recurrent.vector_widths: projected, h is no longer as wide as c."""
         return (("h", ("H_out",)), ("c", ("H_cell",))) if self.proj_size else super().vector_widths()
+
+    @property
+    def keras_biases(self) -> int | None:
+        """See Recurrent.keras_biases: Keras' LSTM does not project."""
+        return None if self.proj_size else super().keras_biases
 
     @property
     def h_out(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnninspect.facts import Ops, TensorFact, WeightFact
-from rnninspect.layers.layer import Layer
+from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Wants
 from rnninspect.layers.signal import Signal
 
 
@@ -28,6 +28,10 @@ class PointwiseLayer(Layer):
         """See Layer.forward_ops."""
         return Ops(0, 0)
 
-    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """See Layer.backward_ops."""
         return Ops(0, 0)
+
+    def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
+        """See Layer.kept."""
+        return NOTHING_KEPT

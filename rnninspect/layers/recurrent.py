@@ -13,12 +13,14 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel
 
 from rnninspect.cells import language
-from rnninspect.cells.ops import backward_terms, forward_terms
+from rnninspect.cells.backward import backward_terms, kept, wanting
+from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.packs import packs
+from rnninspect.cells.reach import Sources
 from rnninspect.cells.widths import Declared
 from rnninspect.facts import DIRECTIONS, ITEM_BYTES, Init, Ops, TensorFact, WeightFact, shape_of
 from rnninspect.layers.fields import Depth, Expect, Feeds, Flag, Probability, Size
-from rnninspect.layers.layer import Layer, Misfit, Option, inferred
+from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Option, Wants, inferred
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, uniform
 
@@ -63,6 +65,11 @@ class Recurrent(Layer):
     def cell(self) -> language.Cell:
         """The equations as this layer runs them."""
         return language.parse(self.equations(), bias=self.bias)
+
+    @property
+    def keras_biases(self) -> int | None:
+        """How many bias vectors each gate has in Keras; None where Keras has no such layer."""
+        return None
 
     @property
     def h_out(self) -> int:
@@ -184,26 +191,79 @@ class Recurrent(Layer):
     def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
         """The parameters of one stacked layer in one direction (1 is the reverse), all drawn by `init`."""
         yield from cell_weights(
-            self.cell, self.declared(layer), self.sizes(), dtype=dtype, init=init, trainable=self.trainable
+            self.cell,
+            self.declared(layer),
+            self.sizes(),
+            dtype=dtype,
+            init=init,
+            trainable=self.trainable,
+            keras_biases=self.keras_biases,
         )
 
     def forward_ops(self, signal: Signal) -> Ops:
         """See Layer.forward_ops."""
         sizes = self.sizes()
-        return self._over_stack(signal, lambda layer: forward_terms(self.cell, self.declared(layer)).ops(sizes))
-
-    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact] = ()) -> Ops:
-        """See Layer.backward_ops."""
-        sizes = self.sizes()
-        stack = self._over_stack(
-            signal,
-            lambda layer: backward_terms(
-                self.cell, self.declared(layer), matrices=self.trainable, biases=self.trainable
-            ).ops(sizes),
+        return self._stacked(
+            lambda layer, direction: forward_terms(self.cell, self.declared(layer)).ops(sizes).times(signal.tokens)
         )
+
+    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
+        """See Layer.backward_ops."""
+        sizes, above = self.sizes(), self._above(wants)
+
+        def of_layer(layer: int, direction: int) -> Ops:
+            steps = self._steps(signal, above if layer else wants, direction)
+            return sum(
+                (
+                    backward_terms(self.cell, self.declared(layer), wanted).ops(sizes).times(tokens)
+                    for wanted, tokens in steps
+                ),
+                Ops(0, 0),
+            )
+
         # why: both directions read the same x, so their gradients of it are added.
-        shared = (self.directions - 1) * (self.width_in + (self.depth - 1) * self.width_out)
-        return stack + Ops(0, shared * signal.tokens)
+        shared = wants.input * self.width_in + above.input * (self.depth - 1) * self.width_out
+        return self._stacked(of_layer) + Ops(0, (self.directions - 1) * shared * signal.tokens)
+
+    def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
+        """See Layer.kept; what a stacked layer reads is what the one below has put out."""
+        above = self._above(wants)
+        first, rest = self._kept(0, signal, wants), self._kept(1, signal, above)
+        numbers = self.directions * (first.nbytes + (self.depth - 1) * rest.nbytes)
+        numbers += (self.depth - 1) * self.width_out * signal.tokens * self._between(above, first, rest)
+        return Kept(numbers * ITEM_BYTES[dtype], first.input, first.output)
+
+    def _kept(self, layer: int, signal: Signal, wants: Wants) -> Kept:
+        """What a stacked layer keeps in one direction, in numbers."""
+        sizes = self.sizes()
+        numbers, held = 0, NOTHING_KEPT
+        for wanted, tokens in self._steps(signal, wants, direction=0):
+            step = kept(self.cell, self.declared(layer), wanted)
+            numbers += tokens * sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
+            held = Kept(numbers, step.input, step.output)
+        return held
+
+    def _between(self, wants: Wants, below: Kept, above: Kept) -> int:
+        """How many numbers a stacked layer keeps of each that it is handed, where the one below does not keep it."""
+        return above.input and not below.output
+
+    def _above(self, wants: Wants) -> Wants:
+        """What the stacked layers above the first want: their input is the output of the one below."""
+        return wants._replace(input=self.trainable or wants.input or wants.states)
+
+    def _steps(self, signal: Signal, wants: Wants, direction: int) -> Iterator[tuple[Sources, int]]:
+        """What wants a gradient at a step of one cell, and how many tokens are at such a step, the last at all others.
+
+        why not all alike: nobody wants that of h_0, so that the first step has less to do.
+        """
+        train = self.trainable
+        *early, rest = wanting(self.cell, matrices=train, biases=train, x=wants.input, states=wants.states)
+        # why from the end: the reverse direction of a packed batch begins with its longest sequences alone, and what
+        # joins them later is one tensor with what they have come to.
+        order = range(signal.batch.letters["L"])[:: -1 if direction else 1]
+        running = [signal.batch.running(step) for step in order[: len(early)]]
+        yield from zip(early, running, strict=False)
+        yield rest, signal.tokens - sum(running)
 
     def emits(self, signal: Signal) -> Signal:
         """See Layer.emits."""
@@ -221,10 +281,15 @@ class Recurrent(Layer):
 
         return max(run, laws.work_bytes(self.weights_below(2, dtype)))
 
-    def _over_stack(self, signal: Signal, step: Callable[[int], Ops]) -> Ops:
-        # why: layers above the first are alike, so 10,000 of them cost no more than two.
-        first, rest = step(0), step(1) if self.depth > 1 else Ops(0, 0)
-        return (first + rest.times(self.depth - 1)).times(self.directions * signal.tokens)
+    def _stacked(self, of_layer: Callable[[int, int], Ops]) -> Ops:
+        """The sum over all stacked layers and directions."""
+        total = Ops(0, 0)
+        for direction in range(self.directions):
+            # why: layers above the first are alike, so 10,000 of them cost no more than two.
+            total += of_layer(0, direction)
+            if self.depth > 1:
+                total += of_layer(1, direction).times(self.depth - 1)
+        return total
 
 
 class CellLayer(Recurrent):
@@ -274,6 +339,7 @@ class SequenceLayer(Recurrent):
             dtype=dtype,
             init=init,
             trainable=self.trainable,
+            keras_biases=self.keras_biases,
             suffix=f"_l{layer}" + "_reverse" * direction,
             layer=layer,
             direction=DIRECTIONS[direction],
@@ -327,6 +393,10 @@ class StackedLayer(SequenceLayer):
     def output_letter(self) -> str:
         """See Recurrent.output_letter."""
         return "D*H_out"
+
+    def _between(self, wants: Wants, below: Kept, above: Kept) -> int:
+        # The mask of dropout; and what it lets through is no longer what the layer below has put out.
+        return wants.input + above.input if self.dropout > 0 else super()._between(wants, below, above)
 
     def notes(self) -> tuple[tuple[str, str], ...]:
         """See Layer.notes."""

@@ -25,6 +25,11 @@ class _Elman(Recurrent):
         """https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html."""
         return f"h = {self.nonlinearity}(W_ih @ x + b_ih + W_hh @ h + b_hh)"
 
+    @property
+    def keras_biases(self) -> int:
+        """One, of its SimpleRNN."""
+        return 1
+
     def vector_widths(self) -> Declared:
         """See Recurrent.vector_widths."""
         return (("h", ("H_cell", "H_out")),)

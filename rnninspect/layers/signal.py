@@ -31,6 +31,12 @@ class Batch:
             "T": sum(self.lengths) if self.lengths else self.seq_len * (self.size or 1),
         }
 
+    def running(self, step: int) -> int:
+        """How many sequences have a time step `step`, the first being 0."""
+        if self.lengths is not None:
+            return sum(length > step for length in self.lengths)
+        return (self.size or 1) if step < self.seq_len else 0
+
     @property
     def padded_axes(self) -> tuple[str, str]:
         """The axes before the feature axis, unless the batch is packed or there is none."""

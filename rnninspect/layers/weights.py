@@ -24,11 +24,15 @@ def cell_weights(
     dtype: str,
     init: Init,
     trainable: bool,
+    keras_biases: int | None = 1,
     suffix: str = "",
     layer: int | None = None,
     direction: str | None = None,
 ) -> Iterator[WeightFact]:
-    """The parameters of one cell in torch's order; `suffix` is `_l0`, `_l1_reverse` or nothing."""
+    """The parameters of one cell in torch's order; `suffix` is `_l0`, `_l1_reverse` or nothing.
+
+    keras_biases: how many bias vectors a gate has in Keras, None where Keras has no such layer.
+    """
     for pack in packs(cell, declared):
         gates = len(pack.blocks)
         columns = () if pack.columns is None else (pack.columns,)
@@ -46,6 +50,8 @@ def cell_weights(
             gates=_gates(pack, rows, tuple(rest)),
             trainable=trainable,
             recurrent=pack.recurrent,
+            second_bias=pack.second,
+            in_keras=None if keras_biases is None else keras_biases > 1 or not pack.second,
             directions=sizes.get("D", 1),
         )
 

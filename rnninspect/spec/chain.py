@@ -104,6 +104,10 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
         notes += [f"{tree.place(('layers', i, f))}: {dotted(('layers', i, f))}: {text}" for f, text in layer.notes()]
         earlier[layer.name] = layer
         signal = layer.emits(signal)
+    if document.budget is not None and document.budget.max_activation_bytes is not None:
+        path = ("budget", "max_activation_bytes")
+        said = "max_output_bytes is its name now: outputs and states; max_training_bytes is what a training step holds"
+        notes.append(f"{tree.place(path)}: {dotted(path)}: {said}")
     return Spec(
         name=document.name or name,
         source=tree.source,

@@ -70,6 +70,8 @@ class Budget(BaseModel):
     max_params: Count | None = None
     max_param_bytes: Bytes | None = None
     max_macs: Count | None = None
+    max_output_bytes: Bytes | None = None
+    max_training_bytes: Bytes | None = None
     max_activation_bytes: Bytes | None = None
 
 

@@ -440,11 +440,11 @@ def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(_where(row, rows) for row in beaten[:3]))
         yield f"faster than its bound, which is therefore wrong here: {names}."
     yield (
-        "planned: the plan's parameters, outputs and states, and where they are made the gradients of the parameters; "
-        "the peak, what torch holds besides included, is counted on CUDA alone."
+        "planned: the plan's parameters, its outputs and states, or what training keeps for the backward pass if that "
+        "is more, and where they are made the gradients of the parameters; the peak, with all else that torch holds, "
+        "is counted on CUDA alone."
     )
     yield (
-        "FLOPs: two for each multiply-accumulate of the matrix products; backward fewer than params says, which counts "
-        "the gradients of the model's input too (--input-grad). W_hh alone: GFLOP/s of the recurrent matrices, as "
-        "DeepBench counts."
+        "FLOPs: two for each multiply-accumulate of the matrix products, as params counts them. W_hh alone: GFLOP/s of "
+        "the recurrent matrices, as DeepBench counts."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnninspect.check import Verdict
-from rnninspect.facts import ModelFacts
+from rnninspect.facts import ModelFacts, memory
 from rnninspect.tables.table import Cell, Column, Kind, Table
 
 _SUMMARY = (
@@ -61,9 +61,11 @@ def diff_tables(old: ModelFacts, verdict: Verdict) -> list[Table]:
         ("parameters", old.parameters, verdict.model.parameters),
         ("parameter_bytes", old.parameter_bytes, verdict.model.parameter_bytes),
         ("macs", old.macs, verdict.model.macs),
-        ("activation_bytes", old.activation_bytes, verdict.model.activation_bytes),
+        *((name, a, memory(verdict.model)[name]) for name, a in memory(old).items()),
     )
-    rows = tuple((name, a, b, b - a, 100 * (b - a) / a if a else None) for name, a, b in facts)
+    rows = tuple(
+        (name, a, b, b - a, 100 * (b - a) / a if a else None) for name, a, b in facts if a is not None and b is not None
+    )
     subject = f"{old.name} -> {verdict.model.name}"
     changed = tuple(row for row, change in zip(_changes(verdict), verdict.changes or (), strict=True) if change.layer)
     sides = {"locked": "old", "now": "new"}

@@ -6,6 +6,7 @@ bytes and steps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,7 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.rnn import RNN
 from rnninspect.layers.signal import Batch, Signal
+from rnninspect.plan import owned_weights, plan_layers
 from rnninspect.spec.chain import Link
 
 ONE = Peaks(flops=1.0, bandwidth=1.0, step_seconds={}, calibrated=False)
@@ -37,9 +39,22 @@ def link(layer: Layer, batch: Batch, axes: tuple[str, ...] = ("L", "N"), width: 
 def of(
     *links: Link, phase: str = "forward", peaks: Peaks = ONE, memory: Memory = COLD, input_grad: bool = False
 ) -> Bound:
-    found = bound(links, phase, peaks, dtype="float32", memory=memory, input_grad=input_grad)
+    found = bound_of(links, phase, peaks, memory=memory, input_grad=input_grad)
     assert found is not None
     return found
+
+
+def bound_of(
+    links: Sequence[Link],
+    phase: str,
+    peaks: Peaks = ONE,
+    *,
+    dtype: str = "float32",
+    memory: Memory = COLD,
+    input_grad: bool = False,
+) -> Bound | None:
+    layers = plan_layers(links, owned_weights(links, dtype), dtype, input_grad=input_grad)
+    return bound(links, layers, phase, peaks, dtype=dtype, memory=memory, input_grad=input_grad)
 
 
 def lstm(**options: object) -> LSTM:
@@ -80,8 +95,8 @@ def test_compute_backward() -> None:
     # W_ih is 15, W_hh 25. Gradients of both: 40 a token. Of h: 25, but for the first step of two sequences (h_0).
     weights, state = 40 * TOKENS, 25 * (TOKENS - 2)
     assert of(rnn, phase="backward").compute == 2 * (weights + state)
-    # The input's gradient: 15 a token.
-    assert of(rnn, phase="backward", input_grad=True).compute == 2 * (weights + state + 15 * TOKENS)
+    # The input's gradient, 15 a token, and that of h_0 at the first step.
+    assert of(rnn, phase="backward", input_grad=True).compute == 2 * (weights + 25 * TOKENS + 15 * TOKENS)
     # A step is both passes.
     assert of(rnn, phase="step").compute == 2 * (weights + state) + 2 * 40 * TOKENS
 
@@ -101,15 +116,12 @@ def test_compute_backward_of_a_stack_reaches_down_to_the_first_layer() -> None:
 def test_compute_backward_of_frozen_layers() -> None:
     frozen = link(RNN(type="RNN", input_size=3, hidden_size=5, trainable=False), BATCH)
     # Nothing is trained and nobody wants the input's gradient: there is no backward pass.
-    assert bound([frozen], "backward", ONE, dtype="float32", memory=COLD) is None
-    # For the input's gradient the chain runs back: W_ih' g for 14 tokens, W_hh' g for 12.
-    assert of(frozen, phase="backward", input_grad=True).compute == 2 * (15 * TOKENS + 25 * (TOKENS - 2))
-    # Behind a layer that is trained, the frozen one hands the gradient on.
+    assert bound_of([frozen], "backward") is None
+    # For the gradients of the input and of h_0 the chain runs back: W_ih' g and W_hh' g for 14 tokens.
+    assert of(frozen, phase="backward", input_grad=True).compute == 2 * (15 + 25) * TOKENS
+    # Behind a layer that is trained, the frozen one hands the gradient on; of h_0 nobody wants one.
     linear = link(Linear(type="Linear", in_features=4, out_features=3), BATCH)
-    assert (
-        of(linear, frozen, phase="backward").compute
-        == of(frozen, phase="backward", input_grad=True).compute + 2 * 12 * TOKENS
-    )
+    assert of(linear, frozen, phase="backward").compute == 2 * (15 * TOKENS + 25 * (TOKENS - 2) + 12 * TOKENS)
 
 
 def test_compute_backward_goes_through_what_is_frozen() -> None:
@@ -126,7 +138,7 @@ def test_a_tied_matrix_is_trained_where_its_owner_is() -> None:
     tied = Linear(type="Linear", name="out", in_features=4, out_features=9, tied_to="embed", bias=False)
     chain = [link(table, BATCH, width=None), link(tied, BATCH)]
     chain[0] = replace(chain[0], signal=Signal(BATCH, ("L", "N"), None))
-    assert bound(chain, "backward", ONE, dtype="float32", memory=COLD) is None
+    assert bound_of(chain, "backward") is None
 
 
 # --- latency: how many steps wait for one another -----------------------------------------------------------
@@ -264,7 +276,7 @@ def test_traffic_of_a_layer_norm() -> None:
 
 def test_dropout_of_what_stays_on_the_chip_has_no_bound() -> None:
     dropout = link(Dropout(type="Dropout"), BATCH, width=3)
-    assert bound([dropout], "forward", ONE, dtype="float32", memory=STAYS) is None
+    assert bound_of([dropout], "forward", memory=STAYS) is None
 
 
 # --- one hand-worked case for each regime, with peaks that a device could have -----------------------------------
@@ -329,6 +341,6 @@ def test_a_step_is_forward_and_then_backward() -> None:
 
 
 def test_the_dtype_counts_in_bytes() -> None:
-    half = bound([square(256, 8, 100)], "forward", DEVICE, dtype="float16", memory=COLD)
+    half = bound_of([square(256, 8, 100)], "forward", DEVICE, dtype="float16")
     assert half is not None
     assert half.traffic == pytest.approx(of(square(256, 8, 100), peaks=DEVICE, memory=COLD).traffic / 2)

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from rnninspect.cells.carry import carry_gate, gate_biases
+from rnninspect.cells.carry import Carrier, carry_gate, gate_biases
 from rnninspect.cells.language import parse
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 
 LEAST: dict[str, Any] = {"input_size": 3, "hidden_size": 5}
-CARRY = {"LSTM": {"c": "f"}, "LSTMCell": {"c": "f"}, "GRU": {"h": "z"}, "GRUCell": {"h": "z"}}
+F, Z = {"c": Carrier("f")}, {"h": Carrier("z")}
+CARRY = {"LSTM": F, "LSTMCell": F, "GRU": Z, "GRUCell": Z}
 
 
 def layer_of(kind: str, **options: Any) -> Recurrent:
@@ -29,7 +30,7 @@ def test_of_every_kind(kind: str, bias: bool) -> None:
 
 
 def test_a_projection_changes_nothing() -> None:
-    assert carry_gate(layer_of("LSTM", proj_size=2).cell) == {"c": "f"}
+    assert carry_gate(layer_of("LSTM", proj_size=2).cell) == F
 
 
 GATE = "a = sigmoid(W_ia @ x + b_ia + W_ha @ h + b_ha)\n"
@@ -50,9 +51,14 @@ GATE = "a = sigmoid(W_ia @ x + b_ia + W_ha @ h + b_ha)\n"
         ("h = a + h", {}),
         ("h = a * x + h", {}),
         ("h = tanh(h)\nh = a * h", {}),
+        # what the gate lacks of 1 may carry the state, as most papers write a GRU
+        ("n = tanh(W_hh @ a)\nh = (1 - a) * h + a * n", {"h": "1 - a"}),
+        ("n = tanh(W_hh @ a)\nh = a * n + h * (1 - a)", {"h": "1 - a"}),
+        ("h = (1 - x) * h + a", {}),
+        ("h = (2 - a) * h", {}),
+        ("h = (a - 1) * h", {}),
         # not a term of the sum: what passes through is not the state itself
         ("h = tanh(a * h)", {}),
-        ("h = (1 - a) * h", {}),
         ("h = x - a * h", {}),
         # not by a gate: by the state itself, another state, the input
         ("h = h * h + a", {}),
@@ -63,7 +69,8 @@ GATE = "a = sigmoid(W_ia @ x + b_ia + W_ha @ h + b_ha)\n"
     ],
 )
 def test_of_other_cells(equations: str, found: dict[str, str]) -> None:
-    assert carry_gate(parse(GATE + equations)) == found
+    expected = {state: Carrier(gate.removeprefix("1 - "), gate.startswith("1 - ")) for state, gate in found.items()}
+    assert carry_gate(parse(GATE + equations)) == expected
 
 
 def test_the_biases_of_a_gate_in_the_order_of_the_text() -> None:

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from rnninspect.cells.backward import backward_terms, wanting
 from rnninspect.cells.evaluate import step
 from rnninspect.cells.language import Cell, parse
-from rnninspect.cells.ops import backward_terms, forward_terms
+from rnninspect.cells.ops import forward_terms
 from rnninspect.facts import Ops
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.jordan import JordanRNN
-from rnninspect.layers.layer import Layer
+from rnninspect.layers.layer import Layer, Wants
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.lstm import LSTM
 from rnninspect.layers.recurrent import Recurrent
@@ -28,6 +29,12 @@ from rnninspect.layers.signal import Batch, Signal
 SIZES = {"H_in": 3, "H_cell": 7, "H_out": 5}
 
 
+def backward_of(layer: Recurrent, *, trainable: bool = True, x: bool = True) -> Ops:
+    """A step that is not the first, for one sequence."""
+    *_, later = wanting(layer.cell, matrices=trainable, biases=trainable, x=x, states=False)
+    return backward_terms(layer.cell, layer.declared(0), later).ops(layer.sizes())
+
+
 class TestByHand:
     """An RNN with H = 5 and I = 3: h = tanh(W_ih @ x + b_ih + W_hh @ h + b_hh)."""
 
@@ -35,7 +42,7 @@ class TestByHand:
     def counts(*, bias: bool, trainable: bool = True) -> tuple[Ops, Ops]:
         rnn = RNN(type="RNN", input_size=3, hidden_size=5, bias=bias)
         forward = forward_terms(rnn.cell, rnn.declared(0)).ops(rnn.sizes())
-        return forward, backward_terms(rnn.cell, rnn.declared(0), matrices=trainable, biases=trainable).ops(rnn.sizes())
+        return forward, backward_of(rnn, trainable=trainable)
 
     def test_with_biases(self) -> None:
         forward, backward = self.counts(bias=True)
@@ -77,7 +84,8 @@ class TestByHand:
     def test_each_operator(self, text: str, forward: int, backward: int) -> None:
         cell, declared = parse(text), (("x", ("H_in",)),)
         assert forward_terms(cell, declared).ops(SIZES) == Ops(0, forward)
-        assert backward_terms(cell, declared, matrices=True, biases=True).ops(SIZES) == Ops(0, backward)
+        (wanted,) = wanting(cell, matrices=True, biases=True, x=True, states=False)
+        assert backward_terms(cell, declared, wanted).ops(SIZES) == Ops(0, backward)
 
 
 # --- against the dispatcher: the equations are run on tensors, and torch's own operators are counted --------
@@ -202,16 +210,19 @@ class Run:
         sizes = {"h": self.layer.h_out, "c": self.layer.hidden_size, "y": self.layer.h_out}
         return {name: torch.rand(sizes[name], self.columns) for name in self.cell.states}
 
-    def steps(self, count: int) -> tuple[Dispatched, Dispatched]:
-        """What `count` steps cost forward, and their backward pass from a gradient for every step's output."""
-        inputs = [torch.rand(SIZES["H_in"], self.columns, requires_grad=True) for _ in range(count)]
+    def steps(self, count: int, *, x: bool = True) -> tuple[Dispatched, Dispatched]:
+        """What `count` steps cost forward, and their backward pass from a gradient for every step's output.
+
+        x: the inputs want a gradient.
+        """
+        inputs = [torch.rand(SIZES["H_in"], self.columns, requires_grad=x) for _ in range(count)]
         state, outputs = self.states(), []
         seeds = [torch.rand_like(state[self.cell.states[0]]) for _ in range(count)]
         with Dispatched() as forward:
-            for x in inputs:
+            for x_t in inputs:
                 state = {
                     name: value
-                    for name, value in step(self.cell, {**self.given, **state, "x": x}, FUNCTIONS).items()
+                    for name, value in step(self.cell, {**self.given, **state, "x": x_t}, FUNCTIONS).items()
                     if name in self.cell.states
                 }
                 outputs.append(state[self.cell.states[0]])
@@ -230,9 +241,11 @@ def test_forward_is_what_torch_runs(make: Callable[[bool], Recurrent], blocks: l
 
 @every_kind
 @both_biases
-@pytest.mark.parametrize("trainable", [True, False], ids=["trainable", "frozen"])
+@pytest.mark.parametrize(
+    ("trainable", "x"), [(True, True), (True, False), (False, True)], ids=["all", "weights alone", "x alone"]
+)
 def test_backward_is_what_torch_runs(
-    make: Callable[[bool], Recurrent], blocks: list[list[str]], bias: bool, trainable: bool
+    make: Callable[[bool], Recurrent], blocks: list[list[str]], bias: bool, trainable: bool, x: bool
 ) -> None:
     """One step more costs what the count says of a step: the first and the last step have a neighbour less.
 
@@ -240,13 +253,13 @@ def test_backward_is_what_torch_runs(
     """
     layer, columns = make(bias), 4
     run = Run(layer, blocks, columns, trainable=trainable)
-    (_, shorter), (_, longer) = run.steps(2), run.steps(3)
-    counted = (
-        backward_terms(layer.cell, layer.declared(0), matrices=trainable, biases=trainable)
-        .ops(layer.sizes())
-        .times(columns)
-    )
+    (_, first), (_, shorter), (_, longer) = (run.steps(count, x=x) for count in (1, 2, 3))
+    counted = backward_of(layer, trainable=trainable, x=x).times(columns)
     assert counted == Ops(longer.macs - shorter.macs, longer.elementwise - shorter.elementwise)
+    # At the first step nobody wants a gradient of the state.
+    wanted, *_ = wanting(layer.cell, matrices=trainable, biases=trainable, x=x, states=False)
+    macs = backward_terms(layer.cell, layer.declared(0), wanted).ops(layer.sizes()).macs
+    assert columns * macs == first.macs < counted.macs
 
 
 @both_biases
@@ -308,6 +321,10 @@ def test_forward_macs_are_torchs(layer: Recurrent, module: nn.Module) -> None:
     assert 2 * layer.forward_ops(SIGNAL).macs == forward > 0
 
 
+def backward_macs(layer: Layer, wants: Wants) -> int:
+    return layer.backward_ops(SIGNAL, layer.weights("float64"), wants).macs
+
+
 @every_module
 def test_backward_macs_are_torchs_where_h_0_wants_a_gradient(layer: Recurrent, module: nn.Module) -> None:
     states = [
@@ -315,31 +332,33 @@ def test_backward_macs_are_torchs_where_h_0_wants_a_gradient(layer: Recurrent, m
         for tensor in layer.inputs(SIGNAL, "float64")[1:]
     ]
     _, backward = counted_flops(module, (random_input(), tuple(states) if len(states) > 1 else states[0]))
-    assert 2 * layer.backward_ops(SIGNAL).macs == backward > 0
+    assert 2 * backward_macs(layer, Wants(input=True, states=True)) == backward > 0
 
 
 @every_module
-def test_backward_macs_are_torchs_without_h_0_but_for_its_gradient(layer: Recurrent, module: nn.Module) -> None:
+def test_backward_macs_are_torchs_without_h_0(layer: Recurrent, module: nn.Module) -> None:
     """torch's zeros want no gradient, so at the first step of every layer and direction W_hh' g falls away."""
     _, backward = counted_flops(module, (random_input(),))
     hidden = sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight_hh"))
-    assert 2 * (layer.backward_ops(SIGNAL).macs - SEQUENCES * hidden) == backward > 0
+    assert 2 * backward_macs(layer, Wants(input=True, states=False)) == backward > 0
+    asked = backward_macs(layer, Wants(input=True, states=True))
+    assert asked - backward_macs(layer, Wants(input=True, states=False)) == SEQUENCES * hidden
 
 
 @every_module
 def test_backward_macs_are_torchs_when_frozen(layer: Recurrent, module: nn.Module) -> None:
     frozen = layer.model_copy(update={"trainable": False})
-    hidden = sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight_hh"))
     try:
         _, backward = counted_flops(module.requires_grad_(False), (random_input(),))
     finally:
         module.requires_grad_(True)
-    assert 2 * (frozen.backward_ops(SIGNAL).macs - SEQUENCES * hidden) == backward > 0
+    assert 2 * backward_macs(frozen, Wants(input=True, states=False)) == backward > 0
 
 
 @both_biases
 def test_linear_macs_are_torchs(bias: bool) -> None:
     layer = Linear(type="Linear", in_features=7, out_features=11, bias=bias)
     forward, backward = counted_flops(nn.Linear(7, 11, bias=bias), (random_input(),))
-    assert (2 * layer.forward_ops(SIGNAL).macs, 2 * layer.backward_ops(SIGNAL).macs) == (forward, backward)
+    counted = layer.forward_ops(SIGNAL).macs, backward_macs(layer, Wants(input=True, states=False))
+    assert tuple(2 * macs for macs in counted) == (forward, backward)
     assert forward == 2 * 3 * 5 * 7 * 11

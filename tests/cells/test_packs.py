@@ -15,55 +15,55 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.rnn import RNN, RNNCell
 from rnninspect.layers.weights import torch_name
 
-# (symbol, blocks in the order of the rows, rows of one block, columns, recurrent)
+# (symbol, blocks in the order of the rows, rows of one block, columns, recurrent, second)
 EXPECTED: dict[str, tuple[Recurrent, list[Pack]]] = {
     "RNN": (
         RNN(type="RNN", hidden_size=5),
         [
-            Pack("W_ih", ("W_ih",), "H_cell", "H_in", False),
-            Pack("W_hh", ("W_hh",), "H_cell", "H_out", True),
-            Pack("b_ih", ("b_ih",), "H_cell", None, False),
-            Pack("b_hh", ("b_hh",), "H_cell", None, True),
+            Pack("W_ih", ("W_ih",), "H_cell", "H_in", False, False),
+            Pack("W_hh", ("W_hh",), "H_cell", "H_out", True, False),
+            Pack("b_ih", ("b_ih",), "H_cell", None, False, False),
+            Pack("b_hh", ("b_hh",), "H_cell", None, True, True),
         ],
     ),
     "LSTM": (
         LSTM(type="LSTM", hidden_size=5),
         [
-            Pack("W_ih", ("W_ii", "W_if", "W_ig", "W_io"), "H_cell", "H_in", False),
-            Pack("W_hh", ("W_hi", "W_hf", "W_hg", "W_ho"), "H_cell", "H_out", True),
-            Pack("b_ih", ("b_ii", "b_if", "b_ig", "b_io"), "H_cell", None, False),
-            Pack("b_hh", ("b_hi", "b_hf", "b_hg", "b_ho"), "H_cell", None, True),
+            Pack("W_ih", ("W_ii", "W_if", "W_ig", "W_io"), "H_cell", "H_in", False, False),
+            Pack("W_hh", ("W_hi", "W_hf", "W_hg", "W_ho"), "H_cell", "H_out", True, False),
+            Pack("b_ih", ("b_ii", "b_if", "b_ig", "b_io"), "H_cell", None, False, False),
+            Pack("b_hh", ("b_hi", "b_hf", "b_hg", "b_ho"), "H_cell", None, True, True),
         ],
     ),
     "LSTM with proj_size": (
         LSTM(type="LSTM", hidden_size=5, proj_size=2),
         [
-            Pack("W_ih", ("W_ii", "W_if", "W_ig", "W_io"), "H_cell", "H_in", False),
-            Pack("W_hh", ("W_hi", "W_hf", "W_hg", "W_ho"), "H_cell", "H_out", True),
-            Pack("b_ih", ("b_ii", "b_if", "b_ig", "b_io"), "H_cell", None, False),
-            Pack("b_hh", ("b_hi", "b_hf", "b_hg", "b_ho"), "H_cell", None, True),
-            # It multiplies the h of this step, so it is not recurrent.
-            Pack("W_hr", ("W_hr",), "H_out", "H_cell", False),
+            Pack("W_ih", ("W_ii", "W_if", "W_ig", "W_io"), "H_cell", "H_in", False, False),
+            Pack("W_hh", ("W_hi", "W_hf", "W_hg", "W_ho"), "H_cell", "H_out", True, False),
+            Pack("b_ih", ("b_ii", "b_if", "b_ig", "b_io"), "H_cell", None, False, False),
+            Pack("b_hh", ("b_hi", "b_hf", "b_hg", "b_ho"), "H_cell", None, True, True),
+            # A change of the old c reaches what it multiplies.
+            Pack("W_hr", ("W_hr",), "H_out", "H_cell", True, False),
         ],
     ),
     "GRU": (
         GRU(type="GRU", hidden_size=5),
         [
-            Pack("W_ih", ("W_ir", "W_iz", "W_in"), "H_cell", "H_in", False),
-            Pack("W_hh", ("W_hr", "W_hz", "W_hn"), "H_cell", "H_out", True),
-            Pack("b_ih", ("b_ir", "b_iz", "b_in"), "H_cell", None, False),
-            Pack("b_hh", ("b_hr", "b_hz", "b_hn"), "H_cell", None, True),
+            Pack("W_ih", ("W_ir", "W_iz", "W_in"), "H_cell", "H_in", False, False),
+            Pack("W_hh", ("W_hr", "W_hz", "W_hn"), "H_cell", "H_out", True, False),
+            Pack("b_ih", ("b_ir", "b_iz", "b_in"), "H_cell", None, False, False),
+            Pack("b_hh", ("b_hr", "b_hz", "b_hn"), "H_cell", None, True, True),
         ],
     ),
     "Jordan": (
         JordanRNN(type="JordanRNN", hidden_size=5, output_size=2),
         [
-            Pack("W_ih", ("W_ih",), "H_cell", "H_in", False),
-            Pack("W_yh", ("W_yh",), "H_cell", "H_out", True),
-            Pack("b_ih", ("b_ih",), "H_cell", None, False),
-            Pack("b_yh", ("b_yh",), "H_cell", None, True),
-            Pack("W_hy", ("W_hy",), "H_out", "H_cell", False),
-            Pack("b_hy", ("b_hy",), "H_out", None, False),
+            Pack("W_ih", ("W_ih",), "H_cell", "H_in", False, False),
+            Pack("W_yh", ("W_yh",), "H_cell", "H_out", True, False),
+            Pack("b_ih", ("b_ih",), "H_cell", None, False, False),
+            Pack("b_yh", ("b_yh",), "H_cell", None, True, True),
+            Pack("W_hy", ("W_hy",), "H_out", "H_cell", True, False),
+            Pack("b_hy", ("b_hy",), "H_out", None, True, False),
         ],
     ),
 }
@@ -130,4 +130,4 @@ def test_blocks_of_unequal_rows_cannot_be_stacked() -> None:
 
 def test_a_pack_is_stacked_in_the_order_of_the_text() -> None:
     (pack,) = packs(parse("h = W_xb @ x + W_xa @ x"), X_AND_H)
-    assert pack == Pack("W_xh", ("W_xb", "W_xa"), "H_out", "H_in", False)
+    assert pack == Pack("W_xh", ("W_xb", "W_xa"), "H_out", "H_in", False, False)

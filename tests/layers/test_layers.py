@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from torch import nn
 
 from rnninspect.facts import Counts, Init, Ops, WeightFact, count
-from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.layer import Layer, Misfit, Wants
 from rnninspect.layers.layer_norm import LayerNorm
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.lstm import LSTM
@@ -43,6 +44,7 @@ def fed(width: int | None = 7, *, producer: str | None = "before", axes: tuple[s
     return Signal(BATCH, axes, width, producer)
 
 
+NOTHING, INPUT = Wants(input=False, states=False), Wants(input=True, states=False)
 FIRST = Signal(BATCH, ("L", "N"), None)
 
 
@@ -97,8 +99,8 @@ class TestWeights:
             "weight_yh_l0": (("H_cell", "H_out"), (11, 2), True),
             "bias_ih_l0": (("H_cell",), (11,), False),
             "bias_yh_l0": (("H_cell",), (11,), True),
-            "weight_hy_l0": (("H_out", "H_cell"), (2, 11), False),
-            "bias_hy_l0": (("H_out",), (2,), False),
+            "weight_hy_l0": (("H_out", "H_cell"), (2, 11), True),
+            "bias_hy_l0": (("H_out",), (2,), True),
         }
 
     def test_dropout_has_none(self) -> None:
@@ -526,11 +528,17 @@ class TestCounts:
         """LSTM(300 -> 50, 2 layers), 4 gates of 50 rows = 200 rows.
 
         Layer 0: 200 x 300 + 200 x 50 + 2 x 200 = 70,400; layer 1: 200 x 50 + 200 x 50 + 2 x 200 = 20,400.
-        Keras has one bias of 200 a layer: 90,400. W_hh: 2 x 200 x 50. float32: 4 bytes each.
+        With one bias of 200 a layer, as Keras has it: 90,400. W_hh: 2 x 200 x 50. float32: 4 bytes each.
         """
         layer = LSTM(type="LSTM", input_size=300, hidden_size=50, num_layers=2)
         assert count(layer.weights("float32")) == Counts(
-            parameters=90_800, trainable=90_800, recurrent=20_000, one_bias=90_400, nbytes=363_200
+            parameters=90_800,
+            trainable=90_800,
+            recurrent=20_000,
+            one_bias=90_400,
+            keras=90_400,
+            nbytes=363_200,
+            gradient_bytes=363_200,
         )
 
     @every_type
@@ -538,18 +546,21 @@ class TestCounts:
         free, frozen = (count(fitted(name, trainable=trainable).weights("float32")) for trainable in (True, False))
         assert free.trainable == free.parameters
         assert frozen.trainable == 0
-        assert frozen == Counts(free.parameters, 0, free.recurrent, free.one_bias, free.nbytes)
+        assert frozen == replace(free, trainable=0, gradient_bytes=0)
+        assert (free.gradient_bytes, free.adam_bytes) == (free.nbytes, 2 * free.nbytes)
 
     @pytest.mark.parametrize(
         ("name", "options", "recurrent", "second_biases"),
         [
             ("RNN", {}, 11 * 11, 11),
             ("LSTM", {}, 4 * 11 * 11, 4 * 11),
-            ("LSTM", {"proj_size": 2}, 4 * 11 * 2, 4 * 11),  # W_hr multiplies this step's h: not recurrent
+            # A change of the old c reaches what W_hr multiplies.
+            ("LSTM", {"proj_size": 2}, 4 * 11 * 2 + 2 * 11, 4 * 11),
             ("GRU", {"num_layers": 2, "bidirectional": True}, 4 * 3 * 11 * 11, 4 * 3 * 11),
             ("GRU", {"bias": False}, 3 * 11 * 11, 0),
             ("LSTMCell", {}, 4 * 11 * 11, 4 * 11),
-            ("JordanRNN", {}, 11 * 2, 11),
+            # A change of the old y reaches h, which W_hy multiplies; b_hy is the only bias of y.
+            ("JordanRNN", {}, 11 * 2 + 2 * 11, 11),
             ("Linear", {}, 0, 0),
             ("Embedding", {}, 0, 0),
             ("LayerNorm", {}, 0, 0),
@@ -585,7 +596,9 @@ class TestOps:
         one = Signal(Batch(1, 1), ("L", "N"), 7, "before")
         layer = make(name).fit(signal, {})
         assert layer.forward_ops(signal) == layer.forward_ops(one).times(tokens)
-        assert layer.backward_ops(signal) == layer.backward_ops(one).times(tokens)
+        every = Wants(input=True, states=True)
+        of_one = layer.backward_ops(one, layer.weights("float32"), every)
+        assert layer.backward_ops(signal, layer.weights("float32"), every) == of_one.times(tokens)
         assert layer.forward_ops(one).macs > 0
 
     @pytest.mark.parametrize("depth", [1, 2, 3, 10_000])
@@ -604,11 +617,11 @@ class TestOps:
         """It copies rows; backward each of 15 tokens' gradients of 7 elements is added to its row."""
         layer = fitted("Embedding", trainable=trainable)
         assert layer.forward_ops(FIRST) == Ops(0, 0)
-        assert layer.backward_ops(FIRST) == Ops(0, 15 * 7 if trainable else 0)
+        assert layer.backward_ops(FIRST, layer.weights("float32"), NOTHING) == Ops(0, 15 * 7 if trainable else 0)
 
     def test_dropout_in_eval_mode_costs_nothing(self) -> None:
         layer = fitted("Dropout")
-        assert layer.forward_ops(fed()) == layer.backward_ops(fed()) == Ops(0, 0)
+        assert layer.forward_ops(fed()) == layer.backward_ops(fed(), (), INPUT) == Ops(0, 0)
 
     @pytest.mark.parametrize(
         ("options", "forward", "backward"),
@@ -624,7 +637,10 @@ class TestOps:
         layer = fitted("LayerNorm", **options)
         elements = 15 * 7
         assert layer.forward_ops(fed()) == Ops(0, forward * elements)
-        assert layer.backward_ops(fed()) == Ops(0, backward * elements)
+        weights = layer.weights("float32")
+        assert layer.backward_ops(fed(), weights, INPUT) == Ops(0, backward * elements)
+        # Of an input that nobody wants, what leads to it alone is left out: all but the gradients of w and b.
+        assert layer.backward_ops(fed(), weights, NOTHING) == Ops(0, max(backward - 7 - len(weights[:1]), 0) * elements)
 
     def test_flops_are_two_for_each_mac(self) -> None:
         assert Ops(10, 3).flops == 23
@@ -657,7 +673,8 @@ def test_the_table_of_least_keys_is_the_least() -> None:
 def test_both_directions_add_their_gradients_of_what_they_read() -> None:
     """Two directions cost twice one, and an addition for each number that both read: H_in below, D*H_out above."""
     signal = fed(3)
-    one = make("RNN", hidden_size=5).fit(signal, {}).backward_ops(signal)
-    both = make("RNN", hidden_size=5, bidirectional=True).fit(signal, {}).backward_ops(signal)
-    assert both.macs == 2 * one.macs
-    assert both.elementwise == 2 * one.elementwise + 3 * signal.tokens
+    one, both = (make("RNN", hidden_size=5, **options).fit(signal, {}) for options in ({}, {"bidirectional": True}))
+    for wants, read in ((INPUT, 3), (NOTHING, 0)):
+        once, twice = (layer.backward_ops(signal, layer.weights("float32"), wants) for layer in (one, both))
+        assert twice.macs == 2 * once.macs
+        assert twice.elementwise == 2 * once.elementwise + read * signal.tokens

@@ -33,6 +33,8 @@ WORDS = {
     "max_params": COUNT_WORDS,
     "max_macs": COUNT_WORDS,
     "max_param_bytes": BYTE_WORDS,
+    "max_output_bytes": BYTE_WORDS,
+    "max_training_bytes": BYTE_WORDS,
     "max_activation_bytes": BYTE_WORDS,
 }
 
@@ -185,13 +187,16 @@ def test_what_is_no_percentage(given: str) -> None:
 
 
 def test_a_budget() -> None:
-    written = "budget: {max_params: 20M, max_param_bytes: 80 MiB, max_macs: 1.5k, max_activation_bytes: 4096}\n"
+    written = "budget: {max_params: 20M, max_param_bytes: 80 MiB, max_macs: 1.5k, max_training_bytes: 2 GB"
+    written += ", max_activation_bytes: 4096}\n"
     found = budget(written)
     assert found is not None
     assert found.model_dump() == {
         "max_params": 20_000_000,
         "max_param_bytes": 83_886_080,
         "max_macs": 1_500,
+        "max_output_bytes": None,
+        "max_training_bytes": 2_000_000_000,
         "max_activation_bytes": 4_096,
     }
 

@@ -1,0 +1,338 @@
+"""What a training step costs and keeps, held against autograd: torch's FLOP counter and the tensors that it saves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from rnninspect.cells.carry import Carrier, carry_gate
+from rnninspect.cells.widths import Declared
+from rnninspect.commands.prove import prove
+from rnninspect.facts import Init, ModelFacts, count
+from rnninspect.layers.recurrent import StackedLayer
+from rnninspect.plan import plan
+from rnninspect.real import data_of, make_feed, ready, run
+from rnninspect.spec.chain import Spec
+from rnninspect.spec.load import load_spec
+
+CPU = torch.device("cpu")
+
+
+def spec_of(folder: Path, layers: str, given: str = "batch_size: 4, seq_len: 6", dtype: str = "float32") -> Spec:
+    path = folder / "model.yaml"
+    path.write_text(f"input: {{{given}}}\ndtype: {dtype}\nlayers:\n{layers}")
+    return load_spec(str(path))
+
+
+def trained(*layers: str, flags: tuple[bool, ...]) -> str:
+    """Layers as YAML, each trained or frozen."""
+    return "".join(f"  - {{{layer}, trainable: {str(on).lower()}}}\n" for layer, on in zip(layers, flags, strict=True))
+
+
+class Step:
+    """A forward pass in training mode, whose backward pass can be run."""
+
+    def __init__(self, spec: Spec, *, input_grad: bool = False) -> None:
+        planned = plan(spec)
+        with ready(spec, planned, CPU, 0) as model:
+            flow, states = make_feed(spec, CPU)
+            if input_grad:
+                for leaf in (data_of(flow), *(state for given in states for state in given)):
+                    leaf.requires_grad_(leaf.is_floating_point())
+            for link, module, given in zip(spec.links, model.layers, states, strict=True):
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
+                    flow = run(link.layer, link, module.train(), flow, given).handed_on
+            self.model, self.output = model, data_of(flow)
+
+    def backward(self) -> None:
+        if self.output.requires_grad:
+            self.output.sum().backward()
+
+
+def backward_flops(spec: Spec, *, input_grad: bool = False) -> int:
+    """What torch counts while it runs the backward pass of a real model.
+
+    In float64 where there is an LSTM: there is no formula for the operator of oneDNN, which does not take that.
+    """
+    step = Step(spec, input_grad=input_grad)
+    with FlopCounterMode(display=False) as counter:
+        step.backward()
+    return counter.get_total_flops()
+
+
+def planned_macs(spec: Spec, *, input_grad: bool = False) -> int:
+    backward = plan(spec, input_grad=input_grad).backward
+    assert backward is not None
+    return backward.macs
+
+
+# --- operations -------------------------------------------------------------------------------------------------
+
+EMBED = "type: Embedding, num_embeddings: 50, embedding_dim: 8"
+GRU = "type: GRU, hidden_size: 16"
+LINEAR = "type: Linear, out_features: 5"
+
+
+@pytest.mark.parametrize(
+    ("embed", "gru", "macs"),
+    [(True, True, 56_064), (False, True, 46_848), (False, False, 1_920), (True, False, 28_416)],
+)
+def test_what_is_frozen_and_lies_before_all_that_trains_costs_nothing(
+    tmp_path: Path, embed: bool, gru: bool, macs: int
+) -> None:
+    """By hand, of 24 tokens, 4 of them first: W_ih 48 x 8 = 384, W_hh 48 x 16 = 768, Linear 16 x 5 = 80.
+
+    The gradients of all weights: 24 x (384 + 768 + 80); of what Linear and the GRU read: 24 x (80 + 384), and of the
+    state 20 x 768.
+    """
+    assert 24 * (384 + 768 + 80) + 24 * (80 + 384) + 20 * 768 == 56_064
+    spec = spec_of(tmp_path, trained(EMBED, GRU, LINEAR, flags=(embed, gru, True)))
+    assert planned_macs(spec) == macs
+    assert backward_flops(spec) == 2 * macs
+
+
+CHAINS = {
+    "all kinds of torch": (
+        EMBED,
+        "type: GRU, hidden_size: 5, num_layers: 2",
+        "type: LSTM, hidden_size: 7, proj_size: 3, bidirectional: true",
+        LINEAR,
+    ),
+    "last states": (
+        "type: LSTM, input_size: 3, hidden_size: 5, num_layers: 2, bidirectional: true",
+        "type: LayerNorm",
+        "type: RNN, hidden_size: 7, feeds: last",
+        LINEAR,
+    ),
+    "cells": (
+        "type: GRUCell, input_size: 3, hidden_size: 5",
+        "type: JordanRNN, hidden_size: 7, output_size: 2",
+        "type: LSTMCell, hidden_size: 4",
+        LINEAR,
+    ),
+}
+
+
+@pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
+def test_backward_macs_are_torchs_for_every_choice_of_what_trains(tmp_path: Path, layers: tuple[str, ...]) -> None:
+    for flags in product((True, False), repeat=len(layers)):
+        for input_grad in (False, True):
+            spec = spec_of(tmp_path, trained(*layers, flags=flags), dtype="float64")
+            counted = planned_macs(spec, input_grad=input_grad)
+            assert 2 * counted == backward_flops(spec, input_grad=input_grad), (flags, input_grad)
+    assert planned_macs(spec_of(tmp_path, trained(*layers, flags=(False,) * 4))) == 0
+
+
+@pytest.mark.parametrize("given", ["batch_size: 3, seq_len: 7, lengths: [3, 5, 2]", "batch_size: null, seq_len: 5"])
+def test_backward_macs_of_packed_and_unbatched_input(tmp_path: Path, given: str) -> None:
+    layers = ("type: GRU, input_size: 3, hidden_size: 5, num_layers: 2, bidirectional: true", LINEAR)
+    for flags in product((True, False), repeat=2):
+        spec = spec_of(tmp_path, trained(*layers, flags=flags), given, dtype="float64")
+        assert 2 * planned_macs(spec) == backward_flops(spec)
+
+
+def test_a_tied_matrix_trains_where_its_embedding_does(tmp_path: Path) -> None:
+    """The Linear's W and the table are one tensor, which the Embedding's trainable is about; b is the Linear's."""
+    layers = (f"name: embed, {EMBED}", "type: GRU, hidden_size: 8", "type: Linear, tied_to: embed")
+    for flags in product((True, False), repeat=3):
+        spec = spec_of(tmp_path, trained(*layers, flags=flags), dtype="float64")
+        assert 2 * planned_macs(spec) == backward_flops(spec), flags
+
+
+# --- memory -----------------------------------------------------------------------------------------------------
+
+
+def saved_bytes(spec: Spec) -> int:
+    """What autograd saves in a forward pass: every storage once, parameters left out."""
+    storages: dict[int, int] = {}
+    held: list[Tensor] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        held.append(tensor)  # why: a storage that was let go could come again under the same address
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        step = Step(spec)
+    own = {parameter.untyped_storage().data_ptr() for parameter in step.model.parameters()}
+    return sum(nbytes for address, nbytes in storages.items() if address not in own)
+
+
+def kept(model: ModelFacts) -> int:
+    assert model.kept_for_backward_bytes is not None
+    return model.kept_for_backward_bytes
+
+
+KEPT: dict[str, tuple[str, ...]] = {
+    **{
+        f"{kind} {options}": (f"type: {kind}, input_size: 30, hidden_size: 50{options}",)
+        for kind in ("RNN", "LSTM", "GRU")
+        for options in ("", ", num_layers: 3", ", num_layers: 2, bidirectional: true", ", num_layers: 2, dropout: 0.5")
+    },
+    "wide input": ("type: LSTM, input_size: 300, hidden_size: 50, num_layers: 2",),
+    "large": ("type: LSTM, input_size: 100, hidden_size: 256",),
+    "projected": ("type: LSTM, input_size: 30, hidden_size: 50, proj_size: 20",),
+    "cells": ("type: LSTMCell, input_size: 30, hidden_size: 50", "type: GRUCell, hidden_size: 40"),
+    "Jordan": ("type: JordanRNN, input_size: 30, hidden_size: 50, output_size: 20",),
+    "tagger": (EMBED, "type: LSTM, hidden_size: 50, num_layers: 2", "type: Dropout", "type: LayerNorm", LINEAR),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("layers", KEPT.values(), ids=KEPT)
+def test_autograd_keeps_no_less_than_the_equations_need_and_no_more_than_twice_what_is_said(
+    tmp_path: Path, layers: tuple[str, ...], dtype: str
+) -> None:
+    spec = spec_of(tmp_path, trained(*layers, flags=(True,) * len(layers)), "batch_size: 8, seq_len: 20", dtype)
+    saved = saved_bytes(spec)
+    by_equations, on_cpu = kept(plan(spec)), kept(plan(spec, device="cpu"))
+    assert by_equations <= saved
+    assert by_equations <= on_cpu <= 2 * saved
+    assert saved <= 2 * on_cpu
+
+
+def test_the_documents_own_example(tmp_path: Path) -> None:
+    """LSTM(100 -> 128, 2 layers), N = 64, L = 400: autograd keeps 434 MB, GRU 207 MB; shorter, and so as much less."""
+    for kind, full, most in (("LSTM", 434e6, 0.03), ("GRU", 207e6, 0.08)):
+        layers = (f"type: {kind}, input_size: 100, hidden_size: 128, num_layers: 2",)
+        found = kept(
+            plan(spec_of(tmp_path, trained(*layers, flags=(True,)), "batch_size: 64, seq_len: 400"), device="cpu")
+        )
+        assert found == pytest.approx(full, rel=most)
+        short = spec_of(tmp_path, trained(*layers, flags=(True,)), "batch_size: 64, seq_len: 20")
+        assert kept(plan(short, device="cpu")) == pytest.approx(saved_bytes(short), rel=most)
+
+
+def test_the_equations_count_by_hand(tmp_path: Path) -> None:
+    """Of 24 tokens: indices; x and r, z, n, W_hn h + b_hn, 1 - z, h of the GRU; the Linear reads that h."""
+    spec = spec_of(tmp_path, trained(EMBED, GRU, LINEAR, flags=(True,) * 3))
+    assert [layer.kept_for_backward_bytes for layer in plan(spec).layers] == [8 * 24, 4 * 24 * (8 + 6 * 16), 0]
+    # Frozen, the GRU needs what its elementwise gradients do: not x; h for z's, and no h as W_hh's operand.
+    frozen = spec_of(tmp_path, trained(EMBED, GRU, LINEAR, flags=(False, False, True)))
+    assert [layer.kept_for_backward_bytes for layer in plan(frozen).layers] == [0, 0, 4 * 24 * 16]
+
+
+def test_what_a_proven_model_keeps_is_what_the_device_keeps(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, trained("type: LSTM, input_size: 100, hidden_size: 128", flags=(True,)))
+    model, differing = prove(spec, 0)
+    assert not differing
+    assert kept(model) == kept(plan(spec, device="cpu")) > 2 * kept(plan(spec))
+    assert model.training_bytes == 4 * model.parameter_bytes + kept(model)
+
+
+def test_frozen_layers_keep_and_train_nothing(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, trained(EMBED, "type: LSTM, hidden_size: 8", LINEAR, flags=(False,) * 3))
+    model = plan(spec, device="cpu")
+    assert (kept(model), model.counts.gradient_bytes, model.counts.adam_bytes) == (0, 0, 0)
+    assert model.training_bytes == model.parameter_bytes
+    assert saved_bytes(spec) == 0
+
+
+# --- recurrent weights, and one bias ------------------------------------------------------------------------
+
+
+class MinimalGated(StackedLayer):
+    """The minimal gated unit (Zhou et al. 2016): the state goes through an intermediate, p."""
+
+    type: Literal["MinimalGated"]
+
+    def equations(self) -> str:
+        return """
+f = sigmoid(W_if @ x + b_if + W_hf @ h + b_hf)
+p = f * h
+n = tanh(W_in @ x + b_in + W_hn @ p + b_hn)
+h = (1 - f) * h + f * n
+"""
+
+    def vector_widths(self) -> Declared:
+        return (("h", ("H_cell", "H_out")),)
+
+
+def test_what_a_change_of_the_old_state_reaches_is_recurrent() -> None:
+    """H = 5, I = 3: W 2 x (15 + 25), and four biases of 5 of which two are second ones."""
+    layer = MinimalGated(type="MinimalGated", name="mgu", input_size=3, hidden_size=5)
+    counts = count(layer.weights("float32"))
+    assert (counts.parameters, counts.recurrent, counts.one_bias, counts.keras) == (100, 50, 90, None)
+    assert carry_gate(layer.cell) == {"h": Carrier("f", inverse=True)}
+
+
+def test_a_forget_bias_opens_the_gate_that_carries_as_what_it_lacks_of_1() -> None:
+    layer = MinimalGated(type="MinimalGated", name="mgu", input_size=3, hidden_size=5, init={"forget_bias": 2.0})
+    laws = {gate.name: gate.init for weight in layer.weights("float32") for gate in weight.gates}
+    alone = {weight.name: weight.init for weight in layer.weights("float32") if not weight.gates}
+    assert {**laws, **alone}["b_if"] == Init("constant", value=-2.0)
+
+
+# --- in Keras ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        # GRU(8 -> 6): 3 (8 x 6 + 6 x 6 + 2 x 6) = 288; LSTM(6 -> 4): 4 (6 x 4 + 4 x 4 + 4) = 176.
+        (("type: GRU, input_size: 8, hidden_size: 6", "type: LSTM, hidden_size: 4"), [288, 176]),
+        (("type: RNN, input_size: 8, hidden_size: 6", "type: Linear, out_features: 2"), [6 * (8 + 6 + 1), 14]),
+        (("type: GRU, input_size: 8, hidden_size: 6, bias: false",), [3 * 6 * (8 + 6)]),
+        # Keras has neither a projection nor Jordan's network, so that there is no sum either.
+        (("type: LSTM, input_size: 8, hidden_size: 6, proj_size: 2", "type: Linear, out_features: 2"), [None, 6]),
+        (("type: JordanRNN, input_size: 8, hidden_size: 6, output_size: 2",), [None]),
+    ],
+)
+def test_the_count_in_keras(tmp_path: Path, layers: tuple[str, ...], expected: list[Any]) -> None:
+    model = plan(spec_of(tmp_path, trained(*layers, flags=(True,) * len(layers))))
+    assert [layer.counts.keras for layer in model.layers] == expected
+    assert model.counts.keras == (None if None in expected else sum(expected))
+
+
+# --- on the command line ----------------------------------------------------------------------------------------
+
+
+def test_input_grad_counts_the_gradients_of_what_goes_in(tmp_path: Path, here: Callable[..., Any]) -> None:
+    spec = spec_of(tmp_path, trained("type: GRU, input_size: 8, hidden_size: 16", flags=(True,)))
+    shown = [here("params", spec.source, "--plan", "--format", "csv", *more).stdout for more in ((), ("--input-grad",))]
+    (without,), (with_both,) = (list(csv.DictReader(io.StringIO(text))) for text in shown)
+    # x of 24 tokens, W_ih 48 x 8; h_0 of 4 sequences, W_hh 48 x 16.
+    assert int(with_both["backward_macs"]) - int(without["backward_macs"]) == 24 * 48 * 8 + 4 * 48 * 16
+    assert without["kept_for_backward_bytes"] == str(4 * 24 * (8 + 6 * 16))
+
+
+def test_the_old_name_of_a_limit_holds_and_says_what_its_name_is(tmp_path: Path, here: Callable[..., Any]) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text(
+        "input: {batch_size: 4, seq_len: 6}\nbudget: {max_activation_bytes: 1}\n"
+        "layers: [{type: GRU, input_size: 8, hidden_size: 16}]\n"
+    )
+    done = here("check", path)
+    assert done.returncode == 1
+    assert f"note: {path}:2:32: budget.max_activation_bytes: max_output_bytes is its name now" in done.stderr
+    assert re.search(r"max_activation_bytes .* OVER", done.stdout)
+
+
+def test_a_budget_for_training_is_held_to_what_the_device_keeps_where_it_is_built(
+    tmp_path: Path, here: Callable[..., Any]
+) -> None:
+    path = tmp_path / "model.yaml"
+    layers = trained("type: LSTM, input_size: 100, hidden_size: 128", flags=(True,))
+    spec = spec_of(tmp_path, layers)
+    between = (plan(spec).training_bytes or 0) + 1
+    path.write_text(
+        f"input: {{batch_size: 4, seq_len: 6}}\nbudget: {{max_training_bytes: {between}}}\nlayers:\n{layers}"
+    )
+    assert here("check", path).returncode == 0
+    built = here("check", path, "--build", "--device", "cpu")
+    assert built.returncode == 1
+    assert str(plan(spec, device="cpu").training_bytes) in built.stdout.replace(",", "")
