@@ -368,7 +368,7 @@ def _change(change: Change, before: str, after: str) -> dict[str, object]:
         before: change.locked,
         after: change.now,
         "change": change.difference,
-        "per_cent": change.per_cent,
+        "percent": change.per_cent,
     }
 
 

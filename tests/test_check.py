@@ -530,7 +530,7 @@ def test_the_tables_of_a_diff() -> None:
     differing = rows(tables, "layers that differ", "small -> grown")
     assert "(model)" not in {row[0] for row in differing}
     assert differing[0] == ("encoder", "parameters", 220, 288, 68, pytest.approx(6800 / 220))
-    assert [column.key for column in tables[1].columns] == ["layer", "field", "old", "new", "change", "per_cent"]
+    assert [column.key for column in tables[1].columns] == ["layer", "field", "old", "new", "change", "percent"]
 
 
 def test_the_tables_of_a_diff_of_a_model_with_itself() -> None:

@@ -440,7 +440,7 @@ def test_json(shown: Callable[[str], str]) -> None:
     assert (grown["ok"], grown["parameters"], grown["macs"]) == (False, 309, 1548)
     assert grown["limits"] == [{"name": "max_params", "allowed": 300, "actual": 309, "ok": False}]
     assert grown["changes"] == [
-        {"layer": None, "field": "model", "locked": None, "now": "new", "change": None, "per_cent": None}
+        {"layer": None, "field": "model", "locked": None, "now": "new", "change": None, "percent": None}
     ]
 
 
@@ -458,7 +458,7 @@ def test_json_without_a_lock_and_of_a_change(run: Run, locked: Path, tmp_path: P
         "locked": 238,
         "now": 309,
         "change": 71,
-        "per_cent": pytest.approx(7100 / 238),
+        "percent": pytest.approx(7100 / 238),
     }
     assert {"layer": "head", "field": "weight", "locked": [3, 5], "now": [3, 6]}.items() <= model["changes"][-1].items()
 
@@ -472,11 +472,11 @@ def test_csv(shown: Callable[[str], str]) -> None:
         "allowed": "300",
         "actual": "309",
         "over": "9",
-        "per_cent": "103.0",
+        "percent": "103.0",
         "verdict": "OVER",
     }
     (new,) = sections[1]
-    assert (new["field"], new["locked"], new["now"], new["change"], new["per_cent"]) == ("model", "", "new", "", "")
+    assert (new["field"], new["locked"], new["now"], new["change"], new["percent"]) == ("model", "", "new", "", "")
     assert [(row["file"], row["parameters"], row["verdict"]) for row in sections[2]] == [
         ("small.yaml", "238", "ok"),
         ("grown.yaml", "309", "FAILED"),
@@ -765,7 +765,7 @@ def test_diff_of_a_model_with_itself(run: Run, locked: Path, format: str) -> Non
         assert json.loads(shown)["changes"] == []
     elif format == "csv":
         rows = list(csv.DictReader(io.StringIO(shown.split("\n\n")[0])))
-        assert {(row["change"], float(row["per_cent"])) for row in rows} == {("0", 0.0)}
+        assert {(row["change"], float(row["percent"])) for row in rows} == {("0", 0.0)}
     else:
         assert "no layer differs" in shown
 
@@ -782,7 +782,7 @@ def test_diff_as_json(run: Run, locked: Path) -> None:
         "old": 238,
         "new": 309,
         "change": 71,
-        "per_cent": pytest.approx(7100 / 238),
+        "percent": pytest.approx(7100 / 238),
     }
     assert found["changes"][-1] == {
         "layer": "head",
@@ -790,7 +790,7 @@ def test_diff_as_json(run: Run, locked: Path) -> None:
         "old": [3, 5],
         "new": [3, 6],
         "change": None,
-        "per_cent": None,
+        "percent": None,
     }
 
 

@@ -150,7 +150,7 @@ def test_csv_and_json_have_every_step(here: Run, small: Path) -> None:
                 for key in ("mean", "std", "minimum", "maximum", "norm"):
                     assert float(row[f"{name}_{key}"]) == stats[key]
                 if stats["saturated"] is not None:
-                    assert float(row[f"{name}_saturated_per_cent"]) == 100 * stats["saturated"]
+                    assert float(row[f"{name}_saturated_percent"]) == 100 * stats["saturated"]
                 if stats["half_life"] is not None:
                     assert float(row[f"{name}_half_life"]) == stats["half_life"]
     assert list(told) == []

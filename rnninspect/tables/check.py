@@ -23,7 +23,7 @@ _LIMITS = (
     Column("allowed", "allowed", Kind.COUNT),
     Column("actual", "actual", Kind.COUNT),
     Column("over", "over by", Kind.COUNT),
-    Column("per_cent", "% of allowed", Kind.NUMBER),
+    Column("percent", "% of allowed", Kind.NUMBER),
     Column("verdict", "verdict"),
 )
 _CHANGES = (
@@ -32,7 +32,7 @@ _CHANGES = (
     Column("locked", "locked", Kind.COUNT),
     Column("now", "now", Kind.COUNT),
     Column("change", "change", Kind.COUNT),
-    Column("per_cent", "%", Kind.NUMBER),
+    Column("percent", "%", Kind.NUMBER),
 )
 
 
@@ -55,7 +55,7 @@ def diff_tables(old: ModelFacts, verdict: Verdict) -> list[Table]:
         Column("old", "old", Kind.COUNT),
         Column("new", "new", Kind.COUNT),
         Column("change", "change", Kind.COUNT),
-        Column("per_cent", "%", Kind.NUMBER),
+        Column("percent", "%", Kind.NUMBER),
     )
     facts = (
         ("parameters", old.parameters, verdict.model.parameters),

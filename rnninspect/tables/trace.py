@@ -102,7 +102,7 @@ def _column(vector: Vector, stat: str) -> Column:
         "half_life": f"half-life of {vector.carries}, steps",
     }
     heading = headings.get(stat, f"{vector.name} {stat}")
-    key = f"{vector.name}_{stat}_per_cent" if stat == "saturated" else f"{vector.name}_{stat}"
+    key = f"{vector.name}_{stat}_percent" if stat == "saturated" else f"{vector.name}_{stat}"
     return Column(key, heading, Kind.NUMBER, for_scripts=stat not in _for_people(vector))
 
 
