@@ -28,9 +28,10 @@ _GAP = "  "
 _INDENT = "  "
 _PROSE = 24  # a text wider than this is prose, which wraps, but not to less than this
 _STUB = 3  # the least of a name to leave on a line
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.SECONDS}
-_POINTS_ALIGNED = {Kind.NUMBER, Kind.SECONDS}
+_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.SECONDS, Kind.RATE}
+_POINTS_ALIGNED = {Kind.NUMBER, Kind.SECONDS, Kind.RATE}
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+_GIGA = ("GFLOP/s", 1e9)
 _BAR = 20  # cells of the longest
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 
@@ -199,20 +200,23 @@ def _grid(table: Table, page: Page) -> _Grid:
 
 
 def _strips(table: Table, keys: Container[int | None], page: Page) -> Iterator[_Strip]:
-    rows = list(_without_repeats(table))
-    total = table.total or (None,) * len(table.columns)
+    rows = [*_without_repeats(table), table.total or (None,) * len(table.columns)]
+    alike = [row[index] for index, column in enumerate(table.columns) if column.same_unit for row in rows]
     for index, column in enumerate(table.columns):
-        heading, shown = _shown(column, [*(row[index] for row in rows), total[index]], page)
+        heading, shown = _shown(column, [row[index] for row in rows], alike, page)
         *cells, last = _texts(column.kind, shown, page)
         yield _strip(page.plain(heading), cells, last, column.kind, key=index in keys)
 
 
-def _shown(column: Column, cells: list[Cell], page: Page) -> tuple[str, Sequence[Cell]]:
-    """A column's heading and its cells, the total last, as a terminal has them: times in a unit, bars as bars."""
+def _shown(column: Column, cells: list[Cell], alike: Sequence[Cell], page: Page) -> tuple[str, Sequence[Cell]]:
+    """A column's heading and its cells, the total last, as a terminal has them: times in a unit, bars as bars.
+
+    alike: the times of all columns that stand in the same unit.
+    """
     match column.kind:
-        case Kind.SECONDS:
-            unit, seconds = _unit(cells)
-            scaled = [cell / seconds if isinstance(cell, int | float) else cell for cell in cells]
+        case Kind.SECONDS | Kind.RATE:
+            unit, size = _GIGA if column.kind is Kind.RATE else _unit(alike if column.same_unit else cells)
+            scaled = [cell / size if isinstance(cell, int | float) else cell for cell in cells]
             return in_unit(column.heading, unit), scaled
         case Kind.BAR:
             # why without the total: every other bar would be short beside it.

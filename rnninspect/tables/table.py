@@ -22,6 +22,7 @@ class Kind(Enum):
     SHAPE = "shape"  # a tuple: sizes, or the letters of axes
     SYMBOL = "symbol"  # a name as equations write it: W_ii, h_{t-1}
     SECONDS = "seconds"  # a time in seconds; people see it in one unit for the whole column
+    RATE = "rate"  # FLOP/s; people see GFLOP/s
     BAR = "bar"  # a float >= 0, drawn relative to the column's largest: a picture of another column, for terminals only
 
 
@@ -29,6 +30,7 @@ class Column(NamedTuple):
     """One column. `key` is its name in CSV; a `repeats` column says which thing a row is about.
 
     for_scripts: what a reader of the terminal sees from the other columns; only CSV has it.
+    same_unit: all such times of a table stand in one unit, as they are to be compared.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Column(NamedTuple):
     kind: Kind = Kind.TEXT
     repeats: bool = False
     for_scripts: bool = False
+    same_unit: bool = False
 
 
 class Table(NamedTuple):
@@ -86,8 +89,12 @@ def in_unit(heading: str, unit: str) -> str:
     return f"{heading}, {unit}" if heading else unit
 
 
+_UNITS = {Kind.SECONDS: "s", Kind.RATE: "FLOP/s"}
+
+
 def _with_unit(column: Column) -> Column:
-    return column._replace(heading=in_unit(column.heading, "s")) if column.kind is Kind.SECONDS else column
+    unit = _UNITS.get(column.kind)
+    return column if unit is None else column._replace(heading=in_unit(column.heading, unit))
 
 
 class Formula(NamedTuple):

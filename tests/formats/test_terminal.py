@@ -186,6 +186,26 @@ def test_a_time_without_a_heading_has_its_unit_for_one() -> None:
     assert lines_of(Table("t", "m", (Column("c", "", Kind.SECONDS),), ((2.5,),)))[1:] == ["    s", "─────", "2.500"]
 
 
+def test_times_that_are_compared_stand_in_one_unit() -> None:
+    old, new = (Column(key, key, Kind.SECONDS, same_unit=True) for key in ("old", "new"))
+    lines = lines_of(Table("t", "m", (old, new, Column("c", "c", Kind.SECONDS)), ((9e-4, 2e-3, 5.0),)))
+    assert [line.split() for line in lines[1::2]] == [
+        ["old,", "µs", "new,", "µs", "c,", "s"],
+        ["900.0", "2,000", "5.000"],
+    ]
+
+
+def test_people_see_gflops() -> None:
+    columns = (Column("flops_per_second", "", Kind.RATE), Column("r", "W_hh alone", Kind.RATE))
+    lines = lines_of(Table("t", "m", columns, ((1.5e11, None), (2e9, 2e9))))
+    assert lines[1:] == [
+        "GFLOP/s  W_hh alone, GFLOP/s",
+        "────────────────────────────",
+        "150.0",
+        "  2.000                2.000",
+    ]
+
+
 def test_in_ascii_microseconds_are_us() -> None:
     table = Table("t", "m", (Column("c", "median", Kind.SECONDS),), ((2e-6,),))
     assert terminal.render([table], "", width=None, colour=False, ascii=True).splitlines()[1] == "median, us"
@@ -463,6 +483,7 @@ values: dict[Kind, st.SearchStrategy[Cell]] = {
     Kind.SHAPE: st.lists(st.integers(0, 9999), max_size=4).map(tuple),
     Kind.SYMBOL: st.sampled_from(["W_ii", "h_{t-1}", "h'_t"]),
     Kind.SECONDS: st.floats(1e-10, 1e5),
+    Kind.RATE: st.floats(1e3, 1e15),
     Kind.BAR: st.floats(0),
 }
 
@@ -470,7 +491,8 @@ values: dict[Kind, st.SearchStrategy[Cell]] = {
 @st.composite
 def tables(draw: st.DrawFn, text: st.SearchStrategy[str] = names) -> Table:
     columns = [Column("k", draw(text), repeats=True) for _ in range(draw(st.integers(0, 2)))]
-    columns += [Column("c", draw(text), draw(st.sampled_from(Kind))) for _ in range(draw(st.integers(1, 6)))]
+    kinds = [draw(st.sampled_from(Kind)) for _ in range(draw(st.integers(1, 6)))]
+    columns += [Column("c", draw(text), kind, same_unit=draw(st.booleans())) for kind in kinds]
     cells = [st.none() | (text if column.kind is Kind.TEXT else values[column.kind]) for column in columns]
     rows = draw(st.lists(st.tuples(*cells), max_size=5))
     total = draw(st.none() | st.tuples(*cells))
