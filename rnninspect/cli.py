@@ -260,6 +260,9 @@ def bench(
     peak_tflops: Annotated[float | None, typer.Option(metavar="N", help="Of the device, for the bound.")] = None,
     bandwidth: Annotated[float | None, typer.Option(metavar="GB/S", help="Of the device, for the bound.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 3 where a figure is not steady or sure.")] = False,
+    table: Annotated[
+        options.BenchTable | None, typer.Option(help="Show this table alone; without it csv has the results.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the journal of --output.")] = False,
     time_limit: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="Give a point up that takes longer.")
@@ -296,6 +299,7 @@ def bench(
             peak_tflops,
             bandwidth,
             strict,
+            table,
             resume,
             time_limit,
             plot,
@@ -367,6 +371,9 @@ def compare(
     fail_above: Annotated[
         str, typer.Option(metavar="PERCENT", help="How much slower is still fine; beyond the noise too.")
     ] = "5%",
+    table: Annotated[
+        options.CompareTable | None, typer.Option(help="Show this table alone; without it csv has the comparison.")
+    ] = None,
     format: Annotated[CompareFormat, typer.Option("--format", help="How to print it.")] = CompareFormat.TABLE,
     output: options.Output = None,
 ) -> None:
@@ -375,7 +382,7 @@ def compare(
     def run() -> int:
         from rnninspect.commands.compare import Compare, compare
 
-        return compare(Compare(old, new, fail_above, format, output))
+        return compare(Compare(old, new, fail_above, table, format, output))
 
     _end(run)
 

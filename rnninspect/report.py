@@ -11,7 +11,7 @@ from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact,
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
-    from rnninspect.bench.compare import Comparison
+    from rnninspect.bench.compare import Compared, Comparison, Side
     from rnninspect.bench.records import Figure, Outcome
     from rnninspect.check import Change, Verdict
     from rnninspect.gradflow import Gradflow
@@ -201,31 +201,53 @@ def compare_document(comparison: Comparison, outcomes: Sequence[Outcome]) -> dic
         **_head([], "measured", None, runs),
         "dtype": _common([outcome.dtype for outcome in outcomes]),
         "ok": comparison.count("SLOWER") == 0,
-        "threshold": comparison.threshold,
-        "compared": [
-            {
-                **item._asdict(),
-                **{
-                    name: {
-                        "median_seconds": side.median,
-                        "processes": side.processes,
-                        "processes_set_aside": side.unsteady,
-                        "rounds": side.rounds,
-                        "spread": side.spread,
-                        "verdict": side.verdict,
-                    }
-                    for name, side in (("old", item.old), ("new", item.new))
-                },
-            }
-            for item in comparison.compared
-        ],
+        "threshold_percent": 100 * comparison.threshold,
+        "compared": [_compared(item) for item in comparison.compared],
         "not_compared": [item._asdict() for item in comparison.unmatched],
         "differing": [item._asdict() for item in comparison.differing],
     }
 
 
+def _compared(item: Compared) -> dict[str, object]:
+    return {
+        "model": item.model,
+        "file": item.file,
+        "point": item.point,
+        "settings": item.settings,
+        "variant": item.variant,
+        "subject": item.subject,
+        "phase": item.phase,
+        "old": _side(item.old),
+        "new": _side(item.new),
+        "ratio": item.ratio,
+        "low": item.low,
+        "high": item.high,
+        "noise_percent": 100 * item.noise,
+        "verdict": item.verdict,
+        "reason": item.reason,
+    }
+
+
+def _side(side: Side) -> dict[str, object]:
+    return {
+        "median_seconds": side.median,
+        "processes": side.processes,
+        "processes_set_aside": side.unsteady,
+        "rounds": side.rounds,
+        "spread": side.spread,
+        "verdict": side.verdict,
+    }
+
+
 def bench_document(outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """What `bench` found, as one object: a flat object for each phase, and the runs that have none."""
+    """What `bench` found, as one object: a flat object for each phase of a process, and the runs that have none.
+
+    pooled: the same over all processes; ratios: of variants to the first of their point.
+    """
+    # why here: most commands need no statistics.
+    from rnninspect.bench.results import pool, ratios
+
+    pooled = pool(outcomes)
     environments = [outcome.environment for outcome in outcomes if outcome.environment is not None]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -236,10 +258,14 @@ def bench_document(outcomes: Sequence[Outcome]) -> dict[str, object]:
         "dtype": _common([outcome.dtype for outcome in outcomes]),
         "ledger": "bench",
         "results": [_result(outcome, figure) for outcome in outcomes for figure in outcome.figures],
+        "pooled": [{name: value for name, value in row._asdict().items() if name != "timed"} for row in pooled],
+        "ratios": [ratio._asdict() for ratio in ratios(pooled)],
         "not_measured": [
             {
                 "model": outcome.model,
                 "file": outcome.file,
+                "case": outcome.case,
+                "point": outcome.point,
                 "settings": outcome.settings,
                 "variant": outcome.variant,
                 "process": outcome.process,
@@ -262,6 +288,7 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
         "model": outcome.model,
         "file": outcome.file,
         "case": outcome.case,
+        "point": outcome.point,
         "settings": outcome.settings,
         "variant": outcome.variant,
         "process": outcome.process,
@@ -281,10 +308,10 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
         "calls_per_sample": figure.block,
         "stopped": figure.stopped,
         "verdict": figure.verdict,
-        "cpu_speed": figure.speed,
+        "cpu_speed_percent": None if figure.speed is None else 100 * figure.speed,
         "probe_seconds": figure.probes,
         "best_probe_seconds": figure.best_probe,
-        "overhead": figure.overhead,
+        "overhead_percent": 100 * figure.overhead,
         "host_seconds": figure.host,
         "drift": figure.drift,
         "tokens_per_second": figure.tokens / figure.median,

@@ -186,11 +186,12 @@ def test_every_format_has_the_same_figures(faked: Run) -> None:
     medians = [result["median_seconds"] for result in document["results"]]
     assert medians == pytest.approx([8e-4, 16e-4, 24e-4, 32e-4])
     first = document["results"][0]
-    assert (first["cpu_speed"], first["best_probe_seconds"], first["page_faults"]) == (0.96, 0.48, 7)
+    assert (first["cpu_speed_percent"], first["best_probe_seconds"], first["page_faults"]) == (96, 0.48, 7)
     assert first["probe_seconds"] == [0.5] * 9
     assert first["passes"] == list(range(9))
     text = faked("--format", "csv").stdout
-    rows = list(csv.DictReader(io.StringIO(text.split("\n\n")[0])))
+    assert "\n\n" not in text
+    rows = list(csv.DictReader(io.StringIO(text)))
     assert [float(row["median_seconds"]) for row in rows][:4] == pytest.approx(medians)
     # 90 samples bear a 90th percentile, and no 99th.
     assert all(float(row["p90_seconds"]) >= float(row["median_seconds"]) for row in rows[:4])
@@ -198,6 +199,43 @@ def test_every_format_has_the_same_figures(faked: Run) -> None:
     assert {(row["cpu_speed_percent"], row["page_faults"]) for row in rows[:4]} == {("96.0", "7.0")}
     markdown = faked("--format", "markdown").stdout
     assert "| forward+grad |" in re.sub(r" +", " ", markdown)
+
+
+def test_csv_is_one_table_and_names_the_others(
+    faked: Run, here: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = "layers: [{type: Linear, name: chain, in_features: 3, out_features: 3},"
+    (folder / "m.yaml").write_text(DOCUMENT.replace("layers: [", layers))
+    asked = ("--sweep", "encoder.hidden_size=4,5", "--vary", "dtype=float32,float64", "--layers", "--phase", "forward")
+    done = faked(*asked, "--output", "r.jsonl", "--format", "csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    header, *rows = csv.reader(io.StringIO(done.stdout))
+    assert len(rows) == 2 * 2 * 3
+    assert {len(row) for row in rows} == {len(header)}
+    told = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [row["subject"] for row in told[:3]] == ["whole model", "chain", "encoder"]
+    assert [(row["encoder.hidden_size"], row["dtype"]) for row in told[::3]] == [
+        (size, dtype) for size in "45" for dtype in ("float32", "float64")
+    ]
+    # From here on nothing is timed any more, so that this process can do it.
+    monkeypatch.chdir(folder)
+    again = ("bench", "m.yaml", *asked, "--output", "r.jsonl", "--resume")
+    document = json.loads(here(*again, "--format", "json").stdout)
+    assert [row["subject"] for row in document["pooled"][:3]] == [None, "chain", "encoder"]
+    assert [float(row["over_bound"]) for row in told] == [row["over_bound"] for row in document["pooled"]]
+    pairs = list(csv.DictReader(io.StringIO(here(*again, "--format", "csv", "--table", "variants").stdout)))
+    assert [float(row["ratio"]) for row in pairs] == [pair["ratio"] for pair in document["ratios"]] == [1.0] * 6
+    shown = here(*again, "--table", "variants")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("small · variants\n")
+    assert shown.stdout.count(" · ") == 5  # the title, and the caption
+    nothing = here(*again, "--table", "not-measured", "--format", "csv")
+    assert nothing.stdout == "model,file,point,variant,process,status,reason\n"
+    assert nothing.stderr.startswith("note: the table not-measured is empty")
+    unknown = here(*again, "--table", "ratios")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    for name in ("ratios", "results", "times", "meaning", "kernels", "variants", "not-measured"):
+        assert f"'{name}'" in unknown.stderr
 
 
 def test_a_picture_of_a_sweep(faked: Run, folder: Path) -> None:
@@ -215,8 +253,8 @@ def test_documents_of_one_name_are_told_apart_by_their_files(faked: Run, folder:
     assert "m.yaml" not in alone
     both = faked("other.yaml", "--phase", "forward").stdout
     assert re.search(r"^model +file +subject", both, re.MULTILINE)
-    assert re.search(r"^small +m\.yaml +chain", both, re.MULTILINE)
-    assert re.search(r"other\.yaml +chain", both)
+    assert re.search(r"^small +m\.yaml +whole model", both, re.MULTILINE)
+    assert re.search(r"other\.yaml +whole model", both)
 
 
 def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> None:
@@ -229,7 +267,7 @@ def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> N
         DOCUMENT.replace("name: small", "name: other\ncases: [{encoder.hidden_size: 777}]")
     )
     shown = faked("other.yaml", "--phase", "forward").stdout
-    assert "warning: slow (other encoder.hidden_size=777 chain forward); try: less" in shown
+    assert "warning: slow (other encoder.hidden_size=777 whole model forward); try: less" in shown
 
 
 def test_a_case_is_called_by_its_name(faked: Run, folder: Path) -> None:
@@ -256,7 +294,7 @@ def test_cases_that_differ_in_several_settings_make_no_picture(faked: Run, folde
     done = faked("--plot", "p.svg")
     assert (done.returncode, done.stdout) == (2, "")
     assert "one number that is swept" in done.stderr
-    assert "time of chain" not in faked("--phase", "forward").stdout
+    assert "time of the whole model" not in faked("--phase", "forward").stdout
 
 
 @pytest.mark.parametrize(("path", "why"), [("nowhere/p.svg", "there is no such folder"), ("d.svg", "this is a folder")])
@@ -450,6 +488,7 @@ def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environm
         (("--peak-tflops", "0"), "expected a number > 0"),
         (("--bandwidth", "nan"), "expected a number > 0"),
         (("--plot", "p.gif"), "p.gif"),
+        (("--table", "times", "--format", "json"), "--table times: --format json has all of them"),
         (("--plot", "m.yaml"), "m.yaml"),
     ],
 )

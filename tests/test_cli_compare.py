@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rnninspect.bench.journal import head_of, start
+from rnninspect.bench.journal import head_of, start, to_plain
 from rnninspect.bench.records import Environment, Figure, Outcome
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -80,7 +80,7 @@ def test_only_what_became_slower_fails(
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert ([row["verdict"] for row in rows], done.returncode) == (verdicts, code)
     assert [row["model"] for row in rows] == ["m", "n"]
-    assert float(rows[0]["old_ms"]) == pytest.approx(2.0)
+    assert float(rows[0]["old_median_seconds"]) == 0.002
     said = "error: models/m.yaml: forward of encoder (input.batch_size=8) takes 1.5 x the time: 0.003 s, before 0.002 s"
     assert done.stderr.startswith(said if code else "")
     assert done.stderr.count("\n") == code
@@ -91,7 +91,7 @@ def test_the_table(run: Run, results: Path) -> None:
     assert done.returncode == 1
     assert "note: torch differs: 2.13.0, now 2.14.0\n" in done.stderr
     text = done.stdout
-    assert text.startswith("old -> other · comparison\nmodel  point               subject  phase    old ms  new ms")
+    assert text.startswith("old -> other · comparison\nmodel  point               subject  phase    old, ms  new, ms")
     assert re.search(r"m +input.batch_size=8 +encoder +forward +2\.000 +3\.000 +1\.500 .* SLOWER", text)
     assert re.search(r"n +input.batch_size=8 +crashed in new: SIGSEGV", text)
     assert re.search(r"torch +2\.13\.0 +2\.14\.0 +1\n", text)
@@ -103,11 +103,47 @@ def test_json_and_markdown(run: Run, results: Path, tmp_path: Path) -> None:
     done = run("compare", "old", "slower", "--format", "json", "--output", tmp_path / "c.json", cwd=results)
     assert (done.returncode, done.stdout) == (1, "")
     found = json.loads((tmp_path / "c.json").read_text())
-    assert (found["ledger"], found["torch"], found["ok"], found["threshold"]) == ("measured", "2.13.0", False, 0.05)
+    assert (found["ledger"], found["torch"], found["ok"], found["threshold_percent"]) == (
+        "measured",
+        "2.13.0",
+        False,
+        5,
+    )
     assert [item["verdict"] for item in found["compared"]] == ["SLOWER", "SAME"]
     assert found["compared"][0]["old"]["median_seconds"] == 0.002
     done = run("compare", "old", "slower", "--format", "markdown", cwd=results)
     assert re.search(r"\| m +\|.*\| SLOWER +\|", done.stdout)
+
+
+def test_csv_is_one_table_and_names_the_others(here: Run, results: Path) -> None:
+    old, new = results / "old", results / "other"
+    done = here("compare", old, new, "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (done.returncode, row["model"], row["point"], row["new_median_seconds"]) == (
+        *(1, "m", "input.batch_size=8", "0.003"),
+    )
+    assert float(row["noise_percent"]) > 0
+    (row,) = csv.DictReader(io.StringIO(here("compare", old, new, "--format", "csv", "--table", "not-compared").stdout))
+    assert (row["model"], row["phase"], row["reason"]) == ("n", "", "crashed in new: SIGSEGV")
+    shown = here("compare", old, new, "--table", "surroundings").stdout
+    assert "surroundings that differ\n" in shown
+    assert "comparison\n" not in shown
+    nothing = here("compare", old, old, "--table", "surroundings", "--format", "csv")
+    assert nothing.stdout == "model,what,old,new,comparisons\n"
+    assert nothing.stderr.startswith("note: the table surroundings is empty")
+
+
+def test_a_layer_called_chain_is_not_what_older_results_called_so(here: Run, results: Path, tmp_path: Path) -> None:
+    """Version 1 called the whole model "chain"."""
+    plain = outcome(0.002)
+    lines = [head_of({})._replace(schema_version=1)]
+    lines.append(plain._replace(figures=(plain.figures[0]._replace(subject="chain"),)))
+    (tmp_path / "old").write_text("".join(f"{json.dumps(to_plain(line))}\n" for line in lines))
+    whole, layer = (plain.figures[0]._replace(subject=subject) for subject in (None, "chain"))
+    put(tmp_path / "new", plain._replace(figures=(whole, layer)))
+    found = json.loads(here("compare", tmp_path / "old", tmp_path / "new", "--format", "json").stdout)
+    assert [(item["subject"], item["verdict"]) for item in found["compared"]] == [(None, "SAME")]
+    assert [(item["subject"], item["reason"]) for item in found["not_compared"]] == [("chain", "not in old")]
 
 
 def test_annotations_and_a_jobs_summary(run: Run, results: Path, tmp_path: Path) -> None:
@@ -143,6 +179,10 @@ def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:
         (("doc.yaml", "old"), "doc.yaml:1: these are no results of rnninspect bench: expected one JSON object a line"),
         (("old", "same", "--fail-above", "5"), "--fail-above 5: expected a percentage such as 5%, got '5'"),
         (("old", "same", "--fail-above", "-5%"), "--fail-above -5%: expected a percentage"),
+        (
+            ("old", "same", "--table", "comparison", "--format", "json"),
+            "--format json has all of them (leave one of the",
+        ),
         (("old", "same", "--output", "same"), "--output same: this is one of the results (name another file)"),
     ],
 )

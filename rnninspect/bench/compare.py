@@ -30,7 +30,7 @@ from statistics import median
 from typing import NamedTuple
 
 from rnninspect.bench.journal import canonical
-from rnninspect.bench.records import STEADY, Environment, Figure, Outcome, told
+from rnninspect.bench.records import STEADY, WHOLE_MODEL, Environment, Figure, Outcome, told
 from rnninspect.errors import Place
 from rnninspect.findings import Finding
 
@@ -70,9 +70,10 @@ class Compared(NamedTuple):
 
     model: str
     file: str
+    point: str
     settings: Mapping[str, object]
     variant: Mapping[str, object]
-    subject: str
+    subject: str | None
     phase: str
     old: Side
     new: Side
@@ -85,24 +86,25 @@ class Compared(NamedTuple):
 
 
 class Unmatched(NamedTuple):
-    """What could not be compared. subject, phase: "" for all of a point's. reason: the side that lacks it, and why."""
+    """What could not be compared. phase: None for all of a point's. reason: the side that lacks it, and why."""
 
     model: str
     file: str
+    point: str
     settings: Mapping[str, object]
     variant: Mapping[str, object]
-    subject: str
-    phase: str
+    subject: str | None
+    phase: str | None
     reason: str
 
 
 class Differing(NamedTuple):
-    """Something about the surroundings that is not the same. rows: of how many comparisons."""
+    """Something about the surroundings that is not the same. comparisons: of how many."""
 
     what: str
     old: str
     new: str
-    rows: int
+    comparisons: int
 
 
 class Comparison(NamedTuple):
@@ -121,7 +123,7 @@ class Comparison(NamedTuple):
 class Pair(NamedTuple):
     """What both files have of one thing; each an outcome and its figure for every process."""
 
-    subject: str
+    subject: str | None
     phase: str
     old: tuple[tuple[Outcome, Figure], ...]
     new: tuple[tuple[Outcome, Figure], ...]
@@ -132,14 +134,13 @@ def compare_runs(old: Sequence[Outcome], new: Sequence[Outcome], threshold: floa
     pairs, unmatched = match(old, new)
     compared = []
     for pair in pairs:
-        outcome = pair.new[0][0]
-        of = (outcome.settings, outcome.variant, pair.subject, pair.phase)
+        of: _Of = (*_about(pair.new[0][0]), pair.subject, pair.phase)
         sides = [_side([figure for _, figure in having]) for having in (pair.old, pair.new)]
         if min(side.median for side in sides) <= 0:
             reason = "a median of no time is no measurement"
-            unmatched.append(Unmatched(outcome.model, outcome.file, *of, reason))
+            unmatched.append(Unmatched(*of, reason))
             continue
-        compared.append(_compared(outcome, of, pair, sides[0], sides[1], threshold))
+        compared.append(_compared(of, pair, sides[0], sides[1], threshold))
     return Comparison(tuple(compared), tuple(unmatched), tuple(_differing(pairs)), threshold)
 
 
@@ -158,7 +159,7 @@ def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], l
         lacking = [_lacks(name, side) for name, side in zip(("old", "new"), sides, strict=True)]
         if any(lacking):
             reason = "; ".join(filter(None, lacking))
-            unmatched.append(Unmatched(of.model, of.file, of.settings, of.variant, "", "", reason))
+            unmatched.append(Unmatched(*_about(of), None, None, reason))
             continue
         a, b = (_figures(side) for side in sides)
         for subject, phase in {**a, **b}:
@@ -166,8 +167,12 @@ def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], l
                 pairs.append(Pair(subject, phase, tuple(a[subject, phase]), tuple(b[subject, phase])))
             else:
                 reason = f"not in {'new' if (subject, phase) in a else 'old'}"
-                unmatched.append(Unmatched(of.model, of.file, of.settings, of.variant, subject, phase, reason))
+                unmatched.append(Unmatched(*_about(of), subject, phase, reason))
     return pairs, unmatched
+
+
+def _about(outcome: Outcome) -> tuple[str, str, str, Mapping[str, object], Mapping[str, object]]:
+    return (outcome.model, outcome.file, outcome.point, outcome.settings, outcome.variant)
 
 
 def undecided(comparison: Comparison) -> Iterator[Finding]:
@@ -175,8 +180,7 @@ def undecided(comparison: Comparison) -> Iterator[Finding]:
     items: list[Compared | Unmatched] = [item for item in comparison.compared if item.verdict == "UNCLEAR"]
     for item in [*items, *comparison.unmatched]:
         rule = "not compared" if isinstance(item, Unmatched) else "unclear"
-        about = f"{item.phase} of {item.subject}" if item.subject else ""
-        name = " ".join(filter(None, [about, _where(item)]))
+        name = " ".join(filter(None, [_what(item) if item.phase else "", _where(item)]))
         yield Finding(Place(item.file), item.model, rule, f"{f'{name}: ' if name else ''}{rule}: {item.reason}")
 
 
@@ -189,18 +193,24 @@ def slower(comparison: Comparison) -> Iterator[Finding]:
                 Place(item.file),
                 item.model,
                 "slower",
-                f"{item.phase} of {item.subject}{f' ({where})' if where else ''} takes {item.ratio:.3g} x the time: "
+                f"{_what(item)}{f' ({where})' if where else ''} takes {item.ratio:.3g} x the time: "
                 f"{item.new.median:.4g} s, before {item.old.median:.4g} s "
                 f"(95 %: {item.low:.3g} to {item.high:.3g} x; allowed {1 + comparison.threshold:g} x)",
             )
 
 
+def _what(item: Compared | Unmatched) -> str:
+    return f"{item.phase} of {item.subject or f'the {WHOLE_MODEL}'}"
+
+
 def _where(item: Compared | Unmatched) -> str:
-    return " ".join(filter(None, [told(item.settings), told(item.variant)]))
+    return " ".join(filter(None, [item.point, told(item.variant)]))
 
 
 # --- matching ------------------------------------------------------------------------------------------------
 
+# Model, file, point, settings and variant of an outcome, then the subject and its phase.
+_Of = tuple[str, str, str, Mapping[str, object], Mapping[str, object], str | None, str]
 # A model, its file where that is needed, settings and variant.
 _Point = tuple[str, str, str, str]
 
@@ -231,8 +241,8 @@ def _lacks(name: str, outcomes: Sequence[Outcome]) -> str:
     return f"{last.status} in {name}" + (f": {last.reason}" if last.reason else "")
 
 
-def _figures(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], list[tuple[Outcome, Figure]]]:
-    found: dict[tuple[str, str], list[tuple[Outcome, Figure]]] = {}
+def _figures(outcomes: Iterable[Outcome]) -> dict[tuple[str | None, str], list[tuple[Outcome, Figure]]]:
+    found: dict[tuple[str | None, str], list[tuple[Outcome, Figure]]] = {}
     for outcome in outcomes:
         for figure in outcome.figures if outcome.status == "ok" else ():
             found.setdefault((figure.subject, figure.phase), []).append((outcome, figure))
@@ -269,14 +279,7 @@ def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, str]:
 # --- the figure and its verdict ------------------------------------------------------------------------------
 
 
-def _compared(
-    outcome: Outcome,
-    of: tuple[Mapping[str, object], Mapping[str, object], str, str],
-    pair: Pair,
-    old: Side,
-    new: Side,
-    threshold: float,
-) -> Compared:
+def _compared(of: _Of, pair: Pair, old: Side, new: Side, threshold: float) -> Compared:
     ratio = new.median / old.median
     low, high = _interval(
         _used([figure for _, figure in pair.old]), _used([figure for _, figure in pair.new]), center=ratio
@@ -285,7 +288,7 @@ def _compared(
     verdict, reason = _judged(old, new, ratio, low, high, noise, min(threshold, THRESHOLD))
     if verdict == "SLOWER" and low <= 1 + threshold:
         reason = f"{_percent(threshold)} are allowed"
-    return Compared(outcome.model, outcome.file, *of, old, new, ratio, low, high, noise, verdict, reason)
+    return Compared(*of, old, new, ratio, low, high, noise, verdict, reason)
 
 
 def _strays(side: Side) -> float:

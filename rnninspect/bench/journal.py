@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from rnninspect import __version__, disk
-from rnninspect.bench.records import Outcome
+from rnninspect.bench.records import Figure, Outcome
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable, show
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KIND = "rnninspect bench"
+# What version 1 called the whole model, and a layer may be called.
+_CHAIN = "chain"
 # Some million rounds of raw samples. why a limit: what is no journal may be of any size.
 _MOST_BYTES = 2**30
 _MOST_DIFFERENCES = 4
@@ -119,7 +121,7 @@ def _read(data: bytes, path: Path) -> Read:
     outcomes = []
     for number, line in enumerate(lines[1:], start=2):
         try:
-            outcomes.append(from_plain(Outcome, _object(line)))
+            outcomes.append(_read_outcome(line, head.schema_version))
         except Unfit as error:
             raise DocumentError(
                 Place(str(path), number),
@@ -143,12 +145,33 @@ def _read_head(line: bytes, path: Path) -> Head:
             f"these results are of version {version}, and this rnninspect knows {SCHEMA_VERSION}",
             hint="use the newer rnninspect that wrote them",
         )
-    if version != SCHEMA_VERSION or type(version) is not int:
-        raise _no_journal(path, 1, f"expected schema_version {SCHEMA_VERSION}, got {show(version)}")
+    if type(version) is not int or version < 1:
+        raise _no_journal(path, 1, f"expected schema_version 1 to {SCHEMA_VERSION}, got {show(version)}")
     try:
         return from_plain(Head, found)
     except Unfit as error:
         raise _no_journal(path, 1, str(error)) from error
+
+
+def _read_outcome(line: bytes, version: int) -> Outcome:
+    """The outcome of a line in a journal of this version. Raises Unfit."""
+    outcome = from_plain(Outcome, _object(line))
+    if version > 1:
+        return outcome
+    figures: list[Figure] = []
+    for figure in outcome.figures:
+        # why the first of a phase: the whole model stands before its layers, of which one may be called the same.
+        first = all(figure.phase != other.phase for other in figures)
+        figures.append(figure._replace(subject=None) if first and figure.subject == _CHAIN else figure)
+    return outcome._replace(figures=tuple(figures))
+
+
+def _written_outcome(outcome: Outcome, version: int) -> Outcome:
+    """The outcome as a journal of this version has it."""
+    if version > 1:
+        return outcome
+    figures = (figure._replace(subject=figure.subject or _CHAIN) for figure in outcome.figures)
+    return outcome._replace(figures=tuple(figures))
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -183,14 +206,15 @@ def _no_journal(path: Path, line: int | None, why: str) -> DocumentError:
 
 
 class Journal:
-    """A journal that is open for appending, by this process alone."""
+    """A journal that is open for appending, by this process alone. version: of its head; all its lines are of one."""
 
     def __init__(self, file: int, path: Path) -> None:
         self._file, self._path = file, path
+        self.version = SCHEMA_VERSION
 
     def append(self, outcome: Outcome) -> None:
         """Add one outcome; it is on the disk when this returns. Raises OutputFailed, and then nothing was added."""
-        self.write(_line(outcome))
+        self.write(_line(_written_outcome(outcome, self.version)))
 
     def write(self, data: bytes) -> None:
         """Add `data` with one write, all of it or nothing."""
@@ -294,6 +318,7 @@ def _go_on(journal: Journal, data: bytes, path: Path, head: Head) -> Read:
             f"--resume: {printable(str(path))} was begun otherwise: {differing} "
             "(ask for the same, or name another file with --output)"
         )
+    journal.version = read.head.schema_version
     if read.half is not None:
         journal.cut(data.rfind(b"\n") + 1)
     elif not data.endswith(b"\n"):
@@ -303,7 +328,8 @@ def _go_on(journal: Journal, data: bytes, path: Path, head: Head) -> Read:
 
 def _differences(then: Head, now: Head) -> str:
     """What differs between two heads, in words."""
-    a, b = ({**head._replace(asked={})._asdict(), **head.asked} for head in (then, now))
+    # why not their versions: a journal of an older one is gone on with as it was begun.
+    a, b = ({**head._replace(asked={}, schema_version=0)._asdict(), **head.asked} for head in (then, now))
     names = [name for name in {**a, **b} if canonical(a.get(name)) != canonical(b.get(name))]
     said = [f"{printable(name)} {_told(a.get(name))}, now {_told(b.get(name))}" for name in names]
     more = len(said) - _MOST_DIFFERENCES

@@ -38,10 +38,10 @@ _LEAST_CPU, _LEAST_CUDA = 1e-3, 20e-3
 class Subject(NamedTuple):
     """What is timed: links and modules, run one after the other, and the pool of what goes into the first.
 
-    name: a layer's, or "chain". states: for each of the pool the states of every link.
+    name: a layer's; None for the whole model. states: for each of the pool the states of every link.
     """
 
-    name: str
+    name: str | None
     links: tuple[Link, ...]
     modules: tuple[nn.Module, ...]
     pool: tuple[Flow, ...]
@@ -100,10 +100,10 @@ def subjects(
     """
     feeds = [make_feed(spec, device) for _ in range(POOL)]
     modules = tuple(model.layers)
-    chain = _subject("chain", spec.links, modules, feeds, input_grad)
+    whole = _subject(None, spec.links, modules, feeds, input_grad)
     if not each_layer or len(spec.links) == 1:
-        return [chain]
-    found = [chain]
+        return [whole]
+    found = [whole]
     flows = [feed.input for feed in feeds]
     with torch.no_grad():
         for k, (link, module) in enumerate(zip(spec.links, modules, strict=True)):
@@ -117,7 +117,7 @@ def subjects(
 
 
 def _subject(
-    name: str, links: Sequence[Link], modules: Sequence[nn.Module], feeds: Sequence[Feed], input_grad: bool
+    name: str | None, links: Sequence[Link], modules: Sequence[nn.Module], feeds: Sequence[Feed], input_grad: bool
 ) -> Subject:
     pool = []
     for feed in feeds:

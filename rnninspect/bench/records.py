@@ -16,6 +16,8 @@ from rnninspect.errors import printable
 PHASES = ("forward", "forward+grad", "backward", "step")
 # The verdict of a figure that nothing speaks against; others are `drifting (...)` and `disturbed (...)`.
 STEADY = "steady"
+# What tables call the subject that is no layer; no layer can be called so, as names have no blanks.
+WHOLE_MODEL = "whole model"
 
 
 class Wanted(NamedTuple):
@@ -103,7 +105,7 @@ class Kernels(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """One phase of one subject (a layer, or "chain" for the whole model) in one variant.
+    """One phase of one subject in one variant. subject: a layer's name; None for the whole model.
 
     rounds: by round the seconds of each sample, a mean over `block` calls, disturbed rounds included; passes: by round,
     in which visit of all that was timed in turns; kept: the rounds that the figures come from. probes: by round the
@@ -117,7 +119,7 @@ class Figure(NamedTuple):
     for what is made ready before it.
     """
 
-    subject: str
+    subject: str | None
     phase: str
     first_call: float
     warmup_calls: int

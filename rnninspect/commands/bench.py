@@ -15,17 +15,18 @@ from rnninspect.bench.entry import work
 from rnninspect.bench.history import recall
 from rnninspect.bench.journal import Journal, Key, done, head_of, key, key_of, resume, start
 from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
-from rnninspect.bench.records import PHASES, STEADY, Outcome, Wanted, told
+from rnninspect.bench.records import PHASES, Outcome, Wanted, told
+from rnninspect.bench.results import pool, swept_number
 from rnninspect.bench.supervise import Ended, run_jobs
 from rnninspect.commands.files import same_file
-from rnninspect.commands.options import Look
+from rnninspect.commands.options import BenchTable, Look
 from rnninspect.commands.plots import check_plot, save_plot
-from rnninspect.commands.render import render
+from rnninspect.commands.render import alone, only_table, render
 from rnninspect.commands.say import complain, say
 from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, RnnInspectError, printable
 from rnninspect.output import write_text
 from rnninspect.report import bench_document
-from rnninspect.tables.bench import bench_blocks, bench_charts, rows_of, swept_number
+from rnninspect.tables.bench import bench_blocks, bench_charts, bench_tables
 
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.
@@ -52,6 +53,7 @@ class Asked(NamedTuple):
     peak_tflops: float | None
     bandwidth: float | None
     strict: bool
+    table: BenchTable | None
     resume: bool
     time_limit: float | None
     plot: Path | None
@@ -70,6 +72,7 @@ def bench(look: Look, asked: Asked) -> int:
     if asked.resume and look.output is None:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
     check_plot(asked.plot, look)
+    only = only_table(asked.table, look.format, BenchTable.RESULTS)
     jobs, code = _jobs(look, asked, wanted, varies)
     if code:
         return code
@@ -95,7 +98,7 @@ def bench(look: Look, asked: Asked) -> int:
         except KeyboardInterrupt:
             interrupted = True
     total = len({key_of(outcome) for outcome in found.values()} | {_key(job, run) for job in jobs for run in job.runs})
-    return _finish(look, asked, list(found.values()), total, interrupted=interrupted)
+    return _finish(look, asked, list(found.values()), total, only, interrupted=interrupted)
 
 
 def _wanted(look: Look, asked: Asked) -> Wanted:
@@ -255,14 +258,19 @@ def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
         yield tell
 
 
-def _finish(look: Look, asked: Asked, outcomes: Sequence[Outcome], total: int, *, interrupted: bool) -> int:
-    """Print what there is, of `total` outcomes, and tell by the exit code whether it is all, and to be believed."""
+def _finish(
+    look: Look, asked: Asked, outcomes: Sequence[Outcome], total: int, only: str | None, *, interrupted: bool
+) -> int:
+    """Print what there is, of `total` outcomes, and tell by the exit code whether it is all, and to be believed.
+
+    only: the one table to print, None for the whole page.
+    """
     failed = [outcome for outcome in outcomes if outcome.status != "ok"]
-    rows = rows_of(outcomes)
+    rows = pool(outcomes)
     precision = parse_precision(asked.precision)
-    doubtful = [row for row in rows if row.verdict != STEADY or row.half is None or row.half > precision]
+    doubtful = [row for row in rows if not row.is_sure(precision)]
     if outcomes:
-        blocks = bench_blocks(outcomes, partial=interrupted)
+        blocks = bench_blocks(outcomes, partial=interrupted) if only is None else alone(bench_tables(outcomes), only)
         text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
         write_text(text, None)
         charts = bench_charts(outcomes)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from rnninspect.bench.compare import Comparison, compare_runs, slower, undecided
 from rnninspect.bench.journal import Read, read_journal
 from rnninspect.commands.files import same_file
-from rnninspect.commands.render import render
+from rnninspect.commands.options import CompareTable
+from rnninspect.commands.render import alone, only_table, render
 from rnninspect.commands.say import say
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
@@ -24,6 +25,7 @@ class Compare(NamedTuple):
     old: Path
     new: Path
     fail_above: str
+    table: CompareTable | None
     format: CompareFormat
     output: Path | None
 
@@ -38,6 +40,7 @@ def compare(asked: Compare) -> int:
         if asked.output is not None and same_file(path, asked.output):
             message = f"--output {printable(str(asked.output))}: this is one of the results (name another file)"
             raise OptionError(message)
+    only = only_table(asked.table, asked.format, CompareTable.COMPARISON)
     old, new = _results(asked.old), _results(asked.new)
     found = compare_runs(old.outcomes, new.outcomes, threshold)
     if not found.compared:
@@ -56,7 +59,8 @@ def compare(asked: Compare) -> int:
     for finding in findings:
         say(f"error: {finding.place}: {printable(finding.what)}")
     caption = f"measured: {_versions(old)}, now {_versions(new)}"
-    tables = compare_tables(found, f"{printable(str(asked.old))} -> {printable(str(asked.new))}")
+    named = compare_tables(found, f"{printable(str(asked.old))} -> {printable(str(asked.new))}")
+    tables = [table for table in named.values() if table.rows] if only is None else alone(named, only)
     if asked.format is CompareFormat.GITHUB:
         from rnninspect.commands.annotate import annotate
 

@@ -61,6 +61,25 @@ class Starter(StrEnum):
     SEQ = "seq"
 
 
+class BenchTable(StrEnum):
+    """What `bench --table` accepts."""
+
+    RESULTS = "results"
+    TIMES = "times"
+    MEANING = "meaning"
+    KERNELS = "kernels"
+    VARIANTS = "variants"
+    NOT_MEASURED = "not-measured"
+
+
+class CompareTable(StrEnum):
+    """What `compare --table` accepts."""
+
+    COMPARISON = "comparison"
+    NOT_COMPARED = "not-compared"
+    SURROUNDINGS = "surroundings"
+
+
 class Precision(StrEnum):
     """What `bench --fp32-precision` accepts: torch's words."""
 

@@ -5,8 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from rnninspect.commands.say import say
+from rnninspect.errors import OptionError
 from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour
-from rnninspect.tables.table import Block
+from rnninspect.tables.table import Block, Table
+
+
+def only_table(table: str | None, format: str, first: str) -> str | None:
+    """The name of the one table to show, None for the whole page: that of --table, and for CSV, else, the first.
+
+    why: what reads CSV takes one table, with one header. Raises OptionError where JSON, which has all, is asked for.
+    """
+    if table is not None and format == "json":
+        raise OptionError(f"--table {table}: --format json has all of them (leave one of the two out)")
+    return first if table is None and format == "csv" else table
+
+
+def alone(tables: Mapping[str, Table], name: str) -> list[Block]:
+    """The page that is one of these tables."""
+    if not tables[name].rows:
+        say(f"note: the table {name} is empty: there is nothing to tell of here")
+    return [tables[name]]
 
 
 def render(

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import statistics
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from itertools import chain
 
 from rnninspect.bench.bound import best_of
-from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, told
-from rnninspect.bench.statistics import interval, percentile
+from rnninspect.bench.records import STEADY, WHOLE_MODEL, Outcome, Peaks, told
+from rnninspect.bench.results import Pooled, Ratio, paths_of, pool, ratios, swept_number
 from rnninspect.tables.table import Block, Cell, Chart, Column, Kind, Series, Table
 
-_ABOUT = (
+_POINT = (
     Column("model", "model", repeats=True),
     Column("file", "file", repeats=True),
     Column("point", "point", repeats=True),
-    Column("variant", "variant", repeats=True),
-    Column("subject", "subject", repeats=True),
-    Column("phase", "phase"),
 )
-_TIMES = (
-    *_ABOUT,
-    Column("median_seconds", "median", Kind.SECONDS),
+_CASE = Column("case", "case", for_scripts=True)
+_SUBJECT = Column("subject", "subject", repeats=True)
+_ABOUT = (*_POINT, Column("variant", "variant", repeats=True), _SUBJECT, Column("phase", "phase"))
+_WHERE = (
+    Column("dtype", "dtype", for_scripts=True),
+    Column("threads", "threads", Kind.COUNT, for_scripts=True),
+)
+_TIMED = (
+    Column("median_seconds", "median", Kind.SECONDS, same_unit=True),
     Column("half_width_percent", "± %", Kind.NUMBER),
-    Column("best_seconds", "best", Kind.SECONDS),
+    Column("best_seconds", "best", Kind.SECONDS, same_unit=True),
     Column("p90_seconds", "p90", Kind.SECONDS, for_scripts=True),
     Column("p99_seconds", "p99", Kind.SECONDS, for_scripts=True),
     Column("first_call_seconds", "first call", Kind.SECONDS),
@@ -37,20 +40,21 @@ _TIMES = (
     Column("bar", "", Kind.BAR),
     Column("verdict", "verdict"),
 )
-_MEANING = (
-    *_ABOUT,
+_MEANT = (
     Column("step_seconds", "per time step", Kind.SECONDS),
     Column("tokens_per_second", "tokens/s", Kind.NUMBER),
     Column("sequences_per_second", "sequences/s", Kind.NUMBER),
     Column("flops", "FLOPs", Kind.COUNT),
-    Column("gflops_per_second", "GFLOP/s", Kind.NUMBER),
-    Column("recurrent_gflops_per_second", "W_hh alone", Kind.NUMBER),
+    Column("flops_per_second", "", Kind.RATE),
+    Column("recurrent_flops_per_second", "W_hh alone", Kind.RATE),
     Column("bound_seconds", "bound", Kind.SECONDS),
     Column("over_bound", "time / bound", Kind.NUMBER),
     Column("regime", "bound by"),
     Column("peak_bytes", "peak memory, bytes", Kind.BYTES),
     Column("planned_bytes", "planned, bytes", Kind.BYTES),
 )
+_TIMES = (*_ABOUT, *_TIMED)
+_MEANING = (*_ABOUT, *_MEANT)
 _KERNELS = (
     *_ABOUT[:-1],
     Column("pass", "pass"),
@@ -60,8 +64,8 @@ _KERNELS = (
     Column("remedy", "what to try"),
 )
 _RATIOS = (
-    *_ABOUT[:3],
-    Column("subject", "subject", repeats=True),
+    *_POINT,
+    _SUBJECT,
     Column("phase", "phase", repeats=True),
     Column("variant", "variant"),
     Column("against", "against"),
@@ -87,105 +91,72 @@ _PHASES = {
 _OUTSIDE = "Made ready outside the time: inputs, first states, the gradient at the output; weights' gradients are None."
 
 
-class Row(NamedTuple):
-    """One phase of one variant of one point, from all the processes that timed it.
+def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[str, Table]:
+    """Every table by its name; one with nothing to tell has no rows.
 
-    half: half the interval over the median, a share: of one process within its run, of several the range of theirs.
-    began: by process when its job began.
+    "results" has all figures, and a column for each path that is swept or varied. partial: the run was interrupted, so
+    that there would be more.
     """
+    rows = pool(outcomes)
+    pairs = ratios(rows)
+    failed = [outcome for outcome in outcomes if outcome.status != "ok"]
+    models = list(dict.fromkeys(outcome.model for outcome in outcomes))
+    paths = paths_of(settings for row in rows for settings in (row.settings, row.variant))
+    # why not all: what dtype and threads were has its column in any case.
+    swept = tuple(Column(path, path, for_scripts=True) for path in paths if path not in Pooled._fields)
+    results = (*_POINT, _CASE, *swept, *_ABOUT[len(_POINT) :], *_WHERE, *_TIMED, *_MEANT)
 
-    outcome: Outcome
-    processes: tuple[int, ...]
-    began: tuple[str, ...]
-    figures: tuple[Figure, ...]
-    median: float
-    half: float | None
+    def table(title: str, columns: Sequence[Column], cells: Iterable[tuple[Cell, ...]], *notes: str) -> Table:
+        subject = models[0] if len(models) == 1 else "all"
+        return Table(title, subject, _columns(columns, outcomes), tuple(cells), notes=notes)
 
-    def in_process(self, number: int) -> Figure:
-        """The figure of one process."""
-        return self.figures[self.processes.index(number)]
-
-    @property
-    def figure(self) -> Figure:
-        """The figure of the process nearest to the median."""
-        return min(self.figures, key=lambda figure: abs(figure.median - self.median))
-
-    @property
-    def verdict(self) -> str:
-        """The worst of the processes' verdicts."""
-        return max((figure.verdict for figure in self.figures), key=lambda verdict: verdict != STEADY)
-
-    @property
-    def bound(self) -> Bound | None:
-        """The least bound: what disturbs a calibration makes it larger."""
-        return min((figure.bound for figure in self.figures if figure.bound), key=lambda b: b.seconds, default=None)
-
-
-def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
-    """The figures of all processes of a variant, subject and phase together, in the order of their first."""
-    found: dict[tuple[str, ...], list[tuple[Outcome, Figure]]] = {}
-    for outcome in outcomes:
-        for figure in outcome.figures:
-            key = (
-                outcome.model,
-                outcome.file,
-                told(outcome.settings),
-                told(outcome.variant),
-                figure.subject,
-                figure.phase,
-            )
-            found.setdefault(key, []).append((outcome, figure))
-    return [_row(members) for members in found.values()]
-
-
-def _row(members: Sequence[tuple[Outcome, Figure]]) -> Row:
-    figures = tuple(figure for _, figure in members)
-    medians = [figure.median for figure in figures]
-    median = statistics.median(medians)
-    if len(figures) > 1:
-        half: float | None = (max(medians) - min(medians)) / 2 / median
-    else:
-        half = figures[0].half
-    processes, began = zip(*((outcome.process, outcome.began) for outcome, _ in members), strict=True)
-    return Row(members[0][0], processes, began, figures, median, half)
+    return {
+        "results": table("results", results, (_cells(row, results) for row in rows)),
+        "times": table("times", _TIMES, (_cells(row, _TIMES) for row in rows), *_notes(rows, partial=partial)),
+        "meaning": table("what they mean", _MEANING, (_cells(row, _MEANING) for row in rows), *_bound_notes(rows)),
+        "kernels": table("kernels", _KERNELS, _kernels(rows)),
+        "variants": table("variants", _RATIOS, (_cells(pair, _RATIOS) for pair in pairs), *[_RATIO_NOTE] * bool(pairs)),
+        "not-measured": table("not measured", _FAILED, (_cells(outcome, _FAILED) for outcome in failed)),
+    }
 
 
 def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[Block]:
-    """Every table; partial: the run was interrupted, so that there would be more."""
-    rows = rows_of(outcomes)
-    models = list(dict.fromkeys(outcome.model for outcome in outcomes))
-    subject = models[0] if len(models) == 1 else "all"
-    blocks: list[Block] = []
-    if rows:
-        notes = tuple(_notes(rows, partial=partial))
-        blocks = [
-            Table(
-                "times",
-                subject,
-                _columns(_TIMES, outcomes),
-                tuple(map(_times_row, rows)),
-                notes=notes,
-            ),
-            Table(
-                "what they mean",
-                subject,
-                _columns(_MEANING, outcomes),
-                tuple(map(_meaning_row, rows)),
-                notes=tuple(_bound_notes(rows)),
-            ),
-        ]
-        kernels = tuple(_kernels(rows))
-        if kernels:
-            blocks.append(Table("kernels", subject, _columns(_KERNELS, outcomes), kernels))
-        ratios = tuple(_ratios(rows))
-        if ratios:
-            blocks.append(Table("variants", subject, _columns(_RATIOS, outcomes), ratios, notes=(_RATIO_NOTE,)))
-        blocks += bench_charts(outcomes)
-    failed = [outcome for outcome in outcomes if outcome.status != "ok"]
-    if failed:
-        columns = _columns(_FAILED, outcomes)
-        blocks.append(Table("not measured", subject, columns, tuple(_failures(failed))))
-    return blocks
+    """The page for people: every table that has rows, and the charts."""
+    tables = bench_tables(outcomes, partial=partial)
+    names = ("times", "meaning", "kernels", "variants", "not-measured")
+    *measured, lost = ([tables[name]] if tables[name].rows else [] for name in names)
+    return [*chain.from_iterable(measured), *bench_charts(outcomes), *lost]
+
+
+def _cells(row: Pooled | Ratio | Outcome, columns: Sequence[Column]) -> tuple[Cell, ...]:
+    return tuple(_cell(row, column.key) for column in columns)
+
+
+def _cell(row: Pooled | Ratio | Outcome, key: str) -> Cell:
+    """What a column of this key has of a record: the field of that name, as text where it is no plain value."""
+    if key == "bar":
+        key = "median_seconds"
+    if not hasattr(row, key):
+        return _value({**row.settings, **row.variant}, key)
+    value = getattr(row, key)
+    if key == "subject":
+        return _named(value)
+    return told(value) if isinstance(value, Mapping) else value
+
+
+def _value(settings: Mapping[str, object], path: str) -> Cell:
+    """The value at a path; None where it is not set."""
+    match settings.get(path):
+        case int() | float() | str() as value:
+            return value
+        case list() as value if all(isinstance(number, int) for number in value):
+            return tuple(value)
+        case value:
+            return json.dumps(value, ensure_ascii=False) if path in settings else None
+
+
+def _named(subject: str | None) -> str:
+    return WHOLE_MODEL if subject is None else subject
 
 
 def _columns(columns: Sequence[Column], outcomes: Sequence[Outcome]) -> tuple[Column, ...]:
@@ -210,170 +181,69 @@ _RATIO_NOTE = (
 
 def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
     """Time against the swept number, one line for each phase, and its bound; none where nothing or more is swept."""
-    rows = rows_of(outcomes)
+    rows = pool(outcomes)
     charts = []
-    for file, model in dict.fromkeys((row.outcome.file, row.outcome.model) for row in rows):
-        here = [row for row in rows if (row.outcome.file, row.outcome.model) == (file, model)]
-        path = swept_number(row.outcome.settings for row in here)
+    for file, model in dict.fromkeys((row.file, row.model) for row in rows):
+        here = [row for row in rows if (row.file, row.model) == (file, model)]
+        path = swept_number(row.settings for row in here)
         if path is None:
             continue
-        for subject in dict.fromkeys(row.figure.subject for row in here):
-            series = list(_series([row for row in here if row.figure.subject == subject], path))
-            charts.append(Chart(f"time of {subject}", model, path, "seconds", tuple(series), log=True, log_x=True))
+        for subject in dict.fromkeys(row.subject for row in here):
+            title = f"time of {f'the {WHOLE_MODEL}' if subject is None else subject}"
+            series = list(_series([row for row in here if row.subject == subject], path))
+            charts.append(Chart(title, model, path, "seconds", tuple(series), log=True, log_x=True))
     return charts
 
 
-def swept_number(points: Iterable[Mapping[str, object]]) -> str | None:
-    """The one setting that differs between the points of a model, if its values are numbers: the axis of a chart."""
-    found = list(points)
-    paths = dict.fromkeys(path for settings in found for path in settings)
-    # why get: a case that does not set a path has what the document says there.
-    differing = [path for path in paths if len({str(settings.get(path)) for settings in found}) > 1]
-    if len(differing) != 1:
-        return None
-    numbers = [settings.get(differing[0]) for settings in found]
-    return differing[0] if all(isinstance(n, int | float) and n > 0 for n in numbers) else None
-
-
-def _series(rows: Sequence[Row], path: str) -> Iterator[Series]:
-    lines: dict[tuple[str, str], list[Row]] = {}
+def _series(rows: Sequence[Pooled], path: str) -> Iterator[Series]:
+    lines: dict[tuple[str, str], list[Pooled]] = {}
     for row in rows:
-        lines.setdefault((row.figure.phase, told(row.outcome.variant)), []).append(row)
+        lines.setdefault((row.phase, told(row.variant)), []).append(row)
     for (phase, variant), members in lines.items():
         name = " ".join(filter(None, [phase, variant]))
-        at = [(float(str(row.outcome.settings[path])), row) for row in members]
+        at = [(float(str(row.settings[path])), row) for row in members]
         at.sort(key=lambda point: point[0])
-        yield Series(name, tuple((x, row.median) for x, row in at))
+        yield Series(name, tuple((x, row.median_seconds) for x, row in at))
         if any(row.bound for _, row in at):
-            yield Series(f"bound of {name}", tuple((x, row.bound.seconds if row.bound else None) for x, row in at))
+            yield Series(f"bound of {name}", tuple((x, row.bound_seconds) for x, row in at))
 
 
-def _about(row: Row) -> tuple[Cell, ...]:
-    return (*_about_outcome(row.outcome), row.figure.subject, row.figure.phase)
-
-
-def _about_outcome(outcome: Outcome) -> tuple[Cell, ...]:
-    return (outcome.model, outcome.file, outcome.point, told(outcome.variant))
-
-
-def _overhead(row: Row) -> float:
-    return max(figure.overhead for figure in row.figures)
-
-
-def _times_row(row: Row) -> tuple[Cell, ...]:
-    figure = row.figure
-    samples = [sample for other in row.figures for sample in other.seconds]
-    return (
-        *_about(row),
-        row.median,
-        None if row.half is None else 100 * row.half,
-        min(other.best for other in row.figures),
-        percentile(samples, 90),
-        percentile(samples, 99),
-        figure.first_call,
-        len(samples),
-        sum(len(other.kept) for other in row.figures),
-        len(row.figures),
-        100 * _overhead(row),
-        None if figure.speed is None else 100 * figure.speed,
-        figure.page_faults,
-        figure.stopped,
-        row.median,
-        row.verdict,
-    )
-
-
-def _meaning_row(row: Row) -> tuple[Cell, ...]:
-    figure, bound = row.figure, row.bound
-    return (
-        *_about(row),
-        None if figure.steps is None else row.median / figure.steps,
-        figure.tokens / row.median,
-        figure.sequences / row.median,
-        figure.flops,
-        None if figure.flops is None else figure.flops / row.median / 1e9,
-        None if figure.recurrent_flops is None else figure.recurrent_flops / row.median / 1e9,
-        bound and bound.seconds,
-        None if bound is None else row.median / bound.seconds,
-        bound and bound.regime,
-        figure.peak_bytes,
-        figure.planned_bytes,
-    )
-
-
-def _kernels(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
+def _kernels(rows: Sequence[Pooled]) -> Iterator[tuple[Cell, ...]]:
     """A row for the forward pass in eval mode, and one for training, of each subject."""
     seen: set[tuple[Cell, ...]] = set()
-    each_layer = any(row.figure.subject != "chain" for row in rows)
+    each_layer = any(row.subject is not None for row in rows)
     for row in rows:
-        figure = row.figure
-        # why not the chain too: it runs what its layers run.
-        if figure.kernels is None or not figure.kernels.operators or (each_layer and figure.subject == "chain"):
+        kernels = row.nearest.kernels
+        # why not the whole model too: it runs what its layers run.
+        if kernels is None or not kernels.operators or (each_layer and row.subject is None):
             continue
-        about = (*_about(row)[:-1], "forward" if figure.phase == "forward" else "training")
+        about = (*_cells(row, _ABOUT[:-1]), "forward" if row.phase == "forward" else "training")
         if about in seen:
             continue
         seen.add(about)
-        fast = {True: "yes", False: "no", None: None}[figure.kernels.fast]
-        operators = ", ".join(figure.kernels.operators)
-        yield (*about, operators, fast, figure.kernels.reason or None, figure.kernels.remedy or None)
+        fast = {True: "yes", False: "no", None: None}[kernels.fast]
+        yield (*about, ", ".join(kernels.operators), fast, kernels.reason or None, kernels.remedy or None)
 
 
-def _ratios(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
-    """Each variant against the first of its point, round by round."""
-    groups: dict[tuple[Cell, ...], list[Row]] = {}
-    for row in rows:
-        model, file, point, _, subject, phase = _about(row)
-        groups.setdefault((model, file, point, subject, phase), []).append(row)
-    for about, (first, *others) in groups.items():
-        for other in others:
-            # why when they began too: what --resume timed later was in no turn with what was there.
-            both = sorted(
-                set(zip(first.processes, first.began, strict=True))
-                & set(zip(other.processes, other.began, strict=True))
-            )
-            ratios = [ratio for n, _ in both for ratio in _paired(first.in_process(n), other.in_process(n))]
-            if ratios:
-                found = interval(ratios)
-                edges = (None, None) if found is None else found
-                names = (told(other.outcome.variant), told(first.outcome.variant))
-                yield (*about, *names, statistics.median(ratios), *edges, len(ratios))
-
-
-def _paired(first: Figure, other: Figure) -> list[float]:
-    """The ratio in every pass over all that was timed, in which the rounds of both count."""
-    one, two = (_medians(figure) for figure in (first, other))
-    return [two[number] / one[number] for number in sorted(one.keys() & two.keys())]
-
-
-def _medians(figure: Figure) -> dict[int, float]:
-    """The medians of the rounds that count, by their pass."""
-    # why else its own number: results of before passes were recorded have a round in each.
-    return {figure.passes[k] if figure.passes else k: statistics.median(figure.rounds[k]) for k in figure.kept}
-
-
-def _failures(failed: Sequence[Outcome]) -> Iterator[tuple[Cell, ...]]:
-    for outcome in failed:
-        yield (*_about_outcome(outcome), outcome.process, outcome.status, outcome.reason)
-
-
-def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
+def _notes(rows: Sequence[Pooled], *, partial: bool) -> Iterator[str]:
     if partial:
         yield "partial: interrupted before everything was measured."
-    timed = {row.figure.phase for row in rows}
+    if not rows:
+        return
+    timed = {row.phase for row in rows}
     phases = "; ".join(f"{name}: {said}" for name, said in _PHASES.items() if name in timed)
     yield f"{phases}. {_OUTSIDE}"
-    several = any(len(row.figures) > 1 for row in rows)
+    several = any(row.processes > 1 for row in rows)
     spread = (
         "the range of the processes' medians" if several else "the 95 % interval within this run, of round medians,"
     )
     yield (
         f"median: of the medians of the rounds that count; ±: how far {spread} reaches from it. "
         f"first call: libraries loading and memory taken, in no other figure. The loop's own share of a sample is "
-        f"{100 * max(map(_overhead, rows)):.2g} % at the most."
+        f"{max(row.overhead_percent for row in rows):.2g} % at the most."
     )
     # why of steady ones: of others the verdict says it, and what disturbed them slowed the probe too.
-    figures = [figure for row in rows for figure in row.figures if figure.verdict == STEADY]
+    figures = [one.figure for row in rows for one in row.timed if one.figure.verdict == STEADY]
     speeds = [100 * figure.speed for figure in figures if figure.speed is not None]
     if speeds:
         least, most = (f"{speed:.0f}" for speed in (min(speeds), max(speeds)))
@@ -381,38 +251,39 @@ def _notes(rows: Sequence[Row], *, partial: bool) -> Iterator[str]:
             f"Where steady, the CPU ran at {least if least == most else f'{least} to {most}'} % of its best speed, "
             "by a small matrix product before and after each round."
         )
-    if any(row.outcome.environment and row.outcome.environment.keeps_freed for row in rows):
+    places = [one.outcome.environment for row in rows for one in row.timed]
+    if any(place is not None and place.keeps_freed for place in places):
         yield (
             "Freed memory stays with the process, so that no call pays for new pages. In a loop of your own glibc's "
             "malloc may give it back; MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment keeps it there."
         )
     warned: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        for figure in row.figures:
-            for warning in figure.warnings:
+        for one in row.timed:
+            for warning in one.figure.warnings:
                 warned.setdefault(warning, []).append(_where(row, rows))
-    for (what, try_), places in warned.items():
-        named = list(dict.fromkeys(places))
+    for (what, try_), where in warned.items():
+        named = list(dict.fromkeys(where))
         about = "" if len(named) == len(rows) else f" ({', '.join(named[:3])}{', ...' * (len(named) > 3)})"
         yield f"warning: {what}{about}; try: {try_}"
 
 
-def _where(row: Row, rows: Sequence[Row]) -> str:
+def _where(row: Pooled, rows: Sequence[Pooled]) -> str:
     """Which row it is, among these."""
-    model, file, *about = _about(row)
-    models = {(other.outcome.model, other.outcome.file) for other in rows}
-    alike = sum(name == model for name, _ in models) > 1
-    return " ".join(str(part) for part in ((file if alike else model) if len(models) > 1 else "", *about) if part)
+    models = {(other.model, other.file) for other in rows}
+    alike = sum(name == row.model for name, _ in models) > 1
+    document = (row.file if alike else row.model) if len(models) > 1 else ""
+    return " ".join(filter(None, [document, row.point, told(row.variant), _named(row.subject), row.phase]))
 
 
-def _peaks(rows: Sequence[Row]) -> Iterator[str]:
+def _peaks(rows: Sequence[Pooled]) -> Iterator[str]:
     """The peaks that bounds were made from, for each dtype and number of threads."""
     found: dict[str, Peaks] = {}
-    for row in rows:
-        peaks, place = row.outcome.peaks, row.outcome.environment
+    for outcome in (one.outcome for row in rows for one in row.timed):
+        peaks, place = outcome.peaks, outcome.environment
         if peaks is not None and place is not None:
             on = f" on {place.threads} thread{'s' * (place.threads > 1)}" if place.device == "cpu" else ""
-            name = f"{row.outcome.dtype}{on}"
+            name = f"{outcome.dtype}{on}"
             found[name] = best_of(found.get(name, peaks), peaks)
     for name, peaks in found.items():
         steps = [f"{1e6 * seconds:.3g} µs a step of {kind}" for kind, seconds in peaks.step_seconds.items()]
@@ -420,7 +291,9 @@ def _peaks(rows: Sequence[Row]) -> Iterator[str]:
         yield f"peaks of {name}: {', '.join([*speeds, *steps])}."
 
 
-def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
+def _bound_notes(rows: Sequence[Pooled]) -> Iterator[str]:
+    if not rows:
+        return
     if any(row.bound for row in rows):
         calibrated = any(row.bound and row.bound.calibrated for row in rows)
         kind = (
@@ -435,7 +308,7 @@ def _bound_notes(rows: Sequence[Row]) -> Iterator[str]:
             "(steps that wait for one another). Where it is latency or bandwidth, a larger batch costs little."
         )
     yield from _peaks(rows)
-    beaten = [row for row in rows if row.bound and row.median < row.bound.seconds]
+    beaten = [row for row in rows if row.over_bound is not None and row.over_bound < 1]
     if beaten:
         names = ", ".join(dict.fromkeys(_where(row, rows) for row in beaten[:3]))
         yield f"faster than its bound, which is therefore wrong here: {names}."

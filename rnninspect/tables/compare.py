@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from rnninspect.bench.compare import THRESHOLD, Compared, Comparison
-from rnninspect.bench.records import told
+from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Unmatched
+from rnninspect.bench.records import WHOLE_MODEL, told
 from rnninspect.tables.table import Cell, Column, Kind, Table
 
 # More rows than this are too many to read, so people are not shown those that are the SAME.
 _MOST_ROWS = 60
 _VERDICTS = ("SLOWER", "FASTER", "SAME", "UNCLEAR")
-_MILLI = 1e3
 
 _POINT = (
     Column("model", "model", repeats=True),
-    Column("settings", "point", repeats=True),
+    Column("point", "point", repeats=True),
     Column("variant", "variant", repeats=True),
     Column("subject", "subject", repeats=True),
     Column("phase", "phase", repeats=True),
 )
 _COMPARED = (
     *_POINT,
-    Column("old_ms", "old ms", Kind.NUMBER),
-    Column("new_ms", "new ms", Kind.NUMBER),
+    Column("old_median_seconds", "old", Kind.SECONDS, same_unit=True),
+    Column("new_median_seconds", "new", Kind.SECONDS, same_unit=True),
     Column("ratio", "new / old", Kind.NUMBER),
-    Column("ratio_low", "from", Kind.NUMBER),
-    Column("ratio_high", "to", Kind.NUMBER),
-    Column("noise_per_cent", "noise %", Kind.NUMBER),
+    Column("low", "from", Kind.NUMBER),
+    Column("high", "to", Kind.NUMBER),
+    Column("noise_percent", "noise %", Kind.NUMBER),
     Column("old_processes", "old processes", Kind.COUNT, for_scripts=True),
     Column("new_processes", "new processes", Kind.COUNT, for_scripts=True),
     Column("old_rounds", "old rounds", Kind.COUNT, for_scripts=True),
@@ -42,53 +41,46 @@ _DIFFERING = (
 )
 
 
-def compare_tables(comparison: Comparison, sides: str) -> list[Table]:
-    """A row for each comparison, then what could not be compared, then what differs about the surroundings.
+def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
+    """By name: a row for each comparison, what could not be compared, and what differs about the surroundings.
 
     sides: what is compared, "before.jsonl -> after.jsonl".
     """
     rows = tuple(_row(item) for item in comparison.compared)
     shown = tuple(k for k, item in enumerate(comparison.compared) if item.verdict != "SAME")
     hidden = len(rows) - len(shown) if len(rows) > _MOST_ROWS else 0
-    tables = [
-        Table(
+    lacking = tuple((*_point(item), item.reason) for item in comparison.unmatched)
+    return {
+        "comparison": Table(
             "comparison",
             sides,
             _for_people(_COMPARED, rows),
             rows,
             notes=(_counts(comparison, hidden), *_meaning(comparison)),
             shown=shown if hidden else None,
-        )
-    ]
-    if comparison.unmatched:
-        lacking = tuple(
-            (item.model, told(item.settings), told(item.variant), item.subject, item.phase, item.reason)
-            for item in comparison.unmatched
-        )
-        tables.append(Table("not compared", sides, _for_people(_UNMATCHED, lacking), lacking))
-    if comparison.differing:
-        tables.append(
-            Table(
-                "surroundings that differ",
-                sides,
-                _DIFFERING,
-                tuple(comparison.differing),
-                notes=("What changed may be these, and not the code.",),
-            )
-        )
-    return tables
+        ),
+        "not-compared": Table("not compared", sides, _for_people(_UNMATCHED, lacking), lacking),
+        "surroundings": Table(
+            "surroundings that differ",
+            sides,
+            _DIFFERING,
+            tuple(comparison.differing),
+            notes=("What changed may be these, and not the code.",) if comparison.differing else (),
+        ),
+    }
+
+
+def _point(item: Compared | Unmatched) -> tuple[Cell, ...]:
+    subject = item.subject if item.subject or item.phase is None else WHOLE_MODEL
+    return (item.model, item.point, told(item.variant), subject, item.phase)
 
 
 def _row(item: Compared) -> tuple[Cell, ...]:
     old, new = item.old, item.new
     return (
-        item.model,
-        told(item.settings),
-        told(item.variant),
-        item.subject,
-        item.phase,
-        _MILLI * old.median,
-        _MILLI * new.median,
+        *_point(item),
+        old.median,
+        new.median,
         item.ratio,
         item.low,
         item.high,
@@ -105,7 +97,7 @@ def _row(item: Compared) -> tuple[Cell, ...]:
 def _for_people(columns: tuple[Column, ...], rows: tuple[tuple[Cell, ...], ...]) -> tuple[Column, ...]:
     """The columns; those that no row has a text in are for scripts, which count on all of them."""
     return tuple(
-        column._replace(for_scripts=column.for_scripts or all(row[k] == "" for row in rows))
+        column._replace(for_scripts=column.for_scripts or (bool(rows) and not any(row[k] for row in rows)))
         for k, column in enumerate(columns)
     )
 

@@ -42,7 +42,12 @@ def _outcome(job: Job, run: Run, progress: Callable[[float], None]) -> Outcome:
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
     progress(1.0)
     spec = run.spec
-    figures = tuple(_figure(phase, 1e-4 * size * (k + 1)) for k, phase in enumerate(job.wanted.phases))
+    layers = [link.layer.name for link in spec.links] if job.wanted.each_layer and len(spec.links) > 1 else []
+    figures = tuple(
+        _figure(subject, phase, 1e-4 * size * (k + 1))
+        for subject in (None, *layers)
+        for k, phase in enumerate(job.wanted.phases)
+    )
     about = (spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype)
     peaks = Peaks(1.5e11, 2e10, {"LSTM forward": 9e-7}, calibrated=True)
     if size == SLOW:
@@ -50,12 +55,12 @@ def _outcome(job: Job, run: Run, progress: Callable[[float], None]) -> Outcome:
     return Outcome(*about, "ok", "", ENVIRONMENT, figures, case=run.case, peaks=peaks)
 
 
-def _figure(phase: str, level: float) -> Figure:
+def _figure(subject: str | None, phase: str, level: float) -> Figure:
     rounds = tuple((level * (1 + 0.001 * (k - 4)),) * 10 for k in range(9))
     near = Interval(0.99 * level, 1.01 * level)
     verdict = "steady" if phase != "backward" else "drifting (second half 12 % slower)"
     return Figure(
-        *("chain", phase, 7 * level, 3, 1, rounds, tuple(range(9)), level, near, rounds[0][0], "precision", verdict),
+        *(subject, phase, 7 * level, 3, 1, rounds, tuple(range(9)), level, near, rounds[0][0], "precision", verdict),
         *(0.001, None, 1.0, None, 1000, 8, 2, 4, Bound(level / 2, level / 2, 0, level / 4, "compute", True)),
         *(Kernels(("mkldnn_rnn_layer",), True), (Warned("made up", "the real one"),)),
         passes=tuple(range(9)),

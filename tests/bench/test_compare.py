@@ -22,7 +22,7 @@ ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-0
 Rounds = Sequence[Sequence[float]]
 
 
-def figure(rounds: Rounds, subject: str = "chain", phase: str = "forward", **fields: Any) -> Figure:
+def figure(rounds: Rounds, subject: str | None = None, phase: str = "forward", **fields: Any) -> Figure:
     kept = fields.get("kept", range(len(rounds)))
     calls = [call for k in kept for call in rounds[k]]
     plain = Figure(
@@ -52,7 +52,7 @@ def one(old: Figure | Rounds, new: Figure | Rounds, threshold: float = 0.05) -> 
 
 
 def test_matched_by_everything_that_tells_points_apart() -> None:
-    figures = [figure(steady(1), subject, phase) for subject in ("chain", "a") for phase in ("forward", "step")]
+    figures = [figure(steady(1), subject, phase) for subject in (None, "a") for phase in ("forward", "step")]
     runs = [
         outcome(*figures, model=model, settings=sizes, variant=variant, process=process)
         for model in ("m", "n")
@@ -70,6 +70,17 @@ def test_matched_by_everything_that_tells_points_apart() -> None:
             for run, found in (*pair.old, *pair.new)
         }
         assert len(ours) == 1
+
+
+def test_a_layer_called_chain_is_not_the_whole_model() -> None:
+    old = [outcome(figure(steady(1)), figure(steady(3), "chain"))]
+    new = [outcome(figure(steady(2)), figure(steady(3), "chain"))]
+    found = compare_runs(old, new)
+    assert [(item.subject, item.ratio) for item in found.compared] == [(None, 2.0), ("chain", 1.0)]
+    rows = compare_tables(found, "old -> new")["comparison"].rows
+    assert [row[3] for row in rows] == ["whole model", "chain"]
+    document: Any = compare_document(found, old)
+    assert [item["subject"] for item in document["compared"]] == [None, "chain"]
 
 
 def test_1_and_true_are_two_settings() -> None:
@@ -98,16 +109,16 @@ def test_what_is_on_one_side_is_said() -> None:
     ]
     pairs, unmatched = match(old, new)
     assert [(pair.old[0][0].model, pair.subject, pair.phase) for pair in pairs] == [
-        ("m", "chain", "forward"),
-        ("twice", "chain", "forward"),  # tried again, and then it went well
+        ("m", None, "forward"),
+        ("twice", None, "forward"),  # tried again, and then it went well
     ]
     assert [(item.model, item.subject, item.phase, item.reason) for item in unmatched] == [
-        ("m", "chain", "step", "not in new"),
+        ("m", None, "step", "not in new"),
         ("m", "a", "forward", "not in old"),
-        ("gone", "", "", "not in new"),
-        ("broken", "", "", "crashed in old: killed by SIGSEGV"),
-        ("was fine", "", "", "memory in new: 8 GB"),
-        ("added", "", "", "not in old"),
+        ("gone", None, None, "not in new"),
+        ("broken", None, None, "crashed in old: killed by SIGSEGV"),
+        ("was fine", None, None, "memory in new: 8 GB"),
+        ("added", None, None, "not in old"),
     ]
 
 
@@ -379,18 +390,27 @@ def test_a_slowdown_is_a_finding_about_its_document() -> None:
     (finding,) = slower(some())
     assert (finding.place, finding.model, finding.rule) == (Place("dir/m.yaml"), "a", "slower")
     assert finding.what.startswith(
-        "forward of chain (input.batch_size=1) takes 1.5 x the time: 0.003 s, before 0.002 s (95 %: 1.49 to 1.5"
+        "forward of the whole model (input.batch_size=1) takes 1.5 x the time: 0.003 s, before 0.002 s (95 %: 1.49 to"
     )
 
 
 def test_tables_have_a_row_for_each() -> None:
-    compared, lacking = compare_tables(some(), "old -> new")
+    tables = compare_tables(some(), "old -> new")
+    compared, lacking = tables["comparison"], tables["not-compared"]
     assert [row[0] for row in compared.rows] == ["a", "b"]
-    assert compared.rows[0][1:8] == ("input.batch_size=1", "", "chain", "forward", 2.0, 3.0, pytest.approx(1.5))
+    assert compared.rows[0][1:8] == (
+        "input.batch_size=1",
+        "",
+        "whole model",
+        "forward",
+        0.002,
+        0.003,
+        pytest.approx(1.5),
+    )
     assert [row[-2] for row in compared.rows] == ["SLOWER", "SAME"]
     assert next(column.key for column in compared.columns if column.for_scripts) == "variant"
     assert compared.notes[0] == "1 SLOWER, 1 SAME; threshold 5 %."
-    assert lacking.rows == (("c", "input.batch_size=1", "", "", "", "not in old"),)
+    assert lacking.rows == (("c", "input.batch_size=1", "", None, None, "not in old"),)
     assert {len(row) for row in compared.rows} == {len(compared.columns)}
 
 
@@ -398,7 +418,7 @@ def test_of_many_rows_people_are_shown_those_that_changed() -> None:
     names = [f"m{k}" for k in range(100)]
     old = [outcome(figure(steady(1)), model=name) for name in names]
     new = [outcome(figure(steady(1.5 if name == "m7" else 1)), model=name) for name in names]
-    table = compare_tables(compare_runs(old, new), "old -> new")[0]
+    table = compare_tables(compare_runs(old, new), "old -> new")["comparison"]
     assert (len(table.rows), table.shown) == (100, (7,))
     assert "(99 that are the SAME are not shown)" in table.notes[0]
 
@@ -409,6 +429,8 @@ def test_the_json_object_has_everything_raw() -> None:
     first: Any = found["compared"][0]  # type: ignore[index]
     assert (first["old"]["median_seconds"], first["new"]["median_seconds"]) == (0.002, 0.003)
     assert (first["verdict"], first["settings"]) == ("SLOWER", {"input.batch_size": 1})
+    assert (first["point"], found["threshold_percent"]) == ("input.batch_size=1", 5)
+    assert first["noise_percent"] == 100 * some().compared[0].noise
     assert found["not_compared"][0]["reason"] == "not in old"  # type: ignore[index]
 
 
@@ -430,8 +452,8 @@ def test_what_came_to_no_verdict_is_remarked() -> None:
     new = [outcome(figure(steady(1.05)), settings={"a.b": 1})]
     told_of = list(undecided(compare_runs(old, new)))
     assert [(finding.rule, finding.what.partition(": ")[0]) for finding in told_of] == [
-        ("unclear", "forward of chain a.b=1"),
-        ("not compared", "step of chain a.b=1"),
+        ("unclear", "forward of the whole model a.b=1"),
+        ("not compared", "step of the whole model a.b=1"),
     ]
     assert told_of[1].what.endswith("not compared: not in new")
     assert list(undecided(compare_runs(old, old))) == []

@@ -34,7 +34,7 @@ from rnninspect.errors import DocumentError, OptionError, OutputFailed, RnnInspe
 
 HEAD = head_of({"budget": 3.0, "sweep": ["encoder.hidden_size=1,2"]})
 FIGURE = Figure(
-    *("chain", "forward", 1.5, 3, 2, ((0.5, 0.25), (0.125,)), (0, 1), 0.25, Interval(0.2, 0.3), 0.125, "budget"),
+    *(None, "forward", 1.5, 3, 2, ((0.5, 0.25), (0.125,)), (0, 1), 0.25, Interval(0.2, 0.3), 0.125, "budget"),
     *("steady", 0.001, None, None, 7, 8, 9, 10, 11, Bound(1.0, 1.0, 0.5, 0.25, "compute", True), None),
     (Warned("slow", "try less"),),
 )
@@ -199,6 +199,60 @@ def test_each_line_is_on_the_disk_when_append_returns(tmp_path: Path, monkeypatc
     assert len(synced) == 4
 
 
+# --- journals of version 1 ------------------------------------------------------------------------------------
+
+HEAD_1 = HEAD._replace(schema_version=1)
+
+
+def of_version_1(path: Path, *subjects: str) -> bytes:
+    """What version 1 wrote, which called the whole model "chain"."""
+    figures = tuple(
+        FIGURE._replace(subject=subject, phase=phase) for subject in subjects for phase in ("forward", "step")
+    )
+    data = [json.dumps(to_plain(record)).encode() + b"\n" for record in (HEAD_1, outcome(1, figures=figures))]
+    path.write_bytes(b"".join(data))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("subjects", "expected"),
+    [
+        (("chain",), [None]),
+        (("chain", "embed", "head"), [None, "embed", "head"]),
+        (("chain", "embed", "chain"), [None, "embed", "chain"]),
+    ],
+)
+def test_the_whole_model_was_called_chain_before(
+    tmp_path: Path, subjects: tuple[str, ...], expected: list[str | None]
+) -> None:
+    of_version_1(tmp_path / "r.jsonl", *subjects)
+    (read,) = read_journal(tmp_path / "r.jsonl").outcomes
+    told = [(figure.subject, figure.phase) for figure in read.figures]
+    assert told == [(subject, phase) for subject in expected for phase in ("forward", "step")]
+
+
+def test_a_journal_of_version_1_is_gone_on_with_as_it_was_begun(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    before = of_version_1(path, "chain", "embed", "chain")
+    more = outcome(2, figures=(FIGURE, FIGURE._replace(subject="chain"), FIGURE._replace(subject="embed")))
+    journal, read = resume(path, HEAD)
+    with journal:
+        assert [figure.subject for figure in read.outcomes[0].figures[::2]] == [None, "embed", "chain"]
+        journal.append(more)
+    assert path.read_bytes().startswith(before)
+    # Whatever reads version 1 finds what it knows.
+    added = json.loads(path.read_bytes().splitlines()[-1])
+    assert [figure["subject"] for figure in added["figures"]] == ["chain", "chain", "embed"]
+    assert read_journal(path).outcomes[1] == more
+
+
+def test_a_new_journal_has_no_name_for_the_whole_model(tmp_path: Path) -> None:
+    both = outcome(1, figures=(FIGURE, FIGURE._replace(subject="chain")))
+    head, line = (json.loads(text) for text in written(tmp_path / "r.jsonl", both).splitlines())
+    assert (head["schema_version"], [figure["subject"] for figure in line["figures"]]) == (2, [None, "chain"])
+    assert read_journal(tmp_path / "r.jsonl").outcomes == (both,)
+
+
 # --- half lines ----------------------------------------------------------------------------------------------
 
 
@@ -259,7 +313,7 @@ from rnninspect.bench.journal import head_of, start, to_plain
 from rnninspect.bench.records import Figure, Outcome
 
 def line(number, samples):
-    figure = Figure("chain", "forward", 1.0, 3, 1, ((0.123456789,) * samples,), (), 1.0, None, 1.0, "budget", "steady",
+    figure = Figure(None, "forward", 1.0, 3, 1, ((0.123456789,) * samples,), (), 1.0, None, 1.0, "budget", "steady",
         0.0, None, None, None, None, 1, 1, 1, None, None)
     outcome = Outcome("m", "f", {}, {}, number, "float32", "ok", "", None, (figure,))
     return json.dumps(to_plain(outcome)).encode() + b"\\n"
@@ -311,10 +365,10 @@ def test_a_writer_that_is_killed_leaves_whole_lines(program: Program, tmp_path: 
         (b"model: 3\n", ":1: these are no results of rnninspect bench: expected one JSON object a line"),
         (b"[]\n", ":1: these are no results of rnninspect bench: expected one JSON object a line, got an empty list"),
         (b"{}\n", ":1: these are no results of rnninspect bench: its first line has no kind 'rnninspect bench'"),
-        (b'{"kind": "rnninspect bench"}\n', "expected schema_version 1, got null"),
-        (b'{"kind": "rnninspect bench", "schema_version": true}\n', "expected schema_version 1, got true"),
-        (b'{"kind": "rnninspect bench", "schema_version": 0}\n', "expected schema_version 1, got 0"),
-        (b'{"kind": "rnninspect bench", "schema_version": 2}\n', ":1: these results are of version 2, and this"),
+        (b'{"kind": "rnninspect bench"}\n', "expected schema_version 1 to 2, got null"),
+        (b'{"kind": "rnninspect bench", "schema_version": true}\n', "expected schema_version 1 to 2, got true"),
+        (b'{"kind": "rnninspect bench", "schema_version": 0}\n', "expected schema_version 1 to 2, got 0"),
+        (b'{"kind": "rnninspect bench", "schema_version": 3}\n', ":1: these results are of version 3, and this"),
         (
             b'{"kind": "rnninspect bench", "schema_version": 1}\n',
             ":1: these are no results of rnninspect bench: the key",

@@ -1,0 +1,241 @@
+"""What a benchmark found, from what its processes measured: tables, JSON and --strict read the same from here.
+
+A figure is pooled over the processes that timed the same thing. A variant is held against the first of its point, round
+by round, as both were timed in turns.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from rnninspect.bench.journal import canonical
+from rnninspect.bench.records import STEADY, Bound, Figure, Outcome
+from rnninspect.bench.statistics import interval, percentile
+
+
+class Timed(NamedTuple):
+    """One process's figure, and the outcome that it belongs to."""
+
+    outcome: Outcome
+    figure: Figure
+
+
+class Pooled(NamedTuple):
+    """One phase of one subject in one variant of one point, from all the processes that timed it.
+
+    The names are the keys of JSON and of CSV; `timed` alone is for those who say more of it. threads: None where
+    nobody recorded them. median_seconds: of the processes' medians; half_width_percent: half the interval over it, of
+    one process within its run, of several the range of their medians. What has no meaning over processes (first call,
+    peak memory, the loop's counts) is that of the process nearest to the median, overhead_percent the largest.
+    verdict: the worst. bound_seconds: the least, for what disturbs a calibration makes it larger.
+    """
+
+    model: str
+    file: str
+    case: str
+    point: str
+    settings: Mapping[str, object]
+    variant: Mapping[str, object]
+    dtype: str
+    threads: int | None
+    subject: str | None
+    phase: str
+    median_seconds: float
+    half_width_percent: float | None
+    best_seconds: float
+    p90_seconds: float | None
+    p99_seconds: float | None
+    first_call_seconds: float
+    samples: int
+    rounds: int
+    processes: int
+    overhead_percent: float
+    cpu_speed_percent: float | None
+    page_faults: float | None
+    stopped: str
+    verdict: str
+    step_seconds: float | None
+    tokens_per_second: float
+    sequences_per_second: float
+    flops: int | None
+    flops_per_second: float | None
+    recurrent_flops_per_second: float | None
+    bound_seconds: float | None
+    over_bound: float | None
+    regime: str | None
+    peak_bytes: int | None
+    planned_bytes: int | None
+    timed: tuple[Timed, ...]
+
+    @property
+    def bound(self) -> Bound | None:
+        """The least bound of the processes."""
+        return _least_bound(self.timed)
+
+    @property
+    def nearest(self) -> Figure:
+        """The figure of the process nearest to the median."""
+        return _nearest(self.timed, self.median_seconds)
+
+    def is_sure(self, precision: float) -> bool:
+        """Whether it is steady, and its interval known and no wider than `precision`, a share of the median."""
+        half = self.half_width_percent
+        return self.verdict == STEADY and half is not None and half <= 100 * precision
+
+
+class Ratio(NamedTuple):
+    """The time of a variant over that of another, the first of its point, in the rounds of the same passes.
+
+    low, high: the 95 % interval, None for fewer than six rounds.
+    """
+
+    model: str
+    file: str
+    case: str
+    point: str
+    settings: Mapping[str, object]
+    subject: str | None
+    phase: str
+    variant: Mapping[str, object]
+    against: Mapping[str, object]
+    ratio: float
+    low: float | None
+    high: float | None
+    rounds: int
+
+
+def pool(outcomes: Iterable[Outcome]) -> list[Pooled]:
+    """The figures of all processes of a variant, subject and phase together, in the order of their first."""
+    found: dict[tuple[str | None, ...], list[Timed]] = {}
+    for outcome in outcomes:
+        about = (outcome.model, outcome.file, canonical(outcome.settings), canonical(outcome.variant))
+        for figure in outcome.figures:
+            found.setdefault((*about, figure.subject, figure.phase), []).append(Timed(outcome, figure))
+    return [_pooled(tuple(timed)) for timed in found.values()]
+
+
+def _pooled(timed: tuple[Timed, ...]) -> Pooled:
+    outcome, figures = timed[0].outcome, [one.figure for one in timed]
+    medians = [figure.median for figure in figures]
+    median = statistics.median(medians)
+    half = (max(medians) - min(medians)) / 2 / median if len(figures) > 1 else figures[0].half
+    samples = [sample for figure in figures for sample in figure.seconds]
+    nearest, bound = _nearest(timed, median), _least_bound(timed)
+    return Pooled(
+        model=outcome.model,
+        file=outcome.file,
+        case=outcome.case,
+        point=outcome.point,
+        settings=outcome.settings,
+        variant=outcome.variant,
+        dtype=outcome.dtype,
+        threads=outcome.environment and outcome.environment.threads,
+        subject=nearest.subject,
+        phase=nearest.phase,
+        median_seconds=median,
+        half_width_percent=_percent(half),
+        best_seconds=min(figure.best for figure in figures),
+        p90_seconds=percentile(samples, 90),
+        p99_seconds=percentile(samples, 99),
+        first_call_seconds=nearest.first_call,
+        samples=len(samples),
+        rounds=sum(len(figure.kept) for figure in figures),
+        processes=len(figures),
+        overhead_percent=100 * max(figure.overhead for figure in figures),
+        cpu_speed_percent=_percent(nearest.speed),
+        page_faults=nearest.page_faults,
+        stopped=nearest.stopped,
+        verdict=max((figure.verdict for figure in figures), key=lambda verdict: verdict != STEADY),
+        step_seconds=_over(median, nearest.steps),
+        tokens_per_second=nearest.tokens / median,
+        sequences_per_second=nearest.sequences / median,
+        flops=nearest.flops,
+        flops_per_second=_over(nearest.flops, median),
+        recurrent_flops_per_second=_over(nearest.recurrent_flops, median),
+        bound_seconds=bound and bound.seconds,
+        over_bound=_over(median, bound and bound.seconds),
+        regime=bound and bound.regime,
+        peak_bytes=nearest.peak_bytes,
+        planned_bytes=nearest.planned_bytes,
+        timed=timed,
+    )
+
+
+def _nearest(timed: Sequence[Timed], median: float) -> Figure:
+    return min((one.figure for one in timed), key=lambda figure: abs(figure.median - median))
+
+
+def _least_bound(timed: Sequence[Timed]) -> Bound | None:
+    bounds = [one.figure.bound for one in timed if one.figure.bound is not None]
+    return min(bounds, key=lambda bound: bound.seconds, default=None)
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _over(number: float | None, divisor: float | None) -> float | None:
+    return None if number is None or not divisor else number / divisor
+
+
+def ratios(rows: Iterable[Pooled]) -> list[Ratio]:
+    """Each variant against the first of its point, where both were timed in turns."""
+    groups: dict[tuple[str | None, ...], list[Pooled]] = {}
+    for row in rows:
+        groups.setdefault((row.model, row.file, canonical(row.settings), row.subject, row.phase), []).append(row)
+    found = [_ratio(first, other) for first, *others in groups.values() for other in others]
+    return [ratio for ratio in found if ratio is not None]
+
+
+def _ratio(first: Pooled, other: Pooled) -> Ratio | None:
+    # why when they began too: what --resume timed later was in no turn with what was there.
+    one, two = ({(each.process, each.began): figure for each, figure in row.timed} for row in (first, other))
+    paired = [ratio for turn in sorted(one.keys() & two.keys()) for ratio in _paired(one[turn], two[turn])]
+    if not paired:
+        return None
+    low, high = interval(paired) or (None, None)
+    return Ratio(
+        model=first.model,
+        file=first.file,
+        case=first.case,
+        point=first.point,
+        settings=first.settings,
+        subject=first.subject,
+        phase=first.phase,
+        variant=other.variant,
+        against=first.variant,
+        ratio=statistics.median(paired),
+        low=low,
+        high=high,
+        rounds=len(paired),
+    )
+
+
+def _paired(first: Figure, other: Figure) -> list[float]:
+    """The ratio in every pass over all that was timed, in which the rounds of both count."""
+    one, two = (_medians(figure) for figure in (first, other))
+    return [two[number] / one[number] for number in sorted(one.keys() & two.keys())]
+
+
+def _medians(figure: Figure) -> dict[int, float]:
+    """The medians of the rounds that count, by their pass."""
+    # why else its own number: results of before passes were recorded have a round in each.
+    return {figure.passes[k] if figure.passes else k: statistics.median(figure.rounds[k]) for k in figure.kept}
+
+
+def swept_number(points: Iterable[Mapping[str, object]]) -> str | None:
+    """The one setting that differs between the points of a model, if its values are numbers: the axis of a chart."""
+    found = list(points)
+    # why get: a case that does not set a path has what the document says there.
+    differing = [path for path in paths_of(found) if len({str(settings.get(path)) for settings in found}) > 1]
+    if len(differing) != 1:
+        return None
+    numbers = [settings.get(differing[0]) for settings in found]
+    return differing[0] if all(isinstance(n, int | float) and n > 0 for n in numbers) else None
+
+
+def paths_of(settings: Iterable[Mapping[str, object]]) -> list[str]:
+    """Every path that one of them sets, in the order of the first that does."""
+    return list(dict.fromkeys(path for each in settings for path in each))

@@ -1,0 +1,250 @@
+"""What is made of a benchmark's figures: pooled over processes, ratios of variants, and how each format has them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome
+from rnninspect.bench.results import Ratio, pool, ratios
+from rnninspect.commands.options import BenchTable
+from rnninspect.formats import csv as formats_csv
+from rnninspect.formats import json as formats_json
+from rnninspect.report import bench_document
+from rnninspect.tables.bench import bench_blocks, bench_tables
+from rnninspect.tables.table import Table
+
+
+def outcome(
+    threads: int, medians: Sequence[float], passes: tuple[int, ...], kept: Sequence[int] = (), began: str = ""
+) -> Outcome:
+    """A variant whose rounds took so long, each in a pass; kept: of them those that count, all where none is named."""
+    figure = Figure(
+        subject=None,
+        phase="forward",
+        first_call=1.0,
+        warmup_calls=3,
+        block=1,
+        rounds=tuple((median,) * 3 for median in medians),
+        kept=tuple(kept or range(len(medians))),
+        median=sorted(medians)[len(medians) // 2],
+        interval=None,
+        best=min(medians),
+        stopped="precision",
+        verdict="steady",
+        overhead=0.0,
+        host=None,
+        drift=None,
+        peak_bytes=None,
+        flops=1,
+        tokens=1,
+        sequences=1,
+        steps=1,
+        bound=None,
+        kernels=None,
+        passes=passes,
+    )
+    return Outcome("m", "m.yaml", {}, {"threads": threads}, 0, "float32", "ok", "", None, (figure,), began=began)
+
+
+def ratio(*outcomes: Outcome) -> Ratio | None:
+    """The one ratio of these variants, if there is one."""
+    found = ratios(pool(outcomes))
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def test_a_ratio_is_of_rounds_in_the_same_pass() -> None:
+    """The machine became twice as slow after the third pass; the second variant was not there for the fourth."""
+    first = outcome(1, [1, 1, 1, 2, 2, 2, 2], (0, 1, 2, 3, 4, 5, 6))
+    second = outcome(2, [3, 3, 3, 6, 6, 6], (0, 1, 2, 4, 5, 6))
+    found = ratio(first, second)
+    assert found is not None
+    assert (found.variant, found.against) == ({"threads": 2}, {"threads": 1})
+    assert (found.ratio, found.low, found.high) == (3, 3, 3)
+
+
+def test_rounds_that_do_not_count_for_one_count_for_neither() -> None:
+    first = outcome(1, [1, 1, 9, 1], (0, 1, 2, 3), kept=(0, 1, 3))
+    second = outcome(2, [2, 2, 2, 8], (0, 1, 2, 3), kept=(0, 1, 2))
+    found = ratio(first, second)
+    assert found is not None
+    assert (found.ratio, found.low, found.rounds) == (2, None, 2)
+    assert ratio(outcome(1, [1], (0,)), outcome(2, [1], (1,))) is None
+
+
+@pytest.mark.parametrize("passes", [(), (0, 1, 2)])
+def test_results_of_before_passes_were_recorded_have_a_round_in_each(passes: tuple[int, ...]) -> None:
+    found = ratio(outcome(1, [1, 2, 4], ()), outcome(2, [2, 4, 8], passes))
+    assert found is not None
+    assert found.ratio == 2
+
+
+def test_what_was_timed_at_another_time_is_not_taken_for_its_turn() -> None:
+    first = outcome(1, [1, 1], (0, 1), began="2026-01-01T10:00:00")
+    assert ratio(first, outcome(2, [2, 2], (0, 1), began="2026-01-01T12:00:00")) is None
+    found = ratio(first, outcome(2, [2, 2], (0, 1), began="2026-01-01T10:00:00"))
+    assert found is not None
+    assert found.ratio == 2
+
+
+# --- pooled over processes -----------------------------------------------------------------------------------
+
+ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01")
+
+
+def swept(size: int, dtype: str, process: int, level: float, *subjects: str | None, **fields: Any) -> Outcome:
+    """A point of a sweep in a variant, timed by one process in seven rounds of ten calls."""
+    plain = outcome(1, [level] * 7, tuple(range(7))).figures[0]
+    figure = plain._replace(
+        rounds=((level,) * 10,) * 7,
+        interval=Interval(0.98 * level, 1.01 * level),
+        bound=Bound(level / 2, level / 2, 0.0, 0.0, "compute", True),
+        kernels=Kernels(("mkldnn_rnn_layer",), True),
+        flops=1000,
+        tokens=40,
+        steps=4,
+        overhead=0.001 * (1 + process),
+        probes=(2.0,) * 7,
+        best_probe=1.0,
+    )
+    figures = tuple(figure._replace(subject=subject, **fields) for subject in subjects or (None,))
+    settings = {"encoder.hidden_size": size, "input.lengths": [4, 2]}
+    about = (settings, {"dtype": dtype, "head.bias": None}, process, dtype, "ok", "")
+    return Outcome("m", "m.yaml", *about, ENVIRONMENT, figures, case="tiny", began="2026-01-01")
+
+
+def all_of_it() -> list[Outcome]:
+    """Two points, two variants and three processes each, and a point that crashed."""
+    lost = outcome(1, [1], (0,))._replace(
+        figures=(), status="crashed", reason="SIGSEGV", settings={"encoder.hidden_size": 9}
+    )
+    return [
+        swept(size, dtype, process, size * (1 + process / 10) / (1 + (dtype == "float16")), None, "chain")
+        for process in range(3)
+        for size in (8, 16)
+        for dtype in ("float32", "float16")
+    ] + [lost]
+
+
+def test_figures_are_pooled_over_processes() -> None:
+    first = pool(all_of_it())[0]
+    assert (first.point, first.variant, first.subject, first.processes) == (
+        "tiny: encoder.hidden_size=8 input.lengths=[4, 2]",
+        {"dtype": "float32", "head.bias": None},
+        None,
+        3,
+    )
+    # Of 8.0, 8.8 and 9.6 seconds.
+    assert (first.median_seconds, first.best_seconds) == (pytest.approx(8.8), 8.0)
+    assert first.half_width_percent == pytest.approx(100 * 0.8 / 8.8)
+    assert (first.samples, first.rounds, first.p90_seconds, first.p99_seconds) == (210, 21, pytest.approx(9.6), None)
+    assert (first.overhead_percent, first.cpu_speed_percent) == (pytest.approx(0.3), 50)
+    assert (first.tokens_per_second, first.step_seconds) == (pytest.approx(40 / 8.8), pytest.approx(2.2))
+    assert (first.flops_per_second, first.bound_seconds) == (pytest.approx(1000 / 8.8), 4.0)
+    assert (first.over_bound, first.regime) == (pytest.approx(2.2), "compute")
+
+
+def test_of_one_process_the_interval_is_that_within_its_run() -> None:
+    (row,) = pool([swept(8, "float32", 0, 8.0)])
+    assert row.half_width_percent == pytest.approx(2)
+
+
+def test_one_process_that_was_not_steady_makes_the_figure_doubtful() -> None:
+    steady, other = swept(8, "float32", 0, 8.0), swept(8, "float32", 1, 8.0, verdict="drifting (slower)")
+    (row,) = pool([steady, other])
+    assert (row.verdict, row.is_sure(1.0)) == ("drifting (slower)", False)
+    (row,) = pool([steady])
+    assert (row.is_sure(0.021), row.is_sure(0.019)) == (True, False)
+    (row,) = pool([swept(8, "float32", 0, 8.0, interval=None)])
+    assert not row.is_sure(1.0)
+
+
+def test_settings_that_only_look_alike_are_two_points() -> None:
+    one, other = (swept(8, "float32", 0, 8.0)._replace(settings={"a.b": value}) for value in (1, "1"))
+    assert len(pool([one, other])) == 2
+
+
+# --- every format has the same -------------------------------------------------------------------------------
+
+
+def rows_of(table: Table) -> list[dict[str, str]]:
+    """What a reader of CSV gets of a table."""
+    return list(csv.DictReader(io.StringIO(formats_csv.render([table]))))
+
+
+def test_results_are_one_table_with_a_column_for_each_path() -> None:
+    text = formats_csv.render([bench_tables(all_of_it())["results"]])
+    header, *rows = csv.reader(io.StringIO(text))
+    assert header[:11] == [
+        *("model", "file", "point", "case", "encoder.hidden_size", "input.lengths", "head.bias"),
+        *("variant", "subject", "phase", "dtype"),
+    ]
+    assert len(set(header)) == len(header)
+    assert len(rows) == 2 * 2 * 2  # sizes, dtypes, subjects
+    assert {len(row) for row in rows} == {len(header)}
+    told = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [row["encoder.hidden_size"] for row in told] == ["8"] * 4 + ["16"] * 4
+    assert [row["dtype"] for row in told] == ["float32", "float32", "float16", "float16"] * 2
+    assert [row["subject"] for row in told] == ["whole model", "chain"] * 4
+    assert (told[0]["case"], told[0]["input.lengths"], told[0]["head.bias"]) == ("tiny", "[4 2]", "null")
+    for key in ("median_seconds", "tokens_per_second", "bound_seconds", "over_bound"):
+        assert all(float(row[key]) > 0 for row in told)
+    assert {row["regime"] for row in told} == {"compute"}
+
+
+def test_a_path_that_a_point_does_not_set_is_empty() -> None:
+    other = swept(8, "float32", 0, 8.0)._replace(settings={"input.batch_size": 3})
+    rows = rows_of(bench_tables([*all_of_it(), other])["results"])
+    assert (rows[-1]["encoder.hidden_size"], rows[-1]["input.batch_size"]) == ("", "3")
+    assert rows[0]["input.batch_size"] == ""
+
+
+def test_json_and_csv_have_the_same_figures_under_the_same_names() -> None:
+    document: Any = json.loads(formats_json.render(bench_document(all_of_it())))
+    rows = rows_of(bench_tables(all_of_it())["results"])
+    assert len(document["results"]) == 3 * len(rows)  # each process by itself
+    assert len(document["pooled"]) == len(rows)
+    assert (document["pooled"][0]["subject"], document["pooled"][1]["subject"]) == (None, "chain")
+    assert document["pooled"][0]["settings"] == {"encoder.hidden_size": 8, "input.lengths": [4, 2]}
+    plain = set(document["pooled"][0]) - {"settings", "variant", "subject"}
+    assert plain <= set(rows[0])
+    for found, row in zip(document["pooled"], rows, strict=True):
+        for key in plain:
+            assert row[key] == ("" if found[key] is None else str(found[key])), key
+
+
+def test_json_and_csv_have_the_same_ratios() -> None:
+    document: Any = json.loads(formats_json.render(bench_document(all_of_it())))
+    rows = rows_of(bench_tables(all_of_it())["variants"])
+    assert len(document["ratios"]) == len(rows) == 2 * 2  # sizes, subjects
+    for found, row in zip(document["ratios"], rows, strict=True):
+        assert (found["ratio"], found["low"], found["high"], found["rounds"]) == (0.5, 0.5, 0.5, 21)
+        assert [float(row[key]) for key in ("ratio", "low", "high", "rounds")] == [0.5, 0.5, 0.5, 21]
+        assert (found["variant"]["dtype"], found["against"]["dtype"]) == ("float16", "float32")
+        assert (row["variant"], row["point"]) == ("dtype=float16 head.bias=null", found["point"])
+
+
+def test_every_table_has_a_name_that_can_be_asked_for() -> None:
+    assert list(bench_tables([])) == list(BenchTable)
+    assert [table.rows for table in bench_tables([]).values()] == [()] * len(BenchTable)
+    tables = bench_tables(all_of_it())
+    assert all(table.rows for table in tables.values())
+    (lost,) = rows_of(tables["not-measured"])
+    assert (lost["point"], lost["status"], lost["reason"]) == ("encoder.hidden_size=9", "crashed", "SIGSEGV")
+    # The whole model runs what its layers run.
+    assert {row["subject"] for row in rows_of(tables["kernels"])} == {"chain"}
+
+
+def test_people_are_shown_what_has_rows() -> None:
+    titles = [block.title for block in bench_blocks(all_of_it())]
+    assert titles == [
+        *("times", "what they mean", "kernels", "variants", "time of the whole model", "time of chain"),
+        "not measured",
+    ]
+    assert [block.title for block in bench_blocks([swept(8, "float32", 0, 8.0)])] == titles[:3]
