@@ -12,6 +12,7 @@ _VERDICTS = ("SLOWER", "FASTER", "SAME", "UNCLEAR")
 
 _POINT = (
     Column("model", "model", repeats=True),
+    Column("file", "file", repeats=True),
     Column("point", "point", repeats=True),
     Column("variant", "variant", repeats=True),
     Column("subject", "subject", repeats=True),
@@ -72,7 +73,7 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
 
 def _point(item: Compared | Unmatched) -> tuple[Cell, ...]:
     subject = item.subject if item.subject or item.phase is None else WHOLE_MODEL
-    return (item.model, item.point, told(item.variant), subject, item.phase)
+    return (item.model, item.file, item.point, told(item.variant), subject, item.phase)
 
 
 def _row(item: Compared) -> tuple[Cell, ...]:
@@ -95,11 +96,11 @@ def _row(item: Compared) -> tuple[Cell, ...]:
 
 
 def _for_people(columns: tuple[Column, ...], rows: tuple[tuple[Cell, ...], ...]) -> tuple[Column, ...]:
-    """The columns; those that no row has a text in are for scripts, which count on all of them."""
-    return tuple(
-        column._replace(for_scripts=column.for_scripts or (bool(rows) and not any(row[k] for row in rows)))
-        for k, column in enumerate(columns)
-    )
+    """The columns; what no row has a text in, or the model's name says, is for scripts, which count on all of them."""
+    silent = {column.key for k, column in enumerate(columns) if rows and not any(row[k] for row in rows)}
+    if len({row[:2] for row in rows}) == len({row[0] for row in rows}):
+        silent.add("file")
+    return tuple(column._replace(for_scripts=column.for_scripts or column.key in silent) for column in columns)
 
 
 def _counts(comparison: Comparison, hidden: int) -> str:

@@ -78,7 +78,7 @@ def test_a_layer_called_chain_is_not_the_whole_model() -> None:
     found = compare_runs(old, new)
     assert [(item.subject, item.ratio) for item in found.compared] == [(None, 2.0), ("chain", 1.0)]
     rows = compare_tables(found, "old -> new")["comparison"].rows
-    assert [row[3] for row in rows] == ["whole model", "chain"]
+    assert [row[4] for row in rows] == ["whole model", "chain"]
     document: Any = compare_document(found, old)
     assert [item["subject"] for item in document["compared"]] == [None, "chain"]
 
@@ -126,6 +126,8 @@ def test_two_models_of_one_name_are_told_apart_by_file() -> None:
     old = [outcome(figure(steady(level)), file=file) for level, file in ((1, "a.yaml"), (2, "b.yaml"))]
     new = [outcome(figure(steady(level)), file=file) for level, file in ((2, "b.yaml"), (1, "a.yaml"))]
     assert [item.ratio for item in compare_runs(old, new).compared] == [1, 1]
+    columns = compare_tables(compare_runs(old, new), "old -> new")["comparison"].columns
+    assert "file" in [column.key for column in columns if not column.for_scripts]
     moved = [outcome(figure(steady(1)), file="elsewhere.yaml")]
     assert [item.ratio for item in compare_runs(old[:1], moved).compared] == [1]
 
@@ -398,7 +400,7 @@ def test_tables_have_a_row_for_each() -> None:
     tables = compare_tables(some(), "old -> new")
     compared, lacking = tables["comparison"], tables["not-compared"]
     assert [row[0] for row in compared.rows] == ["a", "b"]
-    assert compared.rows[0][1:8] == (
+    assert compared.rows[0][2:9] == (
         "input.batch_size=1",
         "",
         "whole model",
@@ -408,9 +410,9 @@ def test_tables_have_a_row_for_each() -> None:
         pytest.approx(1.5),
     )
     assert [row[-2] for row in compared.rows] == ["SLOWER", "SAME"]
-    assert next(column.key for column in compared.columns if column.for_scripts) == "variant"
+    assert [column.key for column in compared.columns if column.for_scripts][:2] == ["file", "variant"]
     assert compared.notes[0] == "1 SLOWER, 1 SAME; threshold 5 %."
-    assert lacking.rows == (("c", "input.batch_size=1", "", None, None, "not in old"),)
+    assert lacking.rows == (("c", "dir/m.yaml", "input.batch_size=1", "", None, None, "not in old"),)
     assert {len(row) for row in compared.rows} == {len(compared.columns)}
 
 
