@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -23,6 +24,14 @@ DTYPES = {
 }
 # why: for little work starting torch's thread pool costs more than it saves (0.3 s against 0.03 s).
 SMALL_MACS = 10**9
+
+# What torch warns of that is a matter of speed, which `bench` tells in its own words, or of nothing: a product that
+# finds no context makes one.
+_QUIET = (
+    "LSTM with projections is not supported with oneDNN",
+    "RNN module weights are not part of single contiguous chunk of memory",
+    "Attempting to run cuBLAS, but there was no current CUDA context",
+)
 
 # What torch raises when it will not build something: measured, RuntimeError is less than half of it.
 BUILD_ERRORS = (
@@ -168,6 +177,15 @@ def threads(count: int) -> Iterator[None]:
 def threads_for(macs: int, device: torch.device) -> AbstractContextManager[None]:
     """One thread of the CPU where there is little to do."""
     return threads(1 if device.type == "cpu" and macs < SMALL_MACS else torch.get_num_threads())
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No word of torch's about which kernels serve a layer, or whether a context was there already."""
+    with warnings.catch_warnings():
+        for message in _QUIET:
+            warnings.filterwarnings("ignore", message=message)
+        yield
 
 
 def watch_peak(device: torch.device) -> Callable[[], int | None]:

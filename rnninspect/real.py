@@ -22,6 +22,7 @@ from rnninspect.device import (
     device_of,
     enough_memory,
     find_device,
+    quiet,
     refusals,
     seeded,
     threads_for,
@@ -147,7 +148,7 @@ def ready(spec: Spec, planned: ModelFacts, device: torch.device, seed: int, *, m
             # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
             needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
         enough_memory(spec, needed, device, _TRY_META)
-        with seeded(device, seed), threads_for(planned.macs, device):
+        with seeded(device, seed), threads_for(planned.macs, device), quiet():
             yield BuiltModel(spec, device)
 
 
@@ -240,9 +241,7 @@ def _run_all(
 ) -> tuple[tuple[LayerFacts, ...], bool | None]:
     facts = []
     finite = True
-    with torch.inference_mode(), warnings.catch_warnings():
-        # why: which kernel serves a layer is a matter of speed, of which the look commands say nothing.
-        warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
+    with torch.inference_mode():
         flow, given = make_feed(spec, device)
         for link, module, states, own in zip(spec.links, model.layers, given, weights, strict=True):
             layer, signal = link.layer, link.signal

@@ -7,7 +7,6 @@ input, states and upstream gradients. So an error is that layer's own.
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -121,9 +120,7 @@ def verify(spec: Spec, device: torch.device, seed: int = 0) -> Verified:
         _enough_memory(spec, planned, links, device)
         unit = unit_of(spec.dtype, device)
     layers = []
-    with ready(spec, planned, device, seed) as model, warnings.catch_warnings():
-        # why: which kernel serves a layer is a matter of speed, of which nothing is said here.
-        warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
+    with ready(spec, planned, device, seed) as model:
         # why: a frozen weight has a gradient in the equations too.
         model.requires_grad_()
         flow, given = make_feed(spec, device)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import types
+import warnings
+from pathlib import Path
 
 import pytest
 import torch
 
-from rnninspect.device import float32_precision, in_tf32, multiplying_float32, set_float32_precision
+from rnninspect.device import float32_precision, in_tf32, multiplying_float32, quiet, set_float32_precision
+from rnninspect.plan import plan
+from rnninspect.real import ready
+from rnninspect.spec.load import load_spec
 
+CONFIGS = Path(__file__).parent.parent / "configs"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
 
@@ -21,6 +27,25 @@ def test_the_precision_is_read_set_and_put_back() -> None:
                 set_float32_precision("ieee", of)
                 assert float32_precision(of) == "ieee"
             assert float32_precision(of) == before
+
+
+def test_what_torch_says_of_kernels_is_kept_from_the_user() -> None:
+    """Here every warning is an error."""
+    with quiet():
+        for said in (
+            "LSTM with projections is not supported with oneDNN. Using default implementation. (Triggered ...)",
+            "RNN module weights are not part of single contiguous chunk of memory. This means that ...",
+            "Attempting to run cuBLAS, but there was no current CUDA context! Attempting to set the primary context...",
+        ):
+            warnings.warn(said, stacklevel=1)
+        with pytest.raises(UserWarning, match="something else"):
+            warnings.warn("something else", stacklevel=1)
+
+
+def test_a_model_that_is_made_ready_is_quiet() -> None:
+    spec = load_spec(str(CONFIGS / "lstm.yaml"))
+    with ready(spec, plan(spec), CPU, 0):
+        warnings.warn("RNN module weights are not part of single contiguous chunk of memory", stacklevel=1)
 
 
 class Setting:

@@ -26,7 +26,7 @@ from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_fo
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
-from rnninspect.device import device_of, set_float32_precision, threads
+from rnninspect.device import device_of, quiet, set_float32_precision, threads
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
@@ -49,7 +49,7 @@ _MOST_OVERHEAD = 0.01
 
 def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
-    with threads(torch.get_num_threads()):
+    with threads(torch.get_num_threads()), quiet():
         return _work(job, progress)
 
 
@@ -144,7 +144,9 @@ class _Ready:
         self.first: list[float] = []
         with threads(self.machine.threads):
             messages = kernels.said(lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases))
-        self._warn(kernels.scattered_weights(messages))
+        recurrent = [module for module in model.layers if isinstance(module, nn.RNNBase)]
+        held = sum(parameter.nbytes for module in recurrent for parameter in module.parameters())
+        self._warn(kernels.scattered_weights(messages, spec.dtype, held))
         self._check()
         if not all(trains(subject) for subject in found) and wanted.phases != ("forward",):
             self._warn(Warned("nothing is trained, so there is no backward pass", "trainable: true, or --input-grad"))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnninspect.bench.records import Kernels, Warned
-from rnninspect.device import in_tf32
+from rnninspect.device import DTYPES, in_tf32
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.spec.chain import Link
 
@@ -306,14 +306,15 @@ def tf32_in_force(links: Sequence[Link], dtype: str, device: torch.device) -> Wa
     )
 
 
-def scattered_weights(messages: Iterable[str]) -> Warned | None:
-    """Among what torch said (`said`): weights that are copied together at every call."""
+def scattered_weights(messages: Iterable[str], dtype: str, nbytes: int) -> Warned | None:
+    """Among what torch said (`said`): weights, of so many bytes, that are copied together at every call."""
     if not any("not part of single contiguous chunk" in message for message in messages):
         return None
-    return Warned(
-        "the weights do not lie in one chunk of memory: cuDNN copies them together at every call",
-        "call flatten_parameters() after whatever moved or replaced them",
-    )
+    said = f"the weights do not lie in one chunk of memory: cuDNN copies {nbytes:,} bytes together at every call"
+    # why: it returns at once for a dtype that is not among these, though cuDNN may run layers of it.
+    if DTYPES[dtype] not in torch.backends.cudnn.CUDNN_TENSOR_DTYPES:
+        return Warned(f"{said}, as torch flattens no {dtype}", "dtype: float16, which it flattens")
+    return Warned(said, "call flatten_parameters() after whatever moved or replaced them")
 
 
 def subnormals(tensors: Mapping[str, Tensor]) -> Warned | None:

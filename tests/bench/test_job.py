@@ -293,6 +293,24 @@ def test_variants_of_a_point_are_timed_in_the_same_passes(tmp_path: Path) -> Non
         assert first.passes == second.passes
 
 
+def test_weights_that_are_copied_at_every_call_are_counted_and_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In torch's own words, which reach nobody: here every warning is an error."""
+    real = nn.LSTM.forward
+
+    def warning(self: nn.LSTM, x: torch.Tensor, states: object = None) -> object:
+        warnings.warn("RNN module weights are not part of single contiguous chunk of memory. And more", stacklevel=1)
+        return real(self, x, states)
+
+    monkeypatch.setattr(nn.LSTM, "forward", warning)
+    (found,) = outcomes(asked(tmp_path, TAGGER, wanted=QUICK._replace(phases=("forward",))))
+    assert (found.status, found.reason) == ("ok", "")
+    held = 4 * 2 * (3 + 2 + 1 + 1) * 4  # G x H x (I + H + two biases), of 4 bytes each
+    said = [w.what for w in found.figures[0].warnings if "chunk" in w.what]
+    assert said == [f"the weights do not lie in one chunk of memory: cuDNN copies {held} bytes together at every call"]
+
+
 def test_what_is_for_cuda_alone_is_named(tmp_path: Path) -> None:
     wanted = QUICK._replace(phases=("forward",), warm_l2=True)
     (found,) = outcomes(asked(tmp_path, wanted=wanted))

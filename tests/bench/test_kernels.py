@@ -359,8 +359,18 @@ SCATTERED = (
 def test_scattered_weights_are_told() -> None:
     said = kernels.said(lambda: [warnings.warn(SCATTERED, stacklevel=1) for _ in range(2)])
     assert said == (SCATTERED,)
-    assert kernels.scattered_weights(said) is not None
-    assert kernels.scattered_weights(("something else",)) is None
+    found = kernels.scattered_weights(said, "float32", 1234)
+    assert found is not None
+    assert "cuDNN copies 1,234 bytes together at every call" in found.what
+    assert found.try_.startswith("call flatten_parameters()")
+    assert kernels.scattered_weights(("something else",), "float32", 1234) is None
+
+
+def test_what_torch_never_flattens_is_not_told_to_be_flattened() -> None:
+    found = kernels.scattered_weights((SCATTERED,), "bfloat16", 1234)
+    assert found is not None
+    assert found.what.endswith("copies 1,234 bytes together at every call, as torch flattens no bfloat16")
+    assert found.try_ == "dtype: float16, which it flattens"
 
 
 def test_subnormals_are_told() -> None:
