@@ -21,7 +21,7 @@ from rnninspect.bench.bound import best_of, bound, macs_of
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.journal import canonical
 from rnninspect.bench.machine import Machine, remember_speeds
-from rnninspect.bench.peaks import calibrate, memory_of
+from rnninspect.bench.peaks import calibrate, memory_of, widths
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
@@ -175,7 +175,7 @@ class _Ready:
     @property
     def _place(self) -> tuple[object, ...]:
         """What a calibration depends on."""
-        kinds = frozenset(link.layer.type for link in self.spec.links)
+        kinds = frozenset(widths(self.spec, self.device).items())
         return (str(self.device), self.spec.dtype, self.machine.threads, kinds, self.wanted)
 
     def _calibrated(self) -> Peaks:

@@ -32,7 +32,16 @@ FUSED = {
     "lstm_mps_backward": "Metal",
 }
 # Besides views: what moves and computes nothing.
-_IDLE = {"_local_scalar_dense", "empty", "empty_like", "lift_fresh", "new_empty", "new_empty_strided", "unsafe_split"}
+_IDLE = {
+    "_local_scalar_dense",
+    "empty",
+    "empty_like",
+    "lift_fresh",
+    "new_empty",
+    "new_empty_strided",
+    "set_",
+    "unsafe_split",
+}
 
 
 # --- what ran -----------------------------------------------------------------------------------------------
@@ -99,7 +108,10 @@ def explain(link: Link, ran: tuple[str, ...], *, dtype: str, device: torch.devic
 
 
 def _cudnn(link: Link, ran: tuple[str, ...], dtype: str, device: torch.device, phase: str) -> Kernels:
-    """cuDNN served it: by which algorithms, and which small change would get a faster one."""
+    """cuDNN served it: which algorithms torch asks it for, and which small change would get a faster one.
+
+    why asked for: cuDNN may take another one, and tells nobody.
+    """
     call = cudnn_call(link, dtype, device)
     names = {"forward": (True,), "forward+grad": (True,), "backward": (False,)}.get(phase, (True, False))
     algorithms = {forward: cudnn_algorithm(call, forward=forward) for forward in names}
@@ -107,7 +119,7 @@ def _cudnn(link: Link, ran: tuple[str, ...], dtype: str, device: torch.device, p
     if len(set(told)) > 1:
         told = [f"{name} {'forward' if forward else 'backward'}" for forward, name in algorithms.items()]
     hints = [hint for forward in algorithms if (hint := cudnn_hint(call, forward=forward))]
-    return Kernels(ran, True, "cuDNN " + ", ".join(dict.fromkeys(told)), "; ".join(dict.fromkeys(hints)))
+    return Kernels(ran, True, "cuDNN, asked for " + ", ".join(dict.fromkeys(told)), "; ".join(dict.fromkeys(hints)))
 
 
 def _obstacles(link: Link, dtype: str, device: torch.device, phase: str) -> Iterator[tuple[str, str]]:
@@ -234,6 +246,19 @@ def cudnn_hint(call: CudnnCall, *, forward: bool) -> str:
             way = "forward" if forward else "backward"
             return f"{what} would get {algorithm} {way}, which is often faster"
     return ""
+
+
+def least_alike(call: CudnnCall, step: int) -> int:
+    """The narrowest plain layer, in steps of so much, that with one sequence gets the algorithms of this call.
+
+    `step` where none does that is no wider.
+    """
+    for width in range(step, call.hidden_size + 1, step):
+        narrow = call._replace(hidden_size=width, input_size=width, batch=1, num_layers=1, directions=1)
+        narrow = narrow._replace(projected=False, packed=False)
+        if all(cudnn_algorithm(narrow, forward=way) == cudnn_algorithm(call, forward=way) for way in (True, False)):
+            return width
+    return step
 
 
 def _small_h(kind: str, forward: bool) -> int:

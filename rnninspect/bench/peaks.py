@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnninspect.bench.bound import PASSES, Memory
+from rnninspect.bench.kernels import cudnn_call, least_alike
 from rnninspect.bench.records import Peaks, Wanted
 from rnninspect.device import DTYPES, float32_precision, multiplying_float32, refusals, seeded, threads
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.recurrent import Recurrent, SequenceLayer
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.memory import available_bytes
 from rnninspect.real import BuiltModel, Ran, data_of, make_feed, run
@@ -30,7 +31,7 @@ from rnninspect.spec.chain import Link, Spec
 
 # Seconds for each of the parts; each kind of cell has its own.
 FLOPS_SECONDS, BANDWIDTH_SECONDS, CHIP_SECONDS, STEP_SECONDS = 0.12, 0.08, 0.03, 0.06
-# The least that a layer can be is taken as 8 wide, with one sequence.
+# The least that a layer can be is taken as 8 wide, with one sequence; wider where cuDNN serves such a layer otherwise.
 TINY = 8
 # The lengths between which a step is measured; the longer one is cut where steps are slow, which Python's are: of many
 # short calls more are undisturbed than of few long ones.
@@ -61,11 +62,12 @@ def calibrate(spec: Spec, device: torch.device, wanted: Wanted) -> Peaks:
             # why a quarter: source and target lie in the caches, and not they alone.
             chip = max(bandwidth_of(device, CHIP_SECONDS, (memory_of(device).on_chip or 2**21) // 4), bandwidth)
         kinds = {link.layer.type: link.layer for link in spec.links if isinstance(link.layer, Recurrent)}
+        wide = widths(spec, device)
         passes = dict.fromkeys(name for phase in wanted.phases for name in PASSES[phase])
         steps = {
             f"{kind} {name}": seconds
             for kind, layer in kinds.items()
-            for name, seconds in step_seconds_of(layer, spec, device).items()
+            for name, seconds in step_seconds_of(layer, spec, device, wide[kind]).items()
             if name in passes
         }
     calibrated = wanted.peak_flops is None or wanted.bandwidth is None
@@ -95,22 +97,24 @@ def memory_of(device: torch.device, *, cold: bool = False) -> Memory:
 def flops_of(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
     """FLOP/s of the best square matrix product found in so many seconds; a multiply-accumulate is two operations.
 
-    why the best of all calls and sizes: the device can do it, and whatever disturbs can only take away.
+    why the best of all calls and sizes: the device can do it, and whatever disturbs can only take away. why seconds of
+    the products: the first of every size may wait long for its library to be loaded, and is not counted.
     """
-    until = time.perf_counter() + seconds
+    spent = 0.0
     widest = min(_WIDEST.get(device.type, 8192), math.isqrt(_room(device) // (3 * dtype.itemsize)))
     side, best, before = 128, 0.0, 0.0
     while True:
         a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
         product = partial(torch.mm, a, b, out=torch.empty_like(a))
-        taken = least(product, device, 3, seconds / 20)
+        times = timed(product, device, 3, seconds / 20)
+        taken, spent = min(times), spent + sum(times)
         best = max(best, 2 * side**3 / taken)
         # why the difference: threads that wait for a busy core add the same to small products and to large ones.
         next_takes = taken + 8 * (taken - before if taken > before else 0)
-        late = side > 128 and time.perf_counter() + 4 * next_takes > until
+        late = side > 128 and spent + 4 * next_takes > seconds
         if late or 2 * side > widest:
             # why all the time that is left: a GPU that was idle takes a while to raise its clock.
-            return max(best, 2 * side**3 / least(product, device, 1, until - time.perf_counter()))
+            return max(best, 2 * side**3 / least(product, device, 1, seconds - spent))
         side, before = 2 * side, taken
 
 
@@ -129,14 +133,20 @@ def bandwidth_of(device: torch.device, seconds: float, nbytes: int | None = None
 
 
 def least(call: Callable[[], object], device: torch.device, calls: int, seconds: float = 0.0) -> float:
-    """The least seconds of so many calls and, while `seconds` are not spent, more; one call before them warms up."""
+    """The least of `timed`."""
+    return min(timed(call, device, calls, seconds))
+
+
+def timed(call: Callable[[], object], device: torch.device, calls: int, seconds: float = 0.0) -> list[float]:
+    """Seconds of so many calls and, while all have not taken `seconds`, of more; one call before them warms up."""
     clock = _Clock(device)
     clock.time(call)
-    until = time.perf_counter() + seconds
     times = [clock.time(call) for _ in range(calls)]
-    while time.perf_counter() < until:
+    spent = sum(times)
+    while spent < seconds:
         times.append(clock.time(call))
-    return min(times)
+        spent += times[-1]
+    return times
 
 
 class _Clock:
@@ -205,19 +215,35 @@ class _Tiny:
     feed: Any
 
 
-def step_seconds_of(layer: Recurrent, spec: Spec, device: torch.device) -> dict[str, float]:
+def widths(spec: Spec, device: torch.device) -> dict[str, int]:
+    """How wide a layer of each recurrent kind of the document is for its step to be timed.
+
+    why not always TINY: above a width cuDNN takes another algorithm, whose step is some ten times longer.
+    """
+    found: dict[str, int] = {}
+    for link in spec.links:
+        if isinstance(link.layer, Recurrent):
+            own = TINY
+            if device.type == "cuda" and isinstance(link.layer, SequenceLayer) and hasattr(nn, link.layer.type):
+                own = least_alike(cudnn_call(link, spec.dtype, device), TINY)
+            # why the least: the step of a kind is for all its layers, and none may have a shorter one.
+            found[link.layer.type] = min(own, found.get(link.layer.type, own))
+    return found
+
+
+def step_seconds_of(layer: Recurrent, spec: Spec, device: torch.device, width: int) -> dict[str, float]:
     """The least seconds of one time step of this kind of layer, by pass: "forward", "forward+grad", "backward".
 
     The slope between two lengths, which leaves out what a call costs whatever its length. Kind, nonlinearity and dtype
-    are the layer's; it is 8 wide, with one sequence, one layer and one direction, and on the CPU one thread, because
+    are the layer's; it is so wide, with one sequence, one layer and one direction, and on the CPU one thread, because
     what several threads wait for one another at every step is not the least.
     """
-    short = _tiny(layer, spec, device, SHORT)
+    short = _tiny(layer, spec, device, SHORT, width)
     with threads(1) if device.type == "cpu" else contextlib.nullcontext():
         _passes(short, device)
         first = _passes(short, device)
         steps = int(STEP_SECONDS / 32 / sum(first.values()) * SHORT)
-        long = _tiny(layer, spec, device, min(max(steps, LEAST), LONGEST))
+        long = _tiny(layer, spec, device, min(max(steps, LEAST), LONGEST), width)
         _passes(long, device)
         taken = {tiny: [_passes(tiny, device)] for tiny in (short, long)}
         until = time.perf_counter() + STEP_SECONDS
@@ -241,11 +267,11 @@ def slope(short: tuple[int, list[float]], long: tuple[int, list[float]]) -> floa
     return gained / (many - few) if gained > 0 else min(slow) / many
 
 
-def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int) -> _Tiny:
+def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int, width: int) -> _Tiny:
     sizes = {
-        "input_size": TINY,
-        "hidden_size": TINY,
-        "output_size": TINY,
+        "input_size": width,
+        "hidden_size": width,
+        "output_size": width,
         "num_layers": 1,
         "bidirectional": False,
         "dropout": 0.0,
@@ -258,7 +284,7 @@ def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int) -> _Ti
     fields = type(layer).model_fields
     small = layer.model_copy(update={name: size for name, size in sizes.items() if name in fields})
     batch = Batch(1, steps)
-    link = Link(small, Signal(batch, ("L", "N"), TINY))
+    link = Link(small, Signal(batch, ("L", "N"), width))
     alone = replace(spec, batch=batch, links=(link,), budget={})
     return _Tiny(steps, BuiltModel(alone, device), link, make_feed(alone, device))
 

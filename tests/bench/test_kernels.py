@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnninspect.bench import kernels
-from rnninspect.bench.kernels import PERSIST, SMALL_H, STANDARD, CudnnCall, cudnn_algorithm, cudnn_hint, explain
+from rnninspect.bench.kernels import (
+    PERSIST,
+    SMALL_H,
+    STANDARD,
+    CudnnCall,
+    cudnn_algorithm,
+    cudnn_hint,
+    explain,
+    least_alike,
+)
 from rnninspect.bench.records import Kernels
 from rnninspect.device import multiplying_float32
 from rnninspect.layers.gru import GRU
@@ -51,6 +60,10 @@ def step(module: nn.Module, x: Tensor) -> None:
 
 
 X = torch.randn(5, 2, 3)
+
+
+def test_what_moves_and_computes_nothing_is_left_out() -> None:
+    assert kernels.operators(lambda: torch.empty(3).set_(X.untyped_storage(), 0, (3,))) == ()
 
 
 def test_the_fused_layer_is_seen_forward_and_backward() -> None:
@@ -290,6 +303,26 @@ def test_a_small_change_is_told_where_it_helps(change: dict[str, object], forwar
     assert bool(cudnn_hint(CALL._replace(**change), forward=forward)) == bool(hint)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("change", "width"),
+    [
+        ({"dtype": "float32", "hidden_size": 128}, 8),
+        # Forward a small kernel, backward the standard one: as from 136 on.
+        ({"dtype": "float32", "hidden_size": 150}, 136),
+        ({"dtype": "float32", "hidden_size": 512}, 200),
+        ({"dtype": "float32", "hidden_size": 512, "kind": "GRU", "num_layers": 2, "directions": 2}, 200),
+        ({"dtype": "float32", "hidden_size": 512, "kind": "RNN"}, 392),
+        ({"dtype": "float64", "hidden_size": 512}, 8),
+        # None that is no wider has the same: a short step is a bound that holds.
+        ({"dtype": "float32", "hidden_size": 196}, 8),
+        ({"dtype": "float32", "hidden_size": 64, "projected": True}, 8),
+        ({"hidden_size": 512}, 8),
+    ],
+)
+def test_the_narrowest_layer_with_the_same_algorithms(change: dict[str, object], width: int) -> None:
+    assert least_alike(CALL._replace(**change), 8) == width  # type: ignore[arg-type]
+
+
 class H200:
     """What torch.cuda says of a GPU."""
 
@@ -310,16 +343,16 @@ def test_cudnn_is_told_with_its_algorithms() -> None:
     assert told == Kernels(
         ran,
         True,
-        "cuDNN PERSIST_STATIC_SMALL_H forward, STANDARD backward",
+        "cuDNN, asked for PERSIST_STATIC_SMALL_H forward, STANDARD backward",
         "hidden_size 128 would get PERSIST_STATIC_SMALL_H backward, which is often faster",
     )
     assert explain(link(layer), ran, dtype="float32", device=CUDA, phase="forward").reason == (
-        "cuDNN PERSIST_STATIC_SMALL_H"
+        "cuDNN, asked for PERSIST_STATIC_SMALL_H"
     )
     # What the call is made from: a projection and a packed batch take the standard algorithm.
     for layer, batch in ((sized(LSTM, proj_size=2), BATCH), (sized(LSTM), Batch(2, 5, (5, 5)))):
         told = explain(link(layer, batch), ran, dtype="float32", device=CUDA, phase="step")
-        assert told.reason == "cuDNN STANDARD"
+        assert told.reason == "cuDNN, asked for STANDARD"
 
 
 @pytest.mark.usefixtures("gpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rnninspect.bench.bound import Memory, best_of
 from rnninspect.bench.peaks import calibrate, memory_of, slope
 from rnninspect.bench.records import Peaks, Wanted
 from rnninspect.errors import TorchRefused
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.spec.chain import Spec
 from rnninspect.spec.load import load_spec
 
@@ -115,6 +117,58 @@ def test_what_torch_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(torch, "mm", refuse)
     with pytest.raises(TorchRefused, match="could not measure what the device can do on cpu in float32: addmm"):
         calibrate(spec_of(tmp_path, LSTM), CPU, Wanted())
+
+
+def test_libraries_that_load_at_the_first_call_of_a_size_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device of 1 TFLOP/s whose library takes 0.3 s to load for each size, where there are 0.1 s in all."""
+    seen: list[int] = []
+    now = 0.0
+
+    class Loading:
+        def __init__(self, device: torch.device) -> None:
+            pass
+
+        def time(self, call: partial[object]) -> float:
+            nonlocal now
+            side = len(call.args[0])
+            taken = 2 * side**3 / 1e12 + 5e-6 + 0.3 * (side not in seen)
+            seen.append(side)
+            now += taken
+            return taken
+
+    monkeypatch.setattr(peaks, "_Clock", Loading)
+    monkeypatch.setattr(peaks.time, "perf_counter", lambda: now)
+    monkeypatch.setitem(peaks._WIDEST, "cpu", 1024)
+    monkeypatch.setattr(peaks, "_room", lambda device: 2**40)
+    assert 0.99e12 < peaks.flops_of(CPU, torch.float32, 0.1) < 1e12
+    assert set(seen) == {128, 256, 512, 1024}
+    # What the products took, the first of each size aside, is what was asked for, or little more.
+    assert 0.1 <= now - 4 * 0.3 < 0.12
+
+
+def test_a_step_is_timed_on_a_layer_that_cudnn_serves_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class H200:
+        major, minor, multi_processor_count = 9, 0, 132
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: H200)
+    wide = (
+        "  - {name: a, type: LSTM, input_size: 300, hidden_size: 512}\n"
+        "  - {name: b, type: RNN, hidden_size: 512}\n"
+        "  - {name: c, type: RNN, hidden_size: 400}\n"
+        "  - {name: d, type: GRU, hidden_size: 600}\n"
+        "  - {name: e, type: GRU, hidden_size: 64}\n"
+        "  - {name: f, type: LSTMCell, hidden_size: 600}\n"
+        "  - {name: g, type: JordanRNN, hidden_size: 600, output_size: 600}\n"
+    )
+    spec = spec_of(tmp_path, wide)
+    kinds = {"LSTM": 200, "RNN": 392, "GRU": 8, "LSTMCell": 8, "JordanRNN": 8}
+    assert peaks.widths(spec, torch.device("cuda", 0)) == kinds
+    assert set(peaks.widths(spec, CPU).values()) == {8}
+    lstm = spec.links[0].layer
+    assert isinstance(lstm, Recurrent)
+    tiny = peaks._tiny(lstm, spec, CPU, 3, 200)
+    assert tiny.model.layers[0].weight_hh_l0.shape == (800, 200)
+    assert tiny.model(tiny.feed.input).shape == (3, 1, 200)
 
 
 # --- what is made of times ------------------------------------------------------------------------------------
