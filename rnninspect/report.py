@@ -294,6 +294,7 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
         "process": outcome.process,
         "dtype": outcome.dtype,
         "threads": environment and environment.threads,
+        "environment": environment and environment._asdict(),
         "subject": figure.subject,
         "phase": figure.phase,
         "status": outcome.status,

@@ -38,6 +38,8 @@ THRESHOLD = 0.05
 LEAST_ROUNDS = 7
 _REPEATS = 1000
 _OUTSIDE = 0.025
+# Of the clocks of a GPU in two runs, how far they may be apart and yet be called one: a boost wanders by a few steps.
+_SAME_CLOCK = 1.05
 # The quantile of a normal law one standard deviation below its middle.
 _BELOW = 0.1587
 # How much more processes differ than rounds of one do, and how many of them show it.
@@ -256,15 +258,28 @@ def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
         a, b = (_surroundings(side) for side in (pair.old, pair.new))
         for what in a:
             # why both: a result of before something was recorded does not say.
-            if a[what] and b[what] and a[what] != b[what]:
-                rows[what, a[what], b[what]] = rows.get((what, a[what], b[what]), 0) + 1
+            if a[what] and b[what] and not _alike(what, a[what], b[what]):
+                key = (what, _listed(a[what]), _listed(b[what]))
+                rows[key] = rows.get(key, 0) + 1
     yield from (Differing(*key, number) for key, number in rows.items())
 
 
-def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, str]:
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(sorted(map(str, values)))
+
+
+def _alike(what: str, old: Iterable[object], new: Iterable[object]) -> bool:
+    """Whether two sides have the same; of a clock, which is never twice the same, nearly."""
+    if what != "clock_mhz":
+        return set(old) == set(new)
+    clocks = [median(float(str(value)) for value in values) for values in (old, new)]
+    return max(clocks) <= _SAME_CLOCK * min(clocks)
+
+
+def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, dict[object, None]]:
     # The moment, and what else ran then, always differ; the verdicts have what matters of it.
     kept = [name for name in Environment._fields if name not in ("started", "load")]
-    told_of: dict[str, dict[str, None]] = {name: {} for name in ("dtype", "flops", "planned_bytes", *kept)}
+    told_of: dict[str, dict[object, None]] = {name: {} for name in ("dtype", "flops", "planned_bytes", *kept)}
     for outcome, figure in side:
         known = outcome.environment._asdict() if outcome.environment else {}
         # why of the figure: the document may have been changed, and the model has the same name.
@@ -272,8 +287,8 @@ def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, str]:
         for name, seen in told_of.items():
             value = known.get(name)
             if value is not None:
-                seen[str(value)] = None
-    return {name: ", ".join(sorted(seen)) for name, seen in told_of.items()}
+                seen[value] = None
+    return told_of
 
 
 # --- the figure and its verdict ------------------------------------------------------------------------------

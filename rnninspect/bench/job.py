@@ -216,7 +216,7 @@ class _Ready:
             # why suppressed: what was timed must not be lost because the device has no room for this now.
             with suppress(RnnInspectError, RuntimeError, MemoryError):
                 self.peaks = self._calibrated()
-            environment = self.machine.environment()
+            environment = self.machine.environment(self.spec.dtype, self.wanted)
             measured = zip(self.phases, self.first, timed, strict=True)
             figures = tuple(self._figure(*each, kept=environment.keeps_freed) for each in measured)
         return Outcome(
@@ -255,7 +255,7 @@ class _Ready:
             device=self.device.type,
         )
         macs = macs_of(layers, name)
-        warnings = [*self.warnings, *witness.gpu_warnings(self.machine.gpu)]
+        warnings = [*self.warnings, *self.machine.warnings]
         if len(timed.rounds) < LEAST_ROUNDS:
             said = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
             warnings.append(Warned(said, "a larger --budget"))

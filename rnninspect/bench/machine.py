@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import statistics
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,23 +13,26 @@ import torch
 
 from rnninspect import __version__
 from rnninspect.bench import heap, witness
-from rnninspect.bench.records import Environment
+from rnninspect.bench.records import Environment, Wanted, Warned
 from rnninspect.bench.sampling import Seen
 from rnninspect.bench.speed import Speed
+from rnninspect.device import in_tf32
 
 # By threads; one process has one of each, because each learns from all that is timed.
 _SPEEDS: dict[int, Speed] = {}
+# By device, the highest clock in MHz that was seen under load.
+_FASTEST: dict[str, int] = {}
 
 
 class Machine:
-    """A device, and how many threads of the CPU. gpu: what the GPU's driver said while something ran."""
+    """A device, and how many threads of the CPU. readings: what the GPU's driver said right after something ran."""
 
     def __init__(self, device: torch.device, threads: int) -> None:
         self.threads = threads
-        self.gpu: list[witness.GpuReading | None] = []
+        self.readings: list[witness.GpuReading] = []
         self._device = device
         self._on_cpu = device.type == "cpu"
-        self._read_gpu = _gpu(device)
+        self._gpu = _gpu(device)
 
     @property
     def best_probe(self) -> float | None:
@@ -36,11 +40,17 @@ class Machine:
         speed = _SPEEDS.get(self.threads) if self._on_cpu else None
         return None if speed is None else speed.best
 
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What a reader must know of the machine."""
+        if self._gpu is not None and self._gpu.unwatched is not None:
+            return (self._gpu.unwatched,)
+        return witness.gpu_warnings(self.readings)
+
     def watch(self) -> Callable[[], Seen]:
         """Begin to watch what else the machine does, with torch's threads set; see sampling.Task."""
         speed = self._speed()
         earlier_probe = None if speed is None else speed.read()
-        earlier = None if self._read_gpu is None else self._read_gpu()
         faults = witness.page_faults()
         before = witness.read()
 
@@ -48,10 +58,7 @@ class Machine:
             # why one thread: only the one that launches is needed while the GPU computes.
             why = witness.disturbance(witness.between(before, witness.read()), self.threads if self._on_cpu else 1)
             now = witness.page_faults()
-            if self._read_gpu is not None:
-                both = [earlier, self._read_gpu()]
-                self.gpu.extend(both)
-                why = witness.gpu_disturbance(both) or why
+            why = self._disturbed_gpu() or why
             return Seen(
                 why=why or None,
                 probe=None if speed is None or earlier_probe is None else speed.beside(earlier_probe, speed.read()),
@@ -60,12 +67,24 @@ class Machine:
 
         return finish
 
-    def environment(self) -> Environment:
-        """What is told of it."""
-        cuda = self._device.type == "cuda"
+    def _disturbed_gpu(self) -> str:
+        """What disturbed the GPU while something ran, which is just over. why not before: then its clock may rest."""
+        reading = None if self._gpu is None else self._gpu.read()
+        if reading is None:
+            return ""
+        self.readings.append(reading)
+        if reading.clock and not reading.idle:
+            _FASTEST[str(self._device)] = max(reading.clock, _FASTEST.get(str(self._device), 0))
+        return witness.gpu_disturbance(reading, _FASTEST.get(str(self._device)))
+
+    def environment(self, dtype: str, wanted: Wanted) -> Environment:
+        """What is told of it, and of how it was used."""
+        gpu = self._device.type == "cuda"
+        clocks = [reading.clock for reading in self.readings if reading.clock and not reading.idle]
+        limits = [reading.limit for reading in self.readings if reading.limit]
         return Environment(
             device=str(self._device),
-            device_name=torch.cuda.get_device_name(self._device) if cuda else _cpu_name(),
+            device_name=torch.cuda.get_device_name(self._device) if gpu else _cpu_name(),
             torch=str(torch.__version__),  # why str: its own type would make the parent import torch
             rnninspect=__version__,
             python=platform.python_version(),
@@ -74,6 +93,14 @@ class Machine:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             load=witness.load(),
             keeps_freed=heap.keeps_freed() if self._on_cpu else None,
+            cuda=(torch.version.cuda or f"ROCm {torch.version.hip}") if gpu else None,
+            cudnn=torch.backends.cudnn.version() if gpu else None,  # type: ignore[no-untyped-call]
+            driver=self._gpu.driver if self._gpu is not None else None,
+            float32_precision=("tf32" if in_tf32(self._device) else "ieee") if gpu and dtype == "float32" else None,
+            clock_mhz=statistics.median_low(clocks) if clocks else None,
+            power_limit_watts=max(limits, default=None),
+            warm_l2=wanted.warm_l2 if gpu else None,
+            input_grad=wanted.input_grad,
         )
 
     def _speed(self) -> Speed | None:
@@ -89,12 +116,16 @@ def remember_speeds() -> None:
         speed.remember()
 
 
-def _gpu(device: torch.device) -> Callable[[], witness.GpuReading | None] | None:
-    """What reads the driver's counts of a GPU; None for any other device."""
+def _gpu(device: torch.device) -> witness.Gpu | None:
+    """The GPU, as it can be watched; None for any other device."""
     if device.type != "cuda":
         return None
+    if torch.version.hip:
+        return witness.unwatched("it is none of NVIDIA's", "look at rocm-smi meanwhile")
     uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
-    return None if uuid is None else witness.watch_gpu(f"GPU-{uuid}")
+    if uuid is None:
+        return witness.unwatched("this torch does not tell which one it is", "a newer torch")
+    return witness.watch_gpu(uuid)
 
 
 def _cpu_name() -> str:

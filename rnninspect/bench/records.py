@@ -174,10 +174,12 @@ class Figure(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """Where it was measured.
+    """Where it was measured, and how, as far as times depend on it.
 
     load: how many processes wanted a CPU, on average over the minute before the end. keeps_freed: whether freed memory
-    stayed with the process, on a CPU.
+    stayed with the process, on a CPU. Of a GPU: cuda: CUDA's version, or ROCm's; cudnn, driver: theirs;
+    float32_precision: how cuDNN's recurrent layers multiplied float32, "tf32" or "ieee", where that was the dtype;
+    clock_mhz: the median of its clock under load; power_limit_watts: what it may take; warm_l2: see Wanted.
     """
 
     device: str
@@ -190,6 +192,14 @@ class Environment(NamedTuple):
     started: str
     load: float | None = None
     keeps_freed: bool | None = None
+    cuda: str | None = None
+    cudnn: int | None = None
+    driver: str | None = None
+    float32_precision: str | None = None
+    clock_mhz: int | None = None
+    power_limit_watts: float | None = None
+    warm_l2: bool | None = None
+    input_grad: bool | None = None
 
 
 class Outcome(NamedTuple):

@@ -15,7 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,7 +45,7 @@ SWITCHES, SWITCHES_PER_THREAD = 100.0, 50.0
 FEWEST_SWITCHES = 5
 # The speed of the CPU, of its best. why: above, times of LSTM(256, 256, 2) differ by 5 %, and by up to 80 % below.
 SLOW_CPU = 0.88
-# A GPU's clock under load, of its highest; NVBench throws away what ran below three quarters.
+# A GPU's clock under load, of the highest it had; NVBench throws away what ran below three quarters.
 SLOW_CLOCK = 0.75
 
 
@@ -324,77 +324,113 @@ def _quota_use() -> tuple[int, int] | None:
 
 # --- the GPU ------------------------------------------------------------------------------------------------
 
-# nvml.h's nvmlClocksEventReason*. Those that are no slowdown are left out: idle, and clocks that someone set.
+# nvml.h's nvmlClocksEventReason*. What someone has set, or what power allows, is no disturbance: it may last for ever.
 _REASONS = {
+    0x002: "application clocks",
     0x004: "power cap",
     0x008: "hardware slowdown",
+    0x010: "sync boost",
     0x020: "heat",
     0x040: "heat",
     0x080: "power brake",
 }
 _IDLE = 0x001
-POWER_CAP = "power cap"
+# Each of those with what it did, what follows, and what to try.
+_LASTING = {
+    "application clocks": (
+        "application clocks held the GPU's clock",
+        "",
+        "quote the clock with the figure; nvidia-smi --reset-applications-clocks takes them back",
+    ),
+    "power cap": (
+        "the power cap held the GPU's clock down",
+        ", so that times depend on how warm it is",
+        "lock the clock below the cap (nvidia-smi --lock-gpu-clocks), or quote the clock with the figure",
+    ),
+    "sync boost": (
+        "sync boost held the GPU's clock to the slowest of its group",
+        "",
+        "quote the clock with the figure",
+    ),
+}
 
 
 class GpuReading(NamedTuple):
     """What the driver says of a GPU at one moment.
 
-    clock, most: the SM clock and the highest it can have, in MHz. power: watts. temperature: degrees Celsius.
-    slowed: what holds the clock down. others: other processes that compute on it. idle: it had nothing to do.
+    clock: the SM clock in MHz. power, limit: watts it takes, and may. temperature: degrees Celsius. slowed: what holds
+    the clock down. others: other processes that compute on it. idle: it had nothing to do.
     """
 
     clock: int | None = None
-    most: int | None = None
     power: float | None = None
+    limit: float | None = None
     temperature: int | None = None
     slowed: tuple[str, ...] | None = None
     others: int | None = None
     idle: bool = False
 
 
-def watch_gpu(uuid: str) -> Callable[[], GpuReading | None]:
-    """A function that reads the GPU called `uuid`, "GPU-8f3c..." (torch's properties have it without "GPU-").
+class Gpu(NamedTuple):
+    """A GPU as it can be watched. read: what the driver says now; driver: its version; unwatched: that nobody does."""
 
-    It answers None where nvidia-ml-py is not installed (`rnninspect[gpu]`) or the driver knows no such GPU. A reading
-    takes some 100 us: take it round blocks, not inside.
+    read: Callable[[], GpuReading | None]
+    driver: str | None = None
+    unwatched: Warned | None = None
+
+
+def watch_gpu(uuid: object) -> Gpu:
+    """The GPU of this UUID, which torch's properties have without what NVIDIA puts before it.
+
+    A reading takes some 100 us: take it round blocks, not inside. It is None where nvidia-ml-py is not installed
+    (`rnninspect[gpu]`), or the driver knows no such GPU.
     """
     try:
         import pynvml
     except ImportError:
-        return lambda: None
+        return unwatched("nvidia-ml-py is not installed", "pip install nvidia-ml-py")
     try:
         pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
-    except pynvml.NVMLError:
-        return lambda: None
-    return lambda: _read_gpu(pynvml, handle)
+    except pynvml.NVMLError as error:
+        return unwatched(f"NVIDIA's driver does not answer ({error})")
+    ask = _asker(pynvml)
+    # why two: of a slice of a GPU (MIG) it is the slice's, and of that the driver tells its processes alone.
+    for kind in ("GPU", "MIG"):
+        handle = ask("nvmlDeviceGetHandleByUUID", f"{kind}-{uuid}")
+        if handle is not None:
+            whole = ask("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", handle) if kind == "MIG" else None
+            driver = ask("nvmlSystemGetDriverVersion")
+            # why decoded: nvidia-ml-py before 12 gives bytes.
+            driver = driver.decode() if isinstance(driver, bytes) else driver
+            return Gpu(partial(_read_gpu, pynvml, ask, whole or handle, handle), driver)
+    return unwatched("the driver knows no such GPU")
 
 
-def gpu_disturbance(readings: Sequence[GpuReading | None]) -> str:
-    """Why the times between these readings cannot be believed; "" where nothing speaks against them."""
-    for reading in filter(None, readings):
-        held = [reason for reason in reading.slowed or () if reason != POWER_CAP]
-        if held:
-            return f"the GPU was slowed by {held[0]}" if held[0] != "hardware slowdown" else "the GPU slowed itself"
-        if reading.clock and reading.most and not reading.idle and reading.clock < SLOW_CLOCK * reading.most:
-            return f"the GPU ran at {reading.clock} of {reading.most} MHz"
+def gpu_disturbance(reading: GpuReading | None, fastest: int | None) -> str:
+    """Why the times before this reading cannot be believed; "" where nothing speaks against them.
+
+    fastest: the highest clock in MHz that was seen under load in this run. why not the highest that there is: a clock
+    that is locked, or held by a power cap, is low for ever, and the same for all.
+    """
+    if reading is None:
+        return ""
+    held = [reason for reason in reading.slowed or () if reason not in _LASTING]
+    if held:
+        return f"the GPU was slowed by {held[0]}" if held[0] != "hardware slowdown" else "the GPU slowed itself"
+    if reading.clock and fastest and not reading.idle and reading.clock < SLOW_CLOCK * fastest:
+        return f"the GPU ran at {reading.clock} MHz, of {fastest} MHz seen in this run"
     return ""
 
 
-def gpu_warnings(readings: Sequence[GpuReading | None]) -> tuple[Warned, ...]:
-    """What a reader must know of the GPU that is no disturbance by itself."""
+def gpu_warnings(readings: Sequence[GpuReading]) -> tuple[Warned, ...]:
+    """What a reader must know of the GPU that is no disturbance by itself; readings: each after something ran."""
     found = []
-    taken = [reading for reading in readings if reading is not None]
-    if any(POWER_CAP in (reading.slowed or ()) for reading in taken):
-        clocks = [reading.clock for reading in taken if reading.clock]
-        at = f", {min(clocks)} to {max(clocks)} MHz," if clocks else ""
-        found.append(
-            Warned(
-                f"the power cap held the GPU's clock down{at} so that times depend on how warm it is",
-                "lock the clock below the cap (nvidia-smi --lock-gpu-clocks), or quote the clock with the figure",
-            )
-        )
-    others = max((reading.others or 0 for reading in taken), default=0)
+    clocks = [reading.clock for reading in readings if reading.clock]
+    at = f", {min(clocks)} to {max(clocks)} MHz" if clocks else ""
+    for reason, (did, so, try_) in _LASTING.items():
+        if any(reason in (reading.slowed or ()) for reading in readings):
+            found.append(Warned(f"{did}{at}{so}", try_))
+    others = max((reading.others or 0 for reading in readings), default=0)
     if others:
         found.append(
             Warned(
@@ -405,23 +441,38 @@ def gpu_warnings(readings: Sequence[GpuReading | None]) -> tuple[Warned, ...]:
     return tuple(found)
 
 
-def _read_gpu(nvml: Any, handle: Any) -> GpuReading:
+def unwatched(why: str, try_: str = "look at nvidia-smi meanwhile") -> Gpu:
+    """A GPU of which nobody says anything."""
+    return Gpu(lambda: None, unwatched=Warned(f"nobody watched the GPU's clock, heat and power: {why}", try_))
+
+
+def _asker(nvml: Any) -> Callable[..., Any]:
+    """Asks the driver: its answer, or None where this library, this driver or this GPU has none."""
+
     def ask(function: str, *args: Any) -> Any:
-        """The driver's answer, or None where this GPU or this driver has none."""
+        call = getattr(nvml, function, None)
+        if call is None:
+            return None
         try:
-            return getattr(nvml, function)(handle, *args)
+            return call(*args)
         except nvml.NVMLError:
             return None
 
-    # why two names: the second is what drivers before 535 know.
-    bits = ask("nvmlDeviceGetCurrentClocksEventReasons")
-    bits = ask("nvmlDeviceGetCurrentClocksThrottleReasons") if bits is None else bits
-    power, processes = ask("nvmlDeviceGetPowerUsage"), ask("nvmlDeviceGetComputeRunningProcesses")
+    return ask
+
+
+def _read_gpu(nvml: Any, ask: Callable[..., Any], gpu: Any, part: Any) -> GpuReading:
+    """gpu: the whole GPU, whose clock and power it is; part: it, or the slice of it that is used."""
+    # why two names: the second is what drivers before 535, and nvidia-ml-py before 12, know.
+    bits = ask("nvmlDeviceGetCurrentClocksEventReasons", gpu)
+    bits = ask("nvmlDeviceGetCurrentClocksThrottleReasons", gpu) if bits is None else bits
+    power, limit = ask("nvmlDeviceGetPowerUsage", gpu), ask("nvmlDeviceGetEnforcedPowerLimit", gpu)
+    processes = ask("nvmlDeviceGetComputeRunningProcesses", part)
     return GpuReading(
-        clock=ask("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_SM),
-        most=ask("nvmlDeviceGetMaxClockInfo", nvml.NVML_CLOCK_SM),
+        clock=ask("nvmlDeviceGetClockInfo", gpu, nvml.NVML_CLOCK_SM),
         power=None if power is None else power / 1000,  # milliwatts
-        temperature=ask("nvmlDeviceGetTemperature", nvml.NVML_TEMPERATURE_GPU),
+        limit=None if limit is None else limit / 1000,
+        temperature=ask("nvmlDeviceGetTemperature", gpu, nvml.NVML_TEMPERATURE_GPU),
         slowed=None if bits is None else tuple(dict.fromkeys(said for bit, said in _REASONS.items() if bits & bit)),
         # why not by process id: in a container the driver tells the host's. One of them is this process.
         others=None if processes is None else max(len(processes) - 1, 0),

@@ -15,7 +15,7 @@ from rnninspect.bench.entry import work
 from rnninspect.bench.history import recall
 from rnninspect.bench.journal import Journal, Key, done, head_of, key, key_of, resume, start
 from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
-from rnninspect.bench.records import PHASES, Outcome, Wanted, told
+from rnninspect.bench.records import PHASES, Environment, Outcome, Wanted, told
 from rnninspect.bench.results import pool, swept_number
 from rnninspect.bench.supervise import Ended, run_jobs
 from rnninspect.commands.files import same_file
@@ -307,4 +307,14 @@ def _caption(outcomes: Sequence[Outcome], look: Look) -> str:
     dtypes = ", ".join(dict.fromkeys(outcome.dtype for outcome in outcomes))
     loads = [place.load for place in found if place.load is not None]
     load = f" · load {max(loads):.2g}" if loads else ""
-    return f"torch {first.torch} · {devices} · {threads} of {first.cpus} CPUs{load} · {dtypes} · seed {look.seed}"
+    ran_on = f"torch {first.torch}{_libraries(first)} · {devices}"
+    return f"{ran_on} · {threads} of {first.cpus} CPUs{load} · {dtypes} · seed {look.seed}"
+
+
+def _libraries(place: Environment) -> str:
+    """What a GPU's times depend on besides torch; nothing of a CPU."""
+    cuda = place.cuda and (place.cuda if place.cuda.startswith("ROCm") else f"CUDA {place.cuda}")
+    cudnn = place.cudnn and f"cuDNN {place.cudnn}"
+    driver = place.driver and f"driver {place.driver}"
+    clock = place.clock_mhz and f"{place.clock_mhz} MHz"
+    return "".join(f" · {said}" for said in (cuda, cudnn, driver, clock) if said)

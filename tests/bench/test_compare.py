@@ -152,6 +152,37 @@ def test_what_differs_about_the_surroundings() -> None:
     assert compare_runs([outcome(*two)], [outcome(*two)]).differing == ()
 
 
+def test_of_a_gpu_everything_that_times_depend_on_is_named() -> None:
+    told = {
+        "cuda": ("12.8", "13.0"),
+        "cudnn": (90800, 91002),
+        "driver": ("570.1", "580.1"),
+        "float32_precision": ("ieee", "tf32"),
+        "power_limit_watts": (500.0, 700.0),
+        "warm_l2": (False, True),
+        "input_grad": (False, True),
+    }
+    for what, (before, now) in told.items():
+        old, new = (
+            outcome(figure(steady(1)), environment=ENVIRONMENT._replace(**{what: one})) for one in (before, now)
+        )
+        assert [tuple(item) for item in compare_runs([old], [new]).differing] == [(what, str(before), str(now), 1)]
+        assert compare_runs([old], [old]).differing == compare_runs([old], [outcome(figure(steady(1)))]).differing == ()
+
+
+def test_a_clock_that_wanders_is_the_same_and_one_that_is_locked_lower_is_not() -> None:
+    one, near, far = (
+        [
+            outcome(figure(steady(1)), process=k, environment=ENVIRONMENT._replace(clock_mhz=mhz))
+            for k, mhz in enumerate(clocks)
+        ]
+        for clocks in ((1980, 1965), (1935, 1920), (1500, 1500))
+    )
+    assert compare_runs(one, near).differing == compare_runs(near, one).differing == ()
+    assert [tuple(item)[:3] for item in compare_runs(one, far).differing] == [("clock_mhz", "1965, 1980", "1500")]
+    assert [tuple(item)[:3] for item in compare_runs(far, one).differing] == [("clock_mhz", "1500", "1965, 1980")]
+
+
 def test_what_one_side_does_not_say_is_no_difference() -> None:
     """Results of before something was recorded."""
     unknown = outcome(figure(steady(1)), environment=ENVIRONMENT._replace(keeps_freed=None))

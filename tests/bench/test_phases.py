@@ -270,6 +270,74 @@ def test_the_clock_leaves_out_what_is_made_ready(monkeypatch: pytest.MonkeyPatch
     assert Clock().block(4, lambda: spend(5)).seconds == pytest.approx(20e-9)
 
 
+class Gpu:
+    """The few names of torch.cuda that a clock asks for, on a made-up clock: calls are asked for, and run in order.
+
+    launch: nanoseconds of the host for a call; run: of the GPU. queue: how many calls the host may be ahead.
+    """
+
+    L2_cache_size = 400
+
+    def __init__(self, launch: int, run: int, queue: int = 1000) -> None:
+        self.launch, self.run, self.queue = launch, run, queue
+        self.host = self.device = 0
+        self.flushed = 0
+
+    def call(self) -> None:
+        self.host = max(self.host + self.launch, self.device - self.queue * self.run)
+        self.device = max(self.device, self.host) + self.run
+
+    def synchronize(self, device: object) -> None:
+        self.host = max(self.host, self.device) + 8_000
+
+
+@pytest.mark.parametrize(
+    ("gpu", "waited"),
+    [
+        # A call of 100 us that is asked for in 10: a long queue when the host is done; so too where the queue is full
+        # and the host waits for the GPU, nearly as long as that takes.
+        (Gpu(launch=10_000, run=100_000), False),
+        (Gpu(launch=10_000, run=100_000, queue=20), False),
+        # Asked for in 100, done in 10: nothing is left. So too where it is nearly even.
+        (Gpu(launch=100_000, run=10_000), True),
+        (Gpu(launch=100_000, run=99_900), True),
+    ],
+)
+def test_a_gpu_that_waits_for_the_host_is_seen(monkeypatch: pytest.MonkeyPatch, gpu: Gpu, waited: bool) -> None:
+    class Event:
+        def __init__(self, enable_timing: bool) -> None:
+            self.at = 0
+
+        def record(self, stream: object) -> None:
+            gpu.host += 2_000
+            self.at = gpu.device = max(gpu.device, gpu.host)
+
+        def query(self) -> bool:
+            return False
+
+        def elapsed_time(self, other: Event) -> float:
+            return (other.at - self.at) / 1e6
+
+    class Cache:
+        def zero_(self) -> None:
+            gpu.flushed += 1
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: gpu)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", gpu.synchronize)
+    monkeypatch.setattr(phases.torch, "empty", lambda *size, **options: Cache())
+    monkeypatch.setattr(phases.time, "perf_counter_ns", lambda: gpu.host)
+    clock = phases.clock_for(torch.device("cuda", 0), warm_l2=False)
+    calls = 200
+    block = clock.block(calls, gpu.call)
+    # Of the first call alone it is the launch.
+    assert block.seconds == pytest.approx(calls * max(gpu.launch, gpu.run) / 1e9, rel=0.02)
+    each = clock.each(calls, lambda: gpu.call)
+    assert (block.waited, each.waited) == (waited, waited)
+    assert gpu.flushed == 1 + calls
+
+
 @pytest.mark.parametrize("name", PHASES)
 def test_the_empty_phase_calls_no_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     (subject,) = made(tmp_path, DOCUMENTS["last"])

@@ -1,0 +1,124 @@
+"""The machine as a run sees it: its GPU's clock after each round, and what is told of it; a GPU is made up here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from rnninspect.bench import machine, witness
+from rnninspect.bench.machine import Machine
+from rnninspect.bench.records import Figure, Outcome, Wanted, Warned
+from rnninspect.bench.witness import Gpu, GpuReading
+from rnninspect.commands.bench import _libraries
+from rnninspect.device import multiplying_float32
+from rnninspect.report import bench_document
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
+
+
+@pytest.fixture(autouse=True)
+def quiet_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_FASTEST", {})
+    monkeypatch.setattr(witness, "disturbance", lambda seen, threads: "")
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, *readings: GpuReading | None) -> Machine:
+    """A machine whose GPU says these, one at each reading."""
+    ahead: Iterator[GpuReading | None] = iter(readings)
+    monkeypatch.setattr(machine, "_gpu", lambda device: Gpu(lambda: next(ahead), driver="580.1"))
+    return Machine(CUDA, 1)
+
+
+def test_a_clock_is_held_against_the_highest_under_load_in_this_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read after a round only: two rounds at a locked clock, one at rest, a boost, and one that lags behind it."""
+    clocks = (GpuReading(1200), GpuReading(1190), GpuReading(345, idle=True), GpuReading(1980), GpuReading(1400), None)
+    one = watched(monkeypatch, *clocks)
+    said = [one.watch()().why for _ in clocks]
+    assert said == [None, None, None, None, "the GPU ran at 1400 MHz, of 1980 MHz seen in this run", None]
+    # What was seen is known to the runs that follow, as it is one device.
+    other = watched(monkeypatch, GpuReading(1300))
+    assert other.watch()().why == "the GPU ran at 1300 MHz, of 1980 MHz seen in this run"
+
+
+def test_a_capped_gpu_is_steady_and_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    capped = GpuReading(1200, slowed=("power cap",))
+    one = watched(monkeypatch, capped, capped._replace(clock=1100))
+    assert [one.watch()().why for _ in range(2)] == [None, None]
+    assert [warned.what for warned in one.warnings] == [
+        "the power cap held the GPU's clock down, 1100 to 1200 MHz, so that times depend on how warm it is"
+    ]
+
+
+def test_a_gpu_that_nobody_watches_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_gpu", lambda device: witness.unwatched("nvidia-ml-py is not installed", "try it"))
+    one = Machine(CUDA, 1)
+    assert one.watch()().why is None
+    said = "nobody watched the GPU's clock, heat and power: nvidia-ml-py is not installed"
+    assert one.warnings == (Warned(said, "try it"),)
+    monkeypatch.undo()
+    assert Machine(CPU, 1).warnings == ()
+
+
+class H200:
+    uuid = "8f3c"
+
+
+def test_which_gpu_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> str:
+        found = machine._gpu(CUDA)
+        assert found is not None
+        assert found.unwatched is not None
+        return found.unwatched.what
+
+    monkeypatch.setattr(witness, "watch_gpu", lambda uuid: witness.unwatched(f"it is {uuid}"))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: H200)
+    assert machine._gpu(CPU) is None
+    assert "it is 8f3c" in told()
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: object())
+    assert "this torch does not tell which one it is" in told()
+    monkeypatch.setattr(torch.version, "hip", "6.2")
+    assert "it is none of NVIDIA's" in told()
+
+
+def test_what_a_result_ran_on_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91002)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    readings = (GpuReading(345, limit=700.0, idle=True), GpuReading(1900, limit=700.0), GpuReading(1980, limit=700.0))
+    one = watched(monkeypatch, *readings)
+    for _ in readings:
+        one.watch()()
+    with multiplying_float32("tf32", "rnn"):
+        found = one.environment("float32", Wanted(warm_l2=True, input_grad=True))
+        assert (found.device_name, found.cuda, found.cudnn, found.driver) == ("NVIDIA H200", "13.0", 91002, "580.1")
+        assert (found.clock_mhz, found.power_limit_watts) == (1900, 700.0)
+        assert (found.float32_precision, found.warm_l2, found.input_grad) == ("tf32", True, True)
+        assert one.environment("float16", Wanted()).float32_precision is None
+        monkeypatch.setitem(os.environ, "NVIDIA_TF32_OVERRIDE", "0")
+        assert one.environment("float32", Wanted()).float32_precision == "ieee"
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.version, "hip", "6.2")
+    assert one.environment("float32", Wanted()).cuda == "ROCm 6.2"
+
+
+def test_a_result_says_in_a_line_and_in_json_what_it_ran_on() -> None:
+    place = Machine(CPU, 1).environment("float32", Wanted())
+    gpu = place._replace(cuda="13.0", cudnn=91002, driver="580.1", clock_mhz=1980)
+    assert _libraries(gpu) == " · CUDA 13.0 · cuDNN 91002 · driver 580.1 · 1980 MHz"
+    assert _libraries(gpu._replace(cuda="ROCm 6.2", driver=None, clock_mhz=None)) == " · ROCm 6.2 · cuDNN 91002"
+    assert _libraries(place) == ""
+    nothing = (0.1, 1, 1, ((0.5,),), (0,), 0.5, None, 0.5, "budget", "steady", 0.0, *(None,) * 4, 1, 1, 1, None, None)
+    found = Outcome("m", "m.yaml", {}, {}, 0, "float32", "ok", "", gpu, (Figure("chain", "forward", *nothing),))
+    (result,) = bench_document([found])["results"]  # type: ignore[misc]
+    assert result["environment"] == gpu._asdict()
+
+
+def test_of_a_cpu_nothing_is_said_that_a_gpu_alone_has() -> None:
+    found = Machine(CPU, 1).environment("float32", Wanted())
+    assert (found.cuda, found.cudnn, found.driver, found.float32_precision) == (None,) * 4
+    assert (found.clock_mhz, found.power_limit_watts, found.warm_l2, found.input_grad) == (None, None, None, False)
