@@ -5,8 +5,9 @@ The loss is L = sum over the batch of <v, output_p>, v drawn evenly from the uni
 the factor by which a random change is passed on; 1 at lag 0. One backward pass gives the vector v' J of every step at
 once, so that time and memory are linear in L; the Jacobians themselves would take H_out passes.
 
-The gradients are those of the equations in float64 (`rnninspect verify` holds them against torch's): float32 would end
-at 1e-38. Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", section 2.
+The same pass gives dL/dW of every weight. The gradients are those of the equations in float64 (`rnninspect verify`
+holds them against torch's): float32 would end at 1e-38. Pascanu et al. 2013, "On the difficulty of training recurrent
+neural networks", section 2.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.device import enough_memory, refusals, threads_for
 from rnninspect.errors import CannotHere, printable
 from rnninspect.facts import DIRECTIONS, ModelFacts
+from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.layers.signal import Batch
 from rnninspect.plan import plan
@@ -84,10 +86,19 @@ class Curve(NamedTuple):
     decay: Decay | None
 
 
+class WeightNorm(NamedTuple):
+    """The Frobenius norm of the loss's gradient with respect to one weight; None for one that is frozen."""
+
+    layer: str
+    weight: str
+    norm: float | None
+
+
 class Gradflow(NamedTuple):
     """One model.
 
     layer: whose output the loss reads. position: the step it reads, None for the last of each sequence.
+    weights: of that layer and of those before it; a shared one stands where its owner is.
     """
 
     model: ModelFacts
@@ -99,6 +110,7 @@ class Gradflow(NamedTuple):
     position: int | None
     sequences: int
     curves: tuple[Curve, ...]
+    weights: tuple[WeightNorm, ...]
 
 
 def gradflow(
@@ -127,11 +139,12 @@ def gradflow(
     each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
     refused = refusals(spec, "be followed", _CPU, dtype="float64", errors=_REFUSED)
     with ready(spec, planned, device, seed) as model, each_step, refused:
-        runs = run_links(links, model, make_feed(spec, device))
+        twins = twins_of(links, model)
+        runs = run_links(links, twins, make_feed(spec, device))
         _no_overflow(runs, spec.source)
-        curves = curves_of(runs, aim_at(spec.batch, target, position), seed)
-    sequences = spec.batch.size or 1
-    return Gradflow(planned, str(device), torch.__version__, seed, target, aimed.name, position, sequences, curves)
+        curves, weights = follow(runs, twins, aim_at(spec.batch, target, position), seed)
+    about = (planned, str(device), torch.__version__, seed, target, aimed.name, position, spec.batch.size or 1)
+    return Gradflow(*about, curves, weights)
 
 
 def decay_of(norms: Tensor, first: int) -> Decay | None:
@@ -266,13 +279,27 @@ def _target_index(spec: Spec, layer: str | None) -> int:
     return max(names.values()) if layer is None else names[layer]
 
 
-def run_links(links: Sequence[Link], model: BuiltModel, feed: Feed) -> list[LayerRun]:
-    """Run the first layers of the model by their equations, and keep every state of the recurrent ones."""
+def twins_of(links: Sequence[Link], model: BuiltModel) -> dict[str, nn.Module]:
+    """By name, the first layers of the model as they are evaluated; what trains in the document has a gradient."""
+    twins: dict[str, nn.Module] = {}
+    # why not strict: `links` ends with the layer whose output is read.
+    for link, module in zip(links, model.layers, strict=False):
+        layer = link.layer
+        twin = reference(layer, module).requires_grad_(layer.trainable)
+        if isinstance(twin, nn.Embedding):
+            twin.sparse = False  # its gradient is the same, and has a norm
+        if isinstance(layer, Linear) and layer.tied_to is not None:
+            twin.register_parameter("weight", twins[layer.tied_to].get_parameter("weight"))
+        twins[layer.name] = twin
+    return twins
+
+
+def run_links(links: Sequence[Link], twins: Mapping[str, nn.Module], feed: Feed) -> list[LayerRun]:
+    """Run layers by their equations, and keep every state of the recurrent ones."""
     flow = exact(feed.input)
     runs = []
-    # why not strict: `links` ends with the layer whose output is read.
-    for link, module, states in zip(links, model.layers, feed.states, strict=False):
-        twin = reference(link.layer, module).requires_grad_(False)
+    # why not strict: the feed has states for the layers after them too.
+    for link, states in zip(links, feed.states, strict=False):
         data = data_of(flow)
         if data.is_floating_point() and not data.requires_grad:
             flow = with_data(flow, data.requires_grad_())
@@ -280,7 +307,7 @@ def run_links(links: Sequence[Link], model: BuiltModel, feed: Feed) -> list[Laye
         if isinstance(link.layer, Recurrent):
             runs.append(LayerRun(link.layer, link.signal.axes, flow, {}))
             watch = partial(_keep, runs[-1])
-        flow = run_layer(link, twin, flow, tuple(map(exact_tensor, states)), watch).handed_on
+        flow = run_layer(link, twins[link.layer.name], flow, tuple(map(exact_tensor, states)), watch).handed_on
     return runs
 
 
@@ -305,8 +332,10 @@ def _no_overflow(runs: Sequence[LayerRun], source: str) -> None:
                     )
 
 
-def curves_of(runs: Sequence[LayerRun], aim: Aim, seed: int) -> tuple[Curve, ...]:
-    """Every curve, from one backward pass. seed: of v."""
+def follow(
+    runs: Sequence[LayerRun], twins: Mapping[str, nn.Module], aim: Aim, seed: int
+) -> tuple[tuple[Curve, ...], tuple[WeightNorm, ...]]:
+    """Every curve, and the norm of every weight's gradient, from one backward pass. seed: of v."""
     aimed = runs[-1]
     output, top = aimed.layer.cell.states[0], aimed.layer.depth - 1
     read = probes(aimed, aim.reads, seed).items()
@@ -320,8 +349,13 @@ def curves_of(runs: Sequence[LayerRun], aim: Aim, seed: int) -> tuple[Curve, ...
             *(tensor for level in run.levels.values() for t in range(steps) for tensor in level[t].values()),
         )
     ]
+    weights: dict[nn.Parameter, tuple[str, str]] = {}
+    for layer_name, twin in twins.items():
+        for name, weight in twin.named_parameters():
+            weights.setdefault(weight, (layer_name, name))
+    trained = [weight for weight in weights if weight.requires_grad]
     # What the loss does not depend on has no gradient at all.
-    gradients = iter(torch.autograd.grad(loss, wanted, allow_unused=True))
+    gradients = iter(torch.autograd.grad(loss, [*wanted, *trained], allow_unused=True))
     curves: list[Curve] = []
     for run in runs:
         layer = run.layer
@@ -336,7 +370,11 @@ def curves_of(runs: Sequence[LayerRun], aim: Aim, seed: int) -> tuple[Curve, ...
             level = (None, None) if isinstance(layer, CellLayer) else (stacked, DIRECTIONS[direction])
             for name, norms in states.items():
                 curves += _sides(norms, aim, (layer.name, name, *level))
-    return tuple(curves)
+    found = {
+        weight: 0.0 if given is None else float(_norms(given.flatten(), 0))
+        for weight, given in zip(trained, gradients, strict=True)
+    }
+    return tuple(curves), tuple(WeightNorm(*about, found.get(weight)) for weight, about in weights.items())
 
 
 def probes(aimed: LayerRun, reads: Tensor, seed: int) -> dict[tuple[int, int], Tensor]:

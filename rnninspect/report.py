@@ -161,7 +161,7 @@ def _level(level: Level, result: Trace) -> dict[str, object]:
 
 
 def gradflow_document(results: Sequence[Gradflow]) -> dict[str, object]:
-    """What `gradflow` found, as one object: for each gradient its norm at every lag, and its decay."""
+    """What `gradflow` found, as one object: for each gradient its norm at every lag and its decay; weights."""
     return {
         **_head([result.model for result in results], "equations", results[0].seed, results),
         "models": [
@@ -185,6 +185,7 @@ def gradflow_document(results: Sequence[Gradflow]) -> dict[str, object]:
                     }
                     for curve in result.curves
                 ],
+                "weights": [weight._asdict() for weight in result.weights],
             }
             for result in results
         ],

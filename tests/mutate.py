@@ -128,6 +128,13 @@ FAULTS = [
     ("gradflow.py", "min(spec.batch.lengths or", "max(spec.batch.lengths or", "test_gradflow.py"),
     ("gradflow.py", "(batch.size or 1), reverse=True)", "(batch.size or 1))", "test_gradflow.py"),
     ("gradflow.py", "slope > half and slope", "slope", "test_gradflow.py"),
+    ("gradflow.py", "requires_grad_(layer.trainable)", "requires_grad_()", "test_gradflow.py"),
+    (
+        "gradflow.py",
+        'twins[layer.tied_to].get_parameter("weight")',
+        'nn.Parameter(twin.get_parameter("weight").detach())',
+        "test_gradflow.py",
+    ),
     ("tables/gradflow.py", "curve.first + k, norm", "k, norm", "test_cli_gradflow.py"),
     ("tables/gradflow.py", '(1 if curve.side == "past" else -1)', "1", "test_cli_gradflow.py"),
     ("trace.py", '"sigmoid": (0.1, 0.9)', '"sigmoid": (0.1, 0.95)', "test_trace.py"),

@@ -72,7 +72,10 @@ def test_help_names_the_options(here: Run) -> None:
 def test_decays_a_chart_and_the_numbers(here: Run, small: Path) -> None:
     shown = fine(here("gradflow", small, "--seed", "4"))
     blocks = re.findall(r"^small · (.+)$", shown, re.MULTILINE)
-    assert blocks == ["decay", "gradient with respect to x_t and the states", "gradient by lag"]
+    chart, weights = "gradient with respect to x_t and the states", "gradient by weight"
+    assert blocks == ["decay", chart, "gradient by lag", weights]
+    assert re.search(r"^embed +weight +\d.*\n\nencoder +weight_ih_l0 +\d", shown, re.MULTILINE)
+    assert "\nOf the loss summed over the sequences: where those pull one way it grows as their number, " in shown
     decays = shown.split("\n\n")[0]
     assert re.search(r"^encoder +x +\d.* \d+ +vanishing$", decays, re.MULTILINE)
     assert re.search(r"^ +h reverse, past +\d", decays, re.MULTILINE) is None, "there is no other side here"
@@ -95,6 +98,7 @@ def test_several_documents_are_on_one_chart(here: Run) -> None:
         "decay",
         "gradient with respect to the input x_t",
         "gradient by lag",
+        "gradient by weight",
     ]
     names = [load_spec(str(path)).name for path in THREE]
     assert re.findall(r"^[●○▲] (.*)$", shown, re.MULTILINE) == names
@@ -119,6 +123,11 @@ def test_of_a_sum_there_is_no_decay(here: Run, small: Path) -> None:
     assert re.fullmatch(r"layer +with respect to +at the start +at the end +lags", shown.splitlines()[1])
     assert "at every step, each with its own v; the lag is counted from the last. " in shown
     assert "vanishing" not in shown
+    assert "\nOf the loss summed over the sequences and steps: " in shown
+    assert "frozen" not in shown
+    shown = fine(here("gradflow", small, "--target", "sum", "--set", "embed.trainable=false"))
+    assert re.search(r"^embed +weight\n", shown, re.MULTILINE)
+    assert "\nWithout a norm: frozen (trainable: false).\n" in shown
     # a file has its columns whatever was asked
     header = fine(here("gradflow", small, "--target", "sum", "--format", "csv")).splitlines()[0]
     assert header == fine(here("gradflow", small, "--format", "csv")).splitlines()[0]
@@ -127,7 +136,7 @@ def test_of_a_sum_there_is_no_decay(here: Run, small: Path) -> None:
 def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
     small.write_text(PACKED)
     asked = ("gradflow", small, THREE[0], "--layer", "encoder", "--format")
-    decays, lags = fine(here(*asked, "csv")).split("\n\n")
+    decays, lags, weights = fine(here(*asked, "csv")).split("\n\n")
     found = json.loads(fine(here(*asked, "json")))
     assert (found["schema_version"], found["ledger"], found["seed"], found["device"]) == (1, "equations", 0, "cpu")
     told, by_lag = iter(rows(decays)), iter(rows(lags))
@@ -152,6 +161,11 @@ def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
                 assert (row["model"], row["layer"], row["of"], row["side"]) == (model["name"], *about[:3])
                 assert (int(row["lag"]), float(row["norm"])) == (gradient["first_lag"] + k, norm)
     assert list(told) == list(by_lag) == []
+    of_weights = [{"model": model["name"], **weight} for model in found["models"] for weight in model["weights"]]
+    assert [{**row, "norm": float(row["norm"])} for row in rows(weights)] == of_weights
+    names = [(weight["model"], weight["layer"], weight["weight"]) for weight in of_weights]
+    assert names[:2] == [("small", "embed", "weight"), ("small", "encoder", "weight_ih_l0")]
+    assert len(names) == 1 + 8 + 4
 
 
 def test_json_has_null_for_what_is_no_number(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path) -> None:
@@ -167,8 +181,9 @@ def test_markdown(here: Run, small: Path) -> None:
     shown = fine(here("gradflow", small, "--format", "markdown"))
     assert "### small: decay\n\n| layer | with respect to | at the start |" in shown
     assert "```\nnorm\n" in shown
-    table = [line for line in shown.split("### small: gradient by lag")[1].splitlines() if line.startswith("|")]
-    assert {line.count(" | ") for line in table} == {3}
+    for title, bars in (("lag", 3), ("weight", 2)):
+        part = shown.split(f"### small: gradient by {title}\n")[1].partition("###")[0]
+        assert {line.count(" | ") for line in part.splitlines() if line.startswith("|")} == {bars}
 
 
 @pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from rnninspect import gradflow as module
 from rnninspect.errors import CannotHere, NotEnoughMemory
-from rnninspect.gradflow import Curve, Decay, Gradflow, LayerRun, aim_at, curves_of, decay_of, gradflow, probes
+from rnninspect.gradflow import Aim, Curve, Decay, Gradflow, LayerRun, aim_at, decay_of, follow, gradflow, probes
 from rnninspect.real import BuiltModel, Feed, make_feed
 from rnninspect.spec.chain import Spec, connect
 from rnninspect.spec.document import validate
@@ -48,7 +49,15 @@ def run(spec: Spec, change: Set = lambda model: None) -> tuple[BuiltModel, Feed,
     with torch.no_grad():
         change(model)
     feed = make_feed(spec, CPU)
-    return model, feed, module.run_links(spec.links, model, feed)
+    return model, feed, ran(spec, model, feed)
+
+
+def ran(spec: Spec, model: BuiltModel, feed: Feed) -> list[LayerRun]:
+    return module.run_links(spec.links, module.twins_of(spec.links, model), feed)
+
+
+def curves_of(runs: list[LayerRun], aim: Aim, seed: int) -> tuple[Curve, ...]:
+    return follow(runs, {}, aim, seed)[0]
 
 
 def find(curves: tuple[Curve, ...], of: str, side: str = "past", **about: object) -> Curve:
@@ -81,7 +90,7 @@ def linear(weight: Tensor, steps: int, size: int = 3, layer: str = "type: RNN, b
         change(model)
     feed = make_feed(spec, CPU)
     feed = Feed(torch.zeros_like(feed.input), feed.states)
-    runs = module.run_links(spec.links, model, feed)
+    runs = ran(spec, model, feed)
     aim = aim_at(spec.batch, "last", None)
     return curves_of(runs, aim, 0), probes(runs[0], aim.reads, 0)[0, steps - 1]
 
@@ -144,7 +153,7 @@ def test_jordans_output_is_fed_back() -> None:
     """dy_T/dy_t is a power of W_hy W_yh."""
     spec = spec_of(document("type: JordanRNN, bias: false, input_size: 2, hidden_size: 4, output_size: 3"))
     model, feed, _ = run(spec)
-    runs = module.run_links(spec.links, model, Feed(torch.zeros_like(feed.input), feed.states))
+    runs = ran(spec, model, Feed(torch.zeros_like(feed.input), feed.states))
     aim = aim_at(spec.batch, "last", None)
     v = probes(runs[0], aim.reads, 0)[0, 5]
     weights = dict(model.layers[0].named_parameters())
@@ -222,11 +231,11 @@ def test_beyond_float64(scale: float) -> None:
 def test_a_state_beyond_float64_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     real = module.run_links
 
-    def loud(links: Any, model: BuiltModel, feed: Feed) -> list[LayerRun]:
+    def loud(links: Any, twins: Any, feed: Feed) -> list[LayerRun]:
         with torch.no_grad():
-            for name, values in model.layers[0].named_parameters():
+            for name, values in twins["loud"].named_parameters():
                 values.copy_(10 * torch.eye(3) if name == "weight_hh_l0" else values.abs())
-        return real(links, model, feed)
+        return real(links, twins, feed)
 
     monkeypatch.setattr(module, "run_links", loud)
     text = document(
@@ -491,7 +500,7 @@ def test_the_mean_over_v_is_the_norm_of_the_jacobian() -> None:
     spec = spec_of(document("type: LSTM, input_size: 3, hidden_size: 4", steps=steps, size=size))
     model, feed, _ = run(spec)
     one = torch.randn(steps, 1, 3, dtype=torch.float64)
-    runs = module.run_links(spec.links, model, Feed(one.repeat(1, size, 1), feed.states))
+    runs = ran(spec, model, Feed(one.repeat(1, size, 1), feed.states))
     curves = curves_of(runs, aim_at(spec.batch, "last", None), 0)
 
     lstm = nn.LSTM(3, 4, dtype=torch.float64)
@@ -657,6 +666,74 @@ def test_students_t() -> None:
         heights = [(1 + (most * k / pieces) ** 2 / freedom) ** (-(freedom + 1) / 2) for k in range(pieces + 1)]
         area = (heights[0] + heights[-1] + 4 * sum(heights[1::2]) + 2 * sum(heights[2:-1:2])) * most / pieces / 3
         assert 0.5 + scale * area == pytest.approx(0.975, abs=1e-4)
+
+
+# --- weights ----------------------------------------------------------------------------------------------
+
+WEIGHTS = {
+    "chain": document(
+        "type: Embedding, num_embeddings: 9, embedding_dim: 4, padding_idx: 1, sparse: true",
+        "type: LSTM, hidden_size: 3, num_layers: 2, bidirectional: true",
+        "type: LayerNorm, trainable: false",
+        "type: GRU, hidden_size: 3, bidirectional: true",
+    ),
+    "packed": document(
+        "type: LSTM, input_size: 2, hidden_size: 4, proj_size: 3",
+        "type: RNN, hidden_size: 2",
+        more=", lengths: [3, 6, 4]",
+    ),
+    "tied": document(
+        "type: Embedding, name: embed, num_embeddings: 5, embedding_dim: 4",
+        "type: Linear, tied_to: embed, out_features: 5",
+        "type: GRU, hidden_size: 3",
+        size=4,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("target", ["last", "sum"])
+def test_the_gradient_of_every_weight_is_torchs(name: str, target: Any) -> None:
+    """By torch's own modules and autograd, from a loss that is written out here."""
+    spec = spec_of(WEIGHTS[name])
+    model, feed, _ = run(spec)
+    twins = module.twins_of(spec.links, model)
+    runs = module.run_links(spec.links, twins, feed)
+    aim = aim_at(spec.batch, target, 2 if target == "last" else None)
+    _, found = follow(runs, twins, aim, seed=5)
+    flow = feed.input
+    for built in model.layers:
+        given = flow.data if isinstance(flow, PackedSequence) and not isinstance(built, nn.RNNBase) else flow
+        flow = built(given)[0] if isinstance(built, nn.RNNBase) else built(given)
+    steps = torch.split(flow.data, flow.batch_sizes.tolist()) if isinstance(flow, PackedSequence) else list(flow)
+    drawn = probes(runs[-1], aim.reads, 5)
+    ways = 2 if name == "chain" else 1
+    assert set(drawn) == {(way, t) for way in range(ways) for t in (range(len(steps)) if target == "sum" else [2])}
+    torch.stack([(steps[t].chunk(ways, dim=1)[way].T * v).sum() for (way, t), v in drawn.items()]).sum().backward()
+    expected = {}
+    for link, built in zip(spec.links, model.layers, strict=True):
+        for weight, values in built.named_parameters():
+            if weight != "weight" or link.layer.type != "Linear":
+                norm = None if values.grad is None else float(values.grad.to_dense().norm())
+                expected[link.layer.name, weight] = norm
+    assert [about[:2] for about in found] == list(expected)
+    for layer, weight, norm in found:
+        assert norm == (
+            pytest.approx(expected[layer, weight], rel=1e-9) if expected[layer, weight] is not None else None
+        )
+    assert [norm is None for *_, norm in found].count(True) == (2 if name == "chain" else 0)
+
+
+def test_the_gradient_of_a_weight_grows_with_the_steps_that_are_read() -> None:
+    """The sum over all steps, each with a v of its own, as the root of their number; that of one step does not."""
+
+    def norm(target: Any, steps: int) -> float:
+        found = gradflow(spec_of(document("type: RNN, input_size: 4, hidden_size: 8", steps=steps)), CPU, target=target)
+        return {weight: norm or 0.0 for _, weight, norm in found.weights}["weight_hh_l0"]
+
+    last, total = ([norm(target, steps) for steps in (10, 90, 810)] for target in ("last", "sum"))
+    assert [b / a for a, b in pairwise(total)] == pytest.approx([3, 3], rel=0.3)
+    assert all(0.5 < norm / last[0] < 2 for norm in last)
 
 
 # --- one pass ---------------------------------------------------------------------------------------------

@@ -32,13 +32,14 @@ _DECAY = (
     Column("horizon", "memory horizon, steps", Kind.COUNT),
     Column("verdict", "verdict"),
 )
+_WEIGHTS = (Column("weight", "weight"), Column("norm", "norm of its gradient", Kind.NUMBER))
 _LAGS = (Column("lag", "lag", Kind.COUNT), Column("norm", "norm", Kind.NUMBER))
 # How many lines a chart can have and be read.
 _MOST_SERIES = 6
 
 
 def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
-    """A table of decays, the chart, and a table of the norms by lag."""
+    """A table of decays, the chart, and tables of the norms by lag and of those of the weights."""
     subject = results[0].model.name if len(results) == 1 else "all"
     about = (_ABOUT[0]._replace(for_scripts=len(results) == 1), *_ABOUT[1:])
     rows = [(result, curve) for result in results for curve in result.curves]
@@ -53,6 +54,7 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
         shown += [len(lags) + k for k in (range(len(curve.norms)) if seen is None else seen)]
         lags += [(*_about(result, curve), curve.first + k, norm) for k, norm in enumerate(curve.norms)]
     thinned = len(shown) < len(lags)
+    weights = tuple((result.model.name, *weight) for result in results for weight in result.weights)
     return [
         Table("decay" if told else "gradients", subject, columns, decays, notes=tuple(_notes(results))),
         *gradflow_charts(results),
@@ -64,6 +66,7 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
             notes=("not every lag is shown; csv and json have all.",) if thinned else (),
             shown=tuple(shown) if thinned else None,
         ),
+        Table("gradient by weight", subject, (*about[:2], *_WEIGHTS), weights, notes=tuple(_weight_notes(results))),
     ]
 
 
@@ -172,6 +175,14 @@ def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
         )
     if any(decay.verdict == "dead" for decay in decays):
         yield "dead: the gradient is 0 at every lag."
+
+
+def _weight_notes(results: Sequence[Gradflow]) -> Iterator[str]:
+    """How a norm comes about."""
+    over = "sequences and steps" if any(result.target == "sum" for result in results) else "sequences"
+    yield f"Of the loss summed over the {over}: where those pull one way it grows as their number, else as its root."
+    if any(weight.norm is None for result in results for weight in result.weights):
+        yield "Without a norm: frozen (trainable: false)."
 
 
 def _reads(result: Gradflow) -> str:
