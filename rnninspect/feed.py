@@ -15,7 +15,7 @@ import os
 import re
 import warnings
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -41,6 +41,7 @@ class _Wanted(NamedTuple):
     below: int | None
     settings: Mapping[str, str]
     besides: Mapping[str, object] = {}
+    remark: Callable[[str], None] = lambda remark: None
 
     @property
     def name(self) -> str:
@@ -68,6 +69,11 @@ class _Wanted(NamedTuple):
         """Whether the model can take a number."""
         return math.isfinite(value) if self.below is None else 0 <= value < self.below
 
+    def were_integers(self, which: str) -> None:
+        """Remark on integers that were taken for features, which may have been meant as token indices."""
+        if self.below is None:
+            self.remark(f"{self.name}: {which} were taken as numbers (token indices are for a model with an Embedding)")
+
     def outside(self, count: int, first: str, value: object) -> OptionError:
         """The error for numbers that it cannot take."""
         if self.below is None:
@@ -87,6 +93,7 @@ def read_values(
     below: int | None = None,
     settings: Mapping[str, str] = SETTINGS,
     besides: Mapping[str, object] | None = None,
+    remark: Callable[[str], None] = lambda remark: None,
 ) -> Values:
     """The numbers of a file in C order: 64-bit floats, or 64-bit integers where `below` is given.
 
@@ -94,9 +101,10 @@ def read_values(
     below: the file holds token indices, each less than this.
     settings: by axis, what `--set` can change to make the document fit the file.
     besides: what has to be set with them, and to what, for L and N to be free.
+    remark: what to do with a sentence on how the file was taken.
     Raises OptionError, NotInstalled (a .npy without numpy), NotEnoughMemory.
     """
-    wanted = _Wanted(path, shape, axes, below, settings, besides or {})
+    wanted = _Wanted(path, shape, axes, below, settings, besides or {}, remark)
     read = {".npy": _read_npy, ".csv": _read_csv}.get(path.suffix.lower())
     if read is None:
         got = f"got {printable(path.suffix)}" if path.suffix else "got none"
@@ -173,7 +181,10 @@ def _read_npy(stream: IO[bytes], wanted: _Wanted) -> Values:
     raw = numpy.fromfile(stream, dtype=dtype, count=count)
     if raw.size != count:  # someone cut it short since
         raise _damaged(wanted, f"expected {count:,} values, got {raw.size:,}")
-    return _converted(raw.reshape(wanted.shape, order="F" if header.fortran_order else "C"), wanted)
+    values = _converted(raw.reshape(wanted.shape, order="F" if header.fortran_order else "C"), wanted)
+    if dtype.kind in "iu":
+        wanted.were_integers(f"its {dtype}")
+    return values
 
 
 def _converted(raw: numpy.ndarray[Any, Any], wanted: _Wanted) -> Values:
@@ -282,7 +293,7 @@ def _read_csv(stream: IO[bytes], wanted: _Wanted) -> Values:
     steps, free = wanted.size("L"), "L" in wanted.settings
     width = 1 if wanted.below is not None else wanted.shape[-1]
     values: array[Any] = array("d") if wanted.below is None else array("q")
-    outside, first, rows = 0, ("", 0.0), 0
+    outside, first, rows, whole = 0, ("", 0.0), 0, True
     buffered = io.BufferedReader(stream)  # type: ignore[type-var]
     # why backslashreplace: whatever is no text is no number either, and is shown as such.
     with io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="backslashreplace", newline=None) as text:
@@ -300,12 +311,15 @@ def _read_csv(stream: IO[bytes], wanted: _Wanted) -> Values:
                     outside += 1
                     value = 0  # which never comes out; an index of too many bits would fit in no array
                 values.append(value)
+                whole = whole and cell.strip().lstrip("+-").isdigit()
             rows += 1
     if rows < steps:
         hint = wanted.sets({"L": rows}) if free and rows else ""
         raise wanted.wrong(f"expected {steps:,} rows (L), got {rows:,}", hint)
     if outside:
         raise wanted.outside(outside, *first)
+    if whole:
+        wanted.were_integers("its integers")
     return values
 
 

@@ -377,6 +377,19 @@ def test_tokens_from_a_file(here: Run, tmp_path: Path) -> None:
         assert picked(here, path, "--input", tmp_path / name) == approximately(expected)
 
 
+def test_integers_for_a_model_that_takes_features_are_numbers_and_it_is_said(here: Run, tmp_path: Path) -> None:
+    path = document(tmp_path, ONE)
+    (tmp_path / "x.csv").write_text("1, -2\n3,0\n+5,7\n")
+    numpy.save(tmp_path / "x.npy", numpy.array([[1, -2], [3, 0], [5, 7]], dtype="int32")[:, None])
+    for name, which in (("x.csv", "its integers"), ("x.npy", "its int32")):
+        done = here("trace", path, "--input", tmp_path / name)
+        assert done.returncode == 0
+        where = f"--input {tmp_path / name}"
+        assert done.stderr == (
+            f"note: {where}: {which} were taken as numbers (token indices are for a model with an Embedding)\n"
+        )
+
+
 def nan(shape: tuple[int, ...], at: tuple[int, ...]) -> numpy.ndarray:
     values = numpy.zeros(shape)
     values[at] = math.nan

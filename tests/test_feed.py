@@ -43,6 +43,23 @@ def read(path: Path, shape: tuple[int, ...] = BATCH, axes: tuple[str, ...] = AXE
     return read_values(path, shape, axes, **options)
 
 
+def test_integers_are_remarked_on_where_features_are_wanted(tmp_path: Path) -> None:
+    def remarks(values: Any, below: int | None = None) -> list[str]:
+        found: list[str] = []
+        path = tmp_path / "x.csv"
+        path.write_text(values) if isinstance(values, str) else (path := saved(tmp_path / "x.npy", values))
+        shape, axes = ((2,), ("L",)) if below else ((2, 1), ("L", "H_in"))
+        read(path, shape, axes, below=below, remark=found.append)
+        return [text.removeprefix(f"--input {path}: its ").partition(" were taken as numbers")[0] for text in found]
+
+    assert remarks(numpy.array([[1], [2]], dtype="uint8")) == ["uint8"]
+    assert remarks(numpy.array([[1.0], [2.0]])) == []
+    assert remarks(numpy.array([1, 2]), below=3) == []
+    assert remarks("1\n-2\n") == ["integers"]
+    assert remarks("1\n2.0\n") == remarks("1e0\n2\n") == []
+    assert remarks("1\n2\n", below=3) == []
+
+
 def said(path: Path, *args: Any, **options: Any) -> str:
     """What is wrong with a file, without its name."""
     with pytest.raises(OptionError) as caught:

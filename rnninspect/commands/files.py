@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnninspect import disk
-from rnninspect.commands.say import complain
+from rnninspect.commands.say import complain, say
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
 from rnninspect.spec.chain import Spec
 from rnninspect.spec.load import load_spec
@@ -39,6 +39,17 @@ def load_all(
             code = max(code, complain(error, file if len(files) > 1 else ""))
             also(error, file)
     return specs, code
+
+
+def remark_half(specs: Sequence[Spec]) -> None:
+    """Say once what half precision is here, and what it is not."""
+    dtypes = dict.fromkeys(spec.dtype for spec in specs if spec.dtype in ("float16", "bfloat16"))
+    if dtypes:
+        raises = "; under it a float16 LSTM raises on the CPU" if "float16" in dtypes else ""
+        say(
+            f"note: {' and '.join(dtypes)}: the modules themselves, weights and all, are in half precision "
+            f"(torch.autocast is another matter: it keeps weights in float32{raises})"
+        )
 
 
 def same_file(file: str | Path, output: Path) -> bool:

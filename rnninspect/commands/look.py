@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rnninspect.commands.files import load_all
+from rnninspect.commands.files import load_all, remark_half
 from rnninspect.commands.options import Look
 from rnninspect.commands.prove import disagreement, prove
 from rnninspect.commands.render import render
@@ -32,6 +32,8 @@ def look(asked: Look, make_tables: MakeTables) -> int:
     specs, code = load_all(asked.files, asked.settings, device=asked.device, dtype=asked.dtype, output=asked.output)
     if code:
         return code
+    if not asked.plan:
+        remark_half(specs)
     models: list[ModelFacts] = []
     found: list[tuple[ModelFacts, tuple[Difference, ...]]] = []
     for spec in specs:

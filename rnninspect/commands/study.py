@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from rnninspect.commands.files import load_all
+from rnninspect.commands.files import load_all, remark_half
 from rnninspect.commands.options import Look
 from rnninspect.commands.say import complain, say
 from rnninspect.errors import NoSuchDevice, RnnInspectError
@@ -35,6 +35,7 @@ def study(
             code = max(code, complain(error, spec.source if len(specs) > 1 else ""))
     if code:
         return [], code
+    remark_half(specs)
     from rnninspect.device import device_of
 
     results = []

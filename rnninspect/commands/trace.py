@@ -10,6 +10,7 @@ from rnninspect.commands.layers import recurrent_layers
 from rnninspect.commands.options import Look
 from rnninspect.commands.plots import check_plot, save_plot
 from rnninspect.commands.render import render
+from rnninspect.commands.say import say
 from rnninspect.commands.study import study
 from rnninspect.errors import OptionError, printable
 from rnninspect.layers.embedding import Embedding
@@ -110,7 +111,15 @@ def _read(path: Path, spec: Spec) -> Values:
     for kind, field in ((Recurrent, "input_size"), (Linear, "in_features")):
         if isinstance(first, kind):
             settings["H_in"] = f"{first.name}.{field}"
-    return read_values(path, spec.input_shape, spec.input_axes, below=tokens, settings=settings, besides=besides)
+    return read_values(
+        path,
+        spec.input_shape,
+        spec.input_axes,
+        below=tokens,
+        settings=settings,
+        besides=besides,
+        remark=lambda remark: say(f"note: {remark}"),
+    )
 
 
 def _caption(results: list[Trace], asked: Asked) -> str:
