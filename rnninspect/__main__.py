@@ -1,6 +1,19 @@
 """`python -m rnninspect`."""
 
-from rnninspect.cli import main
+import os
+import sys
+
+
+def main() -> None:
+    """The command line."""
+    # why in here: before this no more is imported than Python itself has by now.
+    from rnninspect.cli import main
+
+    main()
+
 
 if __name__ == "__main__":
+    # why: -m looks for modules in the current folder first, and none but this package may come from there.
+    if not sys.flags.safe_path and sys.path[0] != os.path.dirname(os.path.dirname(__file__)):  # noqa: PTH120
+        del sys.path[0]
     main()

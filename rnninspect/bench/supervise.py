@@ -49,7 +49,10 @@ def run_jobs(
     child: _Child | None = None
     try:
         for number, job in enumerate(jobs):
-            child = child or _Child(work)
+            if child is None:
+                # why in here: an interrupt must find the child in its place, to end it.
+                with _starting():
+                    child = _Child(work)
             result = child.run(job, limit(job), partial(progress, number))
             if not child.alive:
                 child.kill()
@@ -66,8 +69,7 @@ class _Child:
     def __init__(self, work: Work) -> None:
         self._pipe, theirs = _SPAWN.Pipe()
         self._process: SpawnProcess = _SPAWN.Process(target=_serve, args=(work, theirs), daemon=True)
-        with _without_interrupts():
-            self._process.start()
+        self._process.start()
         theirs.close()
         self._room = available_bytes()
         self.alive = True
@@ -103,6 +105,23 @@ class _Child:
         self._process.kill()
         self._process.join(5)
         self._pipe.close()
+
+
+@contextlib.contextmanager
+def _starting() -> Generator[None, None, None]:
+    """A block to start processes in: they run no file of the current folder, and hear of no interrupt meanwhile."""
+    # why: they begin as `python -c`, which looks for modules in the current folder first, so that a `signal.py` there
+    # would be run. Where else to look they are told: multiprocessing hands sys.path on. It holds for what they start.
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        with _without_interrupts():
+            yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 @contextlib.contextmanager

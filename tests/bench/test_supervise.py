@@ -154,9 +154,10 @@ def test_a_child_hears_of_no_interrupt_even_while_it_starts() -> None:
     script = (
         "import multiprocessing, os, signal\n"
         "from faults import misbehave\n"
-        "from rnninspect.bench.supervise import _Child\n"
+        "from rnninspect.bench.supervise import _Child, _starting\n"
         "if __name__ == '__main__':\n"
-        "    child = _Child(misbehave)\n"
+        "    with _starting():\n"
+        "        child = _Child(misbehave)\n"
         "    os.kill(multiprocessing.active_children()[0].pid, signal.SIGINT)\n"
         "    print(child.run('return', 60, lambda share: None).partition(' in ')[0])\n"
         "    print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
