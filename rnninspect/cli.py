@@ -17,13 +17,13 @@ import typer
 from rnninspect import __version__
 from rnninspect.commands import completion, options
 from rnninspect.commands.say import complain, say
+from rnninspect.commands.stop import Stopped, answered, exit_code, words
 from rnninspect.errors import OutputFailed, RnnInspectError, printable
 from rnninspect.formats import CheckFormat, CompareFormat, ExplainFormat, Format
 from rnninspect.output import write_text
 
 # EX_SOFTWARE of sysexits.h: a fault of ours.
 _FAULT = 70
-_INTERRUPTED = 130
 
 app = typer.Typer(
     name="rnninspect",
@@ -31,7 +31,7 @@ app = typer.Typer(
     "A YAML document describes a model; every number is worked out from the layers' equations and, unless --plan "
     "is given, proven on the real torch modules.\n\n"
     "Exit codes: 0 fine, 1 a check failed or plan and torch differ, 2 asked wrongly, 3 cannot be done here, "
-    "70 a fault of rnninspect's own, 130 interrupted.",
+    "70 a fault of rnninspect's own, 130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP.",
     pretty_exceptions_enable=False,
 )
 
@@ -44,9 +44,10 @@ def main() -> None:
     # why: without numpy torch 2.13 warns when it is imported; it is handed no arrays.
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        with answered():
+            app()
+    except KeyboardInterrupt as stop:
+        sys.exit(exit_code(stop))
     except OSError as error:
         # Only what Typer prints itself, such as --help, can end here: every result goes through `output`.
         sys.exit(complain(OutputFailed(f"cannot write stdout: {error.strerror}")))
@@ -438,9 +439,11 @@ def _end(command: Callable[[], int]) -> NoReturn:
         code = command()
     except RnnInspectError as error:
         code = complain(error)
-    except KeyboardInterrupt:
-        say("interrupted")
-        code = _INTERRUPTED
+    except KeyboardInterrupt as stop:
+        # why not of the others: whoever sends SIGTERM knows.
+        if not isinstance(stop, Stopped):
+            say(words(stop))
+        code = exit_code(stop)
     except Exception as error:  # why so broad: the last place where a fault of ours can become one line
         if os.environ.get("RNNINSPECT_TRACEBACK"):
             traceback.print_exc()

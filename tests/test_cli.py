@@ -379,7 +379,13 @@ def test_without_stderr_the_exit_code_is_left(shell: Run, small: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
-def test_an_interrupt_while_reading(environment: Callable[..., dict[str, str]], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "expected"),
+    [(signal.SIGINT, 130, b"interrupted\n"), (signal.SIGTERM, 143, b""), (signal.SIGHUP, 129, b"")],
+)
+def test_an_interrupt_while_reading(
+    environment: Callable[..., dict[str, str]], tmp_path: Path, number: signal.Signals, code: int, expected: bytes
+) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     # why both ways: opened for writing alone it would wait for a reader.
@@ -396,9 +402,35 @@ def test_an_interrupt_while_reading(environment: Callable[..., dict[str, str]], 
             comment = b"# " + b"x" * 10_000 + b"\n"
             while comment:
                 comment = comment[writer.write(comment) :]
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             shown, said = process.communicate(timeout=60)
-    assert (process.returncode, shown, said) == (130, b"", b"interrupted\n")
+    assert (process.returncode, shown, said) == (code, b"", expected)
+
+
+# The command line, ended while a file that it writes is not yet in its place.
+ENDED_WHILE_WRITING = (
+    "import os, signal\n"
+    "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGTERM)\n"
+    "from rnninspect.cli import main\n"
+    "main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    "asked", [("params", "--plan", "m.yaml", "--output", "kept"), ("check", "--update", "--lock", "kept", "m.yaml")]
+)
+def test_what_ends_while_it_writes_leaves_the_file_as_it_was(
+    environment: Callable[..., dict[str, str]], tmp_path: Path, small: Path, asked: tuple[str, ...]
+) -> None:
+    (tmp_path / "m.yaml").write_bytes(small.read_bytes())
+    kept = '{"rnninspect_lock": 1}\n'
+    (tmp_path / "kept").write_text(kept)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    command = [sys.executable, "-c", ENDED_WHILE_WRITING, *asked]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, b"", b"")
+    assert (tmp_path / "kept").read_text() == kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 # --- terminals ---------------------------------------------------------------------------------------------

@@ -71,10 +71,12 @@ def faked(folder: Path, environment: Environment) -> Run:
 
 
 @contextlib.contextmanager
-def started(folder: Path, env: Mapping[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    folder: Path, env: Mapping[str, str], *options: str, by: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[str]]:
     """The same, still running, as the leader of a group of processes, as a shell starts it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", FAKED, "bench", "m.yaml", *options],
+        [*by, sys.executable, "-c", FAKED, "bench", "m.yaml", *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -398,33 +400,94 @@ def test_strict_does_not_take_an_unsteady_figure(faked: Run) -> None:
 # --- interrupts ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_an_interrupt_at_any_moment_keeps_what_is_done(folder: Path, environment: Environment, seed: int) -> None:
+# The exit code of each, and what it is called.
+SIGNALS = {
+    signal.SIGINT: (130, "interrupted"),
+    signal.SIGTERM: (143, "ended by SIGTERM"),
+    signal.SIGHUP: (129, "ended by SIGHUP"),
+}
+
+
+@pytest.mark.parametrize(
+    ("number", "seed"), [*((signal.SIGINT, seed) for seed in range(6)), (signal.SIGTERM, 6), (signal.SIGHUP, 7)]
+)
+def test_an_interrupt_at_any_moment_keeps_what_is_done(
+    folder: Path, environment: Environment, number: signal.Signals, seed: int
+) -> None:
+    code, said = SIGNALS[number]
     journal = folder / "r.jsonl"
     options = ("--sweep", "encoder.hidden_size=range(1,500)", "--phase", "forward", "--output", "r.jsonl")
     with started(folder, environment({"FAKE_SECONDS": "0.02"}), *options) as process:
         wait_for(journal, 1, process)
         time.sleep(random.Random(seed).uniform(0, 0.8))
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         out, err = process.communicate(timeout=HANG)
-        assert process.returncode == 130, err
+        assert process.returncode == code, err
         assert "Traceback" not in err
-        assert err.splitlines()[-1].startswith("interrupted")
+        assert err.splitlines()[-1].startswith(said)
+        assert "crashed" not in err
         done = sizes(journal)
         assert done == list(range(1, len(done) + 1))
         assert ("partial: interrupted before everything was measured" in out) == bool(done)
         assert group_is_gone(process.pid)
 
 
-def test_an_interrupt_is_answered_while_a_point_hangs(folder: Path, environment: Environment) -> None:
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_interrupt_is_answered_while_a_point_hangs(
+    folder: Path, environment: Environment, number: signal.Signals
+) -> None:
+    code, said = SIGNALS[number]
     options = ("--sweep", "encoder.hidden_size=4,905", "--phase", "forward", "--output", "r.jsonl")
     with started(folder, environment(), *options) as process:
         wait_for(folder / "r.jsonl", 2, process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=HANG)
-        assert (process.returncode, err) == (130, "interrupted: 1 of 2 were measured, and are printed\n")
+        assert (process.returncode, err) == (code, f"{said}: 1 of 2 were measured, and are printed\n")
         assert "encoder.hidden_size=4" in out
         assert group_is_gone(process.pid)
+
+
+def test_a_signal_that_comes_twice_costs_nothing_that_is_done(folder: Path, environment: Environment) -> None:
+    options = ("--sweep", "encoder.hidden_size=4,905", "--phase", "forward", "--output", "r.jsonl")
+    with started(folder, environment(), *options) as process:
+        wait_for(folder / "r.jsonl", 2, process)
+        process.send_signal(signal.SIGTERM)
+        while process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            time.sleep(0.02)
+        out, err = process.communicate(timeout=HANG)
+        # In the very last moment, when all is printed, the second one ends it as it ends any process.
+        assert process.returncode in (143, -signal.SIGTERM)
+        assert err == "ended by SIGTERM: 1 of 2 were measured, and are printed\n"
+        assert "encoder.hidden_size=4" in out
+
+
+def test_a_closed_terminal_ends_it_with_129_though_nothing_can_be_printed(
+    folder: Path, environment: Environment
+) -> None:
+    options = ("--sweep", "encoder.hidden_size=4,905", "--phase", "forward", "--output", "r.jsonl")
+    with started(folder, environment(), *options, by=("sh", "-c", 'exec "$@" >/dev/full', "sh")) as process:
+        wait_for(folder / "r.jsonl", 2, process)
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(timeout=HANG)
+        assert process.returncode == 129
+        assert err.splitlines() == [
+            "error: cannot write stdout: No space left on device",
+            "ended by SIGHUP: 1 of 2 were measured",
+        ]
+        assert sizes(folder / "r.jsonl") == [4]
+
+
+def test_what_nohup_has_ignored_stays_ignored(folder: Path, environment: Environment) -> None:
+    options = ("--sweep", "encoder.hidden_size=range(1,12)", "--phase", "forward", "--output", "r.jsonl")
+    with started(folder, environment({"FAKE_SECONDS": "0.05"}), *options, by=("nohup",)) as process:
+        wait_for(folder / "r.jsonl", 2, process)
+        os.killpg(process.pid, signal.SIGHUP)
+        out, _ = process.communicate(timeout=HANG)
+        assert process.returncode == 0
+        assert "encoder.hidden_size=11" in out
+        assert sizes(folder / "r.jsonl") == list(range(1, 12))
 
 
 def test_figures_that_came_about_in_another_way_are_not_gone_on_with(faked: Run, folder: Path) -> None:

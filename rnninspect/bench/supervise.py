@@ -21,6 +21,11 @@ from typing import Any, NamedTuple
 
 from rnninspect.memory import available_bytes, ran_out, resident_bytes
 
+# What ends a run goes to its whole group; it is the parent that answers, and then ends its child.
+_LATER = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_ENDING = {signal.SIGINT, *_LATER}
+# Seconds that the parent has for that.
+_PATIENCE = 10.0
 # How often the parent looks after its child: an interrupt is answered, and memory watched, within this.
 _POLL = 0.05
 _SPAWN = multiprocessing.get_context("spawn")
@@ -126,13 +131,13 @@ def _starting() -> Generator[None, None, None]:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Generator[None, None, None]:
-    """A block that Ctrl-C waits for; what starts in it never hears of one, as the parent answers for both."""
+    """A block that Ctrl-C and the like wait for; what starts in it hears of none, as the parent answers for both."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     # why first: the tracker's own start would let signals through again.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield
     finally:
@@ -147,6 +152,22 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _end_later() -> None:
+    """Leave what ends a run to the parent; where it does not, for it may have come here alone, end after a while."""
+
+    def later(number: int, frame: object) -> None:
+        timer = threading.Timer(_PATIENCE, os._exit, [128 + number])
+        timer.daemon = True
+        timer.start()
+
+    for number in _LATER:
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
+            signal.signal(number, later)
+    if hasattr(signal, "pthread_sigmask"):
+        # why: what this process starts, torch.compile's compilers for one, would have them blocked for good.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
+
+
 def _how(code: int | None) -> str:
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
@@ -156,8 +177,8 @@ def _how(code: int | None) -> str:
 
 def _serve(work: Work, pipe: Connection) -> None:
     """The child: one job after the other, until the parent is gone."""
-    # why: Ctrl-C goes to the whole foreground group; it is the parent that answers, and then ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_later()
     # why: where memory runs out, it is this process that the kernel should take.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
         file.write("1000")

@@ -23,7 +23,8 @@ from rnninspect.commands.options import BenchTable, Look
 from rnninspect.commands.plots import check_plot, save_plot
 from rnninspect.commands.render import alone, only_table, render
 from rnninspect.commands.say import complain, say
-from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, RnnInspectError, printable
+from rnninspect.commands.stop import exit_code, words
+from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, OutputFailed, RnnInspectError, printable
 from rnninspect.output import write_text
 from rnninspect.report import bench_document
 from rnninspect.tables.bench import bench_blocks, bench_charts, bench_tables
@@ -59,12 +60,6 @@ class Asked(NamedTuple):
     plot: Path | None
 
 
-class Interrupted(CannotHere):
-    """Ctrl-C, after what there was has been printed."""
-
-    exit_code = 130
-
-
 def bench(look: Look, asked: Asked) -> int:
     """Time every point and print what was found; returns the exit code."""
     wanted = _wanted(look, asked)
@@ -84,9 +79,9 @@ def bench(look: Look, asked: Asked) -> int:
         left = _left(jobs, earlier)
         # why by key: what failed before, and is measured again, is there once.
         found = {key_of(outcome): outcome for outcome in earlier}
-        interrupted = False
         if left and (fault := recall().fault):
             say(f"note: {fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
+        stop: KeyboardInterrupt | None = None
         try:
             with _progress(left) as progress:
                 for outcome in _outcomes(left, asked, progress):
@@ -95,10 +90,10 @@ def bench(look: Look, asked: Asked) -> int:
                         journal.append(outcome)
                     if outcome.status != "ok":
                         say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
-        except KeyboardInterrupt:
-            interrupted = True
+        except KeyboardInterrupt as caught:
+            stop = caught
     total = len({key_of(outcome) for outcome in found.values()} | {_key(job, run) for job in jobs for run in job.runs})
-    return _finish(look, asked, list(found.values()), total, only, interrupted=interrupted)
+    return _finish(look, asked, list(found.values()), total, only, stop)
 
 
 def _wanted(look: Look, asked: Asked) -> Wanted:
@@ -259,29 +254,24 @@ def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
 
 
 def _finish(
-    look: Look, asked: Asked, outcomes: Sequence[Outcome], total: int, only: str | None, *, interrupted: bool
+    look: Look,
+    asked: Asked,
+    outcomes: Sequence[Outcome],
+    total: int,
+    only: str | None,
+    stop: KeyboardInterrupt | None,
 ) -> int:
     """Print what there is, of `total` outcomes, and tell by the exit code whether it is all, and to be believed.
 
-    only: the one table to print, None for the whole page.
+    only: the one table to print, None for the whole page. stop: what has ended the run early.
     """
+    if stop is not None:
+        return _stopped(look, asked, outcomes, total, only, stop)
+    _show(look, asked, outcomes, only)
     failed = [outcome for outcome in outcomes if outcome.status != "ok"]
     rows = pool(outcomes)
     precision = parse_precision(asked.precision)
     doubtful = [row for row in rows if not row.is_sure(precision)]
-    if outcomes:
-        blocks = bench_blocks(outcomes, partial=interrupted) if only is None else alone(bench_tables(outcomes), only)
-        text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
-        write_text(text, None)
-        charts = bench_charts(outcomes)
-        if charts:
-            save_plot(charts, asked.plot)
-        elif asked.plot is not None:
-            say(f"note: --plot {printable(str(asked.plot))}: too little was measured to be drawn")
-    if interrupted:
-        measured = sum(outcome.status == "ok" for outcome in outcomes)
-        say(f"interrupted: {measured} of {total} were measured" + (", and are printed" if outcomes else ""))
-        return Interrupted.exit_code
     if failed:
         say(f"error: {len(failed)} of {len(outcomes)} could not be measured")
         return CannotHere.exit_code
@@ -290,6 +280,35 @@ def _finish(
         say(f"error: --strict: {len(doubtful)} of {len(rows)} figures {said}")
         return CannotHere.exit_code
     return 0
+
+
+def _show(look: Look, asked: Asked, outcomes: Sequence[Outcome], only: str | None, *, partial: bool = False) -> None:
+    if not outcomes:
+        return
+    blocks = bench_blocks(outcomes, partial=partial) if only is None else alone(bench_tables(outcomes), only)
+    text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
+    write_text(text, None)
+    charts = bench_charts(outcomes)
+    if charts:
+        save_plot(charts, asked.plot)
+    elif asked.plot is not None:
+        say(f"note: --plot {printable(str(asked.plot))}: too little was measured to be drawn")
+
+
+def _stopped(
+    look: Look, asked: Asked, outcomes: Sequence[Outcome], total: int, only: str | None, stop: KeyboardInterrupt
+) -> int:
+    """Print what there is after a signal; the exit code is the signal's."""
+    printed = ", and are printed" if outcomes else ""
+    try:
+        _show(look, asked, outcomes, only, partial=True)
+    except OutputFailed as error:
+        # why no reason to end otherwise: SIGHUP comes because the terminal is gone.
+        complain(error)
+        printed = ""
+    measured = sum(outcome.status == "ok" for outcome in outcomes)
+    say(f"{words(stop)}: {measured} of {total} were measured{printed}")
+    return exit_code(stop)
 
 
 def _named(outcome: Outcome) -> str:

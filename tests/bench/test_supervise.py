@@ -149,7 +149,8 @@ def test_a_child_whose_parent_was_killed_ends_in_the_middle_of_its_job() -> None
                 os.kill(child, signal.SIGKILL)
 
 
-def test_a_child_hears_of_no_interrupt_even_while_it_starts() -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_child_hears_of_no_interrupt_even_while_it_starts(name: str) -> None:
     """Ctrl-C goes to the whole group: a child that is still importing would print a traceback of its own."""
     script = (
         "import multiprocessing, os, signal\n"
@@ -158,7 +159,7 @@ def test_a_child_hears_of_no_interrupt_even_while_it_starts() -> None:
         "if __name__ == '__main__':\n"
         "    with _starting():\n"
         "        child = _Child(misbehave)\n"
-        "    os.kill(multiprocessing.active_children()[0].pid, signal.SIGINT)\n"
+        f"    os.kill(multiprocessing.active_children()[0].pid, signal.{name})\n"
         "    print(child.run('return', 60, lambda share: None).partition(' in ')[0])\n"
         "    print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
     )
