@@ -33,8 +33,11 @@ class Model:
         """The model as a torch.nn.Module in eval mode, its weights drawn with `seed`.
 
         device: a name such as "cpu" or "cuda:0"; None is the document's, or the best there is.
-        Raises NoSuchDevice, NotEnoughMemory (before anything is allocated) or TorchRefused.
+        Raises NoTorch, NoSuchDevice, NotEnoughMemory (before anything is allocated) or TorchRefused.
         """
+        from rnninspect.here import need_torch
+
+        need_torch()
         from rnninspect import real
 
         return real.build(self.spec, device, seed)

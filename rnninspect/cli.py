@@ -18,8 +18,9 @@ from rnninspect import __version__
 from rnninspect.commands import completion, options
 from rnninspect.commands.say import complain, say
 from rnninspect.commands.stop import Stopped, answered, exit_code, words
-from rnninspect.errors import OutputFailed, RnnInspectError, printable
+from rnninspect.errors import NotEnoughMemory, OutputFailed, RnnInspectError, printable
 from rnninspect.formats import CheckFormat, CompareFormat, ExplainFormat, Format
+from rnninspect.here import short_of_memory
 from rnninspect.output import write_text
 
 # EX_SOFTWARE of sysexits.h: a fault of ours.
@@ -447,9 +448,16 @@ def _end(command: Callable[[], int]) -> NoReturn:
     except Exception as error:  # why so broad: the last place where a fault of ours can become one line
         if os.environ.get("RNNINSPECT_TRACEBACK"):
             traceback.print_exc()
-        say(
-            f"rnninspect {__version__} has a fault: {type(error).__name__}: {printable(str(error))} "
-            "(set RNNINSPECT_TRACEBACK=1 to see where, and report it with the document)"
-        )
-        code = _FAULT
+        code = _blamed(error)
     raise typer.Exit(code)
+
+
+def _blamed(error: Exception) -> int:
+    """Say whose fault it is: the machine's, where its memory ran out, or ours."""
+    if short_of_memory(error):
+        return complain(NotEnoughMemory("memory ran out (a smaller model, fewer other programs, or more ulimit -v)"))
+    say(
+        f"rnninspect {__version__} has a fault: {type(error).__name__}: {printable(str(error))} "
+        "(set RNNINSPECT_TRACEBACK=1 to see where, and report it with the document)"
+    )
+    return _FAULT

@@ -9,6 +9,8 @@
         ├── NoSuchDevice
         ├── NotEnoughMemory
         ├── TorchRefused           torch would not build or run it on this device in this dtype
+        ├── NoTorch                torch is not installed here, or does not load
+        ├── FolderGone             the current folder was deleted
         ├── NotInstalled           a library that only some options need is missing
         └── OutputFailed           the result could not be written
 
@@ -91,6 +93,14 @@ class NotEnoughMemory(CannotHere):
 
 class TorchRefused(CannotHere):
     """torch would not build or run the model on this device in this dtype."""
+
+
+class NoTorch(CannotHere):
+    """torch is not installed here, or cannot be loaded."""
+
+
+class FolderGone(CannotHere):
+    """The folder that the process stands in is gone."""
 
 
 class NotInstalled(CannotHere):

@@ -21,8 +21,22 @@ def available_bytes() -> int | None:
     return min(found, default=None)
 
 
-# What torch's allocators say: of the CPU (Windows has words of its own), of CUDA and MPS, of CUDA's libraries.
-_RAN_OUT = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+def address_space() -> int | None:
+    """The most bytes of addresses that this process may take (`ulimit -v`); None where nothing limits them."""
+    try:
+        import resource
+    except ImportError:  # why: Windows has none
+        return None
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if allowed == resource.RLIM_INFINITY else allowed
+
+
+# What torch's allocators say: of the CPU (Windows has words of its own), of CUDA and MPS, of CUDA's libraries; and what
+# the system says, and the loader of libraries.
+_RAN_OUT = (
+    *("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED"),
+    *("Cannot allocate memory", "failed to map segment from shared object"),
+)
 
 
 def ran_out(error: BaseException | None) -> bool:

@@ -49,6 +49,16 @@ def no_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnninspect.commands.look.render", lambda *asked: plot((), Path("small.svg")))
 
 
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes torch away."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+
+def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the current folder away, as far as anybody can tell."""
+    monkeypatch.setattr(os, "getcwd", fail_with(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))))
+
+
 class Case(NamedTuple):
     """How an error is provoked: a command line, its exit code, and what must be made wrong before, if anything."""
 
@@ -64,6 +74,8 @@ CASES: dict[str, Case] = {
     "NoSuchDevice": Case(("shapes", "small.yaml", "--device", "cuda:99"), 3),
     "NotEnoughMemory": Case(("params", "small.yaml", "--device", "cpu", "--set", "encoder.hidden_size=10000000"), 3),
     "TorchRefused": Case(("shapes", "small.yaml", "--device", "meta", "--set", "encoder.hidden_size=4000000000"), 3),
+    "NoTorch": Case(("shapes", "small.yaml"), 3, no_torch),
+    "FolderGone": Case(("check", "small.yaml"), 3, no_folder),
     "NotInstalled": Case(("params", "small.yaml", "--plan"), 3, no_matplotlib),
     "OutputFailed": Case(("params", "small.yaml", "--plan", "--output", "nowhere/out.json"), 3),
 }

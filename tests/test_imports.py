@@ -90,6 +90,7 @@ LEVELS = (
         "device",
         "recurrence",
         "memory",
+        "here",
         "feed",
         "initial",
         "real",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -111,3 +112,132 @@ def test_what_the_user_set_is_left_as_it_was(given: str | None, environment: Env
     paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "bench")))
     env = environment({"PYTHONPATH": paths, **({} if given is None else {"PYTHONSAFEPATH": given})})
     assert ended("-c", source, cwd=folder, env=env).stdout == f"{given!r}\n"
+
+
+# --- torch that is not there, or broken --------------------------------------------------------------------
+
+ALL = ("shapes", "weights", "params", "inspect", "verify", "trace", "gradflow", "check --build", "bench")
+# Commands in one process, and how each ended.
+EVERY = """
+import sys
+from rnninspect.cli import app
+if __name__ == "__main__":
+    for command in sys.argv[1:]:
+        try:
+            app([*command.split(), "m.yaml"])
+        except SystemExit as ended:
+            print(f"{command}: {ended.code}", file=sys.stderr, flush=True)
+"""
+LOADER = "libcudart.so.12: cannot open shared object file: No such file or directory"
+AGAIN = "(install it again; --plan, explain, diff and check need none)"
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (f"ImportError({LOADER!r})", f"cannot be loaded here: ImportError: {LOADER} {AGAIN}"),
+        ("ImportError('x.so: undefined symbol: y\\nsecond line')", "ImportError: x.so: undefined symbol: y (install"),
+        (f"OSError({LOADER!r})", f"cannot be loaded here: OSError: {LOADER} {AGAIN}"),
+        ("SystemError('error return without exception set')", "here: SystemError: error return without exception set"),
+        ("MemoryError()", f"cannot be loaded here: MemoryError {AGAIN}"),
+        ("RuntimeError('\\x1b[31m')", r"here: RuntimeError: \x1b[31m (install it again"),
+        ("ModuleNotFoundError('No module named sympy', name='sympy')", "ModuleNotFoundError: No module named sympy ("),
+        ("ModuleNotFoundError('No module named \"torch\"', name='torch')", "is not installed here (pip install torch;"),
+        (None, "cannot be loaded here: ModuleNotFoundError: No module named 'torch.nn'"),
+    ],
+    ids=lambda value: value and value.split("(")[0],
+)
+def test_without_a_torch_that_loads_every_command_says_so_in_one_line_and_ends_with_3(
+    folder: Path, environment: Environment, raised: str | None, said: str
+) -> None:
+    commands = ALL if said.startswith("cannot be loaded here: ImportError") else ("shapes", "bench")
+    (folder / "torch").mkdir()
+    (folder / "torch" / "__init__.py").write_text(f"raise {raised}\n" if raised else "")
+    (folder.parent / "every.py").write_text(EVERY)
+    env = environment({"PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT)))})
+    done = ended("../every.py", *commands, cwd=folder, env=env)
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
+    assert lines[1::2] == [f"{command}: 3" for command in commands], done.stderr
+    assert [line for line in lines[::2] if not line.startswith("error: torch ") or said not in line] == []
+    assert lines[-2].endswith(": 0 of 1 were measured")
+
+
+def test_what_is_done_is_printed_when_torch_is_lost_midway(folder: Path, environment: Environment) -> None:
+    work = (
+        "import fake_work\n"
+        "from rnninspect.errors import NoTorch\n"
+        "def work(job, progress):\n"
+        "    if job.runs[0].settings['encoder.hidden_size'] == 5:\n"
+        "        raise NoTorch('torch cannot be loaded here: made up')\n"
+        "    return fake_work.work(job, progress)\n"
+    )
+    (folder / "losing.py").write_text(work)
+    source = (
+        "import losing, sys\n"
+        "from rnninspect.commands import bench\n"
+        "bench.work = losing.work\n"
+        "from rnninspect.cli import main\n"
+        "main()\n"
+    )
+    paths = os.pathsep.join(map(str, (folder, ROOT, ROOT / "tests" / "bench")))
+    swept = ("--sweep", "encoder.hidden_size=4,5,6", "--output", "r.jsonl")
+    done = ended("-c", source, *BENCH, *swept, cwd=folder, env=environment({"PYTHONPATH": paths}))
+    said = "error: torch cannot be loaded here: made up: 1 of 3 were measured, and are printed\n"
+    assert (done.returncode, done.stderr) == (3, said)
+    assert "encoder.hidden_size=4" in done.stdout
+    assert (folder / "r.jsonl").read_text().count("\n") == 2
+
+
+def test_an_import_of_our_own_that_fails_is_a_fault_of_ours(folder: Path, environment: Environment) -> None:
+    source = EVERY.replace("import sys\n", "import sys\nsys.modules['rnninspect.plan'] = None\n", 1)
+    (folder.parent / "every.py").write_text(source)
+    done = ended("../every.py", "shapes", "check --build", cwd=folder, env=environment())
+    assert done.stdout == ""
+    assert [line.split()[-1] for line in done.stderr.splitlines()[1::2]] == ["70", "70"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process takes other amounts of addresses")
+@pytest.mark.parametrize("kilobytes", [40_000, 300_000, 600_000])
+@pytest.mark.parametrize("command", [("shapes", "m.yaml"), BENCH])
+def test_too_little_address_space(
+    folder: Path, environment: Environment, kilobytes: int, command: tuple[str, ...]
+) -> None:
+    script = f'ulimit -v {kilobytes} && exec "$@"'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", sys.executable, "-m", "rnninspect", *command],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    expected = (
+        "memory ran out" if kilobytes == 40_000 else "torch cannot be loaded here: it takes more than 629,145,600"
+    )
+    assert re.fullmatch(rf"error: {expected}[^\n]*ulimit -v[^\n]*\n", done.stderr)
+
+
+# --- a current folder that is gone -------------------------------------------------------------------------
+
+
+def test_in_a_folder_that_is_gone(tmp_path: Path, environment: Environment) -> None:
+    (tmp_path / "m.yaml").write_text(DOCUMENT)
+    (tmp_path / "every.py").write_text(EVERY.replace('"m.yaml"', "sys.argv[0].replace('every.py', 'm.yaml')"))
+    commands = ("shapes", "verify", "trace --plot p.svg", "bench", "check", "check --lock /l --update")
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", sys.executable, str(tmp_path / "every.py"), *commands, "params --plan"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+    said = "error: the current folder is gone (cd to one that is there)"
+    expected = [line for command in commands for line in (said, f"{command}: 3")]
+    assert done.stderr.splitlines() == [*expected, "params --plan: 0"]
+    assert "416" in done.stdout

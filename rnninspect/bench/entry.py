@@ -7,12 +7,14 @@ from collections.abc import Callable
 from rnninspect.bench import heap
 from rnninspect.bench.asked import Job
 from rnninspect.bench.records import Outcome
+from rnninspect.here import need_torch
 
 
 def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
-    """Do a job in this process, which imports torch for it; see `job.work`."""
-    from rnninspect.bench import job as here
+    """Do a job in this process, which imports torch for it; see `job.work`. Raises NoTorch."""
+    need_torch()
+    from rnninspect.bench import job as worker
 
     heap.give_back()
     heap.keep_freed()
-    return here.work(job, progress)
+    return worker.work(job, progress)

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
 
+from rnninspect.errors import NoTorch
 from rnninspect.memory import available_bytes, ran_out, resident_bytes
 
 # What ends a run goes to its whole group; it is the parent that answers, and then ends its child.
@@ -45,7 +46,7 @@ Work = Callable[[Any, Callable[[float], None]], Any]
 def run_jobs(
     work: Work, jobs: Sequence[Any], *, limit: Callable[[Any], float], progress: Callable[[int, float], None]
 ) -> Generator[Any, None, None]:
-    """Each job's result, or why there is none (`Ended`), in order and as soon as it is known.
+    """Each job's result, or why there is none (`Ended`), in order and as soon as it is known. Raises NoTorch.
 
     work: a function of a module, so that the child can import it. limit: seconds a job may take.
     progress: told the job's number and the share of it that is done.
@@ -91,6 +92,8 @@ class _Child:
                         # why no longer of use: after a fault of CUDA every later job in the process fails too.
                         self.alive = not isinstance(value, Ended)
                         return value
+                    if kind == "error":
+                        raise value
                     progress(value)
                 if time.monotonic() > deadline:
                     return self._given_up("timeout", f"no end after {limit:,.0f} s")
@@ -188,6 +191,10 @@ def _serve(work: Work, pipe: Connection) -> None:
             job = pipe.recv()
             try:
                 result = work(job, lambda share: pipe.send(("progress", share)))
+            except NoTorch as error:
+                # why the parent's affair: no job can be done.
+                pipe.send(("error", error))
+                continue
             except Exception as error:  # why so broad: whatever a job raises is its own affair, and the next may do
                 status = "memory" if ran_out(error) else "failed"
                 result = Ended(status, f"{type(error).__name__}: {error}".partition("\n")[0])

@@ -24,7 +24,8 @@ from rnninspect.commands.plots import check_plot, save_plot
 from rnninspect.commands.render import alone, only_table, render
 from rnninspect.commands.say import complain, say
 from rnninspect.commands.stop import exit_code, words
-from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, OutputFailed, RnnInspectError, printable
+from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
+from rnninspect.here import need_folder
 from rnninspect.output import write_text
 from rnninspect.report import bench_document
 from rnninspect.tables.bench import bench_blocks, bench_charts, bench_tables
@@ -62,6 +63,7 @@ class Asked(NamedTuple):
 
 def bench(look: Look, asked: Asked) -> int:
     """Time every point and print what was found; returns the exit code."""
+    need_folder()
     wanted = _wanted(look, asked)
     varies, notes = parse_varies(asked.varies)
     if asked.resume and look.output is None:
@@ -81,7 +83,7 @@ def bench(look: Look, asked: Asked) -> int:
         found = {key_of(outcome): outcome for outcome in earlier}
         if left and (fault := recall().fault):
             say(f"note: {fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
-        stop: KeyboardInterrupt | None = None
+        stop: KeyboardInterrupt | NoTorch | None = None
         try:
             with _progress(left) as progress:
                 for outcome in _outcomes(left, asked, progress):
@@ -90,7 +92,7 @@ def bench(look: Look, asked: Asked) -> int:
                         journal.append(outcome)
                     if outcome.status != "ok":
                         say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
-        except KeyboardInterrupt as caught:
+        except (KeyboardInterrupt, NoTorch) as caught:
             stop = caught
     total = len({key_of(outcome) for outcome in found.values()} | {_key(job, run) for job in jobs for run in job.runs})
     return _finish(look, asked, list(found.values()), total, only, stop)
@@ -259,7 +261,7 @@ def _finish(
     outcomes: Sequence[Outcome],
     total: int,
     only: str | None,
-    stop: KeyboardInterrupt | None,
+    stop: KeyboardInterrupt | NoTorch | None,
 ) -> int:
     """Print what there is, of `total` outcomes, and tell by the exit code whether it is all, and to be believed.
 
@@ -296,9 +298,14 @@ def _show(look: Look, asked: Asked, outcomes: Sequence[Outcome], only: str | Non
 
 
 def _stopped(
-    look: Look, asked: Asked, outcomes: Sequence[Outcome], total: int, only: str | None, stop: KeyboardInterrupt
+    look: Look,
+    asked: Asked,
+    outcomes: Sequence[Outcome],
+    total: int,
+    only: str | None,
+    stop: KeyboardInterrupt | NoTorch,
 ) -> int:
-    """Print what there is after a signal; the exit code is the signal's."""
+    """Print what there is after what has ended the run, whose exit code it is."""
     printed = ", and are printed" if outcomes else ""
     try:
         _show(look, asked, outcomes, only, partial=True)
@@ -307,8 +314,9 @@ def _stopped(
         complain(error)
         printed = ""
     measured = sum(outcome.status == "ok" for outcome in outcomes)
-    say(f"{words(stop)}: {measured} of {total} were measured{printed}")
-    return exit_code(stop)
+    why = f"error: {stop}" if isinstance(stop, NoTorch) else words(stop)
+    say(f"{why}: {measured} of {total} were measured{printed}")
+    return stop.exit_code if isinstance(stop, NoTorch) else exit_code(stop)
 
 
 def _named(outcome: Outcome) -> str:

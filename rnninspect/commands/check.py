@@ -16,6 +16,7 @@ from rnninspect.commands.say import complain, say
 from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.findings import Finding, findings, of_error
 from rnninspect.formats import CheckFormat
+from rnninspect.here import need_folder, need_torch
 from rnninspect.lock import NAME, Locked, file_key, find_lock, locked_layers, read_lock, update_lock
 from rnninspect.output import write_text
 from rnninspect.plan import plan
@@ -44,6 +45,7 @@ class Check(NamedTuple):
 
 def check(asked: Check) -> int:
     """Check every model and print the verdicts; returns the exit code."""
+    need_folder()
     max_params = None if asked.max_params is None else _parsed("--max-params", asked.max_params, parse_count)
     growth = None if asked.max_growth is None else _parsed("--max-growth", asked.max_growth, parse_growth)
     specs, code = load_all(
@@ -63,6 +65,8 @@ def check(asked: Check) -> int:
     except RnnInspectError as error:
         _annotate(asked, error, str(path))
         raise
+    if asked.build:
+        need_torch()
     verdicts: list[Verdict] = []
     found: dict[str, list[Finding]] = {}
     for spec in specs:

@@ -12,6 +12,7 @@ from rnninspect.commands.render import render
 from rnninspect.commands.say import complain, say
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
+from rnninspect.here import need_torch
 from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.report import Report, document
@@ -33,6 +34,7 @@ def look(asked: Look, make_tables: MakeTables) -> int:
     if code:
         return code
     if not asked.plan:
+        need_torch()
         remark_half(specs)
     models: list[ModelFacts] = []
     found: list[tuple[ModelFacts, tuple[Difference, ...]]] = []

@@ -10,6 +10,7 @@ from rnninspect.commands.files import same_file
 from rnninspect.commands.options import Look
 from rnninspect.errors import OptionError, OutputFailed, printable
 from rnninspect.formats import plot
+from rnninspect.here import need_folder
 from rnninspect.tables.table import Chart
 
 
@@ -18,6 +19,7 @@ def check_plot(path: Path | None, look: Look) -> None:
     if path is None:
         return
     plot.check(path)
+    need_folder()
     try:
         folder, here = path.absolute().parent.is_dir(), path.is_dir()
     except OSError as error:

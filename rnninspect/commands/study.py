@@ -9,6 +9,7 @@ from rnninspect.commands.files import load_all, remark_half
 from rnninspect.commands.options import Look
 from rnninspect.commands.say import complain, say
 from rnninspect.errors import NoSuchDevice, RnnInspectError
+from rnninspect.here import need_torch
 from rnninspect.spec.chain import Spec
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def study(
             code = max(code, complain(error, spec.source if len(specs) > 1 else ""))
     if code:
         return [], code
+    need_torch()
     remark_half(specs)
     from rnninspect.device import device_of
 
