@@ -16,9 +16,10 @@ import typer
 
 from rnninspect import __version__
 from rnninspect.commands import completion, options
+from rnninspect.commands.kept import free, kept
 from rnninspect.commands.say import complain, say
 from rnninspect.commands.stop import Stopped, answered, exit_code, words
-from rnninspect.errors import NotEnoughMemory, OutputFailed, RnnInspectError, printable
+from rnninspect.errors import NotEnoughMemory, RnnInspectError, printable
 from rnninspect.formats import CheckFormat, CompareFormat, ExplainFormat, Format
 from rnninspect.here import short_of_memory
 from rnninspect.output import write_text
@@ -45,13 +46,11 @@ def main() -> None:
     # why: without numpy torch 2.13 warns when it is imported; it is handed no arrays.
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     try:
-        with answered():
+        with answered(), kept() as ended:
             app()
+        sys.exit(ended.code)
     except KeyboardInterrupt as stop:
         sys.exit(exit_code(stop))
-    except OSError as error:
-        # Only what Typer prints itself, such as --help, can end here: every result goes through `output`.
-        sys.exit(complain(OutputFailed(f"cannot write stdout: {error.strerror}")))
     finally:
         # why: at exit Python collects garbage several times over all that is alive; frozen, it costs nothing. This
         # is a tenth of the time of a command that does not need torch.
@@ -436,6 +435,7 @@ def schema(output: options.Output = None) -> None:
 
 def _end(command: Callable[[], int]) -> NoReturn:
     """Run a command and end with its exit code; whatever it raises becomes one line and the right code."""
+    free()
     try:
         code = command()
     except RnnInspectError as error:

@@ -50,6 +50,17 @@ def append_text(text: str, path: Path) -> None:
         raise OutputFailed(f"cannot write {printable(str(path))}: {disk.reason(error)}") from error
 
 
+def write_stderr(text: str) -> None:
+    """Write what is no result to stderr; where it cannot be written, the exit code is what is left."""
+    stream = sys.stderr
+    if _is_open(stream):
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:
+            _abandon(stream)
+
+
 def stdout_is_utf8() -> bool:
     """Whether stdout takes every character; where not, tables had better be drawn in ASCII."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -123,7 +134,7 @@ def _write_stream(content: str | bytes, stream: TextIO) -> None:
 def _abandon(stream: TextIO) -> None:
     """Send what `stream` still holds to nowhere.
 
-    why: at exit Python flushes stdout again; it would complain a second time and exit with 120.
+    why: at exit Python flushes both streams again; it would complain a second time and exit with 120.
     """
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

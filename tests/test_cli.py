@@ -375,8 +375,41 @@ def test_where_stdout_goes(shell: Run, small: Path, redirected: str, code: int, 
 
 
 def test_without_stderr_the_exit_code_is_left(shell: Run, small: Path) -> None:
-    done = shell('rnninspect params --plan "$1" - 2>&-', small)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+    for closed in ("2>&-", "2>/dev/full"):
+        done = shell(f'rnninspect params --plan "$1" - {closed}', small)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
+# What Typer prints by itself.
+BY_TYPER = ("--help", "params --help", "--show-completion bash", "")
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [
+        ("| true", 0, ""),
+        (">&-", 3, "error: cannot write stdout: it is closed\n"),
+        (">/dev/full", 3, "error: cannot write stdout: No space left on device\n"),
+    ],
+)
+def test_what_typer_prints_goes_the_way_of_results(shell: Run, redirected: str, code: int, said: str) -> None:
+    done = shell("; ".join(f"rnninspect {asked} {redirected}; echo $?" for asked in BY_TYPER))
+    assert (done.stdout.split(), done.stderr) == ([str(code)] * len(BY_TYPER), said * len(BY_TYPER))
+
+
+def test_wrong_usage_is_2_wherever_it_is_said(shell: Run) -> None:
+    streams = ("2>/dev/full", "2>&-", ">&- 2>/dev/null", "2>&1 | true")
+    done = shell("; ".join(f"rnninspect params --wat {redirected}; echo $?" for redirected in streams))
+    assert (done.stdout.split(), done.stderr) == (["2"] * len(streams), "")
+
+
+def test_help_is_drawn_for_the_stream_it_goes_to(run: Run) -> None:
+    assert "╭─ Options ─" in fine(run("params", "--help"))
+    plain = fine(run("params", "--help", env={"PYTHONIOENCODING": "ascii"}))
+    assert "+- Options -" in plain
+    assert plain.isascii()
+    assert "\x1b[" not in plain
+    assert "\x1b[" in fine(run("params", "--help", env={"FORCE_COLOR": "1"}))
 
 
 @pytest.mark.parametrize(

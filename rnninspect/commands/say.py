@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 
 from rnninspect.errors import RnnInspectError, printable
+from rnninspect.output import write_stderr
 
 
 def say(line: str) -> None:
@@ -14,9 +13,7 @@ def say(line: str) -> None:
     if os.environ.get("GITHUB_ACTIONS"):
         # why: a value that an error repeats could hold it, and the runner would take it for a command
         line = line.replace("##[", "## [")
-    with contextlib.suppress(OSError, AttributeError):
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+    write_stderr(f"{line}\n")
 
 
 def complain(error: RnnInspectError, source: str = "") -> int:
