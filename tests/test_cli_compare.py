@@ -191,6 +191,16 @@ def test_asked_wrongly(run: Run, results: Path, args: tuple[str, ...], message: 
     assert message in refused(run("compare", *args, cwd=results), 2)
 
 
+def test_a_figure_that_contradicts_itself_is_named_with_its_line(run: Run, results: Path, tmp_path: Path) -> None:
+    head, first, *rest = (results / "old").read_text().splitlines()
+    changed = json.loads(first)
+    changed["figures"][0]["kept"][-1] = 99
+    (tmp_path / "changed").write_text("\n".join([head, json.dumps(changed), *rest]) + "\n")
+    said = refused(run("compare", results / "old", tmp_path / "changed"), 2)
+    assert said.startswith(f"error: {tmp_path / 'changed'}:2: the results are broken: figures[0].kept[")
+    assert "counted from 0, got 99" in said
+
+
 def test_nothing_in_a_file_reaches_the_terminal(run: Run, tmp_path: Path) -> None:
     evil = "\x1b[31m::error ::x\n##[error]\N{RIGHT-TO-LEFT OVERRIDE}"
     old = put(tmp_path / "old", outcome(0.002, evil))

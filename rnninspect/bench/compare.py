@@ -138,10 +138,6 @@ def compare_runs(old: Sequence[Outcome], new: Sequence[Outcome], threshold: floa
     for pair in pairs:
         of: _Of = (*_about(pair.new[0][0]), pair.subject, pair.phase)
         sides = [_side([figure for _, figure in having]) for having in (pair.old, pair.new)]
-        if min(side.median for side in sides) <= 0:
-            reason = "a median of no time is no measurement"
-            unmatched.append(Unmatched(*of, reason))
-            continue
         compared.append(_compared(of, pair, sides[0], sides[1], threshold))
     return Comparison(tuple(compared), tuple(unmatched), tuple(_differing(pairs)), threshold)
 
@@ -351,7 +347,7 @@ def _used(figures: Sequence[Figure]) -> list[list[float]]:
 def _side(figures: Sequence[Figure]) -> Side:
     counted = [figure for figure in figures if figure.verdict == STEADY] or figures
     rounds = _used(figures)
-    logs = sorted(math.log(value) for process in rounds for value in process if value > 0)
+    logs = sorted(math.log(value) for process in rounds for value in process)
     return Side(
         median=median(figure.median for figure in counted),
         processes=len(counted),
@@ -377,7 +373,7 @@ def _interval(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]], ce
     if not all(old) or not all(new):
         return center, center
     drawn = zip(_medians(old, "old"), _medians(new, "new"), strict=True)
-    ratios = sorted(b / a if a > 0 else math.inf for a, b in drawn)
+    ratios = sorted(b / a for a, b in drawn)
     outside = int(_OUTSIDE * _REPEATS)
     return min(ratios[outside], center), max(ratios[-1 - outside], center)
 

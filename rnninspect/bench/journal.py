@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from rnninspect import __version__, disk
+from rnninspect.bench.contradictions import contradictions
 from rnninspect.bench.records import Figure, Outcome
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable, show
 
@@ -155,7 +156,7 @@ def _read_head(line: bytes, path: Path) -> Head:
 
 def _read_outcome(line: bytes, version: int) -> Outcome:
     """The outcome of a line in a journal of this version. Raises Unfit."""
-    outcome = from_plain(Outcome, _object(line))
+    outcome = _sound(from_plain(Outcome, _object(line)))
     if version > 1:
         return outcome
     figures: list[Figure] = []
@@ -164,6 +165,14 @@ def _read_outcome(line: bytes, version: int) -> Outcome:
         first = all(figure.phase != other.phase for other in figures)
         figures.append(figure._replace(subject=None) if first and figure.subject == _CHAIN else figure)
     return outcome._replace(figures=tuple(figures))
+
+
+def _sound(outcome: Outcome) -> Outcome:
+    """The outcome, if its figures do not contradict themselves. Raises Unfit."""
+    for k, figure in enumerate(outcome.figures):
+        for where, what in contradictions(figure):
+            raise Unfit(what, where).inside(f".figures[{k}]")
+    return outcome
 
 
 def _written_outcome(outcome: Outcome, version: int) -> Outcome:

@@ -132,11 +132,6 @@ def test_two_models_of_one_name_are_told_apart_by_file() -> None:
     assert [item.ratio for item in compare_runs(old[:1], moved).compared] == [1]
 
 
-def test_no_time_is_no_measurement() -> None:
-    found = compare_runs([outcome(figure([[0.0]] * 9))], [outcome(figure(steady(1)))])
-    assert (found.compared, found.unmatched[0].reason) == ((), "a median of no time is no measurement")
-
-
 def test_what_differs_about_the_surroundings() -> None:
     other = ENVIRONMENT._replace(device_name="another CPU", torch="2.14.0", started="2027-01-01", load=9.0)
     two = (figure(steady(1)), figure(steady(1), phase="step"))

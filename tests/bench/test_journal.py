@@ -144,6 +144,44 @@ def test_a_value_of_another_sort_is_refused(path: str, value: object, message: s
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kept": (0, 2)}, "kept[1]: expected one of 2 rounds, counted from 0, got 2"),
+        ({"kept": (-1,)}, "kept[0]: expected one of 2 rounds, counted from 0, got -1"),
+        ({"kept": (0, 0)}, "kept: expected each number once"),
+        ({"kept": ()}, "kept: expected one round or more, got none"),
+        ({"rounds": (), "kept": ()}, "rounds: expected one round or more, got none"),
+        ({"rounds": ((0.5,), ())}, "rounds[1]: expected one sample or more, got none"),
+        ({"rounds": ((0.5,), (0.5, 0.0))}, "rounds[1][1]: expected 1e-12 to 1e+12 seconds, got 0"),
+        ({"passes": (0,)}, "passes: expected one for each of 2 rounds, got 1"),
+        ({"passes": (3, 3)}, "passes: expected each number once"),
+        ({"probes": (0.1, None, 0.1)}, "probes: expected one for each of 2 rounds, got 3"),
+        ({"probes": (None, 0.0)}, "probes[1]: expected 1e-12 to 1e+12 seconds, got 0"),
+        ({"best_probe": -1.0}, "best_probe: expected 1e-12 to 1e+12 seconds, got -1"),
+        ({"median": 0.0}, "median: expected 1e-12 to 1e+12 seconds, got 0"),
+        ({"median": -0.25}, "median: expected 1e-12 to 1e+12 seconds, got -0.25"),
+        ({"median": 1e300}, "median: expected 1e-12 to 1e+12 seconds, got 1e+300"),
+        ({"best": 5e-324}, "best: expected 1e-12 to 1e+12 seconds, got 4.94066e-324"),
+        ({"interval": Interval(0.3, 0.2)}, "interval: expected low to be no more than high"),
+        ({"interval": Interval(0.0, 0.2)}, "interval.low: expected 1e-12 to 1e+12 seconds, got 0"),
+        ({"bound": Bound(0.0, 1.0, 0.5, 0.25, "compute", True)}, "bound.seconds: expected 1e-12 to 1e+12 seconds"),
+        ({"steps": 0}, "steps: expected 1 or more, got 0"),
+        ({"tokens": -1}, "tokens: expected 0 or more, got -1"),
+        ({"flops": 10**400}, "flops: expected 0 or more, got far too many"),
+    ],
+)
+def test_a_figure_that_contradicts_itself_is_refused_with_its_place(
+    tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "r.jsonl"
+    with start(path, HEAD) as journal:
+        journal.append(outcome(1))
+        journal.append(outcome(2, figures=(FIGURE, FIGURE._replace(**changed))))
+    assert refused(path).startswith(f":3: the results are broken: figures[1].{said}")
+    assert refused(path).endswith("(restore the file, or delete this line; the others are whole)")
+
+
 def test_keys_of_other_versions() -> None:
     plain = to_plain(FIGURE)
     assert from_plain(Figure, {**plain, "of tomorrow": 1}) == FIGURE
@@ -321,8 +359,8 @@ from rnninspect.bench.journal import head_of, start, to_plain
 from rnninspect.bench.records import Figure, Outcome
 
 def line(number, samples):
-    figure = Figure(None, "forward", 1.0, 3, 1, ((0.123456789,) * samples,), (), 1.0, None, 1.0, "budget", "steady",
-        0.0, None, None, None, None, 1, 1, 1, None, None)
+    figure = Figure(None, "forward", 1.0, 3, 1, ((0.123456789,) * samples,), (0,), 1.0, None, 1.0, "budget",
+        "steady", 0.0, None, None, None, None, 1, 1, 1, None, None)
     outcome = Outcome("m", "f", {}, {}, number, "float32", "ok", "", None, (figure,))
     return json.dumps(to_plain(outcome)).encode() + b"\\n"
 
