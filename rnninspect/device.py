@@ -33,6 +33,12 @@ _QUIET = (
     "Attempting to run cuBLAS, but there was no current CUDA context",
 )
 
+# What CUDA and its libraries say when something went wrong on the GPU, after which nothing works in this process. Short
+# memory shows as such too.
+_BROKEN = ("CUDA error:", "CUDNN_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_")
+# What they say, in the same words, of a dtype that they do not take, before anything is begun.
+_UNTOUCHED = ("CUBLAS_STATUS_NOT_SUPPORTED", "CUBLAS_STATUS_ARCH_MISMATCH")
+
 # What torch raises when it will not build something: measured, RuntimeError is less than half of it.
 BUILD_ERRORS = (
     RuntimeError,
@@ -223,6 +229,15 @@ def refusals(
             f"torch {torch.__version__} could not {asked} on {device} in {dtype or spec.dtype}: {printable(said)}",
             () if layer is None else spec.path_of(layer),
         ) from error
+
+
+def broke_cuda(error: BaseException | None) -> bool:
+    """Whether an operation may have left CUDA of no use to this process, itself or what it was raised from."""
+    if error is None:
+        return False
+    said = str(error)
+    broken = any(words in said for words in _BROKEN) and not any(words in said for words in _UNTOUCHED)
+    return broken or broke_cuda(error.__cause__)
 
 
 def _devices() -> list[str]:

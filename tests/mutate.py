@@ -224,6 +224,8 @@ FAULTS = [
     ("bench/witness.py", "if reason not in _LASTING", "", "bench/test_witness.py"),
     ("bench/compare.py", 'if what != "clock_mhz":', "if True:", "bench/test_compare.py"),
     ("bench/machine.py", "str(torch.__version__)", "torch.__version__", "bench/test_job.py"),
+    ("bench/job.py", "if broke_cuda(error):", "if False:", "bench/test_job.py"),
+    ("bench/job.py", "small.batch, small.links)", "small.batch)", "bench/test_job.py"),
     ("bench/job.py", "if not found.ok:", "if False:", "bench/test_job.py"),
     ("bench/job.py", "if not self.phases:", "if False:", "bench/test_job.py"),
     ("bench/supervise.py", "os._exit(1)", "pass", "bench/test_supervise.py"),

@@ -41,6 +41,7 @@ def given_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "calibrate", lambda spec, device, wanted: peaks)
     monkeypatch.setattr(module, "_CALIBRATED", {})
     monkeypatch.setattr(module, "_TIMES", Counter())
+    monkeypatch.setattr(module, "_HELD", set())
 
 
 class Probe:
@@ -381,6 +382,59 @@ def test_what_cannot_be_had_here_is_told_with_the_document_and_what_asked_for_it
     (found,) = outcomes(asked(tmp_path, settings=["device=cuda:99"]))
     assert (found.status, found.figures) == ("failed", ())
     assert found.reason.startswith(f"{found.file}: --set device=cuda:99: device cuda:99 was asked for; torch ")
+
+
+def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, held = module.verify, list[tuple[str, int | None]]()
+
+    def counted(spec: Spec, *args: object) -> object:
+        held.append((spec.dtype, spec.batch.size))
+        return real(spec, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "verify", counted)
+    wanted = QUICK._replace(phases=("forward",))
+    for given in ("{batch_size: 2, seq_len: 4}", "{batch_size: 5, seq_len: 9}", "{batch_size: 3, seq_len: 7}"):
+        outcomes(asked(tmp_path, given=given, wanted=wanted, vary=["dtype=float32,float64"]))
+    assert held == [("float32", 2), ("float64", 2)]
+    outcomes(asked(tmp_path, LSTM.replace("hidden_size: 2", "hidden_size: 5"), wanted=wanted))
+    outcomes(asked(tmp_path, given="{batch_size: 1, seq_len: 4}", wanted=wanted))
+    outcomes(asked(tmp_path, wanted=wanted._replace(seed=3)))
+    assert held[2:] == [("float32", 2), ("float32", 1), ("float32", 2)]
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later", True),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", True),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("CUBLAS_STATUS_INTERNAL_ERROR", True),
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", False),
+        ("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED", False),
+        ("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmEx(handle)`", False),
+    ],
+)
+@pytest.mark.parametrize("refused", [False, True])
+def test_after_a_fault_of_cuda_the_process_is_of_no_more_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, ends: bool, refused: bool
+) -> None:
+    """It leaves the worker, so that `supervise` takes a new process for the next job; a lack of memory does not."""
+
+    def broken(*args: object, **options: object) -> object:
+        if refused:
+            raise TorchRefused("torch could not run it") from RuntimeError(said)
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(module, "ready", broken)
+    job = asked(tmp_path, vary=["dtype=float64,float32"])
+    if ends:
+        with pytest.raises((RuntimeError, TorchRefused)):
+            outcomes(job)
+    else:
+        found = outcomes(job)
+        assert [outcome.status for outcome in found] == ["memory" if "out of memory" in said else "failed"] * 2
 
 
 def test_a_model_that_trains_nothing(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ def test_a_fault_costs_only_its_own_job(fault: str, status: str, reason: str) ->
     assert str(before).startswith("a in ")
     assert found == Ended(status, reason)
     assert str(after).startswith("b in ")
+    # In a new process: what a fault leaves behind, a CUDA of no more use for one, is gone with the old.
+    assert str(before).split()[-1] != str(after).split()[-1]
 
 
 def test_a_job_that_does_not_end_is_given_up() -> None:
