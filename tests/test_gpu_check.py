@@ -160,6 +160,18 @@ def test_without_a_device_nothing_is_called_checked(tmp_path: Path) -> None:
     assert f"torch {torch.__version__}" in (tmp_path / "new" / "log.txt").read_text()
 
 
+def test_a_scheduler_that_ends_it_is_shown_how_far_it_came(tmp_path: Path) -> None:
+    whole = [sys.executable, str(ROOT / "tests" / "gpu_check.py"), str(tmp_path / "new"), "--device", "cpu"]
+    steps = ["--only", "versions", "--only", "compare"]
+    with subprocess.Popen([*whole, *steps], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().endswith(" versions\n")
+        process.terminate()
+        printed = process.stdout.read()
+    assert process.returncode == 143
+    assert printed.endswith("0 of 2 ended well, in 0 s\n")
+
+
 @pytest.mark.more
 def test_all_of_it_runs_on_a_cpu(tmp_path: Path) -> None:
     """Control flow and files; nothing is said of times."""
