@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from rnninspect.bench.records import Figure, Outcome
     from rnninspect.check import Change, Verdict
     from rnninspect.gradflow import Gradflow
-    from rnninspect.trace import Level, Trace
+    from rnninspect.trace import Level, Trace, VectorStats
     from rnninspect.verify import Verified, VerifiedLayer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Report(NamedTuple):
@@ -84,8 +84,8 @@ def verify_document(results: Sequence[Verified]) -> dict[str, object]:
                 "name": result.model.name,
                 "file": result.model.source,
                 "ok": result.ok,
-                "unit": result.unit.name,
                 "epsilon": result.unit.epsilon,
+                "epsilon_of": result.unit.name,
                 "layers": [_verified_layer(layer) for layer in result.layers],
                 "skipped": result.skipped,
                 "without_dropout": result.dropout,
@@ -138,9 +138,9 @@ def _level(level: Level, result: Trace) -> dict[str, object]:
     names = [vector.name for vector in level.vectors]
     compared = result.outputs[level.layer]
     return {
-        "name": level.layer,
+        "layer": level.layer,
         "type": level.type,
-        "stacked": level.stacked,
+        "stacked_layer": level.stacked,
         "direction": level.direction,
         "output_relative_epsilons": compared.relative,
         "output_allowed_epsilons": compared.allowed,
@@ -150,13 +150,26 @@ def _level(level: Level, result: Trace) -> dict[str, object]:
             {
                 "t": step.t,
                 "sequences": step.running,
-                "vectors": {name: stats._asdict() for name, stats in zip(names, step.stats, strict=True)},
+                "vectors": {name: _stats(stats) for name, stats in zip(names, step.stats, strict=True)},
             }
             for step in level.steps
         ],
         "values": [
             {"t": row.t, "unit": row.unit, "vectors": dict(zip(names, row.values, strict=True))} for row in level.units
         ],
+    }
+
+
+def _stats(stats: VectorStats) -> dict[str, object]:
+    share = stats.saturated
+    return {
+        "mean": stats.mean,
+        "std": stats.std,
+        "minimum": stats.minimum,
+        "maximum": stats.maximum,
+        "norm": stats.norm,
+        "saturated_percent": None if share is None else 100 * share,
+        "half_life": stats.half_life,
     }
 
 
@@ -176,7 +189,7 @@ def gradflow_document(results: Sequence[Gradflow]) -> dict[str, object]:
                     {
                         "layer": curve.layer,
                         "of": curve.of,
-                        "stacked": curve.stacked,
+                        "stacked_layer": curve.stacked,
                         "direction": curve.direction,
                         "side": curve.side,
                         "first_lag": curve.first,
@@ -463,7 +476,7 @@ def _weight(weight: WeightFact) -> dict[str, object]:
     return {
         "name": weight.name,
         "symbol": weight.symbol,
-        "layer": weight.layer,
+        "stacked_layer": weight.layer,
         "direction": weight.direction,
         "axes": weight.axes,
         "shape": weight.shape,

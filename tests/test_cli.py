@@ -153,7 +153,7 @@ def test_dtype_wins_over_the_document(run: Run) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_json_of_the_plan_has_the_keys_of_the_contract(run: Run, command: str) -> None:
     found = json.loads(fine(run(command, "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "json")))
-    assert (found["schema_version"], found["rnninspect"]) == (1, __version__)
+    assert (found["schema_version"], found["rnninspect"]) == (2, __version__)
     assert (found["torch"], found["device"], found["ledger"]) == (None, None, "plan")
     assert (found["dtype"], found["seed"]) == ("float32", 0)
     lstm, tagger = found["models"]
@@ -173,8 +173,8 @@ def test_json_of_the_plan_has_the_keys_of_the_contract(run: Run, command: str) -
     assert (tensors["c_n"]["axes"][-1], tensors["c_n"]["shape"]) == ("H_cell", [2, 32, 50])
 
     weight = encoder["weights"][0]
-    assert weight.keys() >= {"name", "symbol", "layer", "direction", "shape", "count", "init", "gates"}
-    assert (weight["name"], weight["symbol"], weight["layer"]) == ("weight_ih_l0", "W_ih", 0)
+    assert weight.keys() >= {"name", "symbol", "stacked_layer", "direction", "shape", "count", "init", "gates"}
+    assert (weight["name"], weight["symbol"], weight["stacked_layer"]) == ("weight_ih_l0", "W_ih", 0)
     assert (weight["direction"], weight["shape"], weight["count"]) == ("forward", [200, 300], 60_000)
     assert weight["init"] == {"law": "uniform", "bound": pytest.approx(50**-0.5)}
     assert [(gate["name"], gate["rows"]) for gate in weight["gates"]] == [
@@ -248,7 +248,11 @@ def test_what_values_are_by_the_laws_of_the_document(here: Run) -> None:
     printed = fine(
         here("weights", INIT, CONFIGS / "gru.yaml", "--gates", "--stats", "--device", "cpu", "--format", "csv")
     )
-    rows = {(row["model"], row["symbol"]): row for row in csv.DictReader(io.StringIO(printed)) if row["stacked"] == "0"}
+    rows = {
+        (row["model"], row["symbol"]): row
+        for row in csv.DictReader(io.StringIO(printed))
+        if row["stacked_layer"] == "0"
+    }
     forget = rows["init", "b_if"]
     assert (forget["init"], forget["bound"], forget["minimum"], forget["std"]) == ("constant 1", "", "1.0", "0.0")
     assert 0 < float(rows["init", "W_hh"]["deviation"]) < 1e-5

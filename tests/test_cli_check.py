@@ -433,7 +433,7 @@ def test_table(shown: Callable[[str], str]) -> None:
 
 def test_json(shown: Callable[[str], str]) -> None:
     found = json.loads(shown("json"))
-    assert (found["schema_version"], found["ledger"], found["torch"], found["ok"]) == (1, "plan", None, False)
+    assert (found["schema_version"], found["ledger"], found["torch"], found["ok"]) == (2, "plan", None, False)
     small, grown = found["models"]
     assert (small["name"], small["file"], small["ok"], small["changes"]) == ("small", "small.yaml", True, [])
     assert small["limits"] == [{"name": "max_params", "allowed": 300, "actual": 238, "ok": True}]
@@ -797,7 +797,7 @@ def test_diff_as_json(run: Run, locked: Path) -> None:
 def test_diff_as_csv_and_markdown(run: Run, locked: Path) -> None:
     totals, layers = fine(run("diff", "small.yaml", "grown.yaml", "--format", "csv", cwd=locked)).split("\n\n")
     rows = list(csv.DictReader(io.StringIO(totals)))
-    assert (rows[0]["model"], rows[0]["fact"], rows[0]["old"], rows[0]["new"]) == (
+    assert (rows[0]["model"], rows[0]["field"], rows[0]["old"], rows[0]["new"]) == (
         *("small -> small", "parameters"),
         *("238", "309"),
     )

@@ -138,7 +138,7 @@ def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
     asked = ("gradflow", small, THREE[0], "--layer", "encoder", "--format")
     decays, lags, weights = fine(here(*asked, "csv")).split("\n\n")
     found = json.loads(fine(here(*asked, "json")))
-    assert (found["schema_version"], found["ledger"], found["seed"], found["device"]) == (1, "equations", 0, "cpu")
+    assert (found["schema_version"], found["ledger"], found["seed"], found["device"]) == (2, "equations", 0, "cpu")
     told, by_lag = iter(rows(decays)), iter(rows(lags))
     assert [(model["target"], model["position"]) for model in found["models"]] == [("last", 3), ("last", None)]
     assert {gradient["first_lag"] for gradient in found["models"][0]["gradients"]} == {0, 1}
@@ -148,7 +148,7 @@ def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
             about = (gradient["layer"], gradient["of"], gradient["side"], gradient["direction"] or "")
             assert row["model"] == model["name"]
             assert (row["layer"], row["of"], row["side"], row["direction"]) == about
-            assert row["stacked"] == ("" if gradient["stacked"] is None else str(gradient["stacked"]))
+            assert row["stacked_layer"] == ("" if gradient["stacked_layer"] is None else str(gradient["stacked_layer"]))
             assert (float(row["start"]), float(row["end"])) == (gradient["norms"][0], gradient["norms"][-1])
             assert int(row["lags"]) == len(gradient["norms"])
             assert [row[key] for key in ("factor", "low", "high")] == [

@@ -136,7 +136,7 @@ def test_csv_and_json_have_every_step(here: Run, small: Path) -> None:
     ]
     assert [row["t"] for row in decoder] == [str(t) for t in range(50)]
     found = json.loads(fine(here("trace", small, "--format", "json")))
-    assert (found["schema_version"], found["ledger"], found["seed"], found["dtype"]) == (1, "equations", 0, "float32")
+    assert (found["schema_version"], found["ledger"], found["seed"], found["dtype"]) == (2, "equations", 0, "float32")
     (model,) = found["models"]
     told = iter([*encoder, *decoder])
     for layer in model["layers"]:
@@ -144,13 +144,17 @@ def test_csv_and_json_have_every_step(here: Run, small: Path) -> None:
         assert 0 < layer["output_relative_epsilons"] < layer["output_allowed_epsilons"]
         for step in layer["steps"]:
             row = next(told)
-            assert (row["model"], row["layer"], row["stacked"]) == ("small", layer["name"], str(layer["stacked"]))
-            assert (int(row["t"]), int(row["running"])) == (step["t"], step["sequences"])
+            assert (row["model"], row["layer"], row["stacked_layer"]) == (
+                "small",
+                layer["layer"],
+                str(layer["stacked_layer"]),
+            )
+            assert (int(row["t"]), int(row["sequences"])) == (step["t"], step["sequences"])
             for name, stats in step["vectors"].items():
                 for key in ("mean", "std", "minimum", "maximum", "norm"):
                     assert float(row[f"{name}_{key}"]) == stats[key]
-                if stats["saturated"] is not None:
-                    assert float(row[f"{name}_saturated_percent"]) == 100 * stats["saturated"]
+                if stats["saturated_percent"] is not None:
+                    assert float(row[f"{name}_saturated_percent"]) == stats["saturated_percent"]
                 if stats["half_life"] is not None:
                     assert float(row[f"{name}_half_life"]) == stats["half_life"]
     assert list(told) == []
@@ -163,7 +167,7 @@ def test_what_lasts_for_ever_is_null(here: Run, small: Path) -> None:
     for layer in model["layers"]:
         assert layer["memory"] == [{"state": "c", "gate": "f", "median": None, "longest": None, "unit": 0}]
         assert {step["vectors"]["f"]["half_life"] for step in layer["steps"]} == {None}
-        assert {step["vectors"]["f"]["saturated"] for step in layer["steps"]} == {1.0}
+        assert {step["vectors"]["f"]["saturated_percent"] for step in layer["steps"]} == {100.0}
     shown = fine(here("trace", small, *forever))
     assert "after infinitely many steps in the median unit, after infinitely many steps in unit 0, " in shown
     (table,) = sections(fine(here("trace", small, *forever, "--format", "csv")))
@@ -185,7 +189,7 @@ def test_several_documents(here: Run, small: Path, tmp_path: Path) -> None:
     assert shown.count("Means and shares are over all units and sequences of a step;") == 1
     (first, *_, last) = sections(fine(here("trace", small, tmp_path / "packed.yaml", "--format", "csv")))
     assert {row["model"] for row in first} == {"small"}
-    assert [(row["model"], row["running"]) for row in last] == [("packed", n) for n in "3321"]
+    assert [(row["model"], row["sequences"]) for row in last] == [("packed", n) for n in "3321"]
 
 
 @pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])

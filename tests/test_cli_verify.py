@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_json_to_the_byte(run: Run, here: Run, smal
     found = json.loads(first)
     head = {key: found[key] for key in ("schema_version", "device", "dtype", "seed", "ledger", "ok")}
     assert head == {
-        "schema_version": 1,
+        "schema_version": 2,
         "device": "cpu",
         "dtype": "float64",
         "seed": 7,
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_json_to_the_byte(run: Run, here: Run, smal
         "ok": True,
     }
     (model,) = found["models"]
-    assert (model["name"], model["file"], model["unit"]) == ("small", str(small), "float64")
+    assert (model["name"], model["file"], model["epsilon_of"]) == ("small", str(small), "float64")
     assert (model["epsilon"], model["skipped"], model["without_dropout"], model["not_in_torch"]) == (2**-52, [], [], [])
     (layer,) = model["layers"]
     assert (layer["name"], layer["type"], layer["ok"], layer["terms"], layer["steps"]) == (
@@ -118,7 +118,7 @@ def test_csv_from_stdin_holds_raw_numbers(run: Run) -> None:
         ("stdin", "encoder", "GRU", "ok")
     }
     assert rows[0]["shape"] == "[3 2 5]"
-    assert all(float(row["relative"]) <= float(row["allowed"]) for row in rows)
+    assert all(float(row["relative_epsilons"]) <= float(row["allowed_epsilons"]) for row in rows)
 
 
 @pytest.mark.parametrize("command", ["shapes", "verify"])

@@ -51,7 +51,7 @@ def check_tables(verdicts: Sequence[Verdict]) -> list[Table]:
 def diff_tables(old: ModelFacts, verdict: Verdict) -> list[Table]:
     """Two models side by side: their counts, then every layer and weight that differs."""
     columns = (
-        Column("fact", "fact"),
+        Column("field", "field"),
         Column("old", "old", Kind.COUNT),
         Column("new", "new", Kind.COUNT),
         Column("change", "change", Kind.COUNT),

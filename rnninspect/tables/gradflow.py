@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ABOUT = (
     Column("model", "model", repeats=True),
     Column("layer", "layer", repeats=True),
-    Column("stacked", "stacked", Kind.COUNT, for_scripts=True),
+    Column("stacked_layer", "stacked layer", Kind.COUNT, for_scripts=True),
     Column("direction", "direction", for_scripts=True),
     Column("of", "of", for_scripts=True),
     Column("side", "side", for_scripts=True),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ABOUT = (
     Column("model", "model", for_scripts=True),
     Column("layer", "layer", for_scripts=True),
-    Column("stacked", "stacked", Kind.COUNT, for_scripts=True),
+    Column("stacked_layer", "stacked layer", Kind.COUNT, for_scripts=True),
     Column("direction", "direction", for_scripts=True),
     Column("t", "t", Kind.COUNT, repeats=True),
 )
@@ -46,7 +46,7 @@ def level_name(level: Level) -> str:
 
 
 def _steps(result: Trace, level: Level) -> Table:
-    columns = [*_ABOUT, Column("running", "sequences", Kind.COUNT, for_scripts=True)]
+    columns = [*_ABOUT, Column("sequences", "sequences", Kind.COUNT, for_scripts=True)]
     columns += [_column(vector, stat) for vector in level.vectors for stat in _STATS if _has(vector, stat)]
     rows = tuple(
         (

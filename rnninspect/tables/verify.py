@@ -15,10 +15,10 @@ _COLUMNS = (
     Column("type", "type", repeats=True),
     Column("tensor", "tensor"),
     Column("shape", "shape", Kind.SHAPE),
-    Column("largest", "largest magnitude", Kind.NUMBER),
-    Column("error", "largest error", Kind.NUMBER),
-    Column("relative", "relative, epsilons", Kind.NUMBER),
-    Column("allowed", "allowed", Kind.NUMBER),
+    Column("largest_magnitude", "largest magnitude", Kind.NUMBER),
+    Column("largest_error", "largest error", Kind.NUMBER),
+    Column("relative_epsilons", "relative, epsilons", Kind.NUMBER),
+    Column("allowed_epsilons", "allowed", Kind.NUMBER),
     Column("verdict", "verdict"),
 )
 

@@ -11,7 +11,7 @@ from rnninspect.tables.table import Cell, Column, Kind, Table
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
     Column("type", "type", repeats=True),
-    Column("stacked", "stacked", Kind.COUNT, for_scripts=True),
+    Column("stacked_layer", "stacked layer", Kind.COUNT, for_scripts=True),
     Column("direction", "direction", for_scripts=True),
     Column("dtype", "dtype", for_scripts=True),
     Column("trainable", "trainable", for_scripts=True),

@@ -453,7 +453,7 @@ def test_of_many_rows_people_are_shown_those_that_changed() -> None:
 
 def test_the_json_object_has_everything_raw() -> None:
     found = compare_document(some(), [outcome()])
-    assert (found["schema_version"], found["torch"], found["dtype"], found["ok"]) == (1, "2.13.0", "float32", False)
+    assert (found["schema_version"], found["torch"], found["dtype"], found["ok"]) == (2, "2.13.0", "float32", False)
     first: Any = found["compared"][0]  # type: ignore[index]
     assert (first["old"]["median_seconds"], first["new"]["median_seconds"]) == (0.002, 0.003)
     assert (first["verdict"], first["settings"]) == ("SLOWER", {"input.batch_size": 1})
