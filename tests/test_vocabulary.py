@@ -47,7 +47,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "field": str,
 }
 # What has another name, or a unit that is not in it.
-OTHERS = re.compile(r"stacked|running|fact|settings|(.+_)?saturated|.+_per_cent|(.+_)?(ms|us|ns|sec|secs|time)")
+OTHERS = re.compile(r"stacked|running|fact|settings|(.+_)?saturated|(.+_)?per_cent|(.+_)?(ms|us|ns|sec|secs|time)")
 
 
 @pytest.fixture
