@@ -168,3 +168,20 @@ def test_a_child_hears_of_no_interrupt_even_while_it_starts(name: str) -> None:
     with interrupted(script) as process:
         out, err = process.communicate(timeout=60)
         assert (out, err) == ("return\nset()\n", "")
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_child_that_nobody_ends_after_a_signal_ends_by_itself(name: str, code: int) -> None:
+    script = (
+        "import os, signal, time\n"
+        "from rnninspect.bench import supervise\n"
+        "supervise._PATIENCE = 0.2\n"
+        "with supervise._without_interrupts():\n"  # as a child begins
+        "    supervise._end_later()\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        "    print(*signal.pthread_sigmask(signal.SIG_BLOCK, ()), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with interrupted(script) as process:
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err) == (code, "2\n", "")
