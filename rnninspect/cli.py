@@ -186,7 +186,8 @@ def trace(
     unit: Annotated[int | None, typer.Option(min=0, metavar="J", help="The values of one unit.")] = None,
     sequence: Annotated[int, typer.Option(min=0, metavar="N", help="Whose values --step and --unit show.")] = 0,
     input: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Feed the model with a .npy or .csv, not at random.")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="Feed the model with a .npy or .csv, not at random."),
     ] = None,
     plot: options.Plot = None,
     device: options.Device = None,
@@ -275,7 +276,10 @@ def bench(
     settings: options.Settings = None,
     format: options.FormatOption = Format.TABLE,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="A journal: a line for every finished point.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", readable=False, help="A journal: a line for every finished point."
+        ),
     ] = None,
 ) -> None:
     """Forward and backward, timed so that the figure can be believed, beside what bounds it."""
@@ -314,7 +318,8 @@ def bench(
 def check(
     files: options.Files,
     lock: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The lock; without it ./rnninspect.lock where there is one.")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="The lock; without it ./rnninspect.lock where there is one."),
     ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Accept the models as they are: bring the lock up to date.")
@@ -367,8 +372,10 @@ def diff(
 
 @app.command()
 def compare(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="What `bench --output` wrote.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="Another, of the same models and settings.")],
+    old: Annotated[Path, typer.Argument(metavar="OLD", readable=False, help="What `bench --output` wrote.")],
+    new: Annotated[
+        Path, typer.Argument(metavar="NEW", readable=False, help="Another, of the same models and settings.")
+    ],
     fail_above: Annotated[
         str, typer.Option(metavar="PERCENT", help="How much slower is still fine; beyond the noise too.")
     ] = "5%",
@@ -408,7 +415,10 @@ def explain(
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, such as model.yaml; - is standard output.")],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", readable=False, help="A new file, such as model.yaml; - is standard output."),
+    ],
     starter: Annotated[options.Starter, typer.Option("--from", help="What to start from.")] = options.Starter.LSTM,
 ) -> None:
     """Write a commented document to start from; a file that is there already is left alone."""

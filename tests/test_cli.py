@@ -350,6 +350,17 @@ def test_output_holds_what_stdout_would(run: Run, tmp_path: Path, small: Path, f
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_file_that_may_only_be_written_can_be_replaced(
+    here: Run, tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # why a stand-in: root may read everything, and tests may run as root.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.R_OK)
+    target = tmp_path / "out"
+    target.write_text("old")
+    done = here("params", "--plan", small, "--format", "csv", "--output", target)
+    assert (done.returncode, done.stderr, target.read_text()[:5]) == (0, "", "model")
+
+
 def test_output_to_a_folder_that_is_missing(run: Run, tmp_path: Path, small: Path) -> None:
     done = run("params", "--plan", small, "--output", tmp_path / "nowhere" / "out.json")
     assert re.search(r"cannot write \S+out.json: there is no folder \S+nowhere$", refused(done, 3))

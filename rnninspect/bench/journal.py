@@ -63,11 +63,11 @@ Key = tuple[str, str, str, str, int]
 
 def head_of(asked: Mapping[str, object]) -> Head:
     """The head that a journal begun now has. why not torch.__version__: the parent process need not import it."""
-    try:
+    torch = None
+    with contextlib.suppress(metadata.PackageNotFoundError, OSError):  # built by hand and put on the path, for one
         torch = metadata.version("torch")
-    except metadata.PackageNotFoundError:  # built by hand and put on the path
-        torch = "unknown"
-    return Head(SCHEMA_VERSION, KIND, __version__, torch, platform.python_version(), asked)
+    # why or: it is None, whatever its type says, where its file may not be read.
+    return Head(SCHEMA_VERSION, KIND, __version__, torch or "unknown", platform.python_version(), asked)
 
 
 def key_of(outcome: Outcome) -> Key:

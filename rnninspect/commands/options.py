@@ -43,11 +43,16 @@ Settings = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all.")
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", readable=False, help="Write to FILE, whole or not at all."),
 ]
 InputGrad = Annotated[bool, typer.Option("--input-grad", help="The input and h_0, c_0 require grad too.")]
 LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="One layer; without it all.")]
-Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it too: .svg, .png or .pdf (needs matplotlib).")]
+# why no check by typer: a file that is to be replaced need not be readable, and we say better what is wrong.
+Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", readable=False, help="Draw it too: .svg, .png or .pdf (needs matplotlib)."),
+]
 
 
 class Starter(StrEnum):

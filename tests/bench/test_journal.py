@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -484,6 +485,21 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         assert "it is no regular file" in refused(path)
         with pytest.raises(OptionError, match="no regular file"):
             resume(path, HEAD)
+
+
+@pytest.mark.parametrize("failure", [metadata.PackageNotFoundError("torch"), OSError(5, "Input/output error"), None])
+def test_a_version_of_torch_that_cannot_be_read_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception | None
+) -> None:
+    def version(name: str) -> None:
+        if failure is not None:
+            raise failure
+
+    monkeypatch.setattr(metadata, "version", version)
+    head = head_of({})
+    assert head.torch == "unknown"
+    start(tmp_path / "r.jsonl", head).close()
+    assert read_journal(tmp_path / "r.jsonl").head == head
 
 
 # --- beginning and going on ----------------------------------------------------------------------------------
