@@ -53,6 +53,14 @@ format: $(READY) ## Format the code and mend what the linter can
 mutate: $(READY) ## Prove that the tests can fail: one-line faults, each of which must break one
 	$(BIN)/python tests/mutate.py
 
+.PHONY: torture
+torture: $(READY) ## Every system call of what writes, made to fail in turn, where strace is there: some minutes
+	$(BIN)/python tests/torture.py
+
+.PHONY: floors
+floors: $(READY) ## The quick tests with the oldest and the newest of each dependency; FLOORS names other interpreters
+	$(BIN)/python tests/floors.py $(FLOORS)
+
 .PHONY: bench-startup
 bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in one run
 	$(BIN)/python tests/bench_startup.py

@@ -181,10 +181,10 @@ def _replace(target: Path, data: bytes, found: os.stat_result | None) -> None:
     # why at first for its owner alone, where it replaces one: that may not be for everybody to read.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        file = os.open(temporary, flags, 0o666 if found is None else 0o600)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, f"there is no folder {printable(str(target.parent))}") from error
-    try:
+        try:
+            file = os.open(temporary, flags, 0o666 if found is None else 0o600)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {printable(str(target.parent))}") from error
         with os.fdopen(file, "wb") as stream:
             if found is not None:
                 _keep_owner_and_mode(file, found)

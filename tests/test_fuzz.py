@@ -261,7 +261,7 @@ def test_any_journal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> N
         json_format.render(bench_document(outcomes))
         for old, new in ((OUTCOMES, outcomes), (outcomes, OUTCOMES)):
             found = compare_runs(old, new, 0.05)
-            terminal.render(compare_tables(found, "a"), "", width=80, colour=False)
+            terminal.render(list(compare_tables(found, "a").values()), "", width=80, colour=False)
             json_format.render(compare_document(found, [*old, *new]))
 
     complained(show)

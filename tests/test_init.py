@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -177,16 +178,12 @@ def test_a_full_disk_leaves_nothing(shell: Run, tmp_path: Path) -> None:
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupted(io.TextIOWrapper):
-        def write(self, text: str) -> int:
-            super().write(text[:10])
-            self.flush()
+    class Interrupted(io.FileIO):
+        def write(self, data: bytes) -> int:  # type: ignore[override]
+            super().write(data[:10])
             raise KeyboardInterrupt
 
-    def opens(path: Path, mode: str, **_: object) -> io.TextIOWrapper:
-        return Interrupted(io.FileIO(path, mode))
-
-    monkeypatch.setattr(Path, "open", opens)
+    monkeypatch.setattr(os, "fdopen", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         module._create(tmp_path / "model.yaml", "input:\n  batch_size: 3\n")
     assert list(tmp_path.iterdir()) == []

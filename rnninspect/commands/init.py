@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
+from rnninspect import disk
 from rnninspect.commands.options import Starter
 from rnninspect.commands.say import say
-from rnninspect.errors import OptionError, OutputFailed, printable
+from rnninspect.errors import CannotHere, OptionError, OutputFailed, printable
 from rnninspect.output import write_text
 
 # One document for each Starter, as a user gets it.
@@ -18,7 +21,12 @@ def init(kind: str, path: Path) -> int:
 
     Raises OptionError where `path` is taken, OutputFailed where it cannot be written.
     """
-    text = (_FOLDER / f"{Starter(kind)}.yaml").read_text(encoding="utf-8")
+    starter = _FOLDER / f"{Starter(kind)}.yaml"
+    try:
+        text = starter.read_text(encoding="utf-8")
+    except OSError as error:
+        hint = "install rnninspect again"
+        raise CannotHere(f"cannot read {printable(str(starter))}: {disk.reason(error)} ({hint})") from error
     if str(path) == "-":
         write_text(text, None)
         return 0
@@ -28,17 +36,18 @@ def init(kind: str, path: Path) -> int:
     except FileExistsError as error:
         raise OptionError(f"{shown} is there already (init replaces nothing: name another file)") from error
     except OSError as error:
-        raise OutputFailed(f"cannot write {shown}: {error.strerror or error}") from error
+        raise OutputFailed(f"cannot write {shown}: {disk.reason(error)}") from error
     say(f"note: wrote {shown}; try: rnninspect shapes {shown}")
     return 0
 
 
 def _create(path: Path, text: str) -> None:
-    # why "x": asking first whether there is a file would leave a moment in which another could make one.
-    file = path.open("x", encoding="utf-8", newline="\n")
+    # why O_EXCL: asking first whether there is a file would leave a moment in which another could make one.
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        with file:
-            file.write(text)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(text.encode())
     except BaseException:  # an interrupt, too, leaves nothing half written behind
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
         raise

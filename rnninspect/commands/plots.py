@@ -22,13 +22,14 @@ def check_plot(path: Path | None, look: Look) -> None:
     need_folder()
     try:
         folder, here = path.absolute().parent.is_dir(), path.is_dir()
+        as_output = look.output is not None and path.absolute() == look.output.absolute()
     except OSError as error:
         raise OutputFailed(f"cannot write {printable(str(path))}: {disk.reason(error)}") from error
     if here or not folder:
         why = "this is a folder" if here else "there is no such folder"
         raise OutputFailed(f"cannot write {printable(str(path))}: {why}")
     taken = [file for file in look.files if same_file(file, path)]
-    if taken or (look.output is not None and path.absolute() == look.output.absolute()):
+    if taken or as_output:
         what = "one of the documents" if taken else "--output's file"
         raise OptionError(f"--plot {printable(str(path))}: this is {what} (name another file)")
 
