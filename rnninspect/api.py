@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
+from rnninspect.document.chain import Spec
+from rnninspect.document.load import load_spec
 from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
-from rnninspect.spec.chain import Spec
-from rnninspect.spec.load import load_spec
 
 if TYPE_CHECKING:
-    from rnninspect.real import BuiltModel
+    from rnninspect.runtime.real import BuiltModel
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Model:
         device: a name such as "cpu" or "cuda:0"; None is the document's, or the best there is.
         Raises NoTorch, NoSuchDevice, NotEnoughMemory (before anything is allocated) or TorchRefused.
         """
-        from rnninspect.here import need_torch
+        from rnninspect.runtime.here import need_torch
 
         need_torch()
-        from rnninspect import real
+        from rnninspect.runtime import real
 
         return real.build(self.spec, device, seed)
 

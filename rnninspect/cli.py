@@ -15,14 +15,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from rnninspect import __version__
-from rnninspect.commands import completion, options
 from rnninspect.commands.kept import free, kept
-from rnninspect.commands.say import complain, say
+from rnninspect.commands.shared import completion, options
+from rnninspect.commands.shared.say import complain, say
 from rnninspect.commands.stop import Stopped, answered, exit_code, words
 from rnninspect.errors import NotEnoughMemory, RnnInspectError, printable
 from rnninspect.formats import CheckFormat, CompareFormat, ExplainFormat, Format
-from rnninspect.here import short_of_memory
 from rnninspect.output import write_text
+from rnninspect.runtime.here import short_of_memory
 
 # EX_SOFTWARE of sysexits.h: a fault of ours.
 _FAULT = 70

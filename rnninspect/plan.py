@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from rnninspect.document.chain import Link, Spec
+from rnninspect.document.tree import Path
 from rnninspect.facts import LayerFacts, ModelFacts, WeightFact
 from rnninspect.layers.layer import NOTHING_KEPT, Wants
-from rnninspect.spec.chain import Link, Spec
-from rnninspect.spec.tree import Path
-from rnninspect.workspace import kernel_bytes
+from rnninspect.layers.workspace import kernel_bytes
 
 Weights = tuple[WeightFact, ...]
 

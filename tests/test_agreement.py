@@ -16,20 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from rnninspect import initial, real
 from rnninspect.agree import Difference, differences, merge
-from rnninspect.commands.options import Look
 from rnninspect.commands.shapes import shapes
-from rnninspect.device import find_device
+from rnninspect.commands.shared.options import Look
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError
 from rnninspect.facts import ModelFacts, WeightFact
 from rnninspect.formats import Format
 from rnninspect.layers.laws import LAWS
 from rnninspect.layers.lstm import LSTM
 from rnninspect.plan import plan
-from rnninspect.spec.chain import Spec, connect
-from rnninspect.spec.document import validate
-from rnninspect.spec.tree import read_tree
+from rnninspect.runtime import initial, real
+from rnninspect.runtime.device import find_device
 
 CPU = torch.device("cpu")
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

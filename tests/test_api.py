@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import rnninspect
-from rnninspect import errors, real
+from rnninspect import errors
+from rnninspect.runtime import real
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 EVERY_CONFIG = sorted(CONFIGS.glob("*.yaml"))
@@ -188,12 +189,13 @@ def test_a_device_that_is_not_here(small: rnninspect.Model, device: str) -> None
 
 def test_too_large_is_said_before_anything_is_built(small: rnninspect.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = small.plan().parameter_bytes
-    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: needed - 1)
+    monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: needed - 1)
     monkeypatch.setattr(nn, "GRU", None)
     with pytest.raises(errors.NotEnoughMemory, match=rf"needs at least [\d,]+ bytes, cpu has {needed - 1:,} free"):
         small.build(device="cpu")
     monkeypatch.undo()
-    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: None)  # a system that does not say refuses nothing
+    # A system that does not say refuses nothing.
+    monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: None)
     assert small.build(device="cpu")
 
 

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnninspect.check import LIMITS, Change, Growth, Limit, Verdict, changes, grows, limits, parse_growth
+from rnninspect.document.blocks import Budget, validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.overrides import override
+from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError, OptionError, Place
 from rnninspect.facts import ModelFacts
-from rnninspect.findings import Finding, findings, of_error
-from rnninspect.lock import LockedLayer, locked_layers
+from rnninspect.guard.check import LIMITS, Change, Growth, Limit, Verdict, changes, grows, limits, parse_growth
+from rnninspect.guard.findings import Finding, findings, of_error
+from rnninspect.guard.lock import LockedLayer, locked_layers
 from rnninspect.plan import plan
-from rnninspect.spec.chain import Spec, connect
-from rnninspect.spec.document import Budget, validate
-from rnninspect.spec.overrides import override
-from rnninspect.spec.tree import read_tree
-from rnninspect.tables.check import check_tables, diff_tables
-from rnninspect.tables.table import Cell, Kind, Table
+from rnninspect.results.check import check_tables, diff_tables
+from rnninspect.results.table import Cell, Kind, Table
 
 # 4 * 5 * (4 + 5 + 2) = 220 parameters and 3 * 5 + 3 = 18; 6 tokens, 6 * 180 and 6 * 15 MACs.
 TEXT = """\

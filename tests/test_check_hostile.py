@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rnninspect.errors import DocumentError, OutputFailed
-from rnninspect.lock import LockedLayer, read_lock, render_lock, update_lock
+from rnninspect.guard.lock import LockedLayer, read_lock, render_lock, update_lock
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -650,7 +650,7 @@ def test_an_interrupt_of_a_command(
 def test_where_torch_disagrees_the_differences_are_shown_and_the_exit_code_is_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path, format: str
 ) -> None:
-    from rnninspect import real
+    from rnninspect.runtime import real
 
     measure = real.measure
 

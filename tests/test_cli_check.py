@@ -21,9 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.errors import Place, printable
-from rnninspect.findings import Finding
 from rnninspect.formats import Format, github, junit
-from rnninspect.lock import read_lock
+from rnninspect.guard.findings import Finding
+from rnninspect.guard.lock import read_lock
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from rnninspect.spec.load import load_spec
+from rnninspect.document.load import load_spec
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -169,7 +169,7 @@ def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
 
 
 def test_json_has_null_for_what_is_no_number(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path) -> None:
-    from rnninspect import gradflow
+    from rnninspect.study import gradflow
 
     real = gradflow._norms
     monkeypatch.setattr(gradflow, "_norms", lambda *args, **options: real(*args, **options) * math.inf)

@@ -20,13 +20,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rnninspect.check import parse_growth
-from rnninspect.commands import completion
+from rnninspect.commands.shared import completion
+from rnninspect.document.blocks import Budget, Input, validate
+from rnninspect.document.overrides import override
+from rnninspect.document.tree import read_tree
+from rnninspect.guard.check import parse_growth
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
-from rnninspect.spec.document import Budget, Input, validate
-from rnninspect.spec.overrides import override
-from rnninspect.spec.tree import read_tree
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 TAGGER = str(CONFIGS / "tagger.yaml")

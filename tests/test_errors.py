@@ -17,7 +17,7 @@ import pytest
 
 from rnninspect import cli, errors
 from rnninspect.errors import DocumentError, OutputFailed, RnnInspectError
-from rnninspect.lock import LockedLayer, read_lock, render_lock, update_lock
+from rnninspect.guard.lock import LockedLayer, read_lock, render_lock, update_lock
 from rnninspect.output import append_text, write_bytes, write_text
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -46,7 +46,7 @@ def no_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     from rnninspect.formats.plot import plot
 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setattr("rnninspect.commands.look.render", lambda *asked: plot((), Path("small.svg")))
+    monkeypatch.setattr("rnninspect.commands.shared.look.render", lambda *asked: plot((), Path("small.svg")))
 
 
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +351,7 @@ import fcntl, os, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from rnninspect.errors import RnnInspectError
-from rnninspect.lock import LockedLayer, update_lock
+from rnninspect.guard.lock import LockedLayer, update_lock
 from rnninspect.output import append_text, write_bytes, write_text
 
 long = "x" * 100_000

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnninspect.explain import Explained, Flow, Setting, explain, is_first
+from rnninspect.document.load import load_spec
 from rnninspect.facts import LayerFacts
 from rnninspect.formats import terminal
 from rnninspect.formats.drawn import in_ascii
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
-from rnninspect.spec.load import load_spec
-from rnninspect.tables.explain import explain_blocks
-from rnninspect.tables.flow import draw
-from rnninspect.tables.table import Figure, Formulas, Table
+from rnninspect.results.explain import explain_blocks
+from rnninspect.results.flow import draw
+from rnninspect.results.table import Figure, Formulas, Table
+from rnninspect.study.explain import Explained, Flow, Setting, explain, is_first
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 

@@ -16,24 +16,24 @@ from rnninspect.bench.compare import compare_runs
 from rnninspect.bench.journal import head_of, read_journal, resume, to_plain
 from rnninspect.bench.points import load_points, parse_varies
 from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Warned
-from rnninspect.check import Verdict, changes
+from rnninspect.document.blocks import Document, Input, validate
+from rnninspect.document.chain import connect
+from rnninspect.document.load import load_spec
+from rnninspect.document.overrides import override
+from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError, RnnInspectError
 from rnninspect.facts import ModelFacts
-from rnninspect.feed import read_values
 from rnninspect.formats import json as json_format
 from rnninspect.formats import terminal
+from rnninspect.guard.check import Verdict, changes
+from rnninspect.guard.lock import locked_layers, read_lock, render_lock, update_lock
 from rnninspect.layers.registry import TYPES, kind_of
-from rnninspect.lock import locked_layers, read_lock, render_lock, update_lock
 from rnninspect.plan import plan
-from rnninspect.report import bench_document, check_document, compare_document
-from rnninspect.spec.chain import connect
-from rnninspect.spec.document import Document, Input, validate
-from rnninspect.spec.load import load_spec
-from rnninspect.spec.overrides import override
-from rnninspect.spec.tree import read_tree
-from rnninspect.tables.bench import bench_blocks
-from rnninspect.tables.check import check_tables
-from rnninspect.tables.compare import compare_tables
+from rnninspect.results.bench import bench_blocks
+from rnninspect.results.check import check_tables
+from rnninspect.results.compare import compare_tables
+from rnninspect.results.report import bench_document, check_document, compare_document
+from rnninspect.study.input_file import read_values
 
 CONFIGS = [path.read_text() for path in sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))]
 KEYS = sorted({*Document.model_fields, *Input.model_fields, *(key for t in TYPES for key in kind_of(t).model_fields)})

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from rnninspect import gradflow as module
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.tree import read_tree
 from rnninspect.errors import CannotHere, NotEnoughMemory
-from rnninspect.gradflow import Aim, Curve, Decay, Gradflow, LayerRun, aim_at, decay_of, follow, gradflow, probes
-from rnninspect.real import BuiltModel, Feed, make_feed
-from rnninspect.spec.chain import Spec, connect
-from rnninspect.spec.document import validate
-from rnninspect.spec.tree import read_tree
+from rnninspect.runtime.real import BuiltModel, Feed, make_feed
+from rnninspect.study import gradflow as module
+from rnninspect.study.gradflow import Aim, Curve, Decay, Gradflow, LayerRun, aim_at, decay_of, follow, gradflow, probes
 
 CPU = torch.device("cpu")
 EXACT = 1e-12
@@ -841,7 +841,7 @@ def test_one_step() -> None:
 
 
 def test_too_large_is_said_before_anything_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: 10**6)
+    monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: 10**6)
     text = document("type: GRU, input_size: 2, hidden_size: 30", steps=100_000)
     with pytest.raises(NotEnoughMemory, match=r"try a smaller input\.batch_size or input\.seq_len"):
         gradflow(spec_of(text), CPU)

@@ -82,31 +82,14 @@ LEVELS = (
     {"errors", "facts", "disk"},
     {"cells"},
     {"layers"},
-    {"spec"},
-    {"workspace"},
-    {"plan"},
+    {"document"},
+    {"plan", "agree"},
     {"output"},
-    {
-        "device",
-        "recurrence",
-        "memory",
-        "here",
-        "feed",
-        "initial",
-        "real",
-        "reference",
-        "verify",
-        "trace",
-        "gradflow",
-        "agree",
-        "lock",
-        "check",
-        "findings",
-        "explain",
-    },
+    {"runtime"},
+    {"study", "guard"},
     {"api"},
     {"bench"},
-    {"tables", "report"},
+    {"results"},
     {"formats"},
     {"commands"},
     {"cli"},
@@ -114,16 +97,16 @@ LEVELS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Libraries that only some options need, so that they may be missing: who imports each, and only in functions.
-OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"feed"}, "pynvml": {"bench.witness"}}
+OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"study.input_file"}, "pynvml": {"bench.witness"}}
 WITH_TORCH = {
-    "device",
-    "initial",
-    "recurrence",
-    "real",
-    "reference",
-    "verify",
-    "trace",
-    "gradflow",
+    "runtime.device",
+    "runtime.initial",
+    "runtime.recurrence",
+    "runtime.real",
+    "study.reference",
+    "study.verify",
+    "study.trace",
+    "study.gradflow",
     "bench.job",
     "bench.kernels",
     "bench.machine",
@@ -133,7 +116,7 @@ WITH_TORCH = {
 }
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}
-FOR_PRINTERS = {"errors", "disk", "findings", "tables.table", *PRINTERS}
+FOR_PRINTERS = {"errors", "disk", "guard.findings", "results.table", *PRINTERS}
 
 
 @dataclass(frozen=True)
@@ -243,9 +226,9 @@ def test_torch_is_loaded_by_these_modules_alone() -> None:
 
 def test_the_package_was_read() -> None:
     modules = modules_of(ROOT / "rnninspect")
-    assert {"", "cli", "cells", "cells.language", "formats.terminal", "real"} <= modules.keys()
+    assert {"", "cli", "cells", "cells.language", "formats.terminal", "runtime.real"} <= modules.keys()
     found = {(item.imported, item.deferred) for item in imports_of("api", modules["api"], modules)}
-    assert {("real", True), ("plan", False), ("spec.load", False)} <= found
+    assert {("runtime.real", True), ("plan", False), ("document.load", False)} <= found
 
 
 SOUND = {
@@ -253,15 +236,16 @@ SOUND = {
     "errors.py": "import os\n",
     "facts.py": "",
     "plan.py": "from rnninspect.facts import X\n",
-    "real.py": "with open(0):\n    import torch\n    from torch import nn\nfrom rnninspect import facts\n",
-    "api.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from rnninspect.real import Y\n"
-    "def build():\n    from rnninspect import real\n",
-    "tables/__init__.py": "",
-    "tables/table.py": "from ..facts import X\n",
-    "tables/weights.py": "from . import table\nfrom .table import Table\n",
+    "runtime/__init__.py": "",
+    "runtime/real.py": "with open(0):\n    import torch\n    from torch import nn\nfrom rnninspect import facts\n",
+    "api.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from rnninspect.runtime.real import Y\n"
+    "def build():\n    from rnninspect.runtime import real\n",
+    "results/__init__.py": "",
+    "results/table.py": "from ..facts import X\n",
+    "results/weights.py": "from . import table\nfrom .table import Table\n",
     "formats/__init__.py": "",
     "formats/json.py": "",
-    "formats/csv.py": "import csv\nfrom rnninspect.tables.table import Table\n",
+    "formats/csv.py": "import csv\nfrom rnninspect.results.table import Table\n",
     "cli.py": "from rnninspect import __version__, errors\nimport torchless\n",
 }
 
@@ -269,23 +253,27 @@ SOUND = {
 @pytest.mark.parametrize(
     ("file", "source", "breach"),
     [
-        ("plan.py", "from rnninspect import real\n", "plan:1 imports real, which is above it"),
+        ("plan.py", "from rnninspect.runtime import real\n", "plan:1 imports runtime.real, which is above it"),
         ("plan.py", "import os\nimport rnninspect.cli as c\n", "plan:2 imports cli, which is above it"),
-        ("plan.py", "def f():\n    from .tables import table\n", "plan:2 imports tables.table, which is above it"),
-        ("tables/table.py", "from ..formats.json import render\n", "tables.table:1 imports formats.json, which"),
-        ("tables/table.py", "import torch.nn\n", "tables.table:1 imports torch.nn"),
+        ("plan.py", "def f():\n    from .results import table\n", "plan:2 imports results.table, which is above it"),
+        ("results/table.py", "from ..formats.json import render\n", "results.table:1 imports formats.json, which"),
+        ("results/table.py", "import torch.nn\n", "results.table:1 imports torch.nn"),
         ("cli.py", "try:\n    from torch import nn\nexcept E:\n    pass\n", "cli:2 imports torch"),
         ("cli.py", "class A:\n    import torch\n", "cli:2 imports torch"),
-        ("feed.py", "def f():\n    import numpy\n", None),
-        ("feed.py", "import numpy.lib\n", "feed:1 imports numpy.lib"),
-        ("feed.py", "def f():\n    from matplotlib import figure\n", "feed:2 imports matplotlib"),
+        ("study/input_file.py", "def f():\n    import numpy\n", None),
+        ("study/input_file.py", "import numpy.lib\n", "study.input_file:1 imports numpy.lib"),
+        (
+            "study/input_file.py",
+            "def f():\n    from matplotlib import figure\n",
+            "study.input_file:2 imports matplotlib",
+        ),
         ("plan.py", "def f():\n    import numpy\n", "plan:2 imports numpy"),
         ("__init__.py", "from rnninspect.facts import X\n", "__init__:1 imports facts"),
-        ("formats/csv.py", "from rnninspect.tables import weights\n", "formats.csv:1 imports tables.weights, but it"),
+        ("formats/csv.py", "from rnninspect.results import weights\n", "formats.csv:1 imports results.weights, but it"),
         ("formats/csv.py", "import rnninspect.facts\n", "formats.csv:1 imports facts, but it prints"),
         ("facts.py", "from rnninspect import errors\n", None),
         ("extra.py", "from rnninspect import errors\n", "extra has no level"),
-        ("tables/table.py", "from rnninspect.tables.weights import X\n", "a circle: "),
+        ("results/table.py", "from rnninspect.results.weights import X\n", "a circle: "),
     ],
 )
 def test_a_breach_is_found(tmp_path: Path, file: str, source: str, breach: str | None) -> None:
@@ -301,10 +289,10 @@ def test_a_breach_is_found(tmp_path: Path, file: str, source: str, breach: str |
     ("file", "source", "expected"),
     [
         ("facts.py", "", set()),
-        ("cli.py", "from rnninspect.api import load\nfrom rnninspect import real\n", {"cli"}),
-        ("formats/__init__.py", "import rnninspect.real\n", {"formats", "formats.csv", "formats.json"}),
-        ("api.py", "if 1:\n    import rnninspect.real\n", {"api"}),
-        ("api.py", "def f():\n    import rnninspect.real\n", set()),
+        ("cli.py", "from rnninspect.api import load\nfrom rnninspect.runtime import real\n", {"cli"}),
+        ("formats/__init__.py", "import rnninspect.runtime.real\n", {"formats", "formats.csv", "formats.json"}),
+        ("api.py", "if 1:\n    import rnninspect.runtime.real\n", {"api"}),
+        ("api.py", "def f():\n    import rnninspect.runtime.real\n", set()),
         ("plan.py", "import torch\n", {"plan"}),
     ],
 )
@@ -312,4 +300,4 @@ def test_torch_is_seen_through_other_modules(tmp_path: Path, file: str, source: 
     for name, text in {**SOUND, file: source}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert loads_torch(tmp_path) == {"real"} | expected
+    assert loads_torch(tmp_path) == {"runtime.real"} | expected

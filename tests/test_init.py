@@ -15,12 +15,12 @@ from jsonschema import Draft202012Validator
 
 from rnninspect.commands import init as module
 from rnninspect.commands.init import init
-from rnninspect.commands.options import Starter
+from rnninspect.commands.shared.options import Starter
+from rnninspect.document.load import load_spec
+from rnninspect.document.schema import document_schema
+from rnninspect.document.tree import read_tree
 from rnninspect.errors import OptionError, OutputFailed
 from rnninspect.plan import plan
-from rnninspect.spec.load import load_spec
-from rnninspect.spec.schema import document_schema
-from rnninspect.spec.tree import read_tree
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from rnninspect import initial, real
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.tree import read_tree
 from rnninspect.facts import Observed
 from rnninspect.plan import plan
-from rnninspect.recurrence import EquationRNN
-from rnninspect.spec.chain import Spec, connect
-from rnninspect.spec.document import validate
-from rnninspect.spec.tree import read_tree
+from rnninspect.runtime import initial, real
+from rnninspect.runtime.recurrence import EquationRNN
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 INIT = "{weight_ih: xavier_uniform, weight_hh: orthogonal, bias: zeros, forget_bias: 1.0}"

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnninspect.errors import DocumentError, OutputFailed
-from rnninspect.lock import VERSION, Locked, LockedLayer, file_key, read_lock, render_lock, update_lock
+from rnninspect.guard.lock import VERSION, Locked, LockedLayer, file_key, read_lock, render_lock, update_lock
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -337,7 +337,7 @@ def test_a_folder_that_is_missing(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from rnninspect.lock import LockedLayer, update_lock
+from rnninspect.guard.lock import LockedLayer, update_lock
 path, name, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("running", flush=True)
 for number in range(times):

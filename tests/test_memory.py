@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rnninspect import memory
+from rnninspect.runtime import memory
 
 MEMINFO = "proc/meminfo"
 STATUS = "proc/self/status"

@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from rnninspect.agree import differences
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.tree import read_tree
 from rnninspect.facts import Layout, ModelFacts, layout_of
 from rnninspect.formats.csv import render
 from rnninspect.plan import plan
-from rnninspect.real import measure
-from rnninspect.report import Report, document
-from rnninspect.spec.chain import Spec, connect
-from rnninspect.spec.document import validate
-from rnninspect.spec.tree import read_tree
-from rnninspect.tables.shapes import shapes_table
-from rnninspect.tables.weights import weights_table
+from rnninspect.results.report import Report, document
+from rnninspect.results.shapes import shapes_table
+from rnninspect.results.weights import weights_table
+from rnninspect.runtime.real import measure
 
 CPU = torch.device("cpu")
 L, N, H_IN, H_CELL, DEPTH = 5, 3, 2, 11, 3

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rnninspect.document.load import load_spec
 from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
-from rnninspect.spec.load import load_spec
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

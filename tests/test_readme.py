@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from rnninspect.document.blocks import Document, Input
 from rnninspect.layers.registry import TYPES, kind_of
-from rnninspect.spec.document import Document, Input
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnninspect import load, real
-from rnninspect.device import find_device
+from rnninspect import load
+from rnninspect.document.chain import Spec
+from rnninspect.document.load import load_spec
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory, Place, TorchRefused
 from rnninspect.plan import largest_size
-from rnninspect.spec.chain import Spec
-from rnninspect.spec.load import load_spec
+from rnninspect.runtime import real
+from rnninspect.runtime.device import find_device
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -302,7 +303,7 @@ def test_what_is_refused_for_is_near_what_is_taken(
         pytest.skip("this system keeps no peak of resident memory that can be reset")
     # why 40 MiB off: a piece of a weight in float64, and the kernels' own buffers, whatever the model's size
     free = int(0.75 * measured.peak_bytes) - 40 * 2**20
-    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: free)
+    monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: free)
     with pytest.raises(NotEnoughMemory):
         real.measure(spec, CPU)
 

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from rnninspect import trace as module
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.tree import read_tree
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, TorchRefused
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.rnn import RNN
 from rnninspect.plan import plan
-from rnninspect.real import BuiltModel, Feed, make_feed, ready
-from rnninspect.spec.chain import Spec, connect
-from rnninspect.spec.document import validate
-from rnninspect.spec.tree import read_tree
-from rnninspect.trace import Level, Pick, Vector, trace
+from rnninspect.runtime.real import BuiltModel, Feed, make_feed, ready
+from rnninspect.study import trace as module
+from rnninspect.study.trace import Level, Pick, Vector, trace
 
 CPU = torch.device("cpu")
 EXACT = 1e-12
@@ -491,7 +491,7 @@ def test_what_is_beyond_the_dtype_is_said() -> None:
 
 
 def test_too_large_is_said_before_anything_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: 10**6)
+    monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: 10**6)
     with pytest.raises(NotEnoughMemory):
         trace(spec_of(document("type: GRU, input_size: 2, hidden_size: 300", steps=10_000)), CPU)
 

@@ -19,13 +19,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rnninspect.cells.carry import Carrier, carry_gate
 from rnninspect.cells.widths import Declared
-from rnninspect.commands.prove import prove
+from rnninspect.commands.shared.prove import prove
+from rnninspect.document.chain import Spec
+from rnninspect.document.load import load_spec
 from rnninspect.facts import Init, ModelFacts, count
 from rnninspect.layers.recurrent import StackedLayer
 from rnninspect.plan import plan
-from rnninspect.real import data_of, make_feed, ready, run
-from rnninspect.spec.chain import Spec
-from rnninspect.spec.load import load_spec
+from rnninspect.runtime.real import data_of, make_feed, ready, run
 
 CPU = torch.device("cpu")
 

@@ -19,24 +19,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from rnninspect import device, formats, real, verify
+from rnninspect import formats
 from rnninspect.cells.language import CellError, parse
-from rnninspect.commands.options import Look
+from rnninspect.commands.shared.options import Look
 from rnninspect.commands.verify import verify as verify_command
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.load import load_spec
+from rnninspect.document.tree import read_tree
 from rnninspect.errors import CheckFailed, NotEnoughMemory, TorchRefused
 from rnninspect.formats import Format
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.registry import kind_of
 from rnninspect.plan import plan
-from rnninspect.recurrence import FUNCTIONS
-from rnninspect.reference import Rounding, exact, has_equations, reference, reference_bytes, run_layer
-from rnninspect.report import verify_document
-from rnninspect.spec.chain import Spec, connect
-from rnninspect.spec.document import validate
-from rnninspect.spec.load import load_spec
-from rnninspect.spec.tree import read_tree
-from rnninspect.tables.verify import verify_tables
-from rnninspect.verify import Compared, Unit, Verified, VerifiedLayer
+from rnninspect.results.report import verify_document
+from rnninspect.results.verify import verify_tables
+from rnninspect.runtime import device, real
+from rnninspect.runtime.recurrence import FUNCTIONS
+from rnninspect.study import verify
+from rnninspect.study.reference import Rounding, exact, has_equations, reference, reference_bytes, run_layer
+from rnninspect.study.verify import Compared, Unit, Verified, VerifiedLayer
 
 CPU = torch.device("cpu")
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rnninspect.bench.journal import canonical
 from rnninspect.bench.records import Outcome, Setting, Wanted
-from rnninspect.spec.chain import Spec
+from rnninspect.document.chain import Spec
 
 
 class Run(NamedTuple):

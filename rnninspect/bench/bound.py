@@ -34,12 +34,12 @@ from typing import NamedTuple
 from rnninspect.bench.records import Bound, Peaks
 from rnninspect.cells.language import Cell, Product, Value
 from rnninspect.cells.widths import Declared, widths
+from rnninspect.document.chain import Link
 from rnninspect.facts import ITEM_BYTES, LayerFacts, WeightFact, shape_of
 from rnninspect.layers.layer import Layer, Wants
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 from rnninspect.plan import wanted
-from rnninspect.spec.chain import Link
 
 REGIMES = ("compute", "bandwidth", "latency")
 # A step is one of each of these, the one after the other.

@@ -32,7 +32,7 @@ from typing import NamedTuple
 from rnninspect.bench.journal import canonical
 from rnninspect.bench.records import STEADY, WHOLE_MODEL, Environment, Figure, Outcome, told
 from rnninspect.errors import Place
-from rnninspect.findings import Finding
+from rnninspect.guard.findings import Finding
 
 THRESHOLD = 0.05
 LEAST_ROUNDS = 7

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rnninspect.bench import heap
 from rnninspect.bench.asked import Job
 from rnninspect.bench.records import Outcome
-from rnninspect.here import need_torch
+from rnninspect.runtime.here import need_torch
 
 
 def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:

@@ -26,15 +26,15 @@ from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_fo
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
-from rnninspect.device import broke_cuda, device_of, float32_precision, quiet, set_float32_precision, threads
+from rnninspect.document.chain import Spec
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.memory import ran_out
 from rnninspect.plan import plan, plan_layers
-from rnninspect.real import data_of, ready, run
-from rnninspect.spec.chain import Spec
-from rnninspect.verify import verify
+from rnninspect.runtime.device import broke_cuda, device_of, float32_precision, quiet, set_float32_precision, threads
+from rnninspect.runtime.memory import ran_out
+from rnninspect.runtime.real import data_of, ready, run
+from rnninspect.study.verify import verify
 
 # The slice that is held against the equations before anything is timed.
 _GATE_STEPS, _GATE_SEQUENCES = 4, 2

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnninspect.bench.records import Kernels, Warned
-from rnninspect.device import DTYPES, in_tf32
+from rnninspect.document.chain import Link
 from rnninspect.layers.recurrent import CellLayer, Recurrent
-from rnninspect.spec.chain import Link
+from rnninspect.runtime.device import DTYPES, in_tf32
 
 # Operators that run a whole layer of a recurrent network, by the library that they belong to.
 FUSED = {

@@ -22,11 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from rnninspect.bench.sampling import Timing
+from rnninspect.document.chain import Link, Spec
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent, SequenceLayer
-from rnninspect.real import BuiltModel, Feed, data_of, make_feed, run, with_data
-from rnninspect.recurrence import Flow, States
-from rnninspect.spec.chain import Link, Spec
+from rnninspect.runtime.real import BuiltModel, Feed, data_of, make_feed, run, with_data
+from rnninspect.runtime.recurrence import Flow, States
 
 POOL = 3
 # The phases whose every call is made ready by itself.

@@ -24,13 +24,13 @@ from typing import Any, NamedTuple
 
 from rnninspect.bench.records import Setting, told
 from rnninspect.bench.witness import usable_cpus
+from rnninspect.document.blocks import RANGE, validate
+from rnninspect.document.chain import Spec
+from rnninspect.document.load import load_tree, spec_of
+from rnninspect.document.overrides import option_place, put, put_at
+from rnninspect.document.quantity import parse_percent
+from rnninspect.document.tree import Tree, read_value
 from rnninspect.errors import DocumentError, OptionError, Place, did_you_mean, printable, show
-from rnninspect.spec.chain import Spec
-from rnninspect.spec.document import RANGE, validate
-from rnninspect.spec.load import load_tree, spec_of
-from rnninspect.spec.overrides import option_place, put, put_at
-from rnninspect.spec.quantity import parse_percent
-from rnninspect.spec.tree import Tree, read_value
 
 MOST_POINTS = 10_000
 # why: a point takes some 25 us for each key and value of its document, so this many are validated within 30 s.

@@ -20,7 +20,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
 
 from rnninspect.errors import NoTorch
-from rnninspect.memory import available_bytes, ran_out, resident_bytes
+from rnninspect.runtime.memory import available_bytes, ran_out, resident_bytes
 
 # What ends a run goes to its whole group; it is the parent that answers, and then ends its child.
 _LATER = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -18,17 +18,17 @@ from rnninspect.bench.points import Vary, load_points, parse_budget, parse_preci
 from rnninspect.bench.records import PHASES, Environment, Outcome, Wanted, told
 from rnninspect.bench.results import pool, swept_number
 from rnninspect.bench.supervise import Ended, run_jobs
-from rnninspect.commands.files import same_file
-from rnninspect.commands.options import BenchTable, Look
-from rnninspect.commands.plots import check_plot, save_plot
-from rnninspect.commands.render import alone, only_table, render
-from rnninspect.commands.say import complain, say
+from rnninspect.commands.shared.files import same_file
+from rnninspect.commands.shared.options import BenchTable, Look
+from rnninspect.commands.shared.plots import check_plot, save_plot
+from rnninspect.commands.shared.render import alone, only_table, render
+from rnninspect.commands.shared.say import complain, say
 from rnninspect.commands.stop import exit_code, words
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
-from rnninspect.here import need_folder
 from rnninspect.output import write_text
-from rnninspect.report import bench_document
-from rnninspect.tables.bench import bench_blocks, bench_charts, bench_tables
+from rnninspect.results.bench import bench_blocks, bench_charts, bench_tables
+from rnninspect.results.report import bench_document
+from rnninspect.runtime.here import need_folder
 
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from rnninspect import disk
-from rnninspect.check import Verdict, changes, limits, parse_growth
-from rnninspect.commands.files import load_all, same_file
-from rnninspect.commands.prove import disagreement, prove
-from rnninspect.commands.render import render
-from rnninspect.commands.say import complain, say
+from rnninspect.commands.shared.files import load_all, same_file
+from rnninspect.commands.shared.prove import disagreement, prove
+from rnninspect.commands.shared.render import render
+from rnninspect.commands.shared.say import complain, say
+from rnninspect.document.chain import Spec
+from rnninspect.document.quantity import parse_count
 from rnninspect.errors import OptionError, RnnInspectError, printable
-from rnninspect.findings import Finding, findings, of_error
 from rnninspect.formats import CheckFormat
-from rnninspect.here import need_folder, need_torch
-from rnninspect.lock import NAME, Locked, file_key, find_lock, locked_layers, read_lock, update_lock
+from rnninspect.guard.check import Verdict, changes, limits, parse_growth
+from rnninspect.guard.findings import Finding, findings, of_error
+from rnninspect.guard.lock import NAME, Locked, file_key, find_lock, locked_layers, read_lock, update_lock
 from rnninspect.output import write_text
 from rnninspect.plan import plan
-from rnninspect.report import check_document
-from rnninspect.spec.chain import Spec
-from rnninspect.spec.quantity import parse_count
-from rnninspect.tables.check import check_tables
+from rnninspect.results.check import check_tables
+from rnninspect.results.report import check_document
+from rnninspect.runtime.here import need_folder, need_torch
 
 _Parsed = TypeVar("_Parsed")
 
@@ -163,7 +163,7 @@ def _print(asked: Check, verdicts: Sequence[Verdict], found: Mapping[str, Sequen
         proven = all(verdict.built for verdict in verdicts)
         caption = "plan and torch agree" if proven else "not every model could be proven on torch"
     if asked.format is CheckFormat.GITHUB:
-        from rnninspect.commands.annotate import annotate
+        from rnninspect.commands.shared.annotate import annotate
 
         text = annotate([finding for listed in found.values() for finding in listed], tables, caption)
     elif asked.format is CheckFormat.JUNIT:

@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from rnninspect.bench.compare import Comparison, compare_runs, slower, undecided
 from rnninspect.bench.journal import Read, read_journal
-from rnninspect.commands.files import same_file
-from rnninspect.commands.options import CompareTable
-from rnninspect.commands.render import alone, only_table, render
-from rnninspect.commands.say import say
+from rnninspect.commands.shared.files import same_file
+from rnninspect.commands.shared.options import CompareTable
+from rnninspect.commands.shared.render import alone, only_table, render
+from rnninspect.commands.shared.say import say
+from rnninspect.document.quantity import parse_percent
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
 from rnninspect.output import write_text
-from rnninspect.report import compare_document
-from rnninspect.spec.quantity import parse_percent
-from rnninspect.tables.compare import compare_tables
+from rnninspect.results.compare import compare_tables
+from rnninspect.results.report import compare_document
 
 
 class Compare(NamedTuple):
@@ -62,7 +62,7 @@ def compare(asked: Compare) -> int:
     named = compare_tables(found, f"{printable(str(asked.old))} -> {printable(str(asked.new))}")
     tables = [table for table in named.values() if table.rows] if only is None else alone(named, only)
     if asked.format is CompareFormat.GITHUB:
-        from rnninspect.commands.annotate import annotate
+        from rnninspect.commands.shared.annotate import annotate
 
         text = annotate(findings, tables, caption, list(undecided(found)))
     else:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from rnninspect.check import Verdict, changes
-from rnninspect.commands.files import load_all
-from rnninspect.commands.render import render
+from rnninspect.commands.shared.files import load_all
+from rnninspect.commands.shared.render import render
 from rnninspect.errors import OptionError
 from rnninspect.formats import Format
-from rnninspect.lock import locked_layers
+from rnninspect.guard.check import Verdict, changes
+from rnninspect.guard.lock import locked_layers
 from rnninspect.output import write_text
 from rnninspect.plan import plan
-from rnninspect.report import diff_document
-from rnninspect.tables.check import diff_tables
+from rnninspect.results.check import diff_tables
+from rnninspect.results.report import diff_document
 
 
 class Diff(NamedTuple):

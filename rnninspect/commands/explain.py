@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from rnninspect.commands.files import load_all
-from rnninspect.commands.render import render
-from rnninspect.commands.say import say
+from rnninspect.commands.shared.files import load_all
+from rnninspect.commands.shared.render import render
+from rnninspect.commands.shared.say import say
+from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, did_you_mean, printable
-from rnninspect.explain import explain as explained
 from rnninspect.formats import ExplainFormat
 from rnninspect.output import write_text
-from rnninspect.spec.chain import Spec
-from rnninspect.tables.explain import explain_blocks
+from rnninspect.results.explain import explain_blocks
+from rnninspect.study.explain import explain as explained
 
 
 class Explain(NamedTuple):

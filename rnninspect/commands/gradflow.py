@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from rnninspect.commands.layers import recurrent_layers
-from rnninspect.commands.options import Look
-from rnninspect.commands.plots import check_plot, save_plot
-from rnninspect.commands.render import render
-from rnninspect.commands.study import study
+from rnninspect.commands.shared.layers import recurrent_layers
+from rnninspect.commands.shared.options import Look
+from rnninspect.commands.shared.plots import check_plot, save_plot
+from rnninspect.commands.shared.render import render
+from rnninspect.commands.shared.study import study
+from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError
 from rnninspect.output import write_text
-from rnninspect.report import gradflow_document
-from rnninspect.spec.chain import Spec
-from rnninspect.tables.gradflow import gradflow_blocks, gradflow_charts
+from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts
+from rnninspect.results.report import gradflow_document
 
 if TYPE_CHECKING:
     import torch
 
-    from rnninspect.gradflow import Gradflow, Target
+    from rnninspect.study.gradflow import Gradflow, Target
 
 
 class Asked(NamedTuple):
@@ -38,7 +38,7 @@ def gradflow(look: Look, asked: Asked) -> int:
     check_plot(asked.plot, look)
 
     def examine(spec: Spec, device: torch.device, prepared: None) -> Gradflow:
-        from rnninspect.gradflow import gradflow
+        from rnninspect.study.gradflow import gradflow
 
         return gradflow(spec, device, look.seed, target=asked.target, position=asked.step, layer=asked.layer)
 

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from rnninspect import disk
-from rnninspect.commands.options import Starter
-from rnninspect.commands.say import say
+from rnninspect.commands.shared.options import Starter
+from rnninspect.commands.shared.say import say
 from rnninspect.errors import CannotHere, OptionError, OutputFailed, printable
 from rnninspect.output import write_text
 

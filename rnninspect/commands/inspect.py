@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.commands.look import look
-from rnninspect.commands.options import Look
+from rnninspect.commands.shared.look import look
+from rnninspect.commands.shared.options import Look
 from rnninspect.facts import ModelFacts
-from rnninspect.tables.params import params_tables
-from rnninspect.tables.run import run_table
-from rnninspect.tables.shapes import shapes_table
-from rnninspect.tables.table import Table
-from rnninspect.tables.weights import weights_table
+from rnninspect.results.params import params_tables
+from rnninspect.results.run import run_table
+from rnninspect.results.shapes import shapes_table
+from rnninspect.results.table import Table
+from rnninspect.results.weights import weights_table
 
 
 def inspect(asked: Look) -> int:

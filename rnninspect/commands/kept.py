@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from rnninspect.commands.say import complain
+from rnninspect.commands.shared.say import complain
 from rnninspect.errors import OutputFailed
 from rnninspect.output import write_stderr, write_text
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rnninspect.commands.look import look
-from rnninspect.commands.options import Look
-from rnninspect.tables.params import params_tables
+from rnninspect.commands.shared.look import look
+from rnninspect.commands.shared.options import Look
+from rnninspect.results.params import params_tables
 
 
 def params(asked: Look) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rnninspect.document.schema import document_schema
 from rnninspect.formats import json
 from rnninspect.output import write_text
-from rnninspect.spec.schema import document_schema
 
 
 def schema(output: Path | None) -> int:

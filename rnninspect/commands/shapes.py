@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rnninspect.commands.look import look
-from rnninspect.commands.options import Look
-from rnninspect.tables.shapes import shapes_table
+from rnninspect.commands.shared.look import look
+from rnninspect.commands.shared.options import Look
+from rnninspect.results.shapes import shapes_table
 
 
 def shapes(asked: Look) -> int:

@@ -5,28 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from rnninspect.commands.files import same_file
-from rnninspect.commands.layers import recurrent_layers
-from rnninspect.commands.options import Look
-from rnninspect.commands.plots import check_plot, save_plot
-from rnninspect.commands.render import render
-from rnninspect.commands.say import say
-from rnninspect.commands.study import study
+from rnninspect.commands.shared.files import same_file
+from rnninspect.commands.shared.layers import recurrent_layers
+from rnninspect.commands.shared.options import Look
+from rnninspect.commands.shared.plots import check_plot, save_plot
+from rnninspect.commands.shared.render import render
+from rnninspect.commands.shared.say import say
+from rnninspect.commands.shared.study import study
+from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, printable
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.output import write_text
-from rnninspect.report import trace_document
-from rnninspect.spec.chain import Spec
-from rnninspect.tables.trace import outputs_note, trace_charts, trace_tables
+from rnninspect.results.report import trace_document
+from rnninspect.results.trace import outputs_note, trace_charts, trace_tables
 
 if TYPE_CHECKING:
     from array import array
 
     import torch
 
-    from rnninspect.trace import Trace
+    from rnninspect.study.trace import Trace
 
     Values = array[float] | array[int] | None
 
@@ -62,7 +62,7 @@ def trace(look: Look, asked: Asked) -> int:
         return None if asked.input is None else _read(asked.input, spec)
 
     def examine(spec: Spec, device: torch.device, values: Values) -> Trace:
-        from rnninspect.trace import Pick, trace
+        from rnninspect.study.trace import Pick, trace
 
         pick = Pick(asked.step, asked.unit, asked.sequence) if asked.picks else None
         return trace(spec, device, look.seed, layer=asked.layer, values=values, pick=pick)
@@ -99,7 +99,7 @@ def _check(spec: Spec, asked: Asked) -> None:
 
 def _read(path: Path, spec: Spec) -> Values:
     """What the model is fed with, from a file."""
-    from rnninspect.feed import SETTINGS, read_values
+    from rnninspect.study.input_file import SETTINGS, read_values
 
     first = spec.links[0].layer
     tokens = first.num_embeddings if isinstance(first, Embedding) else None

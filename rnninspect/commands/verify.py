@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rnninspect.commands.options import Look
-from rnninspect.commands.render import render
-from rnninspect.commands.say import complain
-from rnninspect.commands.study import study
+from rnninspect.commands.shared.options import Look
+from rnninspect.commands.shared.render import render
+from rnninspect.commands.shared.say import complain
+from rnninspect.commands.shared.study import study
+from rnninspect.document.chain import Spec
 from rnninspect.errors import CheckFailed, printable
 from rnninspect.output import write_text
-from rnninspect.report import verify_document
-from rnninspect.spec.chain import Spec
-from rnninspect.tables.verify import verify_tables
+from rnninspect.results.report import verify_document
+from rnninspect.results.verify import verify_tables
 
 if TYPE_CHECKING:
     import torch
 
-    from rnninspect.verify import Verified
+    from rnninspect.study.verify import Verified
 
 
 def verify(asked: Look) -> int:
     """Print every tensor's error and what it is held to; 1 where one is beyond it."""
 
     def examine(spec: Spec, device: torch.device, prepared: None) -> Verified:
-        from rnninspect.verify import verify
+        from rnninspect.study.verify import verify
 
         return verify(spec, device, asked.seed)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rnninspect.commands.look import look
-from rnninspect.commands.options import Look
-from rnninspect.tables.weights import weights_table
+from rnninspect.commands.shared.look import look
+from rnninspect.commands.shared.options import Look
+from rnninspect.results.weights import weights_table
 
 
 def weights(asked: Look, *, gates: bool, stats: bool) -> int:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import count, pairwise
 from typing import NamedTuple
 
-from rnninspect.tables.table import Series
+from rnninspect.results.table import Series
 
 ROWS = 16  # from the bottom of the y axis to its top, give or take four
 _MOST_LABELS = 8  # on the y axis, from the second

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rnninspect.formats.axis import Axis, Tick, has_place, left_out, nothing, x_axis, y_axis
 from rnninspect.formats.page import Page, wrapped
-from rnninspect.tables.table import Chart
+from rnninspect.results.table import Chart
 
 _LEAST_WIDTH, _MOST_WIDTH = 30, 120
 _LEAST_COLUMNS = 20  # of the plot itself

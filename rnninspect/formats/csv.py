@@ -14,7 +14,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.tables.table import Block, Cell, Table
+from rnninspect.results.table import Block, Cell, Table
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from rnninspect.errors import printable
 from rnninspect.formats.page import Page, wrapped
-from rnninspect.tables.table import Chart, Figure, Formulas
+from rnninspect.results.table import Chart, Figure, Formulas
 
 _INDENT = "  "
 _BEFORE_SIGN = re.compile(r"(?<= )(?=[-+*⊙] )")

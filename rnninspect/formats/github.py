@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnninspect.errors import printable
-from rnninspect.findings import Finding
+from rnninspect.guard.findings import Finding
 
 # GitHub cuts a job summary at 1 MiB and then drops all of it; a line that says so is better.
 MOST_SUMMARY_BYTES = 1024 * 1024

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from rnninspect.errors import printable
-from rnninspect.findings import Finding
+from rnninspect.guard.findings import Finding
 
 
 def render(rules: Mapping[str, Sequence[str]], findings: Mapping[str, Sequence[Finding]]) -> str:

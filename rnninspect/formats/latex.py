@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rnninspect.errors import printable
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.tables.table import Block, Cell, Chart, Figure, Formulas, Kind, Table
+from rnninspect.results.table import Block, Cell, Chart, Figure, Formulas, Kind, Table
 
 _HEAD = r"""% From rnninspect, to be \input; the preamble needs \usepackage{amsmath}.
 % For letters outside ASCII in names: pdfLaTeX with the right fonts, or XeLaTeX or LuaLaTeX."""

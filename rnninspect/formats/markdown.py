@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.tables.table import Block, Cell, Chart, Figure, Formulas, Kind, Table
+from rnninspect.results.table import Block, Cell, Chart, Figure, Formulas, Kind, Table
 
 _RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.SECONDS, Kind.RATE}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rnninspect.errors import NotInstalled, OptionError, printable
 from rnninspect.formats.axis import Axis, Tick, has_place, left_out, nothing, x_axis, y_axis
 from rnninspect.output import write_bytes
-from rnninspect.tables.table import Chart, Series
+from rnninspect.results.table import Chart, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable

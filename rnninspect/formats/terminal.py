@@ -22,7 +22,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from rnninspect.formats.page import Page, at_joints, at_spaces, wrapped
-from rnninspect.tables.table import Block, Cell, Column, Kind, Table, in_unit
+from rnninspect.results.table import Block, Cell, Column, Kind, Table, in_unit
 
 _GAP = "  "
 _INDENT = "  "

@@ -13,6 +13,7 @@ import pytest
 
 from rnninspect.bench.bound import Memory, bound, chain_steps
 from rnninspect.bench.records import Bound, Peaks
+from rnninspect.document.chain import Link
 from rnninspect.layers.dropout import Dropout
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.gru import GRU
@@ -24,7 +25,6 @@ from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.rnn import RNN
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import owned_weights, plan_layers
-from rnninspect.spec.chain import Link
 
 ONE = Peaks(flops=1.0, bandwidth=1.0, step_seconds={}, calibrated=False)
 COLD = Memory(on_chip=0, cold=True)

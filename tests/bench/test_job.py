@@ -23,8 +23,8 @@ from rnninspect.bench.journal import from_plain, to_plain
 from rnninspect.bench.points import load_points, parse_varies
 from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, Wanted
 from rnninspect.bench.sampling import LEAST_ROUNDS
+from rnninspect.document.chain import Spec
 from rnninspect.errors import TorchRefused
-from rnninspect.spec.chain import Spec
 
 LSTM = "{type: LSTM, name: encoder, input_size: 3, hidden_size: 2}"
 TAGGER = (
@@ -342,7 +342,7 @@ def test_what_an_allocator_says_is_a_lack_of_memory(tmp_path: Path, monkeypatch:
 
 
 def test_what_does_not_fit_into_memory_is_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnninspect.device.available_bytes", lambda: 10)
+    monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: 10)
     (found,) = outcomes(asked(tmp_path))
     assert (found.status, found.figures, found.environment) == ("memory", (), None)
     assert "\n" not in found.reason

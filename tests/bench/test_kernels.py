@@ -23,7 +23,7 @@ from rnninspect.bench.kernels import (
     least_alike,
 )
 from rnninspect.bench.records import Kernels
-from rnninspect.device import multiplying_float32
+from rnninspect.document.chain import Link
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.jordan import JordanRNN
 from rnninspect.layers.layer import Layer
@@ -31,7 +31,7 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.rnn import RNN
 from rnninspect.layers.signal import Batch, Signal
-from rnninspect.spec.chain import Link
+from rnninspect.runtime.device import multiplying_float32
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 BATCH = Batch(2, 5)

@@ -13,10 +13,10 @@ from rnninspect.bench import peaks
 from rnninspect.bench.bound import Memory, best_of
 from rnninspect.bench.peaks import calibrate, memory_of, slope
 from rnninspect.bench.records import Peaks, Wanted
+from rnninspect.document.chain import Spec
+from rnninspect.document.load import load_spec
 from rnninspect.errors import TorchRefused
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.spec.chain import Spec
-from rnninspect.spec.load import load_spec
 
 CPU = torch.device("cpu")
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from rnninspect.bench import phases
 from rnninspect.bench.phases import POOL, Clock, Empty, Phase, Subject, steps_of, subjects, tokens_of, trains
 from rnninspect.bench.records import PHASES
+from rnninspect.document.load import load_spec
 from rnninspect.plan import plan
-from rnninspect.real import data_of, ready, run
-from rnninspect.spec.load import load_spec
+from rnninspect.runtime.real import data_of, ready, run
 
 # why: torch says it once of a projected LSTM on a CPU; `job` keeps it from the user, who reads it under "kernels".
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning")

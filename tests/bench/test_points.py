@@ -26,9 +26,9 @@ from rnninspect.bench.points import (
 )
 from rnninspect.bench.records import Setting, told
 from rnninspect.bench.witness import usable_cpus
+from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, OptionError, RnnInspectError
 from rnninspect.plan import plan
-from rnninspect.spec.load import load_spec
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -12,12 +12,12 @@ import pytest
 
 from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome
 from rnninspect.bench.results import Ratio, pool, ratios
-from rnninspect.commands.options import BenchTable
+from rnninspect.commands.shared.options import BenchTable
 from rnninspect.formats import csv as formats_csv
 from rnninspect.formats import json as formats_json
-from rnninspect.report import bench_document
-from rnninspect.tables.bench import bench_blocks, bench_tables
-from rnninspect.tables.table import Table
+from rnninspect.results.bench import bench_blocks, bench_tables
+from rnninspect.results.report import bench_document
+from rnninspect.results.table import Table
 
 
 def outcome(

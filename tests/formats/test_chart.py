@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from rnninspect.formats.axis import Axis, Tick, x_axis, y_axis
 from rnninspect.formats.chart import draw
-from rnninspect.tables.table import Chart, Series
+from rnninspect.results.table import Chart, Series
 
 Points = tuple[tuple[float, float | None], ...]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import csv as formats_csv
-from rnninspect.tables.table import Cell, Chart, Column, Figure, Formulas, Kind, Table
+from rnninspect.results.table import Cell, Chart, Column, Figure, Formulas, Kind, Table
 
 COLUMNS = (
     Column("layer", "layer", repeats=True),

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from rnninspect.formats import terminal
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.tables.table import Block, Chart, Figure, Formula, Formulas, Series, Table
+from rnninspect.results.table import Block, Chart, Figure, Formula, Formulas, Series, Table
 
 STEP = Formulas(
     "equations",

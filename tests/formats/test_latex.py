@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import latex
-from rnninspect.tables.table import Block, Chart, Column, Figure, Formula, Formulas, Kind, Series, Table
+from rnninspect.results.table import Block, Chart, Column, Figure, Formula, Formulas, Kind, Series, Table
 
 STEP = Formulas(
     "equations",

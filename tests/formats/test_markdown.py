@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import markdown
-from rnninspect.tables.table import Chart, Column, Figure, Formula, Formulas, Kind, Series, Table
+from rnninspect.results.table import Chart, Column, Figure, Formula, Formulas, Kind, Series, Table
 
 TABLE = Table(
     title="weights",

@@ -17,7 +17,7 @@ from rnninspect.errors import NotInstalled, OptionError, OutputFailed
 from rnninspect.formats import plot as module
 from rnninspect.formats.axis import x_axis, y_axis
 from rnninspect.formats.plot import plot
-from rnninspect.tables.table import Chart, Series
+from rnninspect.results.table import Chart, Series
 
 Points = tuple[tuple[float, float | None], ...]
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -78,7 +78,7 @@ def test_the_same_charts_are_the_same_bytes(suffix: str, tmp_path: Path) -> None
     plot(charts, tmp_path / f"here{suffix}")
     (tmp_path / "matplotlibrc").write_text("font.size: 40\nsvg.fonttype: none\ntext.usetex: true\naxes.grid: true\n")
     source = f"from rnninspect.formats.plot import *; plot({charts!r}, Path('there{suffix}'))"
-    source = f"from rnninspect.tables.table import *; {source}"
+    source = f"from rnninspect.results.table import *; {source}"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(module.__file__).parents[2])}
     subprocess.run([sys.executable, "-c", source], cwd=tmp_path, env=environment, check=True, timeout=120)
     here, there = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("here", "there"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from rnninspect.formats import terminal
-from rnninspect.tables.table import Cell, Column, Kind, Table
+from rnninspect.results.table import Cell, Column, Kind, Table
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
 

@@ -10,6 +10,9 @@ from torch import nn
 
 from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import packs
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import connect
+from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError
 from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.laws import LAWS
@@ -18,9 +21,6 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.layers.weights import torch_name
-from rnninspect.spec.chain import connect
-from rnninspect.spec.document import validate
-from rnninspect.spec.tree import read_tree
 
 KINDS: list[type[Recurrent]] = [kind for kind in map(kind_of, TYPES) if issubclass(kind, Recurrent)]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -1,0 +1,1 @@
+"""What the commands share: options, reading documents, proving them, printing, saying."""

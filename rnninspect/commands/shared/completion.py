@@ -1,0 +1,118 @@
+"""What the shell is offered after options such as `--set` and `--device`: read from the documents already named.
+
+A shell asks at every press of TAB, so nothing here fails, prints, or waits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, get_args
+
+import typer
+
+if TYPE_CHECKING:
+    from rnninspect.layers.layer import Layer
+
+# Fixed names: torch, which knows the devices of this machine, takes seconds to import.
+_DEVICES = ("auto", "cpu", "cuda", "mps", "meta")
+
+# What a layer can be called. why here too: bash and zsh put what they are offered into the line as it is, so a
+# layer called `$(reboot)` must not be offered.
+_NAME = re.compile(r"[\w-]{1,100}")
+
+
+def devices(incomplete: str) -> list[str]:
+    """The devices that `--device` may name."""
+    return [name for name in _DEVICES if name.startswith(incomplete)]
+
+
+def dtypes(incomplete: str) -> list[str]:
+    """The dtypes that `--dtype` may name."""
+    # why imported here and below: only where the shell asks. Every command line imports this module.
+    from rnninspect.document.blocks import Document
+
+    names = get_args(Document.model_fields["dtype"].annotation)
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def growths(incomplete: str) -> list[str]:
+    """The names that `--max-growth` limits, each once."""
+    from rnninspect.guard.check import GROWING
+
+    before, comma, name = incomplete.rpartition(",")
+    named = {part.partition("=")[0] for part in before.split(",")}
+    return [f"{before}{comma}{other}=" for other in GROWING if other.startswith(name) and other not in named]
+
+
+def settings(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What `--set` can replace in every document that the command line names.
+
+    First `encoder.` and `dtype=`; after the dot, or where only one owner is left, `encoder.hidden_size=`.
+    """
+    found = [path for path in _common_paths(_named(ctx)) if path.startswith(incomplete)]
+    short = list(dict.fromkeys(_short(path) for path in found))
+    # why: a shell puts a space behind the only thing it is offered, and `encoder.` must have none.
+    return [f"{path}=" for path in found] if "." in incomplete or len(short) == 1 else short
+
+
+def _short(path: str) -> str:
+    owner, dot, _ = path.partition(".")
+    return f"{owner}." if dot else f"{owner}="
+
+
+def _named(ctx: typer.Context) -> list[str]:
+    """The documents that the command line names so far."""
+    # why args: there they are while an option behind them still lacks its value.
+    words = [*(ctx.params.get("files") or ()), ctx.params.get("old"), ctx.params.get("new"), *ctx.args]
+    # why not a Path's methods: they raise, for `~nobody` and for a name that is too long.
+    paths = [os.path.expanduser(word) for word in words if isinstance(word, str)]  # noqa: PTH111
+    # why only files: to read stdin or a pipe is to wait, and to take it from the command.
+    return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]  # noqa: PTH113
+
+
+def _common_paths(files: Iterable[str]) -> list[str]:
+    """The paths that all the documents have; a document that cannot be read has no say."""
+    from rnninspect.document.source import read_source
+    from rnninspect.document.tree import read_tree
+    from rnninspect.errors import RnnInspectError
+
+    read: list[list[str]] = []
+    for file in files:
+        try:
+            source, text = read_source(file)
+            data = read_tree(text, source).data
+        except RnnInspectError:
+            continue
+        if isinstance(data, dict):
+            read.append(_paths(data))
+    first, *others = read or [_paths({"input": {}})]
+    common = set(first).intersection(*others)
+    return [path for path in dict.fromkeys(first) if path in common]
+
+
+def _paths(data: Mapping[str, Any]) -> list[str]:
+    """Every `layer.key`, `layer.init.key`, `input.key` and top-level key of a document, sound or not."""
+    from rnninspect.document.blocks import BLOCKS, Budget, Document, Input, layer_names
+    from rnninspect.layers.layer import Layer
+    from rnninspect.layers.registry import TYPES, kind_of
+
+    paths = []
+    names = layer_names(data)
+    for name, layer in zip(names, data["layers"] if names else (), strict=True):
+        if isinstance(layer, dict) and _NAME.fullmatch(name):
+            kind = kind_of(layer["type"]) if layer.get("type") in TYPES else Layer
+            for key in kind.model_fields:
+                paths += [f"{name}.{key}.{law}" for law in _laws(kind)] if key == "init" else [f"{name}.{key}"]
+    for block, model in (("input", Input), ("budget", Budget)):
+        if isinstance(data.get(block), dict):
+            paths += [f"{block}.{key}" for key in model.model_fields]
+    return paths + [key for key in Document.model_fields if key not in BLOCKS]
+
+
+def _laws(kind: type[Layer]) -> Iterable[str]:
+    """The keys of the `init` block of a kind that has one."""
+    from rnninspect.layers.recurrent import Recurrent
+
+    return kind.init_block().model_fields if issubclass(kind, Recurrent) else ()

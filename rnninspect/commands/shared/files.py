@@ -1,0 +1,66 @@
+"""The documents of one command line: read all, or say what is wrong with each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rnninspect import disk
+from rnninspect.commands.shared.say import complain, say
+from rnninspect.document.chain import Spec
+from rnninspect.document.load import load_spec
+from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
+
+
+def load_all(
+    files: Sequence[str],
+    settings: Sequence[str],
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    output: Path | None = None,
+    also: Callable[[RnnInspectError, str], None] = lambda error, file: None,
+) -> tuple[list[Spec], int]:
+    """Every document that is sound, and the worst exit code of the others, each of which is said in one line.
+
+    also: what else to do with an error. Raises OptionError where `output` is one of the documents, or standard
+    input is named twice.
+    """
+    if files.count("-") > 1:
+        raise OptionError("- stands for standard input, which can be read only once")
+    specs, code = [], 0
+    for file in files:
+        if output is not None and same_file(file, output):
+            raise OptionError(f"--output {printable(str(output))}: this is one of the documents (name another file)")
+        try:
+            specs.append(load_spec(file, settings, device=device, dtype=dtype))
+        except RnnInspectError as error:
+            code = max(code, complain(error, file if len(files) > 1 else ""))
+            also(error, file)
+    return specs, code
+
+
+def remark_half(specs: Sequence[Spec]) -> None:
+    """Say once what half precision is here, and what it is not."""
+    dtypes = dict.fromkeys(spec.dtype for spec in specs if spec.dtype in ("float16", "bfloat16"))
+    if dtypes:
+        raises = "; under it a float16 LSTM raises on the CPU" if "float16" in dtypes else ""
+        say(
+            f"note: {' and '.join(dtypes)}: the modules themselves, weights and all, are in half precision "
+            f"(torch.autocast is another matter: it keeps weights in float32{raises})"
+        )
+
+
+def same_file(file: str | Path, output: Path) -> bool:
+    """Whether two paths name one file that is there. Raises DocumentError and OutputFailed where nobody can say."""
+    # why an error: what cannot be told from a document may be one, and would be written over.
+    try:
+        one = disk.status(file)
+    except OSError as error:
+        raise DocumentError(Place(str(file)), disk.reason(error).lower()) from error
+    try:
+        other = disk.status(output)
+    except OSError as error:
+        raise OutputFailed(f"cannot write {printable(str(output))}: {disk.reason(error)}") from error
+    return one is not None and other is not None and os.path.samestat(one, other)

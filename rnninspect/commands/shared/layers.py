@@ -1,0 +1,22 @@
+"""`--layer NAME`: the recurrent layers of a document that a command is about."""
+
+from __future__ import annotations
+
+from rnninspect.document.chain import Spec
+from rnninspect.errors import OptionError, did_you_mean, printable
+from rnninspect.layers.recurrent import Recurrent
+
+
+def recurrent_layers(spec: Spec, name: str | None) -> list[Recurrent]:
+    """The recurrent layer called `name`, or all. Raises OptionError where there is none."""
+    found = {link.layer.name: link.layer for link in spec.links if isinstance(link.layer, Recurrent)}
+    source = printable(spec.source)
+    if not found:
+        raise OptionError(f"{source}: none of its layers is recurrent, so there are no steps to look at")
+    if name is None:
+        return list(found.values())
+    if name not in found:
+        others = {link.layer.name: link.layer.type for link in spec.links}
+        what = f"expected a recurrent layer, got {others[name]}" if name in others else "not in the document"
+        raise OptionError(f"--layer {printable(name)}: {what} ({did_you_mean(name, found)})")
+    return [found[name]]

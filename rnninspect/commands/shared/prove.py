@@ -1,0 +1,44 @@
+"""A document proven on torch: the plan, what was measured put in, and every fact on which the two differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rnninspect.commands.shared.say import say
+from rnninspect.document.chain import Spec
+from rnninspect.errors import CheckFailed, printable
+from rnninspect.facts import ModelFacts
+from rnninspect.plan import plan
+
+if TYPE_CHECKING:
+    from rnninspect.agree import Difference
+
+
+def prove(spec: Spec, seed: int, *, input_grad: bool = False) -> tuple[ModelFacts, tuple[Difference, ...]]:
+    """Build and run the model on its device. Raises CannotHere where that cannot be done.
+
+    input_grad: see `plan`.
+    """
+    from rnninspect.agree import differences, merge
+    from rnninspect.runtime import real
+    from rnninspect.runtime.device import device_of
+
+    device = device_of(spec)
+    run = real.reachable(spec, device)
+    measured = real.measure(run, device, seed)
+    if measured.measured is not None and measured.measured.finite is False:
+        say(f"note: {printable(spec.source)}: an output holds a nan or an infinity")
+    planned = plan(spec, input_grad=input_grad, device=device.type)
+    ran, steps = run.batch.letters["L"], spec.batch.letters["L"]
+    if ran == steps:
+        return merge(planned, measured), differences(planned, measured)
+    say(
+        f"note: {printable(spec.source)}: on meta {ran} of {steps} time steps were run; "
+        "sizes along L are the plan's, which is linear in L"
+    )
+    return merge(planned, measured), differences(plan(run), measured)
+
+
+def disagreement(spec: Spec, differing: tuple[Difference, ...]) -> CheckFailed:
+    """What is said of a model whose plan and torch differ; the table says the rest."""
+    return CheckFailed(f"{printable(spec.source)}: plan and torch differ in {len(differing)} facts")

@@ -1,0 +1,66 @@
+"""A page, or the JSON object, as text in the format that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rnninspect.commands.shared.say import say
+from rnninspect.errors import OptionError
+from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour
+from rnninspect.results.table import Block, Table
+
+
+def only_table(table: str | None, format: str, first: str) -> str | None:
+    """The name of the one table to show, None for the whole page: that of --table, and for CSV, else, the first.
+
+    why: what reads CSV takes one table, with one header. Raises OptionError where JSON, which has all, is asked for.
+    """
+    if table is not None and format == "json":
+        raise OptionError(f"--table {table}: --format json has all of them (leave one of the two out)")
+    return first if table is None and format == "csv" else table
+
+
+def alone(tables: Mapping[str, Table], name: str) -> list[Block]:
+    """The page that is one of these tables."""
+    if not tables[name].rows:
+        say(f"note: the table {name} is empty: there is nothing to tell of here")
+    return [tables[name]]
+
+
+def render(
+    format: str,
+    blocks: Sequence[Block],
+    document: Callable[[], Mapping[str, object]],
+    caption: str,
+    output: Path | None,
+) -> str:
+    """The text of a result. `document` is only asked for where JSON is; a file has no width and no colour."""
+    # why imported here: each run needs one of them.
+    match format:
+        case "json":
+            from rnninspect.formats import json
+
+            return json.render(document())
+        case "csv":
+            from rnninspect.formats import csv
+
+            return csv.render(blocks)
+        case "markdown":
+            from rnninspect.formats import markdown
+
+            return markdown.render(blocks, caption)
+        case "latex":
+            from rnninspect.formats import latex
+
+            return latex.render(blocks, caption)
+        case _:
+            from rnninspect.formats import terminal
+
+            return terminal.render(
+                blocks,
+                caption,
+                width=terminal_width() if output is None else None,
+                colour=output is None and wants_colour(),
+                ascii=output is None and not stdout_is_utf8(),
+            )

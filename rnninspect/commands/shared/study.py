@@ -1,0 +1,54 @@
+"""The path of the commands that look into the numbers of a built model: documents -> device -> one result for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from rnninspect.commands.shared.files import load_all, remark_half
+from rnninspect.commands.shared.options import Look
+from rnninspect.commands.shared.say import complain, say
+from rnninspect.document.chain import Spec
+from rnninspect.errors import NoSuchDevice, RnnInspectError
+from rnninspect.runtime.here import need_torch
+
+if TYPE_CHECKING:
+    import torch
+
+Prepared = TypeVar("Prepared")
+Result = TypeVar("Result")
+
+
+def study(
+    asked: Look, prepare: Callable[[Spec], Prepared], examine: Callable[[Spec, torch.device, Prepared], Result]
+) -> tuple[list[Result], int]:
+    """What `examine` finds of each document on its device, and the worst exit code of those that have no result.
+
+    prepare: reads what else was asked for, and raises what is wrong with it. Everything is read before anything is
+    done, and before torch is imported: with one bad document there is no result at all.
+    """
+    specs, code = load_all(asked.files, asked.settings, device=asked.device, dtype=asked.dtype, output=asked.output)
+    prepared = []
+    for spec in specs:
+        try:
+            prepared.append(prepare(spec))
+        except RnnInspectError as error:
+            code = max(code, complain(error, spec.source if len(specs) > 1 else ""))
+    if code:
+        return [], code
+    need_torch()
+    remark_half(specs)
+    from rnninspect.runtime.device import device_of
+
+    results = []
+    for spec, found in zip(specs, prepared, strict=True):
+        for note in spec.notes:
+            say(f"note: {note}")
+        try:
+            device = device_of(spec)
+            if device.type == "meta":
+                raise spec.refused(NoSuchDevice, "on meta there are no values (use --device cpu)", ("device",))
+            results.append(examine(spec, device, found))
+        except RnnInspectError as error:
+            code = max(code, complain(error))
+    return results, code

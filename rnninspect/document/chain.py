@@ -1,0 +1,152 @@
+"""The layers in order, each fitted to what the one before puts out: the model a document describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from rnninspect.document.blocks import Input, Validated
+from rnninspect.document.tree import Path, Tree, dotted
+from rnninspect.errors import CannotHere, DocumentError, Place
+from rnninspect.facts import shape_of
+from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.recurrent import SequenceLayer
+from rnninspect.layers.signal import Batch, Signal
+
+
+@dataclass(frozen=True)
+class Link:
+    """A layer, its sizes filled in, and the signal it is fed with."""
+
+    layer: Layer
+    signal: Signal
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A sound document: what the plan is made from, and what torch builds.
+
+    device: as asked for, None where neither the document nor an option does.
+    notes: what is allowed but does not do what it seems to, each with its place.
+    budget: the limits of the document's `budget` block that are set.
+    tree: where everything was written.
+    """
+
+    name: str
+    source: str
+    batch: Batch
+    device: str | None
+    dtype: str
+    links: tuple[Link, ...]
+    tree: Tree = field(repr=False, compare=False)
+    notes: tuple[str, ...] = ()
+    budget: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def input_axes(self) -> tuple[str, ...]:
+        """The axes of what the model is fed with, before it is packed; token indices have no feature axis."""
+        first = self.links[0].signal
+        lead = first.axes if self.batch.lengths is None else ("L", "N")
+        return lead if first.width is None else (*lead, "H_in")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The sizes of `input_axes`."""
+        first = self.links[0].signal
+        return shape_of(self.input_axes, self.batch.letters | {"H_in": first.width or 0})
+
+    def path_of(self, layer: str) -> Path:
+        """Where the document has the layer of that name."""
+        return next(("layers", i) for i, link in enumerate(self.links) if link.layer.name == layer)
+
+    def refused(self, kind: type[CannotHere], message: str, path: Path = ()) -> CannotHere:
+        """The error that this model cannot be had here, told with where its document has what stands at `path`.
+
+        Where an option put it there, the document and the option are named.
+        """
+        place = self.tree.place(path)
+        if place.source != self.source:
+            return kind(f"{place}: {message}", Place(self.source))
+        return kind(message, place if path else Place(self.source))
+
+    def cut(self, steps: int, sequences: int | None = None) -> Spec:
+        """The same model on at most so many time steps and sequences; all of an axis that a layer's shape spans."""
+        spanned = {axis for link in self.links for axis in link.layer.spans(link.signal)}
+        batch = self.batch
+        if not spanned & {"L", "T"}:
+            lengths = batch.lengths and tuple(min(length, steps) for length in batch.lengths)
+            batch = replace(batch, seq_len=min(batch.seq_len, steps), lengths=lengths)
+        if sequences is not None and batch.size is not None and not spanned & {"N", "T"}:
+            size = min(batch.size, sequences)
+            batch = replace(batch, size=size, lengths=batch.lengths and batch.lengths[:size])
+        links = tuple(replace(link, signal=replace(link.signal, batch=batch)) for link in self.links)
+        return replace(self, batch=batch, links=links)
+
+
+def connect(validated: Validated, tree: Tree, name: str) -> Spec:
+    """Fit the layers to one another. Raises DocumentError naming both layers and both numbers of a mismatch."""
+    document = validated.document
+    batch = _batch(document.input, validated.layers, tree)
+    signal = Signal(batch, _input_axes(batch), width=None)
+    links: list[Link] = []
+    notes = []
+    earlier: dict[str, Layer] = {}
+    for i, unfitted in enumerate(validated.layers):
+        try:
+            layer = unfitted.fit(signal, earlier)
+        except Misfit as misfit:
+            path: Path = ("layers", i, *misfit.field.split("."))
+            message = f"layer {unfitted.name!r}: {misfit.message}"
+            raise DocumentError(tree.place(path), message, path=dotted(path), hint=misfit.hint) from misfit
+        if signal.producer is None:
+            signal = replace(signal, width=layer.width_in)
+        links.append(Link(layer, signal))
+        notes += [f"{tree.place(('layers', i, f))}: {dotted(('layers', i, f))}: {text}" for f, text in layer.notes()]
+        earlier[layer.name] = layer
+        signal = layer.emits(signal)
+    if document.budget is not None and document.budget.max_activation_bytes is not None:
+        path = ("budget", "max_activation_bytes")
+        said = "max_output_bytes is its name now: outputs and states; max_training_bytes is what a training step holds"
+        notes.append(f"{tree.place(path)}: {dotted(path)}: {said}")
+    return Spec(
+        name=document.name or name,
+        source=tree.source,
+        batch=batch,
+        device=document.device,
+        dtype=document.dtype,
+        links=tuple(links),
+        notes=tuple(notes),
+        tree=tree,
+        budget=document.budget.model_dump(exclude_none=True) if document.budget else {},
+    )
+
+
+def _batch(given: Input, layers: Iterable[Layer], tree: Tree) -> Batch:
+    """The batch; the first layer that has a batch_first decides about its axes."""
+    if given.lengths is not None:
+        if len(given.lengths) != given.batch_size:
+            size = "null (unbatched)" if given.batch_size is None else given.batch_size
+            raise DocumentError(
+                tree.place(("input", "lengths")),
+                f"expected one length for each sequence, batch_size {size}, got {len(given.lengths)}",
+                path="input.lengths",
+                hint="make batch_size the number of lengths",
+            )
+        for i, length in enumerate(given.lengths):
+            if length > given.seq_len:
+                raise DocumentError(
+                    tree.place(("input", "lengths", i)),
+                    f"expected at most seq_len {given.seq_len}, got {length}",
+                    path=f"input.lengths[{i}]",
+                    hint="seq_len is the longest sequence the batch can hold",
+                )
+    lengths = None if given.lengths is None else tuple(given.lengths)
+    batch_first = next((layer.batch_first for layer in layers if isinstance(layer, SequenceLayer)), False)
+    return Batch(given.batch_size, given.seq_len, lengths, given.state, batch_first)
+
+
+def _input_axes(batch: Batch) -> tuple[str, ...]:
+    """The axes of the model's input before its feature axis."""
+    if batch.lengths is not None:
+        return ("T",)
+    return ("L",) if batch.size is None else batch.padded_axes

@@ -1,0 +1,37 @@
+"""From a path, or `-` for stdin, and overrides to a Spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.overrides import override, put
+from rnninspect.document.source import read_source
+from rnninspect.document.tree import Tree, read_tree
+from rnninspect.errors import Place
+
+
+def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Spec:
+    """Read, override, validate and connect one document.
+
+    settings: `PATH=VALUE` overrides. device, dtype: win over the document's.
+    Raises DocumentError for whatever is wrong with it.
+    """
+    return spec_of(load_tree(path, settings, device=device, dtype=dtype), path)
+
+
+def load_tree(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
+    """The first half of `load_spec`: a document that was read and overridden, and may still be wrong."""
+    source, text = read_source(path)
+    tree = override(read_tree(text, source), settings)
+    for key, value in (("device", device), ("dtype", dtype)):
+        if value is not None and isinstance(tree.data, dict):
+            tree = put(tree, (key,), value, Place(f"--{key} {value}"))
+    return tree
+
+
+def spec_of(tree: Tree, path: str) -> Spec:
+    """The second half of `load_spec`: the tree of the document at `path`, validated and connected."""
+    return connect(validate(tree), tree, name="stdin" if path == "-" else PurePath(path).stem)

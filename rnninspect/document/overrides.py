@@ -1,0 +1,108 @@
+"""`--set encoder.hidden_size=128`: values of a document replaced from the command line, then validated like it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from rnninspect.document.blocks import BLOCKS, Budget, Document, Input, layer_names
+from rnninspect.document.tree import Path, Tree, dotted, read_value
+from rnninspect.errors import DocumentError, Place, did_you_mean, printable, show
+
+# How much of an option an error repeats.
+_MOST_SHOWN = 80
+# Blocks, of a document and of a layer, that need not be there already.
+_MADE = ("budget", "init")
+
+
+def override(tree: Tree, settings: Sequence[str]) -> Tree:
+    """The tree with each `PATH=VALUE` of `settings` put in, the later winning.
+
+    PATH is a layer's name and one of its keys, a block of it (`encoder.init.weight_hh`), `input` and one of its keys,
+    or a top-level key (`dtype`).
+    Raises DocumentError, its place the option, for a path that does not exist.
+    """
+    for setting in settings:
+        place = option_place("--set", setting)
+        target, equals, text = setting.partition("=")
+        if not equals:
+            raise DocumentError(place, "expected PATH=VALUE", hint="for example --set encoder.hidden_size=128")
+        # why first: of a setting with two faults, the path's is the one to mend.
+        target = target.strip()
+        _path(target, tree, place)
+        tree = put_at(tree, target, read_value(text, place.source), place)
+    return tree
+
+
+def option_place(option: str, given: str) -> Place:
+    """The place of what an option was given, cut where it is long."""
+    return Place(f"{option} {given if len(given) <= _MOST_SHOWN else given[:_MOST_SHOWN] + '...'}")
+
+
+def put_at(tree: Tree, target: str, value: object, place: Place) -> Tree:
+    """The tree with `value`, written at `place`, where PATH `target` says; see `override`, and what it raises."""
+    path = _path(target, tree, place)
+    if _at(tree.data, path[:-1]) is None:
+        tree = put(tree, path[:-1], {}, place)
+    return put(tree, path, value, place)
+
+
+def put(tree: Tree, path: Path, value: object, place: Place) -> Tree:
+    """The tree with `value`, written at `place`, at `path`."""
+    kept = {known: where for known, where in tree.values.items() if known[: len(path)] != path}
+    placed = dict.fromkeys([path, *((*path, k) for k in range(len(value) if isinstance(value, list) else 0))], place)
+    return replace(tree, data=_with(tree.data, path, value), values=kept | placed)
+
+
+def _with(data: Any, path: Path, value: object) -> object:
+    if not path:
+        return value
+    # why copies: with YAML aliases one mapping may stand in several places of the data.
+    copy: Any = list(data) if isinstance(data, list) else dict(data)
+    copy[path[0]] = _with(data[path[0]] if len(path) > 1 else None, path[1:], value)
+    return copy
+
+
+def _path(target: str, tree: Tree, place: Place) -> Path:
+    if not isinstance(tree.data, dict):
+        raise DocumentError(tree.place(()), f"expected a mapping with input and layers, got {show(tree.data)}")
+    owner, dot, key = target.partition(".")
+    if not dot:
+        top = [name for name in Document.model_fields if name not in BLOCKS]
+        if owner not in top:
+            hint = f"{did_you_mean(owner, top)}; a layer's key is set with its name, LAYER.{printable(owner)}"
+            raise DocumentError(place, f"no top-level key {show(owner)} can be set", hint=hint)
+        return (owner,)
+    names = layer_names(tree.data)
+    found: Path
+    blocks: dict[str, type[BaseModel]] = {"input": Input, "budget": Budget}
+    if owner in blocks:
+        found = (owner,)
+        known = blocks[owner].model_fields
+        if key not in known:
+            raise DocumentError(place, f"unknown key {show(key)}", path=target, hint=did_you_mean(key, known))
+    elif owner in names:
+        found = ("layers", names.index(owner))
+    else:
+        raise DocumentError(place, f"no layer is called {show(owner)}", hint=did_you_mean(owner, [*names, *blocks]))
+    owners = [found]
+    block, dot, inner = key.partition(".")
+    if found[0] == "layers" and dot and block in _MADE:
+        owners, key = [found, (*found, block)], inner
+    for found in owners:
+        there = _at(tree.data, found)
+        if not isinstance(there, dict) and not (there is None and found[-1] in _MADE):
+            raise DocumentError(place, f"{dotted(found)} is not a mapping, so it has no {show(key)} to set")
+    return (*found, key)
+
+
+def _at(data: Any, path: Path) -> object:
+    """What stands at `path`; None where nothing does."""
+    for part in path:
+        if isinstance(data, dict) and part not in data:
+            return None
+        data = data[part]
+    return data

@@ -1,0 +1,115 @@
+"""The JSON Schema of a document, for editors: taken from the models that the reader validates with.
+
+It accepts whatever the reader accepts. The reader is stricter where JSON Schema has no words: 50.0 is an integer to
+it, names of layers need not differ, and sizes are not held against each other.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, create_model
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from rnninspect.document import quantity
+from rnninspect.document.blocks import Document
+from rnninspect.layers.fields import expectations
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.registry import TYPES, kind_of
+
+
+def document_schema() -> dict[str, object]:
+    """The JSON Schema (draft 2020-12) of a document."""
+    layers = Document.model_fields["layers"]
+    kinds: Any = reduce(or_, (_with_block(kind_of(name)) for name in TYPES))
+    layer: Any = Annotated[kinds, Field(discriminator="type")]
+    model = create_model(
+        "rnninspect document",
+        __base__=Document,
+        __doc__="One model: its layers run in order, each fed with what the one before puts out.",
+        layers=(Annotated[list[layer], *layers.metadata], ...),
+    )
+    found = model.model_json_schema(schema_generator=_Schema)
+    definitions = found.pop("$defs")
+    return {"$schema": _Schema.schema_dialect, **found, "$defs": definitions}
+
+
+def _with_block(kind: type[Layer]) -> type[Layer]:
+    """The kind with what its `init` block may hold, which the reader looks at only where there is one."""
+    if not issubclass(kind, Recurrent):
+        return kind
+    words = kind.model_fields["init"].metadata
+    fields: dict[str, Any] = {"init": (Annotated[kind.init_block() | None, *words], None)}
+    return create_model(kind.__name__, __base__=kind, __doc__=kind.__doc__, **fields)
+
+
+# What the validators of amounts know, and pydantic cannot see.
+_UNITS: dict[object, tuple[str, ...]] = {
+    quantity.parse_count: tuple(quantity.COUNT_UNITS),
+    quantity.parse_bytes: tuple(quantity.BYTE_UNITS),
+}
+
+# why: \w is ASCII in an editor's regular expressions, and a name may have any letter. This is what is no letter in
+# ASCII, all but the hyphen.
+_NAME_CHARACTER = {r"[\w-]": r"[^\x00-,./:-@\[-^`{-\x7f]"}
+
+
+class _Schema(GenerateJsonSchema):
+    """pydantic's generator, with our words in it."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never: a title is the key over again, in other words than torch's."""
+        return False
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """A model described by the first paragraph of its docstring, its fields by what they expect."""
+        model: type[BaseModel] = schema["cls"]
+        found = super().model_schema(schema)
+        found["description"] = " ".join(inspect.cleandoc(model.__doc__ or "").partition("\n\n")[0].split())
+        for name, field in model.model_fields.items():
+            said = (words for part in (*field.metadata, field.annotation) for words in expectations(part))
+            words = next(said, None)
+            if words is not None:
+                found["properties"][name]["description"] = words
+        return found
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """A value with its default, unless that only says that nothing was given."""
+        found = super().default_schema(schema)
+        if found.get("default") in (None, ""):
+            found.pop("default", None)
+        return found
+
+    def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
+        """A text, its pattern as every dialect of regular expressions reads it."""
+        found = super().str_schema(schema)
+        for ours, portable in _NAME_CHARACTER.items():
+            if "pattern" in found:
+                found["pattern"] = found["pattern"].replace(ours, portable)
+        return found
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """A union told apart by the const of each member.
+
+        why without pydantic's `discriminator`: it is OpenAPI's word, and strict validators refuse a word they do not
+        know.
+        """
+        found = super().tagged_union_schema(schema)
+        found.pop("discriminator", None)
+        return found
+
+    def function_after_schema(self, schema: core_schema.AfterValidatorFunctionSchema) -> JsonSchemaValue:
+        """An amount: a whole number, however it is written (1e6), or a text with a unit."""
+        units = _UNITS.get(schema["function"]["function"])
+        if units is None:
+            return super().function_after_schema(schema)
+        known = "|".join(re.escape(unit) for unit in units if unit)
+        digits = "[0-9]{1,30}"
+        pattern = rf"^\s*{digits}(\.{digits})? ?({known})?\s*$"
+        return {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": pattern}]}

@@ -1,0 +1,189 @@
+"""A model held against its budget and against the lock: what is over, and what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from rnninspect.document.quantity import parse_count, parse_percent
+from rnninspect.errors import did_you_mean
+from rnninspect.facts import ModelFacts
+from rnninspect.guard.lock import LockedLayer, locked_layers
+
+# What a document's `budget` can limit, and the fact it is held against.
+LIMITS: dict[str, Callable[[ModelFacts], int | None]] = {
+    "max_params": lambda model: model.parameters,
+    "max_param_bytes": lambda model: model.parameter_bytes,
+    "max_macs": lambda model: model.macs,
+    "max_output_bytes": lambda model: model.output_bytes,
+    "max_training_bytes": lambda model: model.training_bytes,
+    # The name that max_output_bytes had.
+    "max_activation_bytes": lambda model: model.output_bytes,
+}
+
+# What may grow over the lock, by its name in `--max-growth`: the model's count that it is.
+GROWING = {"params": "parameters", "macs": "macs"}
+_WRITE = "write 5% for both, or params=5%,macs=100k"
+
+
+class Limit(NamedTuple):
+    """One limit of a budget: what it allows and what there is."""
+
+    name: str
+    allowed: int
+    actual: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether the model keeps within it."""
+        return self.actual <= self.allowed
+
+
+class Change(NamedTuple):
+    """One fact that is no longer as locked; None is "not there"."""
+
+    layer: str
+    field: str
+    locked: int | str | tuple[int, ...] | None
+    now: int | str | tuple[int, ...] | None
+
+    @property
+    def difference(self) -> int | None:
+        """now - locked, of counts."""
+        if isinstance(self.locked, int) and isinstance(self.now, int):
+            return self.now - self.locked
+        return None
+
+    @property
+    def per_cent(self) -> float | None:
+        """The change of a count in per cent of what was locked; None from nothing."""
+        return None if not self.difference or not self.locked else 100 * self.difference / int(str(self.locked))
+
+
+class Growth(NamedTuple):
+    """The most that one count may grow over the lock, the other is None: by a share of what is locked, or an amount."""
+
+    field: str
+    share: float | None
+    amount: int | None
+
+    def allows(self, change: Change) -> bool:
+        """Whether the count has grown by no more."""
+        if self.share is not None:
+            return grows(change) <= self.share
+        return (change.difference or 0) <= (self.amount or 0)
+
+
+class Verdict(NamedTuple):
+    """One model's check.
+
+    changes: None where there is no lock to hold it against. allowed_growth: how far counts may grow over the lock,
+    where some are; the lock then holds the model to nothing else but being in it. accepted: the lock is brought up to
+    date with this model. built: whether it was proven on torch; None where that was not asked for.
+    """
+
+    model: ModelFacts
+    limits: tuple[Limit, ...]
+    changes: tuple[Change, ...] | None
+    allowed_growth: tuple[Growth, ...] | None = None
+    accepted: bool = False
+    built: bool | None = None
+
+    @property
+    def outgrown(self) -> tuple[tuple[Change, Growth], ...]:
+        """Every count of the model that has grown further than is allowed."""
+        if self.accepted:
+            return ()
+        totals = {change.field: change for change in self.changes or () if change.layer == ""}
+        limits = (growth for growth in self.allowed_growth or () if growth.field in totals)
+        return tuple((totals[limit.field], limit) for limit in limits if not limit.allows(totals[limit.field]))
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the model has moved away from the lock further than is allowed."""
+        if not self.changes or self.accepted:
+            return False
+        return self.allowed_growth is None or self.changes[0].locked is None or bool(self.outgrown)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is over its limit and nothing has drifted."""
+        return all(limit.ok for limit in self.limits) and not self.drifted and self.built is not False
+
+
+def grows(change: Change) -> float:
+    """By what fraction a count has grown; 0 where it shrank or is no count."""
+    difference = change.difference
+    if not difference or difference < 0:
+        return 0.0
+    return difference / int(str(change.locked)) if change.locked else float("inf")
+
+
+def parse_growth(given: str) -> tuple[Growth, ...]:
+    """`5%`, of parameters and of MACs, or `params=5%,macs=100k`. Raises ValueError for anything else."""
+    if "=" not in given and "," not in given:
+        try:
+            share = parse_percent(given.strip())
+        except ValueError as error:
+            raise ValueError(f"{error} ({_WRITE})") from error
+        return tuple(Growth(field, share, None) for field in GROWING.values())
+    found: dict[str, Growth] = {}
+    for part in given.split(","):
+        name, equals, most = (text.strip() for text in part.partition("="))
+        if not equals:
+            raise ValueError(f"expected NAME=LIMIT between commas, got {part!r} ({_WRITE})")
+        if name not in GROWING:
+            known = " or ".join(GROWING)
+            raise ValueError(f"expected {known} before =, got {name!r} ({did_you_mean(name, GROWING)}; {_WRITE})")
+        if name in found:
+            raise ValueError(f"expected {name} once, got it twice ({_WRITE})")
+        try:
+            limit = (parse_percent(most), None) if most.endswith("%") else (None, parse_count(most))
+        except ValueError as error:
+            said = f"expected a percentage such as 5% or a count such as 100k for {name}, got {most!r}"
+            raise ValueError(f"{said} ({_WRITE})") from error
+        found[name] = Growth(GROWING[name], *limit)
+    return tuple(found.values())
+
+
+def limits(model: ModelFacts, budget: Mapping[str, int | None]) -> tuple[Limit, ...]:
+    """Every limit of a budget beside what the model has."""
+    return tuple(
+        Limit(name, allowed, _known(name, fact(model)))
+        for name, fact in LIMITS.items()
+        if (allowed := budget.get(name)) is not None
+    )
+
+
+def _known(name: str, amount: int | None) -> int:
+    if amount is None:
+        raise ValueError(f"{name}: only the plan knows this")
+    return amount
+
+
+def changes(model: ModelFacts, locked: Mapping[str, LockedLayer] | None) -> tuple[Change, ...]:
+    """Everything that differs from the lock, the model's own counts first (layer ""), then layer by layer."""
+    if locked is None:
+        return (Change("", "model", None, "new"),)
+    now = locked_layers(model)
+    found = [change for name in {**locked, **now} for change in _layer_changes(name, locked.get(name), now.get(name))]
+    if not found:
+        return ()
+    totals = (
+        Change("", field, sum(getattr(x, field) for x in locked.values()), sum(getattr(x, field) for x in now.values()))
+        for field in ("parameters", "macs")
+    )
+    return (*(total for total in totals if total.locked != total.now), *found)
+
+
+def _layer_changes(name: str, locked: LockedLayer | None, now: LockedLayer | None) -> Iterator[Change]:
+    if locked is None or now is None:
+        yield Change(name, "layer", locked and locked.type, now and now.type)
+    for field in ("type", "parameters", "macs"):
+        a, b = (getattr(side, field) if side else None for side in (locked, now))
+        if locked and now and a != b:
+            yield Change(name, field, a, b)
+    before, after = (side.weights if side else {} for side in (locked, now))
+    for weight in {**before, **after}:
+        if before.get(weight) != after.get(weight):
+            yield Change(name, weight, before.get(weight), after.get(weight))

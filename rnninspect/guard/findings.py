@@ -1,0 +1,90 @@
+"""What a check complains of, each with its place in the document: for a reader of a log, an annotation, a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rnninspect.document.chain import Spec
+from rnninspect.errors import Place, RnnInspectError, printable
+from rnninspect.guard.check import Change, Growth, Verdict
+
+
+class Finding(NamedTuple):
+    """One complaint. rule: what was broken ("max_params", "lock", "document"); what: the whole sentence."""
+
+    place: Place
+    model: str
+    rule: str
+    what: str
+
+
+def findings(spec: Spec, verdict: Verdict) -> Iterator[Finding]:
+    """Every broken limit, each count that outgrew what is allowed, or else the drift from the lock layer by layer."""
+    name = verdict.model.name
+    for limit in verdict.limits:
+        if not limit.ok:
+            path = ("budget", limit.name)
+            share = f", {_digits(100 * (limit.actual - limit.allowed) / limit.allowed)} %" if limit.allowed else ""
+            yield Finding(
+                spec.tree.place(path),
+                name,
+                limit.name,
+                f"{limit.name}: {limit.actual:,}, over {limit.allowed:,} by {limit.actual - limit.allowed:,}{share}",
+            )
+    for change, growth in verdict.outgrown:
+        what = f"{_outgrown(change, growth)} (check --update accepts it)"
+        yield Finding(spec.tree.place(()), name, "lock", what)
+    if verdict.drifted and not verdict.outgrown:
+        layers = {link.layer.name: ("layers", i) for i, link in enumerate(spec.links)}
+        by_layer: dict[str, list[Change]] = {}
+        for change in verdict.changes or ():
+            by_layer.setdefault(change.layer, []).append(change)
+        for layer, changed in by_layer.items():
+            where = f"layer {layer!r}" if layer else "the model"
+            yield Finding(
+                spec.tree.place(layers.get(layer, ())),
+                name,
+                "lock",
+                f"{where} is not as locked: {'; '.join(printable(_told(change)) for change in changed)} "
+                "(check --update accepts it)",
+            )
+
+
+def of_error(error: RnnInspectError, source: str) -> Finding:
+    """A document that could not be checked at all."""
+    place = error.place or Place(source)
+    return Finding(place, "", "document", str(error).removeprefix(f"{place}: "))
+
+
+def _outgrown(change: Change, growth: Growth) -> str:
+    """`macs +40.3 %, over the allowed 25 %: 1,170 -> 1,641`."""
+    grown, allowed = f"{change.difference:+,}", f"{growth.amount or 0:,}"
+    if growth.share is not None:
+        most = 100 * growth.share
+        # why 15 digits: 100 * 0.07 is a little more than 7
+        allowed = f"{most:.15g} %"
+        # from nothing there is no percentage
+        grown = grown if change.per_cent is None else f"{_digits(change.per_cent, sign=True, above=most)} %"
+    counts = f"{_value(change.locked)} -> {_value(change.now)}"
+    return f"{change.field} {grown}, over the allowed {allowed}: {counts}"
+
+
+def _told(change: Change) -> str:
+    per_cent = "" if change.per_cent is None else f" ({_digits(change.per_cent, sign=True)} %)"
+    return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{per_cent}"
+
+
+def _value(value: object) -> str:
+    return "not there" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _digits(per_cent: float, *, sign: bool = False, above: float = -math.inf) -> str:
+    """Three digits, or the whole number where it has more; so many more that it reads as more than `above`."""
+    plus = "+" if sign else ""
+    for digits in range(3, 18):
+        text = f"{per_cent:{plus}.{digits}g}" if abs(per_cent) < 999.5 else f"{per_cent:{plus},.{digits - 3}f}"
+        if float(text.replace(",", "")) > above:
+            break
+    return text

@@ -1,0 +1,1 @@
+"""What each command shows: its tables and its JSON object side by side."""

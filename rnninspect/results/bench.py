@@ -1,0 +1,323 @@
+"""What was timed: one row for each phase of each point, what the figures mean, and what to know of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+
+from rnninspect.bench.bound import best_of
+from rnninspect.bench.records import STEADY, WHOLE_MODEL, Outcome, Peaks, told
+from rnninspect.bench.results import Pooled, Ratio, paths_of, pool, ratios, swept_number
+from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
+
+_POINT = (
+    Column("model", "model", repeats=True),
+    Column("file", "file", repeats=True),
+    Column("point", "point", repeats=True),
+)
+_CASE = Column("case", "case", for_scripts=True)
+_SUBJECT = Column("subject", "subject", repeats=True)
+_ABOUT = (*_POINT, Column("variant", "variant", repeats=True), _SUBJECT, Column("phase", "phase"))
+_WHERE = (
+    Column("dtype", "dtype", for_scripts=True),
+    Column("threads", "threads", Kind.COUNT, for_scripts=True),
+)
+_TIMED = (
+    Column("median_seconds", "median", Kind.SECONDS, same_unit=True),
+    Column("half_width_percent", "± %", Kind.NUMBER),
+    Column("best_seconds", "best", Kind.SECONDS, same_unit=True),
+    Column("p90_seconds", "p90", Kind.SECONDS, for_scripts=True),
+    Column("p99_seconds", "p99", Kind.SECONDS, for_scripts=True),
+    Column("first_call_seconds", "first call", Kind.SECONDS),
+    Column("samples", "samples", Kind.COUNT),
+    Column("rounds", "rounds", Kind.COUNT),
+    Column("processes", "processes", Kind.COUNT),
+    Column("overhead_percent", "loop, %", Kind.NUMBER, for_scripts=True),
+    Column("cpu_speed_percent", "CPU speed, %", Kind.NUMBER, for_scripts=True),
+    Column("page_faults", "page faults", Kind.NUMBER, for_scripts=True),
+    Column("stopped", "stopped by"),
+    Column("bar", "", Kind.BAR),
+    Column("verdict", "verdict"),
+)
+_MEANT = (
+    Column("step_seconds", "per time step", Kind.SECONDS),
+    Column("tokens_per_second", "tokens/s", Kind.NUMBER),
+    Column("sequences_per_second", "sequences/s", Kind.NUMBER),
+    Column("flops", "FLOPs", Kind.COUNT),
+    Column("flops_per_second", "", Kind.RATE),
+    Column("recurrent_flops_per_second", "W_hh alone", Kind.RATE),
+    Column("bound_seconds", "bound", Kind.SECONDS),
+    Column("over_bound", "time / bound", Kind.NUMBER),
+    Column("regime", "bound by"),
+    Column("peak_bytes", "peak memory, bytes", Kind.BYTES),
+    Column("planned_bytes", "planned, bytes", Kind.BYTES),
+)
+_TIMES = (*_ABOUT, *_TIMED)
+_MEANING = (*_ABOUT, *_MEANT)
+_KERNELS = (
+    *_ABOUT[:-1],
+    Column("pass", "pass"),
+    Column("operators", "operators"),
+    Column("fast", "fused"),
+    Column("reason", "why"),
+    Column("remedy", "what to try"),
+)
+_RATIOS = (
+    *_POINT,
+    _SUBJECT,
+    Column("phase", "phase", repeats=True),
+    Column("variant", "variant"),
+    Column("against", "against"),
+    Column("ratio", "time ratio", Kind.NUMBER),
+    Column("low", "95 % from", Kind.NUMBER),
+    Column("high", "to", Kind.NUMBER),
+    Column("rounds", "rounds", Kind.COUNT),
+)
+_FAILED = (
+    *_ABOUT[:4],
+    Column("process", "process", Kind.COUNT, for_scripts=True),
+    Column("status", "status"),
+    Column("reason", "reason"),
+)
+
+
+_PHASES = {
+    "forward": "eval mode and inference_mode",
+    "forward+grad": "training mode, graph recorded",
+    "backward": "of a fresh graph, which is not in the time",
+    "step": "forward+grad, then backward",
+}
+_OUTSIDE = "Made ready outside the time: inputs, first states, the gradient at the output; weights' gradients are None."
+
+
+def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[str, Table]:
+    """Every table by its name; one with nothing to tell has no rows.
+
+    "results" has all figures, and a column for each path that is swept or varied. partial: the run was interrupted, so
+    that there would be more.
+    """
+    rows = pool(outcomes)
+    pairs = ratios(rows)
+    failed = [outcome for outcome in outcomes if outcome.status != "ok"]
+    models = list(dict.fromkeys(outcome.model for outcome in outcomes))
+    paths = paths_of(settings for row in rows for settings in (row.settings, row.variant))
+    # why not all: what dtype and threads were has its column in any case.
+    swept = tuple(Column(path, path, for_scripts=True) for path in paths if path not in Pooled._fields)
+    results = (*_POINT, _CASE, *swept, *_ABOUT[len(_POINT) :], *_WHERE, *_TIMED, *_MEANT)
+
+    def table(title: str, columns: Sequence[Column], cells: Iterable[tuple[Cell, ...]], *notes: str) -> Table:
+        subject = models[0] if len(models) == 1 else "all"
+        return Table(title, subject, _columns(columns, outcomes), tuple(cells), notes=notes)
+
+    return {
+        "results": table("results", results, (_cells(row, results) for row in rows)),
+        "times": table("times", _TIMES, (_cells(row, _TIMES) for row in rows), *_notes(rows, partial=partial)),
+        "meaning": table("what they mean", _MEANING, (_cells(row, _MEANING) for row in rows), *_bound_notes(rows)),
+        "kernels": table("kernels", _KERNELS, _kernels(rows)),
+        "variants": table("variants", _RATIOS, (_cells(pair, _RATIOS) for pair in pairs), *[_RATIO_NOTE] * bool(pairs)),
+        "not-measured": table("not measured", _FAILED, (_cells(outcome, _FAILED) for outcome in failed)),
+    }
+
+
+def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[Block]:
+    """The page for people: every table that has rows, and the charts."""
+    tables = bench_tables(outcomes, partial=partial)
+    names = ("times", "meaning", "kernels", "variants", "not-measured")
+    *measured, lost = ([tables[name]] if tables[name].rows else [] for name in names)
+    return [*chain.from_iterable(measured), *bench_charts(outcomes), *lost]
+
+
+def _cells(row: Pooled | Ratio | Outcome, columns: Sequence[Column]) -> tuple[Cell, ...]:
+    return tuple(_cell(row, column.key) for column in columns)
+
+
+def _cell(row: Pooled | Ratio | Outcome, key: str) -> Cell:
+    """What a column of this key has of a record: the field of that name, as text where it is no plain value."""
+    if key == "bar":
+        key = "median_seconds"
+    if not hasattr(row, key):
+        return _value({**row.settings, **row.variant}, key)
+    value = getattr(row, key)
+    if key == "subject":
+        return _named(value)
+    return told(value) if isinstance(value, Mapping) else value
+
+
+def _value(settings: Mapping[str, object], path: str) -> Cell:
+    """The value at a path; None where it is not set."""
+    match settings.get(path):
+        case int() | float() | str() as value:
+            return value
+        case list() as value if all(isinstance(number, int) for number in value):
+            return tuple(value)
+        case value:
+            return json.dumps(value, ensure_ascii=False) if path in settings else None
+
+
+def _named(subject: str | None) -> str:
+    return WHOLE_MODEL if subject is None else subject
+
+
+def _columns(columns: Sequence[Column], outcomes: Sequence[Outcome]) -> tuple[Column, ...]:
+    """`columns`, those for scripts alone that would tell people nothing: there is one point, or one variant."""
+    figures = [figure for outcome in outcomes for figure in outcome.figures]
+    files = {(outcome.model, outcome.file) for outcome in outcomes}
+    empty = {
+        "file": len(files) == len({model for model, _ in files}),
+        "point": not any(outcome.point for outcome in outcomes),
+        "variant": not any(outcome.variant for outcome in outcomes),
+        "processes": len({outcome.process for outcome in outcomes}) == 1,
+        "peak_bytes": all(figure.peak_bytes is None for figure in figures),
+    }
+    return tuple(column._replace(for_scripts=column.for_scripts or empty.get(column.key, False)) for column in columns)
+
+
+_RATIO_NOTE = (
+    "time ratio: of a variant to the first of its point, timed in turns, so that what disturbs one disturbs the other; "
+    "its interval comes from the ratios of the rounds."
+)
+
+
+def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
+    """Time against the swept number, one line for each phase, and its bound; none where nothing or more is swept."""
+    rows = pool(outcomes)
+    charts = []
+    for file, model in dict.fromkeys((row.file, row.model) for row in rows):
+        here = [row for row in rows if (row.file, row.model) == (file, model)]
+        path = swept_number(row.settings for row in here)
+        if path is None:
+            continue
+        for subject in dict.fromkeys(row.subject for row in here):
+            title = f"time of {f'the {WHOLE_MODEL}' if subject is None else subject}"
+            series = list(_series([row for row in here if row.subject == subject], path))
+            charts.append(Chart(title, model, path, "seconds", tuple(series), log=True, log_x=True))
+    return charts
+
+
+def _series(rows: Sequence[Pooled], path: str) -> Iterator[Series]:
+    lines: dict[tuple[str, str], list[Pooled]] = {}
+    for row in rows:
+        lines.setdefault((row.phase, told(row.variant)), []).append(row)
+    for (phase, variant), members in lines.items():
+        name = " ".join(filter(None, [phase, variant]))
+        at = [(float(str(row.settings[path])), row) for row in members]
+        at.sort(key=lambda point: point[0])
+        yield Series(name, tuple((x, row.median_seconds) for x, row in at))
+        if any(row.bound for _, row in at):
+            yield Series(f"bound of {name}", tuple((x, row.bound_seconds) for x, row in at))
+
+
+def _kernels(rows: Sequence[Pooled]) -> Iterator[tuple[Cell, ...]]:
+    """A row for the forward pass in eval mode, and one for training, of each subject."""
+    seen: set[tuple[Cell, ...]] = set()
+    each_layer = any(row.subject is not None for row in rows)
+    for row in rows:
+        kernels = row.nearest.kernels
+        # why not the whole model too: it runs what its layers run.
+        if kernels is None or not kernels.operators or (each_layer and row.subject is None):
+            continue
+        about = (*_cells(row, _ABOUT[:-1]), "forward" if row.phase == "forward" else "training")
+        if about in seen:
+            continue
+        seen.add(about)
+        fast = {True: "yes", False: "no", None: None}[kernels.fast]
+        yield (*about, ", ".join(kernels.operators), fast, kernels.reason or None, kernels.remedy or None)
+
+
+def _notes(rows: Sequence[Pooled], *, partial: bool) -> Iterator[str]:
+    if partial:
+        yield "partial: interrupted before everything was measured."
+    if not rows:
+        return
+    timed = {row.phase for row in rows}
+    phases = "; ".join(f"{name}: {said}" for name, said in _PHASES.items() if name in timed)
+    yield f"{phases}. {_OUTSIDE}"
+    several = any(row.processes > 1 for row in rows)
+    spread = (
+        "the range of the processes' medians" if several else "the 95 % interval within this run, of round medians,"
+    )
+    yield (
+        f"median: of the medians of the rounds that count; ±: how far {spread} reaches from it. "
+        f"first call: libraries loading and memory taken, in no other figure. The loop's own share of a sample is "
+        f"{max(row.overhead_percent for row in rows):.2g} % at the most."
+    )
+    # why of steady ones: of others the verdict says it, and what disturbed them slowed the probe too.
+    figures = [one.figure for row in rows for one in row.timed if one.figure.verdict == STEADY]
+    speeds = [100 * figure.speed for figure in figures if figure.speed is not None]
+    if speeds:
+        least, most = (f"{speed:.0f}" for speed in (min(speeds), max(speeds)))
+        yield (
+            f"Where steady, the CPU ran at {least if least == most else f'{least} to {most}'} % of its best speed, "
+            "by a small matrix product before and after each round."
+        )
+    places = [one.outcome.environment for row in rows for one in row.timed]
+    if any(place is not None and place.keeps_freed for place in places):
+        yield (
+            "Freed memory stays with the process, so that no call pays for new pages. In a loop of your own glibc's "
+            "malloc may give it back; MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment keeps it there."
+        )
+    warned: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for one in row.timed:
+            for warning in one.figure.warnings:
+                warned.setdefault(warning, []).append(_where(row, rows))
+    for (what, try_), where in warned.items():
+        named = list(dict.fromkeys(where))
+        about = "" if len(named) == len(rows) else f" ({', '.join(named[:3])}{', ...' * (len(named) > 3)})"
+        yield f"warning: {what}{about}; try: {try_}"
+
+
+def _where(row: Pooled, rows: Sequence[Pooled]) -> str:
+    """Which row it is, among these."""
+    models = {(other.model, other.file) for other in rows}
+    alike = sum(name == row.model for name, _ in models) > 1
+    document = (row.file if alike else row.model) if len(models) > 1 else ""
+    return " ".join(filter(None, [document, row.point, told(row.variant), _named(row.subject), row.phase]))
+
+
+def _peaks(rows: Sequence[Pooled]) -> Iterator[str]:
+    """The peaks that bounds were made from, for each dtype and number of threads."""
+    found: dict[str, Peaks] = {}
+    for outcome in (one.outcome for row in rows for one in row.timed):
+        peaks, place = outcome.peaks, outcome.environment
+        if peaks is not None and place is not None:
+            on = f" on {place.threads} thread{'s' * (place.threads > 1)}" if place.device == "cpu" else ""
+            name = f"{outcome.dtype}{on}"
+            found[name] = best_of(found.get(name, peaks), peaks)
+    for name, peaks in found.items():
+        steps = [f"{1e6 * seconds:.3g} µs a step of {kind}" for kind, seconds in peaks.step_seconds.items()]
+        speeds = [f"{peaks.flops / 1e9:.4g} GFLOP/s", f"{peaks.bandwidth / 1e9:.4g} GB/s"]
+        yield f"peaks of {name}: {', '.join([*speeds, *steps])}."
+
+
+def _bound_notes(rows: Sequence[Pooled]) -> Iterator[str]:
+    if not rows:
+        return
+    if any(row.bound for row in rows):
+        calibrated = any(row.bound and row.bound.calibrated for row in rows)
+        kind = (
+            "a model from peaks measured here in the same run, good to about 15 % for large layers; of small ones "
+            "most time goes into the calls, which it leaves out (--peak-tflops and "
+            "--bandwidth give those of a data sheet)"
+            if calibrated
+            else "a limit, from the peaks that were given"
+        )
+        yield (
+            f"bound: {kind}: the largest of compute (FLOPs over peak), traffic (bytes over bandwidth) and latency "
+            "(steps that wait for one another). Where it is latency or bandwidth, a larger batch costs little."
+        )
+    yield from _peaks(rows)
+    beaten = [row for row in rows if row.over_bound is not None and row.over_bound < 1]
+    if beaten:
+        names = ", ".join(dict.fromkeys(_where(row, rows) for row in beaten[:3]))
+        yield f"faster than its bound, which is therefore wrong here: {names}."
+    yield (
+        "planned: the plan's parameters, its outputs and states, or what training keeps for the backward pass if that "
+        "is more, and where they are made the gradients of the parameters; the peak, with all else that torch holds, "
+        "is counted on CUDA alone."
+    )
+    yield (
+        "FLOPs: two for each multiply-accumulate of the matrix products, as params counts them. W_hh alone: GFLOP/s of "
+        "the recurrent matrices, as DeepBench counts."
+    )

@@ -1,0 +1,127 @@
+"""Two benchmarks side by side."""
+
+from __future__ import annotations
+
+from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Unmatched
+from rnninspect.bench.records import WHOLE_MODEL, told
+from rnninspect.results.table import Cell, Column, Kind, Table
+
+# More rows than this are too many to read, so people are not shown those that are the SAME.
+_MOST_ROWS = 60
+_VERDICTS = ("SLOWER", "FASTER", "SAME", "UNCLEAR")
+
+_POINT = (
+    Column("model", "model", repeats=True),
+    Column("file", "file", repeats=True),
+    Column("point", "point", repeats=True),
+    Column("variant", "variant", repeats=True),
+    Column("subject", "subject", repeats=True),
+    Column("phase", "phase", repeats=True),
+)
+_COMPARED = (
+    *_POINT,
+    Column("old_median_seconds", "old", Kind.SECONDS, same_unit=True),
+    Column("new_median_seconds", "new", Kind.SECONDS, same_unit=True),
+    Column("ratio", "new / old", Kind.NUMBER),
+    Column("low", "from", Kind.NUMBER),
+    Column("high", "to", Kind.NUMBER),
+    Column("noise_percent", "noise %", Kind.NUMBER),
+    Column("old_processes", "old processes", Kind.COUNT, for_scripts=True),
+    Column("new_processes", "new processes", Kind.COUNT, for_scripts=True),
+    Column("old_rounds", "old rounds", Kind.COUNT, for_scripts=True),
+    Column("new_rounds", "new rounds", Kind.COUNT, for_scripts=True),
+    Column("verdict", "verdict"),
+    Column("reason", "why"),
+)
+_UNMATCHED = (*_POINT, Column("reason", "why"))
+_DIFFERING = (
+    Column("what", "what"),
+    Column("old", "old"),
+    Column("new", "new"),
+    Column("comparisons", "comparisons", Kind.COUNT),
+)
+
+
+def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
+    """By name: a row for each comparison, what could not be compared, and what differs about the surroundings.
+
+    sides: what is compared, "before.jsonl -> after.jsonl".
+    """
+    rows = tuple(_row(item) for item in comparison.compared)
+    shown = tuple(k for k, item in enumerate(comparison.compared) if item.verdict != "SAME")
+    hidden = len(rows) - len(shown) if len(rows) > _MOST_ROWS else 0
+    lacking = tuple((*_point(item), item.reason) for item in comparison.unmatched)
+    return {
+        "comparison": Table(
+            "comparison",
+            sides,
+            _for_people(_COMPARED, rows),
+            rows,
+            notes=(_counts(comparison, hidden), *_meaning(comparison)),
+            shown=shown if hidden else None,
+        ),
+        "not-compared": Table("not compared", sides, _for_people(_UNMATCHED, lacking), lacking),
+        "surroundings": Table(
+            "surroundings that differ",
+            sides,
+            _DIFFERING,
+            tuple(comparison.differing),
+            notes=("What changed may be these, and not the code.",) if comparison.differing else (),
+        ),
+    }
+
+
+def _point(item: Compared | Unmatched) -> tuple[Cell, ...]:
+    subject = item.subject if item.subject or item.phase is None else WHOLE_MODEL
+    return (item.model, item.file, item.point, told(item.variant), subject, item.phase)
+
+
+def _row(item: Compared) -> tuple[Cell, ...]:
+    old, new = item.old, item.new
+    return (
+        *_point(item),
+        old.median,
+        new.median,
+        item.ratio,
+        item.low,
+        item.high,
+        100 * item.noise,
+        old.processes,
+        new.processes,
+        old.rounds,
+        new.rounds,
+        item.verdict,
+        item.reason,
+    )
+
+
+def _for_people(columns: tuple[Column, ...], rows: tuple[tuple[Cell, ...], ...]) -> tuple[Column, ...]:
+    """The columns; what no row has a text in, or the model's name says, is for scripts, which count on all of them."""
+    silent = {column.key for k, column in enumerate(columns) if rows and not any(row[k] for row in rows)}
+    if len({row[:2] for row in rows}) == len({row[0] for row in rows}):
+        silent.add("file")
+    return tuple(column._replace(for_scripts=column.for_scripts or column.key in silent) for column in columns)
+
+
+def _counts(comparison: Comparison, hidden: int) -> str:
+    said = ", ".join(f"{number} {verdict}" for verdict in _VERDICTS if (number := comparison.count(verdict)))
+    return (
+        f"{said}{f' ({hidden} that are the SAME are not shown)' if hidden else ''}; threshold {_threshold(comparison)}."
+    )
+
+
+def _meaning(comparison: Comparison) -> tuple[str, ...]:
+    one = any(1 in (item.old.processes, item.new.processes) for item in comparison.compared)
+    interval = "from, to: the ratio's nominal 95 % interval, rounds drawn anew"
+    return (
+        f"{interval}; noise: how far ratios stray for no reason, from the spread of the rounds. SLOWER and FASTER are "
+        "beyond both the threshold and the noise.",
+        *(("One process says nothing of how processes differ: --processes 3 does.",) if one else ()),
+    )
+
+
+def _threshold(comparison: Comparison) -> str:
+    allowed = f"{100 * comparison.threshold:g} %"
+    if comparison.threshold <= THRESHOLD:
+        return allowed
+    return f"{100 * THRESHOLD:g} %, allowed {allowed}"

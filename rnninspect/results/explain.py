@@ -1,0 +1,192 @@
+"""A layer explained: its equations with their sizes, a legend of its symbols, a picture, and what its options do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rnninspect.cells.write import Written
+from rnninspect.facts import LayerFacts, TensorFact
+from rnninspect.layers.signal import Signal
+from rnninspect.results.flow import draw, output_at
+from rnninspect.results.legend import ROWS, halves
+from rnninspect.results.table import Block, Column, Figure, Formula, Formulas, Kind, Table
+from rnninspect.study.explain import Explained, Flow, Recurrence, Reverse, Setting, Upper, is_first
+
+_VECTORS = (
+    Column("symbol", "symbol", Kind.SYMBOL, repeats=True),
+    Column("shape", "shape", Kind.SHAPE),
+    Column("meaning", "what it is"),
+)
+_WEIGHTS = (*_VECTORS[:2], Column("packed", "where it is packed"), Column("meaning", "what it does"))
+_SIGNS = {
+    "σ": "σ(v) is 1 / (1 + exp(-v))",
+    "ReLU": "ReLU(v) is v where it is positive, else 0",
+    "⊙": "⊙ multiplies element by element",
+}
+
+
+def explain_blocks(layers: Iterable[Explained]) -> list[Block]:
+    """All there is to say of each layer, in order."""
+    return [block for layer in layers for block in _blocks(layer)]
+
+
+def _blocks(layer: Explained) -> Iterator[Block]:
+    def title(what: str) -> str:
+        return f"{layer.facts.name} ({layer.facts.type}): {what}"
+
+    model, recurrence = layer.model, layer.recurrence
+    if not layer.equations:
+        yield _prose(title("what it does"), model, [_in_one_line(layer)])
+        return
+    yield Formulas(title("equations"), model, _formulas(layer.equations), tuple(_about_equations(layer)))
+    vectors = tuple((entry.symbol, entry.shape, entry.meaning) for entry in layer.entries if entry.packed is None)
+    yield Table(title("vectors"), model, _VECTORS, vectors)
+    weights = tuple((e.symbol, e.shape, e.packed, e.meaning) for e in layer.entries if e.packed is not None)
+    yield Table(title("weights"), model, _WEIGHTS, weights, notes=tuple(_about_packing(layer.facts)))
+    if recurrence is not None:
+        flow, upper, reverse = recurrence.flow, recurrence.upper, recurrence.reverse
+        if upper is not None:
+            which = "layer 1" if upper.layers == 1 else f"layers 1 to {upper.layers:,}"
+            yield Formulas(title(which), model, _formulas(upper.equations), tuple(_about_upper(upper, layer.facts)))
+        if reverse is not None:
+            equations = tuple(Formula(written.text, "", written.latex, "") for written in reverse.equations)
+            yield Formulas(title("reverse direction"), model, equations, tuple(_about_reverse(reverse, layer, flow)))
+        yield Figure(title("data flow"), model, draw(flow), tuple(_about_flow(recurrence, layer.signal)))
+        if recurrence.settings:
+            notes = [_about_setting(setting, layer.facts) for setting in recurrence.settings]
+            yield _prose(title("options"), model, notes)
+    if layer.remarks:
+        yield _prose(title("beside textbooks and copied notes"), model, layer.remarks)
+
+
+def _prose(title: str, model: str, notes: Sequence[str]) -> Table:
+    return Table(title, model, (), (), notes=tuple(notes))
+
+
+def _formulas(equations: Iterable[Written]) -> tuple[Formula, ...]:
+    return tuple(Formula(written.text, written.sizes, written.latex, written.latex_sizes) for written in equations)
+
+
+def _in_one_line(layer: Explained) -> str:
+    given, put_out = layer.facts.inputs[0], layer.facts.outputs[0]
+    parts = [f"{given.shape} → {put_out.shape}", *(f"{weight.name} {weight.shape}" for weight in layer.facts.weights)]
+    return f"{layer.summary} {'; '.join(parts)}."
+
+
+def _about_equations(layer: Explained) -> Iterator[str]:
+    texts = " ".join(written.text for written in layer.equations)
+    signs = [meaning for sign, meaning in _SIGNS.items() if sign in texts]
+    flow = layer.recurrence.flow if layer.recurrence is not None else None
+    if flow is None:
+        what = f"For one {'token' if layer.signal.is_sequence else 'sequence'}; the weights are the same for all"
+    else:
+        where = f" of layer 0{', forward' * (flow.directions > 1)}" if flow.depth * flow.directions > 1 else ""
+        what = f"One step{where}, for one sequence; the weights are the same at {_every_step(flow)}"
+    yield f"{what}."
+    for shape in [entry.shape for entry in layer.entries if len(entry.shape) == 2][:1]:
+        product = f"A matrix {shape} times a vector {shape[1:]} is a vector {shape[:1]}"
+        yield f"{'; '.join([product, *signs])}."
+    yield "rnninspect verify CONFIG evaluates exactly these equations, in float64, and holds torch's results to them."
+
+
+def _every_step(flow: Flow) -> str:
+    return "the one step there is" if flow.steps == 1 else f"every step, t = 0 to {flow.steps - 1:,}"
+
+
+def _about_packing(facts: LayerFacts) -> Iterator[str]:
+    stacked = [
+        f"{weight.name} {weight.shape} is [{'; '.join(gate.name for gate in weight.gates)}]"
+        for weight in facts.weights
+        if weight.gates and len(weight.shape) == 2 and is_first(weight)
+    ]
+    if stacked:
+        yield f"Matrices that multiply one vector are stacked as rows, their biases alike: {', '.join(stacked)}."
+
+
+def _about_upper(upper: Upper, facts: LayerFacts) -> Iterator[str]:
+    output, state = facts.outputs[:2]
+    which = "layer 0" if upper.layers == 1 else "the layer below"
+    shared = output.layout[-1]
+    both, whose = (", both directions side by side,", f": {halves(shared)}") if shared else ("", "")
+    same = ", as wide as in layer 0, so that every size stays"
+    width = f"{_size(upper.width)}{same if upper.width == upper.below else f' instead of {_size(upper.below)}'}"
+    yield f"x_t is what {which} puts out at step t, its {state.name.removesuffix('_n')}_t{both} {width}{whose}."
+    for first, above in upper.weights:
+        yield f"So {above.name} is {above.shape}, where {first.name} is {first.shape}; every other size stays."
+    yield f"The weights are its own: {', '.join(upper.own)}{', and so on' * (upper.layers > 1)}."
+
+
+def _about_reverse(reverse: Reverse, layer: Explained, flow: Flow) -> Iterator[str]:
+    last, row = flow.steps - 1, flow.depth * 2 - 1
+    output, *states = layer.facts.outputs
+    state = flow.states[0][0]
+    swapped = _and([f"{after} in place of {before}" for before, after in reverse.states])
+    shorter = ", a shorter one from its own last step" if layer.signal.batch.lengths is not None else ""
+    yield f"It reads the sequence from t = {last:,} down to t = 0{shorter}: with {swapped}. Every size stays."
+    yield f"The weights are its own: {', '.join(reverse.own)}{', and so on' * (flow.depth > 1)}."
+    ends = [f"{tensor.name.removesuffix('_n')}_0 and {tensor.name}" for tensor in states]
+    yield f"output[t] holds the {state}_t of both, {halves(output.layout[-1] or ())}; along {', '.join(ends)}, {ROWS}."
+    yield (
+        f"The reverse one's last state, {state}_n[{row}], is the one at t = 0, which stands in {output_at(flow, 0)}; "
+        f"{output_at(flow, last)} holds its first."
+    )
+
+
+def _about_flow(recurrence: Recurrence, signal: Signal) -> Iterator[str]:
+    flow, batch = recurrence.flow, signal.batch
+    drawn = "" if flow.steps <= 3 else f" Drawn are the steps 0, 1 and {flow.steps - 1:,} of {flow.steps:,}."
+    alike = "" if batch.size is None else f"; the {batch.size:,} of the batch run alike"
+    yield f"A box is one step of one layer{' and direction' * (flow.directions > 1)}, for one sequence{alike}.{drawn}"
+    first, *others = (state for state, _ in flow.states)
+    if others:
+        yield f"{first} goes to the next step and up; {_and(others)} to the next step only."
+    if flow.directions > 1:
+        yield f"{_size(flow.above)} is {_size(flow.states[0][1])} of the forward direction, then of the reverse one."
+    if batch.lengths is not None:
+        starts = ", and where the reverse direction starts" if flow.directions > 1 else ""
+        yield f"Drawn is a longest sequence; one of n steps ends at t = n - 1, where its {first}_n is from{starts}."
+
+
+def _about_setting(setting: Setting, facts: LayerFacts) -> str:
+    said = f"{setting.option}: {_value(setting.value)}. {setting.says}"
+    if setting.after is None:
+        return f"{said} There is no other value that torch would take here."
+    return f"{said} With {_value(setting.other)} instead: {_effect(facts, setting.after)}."
+
+
+def _effect(facts: LayerFacts, after: LayerFacts) -> str:
+    """What another value makes of the tensors, the parameters and the operations."""
+    tensors = [
+        f"{new.name} {new.shape}"
+        for old, new in zip(_shown(facts), _shown(after), strict=True)
+        if (new.axes, new.shape) != (old.axes, old.shape)
+    ]
+    counts = [
+        f"{name} {before:,} → {now:,}"
+        for name, before, now in (
+            ("parameters", facts.counts.parameters, after.counts.parameters),
+            ("forward MACs", facts.forward.macs, after.forward.macs),
+        )
+        if before != now
+    ]
+    if not tensors and not counts:
+        return "the same shapes, parameters and MACs"
+    return "; ".join([", ".join(tensors) or "the same shapes", ", ".join(counts) or "the same parameters and MACs"])
+
+
+def _shown(facts: LayerFacts) -> Sequence[TensorFact]:
+    """The input and what comes out; the initial states have the shapes of the final ones."""
+    return (facts.inputs[0], *facts.outputs)
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _size(width: int) -> str:
+    return f"({width},)"
+
+
+def _and(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,192 @@
+"""How gradients depend on the lag: the decay of each, a chart, and the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
+from rnninspect.results.thin import by_decades
+
+if TYPE_CHECKING:
+    from rnninspect.study.gradflow import Curve, Gradflow
+
+_ABOUT = (
+    Column("model", "model", repeats=True),
+    Column("layer", "layer", repeats=True),
+    Column("stacked_layer", "stacked layer", Kind.COUNT, for_scripts=True),
+    Column("direction", "direction", for_scripts=True),
+    Column("of", "of", for_scripts=True),
+    Column("side", "side", for_scripts=True),
+    Column("gradient", "with respect to", repeats=True),
+)
+_ENDS = (
+    Column("start", "at the start", Kind.NUMBER),
+    Column("end", "at the end", Kind.NUMBER),
+    Column("lags", "lags", Kind.COUNT),
+)
+_DECAY = (
+    Column("factor", "factor per step", Kind.NUMBER),
+    Column("low", "95 % from", Kind.NUMBER),
+    Column("high", "to", Kind.NUMBER),
+    Column("horizon", "memory horizon, steps", Kind.COUNT),
+    Column("verdict", "verdict"),
+)
+_WEIGHTS = (Column("weight", "weight"), Column("norm", "norm of its gradient", Kind.NUMBER))
+_LAGS = (Column("lag", "lag", Kind.COUNT), Column("norm", "norm", Kind.NUMBER))
+# How many lines a chart can have and be read.
+_MOST_SERIES = 6
+
+
+def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
+    """A table of decays, the chart, and tables of the norms by lag and of those of the weights."""
+    subject = results[0].model.name if len(results) == 1 else "all"
+    about = (_ABOUT[0]._replace(for_scripts=len(results) == 1), *_ABOUT[1:])
+    rows = [(result, curve) for result in results for curve in result.curves]
+    decays = tuple((*_about(result, curve), *_ends(curve), *_decay(curve)) for result, curve in rows)
+    # why for scripts all the same: a file's columns do not depend on what was asked.
+    told = any(curve.decay for _, curve in rows)
+    columns = (*about, *_ENDS, *(column._replace(for_scripts=not told) for column in _DECAY))
+    lags: list[tuple[Cell, ...]] = []
+    shown: list[int] = []
+    for result, curve in rows:
+        seen = by_decades(len(curve.norms))
+        shown += [len(lags) + k for k in (range(len(curve.norms)) if seen is None else seen)]
+        lags += [(*_about(result, curve), curve.first + k, norm) for k, norm in enumerate(curve.norms)]
+    thinned = len(shown) < len(lags)
+    weights = tuple((result.model.name, *weight) for result in results for weight in result.weights)
+    return [
+        Table("decay" if told else "gradients", subject, columns, decays, notes=tuple(_notes(results))),
+        *gradflow_charts(results),
+        Table(
+            "gradient by lag",
+            subject,
+            (*about, *_LAGS),
+            tuple(lags),
+            notes=("not every lag is shown; csv and json have all.",) if thinned else (),
+            shown=tuple(shown) if thinned else None,
+        ),
+        Table("gradient by weight", subject, (*about[:2], *_WEIGHTS), weights, notes=tuple(_weight_notes(results))),
+    ]
+
+
+def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
+    """One chart: of several models the gradient of the input, of one model those of its states too."""
+    if len(results) > 1:
+        series = [Series(result.model.name, _points(_input(result))) for result in results]
+        of, subject = "the input x_t", "all"
+    else:
+        (result,) = results
+        series = [Series(_named(curves[0], result), _points(curves)) for curves in _charted(result)]
+        of, subject = "x_t and the states", result.model.name
+    future = any(curve.side == "future" for result in results for curve in result.curves)
+    x = "lag, steps (negative: ahead of the position)" if future else "lag, steps"
+    return [Chart(f"gradient with respect to {of}", subject, x, "norm", tuple(series), log=True)]
+
+
+def _about(result: Gradflow, curve: Curve) -> tuple[Cell, ...]:
+    gradient = _name(curve, result)
+    both = {other.side for other in result.curves} == {"past", "future"}
+    return (
+        result.model.name,
+        curve.layer,
+        curve.stacked,
+        curve.direction,
+        curve.of,
+        curve.side,
+        f"{gradient}, {curve.side}" if both else gradient,
+    )
+
+
+def _name(curve: Curve, result: Gradflow) -> str:
+    """`x`, or `h layer 1 reverse` where there are several."""
+    levels = {
+        (other.stacked, other.direction) for other in result.curves if other.layer == curve.layer and other.of != "x"
+    }
+    if curve.of == "x" or len(levels) == 1:
+        return curve.of
+    stacked = f" layer {curve.stacked}" if len({stacked for stacked, _ in levels}) > 1 else ""
+    direction = f" {curve.direction}" if len({direction for _, direction in levels}) > 1 else ""
+    return f"{curve.of}{stacked}{direction}"
+
+
+def _ends(curve: Curve) -> tuple[Cell, ...]:
+    return (curve.norms[0], curve.norms[-1], len(curve.norms))
+
+
+def _named(curve: Curve, result: Gradflow) -> str:
+    """Its name in a legend: with the layer where there are several."""
+    several = len({other.layer for other in result.curves}) > 1
+    return f"{curve.layer} · {_name(curve, result)}" if several else _name(curve, result)
+
+
+def _decay(curve: Curve) -> tuple[Cell, ...]:
+    return (None,) * len(_DECAY) if curve.decay is None else curve.decay
+
+
+def _input(result: Gradflow) -> list[Curve]:
+    """The input of the first recurrent layer: the furthest that a gradient goes."""
+    return [curve for curve in result.curves if curve.of == "x" and curve.layer == result.curves[0].layer]
+
+
+def _charted(result: Gradflow) -> list[list[Curve]]:
+    """The curves of the chart, both sides of one tensor together: all, or the input and the layer that is read."""
+    found: dict[tuple[object, ...], list[Curve]] = {}
+    for curve in result.curves:
+        found.setdefault((curve.layer, curve.of, curve.stacked, curve.direction), []).append(curve)
+    if len(found) <= _MOST_SERIES and len({curve.layer for curve in result.curves}) == 1:
+        return list(found.values())
+    top = max((curve.stacked or 0 for curve in result.curves if curve.layer == result.layer), default=0)
+    chosen = [
+        curves
+        for (layer, of, stacked, _), curves in found.items()
+        if of != "x" and layer == result.layer and (stacked or 0) == top
+    ]
+    return [_input(result), *chosen]
+
+
+def _points(curves: Sequence[Curve]) -> tuple[tuple[float, float | None], ...]:
+    points = [
+        ((curve.first + k) * (1 if curve.side == "past" else -1), norm)
+        for curve in curves
+        for k, norm in enumerate(curve.norms)
+    ]
+    return tuple(sorted(points))
+
+
+def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
+    reads = dict.fromkeys(_reads(result) for result in results)
+    yield (
+        f"The loss is <v, output>, v a random unit vector of each direction, read {'; '.join(reads)}. A gradient's "
+        "norm is the root mean square over the sequences"
+        + (
+            "; every step is read, so what a step adds itself hides what it passes on, and there is no decay to tell."
+            if any(result.target == "sum" for result in results)
+            else "; that of the output is 1 at lag 0, and then the factor by which a random change in it is passed on."
+        )
+    )
+    decays = [curve.decay for result in results for curve in result.curves if curve.decay]
+    if decays:
+        yield (
+            "factor per step: a straight line through the logarithms; its 95 % interval: how it varies from sequence "
+            "to sequence. memory horizon: the first lag at which a gradient is below 1e-3 of its start. vanishing: "
+            "there is one; exploding: it rises a thousandfold first; short of both, fading or growing where the "
+            "interval leaves no doubt, kept where it is within a factor of 2 over all lags, else unclear."
+        )
+    if any(decay.verdict == "dead" for decay in decays):
+        yield "dead: the gradient is 0 at every lag."
+
+
+def _weight_notes(results: Sequence[Gradflow]) -> Iterator[str]:
+    """How a norm comes about."""
+    over = "sequences and steps" if any(result.target == "sum" for result in results) else "sequences"
+    yield f"Of the loss summed over the {over}: where those pull one way it grows as their number, else as its root."
+    if any(weight.norm is None for result in results for weight in result.weights):
+        yield "Without a norm: frozen (trainable: false)."
+
+
+def _reads(result: Gradflow) -> str:
+    where = f"in layer {result.layer} "
+    if result.target == "sum":
+        return where + "at every step, each with its own v; the lag is counted from the last"
+    return where + ("at the last step" if result.position is None else f"at t = {result.position}")

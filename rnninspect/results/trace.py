@@ -1,0 +1,182 @@
+"""Gates and states step by step: statistics of each step, or the values of single units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isinf
+from typing import TYPE_CHECKING
+
+from rnninspect.results.table import Cell, Chart, Column, Kind, Series, Table
+from rnninspect.results.thin import evenly
+
+if TYPE_CHECKING:
+    from rnninspect.study.trace import Level, Memory, Trace, Vector, VectorStats
+
+_ABOUT = (
+    Column("model", "model", for_scripts=True),
+    Column("layer", "layer", for_scripts=True),
+    Column("stacked_layer", "stacked layer", Kind.COUNT, for_scripts=True),
+    Column("direction", "direction", for_scripts=True),
+    Column("t", "t", Kind.COUNT, repeats=True),
+)
+_STATS = ("mean", "std", "minimum", "maximum", "norm", "saturated", "half_life")
+
+
+def trace_tables(results: Sequence[Trace]) -> list[Table]:
+    """A table for each stacked layer and direction; what is true of all of them is said below the last."""
+    levels = [(result, level) for result in results for level in result.levels]
+    tables = [_units(result, level) if level.units else _steps(result, level) for result, level in levels]
+    common = tuple(_legend([level for _, level in levels if level.steps]))
+    return [*tables[:-1], tables[-1]._replace(notes=(*tables[-1].notes, *common))]
+
+
+def trace_charts(result: Trace) -> list[Chart]:
+    """What the tables show, as curves: gates and states apart, as their scales differ."""
+    return [chart for level in result.levels for chart in _charts(result, level)]
+
+
+def level_name(level: Level) -> str:
+    """`encoder`, or `encoder, layer 1, reverse` where a layer has several."""
+    parts = [level.layer]
+    if level.stacked is not None:
+        parts.append(f"layer {level.stacked}")
+    if level.direction is not None:
+        parts.append(level.direction)
+    return ", ".join(parts)
+
+
+def _steps(result: Trace, level: Level) -> Table:
+    columns = [*_ABOUT, Column("sequences", "sequences", Kind.COUNT, for_scripts=True)]
+    columns += [_column(vector, stat) for vector in level.vectors for stat in _STATS if _has(vector, stat)]
+    rows = tuple(
+        (
+            *_about(result, level, step.t),
+            step.running,
+            *(
+                _value(stats, stat)
+                for vector, stats in zip(level.vectors, step.stats, strict=True)
+                for stat in _STATS
+                if _has(vector, stat)
+            ),
+        )
+        for step in level.steps
+    )
+    shown = evenly(len(rows))
+    notes = (*map(_memory_note, level.memory), *([_thinned(len(rows))] if shown else []))
+    return Table("trace", f"{result.model.name} · {level_name(level)}", tuple(columns), rows, notes=notes, shown=shown)
+
+
+def _units(result: Trace, level: Level) -> Table:
+    columns = (
+        *_ABOUT,
+        Column("unit", "unit", Kind.COUNT, repeats=True),
+        *(Column(vector.name, vector.name, Kind.NUMBER) for vector in level.vectors),
+    )
+    rows = tuple((*_about(result, level, row.t), row.unit, *row.values) for row in level.units)
+    # why not of one step: to see all of it is what it was asked for.
+    shown = evenly(len(rows)) if level.units[0].t != level.units[-1].t else None
+    notes = (_thinned(len(rows)),) if shown else ()
+    return Table("values", f"{result.model.name} · {level_name(level)}", columns, rows, notes=notes, shown=shown)
+
+
+def _about(result: Trace, level: Level, t: int) -> tuple[Cell, ...]:
+    return (result.model.name, level.layer, level.stacked, level.direction, t)
+
+
+def _has(vector: Vector, stat: str) -> bool:
+    return (vector.function is not None or stat != "saturated") and (vector.carries is not None or stat != "half_life")
+
+
+def _for_people(vector: Vector) -> tuple[str, ...]:
+    """A gate's mean, how much of it is saturated and what that means for memory; a state's norm."""
+    if vector.is_state:
+        return ("norm", "saturated")
+    return ("mean", "saturated", "half_life")
+
+
+def _column(vector: Vector, stat: str) -> Column:
+    off = "off" if vector.function == "relu" else "saturated"
+    headings = {
+        "norm": f"‖{vector.name}‖",
+        "saturated": f"{vector.name} {off}, %",
+        "half_life": f"half-life of {vector.carries}, steps",
+    }
+    heading = headings.get(stat, f"{vector.name} {stat}")
+    key = f"{vector.name}_{stat}_percent" if stat == "saturated" else f"{vector.name}_{stat}"
+    return Column(key, heading, Kind.NUMBER, for_scripts=stat not in _for_people(vector))
+
+
+def _value(stats: VectorStats, stat: str) -> float | None:
+    value: float | None = getattr(stats, stat)
+    # A share is told in %, in CSV too, so that one column has one meaning.
+    return None if value is None else 100 * value if stat == "saturated" else value
+
+
+def _memory_note(memory: Memory) -> str:
+    return (
+        f"memory: by {memory.gate} over all steps, half of {memory.state} is left after {_told(memory.median)} in the "
+        f"median unit, after {_told(memory.longest)} in unit {memory.unit}, the longest."
+    )
+
+
+def _told(half_life: float) -> str:
+    return "infinitely many steps" if isinf(half_life) else f"{half_life:#.3g} steps"
+
+
+def _thinned(count: int) -> str:
+    return f"{count:,} steps, evenly thinned; csv and json have all."
+
+
+def _legend(levels: Sequence[Level]) -> Iterator[str]:
+    """What the headings of these levels' statistics mean."""
+    functions = {vector.function for level in levels for vector in level.vectors}
+    said = []
+    if "sigmoid" in functions:
+        said.append("a sigmoid below 0.1 or above 0.9")
+    if "tanh" in functions:
+        said.append("a tanh beyond -0.9 or 0.9")
+    if said:
+        yield f"saturated: {', '.join(said)}."
+    if "relu" in functions:
+        yield "off: a relu that gives 0."
+    if levels:
+        yield (
+            "Means and shares are over all units and sequences of a step; ‖·‖ is the Euclidean norm over the units, "
+            "averaged over the sequences."
+        )
+    for gate, state in dict.fromkeys((memory.gate, memory.state) for level in levels for memory in level.memory):
+        yield (
+            f"half-life of {state}: after how many steps half of it is left, were {gate} to stay as it is; where "
+            f"{gate} is 1, {state} stays."
+        )
+
+
+def _charts(result: Trace, level: Level) -> Iterator[Chart]:
+    subject = f"{result.model.name} · {level_name(level)}"
+    if level.units:
+        along_units = len({row.unit for row in level.units}) > 1
+        series = tuple(
+            Series(vector.name, tuple((row.unit if along_units else row.t, row.values[k]) for row in level.units))
+            for k, vector in enumerate(level.vectors)
+        )
+        yield Chart("values", subject, "unit" if along_units else "t", "value", series)
+        return
+    off = any(vector.function == "relu" for vector in level.vectors)
+    for title, stat, wanted in (
+        ("mean", "mean", [not vector.is_state for vector in level.vectors]),
+        (f"share {'off' if off else 'saturated'}, %", "saturated", [bool(v.function) for v in level.vectors]),
+        ("norm", "norm", [vector.is_state for vector in level.vectors]),
+    ):
+        series = tuple(_series(level, k, stat) for k, kept in enumerate(wanted) if kept)
+        if series:
+            yield Chart(title, subject, "t", title, series)
+
+
+def _series(level: Level, k: int, stat: str) -> Series:
+    return Series(level.vectors[k].name, tuple((step.t, _value(step.stats[k], stat)) for step in level.steps))
+
+
+def outputs_note(results: Sequence[Trace]) -> str:
+    """How near the traced layers are to what torch put out."""
+    worst = max((compared for result in results for compared in result.outputs.values()), key=lambda c: c.relative)
+    return f"equations in float64, their outputs within {worst.relative:.3g} epsilons of torch {results[0].torch}"

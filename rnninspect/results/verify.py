@@ -1,0 +1,70 @@
+"""What torch computed against the equations: one row for each output, final state and gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rnninspect.results.table import Cell, Column, Kind, Table
+
+if TYPE_CHECKING:
+    from rnninspect.study.verify import Verified
+
+_COLUMNS = (
+    Column("layer", "layer", repeats=True),
+    Column("type", "type", repeats=True),
+    Column("tensor", "tensor"),
+    Column("shape", "shape", Kind.SHAPE),
+    Column("largest_magnitude", "largest magnitude", Kind.NUMBER),
+    Column("largest_error", "largest error", Kind.NUMBER),
+    Column("relative_epsilons", "relative, epsilons", Kind.NUMBER),
+    Column("allowed_epsilons", "allowed", Kind.NUMBER),
+    Column("verdict", "verdict"),
+)
+
+
+def verify_tables(result: Verified) -> list[Table]:
+    """One table: a row for each tensor, and why it is held to what it is."""
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (layer.name, layer.type, *tensor, "ok" if tensor.ok else "DIFFERS")
+        for layer in result.layers
+        for tensor in layer.tensors
+    )
+    return [Table("verify", result.model.name, _COLUMNS, rows, notes=tuple(_notes(result)))]
+
+
+def _notes(result: Verified) -> Iterator[str]:
+    unit = result.unit
+    if result.layers:
+        sums = (
+            "sums are kept in float32, so only what is stored is rounded"
+            if unit.wide
+            else "K is how many numbers are added up in one at the most"
+        )
+        allowed = "4 sqrt(L)" if unit.wide else "4 sqrt(K L)"
+        known = "; ".join(
+            f"{layer.name}: " + (f"L = {layer.steps}" if unit.wide else f"K = {layer.terms:,}, L = {layer.steps}")
+            for layer in result.layers
+        )
+        yield (
+            f"relative: the largest error over the largest magnitude, in epsilons of {unit.name} ({unit.epsilon:.4g}). "
+            f"Allowed are {allowed}: rounding errors, random in sign, add up as a square root, and a state carries "
+            f"them over L steps; {sums}. {known}."
+        )
+    if any(tensor.allowed != layer.tensors[0].allowed for layer in result.layers for tensor in layer.tensors):
+        yield (
+            "Where a sum cancels, a tanh or sigmoid saturates, or a relu's argument is next to 0, rounding moves a "
+            "result further: such a tensor is besides allowed the most that it moved when the equations were evaluated "
+            "16 times, with every number off at random by up to what is allowed for L = 1."
+        )
+    if unit.name not in (result.model.dtype, "float32"):
+        yield (
+            f"{unit.name} is on: the factors of a float32 product are rounded to 10 bits on this GPU "
+            "(NVIDIA_TF32_OVERRIDE=0 turns it off)."
+        )
+    if result.untold:
+        yield f"torch has no such layer, so the equations are held against themselves: {', '.join(result.untold)}."
+    if result.dropout:
+        yield f"dropout is left out, as if 0: torch does not hand out its mask ({', '.join(result.dropout)})."
+    if result.skipped:
+        yield f"not in the equation language, so only run: {', '.join(result.skipped)}."

@@ -1,0 +1,128 @@
+"""Every parameter tensor: its symbol in the equations, its shape, what its first values are drawn from."""
+
+from __future__ import annotations
+
+import math
+
+from rnninspect.facts import GateFact, Init, ModelFacts, Observed, WeightFact
+from rnninspect.results.legend import legend, order
+from rnninspect.results.table import Cell, Column, Kind, Table
+
+_COLUMNS = (
+    Column("layer", "layer", repeats=True),
+    Column("type", "type", repeats=True),
+    Column("stacked_layer", "stacked layer", Kind.COUNT, for_scripts=True),
+    Column("direction", "direction", for_scripts=True),
+    Column("dtype", "dtype", for_scripts=True),
+    Column("trainable", "trainable", for_scripts=True),
+    Column("shared_with", "shared with", for_scripts=True),
+    Column("parameter", "parameter"),
+    Column("symbol", "symbol"),
+    Column("axes", "axes", Kind.SHAPE),
+    Column("shape", "shape", Kind.SHAPE),
+    Column("count", "count", Kind.COUNT),
+    Column("bytes", "bytes", Kind.BYTES),
+    Column("init", "init"),
+    Column("bound", "bound", Kind.NUMBER),
+)
+_STATS = (
+    Column("minimum", "min", Kind.NUMBER),
+    Column("maximum", "max", Kind.NUMBER),
+    Column("mean", "mean", Kind.NUMBER),
+    Column("std", "std", Kind.NUMBER),
+    Column("peak_ratio", "max |w| / bound", Kind.NUMBER),
+    Column("std_ratio", "std / law's std", Kind.NUMBER),
+)
+# Shown to people where there is any, which is where a document asks for orthogonal or eye.
+_DEVIATION = Column("deviation", "deviation", Kind.NUMBER)
+
+
+def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False) -> Table:
+    """One row for each parameter; with `gates` its gate blocks below it, with `stats` what its values are.
+
+    There are no values on meta and in the plan, and so no columns for them.
+    """
+    seen = [weight.observed for layer in model.layers for weight in layer.weights if weight.observed]
+    stats = stats and bool(seen)
+    deviates = stats and any(observed.deviation is not None for observed in seen)
+    columns = _COLUMNS + ((*_STATS, _DEVIATION._replace(for_scripts=not deviates)) if stats else ())
+    rows: list[tuple[Cell, ...]] = []
+    for layer in model.layers:
+        for weight in layer.weights:
+            about = (layer.name, layer.type, *_about(weight))
+            rows.append((*about, *_weight(weight), *(_observed(weight.observed) if stats else ())))
+            if gates:
+                rows += [
+                    (*about, *_gate(weight, gate), *(_observed(gate.observed) if stats else ()))
+                    for gate in weight.gates
+                ]
+    counts = model.counts
+    total = dict.fromkeys((column.key for column in columns), None) | {
+        "layer": "total",
+        "count": counts.parameters,
+        "bytes": counts.nbytes,
+    }
+    notes = [legend(weight.axes for layer in model.layers for weight in layer.weights)]
+    notes += order((layer.name, layer.weights) for layer in model.layers)
+    if any(_EACH_GATE in str(cell) for row in rows for cell in row):
+        notes.append(
+            "each gate: the law holds for the matrix of each gate by itself, such as W_hf, not for all of them as one."
+        )
+    if deviates:
+        notes.append(
+            "deviation: the largest element of |W W' - I| of any matrix that is orthogonal, of |W - I| for eye."
+        )
+    return Table("weights", model.name, columns, tuple(rows), tuple(total.values()), tuple(notes))
+
+
+def _about(weight: WeightFact) -> tuple[Cell, ...]:
+    trainable = "true" if weight.trainable else "false"
+    return (weight.layer, weight.direction, weight.dtype, trainable, weight.shared_with)
+
+
+def _weight(weight: WeightFact) -> tuple[Cell, ...]:
+    law = f"is {weight.shared_with}" if weight.shared_with else _laws(weight)
+    return (
+        weight.name,
+        weight.symbol,
+        weight.axes,
+        weight.shape,
+        None if weight.shared_with else weight.count,
+        None if weight.shared_with else weight.nbytes,
+        law if weight.trainable else f"{law}, frozen",
+        weight.init.bound,
+    )
+
+
+_EACH_GATE = ", each gate"
+
+
+def _laws(weight: WeightFact) -> str:
+    """The law of a weight, and those that single gates have of their own: `uniform, b_if constant 1`."""
+    each = _EACH_GATE if weight.gates and weight.init.of_matrix else ""
+    own = (f", {gate.name} {_law(gate.init)}" for gate in weight.gates if gate.init is not None)
+    return _law(weight.init) + each + "".join(own)
+
+
+def _law(init: Init) -> str:
+    words = init.law
+    if init.law == "constant":
+        words = f"constant {init.value:g}"
+    elif init.law != "orthogonal" and init.std is not None:
+        words = f"{init.law}, std {init.std:g}"
+    return words if init.zero_row is None else f"{words}, row {init.zero_row} zero"
+
+
+def _gate(weight: WeightFact, gate: GateFact) -> tuple[Cell, ...]:
+    """A gate's block as a slice of the parameter, `weight_ih_l0[50:100]` is W_if; its law where they differ."""
+    axes = (weight.axes[0].removeprefix("G*"), *weight.axes[1:])
+    start, stop = gate.rows
+    init = gate.init or weight.init
+    law, bound = (_law(init), init.bound) if weight.laws_differ else (None, None)
+    return (f"{weight.name}[{start}:{stop}]", gate.name, axes, gate.shape, math.prod(gate.shape), None, law, bound)
+
+
+def _observed(seen: Observed | None) -> tuple[Cell, ...]:
+    if seen is None:
+        return (None,) * (len(_STATS) + 1)
+    return (seen.minimum, seen.maximum, seen.mean, seen.std, seen.peak_ratio, seen.std_ratio, seen.deviation)

@@ -1,0 +1,1 @@
+"""Where torch is: modules built on a device, their first values, and the facts read back from what was run."""

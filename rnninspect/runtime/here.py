@@ -1,0 +1,54 @@
+"""What this process must find here before it begins: a current folder, and torch where it is asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rnninspect.errors import FolderGone, NoTorch, printable
+from rnninspect.runtime.memory import address_space, ran_out
+
+# Addresses that importing torch takes at the least: 650 MB were measured of the CPU's build, of CUDA's far more.
+_TORCH_TAKES = 600 * 2**20
+# And the tool without it: 55 MB were measured.
+_TOOL_TAKES = 64 * 2**20
+_WITHOUT = "--plan, explain, diff and check need none"
+
+
+def need_folder() -> None:
+    """Raise FolderGone where the current folder has been deleted."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError as error:
+        raise FolderGone("the current folder is gone (cd to one that is there)") from error
+
+
+def need_torch() -> None:
+    """Import torch, which all that uses it does later. Raises NoTorch, FolderGone."""
+    # why: without a current folder oneMKL ends the process, when torch loads it, with an exit code of its own.
+    need_folder()
+    room = address_space()
+    # why asked first: some of the libraries that torch loads end the process where they get no memory.
+    if "torch" not in sys.modules and room is not None and room < _TORCH_TAKES:
+        raise NoTorch(
+            f"torch cannot be loaded here: it takes more than {_TORCH_TAKES:,} bytes of addresses, and {room:,} are "
+            f"allowed (raise ulimit -v; {_WITHOUT})"
+        )
+    try:
+        import torch
+
+        # why a part too: what is left of an installation, a mere folder, can be imported, and is empty.
+        import torch.nn.utils.rnn  # noqa: F401
+    except Exception as error:  # why so broad: none of this is ours, and what a broken library raises is anything
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            raise NoTorch(f"torch is not installed here (pip install torch; {_WITHOUT})") from error
+        said = next(iter(str(error).strip().splitlines()), "")
+        reason = ": ".join(filter(None, [type(error).__name__, printable(said)]))
+        raise NoTorch(f"torch cannot be loaded here: {reason} (install it again; {_WITHOUT})") from error
+
+
+def short_of_memory(error: Exception) -> bool:
+    """Whether an error came for want of memory, wherever it was raised."""
+    room = address_space()
+    # why whatever it is where there is so little: an import that gets no memory raises the strangest things.
+    return ran_out(error) or (room is not None and room < _TOOL_TAKES)

@@ -1,0 +1,317 @@
+"""What there is to say of a layer in this document: its equations with their sizes, its symbols, its options.
+
+All of it is derived: the equations and their shapes from the layer's cell, where a symbol is packed from the plan,
+what an option does by planning the same layer with another value. A kind adds only the words (see `Layer.meanings`,
+`Layer.options` and `Layer.remarks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from string import Template
+from typing import NamedTuple
+
+from rnninspect.cells.language import Bias, Cell, Equation, Matrix, Product, Value, walk
+from rnninspect.cells.write import Shapes, Symbol, Written, name, shapes, write
+from rnninspect.document.chain import Link, Spec
+from rnninspect.facts import LayerFacts, WeightFact
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.recurrent import Recurrent, SequenceLayer
+from rnninspect.layers.registry import TYPES, kind_of
+from rnninspect.layers.signal import Signal
+from rnninspect.plan import plan
+
+
+class Entry(NamedTuple):
+    """One symbol of the equations. packed: `rows 0-49 of weight_ih_l0`, None for what is no parameter."""
+
+    symbol: str
+    shape: tuple[int, ...]
+    packed: str | None
+    meaning: str
+
+
+class Upper(NamedTuple):
+    """What differs in the stacked layers above the first, `layers` of them.
+
+    width: of x_t there; below: in the first layer. equations: those in which a size differs.
+    weights: the parameters of another shape, each beside the first layer's; own: the names of all, of layer 1.
+    """
+
+    layers: int
+    width: int
+    below: int
+    equations: tuple[Written, ...]
+    weights: tuple[tuple[WeightFact, WeightFact], ...]
+    own: tuple[str, ...]
+
+
+class Reverse(NamedTuple):
+    """What differs in the reverse direction. states: (h_{t-1}, h_{t+1}) for each; own: its parameters in layer 0."""
+
+    equations: tuple[Written, ...]
+    states: tuple[tuple[str, str], ...]
+    own: tuple[str, ...]
+
+
+class Setting(NamedTuple):
+    """One option: its value here, and what the plan says of the same layer with another value.
+
+    other is None where there is no other that torch would take.
+    """
+
+    option: str
+    value: object
+    says: str
+    other: object
+    after: LayerFacts | None
+
+
+class Flow(NamedTuple):
+    """The layer as it is unrolled, for one sequence.
+
+    states: each with its width; the first is what goes on to the next layer. features: the width of x_t; above: of
+    what a whole layer, both directions, puts out. indexed: h_0 has an axis over layers and directions.
+    """
+
+    steps: int
+    depth: int
+    directions: int
+    states: tuple[tuple[str, int], ...]
+    features: int
+    above: int
+    indexed: bool
+    batch_first: bool
+    dropout: bool
+
+
+class Recurrence(NamedTuple):
+    """What only a layer that runs over time has."""
+
+    flow: Flow
+    upper: Upper | None
+    reverse: Reverse | None
+    settings: tuple[Setting, ...]
+
+
+class Explained(NamedTuple):
+    """One layer. summary: the one line of a kind without equations, which then has nothing else."""
+
+    model: str
+    facts: LayerFacts
+    signal: Signal
+    summary: str
+    equations: tuple[Written, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    remarks: tuple[str, ...] = ()
+    recurrence: Recurrence | None = None
+
+
+def explain(spec: Spec, only: str | None = None) -> Iterator[Explained]:
+    """Every layer of the document in order, or the one that is called `only`."""
+    for link, facts in zip(spec.links, plan(spec).layers, strict=True):
+        if only in (None, facts.name):
+            yield _explained(spec, link, facts)
+
+
+def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
+    layer, cell = link.layer, link.layer.cell
+    if cell is None:
+        return Explained(spec.name, facts, link.signal, layer.summary)
+    timed = link.signal.is_sequence
+    shape = shapes(cell, layer.declared(0), layer.sizes())
+    entries = tuple(_entries(layer, cell, facts, shape, timed))
+    return Explained(
+        spec.name,
+        facts,
+        link.signal,
+        layer.summary,
+        write(cell, shape, timed=timed),
+        entries,
+        tuple(_remarks(layer, cell, facts, entries, timed)),
+        _recurrence(spec, layer, cell, facts, link.signal) if isinstance(layer, Recurrent) else None,
+    )
+
+
+# --- symbols ----------------------------------------------------------------------------------------------
+
+
+def _entries(layer: Layer, cell: Cell, facts: LayerFacts, shape: Shapes, timed: bool) -> Iterator[Entry]:
+    """The vectors in the order the equations name them, then the parameters as they are packed."""
+    packed = _packed(facts.weights)
+    symbols = dict.fromkeys(symbol for equation in cell.equations for symbol in _symbols(equation))
+    vectors = [symbol for symbol in symbols if isinstance(symbol, Value)]
+    parameters = [symbol for symbol in symbols if not isinstance(symbol, Value)]
+    order = list(packed)
+    for symbol in vectors:
+        written = name(cell, symbol, timed=timed)
+        yield Entry(written, shape(symbol), None, _meaning_of_vector(layer, cell, symbol, timed))
+    for parameter in sorted(parameters, key=lambda parameter: order.index(parameter.name)):
+        meaning = _meaning_of_parameter(layer, cell, parameter, timed)
+        yield Entry(parameter.name, shape(parameter), packed[parameter.name], meaning)
+
+
+def _symbols(equation: Equation) -> Iterator[Symbol]:
+    """Every symbol of an equation, its target last: what goes in before what comes out."""
+    for node in walk(equation.expression):
+        match node:
+            case Value() | Bias():
+                yield node
+            case Product(matrix=matrix):
+                yield matrix
+    yield equation.target
+
+
+def is_first(weight: WeightFact) -> bool:
+    """Whether a parameter is the first stacked layer's, in the forward direction: the one that is explained."""
+    return (weight.layer or 0, weight.direction or "forward") == (0, "forward")
+
+
+def _packed(weights: Sequence[WeightFact]) -> dict[str, str]:
+    """Where each matrix and bias of the first layer's forward direction is, in the order of torch's parameters."""
+    found = {}
+    for weight in filter(is_first, weights):
+        for gate in weight.gates:
+            start, stop = gate.rows
+            rows = f"rows {start}-{stop - 1}" if stop - start > 1 else f"row {start}"
+            found[gate.name] = f"{rows} of {weight.name}"
+        if not weight.gates:
+            found[weight.symbol] = weight.name + (f", which is {weight.shared_with}" if weight.shared_with else "")
+    return found
+
+
+def _meaning_of_vector(layer: Layer, cell: Cell, vector: Value, timed: bool) -> str:
+    words = layer.meanings.get(vector.name, "")
+    if vector.version == 0:
+        return words if vector.name == "x" else f"{vector.name} of the step before; before t = 0 it is {vector.name}_0"
+    last = cell.last(vector.name)
+    if vector == last:
+        return words
+    return f"{vector.name} on its way to {name(cell, last, timed=timed)}"
+
+
+def _meaning_of_parameter(layer: Layer, cell: Cell, parameter: Matrix | Bias, timed: bool) -> str:
+    """What a matrix leads from and to, or a bias is added to: read off the equation it stands in."""
+    product = _product_of(cell, parameter)
+    target = _target_of(cell, parameter)
+    operand, to = (name(cell, vector, timed=timed) for vector in (product.operand, target))
+    if isinstance(parameter, Bias):
+        return f"added to {product.matrix.name} {operand}, in {to}"
+    return f"from {operand} to {_short(layer, target)} {to}".replace("  ", " ")
+
+
+def _short(layer: Layer, vector: Value) -> str:
+    """The name of a vector in words: what its meaning begins with."""
+    words, colon, _ = layer.meanings.get(vector.name, "").partition(":")
+    return words if colon else ""
+
+
+def _product_of(cell: Cell, parameter: Matrix | Bias) -> Product:
+    """The product of a matrix, or of the matrix that a bias shares its suffix with."""
+    products = (node for node in cell.nodes if isinstance(node, Product))
+    return next(product for product in products if product.matrix.name[1:] == parameter.name[1:])
+
+
+def _target_of(cell: Cell, parameter: Matrix | Bias) -> Value:
+    """The vector that the equation with `parameter` assigns."""
+    return next(equation.target for equation in cell.equations if parameter in _symbols(equation))
+
+
+# --- the stack, and the other direction -------------------------------------------------------------------
+
+
+def _recurrence(spec: Spec, layer: Recurrent, cell: Cell, facts: LayerFacts, signal: Signal) -> Recurrence:
+    flow = _flow(layer, cell, signal)
+    upper = _upper(layer, cell, facts) if flow.depth > 1 else None
+    reverse = _reverse(layer, cell, facts) if flow.directions > 1 else None
+    return Recurrence(flow, upper, reverse, tuple(_settings(spec, layer, signal)))
+
+
+def _flow(layer: Recurrent, cell: Cell, signal: Signal) -> Flow:
+    shape = shapes(cell, layer.declared(0), layer.sizes())
+    return Flow(
+        steps=signal.batch.letters["L"],
+        depth=layer.depth,
+        directions=layer.directions,
+        states=tuple((state, shape(cell.last(state))[0]) for state in cell.states),
+        features=layer.width_in,
+        above=layer.width_out,
+        indexed=bool(layer.stack_axes),
+        batch_first=signal.axes[:1] == ("N",),
+        dropout=getattr(layer, "dropout", 0) > 0,
+    )
+
+
+def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts) -> Upper:
+    first, above = (write(cell, shapes(cell, layer.declared(k), layer.sizes())) for k in (0, 1))
+    weights = [[weight for weight in _forward(facts.weights) if weight.layer == k] for k in (0, 1)]
+    return Upper(
+        layers=layer.depth - 1,
+        width=layer.width_out,
+        below=layer.width_in,
+        equations=tuple(b for a, b in zip(first, above, strict=True) if a.sizes != b.sizes),
+        weights=tuple((a, b) for a, b in zip(*weights, strict=True) if a.shape != b.shape),
+        own=tuple(weight.name for weight in weights[1]),
+    )
+
+
+def _reverse(layer: Recurrent, cell: Cell, facts: LayerFacts) -> Reverse:
+    shape = shapes(cell, layer.declared(0), layer.sizes())
+    both = zip(write(cell, shape), write(cell, shape, reverse=True), strict=True)
+    states = [Value(state, 0) for state in cell.states]
+    return Reverse(
+        equations=tuple(backward for forward, backward in both if forward.text != backward.text),
+        states=tuple((name(cell, state), name(cell, state, reverse=True)) for state in states),
+        own=tuple(weight.name for weight in facts.weights if (weight.layer, weight.direction) == (0, "reverse")),
+    )
+
+
+def _forward(weights: Sequence[WeightFact]) -> Iterator[WeightFact]:
+    return (weight for weight in weights if weight.direction == "forward")
+
+
+# --- options ----------------------------------------------------------------------------------------------
+
+
+def _settings(spec: Spec, layer: Recurrent, signal: Signal) -> Iterator[Setting]:
+    for field, option in layer.options.items():
+        value, default = getattr(layer, field), type(layer).model_fields[field].default
+        other = default if value != default else option.telling(layer)
+        after = None if other == value else _with(spec, layer, signal, {field: other})
+        yield Setting(field, value, option.says, None if after is None else other, after)
+
+
+def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, object]) -> LayerFacts:
+    """The plan of the layer with other options, fed with the same batch in the order of axes that it then reads."""
+    # why no init block: it may name what another value takes away, and the laws change neither shapes nor costs.
+    changed = layer.model_copy(update={**update, "init": None})
+    if isinstance(changed, SequenceLayer):
+        batch = replace(signal.batch, batch_first=changed.batch_first)
+        signal = replace(signal, batch=batch, axes=batch.padded_axes if len(signal.axes) == 2 else signal.axes)
+    (facts,) = plan(replace(spec, links=(Link(changed.fit(signal, {}), signal),))).layers
+    return facts
+
+
+# --- remarks ----------------------------------------------------------------------------------------------
+
+
+def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[Entry], timed: bool) -> Iterator[str]:
+    """The kind's remarks, filled in; one that names what this layer does not have is not about it."""
+    known = {tensor.name: f"{tensor.name} {tensor.shape}" for tensor in facts.outputs}
+    for entry in entries:
+        if entry.packed:
+            target = _target_of(cell, (Matrix if entry.symbol.startswith("W") else Bias)(entry.symbol))
+            known[entry.symbol] = f"{entry.symbol} ({entry.packed}, in {name(cell, target, timed=timed)})"
+    for remark in layer.remarks:
+        template = Template(remark)
+        names = template.get_identifiers()
+        owners = {key: _owners(key.removeprefix("has_")) for key in names if key.startswith("has_")}
+        if known.keys() | owners.keys() >= set(names):
+            yield template.substitute(known | owners)
+
+
+def _owners(option: str) -> str:
+    """The kinds that have an option: `RNN, LSTM and GRU`."""
+    *others, last = (kind for kind in TYPES if option in kind_of(kind).model_fields)
+    return f"{', '.join(others)} and {last}" if others else last

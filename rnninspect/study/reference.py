@@ -1,0 +1,141 @@
+"""The reference for a built layer: the same weights, in float64 on the CPU, computed from the layer's equations."""
+
+from __future__ import annotations
+
+import copy
+import math
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from rnninspect.document.chain import Link
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.linear import Linear
+from rnninspect.layers.recurrent import CellLayer, Recurrent
+from rnninspect.runtime.real import Ran, data_of, run, run_steps, with_data
+from rnninspect.runtime.recurrence import FUNCTIONS, EquationLinear, EquationRNN, Flow, States, Watch
+
+
+def has_equations(layer: Layer) -> bool:
+    """Whether the layer is defined in the equation language; Embedding, Dropout and LayerNorm are not."""
+    return isinstance(layer, Recurrent | Linear)
+
+
+def reference(layer: Layer, module: nn.Module) -> nn.Module:
+    """A float64 copy of `module` on the CPU; where the layer has equations, it is they that are computed.
+
+    It starts with the module's values, and every parameter has a gradient.
+    """
+    if not isinstance(layer, Recurrent | Linear):
+        return copy.deepcopy(module).to("cpu", torch.float64).requires_grad_()
+    # why on meta: its own first values would be drawn only to be thrown away.
+    meta = torch.device("meta")
+    found = EquationRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationLinear(layer, device=meta)
+    values = {name: exact_tensor(value) for name, value in module.state_dict().items()}
+    found.load_state_dict(values, assign=True)
+    return found.requires_grad_()
+
+
+class Rounding:
+    """Numbers rounded at random, as a dtype would: each is off by up to `spread` of itself, or by `smallest`.
+
+    What that changes in a result tells how far rounding alone can move it: a sum that cancels, a tanh in saturation,
+    a relu whose argument is next to 0.
+    """
+
+    def __init__(self, spread: float, smallest: float, seed: int) -> None:
+        self.spread, self.smallest = spread, smallest
+        # why its own: what is drawn for the model must not depend on how often something was rounded.
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """`values` rounded."""
+        noise = torch.rand((2, *values.shape), generator=self._generator, dtype=torch.float64) * 2 - 1
+        return values * (1 + self.spread * noise[0]) + self.smallest * noise[1]
+
+    def flow(self, flow: Flow) -> Flow:
+        """`flow`, which holds no indices, rounded."""
+        return with_data(flow, self(data_of(flow)))
+
+    def reference(self, layer: Layer, module: nn.Module) -> nn.Module:
+        """See `reference`; rounded are the weights, and the functions' results and gradients as they are computed."""
+        found = reference(layer, module)
+        # why not in place: in float64 on the CPU they are the module's own.
+        found.load_state_dict({name: self(value) for name, value in found.state_dict().items()}, assign=True)
+        if isinstance(found, EquationRNN):
+            found.functions = {name: partial(_RoundedFunction.apply, name, self) for name in FUNCTIONS}
+        return found.requires_grad_()
+
+
+# The derivatives of FUNCTIONS, from the result as torch works them out: a result that is off takes them along.
+_DERIVATIVES = {
+    "sigmoid": lambda result: result * (1 - result),
+    "tanh": lambda result: 1 - result * result,
+    "relu": lambda result: (result > 0).double(),
+}
+
+
+class _RoundedFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, name: str, rounding: Rounding, values: Tensor) -> Tensor:
+        result = rounding(FUNCTIONS[name](values))
+        ctx.save_for_backward(result)
+        ctx.name, ctx.rounding = name, rounding
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
+        (result,) = ctx.saved_tensors
+        return None, None, ctx.rounding(gradients[0] * _DERIVATIVES[ctx.name](result))
+
+
+def run_layer(link: Link, module: nn.Module, flow: Flow, states: States, watch: Watch | None = None) -> Ran:
+    """Run one layer: torch's module, or what `reference` gave for it.
+
+    watch: told of every step of a recurrent layer.
+    """
+    if not isinstance(module, EquationRNN):
+        return run(link.layer, link, module, flow, states)
+    watched = partial(module, watch=watch)
+    if not isinstance(link.layer, CellLayer):
+        return run(link.layer, link, watched, flow, states)
+
+    def steps(x: Flow, states: States) -> tuple[Flow, States]:
+        output, after = watched(x, states)
+        return output, after if isinstance(after, tuple) else (after,)
+
+    return run_steps(link, steps, flow, states)
+
+
+def reference_bytes(link: Link) -> int:
+    """Bytes that one forward and backward pass of the reference holds, at the least.
+
+    Every weight, input and output with its gradient; and what autograd keeps of each step, the results of functions
+    and the operands of products: measured, a third of all that the equations work out (7 of 21 values in LSTM).
+    """
+    layer, signal = link.layer, link.signal
+    weights = sum(weight.count for weight in layer.weights("float64"))
+    tensors = (*layer.inputs(signal, "float64"), *layer.outputs(signal, "float64"))
+    flows = sum(math.prod(tensor.shape) for tensor in tensors)
+    return 8 * (2 * weights + 2 * flows + (layer.forward_ops(signal).elementwise or 0) // 3)
+
+
+def exact(flow: Flow) -> Flow:
+    """`flow` in float64 on the CPU, cut from its graph; indices stay what they are."""
+    if isinstance(flow, PackedSequence):
+        return PackedSequence(
+            exact_tensor(flow.data),
+            flow.batch_sizes,
+            None if flow.sorted_indices is None else flow.sorted_indices.cpu(),
+            None if flow.unsorted_indices is None else flow.unsorted_indices.cpu(),
+        )
+    return exact_tensor(flow)
+
+
+def exact_tensor(values: Tensor) -> Tensor:
+    """`values` in float64 on the CPU, cut from its graph."""
+    values = values.detach().cpu()
+    return values.double() if values.is_floating_point() else values

@@ -1,0 +1,312 @@
+"""What torch hides: every gate and state at every step, evaluated from the equations in float64.
+
+Each recurrent layer is fed with what torch fed it with on the device, and what the equations put out is held against
+torch's output, so that the gates are those that torch computed with.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from rnninspect.cells.carry import carry_gate
+from rnninspect.cells.language import Apply, Cell
+from rnninspect.document.chain import Link, Spec
+from rnninspect.errors import CannotHere, CheckFailed, printable
+from rnninspect.facts import DIRECTIONS, ModelFacts
+from rnninspect.layers.recurrent import CellLayer, Recurrent
+from rnninspect.plan import plan
+from rnninspect.runtime.device import enough_memory, refusals, threads_for
+from rnninspect.runtime.real import data_of, make_feed, ready
+from rnninspect.runtime.recurrence import Flow, Moment, States
+from rnninspect.study.reference import Rounding, exact, exact_tensor, reference, run_layer
+from rnninspect.study.verify import Compared, Unit, compare, reconsider, roundings, unit_of
+
+# Where a function is said to be saturated: below the first or above the second. For gates that is where Karpathy et
+# al. 2016, "Visualizing and understanding recurrent networks", section 4.2, draw the line; relu is off, not saturated.
+SATURATED = {"sigmoid": (0.1, 0.9), "tanh": (-0.9, 0.9), "relu": (math.ulp(0.0), math.inf)}
+_CPU = torch.device("cpu")
+# How often the equations are rounded at random where torch's output is off by more than rounding once explains.
+_TRIALS = 8
+
+
+class Pick(NamedTuple):
+    """Single values instead of statistics: of one sequence, at one step or at all, of one unit or of all."""
+
+    step: int | None
+    unit: int | None
+    sequence: int
+
+
+class Vector(NamedTuple):
+    """A vector of the equations.
+
+    function: the last one applied to it. carries: the state whose past it multiplies; inverse: as 1 - the vector.
+    """
+
+    name: str
+    function: str | None
+    is_state: bool
+    carries: str | None
+    inverse: bool = False
+
+    def share(self, values: Tensor) -> Tensor:
+        """How much of the state that it carries stays."""
+        return 1 - values if self.inverse else values
+
+
+class VectorStats(NamedTuple):
+    """One vector at one step, over all units and all sequences that are running.
+
+    norm: the Euclidean norm over the units, averaged over the sequences. saturated: a share from 0 to 1.
+    half_life: after how many steps half of the state is left, were the gate to stay as it is: ln 2 / -mean(ln gate),
+    or of 1 - gate where that is what stays.
+    """
+
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+    norm: float
+    saturated: float | None
+    half_life: float | None
+
+
+class StepStats(NamedTuple):
+    """One step. running: how many sequences have one; stats: as many as the level has vectors."""
+
+    t: int
+    running: int
+    stats: tuple[VectorStats, ...]
+
+
+class UnitValues(NamedTuple):
+    """One unit at one step: as many values as the level has vectors, None where a vector is not so wide."""
+
+    t: int
+    unit: int
+    values: tuple[float | None, ...]
+
+
+class Memory(NamedTuple):
+    """The half-lives of a state's units in steps, from the gate averaged (geometrically) over steps and sequences."""
+
+    state: str
+    gate: str
+    median: float
+    longest: float
+    unit: int
+
+
+class Level(NamedTuple):
+    """One stacked layer in one direction; `steps` or, for a Pick, `units` are filled."""
+
+    layer: str
+    type: str
+    stacked: int | None
+    direction: str | None
+    vectors: tuple[Vector, ...]
+    steps: tuple[StepStats, ...]
+    units: tuple[UnitValues, ...]
+    memory: tuple[Memory, ...]
+
+
+class Trace(NamedTuple):
+    """One model. outputs: by layer, what the equations put out against torch's output."""
+
+    model: ModelFacts
+    device: str
+    torch: str
+    seed: int
+    levels: tuple[Level, ...]
+    outputs: Mapping[str, Compared]
+
+
+def trace(
+    spec: Spec,
+    device: torch.device,
+    seed: int = 0,
+    *,
+    layer: str | None = None,
+    values: array[float] | array[int] | None = None,
+    pick: Pick | None = None,
+) -> Trace:
+    """Trace the recurrent layer called `layer`, or all of them.
+
+    values: the input in place of a random one, see `real.make_feed`.
+    Raises NotEnoughMemory, TorchRefused, CannotHere where torch's output overflows, or CheckFailed where the
+    equations put out something else than torch.
+    """
+    planned = plan(spec)
+    unit = unit_of(spec.dtype, device)
+    levels: list[Level] = []
+    outputs: dict[str, Compared] = {}
+    more = max(link.layer.work_bytes(link.signal, "float64") for link in spec.links)
+    enough_memory(spec, 2 * planned.parameter_bytes + more, _CPU, "try a smaller input.batch_size")
+    with ready(spec, planned, device, seed) as model, torch.no_grad():
+        flow, given = make_feed(spec, device, values)
+        for link, module, states in zip(spec.links, model.layers, given, strict=True):
+            with refusals(spec, "run", device, layer=link.layer.name):
+                ran = run_layer(link, module, flow, states)
+            if isinstance(link.layer, Recurrent) and layer in (None, link.layer.name):
+                recorder = _Recorder(link.layer.cell, pick, _column(flow, pick.sequence if pick else 0))
+                # why: one step is too little work to be shared, and threads that wait for each other take far longer.
+                each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
+                with each_step, refusals(spec, "evaluate", _CPU, layer=link.layer.name, dtype="float64"):
+                    run = _Run(link, module, exact(flow), tuple(map(exact_tensor, states)), unit, recorder)
+                    compared = run.compared(data_of(ran.output))
+                if not compared.ok:
+                    raise _differs(link, compared, data_of(ran.output), spec)
+                outputs[link.layer.name] = compared
+                levels += recorder.levels(link)
+                if layer is not None:
+                    break
+            flow = ran.handed_on
+    return Trace(planned, str(device), torch.__version__, seed, tuple(levels), outputs)
+
+
+class _Run(NamedTuple):
+    """A recurrent layer to be run by its equations, and who watches."""
+
+    link: Link
+    module: torch.nn.Module
+    flow: Flow
+    states: States
+    unit: Unit
+    recorder: _Recorder
+
+    def compared(self, found: Tensor) -> Compared:
+        """Run it, and hold what torch put out against it."""
+        link = self.link
+        twin = reference(link.layer, self.module)
+        expected = data_of(run_layer(link, twin, self.flow, self.states, self.recorder.watch).output)
+        compared = compare("output", found, expected, self.unit, link)
+        # why: in a network that is chaotic, or next to a relu's kink, one rounding grows from step to step.
+        ways = roundings(self.unit, link, _TRIALS)
+        (looked_at,) = reconsider([compared], {"output": expected}, ways, self._rounded, self.unit)
+        return looked_at
+
+    def _rounded(self, rounding: Rounding) -> Mapping[str, Tensor]:
+        twin = rounding.reference(self.link.layer, self.module)
+        rounded = run_layer(self.link, twin, rounding.flow(self.flow), tuple(map(rounding, self.states)))
+        return {"output": data_of(rounded.output)}
+
+
+def _differs(link: Link, compared: Compared, found: Tensor, spec: Spec) -> CannotHere | CheckFailed:
+    start = f"{printable(spec.source)}: layer {link.layer.name!r}: torch's output is "
+    if not bool(found.isfinite().all()):
+        return CannotHere(f"{start}beyond {spec.dtype} (try a smaller input.seq_len, or --dtype float64)")
+    return CheckFailed(
+        f"{start}{compared.relative:,.4g} epsilons from the equations', {compared.allowed:,.4g} are allowed "
+        "(rnninspect verify says more)"
+    )
+
+
+def vectors_of(cell: Cell) -> tuple[Vector, ...]:
+    """Every vector that a step assigns, in the order of the equations, as it is handed on."""
+    carried = {carrier.gate: (state, carrier.inverse) for state, carrier in carry_gate(cell).items()}
+    last = {equation.target.name: equation.expression for equation in cell.equations}
+    return tuple(
+        Vector(
+            name,
+            expression.function if isinstance(expression, Apply) else None,
+            name in cell.states,
+            *carried.get(name, (None, False)),
+        )
+        for name, expression in last.items()
+    )
+
+
+def _column(flow: Flow, sequence: int) -> int:
+    """Where a sequence of the batch stands among the columns of a step: a packed batch is sorted by length."""
+    if isinstance(flow, PackedSequence) and flow.unsorted_indices is not None:
+        return int(flow.unsorted_indices[sequence])
+    return sequence
+
+
+class _Recorder:
+    """Gathers, step by step, what is asked for of each level of one layer, and keeps no tensor of a step."""
+
+    def __init__(self, cell: Cell, pick: Pick | None, column: int) -> None:
+        self._vectors = vectors_of(cell)
+        self._pick, self._column = pick, column
+        self._steps: dict[tuple[int, int], list[StepStats]] = {}
+        self._units: dict[tuple[int, int], list[UnitValues]] = {}
+        self._logs: dict[tuple[int, int, str], Tensor] = {}
+        self._tokens: dict[tuple[int, int], int] = {}
+
+    def watch(self, moment: Moment) -> None:
+        """See recurrence.Watch."""
+        level = (moment.stacked, moment.direction)
+        running = next(iter(moment.vectors.values())).shape[1]
+        self._tokens[level] = self._tokens.get(level, 0) + running
+        for vector in self._vectors:
+            if vector.carries is not None:
+                logs = vector.share(moment.vectors[vector.name]).log().sum(dim=1)
+                self._logs[*level, vector.name] = self._logs.get((*level, vector.name), 0.0) + logs
+        if self._pick is None:
+            stats = tuple(_stats(vector, moment.vectors[vector.name]) for vector in self._vectors)
+            self._steps.setdefault(level, []).append(StepStats(moment.t, running, stats))
+        elif self._pick.step in (None, moment.t) and self._column < running:
+            self._units.setdefault(level, []).extend(self._picked(moment, self._pick))
+
+    def _picked(self, moment: Moment, pick: Pick) -> Iterable[UnitValues]:
+        columns = [moment.vectors[vector.name][:, self._column].tolist() for vector in self._vectors]
+        units = range(max(map(len, columns))) if pick.unit is None else (pick.unit,)
+        for unit in units:
+            yield UnitValues(moment.t, unit, tuple(c[unit] if unit < len(c) else None for c in columns))
+
+    def levels(self, link: Link) -> Iterable[Level]:
+        """What was gathered, in the order of torch's parameters; the steps in the order of time."""
+        layer = link.layer
+        for level in self._tokens:
+            stacked, direction = level
+            yield Level(
+                layer=layer.name,
+                type=layer.type,
+                stacked=None if isinstance(layer, CellLayer) else stacked,
+                direction=None if isinstance(layer, CellLayer) else DIRECTIONS[direction],
+                vectors=self._vectors,
+                steps=tuple(sorted(self._steps.get(level, ()))),
+                units=tuple(sorted(self._units.get(level, ()), key=lambda found: (found.t, found.unit))),
+                memory=tuple(
+                    _memory(vector, vector.carries, self._logs[*level, vector.name] / self._tokens[level])
+                    for vector in self._vectors
+                    if vector.carries is not None
+                ),
+            )
+
+
+def _stats(vector: Vector, values: Tensor) -> VectorStats:
+    """Statistics of one vector, (H, B)."""
+    saturated = half_life = None
+    if vector.function is not None:
+        low, high = SATURATED[vector.function]
+        saturated = float(((values < low) | (values > high)).double().mean())
+    if vector.carries is not None:
+        half_life = _half_life(float(vector.share(values).log().mean()))
+    return VectorStats(
+        mean=float(values.mean()),
+        std=float(values.std(correction=0)),
+        minimum=float(values.min()),
+        maximum=float(values.max()),
+        norm=float(values.norm(dim=0).mean()),
+        saturated=saturated,
+        half_life=half_life,
+    )
+
+
+def _half_life(mean_log: float) -> float:
+    return math.log(2) / -mean_log if mean_log < 0 else math.inf
+
+
+def _memory(vector: Vector, state: str, mean_logs: Tensor) -> Memory:
+    """mean_logs: of what each unit keeps, (H,)."""
+    unit = int(mean_logs.argmax())
+    return Memory(state, vector.name, _half_life(float(mean_logs.median())), _half_life(float(mean_logs[unit])), unit)

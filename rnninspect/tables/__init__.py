@@ -1,1 +1,0 @@
-"""One file for each table: facts to typed cells, no text formatting."""

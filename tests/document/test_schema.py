@@ -1,0 +1,465 @@
+"""The JSON Schema against the reader: a stock validator and ours must say the same of a document.
+
+Where they may differ is said once, in `reader_alone`; the schema never refuses what the reader accepts.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel
+
+from rnninspect.document.blocks import Budget, Document, Input, validate
+from rnninspect.document.quantity import parse_bytes, parse_count
+from rnninspect.document.schema import document_schema
+from rnninspect.document.tree import read_tree
+from rnninspect.errors import DocumentError
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.registry import TYPES, kind_of
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SCHEMA: dict[str, Any] = document_schema()
+VALIDATOR = Draft202012Validator(SCHEMA)
+LARGEST = 2**63 - 1
+
+# The least that each kind needs.
+LEAST: dict[str, dict[str, Any]] = {
+    "Embedding": {"num_embeddings": 9, "embedding_dim": 2},
+    "Linear": {"out_features": 3},
+    "JordanRNN": {"hidden_size": 3, "output_size": 2},
+    **{name: {"hidden_size": 3} for name in ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")},
+    "Dropout": {},
+    "LayerNorm": {},
+}
+
+
+# The `init` block of every kind that has one.
+BLOCKS: dict[str, type[BaseModel]] = {
+    f"{name}Init": kind.init_block() for name in TYPES if issubclass(kind := kind_of(name), Recurrent)
+}
+
+
+def document(*layers: object, **top: object) -> dict[str, Any]:
+    return {"input": {"batch_size": 3, "seq_len": 5}, "layers": list(layers or [{"type": "Dropout"}]), **top}
+
+
+def reads(data: object) -> bool:
+    """Whether our reader takes `data`, written down as a document."""
+    try:
+        # why not in ASCII: JSON would write a letter beyond U+FFFF as two halves.
+        validate(read_tree(json.dumps(data, ensure_ascii=False), "doc.yaml"))
+    except DocumentError:
+        return False
+    return True
+
+
+def same_verdict(data: object) -> None:
+    assert (VALIDATOR.is_valid(data), reads(data)) in {(True, True), (False, False)}, data
+
+
+# --- the schema itself ---------------------------------------------------------------------------------------
+
+
+def test_it_is_a_schema_of_the_draft_it_names() -> None:
+    assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    Draft202012Validator.check_schema(SCHEMA)
+    assert "$id" not in SCHEMA
+    assert SCHEMA["title"] == "rnninspect document"
+
+
+def test_every_word_is_json_schemas() -> None:
+    """A strict validator refuses a word it does not know, such as OpenAPI's `discriminator`."""
+    known = {"$schema", "$ref", "$defs", "title", "description", "default", "type", "const", "enum", "properties"}
+    known |= {"required", "additionalProperties", "items", "minItems", "maxItems", "anyOf", "oneOf"}
+    known |= {"minimum", "maximum", "exclusiveMinimum", "pattern", "minLength", "maxLength"}
+    assert {word for found in subschemas(SCHEMA) for word in found} <= known
+
+
+def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield schema
+    for word, value in schema.items():
+        if word in ("properties", "$defs"):
+            for inner in value.values():
+                yield from subschemas(inner)
+        elif word in ("anyOf", "oneOf"):
+            for inner in value:
+                yield from subschemas(inner)
+        elif word == "items":
+            yield from subschemas(value)
+
+
+def test_no_mapping_takes_other_keys() -> None:
+    mappings = [found for found in subschemas(SCHEMA) if found.get("type") == "object" and "properties" in found]
+    assert {found["title"] for found in mappings} == {"rnninspect document", "Input", "Budget", *TYPES, *BLOCKS}
+    assert all(found["additionalProperties"] is False for found in mappings)
+
+
+def test_a_layer_is_one_of_the_kinds_by_its_type() -> None:
+    kinds = SCHEMA["properties"]["layers"]["items"]["oneOf"]
+    assert kinds == [{"$ref": f"#/$defs/{name}"} for name in TYPES]
+    assert [SCHEMA["$defs"][name]["properties"]["type"]["const"] for name in TYPES] == list(TYPES)
+
+
+MODELS = {"Input": Input, "Budget": Budget, **{name: kind_of(name) for name in TYPES}, **BLOCKS}
+
+
+@pytest.mark.parametrize("name", [None, *MODELS])
+def test_fields_are_the_models_with_their_defaults(name: str | None) -> None:
+    found, model = (SCHEMA, Document) if name is None else (SCHEMA["$defs"][name], MODELS[name])
+    fields = model.model_fields
+    assert list(found["properties"]) == list(fields)
+    # why: with lengths, nothing of the input block is required.
+    required = found["anyOf"][0] if name == "Input" else found
+    assert required.get("required", []) == [key for key, field in fields.items() if field.is_required()]
+    for key, field in fields.items():
+        # None and "" say that nothing was given, and an editor had better not write them.
+        default = None if field.is_required() or field.default == "" else field.default
+        assert found["properties"][key].get("default") == default
+        assert key == "type" or found["properties"][key]["description"], key
+        assert "title" not in found["properties"][key]
+    assert "\n" not in found["description"]
+    assert 0 < len(found["description"]) < 120
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_every_kind_has_laws_of_its_own(name: str) -> None:
+    init = SCHEMA["$defs"][name.removesuffix("Init")]["properties"]["init"]
+    assert init["anyOf"] == [{"$ref": f"#/$defs/{name}"}, {"type": "null"}]
+
+
+def test_descriptions_are_what_errors_say() -> None:
+    lstm = SCHEMA["$defs"]["LSTM"]
+    assert lstm["properties"]["hidden_size"]["description"] == "an integer >= 1"
+    assert lstm["properties"]["input_size"]["description"] == "an integer >= 1"
+    assert SCHEMA["properties"]["device"]["description"] == "auto, cpu, cuda, cuda:N, mps or meta"
+    # the field's own words, not those of what is inside it
+    lengths = SCHEMA["$defs"]["Input"]["properties"]["lengths"]
+    assert lengths["description"] == "a list of integers >= 1, one for each sequence"
+    assert lstm["description"].startswith("torch.nn.LSTM; ")
+
+
+def test_it_is_the_same_each_time() -> None:
+    assert json.dumps(document_schema()) == json.dumps(SCHEMA)
+
+
+# --- documents -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_document_of_configs_is_valid(path: Path) -> None:
+    VALIDATOR.validate(read_tree(path.read_text(encoding="utf-8"), str(path)).data)
+
+
+LSTM = {"type": "LSTM", "input_size": 2, "hidden_size": 4}
+
+WRONG: list[Any] = [
+    None,
+    3,
+    [],
+    "model",
+    {},
+    {"layers": [LSTM]},
+    {"input": {"batch_size": 3, "seq_len": 5}},
+    document(LSTM, wat=1),
+    document(LSTM, Device="cpu"),
+    document(LSTM, name=""),
+    document(LSTM, name="x" * 101),
+    document(LSTM, name=3),
+    document(LSTM, device="gpu"),
+    document(LSTM, device="cuda:"),
+    document(LSTM, device="cuda:100"),
+    document(LSTM, device="cuda:01"),
+    document(LSTM, device=0),
+    document(LSTM, dtype="int8"),
+    document(LSTM, dtype=None),
+    document(LSTM, input=None),
+    document(LSTM, input={"batch_size": 3}),
+    document(LSTM, input={"seq_len": 3}),
+    document(LSTM, input={"batch_size": 0, "seq_len": 3}),
+    document(LSTM, input={"batch_size": 3, "seq_len": None}),
+    document(LSTM, input={"batch_size": True, "seq_len": 3}),
+    document(LSTM, input={"batch_size": 3, "seq_len": LARGEST + 1}),
+    document(LSTM, input={"batch_size": 3, "seq_len": 3, "seq_length": 3}),
+    document(LSTM, input={"batch_size": 3, "seq_len": 3, "state": "ones"}),
+    document(LSTM, input={"batch_size": 3, "seq_len": 3, "lengths": [3, 0, 1]}),
+    document(LSTM, input={"batch_size": 3, "seq_len": 3, "lengths": 3}),
+    document(LSTM, input={"lengths": None}),
+    document(LSTM, input={"lengths": []}),
+    document(LSTM, input={"lengths": 3}),
+    document(LSTM, input={"lengths": [3, 0]}),
+    document(LSTM, input={"lengths": [3, "5"]}),
+    document(LSTM, input={"batch_size": 2, "lengths": []}),
+    document(LSTM, input={"batch_size": 2, "lengths": None}),
+    document(LSTM, input={"batch_size": 2, "seq_len": None, "lengths": [3, 5]}),
+    document(LSTM, input={"seq_len": 5, "lengths": None}),
+    document(LSTM, budget=3),
+    document(LSTM, budget={"max_parameters": 3}),
+    document(LSTM, budget={"max_params": -1}),
+    document(LSTM, budget={"max_params": 0.5}),
+    document(LSTM, budget={"max_params": True}),
+    document(LSTM, budget={"max_params": "20m"}),
+    document(LSTM, budget={"max_params": "20 MB"}),
+    document(LSTM, budget={"max_params": "-3"}),
+    document(LSTM, budget={"max_params": "3  k"}),
+    document(LSTM, budget={"max_params": "k"}),
+    document(LSTM, budget={"max_param_bytes": "20M"}),
+    document(LSTM, budget={"max_param_bytes": "20 mb"}),
+    document(LSTM, budget={"max_activation_bytes": ["1 B"]}),
+    document(LSTM, sweep=["lstm.hidden_size"]),
+    document(LSTM, sweep={"lstm.hidden_size": 64}),
+    document(LSTM, sweep={"lstm.hidden_size": []}),
+    document(LSTM, sweep={"lstm.hidden_size": "range(1, 9, 2, 3)"}),
+    document(LSTM, sweep={"lstm.hidden_size": "64, 128"}),
+    document(LSTM, cases=[]),
+    document(LSTM, cases={"lstm.hidden_size": 64}),
+    document(LSTM, cases=[{}, None]),
+    document(LSTM, cases=[["lstm.hidden_size"]]),
+    document(LSTM, layers=[]),
+    document(LSTM, layers=LSTM),
+    document(LSTM, layers=None),
+    document("LSTM"),
+    document(None),
+    document({}),
+    document({"hidden_size": 3}),
+    document({"type": "lstm", "hidden_size": 3}),
+    document({"type": None}),
+    document({"type": ["LSTM"]}),
+    document({"type": "LSTM"}),
+    document({"type": "Embedding", "num_embeddings": 3}),
+    document(LSTM | {"hiden_size": 3}),
+    document(LSTM | {"name": "a b"}),
+    document(LSTM | {"name": ""}),
+    document(LSTM | {"name": "a.b"}),
+    document(LSTM | {"name": "a[0]"}),
+    document(LSTM | {"name": "x" * 101}),
+    document(LSTM | {"name": None}),
+    document(LSTM | {"trainable": 1}),
+    document(LSTM | {"num_layers": 10_001}),
+    document(LSTM | {"dropout": 1.5}),
+    document(LSTM | {"dropout": "0.5"}),
+    document(LSTM | {"bidirectional": "yes"}),
+    document(LSTM | {"proj_size": -1}),
+    document(LSTM | {"nonlinearity": "relu"}),
+    document(LSTM | {"feeds": "first"}),
+    document(LSTM | {"hidden_size": 3.5}),
+    document(LSTM | {"hidden_size": "3"}),
+    document(LSTM | {"init": "orthogonal"}),
+    document(LSTM | {"init": {"weight_hx": "orthogonal"}}),
+    document(LSTM | {"init": {"weight_hh": "ortho"}}),
+    document(LSTM | {"init": {"bias": "ones"}}),
+    document(LSTM | {"init": {"forget_bias": True}}),
+    document(LSTM | {"init": {"forget_bias": "1"}}),
+    document(LSTM | {"init": {"forget_bias": 100.5}}),
+    document(LSTM, {"type": "RNN", "hidden_size": 3, "init": {"forget_bias": 1.0}}),
+    document(LSTM, {"type": "GRU", "hidden_size": 3, "init": {"weight_hr": "eye"}}),
+    document(LSTM, {"type": "Linear", "out_features": 3, "init": {}}),
+    document(LSTM, {"type": "LayerNorm", "eps": 0}),
+    document(LSTM, {"type": "LayerNorm", "normalized_shape": []}),
+    document(LSTM, {"type": "LayerNorm", "normalized_shape": [1] * 9}),
+    document(LSTM, {"type": "Dropout", "p": -0.1}),
+    document(LSTM, {"type": "Linear", "tied_to": 3}),
+]
+
+
+@pytest.mark.parametrize("data", WRONG, ids=lambda data: json.dumps(data)[-60:])
+def test_both_refuse(data: Any) -> None:
+    assert (VALIDATOR.is_valid(data), reads(data)) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        document(LSTM, budget={"max_params": 1e6, "max_param_bytes": 0}),
+        document(LSTM, budget={"max_params": "20M", "max_macs": "1.5k", "max_param_bytes": "80 MiB"}),
+        document(LSTM, budget={"max_params": None}),
+        document(LSTM, budget={}),
+        document(LSTM, budget=None, device=None, name=None),
+        document(LSTM, sweep=None, cases=None),
+        document(LSTM, input={"lengths": [3, 5]}),
+        document(LSTM, input={"lengths": [3], "state": "random"}),
+        document(LSTM, input={"batch_size": 2, "lengths": [3, 5]}),
+        document(LSTM, input={"seq_len": 9, "lengths": [3, 5]}),
+        document(LSTM, input={"batch_size": 3, "seq_len": 5, "lengths": None}),
+        document(LSTM, sweep={}, cases=[{}]),
+        document(LSTM, sweep={"lstm.hidden_size": [64, "x", None], "input.batch_size": " range( -1,9 , -2 ) "}),
+        document(LSTM, cases=[{"name": "a", "lstm.hidden_size": 64}, {"lstm.init": {"bias": "zeros"}}]),
+        document(LSTM | {"name": "Schicht-größe_1"}, {"type": "Dropout", "name": "слой"}),
+        document(LSTM | {"name": "𝒳"}),
+        document(LSTM | {"dropout": 1}),
+        document(LSTM | {"init": {"weight_hh": "orthogonal", "bias": "zeros", "forget_bias": 1}}),
+        document(LSTM | {"init": {"weight_hr": "eye", "weight_ih": None, "forget_bias": -0.5}}),
+        document(LSTM | {"init": {}}, {"type": "GRUCell", "hidden_size": 3, "init": {"forget_bias": None}}),
+        document({"type": "LayerNorm", "normalized_shape": [5, 4]}),
+    ],
+)
+def test_both_accept(data: Any) -> None:
+    assert (VALIDATOR.is_valid(data), reads(data)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        document(LSTM | {"hidden_size": 3.0}),  # JSON Schema's integers
+        document(LSTM | {"name": "a"}, LSTM | {"name": "a"}),
+        document(LSTM | {"name": "input"}),
+        document(LSTM | {"name": "a\N{EM DASH}b"}),  # beyond ASCII the schema asks nothing of a name
+        document(LSTM, name="\x1b"),
+        document(LSTM, budget={"max_params": "1.5"}),  # half a parameter
+        document(LSTM, cases=[{"name": 3}]),
+    ],
+)
+def test_only_the_reader_refuses(data: Any) -> None:
+    """What JSON Schema cannot say, so that the documentation of it stays true."""
+    assert (VALIDATOR.is_valid(data), reads(data)) == (True, False)
+
+
+# Of every sort, and on both sides of every bound that a field has.
+VALUES: list[Any] = [None, True, False, -1, 0, 1, 2, 3, 0.5, -0.5, 1.5, 2.5, 1e-5, 10_000, 10_001, LARGEST, LARGEST + 1]
+VALUES += [-LARGEST, -LARGEST - 1, 10**30, "", "x", "a b", "tanh", "relu", "output", "last", "zeros", "random", "cpu"]
+VALUES += ["cuda:7", "float16", "20M", "2.5 GiB", "3 ", "x" * 100, "x" * 101, *TYPES]
+VALUES += ["orthogonal", "kaiming_uniform", "eye", "zeros_", "uniform", -100, 100, 100.5]
+VALUES += [[], [1], [0], ["x"], [1] * 8, [1] * 9, [[1]], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_field_of_a_layer_with_every_sort_of_value(name: str) -> None:
+    for field in kind_of(name).model_fields:
+        for value in VALUES:
+            data = document({"type": name, **LEAST[name], field: value})
+            if field != "type" or value == name or value not in TYPES:
+                same_verdict(data)
+    for field in LEAST[name]:
+        if field != "out_features":  # a Linear's, which may be tied instead
+            same_verdict(document({"type": name, **{key: 3 for key in LEAST[name] if key != field}}))
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_every_law_with_every_sort_of_value(name: str) -> None:
+    kind = name.removesuffix("Init")
+    for field in BLOCKS[name].model_fields:
+        accepted = set()
+        for value in VALUES:
+            data = document({"type": kind, **LEAST[kind], "init": {field: value}})
+            same_verdict(data)
+            accepted.add(reads(data))
+        assert accepted == {True, False}
+
+
+@pytest.mark.parametrize("block", ["input", "budget", None])
+def test_every_other_field_with_every_sort_of_value(block: str | None) -> None:
+    model = {"input": Input, "budget": Budget, None: Document}[block]
+    for field in model.model_fields:
+        for value in VALUES:
+            data = document(LSTM)
+            (data.setdefault(block, {}) if block else data)[field] = value
+            same_verdict(data)
+
+
+def test_the_values_can_tell_right_from_wrong() -> None:
+    """Each field accepts one of the values at the least and refuses another, so that none is compared in vain."""
+    for name in TYPES:
+        for field in kind_of(name).model_fields:
+            accepted = {reads(document({"type": name, **LEAST[name], field: value})) for value in VALUES}
+            assert accepted == {True, False}, (name, field)
+
+
+# --- samples -------------------------------------------------------------------------------------------------
+
+
+def values(annotation: Any) -> st.SearchStrategy[Any]:
+    """Values that are often right for a field, and sometimes nearly."""
+    sorts: list[st.SearchStrategy[Any]] = [st.sampled_from(VALUES)]
+    parts = [annotation]
+    while parts:
+        part = parts.pop()
+        if get_origin(part) is Literal:
+            sorts.append(st.sampled_from(get_args(part)))
+        elif part is int:
+            sorts.append(st.integers(1, 40))
+        elif part is float:
+            sorts.append(st.floats(0, 2, allow_nan=False))
+        elif part is bool:
+            sorts.append(st.booleans())
+        elif part is str:
+            sorts.append(st.text(min_size=1, max_size=12))
+            sorts.append(st.from_regex(r"[0-9]{1,3}(\.[05])? ?(k|M|MB|GiB|B|)", fullmatch=True))
+        parts += get_args(part) if get_origin(part) is not Literal else ()
+    return st.one_of(sorts)
+
+
+@st.composite
+def mappings(draw: st.DrawFn, model: Any, least: dict[str, Any], whole: Callable[[dict[str, Any]], Any]) -> Any:
+    """A mapping for `model` without the values that the reader refuses; `whole` puts it in a document."""
+    fields = [key for key in model.model_fields if key not in least]
+    found = dict(least)
+    for key in draw(st.lists(st.sampled_from(fields), unique=True)):
+        value = draw(values(model.model_fields[key].annotation))
+        if reads(whole({**found, key: value})):
+            found[key] = value
+    return found
+
+
+SIZES = {"batch_size": 3, "seq_len": 5}
+LAYERS = st.sampled_from(TYPES).flatmap(
+    lambda name: mappings(kind_of(name), {"type": name, **LEAST[name]}, lambda layer: document(layer))
+)
+INPUTS = st.sampled_from([SIZES, {"lengths": [3, 5]}]).flatmap(
+    lambda least: mappings(Input, least, lambda block: document(input=block))
+)
+BUDGETS = mappings(Budget, {}, lambda block: document(budget=block))
+TOPS = mappings(Document, {"input": SIZES, "layers": [LSTM]}, lambda top: top)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TOPS, INPUTS, BUDGETS, st.lists(LAYERS, min_size=1, max_size=3))
+def test_whatever_the_reader_accepts_is_valid(
+    top: dict[str, Any], block: dict[str, Any], budget: dict[str, Any], layers: list[dict[str, Any]]
+) -> None:
+    data = top | {"input": block, "budget": budget, "layers": layers}
+    assume(reads(data))  # two names may be the same
+    VALIDATOR.validate(data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.from_regex(r"[ \t]?[0-9]{1,31}(\.[0-9]{1,3})?[ ]{0,2}[kKMGTmiB]{0,3}[ \n]?", fullmatch=True))
+def test_amounts_are_read_by_both(text: str) -> None:
+    for field, parse in (("max_params", parse_count), ("max_param_bytes", parse_bytes)):
+        try:
+            parse(text)
+        except ValueError as error:
+            sound = "." in text and "whole" in str(error)
+        else:
+            sound = True
+        assert VALIDATOR.is_valid(document(LSTM, budget={field: text})) == sound
+
+
+# --- the command ---------------------------------------------------------------------------------------------
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_the_command_prints_it(run: Run) -> None:
+    done = run("schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == SCHEMA
+
+
+def test_the_command_writes_it_to_a_file(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "rnninspect.schema.json"
+    done = run("schema", "--output", path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads(path.read_text(encoding="utf-8")) == SCHEMA
+
+
+def test_the_command_where_it_cannot_write(run: Run, tmp_path: Path) -> None:
+    done = run("schema", "--output", tmp_path / "missing" / "schema.json")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: cannot write ")
