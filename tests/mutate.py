@@ -37,7 +37,7 @@ FAULTS = [
     ("layers/weights.py", "1 / math.sqrt(fan)", "2 / math.sqrt(fan)", "test_agreement.py"),
     ("layers/weights.py", "1 / math.sqrt(fan)", "0.9 / math.sqrt(fan)", "test_agreement.py"),
     ("layers/signal.py", "sum(self.lengths) if self.lengths", "max(self.lengths) if self.lengths", "test_agreement.py"),
-    ("results/report.py", '"stacked_layer": weight.layer', '"layer": weight.layer', "test_vocabulary.py"),
+    ("results/model.py", '"stacked_layer": weight.layer', '"layer": weight.layer', "test_vocabulary.py"),
     ("facts.py", "2 * self.macs + self.elementwise", "self.macs + self.elementwise", "."),
     (
         "facts.py",

@@ -20,7 +20,8 @@ from rnninspect.guard.check import LIMITS, Change, Growth, Limit, Verdict, chang
 from rnninspect.guard.findings import Finding, findings, of_error
 from rnninspect.guard.lock import LockedLayer, locked_layers
 from rnninspect.plan import plan
-from rnninspect.results.check import check_tables, diff_tables
+from rnninspect.results.check import check_tables
+from rnninspect.results.diff import diff_tables
 from rnninspect.results.table import Cell, Kind, Table
 
 # 4 * 5 * (4 + 5 + 2) = 220 parameters and 3 * 5 + 3 = 18; 6 tokens, 6 * 180 and 6 * 15 MACs.

@@ -29,10 +29,9 @@ from rnninspect.guard.check import Verdict, changes
 from rnninspect.guard.lock import locked_layers, read_lock, render_lock, update_lock
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
-from rnninspect.results.bench import bench_blocks
-from rnninspect.results.check import check_tables
-from rnninspect.results.compare import compare_tables
-from rnninspect.results.report import bench_document, check_document, compare_document
+from rnninspect.results.bench import bench_blocks, bench_document
+from rnninspect.results.check import check_document, check_tables
+from rnninspect.results.compare import compare_document, compare_tables
 from rnninspect.study.input_file import read_values
 
 CONFIGS = [path.read_text() for path in sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))]

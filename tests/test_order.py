@@ -21,7 +21,7 @@ from rnninspect.document.tree import read_tree
 from rnninspect.facts import Layout, ModelFacts, layout_of
 from rnninspect.formats.csv import render
 from rnninspect.plan import plan
-from rnninspect.results.report import Report, document
+from rnninspect.results.model import Report, document
 from rnninspect.results.shapes import shapes_table
 from rnninspect.results.weights import weights_table
 from rnninspect.runtime.real import measure

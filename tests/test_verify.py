@@ -32,8 +32,7 @@ from rnninspect.formats import Format
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.registry import kind_of
 from rnninspect.plan import plan
-from rnninspect.results.report import verify_document
-from rnninspect.results.verify import verify_tables
+from rnninspect.results.verify import verify_document, verify_tables
 from rnninspect.runtime import device, real
 from rnninspect.runtime.recurrence import FUNCTIONS
 from rnninspect.study import verify

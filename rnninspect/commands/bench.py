@@ -26,8 +26,7 @@ from rnninspect.commands.shared.say import complain, say
 from rnninspect.commands.stop import exit_code, words
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
 from rnninspect.output import write_text
-from rnninspect.results.bench import bench_blocks, bench_charts, bench_tables
-from rnninspect.results.report import bench_document
+from rnninspect.results.bench import bench_blocks, bench_charts, bench_document, bench_tables
 from rnninspect.runtime.here import need_folder
 
 _QUICK = 1.0

@@ -21,8 +21,7 @@ from rnninspect.guard.findings import Finding, findings, of_error
 from rnninspect.guard.lock import NAME, Locked, file_key, find_lock, locked_layers, read_lock, update_lock
 from rnninspect.output import write_text
 from rnninspect.plan import plan
-from rnninspect.results.check import check_tables
-from rnninspect.results.report import check_document
+from rnninspect.results.check import check_document, check_tables
 from rnninspect.runtime.here import need_folder, need_torch
 
 _Parsed = TypeVar("_Parsed")

@@ -15,8 +15,7 @@ from rnninspect.document.quantity import parse_percent
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
 from rnninspect.output import write_text
-from rnninspect.results.compare import compare_tables
-from rnninspect.results.report import compare_document
+from rnninspect.results.compare import compare_document, compare_tables
 
 
 class Compare(NamedTuple):

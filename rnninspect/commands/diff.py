@@ -13,8 +13,7 @@ from rnninspect.guard.check import Verdict, changes
 from rnninspect.guard.lock import locked_layers
 from rnninspect.output import write_text
 from rnninspect.plan import plan
-from rnninspect.results.check import diff_tables
-from rnninspect.results.report import diff_document
+from rnninspect.results.diff import diff_document, diff_tables
 
 
 class Diff(NamedTuple):

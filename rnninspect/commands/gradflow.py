@@ -13,8 +13,7 @@ from rnninspect.commands.shared.study import study
 from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError
 from rnninspect.output import write_text
-from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts
-from rnninspect.results.report import gradflow_document
+from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts, gradflow_document
 
 if TYPE_CHECKING:
     import torch

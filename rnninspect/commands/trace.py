@@ -18,8 +18,7 @@ from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.output import write_text
-from rnninspect.results.report import trace_document
-from rnninspect.results.trace import outputs_note, trace_charts, trace_tables
+from rnninspect.results.trace import outputs_note, trace_charts, trace_document, trace_tables
 
 if TYPE_CHECKING:
     from array import array

@@ -11,8 +11,7 @@ from rnninspect.commands.shared.study import study
 from rnninspect.document.chain import Spec
 from rnninspect.errors import CheckFailed, printable
 from rnninspect.output import write_text
-from rnninspect.results.report import verify_document
-from rnninspect.results.verify import verify_tables
+from rnninspect.results.verify import verify_document, verify_tables
 
 if TYPE_CHECKING:
     import torch

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
+from rnninspect import __version__
 from rnninspect.bench.bound import best_of
-from rnninspect.bench.records import STEADY, WHOLE_MODEL, Outcome, Peaks, told
+from rnninspect.bench.records import STEADY, WHOLE_MODEL, Figure, Outcome, Peaks, told
 from rnninspect.bench.results import Pooled, Ratio, paths_of, pool, ratios, swept_number
+from rnninspect.results.head import SCHEMA_VERSION, common
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
 
 _POINT = (
@@ -321,3 +323,98 @@ def _bound_notes(rows: Sequence[Pooled]) -> Iterator[str]:
         "FLOPs: two for each multiply-accumulate of the matrix products, as params counts them. W_hh alone: GFLOP/s of "
         "the recurrent matrices, as DeepBench counts."
     )
+
+
+def bench_document(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What `bench` found, as one object: a flat object for each phase of a process, and the runs that have none.
+
+    pooled: the same over all processes; ratios: of variants to the first of their point.
+    """
+    # why here: most commands need no statistics.
+    from rnninspect.bench.results import pool, ratios
+
+    pooled = pool(outcomes)
+    environments = [outcome.environment for outcome in outcomes if outcome.environment is not None]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rnninspect": __version__,
+        "torch": common([place.torch for place in environments]),
+        "device": common([place.device for place in environments]),
+        "device_name": common([place.device_name for place in environments]),
+        "dtype": common([outcome.dtype for outcome in outcomes]),
+        "ledger": "bench",
+        "results": [_result(outcome, figure) for outcome in outcomes for figure in outcome.figures],
+        "pooled": [{name: value for name, value in row._asdict().items() if name != "timed"} for row in pooled],
+        "ratios": [ratio._asdict() for ratio in ratios(pooled)],
+        "not_measured": [
+            {
+                "model": outcome.model,
+                "file": outcome.file,
+                "case": outcome.case,
+                "point": outcome.point,
+                "settings": outcome.settings,
+                "variant": outcome.variant,
+                "process": outcome.process,
+                "status": outcome.status,
+                "reason": outcome.reason,
+            }
+            for outcome in outcomes
+            if outcome.status != "ok"
+        ],
+    }
+
+
+def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
+    # why here: most commands need no statistics.
+    from rnninspect.bench.statistics import percentile
+
+    interval, bound, kernels = figure.interval, figure.bound, figure.kernels
+    environment = outcome.environment
+    return {
+        "model": outcome.model,
+        "file": outcome.file,
+        "case": outcome.case,
+        "point": outcome.point,
+        "settings": outcome.settings,
+        "variant": outcome.variant,
+        "process": outcome.process,
+        "dtype": outcome.dtype,
+        "threads": environment and environment.threads,
+        "environment": environment and environment._asdict(),
+        "subject": figure.subject,
+        "phase": figure.phase,
+        "status": outcome.status,
+        "median_seconds": figure.median,
+        "ci95_seconds": interval,
+        "best_seconds": figure.best,
+        "first_call_seconds": figure.first_call,
+        "samples": figure.samples,
+        "rounds_seconds": figure.rounds,
+        "rounds_kept": figure.kept,
+        "passes": figure.passes,
+        "calls_per_sample": figure.block,
+        "stopped": figure.stopped,
+        "verdict": figure.verdict,
+        "cpu_speed_percent": None if figure.speed is None else 100 * figure.speed,
+        "probe_seconds": figure.probes,
+        "best_probe_seconds": figure.best_probe,
+        "overhead_percent": 100 * figure.overhead,
+        "host_seconds": figure.host,
+        "drift": figure.drift,
+        "tokens_per_second": figure.tokens / figure.median,
+        "sequences_per_second": figure.sequences / figure.median,
+        "flops": figure.flops,
+        "recurrent_flops": figure.recurrent_flops,
+        "flops_per_second": None if figure.flops is None else figure.flops / figure.median,
+        "bound_seconds": bound and bound.seconds,
+        "regime": bound and bound.regime,
+        "bound": bound and bound._asdict(),
+        "peaks": outcome.peaks and outcome.peaks._asdict(),
+        "kernels": kernels and kernels._asdict(),
+        "peak_bytes": figure.peak_bytes,
+        "planned_bytes": figure.planned_bytes,
+        "page_faults": figure.page_faults,
+        "p90_seconds": percentile(figure.seconds, 90),
+        "p99_seconds": percentile(figure.seconds, 99),
+        "warnings": [{"what": warning.what, "try": warning.try_} for warning in figure.warnings],
+    }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.facts import ModelFacts, memory
-from rnninspect.guard.check import Verdict
+from rnninspect.guard.check import Change, Verdict
+from rnninspect.results.head import head
+from rnninspect.results.model import counts_of
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 _SUMMARY = (
@@ -26,7 +27,7 @@ _LIMITS = (
     Column("percent", "% of allowed", Kind.NUMBER),
     Column("verdict", "verdict"),
 )
-_CHANGES = (
+CHANGES = (
     Column("layer", "layer", repeats=True),
     Column("field", "field"),
     Column("locked", "locked", Kind.COUNT),
@@ -44,39 +45,8 @@ def check_tables(verdicts: Sequence[Verdict]) -> list[Table]:
         if verdict.limits:
             tables.append(Table("budget", name, _LIMITS, tuple(_limits(verdict))))
         if verdict.changes:
-            tables.append(Table("changes since the lock", name, _CHANGES, tuple(_changes(verdict))))
+            tables.append(Table("changes since the lock", name, CHANGES, tuple(change_rows(verdict))))
     return [*tables, Table("check", "all", _SUMMARY, tuple(_summary(verdict) for verdict in verdicts))]
-
-
-def diff_tables(old: ModelFacts, verdict: Verdict) -> list[Table]:
-    """Two models side by side: their counts, then every layer and weight that differs."""
-    columns = (
-        Column("field", "field"),
-        Column("old", "old", Kind.COUNT),
-        Column("new", "new", Kind.COUNT),
-        Column("change", "change", Kind.COUNT),
-        Column("percent", "%", Kind.NUMBER),
-    )
-    facts = (
-        ("parameters", old.parameters, verdict.model.parameters),
-        ("parameter_bytes", old.parameter_bytes, verdict.model.parameter_bytes),
-        ("macs", old.macs, verdict.model.macs),
-        *((name, a, memory(verdict.model)[name]) for name, a in memory(old).items()),
-    )
-    rows = tuple(
-        (name, a, b, b - a, 100 * (b - a) / a if a else None) for name, a, b in facts if a is not None and b is not None
-    )
-    subject = f"{old.name} -> {verdict.model.name}"
-    changed = tuple(row for row, change in zip(_changes(verdict), verdict.changes or (), strict=True) if change.layer)
-    sides = {"locked": "old", "now": "new"}
-    renamed = tuple(
-        column._replace(key=sides[column.key], heading=sides[column.key]) if column.key in sides else column
-        for column in _CHANGES
-    )
-    totals = Table("totals", subject, columns, rows)
-    if not changed:
-        return [totals._replace(notes=("no layer differs",))]
-    return [totals, Table("layers that differ", subject, renamed, changed)]
 
 
 def _limits(verdict: Verdict) -> list[tuple[Cell, ...]]:
@@ -93,7 +63,8 @@ def _limits(verdict: Verdict) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _changes(verdict: Verdict) -> list[tuple[Cell, ...]]:
+def change_rows(verdict: Verdict) -> list[tuple[Cell, ...]]:
+    """A row for each change since the lock, in the order of `CHANGES`."""
     return [
         (change.layer or "(model)", change.field, change.locked, change.now, change.difference, change.per_cent)
         for change in verdict.changes or ()
@@ -122,3 +93,58 @@ def _summary(verdict: Verdict) -> tuple[Cell, ...]:
         lock,
         "ok" if verdict.ok else "FAILED",
     )
+
+
+def check_document(verdicts: Sequence[Verdict]) -> dict[str, object]:
+    """What `check` found, as one object: counts, limits and changes by model; changes is null without a lock."""
+    return {
+        **head([verdict.model for verdict in verdicts], _ledger(verdicts), None),
+        "ok": all(verdict.ok for verdict in verdicts),
+        "models": [_verdict(verdict) for verdict in verdicts],
+    }
+
+
+def _ledger(verdicts: Sequence[Verdict]) -> str:
+    return "agreed" if all(verdict.built for verdict in verdicts) else "plan"
+
+
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    changes = verdict.changes
+    return {
+        "name": verdict.model.name,
+        "file": verdict.model.source,
+        "dtype": verdict.model.dtype,
+        **counts_of(verdict.model),
+        "ok": verdict.ok,
+        "built": verdict.built,
+        "limits": [{**limit._asdict(), "ok": limit.ok} for limit in verdict.limits],
+        "allowed_growth": _growth(verdict),
+        "changes": None if changes is None else [change_of(change, "locked", "now") for change in changes],
+    }
+
+
+def _growth(verdict: Verdict) -> list[dict[str, object]] | None:
+    if verdict.allowed_growth is None:
+        return None
+    outgrown = [growth for _, growth in verdict.outgrown]
+    return [
+        {
+            "field": growth.field,
+            "allowed_percent": None if growth.share is None else 100 * growth.share,
+            "allowed_change": growth.amount,
+            "ok": growth not in outgrown,
+        }
+        for growth in verdict.allowed_growth
+    ]
+
+
+def change_of(change: Change, before: str, after: str) -> dict[str, object]:
+    """A change as JSON has it. before, after: the keys of what was and of what is."""
+    return {
+        "layer": change.layer or None,
+        "field": change.field,
+        before: change.locked,
+        after: change.now,
+        "change": change.difference,
+        "percent": change.per_cent,
+    }

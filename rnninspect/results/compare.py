@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Unmatched
-from rnninspect.bench.records import WHOLE_MODEL, told
+from collections.abc import Sequence
+
+from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Unmatched
+from rnninspect.bench.records import WHOLE_MODEL, Outcome, told
+from rnninspect.results.head import common, head
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 # More rows than this are too many to read, so people are not shown those that are the SAME.
@@ -125,3 +128,51 @@ def _threshold(comparison: Comparison) -> str:
     if comparison.threshold <= THRESHOLD:
         return allowed
     return f"{100 * THRESHOLD:g} %, allowed {allowed}"
+
+
+def compare_document(comparison: Comparison, outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What `compare` found, as one object: seconds, ratios with their intervals, verdicts.
+
+    outcomes: of both sides.
+    """
+    runs = [outcome.environment for outcome in outcomes if outcome.environment is not None]
+    return {
+        **head([], "measured", None, runs),
+        "dtype": common([outcome.dtype for outcome in outcomes]),
+        "ok": comparison.count("SLOWER") == 0,
+        "threshold_percent": 100 * comparison.threshold,
+        "compared": [_compared(item) for item in comparison.compared],
+        "not_compared": [item._asdict() for item in comparison.unmatched],
+        "differing": [item._asdict() for item in comparison.differing],
+    }
+
+
+def _compared(item: Compared) -> dict[str, object]:
+    return {
+        "model": item.model,
+        "file": item.file,
+        "point": item.point,
+        "settings": item.settings,
+        "variant": item.variant,
+        "subject": item.subject,
+        "phase": item.phase,
+        "old": _side(item.old),
+        "new": _side(item.new),
+        "ratio": item.ratio,
+        "low": item.low,
+        "high": item.high,
+        "noise_percent": 100 * item.noise,
+        "verdict": item.verdict,
+        "reason": item.reason,
+    }
+
+
+def _side(side: Side) -> dict[str, object]:
+    return {
+        "median_seconds": side.median,
+        "processes": side.processes,
+        "processes_set_aside": side.unsteady,
+        "rounds": side.rounds,
+        "spread": side.spread,
+        "verdict": side.verdict,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rnninspect.results.head import head
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
 from rnninspect.results.thin import by_decades
 
@@ -190,3 +191,35 @@ def _reads(result: Gradflow) -> str:
     if result.target == "sum":
         return where + "at every step, each with its own v; the lag is counted from the last"
     return where + ("at the last step" if result.position is None else f"at t = {result.position}")
+
+
+def gradflow_document(results: Sequence[Gradflow]) -> dict[str, object]:
+    """What `gradflow` found, as one object: for each gradient its norm at every lag and its decay; weights."""
+    return {
+        **head([result.model for result in results], "equations", results[0].seed, results),
+        "models": [
+            {
+                "name": result.model.name,
+                "file": result.model.source,
+                "target": result.target,
+                "layer": result.layer,
+                "position": result.position,
+                "sequences": result.sequences,
+                "gradients": [
+                    {
+                        "layer": curve.layer,
+                        "of": curve.of,
+                        "stacked_layer": curve.stacked,
+                        "direction": curve.direction,
+                        "side": curve.side,
+                        "first_lag": curve.first,
+                        "norms": curve.norms,
+                        "decay": curve.decay and curve.decay._asdict(),
+                    }
+                    for curve in result.curves
+                ],
+                "weights": [weight._asdict() for weight in result.weights],
+            }
+            for result in results
+        ],
+    }

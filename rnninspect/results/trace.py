@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import isinf
 from typing import TYPE_CHECKING
 
+from rnninspect.results.head import head
 from rnninspect.results.table import Cell, Chart, Column, Kind, Series, Table
 from rnninspect.results.thin import evenly
 
@@ -180,3 +181,57 @@ def outputs_note(results: Sequence[Trace]) -> str:
     """How near the traced layers are to what torch put out."""
     worst = max((compared for result in results for compared in result.outputs.values()), key=lambda c: c.relative)
     return f"equations in float64, their outputs within {worst.relative:.3g} epsilons of torch {results[0].torch}"
+
+
+def trace_document(results: Sequence[Trace]) -> dict[str, object]:
+    """What `trace` found, as one object: for each layer and direction every vector at every step."""
+    return {
+        **head([result.model for result in results], "equations", results[0].seed, results),
+        "models": [
+            {
+                "name": result.model.name,
+                "file": result.model.source,
+                "layers": [_level(level, result) for level in result.levels],
+            }
+            for result in results
+        ],
+    }
+
+
+def _level(level: Level, result: Trace) -> dict[str, object]:
+    names = [vector.name for vector in level.vectors]
+    compared = result.outputs[level.layer]
+    return {
+        "layer": level.layer,
+        "type": level.type,
+        "stacked_layer": level.stacked,
+        "direction": level.direction,
+        "output_relative_epsilons": compared.relative,
+        "output_allowed_epsilons": compared.allowed,
+        "vectors": [vector._asdict() for vector in level.vectors],
+        "memory": [memory._asdict() for memory in level.memory],
+        "steps": [
+            {
+                "t": step.t,
+                "sequences": step.running,
+                "vectors": {name: _stats(stats) for name, stats in zip(names, step.stats, strict=True)},
+            }
+            for step in level.steps
+        ],
+        "values": [
+            {"t": row.t, "unit": row.unit, "vectors": dict(zip(names, row.values, strict=True))} for row in level.units
+        ],
+    }
+
+
+def _stats(stats: VectorStats) -> dict[str, object]:
+    share = stats.saturated
+    return {
+        "mean": stats.mean,
+        "std": stats.std,
+        "minimum": stats.minimum,
+        "maximum": stats.maximum,
+        "norm": stats.norm,
+        "saturated_percent": None if share is None else 100 * share,
+        "half_life": stats.half_life,
+    }

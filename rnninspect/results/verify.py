@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rnninspect.results.head import head
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 if TYPE_CHECKING:
-    from rnninspect.study.verify import Verified
+    from rnninspect.study.verify import Verified, VerifiedLayer
 
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
@@ -68,3 +69,48 @@ def _notes(result: Verified) -> Iterator[str]:
         yield f"dropout is left out, as if 0: torch does not hand out its mask ({', '.join(result.dropout)})."
     if result.skipped:
         yield f"not in the equation language, so only run: {', '.join(result.skipped)}."
+
+
+def verify_document(results: Sequence[Verified]) -> dict[str, object]:
+    """What `verify` found, as one object: for each tensor its error and what that is held to, in epsilons."""
+    return {
+        **head([result.model for result in results], "equations", results[0].seed, results),
+        "ok": all(result.ok for result in results),
+        "models": [
+            {
+                "name": result.model.name,
+                "file": result.model.source,
+                "ok": result.ok,
+                "epsilon": result.unit.epsilon,
+                "epsilon_of": result.unit.name,
+                "layers": [_verified_layer(layer) for layer in result.layers],
+                "skipped": result.skipped,
+                "without_dropout": result.dropout,
+                "not_in_torch": result.untold,
+            }
+            for result in results
+        ],
+    }
+
+
+def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
+    tensors = [
+        {
+            "name": tensor.name,
+            "shape": tensor.shape,
+            "largest_magnitude": tensor.largest,
+            "largest_error": tensor.error,
+            "relative_epsilons": tensor.relative,
+            "allowed_epsilons": tensor.allowed,
+            "ok": tensor.ok,
+        }
+        for tensor in layer.tensors
+    ]
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        "ok": layer.ok,
+        "terms": layer.terms,
+        "steps": layer.steps,
+        "tensors": tensors,
+    }

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, match, slower, undecided
 from rnninspect.bench.records import Environment, Figure, Outcome
 from rnninspect.errors import Place
-from rnninspect.results.compare import compare_tables
-from rnninspect.results.report import compare_document
+from rnninspect.results.compare import compare_document, compare_tables
 
 ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01", keeps_freed=False)
 Rounds = Sequence[Sequence[float]]

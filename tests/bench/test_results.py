@@ -15,8 +15,7 @@ from rnninspect.bench.results import Ratio, pool, ratios
 from rnninspect.commands.shared.options import BenchTable
 from rnninspect.formats import csv as formats_csv
 from rnninspect.formats import json as formats_json
-from rnninspect.results.bench import bench_blocks, bench_tables
-from rnninspect.results.report import bench_document
+from rnninspect.results.bench import bench_blocks, bench_document, bench_tables
 from rnninspect.results.table import Table
 
 

@@ -15,7 +15,7 @@ from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.output import write_text
 from rnninspect.plan import plan
-from rnninspect.results.report import Report, document
+from rnninspect.results.model import Report, document
 from rnninspect.results.table import Table
 from rnninspect.runtime.here import need_torch
 

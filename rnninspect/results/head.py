@@ -1,0 +1,45 @@
+"""What every JSON object begins with: versions, where it was run, and which ledger the numbers are from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rnninspect import __version__
+from rnninspect.facts import ModelFacts
+
+# Keys are only ever added; a changed meaning raises it.
+SCHEMA_VERSION = 2
+
+
+class Run(Protocol):
+    """Where something was run: `facts.Measured`, and what the studies of a built model return."""
+
+    @property
+    def torch(self) -> str:
+        """torch's version."""
+
+    @property
+    def device(self) -> str:
+        """The device, as torch calls it."""
+
+
+def head(
+    models: Sequence[ModelFacts], ledger: str, seed: int | None, runs: Sequence[Run] | None = None
+) -> dict[str, object]:
+    """The keys that every object begins with. runs: where not told, what the models say of their own."""
+    told = [model.measured for model in models if model.measured is not None] if runs is None else runs
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rnninspect": __version__,
+        "torch": common([run.torch for run in told]),
+        "device": common([run.device for run in told]),
+        "dtype": common([model.dtype for model in models]),
+        "seed": seed,
+        "ledger": ledger,
+    }
+
+
+def common(values: list[str]) -> str | None:
+    """The value that all models share; None where they differ or there is none."""
+    return values[0] if len(set(values)) == 1 else None

@@ -1,0 +1,132 @@
+"""What a look command found, as scripts get it: one JSON object for every look command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact, WeightFact, memory
+from rnninspect.results.head import head
+
+if TYPE_CHECKING:
+    from rnninspect.agree import Difference
+
+
+class Report(NamedTuple):
+    """Models, all from the plan alone ("plan") or all proven on torch ("agreed").
+
+    differences: the models that torch contradicts, with what differs; they are not among `models`.
+    """
+
+    models: Sequence[ModelFacts]
+    ledger: str
+    seed: int
+    differences: Sequence[tuple[ModelFacts, Sequence[Difference]]]
+
+
+def document(report: Report) -> dict[str, object]:
+    """The report as one object. Keys are only ever added; a changed meaning raises SCHEMA_VERSION."""
+    return {
+        **head([*report.models, *(model for model, _ in report.differences)], report.ledger, report.seed),
+        "models": [_model(model) for model in report.models],
+        "differences": [
+            {
+                "model": model.name,
+                "layer": item.layer,
+                "fact": item.fact,
+                "plan": str(item.plan),
+                "real": str(item.real),
+            }
+            for model, found in report.differences
+            for item in found
+        ],
+    }
+
+
+def _model(model: ModelFacts) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "file": model.source,
+        "dtype": model.dtype,
+        **counts_of(model),
+        "measured": model.measured and asdict(model.measured),
+        "layers": [_layer(layer) for layer in model.layers],
+    }
+
+
+def _layer(layer: LayerFacts) -> dict[str, object]:
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        **counts_of(layer),
+        "inputs": [_tensor(tensor) for tensor in layer.inputs],
+        "outputs": [_tensor(tensor) for tensor in layer.outputs],
+        "weights": [_weight(weight) for weight in layer.weights],
+    }
+
+
+def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, object]:
+    """Counts of a layer or a model, under the names that they have in every command."""
+    counts, backward = facts.counts, facts.backward
+    return {
+        "parameters": counts.parameters,
+        "parameters_trainable": counts.trainable,
+        "parameters_one_bias": counts.one_bias,
+        "parameters_keras": counts.keras,
+        "recurrent_weights": counts.recurrent,
+        "parameter_bytes": counts.nbytes,
+        **memory(facts),
+        "macs": facts.forward.macs,
+        "elementwise_ops": facts.forward.elementwise,
+        "flops": facts.forward.flops,
+        "backward_macs": backward and backward.macs,
+        "backward_elementwise_ops": backward and backward.elementwise,
+        "backward_flops": backward and backward.flops,
+    }
+
+
+def _tensor(tensor: TensorFact) -> dict[str, object]:
+    return {
+        "name": tensor.name,
+        "axes": tensor.axes,
+        "shape": tensor.shape,
+        "layout": tensor.layout,
+        "unpacked_axes": tensor.unpacked_axes,
+        "unpacked_shape": tensor.unpacked_shape,
+        "dtype": tensor.dtype,
+    }
+
+
+def _weight(weight: WeightFact) -> dict[str, object]:
+    return {
+        "name": weight.name,
+        "symbol": weight.symbol,
+        "stacked_layer": weight.layer,
+        "direction": weight.direction,
+        "axes": weight.axes,
+        "shape": weight.shape,
+        "layout": weight.layout,
+        "count": weight.count,
+        "bytes": weight.nbytes,
+        "dtype": weight.dtype,
+        "trainable": weight.trainable,
+        "shared_with": weight.shared_with,
+        "init": _init(weight.init),
+        "gates": [_gate(gate, weight.init) for gate in weight.gates],
+        "observed": weight.observed and asdict(weight.observed),
+    }
+
+
+def _gate(gate: GateFact, init: Init) -> dict[str, object]:
+    return {
+        "name": gate.name,
+        "rows": gate.rows,
+        "shape": gate.shape,
+        "init": _init(gate.init or init),
+        "observed": gate.observed and asdict(gate.observed),
+    }
+
+
+def _init(init: Init) -> dict[str, object]:
+    return {key: value for key, value in asdict(init).items() if key == "law" or value is not None}
