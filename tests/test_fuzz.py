@@ -25,7 +25,8 @@ from rnninspect.errors import DocumentError, RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.formats import json as json_format
 from rnninspect.formats import terminal
-from rnninspect.guard.check import Verdict, changes
+from rnninspect.guard.check import Verdict, changes, parse_growth
+from rnninspect.guard.findings import findings
 from rnninspect.guard.lock import locked_layers, read_lock, render_lock, update_lock
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
@@ -214,7 +215,8 @@ def damaged(draw: st.DrawFn, lines: list[Any]) -> bytes:
             new = draw(structures | st.sampled_from([0, -1, 1e-320, 1e308, 10**400, [], {}, "", "\u202e", True]))
             match draw(st.sampled_from(["other", "near", "gone", "twice"])):
                 case "near" if type(at[key]) in (int, float):
-                    at[key] = at[key] * draw(st.sampled_from([-1, 0, 1, 2, 1e9]))
+                    # why no 1e9: a float cannot hold every integer that stands here
+                    at[key] = at[key] * draw(st.sampled_from([-1, 0, 1, 2, 10**9]))
                 case "gone":
                     del at[key]
                 case "twice" if isinstance(at, list):
@@ -272,7 +274,8 @@ def test_any_journal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> N
     complained(go_on)
 
 
-SMALL = plan(connect(validate(tree := read_tree(CONFIGS[0], "a.yaml")), tree, name="a"))
+SPEC = connect(validate(tree := read_tree(CONFIGS[0], "a.yaml")), tree, name="a")
+SMALL = plan(SPEC)
 LOCK = [json.loads(line) for line in render_lock({"a.yaml": locked_layers(SMALL)}).splitlines() if line]
 
 
@@ -285,9 +288,11 @@ def test_any_lock(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None
 
     def hold() -> None:
         locked = read_lock(path)
-        verdict = Verdict(SMALL, (), changes(SMALL, locked.get("a.yaml")))
-        terminal.render(check_tables([verdict]), "", width=80, colour=False)
-        json_format.render(check_document([verdict]))
+        for growth in (None, parse_growth("5%"), parse_growth("params=1k,macs=0.1%")):
+            verdict = Verdict(SMALL, (), changes(SMALL, locked.get("a.yaml")), growth)
+            assert all(finding.what.isprintable() for finding in findings(SPEC, verdict))
+            terminal.render(check_tables([verdict]), "", width=80, colour=False)
+            json_format.render(check_document([verdict]))
         update_lock(path, lambda before: before)
         assert read_lock(path) == locked
 
