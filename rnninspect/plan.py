@@ -9,7 +9,6 @@ from rnninspect.document.chain import Link, Spec
 from rnninspect.document.tree import Path
 from rnninspect.facts import LayerFacts, ModelFacts, WeightFact
 from rnninspect.layers.layer import NOTHING_KEPT, Wants
-from rnninspect.layers.workspace import kernel_bytes
 
 Weights = tuple[WeightFact, ...]
 
@@ -17,19 +16,18 @@ Weights = tuple[WeightFact, ...]
 _BATCH: dict[str | int, Path] = {"L": ("input", "seq_len"), "N": ("input", "batch_size"), "T": ("input", "lengths")}
 
 
-def plan(spec: Spec, *, input_grad: bool = False, device: str = "") -> ModelFacts:
+def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     """Everything the equations say of the model.
 
     input_grad: the backward pass works out the gradients of the input, where it has any, and of every h_0 and c_0 too.
-    device: its type, such as "cpu", whose kernels may keep more for the backward pass than the equations need.
     """
     weights = owned_weights(spec.links, spec.dtype)
-    layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad, device=device)
+    layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad)
     return ModelFacts(spec.name, spec.source, spec.dtype, layers)
 
 
 def plan_layers(
-    links: Sequence[Link], weights: Sequence[Weights], dtype: str, *, input_grad: bool, device: str = ""
+    links: Sequence[Link], weights: Sequence[Weights], dtype: str, *, input_grad: bool
 ) -> tuple[LayerFacts, ...]:
     """The facts of layers that are run in order, `weights` as `owned_weights` has them; a loss follows the last."""
     facts = []
@@ -38,7 +36,6 @@ def plan_layers(
         layer, signal = link.layer, link.signal
         inputs = layer.inputs(signal, dtype)
         kept = layer.kept(signal, dtype, own, wants)
-        nbytes = kernel_bytes(layer, signal, dtype, device, kept.nbytes)
         facts.append(
             LayerFacts(
                 name=layer.name,
@@ -49,7 +46,7 @@ def plan_layers(
                 forward=layer.forward_ops(signal),
                 backward=layer.backward_ops(signal, own, wants),
                 # why not twice: what a layer reads is what the one before it has put out.
-                kept_for_backward_bytes=nbytes + (inputs[0].nbytes if kept.input and not below.output else 0),
+                kept_for_backward_bytes=kept.nbytes + (inputs[0].nbytes if kept.input and not below.output else 0),
             )
         )
         below = kept

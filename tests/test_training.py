@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,7 @@ from rnninspect.facts import Init, ModelFacts, count
 from rnninspect.layers.recurrent import StackedLayer
 from rnninspect.plan import plan
 from rnninspect.runtime.real import data_of, make_feed, ready, run
+from rnninspect.runtime.workspace import kept_on
 
 CPU = torch.device("cpu")
 
@@ -177,6 +179,11 @@ def kept(model: ModelFacts) -> int:
     return model.kept_for_backward_bytes
 
 
+def on_cpu(spec: Spec) -> ModelFacts:
+    planned = plan(spec)
+    return replace(planned, layers=kept_on("cpu", spec.links, planned.layers, spec.dtype, input_grad=False))
+
+
 KEPT: dict[str, tuple[str, ...]] = {
     **{
         f"{kind} {options}": (f"type: {kind}, input_size: 30, hidden_size: 50{options}",)
@@ -194,27 +201,26 @@ KEPT: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("layers", KEPT.values(), ids=KEPT)
-def test_autograd_keeps_no_less_than_the_equations_need_and_no_more_than_twice_what_is_said(
+def test_autograd_keeps_what_is_said_and_no_less_than_the_equations_need(
     tmp_path: Path, layers: tuple[str, ...], dtype: str
 ) -> None:
     spec = spec_of(tmp_path, trained(*layers, flags=(True,) * len(layers)), "batch_size: 8, seq_len: 20", dtype)
-    saved = saved_bytes(spec)
-    by_equations, on_cpu = kept(plan(spec)), kept(plan(spec, device="cpu"))
+    saved, by_equations, said = saved_bytes(spec), kept(plan(spec)), kept(on_cpu(spec))
     assert by_equations <= saved
-    assert by_equations <= on_cpu <= 2 * saved
-    assert saved <= 2 * on_cpu
+    assert by_equations <= said
+    # oneDNN keeps some of its arrays in half precision, and which is not known: what is said is too much there.
+    most = 1.4 if dtype == "bfloat16" and any("type: LSTM," in layer for layer in layers) else 1.06
+    assert 0.94 * saved <= said <= most * saved
 
 
 def test_the_documents_own_example(tmp_path: Path) -> None:
     """LSTM(100 -> 128, 2 layers), N = 64, L = 400: autograd keeps 434 MB, GRU 207 MB; shorter, and so as much less."""
     for kind, full, most in (("LSTM", 434e6, 0.03), ("GRU", 207e6, 0.08)):
         layers = (f"type: {kind}, input_size: 100, hidden_size: 128, num_layers: 2",)
-        found = kept(
-            plan(spec_of(tmp_path, trained(*layers, flags=(True,)), "batch_size: 64, seq_len: 400"), device="cpu")
-        )
+        found = kept(on_cpu(spec_of(tmp_path, trained(*layers, flags=(True,)), "batch_size: 64, seq_len: 400")))
         assert found == pytest.approx(full, rel=most)
         short = spec_of(tmp_path, trained(*layers, flags=(True,)), "batch_size: 64, seq_len: 20")
-        assert kept(plan(short, device="cpu")) == pytest.approx(saved_bytes(short), rel=most)
+        assert kept(on_cpu(short)) == pytest.approx(saved_bytes(short), rel=most)
 
 
 def test_the_equations_count_by_hand(tmp_path: Path) -> None:
@@ -230,13 +236,13 @@ def test_what_a_proven_model_keeps_is_what_the_device_keeps(tmp_path: Path) -> N
     spec = spec_of(tmp_path, trained("type: LSTM, input_size: 100, hidden_size: 128", flags=(True,)))
     model, differing = prove(spec, 0)
     assert not differing
-    assert kept(model) == kept(plan(spec, device="cpu")) > 2 * kept(plan(spec))
+    assert kept(model) == kept(on_cpu(spec)) > 2 * kept(plan(spec))
     assert model.training_bytes == 4 * model.parameter_bytes + kept(model)
 
 
 def test_frozen_layers_keep_and_train_nothing(tmp_path: Path) -> None:
     spec = spec_of(tmp_path, trained(EMBED, "type: LSTM, hidden_size: 8", LINEAR, flags=(False,) * 3))
-    model = plan(spec, device="cpu")
+    model = on_cpu(spec)
     assert (kept(model), model.counts.gradient_bytes, model.counts.adam_bytes) == (0, 0, 0)
     assert model.training_bytes == model.parameter_bytes
     assert saved_bytes(spec) == 0
@@ -335,4 +341,4 @@ def test_a_budget_for_training_is_held_to_what_the_device_keeps_where_it_is_buil
     assert here("check", path).returncode == 0
     built = here("check", path, "--build", "--device", "cpu")
     assert built.returncode == 1
-    assert str(plan(spec, device="cpu").training_bytes) in built.stdout.replace(",", "")
+    assert str(on_cpu(spec).training_bytes) in built.stdout.replace(",", "")

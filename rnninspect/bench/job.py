@@ -26,7 +26,7 @@ from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_fo
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
-from rnninspect.document.chain import Spec
+from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
@@ -34,6 +34,7 @@ from rnninspect.plan import plan, plan_layers
 from rnninspect.runtime.device import broke_cuda, device_of, float32_precision, quiet, set_float32_precision, threads
 from rnninspect.runtime.memory import ran_out
 from rnninspect.runtime.real import data_of, ready, run
+from rnninspect.runtime.workspace import kept_on
 from rnninspect.study.verify import verify
 
 # The slice that is held against the equations before anything is timed.
@@ -127,9 +128,9 @@ class _Ready:
         self.warnings: list[Warned] = []
         if wanted.fp32_precision is not None:
             set_float32_precision(wanted.fp32_precision)
-        planned = plan(spec, input_grad=wanted.input_grad, device=self.device.type)
+        planned = plan(spec)
         self.weights = {layer.name: layer.weights for layer in planned.layers}
-        kept = planned.kept_for_backward_bytes or 0
+        kept = sum(layer.kept_for_backward_bytes or 0 for layer in self._layers(spec.links))
         more = 0 if wanted.phases == ("forward",) else planned.counts.gradient_bytes + kept
         with ready(spec, planned, self.device, wanted.seed, more=more) as model:
             found = subjects(spec, model, self.device, each_layer=wanted.each_layer, input_grad=wanted.input_grad)
@@ -220,6 +221,13 @@ class _Ready:
         self._warn(kernels.compiled_nothing(graphs))
         return [subject._replace(modules=tuple(_compile(module) for module in subject.modules)) for subject in found]
 
+    def _layers(self, links: Sequence[Link]) -> tuple[LayerFacts, ...]:
+        """What the plan says of layers that are run in order, and this device of what they keep in training."""
+        weights = [self.weights[link.layer.name] for link in links]
+        input_grad, dtype = self.wanted.input_grad, self.spec.dtype
+        planned = plan_layers(links, weights, dtype, input_grad=input_grad)
+        return kept_on(self.device.type, links, planned, dtype, input_grad=input_grad)
+
     def outcome(self, job: Job, timed: Sequence[Timed], began: str) -> Outcome:
         """What was measured, as a record."""
         with threads(self.machine.threads):
@@ -257,13 +265,7 @@ class _Ready:
         memory = memory_of(self.device, cold=flushed)
         tokens_in = {link.layer.name: link.signal.tokens for link in subject.links}
         # why anew: a layer by itself wants other gradients than in the whole model.
-        layers = plan_layers(
-            subject.links,
-            [self.weights[link.layer.name] for link in subject.links],
-            self.spec.dtype,
-            input_grad=self.wanted.input_grad,
-            device=self.device.type,
-        )
+        layers = self._layers(subject.links)
         macs = macs_of(layers, name)
         warnings = [*self.warnings, *self.machine.warnings]
         if len(timed.rounds) < LEAST_ROUNDS:

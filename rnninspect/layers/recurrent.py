@@ -228,19 +228,20 @@ class Recurrent(Layer):
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
         """See Layer.kept; what a stacked layer reads is what the one below has put out."""
         above = self._above(wants)
-        first, rest = self._kept(0, signal, wants), self._kept(1, signal, above)
-        numbers = self.directions * (first.nbytes + (self.depth - 1) * rest.nbytes)
-        numbers += (self.depth - 1) * self.width_out * signal.tokens * self._between(above, first, rest)
-        return Kept(numbers * ITEM_BYTES[dtype], first.input, first.output)
+        first, rest = self._kept(0, signal, dtype, wants), self._kept(1, signal, dtype, above)
+        between = self._between(above, first, rest) * self.width_out * signal.tokens * ITEM_BYTES[dtype]
+        nbytes = self.directions * (first.nbytes + (self.depth - 1) * rest.nbytes) + (self.depth - 1) * between
+        return Kept(nbytes, first.input, first.output)
 
-    def _kept(self, layer: int, signal: Signal, wants: Wants) -> Kept:
-        """What a stacked layer keeps in one direction, in numbers."""
+    def _kept(self, layer: int, signal: Signal, dtype: str, wants: Wants) -> Kept:
+        """What a stacked layer keeps in one direction."""
         sizes = self.sizes()
-        numbers, held = 0, NOTHING_KEPT
+        nbytes, held = 0, NOTHING_KEPT
         for wanted, tokens in self._steps(signal, wants, direction=0):
             step = kept(self.cell, self.declared(layer), wanted)
-            numbers += tokens * sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
-            held = Kept(numbers, step.input, step.output)
+            numbers = sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
+            nbytes += tokens * numbers * ITEM_BYTES[dtype]
+            held = Kept(nbytes, step.input, step.output)
         return held
 
     def _between(self, wants: Wants, below: Kept, above: Kept) -> int:

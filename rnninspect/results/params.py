@@ -45,15 +45,16 @@ _NOTES = (
     "(--input-grad: of the input, h_0 and c_0 too).",
 )
 _BY_EQUATIONS = (
-    "kept for backward: what the forward pass of a training step keeps for the backward pass, by the equations alone; "
-    "a device's kernels may keep more (without --plan that is counted where it is known)."
+    "kept for backward: what the forward pass of a training step keeps for the backward pass, by the equations alone, "
+    "which is the least; a device's kernels may keep more (without --plan that is added where it is known)."
 )
 _BY_KERNELS = (
-    "kept for backward: what the forward pass of a training step keeps for the backward pass: by the equations, and "
-    "where it is known what this device's kernels keep, if that is more."
+    "kept for backward: an estimate, not measured: what the equations need of a training step's forward pass, and on a "
+    "CPU what torch's kernels are known to keep besides."
 )
 _TRAINING = (
-    "outputs: final states too. a training step: parameters, gradients, Adam's two moments, what is kept for backward."
+    "What a layer reads is counted where it was put out. outputs: final states too. a training step: parameters, "
+    "gradients, Adam's two moments, what is kept for backward; without the loss and what the optimizer works with."
 )
 
 

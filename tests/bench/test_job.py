@@ -25,6 +25,7 @@ from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, Wanted
 from rnninspect.bench.sampling import LEAST_ROUNDS
 from rnninspect.document.chain import Spec
 from rnninspect.errors import TorchRefused
+from rnninspect.plan import bytes_needed, plan
 
 LSTM = "{type: LSTM, name: encoder, input_size: 3, hidden_size: 2}"
 TAGGER = (
@@ -347,6 +348,20 @@ def test_what_does_not_fit_into_memory_is_an_outcome(tmp_path: Path, monkeypatch
     assert (found.status, found.figures, found.environment) == ("memory", (), None)
     assert "\n" not in found.reason
     assert "10" in found.reason
+
+
+def test_a_training_step_needs_room_for_gradients_and_for_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the equations alone keep is too little for oneDNN's LSTM; forward fits into much less."""
+    job = asked(tmp_path, "{type: LSTM, input_size: 3, hidden_size: 64}", given="{batch_size: 8, seq_len: 40}")
+    planned = plan(job.runs[0].spec)
+    free = bytes_needed(job.runs[0].spec, planned) + planned.parameter_bytes + (planned.training_bytes or 0)
+    monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: free)
+    found = {
+        phase: outcomes(job._replace(wanted=QUICK._replace(phases=(phase,))))[0].status for phase in ("forward", "step")
+    }
+    assert found == {"forward": "ok", "step": "memory"}
 
 
 def test_a_refusal_costs_one_variant_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.say import say
@@ -15,28 +16,31 @@ if TYPE_CHECKING:
 
 
 def prove(spec: Spec, seed: int, *, input_grad: bool = False) -> tuple[ModelFacts, tuple[Difference, ...]]:
-    """Build and run the model on its device. Raises CannotHere where that cannot be done.
+    """Build and run the model on its device; what training keeps there is known from `workspace`, and not measured.
 
-    input_grad: see `plan`.
+    input_grad: see `plan`. Raises CannotHere where it cannot be done.
     """
     from rnninspect.agree import differences, merge
     from rnninspect.runtime import real
     from rnninspect.runtime.device import device_of
+    from rnninspect.runtime.workspace import kept_on
 
     device = device_of(spec)
     run = real.reachable(spec, device)
     measured = real.measure(run, device, seed)
     if measured.measured is not None and measured.measured.finite is False:
         say(f"note: {printable(spec.source)}: an output holds a nan or an infinity")
-    planned = plan(spec, input_grad=input_grad, device=device.type)
+    planned = plan(spec, input_grad=input_grad)
+    kept = kept_on(device.type, spec.links, planned.layers, spec.dtype, input_grad=input_grad)
+    known = replace(planned, layers=kept)
     ran, steps = run.batch.letters["L"], spec.batch.letters["L"]
     if ran == steps:
-        return merge(planned, measured), differences(planned, measured)
+        return merge(known, measured), differences(planned, measured)
     say(
         f"note: {printable(spec.source)}: on meta {ran} of {steps} time steps were run; "
         "sizes along L are the plan's, which is linear in L"
     )
-    return merge(planned, measured), differences(plan(run), measured)
+    return merge(known, measured), differences(plan(run), measured)
 
 
 def disagreement(spec: Spec, differing: tuple[Difference, ...]) -> CheckFailed:
