@@ -169,6 +169,28 @@ def test_a_disk_that_fails_is_no_missing_file(
     assert (tmp_path / "rnninspect.lock").read_bytes() == before
 
 
+@pytest.mark.parametrize(("failing", "time", "code"), [("a.yaml", 1, 2), ("out", 2, 3)])
+def test_a_file_is_not_written_that_cannot_be_told_from_a_document(
+    here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, time: int, code: int
+) -> None:
+    """A stat that fails once leaves nobody to say whether --output's file is the document itself."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text(SMALL)
+    (tmp_path / "out").symlink_to("a.yaml")
+    asked, right = [], os.stat
+
+    def stat(path: object, *args: object, **options: object) -> os.stat_result:
+        asked.append(str(path))
+        if str(path) == failing and asked.count(failing) == time:  # --output's is looked at by typer first
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return right(path, *args, **options)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(os, "stat", stat)
+    done = here("params", "--plan", "a.yaml", "--output", "out")
+    assert (done.returncode, "nput/output error" in done.stderr) == (code, True)
+    assert (tmp_path / "a.yaml").read_text() == SMALL
+
+
 def test_a_summary_that_is_a_pipe_is_not_waited_for(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
     os.mkfifo(tmp_path / "fifo")
