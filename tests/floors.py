@@ -22,8 +22,12 @@ OLDEST_PYTHON = "3.11"
 # What tests need of the extra for development; its linters are none of them.
 EXTRAS = ("plot", "npy")
 TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema")
-# Files and folders of tests that can be collected without torch.
-TORCHLESS = ("spec", "formats", "test_output.py", "test_disk.py", "test_lock.py", "test_check.py", "test_errors.py")
+# Files and folders of tests of which the quick ones need no torch.
+TORCHLESS = (
+    *("spec", "formats", "bench/test_compare.py", "bench/test_history.py", "bench/test_points.py", "test_check.py"),
+    *("test_check_hostile.py", "test_cli_check.py", "test_completion.py", "test_disk.py", "test_explain.py"),
+    *("test_feed.py", "test_fuzz.py", "test_lock.py", "test_output.py"),
+)
 
 
 def floors() -> tuple[list[str], str]:
