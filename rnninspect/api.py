@@ -13,7 +13,7 @@ from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
 
 if TYPE_CHECKING:
-    from rnninspect.runtime.real import BuiltModel
+    from rnninspect.runtime.modules import BuiltModel
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Model:
         from rnninspect.runtime.here import need_torch
 
         need_torch()
-        from rnninspect.runtime import real
+        from rnninspect.runtime import modules
 
-        return real.build(self.spec, device, seed)
+        return modules.build(self.spec, device, seed)
 
 
 def load(path: str | PathLike[str], settings: Sequence[str] = ()) -> Model:

@@ -293,7 +293,7 @@ def _in_turns(device, kind: str, hidden: int, batch: int, length: int) -> tuple[
     from rnninspect.bench.phases import Phase, clock_for, subjects
     from rnninspect.document.load import load_spec
     from rnninspect.plan import plan
-    from rnninspect.runtime.real import ready
+    from rnninspect.runtime.modules import ready
 
     sizes = (f"encoder.input_size={hidden}", f"encoder.hidden_size={hidden}")
     shape = (f"input.batch_size={batch}", f"input.seq_len={length}")

@@ -95,7 +95,7 @@ FAULTS = [
     ("runtime/initial.py", "yield gate.init or weight.init, values", "yield weight.init, values", "test_agreement.py"),
     ("runtime/initial.py", "if exact is not values:", "if False:", "test_agreement.py"),
     ("runtime/initial.py", "exact.shape[0] <= exact.shape[1] else exact.T", "True else exact", "test_agreement.py"),
-    ("runtime/real.py", "initial.draw(module, link.layer.weights(spec.dtype))", "pass", "test_agreement.py"),
+    ("runtime/modules.py", "initial.draw(module, link.layer.weights(spec.dtype))", "pass", "test_agreement.py"),
     ("document/overrides.py", '_MADE = ("budget", "init")', '_MADE = ("budget",)', "document/test_overrides.py"),
     ("runtime/device.py", "if free is not None and needed > free:", "if False:", "."),
     ("plan.py", "if work > weights:", "if False:", "test_real.py"),

@@ -28,7 +28,7 @@ from rnninspect.formats import Format
 from rnninspect.layers.laws import LAWS
 from rnninspect.layers.lstm import LSTM
 from rnninspect.plan import plan
-from rnninspect.runtime import initial, real
+from rnninspect.runtime import initial, modules, real
 from rnninspect.runtime.device import find_device
 
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def repr_yaml(value: object) -> str:
 
 
 def disagreements(spec: Spec, device: torch.device = CPU) -> tuple[Difference, ...]:
-    run = real.reachable(spec, device)
+    run = modules.reachable(spec, device)
     return differences(plan(run), real.measure(run, device))
 
 
@@ -362,14 +362,14 @@ def test_a_wrong_equation_is_caught(monkeypatch: pytest.MonkeyPatch, right: str,
 
 def measured_with(monkeypatch: pytest.MonkeyPatch, change: object) -> tuple[Difference, ...]:
     """The differences when torch's module is changed after it is built."""
-    build = real._module
+    build = modules._module
 
     def changed(*args: object) -> nn.Module:
         module = build(*args)  # type: ignore[arg-type]
         change(module)  # type: ignore[operator]
         return module
 
-    monkeypatch.setattr(real, "_module", changed)
+    monkeypatch.setattr(modules, "_module", changed)
     return disagreements(spec_of(LSTM_DOCUMENT))
 
 
@@ -387,7 +387,7 @@ def test_a_wrong_init_bound_is_caught_on_both_sides(
     monkeypatch: pytest.MonkeyPatch, scale: float, caught: set[str]
 ) -> None:
     document = {**LSTM_DOCUMENT, "layers": [{"type": "LSTM", "input_size": 70, "hidden_size": 110}]}
-    build = real._module
+    build = modules._module
 
     def scaled(*args: object) -> nn.Module:
         module = build(*args)  # type: ignore[arg-type]
@@ -395,7 +395,7 @@ def test_a_wrong_init_bound_is_caught_on_both_sides(
             module.weight_ih_l0.mul_(scale)
         return module
 
-    monkeypatch.setattr(real, "_module", scaled)
+    monkeypatch.setattr(modules, "_module", scaled)
     found = disagreements(spec_of(document))
     assert facts_named(found) == {f"weight_ih_l0 {fact}" for fact in caught}
 
@@ -532,7 +532,7 @@ def test_a_bias_of_the_next_number_is_caught(monkeypatch: pytest.MonkeyPatch, dt
 def test_a_nan_among_the_first_values_is_caught(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     sizes = {"LSTM": {"input_size": 7, "hidden_size": 11}, "Embedding": {"num_embeddings": 7, "embedding_dim": 11}}
     document = {**LSTM_DOCUMENT, "layers": [{"type": kind, **sizes[kind]}]}
-    build = real._module
+    build = modules._module
 
     def poisoned(*args: object) -> nn.Module:
         module = build(*args)  # type: ignore[arg-type]
@@ -540,7 +540,7 @@ def test_a_nan_among_the_first_values_is_caught(monkeypatch: pytest.MonkeyPatch,
             next(module.parameters())[0, 0] = float("nan")
         return module
 
-    monkeypatch.setattr(real, "_module", poisoned)
+    monkeypatch.setattr(modules, "_module", poisoned)
     assert len(disagreements(spec_of(document))) >= 2
 
 

@@ -12,7 +12,7 @@ import torch
 from rnninspect.document.load import load_spec
 from rnninspect.plan import plan
 from rnninspect.runtime.device import float32_precision, in_tf32, multiplying_float32, quiet, set_float32_precision
-from rnninspect.runtime.real import ready
+from rnninspect.runtime.modules import ready
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

@@ -20,7 +20,7 @@ from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.tree import read_tree
 from rnninspect.errors import CannotHere, NotEnoughMemory
-from rnninspect.runtime.real import BuiltModel, Feed, make_feed
+from rnninspect.runtime.modules import BuiltModel, Feed, make_feed
 from rnninspect.study import gradflow as module
 from rnninspect.study.gradflow import Aim, Curve, Decay, Gradflow, LayerRun, aim_at, decay_of, follow, gradflow, probes
 

@@ -13,7 +13,7 @@ from rnninspect.document.chain import Spec, connect
 from rnninspect.document.tree import read_tree
 from rnninspect.facts import Observed
 from rnninspect.plan import plan
-from rnninspect.runtime import initial, real
+from rnninspect.runtime import initial, modules, real
 from rnninspect.runtime.recurrence import EquationRNN
 
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -33,7 +33,7 @@ def spec_of(init: str) -> Spec:
 
 
 def values(init: str, seed: int = 0) -> dict[str, torch.Tensor]:
-    return dict(real.build(spec_of(init), "cpu", seed).layers.named_parameters())
+    return dict(modules.build(spec_of(init), "cpu", seed).layers.named_parameters())
 
 
 def test_without_the_block_torchs_own_values() -> None:
@@ -100,7 +100,7 @@ def test_half_precision_is_drawn_in_float32(dtype: str) -> None:
 
 def test_on_meta_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nn.init, "orthogonal_", None)
-    spec = real.reachable(spec_of(INIT), META)
+    spec = modules.reachable(spec_of(INIT), META)
     facts = real.measure(spec, META)
     assert {weight.observed for layer in facts.layers for weight in layer.weights} == {None}
     assert {gate.observed for layer in facts.layers for weight in layer.weights for gate in weight.gates} == {None}

@@ -17,7 +17,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory, Place, TorchRefused
 from rnninspect.plan import largest_size
-from rnninspect.runtime import real
+from rnninspect.runtime import modules, real
 from rnninspect.runtime.device import find_device
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -53,7 +53,7 @@ def test_too_large_is_refused_before_anything_is_allocated() -> None:
     assert "--device meta" in str(refused.value)
     assert "--plan" in str(refused.value)
     with pytest.raises(NotEnoughMemory):
-        real.build(spec, "cpu")
+        modules.build(spec, "cpu")
 
 
 def test_what_torch_will_not_build_is_one_line() -> None:
@@ -61,7 +61,7 @@ def test_what_torch_will_not_build_is_one_line() -> None:
     with pytest.raises(
         TorchRefused, match=r"lstm\.yaml:7:5: torch \S+ could not build layer 'encoder' on meta in float32: .+$"
     ):
-        real.measure(real.reachable(spec, META), META)
+        real.measure(modules.reachable(spec, META), META)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_sizes_beyond_what_torch_can_count(device: str, settings: list[str], err
     spec = spec_of("lstm", *settings)
     where = torch.device(device)
     with pytest.raises(error) as caught:
-        real.measure(real.reachable(spec, where), where)
+        real.measure(modules.reachable(spec, where), where)
     assert str(caught.value).isprintable()
 
 
@@ -183,7 +183,7 @@ def test_every_dtype_runs_on_the_cpu(dtype: str) -> None:
 
 def test_meta_runs_two_steps_and_knows_no_values() -> None:
     spec = spec_of("tagger")
-    run = real.reachable(spec, META)
+    run = modules.reachable(spec, META)
     assert (spec.batch.seq_len, run.batch.seq_len) == (20, 2)
     facts = real.measure(run, META)
     assert facts.measured is not None
@@ -199,7 +199,7 @@ def test_a_shape_that_spans_time_is_run_whole_on_meta(tmp_path: Path) -> None:
         "layers: [{type: GRU, input_size: 7, hidden_size: 7}, {type: LayerNorm, normalized_shape: [5, 3, 7]}]"
     )
     spec = load_spec(str(path))
-    assert real.measure(real.reachable(spec, META), META).layers[1].outputs[0].shape == (5, 3, 7)
+    assert real.measure(modules.reachable(spec, META), META).layers[1].outputs[0].shape == (5, 3, 7)
 
 
 def test_one_seed_gives_one_result() -> None:
@@ -214,7 +214,7 @@ def test_torchs_generator_and_threads_are_left_as_they_were() -> None:
     torch.manual_seed(11)
     state, threads = torch.random.get_rng_state(), torch.get_num_threads()
     real.measure(spec_of("lstm"), CPU)
-    real.build(spec_of("lstm"), "cpu")
+    modules.build(spec_of("lstm"), "cpu")
     assert torch.equal(state, torch.random.get_rng_state())
     assert torch.get_num_threads() == threads
 
@@ -224,7 +224,7 @@ def test_what_is_not_finite_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     facts = real.measure(spec, CPU)
     assert facts.measured is not None
     assert facts.measured.finite is True
-    build = real._module
+    build = modules._module
 
     def overflowing(*args: object) -> torch.nn.Module:
         module = build(*args)  # type: ignore[arg-type]
@@ -232,7 +232,7 @@ def test_what_is_not_finite_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
             module.get_parameter("weight_ih_l0").fill_(float("nan"))
         return module
 
-    monkeypatch.setattr(real, "_module", overflowing)
+    monkeypatch.setattr(modules, "_module", overflowing)
     poisoned = real.measure(spec, CPU)
     assert poisoned.measured is not None
     assert poisoned.measured.finite is False
@@ -244,7 +244,7 @@ def test_values_are_read_before_an_embedding_rescales_its_rows() -> None:
     table = real.measure(spec, CPU).layers[0].weights[0]
     assert table.observed is not None
     assert abs(table.observed.std - 1) < 0.15
-    model = real.build(spec, "cpu")
+    model = modules.build(spec, "cpu")
     before = model.layers[0].weight.clone()
     model.layers[0](torch.arange(31))
     assert not torch.equal(before, model.layers[0].weight)
@@ -253,25 +253,25 @@ def test_values_are_read_before_an_embedding_rescales_its_rows() -> None:
 def test_the_row_of_padding_is_left_out_of_the_law() -> None:
     weight = real.measure(spec_of("classifier"), CPU).layers[0].weights[0]
     assert weight.init.zero_row == 0
-    assert real.build(spec_of("classifier"), "cpu").layers[0].weight[0].abs().sum() == 0
+    assert modules.build(spec_of("classifier"), "cpu").layers[0].weight[0].abs().sum() == 0
 
 
 def test_an_index_beyond_the_table_is_torchs_own_error() -> None:
     """The tool draws indices within the table; a built model given another one answers as torch does."""
-    model = real.build(spec_of("tagger"), "cpu")
+    model = modules.build(spec_of("tagger"), "cpu")
     assert model(torch.full((2, 3), 999)).shape == (2, 3, 10)
     with pytest.raises(IndexError, match="index out of range"):
         model(torch.full((2, 3), 1000))
 
 
 def test_a_tied_weight_is_one_tensor() -> None:
-    model = real.build(spec_of("language-model"), "cpu")
+    model = modules.build(spec_of("language-model"), "cpu")
     assert model.layers[2].weight is model.layers[0].weight
     assert sum(parameter.numel() for parameter in model.parameters()) == 2_653_200
 
 
 def test_frozen_layers_take_no_gradient() -> None:
-    model = real.build(spec_of("options"), "cpu")
+    model = modules.build(spec_of("options"), "cpu")
     frozen = {
         link.layer.name
         for link, module in zip(model.links, model.layers, strict=True)
@@ -317,7 +317,7 @@ def test_a_built_model_takes_a_batch_of_another_size(tmp_path: Path) -> None:
         "  - {type: LSTM, input_size: 7, hidden_size: 4, batch_first: true}\n"
         "  - {type: GRUCell, hidden_size: 2, feeds: last}\n"
     )
-    model = real.build(load_spec(str(path)), "cpu")
+    model = modules.build(load_spec(str(path)), "cpu")
     assert model(torch.randn(3, 5, 7)).shape == (3, 2)
     assert model(torch.randn(5, 3, 7)).shape == (5, 2)
     assert not model.training

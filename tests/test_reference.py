@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import kind_of
-from rnninspect.runtime.real import zero_states
+from rnninspect.runtime.modules import zero_states
 from rnninspect.runtime.recurrence import EquationRNN, States, cell_step, run_cell
 
 TOLERANCE = 1e-9

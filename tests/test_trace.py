@@ -21,7 +21,7 @@ from rnninspect.layers.gru import GRU
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.rnn import RNN
 from rnninspect.plan import plan
-from rnninspect.runtime.real import BuiltModel, Feed, make_feed, ready
+from rnninspect.runtime.modules import BuiltModel, Feed, make_feed, ready
 from rnninspect.study import trace as module
 from rnninspect.study.trace import Level, Pick, Vector, trace
 

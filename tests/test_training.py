@@ -26,7 +26,7 @@ from rnninspect.document.load import load_spec
 from rnninspect.facts import Init, ModelFacts, count
 from rnninspect.layers.recurrent import StackedLayer
 from rnninspect.plan import plan
-from rnninspect.runtime.real import data_of, make_feed, ready, run
+from rnninspect.runtime.modules import data_of, make_feed, ready, run
 from rnninspect.runtime.workspace import kept_on
 
 CPU = torch.device("cpu")

@@ -33,7 +33,7 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.registry import kind_of
 from rnninspect.plan import plan
 from rnninspect.results.verify import verify_document, verify_tables
-from rnninspect.runtime import device, real
+from rnninspect.runtime import device, modules
 from rnninspect.runtime.recurrence import FUNCTIONS
 from rnninspect.study import verify
 from rnninspect.study.reference import Rounding, exact, has_equations, reference, reference_bytes, run_layer
@@ -493,14 +493,14 @@ def test_a_weight_that_the_equations_lack_is_named_with_both_shapes(monkeypatch:
 
 def plant(monkeypatch: pytest.MonkeyPatch, change: Callable[[nn.Module], object]) -> None:
     """Change every module of torch's after it is built."""
-    build = real._module
+    build = modules._module
 
     def changed(*args: Any) -> nn.Module:
         module = build(*args)
         change(module)
         return module
 
-    monkeypatch.setattr(real, "_module", changed)
+    monkeypatch.setattr(modules, "_module", changed)
 
 
 def with_output(change: Callable[[Tensor], Tensor]) -> Callable[[nn.Module], None]:
@@ -781,13 +781,13 @@ def test_the_notes_say_how_the_bound_comes_about() -> None:
 
 
 @contextmanager
-def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[real.BuiltModel]]:
+def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[modules.BuiltModel]]:
     """The models that are built."""
-    built: list[real.BuiltModel] = []
+    built: list[modules.BuiltModel] = []
     ready = verify.ready
 
     @contextmanager
-    def kept(*args: Any, **options: Any) -> Iterator[real.BuiltModel]:
+    def kept(*args: Any, **options: Any) -> Iterator[modules.BuiltModel]:
         with ready(*args, **options) as model:
             built.append(model)
             yield model
@@ -906,15 +906,15 @@ def test_a_reference_holds_at_least_what_is_said_and_no_twice_of_it(
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    with real.ready(spec, plan(spec), CPU, 0) as model:
-        flow, (states,) = real.make_feed(spec, CPU)
+    with modules.ready(spec, plan(spec), CPU, 0) as model:
+        flow, (states,) = modules.make_feed(spec, CPU)
         twin = reference(link.layer, model.layers[0])
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             given = exact(flow)
-            leaf = real.data_of(given).requires_grad_()
-            ran = run_layer(link, twin, real.with_data(given, leaf), tuple(state.double() for state in states))
+            leaf = modules.data_of(given).requires_grad_()
+            ran = run_layer(link, twin, modules.with_data(given, leaf), tuple(state.double() for state in states))
     weights = sum(parameter.nbytes for parameter in twin.parameters())
-    held = sum(kept.values()) + weights + leaf.nbytes + 3 * real.data_of(ran.output).nbytes
+    held = sum(kept.values()) + weights + leaf.nbytes + 3 * modules.data_of(ran.output).nbytes
     assert 0.5 * held <= reference_bytes(link) <= held
 
 

@@ -33,7 +33,7 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan, plan_layers
 from rnninspect.runtime.device import broke_cuda, device_of, float32_precision, quiet, set_float32_precision, threads
 from rnninspect.runtime.memory import ran_out
-from rnninspect.runtime.real import data_of, ready, run
+from rnninspect.runtime.modules import data_of, ready, run
 from rnninspect.runtime.workspace import kept_on
 from rnninspect.study.verify import verify
 

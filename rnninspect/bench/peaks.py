@@ -27,7 +27,7 @@ from rnninspect.layers.recurrent import Recurrent, SequenceLayer
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.runtime.device import DTYPES, float32_precision, multiplying_float32, refusals, seeded, threads
 from rnninspect.runtime.memory import available_bytes
-from rnninspect.runtime.real import BuiltModel, Ran, data_of, make_feed, run
+from rnninspect.runtime.modules import BuiltModel, Ran, data_of, make_feed, run
 
 # Seconds for each of the parts; each kind of cell has its own.
 FLOPS_SECONDS, BANDWIDTH_SECONDS, CHIP_SECONDS, STEP_SECONDS = 0.12, 0.08, 0.03, 0.06

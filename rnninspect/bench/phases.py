@@ -25,7 +25,7 @@ from rnninspect.bench.sampling import Timing
 from rnninspect.document.chain import Link, Spec
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent, SequenceLayer
-from rnninspect.runtime.real import BuiltModel, Feed, data_of, make_feed, run, with_data
+from rnninspect.runtime.modules import BuiltModel, Feed, data_of, make_feed, run, with_data
 from rnninspect.runtime.recurrence import Flow, States
 
 POOL = 3
@@ -72,7 +72,7 @@ Step = Callable[[Flow], Flow]
 def steps_of(
     links: Sequence[Link], modules: Sequence[Callable[..., Any]], states: Sequence[States]
 ) -> tuple[Step, ...]:
-    """Each layer with the least of ours round it: of a call of 70 us, `real.run` takes 14 us."""
+    """Each layer with the least of ours round it: of a call of 70 us, `modules.run` takes 14 us."""
     return tuple(_step(link, module, given) for link, module, given in zip(links, modules, states, strict=True))
 
 

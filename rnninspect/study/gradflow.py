@@ -29,7 +29,7 @@ from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.layers.signal import Batch
 from rnninspect.plan import plan
 from rnninspect.runtime.device import enough_memory, refusals, threads_for
-from rnninspect.runtime.real import BuiltModel, Feed, data_of, make_feed, ready, with_data
+from rnninspect.runtime.modules import BuiltModel, Feed, data_of, make_feed, ready, with_data
 from rnninspect.runtime.recurrence import Flow, Moment
 from rnninspect.study.reference import exact, exact_tensor, reference, reference_bytes, run_layer
 

@@ -15,7 +15,7 @@ from rnninspect.document.chain import Link
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import CellLayer, Recurrent
-from rnninspect.runtime.real import Ran, data_of, run, run_steps, with_data
+from rnninspect.runtime.modules import Ran, data_of, run, run_steps, with_data
 from rnninspect.runtime.recurrence import FUNCTIONS, EquationLinear, EquationRNN, Flow, States, Watch
 
 

@@ -23,7 +23,7 @@ from rnninspect.facts import DIRECTIONS, ModelFacts
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.plan import plan
 from rnninspect.runtime.device import enough_memory, refusals, threads_for
-from rnninspect.runtime.real import data_of, make_feed, ready
+from rnninspect.runtime.modules import data_of, make_feed, ready
 from rnninspect.runtime.recurrence import Flow, Moment, States
 from rnninspect.study.reference import Rounding, exact, exact_tensor, reference, run_layer
 from rnninspect.study.verify import Compared, Unit, compare, reconsider, roundings, unit_of
@@ -139,7 +139,7 @@ def trace(
 ) -> Trace:
     """Trace the recurrent layer called `layer`, or all of them.
 
-    values: the input in place of a random one, see `real.make_feed`.
+    values: the input in place of a random one, see `modules.make_feed`.
     Raises NotEnoughMemory, TorchRefused, CannotHere where torch's output overflows, or CheckFailed where the
     equations put out something else than torch.
     """

@@ -22,7 +22,7 @@ from rnninspect.facts import ModelFacts, TensorFact, WeightFact
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.device import DTYPES, enough_memory, in_tf32, refusals, threads_for
-from rnninspect.runtime.real import data_of, make_feed, ready, with_data
+from rnninspect.runtime.modules import data_of, make_feed, ready, with_data
 from rnninspect.runtime.recurrence import Flow, States
 from rnninspect.study.reference import (
     Rounding,

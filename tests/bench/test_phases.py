@@ -15,7 +15,7 @@ from rnninspect.bench.phases import POOL, Clock, Empty, Phase, Subject, steps_of
 from rnninspect.bench.records import PHASES
 from rnninspect.document.load import load_spec
 from rnninspect.plan import plan
-from rnninspect.runtime.real import data_of, ready, run
+from rnninspect.runtime.modules import data_of, ready, run
 
 # why: torch says it once of a projected LSTM on a CPU; `job` keeps it from the user, who reads it under "kernels".
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning")
@@ -352,7 +352,7 @@ def test_the_empty_phase_calls_no_module(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_layer_that_hands_on_its_output_is_called_with_nothing_round_it(tmp_path: Path) -> None:
-    """What `real.run` gathers for a ledger (the last states side by side) is no part of a model's time."""
+    """What `modules.run` gathers for a ledger (the last states side by side) is no part of a model's time."""
     (subject,) = made(tmp_path, LSTM)
     told: list[Sequence[object]] = []
 

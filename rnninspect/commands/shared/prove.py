@@ -21,12 +21,12 @@ def prove(spec: Spec, seed: int, *, input_grad: bool = False) -> tuple[ModelFact
     input_grad: see `plan`. Raises CannotHere where it cannot be done.
     """
     from rnninspect.agree import differences, merge
-    from rnninspect.runtime import real
+    from rnninspect.runtime import modules, real
     from rnninspect.runtime.device import device_of
     from rnninspect.runtime.workspace import kept_on
 
     device = device_of(spec)
-    run = real.reachable(spec, device)
+    run = modules.reachable(spec, device)
     measured = real.measure(run, device, seed)
     if measured.measured is not None and measured.measured.finite is False:
         say(f"note: {printable(spec.source)}: an output holds a nan or an infinity")

@@ -1,0 +1,242 @@
+"""Torch modules of a document, built on a device, and run layer by layer on a random batch or a given one."""
+
+from __future__ import annotations
+
+import warnings
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial, singledispatch
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from rnninspect.document.chain import Link, Spec
+from rnninspect.facts import (
+    ModelFacts,
+    TensorFact,
+)
+from rnninspect.layers.embedding import Embedding
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.linear import Linear
+from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.recurrent import CellLayer, Recurrent, SequenceLayer
+from rnninspect.layers.signal import Batch, Signal
+from rnninspect.plan import bytes_needed, plan
+from rnninspect.runtime import initial
+from rnninspect.runtime.device import (
+    BUILD_ERRORS,
+    DTYPES,
+    device_of,
+    enough_memory,
+    find_device,
+    quiet,
+    refusals,
+    seeded,
+    threads_for,
+)
+from rnninspect.runtime.recurrence import EquationRNN, Flow, States, cell_step, run_cell
+
+# why: torch's meta kernels loop over L in Python, 6 ms a step; shapes are linear in L, so two steps show them.
+META_STEPS = 2
+
+
+_TRY_META = "use --device meta for real shapes without memory, or --plan"
+
+
+# A torch module, or whatever else is called as one.
+Module = Callable[..., Any]
+
+
+class Feed(NamedTuple):
+    """What a model is run on: its input, and the initial states of every layer in order."""
+
+    input: Flow
+    states: tuple[States, ...]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one layer put out: its output, its final states, and what the next layer is fed with."""
+
+    output: Flow
+    states: States
+    handed_on: Flow
+
+
+class BuiltModel(nn.Module):
+    """The layers of a document as torch modules on a device; `layers` holds them in order.
+
+    Called with an input of the shape the plan says, (L, N, H_in), token indices (L, N), or a PackedSequence, it
+    returns what the last layer hands on. States start at zero.
+    """
+
+    def __init__(self, spec: Spec, device: torch.device) -> None:
+        super().__init__()
+        self.links = spec.links
+        self.layers = nn.ModuleList()
+        names: dict[str, nn.Module] = {}
+        for link in spec.links:
+            with refusals(spec, "build", device, layer=link.layer.name, errors=BUILD_ERRORS):
+                module = _module(link.layer, device, DTYPES[spec.dtype]).requires_grad_(link.layer.trainable)
+                if isinstance(link.layer, Linear) and link.layer.tied_to is not None:
+                    module.weight = names[link.layer.tied_to].weight
+            names[link.layer.name] = module
+            self.layers.append(module)
+        # why only now: what other layers draw is the same with an `init` block as without, and so can be compared.
+        for link, module in zip(spec.links, self.layers, strict=True):
+            if isinstance(link.layer, Recurrent) and link.layer.init:
+                with refusals(spec, "draw the first values of", device, layer=link.layer.name, errors=BUILD_ERRORS):
+                    initial.draw(module, link.layer.weights(spec.dtype))
+        self.eval()
+
+    def forward(self, input: Flow) -> Flow:
+        """Run every layer in order."""
+        for link, module in zip(self.links, self.layers, strict=True):
+            states = zero_states(link.layer, input, link.signal.axes) if isinstance(link.layer, Recurrent) else ()
+            input = run(link.layer, link, module, input, states).handed_on
+        return input
+
+
+def build(spec: Spec, device: str | None = None, seed: int = 0) -> BuiltModel:
+    """Build the modules of a document with the first values that `seed` gives; torch's own generator is left as is.
+
+    device: None is the document's, or the best there is. Raises NoSuchDevice, NotEnoughMemory (before anything
+    is allocated) or TorchRefused.
+    """
+    target = find_device(device) if device else device_of(spec)
+    with ready(spec, plan(spec), target, seed) as model:
+        return model
+
+
+@contextmanager
+def ready(spec: Spec, planned: ModelFacts, device: torch.device, seed: int, *, more: int = 0) -> Iterator[BuiltModel]:
+    """A built model, and while it is worked with: the generators that `seed` set, threads to fit, torch's refusals.
+
+    more: bytes that the caller will need on `device` besides one forward pass.
+    Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
+    """
+    with refusals(spec, "be used", device):
+        needed = bytes_needed(spec, planned) + more
+        if device.type == "cpu":
+            # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
+            needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
+        enough_memory(spec, needed, device, _TRY_META)
+        with seeded(device, seed), threads_for(planned.macs, device), quiet():
+            yield BuiltModel(spec, device)
+
+
+def reachable(spec: Spec, device: torch.device) -> Spec:
+    """What can be run on `device` in reasonable time: on meta, at most META_STEPS time steps."""
+    return spec.cut(META_STEPS) if device.type == "meta" else spec
+
+
+def make_feed(spec: Spec, device: torch.device, values: array[float] | array[int] | None = None) -> Feed:
+    """The document's batch: its input, random where no `values` are given, and the states every layer starts from.
+
+    values: of the shape `spec.input_axes` says, in C order; a packed batch is given padded.
+    """
+    dtype = DTYPES[spec.dtype]
+    with refusals(spec, "make the input", device, errors=BUILD_ERRORS):
+        x = _random_input(spec, device, dtype) if values is None else _given_input(spec, device, dtype, values)
+        lengths = None if spec.batch.lengths is None else torch.tensor(spec.batch.lengths, device="cpu")
+        flow = x if lengths is None else pack_padded_sequence(x, lengths, enforce_sorted=False)
+        states = tuple(
+            tuple(_state(fact, spec.batch, device, dtype) for fact in link.layer.inputs(link.signal, spec.dtype)[1:])
+            for link in spec.links
+        )
+    return Feed(flow, states)
+
+
+def zero_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
+    """Zeros of the shape of the states of `layer` for the batch in `flow`, whose leading axes are `axes`."""
+    data = data_of(flow)
+    size: int | None = None
+    if isinstance(flow, PackedSequence):
+        size = int(flow.batch_sizes[0])
+    elif "N" in axes:
+        size = flow.shape[axes.index("N")]
+    facts = layer.states("0", Signal(Batch(size, 1), axes, layer.width_in), "float32")
+    return tuple(torch.zeros(fact.shape, device=data.device, dtype=data.dtype) for fact in facts)
+
+
+@singledispatch
+def run(layer: Layer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+    """Run one layer's module; one function for each family of layers, as torch calls them differently."""
+    raise NotImplementedError(type(layer))
+
+
+@run.register
+def _(layer: SequenceLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+    output, after = module(flow, states if len(states) > 1 else states[0])
+    after = after if isinstance(after, tuple) else (after,)
+    # why: with feeds: last, the two directions of the top layer stand side by side, (N, D*H_out).
+    last = torch.cat(tuple(after[0][-layer.directions :]), dim=-1)
+    return Ran(output, after, last if layer.feeds == "last" else output)
+
+
+@run.register
+def _(layer: CellLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+    return run_steps(link, partial(run_cell, cell_step(module)), flow, states)
+
+
+def run_steps(link: Link, steps: Callable[[Flow, States], tuple[Flow, States]], flow: Flow, states: States) -> Ran:
+    """Run a cell over its input; `steps` takes it with L first, or packed, and gives every output and the last states.
+
+    Each state is (N, H), or (H,) unbatched.
+    """
+    layer = link.layer
+    batch_first = link.signal.axes == ("N", "L")
+    x = flow.transpose(0, 1) if batch_first and isinstance(flow, Tensor) else flow
+    output, after = steps(x, states)
+    output = output.transpose(0, 1) if batch_first and isinstance(output, Tensor) else output
+    return Ran(output, after, after[0] if isinstance(layer, Recurrent) and layer.feeds == "last" else output)
+
+
+@run.register
+def _(layer: PointwiseLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+    output = with_data(flow, module(data_of(flow)))
+    return Ran(output, (), output)
+
+
+def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    if isinstance(layer, Recurrent) and not hasattr(nn, layer.type):
+        return EquationRNN(layer, device=device, dtype=dtype)
+    placed = {"device": device, "dtype": dtype} if layer.weights("float32") or isinstance(layer, Recurrent) else {}
+    with warnings.catch_warnings():
+        # why: the document's reader has said it already, with the line it stands on.
+        warnings.filterwarnings("ignore", message="dropout option adds dropout after all but last")
+        module: nn.Module = getattr(nn, layer.type)(**layer.arguments(), **placed)
+    return module
+
+
+def _random_input(spec: Spec, device: torch.device, dtype: torch.dtype) -> Tensor:
+    first = spec.links[0].layer
+    if isinstance(first, Embedding):
+        return torch.randint(first.num_embeddings, spec.input_shape, device=device)
+    return torch.randn(spec.input_shape, device=device, dtype=dtype)
+
+
+def _given_input(spec: Spec, device: torch.device, dtype: torch.dtype, values: array[float] | array[int]) -> Tensor:
+    whole = values.typecode == "q"
+    read = torch.frombuffer(values, dtype=torch.int64 if whole else torch.float64)
+    return read.reshape(spec.input_shape).to(device, torch.int64 if whole else dtype, copy=True)
+
+
+def _state(fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dtype) -> Tensor:
+    # why zeros are passed and not left out: torch checks the shape of a state that it is given.
+    fill = torch.randn if batch.state == "random" else torch.zeros
+    return fill(fact.shape, device=device, dtype=dtype)
+
+
+def data_of(flow: Flow) -> Tensor:
+    """The numbers of a flow, packed or not."""
+    return flow.data if isinstance(flow, PackedSequence) else flow
+
+
+def with_data(flow: Flow, data: Tensor) -> Flow:
+    """The same flow with other numbers."""
+    return flow._replace(data=data) if isinstance(flow, PackedSequence) else data
