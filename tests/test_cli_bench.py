@@ -332,6 +332,21 @@ def test_more_processes_can_be_asked_for_later(faked: Run, folder: Path) -> None
     assert [line["process"] for line in lines(folder / "r.jsonl")] == [0, 1, 2]
 
 
+def test_a_journal_is_of_what_the_document_says_and_not_of_how_it_is_written(faked: Run, folder: Path) -> None:
+    options = ("--phase", "forward", "--output", "r.jsonl")
+    assert faked(*options).returncode == 0
+    (folder / "m.yaml").write_text(f"# smaller than before\n\n{DOCUMENT}budget: {{max_params: 1M}}\n")
+    done = faked(*options, "--resume")
+    assert (done.returncode, done.stderr, len(lines(folder / "r.jsonl"))) == (0, "", 1)
+    # Pinned: it may depend on no record, for a journal must outlive a field that one gains.
+    head = json.loads((folder / "r.jsonl").read_text().partition("\n")[0])
+    assert head["asked"]["documents and points"] == "42ce1bb6a21fa015"
+    (folder / "m.yaml").write_text(DOCUMENT.replace("hidden_size: 8", "hidden_size: 9"))
+    done = faked(*options, "--resume")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "r.jsonl was begun otherwise: documents and points " in done.stderr
+
+
 def test_a_picture_of_no_sweep_says_why_there_is_none(faked: Run, folder: Path) -> None:
     done = faked("--plot", "p.svg")
     assert (done.returncode, done.stdout) == (2, "")

@@ -160,7 +160,9 @@ def _read_outcome(line: bytes, version: int) -> Outcome:
     if version > 1:
         return outcome
     figures: list[Figure] = []
-    for figure in outcome.figures:
+    for written in outcome.figures:
+        # why: of training it counted something else, and nobody knows what it would be now.
+        figure = written if written.phase == "forward" else written._replace(planned_bytes=None)
         # why the first of a phase: the whole model stands before its layers, of which one may be called the same.
         first = all(figure.phase != other.phase for other in figures)
         figures.append(figure._replace(subject=None) if first and figure.subject == _CHAIN else figure)
@@ -173,14 +175,6 @@ def _sound(outcome: Outcome) -> Outcome:
         for where, what in contradictions(figure):
             raise Unfit(what, where).inside(f".figures[{k}]")
     return outcome
-
-
-def _written_outcome(outcome: Outcome, version: int) -> Outcome:
-    """The outcome as a journal of this version has it."""
-    if version > 1:
-        return outcome
-    figures = (figure._replace(subject=figure.subject or _CHAIN) for figure in outcome.figures)
-    return outcome._replace(figures=tuple(figures))
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -215,15 +209,14 @@ def _no_journal(path: Path, line: int | None, why: str) -> DocumentError:
 
 
 class Journal:
-    """A journal that is open for appending, by this process alone. version: of its head; all its lines are of one."""
+    """A journal that is open for appending, by this process alone."""
 
     def __init__(self, file: int, path: Path) -> None:
         self._file, self._path = file, path
-        self.version = SCHEMA_VERSION
 
     def append(self, outcome: Outcome) -> None:
         """Add one outcome; it is on the disk when this returns. Raises OutputFailed, and then nothing was added."""
-        self.write(_line(_written_outcome(outcome, self.version)))
+        self.write(_line(outcome))
 
     def write(self, data: bytes) -> None:
         """Add `data` with one write, all of it or nothing."""
@@ -289,7 +282,7 @@ def resume(path: Path, head: Head) -> tuple[Journal, Read]:
     """Go on with the journal at `path`, or begin it where there is none; and what it holds already.
 
     Half a line at its end, which holds no outcome, is cut off. Raises OptionError where the journal was begun with
-    other settings or by other versions, DocumentError where it is none, OutputFailed where it cannot be written.
+    other settings or by another version, DocumentError where it is none, OutputFailed where it cannot be written.
     """
     found = _status(path)
     if found is None:
@@ -321,13 +314,18 @@ def _go_on(journal: Journal, data: bytes, path: Path, head: Head) -> Read:
         journal.write(_line(head)[len(data) :])
         return Read(head, (), None)
     read = _read(data, path)
+    if read.head.schema_version != SCHEMA_VERSION:
+        # why not gone on with: what its figures mean has changed, and a journal holds figures of one sort.
+        raise OptionError(
+            f"--resume: {printable(str(path))} was begun by an older rnninspect "
+            "(begin a new one: name another file with --output)"
+        )
     differing = _differences(read.head, head)
     if differing:
         raise OptionError(
             f"--resume: {printable(str(path))} was begun otherwise: {differing} "
             "(ask for the same, or name another file with --output)"
         )
-    journal.version = read.head.schema_version
     if read.half is not None:
         journal.cut(data.rfind(b"\n") + 1)
     elif not data.endswith(b"\n"):
@@ -337,8 +335,7 @@ def _go_on(journal: Journal, data: bytes, path: Path, head: Head) -> Read:
 
 def _differences(then: Head, now: Head) -> str:
     """What differs between two heads, in words."""
-    # why not their versions: a journal of an older one is gone on with as it was begun.
-    a, b = ({**head._replace(asked={}, schema_version=0)._asdict(), **head.asked} for head in (then, now))
+    a, b = ({**head._replace(asked={})._asdict(), **head.asked} for head in (then, now))
     names = [name for name in {**a, **b} if canonical(a.get(name)) != canonical(b.get(name))]
     said = [f"{printable(name)} {_told(a.get(name))}, now {_told(b.get(name))}" for name in names]
     more = len(said) - _MOST_DIFFERENCES

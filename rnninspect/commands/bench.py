@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.entry import work
 from rnninspect.bench.history import recall
-from rnninspect.bench.journal import Journal, Key, done, head_of, key, key_of, resume, start
+from rnninspect.bench.journal import Journal, Key, canonical, done, head_of, key, key_of, resume, start
 from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
 from rnninspect.bench.records import PHASES, Environment, Outcome, Wanted, told
 from rnninspect.bench.results import pool, swept_number
@@ -32,6 +32,8 @@ from rnninspect.runtime.here import need_folder
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.
 _METHOD = 2
+# Blocks of a document that no point is made from: what they say of points is put into the others.
+_NOT_RUN = ("sweep", "cases", "budget")
 # A job that takes longer hangs: torch's import, building, checking and calibrating, and the budget of every case.
 _START_SECONDS, _OVER = 120.0, 10.0
 
@@ -180,8 +182,15 @@ def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Jo
 def _digest(jobs: Sequence[Job]) -> str:
     """What tells these models, dtypes, devices and variants from others; a journal goes on with the same only."""
     # why each once: more processes may be asked for later.
-    told = repr(list(dict.fromkeys(repr(run) for job in jobs for run in job.runs)))
-    return sha256(told.encode()).hexdigest()[:16]
+    runs = dict.fromkeys(canonical(_plain(run)) for job in jobs for run in job.runs)
+    return sha256("\n".join(runs).encode()).hexdigest()[:16]
+
+
+def _plain(run: Run) -> tuple[object, ...]:
+    """What a run is made from. why no record: one that gains a field would make another run of it."""
+    data = run.spec.tree.data
+    model = {key: value for key, value in data.items() if key not in _NOT_RUN} if isinstance(data, dict) else data
+    return (run.spec.name, run.spec.device, run.spec.dtype, model, run.settings, run.variant)
 
 
 def _key(job: Job, run: Run) -> Key:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnninspect.bench.compare import compare_runs
 from rnninspect.bench.journal import (
     KIND,
     SCHEMA_VERSION,
@@ -278,19 +279,25 @@ def test_the_whole_model_was_called_chain_before(
     assert told == [(subject, phase) for subject in expected for phase in ("forward", "step")]
 
 
-def test_a_journal_of_version_1_is_gone_on_with_as_it_was_begun(tmp_path: Path) -> None:
+def test_what_training_was_planned_to_take_is_not_known_of_before(tmp_path: Path) -> None:
+    phases = ("forward", "forward+grad", "backward", "step")
+    figures = tuple(FIGURE._replace(phase=phase, planned_bytes=218_560) for phase in phases)
+    data = [json.dumps(to_plain(record)).encode() + b"\n" for record in (HEAD_1, outcome(1, figures=figures))]
+    (tmp_path / "r.jsonl").write_bytes(b"".join(data))
+    (read,) = read_journal(tmp_path / "r.jsonl").outcomes
+    assert [figure.planned_bytes for figure in read.figures] == [218_560, None, None, None]
+    now = outcome(1, figures=tuple(figure._replace(planned_bytes=218_560 + k) for k, figure in enumerate(figures)))
+    assert compare_runs([read], [now]).differing == ()
+
+
+def test_a_journal_of_version_1_is_read_and_not_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    before = of_version_1(path, "chain", "embed", "chain")
-    more = outcome(2, figures=(FIGURE, FIGURE._replace(subject="chain"), FIGURE._replace(subject="embed")))
-    journal, read = resume(path, HEAD)
-    with journal:
-        assert [figure.subject for figure in read.outcomes[0].figures[::2]] == [None, "embed", "chain"]
-        journal.append(more)
-    assert path.read_bytes().startswith(before)
-    # Whatever reads version 1 finds what it knows.
-    added = json.loads(path.read_bytes().splitlines()[-1])
-    assert [figure["subject"] for figure in added["figures"]] == ["chain", "chain", "embed"]
-    assert read_journal(path).outcomes[1] == more
+    before = of_version_1(path, "chain")
+    said = r"r\.jsonl was begun by an older rnninspect \(begin a new one: name another file with --output\)"
+    with pytest.raises(OptionError, match=said):
+        resume(path, HEAD)
+    assert path.read_bytes() == before
+    assert len(read_journal(path).outcomes) == 1
 
 
 def test_a_new_journal_has_no_name_for_the_whole_model(tmp_path: Path) -> None:
