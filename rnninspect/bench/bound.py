@@ -169,7 +169,7 @@ def _macs(layer: LayerFacts, name: str) -> int:
 # --- from the equations -------------------------------------------------------------------------------------
 
 
-def _stack(layer: Layer) -> Iterator[tuple[Cell, Declared, Mapping[str, int], int]]:
+def stack(layer: Layer) -> Iterator[tuple[Cell, Declared, Mapping[str, int], int]]:
     """The cells of a layer, each as often as it stands there: the first, and those above it, which are all alike."""
     cell = layer.cell
     if cell is None:
@@ -193,7 +193,7 @@ def _chain_elements(cell: Cell, declared: Declared, sizes: Mapping[str, int]) ->
 def _kept(layer: Layer) -> int:
     """Elements for each token that a graph keeps besides inputs and outputs: every vector that is assigned."""
     kept = 0
-    for cell, declared, sizes, times in _stack(layer):
+    for cell, declared, sizes, times in stack(layer):
         solved = widths(cell, declared)
         kept += times * sum(shape_of((solved.length(e.target),), sizes)[0] for e in cell.equations)
     if layer.cell is not None:
@@ -207,7 +207,7 @@ def _beyond(layer: Layer, dtype: str, held: int | None, steps: int) -> int:
         return 0
     return steps * sum(
         times * max(_chain_elements(cell, declared, sizes) * ITEM_BYTES[dtype] - held, 0)
-        for cell, declared, sizes, times in _stack(layer)
+        for cell, declared, sizes, times in stack(layer)
     )
 
 

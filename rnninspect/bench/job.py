@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -263,7 +263,6 @@ class _Ready:
         # why not for a block of several: its first call alone finds L2 flushed.
         flushed = self.device.type == "cuda" and not self.wanted.warm_l2 and (timed.block == 1 or name in EACH)
         memory = memory_of(self.device, cold=flushed)
-        tokens_in = {link.layer.name: link.signal.tokens for link in subject.links}
         # why anew: a layer by itself wants other gradients than in the whole model.
         layers = self._layers(subject.links)
         macs = macs_of(layers, name)
@@ -313,7 +312,7 @@ class _Ready:
             drift=drift(timed.round_medians),
             peak_bytes=_peak_bytes(phase, self.device),
             flops=2 * macs or None,
-            recurrent_flops=_recurrent_flops(layers, tokens_in, name),
+            recurrent_flops=_recurrent_flops(subject.links, name),
             planned_bytes=_planned_bytes(layers, name),
             tokens=tokens,
             sequences=sequences,
@@ -342,9 +341,9 @@ def _compile(module: nn.Module) -> nn.Module:
     return cast(nn.Module, torch.compile(module))
 
 
-def _recurrent_flops(layers: Sequence[LayerFacts], tokens: Mapping[str, int], phase: str) -> int | None:
+def _recurrent_flops(links: Sequence[Link], phase: str) -> int | None:
     """Those of the recurrent matrices alone, which is what DeepBench counts, as often in each of its three passes."""
-    once = sum(deepbench_flops(layer, tokens[layer.name]) or 0 for layer in layers)
+    once = sum(deepbench_flops(link.layer, link.signal.tokens) or 0 for link in links)
     return {"backward": 2, "step": 3}.get(phase, 1) * once or None
 
 

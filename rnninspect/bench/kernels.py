@@ -153,16 +153,23 @@ def _without_onednn(link: Link, dtype: str, phase: str) -> Iterator[tuple[str, s
         )
     if dtype == "float64":
         yield "oneDNN has no LSTM in float64", "dtype: float32"
-    elif dtype == "bfloat16":
-        yield "this CPU lacks the instructions that oneDNN wants for bfloat16", "dtype: float32"
     elif dtype == "float16" and phase != "forward":
         yield "oneDNN takes no float16 where gradients are recorded", "dtype: float32"
-    elif dtype == "float16":
-        yield "this CPU lacks the instructions that oneDNN wants for float16", "dtype: float32"
+    elif dtype in _ASKED and _lacks_instructions(dtype):
+        yield f"this CPU lacks the instructions that oneDNN wants for {dtype}", "dtype: float32"
     if getattr(layer, "proj_size", 0):
         yield "oneDNN's LSTM has no projection", "proj_size: 0, or CUDA"
     if len(set(link.signal.batch.lengths or ())) > 1:
         yield "oneDNN takes no packed batch of unequal lengths", "batches of equal lengths, or padding"
+
+
+_ASKED = {"bfloat16": "_is_mkldnn_bf16_supported", "float16": "_is_mkldnn_fp16_supported"}
+
+
+def _lacks_instructions(dtype: str) -> bool:
+    """Whether torch says that this CPU cannot have oneDNN in a dtype of half precision; False where it cannot say."""
+    ask = getattr(torch.ops.mkldnn, _ASKED[dtype], None)
+    return ask is not None and not ask()
 
 
 def _without_cudnn(dtype: str) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,14 @@ def forward_terms(cell: Cell, declared: Declared) -> Terms:
     return Terms(products, lengths)
 
 
+@cache
+def state_terms(cell: Cell, declared: Declared) -> Terms:
+    """Of that, the products whose operand is a state, as the step before has left it."""
+    solved, states = widths(cell, declared), {Value(name, 0) for name in cell.states}
+    products = (node for node in cell.nodes if isinstance(node, Product) and node.operand in states)
+    return Terms(Counter(axes_of(product, solved) for product in products), {})
+
+
 def axes_of(product: Product, solved: Widths) -> tuple[str, str]:
     """The letters of a product's rows and columns."""
     return solved.length(product.matrix), solved.operand(product.operand)

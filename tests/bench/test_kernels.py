@@ -143,8 +143,6 @@ LOOP = ("addmm", "sigmoid_")
 @pytest.mark.parametrize(
     ("layer", "dtype", "phase", "reason"),
     [
-        (sized(LSTM), "bfloat16", "forward", "this CPU lacks the instructions that oneDNN wants for bfloat16"),
-        (sized(LSTM), "float16", "forward", "this CPU lacks the instructions that oneDNN wants for float16"),
         (sized(LSTM), "float16", "step", "oneDNN takes no float16 where gradients are recorded"),
         (
             sized(LSTM, proj_size=2),
@@ -165,6 +163,43 @@ LOOP = ("addmm", "sigmoid_")
 def test_what_was_seen_has_its_reason(layer: Layer, dtype: str, phase: str, reason: str) -> None:
     told = explain(link(layer), LOOP, dtype=dtype, device=CPU, phase=phase)
     assert (told.fast, told.reason) == (False, reason)
+
+
+# On a CPU with those instructions, and on one without.
+@pytest.mark.parametrize("supported", [True, False])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    ("layer", "batch", "reason"),
+    [
+        (sized(LSTM), BATCH, ""),
+        (sized(LSTM, proj_size=2), BATCH, "oneDNN's LSTM has no projection"),
+        (sized(LSTM), Batch(2, 5, (5, 3)), "oneDNN takes no packed batch of unequal lengths"),
+        (sized(GRU), BATCH, "on the CPU oneDNN serves LSTM alone: GRU runs step by step"),
+    ],
+)
+def test_instructions_are_lacking_only_where_torch_says_so(
+    monkeypatch: pytest.MonkeyPatch, layer: Layer, batch: Batch, reason: str, dtype: str, supported: bool
+) -> None:
+    asked = {name: staticmethod(lambda: supported) for name in kernels._ASKED.values()}
+    monkeypatch.setattr(torch.ops, "mkldnn", type("Asked", (), asked))
+    told = explain(link(layer, batch), LOOP, dtype=dtype, device=CPU, phase="forward")
+    lacking = f"this CPU lacks the instructions that oneDNN wants for {dtype}"
+    reasons = [said for said in told.reason.split("; ") if said]
+    assert (lacking in reasons) == (not supported)
+    assert [said for said in reasons if said != lacking] == (
+        [reason] if reason else ["torch ran it step by step, by no rule known here"] * supported
+    )
+
+
+def test_what_half_precision_got_and_what_torch_says_of_the_cpu_agree() -> None:
+    for dtype in ("bfloat16", "float16"):
+        with torch.no_grad():
+            ran = kernels.operators(
+                partial(forward, nn.LSTM(3, 4).to(getattr(torch, dtype)), X.to(getattr(torch, dtype)))
+            )
+        told = explain(link(sized(LSTM)), ran, dtype=dtype, device=CPU, phase="forward")
+        assert told.fast != kernels._lacks_instructions(dtype)
+        assert ("instructions" in told.reason) == (not told.fast)
 
 
 def test_equal_lengths_are_no_obstacle() -> None:

@@ -445,7 +445,7 @@ def test_deepbenchs_shapes_and_operations(kind: str, gates: int, shapes: list[tu
         hidden = facts.weights[1].shape[1]
         batch = point.spec.batch
         found.append((hidden, batch.size, batch.seq_len))
-        flops = deepbench_flops(facts, link.signal.tokens)
+        flops = deepbench_flops(link.layer, link.signal.tokens)
         assert flops == 2 * gates * batch.seq_len * (batch.size or 0) * hidden**2
         assert 2 * facts.forward.macs == 2 * flops  # the input's matrix is as large
     assert found == shapes
@@ -456,7 +456,25 @@ def test_deepbench_has_53_shapes() -> None:
 
 
 def test_what_is_not_recurrent_has_no_such_count() -> None:
-    facts = plan(load_spec(str(CONFIGS / "tagger.yaml"))).layers
-    assert [deepbench_flops(layer, 10) is None for layer in facts] == [True, False, True]
+    layers = [link.layer for link in load_spec(str(CONFIGS / "tagger.yaml")).links]
+    assert [deepbench_flops(layer, 10) is None for layer in layers] == [True, False, True]
     # both directions and both layers, 4 gates of 50 x 50
-    assert deepbench_flops(facts[1], 10) == 2 * 10 * 4 * 4 * 50**2
+    assert deepbench_flops(layers[1], 10) == 2 * 10 * 4 * 4 * 50**2
+
+
+@pytest.mark.parametrize(
+    ("layer", "elements"),
+    [
+        # W_hh alone, and not the W_hr that projects
+        ("type: LSTM, proj_size: 4", 4 * 16 * 4),
+        # W_yh alone, and not the W_hy that makes y of this step's h
+        ("type: JordanRNN, output_size: 5", 16 * 5),
+        # what a reset gate multiplies afterwards is a product with the state all the same
+        ("type: GRUCell", 3 * 16 * 16),
+    ],
+)
+def test_only_what_multiplies_a_state_itself_counts(tmp_path: Path, layer: str, elements: int) -> None:
+    document = f"input: {{batch_size: 2, seq_len: 4}}\nlayers: [{{name: a, input_size: 8, hidden_size: 16, {layer}}}]\n"
+    (tmp_path / "m.yaml").write_text(document)
+    (link,) = load_spec(str(tmp_path / "m.yaml")).links
+    assert deepbench_flops(link.layer, link.signal.tokens) == 2 * elements * 8
