@@ -8,16 +8,19 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from rnninspect import __version__
 from rnninspect.commands.kept import free, kept
 from rnninspect.commands.shared import completion, options
 from rnninspect.commands.shared.say import complain, say
+from rnninspect.commands.shared.values import refused
 from rnninspect.commands.stop import Stopped, answered, exit_code, words
 from rnninspect.errors import NotEnoughMemory, RnnInspectError, printable
 from rnninspect.formats import CheckFormat, CompareFormat, ExplainFormat, Format
@@ -27,8 +30,23 @@ from rnninspect.runtime.here import short_of_memory
 # EX_SOFTWARE of sysexits.h: a fault of ours.
 _FAULT = 70
 
+
+class _Commands(TyperGroup):
+    """The commands; what is wrong with a value is said as everything else is."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            found = refused(error)
+            if found is None:
+                raise
+            _end(partial(complain, found))
+
+
 app = typer.Typer(
     name="rnninspect",
+    cls=_Commands,
     help="Everything about a recurrent network before you train it.\n\n"
     "A YAML document describes a model; every number is worked out from the layers' equations and, unless --plan "
     "is given, proven on the real torch modules.\n\n"

@@ -20,7 +20,7 @@ Besides these: 0 fine, 130, 143 and 129 ended by Ctrl-C, SIGTERM and SIGHUP, 70 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -152,11 +152,14 @@ def show(value: object, limit: int = 60) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the nearest of `known`, or all of them when none is near."""
+    names = list(known)
+    near = nearest(word, names)
+    return f"did you mean {near!r}?" if near else f"known: {', '.join(names)}"
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The one of `known` that a misspelt word may stand for; "" where none is near."""
     import difflib  # why here: most runs need no suggestion
 
-    names = list(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    if not near:
-        lowered = {name.lower(): name for name in names}
-        near = [lowered[word.lower()]] if word.lower() in lowered else []
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    near = difflib.get_close_matches(word, known, n=1)
+    return near[0] if near else next((name for name in known if name.lower() == word.lower()), "")

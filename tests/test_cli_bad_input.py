@@ -7,10 +7,15 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
+from typer.models import ArgumentInfo
+
+from rnninspect import cli
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -238,9 +243,6 @@ def test_a_broken_option_is_named(run: Run, document: Path, option: str, value: 
         ((), ("Missing argument", "CONFIG")),
         (("--wat",), ("No such option", "--wat")),
         (("--[/]\x1b[31m",), ("No such option",)),
-        (("--format", "xml"), ("--format", "'xml'", "json")),
-        (("--seed", "-1"), ("--seed",)),
-        (("--seed", str(2**63)), ("--seed",)),
         (("--device",), ("--device", "requires an argument")),
     ],
 )
@@ -252,3 +254,51 @@ def test_wrong_usage_is_said_on_stderr(run: Run, document: Path, args: tuple[str
     # Typer draws its complaints in a box, which wraps.
     said = " ".join(done.stderr.replace("│", " ").split())
     assert [word for word in words if word not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (
+            ("shapes", "x", "--format", "jsn"),
+            "--format: expected one of table, json, csv, markdown, got 'jsn' (did you mean 'json'?)",
+        ),
+        (("gradflow", "x", "--target", "TORCH"), "--target: expected one of last, sum, got 'TORCH'"),
+        (("init", "--from", "LSTM1", "x"), "--from: expected one of lstm, gru, rnn, tagger, classifier, seq, got "),
+        (("shapes", "x", "--seed", "-1"), f"--seed: expected an integer from 0 to {2**63 - 1}, got '-1'"),
+        (("shapes", "x", "--seed", f"{2**63}"), f"--seed: expected an integer from 0 to {2**63 - 1}, got '{2**63}'"),
+        (("trace", "x", "--step", "two\x1b"), r"--step: expected an integer >= 0, got 'two\x1b'"),
+        (("bench", "x", "--time-limit", "0.5"), "--time-limit: expected a number >= 1, got '0.5'"),
+        (("bench", "x", "--bandwidth", ""), "--bandwidth: expected a number, got ''"),
+    ],
+)
+def test_a_value_that_an_option_cannot_have(here: Run, args: tuple[str, ...], said: str) -> None:
+    done = here(*args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_of_no_command_typer_words_what_is_wrong_with_a_value(here: Run) -> None:
+    asked = set()
+    for command in cli.app.registered_commands:
+        assert command.callback is not None
+        name = command.name or command.callback.__name__
+        hints = get_type_hints(command.callback, include_extras=True)
+        arguments = [
+            key for key, hint in hints.items() if any(isinstance(each, ArgumentInfo) for each in get_args(hint))
+        ]
+        for key, hint in hints.items():
+            kind, *about = get_args(hint) or (hint,)
+            kinds = [each for each in get_args(kind) or (kind,) if isinstance(each, type)]
+            if key in arguments or not any(each in (int, float) or issubclass(each, Enum) for each in kinds):
+                continue
+            # Typer has the first name of an option where others have a default.
+            names = [each for each in (about[0].default, *(about[0].param_decls or ())) if str(each).startswith("--")]
+            option = (names or [f"--{key.replace('_', '-')}"])[0]
+            done = here(name, *arguments, option, "what?")
+            assert re.fullmatch(rf"error: {option}: expected [^\n]+, got 'what\?'\n", done.stderr), done.stderr
+            assert (done.returncode, done.stdout) == (2, "")
+            asked.add(f"{name} {option}")
+    assert {"check --format", "compare --table", "trace --unit", "bench --processes"} <= asked
+    assert len(asked) > 30

@@ -1,0 +1,47 @@
+"""A value that an option cannot have, said as every other complaint: where, expected, got, what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import typer
+
+from rnninspect.errors import OptionError, nearest, show
+
+_NUMBERS: Mapping[Any, str] = {int: "an integer", float: "a number"}
+
+
+def refused(error: typer.BadParameter) -> OptionError | None:
+    """What Typer refuses, from what the command's signature says of the option; None where it is nothing of that.
+
+    why not Typer's own words: they are pydantic's, in a box of four lines.
+    """
+    from pydantic import ValidationError  # why here: Typer has it by now, and most runs need it nowhere else
+
+    if not isinstance(error.__cause__, ValidationError) or error.param is None or error.ctx is None:
+        return None
+    hints = get_type_hints(error.ctx.command.callback, include_extras=True)
+    kind, *about = get_args(hints[str(error.param.name)])
+    # X | None is what an option without a value of its own is.
+    (kind,) = [each for each in get_args(kind) if each is not NoneType] or [kind]
+    given = error.__cause__.errors()[0]["input"]
+    hint = ""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        known = [str(each.value) for each in kind]
+        expected = f"one of {', '.join(known)}"
+        near = nearest(str(given), known)
+        hint = f" (did you mean {near!r}?)" if near else ""
+    elif kind in _NUMBERS:
+        expected = _NUMBERS[kind] + _range(about[0].min, about[0].max)
+    else:
+        return None
+    return OptionError(f"{error.param.opts[0]}: expected {expected}, got {show(given)}{hint}")
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if least is None:
+        return "" if most is None else f" <= {most}"
+    return f" >= {least}" if most is None else f" from {least} to {most}"
