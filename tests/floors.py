@@ -29,6 +29,8 @@ TORCHLESS = (
     *("test_check_hostile.py", "test_cli_check.py", "test_completion.py", "test_disk.py", "test_explain.py"),
     *("test_input_file.py", "test_fuzz.py", "test_lock.py", "test_output.py"),
 )
+# Amounts of memory that were measured of the versions that are developed with.
+LEFT_OUT = "test_too_little_address_space"
 
 
 def floors() -> tuple[list[str], str]:
@@ -64,7 +66,20 @@ def tried(python: str, what: str, wanted: Sequence[str], torch: str | None) -> b
         names = [re.split("[=><]", each)[0].lower() for each in (*wanted, *([] if torch is None else [torch]))]
         print(f"{what}: {subprocess.check_output([own, '-c', said, *names], text=True).strip()}", flush=True)
         paths = [str(copy / "tests" / part) for part in (("",) if torch is not None else TORCHLESS)]
-        quick = [own, "-m", "pytest", "-n", "2", "-m", "not slow and not more", "-p", "no:cacheprovider", *paths]
+        quick = [
+            own,
+            "-m",
+            "pytest",
+            "-n",
+            "2",
+            "-m",
+            "not slow and not more",
+            "-k",
+            f"not {LEFT_OUT}",
+            "-p",
+            "no:cacheprovider",
+            *paths,
+        ]
         return subprocess.run(quick, cwd=copy, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode == 0
 
 
