@@ -17,15 +17,15 @@ import typer
 from typer.core import TyperGroup
 
 from rnninspect import __version__
-from rnninspect.commands.kept import free, kept
 from rnninspect.commands.shared import completion, options
 from rnninspect.commands.shared.say import complain, say
+from rnninspect.commands.shared.typer_output import free, kept
 from rnninspect.commands.shared.values import refused
-from rnninspect.commands.stop import Stopped, answered, exit_code, words
 from rnninspect.errors import NotEnoughMemory, RnnInspectError, printable
 from rnninspect.formats import CheckFormat, CompareFormat, ExplainFormat, Format
 from rnninspect.output import write_text
 from rnninspect.runtime.here import short_of_memory
+from rnninspect.stop import INTERRUPTS, Stopped, answered, exit_code, words
 
 # EX_SOFTWARE of sysexits.h: a fault of ours.
 _FAULT = 70
@@ -67,7 +67,7 @@ def main() -> None:
         with answered(), kept() as ended:
             app()
         sys.exit(ended.code)
-    except KeyboardInterrupt as stop:
+    except INTERRUPTS as stop:
         sys.exit(exit_code(stop))
     finally:
         # why: at exit Python collects garbage several times over all that is alive; frozen, it costs nothing. This
@@ -468,7 +468,7 @@ def _end(command: Callable[[], int]) -> NoReturn:
         code = command()
     except RnnInspectError as error:
         code = complain(error)
-    except KeyboardInterrupt as stop:
+    except INTERRUPTS as stop:
         # why not of the others: whoever sends SIGTERM knows.
         if not isinstance(stop, Stopped):
             say(words(stop))

@@ -455,6 +455,64 @@ def test_an_interrupt_while_reading(
     assert (process.returncode, shown, said) == (code, b"", expected)
 
 
+# The command line in forks of one process, each ended at another moment: when Python tells of its k-th event, an import
+# or a file that is opened; and, for k = 0, where Python drops what is raised, in a callback of its imports.
+ENDED_EARLY = """
+import os, signal, sys
+from rnninspect.cli import main
+
+sys.argv[1:] = ["shapes", "--plan", *sys.argv[1:]]
+number = signal.SIGTERM
+events, at = 0, None
+
+def count(event, args):
+    global events
+    events += 1
+    if events == at:
+        os.kill(os.getpid(), number)
+
+def in_callback(frame, event, arg):
+    if frame.f_code.co_name == "cb" and "importlib" in frame.f_code.co_filename:
+        sys.setprofile(None)
+        os.kill(os.getpid(), number)
+
+def forked(moment):
+    global events, at
+    kept, told = os.memfd_create("kept"), os.memfd_create("told")
+    child = os.fork()
+    if child:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return code, os.pread(kept, 10**6, 0), os.pread(told, 9, 0)
+    os.dup2(kept, 1)
+    os.dup2(kept, 2)
+    events, at = 0, moment
+    sys.setprofile(None if moment else in_callback)
+    code = 99
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
+    os.write(told, b"%d" % events)
+    os._exit(code)
+
+sys.addaudithook(count)
+code, shown, total = forked(-1)
+print(code, total.decode())
+for moment in (0, *(int(total) * k // 16 for k in range(1, 16))):
+    print(moment, *forked(moment)[:2])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="keeps what forks print in memory")
+def test_a_signal_at_any_moment_ends_with_its_number(program: Run, small: Path) -> None:
+    done = program(ENDED_EARLY, args=(str(small),))
+    whole, *ended = done.stdout.splitlines()
+    code, total = map(int, whole.split())
+    assert (code, done.stderr) == (0, "")
+    assert total > 100
+    assert [line.partition(" ")[2] for line in ended] == ["143 b''"] * 16
+
+
 # The command line, ended while a file that it writes is not yet in its place.
 ENDED_WHILE_WRITING = (
     "import os, signal\n"

@@ -462,6 +462,28 @@ def test_an_interrupt_is_answered_while_a_point_hangs(
         assert group_is_gone(process.pid)
 
 
+def test_a_signal_while_the_page_is_made_costs_nothing_that_is_done(folder: Path, environment: Environment) -> None:
+    signalled = FAKED.replace(
+        "bench.work",
+        "import os, signal\n"
+        "blocks = bench.bench_blocks\n"
+        "bench.bench_blocks = lambda *a, **k: (os.kill(os.getpid(), signal.SIGTERM), blocks(*a, **k))[1]\n"
+        "bench.work",
+        1,
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", signalled, "bench", "m.yaml", "--phase", "forward"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment({"PYTHONPATH": PATHS}),
+    )
+    assert (done.returncode, done.stderr) == (143, "ended by SIGTERM: 1 of 1 were measured, and are printed\n")
+    assert "forward" in done.stdout
+    assert "partial" not in done.stdout
+
+
 def test_a_signal_that_comes_twice_costs_nothing_that_is_done(folder: Path, environment: Environment) -> None:
     options = ("--sweep", "encoder.hidden_size=4,905", "--phase", "forward", "--output", "r.jsonl")
     with started(folder, environment(), *options) as process:

@@ -23,11 +23,11 @@ from rnninspect.commands.shared.options import BenchTable, Look
 from rnninspect.commands.shared.plots import check_plot, save_plot
 from rnninspect.commands.shared.render import alone, only_table, render
 from rnninspect.commands.shared.say import complain, say
-from rnninspect.commands.stop import exit_code, words
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
 from rnninspect.output import write_text
 from rnninspect.results.bench import bench_blocks, bench_charts, bench_document, bench_tables
 from rnninspect.runtime.here import need_folder
+from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.
@@ -78,14 +78,14 @@ def bench(look: Look, asked: Asked) -> int:
         _check_axis(asked.plot, jobs)
     for note in notes:
         say(f"note: {note}")
-    with _journal(look, asked, jobs) as (journal, earlier):
-        left = _left(jobs, earlier)
-        # why by key: what failed before, and is measured again, is there once.
-        found = {key_of(outcome): outcome for outcome in earlier}
-        if left and (fault := recall().fault):
-            say(f"note: {fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
-        stop: KeyboardInterrupt | NoTorch | None = None
-        try:
+    # why by key: what failed before, and is measured again, is there once.
+    found: dict[Key, Outcome] = {}
+    try:
+        with _journal(look, asked, jobs) as (journal, earlier):
+            left = _left(jobs, earlier)
+            found |= {key_of(outcome): outcome for outcome in earlier}
+            if left and (fault := recall().fault):
+                say(f"note: {fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
             with _progress(left) as progress:
                 for outcome in _outcomes(left, asked, progress):
                     found[key_of(outcome)] = outcome
@@ -93,10 +93,11 @@ def bench(look: Look, asked: Asked) -> int:
                         journal.append(outcome)
                     if outcome.status != "ok":
                         say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
-        except (KeyboardInterrupt, NoTorch) as caught:
-            stop = caught
-    total = len({key_of(outcome) for outcome in found.values()} | {_key(job, run) for job in jobs for run in job.runs})
-    return _finish(look, asked, list(found.values()), total, only, stop)
+        page = _page(look, list(found.values()), only, partial=False)
+    except (*INTERRUPTS, NoTorch) as stop:
+        total = len(found.keys() | {_key(job, run) for job in jobs for run in job.runs})
+        return _stopped(look, asked, list(found.values()), total, only, stop)
+    return _finish(asked, list(found.values()), page)
 
 
 def _wanted(look: Look, asked: Asked) -> Wanted:
@@ -263,21 +264,9 @@ def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
         yield tell
 
 
-def _finish(
-    look: Look,
-    asked: Asked,
-    outcomes: Sequence[Outcome],
-    total: int,
-    only: str | None,
-    stop: KeyboardInterrupt | NoTorch | None,
-) -> int:
-    """Print what there is, of `total` outcomes, and tell by the exit code whether it is all, and to be believed.
-
-    only: the one table to print, None for the whole page. stop: what has ended the run early.
-    """
-    if stop is not None:
-        return _stopped(look, asked, outcomes, total, only, stop)
-    _show(look, asked, outcomes, only)
+def _finish(asked: Asked, outcomes: Sequence[Outcome], page: str) -> int:
+    """Print what there is, and tell by the exit code whether it is all, and to be believed."""
+    _show(asked, outcomes, page)
     failed = [outcome for outcome in outcomes if outcome.status != "ok"]
     rows = pool(outcomes)
     precision = parse_precision(asked.precision)
@@ -292,12 +281,18 @@ def _finish(
     return 0
 
 
-def _show(look: Look, asked: Asked, outcomes: Sequence[Outcome], only: str | None, *, partial: bool = False) -> None:
+def _page(look: Look, outcomes: Sequence[Outcome], only: str | None, *, partial: bool) -> str:
+    """What stdout gets; only: the one table of it, None for the whole page."""
+    if not outcomes:
+        return ""
+    blocks = bench_blocks(outcomes, partial=partial) if only is None else alone(bench_tables(outcomes), only)
+    return render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
+
+
+def _show(asked: Asked, outcomes: Sequence[Outcome], page: str) -> None:
     if not outcomes:
         return
-    blocks = bench_blocks(outcomes, partial=partial) if only is None else alone(bench_tables(outcomes), only)
-    text = render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
-    write_text(text, None)
+    write_text(page, None)
     charts = bench_charts(outcomes)
     if charts:
         save_plot(charts, asked.plot)
@@ -311,12 +306,12 @@ def _stopped(
     outcomes: Sequence[Outcome],
     total: int,
     only: str | None,
-    stop: KeyboardInterrupt | NoTorch,
+    stop: Interrupt | NoTorch,
 ) -> int:
-    """Print what there is after what has ended the run, whose exit code it is."""
+    """Print what there is, of `total` outcomes, after what has ended the run, whose exit code it is."""
     printed = ", and are printed" if outcomes else ""
     try:
-        _show(look, asked, outcomes, only, partial=True)
+        _show(asked, outcomes, _page(look, outcomes, only, partial=len(outcomes) < total))
     except OutputFailed as error:
         # why no reason to end otherwise: SIGHUP comes because the terminal is gone.
         complain(error)
