@@ -441,7 +441,8 @@ def test_an_interrupt_at_any_moment_keeps_what_is_done(
         assert "Traceback" not in err
         assert err.splitlines()[-1].startswith(said)
         assert "crashed" not in err
-        done = sizes(journal)
+        # Without an outcome it does not stay.
+        done = sizes(journal) if journal.exists() else []
         assert done == list(range(1, len(done) + 1))
         assert ("partial: interrupted before everything was measured" in out) == bool(done)
         assert group_is_gone(process.pid)

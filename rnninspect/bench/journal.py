@@ -209,14 +209,15 @@ def _no_journal(path: Path, line: int | None, why: str) -> DocumentError:
 
 
 class Journal:
-    """A journal that is open for appending, by this process alone."""
+    """A journal that is open for appending, by this process alone. new: its file was not there before."""
 
-    def __init__(self, file: int, path: Path) -> None:
-        self._file, self._path = file, path
+    def __init__(self, file: int, path: Path, *, new: bool = False) -> None:
+        self._file, self._path, self._new = file, path, new
 
     def append(self, outcome: Outcome) -> None:
         """Add one outcome; it is on the disk when this returns. Raises OutputFailed, and then nothing was added."""
         self.write(_line(outcome))
+        self._new = False
 
     def write(self, data: bytes) -> None:
         """Add `data` with one write, all of it or nothing."""
@@ -243,7 +244,10 @@ class Journal:
             raise _failed(self._path, error) from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; a new one that has no outcome is not left behind, to be in the way of the next run."""
+        if self._new:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
         disk.close(self._file)
 
     def __enter__(self) -> Self:
@@ -265,15 +269,12 @@ def start(path: Path, head: Head) -> Journal:
             f"--output {printable(str(path))}: it is there already (--resume goes on with it, or name another file)"
         )
     file = _open(path, os.O_WRONLY | (os.O_CREAT | os.O_EXCL if found is None else 0))
-    journal = Journal(file, path)
+    journal = Journal(file, path, new=found is None)
     try:
         _alone(file, path)
         journal.write(_line(head))
     except RnnInspectError:
         journal.close()
-        if found is None:
-            with contextlib.suppress(OSError):
-                path.unlink()
         raise
     return journal
 

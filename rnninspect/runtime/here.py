@@ -8,8 +8,9 @@ import sys
 from rnninspect.errors import FolderGone, NoTorch, printable
 from rnninspect.runtime.memory import address_space, ran_out
 
-# Addresses that importing torch takes at the least: 650 MB were measured of the CPU's build, of CUDA's far more.
-_TORCH_TAKES = 600 * 2**20
+# Addresses that importing torch takes at the least: 670 MB were measured of the CPU's build, of CUDA's far more. With a
+# little less some of its libraries end the process, or say that something is broken.
+_TORCH_TAKES = 720 * 2**20
 # And the tool without it: 55 MB were measured.
 _TOOL_TAKES = 64 * 2**20
 _WITHOUT = "--plan, explain, diff and check need none"
@@ -44,7 +45,8 @@ def need_torch() -> None:
             raise NoTorch(f"torch is not installed here (pip install torch; {_WITHOUT})") from error
         said = next(iter(str(error).strip().splitlines()), "")
         reason = ": ".join(filter(None, [type(error).__name__, printable(said)]))
-        raise NoTorch(f"torch cannot be loaded here: {reason} (install it again; {_WITHOUT})") from error
+        remedy = "raise ulimit -v, or end other programs" if ran_out(error) else "install it again"
+        raise NoTorch(f"torch cannot be loaded here: {reason} ({remedy}; {_WITHOUT})") from error
 
 
 def short_of_memory(error: Exception) -> bool:

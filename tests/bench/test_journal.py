@@ -53,7 +53,23 @@ def written(path: Path, *outcomes: Outcome) -> bytes:
     with start(path, HEAD) as journal:
         for each in outcomes:
             journal.append(each)
-    return path.read_bytes()
+        data = path.read_bytes()
+    if not outcomes:  # what an earlier version may have left
+        path.write_bytes(data)
+    return data
+
+
+def test_a_journal_that_was_begun_for_nothing_is_not_left_behind(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    for begin in (lambda: start(path, HEAD), lambda: resume(path, HEAD)[0]):
+        with begin():
+            assert path.exists()
+        assert not path.exists()
+    kept = written(path)
+    resume(path, HEAD)[0].close()
+    assert path.read_bytes() == kept
+    resume(path, HEAD)[0].append(outcome(1))
+    assert path.read_bytes().startswith(kept)
 
 
 def refused(path: Path) -> str:
@@ -505,7 +521,8 @@ def test_a_version_of_torch_that_cannot_be_read_is_unknown(
     monkeypatch.setattr(metadata, "version", version)
     head = head_of({})
     assert head.torch == "unknown"
-    start(tmp_path / "r.jsonl", head).close()
+    with start(tmp_path / "r.jsonl", head) as journal:
+        journal.append(outcome(1))
     assert read_journal(tmp_path / "r.jsonl").head == head
 
 
