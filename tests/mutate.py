@@ -277,7 +277,7 @@ FAULTS = [
         'os.environ["PYTHONSAFEPATH"] = ""',
         "test_surroundings.py",
     ),
-    ("bench/supervise.py", "signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)", "pass", "bench/test_supervise.py"),
+    ("bench/supervise.py", "signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)", "pass", "bench/test_supervise.py"),
     ("bench/supervise.py", "os._exit, [128 + number]", "print, [number]", "bench/test_supervise.py"),
     ("stop.py", "is signal.SIG_DFL]", "is not None]", "test_cli_bench.py"),
     ("stop.py", "signal.signal(each, signal.SIG_IGN)", "pass", "test_cli_bench.py"),

@@ -84,6 +84,27 @@ def test_python_m_runs_none_but_what_python_itself_does(folder: Path, environmen
         assert (done.returncode, sprung(folder)) == (0, []), done.stderr
 
 
+@pytest.mark.parametrize("options", [("-E",), ("-E", "-P"), ("-I",)])
+def test_no_file_of_the_current_folder_is_run_where_the_environment_is_not_heard(
+    folder: Path, environment: Environment, options: tuple[str, ...]
+) -> None:
+    source = (
+        f"import sys\nsys.path[:0] = {[str(ROOT), str(ROOT / 'tests' / 'bench')]}\n"
+        "from faults import misbehave\n"
+        "from rnninspect.bench.supervise import run_jobs\n"
+        "if __name__ == '__main__':\n"
+        "    import os\n"
+        "    jobs = run_jobs(misbehave, ['return', 'kill', 'cwd'], limit=lambda job: 60, progress=lambda *told: None)\n"
+        "    print(*(str(result).split(' in ')[0] for result in jobs), os.getcwd(), sep='\\n')\n"
+    )
+    (folder.parent / "run.py").write_text(source)
+    lay_traps(folder, {*sys.stdlib_module_names})
+    done = ended(*options, "../run.py", cwd=folder, env=environment())
+    assert (done.stderr, sprung(folder)) == ("", [])
+    first, _, *where = done.stdout.splitlines()
+    assert (first, where) == ("return", [str(folder)] * 2)
+
+
 def test_a_trap_would_be_seen(folder: Path, environment: Environment) -> None:
     lay_traps(folder, {"signal"})
     ended("-c", "import signal", cwd=folder, env=environment())

@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -17,14 +18,15 @@ from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnninspect.errors import NoTorch
 from rnninspect.runtime.memory import available_bytes, ran_out, resident_bytes
+from rnninspect.stop import ENDING
 
 # What ends a run goes to its whole group; it is the parent that answers, and then ends its child.
-_LATER = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_ENDING = {signal.SIGINT, *_LATER}
+_ALL_ENDING = {signal.SIGINT, *ENDING}
 # Seconds that the parent has for that.
 _PATIENCE = 10.0
 # How often the parent looks after its child: an interrupt is answered, and memory watched, within this.
@@ -57,8 +59,8 @@ def run_jobs(
         for number, job in enumerate(jobs):
             if child is None:
                 # why in here: an interrupt must find the child in its place, to end it.
-                with _starting():
-                    child = _Child(work)
+                with _starting() as folder:
+                    child = _Child(work, folder)
             result = child.run(job, limit(job), partial(progress, number))
             if not child.alive:
                 child.kill()
@@ -72,9 +74,9 @@ def run_jobs(
 class _Child:
     """The process that does the work, and the pipe to it."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, folder: Path) -> None:
         self._pipe, theirs = _SPAWN.Pipe()
-        self._process: SpawnProcess = _SPAWN.Process(target=_serve, args=(work, theirs), daemon=True)
+        self._process: SpawnProcess = _SPAWN.Process(target=_serve, args=(work, theirs, folder), daemon=True)
         self._process.start()
         theirs.close()
         self._room = available_bytes()
@@ -116,20 +118,45 @@ class _Child:
 
 
 @contextlib.contextmanager
-def _starting() -> Generator[None, None, None]:
-    """A block to start processes in: they run no file of the current folder, and hear of no interrupt meanwhile."""
+def _starting() -> Generator[Path, None, None]:
+    """A block to start processes in: they run no file of the current folder, and hear of no interrupt meanwhile.
+
+    It is given that folder.
+    """
     # why: they begin as `python -c`, which looks for modules in the current folder first, so that a `signal.py` there
     # would be run. Where else to look they are told: multiprocessing hands sys.path on. It holds for what they start.
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
-        with _without_interrupts():
-            yield
+        with _elsewhere() as folder, _without_interrupts():
+            yield folder
     finally:
         if before is None:
             del os.environ["PYTHONSAFEPATH"]
         else:
             os.environ["PYTHONSAFEPATH"] = before
+
+
+def _deaf() -> bool:
+    """Whether this process and what it starts hear of no PYTHONSAFEPATH, and need it: `python -E` hands -E on."""
+    return bool(sys.flags.ignore_environment) and not sys.flags.safe_path
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Generator[Path, None, None]:
+    """A block in the folder of Python's own modules, where what starts would not hear of PYTHONSAFEPATH.
+
+    It is given the folder that was the current one.
+    """
+    before = Path.cwd()
+    if not _deaf():
+        yield before
+        return
+    os.chdir(Path(os.__file__).parent)
+    try:
+        yield before
+    finally:
+        os.chdir(before)
 
 
 @contextlib.contextmanager
@@ -140,7 +167,7 @@ def _without_interrupts() -> Generator[None, None, None]:
         return
     # why first: the tracker's own start would let signals through again.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ALL_ENDING)
     try:
         yield
     finally:
@@ -163,12 +190,12 @@ def _end_later() -> None:
         timer.daemon = True
         timer.start()
 
-    for number in _LATER:
+    for number in ENDING:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
             signal.signal(number, later)
     if hasattr(signal, "pthread_sigmask"):
         # why: what this process starts, torch.compile's compilers for one, would have them blocked for good.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _how(code: int | None) -> str:
@@ -178,10 +205,12 @@ def _how(code: int | None) -> str:
     return f"ended with exit code {code}"
 
 
-def _serve(work: Work, pipe: Connection) -> None:
+def _serve(work: Work, pipe: Connection, folder: Path) -> None:
     """The child: one job after the other, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_later()
+    if _deaf():
+        os.chdir(folder)
     # why: where memory runs out, it is this process that the kernel should take.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
         file.write("1000")

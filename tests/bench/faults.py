@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def misbehave(job: str, progress: Callable[[float], None]) -> str:
-    """Do what `job` says: "return", "raise", "kill", "segfault", "exit", "sleep", "no memory" or "allocate"."""
+    """Do what `job` says: "return", "raise", "kill", "segfault", "exit", "sleep", "no memory", "allocate" or "cwd"."""
     progress(0.5)
     match job:
         case "raise":
@@ -22,6 +22,8 @@ def misbehave(job: str, progress: Callable[[float], None]) -> str:
             os.kill(os.getpid(), signal.SIGSEGV)
         case "exit":
             os._exit(3)
+        case "cwd":
+            return os.getcwd()  # noqa: PTH109
         case "sleep":
             time.sleep(600)
         case "allocate":
