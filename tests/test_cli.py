@@ -23,6 +23,7 @@ import pytest
 from rich.cells import cell_len
 
 from rnninspect import __version__, cli
+from rnninspect.commands.shared.typer_output import kept
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -416,6 +417,19 @@ def test_wrong_usage_is_2_wherever_it_is_said(shell: Run) -> None:
     streams = ("2>/dev/full", "2>&-", ">&- 2>/dev/null", "2>&1 | true")
     done = shell("; ".join(f"rnninspect params --wat {redirected}; echo $?" for redirected in streams))
     assert (done.stdout.split(), done.stderr) == (["2"] * len(streams), "")
+
+
+@pytest.mark.parametrize(
+    ("code", "ended", "said"), [(None, 0, ""), (0, 0, ""), (2, 2, ""), ("why\nnot", 1, "why\nnot\n"), ([3], 1, "[3]\n")]
+)
+def test_what_ends_typer_ends_us_as_python_would(
+    capsys: pytest.CaptureFixture[str], code: object, ended: int, said: str
+) -> None:
+    with kept() as found:
+        print("shown")
+        raise SystemExit(code)
+    assert found.code == ended
+    assert capsys.readouterr() == ("shown\n", said)
 
 
 def test_help_is_drawn_for_the_stream_it_goes_to(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import time
@@ -39,7 +40,7 @@ def test_it_goes_on_past_failures_and_says_how_each_step_ended(
         command.Step("good", python("import os; print(os.environ['ONE'], *'abcd', sep='\\n')"), 30, 2, (("ONE", "1"),)),
         command.Step("bad", python("raise SystemExit(5)"), 30),
         command.Step("gone", (str(tmp_path / "nothing"),), 30),
-        command.Step("endless", python(asleep), 0.5),
+        command.Step("endless", python(asleep), 1.5),
         command.Step("last", python("print('still here')"), 30),
     ]
     assert command.check(steps, tmp_path, dict(os.environ)) == 1
@@ -60,10 +61,10 @@ def test_it_goes_on_past_failures_and_says_how_each_step_ended(
     assert "\n1\na\nb\nc\nd\n" in log
     assert log.endswith("\n".join(printed.splitlines()[-7:]) + "\n")
     # Nothing of a step is left when it is over, not what it started either.
-    for pid in [
-        int(word) for line in log.splitlines() if len(line.split()) == 2 for word in line.split() if word.isdigit()
-    ]:
-        assert pid == 0 or not _runs(pid)
+    pairs = [line.split() for line in log.splitlines() if re.fullmatch(r"\d+ \d+", line)]
+    pids = {int(pid) for pair in pairs for pid in pair} - {0}
+    assert len(pids) == 2
+    assert not any(_runs(pid) for pid in pids)
 
 
 def _runs(pid: int) -> bool:

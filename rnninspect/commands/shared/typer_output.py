@@ -41,14 +41,19 @@ class Ended:
 
 @contextlib.contextmanager
 def kept() -> Iterator[Ended]:
-    """A block that Typer runs in and ends with SystemExit; what it has printed is written after it, or until `free`."""
+    """A block that Typer runs in and ends with SystemExit; what it has printed is written after it, or until `free`.
+
+    As of Python's own: no code is 0, and anything but a number is said, and 1.
+    """
     ended = Ended()
     streams = _Kept(sys.stdout), _Kept(sys.stderr)
     sys.stdout, sys.stderr = streams
     try:
         yield ended
     except SystemExit as end:
-        ended.code = end.code if isinstance(end.code, int) else 0
+        ended.code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if not isinstance(end.code, int | None):
+            streams[1].write(f"{end.code}\n")
     finally:
         sys.stdout, sys.stderr = (stream.stream for stream in streams)
     shown, said = (stream.getvalue() for stream in streams)
