@@ -53,8 +53,9 @@ _BY_KERNELS = (
     "CPU what torch's kernels are known to keep besides."
 )
 _TRAINING = (
-    "What a layer reads is counted where it was put out. outputs: final states too. a training step: parameters, "
-    "gradients, Adam's two moments, what is kept for backward; without the loss and what the optimizer works with."
+    "What a layer reads is counted once, where it is first kept. outputs: final states too. a training step: "
+    "parameters, gradients, Adam's two moments, what is kept for backward; without the loss and what the optimizer "
+    "works with."
 )
 
 
