@@ -285,7 +285,8 @@ def bench(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the journal of --output.")] = False,
     time_limit: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help="Give a point up that takes longer.")
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="Give a point up that takes longer, once torch is loaded."),
     ] = None,
     plot: options.Plot = None,
     device: options.Device = None,

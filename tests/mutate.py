@@ -270,7 +270,12 @@ FAULTS = [
     ("bench/job.py", "if not found.ok:", "if False:", "bench/test_job.py"),
     ("bench/job.py", "if not self.phases:", "if False:", "bench/test_job.py"),
     ("bench/supervise.py", "os._exit(1)", "pass", "bench/test_supervise.py"),
-    ("bench/supervise.py", "with _without_interrupts():", "if True:", "bench/test_supervise.py"),
+    (
+        "bench/supervise.py",
+        "with _elsewhere() as folder, _without_interrupts():",
+        "with _elsewhere() as folder:",
+        "bench/test_supervise.py",
+    ),
     (
         "bench/supervise.py",
         'os.environ["PYTHONSAFEPATH"] = "1"',

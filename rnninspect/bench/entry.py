@@ -15,6 +15,8 @@ def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     need_torch()
     from rnninspect.bench import job as worker
 
+    # why: from here on the job itself takes time.
+    progress(0.0)
     heap.give_back()
     heap.keep_freed()
     return worker.work(job, progress)

@@ -29,6 +29,8 @@ from rnninspect.stop import ENDING
 _ALL_ENDING = {signal.SIGINT, *ENDING}
 # Seconds that the parent has for that.
 _PATIENCE = 10.0
+# Seconds that a new child has until it says that it works: what it imports takes a while, on a busy machine a long one.
+_START = 120.0
 # How often the parent looks after its child: an interrupt is answered, and memory watched, within this.
 _POLL = 0.05
 _SPAWN = multiprocessing.get_context("spawn")
@@ -41,7 +43,8 @@ class Ended(NamedTuple):
     reason: str
 
 
-# What runs in the child: takes a job and somewhere to report its progress to, and gives the result.
+# What runs in the child: takes a job and somewhere to report its progress to, and gives the result. It first reports
+# when all is imported that the job needs.
 Work = Callable[[Any, Callable[[float], None]], Any]
 
 
@@ -50,7 +53,8 @@ def run_jobs(
 ) -> Generator[Any, None, None]:
     """Each job's result, or why there is none (`Ended`), in order and as soon as it is known. Raises NoTorch.
 
-    work: a function of a module, so that the child can import it. limit: seconds a job may take.
+    work: a function of a module, so that the child can import it. limit: seconds a job may take, from when its process
+    first reports progress; a new process has two minutes until then.
     progress: told the job's number and the share of it that is done.
     When the generator is closed, or an interrupt comes, the child is killed at once, whatever it is doing.
     """
@@ -80,11 +84,13 @@ class _Child:
         self._process.start()
         theirs.close()
         self._room = available_bytes()
+        self._began = False
         self.alive = True
 
     def run(self, job: Any, limit: float, progress: Callable[[float], None]) -> Any:
         """The job's result; where there is none, why, and `alive` is false if the process is no longer of use."""
-        deadline = time.monotonic() + limit
+        allowed = limit if self._began else _START
+        deadline = time.monotonic() + allowed
         try:
             self._pipe.send(job)
             while True:
@@ -96,9 +102,12 @@ class _Child:
                         return value
                     if kind == "error":
                         raise value
+                    if not self._began:
+                        self._began, allowed = True, limit
+                        deadline = time.monotonic() + allowed
                     progress(value)
                 if time.monotonic() > deadline:
-                    return self._given_up("timeout", f"no end after {limit:,.0f} s")
+                    return self._given_up("timeout", f"no end after {allowed:,.0f} s")
                 taken = resident_bytes(self._process.pid)
                 if taken is not None and self._room is not None and taken > self._room:
                     return self._given_up("memory", f"took {taken:,} bytes, {self._room:,} were free")

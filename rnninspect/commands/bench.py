@@ -34,7 +34,7 @@ _QUICK = 1.0
 _METHOD = 2
 # Blocks of a document that no point is made from: what they say of points is put into the others.
 _NOT_RUN = ("sweep", "cases", "budget")
-# A job that takes longer hangs: torch's import, building, checking and calibrating, and the budget of every case.
+# A job that takes longer hangs: building, checking and calibrating, and the budget of every case.
 _START_SECONDS, _OVER = 120.0, 10.0
 
 

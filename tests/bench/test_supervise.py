@@ -70,6 +70,15 @@ def test_a_job_that_does_not_end_is_given_up() -> None:
     assert str(after).startswith("a in ") or isinstance(after, Ended)
 
 
+def test_what_a_child_takes_to_start_is_none_of_a_jobs_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child takes more than a millisecond to import its work: it is heard all the same, and only then given up."""
+    told: list[float] = []
+    jobs = run_jobs(misbehave, ["sleep"], limit=lambda job: 0.001, progress=lambda number, share: told.append(share))
+    assert (list(jobs), told) == ([Ended("timeout", "no end after 0 s")], [0.5])
+    monkeypatch.setattr(supervise, "_START", 0.001)
+    assert results(["a"]) == [Ended("timeout", "no end after 0 s")]
+
+
 def test_a_job_that_takes_all_memory_is_ended_before_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "available_bytes", lambda: 300 * 2**20)
     found, after = results(["allocate", "a"])
