@@ -324,7 +324,8 @@ def test_the_old_name_of_a_limit_holds_and_says_what_its_name_is(tmp_path: Path,
     )
     done = here("check", path)
     assert done.returncode == 1
-    assert f"note: {path}:2:32: budget.max_activation_bytes: max_output_bytes is its name now" in done.stderr
+    said = "still holds, but its name is max_output_bytes now (outputs and final states); rename it"
+    assert f"note: {path}:2:32: budget.max_activation_bytes {said}\n" in done.stderr
     assert re.search(r"max_activation_bytes .* OVER", done.stdout)
 
 

@@ -232,7 +232,9 @@ def _explain(fault: Mapping[str, Any], model: type[BaseModel], path: Path, tree:
     # why: inside a union pydantic's location has the member's name in it, which is no part of the document.
     loc = tuple(fault["loc"])
     if fault["type"] == "missing":
-        return _fault((*path, *loc[:-1]), tree, f"required key {loc[-1]} is missing", key=str(loc[-1]))
+        key = str(loc[-1])
+        hint = _TO_WRITE.get((*path, *loc), "")
+        return _fault((*path, *loc[:-1]), tree, f"required key {key} is missing", hint, key=key)
     where = path
     for part in loc:
         where = (*where, part) if (*where, part) in tree.values else where
@@ -245,6 +247,12 @@ def _explain(fault: Mapping[str, Any], model: type[BaseModel], path: Path, tree:
         hint = _NO_EMPTY_SEQUENCE
     return _fault(where, tree, f"expected {expected}, got {show(fault['input'])}", hint)
 
+
+# What to write for a key that is missing.
+_TO_WRITE: dict[Path, str] = {
+    ("input", "batch_size"): "write batch_size: 32, or null for unbatched input",
+    ("input", "seq_len"): "write seq_len: 20, or lengths, one for each sequence",
+}
 
 _NO_EMPTY_SEQUENCE = (
     "torch packs no empty sequence: leave it out of the batch, or give it length 1 with a padding token and ignore its "

@@ -106,8 +106,11 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
         signal = layer.emits(signal)
     if document.budget is not None and document.budget.max_activation_bytes is not None:
         path = ("budget", "max_activation_bytes")
-        said = "max_output_bytes is its name now: outputs and states; max_training_bytes is what a training step holds"
-        notes.append(f"{tree.place(path)}: {dotted(path)}: {said}")
+        if document.budget.max_output_bytes is not None:
+            message = "this is the old name of max_output_bytes, which is there too"
+            raise DocumentError(tree.place(path), message, path=dotted(path), hint="keep max_output_bytes")
+        said = "still holds, but its name is max_output_bytes now (outputs and final states); rename it"
+        notes.append(f"{tree.place(path)}: {dotted(path)} {said}")
     return Spec(
         name=document.name or name,
         source=tree.source,

@@ -121,6 +121,9 @@ class TestLayerNames:
         assert [found.name for found in read(text).layers] == ["dropout", "x", "dropout2"]
 
 
+NO_BATCH = "write batch_size: 32, or null for unbatched input"
+NO_SEQ = "write seq_len: 20, or lengths, one for each sequence"
+
 # (the text, the path, all of the message, some of the hint)
 STRUCTURE = [
     ("▶[1, 2]", "", "expected a mapping with input and layers, got a list", "a model needs `input:` and `layers:`"),
@@ -131,8 +134,8 @@ STRUCTURE = [
     (f"input: ▶3\n{LSTM}", "input", "expected a mapping with batch_size and seq_len, got 3", ""),
     (f"input: ▶null\n{LSTM}", "input", "expected a mapping with batch_size and seq_len, got null", ""),
     (f"input: ▶[3, 5]\n{LSTM}", "input", "expected a mapping with batch_size and seq_len, got a list", ""),
-    (f"input: ▶{{seq_len: 5}}\n{LSTM}", "input.batch_size", "required key batch_size is missing", ""),
-    (f"input: ▶{{batch_size: 5}}\n{LSTM}", "input.seq_len", "required key seq_len is missing", ""),
+    (f"input: ▶{{seq_len: 5}}\n{LSTM}", "input.batch_size", "required key batch_size is missing", NO_BATCH),
+    (f"input: ▶{{batch_size: 5}}\n{LSTM}", "input.seq_len", "required key seq_len is missing", NO_SEQ),
     (f"{HEAD}layers: ▶3", "layers", "expected a list of at least one layer, got 3", ""),
     (f"{HEAD}layers: ▶null", "layers", "expected a list of at least one layer, got null", ""),
     (f"{HEAD}layers: ▶[]", "layers", "expected a list of at least one layer, got an empty list", ""),
@@ -421,8 +424,8 @@ A_TITLE = "expected 1 to 100 printable characters, got "
         ("input: {lengths: [5, ▶x]}", "input.lengths[1]", A_SIZE + "'x'", ""),
         ("input: {lengths: ▶[]}", "input.lengths", "expected at least one length, got none", EACH),
         ("input: {batch_size: 3, lengths: ▶[]}", "input.lengths", "expected at least one length, got none", EACH),
-        ("input: ▶{lengths: null}", "input.batch_size", "required key batch_size is missing", ""),
-        ("input: ▶{batch_size: 3, lengths: null}", "input.seq_len", "required key seq_len is missing", ""),
+        ("input: ▶{lengths: null}", "input.batch_size", "required key batch_size is missing", NO_BATCH),
+        ("input: ▶{batch_size: 3, lengths: null}", "input.seq_len", "required key seq_len is missing", NO_SEQ),
         ("input: {lengths: [5], batch_size: ▶0}", "input.batch_size", A_BATCH + "0", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: [5, ▶x]}", "input.lengths[1]", A_SIZE + "'x'", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: [5, 4,\n ▶true]}", "input.lengths[2]", A_SIZE + "true", ""),
@@ -606,7 +609,7 @@ def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | 
             "unknown key 'sequence_len'",
             "did you mean 'seq_len'?",
         ),
-        ("input: ▶{batch_size: 3}", "input.seq_len", "required key seq_len is missing", ""),
+        ("input: ▶{batch_size: 3}", "input.seq_len", "required key seq_len is missing", NO_SEQ),
     ],
 )
 def test_a_misspelt_required_key(document: str, path: str, message: str, hint: str) -> None:
