@@ -36,9 +36,14 @@ class TooLarge(OSError):
     """More bytes than what is expected there can have."""
 
 
-def reason(error: OSError) -> str:
-    """What went wrong, as the system says it."""
-    return error.strerror or str(error)
+def reason(error: Exception) -> str:
+    """What went wrong, as the system says it; what `pathlib` makes of it has no such words."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def no_folder(path: Path) -> FileNotFoundError:
+    """What to raise where the folder of a file that is to be written is not there."""
+    return FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}")
 
 
 def status(path: str | Path) -> os.stat_result | None:

@@ -43,6 +43,12 @@ def letters_of(axis: str) -> tuple[str, ...]:
     return tuple(axis.split("*"))
 
 
+def percent(share: float) -> float:
+    """A share in %."""
+    # why 15 digits: 100 * 0.07 is a little more than 7
+    return float(f"{100 * share:.15g}")
+
+
 def shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
     """The sizes of `axes`, each a letter, a product of letters, or a number."""
     return tuple(

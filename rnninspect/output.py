@@ -146,7 +146,7 @@ def _write_path(content: str | bytes, path: Path) -> None:
     try:
         _put(content, path)
     except OSError as error:
-        raise OutputFailed(f"cannot write {printable(str(path))}: {disk.reason(error)}") from error
+        raise OutputFailed(f"cannot write {printable(str(path))}: {printable(disk.reason(error))}") from error
 
 
 def _put(content: str | bytes, path: Path) -> None:
@@ -184,7 +184,7 @@ def _replace(target: Path, data: bytes, found: os.stat_result | None) -> None:
         try:
             file = os.open(temporary, flags, 0o666 if found is None else 0o600)
         except FileNotFoundError as error:
-            raise FileNotFoundError(errno.ENOENT, f"there is no folder {printable(str(target.parent))}") from error
+            raise disk.no_folder(target) from error
         with os.fdopen(file, "wb") as stream:
             if found is not None:
                 _keep_owner_and_mode(file, found)

@@ -89,14 +89,8 @@ def largest_size(spec: Spec) -> tuple[str, Path]:
     That is the largest of its own sizes where its weights take more than what goes in and comes out; else the largest
     axis of those, which is a size of the batch or one of its own.
     """
-
-    def held(index: int) -> tuple[int, int]:
-        link = spec.links[index]
-        return facts[index].counts.nbytes, link.layer.work_bytes(link.signal, spec.dtype)
-
     facts = plan(spec).layers
-    index = max(range(len(facts)), key=lambda index: sum(held(index)))
-    weights, work = held(index)
+    index, weights, work = _largest(spec, facts)
     layer, path, most = spec.links[index].layer, ("layers", index), None
     if work > weights:
         tensor = max((*facts[index].inputs, *facts[index].outputs), key=lambda tensor: tensor.nbytes)
@@ -110,6 +104,27 @@ def largest_size(spec: Spec) -> tuple[str, Path]:
         if type(value) is int and (*path, field) in spec.tree.values and (most is None or value <= most)
     }
     return layer.name, max(sizes, key=lambda size: sizes[size], default=path)
+
+
+def smaller(spec: Spec) -> str:
+    """What to try where memory is short: a smaller batch, or a smaller layer where its weights are what it holds."""
+    _, weights, work = _largest(spec, plan(spec).layers)
+    if weights < work:
+        return "try a smaller input.batch_size or input.seq_len"
+    layer, path = largest_size(spec)
+    field = "".join(f".{part}" for part in path[2:])
+    return f"try a smaller {layer}{field}"
+
+
+def _largest(spec: Spec, facts: Sequence[LayerFacts]) -> tuple[int, int, int]:
+    """Which layer holds most memory, the bytes of its weights, and of what goes in and comes out."""
+
+    def held(index: int) -> tuple[int, int]:
+        link = spec.links[index]
+        return facts[index].counts.nbytes, link.layer.work_bytes(link.signal, spec.dtype)
+
+    index = max(range(len(facts)), key=lambda index: sum(held(index)))
+    return index, *held(index)
 
 
 def _as_owned(weight: WeightFact, owners: dict[str, WeightFact]) -> WeightFact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,17 +13,31 @@ from hypothesis import strategies as st
 
 from rnninspect.document.blocks import Budget, validate
 from rnninspect.document.chain import Spec, connect
+from rnninspect.document.load import load_spec
 from rnninspect.document.overrides import override
 from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError, OptionError, Place
-from rnninspect.facts import ModelFacts
-from rnninspect.guard.check import LIMITS, Change, Growth, Limit, Verdict, changes, grows, limits, parse_growth
+from rnninspect.facts import ModelFacts, percent
+from rnninspect.guard.check import (
+    LIMITS,
+    Change,
+    Growth,
+    Limit,
+    Verdict,
+    changes,
+    differences,
+    grows,
+    limits,
+    parse_growth,
+)
 from rnninspect.guard.findings import Finding, findings, of_error
 from rnninspect.guard.lock import LockedLayer, locked_layers
 from rnninspect.plan import plan
-from rnninspect.results.check import check_tables
+from rnninspect.results.check import check_document, check_tables
 from rnninspect.results.diff import diff_tables
 from rnninspect.results.table import Cell, Kind, Table
+
+CONFIGS = Path(__file__).parent.parent / "configs"
 
 # 4 * 5 * (4 + 5 + 2) = 220 parameters and 3 * 5 + 3 = 18; 6 tokens, 6 * 180 and 6 * 15 MACs.
 TEXT = """\
@@ -229,12 +244,82 @@ def test_a_change_in_numbers(
     locked: int | None, now: int, difference: int | None, per_cent: float | None, growth: float
 ) -> None:
     change = Change("", "parameters", locked, now)
-    assert (change.difference, change.per_cent, grows(change)) == (difference, per_cent, growth)
+    assert (change.difference, change.percent, grows(change)) == (difference, per_cent, growth)
 
 
 def test_numbers_that_no_float_can_hold() -> None:
     change = Change("", "parameters", 10**400, 3 * 10**400)
-    assert (change.difference, change.per_cent, grows(change)) == (2 * 10**400, 200.0, 2.0)
+    assert (change.difference, change.percent, grows(change)) == (2 * 10**400, 200.0, 2.0)
+
+
+def test_a_share_is_told_as_it_was_written() -> None:
+    for written in ("7%", "14%", "28%", "0.07%", "5.1%", "29.83%", "1000%"):
+        assert f"{percent(parse_growth(written)[0].share or 0):g}%" == written
+        assert repr(percent(parse_growth(written)[0].share or 0)).removesuffix(".0") == written[:-1]
+    growth = both(0.07)
+    (said, _) = check_document([verdict_of(growth=0.07)])["models"][0]["allowed_growth"]  # type: ignore[index]
+    assert (growth is not None, said["allowed_percent"]) == (True, 7.0)
+
+
+# --- what two documents say --------------------------------------------------------------------------------
+
+
+def differing(*settings: str, text: str = TEXT, other: str | None = None) -> list[tuple[object, ...]]:
+    """What differs between the model of `text` and that of `other`, or the same, with `settings`."""
+    old, new = spec_of(text), spec_of(other or text, *settings)
+    return facts(differences(old, new, plan(old), plan(new)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "layer", "old", "new"),
+    [
+        ("encoder.trainable=false", "encoder", True, False),
+        ("encoder.dropout=0.5", "encoder", 0.0, 0.5),
+        ("encoder.batch_first=true", "encoder", False, True),
+        ("encoder.init.weight_hh=orthogonal", "encoder", None, "orthogonal"),
+        ("dtype=float64", "", "float32", "float64"),
+        ("input.state=random", "", "zeros", "random"),
+    ],
+)
+def test_what_a_document_says_differs_though_no_count_does(setting: str, layer: str, old: object, new: object) -> None:
+    assert differing(setting) == [(layer, setting.partition("=")[0], old, new)]
+
+
+def test_what_the_input_says_stands_before_what_it_changes() -> None:
+    found = differing("input.lengths=[3, 1]", "input.seq_len=4")
+    assert found[:2] == [("", "input.seq_len", 3, 4), ("", "input.lengths", None, (3, 1))]
+    assert [layer for layer, *_ in found[2:]] == ["encoder", "head"]
+    assert differing("input.batch_size=null")[0] == ("", "input.batch_size", 2, None)
+
+
+def test_a_key_stands_before_what_it_changes_and_sizes_are_those_that_were_inferred() -> None:
+    found = differing("encoder.hidden_size=6")
+    assert found[0] == ("encoder", "encoder.hidden_size", 5, 6)
+    assert ("head", "head.in_features", 5, 6) in found
+    assert [field for layer, field, *_ in found if layer == "head"] == [
+        *("head.in_features", "parameters", "macs", "weight")
+    ]
+    assert differing("encoder.feeds=last")[0] == ("encoder", "encoder.feeds", "output", "last")
+
+
+def test_of_another_kind_only_the_keys_that_both_have_are_compared() -> None:
+    other = TEXT.replace("type: LSTM", "type: GRU").replace("hidden_size: 5", "hidden_size: 6")
+    found = differing(other=other)
+    assert found[:2] == [("encoder", "encoder.hidden_size", 5, 6), ("encoder", "type", "LSTM", "GRU")]
+    assert not [field for _, field, *_ in found if "proj_size" in str(field)]
+
+
+def test_layers_in_another_order_differ() -> None:
+    first, second = ("  - {name: a, type: Dropout, p: 0.1}\n", "  - {name: b, type: Dropout, p: 0.2}\n")
+    assert differing(text=TEXT + first + second, other=TEXT + second + first) == [
+        ("", "layers", ("encoder", "head", "a", "b"), ("encoder", "head", "b", "a"))
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_document_does_not_differ_from_itself(path: Path) -> None:
+    spec = load_spec(str(path))
+    assert differences(spec, load_spec(str(path)), plan(spec), plan(spec)) == ()
 
 
 # --- drift -------------------------------------------------------------------------------------------------
@@ -307,6 +392,19 @@ def test_what_outgrows_which_limit(written: str, outgrown: list[str]) -> None:
     assert sorted(change.field for change, _ in verdict.outgrown) == sorted(outgrown)
     assert verdict.drifted is bool(outgrown)
     assert verdict._replace(accepted=True).outgrown == ()
+
+
+@pytest.mark.parametrize(
+    "added",
+    ["  - {name: drop, type: Dropout}\n", "  - {name: norm, type: LayerNorm, elementwise_affine: false}\n"],
+)
+def test_a_layer_that_costs_nothing_is_no_growth_and_no_new_model(added: str) -> None:
+    verdict = verdict_of(text=TEXT + added, growth=0.0)
+    assert [change[:2] for change in verdict.changes or ()] == [(added.split()[2][:-1], "layer")]
+    assert (verdict.new, verdict.drifted, verdict.ok) == (False, False, True)
+    assert found_in(verdict, TEXT + added) == []
+    assert summary(verdict) == [("within", "changed, allowed", "ok")]
+    assert verdict_of(text=TEXT + added).drifted
 
 
 def test_a_limit_on_one_count_lets_no_new_model_in() -> None:
@@ -473,7 +571,7 @@ def test_the_tables_of_a_check() -> None:
     )
     assert rows(tables, "budget", "small")[3][3:] == (None, pytest.approx(31.2), "ok")
     changed = rows(tables, "changes since the lock", "small")
-    assert changed[0] == ("(model)", "parameters", 238, 309, 71, pytest.approx(7100 / 238))
+    assert changed[0] == (None, "parameters", 238, 309, 71, pytest.approx(7100 / 238))
     assert changed[4] == ("encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
     assert rows(tables, "check", "all") == (("small", "small.yaml", 309, 1236, 1548, "over", "changed", "FAILED"),)
 
@@ -494,14 +592,20 @@ def test_the_words_of_a_verdict() -> None:
         Verdict(model, (), drift, None, True),
         Verdict(model, (), (Change("", "model", None, "new"),), both(9.0)),
         Verdict(model, over, drift, None, True),
+        Verdict(model, (), None, None, True),
+        Verdict(model, (), changes(model, None), None, True),
+        Verdict(model, (), (), None, True),
     ) == [
         ("within", "same", "ok"),
         ("over", "none", "FAILED"),
         ("none", "changed", "FAILED"),
         ("none", "changed, allowed", "ok"),
         ("none", "updated", "ok"),
-        ("none", "changed", "FAILED"),
+        ("none", "missing", "FAILED"),
         ("over", "updated", "FAILED"),
+        ("none", "written", "ok"),
+        ("none", "written", "ok"),
+        ("none", "same", "ok"),
     ]
 
 
@@ -513,7 +617,7 @@ def test_a_limit_of_nothing_has_no_per_cent() -> None:
 
 def test_the_tables_of_a_diff() -> None:
     old, new = model_of(), replace(model_of(TEXT, "encoder.hidden_size=6"), name="grown")
-    tables = diff_tables(old, Verdict(new, (), changes(new, locked_layers(old))))
+    tables = diff_tables(old, new, changes(new, locked_layers(old))[2:])
     assert [(table.title, table.subject) for table in tables] == [
         ("totals", "small -> grown"),
         ("layers that differ", "small -> grown"),
@@ -522,6 +626,7 @@ def test_the_tables_of_a_diff() -> None:
         ("parameters", 238, 309, 71, pytest.approx(7100 / 238)),
         ("parameter_bytes", 952, 1236, 284, pytest.approx(28400 / 952)),
         ("macs", 1170, 1548, 378, pytest.approx(37800 / 1170)),
+        ("backward_macs", 1660, 2232, 572, pytest.approx(57200 / 1660)),
         ("output_bytes", 272, 312, 40, pytest.approx(4000 / 272)),
         ("kept_for_backward_bytes", 936, 1104, 168, pytest.approx(16800 / 936)),
         ("gradient_bytes", 952, 1236, 284, pytest.approx(28400 / 952)),
@@ -529,14 +634,13 @@ def test_the_tables_of_a_diff() -> None:
         ("training_bytes", 4744, 6048, 1304, pytest.approx(130400 / 4744)),
     )
     differing = rows(tables, "layers that differ", "small -> grown")
-    assert "(model)" not in {row[0] for row in differing}
     assert differing[0] == ("encoder", "parameters", 220, 288, 68, pytest.approx(6800 / 220))
     assert [column.key for column in tables[1].columns] == ["layer", "field", "old", "new", "change", "percent"]
 
 
 def test_the_tables_of_a_diff_of_a_model_with_itself() -> None:
     model = model_of()
-    (same,) = diff_tables(model, Verdict(model, (), changes(model, locked_layers(model))))
+    (same,) = diff_tables(model, model, ())
     assert {row[3:] for row in same.rows} == {(0, 0.0)}
     assert same.notes == ("no layer differs",)
 
@@ -544,17 +648,17 @@ def test_the_tables_of_a_diff_of_a_model_with_itself() -> None:
 def test_counts_from_nothing_have_no_per_cent() -> None:
     table = "layers: [{name: encoder, type: Embedding, num_embeddings: 7, embedding_dim: 5}]\n"
     nothing = model_of(f"input: {{batch_size: 2, seq_len: 3}}\n{table}")
-    tables = diff_tables(nothing, Verdict(model_of(), (), changes(model_of(), locked_layers(nothing))))
+    tables = diff_tables(nothing, model_of(), changes(model_of(), locked_layers(nothing)))
     assert rows(tables, "totals", "small -> small")[2] == ("macs", 0, 1170, 1170, None)
 
 
 def test_every_cell_suits_its_column() -> None:
     verdicts = [verdict_of("encoder.hidden_size=6"), Verdict(model_of(), (), changes(model_of(), None))]
-    for table in [*check_tables(verdicts), *diff_tables(model_of(), verdicts[0])]:
+    for table in [*check_tables(verdicts), *diff_tables(model_of(), verdicts[0].model, verdicts[0].changes or ())]:
         for row in table.rows:
             for column, cell in zip(table.columns, row, strict=True):
                 if column.kind is Kind.TEXT:
-                    assert isinstance(cell, str)
+                    assert isinstance(cell, str) or (column.key == "layer" and cell is None)
                 if column.key in ("allowed", "actual", "parameters", "macs"):
                     assert type(cell) is int
 

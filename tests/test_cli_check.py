@@ -125,8 +125,8 @@ def test_update_check_grow_accept(run: Run, tmp_path: Path) -> None:
     put(tmp_path, small=FREE)
     lock = tmp_path / "rnninspect.lock"
     done = run("check", "small.yaml", "--update", cwd=tmp_path)
-    assert verdict(done) == (0, [("none", "none")])
-    assert done.stderr.startswith("note: rnninspect.lock is up to date")
+    assert verdict(done) == (0, [("none", "written")])
+    assert done.stderr == "note: rnninspect.lock is up to date with 1 model\n"
     assert {name: layer.parameters for name, layer in read_lock(lock)["small.yaml"].items()} == {
         "encoder": 220,
         "head": 18,
@@ -198,8 +198,8 @@ def test_growth_lets_a_model_shrink_and_no_new_one_in(run: Run, locked: Path) ->
     done = run("check", "small.yaml", "--set", "encoder.hidden_size=4", *options, cwd=locked)
     assert verdict(done) == (0, [("within", "changed, allowed")])
     done = run("check", "free.yaml", *options, cwd=locked)
-    assert verdict(done) == (1, [("none", "changed")])
-    assert done.stderr.startswith("error: free.yaml:1:1: the model is not as locked: ")
+    assert verdict(done) == (1, [("none", "missing")])
+    assert done.stderr == "error: free.yaml:1:1: the model is not in rnninspect.lock (check --update adds it)\n"
 
 
 @pytest.mark.parametrize(("ci", "warned"), [("1", True), ("", False), (None, False)])
@@ -257,7 +257,7 @@ def test_an_update_keeps_the_other_documents_and_drops_those_that_are_gone(run: 
 def test_an_update_is_written_though_a_budget_is_broken(run: Run, tmp_path: Path) -> None:
     put(tmp_path, grown=GROWN)
     done = run("check", "grown.yaml", "--update", cwd=tmp_path)
-    assert verdict(done) == (1, [("over", "none")])
+    assert verdict(done) == (1, [("over", "written")])
     assert verdict(run("check", "grown.yaml", cwd=tmp_path)) == (1, [("over", "same")])
 
 
@@ -294,6 +294,14 @@ def wrong(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--lock", "half.lock", "--update"), r"half\.lock:\d+: the lock is broken: the last line is only half there"),
         (("--lock", "conflict.lock"), r"conflict\.lock:\d+: the lock is broken: a merge conflict stands here \("),
         (("--lock", "none.lock"), r"none\.lock: cannot read the lock: No such file or directory \(--update writes"),
+        (("--lock", "small.yaml"), r"small\.yaml:1: this is no lock of rnninspect's: expected .* \(name another file"),
+        (("--lock", "small.yaml", "--update"), r"small\.yaml:1: this is no lock of rnninspect's"),
+        (("--max-growth", "5%", "--update"), r"--max-growth: --update accepts whatever the models have become \("),
+        (
+            ("--set", "budget.max_output_bytes=1 kB", "--set", "budget.max_activation_bytes=1 kB"),
+            r"--set budget\.max_activation_bytes=1 kB: budget\.max_activation_bytes: this is the old name of "
+            r"max_output_bytes, which is there too \(keep max_output_bytes\)",
+        ),
         (("--max-params", "20m"), r"--max-params 20m: expected a number with one of k, M, G, T, or without, got '20m'"),
         (("--max-params", "\x1b[31m"), r"--max-params \\x1b\[31m: expected a number"),
         (("--max-growth", "5"), r"--max-growth 5: expected a percentage such as 5%, got '5'"),
@@ -336,7 +344,9 @@ def test_usage(run: Run, wrong: Path, args: tuple[str, ...]) -> None:
 
 def test_a_lock_that_cannot_be_written(run: Run, wrong: Path) -> None:
     line = refused(run("check", "small.yaml", "--update", "--lock", "nowhere/rnninspect.lock", cwd=wrong), 3)
-    assert re.match(r"error: cannot write nowhere/rnninspect\.lock: ", line)
+    assert line == f"error: cannot write nowhere/rnninspect.lock: there is no folder {wrong / 'nowhere'}"
+    line = refused(run("diff", "small.yaml", "small.yaml", "--output", "nowhere/out", cwd=wrong), 3)
+    assert line == f"error: cannot write nowhere/out: there is no folder {wrong / 'nowhere'}"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -406,7 +416,7 @@ def shown(run: Run, locked: Path) -> Callable[[str], str]:
             assert done.returncode == 1
             assert done.stderr.splitlines() == [
                 "error: grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %",
-                "error: grown.yaml:1:1: the model is not as locked: model not there -> new (check --update accepts it)",
+                "error: grown.yaml:1:1: the model is not in rnninspect.lock (check --update adds it)",
             ]
             known[format] = done.stdout
         return known[format]
@@ -427,7 +437,7 @@ def test_table(shown: Callable[[str], str]) -> None:
     rows = [line.split()[-7:] for line in lines[-4:-2]]
     assert rows == [
         ["small.yaml", "238", "952", "1,170", "within", "same", "ok"],
-        ["grown.yaml", "309", "1,236", "1,548", "over", "changed", "FAILED"],
+        ["grown.yaml", "309", "1,236", "1,548", "over", "missing", "FAILED"],
     ]
 
 
@@ -436,9 +446,14 @@ def test_json(shown: Callable[[str], str]) -> None:
     assert (found["schema_version"], found["ledger"], found["torch"], found["ok"]) == (2, "plan", None, False)
     small, grown = found["models"]
     assert (small["name"], small["file"], small["ok"], small["changes"]) == ("small", "small.yaml", True, [])
-    assert small["limits"] == [{"name": "max_params", "allowed": 300, "actual": 238, "ok": True}]
+    limit = {"limit": "max_params", "allowed": 300}
+    assert small["limits"] == [
+        {**limit, "actual": 238, "over": None, "percent_of_allowed": 79.3333333333333, "ok": True}
+    ]
+    assert (small["budget"], small["lock"], small["verdict"]) == ("within", "same", "ok")
     assert (grown["ok"], grown["parameters"], grown["macs"]) == (False, 309, 1548)
-    assert grown["limits"] == [{"name": "max_params", "allowed": 300, "actual": 309, "ok": False}]
+    assert grown["limits"] == [{**limit, "actual": 309, "over": 9, "percent_of_allowed": 103.0, "ok": False}]
+    assert (grown["budget"], grown["lock"], grown["verdict"]) == ("over", "missing", "FAILED")
     assert grown["changes"] == [
         {"layer": None, "field": "model", "locked": None, "now": "new", "change": None, "percent": None}
     ]
@@ -472,14 +487,15 @@ def test_csv(shown: Callable[[str], str]) -> None:
         "allowed": "300",
         "actual": "309",
         "over": "9",
-        "percent": "103.0",
+        "percent_of_allowed": "103.0",
         "verdict": "OVER",
     }
     (new,) = sections[1]
+    assert new["layer"] == ""
     assert (new["field"], new["locked"], new["now"], new["change"], new["percent"]) == ("model", "", "new", "", "")
-    assert [(row["file"], row["parameters"], row["verdict"]) for row in sections[2]] == [
-        ("small.yaml", "238", "ok"),
-        ("grown.yaml", "309", "FAILED"),
+    assert [(row["file"], row["parameters"], row["lock"], row["verdict"]) for row in sections[2]] == [
+        ("small.yaml", "238", "same", "ok"),
+        ("grown.yaml", "309", "missing", "FAILED"),
     ]
 
 
@@ -494,7 +510,8 @@ def test_markdown(shown: Callable[[str], str]) -> None:
     for block in blocks:
         if block.startswith("|"):
             assert len({line.count(" | ") for line in block.splitlines()}) == 1
-    assert "| small | grown.yaml | 309 | 1236 | 1548 | over | changed | FAILED |" in blocks[-2]
+    assert "| small | grown.yaml | 309 | 1236 | 1548 | over | missing | FAILED |" in blocks[-2]
+    assert "| (model) | model |  | new |  |  |" in blocks[-4]
 
 
 @pytest.mark.parametrize("format", ["table", "github", "junit"])
@@ -550,7 +567,7 @@ def test_annotations(shown: Callable[[str], str]) -> None:
         (
             "error",
             {"file": "grown.yaml", "line": "1", "col": "1", "title": "rnninspect: lock"},
-            "small: the model is not as locked: model not there -> new (check --update accepts it)",
+            "small: the model is not in rnninspect.lock (check --update adds it)",
         ),
     ]
     assert shown("github").splitlines()[0] == (
@@ -705,7 +722,7 @@ def test_a_report(shown: Callable[[str], str]) -> None:
     assert over.attrib == {"message": "max_params: 309, over 300 by 9, 3 %", "type": "max_params"}
     assert over.text == "grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %"
     assert drift is not None
-    assert (drift.text or "").startswith("grown.yaml:1:1: the model is not as locked: ")
+    assert (drift.text or "").startswith("grown.yaml:1:1: the model is not in rnninspect.lock (")
 
 
 def test_drift_is_one_failure_with_a_line_for_each_layer(run: Run, locked: Path) -> None:
@@ -754,7 +771,8 @@ def test_diff(run: Run, locked: Path) -> None:
         "small -> small · layers that differ",
     ]
     assert lines[3].split() == ["parameters", "238", "309", "71", "29.83"]
-    assert any(line.split() == ["encoder", "parameters", "220", "288", "68", "30.91"] for line in lines)
+    assert any(line.split() == ["encoder", "encoder.hidden_size", "5", "6", "1", "20.00"] for line in lines)
+    assert any(line.split() == ["parameters", "220", "288", "68", "30.91"] for line in lines)
     assert any(re.fullmatch(r" +weight +\(3, 5\) +\(3, 6\)", line) for line in lines)
 
 
@@ -776,14 +794,15 @@ def test_diff_as_json(run: Run, locked: Path) -> None:
         ("small", "small.yaml", 238),
         ("small", "grown.yaml", 309),
     ]
-    assert found["changes"][0] == {
-        "layer": None,
+    assert found["totals"][0] == {
         "field": "parameters",
         "old": 238,
         "new": 309,
         "change": 71,
         "percent": pytest.approx(7100 / 238),
     }
+    assert "backward_macs" in [total["field"] for total in found["totals"]]
+    assert {change["layer"] for change in found["changes"]} == {"encoder", "head"}
     assert found["changes"][-1] == {
         "layer": "head",
         "field": "weight",

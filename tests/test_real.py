@@ -109,14 +109,16 @@ def documents(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("documents")
 def test_a_device_that_is_not_here_is_told_with_its_line(here: Run) -> None:
     said = rf"error: far\.yaml:2:9: device cuda:99 was asked for; torch {re.escape(torch.__version__)} sees cpu, .*\n"
-    for command in ("shapes", "verify"):
+    for command, hint in (("shapes", "use --device cpu, or --plan"), ("verify", "use --device cpu")):
         done = here(command, "near.yaml", "far.yaml", "--format", "json")
         assert done.returncode == 3
         assert re.fullmatch(said, done.stderr)
+        assert done.stderr.endswith(f" here ({hint})\n")
         assert [model["file"] for model in json.loads(done.stdout)["models"]] == ["near.yaml"]
     done = here("check", "near.yaml", "far.yaml", "--build", "--format", "github")
     annotation = "::error file=far.yaml,line=2,col=9,title=rnninspect%3A build::device cuda:99 was asked for; torch "
     assert done.stdout.startswith(annotation)
+    assert "(use --device cpu, or leave out --build)\n" in done.stdout
     with pytest.raises(NoSuchDevice) as caught:
         load("far.yaml").build()
     assert caught.value.place == Place("far.yaml", 2, 9)
@@ -142,12 +144,19 @@ def test_a_size_that_is_refused_is_told_with_its_line_and_layer(here: Run) -> No
     done = here("params", "near.yaml", "vast.yaml", "--device", "cpu")
     assert done.returncode == 3
     assert re.fullmatch(rf"error: vast\.yaml:3:52: layers\[0\]\.num_embeddings: {needs}\n", done.stderr)
+    assert done.stderr.endswith(" free (use --device meta for real shapes without memory, or --plan)\n")
+    done = here("check", "vast.yaml", "--build", "--device", "cpu")
+    assert " free (use --device meta for real shapes without memory, or leave out --build)\n" in done.stderr
     option = f"embed.num_embeddings={2**62}"
-    done = here("verify", "near.yaml", "--device", "cpu", "--set", option)
     where = rf"near\.yaml: --set {option}: layers\[0\]\.num_embeddings"
-    assert re.fullmatch(rf"error: {where}: {needs}\n", done.stderr)
-    done = here("shapes", "near.yaml", "vast.yaml", "--device", "meta")
-    assert re.search(r"^error: vast\.yaml:3:5: torch \S+ could not build layer 'embed' on meta", done.stderr, re.M)
+    for command in ("verify", "trace", "gradflow"):
+        done = here(command, "near.yaml", "--device", "cpu", "--set", option)
+        assert re.fullmatch(rf"error: {where}: {needs}\n", done.stderr)
+        assert done.stderr.endswith(" free (try a smaller embed.num_embeddings)\n"), "not the batch"
+    for args, hint in ((("shapes", "near.yaml"), "--plan"), (("check", "--build"), "leave out --build")):
+        done = here(*args, "vast.yaml", "--device", "meta")
+        said = r"^error: vast\.yaml:3:5: torch \S+ could not build layer 'embed' on meta"
+        assert re.search(rf"{said} .*: .+ \(without torch: {hint}\)$", done.stderr, re.M)
 
 
 @pytest.mark.parametrize(

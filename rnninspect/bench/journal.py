@@ -98,7 +98,7 @@ def read_journal(path: Path) -> Read:
     try:
         data = disk.read(path, _MOST_BYTES)
     except disk.NoRegularFile as error:
-        raise _no_journal(path, None, "it is no regular file") from error
+        raise _no_journal(path, None, f"it {disk.reason(error)}") from error
     except disk.TooLarge as error:
         raise _no_journal(path, None, f"it is {disk.reason(error)}") from error
     except OSError as error:
@@ -289,7 +289,7 @@ def resume(path: Path, head: Head) -> tuple[Journal, Read]:
     if found is None:
         return start(path, head), Read(head, (), None)
     if not stat.S_ISREG(found.st_mode):
-        raise OptionError(f"--resume: {printable(str(path))} is no regular file, so it holds nothing to go on with")
+        raise OptionError(f"--resume: {printable(str(path))} {disk.kind(found)}, so it holds nothing to go on with")
     file = _open(path, os.O_RDWR)
     journal = Journal(file, path)
     try:
@@ -359,6 +359,8 @@ def _open(path: Path, flags: int) -> int:
         flags |= getattr(os, name, 0)
     try:
         return os.open(path, flags, 0o666)
+    except FileNotFoundError as error:
+        raise _failed(path, disk.no_folder(path.absolute())) from error
     except (OSError, ValueError) as error:
         raise _failed(path, error) from error
 
@@ -384,8 +386,7 @@ def _to_disk(file: int) -> None:
 
 
 def _failed(path: Path, error: Exception) -> OutputFailed:
-    reason = getattr(error, "strerror", None) or str(error)
-    return OutputFailed(f"cannot write {printable(str(path))}: {printable(reason)}")
+    return OutputFailed(f"cannot write {printable(str(path))}: {printable(disk.reason(error))}")
 
 
 def _line(record: Head | Outcome) -> bytes:

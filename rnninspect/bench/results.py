@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rnninspect.bench.journal import canonical
 from rnninspect.bench.records import STEADY, Bound, Figure, Outcome
 from rnninspect.bench.statistics import interval, percentile
+from rnninspect.facts import percent
 
 
 class Timed(NamedTuple):
@@ -143,7 +144,7 @@ def _pooled(timed: tuple[Timed, ...]) -> Pooled:
         samples=len(samples),
         rounds=sum(len(figure.kept) for figure in figures),
         processes=len(figures),
-        overhead_percent=100 * max(figure.overhead for figure in figures),
+        overhead_percent=percent(max(figure.overhead for figure in figures)),
         cpu_speed_percent=_percent(nearest.speed),
         page_faults=nearest.page_faults,
         stopped=nearest.stopped,
@@ -173,7 +174,7 @@ def _least_bound(timed: Sequence[Timed]) -> Bound | None:
 
 
 def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share
+    return None if share is None else percent(share)
 
 
 def _over(number: float | None, divisor: float | None) -> float | None:

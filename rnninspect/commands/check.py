@@ -15,6 +15,7 @@ from rnninspect.commands.shared.say import complain, say
 from rnninspect.document.chain import Spec
 from rnninspect.document.quantity import parse_count
 from rnninspect.errors import OptionError, RnnInspectError, printable
+from rnninspect.facts import ModelFacts
 from rnninspect.formats import CheckFormat
 from rnninspect.guard.check import Verdict, changes, limits, parse_growth
 from rnninspect.guard.findings import Finding, findings, of_error
@@ -45,6 +46,8 @@ class Check(NamedTuple):
 def check(asked: Check) -> int:
     """Check every model and print the verdicts; returns the exit code."""
     need_folder()
+    if asked.update and asked.max_growth is not None:
+        raise OptionError("--max-growth: --update accepts whatever the models have become (leave one of the two out)")
     max_params = None if asked.max_params is None else _parsed("--max-params", asked.max_params, parse_count)
     growth = None if asked.max_growth is None else _parsed("--max-growth", asked.max_growth, parse_growth)
     specs, code = load_all(
@@ -66,7 +69,7 @@ def check(asked: Check) -> int:
         raise
     if asked.build:
         need_torch()
-    verdicts: list[Verdict] = []
+    proven: list[tuple[Spec, ModelFacts, bool | None]] = []
     found: dict[str, list[Finding]] = {}
     for spec in specs:
         for note in spec.notes:
@@ -74,7 +77,7 @@ def check(asked: Check) -> int:
         model, built = plan(spec), None
         if asked.build:
             try:
-                model, differing = prove(spec, seed=0)
+                model, differing = prove(spec, 0, "leave out --build")
                 if differing:
                     raise disagreement(spec, differing)
                 built = True
@@ -82,15 +85,19 @@ def check(asked: Check) -> int:
                 built = False
                 code = max(code, complain(error))
                 found.setdefault(spec.source, []).append(of_error(error, spec.source)._replace(rule="build"))
+        proven.append((spec, model, built))
+    # why not before all are proven: until then nobody knows whether the lock is written.
+    accepted = asked.update and not code
+    verdicts = []
+    for spec, model, built in proven:
         budget = dict(spec.budget) | ({} if max_params is None else {"max_params": max_params})
         against = None if locked is None else changes(model, locked.get(file_key(spec.source, path)))
-        accepted = asked.update and built is not False
         verdict = Verdict(model, limits(model, budget), against, growth, accepted=accepted, built=built)
         verdicts.append(verdict)
-        found.setdefault(spec.source, []).extend(findings(spec, verdict))
+        found.setdefault(spec.source, []).extend(findings(spec, verdict, str(path)))
     if asked.update and code:
         say("note: the lock is left as it was, because not every model could be proven")
-    elif asked.update:
+    elif accepted:
         _update(path, specs, verdicts)
     for finding in (finding for listed in found.values() for finding in listed if finding.rule != "build"):
         say(f"error: {finding.place}: {finding.what}")
@@ -133,6 +140,7 @@ def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> N
     }
 
     notes: list[str] = []
+    there: set[str] = set()
 
     def change(before: Locked) -> Locked:
         # Models whose document is gone are dropped; those of other documents stay as they are.
@@ -147,12 +155,15 @@ def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> N
             else:
                 del kept[file]
                 notes.append(f"note: {printable(file)} is gone, and dropped from {printable(str(path))}")
+        there.update(kept, now)
         return {**kept, **now}
 
     update_lock(path, change)
     for note in sorted(notes):
         say(note)
-    say(f"note: {printable(str(path))} is up to date with {len(now)} model{'s' * (len(now) != 1)}")
+    of = f"{len(now)} model" if len(now) == len(there) else f"{len(now)} of the {len(there)} models in it"
+    models = f"{of}{'s' * (of.endswith('model') and len(now) != 1)}"
+    say(f"note: {printable(str(path))} is up to date with {models}")
 
 
 def _print(asked: Check, verdicts: Sequence[Verdict], found: Mapping[str, Sequence[Finding]]) -> None:

@@ -9,8 +9,7 @@ from rnninspect.commands.shared.files import load_all
 from rnninspect.commands.shared.render import render
 from rnninspect.errors import OptionError
 from rnninspect.formats import Format
-from rnninspect.guard.check import Verdict, changes
-from rnninspect.guard.lock import locked_layers
+from rnninspect.guard.check import differences
 from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.results.diff import diff_document, diff_tables
@@ -35,8 +34,9 @@ def diff(asked: Diff) -> int:
     if code or new_code:
         return max(code, new_code)
     old, new = plan(before[0]), plan(after[0])
-    verdict = Verdict(new, (), changes(new, locked_layers(old)))
+    found = differences(before[0], after[0], old, new)
     caption = "plan: from the equations alone, torch was not asked"
-    tables = diff_tables(old, verdict)
-    write_text(render(asked.format, tables, lambda: diff_document(old, verdict), caption, asked.output), asked.output)
+    tables = diff_tables(old, new, found)
+    text = render(asked.format, tables, lambda: diff_document(old, new, found), caption, asked.output)
+    write_text(text, asked.output)
     return 0

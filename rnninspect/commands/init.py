@@ -36,14 +36,17 @@ def init(kind: str, path: Path) -> int:
     except FileExistsError as error:
         raise OptionError(f"{shown} is there already (init replaces nothing: name another file)") from error
     except OSError as error:
-        raise OutputFailed(f"cannot write {shown}: {disk.reason(error)}") from error
+        raise OutputFailed(f"cannot write {shown}: {printable(disk.reason(error))}") from error
     say(f"note: wrote {shown}; try: rnninspect shapes {shown}")
     return 0
 
 
 def _create(path: Path, text: str) -> None:
     # why O_EXCL: asking first whether there is a file would leave a moment in which another could make one.
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except FileNotFoundError as error:
+        raise disk.no_folder(path.absolute()) from error
     try:
         with os.fdopen(file, "wb") as stream:
             stream.write(text.encode())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from rnninspect.document.chain import Spec
 from rnninspect.document.quantity import parse_count, parse_percent
 from rnninspect.errors import did_you_mean
-from rnninspect.facts import ModelFacts
+from rnninspect.facts import ModelFacts, percent
 from rnninspect.guard.lock import LockedLayer, locked_layers
 
 # What a document's `budget` can limit, and the fact it is held against.
@@ -26,6 +27,10 @@ GROWING = {"params": "parameters", "macs": "macs"}
 _WRITE = "write 5% for both, or params=5%,macs=100k"
 
 
+# What a fact or a key of a document may be.
+Value = int | float | str | tuple[int | str, ...] | None
+
+
 class Limit(NamedTuple):
     """One limit of a budget: what it allows and what there is."""
 
@@ -38,26 +43,43 @@ class Limit(NamedTuple):
         """Whether the model keeps within it."""
         return self.actual <= self.allowed
 
+    @property
+    def over(self) -> int | None:
+        """By how much it does not."""
+        return None if self.ok else self.actual - self.allowed
+
+    @property
+    def percent_of_allowed(self) -> float | None:
+        """What there is in % of what is allowed; None where nothing is."""
+        return percent(self.actual / self.allowed) if self.allowed else None
+
 
 class Change(NamedTuple):
-    """One fact that is no longer as locked; None is "not there"."""
+    """One fact, or one key of a document, that is no longer as it was; None is "not there".
+
+    layer: its name, "" for the model itself. field: a key is called as `--set` calls it.
+    """
 
     layer: str
     field: str
-    locked: int | str | tuple[int, ...] | None
-    now: int | str | tuple[int, ...] | None
+    locked: Value
+    now: Value
 
     @property
     def difference(self) -> int | None:
         """now - locked, of counts."""
-        if isinstance(self.locked, int) and isinstance(self.now, int):
+        if type(self.locked) is int and type(self.now) is int:  # why so exact: true is an int too
             return self.now - self.locked
         return None
 
     @property
-    def per_cent(self) -> float | None:
-        """The change of a count in per cent of what was locked; None from nothing."""
-        return None if not self.difference or not self.locked else 100 * self.difference / int(str(self.locked))
+    def percent(self) -> float | None:
+        """The change of a count in % of what was locked; None from nothing."""
+        return None if not self.difference or not self.locked else percent(self.difference / int(str(self.locked)))
+
+
+# What a model has changed that the lock does not hold.
+NEW = Change("", "model", None, "new")
 
 
 class Growth(NamedTuple):
@@ -90,6 +112,11 @@ class Verdict(NamedTuple):
     built: bool | None = None
 
     @property
+    def new(self) -> bool:
+        """Whether there is a lock, and the model is not in it."""
+        return NEW in (self.changes or ())
+
+    @property
     def outgrown(self) -> tuple[tuple[Change, Growth], ...]:
         """Every count of the model that has grown further than is allowed."""
         if self.accepted:
@@ -103,7 +130,7 @@ class Verdict(NamedTuple):
         """Whether the model has moved away from the lock further than is allowed."""
         if not self.changes or self.accepted:
             return False
-        return self.allowed_growth is None or self.changes[0].locked is None or bool(self.outgrown)
+        return self.allowed_growth is None or self.new or bool(self.outgrown)
 
     @property
     def ok(self) -> bool:
@@ -164,7 +191,7 @@ def _known(name: str, amount: int | None) -> int:
 def changes(model: ModelFacts, locked: Mapping[str, LockedLayer] | None) -> tuple[Change, ...]:
     """Everything that differs from the lock, the model's own counts first (layer ""), then layer by layer."""
     if locked is None:
-        return (Change("", "model", None, "new"),)
+        return (NEW,)
     now = locked_layers(model)
     found = [change for name in {**locked, **now} for change in _layer_changes(name, locked.get(name), now.get(name))]
     if not found:
@@ -187,3 +214,64 @@ def _layer_changes(name: str, locked: LockedLayer | None, now: LockedLayer | Non
     for weight in {**before, **after}:
         if before.get(weight) != after.get(weight):
             yield Change(name, weight, before.get(weight), after.get(weight))
+
+
+def differences(old: Spec, new: Spec, before: ModelFacts, after: ModelFacts) -> tuple[Change, ...]:
+    """Everything that differs between two documents and their facts: the model's own keys, then layer by layer."""
+    was, is_now = (locked_layers(facts) for facts in (before, after))
+    keys = [_keys(spec) for spec in (old, new)]
+    found = list(_key_changes("", keys[0][""], keys[1][""]))
+    # why by those that both have: what is gone, and what is new, is told by itself.
+    orders = [tuple(name for name in layers if name in was and name in is_now) for layers in (was, is_now)]
+    if orders[0] != orders[1]:
+        found.append(Change("", "layers", *orders))
+    for name in {**was, **is_now}:
+        if name in was and name in is_now:
+            a, b = keys[0][name], keys[1][name]
+            if was[name].type != is_now[name].type:  # why: what one kind alone has is told by its type
+                a, b = ({key: value for key, value in side.items() if key in a and key in b} for side in (a, b))
+            found += _key_changes(name, a, b)
+        found += _layer_changes(name, was.get(name), is_now.get(name))
+    return tuple(found)
+
+
+def _keys(spec: Spec) -> dict[str, dict[str, Value]]:
+    """What a sound document says, by layer ("" is the model): keys as `--set` calls them, sizes filled in."""
+    batch = spec.batch
+    said: dict[str, dict[str, Value]] = {
+        "": {
+            "dtype": spec.dtype,
+            "input.batch_size": batch.size,
+            "input.seq_len": batch.seq_len,
+            "input.lengths": batch.lengths,
+            "input.state": batch.state,
+        }
+    }
+    for link in spec.links:
+        said[link.layer.name] = {
+            f"{link.layer.name}.{key}": value
+            for field, given in link.layer
+            if field not in ("name", "type")
+            for key, value in _flat(field, given)
+        }
+    return said
+
+
+def _flat(key: str, given: object) -> Iterator[tuple[str, Value]]:
+    """The single values of a key: those of a block each under its own."""
+    if isinstance(given, Mapping):
+        for inner, value in given.items():
+            yield from _flat(f"{key}.{inner}", value)
+    elif isinstance(given, list | tuple):
+        yield key, tuple(given)
+    elif given is None or isinstance(given, int | float | str):
+        yield key, given
+    else:
+        raise TypeError(f"{key}: no plain value: {given!r}")
+
+
+def _key_changes(layer: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> Iterator[Change]:
+    for key in {**old, **new}:
+        a, b = old.get(key), new.get(key)
+        if a != b:
+            yield Change(layer, key, a, b)

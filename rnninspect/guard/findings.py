@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import Place, RnnInspectError, printable
+from rnninspect.facts import percent
 from rnninspect.guard.check import Change, Growth, Verdict
+from rnninspect.guard.lock import NAME
 
 
 class Finding(NamedTuple):
@@ -20,23 +22,30 @@ class Finding(NamedTuple):
     what: str
 
 
-def findings(spec: Spec, verdict: Verdict) -> Iterator[Finding]:
-    """Every broken limit, each count that outgrew what is allowed, or else the drift from the lock layer by layer."""
+def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding]:
+    """Every broken limit, each count that outgrew what is allowed, or else the drift from the lock layer by layer.
+
+    lock: its path, for a model that is not in it.
+    """
     name = verdict.model.name
     for limit in verdict.limits:
         if not limit.ok:
             path = ("budget", limit.name)
-            share = f", {_digits(100 * (limit.actual - limit.allowed) / limit.allowed)} %" if limit.allowed else ""
+            over = limit.actual - limit.allowed
+            share = f", {_digits(percent(over / limit.allowed))} %" if limit.allowed else ""
             yield Finding(
                 spec.tree.place(path),
                 name,
                 limit.name,
-                f"{limit.name}: {limit.actual:,}, over {limit.allowed:,} by {limit.actual - limit.allowed:,}{share}",
+                f"{limit.name}: {limit.actual:,}, over {limit.allowed:,} by {over:,}{share}",
             )
     for change, growth in verdict.outgrown:
         what = f"{_outgrown(change, growth)} (check --update accepts it)"
         yield Finding(spec.tree.place(()), name, "lock", what)
-    if verdict.drifted and not verdict.outgrown:
+    if verdict.drifted and verdict.new:
+        what = f"the model is not in {printable(lock)} (check --update adds it)"
+        yield Finding(spec.tree.place(()), name, "lock", what)
+    elif verdict.drifted and not verdict.outgrown:
         layers = {link.layer.name: ("layers", i) for i, link in enumerate(spec.links)}
         by_layer: dict[str, list[Change]] = {}
         for change in verdict.changes or ():
@@ -62,29 +71,28 @@ def _outgrown(change: Change, growth: Growth) -> str:
     """`macs +40.3 %, over the allowed 25 %: 1,170 -> 1,641`."""
     grown, allowed = f"{change.difference:+,}", f"{growth.amount or 0:,}"
     if growth.share is not None:
-        most = 100 * growth.share
-        # why 15 digits: 100 * 0.07 is a little more than 7
+        most = percent(growth.share)
         allowed = f"{most:.15g} %"
         # from nothing there is no percentage
-        grown = grown if change.per_cent is None else f"{_digits(change.per_cent, sign=True, above=most)} %"
+        grown = grown if change.percent is None else f"{_digits(change.percent, sign=True, above=most)} %"
     counts = f"{_value(change.locked)} -> {_value(change.now)}"
     return f"{change.field} {grown}, over the allowed {allowed}: {counts}"
 
 
 def _told(change: Change) -> str:
-    per_cent = "" if change.per_cent is None else f" ({_digits(change.per_cent, sign=True)} %)"
-    return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{per_cent}"
+    share = "" if change.percent is None else f" ({_digits(change.percent, sign=True)} %)"
+    return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{share}"
 
 
 def _value(value: object) -> str:
     return "not there" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _digits(per_cent: float, *, sign: bool = False, above: float = -math.inf) -> str:
+def _digits(share: float, *, sign: bool = False, above: float = -math.inf) -> str:
     """Three digits, or the whole number where it has more; so many more that it reads as more than `above`."""
     plus = "+" if sign else ""
     for digits in range(3, 18):
-        text = f"{per_cent:{plus}.{digits}g}" if abs(per_cent) < 999.5 else f"{per_cent:{plus},.{digits - 3}f}"
+        text = f"{share:{plus}.{digits}g}" if abs(share) < 999.5 else f"{share:{plus},.{digits - 3}f}"
         if float(text.replace(",", "")) > above:
             break
     return text

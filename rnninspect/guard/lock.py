@@ -25,6 +25,8 @@ NAME = "rnninspect.lock"
 _MAX_BYTES = 64 * 2**20
 # Beyond every count that sizes below 2^63 can give.
 _MOST = 10**200
+# What git leaves at the start of lines that it could not merge.
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 
 class LockedLayer(NamedTuple):
@@ -54,11 +56,13 @@ def read_lock(path: Path) -> Locked:
     """Read a lock. Raises DocumentError, with the line, where it is broken, half written or of a newer version."""
     try:
         data = disk.read(path, _MAX_BYTES)
-    except disk.NoRegularFile as error:
-        raise DocumentError(Place(str(path)), "cannot read the lock: it is no regular file") from error
     except OSError as error:
+        # why its folder too: where that is missing --update fails.
+        absent = isinstance(error, FileNotFoundError) and path.parent.is_dir()
         message = f"cannot read the lock: {disk.reason(error)}"
-        raise DocumentError(Place(str(path)), message, hint="--update writes one") from error
+        raise DocumentError(Place(str(path)), message, hint="--update writes one" if absent else "") from error
+    # why before all else: of a file that is no lock nothing is broken, and nobody should delete it.
+    version = _version(path, data.split(b"\n", 1)[0].decode(errors="replace"))
     # why not splitlines: JSON leaves U+2028 and its like as they are, and a file may have one in its name.
     try:
         text = data.decode()
@@ -66,7 +70,7 @@ def read_lock(path: Path) -> Locked:
         where = Place(str(path), data.count(b"\n", 0, error.start) + 1)
         raise _broken(where, f"byte 0x{data[error.start]:02x} is not UTF-8") from error
     lines = text.removesuffix("\n").split("\n")
-    _check_header(path, lines, whole=data.endswith(b"\n"))
+    _check_header(path, lines, version, whole=data.endswith(b"\n"))
     models: dict[str, dict[str, LockedLayer]] = {}
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():
@@ -133,18 +137,33 @@ def _alone(path: Path) -> Iterator[None]:
             disk.close(folder)
             raise
     except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputFailed(f"cannot write {printable(str(path))}: {printable(reason)}") from error
+        missing = disk.no_folder(path.resolve()) if isinstance(error, FileNotFoundError) else error
+        raise OutputFailed(f"cannot write {printable(str(path))}: {printable(disk.reason(missing))}") from error
     try:
         yield
     finally:
         disk.close(folder)
 
 
-def _check_header(path: Path, lines: list[str], *, whole: bool) -> None:
+def _version(path: Path, line: str) -> object:
+    """What the first line says of the format's version. Raises DocumentError where it is no header of a lock."""
+    with contextlib.suppress(ValueError, RecursionError):
+        header = json.loads(line)
+        if isinstance(header, dict) and "rnninspect_lock" in header:
+            return header["rnninspect_lock"]
+    if line.startswith(_CONFLICT):
+        return None
+    raise DocumentError(
+        Place(str(path), 1),
+        'this is no lock of rnninspect\'s: expected {"rnninspect_lock": 1} in its first line',
+        hint="name another file with --lock",
+    )
+
+
+def _check_header(path: Path, lines: list[str], version: object, *, whole: bool) -> None:
     place = Place(str(path), 1)
-    header = _object(path, 1, lines[0])
-    version = header.get("rnninspect_lock")
+    if lines[0].startswith(_CONFLICT):
+        raise _broken(place, "a merge conflict stands here")
     if type(version) is not int or version < 1:
         raise _broken(place, 'expected {"rnninspect_lock": 1}')
     if version > VERSION:
@@ -159,7 +178,7 @@ def _check_header(path: Path, lines: list[str], *, whole: bool) -> None:
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     place = Place(str(path), number)
-    if line.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||")):
+    if line.startswith(_CONFLICT):
         raise _broken(place, "a merge conflict stands here")
     try:
         found = json.loads(line)

@@ -10,6 +10,7 @@ from rnninspect import __version__
 from rnninspect.bench.bound import best_of
 from rnninspect.bench.records import STEADY, WHOLE_MODEL, Figure, Outcome, Peaks, told
 from rnninspect.bench.results import Pooled, Ratio, paths_of, pool, ratios, swept_number
+from rnninspect.facts import percent
 from rnninspect.results.head import SCHEMA_VERSION, common
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
 
@@ -395,10 +396,10 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
         "calls_per_sample": figure.block,
         "stopped": figure.stopped,
         "verdict": figure.verdict,
-        "cpu_speed_percent": None if figure.speed is None else 100 * figure.speed,
+        "cpu_speed_percent": None if figure.speed is None else percent(figure.speed),
         "probe_seconds": figure.probes,
         "best_probe_seconds": figure.best_probe,
-        "overhead_percent": 100 * figure.overhead,
+        "overhead_percent": percent(figure.overhead),
         "host_seconds": figure.host,
         "drift": figure.drift,
         "tokens_per_second": figure.tokens / figure.median,

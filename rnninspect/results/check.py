@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rnninspect.facts import percent
 from rnninspect.guard.check import Change, Verdict
 from rnninspect.results.head import head
 from rnninspect.results.model import counts_of
@@ -24,11 +25,11 @@ _LIMITS = (
     Column("allowed", "allowed", Kind.COUNT),
     Column("actual", "actual", Kind.COUNT),
     Column("over", "over by", Kind.COUNT),
-    Column("percent", "% of allowed", Kind.NUMBER),
+    Column("percent_of_allowed", "% of allowed", Kind.NUMBER),
     Column("verdict", "verdict"),
 )
 CHANGES = (
-    Column("layer", "layer", repeats=True),
+    Column("layer", "layer", repeats=True, nothing="(model)"),
     Column("field", "field"),
     Column("locked", "locked", Kind.COUNT),
     Column("now", "now", Kind.COUNT),
@@ -45,7 +46,7 @@ def check_tables(verdicts: Sequence[Verdict]) -> list[Table]:
         if verdict.limits:
             tables.append(Table("budget", name, _LIMITS, tuple(_limits(verdict))))
         if verdict.changes:
-            tables.append(Table("changes since the lock", name, CHANGES, tuple(change_rows(verdict))))
+            tables.append(Table("changes since the lock", name, CHANGES, change_rows(verdict.changes)))
     return [*tables, Table("check", "all", _SUMMARY, tuple(_summary(verdict) for verdict in verdicts))]
 
 
@@ -55,44 +56,48 @@ def _limits(verdict: Verdict) -> list[tuple[Cell, ...]]:
             limit.name,
             limit.allowed,
             limit.actual,
-            None if limit.ok else limit.actual - limit.allowed,
-            100 * limit.actual / limit.allowed if limit.allowed else None,
+            limit.over,
+            limit.percent_of_allowed,
             "ok" if limit.ok else "OVER",
         )
         for limit in verdict.limits
     ]
 
 
-def change_rows(verdict: Verdict) -> list[tuple[Cell, ...]]:
-    """A row for each change since the lock, in the order of `CHANGES`."""
-    return [
-        (change.layer or "(model)", change.field, change.locked, change.now, change.difference, change.per_cent)
-        for change in verdict.changes or ()
-    ]
+def change_rows(changes: Sequence[Change]) -> tuple[tuple[Cell, ...], ...]:
+    """A row for each change, in the order of `CHANGES`."""
+    return tuple(
+        (change.layer or None, change.field, change.locked, change.now, change.difference, change.percent)
+        for change in changes
+    )
 
 
 def _summary(verdict: Verdict) -> tuple[Cell, ...]:
     model = verdict.model
-    over = sum(not limit.ok for limit in verdict.limits)
-    budget = "none" if not verdict.limits else "over" if over else "within"
-    if verdict.changes is None:
+    counts = (model.parameters, model.parameter_bytes, model.macs)
+    return (model.name, model.source, *counts, *_words(verdict).values())
+
+
+def _words(verdict: Verdict) -> dict[str, str]:
+    """What was found, a word for each."""
+    over = any(not limit.ok for limit in verdict.limits)
+    if verdict.accepted and (verdict.changes is None or verdict.new):
+        lock = "written"
+    elif verdict.changes is None:
         lock = "none"
     elif not verdict.changes:
         lock = "same"
     elif verdict.accepted:
         lock = "updated"
+    elif verdict.new:
+        lock = "missing"
     else:
         lock = "changed" if verdict.drifted else "changed, allowed"
-    return (
-        model.name,
-        model.source,
-        model.parameters,
-        model.parameter_bytes,
-        model.macs,
-        budget,
-        lock,
-        "ok" if verdict.ok else "FAILED",
-    )
+    return {
+        "budget": "none" if not verdict.limits else "over" if over else "within",
+        "lock": lock,
+        "verdict": "ok" if verdict.ok else "FAILED",
+    }
 
 
 def check_document(verdicts: Sequence[Verdict]) -> dict[str, object]:
@@ -116,8 +121,19 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "dtype": verdict.model.dtype,
         **counts_of(verdict.model),
         "ok": verdict.ok,
+        **_words(verdict),
         "built": verdict.built,
-        "limits": [{**limit._asdict(), "ok": limit.ok} for limit in verdict.limits],
+        "limits": [
+            {
+                "limit": limit.name,
+                "allowed": limit.allowed,
+                "actual": limit.actual,
+                "over": limit.over,
+                "percent_of_allowed": limit.percent_of_allowed,
+                "ok": limit.ok,
+            }
+            for limit in verdict.limits
+        ],
         "allowed_growth": _growth(verdict),
         "changes": None if changes is None else [change_of(change, "locked", "now") for change in changes],
     }
@@ -130,7 +146,7 @@ def _growth(verdict: Verdict) -> list[dict[str, object]] | None:
     return [
         {
             "field": growth.field,
-            "allowed_percent": None if growth.share is None else 100 * growth.share,
+            "allowed_percent": None if growth.share is None else percent(growth.share),
             "allowed_change": growth.amount,
             "ok": growth not in outgrown,
         }
@@ -146,5 +162,5 @@ def change_of(change: Change, before: str, after: str) -> dict[str, object]:
         before: change.locked,
         after: change.now,
         "change": change.difference,
-        "percent": change.per_cent,
+        "percent": change.percent,
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Unmatched
 from rnninspect.bench.records import WHOLE_MODEL, Outcome, told
+from rnninspect.facts import percent
 from rnninspect.results.head import common, head
 from rnninspect.results.table import Cell, Column, Kind, Table
 
@@ -88,7 +89,7 @@ def _row(item: Compared) -> tuple[Cell, ...]:
         item.ratio,
         item.low,
         item.high,
-        100 * item.noise,
+        percent(item.noise),
         old.processes,
         new.processes,
         old.rounds,
@@ -140,7 +141,7 @@ def compare_document(comparison: Comparison, outcomes: Sequence[Outcome]) -> dic
         **head([], "measured", None, runs),
         "dtype": common([outcome.dtype for outcome in outcomes]),
         "ok": comparison.count("SLOWER") == 0,
-        "threshold_percent": 100 * comparison.threshold,
+        "threshold_percent": percent(comparison.threshold),
         "compared": [_compared(item) for item in comparison.compared],
         "not_compared": [item._asdict() for item in comparison.unmatched],
         "differing": [item._asdict() for item in comparison.differing],
@@ -161,7 +162,7 @@ def _compared(item: Compared) -> dict[str, object]:
         "ratio": item.ratio,
         "low": item.low,
         "high": item.high,
-        "noise_percent": 100 * item.noise,
+        "noise_percent": percent(item.noise),
         "verdict": item.verdict,
         "reason": item.reason,
     }

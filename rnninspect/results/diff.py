@@ -1,51 +1,58 @@
-"""Two models side by side: their counts, then every layer and weight that differs."""
+"""Two models side by side: their counts, then every key, layer and weight that differs."""
 
 from __future__ import annotations
 
-from rnninspect.facts import ModelFacts, memory
-from rnninspect.guard.check import Verdict
+from collections.abc import Iterator, Sequence
+
+from rnninspect.facts import ModelFacts, memory, percent
+from rnninspect.guard.check import Change
 from rnninspect.results.check import CHANGES, change_of, change_rows
 from rnninspect.results.head import head
 from rnninspect.results.model import counts_of
-from rnninspect.results.table import Column, Kind, Table
+from rnninspect.results.table import Cell, Table
+
+# The heads that `check` has other names for.
+_SIDES = {"locked": "old", "now": "new"}
+_DIFFERING = tuple(
+    column._replace(key=_SIDES.get(column.key, column.key), heading=_SIDES.get(column.key, column.heading))
+    for column in CHANGES
+)
 
 
-def diff_tables(old: ModelFacts, verdict: Verdict) -> list[Table]:
-    """Two models side by side: their counts, then every layer and weight that differs."""
-    columns = (
-        Column("field", "field"),
-        Column("old", "old", Kind.COUNT),
-        Column("new", "new", Kind.COUNT),
-        Column("change", "change", Kind.COUNT),
-        Column("percent", "%", Kind.NUMBER),
-    )
-    facts = (
-        ("parameters", old.parameters, verdict.model.parameters),
-        ("parameter_bytes", old.parameter_bytes, verdict.model.parameter_bytes),
-        ("macs", old.macs, verdict.model.macs),
-        *((name, a, memory(verdict.model)[name]) for name, a in memory(old).items()),
-    )
-    rows = tuple(
-        (name, a, b, b - a, 100 * (b - a) / a if a else None) for name, a, b in facts if a is not None and b is not None
-    )
-    subject = f"{old.name} -> {verdict.model.name}"
-    changes = zip(change_rows(verdict), verdict.changes or (), strict=True)
-    changed = tuple(row for row, change in changes if change.layer)
-    sides = {"locked": "old", "now": "new"}
-    renamed = tuple(
-        column._replace(key=sides[column.key], heading=sides[column.key]) if column.key in sides else column
-        for column in CHANGES
-    )
-    totals = Table("totals", subject, columns, rows)
-    if not changed:
+def diff_tables(old: ModelFacts, new: ModelFacts, changes: Sequence[Change]) -> list[Table]:
+    """Two models side by side: their counts, then everything that differs."""
+    subject = f"{old.name} -> {new.name}"
+    totals = Table("totals", subject, _DIFFERING[1:], tuple(_totals(old, new)))
+    if not changes:
         return [totals._replace(notes=("no layer differs",))]
-    return [totals, Table("layers that differ", subject, renamed, changed)]
+    title = "layers that differ" if all(change.layer for change in changes) else "what differs"
+    return [totals, Table(title, subject, _DIFFERING, change_rows(changes))]
 
 
-def diff_document(old: ModelFacts, verdict: Verdict) -> dict[str, object]:
+def _totals(old: ModelFacts, new: ModelFacts) -> Iterator[tuple[Cell, ...]]:
+    """A row for each count of the models, whether it differs or not."""
+    before, after = (
+        {
+            "parameters": model.parameters,
+            "parameter_bytes": model.parameter_bytes,
+            "macs": model.macs,
+            "backward_macs": None if model.backward is None else model.backward.macs,
+            **memory(model),
+        }
+        for model in (old, new)
+    )
+    for name, was in before.items():
+        now = after[name]
+        if was is not None and now is not None:
+            yield name, was, now, now - was, percent((now - was) / was) if was else None
+
+
+def diff_document(old: ModelFacts, new: ModelFacts, changes: Sequence[Change]) -> dict[str, object]:
     """What `diff` found, as one object: both models' counts, and every change."""
+    keys = [column.key for column in _DIFFERING[1:]]
     return {
-        **head([old, verdict.model], "plan", None),
-        "models": [{"name": model.name, "file": model.source, **counts_of(model)} for model in (old, verdict.model)],
-        "changes": [change_of(change, "old", "new") for change in verdict.changes or ()],
+        **head([old, new], "plan", None),
+        "models": [{"name": model.name, "file": model.source, **counts_of(model)} for model in (old, new)],
+        "totals": [dict(zip(keys, row, strict=True)) for row in _totals(old, new)],
+        "changes": [change_of(change, "old", "new") for change in changes],
     }

@@ -31,6 +31,7 @@ class Column(NamedTuple):
 
     for_scripts: what a reader of the terminal sees from the other columns; only CSV has it.
     same_unit: all such times of a table stand in one unit, as they are to be compared.
+    nothing: what people see in place of None.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Column(NamedTuple):
     repeats: bool = False
     for_scripts: bool = False
     same_unit: bool = False
+    nothing: str | None = None
 
 
 class Table(NamedTuple):
@@ -63,8 +65,11 @@ class Table(NamedTuple):
     shown: tuple[int, ...] | None = None
 
     def for_people(self) -> Table:
-        """The table without the columns and rows that are for scripts."""
+        """The table without the columns and rows that are for scripts, and with words for what is not there."""
         seen = self.rows if self.shown is None else tuple(self.rows[k] for k in self.shown)
+        words = [column.nothing for column in self.columns]
+        if any(words):
+            seen = tuple(tuple(w if cell is None else cell for w, cell in zip(words, row, strict=True)) for row in seen)
         kept = [k for k, column in enumerate(self.columns) if not column.for_scripts]
         return self._replace(rows=seen, shown=None)._of(kept)
 

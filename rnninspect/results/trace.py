@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import isinf
 from typing import TYPE_CHECKING
 
+from rnninspect.facts import percent
 from rnninspect.results.head import head
 from rnninspect.results.table import Cell, Chart, Column, Kind, Series, Table
 from rnninspect.results.thin import evenly
@@ -110,7 +111,7 @@ def _column(vector: Vector, stat: str) -> Column:
 def _value(stats: VectorStats, stat: str) -> float | None:
     value: float | None = getattr(stats, stat)
     # A share is told in %, in CSV too, so that one column has one meaning.
-    return None if value is None else 100 * value if stat == "saturated" else value
+    return None if value is None else percent(value) if stat == "saturated" else value
 
 
 def _memory_note(memory: Memory) -> str:
@@ -232,6 +233,6 @@ def _stats(stats: VectorStats) -> dict[str, object]:
         "minimum": stats.minimum,
         "maximum": stats.maximum,
         "norm": stats.norm,
-        "saturated_percent": None if share is None else 100 * share,
+        "saturated_percent": None if share is None else percent(share),
         "half_life": stats.half_life,
     }

@@ -13,7 +13,7 @@ import torch
 from rnninspect.document.chain import Spec
 from rnninspect.document.tree import dotted
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, printable
-from rnninspect.plan import largest_size
+from rnninspect.plan import largest_size, smaller
 from rnninspect.runtime.memory import available_bytes, peak_resident
 
 DTYPES = {
@@ -54,15 +54,15 @@ BUILD_ERRORS = (
 RUN_ERRORS = (RuntimeError, ValueError, AssertionError, MemoryError)
 
 
-def device_of(spec: Spec) -> torch.device:
+def device_of(spec: Spec, other: str = "") -> torch.device:
     """The device that a document asks for, or an option in its place. Raises NoSuchDevice, which says where."""
-    return find_device(spec.device, spec)
+    return find_device(spec.device, spec, other)
 
 
-def find_device(name: str | None, asker: Spec | None = None) -> torch.device:
+def find_device(name: str | None, asker: Spec | None = None, other: str = "") -> torch.device:
     """The device called `name`; None and "auto" are cuda, else mps, else cpu. Raises NoSuchDevice.
 
-    asker: the document that asks for it.
+    asker: the document that asks for it. other: what else can be tried, "or --plan".
     """
     here = _devices()
     if name is None or name == "auto":
@@ -70,7 +70,7 @@ def find_device(name: str | None, asker: Spec | None = None) -> torch.device:
     if name not in here:
         message = (
             f"device {name} was asked for; torch {torch.__version__} sees {', '.join(here)} here "
-            "(use --device cpu; shapes, weights, params and inspect need none with --plan)"
+            f"(use --device cpu{other and f', {other}'})"
         )
         raise NoSuchDevice(message) if asker is None else asker.refused(NoSuchDevice, message, ("device",))
     if name.startswith("cuda"):
@@ -131,10 +131,11 @@ def _precision(of: str) -> tuple[Any, str]:
     return (cudnn if of == "rnn" else cuda.matmul), "allow_tf32"
 
 
-def enough_memory(spec: Spec, needed: int, device: torch.device, hint: str) -> None:
+def enough_memory(spec: Spec, needed: int, device: torch.device, hint: str = "") -> None:
     """Raise NotEnoughMemory where `device` has less than `needed` bytes free; where it does not say, nothing.
 
-    It names the layer that asks for most, and has the place of the size that makes it so.
+    It names the layer that asks for most, and has the place of the size that makes it so. hint: what to try in place
+    of a smaller size.
     """
     free = _free_bytes(device)
     if free is not None and needed > free:
@@ -142,7 +143,7 @@ def enough_memory(spec: Spec, needed: int, device: torch.device, hint: str) -> N
         raise spec.refused(
             NotEnoughMemory,
             f"{dotted(path)}: layer {layer!r} asks for most; the model needs at least {needed:,} bytes, "
-            f"{device} has {free:,} free ({hint})",
+            f"{device} has {free:,} free ({hint or smaller(spec)})",
             path,
         )
 

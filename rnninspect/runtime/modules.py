@@ -44,9 +44,6 @@ from rnninspect.runtime.recurrence import EquationRNN, Flow, States, cell_step, 
 META_STEPS = 2
 
 
-_TRY_META = "use --device meta for real shapes without memory, or --plan"
-
-
 # A torch module, or whatever else is called as one.
 Module = Callable[..., Any]
 
@@ -113,10 +110,12 @@ def build(spec: Spec, device: str | None = None, seed: int = 0) -> BuiltModel:
 
 
 @contextmanager
-def ready(spec: Spec, planned: ModelFacts, device: torch.device, seed: int, *, more: int = 0) -> Iterator[BuiltModel]:
+def ready(
+    spec: Spec, planned: ModelFacts, device: torch.device, seed: int, *, more: int = 0, hint: str = ""
+) -> Iterator[BuiltModel]:
     """A built model, and while it is worked with: the generators that `seed` set, threads to fit, torch's refusals.
 
-    more: bytes that the caller will need on `device` besides one forward pass.
+    more: bytes that the caller will need on `device` besides one forward pass. hint: see `enough_memory`.
     Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
     """
     with refusals(spec, "be used", device):
@@ -124,7 +123,7 @@ def ready(spec: Spec, planned: ModelFacts, device: torch.device, seed: int, *, m
         if device.type == "cpu":
             # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
             needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
-        enough_memory(spec, needed, device, _TRY_META)
+        enough_memory(spec, needed, device, hint)
         with seeded(device, seed), threads_for(planned.macs, device), quiet():
             yield BuiltModel(spec, device)
 

@@ -37,14 +37,16 @@ from rnninspect.runtime.recurrence import Flow
 _PIECE = 2**20
 
 
-def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
+def measure(spec: Spec, device: torch.device, seed: int = 0, without: str = "--plan") -> ModelFacts:
     """Build, run a random batch and read every fact back; `reachable` says what can be run on `device`.
 
+    without: how the command is asked to leave it at the plan.
     Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
     """
     planned = plan(spec)
     peak = watch_peak(device)
-    with ready(spec, planned, device, seed) as model:
+    hint = f"use --device meta for real shapes without memory, or {without}"
+    with ready(spec, planned, device, seed, hint=hint) as model:
         # why before running: an Embedding with max_norm rescales its rows when they are looked up.
         weights = _weights(model, planned)
         layers, finite = _run_all(model, spec, device, weights)

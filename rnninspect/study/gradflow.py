@@ -131,7 +131,7 @@ def gradflow(
     planned = plan(spec)
     links = spec.links[: _target_index(spec, layer) + 1]
     needed = sum(reference_bytes(link) for link in links)
-    enough_memory(spec, needed, _CPU, "try a smaller input.batch_size or input.seq_len")
+    enough_memory(spec, needed, _CPU)
     aimed = links[-1].layer
     if target == "last" and position is None and isinstance(aimed, Recurrent) and aimed.directions == 2:
         position = min(spec.batch.lengths or (spec.batch.seq_len,)) // 2

@@ -148,7 +148,7 @@ def trace(
     levels: list[Level] = []
     outputs: dict[str, Compared] = {}
     more = max(link.layer.work_bytes(link.signal, "float64") for link in spec.links)
-    enough_memory(spec, 2 * planned.parameter_bytes + more, _CPU, "try a smaller input.batch_size")
+    enough_memory(spec, 2 * planned.parameter_bytes + more, _CPU)
     with ready(spec, planned, device, seed) as model, torch.no_grad():
         flow, given = make_feed(spec, device, values)
         for link, module, states in zip(spec.links, model.layers, given, strict=True):

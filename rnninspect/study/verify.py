@@ -169,15 +169,14 @@ def unit_of(dtype: str, device: torch.device) -> Unit:
 def _enough_memory(spec: Spec, planned: ModelFacts, links: Sequence[Link], device: torch.device) -> None:
     """Raise NotEnoughMemory for what is held at the least: a model, one layer's gradients, and its reference."""
     cpu = torch.device("cpu")
-    hint = "try a smaller input.batch_size or input.seq_len"
     model = bytes_needed(spec, planned)
     model += max((sum(w.nbytes for w in link.layer.weights(spec.dtype)) for link in links), default=0)
     largest = max(map(reference_bytes, links), default=0)
     if device.type == "cpu":
-        enough_memory(spec, model + largest, cpu, hint)
+        enough_memory(spec, model + largest, cpu)
     else:
-        enough_memory(spec, model, device, hint)
-        enough_memory(spec, largest, cpu, hint)
+        enough_memory(spec, model, device)
+        enough_memory(spec, largest, cpu)
 
 
 def _same_shapes(spec: Spec, link: Link, facts: Iterable[TensorFact | WeightFact], found: Mapping[str, Tensor]) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, match, slower, undecided
 from rnninspect.bench.records import Environment, Figure, Outcome
 from rnninspect.errors import Place
+from rnninspect.facts import percent
 from rnninspect.results.compare import compare_document, compare_tables
 
 ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01", keeps_freed=False)
@@ -457,7 +458,7 @@ def test_the_json_object_has_everything_raw() -> None:
     assert (first["old"]["median_seconds"], first["new"]["median_seconds"]) == (0.002, 0.003)
     assert (first["verdict"], first["settings"]) == ("SLOWER", {"input.batch_size": 1})
     assert (first["point"], found["threshold_percent"]) == ("input.batch_size=1", 5)
-    assert first["noise_percent"] == 100 * some().compared[0].noise
+    assert first["noise_percent"] == percent(some().compared[0].noise)
     assert found["not_compared"][0]["reason"] == "not in old"  # type: ignore[index]
 
 

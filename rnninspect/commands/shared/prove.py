@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.say import say
 from rnninspect.document.chain import Spec
-from rnninspect.errors import CheckFailed, printable
+from rnninspect.errors import CheckFailed, TorchRefused, printable
 from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
 
@@ -15,19 +15,26 @@ if TYPE_CHECKING:
     from rnninspect.agree import Difference
 
 
-def prove(spec: Spec, seed: int, *, input_grad: bool = False) -> tuple[ModelFacts, tuple[Difference, ...]]:
+def prove(
+    spec: Spec, seed: int, without: str = "--plan", *, input_grad: bool = False
+) -> tuple[ModelFacts, tuple[Difference, ...]]:
     """Build and run the model on its device; what training keeps there is known from `workspace`, and not measured.
 
-    input_grad: see `plan`. Raises CannotHere where it cannot be done.
+    without: how the command is asked to leave it at the plan. input_grad: see `plan`.
+    Raises CannotHere where it cannot be done.
     """
     from rnninspect.agree import differences, merge
     from rnninspect.runtime import modules, real
     from rnninspect.runtime.device import device_of
     from rnninspect.runtime.workspace import kept_on
 
-    device = device_of(spec)
+    device = device_of(spec, f"or {without}")
     run = modules.reachable(spec, device)
-    measured = real.measure(run, device, seed)
+    try:
+        measured = real.measure(run, device, seed, without)
+    except TorchRefused as error:
+        error.args = (f"{error} (without torch: {without})",)
+        raise
     if measured.measured is not None and measured.measured.finite is False:
         say(f"note: {printable(spec.source)}: an output holds a nan or an infinity")
     planned = plan(spec, input_grad=input_grad)
