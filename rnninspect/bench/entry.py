@@ -7,10 +7,11 @@ from collections.abc import Callable
 from rnninspect.bench import heap
 from rnninspect.bench.asked import Job
 from rnninspect.bench.records import Outcome
+from rnninspect.bench.supervise import Last
 from rnninspect.runtime.here import need_torch
 
 
-def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+def work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
     """Do a job in this process, which imports torch for it; see `job.work`. Raises NoTorch."""
     need_torch()
     from rnninspect.bench import job as worker

@@ -6,7 +6,6 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -26,6 +25,7 @@ from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_fo
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
+from rnninspect.bench.supervise import Last
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
 from rnninspect.facts import LayerFacts
@@ -50,13 +50,13 @@ _FAULT_SECONDS, _MOST_FAULTS = 5e-7, 0.05
 _MOST_OVERHEAD = 0.01
 
 
-def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+def work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
     """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
     with threads(torch.get_num_threads()), quiet():
         return _work(job, progress)
 
 
-def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
     began = datetime.now(UTC).isoformat()
     prepared: list[_Ready | Outcome] = []
     for run_ in job.runs:
@@ -68,7 +68,8 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
                 raise
             memory = isinstance(error, NotEnoughMemory) or ran_out(error)
             prepared.append(_without(job, run_, "memory" if memory else "failed", error))
-    tasks = [phase for one in prepared if isinstance(one, _Ready) for phase in one.phases]
+    made_ready = [one for one in prepared if isinstance(one, _Ready)]
+    tasks = [phase for one in made_ready for phase in one.phases]
     if tasks:
         timed = iter(
             measure(
@@ -77,16 +78,17 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
                 precision=job.wanted.precision,
                 now=time.monotonic,
                 random=Random(job.wanted.seed + job.process),
-                together=[one.together(phase) for one in prepared if isinstance(one, _Ready) for phase in one.phases],
+                together=[one.together(phase) for one in made_ready for phase in one.phases],
                 progress=progress,
             )
         )
-    found = [
-        one if isinstance(one, Outcome) else one.outcome(job, [next(timed) for _ in one.phases], began)
-        for one in prepared
-    ]
+        for one in made_ready:
+            one.look([next(timed) for _ in one.phases])
+    # why after all that is asked of the device: where this breaks it, nothing that was timed is lost.
+    usable = all(one.calibrate_again() for one in made_ready)
+    found = [one if isinstance(one, Outcome) else one.outcome(job, began) for one in prepared]
     remember_speeds()
-    return found
+    return found if usable else Last(found)
 
 
 class _Timer(Phase):
@@ -228,15 +230,32 @@ class _Ready:
         planned = plan_layers(links, weights, dtype, input_grad=input_grad)
         return kept_on(self.device.type, links, planned, dtype, input_grad=input_grad)
 
-    def outcome(self, job: Job, timed: Sequence[Timed], began: str) -> Outcome:
-        """What was measured, as a record."""
+    def look(self, timed: Sequence[Timed]) -> None:
+        """Ask the device for what else a figure says of what was timed."""
         with threads(self.machine.threads):
-            # why suppressed: what was timed must not be lost because the device has no room for this now.
-            with suppress(RnnInspectError, RuntimeError, MemoryError):
+            self.environment = self.machine.environment(self.spec.dtype, self.wanted)
+            self.seen = [
+                (first_call, each, _overhead(phase, each), _peak_bytes(phase, self.device))
+                for phase, first_call, each in zip(self.phases, self.first, timed, strict=True)
+            ]
+
+    def calibrate_again(self) -> bool:
+        """Whether the device is of use to this process afterwards.
+
+        why no more than that: what was timed must not be lost because the device has no room for this now.
+        """
+        try:
+            with threads(self.machine.threads):
                 self.peaks = self._calibrated()
-            environment = self.machine.environment(self.spec.dtype, self.wanted)
-            measured = zip(self.phases, self.first, timed, strict=True)
-            figures = tuple(self._figure(*each, kept=environment.keeps_freed) for each in measured)
+        except (RnnInspectError, RuntimeError, MemoryError) as error:
+            return not broke_cuda(error)
+        return True
+
+    def outcome(self, job: Job, began: str) -> Outcome:
+        """What was measured, as a record."""
+        # why: the caches that a bound assumes are those of as many cores.
+        with threads(self.machine.threads):
+            figures = tuple(self._figure(phase, *seen) for phase, seen in zip(self.phases, self.seen, strict=True))
         return Outcome(
             model=self.spec.name,
             file=self.spec.source,
@@ -246,19 +265,17 @@ class _Ready:
             dtype=self.spec.dtype,
             status="ok",
             reason="",
-            environment=environment,
+            environment=self.environment,
             figures=figures,
             case=self.run.case,
             peaks=self.peaks,
             began=began,
         )
 
-    def _figure(self, phase: Phase, first_call: float, timed: Timed, *, kept: bool | None) -> Figure:
+    def _figure(self, phase: Phase, first_call: float, timed: Timed, overhead: float, peak_bytes: int | None) -> Figure:
         subject, name = phase.subject, phase.name
         median = statistics.median(timed.round_medians)
         found = interval(timed.round_medians)
-        empty = Empty(phase)
-        overhead = min(empty.seconds(timed.block) for _ in range(5)) / (timed.host or min(timed.seconds))
         tokens, sequences, steps = tokens_of(subject)
         # why not for a block of several: its first call alone finds L2 flushed.
         flushed = self.device.type == "cuda" and not self.wanted.warm_l2 and (timed.block == 1 or name in EACH)
@@ -283,7 +300,7 @@ class _Ready:
         # why not backward: most of its faults belong to the forward pass that is made ready before it.
         if faults is not None and name != "backward" and faults * _FAULT_SECONDS > _MOST_FAULTS * median:
             said = f"{faults:,.0f} page faults a call: memory is given back to the system and taken from it anew"
-            warnings.append(Warned(said, heap.remedy(kept=kept)))
+            warnings.append(Warned(said, heap.remedy(kept=self.environment.keeps_freed)))
         if overhead > _MOST_OVERHEAD:
             warnings.append(Warned("the loop itself takes more than 1 % of a sample", "a larger batch"))
         if timed.waited:
@@ -310,7 +327,7 @@ class _Ready:
             overhead=overhead,
             host=timed.host,
             drift=drift(timed.round_medians),
-            peak_bytes=_peak_bytes(phase, self.device),
+            peak_bytes=peak_bytes,
             flops=2 * macs or None,
             recurrent_flops=_recurrent_flops(subject.links, name),
             planned_bytes=_planned_bytes(layers, name),
@@ -354,6 +371,12 @@ def _planned_bytes(layers: Sequence[LayerFacts], phase: str) -> int:
     kept = 0 if phase == "forward" else sum(layer.kept_for_backward_bytes or 0 for layer in layers)
     gradients = sum(layer.counts.gradient_bytes for layer in layers) if phase in EACH else 0
     return parameters + max(outputs, kept) + gradients
+
+
+def _overhead(phase: Phase, timed: Timed) -> float:
+    """The share of a sample that is the loop's own."""
+    empty = Empty(phase)
+    return min(empty.seconds(timed.block) for _ in range(5)) / (timed.host or min(timed.seconds))
 
 
 def _peak_bytes(phase: Phase, device: torch.device) -> int | None:

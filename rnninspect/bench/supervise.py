@@ -43,6 +43,12 @@ class Ended(NamedTuple):
     reason: str
 
 
+class Last(NamedTuple):
+    """The result of a job after which its process is of no more use."""
+
+    result: Any
+
+
 # What runs in the child: takes a job and somewhere to report its progress to, and gives the result. It first reports
 # when all is imported that the job needs.
 Work = Callable[[Any, Callable[[float], None]], Any]
@@ -96,9 +102,9 @@ class _Child:
             while True:
                 if self._pipe.poll(_POLL):
                     kind, value = self._pipe.recv()
-                    if kind == "result":
+                    if kind in ("result", "last"):
                         # why no longer of use: after a fault of CUDA every later job in the process fails too.
-                        self.alive = not isinstance(value, Ended)
+                        self.alive = kind == "result" and not isinstance(value, Ended)
                         return value
                     if kind == "error":
                         raise value
@@ -236,4 +242,4 @@ def _serve(work: Work, pipe: Connection, folder: Path) -> None:
             except Exception as error:  # why so broad: whatever a job raises is its own affair, and the next may do
                 status = "memory" if ran_out(error) else "failed"
                 result = Ended(status, f"{type(error).__name__}: {error}".partition("\n")[0])
-            pipe.send(("result", result))
+            pipe.send(("last", result.result) if isinstance(result, Last) else ("result", result))

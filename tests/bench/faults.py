@@ -1,4 +1,4 @@
-"""Work that goes wrong in every way, for a child process to import; it needs nothing but the standard library."""
+"""Work that goes wrong in every way, for a child process to import; it needs no torch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import signal
 import time
 from collections.abc import Callable
 
+from rnninspect.bench.supervise import Last
 
-def misbehave(job: str, progress: Callable[[float], None]) -> str:
-    """Do what `job` says: "return", "raise", "kill", "segfault", "exit", "sleep", "no memory", "allocate" or "cwd"."""
+
+def misbehave(job: str, progress: Callable[[float], None]) -> str | Last:
+    """Do what `job` says: one of the cases below; anything else is returned, with the number of the process."""
     progress(0.5)
     match job:
         case "raise":
@@ -22,6 +24,8 @@ def misbehave(job: str, progress: Callable[[float], None]) -> str:
             os.kill(os.getpid(), signal.SIGSEGV)
         case "exit":
             os._exit(3)
+        case "last":
+            return Last(f"last in {os.getpid()}")
         case "cwd":
             return os.getcwd()  # noqa: PTH109
         case "sleep":

@@ -23,6 +23,7 @@ from rnninspect.bench.journal import from_plain, to_plain
 from rnninspect.bench.points import load_points, parse_varies
 from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, Wanted
 from rnninspect.bench.sampling import LEAST_ROUNDS
+from rnninspect.bench.supervise import Last
 from rnninspect.document.chain import Spec
 from rnninspect.errors import TorchRefused
 from rnninspect.plan import bytes_needed, plan
@@ -93,7 +94,9 @@ def asked(
 
 
 def outcomes(job: Job) -> list[Outcome]:
-    return work(job, lambda share: None)
+    found = work(job, lambda share: None)
+    assert not isinstance(found, Last)
+    return found
 
 
 def consistent(figure: Figure) -> None:
@@ -450,6 +453,28 @@ def test_after_a_fault_of_cuda_the_process_is_of_no_more_use(
     else:
         found = outcomes(job)
         assert [outcome.status for outcome in found] == ["memory" if "out of memory" in said else "failed"] * 2
+
+
+@pytest.mark.parametrize(("said", "ends"), [("CUDA error: unspecified launch failure", True), ("no room", False)])
+def test_what_was_timed_is_kept_where_the_last_calibration_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, ends: bool
+) -> None:
+    """And where that has broken CUDA, so that nothing more can be done, the process is given up."""
+    calls, real = [0], module.calibrate
+
+    def calibrate(*args: object) -> Peaks:
+        calls[0] += 1
+        if calls[0] > 2:
+            raise RuntimeError(said)
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "calibrate", calibrate)
+    job = asked(tmp_path, wanted=QUICK._replace(phases=("forward",)), vary=["dtype=float32,float64"])
+    found = work(job, lambda share: None)
+    assert isinstance(found, Last) == ends
+    kept = found.result if isinstance(found, Last) else found
+    assert [(outcome.status, len(outcome.figures)) for outcome in kept] == [("ok", 1), ("ok", 1)]
+    assert calls == [3 if ends else 4]
 
 
 def test_a_model_that_trains_nothing(tmp_path: Path) -> None:

@@ -64,6 +64,13 @@ def test_a_fault_costs_only_its_own_job(fault: str, status: str, reason: str) ->
     assert str(before).split()[-1] != str(after).split()[-1]
 
 
+def test_a_result_that_is_the_last_of_its_process_is_kept() -> None:
+    last, after = results(["last", "a"])
+    assert str(last).startswith("last in ")
+    assert str(after).startswith("a in ")
+    assert str(last).split()[-1] != str(after).split()[-1]
+
+
 def test_a_job_that_does_not_end_is_given_up() -> None:
     found, after = results(["sleep", "a"], limit=1)
     assert found == Ended("timeout", "no end after 1 s")
