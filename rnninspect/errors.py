@@ -110,8 +110,8 @@ class NotInstalled(CannotHere):
     """
 
     def __init__(self, what: str, library: str, extra: str, error: Exception) -> None:
-        reasons = [] if isinstance(error, ModuleNotFoundError) else str(error).split("\n")
-        broken = f" (the one here does not load: {printable(reasons[0])})" if any(reasons) else ""
+        told = str(error).strip() and not isinstance(error, ModuleNotFoundError)
+        broken = f" (the one here does not load: {first_line(error)})" if told else ""
         super().__init__(f"{what} needs {library}: pip install 'rnninspect[{extra}]'{broken}")
 
 
@@ -130,6 +130,13 @@ def printable(text: str) -> str:
     if escaped.lstrip().startswith("::"):
         escaped = escaped.replace("::", r"\x3a:", 1)
     return escaped.replace("##[", r"#\x23[")
+
+
+def first_line(error: BaseException, *, named: bool = False) -> str:
+    """The first line of what an exception says, or its type where it says nothing; named: its type before it too."""
+    said = printable(next(iter(str(error).strip().splitlines()), ""))
+    kind = type(error).__name__
+    return ": ".join(filter(None, [kind, said])) if named else said or kind
 
 
 def show(value: object, limit: int = 60) -> str:

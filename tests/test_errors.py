@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 import pytest
 
 from rnninspect import cli, errors
-from rnninspect.errors import DocumentError, OutputFailed, RnnInspectError
+from rnninspect.errors import DocumentError, OutputFailed, RnnInspectError, first_line
 from rnninspect.guard.lock import LockedLayer, read_lock, render_lock, update_lock
 from rnninspect.output import append_text, write_bytes, write_text
 
@@ -160,6 +160,18 @@ def test_an_error_is_one_line_and_its_exit_code(
     # A failed check has a table that says where; whatever else ends badly has no result.
     assert bool(shown) is (case.code == 1)
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "named"),
+    [
+        (OSError("one\ntwo"), "one", "OSError: one"),
+        (ValueError("\n  \x1b[31mred\u2028two"), r"\x1b[31mred", r"ValueError: \x1b[31mred"),
+        (MemoryError(), "MemoryError", "MemoryError"),
+    ],
+)
+def test_the_first_line_of_what_an_exception_says(error: Exception, said: str, named: str) -> None:
+    assert (first_line(error), first_line(error, named=True)) == (said, named)
 
 
 def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.bench.supervise import Last
 from rnninspect.document.chain import Link, Spec
-from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError
+from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspectError, first_line
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan, plan_layers
@@ -349,8 +349,7 @@ class _Ready:
 
 
 def _without(job: Job, asked: Run, status: str, error: Exception) -> Outcome:
-    reason = str(error).partition("\n")[0] or type(error).__name__
-    return not_measured(job, asked, status, reason)
+    return not_measured(job, asked, status, first_line(error))
 
 
 def _compile(module: nn.Module) -> nn.Module:

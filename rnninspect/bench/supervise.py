@@ -21,7 +21,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rnninspect.errors import NoTorch
+from rnninspect.errors import NoTorch, first_line
 from rnninspect.runtime.memory import available_bytes, ran_out, resident_bytes
 from rnninspect.stop import ENDING
 
@@ -241,5 +241,5 @@ def _serve(work: Work, pipe: Connection, folder: Path) -> None:
                 continue
             except Exception as error:  # why so broad: whatever a job raises is its own affair, and the next may do
                 status = "memory" if ran_out(error) else "failed"
-                result = Ended(status, f"{type(error).__name__}: {error}".partition("\n")[0])
+                result = Ended(status, first_line(error, named=True))
             pipe.send(("last", result.result) if isinstance(result, Last) else ("result", result))

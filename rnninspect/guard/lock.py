@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnninspect import disk
-from rnninspect.errors import CannotHere, DocumentError, OutputFailed, Place, printable, show
+from rnninspect.errors import DocumentError, OutputFailed, Place, printable, show
 from rnninspect.facts import LayerFacts, ModelFacts
 from rnninspect.output import write_text
+from rnninspect.runtime.here import need_folder
 
 VERSION = 1
 NAME = "rnninspect.lock"
@@ -115,11 +116,9 @@ def render_lock(models: Locked) -> str:
 
 
 def file_key(path: str, lock: Path) -> str:
-    """How a lock calls a document: its path from the lock's folder, the same on every machine."""
-    try:
-        return Path(os.path.relpath(path, lock.parent)).as_posix()
-    except OSError as error:
-        raise CannotHere(f"the current folder cannot be told: {disk.reason(error)}") from error
+    """How a lock calls a document: its path from the lock's folder, the same on every machine. Raises FolderGone."""
+    need_folder()
+    return Path(os.path.relpath(path, lock.parent)).as_posix()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import torch
 
 from rnninspect.document.chain import Spec
 from rnninspect.document.tree import dotted
-from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, printable
+from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, first_line
 from rnninspect.plan import largest_size, smaller
 from rnninspect.runtime.memory import available_bytes, peak_resident
 
@@ -223,11 +223,10 @@ def refusals(
     try:
         yield
     except errors as error:
-        said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         asked = what if layer is None else f"{what} layer {layer!r}"
         raise spec.refused(
             TorchRefused,
-            f"torch {torch.__version__} could not {asked} on {device} in {dtype or spec.dtype}: {printable(said)}",
+            f"torch {torch.__version__} could not {asked} on {device} in {dtype or spec.dtype}: {first_line(error)}",
             () if layer is None else spec.path_of(layer),
         ) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rnninspect.errors import FolderGone, NoTorch, printable
+from rnninspect.errors import FolderGone, NoTorch, first_line
 from rnninspect.runtime.memory import address_space, ran_out
 
 # Addresses that importing torch takes at the least: 670 MB were measured of the CPU's build, of CUDA's far more. With a
@@ -43,8 +43,7 @@ def need_torch() -> None:
     except Exception as error:  # why so broad: none of this is ours, and what a broken library raises is anything
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
             raise NoTorch(f"torch is not installed here (pip install torch; {_WITHOUT})") from error
-        said = next(iter(str(error).strip().splitlines()), "")
-        reason = ": ".join(filter(None, [type(error).__name__, printable(said)]))
+        reason = first_line(error, named=True)
         remedy = "raise ulimit -v, or end other programs" if ran_out(error) else "install it again"
         raise NoTorch(f"torch cannot be loaded here: {reason} ({remedy}; {_WITHOUT})") from error
 
