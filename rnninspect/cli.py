@@ -399,7 +399,7 @@ def compare(
         str, typer.Option(metavar="PERCENT", help="How much slower is still fine; beyond the noise too.")
     ] = "5%",
     table: Annotated[
-        options.CompareTable | None, typer.Option(help="Show this table alone; without it csv has the comparison.")
+        options.CompareTable | None, typer.Option(help="Show this table alone; without it csv has what was compared.")
     ] = None,
     format: Annotated[CompareFormat, typer.Option("--format", help="How to print it.")] = CompareFormat.TABLE,
     output: options.Output = None,

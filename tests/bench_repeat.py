@@ -87,7 +87,7 @@ def our_figures(*options: str) -> list[dict[str, object]]:
         check=True,
         cwd=ROOT,
     )
-    return json.loads(done.stdout)["results"]
+    return json.loads(done.stdout)["processes"]
 
 
 def ours() -> dict[str, Told]:

@@ -140,7 +140,7 @@ def test_a_real_run_and_its_journal(run: Run, folder: Path) -> None:
     done = run("bench", "m.yaml", *options, "--output", "r.jsonl", "--format", "json", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
-    found = document["results"]
+    found = document["processes"]
     assert [(r["settings"], r["phase"]) for r in found] == [
         ({"encoder.hidden_size": size}, phase) for size in (4, 8) for phase in ("forward", "step")
     ]
@@ -152,7 +152,7 @@ def test_a_real_run_and_its_journal(run: Run, folder: Path) -> None:
     assert again.returncode == int("SLOWER" in verdicts) == 0
     # Nothing is left to do, so torch is not even started.
     more = run("bench", "m.yaml", *options, "--output", "r.jsonl", "--resume", "--format", "json", cwd=folder)
-    assert (more.returncode, json.loads(more.stdout)["results"]) == (0, found)
+    assert (more.returncode, json.loads(more.stdout)["processes"]) == (0, found)
 
 
 # --- formats -----------------------------------------------------------------------------------------------
@@ -185,9 +185,9 @@ def test_only_the_phases_asked_for_are_explained(faked: Run) -> None:
 
 def test_every_format_has_the_same_figures(faked: Run) -> None:
     document = json.loads(faked("--format", "json").stdout)
-    medians = [result["median_seconds"] for result in document["results"]]
+    medians = [result["median_seconds"] for result in document["processes"]]
     assert medians == pytest.approx([8e-4, 16e-4, 24e-4, 32e-4])
-    first = document["results"][0]
+    first = document["processes"][0]
     assert (first["cpu_speed_percent"], first["best_probe_seconds"], first["page_faults"]) == (96, 0.48, 7)
     assert first["probe_seconds"] == [0.5] * 9
     assert first["passes"] == list(range(9))
@@ -223,20 +223,20 @@ def test_csv_is_one_table_and_names_the_others(
     monkeypatch.chdir(folder)
     again = ("bench", "m.yaml", *asked, "--output", "r.jsonl", "--resume")
     document = json.loads(here(*again, "--format", "json").stdout)
-    assert [row["subject"] for row in document["pooled"][:3]] == [None, "chain", "encoder"]
-    assert [float(row["over_bound"]) for row in told] == [row["over_bound"] for row in document["pooled"]]
-    pairs = list(csv.DictReader(io.StringIO(here(*again, "--format", "csv", "--table", "variants").stdout)))
+    assert [row["subject"] for row in document["results"][:3]] == [None, "chain", "encoder"]
+    assert [float(row["over_bound"]) for row in told] == [row["over_bound"] for row in document["results"]]
+    pairs = list(csv.DictReader(io.StringIO(here(*again, "--format", "csv", "--table", "ratios").stdout)))
     assert [float(row["ratio"]) for row in pairs] == [pair["ratio"] for pair in document["ratios"]] == [1.0] * 6
-    shown = here(*again, "--table", "variants")
+    shown = here(*again, "--table", "ratios")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert shown.stdout.startswith("small · variants\n")
+    assert shown.stdout.startswith("small · ratios\n")
     assert shown.stdout.count(" · ") == 5  # the title, and the caption
     nothing = here(*again, "--table", "not-measured", "--format", "csv")
     assert nothing.stdout == "model,file,point,variant,process,status,reason\n"
     assert nothing.stderr.startswith("note: the table not-measured is empty")
-    unknown = here(*again, "--table", "ratios")
+    unknown = here(*again, "--table", "variants")
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    for name in ("ratios", "results", "times", "meaning", "kernels", "variants", "not-measured"):
+    for name in ("variants", "results", "times", "meaning", "kernels", "ratios", "not-measured"):
         assert name in unknown.stderr
 
 
@@ -282,7 +282,7 @@ def test_a_case_is_called_by_its_name(faked: Run, folder: Path) -> None:
     assert "tiny: encoder.hidden_size=4 " in done.stdout
     assert re.search(r"^ +encoder.hidden_size=6 ", done.stdout, re.MULTILINE)
     assert "error: small bad: encoder.hidden_size=902: crashed" in done.stderr
-    assert [r["case"] for r in json.loads(faked("--phase", "forward", "--format", "json").stdout)["results"]] == [
+    assert [r["case"] for r in json.loads(faked("--phase", "forward", "--format", "json").stdout)["processes"]] == [
         "tiny",
         "",
     ]
@@ -313,13 +313,13 @@ def test_a_picture_that_cannot_be_written_is_refused_before_anything_is_timed(
 def test_the_peaks_are_shown(faked: Run) -> None:
     done = faked("--phase", "forward")
     assert "peaks of float32 on 1 thread: 150 GFLOP/s, 20 GB/s, 0.9 µs a step of LSTM forward." in done.stdout
-    (result,) = json.loads(faked("--phase", "forward", "--format", "json").stdout)["results"]
+    (result,) = json.loads(faked("--phase", "forward", "--format", "json").stdout)["processes"]
     assert result["peaks"] == {
-        "flops": 1.5e11,
-        "bandwidth": 2e10,
+        "flops_per_second": 1.5e11,
+        "bytes_per_second": 2e10,
         "step_seconds": {"LSTM forward": 9e-7},
         "calibrated": True,
-        "chip_bandwidth": None,
+        "chip_bytes_per_second": None,
         "disturbed": "",
     }
 
@@ -361,7 +361,7 @@ def test_points_that_are_timed_in_turns_do_not_fall_together(faked: Run, folder:
     options = ("--sweep", "encoder.hidden_size=4,902,5", "--interleave", "--phase", "forward", "--output", "r.jsonl")
     done = faked(*options, "--format", "json")
     assert done.returncode == 3
-    assert [result["settings"]["encoder.hidden_size"] for result in json.loads(done.stdout)["results"]] == [4, 5]
+    assert [result["settings"]["encoder.hidden_size"] for result in json.loads(done.stdout)["processes"]] == [4, 5]
     assert sizes(folder / "r.jsonl") == [4, 902, 5]
     assert done.stderr.splitlines() == [
         "note: interleaved: crashed: killed by SIGKILL; each of the 3 points is timed by itself now",
@@ -376,7 +376,7 @@ def test_a_fault_costs_its_point_alone(faked: Run, folder: Path) -> None:
     done = faked(*options, "--time-limit", "2", "--format", "json")
     assert done.returncode == 3
     document = json.loads(done.stdout)
-    assert [result["settings"]["encoder.hidden_size"] for result in document["results"]] == [4, 5, 6]
+    assert [result["settings"]["encoder.hidden_size"] for result in document["processes"]] == [4, 5, 6]
     assert [(lost["status"], lost["reason"]) for lost in document["not_measured"]] == [
         ("failed", "RuntimeError: this went wrong"),
         ("crashed", "killed by SIGKILL"),
@@ -611,7 +611,7 @@ def test_too_many_threads_are_clamped_and_it_says_so(faked: Run) -> None:
         r"note: --vary threads=100000: 100000 threads: this process may use \d+ CPUs?, so \d+ will be used\n",
         done.stderr,
     )
-    (result,) = json.loads(done.stdout)["results"]
+    (result,) = json.loads(done.stdout)["processes"]
     assert result["variant"]["threads"] <= (os.cpu_count() or 1)
 
 

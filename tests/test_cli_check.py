@@ -433,7 +433,7 @@ def test_table(shown: Callable[[str], str]) -> None:
         "all · check",
     ]
     assert re.fullmatch(r"max_params +300 +309 +9 +103\.0 +OVER", lines[8])
-    assert lines[-1] == "plan: from the equations alone, torch was not asked"
+    assert lines[-1] == "plan: from the equations alone, torch was not asked · float32"
     rows = [line.split()[-7:] for line in lines[-4:-2]]
     assert rows == [
         ["small.yaml", "238", "952", "1,170", "within", "same", "ok"],

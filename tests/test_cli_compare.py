@@ -91,7 +91,7 @@ def test_the_table(run: Run, results: Path) -> None:
     assert done.returncode == 1
     assert "note: torch differs: 2.13.0, now 2.14.0\n" in done.stderr
     text = done.stdout
-    assert text.startswith("old -> other · comparison\nmodel  point               subject  phase    old, ms  new, ms")
+    assert text.startswith("old -> other · compared\nmodel  point               subject  phase    old, ms  new, ms")
     assert re.search(r"m +input.batch_size=8 +encoder +forward +2\.000 +3\.000 +1\.500 .* SLOWER", text)
     assert re.search(r"n +input.batch_size=8 +crashed in new: SIGSEGV", text)
     assert re.search(r"torch +2\.13\.0 +2\.14\.0 +1\n", text)
@@ -125,12 +125,12 @@ def test_csv_is_one_table_and_names_the_others(here: Run, results: Path) -> None
     assert float(row["noise_percent"]) > 0
     (row,) = csv.DictReader(io.StringIO(here("compare", old, new, "--format", "csv", "--table", "not-compared").stdout))
     assert (row["model"], row["phase"], row["reason"]) == ("n", "", "crashed in new: SIGSEGV")
-    shown = here("compare", old, new, "--table", "surroundings").stdout
-    assert "surroundings that differ\n" in shown
-    assert "comparison\n" not in shown
-    nothing = here("compare", old, old, "--table", "surroundings", "--format", "csv")
+    shown = here("compare", old, new, "--table", "differing").stdout
+    assert " · differing\n" in shown
+    assert " · compared\n" not in shown
+    nothing = here("compare", old, old, "--table", "differing", "--format", "csv")
     assert nothing.stdout == "model,what,old,new,comparisons\n"
-    assert nothing.stderr.startswith("note: the table surroundings is empty")
+    assert nothing.stderr.startswith("note: the table differing is empty")
 
 
 def test_a_layer_called_chain_is_not_what_older_results_called_so(here: Run, results: Path, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:
         (("old", "same", "--fail-above", "5"), "--fail-above 5: expected a percentage such as 5%, got '5'"),
         (("old", "same", "--fail-above", "-5%"), "--fail-above -5%: expected a percentage"),
         (
-            ("old", "same", "--table", "comparison", "--format", "json"),
+            ("old", "same", "--table", "compared", "--format", "json"),
             "--format json has all of them (leave one of the",
         ),
         (("old", "same", "--output", "same"), "--output same: this is one of the results (name another file)"),

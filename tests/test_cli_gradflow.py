@@ -89,7 +89,7 @@ def test_decays_a_chart_and_the_numbers(here: Run, small: Path) -> None:
     assert re.search(r"in layer decoder at the last step\. ", shown)
     assert "not every lag is shown; csv and json have all.\n" in shown
     last = shown.splitlines()[-1]
-    assert re.fullmatch(r"equations in float64 · weights drawn by torch \S+ on cpu · seed 4", last)
+    assert re.fullmatch(r"equations in float64 · weights drawn by torch \S+ on cpu · float32 · seed 4", last)
 
 
 def test_several_documents_are_on_one_chart(here: Run) -> None:

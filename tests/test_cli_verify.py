@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_json_to_the_byte(run: Run, here: Run, smal
     assert (model["name"], model["file"], model["epsilon_of"]) == ("small", str(small), "float64")
     assert (model["epsilon"], model["skipped"], model["without_dropout"], model["not_in_torch"]) == (2**-52, [], [], [])
     (layer,) = model["layers"]
-    assert (layer["name"], layer["type"], layer["ok"], layer["terms"], layer["steps"]) == (
+    assert (layer["layer"], layer["type"], layer["ok"], layer["terms"], layer["steps"]) == (
         "encoder",
         "GRU",
         True,

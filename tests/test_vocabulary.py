@@ -9,11 +9,16 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from rnninspect.bench.asked import Job
+from rnninspect.bench.records import Outcome
+from rnninspect.commands import bench
+from rnninspect.commands.shared.options import BenchTable, CompareTable
 
 DOCUMENT = """\
 name: both
@@ -48,6 +53,43 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 }
 # What has another name, or a unit that is not in it.
 OTHERS = re.compile(r"stacked|running|fact|settings|(.+_)?saturated|(.+_)?per_cent|(.+_)?(ms|us|ns|sec|secs|time)")
+
+
+# What has its unit in its name; a count of operations has none.
+UNITS = {
+    "flops": "matmul_flops",
+    "bandwidth": "bytes_per_second",
+    "compute": "compute_seconds",
+    "traffic": "traffic_seconds",
+    "latency": "latency_seconds",
+    "spread": "spread_percent",
+    "drift": "drift_percent",
+}
+
+
+@pytest.fixture
+def measured(said: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """`said` with `bench` timing nothing, and two journals: of this document, and of one that took half the time."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "bench")
+    from fake_work import work as made_up
+
+    def run_jobs(work: object, jobs: Sequence[Job], **how: Any) -> Iterator[list[Outcome]]:
+        yield from (made_up(job, lambda share: None) for job in jobs)
+
+    monkeypatch.setattr(bench, "run_jobs", run_jobs)
+    asked = ("bench", "both.yaml", "--vary", "dtype=float32,float16", "--layers", "--output")
+    said(*asked, "old.jsonl")
+    head, *lines = Path("old.jsonl").read_text().splitlines()
+    outcomes = [json.loads(line) for line in lines]
+    for line in outcomes:
+        line["environment"] |= {"torch": "2.14.0", "cpus": 8}
+    outcomes[1] |= {"status": "crashed", "reason": "SIGSEGV", "figures": []}
+    Path("r.jsonl").write_text("\n".join([head, *map(json.dumps, outcomes)]) + "\n")
+
+    def run(command: str, *arguments: str) -> str:
+        return said(command, *arguments, *([*asked[2:], "new.jsonl"] if command == "bench" else []))
+
+    return run
 
 
 @pytest.fixture
@@ -91,6 +133,32 @@ def test_json_and_csv_speak_one_language(said: Callable[..., str], command: str)
         assert row.get("stacked_layer", "") in {"", "0", "1"}
         assert row.get("layer", "head") in {"encoder", "head", ""}
         assert row.get("direction", "") in {"", "forward", "reverse"}
+
+
+@pytest.mark.parametrize("command", ["bench", "compare"])
+def test_what_was_measured_speaks_it_too(measured: Callable[..., str], command: str) -> None:
+    files = ("both.yaml",) if command == "bench" else ("old.jsonl", "r.jsonl")
+    found = json.loads(measured(command, *files, "--format", "json"))
+    assert found["schema_version"] == 2
+    told = list(pairs(found))
+    tables: dict[str, list[str]] = {}
+    for name in BenchTable if command == "bench" else CompareTable:
+        Path("new.jsonl").unlink(missing_ok=True)
+        header = measured(command, *files, "--table", name, "--format", "csv").partition("\n")[0]
+        tables[name] = header.split(",")
+        # One thing, one name: what --table calls it is what JSON does, and the title of the page.
+        assert name in ("times", "meaning", "kernels") or isinstance(found[name.replace("-", "_")], list)
+    names = {key for key, _ in told} | {key for header in tables.values() for key in header}
+    # Besides: what is keyed by settings and by kinds of cells.
+    names -= {"LSTM forward"}
+    assert {name for name in names if not re.fullmatch(r"[a-z][a-z0-9_]*", name)} == set()
+    assert {name for name in names if OTHERS.fullmatch(name) and name != "settings"} == set()
+    assert names & UNITS.keys() == set()
+    assert names >= (
+        {"matmul_flops", "bytes_per_second", "compute_seconds"} if command == "bench" else {"spread_percent"}
+    )
+    for key, value in told:
+        assert isinstance(value, (TYPES.get(key, object), type(None))), (key, value)
 
 
 def test_a_stacked_layer_is_a_number_and_a_layer_a_name_everywhere(said: Callable[..., str]) -> None:

@@ -275,11 +275,11 @@ def _alike(what: str, old: Iterable[object], new: Iterable[object]) -> bool:
 def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, dict[object, None]]:
     # The moment, and what else ran then, always differ; the verdicts have what matters of it.
     kept = [name for name in Environment._fields if name not in ("started", "load")]
-    told_of: dict[str, dict[object, None]] = {name: {} for name in ("dtype", "flops", "planned_bytes", *kept)}
+    told_of: dict[str, dict[object, None]] = {name: {} for name in ("dtype", "matmul_flops", "planned_bytes", *kept)}
     for outcome, figure in side:
         known = outcome.environment._asdict() if outcome.environment else {}
         # why of the figure: the document may have been changed, and the model has the same name.
-        known |= {"dtype": outcome.dtype, "flops": figure.flops, "planned_bytes": figure.planned_bytes}
+        known |= {"dtype": outcome.dtype, "matmul_flops": figure.flops, "planned_bytes": figure.planned_bytes}
         for name, seen in told_of.items():
             value = known.get(name)
             if value is not None:
@@ -332,7 +332,8 @@ def _judged(
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    # why no more than that: a share beyond it means nothing.
+    return f"{100 * share:.3g} %" if share <= 1 else "> 100 %"
 
 
 def _used(figures: Sequence[Figure]) -> list[list[float]]:

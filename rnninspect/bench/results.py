@@ -10,8 +10,9 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from rnninspect.bench.bound import best_of
 from rnninspect.bench.journal import canonical
-from rnninspect.bench.records import STEADY, Bound, Figure, Outcome
+from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, Warned
 from rnninspect.bench.statistics import interval, percentile
 from rnninspect.facts import percent
 
@@ -60,8 +61,8 @@ class Pooled(NamedTuple):
     step_seconds: float | None
     tokens_per_second: float
     sequences_per_second: float
-    flops: int | None
-    flops_per_second: float | None
+    matmul_flops: int | None
+    matmul_flops_per_second: float | None
     recurrent_flops_per_second: float | None
     bound_seconds: float | None
     over_bound: float | None
@@ -74,6 +75,11 @@ class Pooled(NamedTuple):
     def bound(self) -> Bound | None:
         """The least bound of the processes."""
         return _least_bound(self.timed)
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What the processes warn of, each once."""
+        return tuple(dict.fromkeys(warning for one in self.timed for warning in one.figure.warnings))
 
     @property
     def nearest(self) -> Figure:
@@ -152,8 +158,8 @@ def _pooled(timed: tuple[Timed, ...]) -> Pooled:
         step_seconds=_over(median, nearest.steps),
         tokens_per_second=nearest.tokens / median,
         sequences_per_second=nearest.sequences / median,
-        flops=nearest.flops,
-        flops_per_second=_over(nearest.flops, median),
+        matmul_flops=nearest.flops,
+        matmul_flops_per_second=_over(nearest.flops, median),
         recurrent_flops_per_second=_over(nearest.recurrent_flops, median),
         bound_seconds=bound and bound.seconds,
         over_bound=_over(median, bound and bound.seconds),
@@ -162,6 +168,42 @@ def _pooled(timed: tuple[Timed, ...]) -> Pooled:
         planned_bytes=nearest.planned_bytes,
         timed=timed,
     )
+
+
+class PooledPeaks(NamedTuple):
+    """The best of what was calibrated of a device in one dtype. threads: of a CPU, None elsewhere."""
+
+    dtype: str
+    threads: int | None
+    peaks: Peaks
+
+
+def peaks_of(outcomes: Iterable[Outcome]) -> list[PooledPeaks]:
+    """The peaks that bounds were made from, for each dtype and number of threads."""
+    found: dict[tuple[str, int | None], Peaks] = {}
+    for outcome in outcomes:
+        peaks, place = outcome.peaks, outcome.environment
+        if peaks is not None and place is not None:
+            of = (outcome.dtype, place.threads if place.device == "cpu" else None)
+            found[of] = best_of(found.get(of, peaks), peaks)
+    return [PooledPeaks(*of, peaks) for of, peaks in found.items()]
+
+
+def steady_speed(rows: Iterable[Pooled]) -> tuple[float, float] | None:
+    """The least and the most of the CPU's speed, as shares of its best, where figures are steady; None if unknown."""
+    # why of steady ones: of others the verdict says it, and what disturbed them slowed the probe too.
+    figures = [one.figure for row in rows for one in row.timed if one.figure.verdict == STEADY]
+    speeds = [figure.speed for figure in figures if figure.speed is not None]
+    return (min(speeds), max(speeds)) if speeds else None
+
+
+def warned(rows: Iterable[Pooled]) -> dict[Warned, list[Pooled]]:
+    """Every warning once, with the rows that it is about."""
+    found: dict[Warned, list[Pooled]] = {}
+    for row in rows:
+        for warning in row.warnings:
+            found.setdefault(warning, []).append(row)
+    return found
 
 
 def _nearest(timed: Sequence[Timed], median: float) -> Figure:

@@ -18,7 +18,7 @@ from rnninspect.bench.points import Vary, load_points, parse_budget, parse_preci
 from rnninspect.bench.records import PHASES, Environment, Outcome, Wanted, told
 from rnninspect.bench.results import pool, swept_number
 from rnninspect.bench.supervise import Ended, run_jobs
-from rnninspect.commands.shared.files import same_file
+from rnninspect.commands.shared.files import refuse_to_replace
 from rnninspect.commands.shared.options import BenchTable, Look
 from rnninspect.commands.shared.plots import check_plot, save_plot
 from rnninspect.commands.shared.render import alone, only_table, render
@@ -80,6 +80,7 @@ def bench(look: Look, asked: Asked) -> int:
         say(f"note: {note}")
     # why by key: what failed before, and is measured again, is there once.
     found: dict[Key, Outcome] = {}
+    page = partial(_page, look, only)
     try:
         with _journal(look, asked, jobs) as (journal, earlier):
             left = _left(jobs, earlier)
@@ -93,11 +94,11 @@ def bench(look: Look, asked: Asked) -> int:
                         journal.append(outcome)
                     if outcome.status != "ok":
                         say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
-        page = _page(look, list(found.values()), only, partial=False)
+        text = page(list(found.values()), partial=False)
     except (*INTERRUPTS, NoTorch) as stop:
         total = len(found.keys() | {_key(job, run) for job in jobs for run in job.runs})
-        return _stopped(look, asked, list(found.values()), total, only, stop)
-    return _finish(asked, list(found.values()), page)
+        return _stopped(asked, list(found.values()), total, page, stop)
+    return _finish(asked, list(found.values()), text)
 
 
 def _wanted(look: Look, asked: Asked) -> Wanted:
@@ -129,8 +130,7 @@ def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> t
     runs: list[tuple[Run, ...]] = []
     code = 0
     for file in look.files:
-        if look.output is not None and same_file(file, look.output):
-            raise OptionError(f"--output {printable(str(look.output))}: this is one of the documents")
+        refuse_to_replace(file, look.output)
         try:
             points = load_points(file, look.settings, asked.sweeps, varies, device=look.device, dtype=look.dtype)
         except RnnInspectError as error:
@@ -281,12 +281,19 @@ def _finish(asked: Asked, outcomes: Sequence[Outcome], page: str) -> int:
     return 0
 
 
-def _page(look: Look, outcomes: Sequence[Outcome], only: str | None, *, partial: bool) -> str:
+def _page(look: Look, only: str | None, outcomes: Sequence[Outcome], *, partial: bool) -> str:
     """What stdout gets; only: the one table of it, None for the whole page."""
     if not outcomes:
         return ""
-    blocks = bench_blocks(outcomes, partial=partial) if only is None else alone(bench_tables(outcomes), only)
-    return render(look.format, blocks, lambda: bench_document(outcomes), _caption(outcomes, look), None)
+    if only is None:
+        blocks = bench_blocks(outcomes, partial=partial)
+    else:
+        blocks = alone(bench_tables(outcomes, partial=partial), only)
+
+    def document() -> dict[str, object]:
+        return bench_document(outcomes, partial=partial)
+
+    return render(look.format, blocks, document, _caption(outcomes, look), None)
 
 
 def _show(asked: Asked, outcomes: Sequence[Outcome], page: str) -> None:
@@ -301,17 +308,12 @@ def _show(asked: Asked, outcomes: Sequence[Outcome], page: str) -> None:
 
 
 def _stopped(
-    look: Look,
-    asked: Asked,
-    outcomes: Sequence[Outcome],
-    total: int,
-    only: str | None,
-    stop: Interrupt | NoTorch,
+    asked: Asked, outcomes: Sequence[Outcome], total: int, page: Callable[..., str], stop: Interrupt | NoTorch
 ) -> int:
     """Print what there is, of `total` outcomes, after what has ended the run, whose exit code it is."""
     printed = ", and are printed" if outcomes else ""
     try:
-        _show(asked, outcomes, _page(look, outcomes, only, partial=len(outcomes) < total))
+        _show(asked, outcomes, page(outcomes, partial=len(outcomes) < total))
     except OutputFailed as error:
         # why no reason to end otherwise: SIGHUP comes because the terminal is gone.
         complain(error)

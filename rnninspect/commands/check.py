@@ -172,6 +172,7 @@ def _print(asked: Check, verdicts: Sequence[Verdict], found: Mapping[str, Sequen
     if asked.build:
         proven = all(verdict.built for verdict in verdicts)
         caption = "plan and torch agree" if proven else "not every model could be proven on torch"
+    caption += f" · {', '.join(dict.fromkeys(verdict.model.dtype for verdict in verdicts))}"
     if asked.format is CheckFormat.GITHUB:
         from rnninspect.commands.shared.annotate import annotate
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rnninspect.bench.compare import Comparison, compare_runs, slower, undecided
 from rnninspect.bench.journal import Read, read_journal
-from rnninspect.commands.shared.files import same_file
+from rnninspect.commands.shared.files import refuse_to_replace
 from rnninspect.commands.shared.options import CompareTable
 from rnninspect.commands.shared.render import alone, only_table, render
 from rnninspect.commands.shared.say import say
@@ -36,10 +36,8 @@ def compare(asked: Compare) -> int:
     except ValueError as error:
         raise OptionError(f"--fail-above {printable(asked.fail_above)}: {error}") from error
     for path in (asked.old, asked.new):
-        if asked.output is not None and same_file(path, asked.output):
-            message = f"--output {printable(str(asked.output))}: this is one of the results (name another file)"
-            raise OptionError(message)
-    only = only_table(asked.table, asked.format, CompareTable.COMPARISON)
+        refuse_to_replace(path, asked.output, "results")
+    only = only_table(asked.table, asked.format, CompareTable.COMPARED)
     old, new = _results(asked.old), _results(asked.new)
     found = compare_runs(old.outcomes, new.outcomes, threshold)
     if not found.compared:
@@ -57,7 +55,8 @@ def compare(asked: Compare) -> int:
     findings = list(slower(found))
     for finding in findings:
         say(f"error: {finding.place}: {printable(finding.what)}")
-    caption = f"measured: {_versions(old)}, now {_versions(new)}"
+    dtypes = ", ".join(dict.fromkeys(printable(outcome.dtype) for outcome in (*old.outcomes, *new.outcomes)))
+    caption = f"measured: {_versions(old)}, now {_versions(new)} · {dtypes}"
     named = compare_tables(found, f"{printable(str(asked.old))} -> {printable(str(asked.new))}")
     tables = [table for table in named.values() if table.rows] if only is None else alone(named, only)
     if asked.format is CompareFormat.GITHUB:

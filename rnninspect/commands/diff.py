@@ -35,7 +35,8 @@ def diff(asked: Diff) -> int:
         return max(code, new_code)
     old, new = plan(before[0]), plan(after[0])
     found = differences(before[0], after[0], old, new)
-    caption = "plan: from the equations alone, torch was not asked"
+    dtypes = ", ".join(dict.fromkeys(model.dtype for model in (old, new)))
+    caption = f"plan: from the equations alone, torch was not asked · {dtypes}"
     tables = diff_tables(old, new, found)
     text = render(asked.format, tables, lambda: diff_document(old, new, found), caption, asked.output)
     write_text(text, asked.output)

@@ -36,7 +36,8 @@ def explain(asked: Explain) -> int:
         for note in spec.notes:
             say(f"note: {note}")
     blocks = [block for spec in specs for block in explain_blocks(explained(spec, asked.layer))]
-    caption = "plan: from the equations alone, torch was not asked"
+    dtypes = ", ".join(dict.fromkeys(spec.dtype for spec in specs))
+    caption = f"plan: from the equations alone, torch was not asked · {dtypes}"
     write_text(render(asked.format, blocks, dict, caption, asked.output), asked.output)
     return 0
 

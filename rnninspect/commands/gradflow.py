@@ -61,5 +61,7 @@ def _check(spec: Spec, asked: Asked) -> None:
 
 def _caption(results: list[Gradflow]) -> str:
     devices = ", ".join(dict.fromkeys(result.device for result in results))
+    dtypes = ", ".join(dict.fromkeys(result.model.dtype for result in results))
     first = results[0]
-    return f"equations in float64 · weights drawn by torch {first.torch} on {devices} · seed {first.seed}"
+    drawn = f"weights drawn by torch {first.torch} on {devices}"
+    return f"equations in float64 · {drawn} · {dtypes} · seed {first.seed}"

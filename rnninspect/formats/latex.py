@@ -15,7 +15,7 @@ from rnninspect.results.table import Block, Cell, Chart, Figure, Formulas, Kind,
 
 _HEAD = r"""% From rnninspect, to be \input; the preamble needs \usepackage{amsmath}.
 % For letters outside ASCII in names: pdfLaTeX with the right fonts, or XeLaTeX or LuaLaTeX."""
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.SECONDS, Kind.RATE}
+_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _PROSE = 24  # a text wider than this is prose, which wraps
 _SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from rnninspect.errors import printable
 from rnninspect.results.table import Block, Cell, Chart, Figure, Formulas, Kind, Table
 
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.SECONDS, Kind.RATE}
+_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # why: an underscore between letters or digits never starts emphasis, so `weight_ih_l0` stays readable.
 _SPECIAL = re.compile(r"[\\`*\[\]|~#$&<>]|(?<![^\W_])_|_(?![^\W_])")

@@ -7,9 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from rnninspect import __version__
-from rnninspect.bench.bound import best_of
-from rnninspect.bench.records import STEADY, WHOLE_MODEL, Figure, Outcome, Peaks, told
-from rnninspect.bench.results import Pooled, Ratio, paths_of, pool, ratios, swept_number
+from rnninspect.bench.records import WHOLE_MODEL, Bound, Figure, Outcome, Peaks, Warned, told
+from rnninspect.bench.results import (
+    Pooled,
+    Ratio,
+    paths_of,
+    peaks_of,
+    pool,
+    ratios,
+    steady_speed,
+    swept_number,
+    warned,
+)
+from rnninspect.bench.statistics import percentile
 from rnninspect.facts import percent
 from rnninspect.results.head import SCHEMA_VERSION, common
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
@@ -28,7 +38,7 @@ _WHERE = (
 )
 _TIMED = (
     Column("median_seconds", "median", Kind.SECONDS, same_unit=True),
-    Column("half_width_percent", "± %", Kind.NUMBER),
+    Column("half_width_percent", "± %", Kind.PERCENT),
     Column("best_seconds", "best", Kind.SECONDS, same_unit=True),
     Column("p90_seconds", "p90", Kind.SECONDS, for_scripts=True),
     Column("p99_seconds", "p99", Kind.SECONDS, for_scripts=True),
@@ -47,8 +57,8 @@ _MEANT = (
     Column("step_seconds", "per time step", Kind.SECONDS),
     Column("tokens_per_second", "tokens/s", Kind.NUMBER),
     Column("sequences_per_second", "sequences/s", Kind.NUMBER),
-    Column("flops", "FLOPs", Kind.COUNT),
-    Column("flops_per_second", "", Kind.RATE),
+    Column("matmul_flops", "matmul FLOPs", Kind.COUNT),
+    Column("matmul_flops_per_second", "matmul", Kind.RATE),
     Column("recurrent_flops_per_second", "W_hh alone", Kind.RATE),
     Column("bound_seconds", "bound", Kind.SECONDS),
     Column("over_bound", "time / bound", Kind.NUMBER),
@@ -98,7 +108,7 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
     """Every table by its name; one with nothing to tell has no rows.
 
     "results" has all figures, and a column for each path that is swept or varied. partial: the run was interrupted, so
-    that there would be more.
+    that there would be more, which every table says.
     """
     rows = pool(outcomes)
     pairs = ratios(rows)
@@ -111,24 +121,30 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
 
     def table(title: str, columns: Sequence[Column], cells: Iterable[tuple[Cell, ...]], *notes: str) -> Table:
         subject = models[0] if len(models) == 1 else "all"
-        return Table(title, subject, _columns(columns, outcomes), tuple(cells), notes=notes)
+        return Table(title, subject, _columns(columns, outcomes), tuple(cells), notes=(*[_PARTIAL] * partial, *notes))
 
     return {
         "results": table("results", results, (_cells(row, results) for row in rows)),
-        "times": table("times", _TIMES, (_cells(row, _TIMES) for row in rows), *_notes(rows, partial=partial)),
+        "times": table("times", _TIMES, (_cells(row, _TIMES) for row in rows), *_notes(rows)),
         "meaning": table("what they mean", _MEANING, (_cells(row, _MEANING) for row in rows), *_bound_notes(rows)),
         "kernels": table("kernels", _KERNELS, _kernels(rows)),
-        "variants": table("variants", _RATIOS, (_cells(pair, _RATIOS) for pair in pairs), *[_RATIO_NOTE] * bool(pairs)),
+        "ratios": table("ratios", _RATIOS, (_cells(pair, _RATIOS) for pair in pairs), *[_RATIO_NOTE] * bool(pairs)),
         "not-measured": table("not measured", _FAILED, (_cells(outcome, _FAILED) for outcome in failed)),
     }
 
 
+_PARTIAL = "partial: interrupted before everything was measured."
+
+
 def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[Block]:
-    """The page for people: every table that has rows, and the charts."""
-    tables = bench_tables(outcomes, partial=partial)
-    names = ("times", "meaning", "kernels", "variants", "not-measured")
+    """The page for people: every table that has rows, and the charts; where it is partial the first says so."""
+    tables = bench_tables(outcomes)
+    names = ("times", "meaning", "kernels", "ratios", "not-measured")
     *measured, lost = ([tables[name]] if tables[name].rows else [] for name in names)
-    return [*chain.from_iterable(measured), *bench_charts(outcomes), *lost]
+    blocks: list[Table | Chart] = [*chain.from_iterable(measured), *bench_charts(outcomes), *lost]
+    if partial:
+        blocks[0] = blocks[0]._replace(notes=(_PARTIAL, *blocks[0].notes))
+    return [*blocks]
 
 
 def _cells(row: Pooled | Ratio | Outcome, columns: Sequence[Column]) -> tuple[Cell, ...]:
@@ -228,9 +244,7 @@ def _kernels(rows: Sequence[Pooled]) -> Iterator[tuple[Cell, ...]]:
         yield (*about, ", ".join(kernels.operators), fast, kernels.reason or None, kernels.remedy or None)
 
 
-def _notes(rows: Sequence[Pooled], *, partial: bool) -> Iterator[str]:
-    if partial:
-        yield "partial: interrupted before everything was measured."
+def _notes(rows: Sequence[Pooled]) -> Iterator[str]:
     if not rows:
         return
     timed = {row.phase for row in rows}
@@ -245,11 +259,9 @@ def _notes(rows: Sequence[Pooled], *, partial: bool) -> Iterator[str]:
         f"first call: libraries loading and memory taken, in no other figure. The loop's own share of a sample is "
         f"{max(row.overhead_percent for row in rows):.2g} % at the most."
     )
-    # why of steady ones: of others the verdict says it, and what disturbed them slowed the probe too.
-    figures = [one.figure for row in rows for one in row.timed if one.figure.verdict == STEADY]
-    speeds = [100 * figure.speed for figure in figures if figure.speed is not None]
-    if speeds:
-        least, most = (f"{speed:.0f}" for speed in (min(speeds), max(speeds)))
+    speed = steady_speed(rows)
+    if speed is not None:
+        least, most = (f"{100 * share:.0f}" for share in speed)
         yield (
             f"Where steady, the CPU ran at {least if least == most else f'{least} to {most}'} % of its best speed, "
             "by a small matrix product before and after each round."
@@ -260,13 +272,8 @@ def _notes(rows: Sequence[Pooled], *, partial: bool) -> Iterator[str]:
             "Freed memory stays with the process, so that no call pays for new pages. In a loop of your own glibc's "
             "malloc may give it back; MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment keeps it there."
         )
-    warned: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        for one in row.timed:
-            for warning in one.figure.warnings:
-                warned.setdefault(warning, []).append(_where(row, rows))
-    for (what, try_), where in warned.items():
-        named = list(dict.fromkeys(where))
+    for (what, try_), about_them in warned(rows).items():
+        named = list(dict.fromkeys(_where(row, rows) for row in about_them))
         about = "" if len(named) == len(rows) else f" ({', '.join(named[:3])}{', ...' * (len(named) > 3)})"
         yield f"warning: {what}{about}; try: {try_}"
 
@@ -280,15 +287,9 @@ def _where(row: Pooled, rows: Sequence[Pooled]) -> str:
 
 
 def _peaks(rows: Sequence[Pooled]) -> Iterator[str]:
-    """The peaks that bounds were made from, for each dtype and number of threads."""
-    found: dict[str, Peaks] = {}
-    for outcome in (one.outcome for row in rows for one in row.timed):
-        peaks, place = outcome.peaks, outcome.environment
-        if peaks is not None and place is not None:
-            on = f" on {place.threads} thread{'s' * (place.threads > 1)}" if place.device == "cpu" else ""
-            name = f"{outcome.dtype}{on}"
-            found[name] = best_of(found.get(name, peaks), peaks)
-    for name, peaks in found.items():
+    """The peaks that bounds were made from."""
+    for dtype, threads, peaks in peaks_of(one.outcome for row in rows for one in row.timed):
+        name = dtype if threads is None else f"{dtype} on {threads} thread{'s' * (threads > 1)}"
         steps = [f"{1e6 * seconds:.3g} µs a step of {kind}" for kind, seconds in peaks.step_seconds.items()]
         speeds = [f"{peaks.flops / 1e9:.4g} GFLOP/s", f"{peaks.bandwidth / 1e9:.4g} GB/s"]
         yield f"peaks of {name}: {', '.join([*speeds, *steps])}."
@@ -321,20 +322,19 @@ def _bound_notes(rows: Sequence[Pooled]) -> Iterator[str]:
         "is counted on CUDA alone."
     )
     yield (
-        "FLOPs: two for each multiply-accumulate of the matrix products, as params counts them. W_hh alone: GFLOP/s of "
-        "the recurrent matrices, as DeepBench counts."
+        "matmul FLOPs: two for each multiply-accumulate of the matrix products; params' FLOPs have elementwise work "
+        "besides. W_hh alone: GFLOP/s of the matrices that multiply a state, as DeepBench counts."
     )
 
 
-def bench_document(outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """What `bench` found, as one object: a flat object for each phase of a process, and the runs that have none.
+def bench_document(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[str, object]:
+    """What `bench` found, as one object: a flat object for each phase, pooled over processes.
 
-    pooled: the same over all processes; ratios: of variants to the first of their point.
+    processes: each process's by itself; ratios: of variants to the first of their point; not_measured: the runs that
+    have no figures. partial: the run was interrupted, so that there would be more.
     """
-    # why here: most commands need no statistics.
-    from rnninspect.bench.results import pool, ratios
-
     pooled = pool(outcomes)
+    speed = steady_speed(pooled)
     environments = [outcome.environment for outcome in outcomes if outcome.environment is not None]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -344,8 +344,11 @@ def bench_document(outcomes: Sequence[Outcome]) -> dict[str, object]:
         "device_name": common([place.device_name for place in environments]),
         "dtype": common([outcome.dtype for outcome in outcomes]),
         "ledger": "bench",
-        "results": [_result(outcome, figure) for outcome in outcomes for figure in outcome.figures],
-        "pooled": [{name: value for name, value in row._asdict().items() if name != "timed"} for row in pooled],
+        "partial": partial,
+        "results": [_pooled(row) for row in pooled],
+        "processes": [_process(outcome, figure) for outcome in outcomes for figure in outcome.figures],
+        "peaks": [{"dtype": each.dtype, "threads": each.threads, **_speeds(each.peaks)} for each in peaks_of(outcomes)],
+        "steady_cpu_speed_percent": speed and {"low": percent(speed[0]), "high": percent(speed[1])},
         "ratios": [ratio._asdict() for ratio in ratios(pooled)],
         "not_measured": [
             {
@@ -365,10 +368,38 @@ def bench_document(outcomes: Sequence[Outcome]) -> dict[str, object]:
     }
 
 
-def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
-    # why here: most commands need no statistics.
-    from rnninspect.bench.statistics import percentile
+def _pooled(row: Pooled) -> dict[str, object]:
+    plain = {name: value for name, value in row._asdict().items() if name != "timed"}
+    return {**plain, "warnings": _warnings(row.warnings)}
 
+
+def _warnings(warnings: Iterable[Warned]) -> list[dict[str, str]]:
+    return [{"what": warning.what, "try": warning.try_} for warning in warnings]
+
+
+def _bound(bound: Bound) -> dict[str, object]:
+    return {
+        "seconds": bound.seconds,
+        "compute_seconds": bound.compute,
+        "traffic_seconds": bound.traffic,
+        "latency_seconds": bound.latency,
+        "regime": bound.regime,
+        "calibrated": bound.calibrated,
+    }
+
+
+def _speeds(peaks: Peaks) -> dict[str, object]:
+    return {
+        "flops_per_second": peaks.flops,
+        "bytes_per_second": peaks.bandwidth,
+        "chip_bytes_per_second": peaks.chip_bandwidth,
+        "step_seconds": peaks.step_seconds,
+        "calibrated": peaks.calibrated,
+        "disturbed": peaks.disturbed,
+    }
+
+
+def _process(outcome: Outcome, figure: Figure) -> dict[str, object]:
     interval, bound, kernels = figure.interval, figure.bound, figure.kernels
     environment = outcome.environment
     return {
@@ -401,21 +432,21 @@ def _result(outcome: Outcome, figure: Figure) -> dict[str, object]:
         "best_probe_seconds": figure.best_probe,
         "overhead_percent": percent(figure.overhead),
         "host_seconds": figure.host,
-        "drift": figure.drift,
+        "drift_percent": None if figure.drift is None else percent(figure.drift - 1),
         "tokens_per_second": figure.tokens / figure.median,
         "sequences_per_second": figure.sequences / figure.median,
-        "flops": figure.flops,
+        "matmul_flops": figure.flops,
         "recurrent_flops": figure.recurrent_flops,
-        "flops_per_second": None if figure.flops is None else figure.flops / figure.median,
+        "matmul_flops_per_second": None if figure.flops is None else figure.flops / figure.median,
         "bound_seconds": bound and bound.seconds,
         "regime": bound and bound.regime,
-        "bound": bound and bound._asdict(),
-        "peaks": outcome.peaks and outcome.peaks._asdict(),
+        "bound": bound and _bound(bound),
+        "peaks": outcome.peaks and _speeds(outcome.peaks),
         "kernels": kernels and kernels._asdict(),
         "peak_bytes": figure.peak_bytes,
         "planned_bytes": figure.planned_bytes,
         "page_faults": figure.page_faults,
         "p90_seconds": percentile(figure.seconds, 90),
         "p99_seconds": percentile(figure.seconds, 99),
-        "warnings": [{"what": warning.what, "try": warning.try_} for warning in figure.warnings],
+        "warnings": _warnings(figure.warnings),
     }

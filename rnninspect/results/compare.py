@@ -29,7 +29,7 @@ _COMPARED = (
     Column("ratio", "new / old", Kind.NUMBER),
     Column("low", "from", Kind.NUMBER),
     Column("high", "to", Kind.NUMBER),
-    Column("noise_percent", "noise %", Kind.NUMBER),
+    Column("noise_percent", "noise %", Kind.PERCENT),
     Column("old_processes", "old processes", Kind.COUNT, for_scripts=True),
     Column("new_processes", "new processes", Kind.COUNT, for_scripts=True),
     Column("old_rounds", "old rounds", Kind.COUNT, for_scripts=True),
@@ -56,8 +56,8 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
     hidden = len(rows) - len(shown) if len(rows) > _MOST_ROWS else 0
     lacking = tuple((*_point(item), item.reason) for item in comparison.unmatched)
     return {
-        "comparison": Table(
-            "comparison",
+        "compared": Table(
+            "compared",
             sides,
             _for_people(_COMPARED, rows),
             rows,
@@ -65,12 +65,14 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
             shown=shown if hidden else None,
         ),
         "not-compared": Table("not compared", sides, _for_people(_UNMATCHED, lacking), lacking),
-        "surroundings": Table(
-            "surroundings that differ",
+        "differing": Table(
+            "differing",
             sides,
             _DIFFERING,
             tuple(comparison.differing),
-            notes=("What changed may be these, and not the code.",) if comparison.differing else (),
+            notes=("Of the surroundings. What changed may be these, and not the code.",)
+            if comparison.differing
+            else (),
         ),
     }
 
@@ -174,6 +176,6 @@ def _side(side: Side) -> dict[str, object]:
         "processes": side.processes,
         "processes_set_aside": side.unsteady,
         "rounds": side.rounds,
-        "spread": side.spread,
+        "spread_percent": percent(side.spread),
         "verdict": side.verdict,
     }

@@ -19,6 +19,7 @@ class Kind(Enum):
     COUNT = "count"  # an exact integer
     BYTES = "bytes"  # an exact integer, in bytes
     NUMBER = "number"  # a float, four significant digits in a terminal, raw elsewhere
+    PERCENT = "percent"  # a float in %; of one beyond 100, which means nothing, people see no more than that
     SHAPE = "shape"  # a tuple: sizes, or the letters of axes
     SYMBOL = "symbol"  # a name as equations write it: W_ii, h_{t-1}
     SECONDS = "seconds"  # a time in seconds; people see it in one unit for the whole column
@@ -65,11 +66,10 @@ class Table(NamedTuple):
     shown: tuple[int, ...] | None = None
 
     def for_people(self) -> Table:
-        """The table without the columns and rows that are for scripts, and with words for what is not there."""
+        """The columns and rows for people, with words for what is not there and no percentage that means nothing."""
         seen = self.rows if self.shown is None else tuple(self.rows[k] for k in self.shown)
-        words = [column.nothing for column in self.columns]
-        if any(words):
-            seen = tuple(tuple(w if cell is None else cell for w, cell in zip(words, row, strict=True)) for row in seen)
+        if any(column.nothing or column.kind is Kind.PERCENT for column in self.columns):
+            seen = tuple(tuple(map(_for_people, self.columns, row)) for row in seen)
         kept = [k for k, column in enumerate(self.columns) if not column.for_scripts]
         return self._replace(rows=seen, shown=None)._of(kept)
 
@@ -87,6 +87,12 @@ class Table(NamedTuple):
         rows = tuple(tuple(row[k] for k in kept) for row in self.rows)
         total = self.total and tuple(self.total[k] for k in kept)
         return self._replace(columns=tuple(self.columns[k] for k in kept), rows=rows, total=total)
+
+
+def _for_people(column: Column, cell: Cell) -> Cell:
+    if cell is None:
+        return column.nothing or None
+    return "> 100" if column.kind is Kind.PERCENT and isinstance(cell, int | float) and cell > 100 else cell
 
 
 def in_unit(heading: str, unit: str) -> str:

@@ -107,7 +107,7 @@ def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
         for tensor in layer.tensors
     ]
     return {
-        "name": layer.name,
+        "layer": layer.name,
         "type": layer.type,
         "ok": layer.ok,
         "terms": layer.terms,

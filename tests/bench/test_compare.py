@@ -77,7 +77,7 @@ def test_a_layer_called_chain_is_not_the_whole_model() -> None:
     new = [outcome(figure(steady(2)), figure(steady(3), "chain"))]
     found = compare_runs(old, new)
     assert [(item.subject, item.ratio) for item in found.compared] == [(None, 2.0), ("chain", 1.0)]
-    rows = compare_tables(found, "old -> new")["comparison"].rows
+    rows = compare_tables(found, "old -> new")["compared"].rows
     assert [row[4] for row in rows] == ["whole model", "chain"]
     document: Any = compare_document(found, old)
     assert [item["subject"] for item in document["compared"]] == [None, "chain"]
@@ -126,7 +126,7 @@ def test_two_models_of_one_name_are_told_apart_by_file() -> None:
     old = [outcome(figure(steady(level)), file=file) for level, file in ((1, "a.yaml"), (2, "b.yaml"))]
     new = [outcome(figure(steady(level)), file=file) for level, file in ((2, "b.yaml"), (1, "a.yaml"))]
     assert [item.ratio for item in compare_runs(old, new).compared] == [1, 1]
-    columns = compare_tables(compare_runs(old, new), "old -> new")["comparison"].columns
+    columns = compare_tables(compare_runs(old, new), "old -> new")["compared"].columns
     assert "file" in [column.key for column in columns if not column.for_scripts]
     moved = [outcome(figure(steady(1)), file="elsewhere.yaml")]
     assert [item.ratio for item in compare_runs(old[:1], moved).compared] == [1]
@@ -317,6 +317,10 @@ def test_the_reason_says_what_to_try() -> None:
     wide = one(steady(1, spread=0.02), steady(1.2, spread=0.02))
     assert wide.low > 1.05
     assert wide.reason == f"within the noise, {100 * wide.noise:.3g} %: --processes 3 or more for both"
+    # Beyond 100 % the figure means nothing; JSON has it raw.
+    wider = one(steady(1, spread=0.1), steady(2, spread=0.1))
+    assert wider.noise > 3
+    assert wider.reason == "within the noise, > 100 %: --processes 3 or more for both"
     for side in ("old", "new"):
         few = [steady(1, LEAST_ROUNDS - 1), steady(3)][:: 1 if side == "old" else -1]
         found = one(*few)
@@ -424,7 +428,7 @@ def test_a_slowdown_is_a_finding_about_its_document() -> None:
 
 def test_tables_have_a_row_for_each() -> None:
     tables = compare_tables(some(), "old -> new")
-    compared, lacking = tables["comparison"], tables["not-compared"]
+    compared, lacking = tables["compared"], tables["not-compared"]
     assert [row[0] for row in compared.rows] == ["a", "b"]
     assert compared.rows[0][2:9] == (
         "input.batch_size=1",
@@ -446,7 +450,7 @@ def test_of_many_rows_people_are_shown_those_that_changed() -> None:
     names = [f"m{k}" for k in range(100)]
     old = [outcome(figure(steady(1)), model=name) for name in names]
     new = [outcome(figure(steady(1.5 if name == "m7" else 1)), model=name) for name in names]
-    table = compare_tables(compare_runs(old, new), "old -> new")["comparison"]
+    table = compare_tables(compare_runs(old, new), "old -> new")["compared"]
     assert (len(table.rows), table.shown) == (100, (7,))
     assert "(99 that are the SAME are not shown)" in table.notes[0]
 
@@ -458,6 +462,7 @@ def test_the_json_object_has_everything_raw() -> None:
     assert (first["old"]["median_seconds"], first["new"]["median_seconds"]) == (0.002, 0.003)
     assert (first["verdict"], first["settings"]) == ("SLOWER", {"input.batch_size": 1})
     assert (first["point"], found["threshold_percent"]) == ("input.batch_size=1", 5)
+    assert first["old"]["spread_percent"] == percent(some().compared[0].old.spread)
     assert first["noise_percent"] == percent(some().compared[0].noise)
     assert found["not_compared"][0]["reason"] == "not in old"  # type: ignore[index]
 
@@ -472,7 +477,7 @@ def test_what_is_allowed_is_slower_all_the_same_and_fails_nothing() -> None:
 def test_a_model_that_is_another_under_the_same_name_is_named() -> None:
     before, now = (figure(steady(1), flops=10 * k, planned_bytes=k) for k in (5, 7))
     found = compare_runs([outcome(before)], [outcome(now)])
-    assert [(item.what, item.new) for item in found.differing] == [("flops", "70"), ("planned_bytes", "7")]
+    assert [(item.what, item.new) for item in found.differing] == [("matmul_flops", "70"), ("planned_bytes", "7")]
 
 
 def test_what_came_to_no_verdict_is_remarked() -> None:

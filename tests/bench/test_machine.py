@@ -114,7 +114,7 @@ def test_a_result_says_in_a_line_and_in_json_what_it_ran_on() -> None:
     assert _libraries(place) == ""
     nothing = (0.1, 1, 1, ((0.5,),), (0,), 0.5, None, 0.5, "budget", "steady", 0.0, *(None,) * 4, 1, 1, 1, None, None)
     found = Outcome("m", "m.yaml", {}, {}, 0, "float32", "ok", "", gpu, (Figure("chain", "forward", *nothing),))
-    (result,) = bench_document([found])["results"]  # type: ignore[misc]
+    (result,) = bench_document([found])["processes"]  # type: ignore[misc]
     assert result["environment"] == gpu._asdict()
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome
+from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
 from rnninspect.bench.results import Ratio, pool, ratios
 from rnninspect.commands.shared.options import BenchTable
 from rnninspect.formats import csv as formats_csv
 from rnninspect.formats import json as formats_json
+from rnninspect.formats import latex, markdown, terminal
 from rnninspect.results.bench import bench_blocks, bench_document, bench_tables
 from rnninspect.results.table import Table
 
@@ -145,7 +146,7 @@ def test_figures_are_pooled_over_processes() -> None:
     assert (first.samples, first.rounds, first.p90_seconds, first.p99_seconds) == (210, 21, pytest.approx(9.6), None)
     assert (first.overhead_percent, first.cpu_speed_percent) == (pytest.approx(0.3), 50)
     assert (first.tokens_per_second, first.step_seconds) == (pytest.approx(40 / 8.8), pytest.approx(2.2))
-    assert (first.flops_per_second, first.bound_seconds) == (pytest.approx(1000 / 8.8), 4.0)
+    assert (first.matmul_flops_per_second, first.bound_seconds) == (pytest.approx(1000 / 8.8), 4.0)
     assert (first.over_bound, first.regime) == (pytest.approx(2.2), "compute")
 
 
@@ -207,20 +208,69 @@ def test_a_path_that_a_point_does_not_set_is_empty() -> None:
 def test_json_and_csv_have_the_same_figures_under_the_same_names() -> None:
     document: Any = json.loads(formats_json.render(bench_document(all_of_it())))
     rows = rows_of(bench_tables(all_of_it())["results"])
-    assert len(document["results"]) == 3 * len(rows)  # each process by itself
-    assert len(document["pooled"]) == len(rows)
-    assert (document["pooled"][0]["subject"], document["pooled"][1]["subject"]) == (None, "chain")
-    assert document["pooled"][0]["settings"] == {"encoder.hidden_size": 8, "input.lengths": [4, 2]}
-    plain = set(document["pooled"][0]) - {"settings", "variant", "subject"}
+    assert len(document["processes"]) == 3 * len(rows)  # each process by itself
+    assert len(document["results"]) == len(rows)
+    assert (document["results"][0]["subject"], document["results"][1]["subject"]) == (None, "chain")
+    assert document["results"][0]["settings"] == {"encoder.hidden_size": 8, "input.lengths": [4, 2]}
+    plain = set(document["results"][0]) - {"settings", "variant", "subject", "warnings"}
     assert plain <= set(rows[0])
-    for found, row in zip(document["pooled"], rows, strict=True):
+    for found, row in zip(document["results"], rows, strict=True):
         for key in plain:
             assert row[key] == ("" if found[key] is None else str(found[key])), key
 
 
+def test_json_has_pooled_what_notes_say() -> None:
+    """The peaks at their best, the CPU's speed where figures are steady, and every warning once."""
+    slow, quick = Peaks(1e9, 3e9, {"LSTM": 2e-6}, True), Peaks(2e9, 1e9, {"LSTM": 1e-6}, True)
+    warnings = (Warned("a", "b"), Warned("c", "d"))
+    found = [
+        swept(8, "float32", process, 8.0, None, warnings=warnings[:process], best_probe=1.6) for process in (0, 1, 2)
+    ]
+    found = [
+        one._replace(peaks=peaks, environment=ENVIRONMENT)
+        for one, peaks in zip(found, (slow, quick, None), strict=True)
+    ]
+    found[2] = found[2]._replace(figures=(found[2].figures[0]._replace(best_probe=0.1, verdict="drifting"),))
+    document: Any = json.loads(formats_json.render(bench_document(found, partial=True)))
+    (peaks,) = document["peaks"]
+    assert (peaks["dtype"], peaks["threads"]) == ("float32", 2)
+    assert (peaks["flops_per_second"], peaks["bytes_per_second"], peaks["step_seconds"]) == (2e9, 3e9, {"LSTM": 1e-6})
+    assert document["steady_cpu_speed_percent"] == {"low": 80, "high": 80}
+    assert document["results"][0]["warnings"] == [{"what": "a", "try": "b"}, {"what": "c", "try": "d"}]
+    assert document["partial"] is True
+    assert bench_document(found)["partial"] is False
+    notes = bench_tables(found)["times"].notes
+    assert sum("warning: a;" in note or "warning: c;" in note for note in notes) == 2
+    assert any("ran at 80 % of its best" in note for note in notes)
+
+
+def test_every_table_says_that_it_is_partial_and_of_a_page_the_first() -> None:
+    said = "partial: interrupted before everything was measured."
+    assert {table.notes[0] for table in bench_tables(all_of_it(), partial=True).values()} == {said}
+    first, *others = (block.notes for block in bench_blocks(all_of_it(), partial=True))
+    assert first[0] == said
+    assert all(said not in notes for notes in others)
+    assert all(said not in table.notes for table in bench_tables(all_of_it()).values())
+
+
+def test_people_are_shown_no_percentage_that_means_nothing() -> None:
+    found = [swept(8, "float32", process, level, None) for process, level in enumerate((1.0, 5.0, 50.0))]
+    table = bench_tables(found)["times"]
+    place = [column.key for column in table.columns].index("half_width_percent")
+    assert table.rows[0][place] == pytest.approx(490)
+    for text in (
+        terminal.render([table], "", width=None, colour=False),
+        markdown.render([table], ""),
+        latex.render([table], ""),
+    ):
+        assert "490" not in text
+        assert "100" in text
+    assert rows_of(bench_tables(found)["results"])[0]["half_width_percent"].startswith("490")
+
+
 def test_json_and_csv_have_the_same_ratios() -> None:
     document: Any = json.loads(formats_json.render(bench_document(all_of_it())))
-    rows = rows_of(bench_tables(all_of_it())["variants"])
+    rows = rows_of(bench_tables(all_of_it())["ratios"])
     assert len(document["ratios"]) == len(rows) == 2 * 2  # sizes, subjects
     for found, row in zip(document["ratios"], rows, strict=True):
         assert (found["ratio"], found["low"], found["high"], found["rounds"]) == (0.5, 0.5, 0.5, 21)
@@ -243,7 +293,7 @@ def test_every_table_has_a_name_that_can_be_asked_for() -> None:
 def test_people_are_shown_what_has_rows() -> None:
     titles = [block.title for block in bench_blocks(all_of_it())]
     assert titles == [
-        *("times", "what they mean", "kernels", "variants", "time of the whole model", "time of chain"),
+        *("times", "what they mean", "kernels", "ratios", "time of the whole model", "time of chain"),
         "not measured",
     ]
     assert [block.title for block in bench_blocks([swept(8, "float32", 0, 8.0)])] == titles[:3]

@@ -480,6 +480,7 @@ values: dict[Kind, st.SearchStrategy[Cell]] = {
     Kind.COUNT: st.integers(0, 10**15),
     Kind.BYTES: st.integers(0, 2**50),
     Kind.NUMBER: st.floats(1e-4, 1e12),
+    Kind.PERCENT: st.floats(1e-4, 100),
     Kind.SHAPE: st.lists(st.integers(0, 9999), max_size=4).map(tuple),
     Kind.SYMBOL: st.sampled_from(["W_ii", "h_{t-1}", "h'_t"]),
     Kind.SECONDS: st.floats(1e-10, 1e5),

@@ -31,8 +31,7 @@ def load_all(
         raise OptionError("- stands for standard input, which can be read only once")
     specs, code = [], 0
     for file in files:
-        if output is not None and same_file(file, output):
-            raise OptionError(f"--output {printable(str(output))}: this is one of the documents (name another file)")
+        refuse_to_replace(file, output)
         try:
             specs.append(load_spec(file, settings, device=device, dtype=dtype))
         except RnnInspectError as error:
@@ -50,6 +49,12 @@ def remark_half(specs: Sequence[Spec]) -> None:
             f"note: {' and '.join(dtypes)}: the modules themselves, weights and all, are in half precision "
             f"(torch.autocast is another matter: it keeps weights in float32{raises})"
         )
+
+
+def refuse_to_replace(file: str | Path, output: Path | None, what: str = "documents") -> None:
+    """Raise OptionError where the output would be written over what is read; what: what such files are called."""
+    if output is not None and same_file(file, output):
+        raise OptionError(f"--output {printable(str(output))}: this is one of the {what} (name another file)")
 
 
 def same_file(file: str | Path, output: Path) -> bool:

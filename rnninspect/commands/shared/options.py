@@ -73,16 +73,16 @@ class BenchTable(StrEnum):
     TIMES = "times"
     MEANING = "meaning"
     KERNELS = "kernels"
-    VARIANTS = "variants"
+    RATIOS = "ratios"
     NOT_MEASURED = "not-measured"
 
 
 class CompareTable(StrEnum):
     """What `compare --table` accepts."""
 
-    COMPARISON = "comparison"
+    COMPARED = "compared"
     NOT_COMPARED = "not-compared"
-    SURROUNDINGS = "surroundings"
+    DIFFERING = "differing"
 
 
 class Precision(StrEnum):
