@@ -426,7 +426,7 @@ def shown(run: Run, locked: Path) -> Callable[[str], str]:
 
 def test_table(shown: Callable[[str], str]) -> None:
     lines = shown("table").splitlines()
-    assert [line for line in lines if " · " in line] == [
+    assert [line for line in lines[:-1] if " · " in line] == [
         "small · budget",
         "small · budget",
         "small · changes since the lock",
@@ -766,7 +766,7 @@ def test_hostile_names_in_every_encoding(shell: Run, tmp_path: Path) -> None:
 
 def test_diff(run: Run, locked: Path) -> None:
     lines = fine(run("diff", "small.yaml", "grown.yaml", cwd=locked)).splitlines()
-    assert [line for line in lines if " · " in line] == [
+    assert [line for line in lines[:-1] if " · " in line] == [
         "small -> small · totals",
         "small -> small · layers that differ",
     ]
