@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from rnninspect.commands import bench
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Environment = Callable[..., dict[str, str]]
 
@@ -345,6 +347,27 @@ def test_a_journal_is_of_what_the_document_says_and_not_of_how_it_is_written(fak
     done = faked(*options, "--resume")
     assert (done.returncode, done.stdout) == (2, "")
     assert "r.jsonl was begun otherwise: documents and points " in done.stderr
+
+
+def test_one_table_after_an_interrupt_says_that_it_is_partial(
+    faked: Run, here: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--phase", "forward", "--output", "r.jsonl")
+    assert faked(*options).returncode == 0
+
+    def run_jobs(*jobs: object, **how: object) -> Iterator[object]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(bench, "run_jobs", run_jobs)
+    monkeypatch.chdir(folder)
+    for table in ("times", "meaning"):
+        done = here("bench", "m.yaml", *options, "--resume", "--processes", "2", "--table", table)
+        assert done.returncode == 130
+        assert "partial: interrupted before everything was measured." in done.stdout
+        assert done.stderr.endswith("interrupted: 1 of 2 were measured, and are printed\n")
+    done = here("bench", "m.yaml", *options, "--resume", "--processes", "2", "--format", "json")
+    assert json.loads(done.stdout)["partial"] is True
 
 
 def test_a_picture_of_no_sweep_says_why_there_is_none(faked: Run, folder: Path) -> None:
