@@ -90,7 +90,8 @@ def test_numbers_and_shapes_come_back(number: float, count: int, shape: tuple[in
     assert tuple(map(int, field(shape)[1:-1].split())) == shape
 
 
-@given(st.lists(st.text().filter(str.isprintable), min_size=1, max_size=4))
+# A column called "model" would be the model's own, which a table that has it does not get twice.
+@given(st.lists(st.text().filter(lambda text: text.isprintable() and text != "model"), min_size=1, max_size=4))
 def test_text_comes_back_through_the_csv_module(texts: list[str]) -> None:
     columns = tuple(Column(text, text) for text in texts)
     text = formats_csv.render([Table("t", "m", columns, (tuple(texts),))])
