@@ -209,15 +209,14 @@ def _no_journal(path: Path, line: int | None, why: str) -> DocumentError:
 
 
 class Journal:
-    """A journal that is open for appending, by this process alone. new: its file was not there before."""
+    """A journal that is open for appending, by this process alone. empty: how long a new one is that has no outcome."""
 
-    def __init__(self, file: int, path: Path, *, new: bool = False) -> None:
-        self._file, self._path, self._new = file, path, new
+    def __init__(self, file: int, path: Path, *, empty: int | None = None) -> None:
+        self._file, self._path, self._empty = file, path, empty
 
     def append(self, outcome: Outcome) -> None:
         """Add one outcome; it is on the disk when this returns. Raises OutputFailed, and then nothing was added."""
         self.write(_line(outcome))
-        self._new = False
 
     def write(self, data: bytes) -> None:
         """Add `data` with one write, all of it or nothing."""
@@ -245,8 +244,9 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file; a new one that has no outcome is not left behind, to be in the way of the next run."""
-        if self._new:
-            with contextlib.suppress(OSError):
+        # why asked of the file: an interrupt may come when an outcome is written, and before anything notes that it is.
+        with contextlib.suppress(OSError):
+            if self._empty is not None and os.fstat(self._file).st_size <= self._empty:
                 self._path.unlink()
         disk.close(self._file)
 
@@ -269,7 +269,7 @@ def start(path: Path, head: Head) -> Journal:
             f"--output {printable(str(path))}: it is there already (--resume goes on with it, or name another file)"
         )
     file = _open(path, os.O_WRONLY | (os.O_CREAT | os.O_EXCL if found is None else 0))
-    journal = Journal(file, path, new=found is None)
+    journal = Journal(file, path, empty=len(_line(head)) if found is None else None)
     try:
         _alone(file, path)
         journal.write(_line(head))

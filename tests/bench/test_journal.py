@@ -72,6 +72,20 @@ def test_a_journal_that_was_begun_for_nothing_is_not_left_behind(tmp_path: Path)
     assert path.read_bytes().startswith(kept)
 
 
+def test_an_interrupt_right_after_an_outcome_is_written_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "r.jsonl"
+
+    def interrupted(file: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), start(path, HEAD) as journal:
+        monkeypatch.setattr("rnninspect.bench.journal._to_disk", interrupted)
+        journal.append(outcome(1))
+    assert len(read_journal(path).outcomes) == 1
+
+
 def refused(path: Path) -> str:
     with pytest.raises(DocumentError) as caught:
         read_journal(path)
