@@ -80,9 +80,11 @@ def test_an_interrupt_right_after_an_outcome_is_written_keeps_it(
     def interrupted(file: int) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), start(path, HEAD) as journal:
-        monkeypatch.setattr("rnninspect.bench.journal._to_disk", interrupted)
+    journal = start(path, HEAD)
+    monkeypatch.setattr("rnninspect.bench.journal._to_disk", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         journal.append(outcome(1))
+    journal.close()
     assert len(read_journal(path).outcomes) == 1
 
 
