@@ -209,7 +209,9 @@ def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, col
     os.close(primary)
     assert process.returncode == 0
     lines = re.sub(r"\x1b\[[\d;]*m", "", shown.decode()).replace("\r", "").splitlines()
-    assert max(map(len, lines)) == {80: 78, 200: 138}[columns]
+    # why not of every line: the last names torch's version, which is not always as long.
+    assert max(len(line) for line in lines if set(line) == {"─"}) == {80: 72, 200: 138}[columns]
+    assert max(map(len, lines)) <= columns
     assert sum(" · trace" in line for line in lines) == (5 if columns == 80 else 3)
     whole = re.compile(r" *\d( +-?(\d\.\d+|\d\d\.\d\d|0|100\.0) *)+")
     assert all(whole.fullmatch(line) for line in lines if re.match(r" *\d ", line))
