@@ -460,7 +460,7 @@ def test_a_wrong_equation_ends_it(
 
 CHAOS = document(
     "type: RNN, input_size: 3, hidden_size: 200, init: {weight_hh: kaiming_normal, weight_ih: zeros}",
-    steps=100,
+    steps=150,
     size=4,
     dtype="float32",
 )
@@ -470,7 +470,8 @@ def test_chaos_is_no_fault() -> None:
     """Where a rounding grows from step to step, float32 is soon elsewhere; a wrong equation is from the start."""
     found = trace(spec_of(CHAOS), CPU)
     compared = found.outputs["rnn"]
-    assert 4 * math.sqrt(100 * 203) < compared.relative < compared.allowed < 1 / 2**-23
+    # Beyond what is allowed of 150 steps of 400 terms at the first look, and so let through by the second.
+    assert 4 * math.sqrt(150 * 400) < compared.relative < compared.allowed < 1 / 2**-23
 
 
 def test_even_in_chaos_a_wrong_equation_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
