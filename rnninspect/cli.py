@@ -114,11 +114,7 @@ def _counting_command(name: str, help: str) -> None:
         format: options.FormatOption = Format.TABLE,
         output: options.Output = None,
     ) -> None:
-        def run() -> int:
-            found: Callable[[options.Look], int] = getattr(import_module(f"rnninspect.commands.{name}"), name)
-            return found(options.Look(files, settings or [], plan, device, dtype, seed, format, output, input_grad))
-
-        _end(run)
+        _look(name, options.Look(files, settings or [], plan, device, dtype, seed, format, output, input_grad))
 
     app.command(name, help=help)(command)
 
@@ -136,13 +132,19 @@ def _look_command(name: str, help: str) -> None:
         format: options.FormatOption = Format.TABLE,
         output: options.Output = None,
     ) -> None:
-        def run() -> int:
-            found: Callable[[options.Look], int] = getattr(import_module(f"rnninspect.commands.{name}"), name)
-            return found(options.Look(files, settings or [], plan, device, dtype, seed, format, output))
-
-        _end(run)
+        _look(name, options.Look(files, settings or [], plan, device, dtype, seed, format, output))
 
     app.command(name, help=help)(command)
+
+
+def _look(name: str, asked: options.Look) -> None:
+    """Run the look command that `commands/NAME.py` has, which is imported only now, and end the process."""
+
+    def run() -> int:
+        command: Callable[[options.Look], int] = getattr(import_module(f"rnninspect.commands.{name}"), name)
+        return command(asked)
+
+    _end(run)
 
 
 _look_command("shapes", "Inputs, states and outputs of every layer: axes in letters beside sizes.")
