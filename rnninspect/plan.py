@@ -83,17 +83,16 @@ def bytes_needed(spec: Spec, facts: ModelFacts) -> int:
     return facts.parameter_bytes + max(link.layer.work_bytes(link.signal, spec.dtype) for link in spec.links)
 
 
-def largest_size(spec: Spec) -> tuple[str, Path]:
+def largest_size(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[str, Path]:
     """The name of the layer that holds most memory, and where the document has the size that makes it so.
 
     That is the largest of its own sizes where its weights take more than what goes in and comes out; else the largest
-    axis of those, which is a size of the batch or one of its own.
+    axis of those, which is a size of the batch or one of its own. layers: as planned.
     """
-    facts = plan(spec).layers
-    index, weights, work = _largest(spec, facts)
+    index, weights, work = _largest(spec, layers)
     layer, path, most = spec.links[index].layer, ("layers", index), None
     if work > weights:
-        tensor = max((*facts[index].inputs, *facts[index].outputs), key=lambda tensor: tensor.nbytes)
+        tensor = max((*layers[index].inputs, *layers[index].outputs), key=lambda tensor: tensor.nbytes)
         axis, most = max(zip(tensor.axes, tensor.shape, strict=True), key=lambda axis: axis[1])
         if axis in _BATCH:
             return layer.name, _BATCH[axis]
@@ -106,12 +105,12 @@ def largest_size(spec: Spec) -> tuple[str, Path]:
     return layer.name, max(sizes, key=lambda size: sizes[size], default=path)
 
 
-def smaller(spec: Spec) -> str:
+def smaller(spec: Spec, layers: Sequence[LayerFacts]) -> str:
     """What to try where memory is short: a smaller batch, or a smaller layer where its weights are what it holds."""
-    _, weights, work = _largest(spec, plan(spec).layers)
+    _, weights, work = _largest(spec, layers)
     if weights < work:
         return "try a smaller input.batch_size or input.seq_len"
-    layer, path = largest_size(spec)
+    layer, path = largest_size(spec, layers)
     field = "".join(f".{part}" for part in path[2:])
     return f"try a smaller {layer}{field}"
 

@@ -127,9 +127,9 @@ FAULTS = [
     ("study/verify.py", "_Passes(put_out | of,", "_Passes(put_out,", "test_verify.py"),
     ("study/verify.py", "model + largest", "model", "test_verify.py"),
     ("study/verify.py", "module.dropout = dropout", "pass", "test_verify.py"),
-    ("runtime/device.py", 'os.environ.get("NVIDIA_TF32_OVERRIDE") != "0"', "True", "test_device.py"),
-    ("runtime/device.py", 'getattr(part, "fp32_precision", None) is not None', "part is not None", "test_device.py"),
-    ("runtime/device.py", "torch.version.hip or", "", "test_device.py"),
+    ("runtime/precision.py", 'os.environ.get("NVIDIA_TF32_OVERRIDE") != "0"', "True", "test_device.py"),
+    ("runtime/precision.py", 'getattr(part, "fp32_precision", None) is not None', "part is not None", "test_device.py"),
+    ("runtime/precision.py", "torch.version.hip or", "", "test_device.py"),
     ("study/reference.py", "1 - result * result", "1 - result", "test_verify.py"),
     (
         "study/reference.py",

@@ -35,6 +35,11 @@ CPU = torch.device("cpu")
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
 
+def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
+    """What torch says of the model."""
+    return real.measure(spec, plan(spec), device, seed)
+
+
 def spec_of(document: dict[str, object]) -> Spec:
     tree = read_tree(repr_yaml(document), "doc.yaml")
     return connect(validate(tree), tree, name="doc")
@@ -57,7 +62,7 @@ def repr_yaml(value: object) -> str:
 
 def disagreements(spec: Spec, device: torch.device = CPU) -> tuple[Difference, ...]:
     run = modules.reachable(spec, device)
-    return differences(plan(run), real.measure(run, device))
+    return differences(plan(run), measure(run, device))
 
 
 # Three batches of unequal sizes: batched, unbatched, packed (unsorted, with ties).
@@ -354,7 +359,7 @@ def test_a_wrong_equation_is_caught(monkeypatch: pytest.MonkeyPatch, right: str,
     planted = text.replace(right, wrong)
     if not wrong and "f =" in right:
         planted = planted.replace("f * c", "i * c")
-    measured = real.measure(spec_of(LSTM_DOCUMENT), CPU)
+    measured = measure(spec_of(LSTM_DOCUMENT), CPU)
     monkeypatch.setattr(LSTM, "equations", lambda self: planted)
     found = differences(plan(spec_of(LSTM_DOCUMENT)), measured)
     assert caught in facts_named(found)
@@ -585,14 +590,14 @@ def test_a_tie_that_torch_does_not_have_is_caught(monkeypatch: pytest.MonkeyPatc
         spec,
         links=(spec.links[0], replace(spec.links[1], layer=spec.links[1].layer.model_copy(update={"tied_to": None}))),
     )
-    found = differences(plan(spec), real.measure(untied, CPU))
+    found = differences(plan(spec), measure(untied, CPU))
     assert ("head", "weights weight shared_with") in [(d.layer, d.fact) for d in found]
 
 
 def test_every_measured_field_is_compared() -> None:
     """A change of any one fact of a real model is a difference: no field is left out of the comparison."""
     spec = spec_of(LSTM_DOCUMENT)
-    measured = real.measure(spec, CPU)
+    measured = measure(spec, CPU)
     layer = measured.layers[0]
     weight, tensor = layer.weights[0], layer.outputs[1]
 
@@ -624,7 +629,7 @@ def test_every_measured_field_is_compared() -> None:
 
 def test_the_merged_facts_are_the_plans_with_what_was_seen() -> None:
     spec = spec_of(LSTM_DOCUMENT)
-    measured = real.measure(spec, CPU)
+    measured = measure(spec, CPU)
     merged = merge(plan(spec), measured)
     assert merged == plan(spec)
     assert merged.measured == measured.measured

@@ -151,7 +151,7 @@ def test_torchs_own_generator_and_threads_are_left_as_they_were(small: rnninspec
     assert torch.equal(torch.get_rng_state(), state)
     with pytest.raises(errors.NoSuchDevice):
         small.build(device="cuda:99", seed=1)
-    real.measure(small.spec, torch.device("cpu"), seed=1)
+    real.measure(small.spec, small.plan(), torch.device("cpu"), seed=1)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
 

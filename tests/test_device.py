@@ -11,8 +11,9 @@ import torch
 
 from rnninspect.document.load import load_spec
 from rnninspect.plan import plan
-from rnninspect.runtime.device import float32_precision, in_tf32, multiplying_float32, quiet, set_float32_precision
 from rnninspect.runtime.modules import ready
+from rnninspect.runtime.precision import float32_precision, in_tf32, multiplying_float32, set_float32_precision
+from rnninspect.runtime.torch_errors import quiet
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

@@ -100,6 +100,8 @@ LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"study.input_file"}, "pynvml": {"bench.witness"}}
 WITH_TORCH = {
     "runtime.device",
+    "runtime.precision",
+    "runtime.torch_errors",
     "runtime.initial",
     "runtime.recurrence",
     "runtime.modules",

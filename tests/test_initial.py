@@ -11,7 +11,7 @@ from torch import nn
 from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.tree import read_tree
-from rnninspect.facts import Observed
+from rnninspect.facts import ModelFacts, Observed
 from rnninspect.plan import plan
 from rnninspect.runtime import initial, modules, real
 from rnninspect.runtime.recurrence import EquationRNN
@@ -25,6 +25,11 @@ layers:
   - {name: second, type: LSTM, hidden_size: 11, num_layers: 2, init: %s}
   - {name: third, type: Linear, out_features: 5}
 """
+
+
+def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
+    """What torch says of the model."""
+    return real.measure(spec, plan(spec), device, seed)
 
 
 def spec_of(init: str) -> Spec:
@@ -101,7 +106,7 @@ def test_half_precision_is_drawn_in_float32(dtype: str) -> None:
 def test_on_meta_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nn.init, "orthogonal_", None)
     spec = modules.reachable(spec_of(INIT), META)
-    facts = real.measure(spec, META)
+    facts = measure(spec, META)
     assert {weight.observed for layer in facts.layers for weight in layer.weights} == {None}
     assert {gate.observed for layer in facts.layers for weight in layer.weights for gate in weight.gates} == {None}
     assert facts.layers[1].weights == plan(spec).layers[1].weights
@@ -121,7 +126,7 @@ def test_a_layer_that_is_run_from_its_equations_starts_with_torchs_law() -> None
 def observed(init: str) -> dict[str, Observed]:
     """What is seen of every weight of the second layer, and of its gates where they are looked at alone."""
     found = {}
-    for weight in real.measure(spec_of(init), CPU, 1).layers[1].weights:
+    for weight in measure(spec_of(init), CPU, 1).layers[1].weights:
         assert weight.observed is not None
         found[weight.name] = weight.observed
         found |= {gate.name: gate.observed for gate in weight.gates if gate.observed}

@@ -224,7 +224,7 @@ def test_every_layer_of_a_packed_chain_is_measured_as_planned() -> None:
         "{type: Linear, out_features: 2}",
     )
     spec = spec_of(*chain, head=f"input: {{lengths: {LENGTHS}}}")
-    planned, measured = plan(spec), measure(spec, CPU)
+    planned, measured = plan(spec), measure(spec, plan(spec), CPU)
     unpacked = [[tensor.unpacked_shape for tensor in (*layer.inputs, *layer.outputs)] for layer in measured.layers]
     assert unpacked == [
         [(3, 5), (3, 5, 3)],

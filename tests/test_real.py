@@ -16,7 +16,8 @@ from rnninspect import load
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory, Place, TorchRefused
-from rnninspect.plan import largest_size
+from rnninspect.facts import ModelFacts
+from rnninspect.plan import largest_size, plan
 from rnninspect.runtime import modules, real
 from rnninspect.runtime.device import find_device
 
@@ -24,6 +25,11 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 CPU, META = torch.device("cpu"), torch.device("meta")
+
+
+def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
+    """What torch says of the model."""
+    return real.measure(spec, plan(spec), device, seed)
 
 
 def spec_of(name: str, *settings: str) -> Spec:
@@ -44,7 +50,7 @@ def test_auto_is_the_best_there_is(name: str | None) -> None:
 def test_too_large_is_refused_before_anything_is_allocated() -> None:
     spec = spec_of("lstm", "encoder.hidden_size=10000000")
     with pytest.raises(NotEnoughMemory) as refused:
-        real.measure(spec, CPU)
+        measure(spec, CPU)
     # two layers of W_ih, W_hh and two biases, H = 10^7: the parameters alone are 4.8 * 10^15 bytes
     needed, free = (
         int(word.replace(",", "")) for word in str(refused.value).split() if word.replace(",", "").isdigit()
@@ -61,7 +67,7 @@ def test_what_torch_will_not_build_is_one_line() -> None:
     with pytest.raises(
         TorchRefused, match=r"lstm\.yaml:7:5: torch \S+ could not build layer 'encoder' on meta in float32: .+$"
     ):
-        real.measure(modules.reachable(spec, META), META)
+        measure(modules.reachable(spec, META), META)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +87,7 @@ def test_sizes_beyond_what_torch_can_count(device: str, settings: list[str], err
     spec = spec_of("lstm", *settings)
     where = torch.device(device)
     with pytest.raises(error) as caught:
-        real.measure(modules.reachable(spec, where), where)
+        measure(modules.reachable(spec, where), where)
     assert str(caught.value).isprintable()
 
 
@@ -180,12 +186,13 @@ def test_a_size_that_is_refused_is_told_with_its_line_and_layer(here: Run) -> No
 )
 @pytest.mark.usefixtures("documents")
 def test_the_size_that_asks_for_most(settings: tuple[str, ...], layer: str, path: tuple[str | int, ...]) -> None:
-    assert largest_size(load_spec("near.yaml", settings)) == (layer, path)
+    spec = load_spec("near.yaml", settings)
+    assert largest_size(spec, plan(spec).layers) == (layer, path)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_every_dtype_runs_on_the_cpu(dtype: str) -> None:
-    facts = real.measure(spec_of("tagger", f"dtype={dtype}"), CPU)
+    facts = measure(spec_of("tagger", f"dtype={dtype}"), CPU)
     assert {weight.dtype for layer in facts.layers for weight in layer.weights} == {dtype}
     assert facts.layers[-1].outputs[0].dtype == dtype
 
@@ -194,7 +201,7 @@ def test_meta_runs_two_steps_and_knows_no_values() -> None:
     spec = spec_of("tagger")
     run = modules.reachable(spec, META)
     assert (spec.batch.seq_len, run.batch.seq_len) == (20, 2)
-    facts = real.measure(run, META)
+    facts = measure(run, META)
     assert facts.measured is not None
     assert (facts.measured.finite, facts.measured.peak_bytes) == (None, None)
     assert facts.layers[-1].outputs[0].shape == (2, 32, 10)
@@ -208,12 +215,12 @@ def test_a_shape_that_spans_time_is_run_whole_on_meta(tmp_path: Path) -> None:
         "layers: [{type: GRU, input_size: 7, hidden_size: 7}, {type: LayerNorm, normalized_shape: [5, 3, 7]}]"
     )
     spec = load_spec(str(path))
-    assert real.measure(modules.reachable(spec, META), META).layers[1].outputs[0].shape == (5, 3, 7)
+    assert measure(modules.reachable(spec, META), META).layers[1].outputs[0].shape == (5, 3, 7)
 
 
 def test_one_seed_gives_one_result() -> None:
     spec = spec_of("lstm")
-    first, again, other = (real.measure(spec, CPU, seed) for seed in (3, 3, 4))
+    first, again, other = (measure(spec, CPU, seed) for seed in (3, 3, 4))
     seen = [[weight.observed for weight in facts.layers[0].weights] for facts in (first, again, other)]
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
@@ -222,7 +229,7 @@ def test_one_seed_gives_one_result() -> None:
 def test_torchs_generator_and_threads_are_left_as_they_were() -> None:
     torch.manual_seed(11)
     state, threads = torch.random.get_rng_state(), torch.get_num_threads()
-    real.measure(spec_of("lstm"), CPU)
+    measure(spec_of("lstm"), CPU)
     modules.build(spec_of("lstm"), "cpu")
     assert torch.equal(state, torch.random.get_rng_state())
     assert torch.get_num_threads() == threads
@@ -230,7 +237,7 @@ def test_torchs_generator_and_threads_are_left_as_they_were() -> None:
 
 def test_what_is_not_finite_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of("lstm")
-    facts = real.measure(spec, CPU)
+    facts = measure(spec, CPU)
     assert facts.measured is not None
     assert facts.measured.finite is True
     build = modules._module
@@ -242,7 +249,7 @@ def test_what_is_not_finite_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         return module
 
     monkeypatch.setattr(modules, "_module", overflowing)
-    poisoned = real.measure(spec, CPU)
+    poisoned = measure(spec, CPU)
     assert poisoned.measured is not None
     assert poisoned.measured.finite is False
 
@@ -250,7 +257,7 @@ def test_what_is_not_finite_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_values_are_read_before_an_embedding_rescales_its_rows() -> None:
     """max_norm renormalizes what is looked up: read after the run, the law N(0, 1) would not hold."""
     spec = spec_of("options")
-    table = real.measure(spec, CPU).layers[0].weights[0]
+    table = measure(spec, CPU).layers[0].weights[0]
     assert table.observed is not None
     assert abs(table.observed.std - 1) < 0.15
     model = modules.build(spec, "cpu")
@@ -260,7 +267,7 @@ def test_values_are_read_before_an_embedding_rescales_its_rows() -> None:
 
 
 def test_the_row_of_padding_is_left_out_of_the_law() -> None:
-    weight = real.measure(spec_of("classifier"), CPU).layers[0].weights[0]
+    weight = measure(spec_of("classifier"), CPU).layers[0].weights[0]
     assert weight.init.zero_row == 0
     assert modules.build(spec_of("classifier"), "cpu").layers[0].weight[0].abs().sum() == 0
 
@@ -306,7 +313,7 @@ def test_what_is_refused_for_is_near_what_is_taken(
     path = tmp_path / "doc.yaml"
     path.write_text(f"dtype: {dtype}\ninput: {{batch_size: 2, seq_len: 2}}\nlayers: [{layer}]")
     spec = load_spec(str(path))
-    measured = real.measure(spec, CPU).measured
+    measured = measure(spec, CPU).measured
     assert measured is not None
     if measured.peak_bytes is None:
         pytest.skip("this system keeps no peak of resident memory that can be reset")
@@ -314,7 +321,7 @@ def test_what_is_refused_for_is_near_what_is_taken(
     free = int(0.75 * measured.peak_bytes) - 40 * 2**20
     monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: free)
     with pytest.raises(NotEnoughMemory):
-        real.measure(spec, CPU)
+        measure(spec, CPU)
 
 
 def test_a_built_model_takes_a_batch_of_another_size(tmp_path: Path) -> None:
@@ -333,7 +340,7 @@ def test_a_built_model_takes_a_batch_of_another_size(tmp_path: Path) -> None:
 
 
 def test_peak_memory_is_at_least_what_the_parameters_take() -> None:
-    facts = real.measure(spec_of("zaremba-large", "input.seq_len=1", "input.batch_size=1"), CPU)
+    facts = measure(spec_of("zaremba-large", "input.seq_len=1", "input.batch_size=1"), CPU)
     assert facts.measured is not None
     if facts.measured.peak_bytes is None:
         pytest.skip("this system keeps no peak of resident memory that can be reset")
@@ -347,7 +354,7 @@ def test_every_document_agrees_on_cuda(path: Path) -> None:
     from rnninspect.plan import plan
 
     spec = replace(load_spec(str(path)), device="cuda")
-    facts = real.measure(spec, torch.device("cuda"))
+    facts = measure(spec, torch.device("cuda"))
     assert differences(plan(spec), facts) == ()
     assert facts.measured is not None
     assert facts.measured.finite is True

@@ -31,9 +31,11 @@ from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, RnnInspe
 from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan, plan_layers
-from rnninspect.runtime.device import broke_cuda, device_of, float32_precision, quiet, set_float32_precision, threads
+from rnninspect.runtime.device import device_of, threads
 from rnninspect.runtime.memory import ran_out
 from rnninspect.runtime.modules import data_of, ready, run
+from rnninspect.runtime.precision import float32_precision, set_float32_precision
+from rnninspect.runtime.torch_errors import broke_cuda, quiet
 from rnninspect.runtime.workspace import kept_on
 from rnninspect.study.verify import verify
 

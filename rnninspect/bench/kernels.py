@@ -18,7 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from rnninspect.bench.records import Kernels, Warned
 from rnninspect.document.chain import Link
 from rnninspect.layers.recurrent import CellLayer, Recurrent
-from rnninspect.runtime.device import DTYPES, in_tf32
+from rnninspect.runtime.device import DTYPES
+from rnninspect.runtime.precision import in_tf32
 
 # Operators that run a whole layer of a recurrent network, by the library that they belong to.
 FUSED = {

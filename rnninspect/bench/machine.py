@@ -16,7 +16,7 @@ from rnninspect.bench import heap, witness
 from rnninspect.bench.records import Environment, Wanted, Warned
 from rnninspect.bench.sampling import Seen
 from rnninspect.bench.speed import Speed
-from rnninspect.runtime.device import in_tf32
+from rnninspect.runtime.precision import in_tf32
 
 # By threads; one process has one of each, because each learns from all that is timed.
 _SPEEDS: dict[int, Speed] = {}

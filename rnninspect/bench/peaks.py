@@ -25,9 +25,11 @@ from rnninspect.bench.records import Peaks, Wanted
 from rnninspect.document.chain import Link, Spec
 from rnninspect.layers.recurrent import Recurrent, SequenceLayer
 from rnninspect.layers.signal import Batch, Signal
-from rnninspect.runtime.device import DTYPES, float32_precision, multiplying_float32, refusals, seeded, threads
+from rnninspect.runtime.device import DTYPES, seeded, threads
 from rnninspect.runtime.memory import available_bytes
 from rnninspect.runtime.modules import BuiltModel, Ran, data_of, make_feed, run
+from rnninspect.runtime.precision import float32_precision, multiplying_float32
+from rnninspect.runtime.torch_errors import refusals
 
 # Seconds for each of the parts; each kind of cell has its own.
 FLOPS_SECONDS, BANDWIDTH_SECONDS, CHIP_SECONDS, STEP_SECONDS = 0.12, 0.08, 0.03, 0.06

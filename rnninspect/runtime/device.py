@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import torch
 
 from rnninspect.document.chain import Spec
 from rnninspect.document.tree import dotted
-from rnninspect.errors import NoSuchDevice, NotEnoughMemory, TorchRefused, first_line
+from rnninspect.errors import NoSuchDevice, NotEnoughMemory
+from rnninspect.facts import ModelFacts
 from rnninspect.plan import largest_size, smaller
 from rnninspect.runtime.memory import available_bytes, peak_resident
 
@@ -24,34 +22,6 @@ DTYPES = {
 }
 # why: for little work starting torch's thread pool costs more than it saves (0.3 s against 0.03 s).
 SMALL_MACS = 10**9
-
-# What torch warns of that is a matter of speed, which `bench` tells in its own words, or of nothing: a product that
-# finds no context makes one.
-_QUIET = (
-    "LSTM with projections is not supported with oneDNN",
-    "RNN module weights are not part of single contiguous chunk of memory",
-    "Attempting to run cuBLAS, but there was no current CUDA context",
-)
-
-# What CUDA and its libraries say when something went wrong on the GPU, after which nothing works in this process. Short
-# memory shows as such too.
-_BROKEN = ("CUDA error:", "CUDNN_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_")
-# What they say, in the same words, of a dtype that they do not take, before anything is begun.
-_UNTOUCHED = ("CUBLAS_STATUS_NOT_SUPPORTED", "CUBLAS_STATUS_ARCH_MISMATCH")
-
-# What torch raises when it will not build something: measured, RuntimeError is less than half of it.
-BUILD_ERRORS = (
-    RuntimeError,
-    TypeError,
-    ValueError,
-    AssertionError,
-    AttributeError,
-    IndexError,
-    MemoryError,
-    OverflowError,
-)
-# why fewer once it runs: what is left out would be a fault of ours, which must not pass for a refusal of torch's.
-RUN_ERRORS = (RuntimeError, ValueError, AssertionError, MemoryError)
 
 
 def device_of(spec: Spec, other: str = "") -> torch.device:
@@ -82,56 +52,7 @@ def find_device(name: str | None, asker: Spec | None = None, other: str = "") ->
     return torch.device(name)
 
 
-def float32_precision(of: str = "rnn") -> str:
-    """How CUDA is told to multiply float32, "tf32" or "ieee": recurrent layers ("rnn"), or products ("matmul")."""
-    owner, setting = _precision(of)
-    return "tf32" if getattr(owner, setting) in ("tf32", True) else "ieee"
-
-
-def set_float32_precision(value: str, of: str = "rnn") -> None:
-    """Tell CUDA how to multiply float32; see `float32_precision`."""
-    owner, setting = _precision(of)
-    setattr(owner, setting, value if setting == "fp32_precision" else value == "tf32")
-
-
-@contextmanager
-def multiplying_float32(value: str, of: str) -> Iterator[None]:
-    """The same for a while; afterwards it is as it was."""
-    owner, setting = _precision(of)
-    before = getattr(owner, setting)
-    set_float32_precision(value, of)
-    try:
-        yield
-    finally:
-        setattr(owner, setting, before)
-
-
-def in_tf32(device: torch.device, of: str = "rnn") -> bool:
-    """Whether float32 is multiplied in TF32 there: CUDA is told to, and the GPU has it, NVIDIA's from Ampere on.
-
-    NVIDIA_TF32_OVERRIDE=0 wins over whatever torch tells the libraries.
-    """
-    if device.type != "cuda" or torch.version.hip or float32_precision(of) != "tf32":
-        return False
-    return os.environ.get("NVIDIA_TF32_OVERRIDE") != "0" and torch.cuda.get_device_capability(device) >= (8, 0)
-
-
-def _precision(of: str) -> tuple[Any, str]:
-    """Where torch keeps how CUDA multiplies float32, and what it calls the setting there.
-
-    why asked for the setting itself: before torch 2.9 `cudnn.rnn` is a plain module, there as soon as a layer was
-    flattened, and in 2.9 that module hides the setting, which is the class's. why not allow_tf32 where there is
-    something newer: reading it raises once layers and convolutions differ, and newer torch refuses to mix the two.
-    """
-    cudnn, cuda = torch.backends.cudnn, torch.backends.cuda
-    for owner in (cudnn, type(cudnn)) if of == "rnn" else (cuda,):
-        part = getattr(owner, of, None)
-        if getattr(part, "fp32_precision", None) is not None:
-            return part, "fp32_precision"
-    return (cudnn if of == "rnn" else cuda.matmul), "allow_tf32"
-
-
-def enough_memory(spec: Spec, needed: int, device: torch.device, hint: str = "") -> None:
+def enough_memory(spec: Spec, planned: ModelFacts, needed: int, device: torch.device, hint: str = "") -> None:
     """Raise NotEnoughMemory where `device` has less than `needed` bytes free; where it does not say, nothing.
 
     It names the layer that asks for most, and has the place of the size that makes it so. hint: what to try in place
@@ -139,11 +60,11 @@ def enough_memory(spec: Spec, needed: int, device: torch.device, hint: str = "")
     """
     free = _free_bytes(device)
     if free is not None and needed > free:
-        layer, path = largest_size(spec)
+        layer, path = largest_size(spec, planned.layers)
         raise spec.refused(
             NotEnoughMemory,
             f"{dotted(path)}: layer {layer!r} asks for most; the model needs at least {needed:,} bytes, "
-            f"{device} has {free:,} free ({hint or smaller(spec)})",
+            f"{device} has {free:,} free ({hint or smaller(spec, planned.layers)})",
             path,
         )
 
@@ -186,15 +107,6 @@ def threads_for(macs: int, device: torch.device) -> AbstractContextManager[None]
     return threads(1 if device.type == "cpu" and macs < SMALL_MACS else torch.get_num_threads())
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No word of torch's about which kernels serve a layer, or whether a context was there already."""
-    with warnings.catch_warnings():
-        for message in _QUIET:
-            warnings.filterwarnings("ignore", message=message)
-        yield
-
-
 def watch_peak(device: torch.device) -> Callable[[], int | None]:
     """Start watching memory; what is returned answers with the peak in bytes since."""
     if device.type == "cpu":
@@ -204,40 +116,6 @@ def watch_peak(device: torch.device) -> Callable[[], int | None]:
         torch.cuda.reset_peak_memory_stats(device)
         return lambda: torch.cuda.max_memory_allocated(device) - resting
     return lambda: None
-
-
-@contextmanager
-def refusals(
-    spec: Spec,
-    what: str,
-    device: torch.device,
-    *,
-    layer: str | None = None,
-    dtype: str | None = None,
-    errors: tuple[type[Exception], ...] = RUN_ERRORS,
-) -> Iterator[None]:
-    """What torch raises, as one line: what was asked of it, and the first line of what it said.
-
-    layer: that of the document, where it is asked of one. dtype: None is the document's.
-    """
-    try:
-        yield
-    except errors as error:
-        asked = what if layer is None else f"{what} layer {layer!r}"
-        raise spec.refused(
-            TorchRefused,
-            f"torch {torch.__version__} could not {asked} on {device} in {dtype or spec.dtype}: {first_line(error)}",
-            () if layer is None else spec.path_of(layer),
-        ) from error
-
-
-def broke_cuda(error: BaseException | None) -> bool:
-    """Whether an operation may have left CUDA of no use to this process, itself or what it was raised from."""
-    if error is None:
-        return False
-    said = str(error)
-    broken = any(words in said for words in _BROKEN) and not any(words in said for words in _UNTOUCHED)
-    return broken or broke_cuda(error.__cause__)
 
 
 def _devices() -> list[str]:

@@ -27,18 +27,9 @@ from rnninspect.layers.recurrent import CellLayer, Recurrent, SequenceLayer
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime import initial
-from rnninspect.runtime.device import (
-    BUILD_ERRORS,
-    DTYPES,
-    device_of,
-    enough_memory,
-    find_device,
-    quiet,
-    refusals,
-    seeded,
-    threads_for,
-)
+from rnninspect.runtime.device import DTYPES, device_of, enough_memory, find_device, seeded, threads_for
 from rnninspect.runtime.recurrence import EquationRNN, Flow, States, cell_step, run_cell
+from rnninspect.runtime.torch_errors import BUILD_ERRORS, quiet, refusals
 
 # why: torch's meta kernels loop over L in Python, 6 ms a step; shapes are linear in L, so two steps show them.
 META_STEPS = 2
@@ -123,7 +114,7 @@ def ready(
         if device.type == "cpu":
             # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
             needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
-        enough_memory(spec, needed, device, hint)
+        enough_memory(spec, planned, needed, device, hint)
         with seeded(device, seed), threads_for(planned.macs, device), quiet():
             yield BuiltModel(spec, device)
 

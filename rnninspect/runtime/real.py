@@ -24,26 +24,24 @@ from rnninspect.facts import (
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.plan import plan
 from rnninspect.runtime import initial
-from rnninspect.runtime.device import (
-    refusals,
-    watch_peak,
-)
+from rnninspect.runtime.device import watch_peak
 from rnninspect.runtime.modules import BuiltModel, data_of, make_feed, ready, run
 from rnninspect.runtime.recurrence import Flow
+from rnninspect.runtime.torch_errors import refusals
 
 # How many values of a weight are looked at together.
 _PIECE = 2**20
 
 
-def measure(spec: Spec, device: torch.device, seed: int = 0, without: str = "--plan") -> ModelFacts:
+def measure(
+    spec: Spec, planned: ModelFacts, device: torch.device, seed: int = 0, without: str = "--plan"
+) -> ModelFacts:
     """Build, run a random batch and read every fact back; `reachable` says what can be run on `device`.
 
-    without: how the command is asked to leave it at the plan.
+    planned: what the plan says of `spec`. without: how the command is asked to leave it at the plan.
     Raises NotEnoughMemory (before anything is allocated) or TorchRefused.
     """
-    planned = plan(spec)
     peak = watch_peak(device)
     hint = f"use --device meta for real shapes without memory, or {without}"
     with ready(spec, planned, device, seed, hint=hint) as model:

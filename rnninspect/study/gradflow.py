@@ -28,9 +28,10 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.layers.signal import Batch
 from rnninspect.plan import plan
-from rnninspect.runtime.device import enough_memory, refusals, threads_for
+from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import BuiltModel, Feed, data_of, make_feed, ready, with_data
 from rnninspect.runtime.recurrence import Flow, Moment
+from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.reference import exact, exact_tensor, reference, reference_bytes, run_layer
 
 Target = Literal["last", "sum"]
@@ -131,7 +132,7 @@ def gradflow(
     planned = plan(spec)
     links = spec.links[: _target_index(spec, layer) + 1]
     needed = sum(reference_bytes(link) for link in links)
-    enough_memory(spec, needed, _CPU)
+    enough_memory(spec, planned, needed, _CPU)
     aimed = links[-1].layer
     if target == "last" and position is None and isinstance(aimed, Recurrent) and aimed.directions == 2:
         position = min(spec.batch.lengths or (spec.batch.seq_len,)) // 2

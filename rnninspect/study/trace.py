@@ -22,9 +22,10 @@ from rnninspect.errors import CannotHere, CheckFailed, printable
 from rnninspect.facts import DIRECTIONS, ModelFacts
 from rnninspect.layers.recurrent import CellLayer, Recurrent
 from rnninspect.plan import plan
-from rnninspect.runtime.device import enough_memory, refusals, threads_for
+from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import data_of, make_feed, ready
 from rnninspect.runtime.recurrence import Flow, Moment, States
+from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.reference import Rounding, exact, exact_tensor, reference, run_layer
 from rnninspect.study.verify import Compared, Unit, compare, reconsider, roundings, unit_of
 
@@ -148,7 +149,7 @@ def trace(
     levels: list[Level] = []
     outputs: dict[str, Compared] = {}
     more = max(link.layer.work_bytes(link.signal, "float64") for link in spec.links)
-    enough_memory(spec, 2 * planned.parameter_bytes + more, _CPU)
+    enough_memory(spec, planned, 2 * planned.parameter_bytes + more, _CPU)
     with ready(spec, planned, device, seed) as model, torch.no_grad():
         flow, given = make_feed(spec, device, values)
         for link, module, states in zip(spec.links, model.layers, given, strict=True):

@@ -21,9 +21,11 @@ from rnninspect.errors import CheckFailed, printable
 from rnninspect.facts import ModelFacts, TensorFact, WeightFact
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import bytes_needed, plan
-from rnninspect.runtime.device import DTYPES, enough_memory, in_tf32, refusals, threads_for
+from rnninspect.runtime.device import DTYPES, enough_memory, threads_for
 from rnninspect.runtime.modules import data_of, make_feed, ready, with_data
+from rnninspect.runtime.precision import in_tf32
 from rnninspect.runtime.recurrence import Flow, States
+from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.reference import (
     Rounding,
     exact,
@@ -173,10 +175,10 @@ def _enough_memory(spec: Spec, planned: ModelFacts, links: Sequence[Link], devic
     model += max((sum(w.nbytes for w in link.layer.weights(spec.dtype)) for link in links), default=0)
     largest = max(map(reference_bytes, links), default=0)
     if device.type == "cpu":
-        enough_memory(spec, model + largest, cpu)
+        enough_memory(spec, planned, model + largest, cpu)
     else:
-        enough_memory(spec, model, device)
-        enough_memory(spec, largest, cpu)
+        enough_memory(spec, planned, model, device)
+        enough_memory(spec, planned, largest, cpu)
 
 
 def _same_shapes(spec: Spec, link: Link, facts: Iterable[TensorFact | WeightFact], found: Mapping[str, Tensor]) -> None:

@@ -31,7 +31,7 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.rnn import RNN
 from rnninspect.layers.signal import Batch, Signal
-from rnninspect.runtime.device import multiplying_float32
+from rnninspect.runtime.precision import multiplying_float32
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 BATCH = Batch(2, 5)

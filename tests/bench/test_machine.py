@@ -14,7 +14,7 @@ from rnninspect.bench.records import Figure, Outcome, Wanted, Warned
 from rnninspect.bench.witness import Gpu, GpuReading
 from rnninspect.commands.bench import _libraries
 from rnninspect.results.bench import bench_document
-from rnninspect.runtime.device import multiplying_float32
+from rnninspect.runtime.precision import multiplying_float32
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 

@@ -29,25 +29,24 @@ def prove(
     from rnninspect.runtime.workspace import kept_on
 
     device = device_of(spec, f"or {without}")
+    planned = plan(spec, input_grad=input_grad)
     run = modules.reachable(spec, device)
+    expected = planned if run is spec else plan(run)
     try:
-        measured = real.measure(run, device, seed, without)
+        measured = real.measure(run, expected, device, seed, without)
     except TorchRefused as error:
         error.args = (f"{error} (without torch: {without})",)
         raise
     if measured.measured is not None and measured.measured.finite is False:
         say(f"note: {printable(spec.source)}: an output holds a nan or an infinity")
-    planned = plan(spec, input_grad=input_grad)
-    kept = kept_on(device.type, spec.links, planned.layers, spec.dtype, input_grad=input_grad)
-    known = replace(planned, layers=kept)
     ran, steps = run.batch.letters["L"], spec.batch.letters["L"]
-    if ran == steps:
-        return merge(known, measured), differences(planned, measured)
-    say(
-        f"note: {printable(spec.source)}: on meta {ran} of {steps} time steps were run; "
-        "sizes along L are the plan's, which is linear in L"
-    )
-    return merge(known, measured), differences(plan(run), measured)
+    if ran != steps:
+        say(
+            f"note: {printable(spec.source)}: on meta {ran} of {steps} time steps were run; "
+            "sizes along L are the plan's, which is linear in L"
+        )
+    kept = kept_on(device.type, spec.links, planned.layers, spec.dtype, input_grad=input_grad)
+    return merge(replace(planned, layers=kept), measured), differences(expected, measured)
 
 
 def disagreement(spec: Spec, differing: tuple[Difference, ...]) -> CheckFailed:
