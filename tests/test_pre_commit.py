@@ -29,7 +29,7 @@ def test_there_is_one_hook_and_it_is_described() -> None:
 
 def test_it_runs_a_console_script_of_ours_and_a_command_of_it(run: Run) -> None:
     script, *args = shlex.split(HOOKS[0]["entry"])
-    assert metadata.entry_points(group="console_scripts", name=script)["rnninspect"].value == "rnninspect.cli:main"
+    assert metadata.entry_points(group="console_scripts", name=script)["rnninspect"].value == "rnninspect.__main__:main"
     assert run(*args, "--help").returncode == 0
 
 

@@ -23,7 +23,7 @@ device: cpu
 layers: [{name: encoder, type: LSTM, input_size: 3, hidden_size: 8}]
 """
 # What the installed command is: a file in a folder of its own, which is first on the path.
-SCRIPT = "from rnninspect.cli import main\n\nif __name__ == '__main__':\n    main()\n"
+SCRIPT = "from rnninspect.__main__ import main\n\nif __name__ == '__main__':\n    main()\n"
 BENCH = ("bench", "m.yaml", "--phase", "forward", "--budget", "50ms")
 
 
@@ -49,6 +49,19 @@ def ended(*command: str | Path, cwd: Path, env: dict[str, str]) -> subprocess.Co
         env=env,
         timeout=HANG,
     )
+
+
+def test_no_plugin_of_an_installed_library_is_run(folder: Path, environment: Environment, tmp_path: Path) -> None:
+    about = tmp_path / "installed" / "plugin-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[pydantic]\nplugin = plugin:plugin\n")
+    (about.parent / "plugin.py").write_text("import sys\n\nsys.exit('a plugin was run')\n")
+    env = {**environment(), "PYTHONPATH": str(about.parent)}
+    direct = ended("-c", "import pydantic; pydantic.create_model('M', a=(int, 1))", cwd=folder, env=env)
+    assert direct.stderr == "a plugin was run\n"
+    done = ended("../bin/rnninspect", "params", "m.yaml", "--plan", cwd=folder, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # --- files of the current folder ---------------------------------------------------------------------------
