@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from rnninspect.commands import bench
+from rnninspect.bench import schedule
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Environment = Callable[..., dict[str, str]]
@@ -359,7 +359,7 @@ def test_one_table_after_an_interrupt_says_that_it_is_partial(
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(bench, "run_jobs", run_jobs)
+    monkeypatch.setattr(schedule, "run_jobs", run_jobs)
     monkeypatch.chdir(folder)
     for table in ("times", "meaning"):
         done = here("bench", "m.yaml", *options, "--resume", "--processes", "2", "--table", table)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from rnninspect.bench.asked import Job
+from rnninspect.bench import schedule
+from rnninspect.bench.jobs import Job
 from rnninspect.bench.records import Outcome
-from rnninspect.commands import bench
 from rnninspect.commands.shared.options import BenchTable, CompareTable
 
 DOCUMENT = """\
@@ -76,7 +76,7 @@ def measured(said: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Calla
     def run_jobs(work: object, jobs: Sequence[Job], **how: Any) -> Iterator[list[Outcome]]:
         yield from (made_up(job, lambda share: None) for job in jobs)
 
-    monkeypatch.setattr(bench, "run_jobs", run_jobs)
+    monkeypatch.setattr(schedule, "run_jobs", run_jobs)
     asked = ("bench", "both.yaml", "--vary", "dtype=float32,float16", "--layers", "--output")
     said(*asked, "old.jsonl")
     head, *lines = Path("old.jsonl").read_text().splitlines()

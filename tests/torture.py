@@ -39,10 +39,10 @@ import contextlib, functools, io, os, sys
 import fake_work
 from importlib import metadata
 from rnninspect.cli import main
-from rnninspect.commands import bench
+from rnninspect.bench import schedule
 
 metadata.version = functools.cache(metadata.version)
-bench.run_jobs = lambda work, jobs, **_: (fake_work.work(job, lambda share: None) for job in jobs)
+schedule.run_jobs = lambda work, jobs, **_: (fake_work.work(job, lambda share: None) for job in jobs)
 
 def once():
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rnninspect.bench import heap
-from rnninspect.bench.asked import Job
+from rnninspect.bench.jobs import Job
 from rnninspect.bench.records import Outcome
 from rnninspect.bench.supervise import Last
 from rnninspect.runtime.here import need_torch

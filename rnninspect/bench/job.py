@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from rnninspect.bench import heap, kernels, witness
-from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.bound import best_of, bound, macs_of
 from rnninspect.bench.deepbench import deepbench_flops
+from rnninspect.bench.jobs import Job, Run, not_measured
 from rnninspect.bench.journal import canonical
 from rnninspect.bench.machine import Machine, remember_speeds
 from rnninspect.bench.peaks import calibrate, memory_of, widths

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.entry import work
 from rnninspect.bench.history import recall
-from rnninspect.bench.journal import Journal, Key, canonical, done, head_of, key, key_of, resume, start
-from rnninspect.bench.points import Vary, load_points, parse_budget, parse_precision, parse_varies
+from rnninspect.bench.jobs import Job
+from rnninspect.bench.journal import Journal, Key, head_of, key_of, resume, start
+from rnninspect.bench.points import Point, Vary, load_points, parse_budget, parse_precision, parse_varies
 from rnninspect.bench.records import PHASES, Environment, Outcome, Wanted, told
 from rnninspect.bench.results import pool, swept_number
-from rnninspect.bench.supervise import Ended, run_jobs
+from rnninspect.bench.schedule import digest, jobs_of, number_of_outcomes, remaining, run_all
 from rnninspect.commands.shared.files import refuse_to_replace
 from rnninspect.commands.shared.options import BenchTable, Look
 from rnninspect.commands.shared.plots import check_plot, save_plot
@@ -32,10 +31,6 @@ from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.
 _METHOD = 2
-# Blocks of a document that no point is made from: what they say of points is put into the others.
-_NOT_RUN = ("sweep", "cases", "budget")
-# A job that takes longer hangs: building, checking and calibrating, and the budget of every case.
-_START_SECONDS, _OVER = 120.0, 10.0
 
 
 class Asked(NamedTuple):
@@ -77,18 +72,18 @@ def bench(look: Look, asked: Asked) -> int:
     if asked.plot is not None:
         _check_axis(asked.plot, jobs)
     for note in notes:
-        say(f"note: {note}")
+        _note(note)
     # why by key: what failed before, and is measured again, is there once.
     found: dict[Key, Outcome] = {}
     page = partial(_page, look, only)
     try:
         with _journal(look, asked, jobs) as (journal, earlier):
-            left = _left(jobs, earlier)
+            left = remaining(jobs, earlier)
             found |= {key_of(outcome): outcome for outcome in earlier}
             if left and (fault := recall().fault):
-                say(f"note: {fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
+                _note(f"{fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
             with _progress(left) as progress:
-                for outcome in _outcomes(left, asked, progress):
+                for outcome in run_all(work, left, time_limit=asked.time_limit, progress=progress, note=_note):
                     found[key_of(outcome)] = outcome
                     if journal is not None:
                         journal.append(outcome)
@@ -96,9 +91,13 @@ def bench(look: Look, asked: Asked) -> int:
                         say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
         text = page(list(found.values()), partial=False)
     except (*INTERRUPTS, NoTorch) as stop:
-        total = len(found.keys() | {_key(job, run) for job in jobs for run in job.runs})
+        total = number_of_outcomes(jobs, found.values())
         return _stopped(asked, list(found.values()), total, page, stop)
     return _finish(asked, list(found.values()), text)
+
+
+def _note(text: str) -> None:
+    say(f"note: {text}")
 
 
 def _wanted(look: Look, asked: Asked) -> Wanted:
@@ -127,27 +126,22 @@ def _wanted(look: Look, asked: Asked) -> Wanted:
 
 def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> tuple[list[Job], int]:
     """Every job of every process, and the exit code of documents that are not sound."""
-    runs: list[tuple[Run, ...]] = []
+    points: list[Point] = []
     code = 0
     for file in look.files:
         refuse_to_replace(file, look.output)
         try:
-            points = load_points(file, look.settings, asked.sweeps, varies, device=look.device, dtype=look.dtype)
+            loaded = load_points(file, look.settings, asked.sweeps, varies, device=look.device, dtype=look.dtype)
         except RnnInspectError as error:
             code = max(code, complain(error, file if len(look.files) > 1 else ""))
             continue
-        on_meta = [point.spec for point in points if point.spec.device == "meta"]
+        on_meta = [point.spec for point in loaded if point.spec.device == "meta"]
         if on_meta:
             why = "on meta nothing takes time (use --device cpu)"
             code = max(code, complain(on_meta[0].refused(NoSuchDevice, why, ("device",))))
             continue
-        runs += [
-            tuple(Run(variant.spec, point.settings, *variant[:2], point.case) for variant in point.variants)
-            for point in points
-        ]
-    if asked.interleave:
-        runs = [tuple(run for group in runs for run in group)]
-    return [Job(group, wanted, process) for process in range(asked.processes) for group in runs], code
+        points += loaded
+    return jobs_of(points, wanted, processes=asked.processes, interleave=asked.interleave), code
 
 
 def _check_axis(path: Path, jobs: Sequence[Job]) -> None:
@@ -167,80 +161,17 @@ def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Jo
         yield None, []
         return
     head = head_of(
-        {"files": look.files, **jobs[0].wanted._asdict(), "documents and points": _digest(jobs), "method": _METHOD}
+        {"files": look.files, **jobs[0].wanted._asdict(), "documents and points": digest(jobs), "method": _METHOD}
     )
     if asked.resume:
         journal, read = resume(look.output, head)
         if read.half is not None:
-            say(f"note: {printable(str(look.output))}: line {read.half} is only half there, and was left out")
+            _note(f"{printable(str(look.output))}: line {read.half} is only half there, and was left out")
         outcomes = list(read.outcomes)
     else:
         journal, outcomes = start(look.output, head), []
     with journal:
         yield journal, outcomes
-
-
-def _digest(jobs: Sequence[Job]) -> str:
-    """What tells these models, dtypes, devices and variants from others; a journal goes on with the same only."""
-    # why each once: more processes may be asked for later.
-    runs = dict.fromkeys(canonical(_plain(run)) for job in jobs for run in job.runs)
-    return sha256("\n".join(runs).encode()).hexdigest()[:16]
-
-
-def _plain(run: Run) -> tuple[object, ...]:
-    """What a run is made from. why no record: one that gains a field would make another run of it."""
-    data = run.spec.tree.data
-    model = {key: value for key, value in data.items() if key not in _NOT_RUN} if isinstance(data, dict) else data
-    return (run.spec.name, run.spec.device, run.spec.dtype, model, run.settings, run.variant)
-
-
-def _key(job: Job, run: Run) -> Key:
-    return key(run.spec.name, run.spec.source, run.settings, run.variant, job.process)
-
-
-def _left(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Job]:
-    """The jobs, less the runs that are done."""
-    finished = done(outcomes)
-    left = []
-    for job in jobs:
-        runs = tuple(run for run in job.runs if _key(job, run) not in finished)
-        if runs:
-            left.append(job._replace(runs=runs))
-    return left
-
-
-def _outcomes(jobs: Sequence[Job], asked: Asked, progress: Callable[[int, float], None]) -> Iterator[Outcome]:
-    """The outcome of every run, each process's jobs in a fresh one.
-
-    Where points that are timed in turns come to no end together, each is timed by itself: what one does costs only it.
-    """
-
-    def limit(job: Job) -> float:
-        return asked.time_limit or _START_SECONDS + _OVER * job.wanted.budget * job.cases
-
-    before = 0
-    for process in dict.fromkeys(job.process for job in jobs):
-        group = [job for job in jobs if job.process == process]
-        tell = partial(_later, progress, before)
-        with closing(run_jobs(work, group, limit=limit, progress=tell)) as results:
-            for number, (job, result) in enumerate(zip(group, results, strict=True), before):
-                if not isinstance(result, Ended):
-                    yield from result
-                elif len(job.points) > 1:
-                    why = f"{result.status}: {printable(result.reason)}"
-                    say(f"note: interleaved: {why}; each of the {len(job.points)} points is timed by itself now")
-                    yield from _outcomes(job.points, asked, partial(_within, progress, number, len(job.points)))
-                else:
-                    yield from (not_measured(job, run, result.status, result.reason) for run in job.runs)
-        before += len(group)
-
-
-def _later(progress: Callable[[int, float], None], before: int, number: int, share: float) -> None:
-    progress(before + number, share)
-
-
-def _within(progress: Callable[[int, float], None], job: int, parts: int, part: int, share: float) -> None:
-    progress(job, (part + share) / parts)
 
 
 @contextmanager
@@ -304,7 +235,7 @@ def _show(asked: Asked, outcomes: Sequence[Outcome], page: str) -> None:
     if charts:
         save_plot(charts, asked.plot)
     elif asked.plot is not None:
-        say(f"note: --plot {printable(str(asked.plot))}: too little was measured to be drawn")
+        _note(f"--plot {printable(str(asked.plot))}: too little was measured to be drawn")
 
 
 def _stopped(

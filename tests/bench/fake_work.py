@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from faults import misbehave
 
-from rnninspect.bench.asked import Job, Run
+from rnninspect.bench.jobs import Job, Run
 from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
 
 SLOW = 777

@@ -17,8 +17,8 @@ from torch import nn
 from rnninspect import __version__
 from rnninspect.bench import entry, heap, kernels, machine, witness
 from rnninspect.bench import job as module
-from rnninspect.bench.asked import Job, Run, not_measured
 from rnninspect.bench.job import work
+from rnninspect.bench.jobs import Job, Run, not_measured
 from rnninspect.bench.journal import from_plain, to_plain
 from rnninspect.bench.points import load_points, parse_varies
 from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, Wanted

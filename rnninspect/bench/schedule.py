@@ -1,0 +1,119 @@
+"""What is timed in which order: the jobs of every process, what is left of them, and the outcome of every run.
+
+It knows neither options nor printing: notes and progress go to the functions that it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from functools import partial
+from hashlib import sha256
+
+from rnninspect.bench.jobs import Job, Run, not_measured
+from rnninspect.bench.journal import Key, canonical, done, key, key_of
+from rnninspect.bench.points import Point
+from rnninspect.bench.records import Outcome, Wanted
+from rnninspect.bench.supervise import Ended, Work, run_jobs
+from rnninspect.errors import printable
+
+# Blocks of a document that no point is made from: what they say of points is put into the others.
+_NOT_RUN = ("sweep", "cases", "budget")
+# A job that takes longer hangs: building, checking and calibrating, and the budget of every case.
+_START_SECONDS, _OVER = 120.0, 10.0
+
+# Is told which job goes on, by its number, and the share of it that is done.
+Progress = Callable[[int, float], None]
+
+
+def jobs_of(points: Iterable[Point], wanted: Wanted, *, processes: int, interleave: bool) -> list[Job]:
+    """A job for every point in every process, or with `interleave` one for all points in every process."""
+    groups = [
+        tuple(
+            Run(
+                spec=variant.spec,
+                settings=point.settings,
+                variant=variant.values,
+                setting=variant.setting,
+                case=point.case,
+            )
+            for variant in point.variants
+        )
+        for point in points
+    ]
+    if interleave:
+        groups = [tuple(run for group in groups for run in group)]
+    return [Job(group, wanted, process) for process in range(processes) for group in groups]
+
+
+def remaining(jobs: Sequence[Job], outcomes: Iterable[Outcome]) -> list[Job]:
+    """The jobs, less the runs that these outcomes say went well."""
+    finished = done(outcomes)
+    shorter = (
+        job._replace(runs=tuple(run for run in job.runs if key_of_run(job, run) not in finished)) for job in jobs
+    )
+    return [job for job in shorter if job.runs]
+
+
+def number_of_outcomes(jobs: Sequence[Job], outcomes: Iterable[Outcome]) -> int:
+    """How many outcomes there are once every job is done: those that are there, and one for each run without one."""
+    return len({*map(key_of, outcomes), *(key_of_run(job, run) for job in jobs for run in job.runs)})
+
+
+def key_of_run(job: Job, run: Run) -> Key:
+    """The key that the run's outcome will have."""
+    return key(run.spec.name, run.spec.source, run.settings, run.variant, job.process)
+
+
+def digest(jobs: Sequence[Job]) -> str:
+    """What tells these models, dtypes, devices and variants from others; a journal goes on with the same only."""
+    # why each once: more processes may be asked for later.
+    runs = dict.fromkeys(canonical(_plain(run)) for job in jobs for run in job.runs)
+    return sha256("\n".join(runs).encode()).hexdigest()[:16]
+
+
+def _plain(run: Run) -> tuple[object, ...]:
+    """What a run is made from. why no record: one that gains a field would make another run of it."""
+    data = run.spec.tree.data
+    model = {key: value for key, value in data.items() if key not in _NOT_RUN} if isinstance(data, dict) else data
+    return (run.spec.name, run.spec.device, run.spec.dtype, model, run.settings, run.variant)
+
+
+def run_all(
+    work: Work, jobs: Sequence[Job], *, time_limit: float | None, progress: Progress, note: Callable[[str], None]
+) -> Generator[Outcome, None, None]:
+    """The outcome of every run as soon as it is known, in order; each process's jobs are done in a fresh one.
+
+    Where points that are timed in turns come to no end together, `note` is told, and each is timed by itself: what one
+    does costs only it. time_limit: seconds a job may take; None: many times what its budget needs. Raises NoTorch.
+    """
+
+    def limit(job: Job) -> float:
+        return time_limit or _START_SECONDS + _OVER * job.wanted.budget * job.cases
+
+    before = 0
+    for process in dict.fromkeys(job.process for job in jobs):
+        group = [job for job in jobs if job.process == process]
+        progress_of_group = partial(_of_group, progress, before)
+        with closing(run_jobs(work, group, limit=limit, progress=progress_of_group)) as results:
+            for number, (job, result) in enumerate(zip(group, results, strict=True), before):
+                if not isinstance(result, Ended):
+                    yield from result
+                elif len(job.points) > 1:
+                    why = f"{result.status}: {printable(result.reason)}"
+                    note(f"interleaved: {why}; each of the {len(job.points)} points is timed by itself now")
+                    part = partial(_of_part, progress, number, len(job.points))
+                    yield from run_all(work, job.points, time_limit=time_limit, progress=part, note=note)
+                else:
+                    yield from (not_measured(job, run, result.status, result.reason) for run in job.runs)
+        before += len(group)
+
+
+def _of_group(progress: Progress, before: int, number: int, share: float) -> None:
+    """Progress of the job `number` of a group that comes after `before` others."""
+    progress(before + number, share)
+
+
+def _of_part(progress: Progress, job: int, parts: int, part: int, share: float) -> None:
+    """Progress of one of the `parts` that a job was split into."""
+    progress(job, (part + share) / parts)
