@@ -51,40 +51,40 @@ format: $(READY) ## Format the code and mend what the linter can
 
 .PHONY: mutate
 mutate: $(READY) ## Prove that the tests can fail: one-line faults, each of which must break one
-	$(BIN)/python tests/mutate.py
+	$(BIN)/python tests/tools/mutate.py
 
 .PHONY: torture
 torture: $(READY) ## Every system call of what writes, made to fail in turn, where strace is there: some minutes
-	$(BIN)/python tests/torture.py
+	$(BIN)/python tests/tools/torture.py
 
 .PHONY: floors
 floors: $(READY) ## The quick tests with the oldest and the newest of each dependency; FLOORS names other interpreters
-	$(BIN)/python tests/floors.py $(FLOORS)
+	$(BIN)/python tests/tools/floors.py $(FLOORS)
 
 .PHONY: bench-startup
 bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in one run
-	$(BIN)/python tests/bench_startup.py
+	$(BIN)/python tests/tools/bench_startup.py
 
 .PHONY: bench-check
 bench-check: $(READY) ## What a check costs, against torch's own start
-	$(BIN)/python tests/bench_check.py
+	$(BIN)/python tests/tools/bench_check.py
 
 .PHONY: bench-verify
 bench-verify: $(READY) ## What a verification costs, against shapes of the same model
-	$(BIN)/python tests/bench_verify.py
+	$(BIN)/python tests/tools/bench_verify.py
 
 .PHONY: bench-gradflow
 bench-gradflow: $(READY) ## What gradflow costs over 1,000 and 2,000 steps
-	$(BIN)/python tests/bench_gradflow.py
+	$(BIN)/python tests/tools/bench_gradflow.py
 
 # why not $(READY): where the GPU is there may be no network, and a torch of the site's own.
 .PHONY: gpu-check
 gpu-check: ## What only a CUDA device can show, in eight minutes, into OUT; with PYTHON where there is no .venv
-	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tests/gpu_check.py $(OUT)
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tests/tools/gpu_check.py $(OUT)
 
 .PHONY: bench-repeat
 bench-repeat: $(READY) ## How repeatable the figures of bench are, beside torch.utils.benchmark's: ten processes each
-	$(BIN)/python tests/bench_repeat.py
+	$(BIN)/python tests/tools/bench_repeat.py
 
 .PHONY: readme
 readme: $(READY) ## Run the README's commands again and put in what they print

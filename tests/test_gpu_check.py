@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def command() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gpu_check", ROOT / "tests" / "gpu_check.py")
+    spec = importlib.util.spec_from_file_location("gpu_check", ROOT / "tests" / "tools" / "gpu_check.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -144,11 +144,11 @@ def test_make_installs_nothing_for_it() -> None:
             # why not what it would inherit: under `make test` this make says that it is one within another.
             alone = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
             done = subprocess.run(dry, cwd=ROOT, env=alone, capture_output=True, text=True, check=True)
-            assert done.stdout == f"{used} tests/gpu_check.py results\n"
+            assert done.stdout == f"{used} tests/tools/gpu_check.py results\n"
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    whole = [sys.executable, str(ROOT / "tests" / "gpu_check.py"), str(folder), *options]
+    whole = [sys.executable, str(ROOT / "tests" / "tools" / "gpu_check.py"), str(folder), *options]
     return subprocess.run(whole, cwd=folder.parent, capture_output=True, text=True, check=False)
 
 
@@ -164,7 +164,7 @@ def test_without_a_device_nothing_is_called_checked(tmp_path: Path) -> None:
 
 
 def test_a_scheduler_that_ends_it_is_shown_how_far_it_came(tmp_path: Path) -> None:
-    whole = [sys.executable, str(ROOT / "tests" / "gpu_check.py"), str(tmp_path / "new"), "--device", "cpu"]
+    whole = [sys.executable, str(ROOT / "tests" / "tools" / "gpu_check.py"), str(tmp_path / "new"), "--device", "cpu"]
     steps = ["--only", "versions", "--only", "compare"]
     with subprocess.Popen([*whole, *steps], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

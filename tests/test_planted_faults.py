@@ -9,7 +9,7 @@ TESTS = Path(__file__).parent
 
 
 def test_every_fault_has_its_one_place() -> None:
-    found = importlib.util.spec_from_file_location("mutate", TESTS / "mutate.py")
+    found = importlib.util.spec_from_file_location("mutate", TESTS / "tools" / "mutate.py")
     assert found is not None
     assert found.loader is not None
     mutate = importlib.util.module_from_spec(found)

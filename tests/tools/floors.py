@@ -2,8 +2,8 @@
 
 The oldest are what pyproject.toml allows, all at once, on the oldest Python that it allows: what was released before a
 Python often has no wheels for it. torch is the one that .ci/constraints.txt names, since an old one may be had with
-CUDA only, which is gigabytes. Other interpreters than this one can be named: `python tests/floors.py python3.13`; with
-`--without-torch` before them torch is left out, and so are the tests that need it.
+CUDA only, which is gigabytes. Other interpreters than this one can be named: `python tests/tools/floors.py python3.13`;
+with `--without-torch` before them torch is left out, and so are the tests that need it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 OLDEST_PYTHON = "3.11"
 # What tests need of the extra for development; its linters are none of them.
 EXTRAS = ("plot", "npy")

@@ -2,7 +2,8 @@
 
 Each run must end with a documented exit code, say nothing of a traceback, leave its file as it was or whole and new,
 and be green only where all is done. What does not hold is printed, and the exit code is 1. Where there is no strace, or
-it may not trace, that is said, and the exit code is 0. `python tests/torture.py journal` runs the tasks of that name.
+it may not trace, that is said, and the exit code is 0. `python tests/tools/torture.py journal` runs the tasks of that
+name.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ERRORS = ("EIO", "ENOSPC", "EACCES", "EINTR")
 # why `?`: not every machine has every one of them.
 CALLS = (

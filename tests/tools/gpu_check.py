@@ -1,4 +1,4 @@
-"""What only a GPU can show, in one command that installs nothing: `python3 tests/gpu_check.py FOLDER`.
+"""What only a GPU can show, in one command that installs nothing: `python3 tests/tools/gpu_check.py FOLDER`.
 
 It runs with the torch of the Python that runs it, and goes on past whatever fails. Every step has a limit, all of them
 together eight minutes. FOLDER, which must be empty or not there, gets eight files at the most: what every step
@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NO_DEVICE = 3
 # How far ours may be from torch.utils.benchmark's. why none on a CPU: what else runs there moves both, and not alike.
 MOST_OFF = {"cuda": 0.05}

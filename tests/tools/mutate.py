@@ -1,6 +1,7 @@
 """`make mutate`: one-line faults planted in a copy of the package, each of which must break a test.
 
-A fault that no test sees is printed and the exit code is 1. `python tests/mutate.py bench/` plants those of some files.
+A fault that no test sees is printed and the exit code is 1. `python tests/tools/mutate.py bench/` plants those of
+some files.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # file, what stands there, the fault, and the tests that should see it
 FAULTS = [
