@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rnninspect.agree import Difference, differences, merge
-from rnninspect.commands.shapes import shapes
-from rnninspect.commands.shared.options import Look
+from rnninspect.commands import shapes
+from rnninspect.commands.shared.options import LookOptions
 from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.tree import read_tree
@@ -644,8 +644,7 @@ def test_a_difference_is_a_table_and_exit_code_1(
     right = LSTM.equations
     monkeypatch.setattr(LSTM, "equations", lambda self: right(self).replace(" + b_ii", ""))
     config = str(CONFIGS[0].parent / "lstm.yaml")
-    asked = Look([config], [], plan=False, device="cpu", dtype=None, seed=0, format=Format.CSV, output=None)
-    assert shapes(asked) == 1
+    assert shapes.run(LookOptions(files=[config], device="cpu", format=Format.CSV)) == 1
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == "model,layer,fact,plan,real"
     assert 'lstm,encoder,weights bias_ih_l0 shape,"(150,)","(200,)"' in printed.out.splitlines()

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from rnninspect import __version__, cli
+from rnninspect import __main__, __version__, cli
 from rnninspect.commands.shared.typer_output import kept
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -94,7 +94,7 @@ def test_help_of_a_command_names_its_options(run: Run, command: str) -> None:
 
 def test_the_console_script_is_what_python_m_runs() -> None:
     (script,) = metadata.entry_points(group="console_scripts", name="rnninspect")
-    assert script.load() is cli.main
+    assert script.load() is __main__.main
 
 
 # --- several files, stdin, overrides -----------------------------------------------------------------------
@@ -694,10 +694,10 @@ def in_process(monkeypatch: pytest.MonkeyPatch, *args: str | Path) -> int:
 def test_a_fault_of_ours_is_one_line_and_says_how_to_see_more(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path, traced: bool
 ) -> None:
-    def fail(asked: object) -> int:
+    def fail(*given: object, **named: object) -> int:
         raise KeyError("first line\nsecond line")
 
-    monkeypatch.setattr("rnninspect.commands.params.params", fail)
+    monkeypatch.setattr("rnninspect.commands.shared.look.look", fail)
     monkeypatch.setenv("RNNINSPECT_TRACEBACK", "1" if traced else "")
     assert in_process(monkeypatch, "params", "--plan", small) == 70
     shown, said = capsys.readouterr()
@@ -710,10 +710,10 @@ def test_a_fault_of_ours_is_one_line_and_says_how_to_see_more(
 def test_an_interrupt_of_a_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path
 ) -> None:
-    def interrupt(asked: object) -> int:
+    def interrupt(*given: object, **named: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rnninspect.commands.params.params", interrupt)
+    monkeypatch.setattr("rnninspect.commands.shared.look.look", interrupt)
     assert in_process(monkeypatch, "params", "--plan", small) == 130
     assert capsys.readouterr() == ("", "interrupted\n")
 

@@ -8,14 +8,16 @@ import re
 import subprocess
 from collections.abc import Callable
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 import pytest
 import yaml
 from typer.models import ArgumentInfo
 
 from rnninspect import cli
+from rnninspect.commands.shared.signature import record_of, signature_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -281,10 +283,9 @@ def test_a_value_that_an_option_cannot_have(here: Run, args: tuple[str, ...], sa
 
 def test_of_no_command_typer_words_what_is_wrong_with_a_value(here: Run) -> None:
     asked = set()
-    for command in cli.app.registered_commands:
-        assert command.callback is not None
-        name = command.name or command.callback.__name__
-        hints = get_type_hints(command.callback, include_extras=True)
+    for name in cli.COMMANDS:
+        keywords = signature_of(record_of(import_module(f"rnninspect.commands.{name}").run)).parameters
+        hints = {key: keyword.annotation for key, keyword in keywords.items()}
         arguments = [
             key for key, hint in hints.items() if any(isinstance(each, ArgumentInfo) for each in get_args(hint))
         ]

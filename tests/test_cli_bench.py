@@ -38,8 +38,8 @@ layers: [{name: encoder, type: LSTM, input_size: 3, hidden_size: 8}]
 FAKED = (
     "import sys\n"
     "import fake_work\n"
-    "from rnninspect.commands import bench\n"
-    "bench.work = fake_work.work\n"
+    "from rnninspect.bench import entry\n"
+    "entry.work = fake_work.work\n"
     "from rnninspect.cli import main\n"
     "sys.argv[0] = 'rnninspect'\n"
     "main()\n"
@@ -488,11 +488,12 @@ def test_an_interrupt_is_answered_while_a_point_hangs(
 
 def test_a_signal_while_the_page_is_made_costs_nothing_that_is_done(folder: Path, environment: Environment) -> None:
     signalled = FAKED.replace(
-        "bench.work",
+        "entry.work",
         "import os, signal\n"
-        "blocks = bench.bench_blocks\n"
-        "bench.bench_blocks = lambda *a, **k: (os.kill(os.getpid(), signal.SIGTERM), blocks(*a, **k))[1]\n"
-        "bench.work",
+        "from rnninspect.commands.shared import bench_page\n"
+        "blocks = bench_page.bench_blocks\n"
+        "bench_page.bench_blocks = lambda *a, **k: (os.kill(os.getpid(), signal.SIGTERM), blocks(*a, **k))[1]\n"
+        "entry.work",
         1,
     )
     done = subprocess.run(

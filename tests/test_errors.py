@@ -177,10 +177,10 @@ def test_the_first_line_of_what_an_exception_says(error: Exception, said: str, n
 def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
 
-    def fault(*args: object) -> None:
+    def fault(*args: object, **named: object) -> None:
         raise ZeroDivisionError("a \x1b[31mfault\nof ours")
 
-    monkeypatch.setattr("rnninspect.commands.check.check", fault)
+    monkeypatch.setattr("rnninspect.commands.shared.files.load_all", fault)
     monkeypatch.delenv("RNNINSPECT_TRACEBACK", raising=False)
     assert in_process(monkeypatch, "check", str(tmp_path / "small.yaml")) == 70
     shown, said = capsys.readouterr()

@@ -92,6 +92,7 @@ LEVELS = (
     {"results"},
     {"formats"},
     {"commands"},
+    {"ending"},
     {"cli"},
     {"__main__"},
 )

@@ -14,8 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from rnninspect.commands import init as module
-from rnninspect.commands.init import init
-from rnninspect.commands.shared.options import Starter
+from rnninspect.commands.init import InitOptions, Starter
 from rnninspect.document.load import load_spec
 from rnninspect.document.schema import document_schema
 from rnninspect.document.tree import read_tree
@@ -35,7 +34,7 @@ def starters(tmp_path: Path) -> list[Path]:
     plain = [tmp_path / f"{starter}.yaml" for starter in Starter]
     whole = [tmp_path / f"{starter}-whole.yaml" for starter in Starter]
     for starter, path, other in zip(Starter, plain, whole, strict=True):
-        assert init(starter, path) == 0
+        assert module.run(InitOptions(path=path, starter=starter)) == 0
         text, count = OPTIONAL.subn(r"\1", path.read_text(encoding="utf-8"))
         assert count >= 4
         other.write_text(text, encoding="utf-8")
@@ -137,7 +136,7 @@ def test_neither_is_anything_else(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for path in (tmp_path / "folder", tmp_path / "nowhere", tmp_path / "empty", Path("/dev/full"), Path()):
         with pytest.raises(OptionError, match="is there already"):
-            init("lstm", path)
+            module.run(InitOptions(path=path))
     assert (tmp_path / "nowhere").is_symlink()
     assert not (tmp_path / "missing").exists()
     assert (tmp_path / "empty").read_bytes() == b""
@@ -167,7 +166,7 @@ def test_of_several_at_once_one_wins(environment: Callable[..., dict[str, str]],
 def test_a_path_that_cannot_be(tmp_path: Path, path: str, reason: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputFailed, match=f"^cannot write .*: {reason}$"):
-        init("lstm", tmp_path / path)
+        module.run(InitOptions(path=tmp_path / path))
 
 
 def test_a_full_disk_leaves_nothing(shell: Run, tmp_path: Path) -> None:
@@ -190,10 +189,10 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_control_characters_of_a_path_are_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    init("lstm", tmp_path / "a\x1b[31m.yaml")
+    module.run(InitOptions(path=tmp_path / "a\x1b[31m.yaml"))
     assert "\x1b" not in capsys.readouterr().err
     with pytest.raises(OptionError) as caught:
-        init("lstm", tmp_path / "a\x1b[31m.yaml")
+        module.run(InitOptions(path=tmp_path / "a\x1b[31m.yaml"))
     assert "a\\x1b[31m.yaml is there" in str(caught.value)
 
 

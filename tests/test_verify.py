@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from rnninspect import formats
 from rnninspect.cells.language import CellError, parse
-from rnninspect.commands.shared.options import Look
-from rnninspect.commands.verify import verify as verify_command
+from rnninspect.commands import verify as command
+from rnninspect.commands.shared.options import TorchOptions
 from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.load import load_spec
@@ -404,7 +404,7 @@ def assert_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str], document: 
 
 
 def run_command(*paths: Path, format: Format = Format.CSV) -> int:
-    return verify_command(Look([str(path) for path in paths], [], False, "cpu", None, 0, format, None))
+    return command.run(TorchOptions(files=[str(path) for path in paths], device="cpu", format=format))
 
 
 @pytest.mark.parametrize(

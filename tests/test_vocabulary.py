@@ -18,7 +18,8 @@ import pytest
 from rnninspect.bench import schedule
 from rnninspect.bench.jobs import Job
 from rnninspect.bench.records import Outcome
-from rnninspect.commands.shared.options import BenchTable, CompareTable
+from rnninspect.commands.bench import BenchTable
+from rnninspect.commands.compare import CompareTable
 
 DOCUMENT = """\
 name: both

@@ -2,138 +2,177 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.bench.entry import work
-from rnninspect.bench.history import recall
-from rnninspect.bench.jobs import Job
-from rnninspect.bench.journal import Journal, Key, head_of, key_of, resume, start
-from rnninspect.bench.points import Point, Vary, load_points, parse_budget, parse_precision, parse_varies
-from rnninspect.bench.records import PHASES, Environment, Outcome, Wanted, told
-from rnninspect.bench.results import pool, swept_number
-from rnninspect.bench.schedule import digest, jobs_of, number_of_outcomes, remaining, run_all
-from rnninspect.commands.shared.files import refuse_to_replace
-from rnninspect.commands.shared.options import BenchTable, Look
-from rnninspect.commands.shared.plots import check_plot, save_plot
-from rnninspect.commands.shared.render import alone, only_table, render
+import typer
+
+from rnninspect.commands.shared.options import InputGrad, Plot, TorchOptions
 from rnninspect.commands.shared.say import complain, say
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
-from rnninspect.output import write_text
-from rnninspect.results.bench import bench_blocks, bench_charts, bench_document, bench_tables
 from rnninspect.runtime.here import need_folder
 from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
+
+if TYPE_CHECKING:
+    from rnninspect.bench.jobs import Job
+    from rnninspect.bench.journal import Journal, Key
+    from rnninspect.bench.points import Point, Vary
+    from rnninspect.bench.records import Outcome, Wanted
 
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.
 _METHOD = 2
 
 
-class Asked(NamedTuple):
-    """What `bench` was asked for besides the common options; texts are as given."""
+class BenchTable(StrEnum):
+    """What `--table` accepts."""
 
-    sweeps: list[str]
-    varies: list[str]
-    phases: list[str]
-    budget: str | None
-    quick: bool
-    precision: str
-    processes: int
-    interleave: bool
-    each_layer: bool
-    input_grad: bool
-    warm_l2: bool
-    fp32_precision: str | None
-    peak_tflops: float | None
-    bandwidth: float | None
-    strict: bool
-    table: BenchTable | None
-    resume: bool
-    time_limit: float | None
-    plot: Path | None
+    RESULTS = "results"
+    TIMES = "times"
+    MEANING = "meaning"
+    KERNELS = "kernels"
+    RATIOS = "ratios"
+    NOT_MEASURED = "not-measured"
 
 
-def bench(look: Look, asked: Asked) -> int:
-    """Time every point and print what was found; returns the exit code."""
+class Precision(StrEnum):
+    """What `--fp32-precision` accepts: torch's words."""
+
+    IEEE = "ieee"
+    TF32 = "tf32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(TorchOptions):
+    """What `bench` takes; texts are as given."""
+
+    sweep: Annotated[
+        list[str], typer.Option(metavar="PATH=V1,V2", help="Every value in turn; range(a,b,step) works too.")
+    ] = field(default_factory=list)
+    vary: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=V1,V2", help="Timed in turns and compared: dtype, threads, backend, or a path."),
+    ] = field(default_factory=list)
+    phase: Annotated[
+        list[str], typer.Option(metavar="NAME", help="forward, forward+grad, backward or step; without it all.")
+    ] = field(default_factory=list)
+    budget: Annotated[str | None, typer.Option(metavar="TIME", help="For each phase: 3s, 500ms.")] = None
+    quick: Annotated[bool, typer.Option("--quick", help="--budget 1s.")] = False
+    precision: Annotated[str, typer.Option(metavar="PERCENT", help="Stop when the interval is this narrow.")] = "5%"
+    processes: Annotated[int, typer.Option(min=1, max=100, help="Measure in so many; 3 for a figure to quote.")] = 1
+    interleave: Annotated[bool, typer.Option("--interleave", help="Time all points in turns.")] = False
+    layers: Annotated[bool, typer.Option("--layers", help="Time every layer by itself too.")] = False
+    input_grad: InputGrad = False
+    warm_l2: Annotated[bool, typer.Option("--warm-l2", help="CUDA: do not flush L2 between samples.")] = False
+    fp32_precision: Annotated[Precision | None, typer.Option(help="CUDA: how recurrent layers multiply float32.")] = (
+        None
+    )
+    peak_tflops: Annotated[float | None, typer.Option(metavar="N", help="Of the device, for the bound.")] = None
+    bandwidth: Annotated[float | None, typer.Option(metavar="GB/S", help="Of the device, for the bound.")] = None
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 where a figure is not steady or sure.")] = False
+    table: Annotated[BenchTable | None, typer.Option(help="Show this table alone; without it csv has the results.")] = (
+        None
+    )
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the journal of --output.")] = False
+    time_limit: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="Give a point up that takes longer, once torch is loaded."),
+    ] = None
+    plot: Plot = None
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", readable=False, help="A journal: a line for every finished point."
+        ),
+    ] = None
+
+
+def run(options: BenchOptions) -> int:
+    """Time every point and print what was measured; returns the exit code."""
+    from rnninspect.bench.points import parse_varies
+    from rnninspect.bench.schedule import number_of_outcomes
+    from rnninspect.commands.shared.bench_page import page_of
+    from rnninspect.commands.shared.plots import check_plot
+    from rnninspect.commands.shared.render import only_table
+
     need_folder()
-    wanted = _wanted(look, asked)
-    varies, notes = parse_varies(asked.varies)
-    if asked.resume and look.output is None:
+    wanted = _wanted(options)
+    varies, notes = parse_varies(options.vary)
+    if options.resume and options.output is None:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
-    check_plot(asked.plot, look)
-    only = only_table(asked.table, look.format, BenchTable.RESULTS)
-    jobs, code = _jobs(look, asked, wanted, varies)
+    check_plot(options.plot, options)
+    only = only_table(options.table, options.format, BenchTable.RESULTS)
+    page = partial(page_of, format=options.format, seed=options.seed, only=only)
+    jobs, code = _jobs(options, wanted, varies)
     if code:
         return code
-    if asked.plot is not None:
-        _check_axis(asked.plot, jobs)
+    if options.plot is not None:
+        _check_axis(options.plot, jobs)
     for note in notes:
         _note(note)
     # why by key: what failed before, and is measured again, is there once.
-    found: dict[Key, Outcome] = {}
-    page = partial(_page, look, only)
+    outcomes: dict[Key, Outcome] = {}
     try:
-        with _journal(look, asked, jobs) as (journal, earlier):
-            left = remaining(jobs, earlier)
-            found |= {key_of(outcome): outcome for outcome in earlier}
-            if left and (fault := recall().fault):
-                _note(f"{fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
-            with _progress(left) as progress:
-                for outcome in run_all(work, left, time_limit=asked.time_limit, progress=progress, note=_note):
-                    found[key_of(outcome)] = outcome
-                    if journal is not None:
-                        journal.append(outcome)
-                    if outcome.status != "ok":
-                        say(f"error: {_named(outcome)}: {outcome.status}: {printable(outcome.reason)}")
-        text = page(list(found.values()), partial=False)
-    except (*INTERRUPTS, NoTorch) as stop:
-        total = number_of_outcomes(jobs, found.values())
-        return _stopped(asked, list(found.values()), total, page, stop)
-    return _finish(asked, list(found.values()), text)
+        _measure(options, jobs, outcomes)
+        text = page(list(outcomes.values()), partial=False)
+    except (*INTERRUPTS, NoTorch) as reason:
+        total = number_of_outcomes(jobs, outcomes.values())
+        return _stop(options, list(outcomes.values()), total, page, reason)
+    return _finish(options, list(outcomes.values()), text)
 
 
 def _note(text: str) -> None:
     say(f"note: {text}")
 
 
-def _wanted(look: Look, asked: Asked) -> Wanted:
-    if asked.quick and asked.budget is not None:
+def _wanted(options: BenchOptions) -> Wanted:
+    from rnninspect.bench.points import parse_budget, parse_precision
+    from rnninspect.bench.records import PHASES, Wanted
+
+    if options.quick and options.budget is not None:
         raise OptionError("--quick is --budget 1s (leave one of the two out)")
-    budget = _QUICK if asked.quick else 3.0 if asked.budget is None else parse_budget(asked.budget)
-    unknown = [phase for phase in asked.phases if phase not in PHASES]
+    budget = _QUICK if options.quick else 3.0 if options.budget is None else parse_budget(options.budget)
+    unknown = [phase for phase in options.phase if phase not in PHASES]
     if unknown:
         raise OptionError(f"--phase {printable(unknown[0])}: expected {', '.join(PHASES[:-1])} or {PHASES[-1]}")
-    for name, value in (("--peak-tflops", asked.peak_tflops), ("--bandwidth", asked.bandwidth)):
+    for name, value in (("--peak-tflops", options.peak_tflops), ("--bandwidth", options.bandwidth)):
         if value is not None and not 0 < value < float("inf"):
             raise OptionError(f"{name} {value:g}: expected a number > 0")
     return Wanted(
-        phases=tuple(phase for phase in PHASES if phase in asked.phases or not asked.phases),
+        phases=tuple(phase for phase in PHASES if phase in options.phase or not options.phase),
         budget=budget,
-        precision=parse_precision(asked.precision),
-        seed=look.seed,
-        input_grad=asked.input_grad,
-        warm_l2=asked.warm_l2,
-        each_layer=asked.each_layer,
-        fp32_precision=asked.fp32_precision,
-        peak_flops=None if asked.peak_tflops is None else asked.peak_tflops * 1e12,
-        bandwidth=None if asked.bandwidth is None else asked.bandwidth * 1e9,
+        precision=parse_precision(options.precision),
+        seed=options.seed,
+        input_grad=options.input_grad,
+        warm_l2=options.warm_l2,
+        each_layer=options.layers,
+        fp32_precision=options.fp32_precision and options.fp32_precision.value,
+        peak_flops=None if options.peak_tflops is None else options.peak_tflops * 1e12,
+        bandwidth=None if options.bandwidth is None else options.bandwidth * 1e9,
     )
 
 
-def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> tuple[list[Job], int]:
+def _jobs(options: BenchOptions, wanted: Wanted, varies: Sequence[Vary]) -> tuple[list[Job], int]:
     """Every job of every process, and the exit code of documents that are not sound."""
+    from rnninspect.bench.points import load_points
+    from rnninspect.bench.schedule import jobs_of
+    from rnninspect.commands.shared.files import refuse_to_replace
+
     points: list[Point] = []
     code = 0
-    for file in look.files:
-        refuse_to_replace(file, look.output)
+    for file in options.files:
+        refuse_to_replace(file, options.output)
         try:
-            loaded = load_points(file, look.settings, asked.sweeps, varies, device=look.device, dtype=look.dtype)
+            loaded = load_points(
+                file, options.settings, options.sweep, varies, device=options.device, dtype=options.dtype
+            )
         except RnnInspectError as error:
-            code = max(code, complain(error, file if len(look.files) > 1 else ""))
+            code = max(code, complain(error, file if len(options.files) > 1 else ""))
             continue
         on_meta = [point.spec for point in loaded if point.spec.device == "meta"]
         if on_meta:
@@ -141,11 +180,13 @@ def _jobs(look: Look, asked: Asked, wanted: Wanted, varies: Sequence[Vary]) -> t
             code = max(code, complain(on_meta[0].refused(NoSuchDevice, why, ("device",))))
             continue
         points += loaded
-    return jobs_of(points, wanted, processes=asked.processes, interleave=asked.interleave), code
+    return jobs_of(points, wanted, processes=options.processes, interleave=options.interleave), code
 
 
 def _check_axis(path: Path, jobs: Sequence[Job]) -> None:
     """Raise OptionError for a picture that would be empty, before anything is measured."""
+    from rnninspect.bench.results import swept_number
+
     runs = [run for job in jobs for run in job.runs]
     for model in dict.fromkeys(run.spec.name for run in runs):
         if swept_number(run.settings for run in runs if run.spec.name == model) is not None:
@@ -154,130 +195,107 @@ def _check_axis(path: Path, jobs: Sequence[Job]) -> None:
     raise OptionError(f"--plot {printable(str(path))}: time is drawn against one number that is swept ({hint})")
 
 
+def _measure(options: BenchOptions, jobs: Sequence[Job], outcomes: dict[Key, Outcome]) -> None:
+    """Put the outcome of every run into `outcomes`, first those that the journal holds already.
+
+    why put: what ends the run leaves those that there are.
+    """
+    from rnninspect.bench.entry import work
+    from rnninspect.bench.history import recall
+    from rnninspect.bench.journal import key_of
+    from rnninspect.bench.schedule import remaining, run_all
+    from rnninspect.commands.shared.bench_page import name_of
+    from rnninspect.commands.shared.progress import progress_bar
+
+    with _journal(options, jobs) as (journal, earlier):
+        jobs = remaining(jobs, earlier)
+        outcomes.update({key_of(outcome): outcome for outcome in earlier})
+        if jobs and (fault := recall().fault):
+            _note(f"{fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
+        with progress_bar(jobs) as progress:
+            for outcome in run_all(work, jobs, time_limit=options.time_limit, progress=progress, note=_note):
+                outcomes[key_of(outcome)] = outcome
+                if journal is not None:
+                    journal.append(outcome)
+                if outcome.status != "ok":
+                    say(f"error: {name_of(outcome)}: {outcome.status}: {printable(outcome.reason)}")
+
+
 @contextmanager
-def _journal(look: Look, asked: Asked, jobs: Sequence[Job]) -> Iterator[tuple[Journal | None, list[Outcome]]]:
+def _journal(options: BenchOptions, jobs: Sequence[Job]) -> Iterator[tuple[Journal | None, Sequence[Outcome]]]:
     """The journal, where one was asked for, and the outcomes that it holds already."""
-    if look.output is None:
-        yield None, []
+    from rnninspect.bench.journal import head_of, resume, start
+    from rnninspect.bench.schedule import digest
+
+    if options.output is None:
+        yield None, ()
         return
     head = head_of(
-        {"files": look.files, **jobs[0].wanted._asdict(), "documents and points": digest(jobs), "method": _METHOD}
+        {"files": options.files, **jobs[0].wanted._asdict(), "documents and points": digest(jobs), "method": _METHOD}
     )
-    if asked.resume:
-        journal, read = resume(look.output, head)
+    outcomes: Sequence[Outcome] = ()
+    if options.resume:
+        journal, read = resume(options.output, head)
         if read.half is not None:
-            _note(f"{printable(str(look.output))}: line {read.half} is only half there, and was left out")
-        outcomes = list(read.outcomes)
+            _note(f"{printable(str(options.output))}: line {read.half} is only half there, and was left out")
+        outcomes = read.outcomes
     else:
-        journal, outcomes = start(look.output, head), []
+        journal = start(options.output, head)
     with journal:
         yield journal, outcomes
 
 
-@contextmanager
-def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
-    """A bar with the time left on stderr, where that is a terminal."""
-    if not jobs or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda number, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=len(jobs))
-
-        def tell(number: int, share: float) -> None:
-            run = jobs[number].runs[0]
-            name = " ".join(filter(None, [printable(run.spec.name), told(run.settings)]))
-            bar.update(task, completed=number + share, description=name)
-
-        yield tell
-
-
-def _finish(asked: Asked, outcomes: Sequence[Outcome], page: str) -> int:
+def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> int:
     """Print what there is, and tell by the exit code whether it is all, and to be believed."""
-    _show(asked, outcomes, page)
+    from rnninspect.bench.points import parse_precision
+    from rnninspect.bench.results import pool
+
+    _print(options, outcomes, page)
     failed = [outcome for outcome in outcomes if outcome.status != "ok"]
     rows = pool(outcomes)
-    precision = parse_precision(asked.precision)
+    precision = parse_precision(options.precision)
     doubtful = [row for row in rows if not row.is_sure(precision)]
     if failed:
         say(f"error: {len(failed)} of {len(outcomes)} could not be measured")
         return CannotHere.exit_code
-    if asked.strict and doubtful:
-        said = f"were not steady, or no surer than ± {100 * precision:g} %"
-        say(f"error: --strict: {len(doubtful)} of {len(rows)} figures {said}")
+    if options.strict and doubtful:
+        doubt = f"were not steady, or no surer than ± {100 * precision:g} %"
+        say(f"error: --strict: {len(doubtful)} of {len(rows)} figures {doubt}")
         return CannotHere.exit_code
     return 0
 
 
-def _page(look: Look, only: str | None, outcomes: Sequence[Outcome], *, partial: bool) -> str:
-    """What stdout gets; only: the one table of it, None for the whole page."""
-    if not outcomes:
-        return ""
-    if only is None:
-        blocks = bench_blocks(outcomes, partial=partial)
-    else:
-        blocks = alone(bench_tables(outcomes, partial=partial), only)
-
-    def document() -> dict[str, object]:
-        return bench_document(outcomes, partial=partial)
-
-    return render(look.format, blocks, document, _caption(outcomes, look), None)
-
-
-def _show(asked: Asked, outcomes: Sequence[Outcome], page: str) -> None:
-    if not outcomes:
-        return
-    write_text(page, None)
-    charts = bench_charts(outcomes)
-    if charts:
-        save_plot(charts, asked.plot)
-    elif asked.plot is not None:
-        _note(f"--plot {printable(str(asked.plot))}: too little was measured to be drawn")
-
-
-def _stopped(
-    asked: Asked, outcomes: Sequence[Outcome], total: int, page: Callable[..., str], stop: Interrupt | NoTorch
+def _stop(
+    options: BenchOptions,
+    outcomes: Sequence[Outcome],
+    total: int,
+    page: Callable[..., str],
+    reason: Interrupt | NoTorch,
 ) -> int:
     """Print what there is, of `total` outcomes, after what has ended the run, whose exit code it is."""
     printed = ", and are printed" if outcomes else ""
     try:
-        _show(asked, outcomes, page(outcomes, partial=len(outcomes) < total))
+        _print(options, outcomes, page(outcomes, partial=len(outcomes) < total))
     except OutputFailed as error:
         # why no reason to end otherwise: SIGHUP comes because the terminal is gone.
         complain(error)
         printed = ""
     measured = sum(outcome.status == "ok" for outcome in outcomes)
-    why = f"error: {stop}" if isinstance(stop, NoTorch) else words(stop)
+    why = f"error: {reason}" if isinstance(reason, NoTorch) else words(reason)
     say(f"{why}: {measured} of {total} were measured{printed}")
-    return stop.exit_code if isinstance(stop, NoTorch) else exit_code(stop)
+    return reason.exit_code if isinstance(reason, NoTorch) else exit_code(reason)
 
 
-def _named(outcome: Outcome) -> str:
-    return " ".join(filter(None, [printable(outcome.model), outcome.point, told(outcome.variant)]))
+def _print(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> None:
+    from rnninspect.commands.shared.plots import save_plot
+    from rnninspect.output import write_text
+    from rnninspect.results.bench import bench_charts
 
-
-def _caption(outcomes: Sequence[Outcome], look: Look) -> str:
-    found = [outcome.environment for outcome in outcomes if outcome.environment is not None]
-    if not found:
-        return ""
-    first = found[0]
-    devices = ", ".join(dict.fromkeys(f"{place.device} ({place.device_name})" for place in found))
-    counts = list(dict.fromkeys(place.threads for place in found))
-    threads = f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
-    dtypes = ", ".join(dict.fromkeys(outcome.dtype for outcome in outcomes))
-    loads = [place.load for place in found if place.load is not None]
-    load = f" · load {max(loads):.2g}" if loads else ""
-    ran_on = f"torch {first.torch}{_libraries(first)} · {devices}"
-    return f"{ran_on} · {threads} of {first.cpus} CPUs{load} · {dtypes} · seed {look.seed}"
-
-
-def _libraries(place: Environment) -> str:
-    """What a GPU's times depend on besides torch; nothing of a CPU."""
-    cuda = place.cuda and (place.cuda if place.cuda.startswith("ROCm") else f"CUDA {place.cuda}")
-    cudnn = place.cudnn and f"cuDNN {place.cudnn}"
-    driver = place.driver and f"driver {place.driver}"
-    clock = place.clock_mhz and f"{place.clock_mhz} MHz"
-    return "".join(f" · {said}" for said in (cuda, cudnn, driver, clock) if said)
+    if not outcomes:
+        return
+    write_text(page, None)
+    charts = bench_charts(outcomes)
+    if charts:
+        save_plot(charts, options.plot)
+    elif options.plot is not None:
+        _note(f"--plot {printable(str(options.plot))}: too little was measured to be drawn")

@@ -4,147 +4,221 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
+
+import typer
 
 from rnninspect import disk
-from rnninspect.commands.shared.files import load_all, same_file
-from rnninspect.commands.shared.prove import disagreement, prove
-from rnninspect.commands.shared.render import render
+from rnninspect.commands.shared import completion
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, Files, Output, Settings
 from rnninspect.commands.shared.say import complain, say
-from rnninspect.document.chain import Spec
-from rnninspect.document.quantity import parse_count
 from rnninspect.errors import OptionError, RnnInspectError, printable
-from rnninspect.facts import ModelFacts
 from rnninspect.formats import CheckFormat
-from rnninspect.guard.check import Verdict, changes, limits, parse_growth
-from rnninspect.guard.findings import Finding, findings, of_error
-from rnninspect.guard.lock import NAME, Locked, file_key, find_lock, locked_layers, read_lock, update_lock
-from rnninspect.output import write_text
-from rnninspect.plan import plan
-from rnninspect.results.check import check_document, check_tables
 from rnninspect.runtime.here import need_folder, need_torch
+
+if TYPE_CHECKING:
+    from rnninspect.document.chain import Spec
+    from rnninspect.facts import ModelFacts
+    from rnninspect.guard.check import Growth, Verdict
+    from rnninspect.guard.findings import Finding
+    from rnninspect.guard.lock import Locked
 
 _Parsed = TypeVar("_Parsed")
 
 
-class Check(NamedTuple):
-    """What `check` was asked for."""
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions:
+    """What `check` takes."""
 
-    files: list[str]
-    settings: list[str]
-    lock: Path | None
-    update: bool
-    max_params: str | None
-    max_growth: str | None
-    build: bool
-    device: str | None
-    format: CheckFormat
-    output: Path | None
+    files: Files
+    lock: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="The lock; without it ./rnninspect.lock where there is one."),
+    ] = None
+    update: Annotated[
+        bool, typer.Option("--update", help="Accept the models as they are: bring the lock up to date.")
+    ] = False
+    max_params: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="Of every model, such as 20M; wins over the documents'.")
+    ] = None
+    max_growth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIMITS",
+            help="Hold models not to the lock but to growing so far over it: 5%, or params=5%,macs=100k.",
+            autocompletion=completion.growths,
+        ),
+    ] = None
+    build: Annotated[bool, typer.Option("--build", help="Prove the models on the real torch modules too.")] = False
+    device: Device = None
+    settings: Settings = field(default_factory=list)
+    format: Annotated[CheckFormat, HOW_TO_PRINT] = CheckFormat.TABLE
+    output: Output = None
 
 
-def check(asked: Check) -> int:
+class _Model(NamedTuple):
+    """A model to be checked. fault: why it could not be proven on torch, where it was to be."""
+
+    spec: Spec
+    facts: ModelFacts
+    fault: RnnInspectError | None
+
+
+class _Limits(NamedTuple):
+    """What models are held against besides their documents' budgets. locked: None without a lock."""
+
+    max_params: int | None
+    growth: tuple[Growth, ...] | None
+    lock: Path
+    locked: Locked | None
+
+
+def run(options: CheckOptions) -> int:
     """Check every model and print the verdicts; returns the exit code."""
+    from rnninspect.commands.shared.files import load_all
+    from rnninspect.document.quantity import parse_count
+    from rnninspect.guard.check import parse_growth
+    from rnninspect.guard.lock import NAME
+
     need_folder()
-    if asked.update and asked.max_growth is not None:
+    if options.update and options.max_growth is not None:
         raise OptionError("--max-growth: --update accepts whatever the models have become (leave one of the two out)")
-    max_params = None if asked.max_params is None else _parsed("--max-params", asked.max_params, parse_count)
-    growth = None if asked.max_growth is None else _parsed("--max-growth", asked.max_growth, parse_growth)
+    max_params = _parsed("--max-params", options.max_params, parse_count)
+    growth = _parsed("--max-growth", options.max_growth, parse_growth)
     specs, code = load_all(
-        asked.files,
-        asked.settings,
-        device=asked.device,
-        output=asked.output,
-        also=lambda error, file: _annotate(asked, error, file),
+        options.files,
+        options.settings,
+        device=options.device,
+        output=options.output,
+        also=lambda error, file: _annotate(options, error, file),
     )
     if code:
         return code
-    path = asked.lock or Path(NAME)
-    if asked.output is not None and same_file(asked.output, path):
-        raise OptionError(f"--output {printable(str(asked.output))}: this is the lock (name another file)")
-    try:
-        locked = _locked(asked, path)
-    except RnnInspectError as error:
-        _annotate(asked, error, str(path))
-        raise
-    if asked.build:
-        need_torch()
-    proven: list[tuple[Spec, ModelFacts, bool | None]] = []
-    found: dict[str, list[Finding]] = {}
-    for spec in specs:
-        for note in spec.notes:
-            say(f"note: {note}")
-        model, built = plan(spec), None
-        if asked.build:
-            try:
-                model, differing = prove(spec, 0, "leave out --build")
-                if differing:
-                    raise disagreement(spec, differing)
-                built = True
-            except RnnInspectError as error:
-                built = False
-                code = max(code, complain(error))
-                found.setdefault(spec.source, []).append(of_error(error, spec.source)._replace(rule="build"))
-        proven.append((spec, model, built))
+    lock = options.lock or Path(NAME)
+    limits = _Limits(max_params=max_params, growth=growth, lock=lock, locked=_locked(options, lock))
+    models = _models(specs, build=options.build)
+    code = max((model.fault.exit_code for model in models if model.fault is not None), default=0)
     # why not before all are proven: until then nobody knows whether the lock is written.
-    accepted = asked.update and not code
-    verdicts = []
-    for spec, model, built in proven:
-        budget = dict(spec.budget) | ({} if max_params is None else {"max_params": max_params})
-        against = None if locked is None else changes(model, locked.get(file_key(spec.source, path)))
-        verdict = Verdict(model, limits(model, budget), against, growth, accepted=accepted, built=built)
-        verdicts.append(verdict)
-        found.setdefault(spec.source, []).extend(findings(spec, verdict, str(path)))
-    if asked.update and code:
+    accepted = options.update and not code
+    verdicts = [_verdict(model, limits, accepted=accepted, build=options.build) for model in models]
+    if accepted:
+        _update(lock, models)
+    elif options.update:
         say("note: the lock is left as it was, because not every model could be proven")
-    elif accepted:
-        _update(path, specs, verdicts)
-    for finding in (finding for listed in found.values() for finding in listed if finding.rule != "build"):
+    findings = _findings(models, verdicts, lock)
+    for finding in (finding for listed in findings.values() for finding in listed if finding.rule != "build"):
         say(f"error: {finding.place}: {finding.what}")
         code = max(code, 1)
-    _print(asked, verdicts, found)
+    _print(options, verdicts, findings)
     return code
 
 
-def _parsed(option: str, given: str, parse: Callable[[str], _Parsed]) -> _Parsed:
+def _parsed(option: str, given: str | None, parse: Callable[[str], _Parsed]) -> _Parsed | None:
     try:
-        return parse(given)
+        return None if given is None else parse(given)
     except ValueError as error:
-        raise OptionError(f"{option} {printable(given)}: {error}") from error
+        raise OptionError(f"{option} {printable(str(given))}: {error}") from error
 
 
-def _annotate(asked: Check, error: RnnInspectError, file: str) -> None:
+def _annotate(options: CheckOptions, error: RnnInspectError, file: str) -> None:
     """Under GitHub a document that is not sound is an annotation too."""
-    if asked.format is CheckFormat.GITHUB:
+    if options.format is CheckFormat.GITHUB:
         from rnninspect.formats import github
+        from rnninspect.guard.findings import of_error
 
         # why stderr: with exit code 2 nothing stands on stdout, and the runner reads annotations from both.
         say(github.render([of_error(error, file)]).rstrip())
 
 
-def _locked(asked: Check, path: Path) -> Locked | None:
+def _locked(options: CheckOptions, path: Path) -> Locked | None:
     """The lock to hold models against; None where there is none and none was named."""
-    if asked.lock is not None and not asked.update:
-        return read_lock(path)
-    found = find_lock(path)
-    if found is None and not asked.update:
+    from rnninspect.commands.shared.files import same_file
+    from rnninspect.guard.lock import NAME, find_lock, read_lock
+
+    if options.output is not None and same_file(options.output, path):
+        raise OptionError(f"--output {printable(str(options.output))}: this is the lock (name another file)")
+    try:
+        if options.lock is not None and not options.update:
+            return read_lock(path)
+        locked = find_lock(path)
+    except RnnInspectError as error:
+        _annotate(options, error, str(path))
+        raise
+    if locked is None and not options.update:
         say(f"note: there is no {NAME} here, so only budgets are checked (--update writes one)")
-    return found
+    return locked
 
 
-def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> None:
+def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
+    """The facts of every model, proven on torch with `build`; what stands against that is said, and kept."""
+    from rnninspect.commands.shared.prove import disagreement, prove
+    from rnninspect.plan import plan
+
+    if build:
+        need_torch()
+    models = []
+    for spec in specs:
+        for note in spec.notes:
+            say(f"note: {note}")
+        facts, fault = plan(spec), None
+        if build:
+            try:
+                facts, differing = prove(spec, 0, "leave out --build")
+                if differing:
+                    raise disagreement(spec, differing)
+            except RnnInspectError as error:
+                complain(error)
+                fault = error
+        models.append(_Model(spec, facts, fault))
+    return models
+
+
+def _verdict(model: _Model, against: _Limits, *, accepted: bool, build: bool) -> Verdict:
+    from rnninspect.guard.check import Verdict, changes, limits
+    from rnninspect.guard.lock import file_key
+
+    budget = dict(model.spec.budget)
+    if against.max_params is not None:
+        budget["max_params"] = against.max_params
+    before = None if against.locked is None else against.locked.get(file_key(model.spec.source, against.lock))
+    return Verdict(
+        model=model.facts,
+        limits=limits(model.facts, budget),
+        changes=None if against.locked is None else changes(model.facts, before),
+        allowed_growth=against.growth,
+        accepted=accepted,
+        built=model.fault is None if build else None,
+    )
+
+
+def _findings(models: Sequence[_Model], verdicts: Sequence[Verdict], lock: Path) -> dict[str, list[Finding]]:
+    """What is wrong with each document, by its path: what kept it from being proven, then what the check found."""
+    from rnninspect.guard.findings import findings, of_error
+
+    by_document: dict[str, list[Finding]] = {}
+    for model, verdict in zip(models, verdicts, strict=True):
+        listed = by_document.setdefault(model.spec.source, [])
+        if model.fault is not None:
+            listed.append(of_error(model.fault, model.spec.source)._replace(rule="build"))
+        listed.extend(findings(model.spec, verdict, str(lock)))
+    return by_document
+
+
+def _update(path: Path, models: Sequence[_Model]) -> None:
+    """Bring the lock up to date with these models, and say what became of it."""
+    from rnninspect.guard.lock import file_key, locked_layers, update_lock
+
     if os.environ.get("CI"):
         say("warning: --update in CI accepts whatever the models have become; the check against the lock is lost")
-    now = {
-        file_key(spec.source, path): locked_layers(verdict.model) for spec, verdict in zip(specs, verdicts, strict=True)
-    }
-
+    now = {file_key(model.spec.source, path): locked_layers(model.facts) for model in models}
     notes: list[str] = []
     there: set[str] = set()
 
     def change(before: Locked) -> Locked:
         # Models whose document is gone are dropped; those of other documents stay as they are.
-        kept = dict(before)
+        after = dict(before)
         for file in before.keys() - now.keys():
             try:
                 if disk.status(path.parent / file) is not None:
@@ -153,40 +227,49 @@ def _update(path: Path, specs: Sequence[Spec], verdicts: Sequence[Verdict]) -> N
                 why = f"it cannot be looked for: {disk.reason(error)}"
                 notes.append(f"warning: {printable(file)} stays in {printable(str(path))}, as {why}")
             else:
-                del kept[file]
+                del after[file]
                 notes.append(f"note: {printable(file)} is gone, and dropped from {printable(str(path))}")
-        there.update(kept, now)
-        return {**kept, **now}
+        there.update(after, now)
+        return {**after, **now}
 
     update_lock(path, change)
     for note in sorted(notes):
         say(note)
-    of = f"{len(now)} model" if len(now) == len(there) else f"{len(now)} of the {len(there)} models in it"
-    models = f"{of}{'s' * (of.endswith('model') and len(now) != 1)}"
-    say(f"note: {printable(str(path))} is up to date with {models}")
+    part = len(now) != len(there)
+    counted = f"{len(now)} of the {len(there)} models in it" if part else f"{len(now)} model{'s' * (len(now) != 1)}"
+    say(f"note: {printable(str(path))} is up to date with {counted}")
 
 
-def _print(asked: Check, verdicts: Sequence[Verdict], found: Mapping[str, Sequence[Finding]]) -> None:
-    tables = check_tables(verdicts)
-    caption = "plan: from the equations alone, torch was not asked"
-    if asked.build:
-        proven = all(verdict.built for verdict in verdicts)
-        caption = "plan and torch agree" if proven else "not every model could be proven on torch"
-    caption += f" · {', '.join(dict.fromkeys(verdict.model.dtype for verdict in verdicts))}"
-    if asked.format is CheckFormat.GITHUB:
+def _print(options: CheckOptions, verdicts: Sequence[Verdict], findings: Mapping[str, Sequence[Finding]]) -> None:
+    from rnninspect.commands.shared.render import render
+    from rnninspect.output import write_text
+    from rnninspect.results.check import check_document, check_tables
+
+    tables, source = check_tables(verdicts), _caption(options, verdicts)
+    if options.format is CheckFormat.GITHUB:
         from rnninspect.commands.shared.annotate import annotate
 
-        text = annotate([finding for listed in found.values() for finding in listed], tables, caption)
-    elif asked.format is CheckFormat.JUNIT:
+        text = annotate([finding for listed in findings.values() for finding in listed], tables, source)
+    elif options.format is CheckFormat.JUNIT:
         from rnninspect.formats import junit
 
-        text = junit.render({verdict.model.source: _rules(asked, verdict) for verdict in verdicts}, found)
+        text = junit.render({verdict.model.source: _rules(options, verdict) for verdict in verdicts}, findings)
     else:
-        text = render(asked.format, tables, lambda: check_document(verdicts), caption, asked.output)
-    write_text(text, asked.output)
+        text = render(options.format, tables, lambda: check_document(verdicts), source, options.output)
+    write_text(text, options.output)
 
 
-def _rules(asked: Check, verdict: Verdict) -> list[str]:
+def _caption(options: CheckOptions, verdicts: Sequence[Verdict]) -> str:
+    from rnninspect.results.caption import PLAN, caption, each_once
+
+    source = PLAN
+    if options.build:
+        proven = all(verdict.built for verdict in verdicts)
+        source = "plan and torch agree" if proven else "not every model could be proven on torch"
+    return caption(source, each_once(verdict.model.dtype for verdict in verdicts))
+
+
+def _rules(options: CheckOptions, verdict: Verdict) -> list[str]:
     """Every rule that a model was checked by; the document itself always is."""
     lock = [] if verdict.changes is None else ["lock"]
-    return ["document", *(["build"] if asked.build else []), *(limit.name for limit in verdict.limits), *lock]
+    return ["document", *(["build"] if options.build else []), *(limit.name for limit in verdict.limits), *lock]

@@ -2,83 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.bench.compare import Comparison, compare_runs, slower, undecided
-from rnninspect.bench.journal import Read, read_journal
-from rnninspect.commands.shared.files import refuse_to_replace
-from rnninspect.commands.shared.options import CompareTable
-from rnninspect.commands.shared.render import alone, only_table, render
+import typer
+
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Output
 from rnninspect.commands.shared.say import say
-from rnninspect.document.quantity import parse_percent
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
-from rnninspect.output import write_text
-from rnninspect.results.compare import compare_document, compare_tables
+
+if TYPE_CHECKING:
+    from rnninspect.bench.compare import Comparison
+    from rnninspect.bench.journal import Read
+    from rnninspect.guard.findings import Finding
 
 
-class Compare(NamedTuple):
-    """What `compare` was asked for."""
+class CompareTable(StrEnum):
+    """What `--table` accepts."""
 
-    old: Path
-    new: Path
-    fail_above: str
-    table: CompareTable | None
-    format: CompareFormat
-    output: Path | None
+    COMPARED = "compared"
+    NOT_COMPARED = "not-compared"
+    DIFFERING = "differing"
 
 
-def compare(asked: Compare) -> int:
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """What `compare` takes."""
+
+    old: Annotated[Path, typer.Argument(metavar="OLD", readable=False, help="What `bench --output` wrote.")]
+    new: Annotated[
+        Path, typer.Argument(metavar="NEW", readable=False, help="Another, of the same models and settings.")
+    ]
+    fail_above: Annotated[
+        str, typer.Option(metavar="PERCENT", help="How much slower is still fine; beyond the noise too.")
+    ] = "5%"
+    table: Annotated[
+        CompareTable | None, typer.Option(help="Show this table alone; without it csv has what was compared.")
+    ] = None
+    format: Annotated[CompareFormat, HOW_TO_PRINT] = CompareFormat.TABLE
+    output: Output = None
+
+
+def run(options: CompareOptions) -> int:
     """Print the comparison; 1 where anything became slower beyond the threshold and the noise."""
+    from rnninspect.bench.compare import compare_runs, slower
+    from rnninspect.commands.shared.files import refuse_to_replace
+    from rnninspect.commands.shared.render import only_table
+    from rnninspect.document.quantity import parse_percent
+
     try:
-        threshold = parse_percent(asked.fail_above)
+        threshold = parse_percent(options.fail_above)
     except ValueError as error:
-        raise OptionError(f"--fail-above {printable(asked.fail_above)}: {error}") from error
-    for path in (asked.old, asked.new):
-        refuse_to_replace(path, asked.output, "results")
-    only = only_table(asked.table, asked.format, CompareTable.COMPARED)
-    old, new = _results(asked.old), _results(asked.new)
-    found = compare_runs(old.outcomes, new.outcomes, threshold)
-    if not found.compared:
-        reasons = "; ".join(dict.fromkeys(item.reason for item in found.unmatched[:3])) or "both are empty"
-        message = f"no point is measured both here and in {printable(str(asked.old))}: {reasons}"
-        raise DocumentError(Place(str(asked.new)), message, hint="compare runs of the same models and settings")
-    ways = [read.head.asked.get("method", 1) for read in (old, new)]
-    if ways[0] != ways[1]:
-        say("note: the two were measured in different ways, as rnninspect changed in between (measure the older again)")
-    for item in found.differing:
-        say(f"note: {item.what} differs: {printable(item.old)}, now {printable(item.new)}")
-    if found.unmatched:
-        number, first = len(found.unmatched), printable(found.unmatched[0].reason)
-        say(f"note: not compared: {number}, {'the first of them ' * (number > 1)}because {first}")
-    findings = list(slower(found))
+        raise OptionError(f"--fail-above {printable(options.fail_above)}: {error}") from error
+    for path in (options.old, options.new):
+        refuse_to_replace(path, options.output, "results")
+    only = only_table(options.table, options.format, CompareTable.COMPARED)
+    old, new = _results(options.old), _results(options.new)
+    comparison = compare_runs(old.outcomes, new.outcomes, threshold)
+    if not comparison.compared:
+        reasons = "; ".join(dict.fromkeys(item.reason for item in comparison.unmatched[:3])) or "both are empty"
+        message = f"no point is measured both here and in {printable(str(options.old))}: {reasons}"
+        raise DocumentError(Place(str(options.new)), message, hint="compare runs of the same models and settings")
+    _remark(comparison, old, new)
+    findings = list(slower(comparison))
     for finding in findings:
         say(f"error: {finding.place}: {printable(finding.what)}")
-    dtypes = ", ".join(dict.fromkeys(printable(outcome.dtype) for outcome in (*old.outcomes, *new.outcomes)))
-    caption = f"measured: {_versions(old)}, now {_versions(new)} · {dtypes}"
-    named = compare_tables(found, f"{printable(str(asked.old))} -> {printable(str(asked.new))}")
-    tables = [table for table in named.values() if table.rows] if only is None else alone(named, only)
-    if asked.format is CompareFormat.GITHUB:
-        from rnninspect.commands.shared.annotate import annotate
-
-        text = annotate(findings, tables, caption, list(undecided(found)))
-    else:
-        text = render(asked.format, tables, lambda: _document(found, old, new), caption, asked.output)
-    write_text(text, asked.output)
+    _print(options, comparison, old, new, only, findings)
     return 1 if findings else 0
 
 
+def _remark(comparison: Comparison, old: Read, new: Read) -> None:
+    """Say what makes the two less comparable."""
+    methods = [read.head.asked.get("method", 1) for read in (old, new)]
+    if methods[0] != methods[1]:
+        say("note: the two were measured in different ways, as rnninspect changed in between (measure the older again)")
+    for item in comparison.differing:
+        say(f"note: {item.what} differs: {printable(item.old)}, now {printable(item.new)}")
+    if comparison.unmatched:
+        number, first = len(comparison.unmatched), printable(comparison.unmatched[0].reason)
+        say(f"note: not compared: {number}, {'the first of them ' * (number > 1)}because {first}")
+
+
+def _print(
+    options: CompareOptions, comparison: Comparison, old: Read, new: Read, only: str | None, findings: Sequence[Finding]
+) -> None:
+    from rnninspect.bench.compare import undecided
+    from rnninspect.commands.shared.annotate import annotate
+    from rnninspect.commands.shared.render import alone, render
+    from rnninspect.output import write_text
+    from rnninspect.results.caption import caption, each_once
+    from rnninspect.results.compare import compare_document, compare_tables
+
+    outcomes = [*old.outcomes, *new.outcomes]
+    source = caption(
+        f"measured: {_versions(old)}, now {_versions(new)}", each_once(printable(outcome.dtype) for outcome in outcomes)
+    )
+    named = compare_tables(comparison, f"{printable(str(options.old))} -> {printable(str(options.new))}")
+    tables = [table for table in named.values() if table.rows] if only is None else alone(named, only)
+    if options.format is CompareFormat.GITHUB:
+        text = annotate(findings, tables, source, list(undecided(comparison)))
+    else:
+        text = render(options.format, tables, lambda: compare_document(comparison, outcomes), source, options.output)
+    write_text(text, options.output)
+
+
 def _results(path: Path) -> Read:
+    from rnninspect.bench.journal import read_journal
+
     read = read_journal(path)
     if read.half is not None:
         half = f"{printable(str(path))}:{read.half}"
         say(f"note: {half}: this line is only half there (a crash's trace), and was left out")
     return read
-
-
-def _document(found: Comparison, old: Read, new: Read) -> dict[str, object]:
-    return compare_document(found, [*old.outcomes, *new.outcomes])
 
 
 def _versions(read: Read) -> str:

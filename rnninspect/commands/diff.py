@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Annotated
 
-from rnninspect.commands.shared.files import load_all
-from rnninspect.commands.shared.render import render
+import typer
+
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Output, Settings
 from rnninspect.errors import OptionError
 from rnninspect.formats import Format
-from rnninspect.guard.check import differences
-from rnninspect.output import write_text
-from rnninspect.plan import plan
-from rnninspect.results.diff import diff_document, diff_tables
 
 
-class Diff(NamedTuple):
-    """What `diff` was asked for; the settings are for `new`, so that a document can be held against itself changed."""
+@dataclass(frozen=True, kw_only=True)
+class DiffOptions:
+    """What `diff` takes; the settings are for `new`, so that a document can be held against itself changed."""
 
-    old: str
-    new: str
-    settings: list[str]
-    format: Format
-    output: Path | None
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A YAML document; - is standard input.")]
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Another.")]
+    settings: Settings = field(default_factory=list)
+    format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
+    output: Output = None
 
 
-def diff(asked: Diff) -> int:
+def run(options: DiffOptions) -> int:
     """Print what differs between two models; 0 whether or not anything does, 2 where one is unsound."""
-    if asked.old == asked.new == "-":
+    from rnninspect.commands.shared.files import load_all
+    from rnninspect.commands.shared.render import render
+    from rnninspect.guard.check import differences
+    from rnninspect.output import write_text
+    from rnninspect.plan import plan
+    from rnninspect.results.caption import PLAN, caption, each_once
+    from rnninspect.results.diff import diff_document, diff_tables
+
+    if options.old == options.new == "-":
         raise OptionError("- stands for standard input, which can be read only once")
-    before, code = load_all([asked.old], [], output=asked.output)
-    after, new_code = load_all([asked.new], asked.settings, output=asked.output)
+    old_specs, code = load_all([options.old], [], output=options.output)
+    new_specs, new_code = load_all([options.new], options.settings, output=options.output)
     if code or new_code:
         return max(code, new_code)
-    old, new = plan(before[0]), plan(after[0])
-    found = differences(before[0], after[0], old, new)
-    dtypes = ", ".join(dict.fromkeys(model.dtype for model in (old, new)))
-    caption = f"plan: from the equations alone, torch was not asked · {dtypes}"
-    tables = diff_tables(old, new, found)
-    text = render(asked.format, tables, lambda: diff_document(old, new, found), caption, asked.output)
-    write_text(text, asked.output)
+    old, new = plan(old_specs[0]), plan(new_specs[0])
+    changes = differences(old_specs[0], new_specs[0], old, new)
+    text = render(
+        options.format,
+        diff_tables(old, new, changes),
+        lambda: diff_document(old, new, changes),
+        caption(PLAN, each_once([old.dtype, new.dtype])),
+        options.output,
+    )
+    write_text(text, options.output)
     return 0

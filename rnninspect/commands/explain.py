@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.commands.shared.files import load_all
-from rnninspect.commands.shared.render import render
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Files, LayerName, Output, Settings
 from rnninspect.commands.shared.say import say
-from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, did_you_mean, printable
 from rnninspect.formats import ExplainFormat
-from rnninspect.output import write_text
-from rnninspect.results.explain import explain_blocks
-from rnninspect.study.explain import explain as explained
+
+if TYPE_CHECKING:
+    from rnninspect.document.chain import Spec
 
 
-class Explain(NamedTuple):
-    """What `explain` was asked for. layer: the only one to explain, None for all."""
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions:
+    """What `explain` takes."""
 
-    files: list[str]
-    layer: str | None
-    settings: list[str]
-    format: ExplainFormat
-    output: Path | None
+    files: Files
+    layer: LayerName = None
+    settings: Settings = field(default_factory=list)
+    format: Annotated[ExplainFormat, HOW_TO_PRINT] = ExplainFormat.TABLE
+    output: Output = None
 
 
-def explain(asked: Explain) -> int:
+def run(options: ExplainOptions) -> int:
     """Explain the layers of every document; returns the exit code, 2 where a document is not sound."""
-    specs, code = load_all(asked.files, asked.settings, output=asked.output)
+    from rnninspect.commands.shared.files import load_all
+    from rnninspect.commands.shared.render import render
+    from rnninspect.output import write_text
+    from rnninspect.results.caption import PLAN, caption, each_once
+    from rnninspect.results.explain import explain_blocks
+    from rnninspect.study.explain import explain
+
+    specs, code = load_all(options.files, options.settings, output=options.output)
     if code:
         return code
     for spec in specs:
-        _check_layer(spec, asked.layer)
+        _check_layer(spec, options.layer)
         for note in spec.notes:
             say(f"note: {note}")
-    blocks = [block for spec in specs for block in explain_blocks(explained(spec, asked.layer))]
-    dtypes = ", ".join(dict.fromkeys(spec.dtype for spec in specs))
-    caption = f"plan: from the equations alone, torch was not asked · {dtypes}"
-    write_text(render(asked.format, blocks, dict, caption, asked.output), asked.output)
+    blocks = [block for spec in specs for block in explain_blocks(explain(spec, options.layer))]
+    source = caption(PLAN, each_once(spec.dtype for spec in specs))
+    write_text(render(options.format, blocks, dict, source, options.output), options.output)
     return 0
 
 

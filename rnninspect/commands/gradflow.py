@@ -2,66 +2,88 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.commands.shared.layers import recurrent_layers
-from rnninspect.commands.shared.options import Look
-from rnninspect.commands.shared.plots import check_plot, save_plot
-from rnninspect.commands.shared.render import render
-from rnninspect.commands.shared.study import study
-from rnninspect.document.chain import Spec
+import typer
+
+from rnninspect.commands.shared.options import Plot, TorchOptions
 from rnninspect.errors import OptionError
 from rnninspect.output import write_text
-from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts, gradflow_document
 
 if TYPE_CHECKING:
     import torch
 
-    from rnninspect.study.gradflow import Gradflow, Target
+    from rnninspect.document.chain import Spec
+    from rnninspect.study.gradflow import Gradflow
 
 
-class Asked(NamedTuple):
-    """What `gradflow` was asked for besides the common options."""
+class Target(StrEnum):
+    """What `--target` accepts."""
 
-    target: Target
-    step: int | None
-    layer: str | None
-    plot: Path | None
+    LAST = "last"
+    SUM = "sum"
 
 
-def gradflow(look: Look, asked: Asked) -> int:
+@dataclass(frozen=True, kw_only=True)
+class GradflowOptions(TorchOptions):
+    """What `gradflow` takes."""
+
+    target: Annotated[Target, typer.Option(help="Which steps the loss reads.")] = Target.LAST
+    step: Annotated[int | None, typer.Option(min=0, metavar="T", help="Read step T in place of the last.")] = None
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose output; without it the last recurrent layer's.")
+    ] = None
+    plot: Plot = None
+
+
+def run(options: GradflowOptions) -> int:
     """Print the decay of every gradient, a chart and the numbers; returns the exit code."""
-    if asked.target == "sum" and asked.step is not None:
-        raise OptionError(f"--step {asked.step}: --target sum reads every step (leave one of the two out)")
-    check_plot(asked.plot, look)
+    from rnninspect.commands.shared.plots import check_plot, save_plot
+    from rnninspect.commands.shared.render import render
+    from rnninspect.commands.shared.study import study
+    from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts, gradflow_document
+
+    if options.target is Target.SUM and options.step is not None:
+        raise OptionError(f"--step {options.step}: --target sum reads every step (leave one of the two out)")
+    check_plot(options.plot, options)
 
     def examine(spec: Spec, device: torch.device, prepared: None) -> Gradflow:
         from rnninspect.study.gradflow import gradflow
 
-        return gradflow(spec, device, look.seed, target=asked.target, position=asked.step, layer=asked.layer)
+        return gradflow(
+            spec, device, options.seed, target=options.target.value, position=options.step, layer=options.layer
+        )
 
-    results, code = study(look, lambda spec: _check(spec, asked), examine)
+    results, code = study(options, lambda spec: _check(spec, options), examine)
     if results:
         blocks = gradflow_blocks(results)
-        text = render(look.format, blocks, lambda: gradflow_document(results), _caption(results), look.output)
-        write_text(text, look.output)
-        save_plot(gradflow_charts(results), asked.plot)
+        text = render(options.format, blocks, lambda: gradflow_document(results), _caption(results), options.output)
+        write_text(text, options.output)
+        save_plot(gradflow_charts(results), options.plot)
     return code
 
 
-def _check(spec: Spec, asked: Asked) -> None:
+def _check(spec: Spec, options: GradflowOptions) -> None:
     """Raise OptionError for a layer or step that the document does not have."""
-    recurrent_layers(spec, asked.layer)
+    from rnninspect.commands.shared.layers import recurrent_layers
+
+    recurrent_layers(spec, options.layer)
     steps = min(spec.batch.lengths or (spec.batch.letters["L"],))
-    if asked.step is not None and asked.step >= steps:
+    if options.step is not None and options.step >= steps:
         which = "the shortest sequence" if spec.batch.lengths else "the input"
-        raise OptionError(f"--step {asked.step}: expected 0 to {steps - 1}, {which} has {steps} steps")
+        raise OptionError(f"--step {options.step}: expected 0 to {steps - 1}, {which} has {steps} steps")
 
 
 def _caption(results: list[Gradflow]) -> str:
-    devices = ", ".join(dict.fromkeys(result.device for result in results))
-    dtypes = ", ".join(dict.fromkeys(result.model.dtype for result in results))
+    from rnninspect.results.caption import caption, each_once
+
     first = results[0]
-    drawn = f"weights drawn by torch {first.torch} on {devices}"
-    return f"equations in float64 · {drawn} · {dtypes} · seed {first.seed}"
+    devices = each_once(result.device for result in results)
+    return caption(
+        "equations in float64",
+        f"weights drawn by torch {first.torch} on {devices}",
+        each_once(result.model.dtype for result in results),
+        f"seed {first.seed}",
+    )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from rnninspect import disk
-from rnninspect.commands.shared.options import Starter
 from rnninspect.commands.shared.say import say
 from rnninspect.errors import CannotHere, OptionError, OutputFailed, printable
 from rnninspect.output import write_text
@@ -16,12 +20,35 @@ from rnninspect.output import write_text
 _FOLDER = Path(__file__).with_name("starters")
 
 
-def init(kind: str, path: Path) -> int:
-    """Write the starter `kind` to a new file, or to stdout for `-`; returns the exit code.
+class Starter(StrEnum):
+    """What `--from` accepts: the documents in the folder `starters`."""
 
-    Raises OptionError where `path` is taken, OutputFailed where it cannot be written.
+    LSTM = "lstm"
+    GRU = "gru"
+    RNN = "rnn"
+    TAGGER = "tagger"
+    CLASSIFIER = "classifier"
+    SEQ = "seq"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitOptions:
+    """What `init` takes."""
+
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", readable=False, help="A new file, such as model.yaml; - is standard output."),
+    ]
+    starter: Annotated[Starter, typer.Option("--from", help="What to start from.")] = Starter.LSTM
+
+
+def run(options: InitOptions) -> int:
+    """Write the starter to a new file, or to stdout for `-`; returns the exit code.
+
+    Raises OptionError where the file is there already, OutputFailed where it cannot be written.
     """
-    starter = _FOLDER / f"{Starter(kind)}.yaml"
+    path = options.path
+    starter = _FOLDER / f"{options.starter}.yaml"
     try:
         text = starter.read_text(encoding="utf-8")
     except OSError as error:

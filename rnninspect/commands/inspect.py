@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rnninspect.commands.shared.look import look
-from rnninspect.commands.shared.options import Look
-from rnninspect.facts import ModelFacts
-from rnninspect.results.params import params_tables
-from rnninspect.results.run import run_table
-from rnninspect.results.shapes import shapes_table
-from rnninspect.results.table import Table
-from rnninspect.results.weights import weights_table
+from rnninspect.commands.shared.options import CountOptions
+
+if TYPE_CHECKING:
+    from rnninspect.facts import ModelFacts
+    from rnninspect.results.table import Table
 
 
-def inspect(asked: Look) -> int:
+def run(options: CountOptions) -> int:
     """Print every table of each model; returns the exit code."""
-    return look(asked, _page)
+    from rnninspect.commands.shared.look import look
+
+    return look(options, _page, input_grad=options.input_grad)
 
 
 def _page(models: Sequence[ModelFacts]) -> list[Table]:
+    from rnninspect.results.params import params_tables
+    from rnninspect.results.run import run_table
+    from rnninspect.results.shapes import shapes_table
+    from rnninspect.results.weights import weights_table
+
     tables = []
     for model in models:
         tables += [shapes_table(model), weights_table(model, gates=True, stats=True)]

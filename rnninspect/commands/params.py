@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rnninspect.commands.shared.look import look
-from rnninspect.commands.shared.options import Look
-from rnninspect.results.params import params_tables
+from rnninspect.commands.shared.options import CountOptions
 
 
-def params(asked: Look) -> int:
+def run(options: CountOptions) -> int:
     """Print a table of counts for each model; returns the exit code."""
-    return look(asked, params_tables)
+    from rnninspect.commands.shared.look import look
+    from rnninspect.results.params import params_tables
+
+    return look(options, params_tables, input_grad=options.input_grad)

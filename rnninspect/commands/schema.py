@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
-from rnninspect.document.schema import document_schema
-from rnninspect.formats import json
-from rnninspect.output import write_text
+from rnninspect.commands.shared.options import Output
 
 
-def schema(output: Path | None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class SchemaOptions:
+    """What `schema` takes."""
+
+    output: Output = None
+
+
+def run(options: SchemaOptions) -> int:
     """Print the schema; returns the exit code."""
-    write_text(json.render(document_schema()), output)
+    from rnninspect.document.schema import document_schema
+    from rnninspect.formats import json
+    from rnninspect.output import write_text
+
+    write_text(json.render(document_schema()), options.output)
     return 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rnninspect.commands.shared.look import look
-from rnninspect.commands.shared.options import Look
-from rnninspect.results.shapes import shapes_table
+from rnninspect.commands.shared.options import LookOptions
 
 
-def shapes(asked: Look) -> int:
+def run(options: LookOptions) -> int:
     """Print a table of tensors for each model; returns the exit code."""
-    return look(asked, lambda models: [shapes_table(model) for model in models])
+    from rnninspect.commands.shared.look import look
+    from rnninspect.results.shapes import shapes_table
+
+    return look(options, lambda models: [shapes_table(model) for model in models])

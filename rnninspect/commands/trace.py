@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.commands.shared.files import same_file
-from rnninspect.commands.shared.layers import recurrent_layers
-from rnninspect.commands.shared.options import Look
-from rnninspect.commands.shared.plots import check_plot, save_plot
-from rnninspect.commands.shared.render import render
+import typer
+
+from rnninspect.commands.shared.options import LayerName, Plot, TorchOptions
 from rnninspect.commands.shared.say import say
-from rnninspect.commands.shared.study import study
-from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, printable
-from rnninspect.layers.embedding import Embedding
-from rnninspect.layers.linear import Linear
-from rnninspect.layers.recurrent import Recurrent
-from rnninspect.output import write_text
-from rnninspect.results.trace import outputs_note, trace_charts, trace_document, trace_tables
 
 if TYPE_CHECKING:
     from array import array
 
     import torch
 
+    from rnninspect.document.chain import Spec
     from rnninspect.study.trace import Trace
 
     Values = array[float] | array[int] | None
 
 
-class Asked(NamedTuple):
-    """What `trace` was asked for besides the common options."""
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions(TorchOptions):
+    """What `trace` takes."""
 
-    layer: str | None
-    step: int | None
-    unit: int | None
-    sequence: int
-    input: Path | None
-    plot: Path | None
+    layer: LayerName = None
+    step: Annotated[int | None, typer.Option(min=0, metavar="T", help="The values of one step, 0 to L-1.")] = None
+    unit: Annotated[int | None, typer.Option(min=0, metavar="J", help="The values of one unit.")] = None
+    sequence: Annotated[int, typer.Option(min=0, metavar="N", help="Whose values --step and --unit show.")] = 0
+    input: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="Feed the model with a .npy or .csv, not at random."),
+    ] = None
+    plot: Plot = None
 
     @property
     def picks(self) -> bool:
@@ -46,58 +43,76 @@ class Asked(NamedTuple):
         return self.step is not None or self.unit is not None
 
 
-def trace(look: Look, asked: Asked) -> int:
+def run(options: TraceOptions) -> int:
     """Print statistics of every step, or with --step or --unit the values themselves; returns the exit code."""
-    if asked.input is not None and len(look.files) > 1:
-        raise OptionError(f"--input is for one document, {len(look.files)} are named")
-    if asked.input is not None and look.output is not None and same_file(asked.input, look.output):
-        raise OptionError(f"--output {printable(str(look.output))}: this is --input's file (name another file)")
-    if asked.sequence and not asked.picks:
-        raise OptionError(f"--sequence {asked.sequence}: statistics are over all sequences (add --step or --unit)")
-    check_plot(asked.plot, look)
+    from rnninspect.commands.shared.plots import save_plot
+    from rnninspect.commands.shared.render import render
+    from rnninspect.commands.shared.study import study
+    from rnninspect.output import write_text
+    from rnninspect.results.trace import trace_charts, trace_document, trace_tables
+
+    _check_options(options)
 
     def prepare(spec: Spec) -> Values:
-        _check(spec, asked)
-        return None if asked.input is None else _read(asked.input, spec)
+        _check_document(spec, options)
+        return None if options.input is None else _read(options.input, spec)
 
     def examine(spec: Spec, device: torch.device, values: Values) -> Trace:
         from rnninspect.study.trace import Pick, trace
 
-        pick = Pick(asked.step, asked.unit, asked.sequence) if asked.picks else None
-        return trace(spec, device, look.seed, layer=asked.layer, values=values, pick=pick)
+        pick = Pick(options.step, options.unit, options.sequence) if options.picks else None
+        return trace(spec, device, options.seed, layer=options.layer, values=values, pick=pick)
 
-    results, code = study(look, prepare, examine)
+    results, code = study(options, prepare, examine)
     if results:
-        text = render(
-            look.format, trace_tables(results), lambda: trace_document(results), _caption(results, asked), look.output
-        )
-        write_text(text, look.output)
-        save_plot([chart for result in results for chart in trace_charts(result)], asked.plot)
+        source = _caption(results, options)
+        text = render(options.format, trace_tables(results), lambda: trace_document(results), source, options.output)
+        write_text(text, options.output)
+        save_plot([chart for result in results for chart in trace_charts(result)], options.plot)
     return code
 
 
-def _check(spec: Spec, asked: Asked) -> None:
+def _check_options(options: TraceOptions) -> None:
+    """Raise OptionError for options that do not go together."""
+    from rnninspect.commands.shared.files import same_file
+    from rnninspect.commands.shared.plots import check_plot
+
+    if options.input is not None and len(options.files) > 1:
+        raise OptionError(f"--input is for one document, {len(options.files)} are named")
+    if options.input is not None and options.output is not None and same_file(options.input, options.output):
+        raise OptionError(f"--output {printable(str(options.output))}: this is --input's file (name another file)")
+    if options.sequence and not options.picks:
+        raise OptionError(f"--sequence {options.sequence}: statistics are over all sequences (add --step or --unit)")
+    check_plot(options.plot, options)
+
+
+def _check_document(spec: Spec, options: TraceOptions) -> None:
     """Raise OptionError for a layer, step, unit or sequence that the document does not have."""
-    layers = recurrent_layers(spec, asked.layer)
+    from rnninspect.commands.shared.layers import recurrent_layers
+
+    layers = recurrent_layers(spec, options.layer)
     batch = spec.batch
     size = batch.size or 1
-    if asked.sequence >= size:
-        raise OptionError(f"--sequence {asked.sequence}: expected 0 to {size - 1}, the batch has {size}")
-    steps = batch.lengths[asked.sequence] if batch.lengths else batch.letters["L"]
-    if asked.step is not None and asked.step >= steps:
-        which = f"sequence {asked.sequence}" if batch.lengths else "the input"
-        raise OptionError(f"--step {asked.step}: expected 0 to {steps - 1}, {which} has {steps} steps")
+    if options.sequence >= size:
+        raise OptionError(f"--sequence {options.sequence}: expected 0 to {size - 1}, the batch has {size}")
+    steps = batch.lengths[options.sequence] if batch.lengths else batch.letters["L"]
+    if options.step is not None and options.step >= steps:
+        which = f"sequence {options.sequence}" if batch.lengths else "the input"
+        raise OptionError(f"--step {options.step}: expected 0 to {steps - 1}, {which} has {steps} steps")
     for layer in layers:
         widest = max(layer.hidden_size, layer.h_out)
-        if asked.unit is not None and asked.unit >= widest:
+        if options.unit is not None and options.unit >= widest:
             raise OptionError(
-                f"--unit {asked.unit}: expected 0 to {widest - 1}, layer {layer.name!r} has {widest} units "
+                f"--unit {options.unit}: expected 0 to {widest - 1}, layer {layer.name!r} has {widest} units "
                 "(--layer chooses another)"
             )
 
 
 def _read(path: Path, spec: Spec) -> Values:
     """What the model is fed with, from a file."""
+    from rnninspect.layers.embedding import Embedding
+    from rnninspect.layers.linear import Linear
+    from rnninspect.layers.recurrent import Recurrent
     from rnninspect.study.input_file import SETTINGS, read_values
 
     first = spec.links[0].layer
@@ -121,9 +136,15 @@ def _read(path: Path, spec: Spec) -> Values:
     )
 
 
-def _caption(results: list[Trace], asked: Asked) -> str:
-    devices = ", ".join(dict.fromkeys(result.device for result in results))
-    dtypes = ", ".join(dict.fromkeys(result.model.dtype for result in results))
-    fed = "random input" if asked.input is None else f"input {printable(str(asked.input))}"
-    which = f" · sequence {asked.sequence}" if asked.picks else ""
-    return f"{outputs_note(results)} · {devices} · {dtypes} · {fed} · seed {results[0].seed}{which}"
+def _caption(results: list[Trace], options: TraceOptions) -> str:
+    from rnninspect.results.caption import caption, each_once
+    from rnninspect.results.trace import outputs_note
+
+    return caption(
+        outputs_note(results),
+        each_once(result.device for result in results),
+        each_once(result.model.dtype for result in results),
+        "random input" if options.input is None else f"input {printable(str(options.input))}",
+        f"seed {results[0].seed}",
+        f"sequence {options.sequence}" if options.picks else "",
+    )

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from rnninspect.commands.shared.look import look
-from rnninspect.commands.shared.options import Look
-from rnninspect.results.weights import weights_table
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from rnninspect.commands.shared.options import LookOptions
 
 
-def weights(asked: Look, *, gates: bool, stats: bool) -> int:
+@dataclass(frozen=True, kw_only=True)
+class WeightsOptions(LookOptions):
+    """What `weights` takes."""
+
+    gates: Annotated[bool, typer.Option("--gates", help="Show the gate blocks of each weight.")] = False
+    stats: Annotated[bool, typer.Option("--stats", help="Show what the first values are.")] = False
+
+
+def run(options: WeightsOptions) -> int:
     """Print a table of parameters for each model; returns the exit code."""
-    return look(asked, lambda models: [weights_table(model, gates=gates, stats=stats) for model in models])
+    from rnninspect.commands.shared.look import look
+    from rnninspect.results.weights import weights_table
+
+    return look(
+        options, lambda models: [weights_table(model, gates=options.gates, stats=options.stats) for model in models]
+    )

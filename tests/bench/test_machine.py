@@ -12,7 +12,7 @@ from rnninspect.bench import machine, witness
 from rnninspect.bench.machine import Machine
 from rnninspect.bench.records import Figure, Outcome, Wanted, Warned
 from rnninspect.bench.witness import Gpu, GpuReading
-from rnninspect.commands.bench import _libraries
+from rnninspect.commands.shared.bench_page import libraries
 from rnninspect.results.bench import bench_document
 from rnninspect.runtime.precision import multiplying_float32
 
@@ -109,9 +109,9 @@ def test_what_a_result_ran_on_is_recorded(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_result_says_in_a_line_and_in_json_what_it_ran_on() -> None:
     place = Machine(CPU, 1).environment("float32", Wanted())
     gpu = place._replace(cuda="13.0", cudnn=91002, driver="580.1", clock_mhz=1980)
-    assert _libraries(gpu) == " · CUDA 13.0 · cuDNN 91002 · driver 580.1 · 1980 MHz"
-    assert _libraries(gpu._replace(cuda="ROCm 6.2", driver=None, clock_mhz=None)) == " · ROCm 6.2 · cuDNN 91002"
-    assert _libraries(place) == ""
+    assert libraries(gpu) == ["CUDA 13.0", "cuDNN 91002", "driver 580.1", "1980 MHz"]
+    assert libraries(gpu._replace(cuda="ROCm 6.2", driver=None, clock_mhz=None)) == ["ROCm 6.2", "cuDNN 91002"]
+    assert libraries(place) == []
     nothing = (0.1, 1, 1, ((0.5,),), (0,), 0.5, None, 0.5, "budget", "steady", 0.0, *(None,) * 4, 1, 1, 1, None, None)
     found = Outcome("m", "m.yaml", {}, {}, 0, "float32", "ok", "", gpu, (Figure("chain", "forward", *nothing),))
     (result,) = bench_document([found])["processes"]  # type: ignore[misc]

@@ -1,10 +1,14 @@
-"""The options that the look commands share, each defined once."""
+"""The options that several commands have, each said once.
+
+Every command takes one record, and the record is its command line: a field is an option, what it is annotated with is
+its help, and its default is the option's.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -14,7 +18,6 @@ from rnninspect.formats import Format
 Files = Annotated[
     list[str], typer.Argument(metavar="CONFIG...", help="YAML documents, one model each; - is standard input.")
 ]
-Plan = Annotated[bool, typer.Option("--plan", help="Only the plan: worked out from the equations, without torch.")]
 Device = Annotated[
     str | None,
     typer.Option(
@@ -23,28 +26,14 @@ Device = Annotated[
         autocompletion=completion.devices,
     ),
 ]
-Dtype = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="float32, float64, float16 or bfloat16; wins over the document's.",
-        autocompletion=completion.dtypes,
-    ),
-]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the first weights and the random batch.")]
 Settings = Annotated[
-    list[str] | None,
+    list[str],
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
         help="Replace a value: encoder.hidden_size=128, input.batch_size=64.",
         autocompletion=completion.settings,
     ),
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", readable=False, help="Write to FILE, whole or not at all."),
 ]
 InputGrad = Annotated[bool, typer.Option("--input-grad", help="The input and h_0, c_0 require grad too.")]
 LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="One layer; without it all.")]
@@ -53,61 +42,56 @@ Plot = Annotated[
     Path | None,
     typer.Option(metavar="FILE", readable=False, help="Draw it too: .svg, .png or .pdf (needs matplotlib)."),
 ]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", readable=False, help="Write to FILE, whole or not at all."),
+]
+# Of `--format`, whose values are not the same everywhere.
+HOW_TO_PRINT = typer.Option("--format", help="How to print it.")
 
 
-class Starter(StrEnum):
-    """What `init --from` accepts: the documents in the folder `starters`."""
+@dataclass(frozen=True, kw_only=True)
+class DocumentOptions:
+    """What commands take that read documents and print tables."""
 
-    LSTM = "lstm"
-    GRU = "gru"
-    RNN = "rnn"
-    TAGGER = "tagger"
-    CLASSIFIER = "classifier"
-    SEQ = "seq"
-
-
-class BenchTable(StrEnum):
-    """What `bench --table` accepts."""
-
-    RESULTS = "results"
-    TIMES = "times"
-    MEANING = "meaning"
-    KERNELS = "kernels"
-    RATIOS = "ratios"
-    NOT_MEASURED = "not-measured"
+    files: Files
+    settings: Settings = field(default_factory=list)
+    format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
+    output: Output = None
 
 
-class CompareTable(StrEnum):
-    """What `compare --table` accepts."""
+@dataclass(frozen=True, kw_only=True)
+class TorchOptions(DocumentOptions):
+    """What commands take that run models on torch."""
 
-    COMPARED = "compared"
-    NOT_COMPARED = "not-compared"
-    DIFFERING = "differing"
-
-
-class Precision(StrEnum):
-    """What `bench --fp32-precision` accepts: torch's words."""
-
-    IEEE = "ieee"
-    TF32 = "tf32"
-
-
-class Target(StrEnum):
-    """What `gradflow --target` accepts."""
-
-    LAST = "last"
-    SUM = "sum"
+    device: Device = None
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="float32, float64, float16 or bfloat16; wins over the document's.",
+            autocompletion=completion.dtypes,
+        ),
+    ] = None
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the first weights and the random batch.")] = 0
 
 
-class Look(NamedTuple):
-    """What a look command was asked for."""
+@dataclass(frozen=True, kw_only=True)
+class LookOptions(TorchOptions):
+    """What commands take that run models on torch only to prove the plan."""
 
-    files: list[str]
-    settings: list[str]
-    plan: bool
-    device: str | None
-    dtype: str | None
-    seed: int
-    format: Format
-    output: Path | None
-    input_grad: bool = False
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only the plan: worked out from the equations, without torch.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackwardOptions(DocumentOptions):
+    """What commands take that count the backward pass."""
+
+    input_grad: InputGrad = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountOptions(LookOptions, BackwardOptions):
+    """What look commands take that count the backward pass too."""

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rnninspect import disk
 from rnninspect.commands.shared.files import same_file
-from rnninspect.commands.shared.options import Look
+from rnninspect.commands.shared.options import DocumentOptions
 from rnninspect.errors import OptionError, OutputFailed, printable
 from rnninspect.formats import plot
 from rnninspect.results.table import Chart
 from rnninspect.runtime.here import need_folder
 
 
-def check_plot(path: Path | None, look: Look) -> None:
+def check_plot(path: Path | None, options: DocumentOptions) -> None:
     """Raise OptionError, NotInstalled or OutputFailed for a picture that could not be made, before work is lost."""
     if path is None:
         return
@@ -22,13 +22,13 @@ def check_plot(path: Path | None, look: Look) -> None:
     need_folder()
     try:
         folder, here = path.absolute().parent.is_dir(), path.is_dir()
-        as_output = look.output is not None and path.absolute() == look.output.absolute()
+        as_output = options.output is not None and path.absolute() == options.output.absolute()
     except OSError as error:
         raise OutputFailed(f"cannot write {printable(str(path))}: {disk.reason(error)}") from error
     if here or not folder:
         why = "this is a folder" if here else "there is no such folder"
         raise OutputFailed(f"cannot write {printable(str(path))}: {why}")
-    taken = [file for file in look.files if same_file(file, path)]
+    taken = [file for file in options.files if same_file(file, path)]
     if taken or as_output:
         what = "one of the documents" if taken else "--output's file"
         raise OptionError(f"--plot {printable(str(path))}: this is {what} (name another file)")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from rnninspect.commands.shared.files import load_all, remark_half
-from rnninspect.commands.shared.options import Look
+from rnninspect.commands.shared.options import TorchOptions
 from rnninspect.commands.shared.say import complain, say
 from rnninspect.document.chain import Spec
 from rnninspect.errors import NoSuchDevice, RnnInspectError
@@ -20,14 +20,18 @@ Result = TypeVar("Result")
 
 
 def study(
-    asked: Look, prepare: Callable[[Spec], Prepared], examine: Callable[[Spec, torch.device, Prepared], Result]
+    options: TorchOptions,
+    prepare: Callable[[Spec], Prepared],
+    examine: Callable[[Spec, torch.device, Prepared], Result],
 ) -> tuple[list[Result], int]:
     """What `examine` finds of each document on its device, and the worst exit code of those that have no result.
 
-    prepare: reads what else was asked for, and raises what is wrong with it. Everything is read before anything is
+    prepare: reads what else the options name, and raises what is wrong with it. Everything is read before anything is
     done, and before torch is imported: with one bad document there is no result at all.
     """
-    specs, code = load_all(asked.files, asked.settings, device=asked.device, dtype=asked.dtype, output=asked.output)
+    specs, code = load_all(
+        options.files, options.settings, device=options.device, dtype=options.dtype, output=options.output
+    )
     prepared = []
     for spec in specs:
         try:
@@ -41,14 +45,14 @@ def study(
     from rnninspect.runtime.device import device_of
 
     results = []
-    for spec, found in zip(specs, prepared, strict=True):
+    for spec, inputs in zip(specs, prepared, strict=True):
         for note in spec.notes:
             say(f"note: {note}")
         try:
             device = device_of(spec)
             if device.type == "meta":
                 raise spec.refused(NoSuchDevice, "on meta there are no values (use --device cpu)", ("device",))
-            results.append(examine(spec, device, found))
+            results.append(examine(spec, device, inputs))
         except RnnInspectError as error:
             code = max(code, complain(error))
     return results, code

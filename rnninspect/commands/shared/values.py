@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from inspect import signature
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import typer
 
@@ -15,16 +16,18 @@ _NUMBERS: Mapping[Any, str] = {int: "an integer", float: "a number"}
 
 
 def refused(error: typer.BadParameter) -> OptionError | None:
-    """What Typer refuses, from what the command's signature says of the option; None where it is nothing of that.
+    """What Typer refuses, from what the command's record says of the option; None where it is nothing of that.
 
     why not Typer's own words: they are pydantic's, in a box of four lines.
     """
     from pydantic import ValidationError  # why here: Typer has it by now, and most runs need it nowhere else
 
-    if not isinstance(error.__cause__, ValidationError) or error.param is None or error.ctx is None:
+    if not isinstance(error.__cause__, ValidationError):
         return None
-    hints = get_type_hints(error.ctx.command.callback, include_extras=True)
-    kind, *about = get_args(hints[str(error.param.name)])
+    if not (error.param and error.ctx and error.ctx.command.callback):
+        return None
+    keywords = signature(error.ctx.command.callback).parameters
+    kind, *about = get_args(keywords[str(error.param.name)].annotation)
     # X | None is what an option without a value of its own is.
     (kind,) = [each for each in get_args(kind) if each is not NoneType] or [kind]
     given = error.__cause__.errors()[0]["input"]

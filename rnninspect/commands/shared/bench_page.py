@@ -1,0 +1,59 @@
+"""The page that `bench` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnninspect.bench.records import Environment, Outcome, told
+from rnninspect.commands.shared.render import alone, render
+from rnninspect.errors import printable
+from rnninspect.results.bench import bench_blocks, bench_document, bench_tables
+from rnninspect.results.caption import caption, each_once
+
+
+def page_of(outcomes: Sequence[Outcome], *, format: str, seed: int, only: str | None, partial: bool) -> str:
+    """What stdout gets. only: the one table of it, None for the whole page; partial: whether some are missing."""
+    if not outcomes:
+        return ""
+    if only is None:
+        blocks = bench_blocks(outcomes, partial=partial)
+    else:
+        blocks = alone(bench_tables(outcomes, partial=partial), only)
+
+    def document() -> dict[str, object]:
+        return bench_document(outcomes, partial=partial)
+
+    return render(format, blocks, document, _caption(outcomes, seed), None)
+
+
+def name_of(outcome: Outcome) -> str:
+    """The model of an outcome, its point and its variant."""
+    return " ".join(filter(None, [printable(outcome.model), outcome.point, told(outcome.variant)]))
+
+
+def _caption(outcomes: Sequence[Outcome], seed: int) -> str:
+    places = [outcome.environment for outcome in outcomes if outcome.environment is not None]
+    if not places:
+        return ""
+    first = places[0]
+    counts = list(dict.fromkeys(place.threads for place in places))
+    threads = f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
+    loads = [place.load for place in places if place.load is not None]
+    return caption(
+        f"torch {first.torch}",
+        *libraries(first),
+        each_once(f"{place.device} ({place.device_name})" for place in places),
+        f"{threads} of {first.cpus} CPUs",
+        f"load {max(loads):.2g}" if loads else "",
+        each_once(outcome.dtype for outcome in outcomes),
+        f"seed {seed}",
+    )
+
+
+def libraries(place: Environment) -> list[str]:
+    """What a GPU's times depend on besides torch; nothing of a CPU."""
+    cuda = place.cuda and (place.cuda if place.cuda.startswith("ROCm") else f"CUDA {place.cuda}")
+    cudnn = place.cudnn and f"cuDNN {place.cudnn}"
+    driver = place.driver and f"driver {place.driver}"
+    clock = place.clock_mhz and f"{place.clock_mhz} MHz"
+    return [library for library in (cuda, cudnn, driver, clock) if library]

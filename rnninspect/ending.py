@@ -1,0 +1,60 @@
+"""The one place that ends the process: whatever a command raises becomes one line and the right exit code."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from rnninspect import __version__
+from rnninspect.commands.shared.say import complain, say
+from rnninspect.commands.shared.typer_output import free
+from rnninspect.errors import NotEnoughMemory, RnnInspectError, printable
+from rnninspect.runtime.here import short_of_memory
+from rnninspect.stop import INTERRUPTS, Stopped, exit_code, words
+
+# EX_SOFTWARE of sysexits.h: a fault of ours.
+_FAULT = 70
+
+
+def end(command: Callable[[], int]) -> NoReturn:
+    """Run a command and end with its exit code."""
+    free()
+    with faults_as_exit_codes():
+        code = command()
+    raise typer.Exit(code)
+
+
+@contextmanager
+def faults_as_exit_codes() -> Iterator[None]:
+    """A block in which whatever is raised becomes one line and the right exit code."""
+    try:
+        yield
+        return
+    except RnnInspectError as error:
+        code = complain(error)
+    except INTERRUPTS as stop:
+        # why not of the others: whoever sends SIGTERM knows.
+        if not isinstance(stop, Stopped):
+            say(words(stop))
+        code = exit_code(stop)
+    except Exception as error:  # why so broad: the last place where a fault of ours can become one line
+        if os.environ.get("RNNINSPECT_TRACEBACK"):
+            traceback.print_exc()
+        code = _blame(error)
+    raise typer.Exit(code)
+
+
+def _blame(error: Exception) -> int:
+    """Say whose fault it is: the machine's, where its memory ran out, or ours."""
+    if short_of_memory(error):
+        return complain(NotEnoughMemory("memory ran out (a smaller model, fewer other programs, or more ulimit -v)"))
+    say(
+        f"rnninspect {__version__} has a fault: {type(error).__name__}: {printable(str(error))} "
+        "(set RNNINSPECT_TRACEBACK=1 to see where, and report it with the document)"
+    )
+    return _FAULT

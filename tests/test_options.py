@@ -1,0 +1,99 @@
+"""A command's record is its command line, and its help loads nothing that the command needs."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import pytest
+import typer
+from typer.models import ParameterInfo
+
+from rnninspect import cli
+from rnninspect.commands.shared.signature import record_of, signature_of
+
+NOT_GIVEN = inspect.Parameter.empty
+
+
+def whole(name: str) -> tuple[type, Any]:
+    """The record of a command, and what Typer makes of it."""
+    run = import_module(f"rnninspect.commands.{name}").run
+    return record_of(run), cli._whole(cli._Command(name, help=cli.COMMANDS[name]))
+
+
+def test_a_file_of_the_folder_is_a_command() -> None:
+    folder = Path(cli.__file__).with_name("commands")
+    assert sorted(cli.COMMANDS) == sorted(path.stem for path in folder.glob("[!_]*.py"))
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_record_of_a_command_is_its_command_line(name: str) -> None:
+    record, command = whole(name)
+    keywords = signature_of(record).parameters
+    shown = {param.name: param for param in command.params}
+    assert list(shown) == list(keywords)
+    for key, keyword in keywords.items():
+        (said,) = [each for each in get_args(keyword.annotation)[1:] if isinstance(each, ParameterInfo)]
+        assert said.help == shown[key].help != ""
+        assert shown[key].required == (keyword.default is NOT_GIVEN)
+    needed = {key: ["x"] for key, keyword in keywords.items() if keyword.default is NOT_GIVEN}
+    made = record(**needed)
+    assert {key: getattr(made, key) for key in keywords} == {
+        key: needed.get(key, keyword.default) for key, keyword in keywords.items()
+    }
+    with pytest.raises(FrozenInstanceError):
+        setattr(made, next(iter(keywords)), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    files: Annotated[list[str], typer.Argument()]
+    output: Annotated[str, typer.Option(help="Where.")] = "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own(Common):
+    output: Annotated[str, typer.Option(help="A journal.")] = "j"
+    first: Annotated[int, typer.Option()] = 1
+    last: Annotated[list[str], typer.Option()] = field(default_factory=list)
+
+
+def test_what_must_be_given_comes_first_then_what_is_added_then_what_is_inherited() -> None:
+    keywords = signature_of(Own).parameters
+    assert {key: keyword.default for key, keyword in keywords.items()} == {
+        "files": NOT_GIVEN,
+        "first": 1,
+        "last": [],
+        "output": "j",
+    }
+    assert list(keywords) == ["files", "first", "last", "output"]
+
+
+LOADED = """
+import contextlib, io, sys
+from rnninspect.cli import app
+for name in sys.argv[1:]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        app([*name.split(), "--help"])
+print(*sorted({".".join(name.split(".")[1:]) for name in sys.modules if name.startswith("rnninspect.")}))
+"""
+
+
+def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = program(LOADED, args=("", *cli.COMMANDS))
+    loaded = set(done.stdout.split())
+    light = {"cli", "disk", "ending", "errors", "formats", "output", "runtime", "stop"}
+    light |= {"runtime.here", "runtime.memory", "commands", "commands.shared"}
+    shared = ("completion", "options", "say", "signature", "typer_output", "values")
+    light |= {f"commands.shared.{name}" for name in shared}
+    assert loaded == light | {f"commands.{name}" for name in cli.COMMANDS}
+
+
+def test_help_of_all_loads_no_command(program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = program(LOADED, args=("",))
+    assert [name for name in done.stdout.split() if name.split(".")[-1] in cli.COMMANDS] == []
