@@ -13,6 +13,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from rnninspect.bench import heap, kernels, witness
 from rnninspect.bench.bound import best_of, bound, macs_of
@@ -102,16 +103,16 @@ class _Timer(Phase):
 
     @property
     def best_probe(self) -> float | None:
-        """See sampling.Task."""
+        """The best that the probe of this machine has been."""
         return self._machine.best_probe
 
     def watch(self) -> Callable[[], Seen]:
-        """See sampling.Task."""
+        """Start to watch the machine."""
         self._take_threads()
         return self._machine.watch()
 
+    @override
     def sample(self, calls: int) -> Timing:
-        """See sampling.Task."""
         self._take_threads()
         return super().sample(calls)
 

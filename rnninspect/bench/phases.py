@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from rnninspect.bench.sampling import Timing
 from rnninspect.document.chain import Link, Spec
@@ -168,8 +169,8 @@ class CudaClock(Clock):
         size = getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0) if flush else 0
         self._cache = torch.empty(size // 4, dtype=torch.int32, device=device)
 
+    @override
     def each(self, calls: int, prepare: Callable[[], Callable[[], object]]) -> Timing:
-        """See Clock.each."""
         marks = []
         host = 0
         stream = torch.cuda.current_stream(self._device)
@@ -186,8 +187,8 @@ class CudaClock(Clock):
         left = self._synchronize()
         return _timing(sum(start.elapsed_time(stop) for start, stop in marks) / 1e3, host / 1e9, left)
 
+    @override
     def block(self, calls: int, call: Callable[[], object]) -> Timing:
-        """See Clock.block."""
         stream = torch.cuda.current_stream(self._device)
         self._cache.zero_()
         start, stop = _marks()
@@ -218,9 +219,8 @@ def _timing(seconds: float, host: float, left: float) -> Timing:
 class MpsClock(Clock):
     """perf_counter, with a synchronise at the end of what is timed."""
 
+    @override
     def each(self, calls: int, prepare: Callable[[], Callable[[], object]]) -> Timing:
-        """See Clock.each."""
-
         def prepared() -> Callable[[], object]:
             call = prepare()
             torch.mps.synchronize()
@@ -233,8 +233,8 @@ class MpsClock(Clock):
 
         return super().each(calls, prepared)
 
+    @override
     def block(self, calls: int, call: Callable[[], object]) -> Timing:
-        """See Clock.block."""
         torch.mps.synchronize()
         start = time.perf_counter_ns()
         for _ in range(calls):
@@ -276,11 +276,11 @@ class Phase:
 
     @property
     def least_sample(self) -> float:
-        """See sampling.Task."""
+        """The least seconds that a sample may take."""
         return self._clock.least_sample
 
     def sample(self, calls: int) -> Timing:
-        """See sampling.Task."""
+        """So many calls, timed."""
         training = self.name != "forward"
         for module in self.subject.modules:
             module.train(training)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
+from typing_extensions import override
+
 from rnninspect.facts import ITEM_BYTES, WeightFact
 from rnninspect.layers.fields import Flag, Probability
 from rnninspect.layers.layer import Kept, Layer, Misfit, Wants
@@ -28,8 +30,8 @@ class Dropout(PointwiseLayer):
         """Whatever comes in."""
         return
 
+    @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        """See Layer.fit."""
         if signal.width is None:
             raise Misfit(
                 "type", "a Dropout cannot come first: nothing says how wide its input is", "put a layer before it"
@@ -41,6 +43,6 @@ class Dropout(PointwiseLayer):
         masked = wants.input and self.p > 0
         return Kept(masked * signal.tokens * signal.features * ITEM_BYTES[dtype], input=False, output=False)
 
+    @override
     def emits(self, signal: Signal) -> Signal:
-        """See Layer.emits."""
         return signal.to(signal.features, self.name)

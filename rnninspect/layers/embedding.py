@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
+from typing_extensions import override
+
 from rnninspect.facts import Init, Ops, WeightFact
 from rnninspect.layers.fields import Expect, Flag, Index, Positive, Size
 from rnninspect.layers.layer import Kept, Layer, Misfit, Wants
@@ -31,8 +33,8 @@ class Embedding(PointwiseLayer):
         """Token indices have no width."""
         return
 
+    @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        """See Layer.fit."""
         if signal.producer is not None:
             raise Misfit(
                 "type",
@@ -47,8 +49,8 @@ class Embedding(PointwiseLayer):
             )
         return self
 
+    @override
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
-        """See Layer.weights."""
         return (
             WeightFact(
                 name="weight",
@@ -71,6 +73,6 @@ class Embedding(PointwiseLayer):
         """The indices, which say to which rows gradients are added."""
         return Kept(0, input=self.trainable, output=False)
 
+    @override
     def emits(self, signal: Signal) -> Signal:
-        """See Layer.emits."""
         return signal.to(self.embedding_dim, self.name)

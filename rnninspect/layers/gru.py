@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from rnninspect.cells.widths import Declared
 from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
 
@@ -41,8 +43,8 @@ h = (1 - z) * n + z * h
         """Two, with reset_after=True, which is Keras' default and torch's way."""
         return 2
 
+    @override
     def vector_widths(self) -> Declared:
-        """See Recurrent.vector_widths."""
         return (("h", ("H_cell", "H_out")),)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from rnninspect.cells.widths import Declared
 from rnninspect.layers.fields import Nonlinearity, Size
 from rnninspect.layers.recurrent import Recurrent, SequenceLayer
@@ -37,11 +39,11 @@ class JordanRNN(SequenceLayer):
         f = self.nonlinearity
         return f"h = {f}(W_ih @ x + b_ih + W_yh @ y + b_yh)\ny = {f}(W_hy @ h + b_hy)"
 
+    @override
     def vector_widths(self) -> Declared:
-        """See Recurrent.vector_widths."""
         return (("h", ("H_cell",)), ("y", ("H_out",)))
 
     @property
+    @override
     def h_out(self) -> int:
-        """See Recurrent.h_out."""
         return self.output_size

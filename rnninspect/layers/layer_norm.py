@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
+from typing_extensions import override
+
 from rnninspect.facts import ITEM_BYTES, Init, Ops, WeightFact, shape_of
 from rnninspect.layers.fields import Expect, Flag, Positive, Shape
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants, inferred
@@ -38,8 +40,8 @@ class LayerNorm(PointwiseLayer):
         """H_in of a fitted layer."""
         return self.shape[-1]
 
+    @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        """See Layer.fit."""
         if not isinstance(self.normalized_shape, list):
             width = inferred("normalized_shape", self.normalized_shape, signal)
             return self.model_copy(update={"normalized_shape": width})
@@ -53,12 +55,14 @@ class LayerNorm(PointwiseLayer):
             )
         return self
 
+    @override
     def spans(self, signal: Signal) -> frozenset[str]:
-        """See Layer.spans: normalized_shape may reach over more than the features."""
+        """The axes besides the features that normalized_shape reaches over."""
         return frozenset((*signal.axes, "H_in")[-len(self.shape) :]) - {"H_in"}
 
+    @override
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
-        """See Layer.weights: w starts as ones, b as zeros."""
+        """w starts as ones, b as zeros."""
         if not self.elementwise_affine:
             return ()
         laws = {"weight": ("w", Init("ones")), "bias": ("b", Init("zeros"))}
@@ -102,8 +106,8 @@ class LayerNorm(PointwiseLayer):
         groups = self._elements(signal) // math.prod(self.shape)
         return Kept(2 * groups * ITEM_BYTES[dtype], input=True, output=False)
 
+    @override
     def emits(self, signal: Signal) -> Signal:
-        """See Layer.emits."""
         return signal.to(signal.features, self.name)
 
     @property

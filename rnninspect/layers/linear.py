@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
+from typing_extensions import override
+
 from rnninspect.cells.backward import backward_terms, kept, wanting
 from rnninspect.cells.language import Cell, parse
 from rnninspect.cells.ops import forward_terms
@@ -51,8 +53,9 @@ class Linear(PointwiseLayer):
         """The layer's equation."""
         return parse("y = W @ x + b", bias=self.bias)
 
+    @override
     def declared(self, layer: int) -> Declared:
-        """See Layer.declared; nothing is stacked."""
+        """The same in every layer: nothing is stacked."""
         return _WIDTHS
 
     @property
@@ -60,8 +63,8 @@ class Linear(PointwiseLayer):
         """H_in of a fitted layer."""
         return self.sizes()["H_in"]
 
+    @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        """See Layer.fit."""
         in_features = inferred("in_features", self.in_features, signal)
         if self.tied_to is None:
             if self.out_features is None:
@@ -90,24 +93,24 @@ class Linear(PointwiseLayer):
             )
         return self.model_copy(update={"in_features": in_features, "out_features": table.num_embeddings})
 
+    @override
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
-        """See Layer.weights."""
         weight, *rest = cell_weights(
             self.cell, _WIDTHS, self.sizes(), dtype=dtype, init=uniform(self.width_in), trainable=self.trainable
         )
         shared_with = None if self.tied_to is None else f"{self.tied_to}.weight"
         return (replace(weight, shared_with=shared_with), *rest)
 
+    @override
     def forward_ops(self, signal: Signal) -> Ops:
-        """See Layer.forward_ops."""
         return forward_terms(self.cell, _WIDTHS).ops(self.sizes()).times(signal.tokens)
 
+    @override
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
-        """See Layer.backward_ops."""
         return backward_terms(self.cell, _WIDTHS, self._wanting(weights, wants)).ops(self.sizes()).times(signal.tokens)
 
+    @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
-        """See Layer.kept."""
         return Kept(0, input=kept(self.cell, _WIDTHS, self._wanting(weights, wants)).input, output=False)
 
     def _wanting(self, weights: Sequence[WeightFact], wants: Wants) -> Sources:
@@ -116,12 +119,12 @@ class Linear(PointwiseLayer):
         (wanted,) = wanting(self.cell, matrices=trains, biases=self.trainable, x=wants.input, states=False)
         return wanted
 
+    @override
     def emits(self, signal: Signal) -> Signal:
-        """See Layer.emits."""
         return signal.to(self.sizes()["H_out"], self.name)
 
+    @override
     def sizes(self) -> dict[str, int]:
-        """See Layer.sizes."""
         if self.in_features is None or self.out_features is None:
             raise ValueError(f"layer {self.name!r} has not been fitted to its input")
         return {"H_in": self.in_features, "H_out": self.out_features}

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
+from typing_extensions import override
+
 from rnninspect.cells.widths import Declared
 from rnninspect.layers.fields import Width
 from rnninspect.layers.layer import Layer, Misfit, Option
@@ -39,8 +41,8 @@ c = f * c + i * g
 h = o * tanh(c)
 """
 
+    @override
     def vector_widths(self) -> Declared:
-        """See Recurrent.vector_widths."""
         return (("h", ("H_cell", "H_out")), ("c", ("H_cell",)))
 
     @property
@@ -69,17 +71,19 @@ class LSTM(_LongShortTerm, StackedLayer):
     type: Literal["LSTM"]
     proj_size: Width = 0
 
+    @override
     def equations(self) -> str:
-        """See _LongShortTerm.equations."""
         return super().equations() + ("h = W_hr @ h\n" if self.proj_size else "")
 
+    @override
     def vector_widths(self) -> Declared:
-        """See Recurrent.vector_widths: projected, h is no longer as wide as c."""
+        """Projected, h is no longer as wide as c."""
         return (("h", ("H_out",)), ("c", ("H_cell",))) if self.proj_size else super().vector_widths()
 
     @property
+    @override
     def keras_biases(self) -> int | None:
-        """See Recurrent.keras_biases: Keras' LSTM does not project."""
+        """None where it projects, which Keras' LSTM does not."""
         return None if self.proj_size else super().keras_biases
 
     @property
@@ -87,8 +91,8 @@ class LSTM(_LongShortTerm, StackedLayer):
         """H_out: proj_size if > 0, else hidden_size."""
         return self.proj_size or self.hidden_size
 
+    @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        """See Layer.fit."""
         # why: torch builds no LSTM with a projection as wide as its cell, though LSTM-512-512 has been published.
         if self.proj_size >= self.hidden_size:
             raise Misfit(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel
+from typing_extensions import override
 
 from rnninspect.cells import language
 from rnninspect.cells.backward import backward_terms, kept, wanting
@@ -117,8 +118,8 @@ class Recurrent(Layer):
             "H_out": self.h_out,
         }
 
+    @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        """See Layer.fit."""
         if not signal.is_sequence:
             raise Misfit(
                 "type",
@@ -142,12 +143,12 @@ class Recurrent(Layer):
         fullest = cls.model_construct(**options)
         return laws.block(cls.__name__, fullest.cell, fullest.declared(0))
 
+    @override
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
-        """See Layer.inputs."""
         return (signal.tensor("input", "H_in", dtype), *self.states("0", signal, dtype))
 
+    @override
     def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
-        """See Layer.outputs."""
         output = signal.to(self.width_out, self.name).tensor("output", self.output_letter, dtype, self.directions)
         return (output, *self.states("n", signal, dtype))
 
@@ -169,8 +170,8 @@ class Recurrent(Layer):
         """The leading axis of a state, over stacked layers and directions."""
         return ()
 
+    @override
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
-        """See Layer.weights."""
         return self.weights_below(self.depth, dtype)
 
     def weights_below(self, layer: int, dtype: str) -> tuple[WeightFact, ...]:
@@ -200,15 +201,15 @@ class Recurrent(Layer):
             keras_biases=self.keras_biases,
         )
 
+    @override
     def forward_ops(self, signal: Signal) -> Ops:
-        """See Layer.forward_ops."""
         sizes = self.sizes()
         return self._stacked(
             lambda layer, direction: forward_terms(self.cell, self.declared(layer)).ops(sizes).times(signal.tokens)
         )
 
+    @override
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
-        """See Layer.backward_ops."""
         sizes, above = self.sizes(), self._above(wants)
 
         def of_layer(layer: int, direction: int) -> Ops:
@@ -225,8 +226,9 @@ class Recurrent(Layer):
         shared = wants.input * self.width_in + above.input * (self.depth - 1) * self.width_out
         return self._stacked(of_layer) + Ops(0, (self.directions - 1) * shared * signal.tokens)
 
+    @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
-        """See Layer.kept; what a stacked layer reads is what the one below has put out."""
+        """What a stacked layer reads is what the one below has put out, and is kept once."""
         above = self._above(wants)
         first, rest = self._kept(0, signal, dtype, wants), self._kept(1, signal, dtype, above)
         between = self._between(above, first, rest) * self.width_out * signal.tokens * ITEM_BYTES[dtype]
@@ -266,14 +268,15 @@ class Recurrent(Layer):
         yield from zip(early, running, strict=False)
         yield rest, signal.tokens - sum(running)
 
+    @override
     def emits(self, signal: Signal) -> Signal:
-        """See Layer.emits."""
         if self.feeds == "last":
             return signal.last(self.width_out, self.name)
         return signal.to(self.width_out, self.name)
 
+    @override
     def work_bytes(self, signal: Signal, dtype: str) -> int:
-        """See Layer.work_bytes: besides its inputs and outputs a layer holds W_ih @ x of every step."""
+        """Besides its inputs and outputs a layer holds W_ih @ x of every step."""
         products = self.gates * self.hidden_size * signal.tokens * ITEM_BYTES[dtype]
         run = super().work_bytes(signal, dtype) + products
         if not self.init:
@@ -315,12 +318,13 @@ class SequenceLayer(Recurrent):
     batch_first: Flag = False
 
     @property
+    @override
     def stack_axes(self) -> tuple[str, ...]:
-        """See Recurrent.stack_axes."""
         return ("1",)
 
+    @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        """See Layer.fit; a layer that would read N as L is refused."""
+        """A layer that would read N as L is refused."""
         expected = ("N", "L") if self.batch_first else ("L", "N")
         # why only these: torch ignores batch_first for unbatched and packed input.
         if set(signal.axes) == {"L", "N"} and signal.axes != expected:
@@ -331,8 +335,8 @@ class SequenceLayer(Recurrent):
             )
         return super().fit(signal, earlier)
 
+    @override
     def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
-        """See Recurrent.weights_of."""
         yield from cell_weights(
             self.cell,
             self.declared(layer),
@@ -376,31 +380,31 @@ class StackedLayer(SequenceLayer):
     bidirectional: Flag = False
 
     @property
+    @override
     def depth(self) -> int:
-        """See Recurrent.depth."""
         return self.num_layers
 
     @property
+    @override
     def directions(self) -> int:
-        """See Recurrent.directions."""
         return 2 if self.bidirectional else 1
 
     @property
+    @override
     def stack_axes(self) -> tuple[str, ...]:
-        """See Recurrent.stack_axes."""
         return ("num_layers*D",)
 
     @property
+    @override
     def output_letter(self) -> str:
-        """See Recurrent.output_letter."""
         return "D*H_out"
 
     def _between(self, wants: Wants, below: Kept, above: Kept) -> int:
         # The mask of dropout; and what it lets through is no longer what the layer below has put out.
         return wants.input + above.input if self.dropout > 0 else super()._between(wants, below, above)
 
+    @override
     def notes(self) -> tuple[tuple[str, str], ...]:
-        """See Layer.notes."""
         if self.dropout > 0 and self.num_layers == 1:
             return (("dropout", "dropout acts between stacked layers: with num_layers 1 it does nothing"),)
         return ()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from rnninspect.cells.widths import Declared
 from rnninspect.layers.fields import Nonlinearity
 from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
@@ -30,8 +32,8 @@ class _Elman(Recurrent):
         """One, of its SimpleRNN."""
         return 1
 
+    @override
     def vector_widths(self) -> Declared:
-        """See Recurrent.vector_widths."""
         return (("h", ("H_cell", "H_out")),)
 
 
