@@ -96,14 +96,24 @@ def test_a_job_that_takes_all_memory_is_ended_before_the_machine_is(monkeypatch:
 
 @contextlib.contextmanager
 def interrupted(script: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of this script in a group of its own, which is killed whole at the end.
+
+    why whole: a child that outlived its parent would hold the pipes open, and reading them would never end.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.kill()
-        process.communicate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
 
 
 def test_an_interrupt_ends_parent_and_child_while_a_job_runs() -> None:
@@ -160,11 +170,7 @@ def test_a_child_whose_parent_was_killed_ends_in_the_middle_of_its_job() -> None
         assert process.stdout is not None
         child = int(process.stdout.readline())
         process.kill()
-        try:
-            assert gone(child)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+        assert gone(child)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -180,6 +186,7 @@ def test_a_child_hears_of_no_interrupt_even_while_it_starts(name: str) -> None:
         f"    os.kill(multiprocessing.active_children()[0].pid, signal.{name})\n"
         "    print(child.run('return', 60, lambda share: None).partition(' in ')[0])\n"
         "    print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
+        "    child.kill()\n"  # why: else it is told to end when Python does, and takes its patience
     )
     with interrupted(script) as process:
         out, err = process.communicate(timeout=60)
