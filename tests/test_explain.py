@@ -22,7 +22,7 @@ from rnninspect.plan import plan
 from rnninspect.results.explain import explain_blocks
 from rnninspect.results.flow import draw
 from rnninspect.results.table import Figure, Formulas, Table
-from rnninspect.study.explain import Explained, Flow, Setting, explain, is_first
+from rnninspect.study.explain import DataFlow, Explained, Setting, explain, is_first
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -319,8 +319,8 @@ def test_a_page_has_its_parts_in_order(documents: Documents) -> None:
 # --- the picture -------------------------------------------------------------------------------------------
 
 
-def flow(**changes: Any) -> Flow:
-    least = Flow(20, 2, 1, (("h", 50),), 300, 50, True, False, False)._replace(**changes)
+def flow(**changes: Any) -> DataFlow:
+    least = DataFlow(20, 2, 1, (("h", 50),), 300, 50, True, False, False)._replace(**changes)
     return least._replace(above=least.states[0][1] * least.directions)
 
 
@@ -375,12 +375,12 @@ def test_both_directions_between_the_first_and_the_last_of_many_layers() -> None
 
 
 @st.composite
-def flows(draw: st.DrawFn) -> Flow:
+def flows(draw: st.DrawFn) -> DataFlow:
     sizes = draw(st.lists(st.integers(1, 10**6), min_size=4, max_size=4, unique=True))
     directions = draw(st.integers(1, 2))
     states = tuple(zip(draw(st.permutations(["h", "c", "yy"])), sizes[:2], strict=False))[: draw(st.integers(1, 2))]
     above = sizes[0] * directions
-    return Flow(
+    return DataFlow(
         steps=draw(st.sampled_from([1, 2, 3, 4, 5, 1000, 10**9])),
         depth=draw(st.sampled_from([1, 2, 3, 4, 5, 10_000])),
         directions=directions,
@@ -394,7 +394,7 @@ def flows(draw: st.DrawFn) -> Flow:
 
 
 @given(flows())
-def test_every_edge_has_its_size(flow: Flow) -> None:
+def test_every_edge_has_its_size(flow: DataFlow) -> None:
     (drawn, gap), columns = (flow.depth, 0) if flow.depth <= 3 else (2, 1), min(flow.steps, 3)
     sizes = Counter(int(size) for line in draw(flow) for size in re.findall(r"\((\d+),\)", line))
     expected: Counter[int] = Counter({flow.features: columns})
@@ -406,7 +406,7 @@ def test_every_edge_has_its_size(flow: Flow) -> None:
 
 
 @given(flows())
-def test_every_state_of_the_document_begins_and_ends_in_the_picture(flow: Flow) -> None:
+def test_every_state_of_the_document_begins_and_ends_in_the_picture(flow: DataFlow) -> None:
     text = "\n".join(draw(flow))
     layers = range(flow.depth) if flow.depth <= 3 else (0, flow.depth - 1)
     for state, _ in flow.states:
@@ -422,7 +422,7 @@ def test_every_state_of_the_document_begins_and_ends_in_the_picture(flow: Flow) 
 
 
 @given(flows())
-def test_states_run_with_time_and_against_it(flow: Flow) -> None:
+def test_states_run_with_time_and_against_it(flow: DataFlow) -> None:
     for line in draw(flow):
         starts, ends = (re.search(rf"\w_{time}\b", line) for time in "0n")
         if starts and ends:
@@ -466,7 +466,7 @@ def loose_ends(lines: tuple[str, ...]) -> list[str]:
 
 
 @given(flows())
-def test_no_line_ends_in_nothing(flow: Flow) -> None:
+def test_no_line_ends_in_nothing(flow: DataFlow) -> None:
     assert loose_ends(draw(flow)) == []
 
 
@@ -478,7 +478,7 @@ def test_a_loose_end_is_seen(sign: str, wrong: str) -> None:
 
 
 @given(flows())
-def test_in_ascii_it_has_the_same_shape(flow: Flow) -> None:
+def test_in_ascii_it_has_the_same_shape(flow: DataFlow) -> None:
     lines = draw(flow)
     plain = in_ascii(lines)
     assert all(line.isascii() for line in plain)

@@ -51,7 +51,7 @@ PASSES = {
 }
 
 
-class Memory(NamedTuple):
+class ChipMemory(NamedTuple):
     """What is assumed of memory.
 
     on_chip: bytes that the chip can hold (caches, registers); None: as many as are needed. in_core: those of them that
@@ -84,7 +84,7 @@ def bound(
     peaks: Peaks,
     *,
     dtype: str,
-    memory: Memory,
+    memory: ChipMemory,
     input_grad: bool = False,
 ) -> Bound | None:
     """The least time of a phase of these layers, run in order; None where there is nothing that takes time.
@@ -128,7 +128,7 @@ def chain_steps(layer: Layer, signal: Signal) -> int:
     return length * layer.depth if layer.directions > 1 else length + layer.depth - 1
 
 
-def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: Memory, wants: Wants) -> Work:
+def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: ChipMemory, wants: Wants) -> Work:
     """What one pass has to do: "forward", "forward+grad" or "backward"."""
     layer, signal, weights = link.layer, link.signal, facts.weights
     inputs = sum(tensor.nbytes for tensor in layer.inputs(signal, dtype))
@@ -155,7 +155,7 @@ def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: Mem
     return Work(_macs(facts, name), read + kept + y + reread + gradients, again, inside, steps)
 
 
-def _moved(work: Work, memory: Memory) -> int:
+def _moved(work: Work, memory: ChipMemory) -> int:
     if memory.cold:
         return work.nbytes + work.again
     return work.again + (0 if memory.on_chip is None else max(work.nbytes - memory.on_chip, 0))

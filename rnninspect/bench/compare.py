@@ -30,7 +30,7 @@ from statistics import median
 from typing import NamedTuple
 
 from rnninspect.bench.journal import canonical
-from rnninspect.bench.records import STEADY, WHOLE_MODEL, Environment, Figure, Outcome, told
+from rnninspect.bench.records import STEADY, WHOLE_MODEL, Environment, Figure, Outcome, settings_text
 from rnninspect.errors import Place
 from rnninspect.guard.findings import Finding
 
@@ -202,7 +202,7 @@ def _what(item: Compared | Unmatched) -> str:
 
 
 def _where(item: Compared | Unmatched) -> str:
-    return " ".join(filter(None, [item.point, told(item.variant)]))
+    return " ".join(filter(None, [item.point, settings_text(item.variant)]))
 
 
 # --- matching ------------------------------------------------------------------------------------------------

@@ -24,30 +24,30 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MOST_BYTES = 2**20
 
 
-class Kept(NamedTuple):
+class EarlierBests(NamedTuple):
     """seconds: by product, the best of each of the last runs. fault: why they are not known, in one line, or ""."""
 
     seconds: dict[str, list[float]]
     fault: str = ""
 
 
-def recall() -> Kept:
+def recall() -> EarlierBests:
     """What earlier runs have kept."""
     boot, file = _boot(), _file()
     if boot is None or file is None:
-        return Kept({})
+        return EarlierBests({})
     try:
         found = json.loads(disk.read(file, _MOST_BYTES))
         kept = found["seconds"].items() if found["boot"] == boot else ()
-        return Kept({key: [float(value) for value in values if 0 < value < math.inf] for key, values in kept})
+        return EarlierBests({key: [float(value) for value in values if 0 < value < math.inf] for key, values in kept})
     except disk.ABSENT:
-        return Kept({})
+        return EarlierBests({})
     except disk.NoRegularFile as error:
-        return Kept({}, f"{printable(str(file))} {disk.reason(error)}")
+        return EarlierBests({}, f"{printable(str(file))} {disk.reason(error)}")
     except OSError as error:
-        return Kept({}, f"{printable(str(file))} cannot be read: {disk.reason(error)}")
+        return EarlierBests({}, f"{printable(str(file))} cannot be read: {disk.reason(error)}")
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        return Kept({}, f"{printable(str(file))} is damaged")
+        return EarlierBests({}, f"{printable(str(file))} is damaged")
 
 
 def keep(product: str, seconds: float, earlier: float | None) -> None:

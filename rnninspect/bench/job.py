@@ -18,12 +18,12 @@ from typing_extensions import override
 from rnninspect.bench import heap, kernels, witness
 from rnninspect.bench.bound import best_of, bound, macs_of
 from rnninspect.bench.deepbench import deepbench_flops
-from rnninspect.bench.jobs import Job, Run, not_measured
+from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.journal import canonical
 from rnninspect.bench.machine import Machine, remember_speeds
 from rnninspect.bench.peaks import calibrate, memory_of, widths
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
-from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Wanted, Warned
+from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, TimingRequest, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.bench.supervise import Last
@@ -64,7 +64,7 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
     prepared: list[_Ready | Outcome] = []
     for run_ in job.runs:
         try:
-            prepared.append(_Ready(run_, job.wanted))
+            prepared.append(_Ready(run_, job.request))
         except (RnnInspectError, RuntimeError, MemoryError) as error:
             # why the whole job: in this process every later one would fail too, and so it ends with the process.
             if broke_cuda(error):
@@ -77,10 +77,10 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
         timed = iter(
             measure(
                 tasks,
-                budget=job.wanted.budget,
-                precision=job.wanted.precision,
+                budget=job.request.budget,
+                precision=job.request.precision,
                 now=time.monotonic,
-                random=Random(job.wanted.seed + job.process),
+                random=Random(job.request.seed + job.process),
                 together=[one.together(phase) for one in made_ready for phase in one.phases],
                 progress=progress,
             )
@@ -125,27 +125,27 @@ class _Timer(Phase):
 class _Ready:
     """A run that is built, checked and about to be timed. Raises what it cannot be made ready for."""
 
-    def __init__(self, asked: Run, wanted: Wanted) -> None:
+    def __init__(self, asked: VariantRun, request: TimingRequest) -> None:
         spec = asked.spec
-        self.run, self.wanted, self.spec = asked, wanted, spec
+        self.run, self.request, self.spec = asked, request, spec
         self.device = device_of(spec)
         self.machine = Machine(self.device, asked.setting.threads or torch.get_num_threads())
         self.warnings: list[Warned] = []
-        if wanted.fp32_precision is not None:
-            set_float32_precision(wanted.fp32_precision)
+        if request.fp32_precision is not None:
+            set_float32_precision(request.fp32_precision)
         planned = plan(spec)
         self.weights = {layer.name: layer.weights for layer in planned.layers}
         kept = sum(layer.kept_for_backward_bytes or 0 for layer in self._layers(spec.links))
-        more = 0 if wanted.phases == ("forward",) else planned.counts.gradient_bytes + kept
-        with ready(spec, planned, self.device, wanted.seed, more=more) as model:
-            found = subjects(spec, model, self.device, each_layer=wanted.each_layer, input_grad=wanted.input_grad)
+        more = 0 if request.phases == ("forward",) else planned.counts.gradient_bytes + kept
+        with ready(spec, planned, self.device, request.seed, more=more) as model:
+            found = subjects(spec, model, self.device, each_layer=request.each_layer, input_grad=request.input_grad)
         if asked.setting.backend == "compile":
             found = self._compiled(found)
-        clock = clock_for(self.device, warm_l2=wanted.warm_l2)
+        clock = clock_for(self.device, warm_l2=request.warm_l2)
         self.phases = tuple(
             _Timer(subject, name, clock, self.machine)
             for subject in found
-            for name in wanted.phases
+            for name in request.phases
             if name == "forward" or trains(subject)
         )
         if not self.phases:
@@ -159,7 +159,7 @@ class _Ready:
         held = sum(parameter.nbytes for module in recurrent for parameter in module.parameters())
         self._warn(kernels.scattered_weights(messages, spec.dtype, held))
         self._check()
-        if not all(trains(subject) for subject in found) and wanted.phases != ("forward",):
+        if not all(trains(subject) for subject in found) and request.phases != ("forward",):
             self._warn(Warned("nothing is trained, so there is no backward pass", "trainable: true, or --input-grad"))
         with threads(self.machine.threads):
             self.peaks = self._calibrated()
@@ -172,7 +172,7 @@ class _Ready:
         self._warn(
             witness.many_threads(self.machine.threads, witness.usable_cpus()) if self.device.type == "cpu" else None
         )
-        idle = ["--warm-l2"] * wanted.warm_l2 + ["--fp32-precision"] * (wanted.fp32_precision is not None)
+        idle = ["--warm-l2"] * request.warm_l2 + ["--fp32-precision"] * (request.fp32_precision is not None)
         if idle and self.device.type != "cuda":
             self._warn(Warned(f"{' and '.join(idle)} changed nothing: that is for CUDA", "leave it out"))
         self._warn(kernels.tf32_in_force(spec.links, spec.dtype, self.device))
@@ -187,7 +187,7 @@ class _Ready:
     def _place(self) -> tuple[object, ...]:
         """What a calibration depends on."""
         kinds = frozenset(widths(self.spec, self.device).items())
-        return (str(self.device), self.spec.dtype, self.machine.threads, kinds, self.wanted)
+        return (str(self.device), self.spec.dtype, self.machine.threads, kinds, self.request)
 
     def _calibrated(self) -> Peaks:
         """What the device can do.
@@ -196,7 +196,7 @@ class _Ready:
         """
         if _TIMES[self._place] < 3:
             finish = self.machine.watch()
-            found = calibrate(self.spec, self.device, self.wanted)
+            found = calibrate(self.spec, self.device, self.request)
             seen = finish()
             found = found._replace(disturbed=seen.why or witness.slowed(seen.probe, self.machine.best_probe))
             _CALIBRATED[self._place] = best_of(_CALIBRATED.get(self._place, found), found)
@@ -211,10 +211,10 @@ class _Ready:
         """Hold a small slice against the equations: a time of a wrong result is worth nothing."""
         small = self.spec.cut(_GATE_STEPS, _GATE_SEQUENCES)
         # why remembered: of every batch and length it is the same.
-        about = (str(self.device), small.dtype, float32_precision(), self.wanted.seed, small.batch, small.links)
+        about = (str(self.device), small.dtype, float32_precision(), self.request.seed, small.batch, small.links)
         if repr(about) in _HELD:
             return
-        found = verify(small, self.device, self.wanted.seed)
+        found = verify(small, self.device, self.request.seed)
         if not found.ok:
             raise CheckFailed("torch's results are not those of the equations (rnninspect verify says where)")
         _HELD.add(repr(about))
@@ -229,14 +229,14 @@ class _Ready:
     def _layers(self, links: Sequence[Link]) -> tuple[LayerFacts, ...]:
         """What the plan says of layers that are run in order, and this device of what they keep in training."""
         weights = [self.weights[link.layer.name] for link in links]
-        input_grad, dtype = self.wanted.input_grad, self.spec.dtype
+        input_grad, dtype = self.request.input_grad, self.spec.dtype
         planned = plan_layers(links, weights, dtype, input_grad=input_grad)
         return kept_on(self.device.type, links, planned, dtype, input_grad=input_grad)
 
     def look(self, timed: Sequence[Timed]) -> None:
         """Ask the device for what else a figure says of what was timed."""
         with threads(self.machine.threads):
-            self.environment = self.machine.environment(self.spec.dtype, self.wanted)
+            self.environment = self.machine.environment(self.spec.dtype, self.request)
             self.seen = [
                 (first_call, each, _overhead(phase, each), _peak_bytes(phase, self.device))
                 for phase, first_call, each in zip(self.phases, self.first, timed, strict=True)
@@ -281,7 +281,7 @@ class _Ready:
         found = interval(timed.round_medians)
         tokens, sequences, steps = tokens_of(subject)
         # why not for a block of several: its first call alone finds L2 flushed.
-        flushed = self.device.type == "cuda" and not self.wanted.warm_l2 and (timed.block == 1 or name in EACH)
+        flushed = self.device.type == "cuda" and not self.request.warm_l2 and (timed.block == 1 or name in EACH)
         memory = memory_of(self.device, cold=flushed)
         # why anew: a layer by itself wants other gradients than in the whole model.
         layers = self._layers(subject.links)
@@ -290,8 +290,8 @@ class _Ready:
         if len(timed.rounds) < LEAST_ROUNDS:
             said = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
             warnings.append(Warned(said, "a larger --budget"))
-        elif found is not None and found.half(median) > self.wanted.precision:
-            asked = f"{100 * self.wanted.precision:g} %"
+        elif found is not None and found.half(median) > self.request.precision:
+            asked = f"{100 * self.request.precision:g} %"
             warnings.append(Warned(f"the interval is wider than {asked}", "a larger --budget, or a quieter machine"))
         if self.peaks.disturbed and self.peaks.calibrated:
             said = f"the peaks were measured while {self.peaks.disturbed}: the bound is too large"
@@ -344,14 +344,14 @@ class _Ready:
                 self.peaks,
                 dtype=self.spec.dtype,
                 memory=memory,
-                input_grad=self.wanted.input_grad,
+                input_grad=self.request.input_grad,
             ),
             kernels=self.kernels[subject.name, name != "forward"],
             warnings=tuple(warnings),
         )
 
 
-def _without(job: Job, asked: Run, status: str, error: Exception) -> Outcome:
+def _without(job: Job, asked: VariantRun, status: str, error: Exception) -> Outcome:
     return not_measured(job, asked, status, first_line(error))
 
 

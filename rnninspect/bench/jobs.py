@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from rnninspect.bench.journal import canonical
-from rnninspect.bench.records import Outcome, Setting, Wanted
+from rnninspect.bench.records import Outcome, RunOptions, TimingRequest
 from rnninspect.document.chain import Spec
 
 
-class Run(NamedTuple):
+class VariantRun(NamedTuple):
     """One variant of one point. settings: what was swept; variant: what was varied; setting: what that means.
 
     case: what the document calls the point, where it does.
@@ -20,22 +20,22 @@ class Run(NamedTuple):
     spec: Spec
     settings: Mapping[str, object]
     variant: Mapping[str, object]
-    setting: Setting
+    setting: RunOptions
     case: str = ""
 
 
 class Job(NamedTuple):
     """Runs that are timed interleaved. process: which of several that measure the same."""
 
-    runs: tuple[Run, ...]
-    wanted: Wanted
+    runs: tuple[VariantRun, ...]
+    request: TimingRequest
     process: int = 0
 
     @property
     def cases(self) -> int:
         """How many times are measured at the most: the phases of every subject of every run."""
-        subjects = sum(1 + (self.wanted.each_layer and len(run.spec.links)) for run in self.runs)
-        return subjects * len(self.wanted.phases)
+        subjects = sum(1 + (self.request.each_layer and len(run.spec.links)) for run in self.runs)
+        return subjects * len(self.request.phases)
 
     @property
     def points(self) -> tuple[Job, ...]:
@@ -44,7 +44,7 @@ class Job(NamedTuple):
         return tuple(self._replace(runs=tuple(group)) for _, group in groups)
 
 
-def not_measured(job: Job, run: Run, status: str, reason: str) -> Outcome:
+def not_measured(job: Job, run: VariantRun, status: str, reason: str) -> Outcome:
     """The outcome of a run that has no figures."""
     spec = run.spec
     about = (spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype)

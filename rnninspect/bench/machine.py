@@ -13,7 +13,7 @@ import torch
 
 from rnninspect import __version__
 from rnninspect.bench import heap, witness
-from rnninspect.bench.records import Environment, Wanted, Warned
+from rnninspect.bench.records import Environment, TimingRequest, Warned
 from rnninspect.bench.sampling import Seen
 from rnninspect.bench.speed import Speed
 from rnninspect.runtime.precision import in_tf32
@@ -77,7 +77,7 @@ class Machine:
             _FASTEST[str(self._device)] = max(reading.clock, _FASTEST.get(str(self._device), 0))
         return witness.gpu_disturbance(reading, _FASTEST.get(str(self._device)))
 
-    def environment(self, dtype: str, wanted: Wanted) -> Environment:
+    def environment(self, dtype: str, request: TimingRequest) -> Environment:
         """What is told of it, and of how it was used."""
         gpu = self._device.type == "cuda"
         clocks = [reading.clock for reading in self.readings if reading.clock and not reading.idle]
@@ -99,8 +99,8 @@ class Machine:
             float32_precision=("tf32" if in_tf32(self._device) else "ieee") if gpu and dtype == "float32" else None,
             clock_mhz=statistics.median_low(clocks) if clocks else None,
             power_limit_watts=max(limits, default=None),
-            warm_l2=wanted.warm_l2 if gpu else None,
-            input_grad=wanted.input_grad,
+            warm_l2=request.warm_l2 if gpu else None,
+            input_grad=request.input_grad,
         )
 
     def _speed(self) -> Speed | None:

@@ -19,15 +19,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnninspect.bench.bound import PASSES, Memory
+from rnninspect.bench.bound import PASSES, ChipMemory
 from rnninspect.bench.kernels import cudnn_call, least_alike
-from rnninspect.bench.records import Peaks, Wanted
+from rnninspect.bench.records import Peaks, TimingRequest
 from rnninspect.document.chain import Link, Spec
 from rnninspect.layers.recurrent import Recurrent, SequenceLayer
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.runtime.device import DTYPES, seeded, threads
 from rnninspect.runtime.memory import available_bytes
-from rnninspect.runtime.modules import BuiltModel, Ran, data_of, make_feed, run
+from rnninspect.runtime.modules import BuiltModel, LayerOutput, data_of, make_feed, run
 from rnninspect.runtime.precision import float32_precision, multiplying_float32
 from rnninspect.runtime.torch_errors import refusals
 
@@ -44,39 +44,39 @@ _WIDEST = {"cpu": 2048}
 _LARGEST_COPY = {"cpu": 2**28}
 
 
-def calibrate(spec: Spec, device: torch.device, wanted: Wanted) -> Peaks:
+def calibrate(spec: Spec, device: torch.device, request: TimingRequest) -> Peaks:
     """Measure what `device` can do in the document's dtype, with torch's threads and precision as they are set.
 
-    A step is timed for each recurrent kind of the document in each pass that `wanted` needs: "LSTM backward". Where
-    `wanted` has FLOP/s or bytes/s those are not measured; `calibrated` is False where it has both. Changes torch's
+    A step is timed for each recurrent kind of the document in each pass that `request` needs: "LSTM backward". Where
+    `request` has FLOP/s or bytes/s those are not measured; `calibrated` is False where it has both. Changes torch's
     generator and grad mode in nothing that lasts. Raises TorchRefused.
     """
     with (
         refusals(spec, "measure what the device can do", device),
-        seeded(device, wanted.seed),
+        seeded(device, request.seed),
         _as_recurrent_layers_multiply(device),
     ):
         dtype = DTYPES[spec.dtype]
-        flops = wanted.peak_flops or flops_of(device, dtype, FLOPS_SECONDS)
-        bandwidth = wanted.bandwidth or bandwidth_of(device, BANDWIDTH_SECONDS)
+        flops = request.peak_flops or flops_of(device, dtype, FLOPS_SECONDS)
+        bandwidth = request.bandwidth or bandwidth_of(device, BANDWIDTH_SECONDS)
         chip = None
-        if device.type == "cpu" and wanted.bandwidth is None:
+        if device.type == "cpu" and request.bandwidth is None:
             # why a quarter: source and target lie in the caches, and not they alone.
             chip = max(bandwidth_of(device, CHIP_SECONDS, (memory_of(device).on_chip or 2**21) // 4), bandwidth)
         kinds = {link.layer.type: link.layer for link in spec.links if isinstance(link.layer, Recurrent)}
         wide = widths(spec, device)
-        passes = dict.fromkeys(name for phase in wanted.phases for name in PASSES[phase])
+        passes = dict.fromkeys(name for phase in request.phases for name in PASSES[phase])
         steps = {
             f"{kind} {name}": seconds
             for kind, layer in kinds.items()
             for name, seconds in step_seconds_of(layer, spec, device, wide[kind]).items()
             if name in passes
         }
-    calibrated = wanted.peak_flops is None or wanted.bandwidth is None
+    calibrated = request.peak_flops is None or request.bandwidth is None
     return Peaks(flops, bandwidth, steps, calibrated, chip)
 
 
-def memory_of(device: torch.device, *, cold: bool = False) -> Memory:
+def memory_of(device: torch.device, *, cold: bool = False) -> ChipMemory:
     """What of memory is assumed of this device, with torch's threads as they are set.
 
     On the chip of a GPU: L2, registers and shared memory, as persistent kernels keep weights in the latter. Of a CPU:
@@ -88,12 +88,12 @@ def memory_of(device: torch.device, *, cold: bool = False) -> Memory:
         each = 4 * getattr(properties, "regs_per_multiprocessor", 0)
         each += getattr(properties, "shared_memory_per_multiprocessor", 0)
         in_core = each * properties.multi_processor_count
-        return Memory(in_core + getattr(properties, "L2_cache_size", 0) or None, in_core, cold)
+        return ChipMemory(in_core + getattr(properties, "L2_cache_size", 0) or None, in_core, cold)
     if device.type != "cpu":
-        return Memory(None, 0, cold)
+        return ChipMemory(None, 0, cold)
     caches, threads = _cpu_caches(), torch.get_num_threads()
     by_level = {level: sum(sizes[:threads] if level < 3 else sizes) for level, sizes in caches.items()}
-    return Memory(sum(by_level.values()) or None, by_level.get(1, 0), cold)
+    return ChipMemory(sum(by_level.values()) or None, by_level.get(1, 0), cold)
 
 
 def flops_of(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
@@ -295,7 +295,7 @@ def _passes(tiny: _Tiny, device: torch.device) -> dict[str, float]:
     """The seconds of one call of every pass."""
     clock = _Clock(device)
     module = tiny.model.layers[0]
-    ran: list[Ran] = []
+    ran: list[LayerOutput] = []
 
     def forward() -> None:
         ran[:] = [run(tiny.link.layer, tiny.link, module, tiny.feed.input, tiny.feed.states[0])]

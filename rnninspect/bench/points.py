@@ -22,7 +22,7 @@ from itertools import chain, product
 from math import prod
 from typing import Any, NamedTuple
 
-from rnninspect.bench.records import Setting, told
+from rnninspect.bench.records import RunOptions, settings_text
 from rnninspect.bench.witness import usable_cpus
 from rnninspect.document.blocks import RANGE, validate
 from rnninspect.document.chain import Spec
@@ -51,7 +51,7 @@ class Variant(NamedTuple):
     """
 
     values: Mapping[str, object]
-    setting: Setting
+    setting: RunOptions
     spec: Spec
 
 
@@ -369,7 +369,7 @@ def _variants(tree: Tree, path: str, values: Sequence[_Value], varies: Sequence[
     times: dict[str, int] = {}
     for chosen in product(*(vary.values for vary in varies)):
         varied: dict[str, Any] = {vary.name: value for vary, value in zip(varies, chosen, strict=True)}
-        own = {name: value for name, value in varied.items() if name in Setting._fields}
+        own = {name: value for name, value in varied.items() if name in RunOptions._fields}
         put_in = [
             _Value(vary.name, value, vary.place)
             for vary, value in zip(varies, chosen, strict=True)
@@ -377,7 +377,7 @@ def _variants(tree: Tree, path: str, values: Sequence[_Value], varies: Sequence[
         ]
         found = _spec(tree, path, (*values, *put_in), spec) if put_in else spec
         again = times[_canonical(varied)] = times.get(_canonical(varied), 0) + 1
-        yield Variant(varied | ({"again": again} if again > 1 else {}), Setting(**own), found)
+        yield Variant(varied | ({"again": again} if again > 1 else {}), RunOptions(**own), found)
 
 
 def _threads(values: Sequence[object], place: Place) -> tuple[list[object], list[str]]:
@@ -394,7 +394,7 @@ def _threads(values: Sequence[object], place: Place) -> tuple[list[object], list
 
 def _named(values: Iterable[_Value]) -> str:
     """`encoder.hidden_size=64 input.batch_size=1`, on one line and not without end."""
-    text = told({item.path: item.value for item in values})
+    text = settings_text({item.path: item.value for item in values})
     return text if len(text) <= _MOST_NAMED else f"{text[:_MOST_NAMED]}..."
 
 

@@ -20,7 +20,7 @@ STEADY = "steady"
 WHOLE_MODEL = "whole model"
 
 
-class Wanted(NamedTuple):
+class TimingRequest(NamedTuple):
     """How to measure.
 
     budget: seconds for each case, a phase of a variant. precision: half the interval over the median, 0.05 is 5 %.
@@ -40,7 +40,7 @@ class Wanted(NamedTuple):
     bandwidth: float | None = None
 
 
-class Setting(NamedTuple):
+class RunOptions(NamedTuple):
     """What a variant is run with besides its document. threads: None is torch's own; backend: "eager" or "compile"."""
 
     threads: int | None = None
@@ -179,7 +179,7 @@ class Environment(NamedTuple):
     load: how many processes wanted a CPU, on average over the minute before the end. keeps_freed: whether freed memory
     stayed with the process, on a CPU. Of a GPU: cuda: CUDA's version, or ROCm's; cudnn, driver: theirs;
     float32_precision: how cuDNN's recurrent layers multiplied float32, "tf32" or "ieee", where that was the dtype;
-    clock_mhz: the median of its clock under load; power_limit_watts: what it may take; warm_l2: see Wanted.
+    clock_mhz: the median of its clock under load; power_limit_watts: what it may take; warm_l2: see TimingRequest.
     """
 
     device: str
@@ -227,10 +227,10 @@ class Outcome(NamedTuple):
     @property
     def point(self) -> str:
         """What the point is called, safe to print: `small: encoder.hidden_size=64`."""
-        return ": ".join(filter(None, [printable(self.case), told(self.settings)]))
+        return ": ".join(filter(None, [printable(self.case), settings_text(self.settings)]))
 
 
-def told(settings: Mapping[str, object]) -> str:
+def settings_text(settings: Mapping[str, object]) -> str:
     """Settings, or what was varied, as options take them, safe to print: `encoder.hidden_size=64 dtype=float16`."""
     return " ".join(
         printable(f"{path}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")

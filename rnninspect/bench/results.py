@@ -17,7 +17,7 @@ from rnninspect.bench.statistics import interval, percentile
 from rnninspect.facts import percent
 
 
-class Timed(NamedTuple):
+class ProcessFigure(NamedTuple):
     """One process's figure, and the outcome that it belongs to."""
 
     outcome: Outcome
@@ -69,7 +69,7 @@ class Pooled(NamedTuple):
     regime: str | None
     peak_bytes: int | None
     planned_bytes: int | None
-    timed: tuple[Timed, ...]
+    timed: tuple[ProcessFigure, ...]
 
     @property
     def bound(self) -> Bound | None:
@@ -115,15 +115,15 @@ class Ratio(NamedTuple):
 
 def pool(outcomes: Iterable[Outcome]) -> list[Pooled]:
     """The figures of all processes of a variant, subject and phase together, in the order of their first."""
-    found: dict[tuple[str | None, ...], list[Timed]] = {}
+    found: dict[tuple[str | None, ...], list[ProcessFigure]] = {}
     for outcome in outcomes:
         about = (outcome.model, outcome.file, canonical(outcome.settings), canonical(outcome.variant))
         for figure in outcome.figures:
-            found.setdefault((*about, figure.subject, figure.phase), []).append(Timed(outcome, figure))
+            found.setdefault((*about, figure.subject, figure.phase), []).append(ProcessFigure(outcome, figure))
     return [_pooled(tuple(timed)) for timed in found.values()]
 
 
-def _pooled(timed: tuple[Timed, ...]) -> Pooled:
+def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
     outcome, figures = timed[0].outcome, [one.figure for one in timed]
     medians = [figure.median for figure in figures]
     median = statistics.median(medians)
@@ -206,11 +206,11 @@ def warned(rows: Iterable[Pooled]) -> dict[Warned, list[Pooled]]:
     return found
 
 
-def _nearest(timed: Sequence[Timed], median: float) -> Figure:
+def _nearest(timed: Sequence[ProcessFigure], median: float) -> Figure:
     return min((one.figure for one in timed), key=lambda figure: abs(figure.median - median))
 
 
-def _least_bound(timed: Sequence[Timed]) -> Bound | None:
+def _least_bound(timed: Sequence[ProcessFigure]) -> Bound | None:
     bounds = [one.figure.bound for one in timed if one.figure.bound is not None]
     return min(bounds, key=lambda bound: bound.seconds, default=None)
 

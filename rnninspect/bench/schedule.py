@@ -10,10 +10,10 @@ from contextlib import closing
 from functools import partial
 from hashlib import sha256
 
-from rnninspect.bench.jobs import Job, Run, not_measured
+from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.journal import Key, canonical, done, key, key_of
 from rnninspect.bench.points import Point
-from rnninspect.bench.records import Outcome, Wanted
+from rnninspect.bench.records import Outcome, TimingRequest
 from rnninspect.bench.supervise import Ended, Work, run_jobs
 from rnninspect.errors import printable
 
@@ -26,11 +26,11 @@ _START_SECONDS, _OVER = 120.0, 10.0
 Progress = Callable[[int, float], None]
 
 
-def jobs_of(points: Iterable[Point], wanted: Wanted, *, processes: int, interleave: bool) -> list[Job]:
+def jobs_of(points: Iterable[Point], request: TimingRequest, *, processes: int, interleave: bool) -> list[Job]:
     """A job for every point in every process, or with `interleave` one for all points in every process."""
     groups = [
         tuple(
-            Run(
+            VariantRun(
                 spec=variant.spec,
                 settings=point.settings,
                 variant=variant.values,
@@ -43,7 +43,7 @@ def jobs_of(points: Iterable[Point], wanted: Wanted, *, processes: int, interlea
     ]
     if interleave:
         groups = [tuple(run for group in groups for run in group)]
-    return [Job(group, wanted, process) for process in range(processes) for group in groups]
+    return [Job(group, request, process) for process in range(processes) for group in groups]
 
 
 def remaining(jobs: Sequence[Job], outcomes: Iterable[Outcome]) -> list[Job]:
@@ -60,7 +60,7 @@ def number_of_outcomes(jobs: Sequence[Job], outcomes: Iterable[Outcome]) -> int:
     return len({*map(key_of, outcomes), *(key_of_run(job, run) for job in jobs for run in job.runs)})
 
 
-def key_of_run(job: Job, run: Run) -> Key:
+def key_of_run(job: Job, run: VariantRun) -> Key:
     """The key that the run's outcome will have."""
     return key(run.spec.name, run.spec.source, run.settings, run.variant, job.process)
 
@@ -72,7 +72,7 @@ def digest(jobs: Sequence[Job]) -> str:
     return sha256("\n".join(runs).encode()).hexdigest()[:16]
 
 
-def _plain(run: Run) -> tuple[object, ...]:
+def _plain(run: VariantRun) -> tuple[object, ...]:
     """What a run is made from. why no record: one that gains a field would make another run of it."""
     data = run.spec.tree.data
     model = {key: value for key, value in data.items() if key not in _NOT_RUN} if isinstance(data, dict) else data
@@ -89,7 +89,7 @@ def run_all(
     """
 
     def limit(job: Job) -> float:
-        return time_limit or _START_SECONDS + _OVER * job.wanted.budget * job.cases
+        return time_limit or _START_SECONDS + _OVER * job.request.budget * job.cases
 
     before = 0
     for process in dict.fromkeys(job.process for job in jobs):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rnninspect.bench.jobs import Job
     from rnninspect.bench.journal import Journal, Key
     from rnninspect.bench.points import Point, Vary
-    from rnninspect.bench.records import Outcome, Wanted
+    from rnninspect.bench.records import Outcome, TimingRequest
 
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.
@@ -101,14 +101,14 @@ def run(options: BenchOptions) -> int:
     from rnninspect.commands.shared.render import only_table
 
     need_folder()
-    wanted = _wanted(options)
+    request = _request(options)
     varies, notes = parse_varies(options.vary)
     if options.resume and options.output is None:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
     check_plot(options.plot, options)
     only = only_table(options.table, options.format, BenchTable.RESULTS)
     page = partial(page_of, format=options.format, seed=options.seed, only=only)
-    jobs, code = _jobs(options, wanted, varies)
+    jobs, code = _jobs(options, request, varies)
     if code:
         return code
     if options.plot is not None:
@@ -130,9 +130,9 @@ def _note(text: str) -> None:
     say(f"note: {text}")
 
 
-def _wanted(options: BenchOptions) -> Wanted:
+def _request(options: BenchOptions) -> TimingRequest:
     from rnninspect.bench.points import parse_budget, parse_precision
-    from rnninspect.bench.records import PHASES, Wanted
+    from rnninspect.bench.records import PHASES, TimingRequest
 
     if options.quick and options.budget is not None:
         raise OptionError("--quick is --budget 1s (leave one of the two out)")
@@ -143,7 +143,7 @@ def _wanted(options: BenchOptions) -> Wanted:
     for name, value in (("--peak-tflops", options.peak_tflops), ("--bandwidth", options.bandwidth)):
         if value is not None and not 0 < value < float("inf"):
             raise OptionError(f"{name} {value:g}: expected a number > 0")
-    return Wanted(
+    return TimingRequest(
         phases=tuple(phase for phase in PHASES if phase in options.phase or not options.phase),
         budget=budget,
         precision=parse_precision(options.precision),
@@ -157,7 +157,7 @@ def _wanted(options: BenchOptions) -> Wanted:
     )
 
 
-def _jobs(options: BenchOptions, wanted: Wanted, varies: Sequence[Vary]) -> tuple[list[Job], int]:
+def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary]) -> tuple[list[Job], int]:
     """Every job of every process, and the exit code of documents that are not sound."""
     from rnninspect.bench.points import load_points
     from rnninspect.bench.schedule import jobs_of
@@ -180,7 +180,7 @@ def _jobs(options: BenchOptions, wanted: Wanted, varies: Sequence[Vary]) -> tupl
             code = max(code, complain(on_meta[0].refused(NoSuchDevice, why, ("device",))))
             continue
         points += loaded
-    return jobs_of(points, wanted, processes=options.processes, interleave=options.interleave), code
+    return jobs_of(points, request, processes=options.processes, interleave=options.interleave), code
 
 
 def _check_axis(path: Path, jobs: Sequence[Job]) -> None:
@@ -231,7 +231,7 @@ def _journal(options: BenchOptions, jobs: Sequence[Job]) -> Iterator[tuple[Journ
         yield None, ()
         return
     head = head_of(
-        {"files": options.files, **jobs[0].wanted._asdict(), "documents and points": digest(jobs), "method": _METHOD}
+        {"files": options.files, **jobs[0].request._asdict(), "documents and points": digest(jobs), "method": _METHOD}
     )
     outcomes: Sequence[Outcome] = ()
     if options.resume:

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from rnninspect.errors import printable
 from rnninspect.formats.page import Page, wrapped
-from rnninspect.results.table import Chart, Figure, Formulas
+from rnninspect.results.table import Chart, Drawing, Formulas
 
 _INDENT = "  "
 _BEFORE_SIGN = re.compile(r"(?<= )(?=[-+*⊙] )")
@@ -24,14 +24,14 @@ _SIGNS = str.maketrans({"σ": "sigmoid", "⊙": "*", "·": "@"})
 _STROKES = str.maketrans("─│┌┐└┘├┤┬┴┼→←↑↓⋮·…", "-|+++++++++><^v:..")
 
 
-def sections(block: Formulas | Figure | Chart, page: Page) -> Iterator[list[str]]:
+def sections(block: Formulas | Drawing | Chart, page: Page) -> Iterator[list[str]]:
     """The paragraphs of a block: its title and what it shows, then its notes."""
     notes = block.notes
     match block:
         case Formulas():
             shown = list(_equations(block, page))
             notes = tuple(_with_signs(note, page) for note in notes)
-        case Figure():
+        case Drawing():
             shown = in_ascii(block.lines) if page.ascii else [printable(line) for line in block.lines]
             needed = max(map(cell_len, shown), default=0)
             if needed > page.width:

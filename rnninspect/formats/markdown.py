@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.results.table import Block, Cell, Chart, Figure, Formulas, Kind, Table
+from rnninspect.results.table import Block, Cell, Chart, Drawing, Formulas, Kind, Table
 
 _RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -36,7 +36,7 @@ def _paragraphs(block: Block) -> Iterable[str]:
         case Formulas():
             # why the sizes alone where there are any: they stand under the names, so both are there.
             yield from (f"$$\n{printable(item.latex_sizes or item.latex)}\n$$" for item in block.items)
-        case Figure():
+        case Drawing():
             yield _fenced(block.lines)
         case Chart():
             from rnninspect.formats.chart import draw

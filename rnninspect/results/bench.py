@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from rnninspect import __version__
-from rnninspect.bench.records import WHOLE_MODEL, Bound, Figure, Outcome, Peaks, Warned, told
+from rnninspect.bench.records import WHOLE_MODEL, Bound, Figure, Outcome, Peaks, Warned, settings_text
 from rnninspect.bench.results import (
     Pooled,
     Ratio,
@@ -160,7 +160,7 @@ def _cell(row: Pooled | Ratio | Outcome, key: str) -> Cell:
     value = getattr(row, key)
     if key == "subject":
         return _named(value)
-    return told(value) if isinstance(value, Mapping) else value
+    return settings_text(value) if isinstance(value, Mapping) else value
 
 
 def _value(settings: Mapping[str, object], path: str) -> Cell:
@@ -217,7 +217,7 @@ def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
 def _series(rows: Sequence[Pooled], path: str) -> Iterator[Series]:
     lines: dict[tuple[str, str], list[Pooled]] = {}
     for row in rows:
-        lines.setdefault((row.phase, told(row.variant)), []).append(row)
+        lines.setdefault((row.phase, settings_text(row.variant)), []).append(row)
     for (phase, variant), members in lines.items():
         name = " ".join(filter(None, [phase, variant]))
         at = [(float(str(row.settings[path])), row) for row in members]
@@ -283,7 +283,7 @@ def _where(row: Pooled, rows: Sequence[Pooled]) -> str:
     models = {(other.model, other.file) for other in rows}
     alike = sum(name == row.model for name, _ in models) > 1
     document = (row.file if alike else row.model) if len(models) > 1 else ""
-    return " ".join(filter(None, [document, row.point, told(row.variant), _named(row.subject), row.phase]))
+    return " ".join(filter(None, [document, row.point, settings_text(row.variant), _named(row.subject), row.phase]))
 
 
 def _peaks(rows: Sequence[Pooled]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Unmatched
-from rnninspect.bench.records import WHOLE_MODEL, Outcome, told
+from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
 from rnninspect.facts import percent
 from rnninspect.results.head import common, head
 from rnninspect.results.table import Cell, Column, Kind, Table
@@ -79,7 +79,7 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
 
 def _point(item: Compared | Unmatched) -> tuple[Cell, ...]:
     subject = item.subject if item.subject or item.phase is None else WHOLE_MODEL
-    return (item.model, item.file, item.point, told(item.variant), subject, item.phase)
+    return (item.model, item.file, item.point, settings_text(item.variant), subject, item.phase)
 
 
 def _row(item: Compared) -> tuple[Cell, ...]:

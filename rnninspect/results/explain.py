@@ -9,8 +9,8 @@ from rnninspect.facts import LayerFacts, TensorFact
 from rnninspect.layers.signal import Signal
 from rnninspect.results.flow import draw, output_at
 from rnninspect.results.legend import ROWS, halves
-from rnninspect.results.table import Block, Column, Figure, Formula, Formulas, Kind, Table
-from rnninspect.study.explain import Explained, Flow, Recurrence, Reverse, Setting, Upper, is_first
+from rnninspect.results.table import Block, Column, Drawing, Formula, Formulas, Kind, Table
+from rnninspect.study.explain import DataFlow, Explained, Recurrence, Reverse, Setting, Upper, is_first
 
 _VECTORS = (
     Column("symbol", "symbol", Kind.SYMBOL, repeats=True),
@@ -51,7 +51,7 @@ def _blocks(layer: Explained) -> Iterator[Block]:
         if reverse is not None:
             equations = tuple(Formula(written.text, "", written.latex, "") for written in reverse.equations)
             yield Formulas(title("reverse direction"), model, equations, tuple(_about_reverse(reverse, layer, flow)))
-        yield Figure(title("data flow"), model, draw(flow), tuple(_about_flow(recurrence, layer.signal)))
+        yield Drawing(title("data flow"), model, draw(flow), tuple(_about_flow(recurrence, layer.signal)))
         if recurrence.settings:
             notes = [_about_setting(setting, layer.facts) for setting in recurrence.settings]
             yield _prose(title("options"), model, notes)
@@ -89,7 +89,7 @@ def _about_equations(layer: Explained) -> Iterator[str]:
     yield "rnninspect verify CONFIG evaluates exactly these equations, in float64, and holds torch's results to them."
 
 
-def _every_step(flow: Flow) -> str:
+def _every_step(flow: DataFlow) -> str:
     return "the one step there is" if flow.steps == 1 else f"every step, t = 0 to {flow.steps - 1:,}"
 
 
@@ -116,7 +116,7 @@ def _about_upper(upper: Upper, facts: LayerFacts) -> Iterator[str]:
     yield f"The weights are its own: {', '.join(upper.own)}{', and so on' * (upper.layers > 1)}."
 
 
-def _about_reverse(reverse: Reverse, layer: Explained, flow: Flow) -> Iterator[str]:
+def _about_reverse(reverse: Reverse, layer: Explained, flow: DataFlow) -> Iterator[str]:
     last, row = flow.steps - 1, flow.depth * 2 - 1
     output, *states = layer.facts.outputs
     state = flow.states[0][0]

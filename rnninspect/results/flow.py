@@ -31,14 +31,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.facts import DIRECTIONS
-from rnninspect.study.explain import Flow
+from rnninspect.study.explain import DataFlow
 
 _DOTS = " ··· "
 _MOST_LAYERS = 3  # more than so many are drawn as the last and the first
 _DROPOUT = "dropout"
 
 
-def draw(flow: Flow) -> tuple[str, ...]:
+def draw(flow: DataFlow) -> tuple[str, ...]:
     """The picture's lines, for one sequence."""
     steps = sorted({0, min(1, flow.steps - 1), flow.steps - 1})
     drawing = _Drawing(flow, _grid(flow, steps), _Canvas())
@@ -54,7 +54,7 @@ def draw(flow: Flow) -> tuple[str, ...]:
     return drawing.canvas.lines()
 
 
-def output_at(flow: Flow, step: int) -> str:
+def output_at(flow: DataFlow, step: int) -> str:
     """What of the output is of one step, as Python writes it."""
     return f"output[:, {step}]" if flow.batch_first else f"output[{step}]"
 
@@ -67,12 +67,12 @@ def _name(layer: int) -> str:
     return f"layer {layer}"
 
 
-def _left_out(flow: Flow) -> str:
+def _left_out(flow: DataFlow) -> str:
     """The layers that are not drawn, between the two that are."""
     return f"{flow.depth - 2:,} more alike" if flow.depth > _MOST_LAYERS else ""
 
 
-def _state(flow: Flow, state: str, time: str, layer: int, direction: int) -> str:
+def _state(flow: DataFlow, state: str, time: str, layer: int, direction: int) -> str:
     """`h_0[3]`: torch's row of a layer and direction."""
     return f"{state}_{time}[{layer * flow.directions + direction}]" if flow.indexed else f"{state}_{time}"
 
@@ -98,7 +98,7 @@ class _Grid(NamedTuple):
     dots: bool
 
 
-def _grid(flow: Flow, steps: Sequence[int]) -> _Grid:
+def _grid(flow: DataFlow, steps: Sequence[int]) -> _Grid:
     box = max(len(state) for state, _ in flow.states) + 4
     centre = box // 2
     shift = (box + 1) * (flow.directions - 1)
@@ -115,7 +115,7 @@ def _grid(flow: Flow, steps: Sequence[int]) -> _Grid:
     return _Grid(tuple(columns), centre, shift, middle, shift + box + edge, box, edge, dots)
 
 
-def _gutter(flow: Flow) -> Iterator[str]:
+def _gutter(flow: DataFlow) -> Iterator[str]:
     """Everything that may stand on the left."""
     yield from (
         _state(flow, state, time, flow.depth - 1, flow.directions - 1) for state, _ in flow.states for time in "0n"
@@ -151,7 +151,7 @@ class _Canvas:
 class _Drawing(NamedTuple):
     """A picture that is being drawn, from the top row down."""
 
-    flow: Flow
+    flow: DataFlow
     grid: _Grid
     canvas: _Canvas
 

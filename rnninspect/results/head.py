@@ -12,7 +12,7 @@ from rnninspect.facts import ModelFacts
 SCHEMA_VERSION = 2
 
 
-class Run(Protocol):
+class RunPlace(Protocol):
     """Where something was run: `facts.Measured`, and what the studies of a built model return."""
 
     @property
@@ -25,7 +25,7 @@ class Run(Protocol):
 
 
 def head(
-    models: Sequence[ModelFacts], ledger: str, seed: int | None, runs: Sequence[Run] | None = None
+    models: Sequence[ModelFacts], ledger: str, seed: int | None, runs: Sequence[RunPlace] | None = None
 ) -> dict[str, object]:
     """The keys that every object begins with. runs: where not told, what the models say of their own."""
     told = [model.measured for model in models if model.measured is not None] if runs is None else runs

@@ -126,7 +126,7 @@ class Formulas(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class Figure(NamedTuple):
+class Drawing(NamedTuple):
     """A picture drawn with characters, printed line by line as it is; scripts have no use for it."""
 
     title: str
@@ -158,4 +158,4 @@ class Chart(NamedTuple):
     log_x: bool = False
 
 
-Block = Table | Formulas | Figure | Chart
+Block = Table | Formulas | Drawing | Chart

@@ -47,7 +47,7 @@ class Feed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ran:
+class LayerOutput:
     """What one layer put out: its output, its final states, and what the next layer is fed with."""
 
     output: Flow
@@ -154,26 +154,28 @@ def zero_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
 
 
 @singledispatch
-def run(layer: Layer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+def run(layer: Layer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
     """Run one layer's module; one function for each family of layers, as torch calls them differently."""
     raise NotImplementedError(type(layer))
 
 
 @run.register
-def _(layer: SequenceLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+def _(layer: SequenceLayer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
     output, after = module(flow, states if len(states) > 1 else states[0])
     after = after if isinstance(after, tuple) else (after,)
     # why: with feeds: last, the two directions of the top layer stand side by side, (N, D*H_out).
     last = torch.cat(tuple(after[0][-layer.directions :]), dim=-1)
-    return Ran(output, after, last if layer.feeds == "last" else output)
+    return LayerOutput(output, after, last if layer.feeds == "last" else output)
 
 
 @run.register
-def _(layer: CellLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+def _(layer: CellLayer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
     return run_steps(link, partial(run_cell, cell_step(module)), flow, states)
 
 
-def run_steps(link: Link, steps: Callable[[Flow, States], tuple[Flow, States]], flow: Flow, states: States) -> Ran:
+def run_steps(
+    link: Link, steps: Callable[[Flow, States], tuple[Flow, States]], flow: Flow, states: States
+) -> LayerOutput:
     """Run a cell over its input; `steps` takes it with L first, or packed, and gives every output and the last states.
 
     Each state is (N, H), or (H,) unbatched.
@@ -183,13 +185,13 @@ def run_steps(link: Link, steps: Callable[[Flow, States], tuple[Flow, States]], 
     x = flow.transpose(0, 1) if batch_first and isinstance(flow, Tensor) else flow
     output, after = steps(x, states)
     output = output.transpose(0, 1) if batch_first and isinstance(output, Tensor) else output
-    return Ran(output, after, after[0] if isinstance(layer, Recurrent) and layer.feeds == "last" else output)
+    return LayerOutput(output, after, after[0] if isinstance(layer, Recurrent) and layer.feeds == "last" else output)
 
 
 @run.register
-def _(layer: PointwiseLayer, link: Link, module: Module, flow: Flow, states: States) -> Ran:
+def _(layer: PointwiseLayer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
     output = with_data(flow, module(data_of(flow)))
-    return Ran(output, (), output)
+    return LayerOutput(output, (), output)
 
 
 def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module:

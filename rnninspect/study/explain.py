@@ -68,7 +68,7 @@ class Setting(NamedTuple):
     after: LayerFacts | None
 
 
-class Flow(NamedTuple):
+class DataFlow(NamedTuple):
     """The layer as it is unrolled, for one sequence.
 
     states: each with its width; the first is what goes on to the next layer. features: the width of x_t; above: of
@@ -89,7 +89,7 @@ class Flow(NamedTuple):
 class Recurrence(NamedTuple):
     """What only a layer that runs over time has."""
 
-    flow: Flow
+    flow: DataFlow
     upper: Upper | None
     reverse: Reverse | None
     settings: tuple[Setting, ...]
@@ -228,9 +228,9 @@ def _recurrence(spec: Spec, layer: Recurrent, cell: Cell, facts: LayerFacts, sig
     return Recurrence(flow, upper, reverse, tuple(_settings(spec, layer, signal)))
 
 
-def _flow(layer: Recurrent, cell: Cell, signal: Signal) -> Flow:
+def _flow(layer: Recurrent, cell: Cell, signal: Signal) -> DataFlow:
     shape = shapes(cell, layer.declared(0), layer.sizes())
-    return Flow(
+    return DataFlow(
         steps=signal.batch.letters["L"],
         depth=layer.depth,
         directions=layer.directions,

@@ -15,7 +15,7 @@ from rnninspect.document.chain import Link
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import CellLayer, Recurrent
-from rnninspect.runtime.modules import Ran, data_of, run, run_steps, with_data
+from rnninspect.runtime.modules import LayerOutput, data_of, run, run_steps, with_data
 from rnninspect.runtime.recurrence import FUNCTIONS, EquationLinear, EquationRNN, Flow, States, Watch
 
 
@@ -92,7 +92,7 @@ class _RoundedFunction(torch.autograd.Function):
         return None, None, ctx.rounding(gradients[0] * _DERIVATIVES[ctx.name](result))
 
 
-def run_layer(link: Link, module: nn.Module, flow: Flow, states: States, watch: Watch | None = None) -> Ran:
+def run_layer(link: Link, module: nn.Module, flow: Flow, states: States, watch: Watch | None = None) -> LayerOutput:
     """Run one layer: torch's module, or what `reference` gave for it.
 
     watch: told of every step of a recurrent layer.

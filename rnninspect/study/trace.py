@@ -160,7 +160,7 @@ def trace(
                 # why: one step is too little work to be shared, and threads that wait for each other take far longer.
                 each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
                 with each_step, refusals(spec, "evaluate", _CPU, layer=link.layer.name, dtype="float64"):
-                    run = _Run(link, module, exact(flow), tuple(map(exact_tensor, states)), unit, recorder)
+                    run = _LayerToTrace(link, module, exact(flow), tuple(map(exact_tensor, states)), unit, recorder)
                     compared = run.compared(data_of(ran.output))
                 if not compared.ok:
                     raise _differs(link, compared, data_of(ran.output), spec)
@@ -172,7 +172,7 @@ def trace(
     return Trace(planned, str(device), torch.__version__, seed, tuple(levels), outputs)
 
 
-class _Run(NamedTuple):
+class _LayerToTrace(NamedTuple):
     """A recurrent layer to be run by its equations, and who watches."""
 
     link: Link

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from faults import misbehave
 
-from rnninspect.bench.jobs import Job, Run
+from rnninspect.bench.jobs import Job, VariantRun
 from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
 
 SLOW = 777
@@ -35,18 +35,18 @@ def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
     return [_outcome(job, run, progress) for run in job.runs]
 
 
-def _outcome(job: Job, run: Run, progress: Callable[[float], None]) -> Outcome:
+def _outcome(job: Job, run: VariantRun, progress: Callable[[float], None]) -> Outcome:
     size = int(str(run.settings.get("encoder.hidden_size", 8)))
     if size in FAULTS:
         misbehave(FAULTS[size], progress)
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
     progress(1.0)
     spec = run.spec
-    layers = [link.layer.name for link in spec.links] if job.wanted.each_layer and len(spec.links) > 1 else []
+    layers = [link.layer.name for link in spec.links] if job.request.each_layer and len(spec.links) > 1 else []
     figures = tuple(
         _figure(subject, phase, 1e-4 * size * (k + 1))
         for subject in (None, *layers)
-        for k, phase in enumerate(job.wanted.phases)
+        for k, phase in enumerate(job.request.phases)
     )
     about = (spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype)
     peaks = Peaks(1.5e11, 2e10, {"LSTM forward": 9e-7}, calibrated=True)

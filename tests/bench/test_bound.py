@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from rnninspect.bench.bound import Memory, bound, chain_steps
+from rnninspect.bench.bound import ChipMemory, bound, chain_steps
 from rnninspect.bench.records import Bound, Peaks
 from rnninspect.document.chain import Link
 from rnninspect.layers.dropout import Dropout
@@ -27,9 +27,9 @@ from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import owned_weights, plan_layers
 
 ONE = Peaks(flops=1.0, bandwidth=1.0, step_seconds={}, calibrated=False)
-COLD = Memory(on_chip=0, cold=True)
+COLD = ChipMemory(on_chip=0, cold=True)
 # Nothing moves: all of it stays on the chip.
-STAYS = Memory(on_chip=None)
+STAYS = ChipMemory(on_chip=None)
 
 
 def link(layer: Layer, batch: Batch, axes: tuple[str, ...] = ("L", "N"), width: int | None = None) -> Link:
@@ -37,7 +37,7 @@ def link(layer: Layer, batch: Batch, axes: tuple[str, ...] = ("L", "N"), width: 
 
 
 def of(
-    *links: Link, phase: str = "forward", peaks: Peaks = ONE, memory: Memory = COLD, input_grad: bool = False
+    *links: Link, phase: str = "forward", peaks: Peaks = ONE, memory: ChipMemory = COLD, input_grad: bool = False
 ) -> Bound:
     found = bound_of(links, phase, peaks, memory=memory, input_grad=input_grad)
     assert found is not None
@@ -50,7 +50,7 @@ def bound_of(
     peaks: Peaks = ONE,
     *,
     dtype: str = "float32",
-    memory: Memory = COLD,
+    memory: ChipMemory = COLD,
     input_grad: bool = False,
 ) -> Bound | None:
     layers = plan_layers(links, owned_weights(links, dtype), dtype, input_grad=input_grad)
@@ -193,7 +193,7 @@ KEPT = 4 * 14 * 25
 
 def test_traffic_once() -> None:
     # A cold chip that holds W_hh: inputs, weights and outputs move once.
-    holds = Memory(on_chip=W_HH, cold=True)
+    holds = ChipMemory(on_chip=W_HH, cold=True)
     assert of(link(lstm(), BATCH), memory=holds).traffic == X + STATES + WEIGHTS + OUTPUT + STATES
     # With a graph, every vector is written too.
     assert of(link(lstm(), BATCH), phase="forward+grad", memory=holds).traffic == (
@@ -206,17 +206,17 @@ def test_traffic_of_matrices_that_do_not_stay() -> None:
     # Nothing stays: W_hh moves again at the six steps after the first. W_ih is in one product of all steps.
     assert of(link(lstm(), BATCH), memory=COLD).traffic == once + 6 * W_HH
     # 300 of its 400 bytes stay.
-    assert of(link(lstm(), BATCH), memory=Memory(300, cold=True)).traffic == once + 6 * 100
+    assert of(link(lstm(), BATCH), memory=ChipMemory(300, cold=True)).traffic == once + 6 * 100
     # Two directions have a W_hh each, and 400 bytes hold one of them at a time.
     both = link(lstm(bidirectional=True), BATCH)
-    extra = of(both, memory=COLD).traffic - of(both, memory=Memory(W_HH, cold=True)).traffic
+    extra = of(both, memory=COLD).traffic - of(both, memory=ChipMemory(W_HH, cold=True)).traffic
     assert extra == 2 * 6 * W_HH
 
 
 def test_traffic_of_a_projection_at_every_step() -> None:
     # Inside the recurrence: W_hh, 20 x 2, and W_hr, 2 x 5.
     projected = link(lstm(proj_size=2), BATCH)
-    again = of(projected, memory=COLD).traffic - of(projected, memory=Memory(4 * 50, cold=True)).traffic
+    again = of(projected, memory=COLD).traffic - of(projected, memory=ChipMemory(4 * 50, cold=True)).traffic
     assert again == 6 * 4 * (40 + 10)
 
 
@@ -245,8 +245,8 @@ def test_traffic_backward_of_a_frozen_layer() -> None:
 
 def test_traffic_of_a_warm_chip_is_what_it_cannot_hold() -> None:
     once = X + STATES + WEIGHTS + OUTPUT + STATES
-    assert of(link(lstm(), BATCH), memory=Memory(once - 10)).traffic == 10
-    assert of(link(lstm(), BATCH), memory=Memory(once)).traffic == 0
+    assert of(link(lstm(), BATCH), memory=ChipMemory(once - 10)).traffic == 10
+    assert of(link(lstm(), BATCH), memory=ChipMemory(once)).traffic == 0
     assert of(link(lstm(), BATCH), memory=STAYS).traffic == 0
 
 
@@ -254,10 +254,10 @@ def test_traffic_within_the_chip() -> None:
     # What is inside the recurrence goes from the caches to the cores at every step, but for what the cores hold.
     near = ONE._replace(chip_bandwidth=2.0)
     assert of(link(lstm(), BATCH), peaks=near, memory=STAYS).traffic == 7 * W_HH / 2
-    assert of(link(lstm(), BATCH), peaks=near, memory=Memory(None, in_core=150)).traffic == 7 * (W_HH - 150) / 2
+    assert of(link(lstm(), BATCH), peaks=near, memory=ChipMemory(None, in_core=150)).traffic == 7 * (W_HH - 150) / 2
     # The larger of the two counts.
     once = X + STATES + WEIGHTS + OUTPUT + STATES
-    assert of(link(lstm(), BATCH), peaks=near, memory=Memory(W_HH, cold=True)).traffic == max(once, 7 * W_HH / 2)
+    assert of(link(lstm(), BATCH), peaks=near, memory=ChipMemory(W_HH, cold=True)).traffic == max(once, 7 * W_HH / 2)
 
 
 def test_traffic_of_a_table_is_a_row_for_each_token() -> None:
@@ -283,7 +283,7 @@ def test_dropout_of_what_stays_on_the_chip_has_no_bound() -> None:
 
 # 10 TFLOP/s, 1 TB/s, 2 us a step.
 DEVICE = Peaks(flops=10e12, bandwidth=1e12, step_seconds={"LSTM": 2e-6}, calibrated=True)
-HOLDS = Memory(on_chip=50_000_000)
+HOLDS = ChipMemory(on_chip=50_000_000)
 
 
 def square(hidden: int, batch: int, steps: int) -> Link:

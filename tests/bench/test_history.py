@@ -31,11 +31,11 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_what_is_kept_comes_back(file: Path) -> None:
-    assert history.recall() == history.Kept({})
+    assert history.recall() == history.EarlierBests({})
     history.keep("a product", 2.0, None)
     history.keep("a product", 1.0, 2.0)
     history.keep("another", 3.0, None)
-    assert history.recall() == history.Kept({"a product": [1.0], "another": [3.0]})
+    assert history.recall() == history.EarlierBests({"a product": [1.0], "another": [3.0]})
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_what_is_kept_comes_back(file: Path) -> None:
 )
 def test_a_damaged_file_is_told_of_and_replaced(file: Path, text: str, said: str) -> None:
     file.write_text(text)
-    assert history.recall() == history.Kept({}, f"{file} {said}")
+    assert history.recall() == history.EarlierBests({}, f"{file} {said}")
     history.keep("a product", 2.0, None)
-    assert history.recall() == history.Kept({"a product": [2.0]})
+    assert history.recall() == history.EarlierBests({"a product": [2.0]})
 
 
 def pipe(file: Path) -> None:
@@ -82,6 +82,6 @@ def test_what_is_no_file_is_told_of_and_left_alone(file: Path, make: object, sai
     make(file)  # type: ignore[operator]
     before = os.lstat(file)
     for _ in range(2):
-        assert history.recall() == history.Kept({}, f"{file} {said}")
+        assert history.recall() == history.EarlierBests({}, f"{file} {said}")
         history.keep("a product", 2.0, None)
     assert os.lstat(file) == before

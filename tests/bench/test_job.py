@@ -18,10 +18,10 @@ from rnninspect import __version__
 from rnninspect.bench import entry, heap, kernels, machine, witness
 from rnninspect.bench import job as module
 from rnninspect.bench.job import work
-from rnninspect.bench.jobs import Job, Run, not_measured
+from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.journal import from_plain, to_plain
 from rnninspect.bench.points import load_points, parse_varies
-from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, Wanted
+from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, TimingRequest
 from rnninspect.bench.sampling import LEAST_ROUNDS
 from rnninspect.bench.supervise import Last
 from rnninspect.document.chain import Spec
@@ -33,14 +33,14 @@ TAGGER = (
     "{type: Embedding, name: embed, num_embeddings: 7, embedding_dim: 3}, "
     f"{LSTM}, {{type: Linear, name: head, in_features: 2, out_features: 5}}"
 )
-QUICK = Wanted(budget=0.02)
+QUICK = TimingRequest(budget=0.02)
 
 
 @pytest.fixture(autouse=True)
 def given_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A calibration takes seconds and has tests of its own."""
     peaks = Peaks(1e11, 1e10, {"LSTM": 1e-6}, calibrated=True)
-    monkeypatch.setattr(module, "calibrate", lambda spec, device, wanted: peaks)
+    monkeypatch.setattr(module, "calibrate", lambda spec, device, request: peaks)
     monkeypatch.setattr(module, "_CALIBRATED", {})
     monkeypatch.setattr(module, "_TIMES", Counter())
     monkeypatch.setattr(module, "_HELD", set())
@@ -83,13 +83,15 @@ def asked(
     *,
     vary: Sequence[str] = (),
     settings: Sequence[str] = (),
-    wanted: Wanted = QUICK,
+    wanted: TimingRequest = QUICK,
     given: str = "{batch_size: 2, seq_len: 4}",
 ) -> Job:
     file = folder / "m.yaml"
     file.write_text(f"name: m\ninput: {given}\ndevice: cpu\nlayers: [{layers}]\n")
     (point,) = load_points(str(file), settings, (), parse_varies(vary)[0])
-    runs = tuple(Run(variant.spec, point.settings, variant.values, variant.setting) for variant in point.variants)
+    runs = tuple(
+        VariantRun(variant.spec, point.settings, variant.values, variant.setting) for variant in point.variants
+    )
     return Job(runs, wanted)
 
 

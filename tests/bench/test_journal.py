@@ -31,7 +31,7 @@ from rnninspect.bench.journal import (
     start,
     to_plain,
 )
-from rnninspect.bench.records import Bound, Environment, Figure, Interval, Outcome, Peaks, Wanted, Warned
+from rnninspect.bench.records import Bound, Environment, Figure, Interval, Outcome, Peaks, TimingRequest, Warned
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, RnnInspectError
 
 HEAD = head_of({"budget": 3.0, "sweep": ["encoder.hidden_size=1,2"]})
@@ -123,7 +123,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{name: values(hint) for name, hint in get_type_hints(kind).items()})
 
 
-@pytest.mark.parametrize("kind", [Outcome, Head, Wanted, Peaks, Environment])
+@pytest.mark.parametrize("kind", [Outcome, Head, TimingRequest, Peaks, Environment])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_record_is_the_same_after_a_journey_through_json(kind: Any, data: st.DataObject) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from rnninspect.bench import machine, witness
 from rnninspect.bench.machine import Machine
-from rnninspect.bench.records import Figure, Outcome, Wanted, Warned
+from rnninspect.bench.records import Figure, Outcome, TimingRequest, Warned
 from rnninspect.bench.witness import Gpu, GpuReading
 from rnninspect.commands.shared.bench_page import libraries
 from rnninspect.results.bench import bench_document
@@ -94,20 +94,20 @@ def test_what_a_result_ran_on_is_recorded(monkeypatch: pytest.MonkeyPatch) -> No
     for _ in readings:
         one.watch()()
     with multiplying_float32("tf32", "rnn"):
-        found = one.environment("float32", Wanted(warm_l2=True, input_grad=True))
+        found = one.environment("float32", TimingRequest(warm_l2=True, input_grad=True))
         assert (found.device_name, found.cuda, found.cudnn, found.driver) == ("NVIDIA H200", "13.0", 91002, "580.1")
         assert (found.clock_mhz, found.power_limit_watts) == (1900, 700.0)
         assert (found.float32_precision, found.warm_l2, found.input_grad) == ("tf32", True, True)
-        assert one.environment("float16", Wanted()).float32_precision is None
+        assert one.environment("float16", TimingRequest()).float32_precision is None
         monkeypatch.setitem(os.environ, "NVIDIA_TF32_OVERRIDE", "0")
-        assert one.environment("float32", Wanted()).float32_precision == "ieee"
+        assert one.environment("float32", TimingRequest()).float32_precision == "ieee"
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.version, "hip", "6.2")
-    assert one.environment("float32", Wanted()).cuda == "ROCm 6.2"
+    assert one.environment("float32", TimingRequest()).cuda == "ROCm 6.2"
 
 
 def test_a_result_says_in_a_line_and_in_json_what_it_ran_on() -> None:
-    place = Machine(CPU, 1).environment("float32", Wanted())
+    place = Machine(CPU, 1).environment("float32", TimingRequest())
     gpu = place._replace(cuda="13.0", cudnn=91002, driver="580.1", clock_mhz=1980)
     assert libraries(gpu) == ["CUDA 13.0", "cuDNN 91002", "driver 580.1", "1980 MHz"]
     assert libraries(gpu._replace(cuda="ROCm 6.2", driver=None, clock_mhz=None)) == ["ROCm 6.2", "cuDNN 91002"]
@@ -119,6 +119,6 @@ def test_a_result_says_in_a_line_and_in_json_what_it_ran_on() -> None:
 
 
 def test_of_a_cpu_nothing_is_said_that_a_gpu_alone_has() -> None:
-    found = Machine(CPU, 1).environment("float32", Wanted())
+    found = Machine(CPU, 1).environment("float32", TimingRequest())
     assert (found.cuda, found.cudnn, found.driver, found.float32_precision) == (None,) * 4
     assert (found.clock_mhz, found.power_limit_watts, found.warm_l2, found.input_grad) == (None, None, None, False)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from rnninspect.bench import peaks
-from rnninspect.bench.bound import Memory, best_of
+from rnninspect.bench.bound import ChipMemory, best_of
 from rnninspect.bench.peaks import calibrate, memory_of, slope
-from rnninspect.bench.records import Peaks, Wanted
+from rnninspect.bench.records import Peaks, TimingRequest
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.errors import TorchRefused
@@ -52,7 +52,7 @@ PASSES = ("forward", "forward+grad", "backward")
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
 def test_every_figure_is_there(tmp_path: Path, dtype: str) -> None:
-    found = calibrate(spec_of(tmp_path, LSTM, dtype), CPU, Wanted())
+    found = calibrate(spec_of(tmp_path, LSTM, dtype), CPU, TimingRequest())
     assert found.calibrated
     assert found.step_seconds.keys() == {f"LSTM {name}" for name in PASSES}
     assert found.chip_bandwidth is not None
@@ -62,7 +62,7 @@ def test_every_figure_is_there(tmp_path: Path, dtype: str) -> None:
 
 
 def test_each_kind_of_cell_is_timed_once_and_nothing_else_is(tmp_path: Path) -> None:
-    found = calibrate(spec_of(tmp_path, EVERY), CPU, Wanted(peak_flops=1e12, bandwidth=1e11))
+    found = calibrate(spec_of(tmp_path, EVERY), CPU, TimingRequest(peak_flops=1e12, bandwidth=1e11))
     kinds = ("LSTM", "GRU", "RNN", "LSTMCell", "JordanRNN")
     assert set(found.step_seconds) == {f"{kind} {name}" for kind in kinds for name in PASSES}
     assert all(math.isfinite(seconds) and seconds > 0 for seconds in found.step_seconds.values())
@@ -78,8 +78,8 @@ def test_each_kind_of_cell_is_timed_once_and_nothing_else_is(tmp_path: Path) -> 
     ],
 )
 def test_only_the_passes_that_are_wanted(tmp_path: Path, phases: tuple[str, ...], passes: set[str]) -> None:
-    wanted = Wanted(phases=phases, peak_flops=1e12, bandwidth=1e11)
-    found = calibrate(spec_of(tmp_path, LSTM), CPU, wanted)
+    request = TimingRequest(phases=phases, peak_flops=1e12, bandwidth=1e11)
+    found = calibrate(spec_of(tmp_path, LSTM), CPU, request)
     assert found.step_seconds.keys() == {f"LSTM {name}" for name in passes}
 
 
@@ -88,13 +88,13 @@ def test_what_the_user_says_is_not_measured(tmp_path: Path, monkeypatch: pytest.
         raise AssertionError("measured")
 
     spec = spec_of(tmp_path, "  - {name: out, type: Linear, in_features: 3, out_features: 2}\n")
-    one = calibrate(spec, CPU, Wanted(peak_flops=67e12))
+    one = calibrate(spec, CPU, TimingRequest(peak_flops=67e12))
     assert (one.flops, one.calibrated) == (67e12, True)
     monkeypatch.setattr(peaks, "bandwidth_of", never)
-    other = calibrate(spec, CPU, Wanted(bandwidth=3.35e12))
+    other = calibrate(spec, CPU, TimingRequest(bandwidth=3.35e12))
     assert (other.bandwidth, other.chip_bandwidth, other.calibrated) == (3.35e12, None, True)
     monkeypatch.setattr(peaks, "flops_of", never)
-    both = calibrate(spec, CPU, Wanted(peak_flops=67e12, bandwidth=3.35e12))
+    both = calibrate(spec, CPU, TimingRequest(peak_flops=67e12, bandwidth=3.35e12))
     assert both == Peaks(67e12, 3.35e12, {}, calibrated=False)
 
 
@@ -104,7 +104,7 @@ def test_nothing_of_torchs_state_is_changed(tmp_path: Path, monkeypatch: pytest.
     # why not two real threads: a process that has started them cannot be forked by the tests that come after.
     monkeypatch.setattr(torch, "get_num_threads", lambda: asked[-1] if asked else 2)
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
-    calibrate(spec, CPU, Wanted())
+    calibrate(spec, CPU, TimingRequest())
     assert asked == [1, 2]
     assert torch.equal(torch.get_rng_state(), generator)
     assert torch.is_grad_enabled()
@@ -116,7 +116,7 @@ def test_what_torch_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(torch, "mm", refuse)
     with pytest.raises(TorchRefused, match="could not measure what the device can do on cpu in float32: addmm"):
-        calibrate(spec_of(tmp_path, LSTM), CPU, Wanted())
+        calibrate(spec_of(tmp_path, LSTM), CPU, TimingRequest())
 
 
 def test_libraries_that_load_at_the_first_call_of_a_size_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,9 +202,9 @@ def test_the_memory_of_a_cpu_counts_the_cores_in_use(monkeypatch: pytest.MonkeyP
     for threads in (1, 3, 9):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
         cores = min(threads, 4)
-        assert memory_of(CPU) == Memory(cores * (2**15 + 2**20) + 2**25, in_core=cores * 2**15)
+        assert memory_of(CPU) == ChipMemory(cores * (2**15 + 2**20) + 2**25, in_core=cores * 2**15)
     monkeypatch.setattr(peaks, "_cpu_caches", dict)
-    assert memory_of(CPU, cold=True) == Memory(None, 0, cold=True)
+    assert memory_of(CPU, cold=True) == ChipMemory(None, 0, cold=True)
 
 
 def test_the_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,10 +214,10 @@ def test_the_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Gpu)
     held = 132 * (4 * 65536 + 233472)
-    assert memory_of(torch.device("cuda", 0)) == Memory(60 * 2**20 + held, held)
+    assert memory_of(torch.device("cuda", 0)) == ChipMemory(60 * 2**20 + held, held)
 
 
 def test_the_caches_here_are_read() -> None:
     """On Linux they are there, in most containers; a level is never without a cache."""
     assert all(sizes and min(sizes) > 0 for sizes in peaks._cpu_caches().values())
-    assert memory_of(torch.device("meta")) == Memory(None)
+    assert memory_of(torch.device("meta")) == ChipMemory(None)

@@ -24,7 +24,7 @@ from rnninspect.bench.points import (
     parse_precision,
     parse_varies,
 )
-from rnninspect.bench.records import Setting, told
+from rnninspect.bench.records import RunOptions, settings_text
 from rnninspect.bench.witness import usable_cpus
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, OptionError, RnnInspectError
@@ -73,7 +73,7 @@ def test_a_document_as_written_is_one_point(write: Write) -> None:
     path = write("")
     (point,) = load_points(path)
     assert (point.name, point.settings, point.spec) == ("small", {}, load_spec(path))
-    assert [variant[:2] for variant in point.variants] == [({}, Setting())]
+    assert [variant[:2] for variant in point.variants] == [({}, RunOptions())]
     assert point.variants[0].spec == point.spec
 
 
@@ -306,7 +306,7 @@ def test_a_large_document_may_have_fewer_points(write: Write) -> None:
 def test_a_case_of_any_size_is_named_on_one_line(write: Write) -> None:
     path = write('cases: [{head.name: "\\e[0m\\n", encoder.hidden_size: 3}]')
     assert "at head.name=\\x1b[0m\\n encoder.hidden_size=3" in refused(path)
-    assert told({"a": "\x1b", "b": [1, None], "c": True}) == "a=\\x1b b=[1, null] c=true"
+    assert settings_text({"a": "\x1b", "b": [1, None], "c": True}) == "a=\\x1b b=[1, null] c=true"
 
 
 PATHS = st.sampled_from(
@@ -347,7 +347,9 @@ def test_variants_are_the_product_of_what_is_varied(write: Write) -> None:
         for backend in ("eager", "compile")
         for dtype in ("float32", "float64")
     ]
-    assert [variant.setting for variant in first.variants] == [Setting(1, "eager")] * 2 + [Setting(1, "compile")] * 2
+    assert [variant.setting for variant in first.variants] == [RunOptions(1, "eager")] * 2 + [
+        RunOptions(1, "compile")
+    ] * 2
     assert [variant.spec.dtype for variant in second.variants] == ["float32", "float64"] * 2
     assert {variant.spec.batch.size for variant in second.variants} == {2}
 

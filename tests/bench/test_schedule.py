@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from rnninspect.bench import schedule
-from rnninspect.bench.jobs import Job, Run, not_measured
+from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.points import load_points, parse_varies
-from rnninspect.bench.records import Outcome, Wanted
+from rnninspect.bench.records import Outcome, TimingRequest
 from rnninspect.bench.schedule import digest, jobs_of, number_of_outcomes, remaining, run_all
 from rnninspect.bench.supervise import Ended
 
@@ -31,12 +31,12 @@ def jobs(tmp_path: Path) -> Callable[..., list[Job]]:
     def make(sizes: str, *, processes: int = 1, interleave: bool = False) -> list[Job]:
         varies, _ = parse_varies(["dtype=float32,float64"])
         points = load_points(str(tmp_path / "m.yaml"), (), [f"encoder.hidden_size={sizes}"], varies)
-        return jobs_of(points, Wanted(budget=1.0), processes=processes, interleave=interleave)
+        return jobs_of(points, TimingRequest(budget=1.0), processes=processes, interleave=interleave)
 
     return make
 
 
-def size(run: Run) -> int:
+def size(run: VariantRun) -> int:
     return int(str(run.settings["encoder.hidden_size"]))
 
 
@@ -44,7 +44,7 @@ def sizes(jobs: Sequence[Job]) -> list[tuple[int, list[int]]]:
     return [(job.process, [size(run) for run in job.runs]) for job in jobs]
 
 
-def fine(job: Job, run: Run) -> Outcome:
+def fine(job: Job, run: VariantRun) -> Outcome:
     return not_measured(job, run, "ok", "")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import csv as formats_csv
-from rnninspect.results.table import Cell, Chart, Column, Figure, Formulas, Kind, Table
+from rnninspect.results.table import Cell, Chart, Column, Drawing, Formulas, Kind, Table
 
 COLUMNS = (
     Column("layer", "layer", repeats=True),
@@ -51,7 +51,7 @@ def test_tables_with_other_columns_do_not_share_a_header() -> None:
 def test_what_is_no_table_is_left_out() -> None:
     blocks = [
         Formulas("f", "a", ()),
-        Figure("p", "a", ("+--+",)),
+        Drawing("p", "a", ("+--+",)),
         Chart("c", "a", "x", "y", ()),
         Table("w", "a", (), ()),
     ]

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from rnninspect.formats import terminal
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.results.table import Block, Chart, Figure, Formula, Formulas, Series, Table
+from rnninspect.results.table import Block, Chart, Drawing, Formula, Formulas, Series, Table
 
 STEP = Formulas(
     "equations",
@@ -22,7 +22,7 @@ STEP = Formulas(
     ),
     ("σ(v) is 1 / (1 + exp(-v))",),
 )
-PICTURE = Figure("flow", "lstm", ("   ↑ (20,)", "┌──┴──┐", "│  h  │─→ ··· ⋮"), ("a note",))
+PICTURE = Drawing("flow", "lstm", ("   ↑ (20,)", "┌──┴──┐", "│  h  │─→ ··· ⋮"), ("a note",))
 CHART = Chart("loss", "lstm", "t", "loss", (Series("a", ((0, 1), (9, 2))),), notes=("a note",))
 
 
@@ -131,7 +131,7 @@ formulas = st.builds(Formula, texts, texts, texts, texts)
 equations = st.builds(Formula, *[st.builds("{} = {} + {} ⊙ {}".format, texts, texts, texts, texts)] * 4)
 blocks = st.one_of(
     st.builds(Formulas, texts, texts, st.lists(formulas | equations, max_size=3).map(tuple), notes),
-    st.builds(Figure, texts, texts, st.lists(texts, max_size=3).map(tuple), notes),
+    st.builds(Drawing, texts, texts, st.lists(texts, max_size=3).map(tuple), notes),
     st.builds(
         Chart,
         texts,

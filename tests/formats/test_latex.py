@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import latex
-from rnninspect.results.table import Block, Chart, Column, Figure, Formula, Formulas, Kind, Series, Table
+from rnninspect.results.table import Block, Chart, Column, Drawing, Formula, Formulas, Kind, Series, Table
 
 STEP = Formulas(
     "equations",
@@ -98,7 +98,7 @@ def test_numbers_and_truth_stand_as_they_are() -> None:
 
 
 def test_pictures_and_charts_are_verbatim_and_in_ascii() -> None:
-    picture = body(Figure("t", "m", ("─→ {%", r"\end{verbatim}\input{x}"), ("a note",)))
+    picture = body(Drawing("t", "m", ("─→ {%", r"\end{verbatim}\input{x}"), ("a note",)))
     assert picture == (
         "{\\footnotesize\n\\begin{verbatim}\n-> {%\n\\end {verbatim}\\input{x}\n\\end{verbatim}\n}\n"
         "\n\\noindent a note\n"

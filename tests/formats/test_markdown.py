@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import markdown
-from rnninspect.results.table import Chart, Column, Figure, Formula, Formulas, Kind, Series, Table
+from rnninspect.results.table import Chart, Column, Drawing, Formula, Formulas, Kind, Series, Table
 
 TABLE = Table(
     title="weights",
@@ -98,13 +98,13 @@ def test_a_symbol_is_typeset_and_hostile_text_in_its_place_is_not() -> None:
 
 
 def test_a_picture_stands_between_fences_as_it_is() -> None:
-    figure = Figure("flow", "m", ("┌─┐ *a* <b>", "", "└─┘"), ("a note",))
+    figure = Drawing("flow", "m", ("┌─┐ *a* <b>", "", "└─┘"), ("a note",))
     assert markdown.render([figure], "").split("\n\n", 1)[1] == "```\n┌─┐ *a* <b>\n\n└─┘\n```\n\na note\n"
 
 
 @given(st.lists(st.text("`", max_size=6) | st.text("`a\n\x1b"), max_size=4))
 def test_no_line_of_a_picture_ends_its_fence(lines: list[str]) -> None:
-    text = markdown.render([Figure("flow", "m", tuple(lines))], "").split("\n\n", 1)[1]
+    text = markdown.render([Drawing("flow", "m", tuple(lines))], "").split("\n\n", 1)[1]
     fence, *inside, last = text.splitlines()
     assert fence == last
     assert len(inside) == len(lines)

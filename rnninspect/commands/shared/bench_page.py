@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.bench.records import Environment, Outcome, told
+from rnninspect.bench.records import Environment, Outcome, settings_text
 from rnninspect.commands.shared.render import alone, render
 from rnninspect.errors import printable
 from rnninspect.results.bench import bench_blocks, bench_document, bench_tables
@@ -28,7 +28,7 @@ def page_of(outcomes: Sequence[Outcome], *, format: str, seed: int, only: str | 
 
 def name_of(outcome: Outcome) -> str:
     """The model of an outcome, its point and its variant."""
-    return " ".join(filter(None, [printable(outcome.model), outcome.point, told(outcome.variant)]))
+    return " ".join(filter(None, [printable(outcome.model), outcome.point, settings_text(outcome.variant)]))
 
 
 def _caption(outcomes: Sequence[Outcome], seed: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rnninspect.bench.jobs import Job
-from rnninspect.bench.records import told
+from rnninspect.bench.records import settings_text
 from rnninspect.errors import printable
 
 
@@ -26,7 +26,7 @@ def progress_bar(jobs: Sequence[Job]) -> Iterator[Callable[[int, float], None]]:
 
         def update(number: int, share: float) -> None:
             run = jobs[number].runs[0]
-            name = " ".join(filter(None, [printable(run.spec.name), told(run.settings)]))
+            name = " ".join(filter(None, [printable(run.spec.name), settings_text(run.settings)]))
             bar.update(task, completed=number + share, description=name)
 
         yield update
