@@ -21,7 +21,7 @@ from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
 from rnninspect.results.explain import explain_blocks
 from rnninspect.results.flow import draw
-from rnninspect.results.table import Figure, Formulas, Table
+from rnninspect.results.table import Drawing, Formulas, Table
 from rnninspect.study.explain import DataFlow, Explained, Setting, explain, is_first
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -310,7 +310,7 @@ def test_a_page_has_its_parts_in_order(documents: Documents) -> None:
         (Table, "weights"),
         (Formulas, "layer 1"),
         (Formulas, "reverse direction"),
-        (Figure, "data flow"),
+        (Drawing, "data flow"),
         (Table, "options"),
         (Table, "beside textbooks and copied notes"),
     ]
