@@ -13,9 +13,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from rnninspect import __version__
-from rnninspect.commands.shared.say import complain
+from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.signature import record_of, signature_of
-from rnninspect.commands.shared.typer_output import kept
+from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import refused
 from rnninspect.ending import end, faults_as_exit_codes
 from rnninspect.output import write_text
@@ -128,9 +128,9 @@ def main() -> None:
     # why: without numpy torch 2.13 warns when it is imported; it is handed no arrays.
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     try:
-        with answered(), kept() as ended:
+        with answered(), captured() as ending:
             app()
-        sys.exit(ended.code)
+        sys.exit(ending.code)
     except INTERRUPTS as stop:
         sys.exit(exit_code(stop))
     finally:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from rnninspect import __version__
-from rnninspect.commands.shared.say import complain, say
+from rnninspect.commands.shared.messages import complain, say
 from rnninspect.commands.shared.typer_output import free
 from rnninspect.errors import NotEnoughMemory, RnnInspectError, printable
 from rnninspect.runtime.here import short_of_memory

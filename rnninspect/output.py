@@ -40,10 +40,10 @@ def write_bytes(data: bytes, path: Path) -> None:
 def append_text(text: str, path: Path) -> None:
     """Add to the end of a file that others write to as well, or to a device. Raises OutputFailed."""
     try:
-        found = disk.status(path)
+        status = disk.status(path)
         # why: nobody may read it, and then it would be waited for without end.
-        if found is not None and (stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode)):
-            raise disk.NoRegularFile(errno.EINVAL, f"it {disk.kind(found)}")
+        if status is not None and (stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)):
+            raise disk.NoRegularFile(errno.EINVAL, f"it {disk.kind(status)}")
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
@@ -150,29 +150,29 @@ def _write_path(content: str | bytes, path: Path) -> None:
 
 
 def _put(content: str | bytes, path: Path) -> None:
-    found = disk.status(path)
+    status = disk.status(path)
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
-    if found is not None and _is_stdout(found):
+    if status is not None and _is_stdout(status):
         # why: /dev/stdout may be a file that others write to as well (`>> log`): append, do not replace it.
         _write_stdout(content)
-    elif found is not None and not stat.S_ISREG(found.st_mode):
+    elif status is not None and not stat.S_ISREG(status.st_mode):
         # A pipe or a device has no earlier content to protect. A folder refuses to be opened.
         with contextlib.suppress(BrokenPipeError), path.open("wb") as file:
             file.write(data)
     else:
-        _replace(path.resolve(), data, found)
+        _replace(path.resolve(), data, status)
 
 
-def _is_stdout(found: os.stat_result) -> bool:
+def _is_stdout(status: os.stat_result) -> bool:
     try:
-        return _is_open(sys.stdout) and os.path.samestat(found, os.fstat(sys.stdout.fileno()))
+        return _is_open(sys.stdout) and os.path.samestat(status, os.fstat(sys.stdout.fileno()))
     except OSError:
         return False
 
 
-def _replace(target: Path, data: bytes, found: os.stat_result | None) -> None:
-    """Put `data` in the place of `target` in one step, so that no moment shows half of it."""
-    if found is not None and not os.access(target, os.W_OK):
+def _replace(target: Path, data: bytes, before: os.stat_result | None) -> None:
+    """Put `data` in the place of `target` in one step, so that no moment shows half of it. before: what is there."""
+    if before is not None and not os.access(target, os.W_OK):
         # why: a rename asks the folder's permission only, so it would replace a write-protected file.
         raise PermissionError(errno.EACCES, "it is write-protected")
     # why: a file name has at most 255 bytes, of which a character takes up to four.
@@ -182,12 +182,12 @@ def _replace(target: Path, data: bytes, found: os.stat_result | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         try:
-            file = os.open(temporary, flags, 0o666 if found is None else 0o600)
+            file = os.open(temporary, flags, 0o666 if before is None else 0o600)
         except FileNotFoundError as error:
             raise disk.no_folder(target) from error
         with os.fdopen(file, "wb") as stream:
-            if found is not None:
-                _keep_owner_and_mode(file, found)
+            if before is not None:
+                _keep_owner_and_mode(file, before)
             stream.write(data)
             stream.flush()
             os.fsync(file)
@@ -199,19 +199,19 @@ def _replace(target: Path, data: bytes, found: os.stat_result | None) -> None:
     _sweep(target.parent, start)
 
 
-def _keep_owner_and_mode(file: int, found: os.stat_result) -> None:
+def _keep_owner_and_mode(file: int, before: os.stat_result) -> None:
     """Give a new file what the one had that it replaces, as far as this user may."""
     if not hasattr(os, "fchown"):  # Windows has neither
         return
     made = os.fstat(file)
-    if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
+    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
         try:
-            os.fchown(file, found.st_uid, found.st_gid)
+            os.fchown(file, before.st_uid, before.st_gid)
         except OSError:
             with contextlib.suppress(OSError):  # the group at least, where this user is of it
-                os.fchown(file, -1, found.st_gid)
+                os.fchown(file, -1, before.st_gid)
     # why not all of the mode: with setuid or setgid a program would run as another user, and this is no program.
-    os.fchmod(file, stat.S_IMODE(found.st_mode) & 0o777)
+    os.fchmod(file, stat.S_IMODE(before.st_mode) & 0o777)
 
 
 def _sweep(folder: Path, start: str) -> None:
@@ -221,6 +221,6 @@ def _sweep(folder: Path, start: str) -> None:
         for path in folder.iterdir():
             if name.fullmatch(path.name):
                 with contextlib.suppress(OSError):
-                    found = path.lstat()
-                    if stat.S_ISREG(found.st_mode) and time.time() - found.st_mtime > _DAY:
+                    status = path.lstat()
+                    if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _DAY:
                         path.unlink()

@@ -50,18 +50,18 @@ def answered() -> Iterator[None]:
 
     before = sys.unraisablehook
 
-    def lost(found: sys.UnraisableHookArgs) -> None:
+    def raise_again(dropped: sys.UnraisableHookArgs) -> None:
         # why: where Python calls something between two lines, a lock of its imports for one, it drops what that raises.
-        if isinstance(found.exc_value, Stopped) and hasattr(signal, "setitimer"):
-            number = found.exc_value.number
+        if isinstance(dropped.exc_value, Stopped) and hasattr(signal, "setitimer"):
+            number = dropped.exc_value.number
             signal.signal(signal.SIGALRM, lambda *_: stop(number, None))
             signal.setitimer(signal.ITIMER_REAL, 0.01)
         else:
-            before(found)
+            before(dropped)
 
     for number in caught:
         signal.signal(number, stop)
-    sys.unraisablehook = lost
+    sys.unraisablehook = raise_again
     try:
         yield
     finally:

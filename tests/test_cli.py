@@ -23,7 +23,7 @@ import pytest
 from rich.cells import cell_len
 
 from rnninspect import __main__, __version__, cli
-from rnninspect.commands.shared.typer_output import kept
+from rnninspect.commands.shared.typer_output import captured
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -425,10 +425,10 @@ def test_wrong_usage_is_2_wherever_it_is_said(shell: Run) -> None:
 def test_what_ends_typer_ends_us_as_python_would(
     capsys: pytest.CaptureFixture[str], code: object, ended: int, said: str
 ) -> None:
-    with kept() as found:
+    with captured() as ending:
         print("shown")
         raise SystemExit(code)
-    assert found.code == ended
+    assert ending.code == ended
     assert capsys.readouterr() == ("shown\n", said)
 
 
@@ -697,7 +697,7 @@ def test_a_fault_of_ours_is_one_line_and_says_how_to_see_more(
     def fail(*given: object, **named: object) -> int:
         raise KeyError("first line\nsecond line")
 
-    monkeypatch.setattr("rnninspect.commands.shared.look.look", fail)
+    monkeypatch.setattr("rnninspect.commands.shared.model_page.print_models", fail)
     monkeypatch.setenv("RNNINSPECT_TRACEBACK", "1" if traced else "")
     assert in_process(monkeypatch, "params", "--plan", small) == 70
     shown, said = capsys.readouterr()
@@ -713,7 +713,7 @@ def test_an_interrupt_of_a_command(
     def interrupt(*given: object, **named: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rnninspect.commands.shared.look.look", interrupt)
+    monkeypatch.setattr("rnninspect.commands.shared.model_page.print_models", interrupt)
     assert in_process(monkeypatch, "params", "--plan", small) == 130
     assert capsys.readouterr() == ("", "interrupted\n")
 

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rnninspect.cells.carry import Carrier, carry_gate
 from rnninspect.cells.widths import Declared
-from rnninspect.commands.shared.prove import prove
+from rnninspect.commands.shared.proof import prove
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.facts import Init, ModelFacts, count

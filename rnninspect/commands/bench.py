@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnninspect.commands.shared.messages import complain, say
 from rnninspect.commands.shared.options import InputGrad, Plot, TorchOptions
-from rnninspect.commands.shared.say import complain, say
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
 from rnninspect.runtime.here import need_folder
 from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
@@ -98,7 +98,7 @@ def run(options: BenchOptions) -> int:
     from rnninspect.bench.schedule import number_of_outcomes
     from rnninspect.commands.shared.bench_page import page_of
     from rnninspect.commands.shared.plots import check_plot
-    from rnninspect.commands.shared.render import only_table
+    from rnninspect.commands.shared.rendering import only_table
 
     need_folder()
     request = _request(options)

@@ -12,8 +12,8 @@ import typer
 
 from rnninspect import disk
 from rnninspect.commands.shared import completion
+from rnninspect.commands.shared.messages import complain, say
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, Files, Output, Settings
-from rnninspect.commands.shared.say import complain, say
 from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.formats import CheckFormat
 from rnninspect.runtime.here import need_folder, need_torch
@@ -153,7 +153,7 @@ def _locked(options: CheckOptions, path: Path) -> Locked | None:
 
 def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
     """The facts of every model, proven on torch with `build`; what stands against that is said, and kept."""
-    from rnninspect.commands.shared.prove import disagreement, prove
+    from rnninspect.commands.shared.proof import disagreement, prove
     from rnninspect.plan import plan
 
     if build:
@@ -241,13 +241,13 @@ def _update(path: Path, models: Sequence[_Model]) -> None:
 
 
 def _print(options: CheckOptions, verdicts: Sequence[Verdict], findings: Mapping[str, Sequence[Finding]]) -> None:
-    from rnninspect.commands.shared.render import render
+    from rnninspect.commands.shared.rendering import render
     from rnninspect.output import write_text
     from rnninspect.results.check import check_document, check_tables
 
     tables, source = check_tables(verdicts), _caption(options, verdicts)
     if options.format is CheckFormat.GITHUB:
-        from rnninspect.commands.shared.annotate import annotate
+        from rnninspect.commands.shared.annotations import annotate
 
         text = annotate([finding for listed in findings.values() for finding in listed], tables, source)
     elif options.format is CheckFormat.JUNIT:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnninspect.commands.shared.messages import say
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Output
-from rnninspect.commands.shared.say import say
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
 
@@ -51,7 +51,7 @@ def run(options: CompareOptions) -> int:
     """Print the comparison; 1 where anything became slower beyond the threshold and the noise."""
     from rnninspect.bench.compare import compare_runs, slower
     from rnninspect.commands.shared.files import refuse_to_replace
-    from rnninspect.commands.shared.render import only_table
+    from rnninspect.commands.shared.rendering import only_table
     from rnninspect.document.quantity import parse_percent
 
     try:
@@ -91,8 +91,8 @@ def _print(
     options: CompareOptions, comparison: Comparison, old: Read, new: Read, only: str | None, findings: Sequence[Finding]
 ) -> None:
     from rnninspect.bench.compare import undecided
-    from rnninspect.commands.shared.annotate import annotate
-    from rnninspect.commands.shared.render import alone, render
+    from rnninspect.commands.shared.annotations import annotate
+    from rnninspect.commands.shared.rendering import alone, render
     from rnninspect.output import write_text
     from rnninspect.results.caption import caption, each_once
     from rnninspect.results.compare import compare_document, compare_tables

@@ -26,7 +26,7 @@ class DiffOptions:
 def run(options: DiffOptions) -> int:
     """Print what differs between two models; 0 whether or not anything does, 2 where one is unsound."""
     from rnninspect.commands.shared.files import load_all
-    from rnninspect.commands.shared.render import render
+    from rnninspect.commands.shared.rendering import render
     from rnninspect.guard.check import differences
     from rnninspect.output import write_text
     from rnninspect.plan import plan

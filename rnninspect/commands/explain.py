@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
+from rnninspect.commands.shared.messages import say
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Files, LayerName, Output, Settings
-from rnninspect.commands.shared.say import say
 from rnninspect.errors import OptionError, did_you_mean, printable
 from rnninspect.formats import ExplainFormat
 
@@ -28,7 +28,7 @@ class ExplainOptions:
 def run(options: ExplainOptions) -> int:
     """Explain the layers of every document; returns the exit code, 2 where a document is not sound."""
     from rnninspect.commands.shared.files import load_all
-    from rnninspect.commands.shared.render import render
+    from rnninspect.commands.shared.rendering import render
     from rnninspect.output import write_text
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.explain import explain_blocks

@@ -40,9 +40,9 @@ class GradflowOptions(TorchOptions):
 
 def run(options: GradflowOptions) -> int:
     """Print the decay of every gradient, a chart and the numbers; returns the exit code."""
+    from rnninspect.commands.shared.built_models import examine_all
     from rnninspect.commands.shared.plots import check_plot, save_plot
-    from rnninspect.commands.shared.render import render
-    from rnninspect.commands.shared.study import study
+    from rnninspect.commands.shared.rendering import render
     from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts, gradflow_document
 
     if options.target is Target.SUM and options.step is not None:
@@ -56,7 +56,7 @@ def run(options: GradflowOptions) -> int:
             spec, device, options.seed, target=options.target.value, position=options.step, layer=options.layer
         )
 
-    results, code = study(options, lambda spec: _check(spec, options), examine)
+    results, code = examine_all(options, lambda spec: _check(spec, options), examine)
     if results:
         blocks = gradflow_blocks(results)
         text = render(options.format, blocks, lambda: gradflow_document(results), _caption(results), options.output)

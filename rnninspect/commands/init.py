@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rnninspect import disk
-from rnninspect.commands.shared.say import say
+from rnninspect.commands.shared.messages import say
 from rnninspect.errors import CannotHere, OptionError, OutputFailed, printable
 from rnninspect.output import write_text
 

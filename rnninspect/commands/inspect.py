@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def run(options: CountOptions) -> int:
     """Print every table of each model; returns the exit code."""
-    from rnninspect.commands.shared.look import look
+    from rnninspect.commands.shared.model_page import print_models
 
-    return look(options, _page, input_grad=options.input_grad)
+    return print_models(options, _page, input_grad=options.input_grad)
 
 
 def _page(models: Sequence[ModelFacts]) -> list[Table]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnninspect.commands.shared.messages import say
 from rnninspect.commands.shared.options import LayerName, Plot, TorchOptions
-from rnninspect.commands.shared.say import say
 from rnninspect.errors import OptionError, printable
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class TraceOptions(TorchOptions):
 
 def run(options: TraceOptions) -> int:
     """Print statistics of every step, or with --step or --unit the values themselves; returns the exit code."""
+    from rnninspect.commands.shared.built_models import examine_all
     from rnninspect.commands.shared.plots import save_plot
-    from rnninspect.commands.shared.render import render
-    from rnninspect.commands.shared.study import study
+    from rnninspect.commands.shared.rendering import render
     from rnninspect.output import write_text
     from rnninspect.results.trace import trace_charts, trace_document, trace_tables
 
@@ -63,7 +63,7 @@ def run(options: TraceOptions) -> int:
         pick = Pick(options.step, options.unit, options.sequence) if options.picks else None
         return trace(spec, device, options.seed, layer=options.layer, values=values, pick=pick)
 
-    results, code = study(options, prepare, examine)
+    results, code = examine_all(options, prepare, examine)
     if results:
         source = _caption(results, options)
         text = render(options.format, trace_tables(results), lambda: trace_document(results), source, options.output)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.options import TorchOptions
-from rnninspect.commands.shared.say import complain
 from rnninspect.errors import CheckFailed, printable
 from rnninspect.output import write_text
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def run(options: TorchOptions) -> int:
     """Print every tensor's error and what it is held to; 1 where one is beyond it."""
-    from rnninspect.commands.shared.render import render
-    from rnninspect.commands.shared.study import study
+    from rnninspect.commands.shared.built_models import examine_all
+    from rnninspect.commands.shared.rendering import render
     from rnninspect.results.verify import verify_document, verify_tables
 
     def examine(spec: Spec, device: torch.device, prepared: None) -> Verified:
@@ -27,7 +27,7 @@ def run(options: TorchOptions) -> int:
 
         return verify(spec, device, options.seed)
 
-    results, code = study(options, lambda spec: None, examine)
+    results, code = examine_all(options, lambda spec: None, examine)
     for result in results:
         if not result.ok:
             code = max(code, complain(_failure(result)))

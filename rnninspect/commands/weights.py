@@ -20,9 +20,9 @@ class WeightsOptions(LookOptions):
 
 def run(options: WeightsOptions) -> int:
     """Print a table of parameters for each model; returns the exit code."""
-    from rnninspect.commands.shared.look import look
+    from rnninspect.commands.shared.model_page import print_models
     from rnninspect.results.weights import weights_table
 
-    return look(
+    return print_models(
         options, lambda models: [weights_table(model, gates=options.gates, stats=options.stats) for model in models]
     )

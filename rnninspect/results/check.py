@@ -79,7 +79,7 @@ def _summary(verdict: Verdict) -> tuple[Cell, ...]:
 
 
 def _words(verdict: Verdict) -> dict[str, str]:
-    """What was found, a word for each."""
+    """A word for each column: the budget, the lock, and the verdict of both."""
     over = any(not limit.ok for limit in verdict.limits)
     if verdict.accepted and (verdict.changes is None or verdict.new):
         lock = "written"
@@ -101,7 +101,7 @@ def _words(verdict: Verdict) -> dict[str, str]:
 
 
 def check_document(verdicts: Sequence[Verdict]) -> dict[str, object]:
-    """What `check` found, as one object: counts, limits and changes by model; changes is null without a lock."""
+    """The verdicts as one object: counts, limits and changes by model; changes is null without a lock."""
     return {
         **head([verdict.model for verdict in verdicts], _ledger(verdicts), None),
         "ok": all(verdict.ok for verdict in verdicts),

@@ -27,13 +27,14 @@ class RunPlace(Protocol):
 def head(
     models: Sequence[ModelFacts], ledger: str, seed: int | None, runs: Sequence[RunPlace] | None = None
 ) -> dict[str, object]:
-    """The keys that every object begins with. runs: where not told, what the models say of their own."""
-    told = [model.measured for model in models if model.measured is not None] if runs is None else runs
+    """The keys that every object begins with. runs: where not given, what the models say of their own."""
+    if runs is None:
+        runs = [model.measured for model in models if model.measured is not None]
     return {
         "schema_version": SCHEMA_VERSION,
         "rnninspect": __version__,
-        "torch": common([run.torch for run in told]),
-        "device": common([run.device for run in told]),
+        "torch": common([run.torch for run in runs]),
+        "device": common([run.device for run in runs]),
         "dtype": common([model.dtype for model in models]),
         "seed": seed,
         "ledger": ledger,

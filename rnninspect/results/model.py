@@ -38,8 +38,8 @@ def document(report: Report) -> dict[str, object]:
                 "plan": str(item.plan),
                 "real": str(item.real),
             }
-            for model, found in report.differences
-            for item in found
+            for model, differences in report.differences
+            for item in differences
         ],
     }
 

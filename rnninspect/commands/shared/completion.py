@@ -51,10 +51,10 @@ def settings(ctx: typer.Context, incomplete: str) -> list[str]:
 
     First `encoder.` and `dtype=`; after the dot, or where only one owner is left, `encoder.hidden_size=`.
     """
-    found = [path for path in _common_paths(_named(ctx)) if path.startswith(incomplete)]
-    short = list(dict.fromkeys(_short(path) for path in found))
+    paths = [path for path in _common_paths(_named(ctx)) if path.startswith(incomplete)]
+    short = list(dict.fromkeys(_short(path) for path in paths))
     # why: a shell puts a space behind the only thing it is offered, and `encoder.` must have none.
-    return [f"{path}=" for path in found] if "." in incomplete or len(short) == 1 else short
+    return [f"{path}=" for path in paths] if "." in incomplete or len(short) == 1 else short
 
 
 def _short(path: str) -> str:
@@ -78,7 +78,7 @@ def _common_paths(files: Iterable[str]) -> list[str]:
     from rnninspect.document.tree import read_tree
     from rnninspect.errors import RnnInspectError
 
-    read: list[list[str]] = []
+    of_each: list[list[str]] = []
     for file in files:
         try:
             source, text = read_source(file)
@@ -86,8 +86,8 @@ def _common_paths(files: Iterable[str]) -> list[str]:
         except RnnInspectError:
             continue
         if isinstance(data, dict):
-            read.append(_paths(data))
-    first, *others = read or [_paths({"input": {}})]
+            of_each.append(_paths(data))
+    first, *others = of_each or [_paths({"input": {}})]
     common = set(first).intersection(*others)
     return [path for path in dict.fromkeys(first) if path in common]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnninspect import disk
-from rnninspect.commands.shared.say import complain, say
+from rnninspect.commands.shared.messages import complain, say
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable

@@ -9,14 +9,14 @@ from rnninspect.layers.recurrent import Recurrent
 
 def recurrent_layers(spec: Spec, name: str | None) -> list[Recurrent]:
     """The recurrent layer called `name`, or all. Raises OptionError where there is none."""
-    found = {link.layer.name: link.layer for link in spec.links if isinstance(link.layer, Recurrent)}
+    layers = {link.layer.name: link.layer for link in spec.links if isinstance(link.layer, Recurrent)}
     source = printable(spec.source)
-    if not found:
+    if not layers:
         raise OptionError(f"{source}: none of its layers is recurrent, so there are no steps to look at")
     if name is None:
-        return list(found.values())
-    if name not in found:
+        return list(layers.values())
+    if name not in layers:
         others = {link.layer.name: link.layer.type for link in spec.links}
         what = f"expected a recurrent layer, got {others[name]}" if name in others else "not in the document"
-        raise OptionError(f"--layer {printable(name)}: {what} ({did_you_mean(name, found)})")
-    return [found[name]]
+        raise OptionError(f"--layer {printable(name)}: {what} ({did_you_mean(name, layers)})")
+    return [layers[name]]

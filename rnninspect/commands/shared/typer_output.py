@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from rnninspect.commands.shared.say import complain
+from rnninspect.commands.shared.messages import complain
 from rnninspect.errors import OutputFailed
 from rnninspect.output import write_stderr, write_text
 
 
-class _Kept(io.StringIO):
+class _Captured(io.StringIO):
     """Stands in for a stream: keeps what is written, and answers as the stream does when it is asked what it is."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -33,36 +33,36 @@ class _Kept(io.StringIO):
         return self.stream is not None and not self.stream.closed and self.stream.isatty()
 
 
-class Ended:
+class Ending:
     """How Typer has ended. code: the exit code."""
 
     code = 0
 
 
 @contextlib.contextmanager
-def kept() -> Iterator[Ended]:
+def captured() -> Iterator[Ending]:
     """A block that Typer runs in and ends with SystemExit; what it has printed is written after it, or until `free`.
 
     As of Python's own: no code is 0, and anything but a number is said, and 1.
     """
-    ended = Ended()
-    streams = _Kept(sys.stdout), _Kept(sys.stderr)
+    ending = Ending()
+    streams = _Captured(sys.stdout), _Captured(sys.stderr)
     sys.stdout, sys.stderr = streams
     try:
-        yield ended
+        yield ending
     except SystemExit as end:
-        ended.code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        ending.code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if not isinstance(end.code, int | None):
             streams[1].write(f"{end.code}\n")
     finally:
         sys.stdout, sys.stderr = (stream.stream for stream in streams)
-    shown, said = (stream.getvalue() for stream in streams)
-    write_stderr(said)
-    if shown:
+    result, remarks = (stream.getvalue() for stream in streams)
+    write_stderr(remarks)
+    if result:
         try:
-            write_text(shown, None)
+            write_text(result, None)
         except OutputFailed as error:
-            ended.code = ended.code or complain(error)
+            ending.code = ending.code or complain(error)
 
 
 def free() -> None:

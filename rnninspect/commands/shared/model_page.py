@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.files import load_all, remark_half
+from rnninspect.commands.shared.messages import complain, say
 from rnninspect.commands.shared.options import LookOptions
-from rnninspect.commands.shared.prove import disagreement, prove
-from rnninspect.commands.shared.render import render
-from rnninspect.commands.shared.say import complain, say
+from rnninspect.commands.shared.proof import disagreement, prove
+from rnninspect.commands.shared.rendering import render
 from rnninspect.document.chain import Spec
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MakeTables = Callable[[Sequence[ModelFacts]], Sequence[Table]]
 
 
-def look(options: LookOptions, make_tables: MakeTables, *, input_grad: bool = False) -> int:
+def print_models(options: LookOptions, make_tables: MakeTables, *, input_grad: bool = False) -> int:
     """Run a look command to its end and return the exit code, the worst of all models. input_grad: see `plan`.
 
     Every document is read before anything else is done: with one bad document there is no result at all.
@@ -55,12 +55,9 @@ def look(options: LookOptions, make_tables: MakeTables, *, input_grad: bool = Fa
         else:
             models.append(model)
     if models or contradicted:
-        report = Report(models, "plan" if options.plan else "agreed", options.seed, contradicted)
-        tables = list(make_tables(models)) if models else []
-        if contradicted:
-            from rnninspect.results.differences import differences_table
-
-            tables += [differences_table(model.name, differing) for model, differing in contradicted]
+        ledger = "plan" if options.plan else "agreed"
+        report = Report(models=models, ledger=ledger, seed=options.seed, differences=contradicted)
+        tables = _tables(report, make_tables)
         text = render(options.format, tables, lambda: document(report), _caption(report), options.output)
         write_text(text, options.output)
     return code
@@ -70,6 +67,15 @@ def _facts(spec: Spec, options: LookOptions, *, input_grad: bool) -> tuple[Model
     if options.plan:
         return plan(spec, input_grad=input_grad), ()
     return prove(spec, options.seed, input_grad=input_grad)
+
+
+def _tables(report: Report, make_tables: MakeTables) -> list[Table]:
+    tables = list(make_tables(report.models)) if report.models else []
+    if report.differences:
+        from rnninspect.results.differences import differences_table
+
+        tables += [differences_table(model.name, differing) for model, differing in report.differences]
+    return tables
 
 
 def _caption(report: Report) -> str:

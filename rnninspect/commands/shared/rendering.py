@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rnninspect.commands.shared.say import say
+from rnninspect.commands.shared.messages import say
 from rnninspect.errors import OptionError
 from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour
 from rnninspect.results.table import Block, Table

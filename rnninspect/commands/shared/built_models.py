@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from rnninspect.commands.shared.files import load_all, remark_half
+from rnninspect.commands.shared.messages import complain, say
 from rnninspect.commands.shared.options import TorchOptions
-from rnninspect.commands.shared.say import complain, say
 from rnninspect.document.chain import Spec
 from rnninspect.errors import NoSuchDevice, RnnInspectError
 from rnninspect.runtime.here import need_torch
@@ -19,7 +19,7 @@ Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 
 
-def study(
+def examine_all(
     options: TorchOptions,
     prepare: Callable[[Spec], Prepared],
     examine: Callable[[Spec, torch.device, Prepared], Result],

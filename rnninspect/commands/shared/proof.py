@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rnninspect.commands.shared.say import say
+from rnninspect.commands.shared.messages import say
 from rnninspect.document.chain import Spec
 from rnninspect.errors import CheckFailed, TorchRefused, printable
 from rnninspect.facts import ModelFacts
