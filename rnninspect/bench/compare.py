@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
@@ -45,6 +46,15 @@ _BELOW = 0.1587
 # How much more processes differ than rounds of one do, and how many of them show it.
 _BETWEEN_PROCESSES = 2
 _TELLING_PROCESSES = 3
+
+
+class Verdict(StrEnum):
+    """What a comparison came to, by the rules above; worst first."""
+
+    SLOWER = "SLOWER"
+    FASTER = "FASTER"
+    SAME = "SAME"
+    UNCLEAR = "UNCLEAR"
 
 
 class Side(NamedTuple):
@@ -83,7 +93,7 @@ class Compared(NamedTuple):
     low: float
     high: float
     noise: float
-    verdict: str
+    verdict: Verdict
     reason: str
 
 
@@ -117,7 +127,7 @@ class Comparison(NamedTuple):
     differing: tuple[Differing, ...]
     threshold: float
 
-    def count(self, verdict: str) -> int:
+    def count(self, verdict: Verdict) -> int:
         """How many have this verdict."""
         return sum(item.verdict == verdict for item in self.compared)
 
@@ -175,7 +185,7 @@ def _about(outcome: Outcome) -> tuple[str, str, str, Mapping[str, object], Mappi
 
 def undecided(comparison: Comparison) -> Iterator[Finding]:
     """Each comparison that came to no verdict, and what was not compared, as a remark about its document."""
-    items: list[Compared | Unmatched] = [item for item in comparison.compared if item.verdict == "UNCLEAR"]
+    items: list[Compared | Unmatched] = [item for item in comparison.compared if item.verdict == Verdict.UNCLEAR]
     for item in [*items, *comparison.unmatched]:
         rule = "not compared" if isinstance(item, Unmatched) else "unclear"
         name = " ".join(filter(None, [_what(item) if item.phase else "", _where(item)]))
@@ -185,7 +195,7 @@ def undecided(comparison: Comparison) -> Iterator[Finding]:
 def slower(comparison: Comparison) -> Iterator[Finding]:
     """Each slowdown that is not allowed, as a complaint about its document."""
     for item in comparison.compared:
-        if item.verdict == "SLOWER" and item.low > 1 + comparison.threshold:
+        if item.verdict == Verdict.SLOWER and item.low > 1 + comparison.threshold:
             where = _where(item)
             yield Finding(
                 Place(item.file),
@@ -233,7 +243,7 @@ def _lacks(name: str, outcomes: Sequence[Outcome]) -> str:
     """Why a side has no figures of a point; nothing where it has."""
     if not outcomes:
         return f"not in {name}"
-    if any(outcome.status == "ok" for outcome in outcomes):
+    if any(outcome.ok for outcome in outcomes):
         return ""
     last = outcomes[-1]
     return f"{last.status} in {name}" + (f": {last.reason}" if last.reason else "")
@@ -242,7 +252,7 @@ def _lacks(name: str, outcomes: Sequence[Outcome]) -> str:
 def _figures(outcomes: Iterable[Outcome]) -> dict[tuple[str | None, str], list[tuple[Outcome, Figure]]]:
     found: dict[tuple[str | None, str], list[tuple[Outcome, Figure]]] = {}
     for outcome in outcomes:
-        for figure in outcome.figures if outcome.status == "ok" else ():
+        for figure in outcome.figures if outcome.ok else ():
             found.setdefault((figure.subject, figure.phase), []).append((outcome, figure))
     return found
 
@@ -297,7 +307,7 @@ def _compared(of: _Of, pair: Pair, old: Side, new: Side, threshold: float) -> Co
     )
     noise = math.expm1(2 * math.hypot(_strays(old), _strays(new)))
     verdict, reason = _judged(old, new, ratio, low, high, noise, min(threshold, THRESHOLD))
-    if verdict == "SLOWER" and low <= 1 + threshold:
+    if verdict == Verdict.SLOWER and low <= 1 + threshold:
         reason = f"{_percent(threshold)} are allowed"
     return Compared(*of, old, new, ratio, low, high, noise, verdict, reason)
 
@@ -310,23 +320,23 @@ def _strays(side: Side) -> float:
 
 def _judged(
     old: Side, new: Side, ratio: float, low: float, high: float, noise: float, threshold: float
-) -> tuple[str, str]:
+) -> tuple[Verdict, str]:
     """The verdict by the rules above, and the reason of one that is UNCLEAR."""
     for name, side in (("old", old), ("new", new)):
         if side.verdict != STEADY:
-            return "UNCLEAR", f"{name} was {side.verdict}: measure it again"
+            return Verdict.UNCLEAR, f"{name} was {side.verdict}: measure it again"
     for name, side in (("old", old), ("new", new)):
         if side.rounds < LEAST_ROUNDS:
-            return "UNCLEAR", f"{side.rounds} rounds in {name}, {LEAST_ROUNDS} are needed: a longer --budget"
+            return Verdict.UNCLEAR, f"{side.rounds} rounds in {name}, {LEAST_ROUNDS} are needed: a longer --budget"
     most = 1 + threshold
     if 1 / most <= low and high <= most:
-        return "SAME", ""
+        return Verdict.SAME, ""
     if low > most or high < 1 / most:
         if max(ratio, 1 / ratio) > 1 + noise:
-            return ("SLOWER" if ratio > 1 else "FASTER"), ""
-        return "UNCLEAR", f"within the noise, {_percent(noise)}: --processes 3 or more for both"
+            return (Verdict.SLOWER if ratio > 1 else Verdict.FASTER), ""
+        return Verdict.UNCLEAR, f"within the noise, {_percent(noise)}: --processes 3 or more for both"
     return (
-        "UNCLEAR",
+        Verdict.UNCLEAR,
         f"it may be more than {_percent(threshold)}, and it may be less: a longer --budget, or more --processes",
     )
 

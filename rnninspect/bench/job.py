@@ -23,7 +23,7 @@ from rnninspect.bench.journal import canonical
 from rnninspect.bench.machine import Machine, remember_speeds
 from rnninspect.bench.peaks import calibrate, memory_of, widths
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
-from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, TimingRequest, Warned
+from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Status, TimingRequest, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.bench.supervise import Last
@@ -70,7 +70,7 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
             if broke_cuda(error):
                 raise
             memory = isinstance(error, NotEnoughMemory) or ran_out(error)
-            prepared.append(_without(job, run_, "memory" if memory else "failed", error))
+            prepared.append(_without(job, run_, Status.MEMORY if memory else Status.FAILED, error))
     made_ready = [one for one in prepared if isinstance(one, _Ready)]
     tasks = [phase for one in made_ready for phase in one.phases]
     if tasks:
@@ -266,7 +266,7 @@ class _Ready:
             variant=self.run.variant,
             process=job.process,
             dtype=self.spec.dtype,
-            status="ok",
+            status=Status.OK,
             reason="",
             environment=self.environment,
             figures=figures,
@@ -351,7 +351,7 @@ class _Ready:
         )
 
 
-def _without(job: Job, asked: VariantRun, status: str, error: Exception) -> Outcome:
+def _without(job: Job, asked: VariantRun, status: Status, error: Exception) -> Outcome:
     return not_measured(job, asked, status, first_line(error))
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from rnninspect.bench.journal import canonical
-from rnninspect.bench.records import Outcome, RunOptions, TimingRequest
+from rnninspect.bench.records import Outcome, RunOptions, Status, TimingRequest
 from rnninspect.document.chain import Spec
 
 
@@ -44,7 +44,7 @@ class Job(NamedTuple):
         return tuple(self._replace(runs=tuple(group)) for _, group in groups)
 
 
-def not_measured(job: Job, run: VariantRun, status: str, reason: str) -> Outcome:
+def not_measured(job: Job, run: VariantRun, status: Status, reason: str) -> Outcome:
     """The outcome of a run that has no figures."""
     spec = run.spec
     about = (spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype)

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from rnninspect import __version__, disk
 from rnninspect.bench.contradictions import contradictions
-from rnninspect.bench.records import Figure, Outcome
+from rnninspect.bench.records import Figure, Outcome, Status
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable, show
 
 SCHEMA_VERSION = 2
@@ -82,7 +82,7 @@ def key(model: str, file: str, settings: Mapping[str, object], variant: Mapping[
 
 def done(outcomes: Iterable[Outcome]) -> frozenset[Key]:
     """What need not be measured again: all that went well; what failed is tried again."""
-    return frozenset(key_of(outcome) for outcome in outcomes if outcome.status == "ok")
+    return frozenset(key_of(outcome) for outcome in outcomes if outcome.ok)
 
 
 def canonical(value: object) -> str:
@@ -446,6 +446,8 @@ def _reader(kind: Any) -> _Reader:
         return _number
     if kind in _PLAIN:
         return functools.partial(_exactly, kind)
+    if kind is Status:
+        return _status_of
     if origin in (types.UnionType, typing.Union):
         return functools.partial(_either, arguments)
     if origin is tuple and arguments[1:] == (...,):
@@ -469,6 +471,13 @@ def _number(data: Any) -> float:
     if not math.isfinite(found):
         raise Unfit(f"expected a finite number, got {show(data)}")
     return found
+
+
+def _status_of(data: Any) -> Status:
+    if not isinstance(data, str) or data not in [*Status]:
+        *others, last = Status
+        raise Unfit(f"expected {', '.join(others)} or {last}, got {show(data)}")
+    return Status(data)
 
 
 def _exactly(kind: type, data: Any) -> Any:

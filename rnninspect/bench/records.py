@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from rnninspect.errors import printable
@@ -18,6 +19,16 @@ PHASES = ("forward", "forward+grad", "backward", "step")
 STEADY = "steady"
 # What tables call the subject that is no layer; no layer can be called so, as names have no blanks.
 WHOLE_MODEL = "whole model"
+
+
+class Status(StrEnum):
+    """How the measuring of a variant ended; all but OK come with a reason, and without figures."""
+
+    OK = "ok"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
 
 
 class TimingRequest(NamedTuple):
@@ -205,9 +216,9 @@ class Environment(NamedTuple):
 class Outcome(NamedTuple):
     """One variant of one point, done or not.
 
-    settings: what was swept, by path; variant: what was varied, by name. status: "ok", or "failed", "crashed",
-    "timeout", "memory", with the reason. process: which of --processes. case: what the document calls the point, where
-    it does. peaks: what the bounds were made from. began: when the job began; what was timed in turns has the same.
+    settings: what was swept, by path; variant: what was varied, by name. reason: of any status but OK. process: which
+    of --processes. case: what the document calls the point, where it does. peaks: what the bounds were
+    made from. began: when the job began; what was timed in turns has the same.
     """
 
     model: str
@@ -216,13 +227,18 @@ class Outcome(NamedTuple):
     variant: Mapping[str, object]
     process: int
     dtype: str
-    status: str
+    status: Status
     reason: str
     environment: Environment | None
     figures: tuple[Figure, ...]
     case: str = ""
     peaks: Peaks | None = None
     began: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was measured."""
+        return self.status == Status.OK
 
     @property
     def point(self) -> str:

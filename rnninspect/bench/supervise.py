@@ -21,6 +21,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rnninspect.bench.records import Status
 from rnninspect.errors import NoTorch, first_line
 from rnninspect.runtime.memory import available_bytes, ran_out, resident_bytes
 from rnninspect.stop import ENDING
@@ -37,9 +38,9 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 class Ended(NamedTuple):
-    """A job that gave no result. status: "crashed", "timeout", "memory" or "failed"; reason: one line."""
+    """A job that gave no result. reason: one line."""
 
-    status: str
+    status: Status
     reason: str
 
 
@@ -113,15 +114,15 @@ class _Child:
                         deadline = time.monotonic() + allowed
                     progress(value)
                 if time.monotonic() > deadline:
-                    return self._given_up("timeout", f"no end after {allowed:,.0f} s")
+                    return self._given_up(Status.TIMEOUT, f"no end after {allowed:,.0f} s")
                 taken = resident_bytes(self._process.pid)
                 if taken is not None and self._room is not None and taken > self._room:
-                    return self._given_up("memory", f"took {taken:,} bytes, {self._room:,} were free")
+                    return self._given_up(Status.MEMORY, f"took {taken:,} bytes, {self._room:,} were free")
         except (EOFError, ConnectionError):
             self._process.join(5)
-            return self._given_up("crashed", _how(self._process.exitcode))
+            return self._given_up(Status.CRASHED, _how(self._process.exitcode))
 
-    def _given_up(self, status: str, reason: str) -> Ended:
+    def _given_up(self, status: Status, reason: str) -> Ended:
         self.alive = False
         return Ended(status, reason)
 
@@ -240,6 +241,6 @@ def _serve(work: Work, pipe: Connection, folder: Path) -> None:
                 pipe.send(("error", error))
                 continue
             except Exception as error:  # why so broad: whatever a job raises is its own affair, and the next may do
-                status = "memory" if ran_out(error) else "failed"
+                status = Status.MEMORY if ran_out(error) else Status.FAILED
                 result = Ended(status, first_line(error, named=True))
             pipe.send(("last", result.result) if isinstance(result, Last) else ("result", result))

@@ -217,7 +217,7 @@ def _measure(options: BenchOptions, jobs: Sequence[Job], outcomes: dict[Key, Out
                 outcomes[key_of(outcome)] = outcome
                 if journal is not None:
                     journal.append(outcome)
-                if outcome.status != "ok":
+                if not outcome.ok:
                     say(f"error: {name_of(outcome)}: {outcome.status}: {printable(outcome.reason)}")
 
 
@@ -251,7 +251,7 @@ def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> in
     from rnninspect.bench.results import pool
 
     _print(options, outcomes, page)
-    failed = [outcome for outcome in outcomes if outcome.status != "ok"]
+    failed = [outcome for outcome in outcomes if not outcome.ok]
     rows = pool(outcomes)
     precision = parse_precision(options.precision)
     doubtful = [row for row in rows if not row.is_sure(precision)]
@@ -280,7 +280,7 @@ def _stop(
         # why no reason to end otherwise: SIGHUP comes because the terminal is gone.
         complain(error)
         printed = ""
-    measured = sum(outcome.status == "ok" for outcome in outcomes)
+    measured = sum(outcome.ok for outcome in outcomes)
     why = f"error: {reason}" if isinstance(reason, NoTorch) else words(reason)
     say(f"{why}: {measured} of {total} were measured{printed}")
     return reason.exit_code if isinstance(reason, NoTorch) else exit_code(reason)

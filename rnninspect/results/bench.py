@@ -112,7 +112,7 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
     """
     rows = pool(outcomes)
     pairs = ratios(rows)
-    failed = [outcome for outcome in outcomes if outcome.status != "ok"]
+    failed = [outcome for outcome in outcomes if not outcome.ok]
     models = list(dict.fromkeys(outcome.model for outcome in outcomes))
     paths = paths_of(settings for row in rows for settings in (row.settings, row.variant))
     # why not all: what dtype and threads were has its column in any case.
@@ -363,7 +363,7 @@ def bench_document(outcomes: Sequence[Outcome], *, partial: bool = False) -> dic
                 "reason": outcome.reason,
             }
             for outcome in outcomes
-            if outcome.status != "ok"
+            if not outcome.ok
         ],
     }
 

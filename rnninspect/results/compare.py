@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Unmatched
+from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Unmatched, Verdict
 from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
 from rnninspect.facts import percent
 from rnninspect.results.head import common, head
@@ -12,7 +12,6 @@ from rnninspect.results.table import Cell, Column, Kind, Table
 
 # More rows than this are too many to read, so people are not shown those that are the SAME.
 _MOST_ROWS = 60
-_VERDICTS = ("SLOWER", "FASTER", "SAME", "UNCLEAR")
 
 _POINT = (
     Column("model", "model", repeats=True),
@@ -52,7 +51,7 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
     sides: what is compared, "before.jsonl -> after.jsonl".
     """
     rows = tuple(_row(item) for item in comparison.compared)
-    shown = tuple(k for k, item in enumerate(comparison.compared) if item.verdict != "SAME")
+    shown = tuple(k for k, item in enumerate(comparison.compared) if item.verdict != Verdict.SAME)
     hidden = len(rows) - len(shown) if len(rows) > _MOST_ROWS else 0
     lacking = tuple((*_point(item), item.reason) for item in comparison.unmatched)
     return {
@@ -110,7 +109,7 @@ def _for_people(columns: tuple[Column, ...], rows: tuple[tuple[Cell, ...], ...])
 
 
 def _counts(comparison: Comparison, hidden: int) -> str:
-    said = ", ".join(f"{number} {verdict}" for verdict in _VERDICTS if (number := comparison.count(verdict)))
+    said = ", ".join(f"{number} {verdict}" for verdict in Verdict if (number := comparison.count(verdict)))
     return (
         f"{said}{f' ({hidden} that are the SAME are not shown)' if hidden else ''}; threshold {_threshold(comparison)}."
     )
@@ -142,7 +141,7 @@ def compare_document(comparison: Comparison, outcomes: Sequence[Outcome]) -> dic
     return {
         **head([], "measured", None, runs),
         "dtype": common([outcome.dtype for outcome in outcomes]),
-        "ok": comparison.count("SLOWER") == 0,
+        "ok": comparison.count(Verdict.SLOWER) == 0,
         "threshold_percent": percent(comparison.threshold),
         "compared": [_compared(item) for item in comparison.compared],
         "not_compared": [item._asdict() for item in comparison.unmatched],

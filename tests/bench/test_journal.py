@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
+from enum import EnumType
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -114,6 +115,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return PLAIN
     if kind in (str, int, float, bool):
         return {str: TEXT, int: st.integers(), float: NUMBERS, bool: st.booleans()}[kind]
+    if isinstance(kind, EnumType):
+        return st.sampled_from(kind)
     if get_origin(kind) is tuple:
         return st.lists(values(parts[0]), max_size=3).map(tuple)
     if get_origin(kind) is Mapping:
@@ -149,6 +152,8 @@ def test_a_result_of_before_a_gpu_was_described_is_read() -> None:
         ("model", 3, "model: expected a text, got 3"),
         ("process", 1.0, "process: expected an integer, got 1.0"),
         ("process", True, "process: expected an integer, got true"),
+        ("status", "good", "status: expected ok, failed, crashed, timeout or memory, got 'good'"),
+        ("status", 1, "status: expected ok, failed, crashed, timeout or memory, got 1"),
         ("process", "1", "process: expected an integer, got '1'"),
         ("figures", None, "figures: expected a list, got null"),
         ("figures", {}, "figures: expected a list, got a mapping"),

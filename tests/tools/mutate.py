@@ -224,7 +224,7 @@ FAULTS = [
     ("runtime/workspace.py", "if kept.input and below.output and copied:", "if False:", "test_training.py"),
     ("bench/job.py", "faults * _FAULT_SECONDS > _MOST_FAULTS * median", "False", "bench/test_job.py"),
     ("bench/job.py", "if idle and", "if False and", "bench/test_job.py"),
-    ("bench/supervise.py", '"memory" if ran_out(error) else', "", "bench/test_supervise.py"),
+    ("bench/supervise.py", "Status.MEMORY if ran_out(error) else", "", "bench/test_supervise.py"),
     ("bench/results.py", "figure.passes[k] if figure.passes else k", "k", "bench/test_results.py"),
     ("bench/results.py", "verdict != STEADY)", "verdict == STEADY)", "bench/test_results.py"),
     ("bench/results.py", "half <= 100 * precision", "half <= 200 * precision", "bench/test_results.py"),
