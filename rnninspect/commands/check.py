@@ -152,8 +152,7 @@ def _locked(options: CheckOptions, path: Path) -> Locked | None:
 
 
 def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
-    """The facts of every model, proven on torch with `build`; what stands against that is said, and kept."""
-    from rnninspect.commands.shared.proof import disagreement, prove
+    """The facts of every model, proven on torch with `build`; what stands against that is said."""
     from rnninspect.plan import plan
 
     if build:
@@ -162,17 +161,23 @@ def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
     for spec in specs:
         for note in spec.notes:
             say(f"note: {note}")
-        facts, fault = plan(spec), None
-        if build:
-            try:
-                facts, differing = prove(spec, 0, "leave out --build")
-                if differing:
-                    raise disagreement(spec, differing)
-            except RnnInspectError as error:
-                complain(error)
-                fault = error
+        facts, fault = _proven(spec) if build else (plan(spec), None)
+        if fault is not None:
+            complain(fault)
         models.append(_Model(spec, facts, fault))
     return models
+
+
+def _proven(spec: Spec) -> tuple[ModelFacts, RnnInspectError | None]:
+    """The facts of a model run on torch; where that fails its plan, and why."""
+    from rnninspect.commands.shared.proof import disagreement, prove
+    from rnninspect.plan import plan
+
+    try:
+        facts, differing = prove(spec, 0, "leave out --build")
+    except RnnInspectError as error:
+        return plan(spec), error
+    return facts, disagreement(spec, differing) if differing else None
 
 
 def _verdict(model: _Model, against: _Limits, *, accepted: bool, build: bool) -> Verdict:

@@ -44,10 +44,12 @@ def check_tables(verdicts: Sequence[Verdict]) -> list[Table]:
     for verdict in verdicts:
         name = verdict.model.name
         if verdict.limits:
-            tables.append(Table("budget", name, _LIMITS, tuple(_limits(verdict))))
+            tables.append(Table(title="budget", subject=name, columns=_LIMITS, rows=tuple(_limits(verdict))))
         if verdict.changes:
-            tables.append(Table("changes since the lock", name, CHANGES, change_rows(verdict.changes)))
-    return [*tables, Table("check", "all", _SUMMARY, tuple(_summary(verdict) for verdict in verdicts))]
+            rows = change_rows(verdict.changes)
+            tables.append(Table(title="changes since the lock", subject=name, columns=CHANGES, rows=rows))
+    rows = tuple(_summary(verdict) for verdict in verdicts)
+    return [*tables, Table(title="check", subject="all", columns=_SUMMARY, rows=rows)]
 
 
 def _limits(verdict: Verdict) -> list[tuple[Cell, ...]]:
