@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rnninspect.document.chain import Link, Spec
-from rnninspect.document.tree import Path
+from rnninspect.document.paths import Path
 from rnninspect.facts import LayerFacts, ModelFacts, WeightFact
 from rnninspect.layers.layer import NOTHING_KEPT, Wants
 

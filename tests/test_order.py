@@ -18,8 +18,9 @@ from rnninspect.agree import differences
 from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.tree import read_tree
-from rnninspect.facts import Layout, ModelFacts, layout_of
+from rnninspect.facts import ModelFacts
 from rnninspect.formats.csv import render
+from rnninspect.letters import Layout, layout_of
 from rnninspect.plan import plan
 from rnninspect.results.model import Report, document
 from rnninspect.results.shapes import shapes_table

@@ -24,7 +24,7 @@ from rnninspect.commands.shared.proof import prove
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.facts import Init, ModelFacts, count
-from rnninspect.layers.recurrent import StackedLayer
+from rnninspect.layers.families import StackedLayer
 from rnninspect.plan import plan
 from rnninspect.runtime.modules import data_of, make_feed, ready, run
 from rnninspect.runtime.workspace import kept_on

@@ -35,10 +35,11 @@ from rnninspect.bench.records import Bound, Peaks
 from rnninspect.cells.language import Cell, Product, Value
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.document.chain import Link
-from rnninspect.facts import ITEM_BYTES, LayerFacts, WeightFact, shape_of
+from rnninspect.facts import ITEM_BYTES, LayerFacts, WeightFact
 from rnninspect.layers.layer import Layer, Wants
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
+from rnninspect.letters import shape_of
 from rnninspect.plan import wanted
 
 REGIMES = ("compute", "bandwidth", "latency")

@@ -17,7 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnninspect.bench.records import Kernels, Warned
 from rnninspect.document.chain import Link
-from rnninspect.layers.recurrent import CellLayer, Recurrent
+from rnninspect.layers.families import CellLayer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.device import DTYPES
 from rnninspect.runtime.precision import in_tf32
 

@@ -23,7 +23,8 @@ from rnninspect.bench.bound import PASSES, ChipMemory
 from rnninspect.bench.kernels import cudnn_call, least_alike
 from rnninspect.bench.records import Peaks, TimingRequest
 from rnninspect.document.chain import Link, Spec
-from rnninspect.layers.recurrent import Recurrent, SequenceLayer
+from rnninspect.layers.families import SequenceLayer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.runtime.device import DTYPES, seeded, threads
 from rnninspect.runtime.memory import available_bytes

@@ -24,8 +24,9 @@ from typing_extensions import override
 
 from rnninspect.bench.sampling import Timing
 from rnninspect.document.chain import Link, Spec
+from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.pointwise import PointwiseLayer
-from rnninspect.layers.recurrent import Recurrent, SequenceLayer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.modules import BuiltModel, Feed, data_of, make_feed, run, with_data
 from rnninspect.runtime.recurrence import Flow, States
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from rnninspect.cells.language import Apply, Bias, Binary, Cell, Expr, Number, Product, Value
 from rnninspect.cells.widths import Declared, Widths, widths
-from rnninspect.facts import Ops, shape_of
+from rnninspect.facts import Ops
+from rnninspect.letters import shape_of
 
 
 class Terms(NamedTuple):

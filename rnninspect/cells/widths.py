@@ -24,7 +24,7 @@ from rnninspect.cells.language import (
     Product,
     Value,
 )
-from rnninspect.facts import LETTERS, letters_of
+from rnninspect.letters import LETTERS, letters_of
 
 # The letters each named vector is as wide as, more than one where they mean the same size (RNN: H_cell, H_out).
 Declared = tuple[tuple[str, tuple[str, ...]], ...]

@@ -18,7 +18,7 @@ from typing import ClassVar, NamedTuple
 
 from rnninspect.cells.language import Apply, Bias, Binary, Cell, Equation, Expr, Matrix, Number, Product, Value
 from rnninspect.cells.widths import Declared, widths
-from rnninspect.facts import shape_of
+from rnninspect.letters import shape_of
 
 Symbol = Value | Bias | Matrix
 Shapes = Callable[[Symbol], tuple[int, ...]]

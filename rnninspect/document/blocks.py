@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from rnninspect.document.paths import Path, dotted
 from rnninspect.document.quantity import Bytes, Count
-from rnninspect.document.tree import Path, Tree, dotted
+from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, did_you_mean, show
 from rnninspect.layers.fields import Expect, Size, expectations
 from rnninspect.layers.layer import Layer

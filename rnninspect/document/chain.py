@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from rnninspect.document.blocks import Input, Validated
-from rnninspect.document.tree import Path, Tree, dotted
+from rnninspect.document.paths import Path, dotted
+from rnninspect.document.tree import Tree
 from rnninspect.errors import CannotHere, DocumentError, Place
-from rnninspect.facts import shape_of
+from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer, Misfit
-from rnninspect.layers.recurrent import SequenceLayer
 from rnninspect.layers.signal import Batch, Signal
+from rnninspect.letters import shape_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Spec:
     """A sound document: what the plan is made from, and what torch builds.
 
     device: as asked for, None where neither the document nor an option does.
-    notes: what is allowed but does not do what it seems to, each with its place.
+    notes: remarks on keys that are allowed but do not do what one would think, each with its place.
     budget: the limits of the document's `budget` block that are set.
     tree: where everything was written.
     """
@@ -70,7 +71,10 @@ class Spec:
         return kind(message, place if path else Place(self.source))
 
     def cut(self, steps: int, sequences: int | None = None) -> Spec:
-        """The same model on at most so many time steps and sequences; all of an axis that a layer's shape spans."""
+        """The same model on a smaller batch: at most so many time steps and sequences.
+
+        An axis whose size a layer is built for (see `Layer.spans`) keeps it.
+        """
         spanned = {axis for link in self.links for axis in link.layer.spans(link.signal)}
         batch = self.batch
         if not spanned & {"L", "T"}:

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from rnninspect.document.blocks import BLOCKS, Budget, Document, Input, layer_names
-from rnninspect.document.tree import Path, Tree, dotted, read_value
+from rnninspect.document.paths import Path, dotted
+from rnninspect.document.tree import Tree, read_value
 from rnninspect.errors import DocumentError, Place, did_you_mean, printable, show
 
 # How much of an option an error repeats.

@@ -12,7 +12,8 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from rnninspect.cells.widths import Declared
-from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
+from rnninspect.layers.families import CellLayer, StackedLayer
+from rnninspect.layers.recurrent import Recurrent
 
 
 class _Gated(Recurrent):

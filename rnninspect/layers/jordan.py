@@ -11,8 +11,9 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from rnninspect.cells.widths import Declared
+from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.fields import Nonlinearity, Size
-from rnninspect.layers.recurrent import Recurrent, SequenceLayer
+from rnninspect.layers.recurrent import Recurrent
 
 
 class JordanRNN(SequenceLayer):

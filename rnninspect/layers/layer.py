@@ -145,7 +145,7 @@ class Layer(BaseModel):
         return ()
 
     def spans(self, signal: Signal) -> frozenset[str]:
-        """The axes of its input (L, N, T) for whose sizes alone the layer is made, so that no others can be run."""
+        """The axes of the input (L, N, T) whose sizes the layer is built for: a batch of another size cannot be run."""
         return frozenset()
 
     def work_bytes(self, signal: Signal, dtype: str) -> int:

@@ -8,11 +8,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from typing_extensions import override
 
-from rnninspect.facts import ITEM_BYTES, Init, Ops, WeightFact, shape_of
+from rnninspect.facts import ITEM_BYTES, Init, Ops, WeightFact
 from rnninspect.layers.fields import Expect, Flag, Positive, Shape
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.signal import Signal
+from rnninspect.letters import shape_of
 
 
 class LayerNorm(PointwiseLayer):

@@ -9,9 +9,10 @@ from typing import ClassVar, Literal, Self
 from typing_extensions import override
 
 from rnninspect.cells.widths import Declared
+from rnninspect.layers.families import CellLayer, StackedLayer
 from rnninspect.layers.fields import Width
 from rnninspect.layers.layer import Layer, Misfit, Option
-from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 
 

@@ -1,7 +1,7 @@
 """Recurrent layers: a cell's equations, run over the time steps, in both directions, stacked.
 
-Three families share this file, because a kind differs from the next only in its equations:
-`CellLayer` (one step, looped over L), `SequenceLayer` (over L), `StackedLayer` (num_layers, bidirectional, dropout).
+Everything is derived from the equations, the number of stacked layers and of directions; see `families` for who has
+which.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.packs import packs
 from rnninspect.cells.reach import Sources
 from rnninspect.cells.widths import Declared
-from rnninspect.facts import DIRECTIONS, ITEM_BYTES, Init, Ops, TensorFact, WeightFact, shape_of
-from rnninspect.layers.fields import Depth, Expect, Feeds, Flag, Probability, Size
-from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Option, Wants, inferred
+from rnninspect.facts import ITEM_BYTES, Init, Ops, TensorFact, WeightFact
+from rnninspect.layers.fields import Expect, Feeds, Flag, Size
+from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, uniform
+from rnninspect.letters import shape_of
 
 
 class Recurrent(Layer):
@@ -294,117 +295,3 @@ class Recurrent(Layer):
             if self.depth > 1:
                 total += of_layer(1, direction).times(self.depth - 1)
         return total
-
-
-class CellLayer(Recurrent):
-    """A torch.nn cell, which is one step; the tool loops it over the L steps of its input."""
-
-    remarks: ClassVar[tuple[str, ...]] = (
-        "torch's cell is a single step, without the textbook's output layer o_t = g(V S_t); rnninspect runs it over "
-        "the sequence. $output is its h_t at every step, $h_n the last of them.",
-    )
-
-
-class SequenceLayer(Recurrent):
-    """A layer that runs over its whole input. Shapes as torch.nn.RNN's, with one layer and one direction."""
-
-    options: ClassVar[Mapping[str, Option]] = {
-        "batch_first": Option(
-            "Whether N stands before L in input and output; unbatched and packed input have no two such axes.",
-            lambda layer: True,
-        ),
-    }
-
-    batch_first: Flag = False
-
-    @property
-    @override
-    def stack_axes(self) -> tuple[str, ...]:
-        return ("1",)
-
-    @override
-    def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        """A layer that would read N as L is refused."""
-        expected = ("N", "L") if self.batch_first else ("L", "N")
-        # why only these: torch ignores batch_first for unbatched and packed input.
-        if set(signal.axes) == {"L", "N"} and signal.axes != expected:
-            raise Misfit(
-                "batch_first",
-                f"expected {str(not self.batch_first).lower()}: its input is ({', '.join(signal.axes)}, H_in)",
-                "give every recurrent layer the same batch_first; torch would silently read one axis as the other",
-            )
-        return super().fit(signal, earlier)
-
-    @override
-    def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
-        yield from cell_weights(
-            self.cell,
-            self.declared(layer),
-            self.sizes(),
-            dtype=dtype,
-            init=init,
-            trainable=self.trainable,
-            keras_biases=self.keras_biases,
-            suffix=f"_l{layer}" + "_reverse" * direction,
-            layer=layer,
-            direction=DIRECTIONS[direction],
-        )
-
-
-class StackedLayer(SequenceLayer):
-    """torch.nn.RNN, LSTM and GRU: `num_layers` stacked, `dropout` between them, perhaps in both directions."""
-
-    options: ClassVar[Mapping[str, Option]] = {
-        "num_layers": Option(
-            "So many layers stand above each other at every step, each reading the h_t of the one below; the number of "
-            "steps is the input's affair.",
-            lambda layer: 2,
-        ),
-        "bidirectional": Option("A second set of weights reads the sequence from its end.", lambda layer: True),
-        "dropout": Option(
-            "While training, each element of h_t is zeroed with this probability between stacked layers, never after "
-            "the last.",
-            lambda layer: 0.5,
-        ),
-        **SequenceLayer.options,
-    }
-    remarks: ClassVar[tuple[str, ...]] = (
-        "The textbook's output layer, o_t = g(V S_t), is not part of torch's layer: $output is every h_t of the last "
-        "layer, $h_n the last h_t of every layer and direction. A Linear after it is the V.",
-        "Copied notes call dropout something that RNN lacks. $has_dropout have it; proj_size is what only "
-        "$has_proj_size has.",
-    )
-
-    num_layers: Depth = 1
-    dropout: Probability = 0.0
-    bidirectional: Flag = False
-
-    @property
-    @override
-    def depth(self) -> int:
-        return self.num_layers
-
-    @property
-    @override
-    def directions(self) -> int:
-        return 2 if self.bidirectional else 1
-
-    @property
-    @override
-    def stack_axes(self) -> tuple[str, ...]:
-        return ("num_layers*D",)
-
-    @property
-    @override
-    def output_letter(self) -> str:
-        return "D*H_out"
-
-    def _between(self, wants: Wants, below: Kept, above: Kept) -> int:
-        # The mask of dropout; and what it lets through is no longer what the layer below has put out.
-        return wants.input + above.input if self.dropout > 0 else super()._between(wants, below, above)
-
-    @override
-    def notes(self) -> tuple[tuple[str, str], ...]:
-        if self.dropout > 0 and self.num_layers == 1:
-            return (("dropout", "dropout acts between stacked layers: with num_layers 1 it does nothing"),)
-        return ()

@@ -10,8 +10,9 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from rnninspect.cells.widths import Declared
+from rnninspect.layers.families import CellLayer, StackedLayer
 from rnninspect.layers.fields import Nonlinearity
-from rnninspect.layers.recurrent import CellLayer, Recurrent, StackedLayer
+from rnninspect.layers.recurrent import Recurrent
 
 
 class _Elman(Recurrent):

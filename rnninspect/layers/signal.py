@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from rnninspect.facts import TensorFact, shape_of
+from rnninspect.facts import TensorFact
+from rnninspect.letters import shape_of
 
 
 @dataclass(frozen=True)

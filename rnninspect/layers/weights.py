@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from rnninspect.cells.language import Cell
 from rnninspect.cells.packs import Pack, packs
 from rnninspect.cells.widths import Declared
-from rnninspect.facts import GateFact, Init, WeightFact, shape_of
+from rnninspect.facts import GateFact, Init, WeightFact
+from rnninspect.letters import shape_of
 
 
 def uniform(fan: int) -> Init:

@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from rnninspect.facts import DIRECTIONS
+from rnninspect.letters import DIRECTIONS
 from rnninspect.study.explain import DataFlow
 
 _DOTS = " ··· "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rnninspect.facts import LETTERS, TensorFact, WeightFact, letters_of
+from rnninspect.facts import TensorFact, WeightFact
+from rnninspect.letters import LETTERS, letters_of
 
 # Along the first axis of a state, where there are two directions.
 ROWS = "index 2k: layer k forward, 2k+1: layer k reverse"

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 import torch
 
 from rnninspect.document.chain import Spec
-from rnninspect.document.tree import dotted
+from rnninspect.document.paths import dotted
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory
 from rnninspect.facts import ModelFacts
 from rnninspect.plan import largest_size, smaller

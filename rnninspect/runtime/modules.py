@@ -15,15 +15,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from rnninspect.document.chain import Link, Spec
-from rnninspect.facts import (
-    ModelFacts,
-    TensorFact,
-)
+from rnninspect.facts import ModelFacts, TensorFact
 from rnninspect.layers.embedding import Embedding
+from rnninspect.layers.families import CellLayer, SequenceLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import PointwiseLayer
-from rnninspect.layers.recurrent import CellLayer, Recurrent, SequenceLayer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime import initial

@@ -11,16 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.document.chain import Spec
-from rnninspect.facts import (
-    Init,
-    LayerFacts,
-    Measured,
-    ModelFacts,
-    Observed,
-    Ops,
-    TensorFact,
-    WeightFact,
-)
+from rnninspect.facts import Init, LayerFacts, Measured, ModelFacts, Observed, Ops, TensorFact, WeightFact
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent

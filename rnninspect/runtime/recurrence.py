@@ -16,8 +16,9 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.cells import evaluate
 from rnninspect.cells.packs import packs
+from rnninspect.layers.families import CellLayer
 from rnninspect.layers.linear import Linear
-from rnninspect.layers.recurrent import CellLayer, Recurrent
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.weights import torch_name
 
 States = tuple[Tensor, ...]

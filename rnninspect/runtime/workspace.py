@@ -20,8 +20,9 @@ from dataclasses import replace
 
 from rnninspect.document.chain import Link
 from rnninspect.facts import ITEM_BYTES, LayerFacts
+from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer
-from rnninspect.layers.recurrent import Recurrent, StackedLayer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 from rnninspect.plan import wanted
 

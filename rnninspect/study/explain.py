@@ -16,8 +16,9 @@ from rnninspect.cells.language import Bias, Cell, Equation, Matrix, Product, Val
 from rnninspect.cells.write import Shapes, Symbol, Written, name, shapes, write
 from rnninspect.document.chain import Link, Spec
 from rnninspect.facts import LayerFacts, WeightFact
+from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer
-from rnninspect.layers.recurrent import Recurrent, SequenceLayer
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.layers.signal import Signal
 from rnninspect.plan import plan

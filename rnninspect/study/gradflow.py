@@ -23,10 +23,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import CannotHere, printable
-from rnninspect.facts import DIRECTIONS, ModelFacts
+from rnninspect.facts import ModelFacts
+from rnninspect.layers.families import CellLayer
 from rnninspect.layers.linear import Linear
-from rnninspect.layers.recurrent import CellLayer, Recurrent
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch
+from rnninspect.letters import DIRECTIONS
 from rnninspect.plan import plan
 from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import BuiltModel, Feed, data_of, make_feed, ready, with_data

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.document.chain import Link
+from rnninspect.layers.families import CellLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
-from rnninspect.layers.recurrent import CellLayer, Recurrent
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.modules import LayerOutput, data_of, run, run_steps, with_data
 from rnninspect.runtime.recurrence import FUNCTIONS, EquationLinear, EquationRNN, Flow, States, Watch
 

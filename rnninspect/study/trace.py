@@ -19,8 +19,10 @@ from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.language import Apply, Cell
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, printable
-from rnninspect.facts import DIRECTIONS, ModelFacts
-from rnninspect.layers.recurrent import CellLayer, Recurrent
+from rnninspect.facts import ModelFacts
+from rnninspect.layers.families import CellLayer
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.letters import DIRECTIONS
 from rnninspect.plan import plan
 from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import data_of, make_feed, ready

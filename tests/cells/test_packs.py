@@ -7,13 +7,13 @@ from torch import nn
 
 from rnninspect.cells.language import CellError, parse
 from rnninspect.cells.packs import Pack, packs
-from rnninspect.facts import shape_of
 from rnninspect.layers.gru import GRU, GRUCell
 from rnninspect.layers.jordan import JordanRNN
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.rnn import RNN, RNNCell
 from rnninspect.layers.weights import torch_name
+from rnninspect.letters import shape_of
 
 # (symbol, blocks in the order of the rows, rows of one block, columns, recurrent, second)
 EXPECTED: dict[str, tuple[Recurrent, list[Pack]]] = {

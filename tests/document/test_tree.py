@@ -12,7 +12,10 @@ import yaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from rnninspect.document.tree import MAX_DEPTH, MAX_DIGITS, MAX_NODES, Tree, dotted, read_tree, read_value
+from rnninspect.document.nodes import MAX_DEPTH, MAX_NODES
+from rnninspect.document.paths import dotted
+from rnninspect.document.scalars import MAX_DIGITS
+from rnninspect.document.tree import Tree, read_tree, read_value
 from rnninspect.errors import DocumentError, Place
 
 GOOD = """\

@@ -1,0 +1,55 @@
+"""The dimension letters, torch's own: the sizes of axes named by them, and what stands where along such an axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+# torch's own letters (docs of torch.nn.RNN, LSTM, GRU, Linear), in the order a legend lists them.
+LETTERS: dict[str, str] = {
+    "L": "sequence length",
+    "N": "batch size",
+    "T": "tokens of a packed batch, the sum of its lengths",
+    "D": "directions, 1 or 2",
+    "num_layers": "stacked layers",
+    "G": "gates stacked as rows of one weight",
+    "num_embeddings": "rows of the embedding table",
+    "H_in": "input size",
+    "H_cell": "hidden size",
+    "H_out": "output size",
+}
+
+# The directions of a layer, in the order torch puts them.
+DIRECTIONS = ("forward", "reverse")
+
+
+def letters_of(axis: str) -> tuple[str, ...]:
+    """The letters of one axis: `D*H_out` -> (`D`, `H_out`)."""
+    return tuple(axis.split("*"))
+
+
+def shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The sizes of `axes`, each a letter, a product of letters, or a number."""
+    return tuple(
+        math.prod(int(letter) if letter.isdecimal() else sizes[letter] for letter in letters_of(axis)) for axis in axes
+    )
+
+
+# For each axis what stands where along it, in order; None where the axis is nobody's in particular.
+Layout = tuple[tuple[str, ...] | None, ...]
+
+
+def layout_of(axes: Iterable[str], shape: Iterable[int], directions: int) -> Layout:
+    """What of each axis is whose: of `num_layers*D` ("layer 0 forward", "layer 0 reverse", "layer 1 forward", ...)."""
+    return tuple(_along(letters_of(axis), size, directions) for axis, size in zip(axes, shape, strict=True))
+
+
+def _along(letters: tuple[str, ...], size: int, directions: int) -> tuple[str, ...] | None:
+    # why layers outside: torch stacks the directions of one layer before the next layer, h_n.view(num_layers, D, N, H).
+    if letters == ("num_layers", "D"):
+        return tuple(f"layer {k // directions} {DIRECTIONS[k % directions]}" for k in range(size))
+    if "D" not in letters or directions == 1:
+        return None
+    width = size // directions
+    spans = (f"features {k * width}-{(k + 1) * width - 1}" if width > 1 else f"feature {k}" for k in range(directions))
+    return tuple(f"{span} {direction}" for span, direction in zip(spans, DIRECTIONS, strict=True))
