@@ -99,7 +99,7 @@ LEVELS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Libraries that only some options need, so that they may be missing: who imports each, and only in functions.
-OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"study.input_file"}, "pynvml": {"bench.witness"}}
+OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"study.input_npy"}, "pynvml": {"bench.witness"}}
 WITH_TORCH = {
     "runtime.device",
     "runtime.precision",
@@ -265,12 +265,12 @@ SOUND = {
         ("results/table.py", "import torch.nn\n", "results.table:1 imports torch.nn"),
         ("cli.py", "try:\n    from torch import nn\nexcept E:\n    pass\n", "cli:2 imports torch"),
         ("cli.py", "class A:\n    import torch\n", "cli:2 imports torch"),
-        ("study/input_file.py", "def f():\n    import numpy\n", None),
-        ("study/input_file.py", "import numpy.lib\n", "study.input_file:1 imports numpy.lib"),
+        ("study/input_npy.py", "def f():\n    import numpy\n", None),
+        ("study/input_npy.py", "import numpy.lib\n", "study.input_npy:1 imports numpy.lib"),
         (
-            "study/input_file.py",
+            "study/input_npy.py",
             "def f():\n    from matplotlib import figure\n",
-            "study.input_file:2 imports matplotlib",
+            "study.input_npy:2 imports matplotlib",
         ),
         ("plan.py", "def f():\n    import numpy\n", "plan:2 imports numpy"),
         ("__init__.py", "from rnninspect.facts import X\n", "__init__:1 imports facts"),

@@ -23,8 +23,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from rnninspect.errors import NotEnoughMemory, OptionError, RnnInspectError
-from rnninspect.study import input_file
-from rnninspect.study.input_file import SETTINGS, read_values
+from rnninspect.study import input_expected, input_file
+from rnninspect.study.input_csv import read_csv
+from rnninspect.study.input_expected import SETTINGS, Expected
+from rnninspect.study.input_file import read_values
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -274,8 +276,8 @@ def test_a_structured_dtype(tmp_path: Path) -> None:
         (b"1,2,3\n", "expected a .npy file, this is none (numpy.save writes one)"),
         (b"\x93NUMPY", "the file is damaged: there is no such version of the format (save it again)"),
         (b"\x93NUMPY\x04\x00", "the file is damaged: there is no such version of the format (save it again)"),
-        (b"\x93NUMPY\x01\x00", "the file is damaged: its header ends early (save it again)"),
-        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "the file is damaged: its header ends early (save it again)"),
+        (b"\x93NUMPY\x01\x00", "the file is damaged: its header cannot be read (save it again)"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "the file is damaged: its header cannot be read (save it again)"),
         (header("{'descr'"), "the file is damaged: its header cannot be read (save it again)"),
         (header("(" * 5000), "the file is damaged: its header cannot be read (save it again)"),
         (header("-" * 50000 + "1"), "the file is damaged: its header cannot be read (save it again)"),
@@ -283,10 +285,14 @@ def test_a_structured_dtype(tmp_path: Path) -> None:
         (header("{[]: 1}"), "the file is damaged: its header cannot be read (save it again)"),
         (header("__import__('os')"), "the file is damaged: its header cannot be read (save it again)"),
         (header("\xff", version=3), "the file is damaged: its header cannot be read (save it again)"),
-        (header([1]), "the file is damaged: its header does not describe an array (save it again)"),
-        (header({"descr": "<f8"}), "the file is damaged: its header does not describe an array (save it again)"),
+        (header([1]), "the file is damaged: its header cannot be read (save it again)"),
+        (header({"descr": "<f8"}), "the file is damaged: its header cannot be read (save it again)"),
+        (
+            header(f"{{'descr': '<f8', 'fortran_order': False, 'shape': (0x{'f' * 5000},)}}"),
+            "the file is damaged: its header cannot be read (save it again)",
+        ),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_a_file_that_is_damaged(data: bytes, expected: str, tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_bytes(data)
@@ -297,7 +303,8 @@ def test_a_file_that_is_damaged(data: bytes, expected: str, tmp_path: Path) -> N
     "change",
     [
         {"descr": "x"},
-        {"descr": "<f8, <f8"},
+        {"descr": "<f3"},
+        {"descr": ()},
         {"descr": None},
         {"descr": "\x1b[31m"},
         {"fortran_order": 0},
@@ -309,12 +316,7 @@ def test_a_file_that_is_damaged(data: bytes, expected: str, tmp_path: Path) -> N
 def test_a_header_with_a_wrong_value(change: dict[str, object], tmp_path: Path) -> None:
     right = {"descr": "<f8", "fortran_order": False, "shape": BATCH}
     (tmp_path / "x.npy").write_bytes(header(right | change) + bytes(240))
-    assert said(tmp_path / "x.npy") == "the file is damaged: its header does not describe an array (save it again)"
-
-
-def test_a_dtype_that_does_not_exist(tmp_path: Path) -> None:
-    (tmp_path / "x.npy").write_bytes(header({"descr": "<f3", "fortran_order": False, "shape": BATCH}))
-    assert said(tmp_path / "x.npy") == "the file is damaged: there is no dtype '<f3' (save it again)"
+    assert said(tmp_path / "x.npy") == "the file is damaged: its header cannot be read (save it again)"
 
 
 @pytest.mark.parametrize("by", [-240, -1, 1, 8])
@@ -538,9 +540,9 @@ class Endless(io.RawIOBase):
 )
 def test_no_more_is_read_than_is_needed(data: bytes, most: int, expected: str) -> None:
     stream = Endless(data)
-    wanted = input_file._Wanted(Path("x.csv"), SEQUENCE, STEPS, None, SETTINGS)
+    sequence = Expected(path=Path("x.csv"), shape=SEQUENCE, axes=STEPS, below=None, settings=SETTINGS)
     with pytest.raises(OptionError) as caught:
-        input_file._read_csv(stream, wanted)  # type: ignore[arg-type]
+        read_csv(stream, sequence)  # type: ignore[arg-type]
     assert str(caught.value).startswith(f"--input x.csv:{expected}")
     assert stream.taken < most
 
@@ -610,7 +612,7 @@ def test_a_disk_that_fails(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(5, "Input/output error")
 
     (tmp_path / name).touch()
-    monkeypatch.setitem(input_file.__dict__, f"_read_{name[2:]}", fail)
+    monkeypatch.setattr(input_file, f"read_{name[2:]}", fail)
     assert said(tmp_path / name) == "input/output error"
 
 
@@ -618,13 +620,13 @@ def test_a_disk_that_fails(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_more_than_the_machine_has(name: str, each: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / name
     numpy.save(path, FEATURES[:, :1]) if name == "x.npy" else path.write_text("1,2,3\n" * 5)
-    monkeypatch.setattr(input_file, "available_bytes", lambda: 15 * each - 1)
+    monkeypatch.setattr(input_expected, "available_bytes", lambda: 15 * each - 1)
     with pytest.raises(NotEnoughMemory) as caught:
         read(path, (5, 1, 3))
     needed, free = 15 * each, 15 * each - 1
     assert str(caught.value) == f"--input {path}: to read it takes {needed} bytes, the machine has {free} free"
     for enough in (15 * each, None):
-        monkeypatch.setattr(input_file, "available_bytes", lambda enough=enough: enough)
+        monkeypatch.setattr(input_expected, "available_bytes", lambda enough=enough: enough)
         assert len(read(path, (5, 1, 3))) == 15
 
 

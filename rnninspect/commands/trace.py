@@ -113,7 +113,8 @@ def _read(path: Path, spec: Spec) -> Values:
     from rnninspect.layers.embedding import Embedding
     from rnninspect.layers.linear import Linear
     from rnninspect.layers.recurrent import Recurrent
-    from rnninspect.study.input_file import SETTINGS, read_values
+    from rnninspect.study.input_expected import SETTINGS
+    from rnninspect.study.input_file import read_values
 
     first = spec.links[0].layer
     tokens = first.num_embeddings if isinstance(first, Embedding) else None
