@@ -76,6 +76,10 @@ class Budget(BaseModel):
     max_activation_bytes: Bytes | None = None
 
 
+# The blocks whose keys a path names, such as `input.batch_size`; no layer may be called like one.
+KEYED_BLOCKS: Mapping[str, type[BaseModel]] = {"input": Input, "budget": Budget}
+
+
 class Document(BaseModel):
     """A whole document; the layers, whose fields depend on their `type`, are validated one by one."""
 
@@ -202,7 +206,7 @@ def _unique_names(layers: tuple[Layer, ...], tree: Tree) -> None:
                 f"the name {layer.name!r} is taken by layers[{seen[layer.name]}]",
                 "--set and the tables tell layers apart by name",
             )
-        if layer.name in ("input", "budget"):
+        if layer.name in KEYED_BLOCKS:
             message = f"the name {layer.name!r} is the {layer.name} block's"
             raise _fault(("layers", i, "name"), tree, message, "call the layer otherwise")
         seen[layer.name] = i
@@ -274,8 +278,7 @@ def _unknown_key(path: Path, model: type[BaseModel], tree: Tree) -> DocumentErro
 
 def _submodel(model: type[BaseModel], path: Path) -> type[BaseModel]:
     """The model that the key at the end of `path` should have been one of."""
-    blocks: dict[object, type[BaseModel]] = {"input": Input, "budget": Budget}
-    return blocks.get(path[0], model) if model is Document and len(path) > 1 else model
+    return KEYED_BLOCKS.get(str(path[0]), model) if model is Document and len(path) > 1 else model
 
 
 def _words(model: type[BaseModel], loc: Path) -> str:

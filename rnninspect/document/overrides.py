@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel
-
-from rnninspect.document.blocks import BLOCKS, Budget, Document, Input, layer_names
+from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, layer_names
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.tree import Tree, read_value
 from rnninspect.errors import DocumentError, Place, did_you_mean, printable, show
@@ -78,26 +76,26 @@ def _path(target: str, tree: Tree, place: Place) -> Path:
             raise DocumentError(place, f"no top-level key {show(owner)} can be set", hint=hint)
         return (owner,)
     names = layer_names(tree.data)
-    found: Path
-    blocks: dict[str, type[BaseModel]] = {"input": Input, "budget": Budget}
-    if owner in blocks:
-        found = (owner,)
-        known = blocks[owner].model_fields
+    mapping: Path
+    if owner in KEYED_BLOCKS:
+        mapping = (owner,)
+        known = KEYED_BLOCKS[owner].model_fields
         if key not in known:
             raise DocumentError(place, f"unknown key {show(key)}", path=target, hint=did_you_mean(key, known))
     elif owner in names:
-        found = ("layers", names.index(owner))
+        mapping = ("layers", names.index(owner))
     else:
-        raise DocumentError(place, f"no layer is called {show(owner)}", hint=did_you_mean(owner, [*names, *blocks]))
-    owners = [found]
+        hint = did_you_mean(owner, [*names, *KEYED_BLOCKS])
+        raise DocumentError(place, f"no layer is called {show(owner)}", hint=hint)
+    mappings = [mapping]
     block, dot, inner = key.partition(".")
-    if found[0] == "layers" and dot and block in _MADE:
-        owners, key = [found, (*found, block)], inner
-    for found in owners:
-        there = _at(tree.data, found)
-        if not isinstance(there, dict) and not (there is None and found[-1] in _MADE):
-            raise DocumentError(place, f"{dotted(found)} is not a mapping, so it has no {show(key)} to set")
-    return (*found, key)
+    if mapping[0] == "layers" and dot and block in _MADE:
+        mappings, key = [mapping, (*mapping, block)], inner
+    for mapping in mappings:
+        there = _at(tree.data, mapping)
+        if not isinstance(there, dict) and not (there is None and mapping[-1] in _MADE):
+            raise DocumentError(place, f"{dotted(mapping)} is not a mapping, so it has no {show(key)} to set")
+    return (*mapping, key)
 
 
 def _at(data: Any, path: Path) -> object:

@@ -94,7 +94,7 @@ def _common_paths(files: Iterable[str]) -> list[str]:
 
 def _paths(data: Mapping[str, Any]) -> list[str]:
     """Every `layer.key`, `layer.init.key`, `input.key` and top-level key of a document, sound or not."""
-    from rnninspect.document.blocks import BLOCKS, Budget, Document, Input, layer_names
+    from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, layer_names
     from rnninspect.layers.layer import Layer
     from rnninspect.layers.registry import TYPES, kind_of
 
@@ -105,7 +105,7 @@ def _paths(data: Mapping[str, Any]) -> list[str]:
             kind = kind_of(layer["type"]) if layer.get("type") in TYPES else Layer
             for key in kind.model_fields:
                 paths += [f"{name}.{key}.{law}" for law in _laws(kind)] if key == "init" else [f"{name}.{key}"]
-    for block, model in (("input", Input), ("budget", Budget)):
+    for block, model in KEYED_BLOCKS.items():
         if isinstance(data.get(block), dict):
             paths += [f"{block}.{key}" for key in model.model_fields]
     return paths + [key for key in Document.model_fields if key not in BLOCKS]
