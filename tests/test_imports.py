@@ -99,7 +99,7 @@ LEVELS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Libraries that only some options need, so that they may be missing: who imports each, and only in functions.
-OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"study.input_npy"}, "pynvml": {"bench.witness"}}
+OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"study.input_npy"}, "pynvml": {"bench.gpu"}}
 WITH_TORCH = {
     "runtime.device",
     "runtime.precision",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rnninspect.runtime import memory
+from rnninspect.runtime import control_groups, memory
 
 MEMINFO = "proc/meminfo"
 STATUS = "proc/self/status"
@@ -32,9 +32,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     def under(path: str | Path) -> Path:
         return tmp_path / str(path).lstrip("/")
 
-    for name, value in list(vars(memory).items()):
-        if isinstance(value, Path):
-            monkeypatch.setattr(memory, name, under(value))
+    for module in (memory, control_groups):
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Path):
+                monkeypatch.setattr(module, name, under(value))
     monkeypatch.setattr(memory, "Path", under)
 
     def write(files: Mapping[str, str]) -> None:

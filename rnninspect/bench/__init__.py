@@ -1,1 +1,17 @@
-"""Timing: points, phases, clock, statistics, witnesses, the bound, the journal and the comparison of two of them."""
+"""How long forward and backward take here, and whether that can be believed. The stations, in order:
+
+points          a document's sweep and cases, and `--vary`: every model to be timed
+jobs, schedule  in which order, in which process, what is left to do
+supervise       the process that does the work, and what is made of its end (entry is where it begins)
+job             in there: build, hold against the equations, time, say what came of it
+phases          forward, forward+grad, backward, step as something to be timed
+sampling        when to run what, and when to stop
+machine         what else it did meanwhile: witness (counters), speed (a probe; history keeps its best), cpus, gpu;
+                disturbances says whether a time can be believed, heap keeps freed memory from disturbing it
+peaks, bound    what the device can do, and the least time that follows; deepbench counts as DeepBench does
+kernels         which operators ran, and why no faster ones
+records         what was measured, frozen: it crosses the pipe back from the process
+journal         one line an outcome, as soon as it is known (contradictions: what no measurement says)
+results         pooled over processes, ratios of variants, by the intervals of statistics; then `results/bench.py`
+compare         two journals: slower, faster, the same
+"""

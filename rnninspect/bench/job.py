@@ -15,16 +15,18 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from rnninspect.bench import heap, kernels, witness
+from rnninspect.bench import heap, kernels
 from rnninspect.bench.bound import best_of, bound, macs_of
+from rnninspect.bench.cpus import many_threads, usable_cpus
 from rnninspect.bench.deepbench import deepbench_flops
+from rnninspect.bench.disturbances import advice, slow_cpu
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.journal import canonical
 from rnninspect.bench.machine import Machine, remember_speeds
 from rnninspect.bench.peaks import calibrate, memory_of, widths
 from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Status, TimingRequest, Warned
-from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
+from rnninspect.bench.sampling import LEAST_ROUNDS, Meanwhile, Timed, Timing, measure
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.bench.supervise import Last
 from rnninspect.document.chain import Link, Spec
@@ -106,7 +108,7 @@ class _Timer(Phase):
         """The best that the probe of this machine has been."""
         return self._machine.best_probe
 
-    def watch(self) -> Callable[[], Seen]:
+    def watch(self) -> Callable[[], Meanwhile]:
         """Start to watch the machine."""
         self._take_threads()
         return self._machine.watch()
@@ -169,9 +171,7 @@ class _Ready:
                 for training in (False, True)
                 if not training or trains(subject)
             }
-        self._warn(
-            witness.many_threads(self.machine.threads, witness.usable_cpus()) if self.device.type == "cpu" else None
-        )
+        self._warn(many_threads(self.machine.threads, usable_cpus()) if self.device.type == "cpu" else None)
         idle = ["--warm-l2"] * request.warm_l2 + ["--fp32-precision"] * (request.fp32_precision is not None)
         if idle and self.device.type != "cuda":
             self._warn(Warned(f"{' and '.join(idle)} changed nothing: that is for CUDA", "leave it out"))
@@ -197,8 +197,9 @@ class _Ready:
         if _TIMES[self._place] < 3:
             finish = self.machine.watch()
             found = calibrate(self.spec, self.device, self.request)
-            seen = finish()
-            found = found._replace(disturbed=seen.why or witness.slowed(seen.probe, self.machine.best_probe))
+            meanwhile = finish()
+            disturbance = meanwhile.disturbance or slow_cpu(meanwhile.probe, self.machine.best_probe)
+            found = found._replace(disturbed="" if disturbance is None else disturbance.text)
             _CALIBRATED[self._place] = best_of(_CALIBRATED.get(self._place, found), found)
             _TIMES[self._place] += 1
         return _CALIBRATED[self._place]
@@ -297,7 +298,7 @@ class _Ready:
             said = f"the peaks were measured while {self.peaks.disturbed}: the bound is too large"
             warnings.append(Warned(said, "measure again, or --peak-tflops and --bandwidth"))
         if timed.verdict != STEADY:
-            remedy = witness.remedy(timed.verdict, self.machine.threads if self.device.type == "cpu" else 1)
+            remedy = advice(timed.disturbance, self.machine.threads if self.device.type == "cpu" else 1)
             warnings.append(Warned("not steady, see the verdict", remedy))
         faults = timed.faults if self.device.type == "cpu" else None
         # why not backward: most of its faults belong to the forward pass that is made ready before it.

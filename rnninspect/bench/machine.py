@@ -12,9 +12,11 @@ from pathlib import Path
 import torch
 
 from rnninspect import __version__
-from rnninspect.bench import heap, witness
+from rnninspect.bench import gpu, heap, witness
+from rnninspect.bench.cpus import usable_cpus
+from rnninspect.bench.disturbances import Disturbance, cpu_disturbance
 from rnninspect.bench.records import Environment, TimingRequest, Warned
-from rnninspect.bench.sampling import Seen
+from rnninspect.bench.sampling import Meanwhile
 from rnninspect.bench.speed import Speed
 from rnninspect.runtime.precision import in_tf32
 
@@ -29,7 +31,7 @@ class Machine:
 
     def __init__(self, device: torch.device, threads: int) -> None:
         self.threads = threads
-        self.readings: list[witness.GpuReading] = []
+        self.readings: list[gpu.GpuReading] = []
         self._device = device
         self._on_cpu = device.type == "cpu"
         self._gpu = _gpu(device)
@@ -45,61 +47,60 @@ class Machine:
         """What a reader must know of the machine."""
         if self._gpu is not None and self._gpu.unwatched is not None:
             return (self._gpu.unwatched,)
-        return witness.gpu_warnings(self.readings)
+        return gpu.warnings_of(self.readings)
 
-    def watch(self) -> Callable[[], Seen]:
+    def watch(self) -> Callable[[], Meanwhile]:
         """Begin to watch what else the machine does, with torch's threads set; see sampling.Task."""
         speed = self._speed()
         earlier_probe = None if speed is None else speed.read()
         faults = witness.page_faults()
         before = witness.read()
 
-        def finish() -> Seen:
+        def finish() -> Meanwhile:
             # why one thread: only the one that launches is needed while the GPU computes.
-            why = witness.disturbance(witness.between(before, witness.read()), self.threads if self._on_cpu else 1)
+            disturbance = cpu_disturbance(witness.between(before, witness.read()), self.threads if self._on_cpu else 1)
             now = witness.page_faults()
-            why = self._disturbed_gpu() or why
-            return Seen(
-                why=why or None,
+            return Meanwhile(
+                disturbance=self._disturbed_gpu() or disturbance,
                 probe=None if speed is None or earlier_probe is None else speed.beside(earlier_probe, speed.read()),
                 faults=None if faults is None or now is None else now - faults,
             )
 
         return finish
 
-    def _disturbed_gpu(self) -> str:
+    def _disturbed_gpu(self) -> Disturbance | None:
         """What disturbed the GPU while something ran, which is just over. why not before: then its clock may rest."""
         reading = None if self._gpu is None else self._gpu.read()
         if reading is None:
-            return ""
+            return None
         self.readings.append(reading)
         if reading.clock and not reading.idle:
             _FASTEST[str(self._device)] = max(reading.clock, _FASTEST.get(str(self._device), 0))
-        return witness.gpu_disturbance(reading, _FASTEST.get(str(self._device)))
+        return gpu.disturbance_of(reading, _FASTEST.get(str(self._device)))
 
     def environment(self, dtype: str, request: TimingRequest) -> Environment:
         """What is told of it, and of how it was used."""
-        gpu = self._device.type == "cuda"
+        on_gpu = self._device.type == "cuda"
         clocks = [reading.clock for reading in self.readings if reading.clock and not reading.idle]
         limits = [reading.limit for reading in self.readings if reading.limit]
         return Environment(
             device=str(self._device),
-            device_name=torch.cuda.get_device_name(self._device) if gpu else _cpu_name(),
+            device_name=torch.cuda.get_device_name(self._device) if on_gpu else _cpu_name(),
             torch=str(torch.__version__),  # why str: its own type would make the parent import torch
             rnninspect=__version__,
             python=platform.python_version(),
             threads=self.threads,
-            cpus=witness.usable_cpus().usable,
+            cpus=usable_cpus().usable,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             load=witness.load(),
             keeps_freed=heap.keeps_freed() if self._on_cpu else None,
-            cuda=(torch.version.cuda or f"ROCm {torch.version.hip}") if gpu else None,
-            cudnn=torch.backends.cudnn.version() if gpu else None,  # type: ignore[no-untyped-call]
+            cuda=(torch.version.cuda or f"ROCm {torch.version.hip}") if on_gpu else None,
+            cudnn=torch.backends.cudnn.version() if on_gpu else None,  # type: ignore[no-untyped-call]
             driver=self._gpu.driver if self._gpu is not None else None,
-            float32_precision=("tf32" if in_tf32(self._device) else "ieee") if gpu and dtype == "float32" else None,
+            float32_precision=("tf32" if in_tf32(self._device) else "ieee") if on_gpu and dtype == "float32" else None,
             clock_mhz=statistics.median_low(clocks) if clocks else None,
             power_limit_watts=max(limits, default=None),
-            warm_l2=request.warm_l2 if gpu else None,
+            warm_l2=request.warm_l2 if on_gpu else None,
             input_grad=request.input_grad,
         )
 
@@ -116,16 +117,16 @@ def remember_speeds() -> None:
         speed.remember()
 
 
-def _gpu(device: torch.device) -> witness.Gpu | None:
+def _gpu(device: torch.device) -> gpu.Gpu | None:
     """The GPU, as it can be watched; None for any other device."""
     if device.type != "cuda":
         return None
     if torch.version.hip:
-        return witness.unwatched("it is none of NVIDIA's", "look at rocm-smi meanwhile")
+        return gpu.unwatched("it is none of NVIDIA's", "look at rocm-smi meanwhile")
     uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
     if uuid is None:
-        return witness.unwatched("this torch does not tell which one it is", "a newer torch")
-    return witness.watch_gpu(uuid)
+        return gpu.unwatched("this torch does not tell which one it is", "a newer torch")
+    return gpu.watch_gpu(uuid)
 
 
 def _cpu_name() -> str:

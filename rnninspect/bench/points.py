@@ -22,8 +22,8 @@ from itertools import chain, product
 from math import prod
 from typing import Any, NamedTuple
 
+from rnninspect.bench.cpus import usable_cpus
 from rnninspect.bench.records import RunOptions, settings_text
-from rnninspect.bench.witness import usable_cpus
 from rnninspect.document.blocks import RANGE, validate
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_tree, spec_of

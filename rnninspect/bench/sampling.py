@@ -12,9 +12,9 @@ from itertools import count
 from random import Random
 from typing import NamedTuple, Protocol
 
+from rnninspect.bench.disturbances import Disturbance, slow_cpu
 from rnninspect.bench.records import STEADY
 from rnninspect.bench.statistics import drift, interval
-from rnninspect.bench.witness import slowed
 
 # Rounds before a figure may stop at its precision: an interval from fewer says little.
 LEAST_ROUNDS = 7
@@ -39,14 +39,14 @@ class Timing(NamedTuple):
     waited: bool = False
 
 
-class Seen(NamedTuple):
-    """What was seen of the machine round a block of calls.
+class Meanwhile(NamedTuple):
+    """What the machine did during a block of calls.
 
-    why: what disturbed it, in words, or None. probe: seconds of a probe of the machine's speed. faults: new pages of
+    disturbance: what disturbed them, or None. probe: seconds of a probe of the machine's speed. faults: new pages of
     memory. None: nobody knows.
     """
 
-    why: str | None = None
+    disturbance: Disturbance | None = None
     probe: float | None = None
     faults: int | None = None
 
@@ -59,8 +59,8 @@ class Task(Protocol):
         """Seconds that its probe takes when the machine is at its best, as far as is known by now."""
         ...
 
-    def watch(self) -> Callable[[], Seen]:
-        """Begin to watch the machine; what it returns says what was seen until then."""
+    def watch(self) -> Callable[[], Meanwhile]:
+        """Begin to watch the machine; what it returns says what the machine did until then."""
         ...
 
     @property
@@ -76,8 +76,8 @@ class Task(Protocol):
 class Timed(NamedTuple):
     """What was measured of one task.
 
-    rounds: seconds per call of each sample. passes: by round, in which visit of all tasks it was. disturbed: by round,
-    what disturbed it. probes: by round the seconds of the machine's probe; best_probe: when it was at its best.
+    rounds: seconds per call of each sample. passes: by round, in which visit of all tasks it was. disturbances: by
+    round, what disturbed it. probes: by round the seconds of the machine's probe; best_probe: when it was at its best.
     faults: new pages of memory a call. host: the median of the host's seconds per call. stopped: "precision" or
     "budget", "" while it goes on. waited: in most samples the device waited for the host.
     """
@@ -86,7 +86,7 @@ class Timed(NamedTuple):
     block: int
     rounds: tuple[tuple[float, ...], ...]
     passes: tuple[int, ...]
-    disturbed: tuple[str | None, ...]
+    disturbances: tuple[Disturbance | None, ...]
     probes: tuple[float | None, ...]
     best_probe: float | None
     faults: float | None
@@ -97,7 +97,7 @@ class Timed(NamedTuple):
     @property
     def kept(self) -> tuple[int, ...]:
         """The rounds that count: the undisturbed ones where there are enough, else all."""
-        quiet = tuple(k for k, why in enumerate(self.disturbed) if why is None)
+        quiet = tuple(k for k, disturbance in enumerate(self.disturbances) if disturbance is None)
         return quiet if len(quiet) >= LEAST_ROUNDS else tuple(range(len(self.rounds)))
 
     @property
@@ -111,11 +111,16 @@ class Timed(NamedTuple):
         return [statistics.median(self.rounds[k]) for k in self.kept]
 
     @property
+    def disturbance(self) -> Disturbance | None:
+        """What disturbed most of the rounds that count; None where nothing did."""
+        disturbances = [one for k in self.kept if (one := self.disturbances[k]) is not None]
+        return max(disturbances, key=disturbances.count, default=None)
+
+    @property
     def verdict(self) -> str:
         """`steady`, `drifting (...)` or `disturbed (...)`."""
-        troubles = [why for k in self.kept if (why := self.disturbed[k]) is not None]
-        if troubles:
-            return f"disturbed ({max(troubles, key=troubles.count)})"
+        if self.disturbance is not None:
+            return f"disturbed ({self.disturbance.text})"
         change = drift(self.round_medians)
         if change is not None and abs(change - 1) > _DRIFT:
             return f"drifting (second half {100 * abs(change - 1):.0f} % {'slower' if change > 1 else 'faster'})"
@@ -171,21 +176,21 @@ class _Case:
         self._rounds: list[tuple[float, ...]] = []
         self._passes: list[int] = []
         self._calls: list[int] = []
-        self._seen: list[Seen] = []
+        self._meanwhile: list[Meanwhile] = []
 
     def warm_up(self) -> None:
         """Calls until it runs steadily, and how many of them make a sample; none is used again."""
         start = self._now()
         most = min(_WARM_MOST, self._budget)
-        seen: list[float] = []
+        seconds: list[float] = []
         while True:
-            seen.append(self._task.sample(1).seconds)
+            seconds.append(self._task.sample(1).seconds)
             spent = self._now() - start
-            settled = len(seen) >= _WARM_CALLS and max(seen[-3:]) <= _WARM_SPREAD * min(seen)
+            settled = len(seconds) >= _WARM_CALLS and max(seconds[-3:]) <= _WARM_SPREAD * min(seconds)
             if spent >= most or (settled and spent >= min(_WARM_SECONDS, most / 2)):
                 break
-        self._warmed = len(seen)
-        self._block = max(1, math.ceil(self._task.least_sample / max(min(seen), 1e-9)))
+        self._warmed = len(seconds)
+        self._block = max(1, math.ceil(self._task.least_sample / max(min(seconds), 1e-9)))
 
     def visit(self, number: int) -> None:
         """One round, in the visit `number` of all tasks: samples for a short while."""
@@ -205,7 +210,7 @@ class _Case:
         self._rounds.append(tuple(samples))
         self._passes.append(number)
         self._calls.append(len(samples) * self._block)
-        self._seen.append(finish())
+        self._meanwhile.append(finish())
 
     @property
     def share(self) -> float:
@@ -221,8 +226,8 @@ class _Case:
             block=self._block,
             rounds=tuple(self._rounds),
             passes=tuple(self._passes),
-            disturbed=tuple(seen.why or slowed(seen.probe, best) or None for seen in self._seen),
-            probes=tuple(seen.probe for seen in self._seen),
+            disturbances=tuple(one.disturbance or slow_cpu(one.probe, best) for one in self._meanwhile),
+            probes=tuple(one.probe for one in self._meanwhile),
             best_probe=best,
             faults=self._faults(),
             host=statistics.median(self._hosts) if self._hosts else None,
@@ -233,7 +238,7 @@ class _Case:
 
     def _faults(self) -> float | None:
         """New pages of memory a call, the median of the rounds."""
-        known = [(seen.faults, calls) for seen, calls in zip(self._seen, self._calls, strict=True)]
+        known = [(one.faults, calls) for one, calls in zip(self._meanwhile, self._calls, strict=True)]
         each = [faults / calls for faults, calls in known if faults is not None]
         return statistics.median(each) if each else None
 
@@ -241,8 +246,8 @@ class _Case:
         """By what: the precision asked for, or the budget, which is spent."""
         enough = len(timed.rounds) >= LEAST_ROUNDS
         medians = timed.round_medians
-        found = interval(medians)
-        narrow = found is not None and found.half(statistics.median(medians)) <= self._precision
+        spread = interval(medians)
+        narrow = spread is not None and spread.half(statistics.median(medians)) <= self._precision
         if enough and narrow and timed.verdict == STEADY:
             return "precision"
         if (enough and self._spent >= self._budget) or self._spent >= _OVERDRAW * self._budget:

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import torch
 
+from rnninspect.bench.cpus import allowed_cpus
 from rnninspect.bench.history import keep, recall
-from rnninspect.bench.witness import allowed_cpus
 
 # Half a millisecond or so of all threads: short beside a round, and long beside what threads wait for one another.
 _CALLS, _SIDE, _STEP = 4, 256, 64

@@ -7,9 +7,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from rnninspect.runtime.control_groups import groups
+
 _STATUS = Path("/proc/self/status")
-_CGROUP = Path("/sys/fs/cgroup")
-_MEMBERSHIP = Path("/proc/self/cgroup")
+# By version of control groups: where a limit stands, what is used, and what of that are cached files.
+_FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
 
 
 def available_bytes() -> int | None:
@@ -17,8 +22,7 @@ def available_bytes() -> int | None:
 
     The least of what the kernel calls available and what the control group leaves.
     """
-    found = [amount for amount in (_kernel(), _control_group()) if amount is not None]
-    return min(found, default=None)
+    return min((amount for amount in (_kernel(), _control_groups()) if amount is not None), default=None)
 
 
 def address_space() -> int | None:
@@ -43,7 +47,7 @@ def ran_out(error: BaseException | None) -> bool:
     """Whether an operation failed for want of memory, itself or for what it was raised from."""
     if error is None:
         return False
-    return isinstance(error, MemoryError) or any(said in str(error) for said in _RAN_OUT) or ran_out(error.__cause__)
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _RAN_OUT) or ran_out(error.__cause__)
 
 
 def peak_resident() -> Callable[[], int | None]:
@@ -97,23 +101,10 @@ def _kernel() -> int | None:
     return None
 
 
-def _control_group() -> int | None:
-    """The least that the process's control groups (a container's limit; version 2 or 1) leave, up to the root."""
-    left = []
-    with contextlib.suppress(OSError):
-        for line in _MEMBERSHIP.read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers == "":
-                top, names = _CGROUP, ("memory.max", "memory.current", "inactive_file")
-            elif "memory" in controllers.split(","):
-                names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-                top = _CGROUP / "memory"
-            else:
-                continue
-            group = top / path.strip("/")
-            # why the root too: inside a container the path may name a group that only the host can see.
-            left += [_left(folder, *names) for folder in (group, *group.parents) if folder.is_relative_to(top)]
-    return min((amount for amount in left if amount is not None), default=None)
+def _control_groups() -> int | None:
+    """The least that the process's control groups, a container's limit for one, leave."""
+    amounts = [_left(group.folder, *_FILES[group.version]) for group in groups("memory")]
+    return min((amount for amount in amounts if amount is not None), default=None)
 
 
 def _left(group: Path, limit: str, used: str, reclaimable: str) -> int | None:

@@ -17,6 +17,7 @@ from torch import nn
 from rnninspect import __version__
 from rnninspect.bench import entry, heap, kernels, machine, witness
 from rnninspect.bench import job as module
+from rnninspect.bench.disturbances import Disturbance, Kind
 from rnninspect.bench.job import work
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.journal import from_plain, to_plain
@@ -218,7 +219,7 @@ def test_a_slow_machine_is_seen_by_its_probe(
     tmp_path: Path, probe: type[Probe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probe, "best", 1.0)
-    monkeypatch.setattr(witness, "disturbance", lambda seen, threads: "")
+    monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: None)
     found = outcomes(asked(tmp_path, vary=["threads=1,2"], wanted=QUICK._replace(phases=("forward",))))
     for outcome in found:
         (figure,) = outcome.figures
@@ -275,7 +276,8 @@ def test_page_faults_that_matter_are_warned_of(tmp_path: Path, monkeypatch: pyte
 def test_peaks_of_a_disturbed_machine_are_warned_of(
     tmp_path: Path, probe: type[Probe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(witness, "disturbance", lambda seen, threads: "others used 49 % of the CPU")
+    others = Disturbance(Kind.OTHERS, "others used 49 % of the CPU")
+    monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: others)
     job = asked(tmp_path, vary=["threads=2"], wanted=QUICK._replace(phases=("forward",)))
     (found,) = outcomes(job)
     assert found.peaks is not None
@@ -285,7 +287,7 @@ def test_peaks_of_a_disturbed_machine_are_warned_of(
     assert "the peaks were measured while others used 49 % of the CPU: the bound is too large" in warned
     assert warned["not steady, see the verdict"] == "stop what else runs, or --vary threads=1"
     # One that was not disturbed is enough.
-    monkeypatch.setattr(witness, "disturbance", lambda seen, threads: "")
+    monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: None)
     (found,) = outcomes(job)
     assert found.peaks is not None
     assert found.peaks.disturbed == ""
@@ -364,7 +366,8 @@ def test_a_training_step_needs_room_for_gradients_and_for_what_is_kept(
     free = bytes_needed(job.runs[0].spec, planned) + planned.parameter_bytes + (planned.training_bytes or 0)
     monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: free)
     found = {
-        phase: outcomes(job._replace(wanted=QUICK._replace(phases=(phase,))))[0].status for phase in ("forward", "step")
+        phase: outcomes(job._replace(request=QUICK._replace(phases=(phase,))))[0].status
+        for phase in ("forward", "step")
     }
     assert found == {"forward": "ok", "step": "memory"}
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from rnninspect.bench import machine, witness
+from rnninspect.bench import gpu, machine
+from rnninspect.bench.disturbances import Disturbance, Kind
+from rnninspect.bench.gpu import Gpu, GpuReading
 from rnninspect.bench.machine import Machine
 from rnninspect.bench.records import Figure, Outcome, TimingRequest, Warned
-from rnninspect.bench.witness import Gpu, GpuReading
 from rnninspect.commands.shared.bench_page import libraries
 from rnninspect.results.bench import bench_document
 from rnninspect.runtime.precision import multiplying_float32
@@ -22,7 +23,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 @pytest.fixture(autouse=True)
 def quiet_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_FASTEST", {})
-    monkeypatch.setattr(witness, "disturbance", lambda seen, threads: "")
+    monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: None)
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, *readings: GpuReading | None) -> Machine:
@@ -36,26 +37,27 @@ def test_a_clock_is_held_against_the_highest_under_load_in_this_run(monkeypatch:
     """Read after a round only: two rounds at a locked clock, one at rest, a boost, and one that lags behind it."""
     clocks = (GpuReading(1200), GpuReading(1190), GpuReading(345, idle=True), GpuReading(1980), GpuReading(1400), None)
     one = watched(monkeypatch, *clocks)
-    said = [one.watch()().why for _ in clocks]
-    assert said == [None, None, None, None, "the GPU ran at 1400 MHz, of 1980 MHz seen in this run", None]
+    slow = Disturbance(Kind.GPU, "the GPU ran at 1400 MHz, of 1980 MHz seen in this run")
+    assert [one.watch()().disturbance for _ in clocks] == [None, None, None, None, slow, None]
     # What was seen is known to the runs that follow, as it is one device.
     other = watched(monkeypatch, GpuReading(1300))
-    assert other.watch()().why == "the GPU ran at 1300 MHz, of 1980 MHz seen in this run"
+    slow = Disturbance(Kind.GPU, "the GPU ran at 1300 MHz, of 1980 MHz seen in this run")
+    assert other.watch()().disturbance == slow
 
 
 def test_a_capped_gpu_is_steady_and_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     capped = GpuReading(1200, slowed=("power cap",))
     one = watched(monkeypatch, capped, capped._replace(clock=1100))
-    assert [one.watch()().why for _ in range(2)] == [None, None]
+    assert [one.watch()().disturbance for _ in range(2)] == [None, None]
     assert [warned.what for warned in one.warnings] == [
         "the power cap held the GPU's clock down, 1100 to 1200 MHz, so that times depend on how warm it is"
     ]
 
 
 def test_a_gpu_that_nobody_watches_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_gpu", lambda device: witness.unwatched("nvidia-ml-py is not installed", "try it"))
+    monkeypatch.setattr(machine, "_gpu", lambda device: gpu.unwatched("nvidia-ml-py is not installed", "try it"))
     one = Machine(CUDA, 1)
-    assert one.watch()().why is None
+    assert one.watch()().disturbance is None
     said = "nobody watched the GPU's clock, heat and power: nvidia-ml-py is not installed"
     assert one.warnings == (Warned(said, "try it"),)
     monkeypatch.undo()
@@ -73,7 +75,7 @@ def test_which_gpu_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
         assert found.unwatched is not None
         return found.unwatched.what
 
-    monkeypatch.setattr(witness, "watch_gpu", lambda uuid: witness.unwatched(f"it is {uuid}"))
+    monkeypatch.setattr(gpu, "watch_gpu", lambda uuid: gpu.unwatched(f"it is {uuid}"))
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: H200)
     assert machine._gpu(CPU) is None
     assert "it is 8f3c" in told()

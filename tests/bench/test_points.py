@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from rnninspect.bench.cpus import usable_cpus
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.points import (
     MOST_POINTS,
@@ -25,7 +26,6 @@ from rnninspect.bench.points import (
     parse_varies,
 )
 from rnninspect.bench.records import RunOptions, settings_text
-from rnninspect.bench.witness import usable_cpus
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, OptionError, RnnInspectError
 from rnninspect.plan import plan

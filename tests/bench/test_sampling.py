@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from rnninspect.bench.sampling import LEAST_ROUNDS, Seen, Timed, Timing, measure
+from rnninspect.bench.disturbances import Disturbance, Kind
+from rnninspect.bench.sampling import LEAST_ROUNDS, Meanwhile, Timed, Timing, measure
 
 
 class Time:
@@ -24,7 +25,7 @@ class Time:
 class Fake:
     """A task whose n-th call takes `seconds(n)`; `log` has the number of calls of each sample.
 
-    seen: of each round in turn what the machine did, the last one for all that follow.
+    meanwhile: of each round in turn what the machine did, the last one for all that follow.
     """
 
     def __init__(
@@ -34,11 +35,11 @@ class Fake:
         *,
         least: float = 1e-3,
         host: float | None = None,
-        seen: Sequence[Seen] = (Seen(),),
+        meanwhile: Sequence[Meanwhile] = (Meanwhile(),),
         probes: list[float] | None = None,
     ) -> None:
         self.time, self.seconds, self.least_sample, self.host = time, seconds, least, host
-        self.seen = list(seen)
+        self.meanwhile = list(meanwhile)
         self.probes: list[float] = [] if probes is None else probes
         self.calls = 0
         self.log: list[int] = []
@@ -48,11 +49,11 @@ class Fake:
     def best_probe(self) -> float | None:
         return min(self.probes, default=None)
 
-    def watch(self) -> Callable[[], Seen]:
-        def finish() -> Seen:
-            seen = self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]
-            self.probes += [] if seen.probe is None else [seen.probe]
-            return seen
+    def watch(self) -> Callable[[], Meanwhile]:
+        def finish() -> Meanwhile:
+            meanwhile = self.meanwhile.pop(0) if len(self.meanwhile) > 1 else self.meanwhile[0]
+            self.probes += [] if meanwhile.probe is None else [meanwhile.probe]
+            return meanwhile
 
         return finish
 
@@ -150,7 +151,11 @@ def test_tasks_are_visited_in_random_order_and_none_is_left_behind() -> None:
 
 
 def test_disturbed_rounds_are_set_aside_while_the_budget_lasts() -> None:
-    task = Fake(Time(), lambda n: 0.010, seen=[Seen("others used 60 % of the CPU")] * 5 + [Seen()])
+    task = Fake(
+        Time(),
+        lambda n: 0.010,
+        meanwhile=[Meanwhile(Disturbance(Kind.OTHERS, "others used 60 % of the CPU"))] * 5 + [Meanwhile()],
+    )
     (timed,) = run([task])
     assert timed.stopped == "precision"
     assert timed.kept == tuple(range(5, 12))
@@ -158,7 +163,7 @@ def test_disturbed_rounds_are_set_aside_while_the_budget_lasts() -> None:
 
 
 def test_where_no_round_is_quiet_the_verdict_says_so() -> None:
-    task = Fake(Time(), lambda n: 0.010, seen=[Seen("others used 49 % of the CPU")])
+    task = Fake(Time(), lambda n: 0.010, meanwhile=[Meanwhile(Disturbance(Kind.OTHERS, "others used 49 % of the CPU"))])
     (timed,) = run([task], budget=1.0)
     assert timed.stopped == "budget"
     assert timed.verdict == "disturbed (others used 49 % of the CPU)"
@@ -186,18 +191,22 @@ def test_progress_only_grows_and_ends_at_one() -> None:
 
 def test_rounds_while_the_machine_was_slow_are_set_aside() -> None:
     # 1 / 1.2 is 83 % of the best speed, 1 / 1.1 is 91 %.
-    task = Fake(Time(), lambda n: 0.010, seen=[Seen(probe=1.2)] * 3 + [Seen(probe=1.0), Seen(probe=1.1)])
+    task = Fake(
+        Time(), lambda n: 0.010, meanwhile=[Meanwhile(probe=1.2)] * 3 + [Meanwhile(probe=1.0), Meanwhile(probe=1.1)]
+    )
     (timed,) = run([task])
     assert timed.kept == tuple(range(3, 10))
-    assert timed.disturbed[:4] == ("the CPU ran at 83 % of its best speed",) * 3 + (None,)
+    assert timed.disturbances[:4] == (Disturbance(Kind.SLOW_CPU, "the CPU ran at 83 % of its best speed"),) * 3 + (
+        None,
+    )
     assert (timed.probes, timed.best_probe) == ((1.2,) * 3 + (1.0,) + (1.1,) * 6, 1.0)
     assert (timed.stopped, timed.verdict) == ("precision", "steady")
 
 
 def test_a_machine_that_was_slow_all_along_is_known_from_before() -> None:
-    (timed,) = run([Fake(Time(), lambda n: 0.010, seen=[Seen(probe=2.0)], probes=[1.0])], budget=1.0)
+    (timed,) = run([Fake(Time(), lambda n: 0.010, meanwhile=[Meanwhile(probe=2.0)], probes=[1.0])], budget=1.0)
     assert (timed.stopped, timed.verdict) == ("budget", "disturbed (the CPU ran at 50 % of its best speed)")
-    (timed,) = run([Fake(Time(), lambda n: 0.010, seen=[Seen(probe=2.0)])], budget=1.0)
+    (timed,) = run([Fake(Time(), lambda n: 0.010, meanwhile=[Meanwhile(probe=2.0)])], budget=1.0)
     assert (timed.stopped, timed.verdict) == ("precision", "steady")
 
 
@@ -205,12 +214,12 @@ def test_a_task_that_had_stopped_goes_on_when_its_rounds_turn_out_slow() -> None
     time = Time()
     shared: list[float] = []
     # The first would stop after seven rounds; the second, which goes on, shows in its tenth how fast the machine is.
-    settled = Fake(time, lambda n: 0.010, seen=[Seen(probe=2.0)] * 7 + [Seen(probe=1.0)], probes=shared)
+    settled = Fake(time, lambda n: 0.010, meanwhile=[Meanwhile(probe=2.0)] * 7 + [Meanwhile(probe=1.0)], probes=shared)
     random = Random(3)
     other = Fake(
         time,
         lambda n: 0.010 * random.choice([1, 3]),
-        seen=[Seen(probe=2.0)] * 9 + [Seen(probe=1.0)],
+        meanwhile=[Meanwhile(probe=2.0)] * 9 + [Meanwhile(probe=1.0)],
         probes=shared,
     )
     first, second = run([settled, other], precision=1e-3)
@@ -238,9 +247,9 @@ def test_what_will_be_compared_goes_on_together() -> None:
 
 def test_new_pages_are_counted_by_the_call() -> None:
     # 15 samples a round, of one call; the median of 2, 4 and 4.
-    seen = [Seen(faults=30), Seen(faults=60)]
-    assert run([Fake(Time(), lambda n: 0.010, seen=seen)])[0].faults == 4
+    meanwhile = [Meanwhile(faults=30), Meanwhile(faults=60)]
+    assert run([Fake(Time(), lambda n: 0.010, meanwhile=meanwhile)])[0].faults == 4
     # 10 samples of 100 calls.
-    short = Fake(Time(), lambda n: 1e-5, seen=[Seen(faults=2_000)])
+    short = Fake(Time(), lambda n: 1e-5, meanwhile=[Meanwhile(faults=2_000)])
     assert run([short], budget=0.2)[0].faults == pytest.approx(2, rel=0.1)
     assert run([Fake(Time(), lambda n: 0.010)])[0].faults is None
