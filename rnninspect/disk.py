@@ -56,13 +56,13 @@ def status(path: str | Path) -> os.stat_result | None:
         return None
 
 
-def kind(found: os.stat_result) -> str:
+def kind(status: os.stat_result) -> str:
     """What a file is that is no regular one, as a message says it; nothing for a regular one."""
-    mode = found.st_mode
+    mode = status.st_mode
     if stat.S_ISREG(mode):
         return ""
     kinds = {stat.S_ISDIR: "is a directory", stat.S_ISFIFO: "is a named pipe", stat.S_ISSOCK: "is a socket"}
-    return next((said for holds, said in kinds.items() if holds(mode)), "is a device")
+    return next((words for holds, words in kinds.items() if holds(mode)), "is a device")
 
 
 @contextlib.contextmanager
@@ -83,13 +83,13 @@ def opened(path: str | Path, *, pipe: bool = False) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _refuse(found: os.stat_result, *, pipe: bool) -> None:
-    if stat.S_ISDIR(found.st_mode):
+def _refuse(status: os.stat_result, *, pipe: bool) -> None:
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if stat.S_ISFIFO(found.st_mode) and not pipe:
-        raise NamedPipe(errno.EINVAL, kind(found))
-    if not stat.S_ISFIFO(found.st_mode) and kind(found):
-        raise NoRegularFile(errno.EINVAL, kind(found))
+    if stat.S_ISFIFO(status.st_mode) and not pipe:
+        raise NamedPipe(errno.EINVAL, kind(status))
+    if not stat.S_ISFIFO(status.st_mode) and kind(status):
+        raise NoRegularFile(errno.EINVAL, kind(status))
 
 
 def read(path: str | Path, most: int, *, pipe: bool = False) -> bytes:

@@ -134,9 +134,9 @@ def printable(text: str) -> str:
 
 def first_line(error: BaseException, *, named: bool = False) -> str:
     """The first line of what an exception says, or its type where it says nothing; named: its type before it too."""
-    said = printable(next(iter(str(error).strip().splitlines()), ""))
+    text = printable(next(iter(str(error).strip().splitlines()), ""))
     kind = type(error).__name__
-    return ": ".join(filter(None, [kind, said])) if named else said or kind
+    return ": ".join(filter(None, [kind, text])) if named else text or kind
 
 
 def show(value: object, limit: int = 60) -> str:

@@ -47,7 +47,7 @@ class TensorFact:
 
     @property
     def layout(self) -> Layout:
-        """See `layout_of`."""
+        """What of each axis is whose; None for an axis that is nobody's in particular."""
         return layout_of(self.axes, self.shape, self.directions)
 
     @property
@@ -156,7 +156,7 @@ class WeightFact:
 
     @property
     def layout(self) -> Layout:
-        """See `layout_of`."""
+        """What of each axis is whose; None for an axis that is nobody's in particular."""
         return layout_of(self.axes, self.shape, self.directions)
 
     @property

@@ -32,7 +32,7 @@ def plan_layers(
     """The facts of layers that are run in order, `weights` as `owned_weights` has them; a loss follows the last."""
     facts = []
     below = NOTHING_KEPT
-    for link, own, wants in zip(links, weights, wanted(links, weights, input_grad), strict=True):
+    for link, own, wants in zip(links, weights, wants_of(links, weights, input_grad), strict=True):
         layer, signal = link.layer, link.signal
         inputs = layer.inputs(signal, dtype)
         kept = layer.kept(signal, dtype, own, wants)
@@ -53,7 +53,7 @@ def plan_layers(
     return tuple(facts)
 
 
-def wanted(links: Sequence[Link], weights: Sequence[Weights], input_grad: bool) -> Iterator[Wants]:
+def wants_of(links: Sequence[Link], weights: Sequence[Weights], input_grad: bool) -> Iterator[Wants]:
     """Which gradients of what comes in each layer's backward pass works out.
 
     Autograd goes back to what trains and no further: of a layer's input only where something before it trains.

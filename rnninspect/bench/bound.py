@@ -40,7 +40,7 @@ from rnninspect.layers.layer import Layer, Wants
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 from rnninspect.letters import shape_of
-from rnninspect.plan import wanted
+from rnninspect.plan import wants_of
 
 REGIMES = ("compute", "bandwidth", "latency")
 # A step is one of each of these, the one after the other.
@@ -94,7 +94,7 @@ def bound(
     for "LSTM". input_grad: the first input and the first states require a gradient.
     """
     compute = traffic = latency = seconds = 0.0
-    wants = wanted(links, [layer.weights for layer in layers], input_grad)
+    wants = wants_of(links, [layer.weights for layer in layers], input_grad)
     for link, facts, incoming in zip(links, layers, wants, strict=True):
         for name in PASSES[phase]:
             work = work_of(link, facts, name, dtype=dtype, memory=memory, wants=incoming)

@@ -43,7 +43,7 @@ class Kept(NamedTuple):
     output: bool
 
 
-def wanting(cell: Cell, *, matrices: bool, biases: bool, x: bool, states: bool) -> tuple[Sources, ...]:
+def gradient_sources(cell: Cell, *, matrices: bool, biases: bool, x: bool, states: bool) -> tuple[Sources, ...]:
     """What wants a gradient at every step, from the first on; all further steps are like the last of these.
 
     states: what the first step reads of them wants one; later steps read what the step before has worked out.
@@ -60,25 +60,25 @@ def wanting(cell: Cell, *, matrices: bool, biases: bool, x: bool, states: bool) 
 
 
 @cache
-def backward_terms(cell: Cell, declared: Declared, wanted: Sources) -> Terms:
+def backward_terms(cell: Cell, declared: Declared, sources: Sources) -> Terms:
     """One step for one sequence, backward."""
     solved = widths(cell, declared)
     products: Counter[tuple[str, str]] = Counter()
     lengths: Counter[str] = Counter()
-    vectors = reached(cell, wanted)
+    vectors = reached(cell, sources)
     for node in cell.nodes:
         length = length_of(node, solved)
         match node:
             case Product(operand=operand):
-                products[axes_of(node, solved)] += wanted.matrices + (operand in vectors)
-            case Apply(function=function) if is_reached(node, wanted, vectors):
+                products[axes_of(node, solved)] += sources.matrices + (operand in vectors)
+            case Apply(function=function) if is_reached(node, sources, vectors):
                 lengths[length] += _DERIVATIVE_OPS[function]
             case Binary(op="*", left=left, right=right):
-                lengths[length] += sum(is_reached(side, wanted, vectors) for side in (left, right))
+                lengths[length] += sum(is_reached(side, sources, vectors) for side in (left, right))
             case Binary(op="-", right=right):
-                lengths[length] += is_reached(right, wanted, vectors)
+                lengths[length] += is_reached(right, sources, vectors)
             case Bias():
-                lengths[length] += wanted.biases
+                lengths[length] += sources.biases
     for value, uses in _uses(cell).items():
         if value in vectors:
             lengths[solved.length(value)] += uses - 1
@@ -86,13 +86,13 @@ def backward_terms(cell: Cell, declared: Declared, wanted: Sources) -> Terms:
 
 
 @cache
-def kept(cell: Cell, declared: Declared, wanted: Sources) -> Kept:
+def kept(cell: Cell, declared: Declared, sources: Sources) -> Kept:
     """What one step keeps for one sequence until its backward pass, weights apart."""
     solved = widths(cell, declared)
     # why: what a vector is set to is that vector, and a state as it was read is what the step before has handed on.
     same: dict[Expr, Expr] = {equation.expression: equation.target for equation in cell.equations}
     same |= {Value(name, 0): cell.last(name) for name in cell.states}
-    held = {same.get(node, node) for node in _operands(cell, wanted)}
+    held = {same.get(node, node) for node in _operands(cell, sources)}
     own = [node for node in held if node != _X and not isinstance(node, Bias)]
     return Kept(
         Counter(length_of(node, solved) for node in own),
@@ -101,18 +101,18 @@ def kept(cell: Cell, declared: Declared, wanted: Sources) -> Kept:
     )
 
 
-def _operands(cell: Cell, wanted: Sources) -> Iterator[Expr]:
+def _operands(cell: Cell, sources: Sources) -> Iterator[Expr]:
     """What gradients are worked out with."""
-    vectors = reached(cell, wanted)
+    vectors = reached(cell, sources)
     for node in cell.nodes:
         match node:
-            case Product(operand=operand) if wanted.matrices:
+            case Product(operand=operand) if sources.matrices:
                 yield operand
-            case Apply() if is_reached(node, wanted, vectors):
+            case Apply() if is_reached(node, sources, vectors):
                 yield node
             case Binary(op="*", left=left, right=right):
                 for side, other in ((left, right), (right, left)):
-                    if is_reached(side, wanted, vectors) and not isinstance(other, Number):
+                    if is_reached(side, sources, vectors) and not isinstance(other, Number):
                         yield other
 
 

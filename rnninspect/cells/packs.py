@@ -43,19 +43,19 @@ def packs(cell: Cell, declared: Declared) -> tuple[Pack, ...]:
     computed = [group for operand, group in products.items() if operand.version > 0]
     biases = [node.name for node in cell.nodes if isinstance(node, Bias)]
     used = set(biases)
-    found = [
+    tensors = [
         pack
         for groups in (given, computed)
         for kind in ("W", "b")
         for group in groups
         if (pack := _pack(cell, declared, kind, [p for p in group if kind + p.matrix.name[1:] in used or kind == "W"]))
     ]
-    names = [block for pack in found for block in pack.blocks]
+    names = [block for pack in tensors for block in pack.blocks]
     if len(set(names)) < len(names) or len(used) < len(biases):
         raise CellError(f"a weight is used twice: {names}")
     if used - set(names):
         raise CellError(f"a bias has no matrix of its suffix: {sorted(used - set(names))}")
-    return tuple(found)
+    return tuple(tensors)
 
 
 def _pack(cell: Cell, declared: Declared, kind: str, group: list[Product]) -> Pack | None:

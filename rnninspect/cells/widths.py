@@ -51,23 +51,23 @@ class Widths:
 def widths(cell: Cell, declared: Declared) -> Widths:
     """Solve for every width. Raises CellError where the equations leave one open."""
     groups = _Groups()
-    said: dict[Value, str] = {}
+    outward: dict[Value, str] = {}
     for name, letters in declared:
         for value in _outward(cell, name):
-            said[value] = letters[-1]
+            outward[value] = letters[-1]
             for letter in letters:
                 groups.join(value, letter)
     for equation in cell.equations:
         groups.join(equation.target, _width(equation.expression, groups))
     groups.check({frozenset(letters) for _, letters in declared})
-    return Widths({thing: groups.letters(thing) for thing in groups.things()}, said)
+    return Widths({thing: groups.letters(thing) for thing in groups.things()}, outward)
 
 
 def _outward(cell: Cell, name: str) -> list[Value]:
     """The versions of a vector that cross the step's boundary: as it came in, and as it goes out."""
-    found = [node for node in cell.nodes if isinstance(node, Value) and node == Value(name, 0)][:1]
+    first_read = [node for node in cell.nodes if isinstance(node, Value) and node == Value(name, 0)][:1]
     assigned = [equation.target for equation in cell.equations if equation.target.name == name]
-    return found + assigned[-1:]
+    return first_read + assigned[-1:]
 
 
 def _width(expression: Expr, groups: _Groups) -> _Thing | None:
@@ -105,17 +105,17 @@ class _Groups:
     def check(self, equal: set[frozenset[str]]) -> None:
         """Raise CellError where the equations make letters equal that the kind has not declared so."""
         for thing in self.things():
-            found = frozenset(self.letters(thing))
-            if not any(found <= letters for letters in equal):
-                raise CellError(f"the equations make {thing} as wide as {' and '.join(sorted(found))} at once")
+            width = frozenset(self.letters(thing))
+            if not any(width <= letters for letters in equal):
+                raise CellError(f"the equations make {thing} as wide as {' and '.join(sorted(width))} at once")
 
     def letters(self, thing: _Thing) -> tuple[str, ...]:
         root = self._root(thing)
-        found = [other for other in self._parent if isinstance(other, str) and self._root(other) == root]
-        if not found:
+        letters = [other for other in self._parent if isinstance(other, str) and self._root(other) == root]
+        if not letters:
             raise CellError(f"the equations leave the width of {thing} open")
         order = list(LETTERS)
-        return tuple(sorted(found, key=lambda letter: order.index(letters_of(letter)[-1])))
+        return tuple(sorted(letters, key=lambda letter: order.index(letters_of(letter)[-1])))
 
     def _root(self, thing: _Thing) -> _Thing:
         parent = self._parent.setdefault(thing, thing)

@@ -197,19 +197,19 @@ def _layer(data: object, path: Path, name: str, tree: Tree) -> Layer:
 
 
 def _unique_names(layers: tuple[Layer, ...], tree: Tree) -> None:
-    seen: dict[str, int] = {}
+    index_of: dict[str, int] = {}
     for i, layer in enumerate(layers):
-        if layer.name in seen:
+        if layer.name in index_of:
             raise _fault(
                 ("layers", i, "name"),
                 tree,
-                f"the name {layer.name!r} is taken by layers[{seen[layer.name]}]",
+                f"the name {layer.name!r} is taken by layers[{index_of[layer.name]}]",
                 "--set and the tables tell layers apart by name",
             )
         if layer.name in KEYED_BLOCKS:
             message = f"the name {layer.name!r} is the {layer.name} block's"
             raise _fault(("layers", i, "name"), tree, message, "call the layer otherwise")
-        seen[layer.name] = i
+        index_of[layer.name] = i
 
 
 def _model(model: type[_Model], data: object, path: Path, tree: Tree) -> _Model:
@@ -289,10 +289,10 @@ def _words(model: type[BaseModel], loc: Path) -> str:
     of_paths = owner is model and len(names) > 1
     field = owner.model_fields[names[-1]] if names[-1] in owner.model_fields and not of_paths else None
     field = field or model.model_fields[names[0]]
-    said = [item.words for item in field.metadata if isinstance(item, Expect)]
-    inner = list(expectations(field.annotation))
+    own = [item.words for item in field.metadata if isinstance(item, Expect)]
+    items = list(expectations(field.annotation))
     inside = of_paths or (bool(loc) and isinstance(loc[-1], int))
-    return (inner + said)[0] if inside else (said + inner)[0]
+    return (items + own)[0] if inside else (own + items)[0]
 
 
 def _what_to_try(fault: Mapping[str, Any], expected: str) -> str:

@@ -113,8 +113,8 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
         if document.budget.max_output_bytes is not None:
             message = "this is the old name of max_output_bytes, which is there too"
             raise DocumentError(tree.place(path), message, path=dotted(path), hint="keep max_output_bytes")
-        said = "still holds, but its name is max_output_bytes now (outputs and final states); rename it"
-        notes.append(f"{tree.place(path)}: {dotted(path)} {said}")
+        rename = "still holds, but its name is max_output_bytes now (outputs and final states); rename it"
+        notes.append(f"{tree.place(path)}: {dotted(path)} {rename}")
     return Spec(
         name=document.name or name,
         source=tree.source,

@@ -37,20 +37,20 @@ def parse_bytes(given: int | float | str) -> int:
 
 def parse_percent(given: str) -> float:
     """`5%` as 0.05. Raises ValueError for anything else."""
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?%", given)
-    if not found:
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?%", given)
+    if not match:
         raise ValueError(f"expected a percentage such as 5%, got {given!r}")
     # why Decimal: 0.7 / 100 as floats is less than 7 / 1000, and growth exactly at the limit would be over it.
-    return float(Decimal(found[1]) / 100)
+    return float(Decimal(match[1]) / 100)
 
 
 def _amount(given: int | float | str, units: dict[str, int]) -> int:
     known = ", ".join(unit for unit in units if unit)
     if isinstance(given, str):
-        found = _AMOUNT.fullmatch(given.strip())
-        if not found or found[2] not in units:
+        match = _AMOUNT.fullmatch(given.strip())
+        if not match or match[2] not in units:
             raise ValueError(f"expected a number with one of {known}, or without, got {given!r}")
-        exact = _EXACT.multiply(Decimal(found[1]), units[found[2]])
+        exact = _EXACT.multiply(Decimal(match[1]), units[match[2]])
     else:
         exact = Decimal(given)
     if exact < 0 or exact != exact.to_integral_value():

@@ -35,9 +35,9 @@ def document_schema() -> dict[str, object]:
         __doc__="One model: its layers run in order, each fed with what the one before puts out.",
         layers=(Annotated[list[layer], *layers.metadata], ...),
     )
-    found = model.model_json_schema(schema_generator=_Schema)
-    definitions = found.pop("$defs")
-    return {"$schema": _Schema.schema_dialect, **found, "$defs": definitions}
+    written = model.model_json_schema(schema_generator=_Schema)
+    definitions = written.pop("$defs")
+    return {"$schema": _Schema.schema_dialect, **written, "$defs": definitions}
 
 
 def _with_block(kind: type[Layer]) -> type[Layer]:
@@ -70,29 +70,29 @@ class _Schema(GenerateJsonSchema):
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         """A model described by the first paragraph of its docstring, its fields by what they expect."""
         model: type[BaseModel] = schema["cls"]
-        found = super().model_schema(schema)
-        found["description"] = " ".join(inspect.cleandoc(model.__doc__ or "").partition("\n\n")[0].split())
+        written = super().model_schema(schema)
+        written["description"] = " ".join(inspect.cleandoc(model.__doc__ or "").partition("\n\n")[0].split())
         for name, field in model.model_fields.items():
-            said = (words for part in (*field.metadata, field.annotation) for words in expectations(part))
-            words = next(said, None)
+            expected = (words for part in (*field.metadata, field.annotation) for words in expectations(part))
+            words = next(expected, None)
             if words is not None:
-                found["properties"][name]["description"] = words
-        return found
+                written["properties"][name]["description"] = words
+        return written
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """A value with its default, unless that only says that nothing was given."""
-        found = super().default_schema(schema)
-        if found.get("default") in (None, ""):
-            found.pop("default", None)
-        return found
+        written = super().default_schema(schema)
+        if written.get("default") in (None, ""):
+            written.pop("default", None)
+        return written
 
     def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
         """A text, its pattern as every dialect of regular expressions reads it."""
-        found = super().str_schema(schema)
+        written = super().str_schema(schema)
         for ours, portable in _NAME_CHARACTER.items():
-            if "pattern" in found:
-                found["pattern"] = found["pattern"].replace(ours, portable)
-        return found
+            if "pattern" in written:
+                written["pattern"] = written["pattern"].replace(ours, portable)
+        return written
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
         """A union told apart by the const of each member.
@@ -100,9 +100,9 @@ class _Schema(GenerateJsonSchema):
         why without pydantic's `discriminator`: it is OpenAPI's word, and strict validators refuse a word they do not
         know.
         """
-        found = super().tagged_union_schema(schema)
-        found.pop("discriminator", None)
-        return found
+        written = super().tagged_union_schema(schema)
+        written.pop("discriminator", None)
+        return written
 
     def function_after_schema(self, schema: core_schema.AfterValidatorFunctionSchema) -> JsonSchemaValue:
         """An amount: a whole number, however it is written (1e6), or a text with a unit."""

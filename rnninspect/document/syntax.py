@@ -103,10 +103,10 @@ def syntax_error(error: yaml.MarkedYAMLError, at: Places) -> DocumentError:
     context = "" if error.context is None else f" {error.context}"
     if context and error.context_mark is not None:
         context += _from_line(at.mark(error.context_mark))
-    said = printable(problem[:160]) + context
-    fitting = (hint for part, hint in _HINTS if part in said)
+    complaint = printable(problem[:160]) + context
+    fitting = (hint for part, hint in _HINTS if part in complaint)
     hint = _odd_space(error, at) or next(fitting, "check the indentation and the quotes")
-    return DocumentError(at.mark(error.problem_mark), f"not valid YAML: {said}", hint=hint)
+    return DocumentError(at.mark(error.problem_mark), f"not valid YAML: {complaint}", hint=hint)
 
 
 def _from_line(place: Place) -> str:

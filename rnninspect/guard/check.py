@@ -154,7 +154,7 @@ def parse_growth(given: str) -> tuple[Growth, ...]:
         except ValueError as error:
             raise ValueError(f"{error} ({_WRITE})") from error
         return tuple(Growth(field, share, None) for field in GROWING.values())
-    found: dict[str, Growth] = {}
+    growths: dict[str, Growth] = {}
     for part in given.split(","):
         name, equals, most = (text.strip() for text in part.partition("="))
         if not equals:
@@ -162,15 +162,15 @@ def parse_growth(given: str) -> tuple[Growth, ...]:
         if name not in GROWING:
             known = " or ".join(GROWING)
             raise ValueError(f"expected {known} before =, got {name!r} ({did_you_mean(name, GROWING)}; {_WRITE})")
-        if name in found:
+        if name in growths:
             raise ValueError(f"expected {name} once, got it twice ({_WRITE})")
         try:
             limit = (parse_percent(most), None) if most.endswith("%") else (None, parse_count(most))
         except ValueError as error:
-            said = f"expected a percentage such as 5% or a count such as 100k for {name}, got {most!r}"
-            raise ValueError(f"{said} ({_WRITE})") from error
-        found[name] = Growth(GROWING[name], *limit)
-    return tuple(found.values())
+            expected = f"expected a percentage such as 5% or a count such as 100k for {name}, got {most!r}"
+            raise ValueError(f"{expected} ({_WRITE})") from error
+        growths[name] = Growth(GROWING[name], *limit)
+    return tuple(growths.values())
 
 
 def limits(model: ModelFacts, budget: Mapping[str, int | None]) -> tuple[Limit, ...]:
@@ -193,14 +193,16 @@ def changes(model: ModelFacts, locked: Mapping[str, LockedLayer] | None) -> tupl
     if locked is None:
         return (NEW,)
     now = locked_layers(model)
-    found = [change for name in {**locked, **now} for change in _layer_changes(name, locked.get(name), now.get(name))]
-    if not found:
+    in_layers = [
+        change for name in {**locked, **now} for change in _layer_changes(name, locked.get(name), now.get(name))
+    ]
+    if not in_layers:
         return ()
     totals = (
         Change("", field, sum(getattr(x, field) for x in locked.values()), sum(getattr(x, field) for x in now.values()))
         for field in ("parameters", "macs")
     )
-    return (*(total for total in totals if total.locked != total.now), *found)
+    return (*(total for total in totals if total.locked != total.now), *in_layers)
 
 
 def _layer_changes(name: str, locked: LockedLayer | None, now: LockedLayer | None) -> Iterator[Change]:
@@ -220,25 +222,25 @@ def differences(old: Spec, new: Spec, before: ModelFacts, after: ModelFacts) -> 
     """Everything that differs between two documents and their facts: the model's own keys, then layer by layer."""
     was, is_now = (locked_layers(facts) for facts in (before, after))
     keys = [_keys(spec) for spec in (old, new)]
-    found = list(_key_changes("", keys[0][""], keys[1][""]))
+    changes = list(_key_changes("", keys[0][""], keys[1][""]))
     # why by those that both have: what is gone, and what is new, is told by itself.
     orders = [tuple(name for name in layers if name in was and name in is_now) for layers in (was, is_now)]
     if orders[0] != orders[1]:
-        found.append(Change("", "layers", *orders))
+        changes.append(Change("", "layers", *orders))
     for name in {**was, **is_now}:
         if name in was and name in is_now:
             a, b = keys[0][name], keys[1][name]
             if was[name].type != is_now[name].type:  # why: what one kind alone has is told by its type
                 a, b = ({key: value for key, value in side.items() if key in a and key in b} for side in (a, b))
-            found += _key_changes(name, a, b)
-        found += _layer_changes(name, was.get(name), is_now.get(name))
-    return tuple(found)
+            changes += _key_changes(name, a, b)
+        changes += _layer_changes(name, was.get(name), is_now.get(name))
+    return tuple(changes)
 
 
 def _keys(spec: Spec) -> dict[str, dict[str, Value]]:
     """What a sound document says, by layer ("" is the model): keys as `--set` calls them, sizes filled in."""
     batch = spec.batch
-    said: dict[str, dict[str, Value]] = {
+    keys: dict[str, dict[str, Value]] = {
         "": {
             "dtype": spec.dtype,
             "input.batch_size": batch.size,
@@ -248,13 +250,13 @@ def _keys(spec: Spec) -> dict[str, dict[str, Value]]:
         }
     }
     for link in spec.links:
-        said[link.layer.name] = {
+        keys[link.layer.name] = {
             f"{link.layer.name}.{key}": value
             for field, given in link.layer
             if field not in ("name", "type")
             for key, value in _flat(field, given)
         }
-    return said
+    return keys
 
 
 def _flat(key: str, given: object) -> Iterator[tuple[str, Value]]:

@@ -180,25 +180,25 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     if line.startswith(_CONFLICT):
         raise _broken(place, "a merge conflict stands here")
     try:
-        found = json.loads(line)
+        record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise _broken(place, "expected one JSON object a line") from error
-    if not isinstance(found, dict):
-        raise _broken(place, f"expected one JSON object a line, got {show(found)}")
-    return found
+    if not isinstance(record, dict):
+        raise _broken(place, f"expected one JSON object a line, got {show(record)}")
+    return record
 
 
-def _entry(found: dict[str, Any], place: Place) -> tuple[str, str, LockedLayer]:
+def _entry(record: dict[str, Any], place: Place) -> tuple[str, str, LockedLayer]:
     expected = {"file": str, "layer": str, "type": str, "parameters": int, "macs": int, "weights": dict}
     for key, kind in expected.items():
-        if type(found.get(key)) is not kind or (kind is int and not 0 <= found[key] < _MOST):
-            raise _broken(place, f"expected {key} to be {kind.__name__}, got {show(found.get(key))}")
+        if type(record.get(key)) is not kind or (kind is int and not 0 <= record[key] < _MOST):
+            raise _broken(place, f"expected {key} to be {kind.__name__}, got {show(record.get(key))}")
     weights: dict[str, tuple[int, ...]] = {}
-    for name, shape in found["weights"].items():
+    for name, shape in record["weights"].items():
         if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < _MOST for size in shape):
             raise _broken(place, f"expected the shape of {show(name)} as a list of integers, got {show(shape)}")
         weights[name] = tuple(shape)
-    return found["file"], found["layer"], LockedLayer(found["type"], found["parameters"], found["macs"], weights)
+    return record["file"], record["layer"], LockedLayer(record["type"], record["parameters"], record["macs"], weights)
 
 
 def _broken(place: Place, message: str) -> DocumentError:

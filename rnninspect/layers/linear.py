@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from typing_extensions import override
 
-from rnninspect.cells.backward import backward_terms, kept, wanting
+from rnninspect.cells.backward import backward_terms, gradient_sources, kept
 from rnninspect.cells.language import Cell, parse
 from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.reach import Sources
@@ -107,17 +107,17 @@ class Linear(PointwiseLayer):
 
     @override
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
-        return backward_terms(self.cell, _WIDTHS, self._wanting(weights, wants)).ops(self.sizes()).times(signal.tokens)
+        return backward_terms(self.cell, _WIDTHS, self._sources(weights, wants)).ops(self.sizes()).times(signal.tokens)
 
     @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
-        return Kept(0, input=kept(self.cell, _WIDTHS, self._wanting(weights, wants)).input, output=False)
+        return Kept(0, input=kept(self.cell, _WIDTHS, self._sources(weights, wants)).input, output=False)
 
-    def _wanting(self, weights: Sequence[WeightFact], wants: Wants) -> Sources:
+    def _sources(self, weights: Sequence[WeightFact], wants: Wants) -> Sources:
         # why by the weight: one that is tied trains where its Embedding does.
         trains = weights[0].trainable
-        (wanted,) = wanting(self.cell, matrices=trains, biases=self.trainable, x=wants.input, states=False)
-        return wanted
+        (sources,) = gradient_sources(self.cell, matrices=trains, biases=self.trainable, x=wants.input, states=False)
+        return sources
 
     @override
     def emits(self, signal: Signal) -> Signal:

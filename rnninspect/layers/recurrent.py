@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from rnninspect.cells import language
-from rnninspect.cells.backward import backward_terms, kept, wanting
+from rnninspect.cells.backward import backward_terms, gradient_sources, kept
 from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.packs import packs
 from rnninspect.cells.reach import Sources
@@ -217,8 +217,8 @@ class Recurrent(Layer):
             steps = self._steps(signal, above if layer else wants, direction)
             return sum(
                 (
-                    backward_terms(self.cell, self.declared(layer), wanted).ops(sizes).times(tokens)
-                    for wanted, tokens in steps
+                    backward_terms(self.cell, self.declared(layer), sources).ops(sizes).times(tokens)
+                    for sources, tokens in steps
                 ),
                 Ops(0, 0),
             )
@@ -240,8 +240,8 @@ class Recurrent(Layer):
         """What a stacked layer keeps in one direction."""
         sizes = self.sizes()
         nbytes, held = 0, NOTHING_KEPT
-        for wanted, tokens in self._steps(signal, wants, direction=0):
-            step = kept(self.cell, self.declared(layer), wanted)
+        for sources, tokens in self._steps(signal, wants, direction=0):
+            step = kept(self.cell, self.declared(layer), sources)
             numbers = sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
             nbytes += tokens * numbers * ITEM_BYTES[dtype]
             held = Kept(nbytes, step.input, step.output)
@@ -261,7 +261,7 @@ class Recurrent(Layer):
         why not all alike: nobody wants that of h_0, so that the first step has less to do.
         """
         train = self.trainable
-        *early, rest = wanting(self.cell, matrices=train, biases=train, x=wants.input, states=wants.states)
+        *early, rest = gradient_sources(self.cell, matrices=train, biases=train, x=wants.input, states=wants.states)
         # why from the end: the reverse direction of a packed batch begins with its longest sequences alone, and what
         # joins them later is one tensor with what they have come to.
         order = range(signal.batch.letters["L"])[:: -1 if direction else 1]

@@ -28,5 +28,5 @@ TYPES = tuple(_MODULES)
 
 def kind_of(type_name: str) -> type[Layer]:
     """The class of a layer kind; raises KeyError for a type that there is none of."""
-    found: type[Layer] = getattr(import_module(f"rnninspect.layers.{_MODULES[type_name]}"), type_name)
-    return found
+    kind: type[Layer] = getattr(import_module(f"rnninspect.layers.{_MODULES[type_name]}"), type_name)
+    return kind

@@ -38,16 +38,16 @@ def deviation(law: str, matrices: Iterable[Tensor]) -> float | None:
     """Observed.deviation; None where `law` does not fix what it measures."""
     if law not in ("orthogonal", "eye"):
         return None
-    found = []
+    deviations = []
     for matrix in matrices:
         # why on the CPU for mps: it has no float64.
         exact = (matrix.cpu() if matrix.device.type == "mps" else matrix).double()
         if law == "orthogonal":
             exact = exact if exact.shape[0] <= exact.shape[1] else exact.T
             exact = exact @ exact.T
-        found.append((exact - torch.eye(*exact.shape, dtype=exact.dtype, device=exact.device)).abs().max())
+        deviations.append((exact - torch.eye(*exact.shape, dtype=exact.dtype, device=exact.device)).abs().max())
     # why torch's maximum: Python's would drop a nan.
-    return float(torch.stack(found).max())
+    return float(torch.stack(deviations).max())
 
 
 def _draw(init: Init, values: Tensor) -> None:

@@ -74,13 +74,13 @@ def _run_all(
 
 def _tensors(declared: Sequence[TensorFact], flows: Sequence[Flow]) -> tuple[TensorFact, ...]:
     """What the tensors are; their names, and what their axes are called, are taken from the declaration."""
-    found = []
+    facts = []
     for k, flow in enumerate(flows):
         data = data_of(flow)
-        told = declared[k] if k < len(declared) else TensorFact(f"tensor {k}", (), (), "")
-        unpacked = _unpacked(flow, told) if isinstance(flow, PackedSequence) else None
-        found.append(replace(told, shape=tuple(data.shape), dtype=_dtype_name(data), unpacked_shape=unpacked))
-    return tuple(found)
+        fact = declared[k] if k < len(declared) else TensorFact(f"tensor {k}", (), (), "")
+        unpacked = _unpacked(flow, fact) if isinstance(flow, PackedSequence) else None
+        facts.append(replace(fact, shape=tuple(data.shape), dtype=_dtype_name(data), unpacked_shape=unpacked))
+    return tuple(facts)
 
 
 def _unpacked(flow: PackedSequence, declared: TensorFact) -> tuple[int, ...]:
@@ -106,7 +106,7 @@ def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, .
     """The parameters of every module, as named_parameters() gives them; the plan says what each is called in the
     equations and by what law it is drawn, which no tensor knows."""
     owners: dict[int, str] = {}
-    found = []
+    facts = []
     for layer, module in zip(planned.layers, model.layers, strict=True):
         declared = {weight.name: weight for weight in layer.weights}
         own = []
@@ -114,21 +114,21 @@ def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, .
             owner = owners.setdefault(id(parameter), f"{layer.name}.{name}")
             shared_with = None if owner == f"{layer.name}.{name}" else owner
             own.append(_weight(name, parameter, declared.get(name), shared_with))
-        found.append(tuple(own))
-    return found
+        facts.append(tuple(own))
+    return facts
 
 
 def _weight(name: str, parameter: nn.Parameter, declared: WeightFact | None, shared_with: str | None) -> WeightFact:
     shape = tuple(parameter.shape)
-    told = declared or WeightFact(name, "?", None, None, (), shape, "", Init("unknown"))
-    found = replace(
-        told,
+    planned = declared or WeightFact(name, "?", None, None, (), shape, "", Init("unknown"))
+    fact = replace(
+        planned,
         shape=shape,
         dtype=_dtype_name(parameter),
         trainable=parameter.requires_grad,
         shared_with=shared_with,
     )
-    return found if parameter.is_meta else _looked_at(found, parameter.detach())
+    return fact if parameter.is_meta else _looked_at(fact, parameter.detach())
 
 
 def _looked_at(weight: WeightFact, values: Tensor) -> WeightFact:

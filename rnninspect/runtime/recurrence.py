@@ -119,7 +119,7 @@ class EquationRNN(nn.Module):
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, input: Flow, state: Tensor | States, watch: Watch | None = None) -> tuple[Flow, Tensor | States]:
-        """See the class."""
+        """Run the layer over a whole input; shapes as the class says."""
         given = (state,) if isinstance(state, Tensor) else state
         output: Flow
         if isinstance(input, PackedSequence):
@@ -149,16 +149,16 @@ class EquationRNN(nn.Module):
             return unroll(self._step(0, 0, "", range(len(steps)), watch), steps, states)
         final: list[States] = []
         for k in range(self.layer.depth):
-            found = []
+            by_direction = []
             for direction in range(self.layer.directions):
                 ordered = steps[::-1] if direction else steps
                 row = self.layer.directions * k + direction
                 times = range(len(steps))[:: -1 if direction else 1]
                 step = self._step(k, direction, f"_l{k}" + "_reverse" * direction, times, watch)
                 outputs, after = unroll(step, ordered, tuple(state[row] for state in states))
-                found.append(outputs[::-1] if direction else outputs)
+                by_direction.append(outputs[::-1] if direction else outputs)
                 final.append(after)
-            steps = [torch.cat(both, dim=-1) for both in zip(*found, strict=True)]
+            steps = [torch.cat(both, dim=-1) for both in zip(*by_direction, strict=True)]
         return steps, tuple(torch.stack(parts) for parts in zip(*final, strict=True))
 
     def _step(self, k: int, direction: int, suffix: str, times: Iterable[int], watch: Watch | None) -> Step:
@@ -196,7 +196,7 @@ class EquationLinear(nn.Module):
             self.register_parameter(weight.name, nn.Parameter(torch.zeros(weight.shape, device=device)))
 
     def forward(self, input: Tensor) -> Tensor:
-        """See the class."""
+        """(*, H_in) -> (*, H_out)."""
         given: dict[str, Tensor] = {"x": input.reshape(-1, input.shape[-1]).T}
         for weight in self.layer.weights("float32"):
             values = self.get_parameter(weight.name)

@@ -50,17 +50,17 @@ def refusals(
     dtype: str | None = None,
     errors: tuple[type[Exception], ...] = RUN_ERRORS,
 ) -> Iterator[None]:
-    """What torch raises, as one line: what was asked of it, and the first line of what it said.
+    """What torch raises, as one line: what was action of it, and the first line of what it said.
 
-    layer: that of the document, where it is asked of one. dtype: None is the document's.
+    layer: that of the document, where it is action of one. dtype: None is the document's.
     """
     try:
         yield
     except errors as error:
-        asked = what if layer is None else f"{what} layer {layer!r}"
+        action = what if layer is None else f"{what} layer {layer!r}"
         raise spec.refused(
             TorchRefused,
-            f"torch {torch.__version__} could not {asked} on {device} in {dtype or spec.dtype}: {first_line(error)}",
+            f"torch {torch.__version__} could not {action} on {device} in {dtype or spec.dtype}: {first_line(error)}",
             () if layer is None else spec.path_of(layer),
         ) from error
 
@@ -78,6 +78,6 @@ def broke_cuda(error: BaseException | None) -> bool:
     """Whether an operation may have left CUDA of no use to this process, itself or what it was raised from."""
     if error is None:
         return False
-    said = str(error)
-    broken = any(words in said for words in _BROKEN) and not any(words in said for words in _UNTOUCHED)
+    message = str(error)
+    broken = any(words in message for words in _BROKEN) and not any(words in message for words in _UNTOUCHED)
     return broken or broke_cuda(error.__cause__)

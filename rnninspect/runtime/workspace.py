@@ -24,7 +24,7 @@ from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
-from rnninspect.plan import wanted
+from rnninspect.plan import wants_of
 
 _FLOAT = ITEM_BYTES["float32"]
 _LINE = 64 // _FLOAT
@@ -41,7 +41,7 @@ def kept_on(
         return tuple(layers)
     known = []
     below, copied = NOTHING_KEPT, False
-    wants = wanted(links, [layer.weights for layer in layers], input_grad)
+    wants = wants_of(links, [layer.weights for layer in layers], input_grad)
     for link, facts, incoming in zip(links, layers, wants, strict=True):
         kept = link.layer.kept(link.signal, dtype, facts.weights, incoming)
         more = _beyond(link.layer, link.signal, dtype, kept)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from rnninspect.cells.backward import backward_terms, wanting
+from rnninspect.cells.backward import backward_terms, gradient_sources
 from rnninspect.cells.evaluate import step
 from rnninspect.cells.language import Cell, parse
 from rnninspect.cells.ops import forward_terms
@@ -31,7 +31,7 @@ SIZES = {"H_in": 3, "H_cell": 7, "H_out": 5}
 
 def backward_of(layer: Recurrent, *, trainable: bool = True, x: bool = True) -> Ops:
     """A step that is not the first, for one sequence."""
-    *_, later = wanting(layer.cell, matrices=trainable, biases=trainable, x=x, states=False)
+    *_, later = gradient_sources(layer.cell, matrices=trainable, biases=trainable, x=x, states=False)
     return backward_terms(layer.cell, layer.declared(0), later).ops(layer.sizes())
 
 
@@ -84,8 +84,8 @@ class TestByHand:
     def test_each_operator(self, text: str, forward: int, backward: int) -> None:
         cell, declared = parse(text), (("x", ("H_in",)),)
         assert forward_terms(cell, declared).ops(SIZES) == Ops(0, forward)
-        (wanted,) = wanting(cell, matrices=True, biases=True, x=True, states=False)
-        assert backward_terms(cell, declared, wanted).ops(SIZES) == Ops(0, backward)
+        (sources,) = gradient_sources(cell, matrices=True, biases=True, x=True, states=False)
+        assert backward_terms(cell, declared, sources).ops(SIZES) == Ops(0, backward)
 
 
 # --- against the dispatcher: the equations are run on tensors, and torch's own operators are counted --------
@@ -257,8 +257,8 @@ def test_backward_is_what_torch_runs(
     counted = backward_of(layer, trainable=trainable, x=x).times(columns)
     assert counted == Ops(longer.macs - shorter.macs, longer.elementwise - shorter.elementwise)
     # At the first step nobody wants a gradient of the state.
-    wanted, *_ = wanting(layer.cell, matrices=trainable, biases=trainable, x=x, states=False)
-    macs = backward_terms(layer.cell, layer.declared(0), wanted).ops(layer.sizes()).macs
+    sources, *_ = gradient_sources(layer.cell, matrices=trainable, biases=trainable, x=x, states=False)
+    macs = backward_terms(layer.cell, layer.declared(0), sources).ops(layer.sizes()).macs
     assert columns * macs == first.macs < counted.macs
 
 

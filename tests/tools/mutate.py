@@ -49,7 +49,7 @@ FAULTS = [
     ("letters.py", "zip(spans, DIRECTIONS, strict=True)", "zip(spans, DIRECTIONS[::-1], strict=True)", "test_order.py"),
     ("facts.py", "if weight.second_bias", "if len(weight.shape) == 1", "test_published.py"),
     ("cells/backward.py", '{"sigmoid": 3, "tanh": 3, "relu": 1}', '{"sigmoid": 3, "tanh": 2, "relu": 1}', "cells"),
-    ("cells/backward.py", "wanted.matrices + (operand in vectors)", "wanted.matrices + 1", "test_training.py"),
+    ("cells/backward.py", "sources.matrices + (operand in vectors)", "sources.matrices + 1", "test_training.py"),
     ("cells/backward.py", "if cell.last(name) in vectors", "", "test_training.py"),
     ("cells/packs.py", "operand in reached(cell, states)", "operand in states.vectors", "test_training.py"),
     ("plan.py", "before and link.signal.width is not None", "before", "test_training.py"),
