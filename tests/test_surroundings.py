@@ -88,7 +88,7 @@ def test_no_file_of_the_current_folder_is_run(folder: Path, environment: Environ
         assert (done.returncode, sprung(folder)) == (0, []), done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_python_m_runs_none_but_what_python_itself_does(folder: Path, environment: Environment) -> None:
     by_python = ended("-c", BY_PYTHON, cwd=folder, env=environment()).stdout.split()
     lay_traps(folder, OTHERS | ({"random", "json", "socket", "selectors", "struct", "csv"} - set(by_python)))

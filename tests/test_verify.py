@@ -100,7 +100,7 @@ def test_every_document_of_configs_holds(path: Path, dtype: str) -> None:
         assert max(tensor.relative for tensor in tensors(result).values()) < 100
 
 
-@pytest.mark.slow
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

@@ -494,7 +494,7 @@ def test_a_model_that_trains_nothing(tmp_path: Path) -> None:
     assert [figure.phase for figure in found.figures] == ["step"]
 
 
-@pytest.mark.slow
+@pytest.mark.more
 @pytest.mark.filterwarnings("ignore")
 def test_torch_compile_that_compiles_nothing_is_named(tmp_path: Path) -> None:
     job = asked(tmp_path, vary=["backend=eager,compile"], wanted=QUICK._replace(phases=("forward",)))
@@ -506,7 +506,7 @@ def test_torch_compile_that_compiles_nothing_is_named(tmp_path: Path) -> None:
     assert not any("compiled nothing" in warning.what for warning in eager.figures[0].warnings)
 
 
-@pytest.mark.slow
+@pytest.mark.more
 @pytest.mark.filterwarnings("ignore")
 def test_torch_compile_of_a_cell_works_or_says_in_one_line_why_not(tmp_path: Path) -> None:
     cell = "{type: LSTMCell, input_size: 3, hidden_size: 2}"

@@ -418,7 +418,7 @@ BUDGETS = mappings(Budget, {}, lambda block: document(budget=block))
 TOPS = mappings(Document, {"input": SIZES, "layers": [LSTM]}, lambda top: top)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TOPS, INPUTS, BUDGETS, st.lists(LAYERS, min_size=1, max_size=3))
 def test_whatever_the_reader_accepts_is_valid(
     top: dict[str, Any], block: dict[str, Any], budget: dict[str, Any], layers: list[dict[str, Any]]
@@ -428,7 +428,7 @@ def test_whatever_the_reader_accepts_is_valid(
     VALIDATOR.validate(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.from_regex(r"[ \t]?[0-9]{1,31}(\.[0-9]{1,3})?[ ]{0,2}[kKMGTmiB]{0,3}[ \n]?", fullmatch=True))
 def test_amounts_are_read_by_both(text: str) -> None:
     for field, parse in (("max_params", parse_count), ("max_param_bytes", parse_bytes)):
