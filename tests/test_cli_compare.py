@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from rnninspect.bench.journal import head_of, start, to_plain
+from rnninspect.bench.journal import head_of
+from rnninspect.bench.journal_writer import start
+from rnninspect.bench.plain import to_plain
 from rnninspect.bench.records import Environment, Figure, Outcome
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

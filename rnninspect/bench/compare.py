@@ -30,7 +30,7 @@ from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
 
-from rnninspect.bench.journal import canonical
+from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import STEADY, WHOLE_MODEL, Environment, Figure, Outcome, settings_text
 from rnninspect.errors import Place
 from rnninspect.guard.findings import Finding

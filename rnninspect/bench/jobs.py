@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import NamedTuple
 
-from rnninspect.bench.journal import canonical
+from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import Outcome, RunOptions, Status, TimingRequest
 from rnninspect.document.chain import Spec
 

@@ -15,7 +15,6 @@ is visited.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, product
@@ -23,6 +22,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from rnninspect.bench.cpus import usable_cpus
+from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import RunOptions, settings_text
 from rnninspect.document.blocks import RANGE, validate
 from rnninspect.document.chain import Spec
@@ -240,9 +240,9 @@ def _axis(values: list[_Value]) -> _Axis:
     for path, value, place in values:
         if path == "name":
             raise DocumentError(place, "name cannot be swept", hint="give the cases of `cases` names")
-        if _canonical(value) in seen:
+        if canonical(value) in seen:
             raise DocumentError(place, f"{show(value)} stands twice", path=path, hint="keep one of them")
-        seen.add(_canonical(value))
+        seen.add(canonical(value))
     return tuple(values)
 
 
@@ -307,7 +307,7 @@ def _check_cases(cases: Sequence[_Case]) -> None:
     names: dict[str, int] = {}
     settings: dict[str, int] = {}
     for i, case in enumerate(cases):
-        same = _canonical({item.path: item.value for item in case.values})
+        same = canonical({item.path: item.value for item in case.values})
         first = settings.setdefault(same, i)
         if first != i:
             message = f"sets the same as cases[{first}]"
@@ -376,7 +376,7 @@ def _variants(tree: Tree, path: str, values: Sequence[_Value], varies: Sequence[
             if vary.name not in own
         ]
         found = _spec(tree, path, (*values, *put_in), spec) if put_in else spec
-        again = times[_canonical(varied)] = times.get(_canonical(varied), 0) + 1
+        again = times[canonical(varied)] = times.get(canonical(varied), 0) + 1
         yield Variant(varied | ({"again": again} if again > 1 else {}), RunOptions(**own), found)
 
 
@@ -396,8 +396,3 @@ def _named(values: Iterable[_Value]) -> str:
     """`encoder.hidden_size=64 input.batch_size=1`, on one line and not without end."""
     text = settings_text({item.path: item.value for item in values})
     return text if len(text) <= _MOST_NAMED else f"{text[:_MOST_NAMED]}..."
-
-
-def _canonical(value: object) -> str:
-    """The same text for the same value: 1, 1.0, true and "1" all differ."""
-    return json.dumps(value, sort_keys=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.bench.bound import best_of
-from rnninspect.bench.journal import canonical
+from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, Warned
 from rnninspect.bench.statistics import interval, percentile
 from rnninspect.facts import percent

@@ -11,7 +11,8 @@ from functools import partial
 from hashlib import sha256
 
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
-from rnninspect.bench.journal import Key, canonical, done, key, key_of
+from rnninspect.bench.journal import Key, done, key, key_of
+from rnninspect.bench.plain import canonical
 from rnninspect.bench.points import Point
 from rnninspect.bench.records import Outcome, TimingRequest
 from rnninspect.bench.supervise import Ended, Work, run_jobs

@@ -20,7 +20,8 @@ from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 
 if TYPE_CHECKING:
     from rnninspect.bench.jobs import Job
-    from rnninspect.bench.journal import Journal, Key
+    from rnninspect.bench.journal import Key
+    from rnninspect.bench.journal_writer import Journal
     from rnninspect.bench.points import Point, Vary
     from rnninspect.bench.records import Outcome, TimingRequest
 
@@ -224,7 +225,8 @@ def _measure(options: BenchOptions, jobs: Sequence[Job], outcomes: dict[Key, Out
 @contextmanager
 def _journal(options: BenchOptions, jobs: Sequence[Job]) -> Iterator[tuple[Journal | None, Sequence[Outcome]]]:
     """The journal, where one was asked for, and the outcomes that it holds already."""
-    from rnninspect.bench.journal import head_of, resume, start
+    from rnninspect.bench.journal import head_of
+    from rnninspect.bench.journal_writer import resume, start
     from rnninspect.bench.schedule import digest
 
     if options.output is None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from rnninspect import disk
 from rnninspect.errors import DocumentError, OutputFailed, Place, printable, show
 from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.json_lines import NoObject, object_of
 from rnninspect.output import write_text
 from rnninspect.runtime.here import need_folder
 
@@ -146,9 +147,9 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _version(path: Path, line: str) -> object:
     """What the first line says of the format's version. Raises DocumentError where it is no header of a lock."""
-    with contextlib.suppress(ValueError, RecursionError):
-        header = json.loads(line)
-        if isinstance(header, dict) and "rnninspect_lock" in header:
+    with contextlib.suppress(NoObject):
+        header = object_of(line)
+        if "rnninspect_lock" in header:
             return header["rnninspect_lock"]
     if line.startswith(_CONFLICT):
         return None
@@ -180,12 +181,9 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     if line.startswith(_CONFLICT):
         raise _broken(place, "a merge conflict stands here")
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise _broken(place, "expected one JSON object a line") from error
-    if not isinstance(record, dict):
-        raise _broken(place, f"expected one JSON object a line, got {show(record)}")
-    return record
+        return object_of(line)
+    except NoObject as error:
+        raise _broken(place, str(error)) from error
 
 
 def _entry(record: dict[str, Any], place: Place) -> tuple[str, str, LockedLayer]:
