@@ -23,22 +23,19 @@ A slowdown fails where the whole interval is above 1 + threshold, however small 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
 
-from rnninspect.bench.plain import canonical
+from rnninspect.bench.bootstrap import ratio_interval
+from rnninspect.bench.matching import Pair, Unmatched, about, match
 from rnninspect.bench.records import STEADY, WHOLE_MODEL, Environment, Figure, Outcome, settings_text
 from rnninspect.errors import Place
 from rnninspect.guard.findings import Finding
 
 THRESHOLD = 0.05
 LEAST_ROUNDS = 7
-_REPEATS = 1000
-_OUTSIDE = 0.025
 # Of the clocks of a GPU in two runs, how far they may be apart and yet be called one: a boost wanders by a few steps.
 _SAME_CLOCK = 1.05
 # The quantile of a normal law one standard deviation below its middle.
@@ -97,19 +94,6 @@ class Compared(NamedTuple):
     reason: str
 
 
-class Unmatched(NamedTuple):
-    """What could not be compared. phase: None for all of a point's. reason: the side that lacks it, and why."""
-
-    model: str
-    file: str
-    point: str
-    settings: Mapping[str, object]
-    variant: Mapping[str, object]
-    subject: str | None
-    phase: str | None
-    reason: str
-
-
 class Differing(NamedTuple):
     """Something about the surroundings that is not the same. comparisons: of how many."""
 
@@ -132,55 +116,15 @@ class Comparison(NamedTuple):
         return sum(item.verdict == verdict for item in self.compared)
 
 
-class Pair(NamedTuple):
-    """What both files have of one thing; each an outcome and its figure for every process."""
-
-    subject: str | None
-    phase: str
-    old: tuple[tuple[Outcome, Figure], ...]
-    new: tuple[tuple[Outcome, Figure], ...]
-
-
 def compare_runs(old: Sequence[Outcome], new: Sequence[Outcome], threshold: float = THRESHOLD) -> Comparison:
     """Hold `new` against `old`. The same outcomes give the same comparison."""
     pairs, unmatched = match(old, new)
     compared = []
     for pair in pairs:
-        of: _Of = (*_about(pair.new[0][0]), pair.subject, pair.phase)
+        of: _Of = (*about(pair.new[0][0]), pair.subject, pair.phase)
         sides = [_side([figure for _, figure in having]) for having in (pair.old, pair.new)]
         compared.append(_compared(of, pair, sides[0], sides[1], threshold))
     return Comparison(tuple(compared), tuple(unmatched), tuple(_differing(pairs)), threshold)
-
-
-def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], list[Unmatched]]:
-    """What is in both, by model, settings, variant, subject and phase; and what is not. Failed outcomes have nothing.
-
-    Models are told apart by file too where two files of one side have models of one name.
-    """
-    by_file = _of_several_files(old) | _of_several_files(new)
-    left, right = _points(old, by_file), _points(new, by_file)
-    pairs: list[Pair] = []
-    unmatched: list[Unmatched] = []
-    for point in {**left, **right}:
-        sides = (left.get(point, ()), right.get(point, ()))
-        of = next(iter(sides[0] or sides[1]))
-        lacking = [_lacks(name, side) for name, side in zip(("old", "new"), sides, strict=True)]
-        if any(lacking):
-            reason = "; ".join(filter(None, lacking))
-            unmatched.append(Unmatched(*_about(of), None, None, reason))
-            continue
-        a, b = (_figures(side) for side in sides)
-        for subject, phase in {**a, **b}:
-            if (subject, phase) in a and (subject, phase) in b:
-                pairs.append(Pair(subject, phase, tuple(a[subject, phase]), tuple(b[subject, phase])))
-            else:
-                reason = f"not in {'new' if (subject, phase) in a else 'old'}"
-                unmatched.append(Unmatched(*_about(of), subject, phase, reason))
-    return pairs, unmatched
-
-
-def _about(outcome: Outcome) -> tuple[str, str, str, Mapping[str, object], Mapping[str, object]]:
-    return (outcome.model, outcome.file, outcome.point, outcome.settings, outcome.variant)
 
 
 def undecided(comparison: Comparison) -> Iterator[Finding]:
@@ -215,46 +159,10 @@ def _where(item: Compared | Unmatched) -> str:
     return " ".join(filter(None, [item.point, settings_text(item.variant)]))
 
 
-# --- matching ------------------------------------------------------------------------------------------------
+# --- surroundings --------------------------------------------------------------------------------------------
 
 # Model, file, point, settings and variant of an outcome, then the subject and its phase.
 _Of = tuple[str, str, str, Mapping[str, object], Mapping[str, object], str | None, str]
-# A model, its file where that is needed, settings and variant.
-_Point = tuple[str, str, str, str]
-
-
-def _of_several_files(outcomes: Iterable[Outcome]) -> set[str]:
-    files: dict[str, set[str]] = {}
-    for outcome in outcomes:
-        files.setdefault(outcome.model, set()).add(outcome.file)
-    return {model for model, known in files.items() if len(known) > 1}
-
-
-def _points(outcomes: Iterable[Outcome], by_file: set[str]) -> dict[_Point, list[Outcome]]:
-    found: dict[_Point, list[Outcome]] = {}
-    for outcome in outcomes:
-        file = outcome.file if outcome.model in by_file else ""
-        point = (outcome.model, file, canonical(outcome.settings), canonical(outcome.variant))
-        found.setdefault(point, []).append(outcome)
-    return found
-
-
-def _lacks(name: str, outcomes: Sequence[Outcome]) -> str:
-    """Why a side has no figures of a point; nothing where it has."""
-    if not outcomes:
-        return f"not in {name}"
-    if any(outcome.ok for outcome in outcomes):
-        return ""
-    last = outcomes[-1]
-    return f"{last.status} in {name}" + (f": {last.reason}" if last.reason else "")
-
-
-def _figures(outcomes: Iterable[Outcome]) -> dict[tuple[str | None, str], list[tuple[Outcome, Figure]]]:
-    found: dict[tuple[str | None, str], list[tuple[Outcome, Figure]]] = {}
-    for outcome in outcomes:
-        for figure in outcome.figures if outcome.ok else ():
-            found.setdefault((figure.subject, figure.phase), []).append((outcome, figure))
-    return found
 
 
 def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
@@ -302,7 +210,7 @@ def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, dict[obje
 
 def _compared(of: _Of, pair: Pair, old: Side, new: Side, threshold: float) -> Compared:
     ratio = new.median / old.median
-    low, high = _interval(
+    low, high = ratio_interval(
         _used([figure for _, figure in pair.old]), _used([figure for _, figure in pair.new]), center=ratio
     )
     noise = math.expm1(2 * math.hypot(_strays(old), _strays(new)))
@@ -374,52 +282,3 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     below = min(int(share * (len(ordered) - 1)), max(len(ordered) - 2, 0))
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (share * (len(ordered) - 1) - below) * (ordered[above] - ordered[below])
-
-
-def _interval(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]], center: float) -> tuple[float, float]:
-    """The bootstrap's interval of the ratio; where a process has no rounds, `center` alone.
-
-    why center is always inside: the figures are the medians of all calls, and rounds may hold unequal numbers of them.
-    """
-    if not all(old) or not all(new):
-        return center, center
-    drawn = zip(_medians(old, "old"), _medians(new, "new"), strict=True)
-    ratios = sorted(b / a for a, b in drawn)
-    outside = int(_OUTSIDE * _REPEATS)
-    return min(ratios[outside], center), max(ratios[-1 - outside], center)
-
-
-def _medians(processes: Sequence[Sequence[float]], stream: str) -> list[float]:
-    """The median of the processes' medians, _REPEATS times, each time with processes and rounds drawn anew."""
-    drawn = [
-        # one of each process, for each place that it may be drawn to
-        [[process[k] for k in _places(len(process), f"{stream} {slot}")] for process in processes]
-        for slot in range(len(processes))
-    ]
-    if len(processes) == 1:
-        return drawn[0][0]
-    # why sorted by hand: statistics.median takes three times as long, and it is called a million times.
-    ordered = (
-        sorted([drawn[slot][process][k] for slot, process in enumerate(chosen)])
-        for k, chosen in enumerate(_choices(len(processes), stream))
-    )
-    lower, upper = (len(processes) - 1) // 2, len(processes) // 2
-    return [(values[lower] + values[upper]) / 2 for values in ordered]
-
-
-# why these are kept: the draws depend on no time, so that a thousand comparisons share them and take a second.
-@lru_cache(maxsize=256)
-def _places(rounds: int, stream: str) -> tuple[int, ...]:
-    """Which of n rounds, in order of size, is the median of n that are drawn from them with replacement.
-
-    The median of n uniform draws follows Beta((n + 1) / 2, (n + 1) / 2); drawing it so spares drawing the n.
-    """
-    draw = random.Random(f"rounds {rounds} {stream}")
-    shape = (rounds + 1) / 2
-    return tuple(min(int(rounds * draw.betavariate(shape, shape)), rounds - 1) for _ in range(_REPEATS))
-
-
-@lru_cache(maxsize=16)
-def _choices(processes: int, stream: str) -> tuple[tuple[int, ...], ...]:
-    draw = random.Random(f"processes {processes} {stream}")
-    return tuple(tuple(draw.choices(range(processes), k=processes)) for _ in range(_REPEATS))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Unmatched, Verdict
+from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Verdict
+from rnninspect.bench.matching import Unmatched
 from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
 from rnninspect.facts import percent
 from rnninspect.results.head import common, head

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, match, slower, undecided
+from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, slower, undecided
+from rnninspect.bench.matching import match
 from rnninspect.bench.records import Environment, Figure, Outcome
 from rnninspect.errors import Place
 from rnninspect.facts import percent
