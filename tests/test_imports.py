@@ -112,6 +112,7 @@ WITH_TORCH = {
     "study.verify",
     "study.trace",
     "study.gradflow",
+    "bench.clock",
     "bench.job",
     "bench.kernels",
     "bench.machine",

@@ -17,13 +17,14 @@ from typing_extensions import override
 
 from rnninspect.bench import heap, kernels
 from rnninspect.bench.bound import best_of, bound, macs_of
+from rnninspect.bench.clock import Clock, clock_for
 from rnninspect.bench.cpus import many_threads, usable_cpus
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.disturbances import advice, slow_cpu
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.machine import Machine, remember_speeds
 from rnninspect.bench.peaks import calibrate, memory_of, widths
-from rnninspect.bench.phases import EACH, Clock, Empty, Phase, Subject, clock_for, subjects, tokens_of, trains
+from rnninspect.bench.phases import EACH, Empty, Phase, Subject, subjects, tokens_of, trains
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import STEADY, Figure, Kernels, Outcome, Peaks, Status, TimingRequest, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Meanwhile, Timed, Timing, measure

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from rnninspect.bench.bound import PASSES, ChipMemory
+from rnninspect.bench.clock import clock_for
 from rnninspect.bench.kernels import cudnn_call, least_alike
 from rnninspect.bench.records import Peaks, TimingRequest
 from rnninspect.document.chain import Link, Spec
@@ -142,43 +143,14 @@ def least(call: Callable[[], object], device: torch.device, calls: int, seconds:
 
 def timed(call: Callable[[], object], device: torch.device, calls: int, seconds: float = 0.0) -> list[float]:
     """Seconds of so many calls and, while all have not taken `seconds`, of more; one call before them warms up."""
-    clock = _Clock(device)
-    clock.time(call)
-    times = [clock.time(call) for _ in range(calls)]
+    clock = clock_for(device, warm_l2=True)
+    clock.call(call)
+    times = [clock.call(call) for _ in range(calls)]
     spent = sum(times)
     while spent < seconds:
-        times.append(clock.time(call))
+        times.append(clock.call(call))
         spent += times[-1]
     return times
-
-
-class _Clock:
-    """The time of one call: on CUDA between two events in its stream, elsewhere on the process's clock."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        if device.type == "cuda":
-            self.events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]  # type: ignore[no-untyped-call]
-
-    def time(self, call: Callable[[], object]) -> float:
-        """Seconds of one call, and no less than the clock can tell."""
-        if self.device.type == "cuda":
-            before, after = self.events
-            stream = torch.cuda.current_stream(self.device)
-            before.record(stream)
-            call()
-            after.record(stream)
-            after.synchronize()
-            return max(float(before.elapsed_time(after)) / 1000, 1e-7)
-        self._wait()
-        start = time.perf_counter()
-        call()
-        self._wait()
-        return max(time.perf_counter() - start, 1e-9)
-
-    def _wait(self) -> None:
-        if self.device.type == "mps":
-            torch.mps.synchronize()
 
 
 def _room(device: torch.device) -> int:
@@ -294,7 +266,7 @@ def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int, width:
 
 def _passes(tiny: _Tiny, device: torch.device) -> dict[str, float]:
     """The seconds of one call of every pass."""
-    clock = _Clock(device)
+    clock = clock_for(device, warm_l2=True)
     module = tiny.model.layers[0]
     ran: list[LayerOutput] = []
 
@@ -303,12 +275,12 @@ def _passes(tiny: _Tiny, device: torch.device) -> dict[str, float]:
 
     tiny.model.eval()
     with torch.inference_mode():
-        inference = clock.time(forward)
+        inference = clock.call(forward)
     tiny.model.train()
     module.zero_grad(set_to_none=True)
     with torch.enable_grad():
-        training = clock.time(forward)
+        training = clock.call(forward)
         output: Tensor = data_of(ran[0].output)
         gradient = torch.ones_like(output)
-        backward = clock.time(partial(torch.autograd.backward, [output], [gradient]))
+        backward = clock.call(partial(torch.autograd.backward, [output], [gradient]))
     return {"forward": inference, "forward+grad": training, "backward": backward}

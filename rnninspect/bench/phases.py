@@ -12,7 +12,6 @@ of the weights to None, the graph for `backward`. There is no loss: gradients go
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
@@ -20,8 +19,8 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from typing_extensions import override
 
+from rnninspect.bench.clock import Clock
 from rnninspect.bench.sampling import Timing
 from rnninspect.document.chain import Link, Spec
 from rnninspect.layers.families import SequenceLayer
@@ -33,10 +32,6 @@ from rnninspect.runtime.recurrence import Flow, States
 POOL = 3
 # The phases whose every call is made ready by itself.
 EACH = ("backward", "step")
-# A sample is at least so long: perf_counter tells 0.1 us apart, and CUDA's events 0.5 us.
-_LEAST_CPU, _LEAST_CUDA = 1e-3, 20e-3
-# A GPU that has less left to do than this, in seconds or as a share of a sample, had waited for the host.
-_MOST_LEFT, _MOST_LEFT_SHARE = 50e-6, 0.02
 
 
 class Subject(NamedTuple):
@@ -132,132 +127,6 @@ def _subject(
         for feed in feeds
     )
     return Subject(name, tuple(links), tuple(modules), tuple(pool), states)
-
-
-class Clock:
-    """Times one call after the other on the CPU: perf_counter round each call, or round a block of them."""
-
-    least_sample = _LEAST_CPU
-
-    def each(self, calls: int, prepare: Callable[[], Callable[[], object]]) -> Timing:
-        """`calls` calls, each made ready outside its time."""
-        spent = 0
-        for _ in range(calls):
-            call = prepare()
-            start = time.perf_counter_ns()
-            call()
-            spent += time.perf_counter_ns() - start
-        return Timing(spent / 1e9)
-
-    def block(self, calls: int, call: Callable[[], object]) -> Timing:
-        """`calls` calls in a row."""
-        start = time.perf_counter_ns()
-        for _ in range(calls):
-            call()
-        return Timing((time.perf_counter_ns() - start) / 1e9)
-
-
-class CudaClock(Clock):
-    """CUDA events on the stream, one synchronise for a sample; and the host's time, which shows a launch-bound phase.
-
-    flush: write over L2 before every sample (a block), so that its first call finds nothing there.
-    """
-
-    least_sample = _LEAST_CUDA
-
-    def __init__(self, device: torch.device, *, flush: bool) -> None:
-        self._device = device
-        size = getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0) if flush else 0
-        self._cache = torch.empty(size // 4, dtype=torch.int32, device=device)
-
-    @override
-    def each(self, calls: int, prepare: Callable[[], Callable[[], object]]) -> Timing:
-        marks = []
-        host = 0
-        stream = torch.cuda.current_stream(self._device)
-        for _ in range(calls):
-            call = prepare()
-            self._cache.zero_()
-            start, stop = _marks()
-            start.record(stream)
-            began = time.perf_counter_ns()
-            call()
-            host += time.perf_counter_ns() - began
-            stop.record(stream)
-            marks.append((start, stop))
-        left = self._synchronize()
-        return _timing(sum(start.elapsed_time(stop) for start, stop in marks) / 1e3, host / 1e9, left)
-
-    @override
-    def block(self, calls: int, call: Callable[[], object]) -> Timing:
-        stream = torch.cuda.current_stream(self._device)
-        self._cache.zero_()
-        start, stop = _marks()
-        start.record(stream)
-        began = time.perf_counter_ns()
-        for _ in range(calls):
-            call()
-        host = time.perf_counter_ns() - began
-        stop.record(stream)
-        left = self._synchronize()
-        return _timing(start.elapsed_time(stop) / 1e3, host / 1e9, left)
-
-    def _synchronize(self) -> float:
-        """Wait for the GPU; seconds that it still had to do."""
-        began = time.perf_counter_ns()
-        torch.cuda.synchronize(self._device)
-        return (time.perf_counter_ns() - began) / 1e9
-
-
-def _timing(seconds: float, host: float, left: float) -> Timing:
-    """A sample; left: seconds that the GPU still had to do when the host had asked for everything.
-
-    why not the host's time beside the GPU's: where the GPU's queue is full, the host waits for the GPU.
-    """
-    return Timing(seconds, host, left < max(_MOST_LEFT, _MOST_LEFT_SHARE * seconds))
-
-
-class MpsClock(Clock):
-    """perf_counter, with a synchronise at the end of what is timed."""
-
-    @override
-    def each(self, calls: int, prepare: Callable[[], Callable[[], object]]) -> Timing:
-        def prepared() -> Callable[[], object]:
-            call = prepare()
-            torch.mps.synchronize()
-
-            def whole() -> None:
-                call()
-                torch.mps.synchronize()
-
-            return whole
-
-        return super().each(calls, prepared)
-
-    @override
-    def block(self, calls: int, call: Callable[[], object]) -> Timing:
-        torch.mps.synchronize()
-        start = time.perf_counter_ns()
-        for _ in range(calls):
-            call()
-        torch.mps.synchronize()
-        return Timing((time.perf_counter_ns() - start) / 1e9)
-
-
-def _marks() -> tuple[torch.cuda.Event, torch.cuda.Event]:
-    make: Callable[..., torch.cuda.Event] = torch.cuda.Event
-    return make(enable_timing=True), make(enable_timing=True)
-
-
-def clock_for(device: torch.device, *, warm_l2: bool) -> Clock:
-    """The clock of a device."""
-    match device.type:
-        case "cuda":
-            return CudaClock(device, flush=not warm_l2)
-        case "mps":
-            return MpsClock()
-        case _:
-            return Clock()
 
 
 class Phase:

@@ -125,10 +125,7 @@ def test_libraries_that_load_at_the_first_call_of_a_size_are_not_counted(monkeyp
     now = 0.0
 
     class Loading:
-        def __init__(self, device: torch.device) -> None:
-            pass
-
-        def time(self, call: partial[object]) -> float:
+        def call(self, call: partial[object]) -> float:
             nonlocal now
             side = len(call.args[0])
             taken = 2 * side**3 / 1e12 + 5e-6 + 0.3 * (side not in seen)
@@ -136,8 +133,7 @@ def test_libraries_that_load_at_the_first_call_of_a_size_are_not_counted(monkeyp
             now += taken
             return taken
 
-    monkeypatch.setattr(peaks, "_Clock", Loading)
-    monkeypatch.setattr(peaks.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(peaks, "clock_for", lambda device, warm_l2: Loading())
     monkeypatch.setitem(peaks._WIDEST, "cpu", 1024)
     monkeypatch.setattr(peaks, "_room", lambda device: 2**40)
     assert 0.99e12 < peaks.flops_of(CPU, torch.float32, 0.1) < 1e12

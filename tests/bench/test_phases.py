@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rnninspect.bench import clock as clocks
 from rnninspect.bench import phases
-from rnninspect.bench.phases import POOL, Clock, Empty, Phase, Subject, steps_of, subjects, tokens_of, trains
+from rnninspect.bench.clock import Clock
+from rnninspect.bench.phases import POOL, Empty, Phase, Subject, steps_of, subjects, tokens_of, trains
 from rnninspect.bench.records import PHASES
+from rnninspect.bench.sampling import Timing
 from rnninspect.document.load import load_spec
 from rnninspect.plan import plan
 from rnninspect.runtime.modules import data_of, ready, run
@@ -62,20 +65,20 @@ class Seen(Clock):
         self.after: list[object] = []
         self.look: Callable[[], object] = lambda: None
 
-    def each(self, calls: int, prepare: Callable[[], Callable[[], object]]) -> phases.Timing:
+    def each(self, calls: int, prepare: Callable[[], Callable[[], object]]) -> Timing:
         for _ in range(calls):
             call = prepare()
             self.before.append(self.look())
             call()
             self.after.append(self.look())
-        return phases.Timing(float(calls))
+        return Timing(float(calls))
 
-    def block(self, calls: int, call: Callable[[], object]) -> phases.Timing:
+    def block(self, calls: int, call: Callable[[], object]) -> Timing:
         for _ in range(calls):
             self.before.append(self.look())
             call()
             self.after.append(self.look())
-        return phases.Timing(float(calls))
+        return Timing(float(calls))
 
 
 def watched(subject: Subject, name: str, calls: int, look: Callable[[], object]) -> Seen:
@@ -260,7 +263,7 @@ def test_the_clock_leaves_out_what_is_made_ready(monkeypatch: pytest.MonkeyPatch
         nonlocal now
         now += nanoseconds
 
-    monkeypatch.setattr(phases.time, "perf_counter_ns", lambda: now)
+    monkeypatch.setattr(clocks.time, "perf_counter_ns", lambda: now)
 
     def prepare() -> Callable[[], None]:
         spend(1000)
@@ -326,9 +329,9 @@ def test_a_gpu_that_waits_for_the_host_is_seen(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "synchronize", gpu.synchronize)
-    monkeypatch.setattr(phases.torch, "empty", lambda *size, **options: Cache())
-    monkeypatch.setattr(phases.time, "perf_counter_ns", lambda: gpu.host)
-    clock = phases.clock_for(torch.device("cuda", 0), warm_l2=False)
+    monkeypatch.setattr(torch, "empty", lambda *size, **options: Cache())
+    monkeypatch.setattr(clocks.time, "perf_counter_ns", lambda: gpu.host)
+    clock = clocks.clock_for(torch.device("cuda", 0), warm_l2=False)
     calls = 200
     block = clock.block(calls, gpu.call)
     # Of the first call alone it is the launch.

@@ -290,7 +290,8 @@ def _in_turns(device, kind: str, hidden: int, batch: int, length: int) -> tuple[
     from torch import nn
     from torch.utils.benchmark import Timer
 
-    from rnninspect.bench.phases import Phase, clock_for, subjects
+    from rnninspect.bench.clock import clock_for
+    from rnninspect.bench.phases import Phase, subjects
     from rnninspect.document.load import load_spec
     from rnninspect.plan import plan
     from rnninspect.runtime.modules import ready

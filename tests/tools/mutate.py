@@ -258,7 +258,7 @@ FAULTS = [
         "autograd.backward(output, upstream, True)",
         "bench/test_phases.py",
     ),
-    ("bench/phases.py", "left < max(_MOST_LEFT, _MOST_LEFT_SHARE * seconds)", "left <= 0", "bench/test_phases.py"),
+    ("bench/clock.py", "left < max(_MOST_LEFT, _MOST_LEFT_SHARE * seconds)", "left <= 0", "bench/test_phases.py"),
     (
         "bench/peaks.py",
         "taken, spent = min(times), spent + sum(times)",
