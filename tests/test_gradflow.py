@@ -22,7 +22,9 @@ from rnninspect.document.tree import read_tree
 from rnninspect.errors import CannotHere, NotEnoughMemory
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed
 from rnninspect.study import gradflow as module
-from rnninspect.study.gradflow import Aim, Curve, Decay, Gradflow, LayerRun, aim_at, decay_of, follow, gradflow, probes
+from rnninspect.study.decay import Decay, _student, decay_of
+from rnninspect.study.gradflow import Aim, Curve, Gradflow, aim_at, follow, gradients_by_lag, probes
+from rnninspect.study.recorded_run import RecordedLayer, run_links, twins_of
 
 CPU = torch.device("cpu")
 EXACT = 1e-12
@@ -42,7 +44,7 @@ def document(*layers: str, steps: int = 6, size: int | None = 3, more: str = "")
     return f"dtype: float64\ninput: {{batch_size: {batch}, seq_len: {steps}{more}}}\nlayers:{listed}\n"
 
 
-def run(spec: Spec, change: Set = lambda model: None) -> tuple[BuiltModel, Feed, list[LayerRun]]:
+def run(spec: Spec, change: Set = lambda model: None) -> tuple[BuiltModel, Feed, list[RecordedLayer]]:
     """The model of a document, its parameters changed, its batch, and its run."""
     torch.manual_seed(0)
     model = BuiltModel(spec, CPU)
@@ -52,11 +54,11 @@ def run(spec: Spec, change: Set = lambda model: None) -> tuple[BuiltModel, Feed,
     return model, feed, ran(spec, model, feed)
 
 
-def ran(spec: Spec, model: BuiltModel, feed: Feed) -> list[LayerRun]:
-    return module.run_links(spec.links, module.twins_of(spec.links, model), feed)
+def ran(spec: Spec, model: BuiltModel, feed: Feed) -> list[RecordedLayer]:
+    return run_links(spec.links, twins_of(spec.links, model), feed)
 
 
-def curves_of(runs: list[LayerRun], aim: Aim, seed: int) -> tuple[Curve, ...]:
+def curves_of(runs: list[RecordedLayer], aim: Aim, seed: int) -> tuple[Curve, ...]:
     return follow(runs, {}, aim, seed)[0]
 
 
@@ -229,13 +231,11 @@ def test_beyond_float64(scale: float) -> None:
 
 
 def test_a_state_beyond_float64_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module.run_links
-
-    def loud(links: Any, twins: Any, feed: Feed) -> list[LayerRun]:
+    def loud(links: Any, twins: Any, feed: Feed) -> list[RecordedLayer]:
         with torch.no_grad():
             for name, values in twins["loud"].named_parameters():
                 values.copy_(10 * torch.eye(3) if name == "weight_hh_l0" else values.abs())
-        return real(links, twins, feed)
+        return run_links(links, twins, feed)
 
     monkeypatch.setattr(module, "run_links", loud)
     text = document(
@@ -244,7 +244,7 @@ def test_a_state_beyond_float64_is_said(monkeypatch: pytest.MonkeyPatch) -> None
         steps=400,
     )
     with pytest.raises(CannotHere, match=r"^doc\.yaml: layer 'loud': its states are beyond float64 at t = 30\d, so"):
-        gradflow(spec_of(text), CPU)
+        gradients_by_lag(spec_of(text), CPU)
 
 
 # --- finite differences -----------------------------------------------------------------------------------
@@ -468,7 +468,7 @@ def test_with_no_step_ahead_all_is_past() -> None:
     found = Differences(spec_of(text))
     assert_as_differences_say(found)
     assert {(curve.side, curve.first, len(curve.norms)) for curve in found.curves} == {("past", 0, 6)}
-    alone = gradflow(spec_of(MODELS["both ways"]), CPU, position=5).curves
+    alone = gradients_by_lag(spec_of(MODELS["both ways"]), CPU, position=5).curves
     assert [(curve.of, curve.direction, curve.side, len(curve.norms)) for curve in alone] == [
         ("x", None, "past", 6),
         ("h", "forward", "past", 6),
@@ -661,7 +661,7 @@ def test_the_interval_contains_the_truth_as_often_as_it_says(sequences: int) -> 
 def test_students_t() -> None:
     """97.5 % of the distribution is below, by Simpson's rule over its density."""
     for freedom in (*range(1, 41), 100, 1_000, 100_000):
-        most, pieces = module._student(freedom), 2_000
+        most, pieces = _student(freedom), 2_000
         scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(freedom * math.pi)
         heights = [(1 + (most * k / pieces) ** 2 / freedom) ** (-(freedom + 1) / 2) for k in range(pieces + 1)]
         area = (heights[0] + heights[-1] + 4 * sum(heights[1::2]) + 2 * sum(heights[2:-1:2])) * most / pieces / 3
@@ -697,8 +697,8 @@ def test_the_gradient_of_every_weight_is_torchs(name: str, target: Any) -> None:
     """By torch's own modules and autograd, from a loss that is written out here."""
     spec = spec_of(WEIGHTS[name])
     model, feed, _ = run(spec)
-    twins = module.twins_of(spec.links, model)
-    runs = module.run_links(spec.links, twins, feed)
+    twins = twins_of(spec.links, model)
+    runs = run_links(spec.links, twins, feed)
     aim = aim_at(spec.batch, target, 2 if target == "last" else None)
     _, found = follow(runs, twins, aim, seed=5)
     flow = feed.input
@@ -728,7 +728,9 @@ def test_the_gradient_of_a_weight_grows_with_the_steps_that_are_read() -> None:
     """The sum over all steps, each with a v of its own, as the root of their number; that of one step does not."""
 
     def norm(target: Any, steps: int) -> float:
-        found = gradflow(spec_of(document("type: RNN, input_size: 4, hidden_size: 8", steps=steps)), CPU, target=target)
+        found = gradients_by_lag(
+            spec_of(document("type: RNN, input_size: 4, hidden_size: 8", steps=steps)), CPU, target=target
+        )
         return {weight: norm or 0.0 for _, weight, norm in found.weights}["weight_hh_l0"]
 
     last, total = ([norm(target, steps) for steps in (10, 90, 810)] for target in ("last", "sum"))
@@ -767,7 +769,9 @@ def test_one_backward_pass_that_grows_with_the_steps(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.autograd, "backward", backward)
     for steps in (12, 24, 48):
         text = re.sub("seq_len: [0-9]", f"seq_len: {steps}", MODELS[name])
-        gradflow(spec_of(text.replace("[2, 5, 1, 5]", f"[{steps - 4}, {steps}, {steps // 2}, 2]")), CPU, target=target)
+        gradients_by_lag(
+            spec_of(text.replace("[2, 5, 1, 5]", f"[{steps - 4}, {steps}, {steps // 2}, 2]")), CPU, target=target
+        )
     assert len(sizes) == 3
     assert (sizes[2] - sizes[1]) / (sizes[1] - sizes[0]) == pytest.approx(2, rel=0.05)
 
@@ -790,21 +794,21 @@ def test_the_gradients_keep_their_layout() -> None:
 
 def test_where_the_loss_reads() -> None:
     both, packed = MODELS["both ways"], MODELS["packed both ways"]
-    assert gradflow(spec_of(both), CPU).position == 3
-    assert gradflow(spec_of(packed), CPU).position == 0
-    assert gradflow(spec_of(both), CPU, position=5).position == 5
-    assert gradflow(spec_of(both), CPU, target="sum").position is None
-    last = gradflow(spec_of(MODELS["LSTM"]), CPU)
+    assert gradients_by_lag(spec_of(both), CPU).position == 3
+    assert gradients_by_lag(spec_of(packed), CPU).position == 0
+    assert gradients_by_lag(spec_of(both), CPU, position=5).position == 5
+    assert gradients_by_lag(spec_of(both), CPU, target="sum").position is None
+    last = gradients_by_lag(spec_of(MODELS["LSTM"]), CPU)
     assert (last.position, last.layer, last.sequences) == (None, "lstm", 3)
-    assert last.curves == gradflow(spec_of(MODELS["LSTM"]), CPU, position=5).curves
-    earlier = gradflow(spec_of(MODELS["LSTM"]), CPU, position=2)
+    assert last.curves == gradients_by_lag(spec_of(MODELS["LSTM"]), CPU, position=5).curves
+    earlier = gradients_by_lag(spec_of(MODELS["LSTM"]), CPU, position=2)
     assert {len(curve.norms) for curve in earlier.curves} == {3}
 
 
 def test_the_layer_that_is_read() -> None:
     spec = spec_of(MODELS["cells"])
-    assert gradflow(spec, CPU).layer == "grucell"
-    found = gradflow(spec, CPU, layer="lstmcell")
+    assert gradients_by_lag(spec, CPU).layer == "grucell"
+    found = gradients_by_lag(spec, CPU, layer="lstmcell")
     assert [(curve.layer, curve.of, curve.stacked, curve.direction) for curve in found.curves] == [
         ("rnncell", "x", None, None),
         ("rnncell", "h", None, None),
@@ -816,7 +820,7 @@ def test_the_layer_that_is_read() -> None:
 
 def test_a_seed_is_all_there_is_to_it() -> None:
     def found(seed: int) -> Gradflow:
-        return gradflow(spec_of(MODELS["chain"]), CPU, seed)
+        return gradients_by_lag(spec_of(MODELS["chain"]), CPU, seed)
 
     assert found(1) == found(1)
     assert found(1).curves != found(2).curves
@@ -826,12 +830,14 @@ def test_a_seed_is_all_there_is_to_it() -> None:
 def test_the_gradients_of_any_dtype_are_exact_ones(dtype: str) -> None:
     """Its weights and its input are taken as they are, and all after that is float64."""
     text = MODELS["LSTM"].replace("dtype: float64", f"dtype: {dtype}").replace("seq_len: 6", "seq_len: 400")
-    (last,) = (curve.norms[-1] for curve in gradflow(spec_of(text), CPU).curves if curve.of == "h")
+    (last,) = (curve.norms[-1] for curve in gradients_by_lag(spec_of(text), CPU).curves if curve.of == "h")
     assert 0 < last < 1e-30
 
 
 def test_one_step() -> None:
-    found = gradflow(spec_of(document("type: GRU, input_size: 2, hidden_size: 3, bidirectional: true", steps=1)), CPU)
+    found = gradients_by_lag(
+        spec_of(document("type: GRU, input_size: 2, hidden_size: 3, bidirectional: true", steps=1)), CPU
+    )
     assert found.position == 0
     assert {(curve.of, curve.direction, curve.side, len(curve.norms), curve.decay) for curve in found.curves} == {
         ("x", None, "past", 1, None),
@@ -844,14 +850,14 @@ def test_too_large_is_said_before_anything_is_run(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: 10**6)
     text = document("type: GRU, input_size: 2, hidden_size: 30", steps=100_000)
     with pytest.raises(NotEnoughMemory, match=r"try a smaller input\.batch_size or input\.seq_len"):
-        gradflow(spec_of(text), CPU)
+        gradients_by_lag(spec_of(text), CPU)
 
 
 def test_threads_are_as_before() -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        gradflow(spec_of(MODELS["LSTM"]), CPU)
+        gradients_by_lag(spec_of(MODELS["LSTM"]), CPU)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)

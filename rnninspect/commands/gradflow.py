@@ -50,9 +50,9 @@ def run(options: GradflowOptions) -> int:
     check_plot(options.plot, options)
 
     def examine(spec: Spec, device: torch.device, prepared: None) -> Gradflow:
-        from rnninspect.study.gradflow import gradflow
+        from rnninspect.study.gradflow import gradients_by_lag
 
-        return gradflow(
+        return gradients_by_lag(
             spec, device, options.seed, target=options.target.value, position=options.step, layer=options.layer
         )
 

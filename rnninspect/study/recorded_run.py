@@ -1,0 +1,82 @@
+"""Layers run by their equations in float64, every state kept with its graph, so that gradients can be taken of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from rnninspect.document.chain import Link
+from rnninspect.errors import CannotHere, printable
+from rnninspect.layers.linear import Linear
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.runtime.modules import BuiltModel, Feed, data_of, with_data
+from rnninspect.runtime.recurrence import Flow, Moment
+from rnninspect.study.reference import exact, exact_tensor, reference, run_layer
+
+
+class RecordedLayer(NamedTuple):
+    """What one recurrent layer was fed with, and what it handed on from step to step.
+
+    axes: of x, without the features. levels: by (stacked layer, direction), then by t, each state (H, B).
+    """
+
+    layer: Recurrent
+    axes: tuple[str, ...]
+    x: Flow
+    levels: dict[tuple[int, int], dict[int, Mapping[str, Tensor]]]
+
+
+def twins_of(links: Sequence[Link], model: BuiltModel) -> dict[str, nn.Module]:
+    """By name, the references of the model's first layers; what the document trains has a gradient."""
+    twins: dict[str, nn.Module] = {}
+    # why not strict: `links` ends with the layer whose output is read.
+    for link, module in zip(links, model.layers, strict=False):
+        layer = link.layer
+        twin = reference(layer, module).requires_grad_(layer.trainable)
+        if isinstance(twin, nn.Embedding):
+            twin.sparse = False  # its gradient is the same, and has a norm
+        if isinstance(layer, Linear) and layer.tied_to is not None:
+            twin.register_parameter("weight", twins[layer.tied_to].get_parameter("weight"))
+        twins[layer.name] = twin
+    return twins
+
+
+def run_links(links: Sequence[Link], twins: Mapping[str, nn.Module], feed: Feed) -> list[RecordedLayer]:
+    """Run layers by their equations, and keep every state of the recurrent ones."""
+    flow = exact(feed.input)
+    runs = []
+    # why not strict: the feed has states for the layers after them too.
+    for link, states in zip(links, feed.states, strict=False):
+        data = data_of(flow)
+        if data.is_floating_point() and not data.requires_grad:
+            flow = with_data(flow, data.requires_grad_())
+        watch = None
+        if isinstance(link.layer, Recurrent):
+            runs.append(RecordedLayer(link.layer, link.signal.axes, flow, {}))
+            watch = partial(_record, runs[-1])
+        flow = run_layer(link, twins[link.layer.name], flow, tuple(map(exact_tensor, states)), watch).handed_on
+    return runs
+
+
+def _record(run: RecordedLayer, moment: Moment) -> None:
+    states = {name: moment.vectors[name] for name in run.layer.cell.states}
+    for state in states.values():
+        # why: where a packed batch loses a sequence its gradient is laid out anew, which from there on makes every
+        # product four times slower.
+        state.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
+    run.levels.setdefault((moment.stacked, moment.direction), {})[moment.t] = states
+
+
+def check_finite(runs: Sequence[RecordedLayer], source: str) -> None:
+    """Raise CannotHere where a state is beyond float64: what comes after it has no gradient, or a wrong one."""
+    for run in runs:
+        for steps in run.levels.values():
+            for t, states in steps.items():
+                if not all(bool(state.isfinite().all()) for state in states.values()):
+                    raise CannotHere(
+                        f"{printable(source)}: layer {run.layer.name!r}: its states are beyond float64 at t = {t}, so "
+                        "there are no gradients to follow (try a smaller input.seq_len)"
+                    )
