@@ -288,30 +288,7 @@ class _Ready:
         # why anew: a layer by itself wants other gradients than in the whole model.
         layers = self._layers(subject.links)
         macs = macs_of(layers, name)
-        warnings = [*self.warnings, *self.machine.warnings]
-        if len(timed.rounds) < LEAST_ROUNDS:
-            said = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
-            warnings.append(Warned(said, "a larger --budget"))
-        elif found is not None and found.half(median) > self.request.precision:
-            asked = f"{100 * self.request.precision:g} %"
-            warnings.append(Warned(f"the interval is wider than {asked}", "a larger --budget, or a quieter machine"))
-        if self.peaks.disturbed and self.peaks.calibrated:
-            said = f"the peaks were measured while {self.peaks.disturbed}: the bound is too large"
-            warnings.append(Warned(said, "measure again, or --peak-tflops and --bandwidth"))
-        if timed.verdict != STEADY:
-            remedy = advice(timed.disturbance, self.machine.threads if self.device.type == "cpu" else 1)
-            warnings.append(Warned("not steady, see the verdict", remedy))
         faults = timed.faults if self.device.type == "cpu" else None
-        # why not backward: most of its faults belong to the forward pass that is made ready before it.
-        if faults is not None and name != "backward" and faults * _FAULT_SECONDS > _MOST_FAULTS * median:
-            said = f"{faults:,.0f} page faults a call: memory is given back to the system and taken from it anew"
-            warnings.append(Warned(said, heap.remedy(kept=self.environment.keeps_freed)))
-        if overhead > _MOST_OVERHEAD:
-            warnings.append(Warned("the loop itself takes more than 1 % of a sample", "a larger batch"))
-        if timed.waited:
-            warnings.append(
-                Warned("the GPU waits for the host: the phase is launch-bound", "a larger batch, or --vary backend")
-            )
         return Figure(
             subject=subject.name,
             phase=name,
@@ -349,8 +326,37 @@ class _Ready:
                 input_grad=self.request.input_grad,
             ),
             kernels=self.kernels[subject.name, name != "forward"],
-            warnings=tuple(warnings),
+            warnings=tuple(self._warnings(name, timed, overhead, faults)),
         )
+
+    def _warnings(self, name: str, timed: Timed, overhead: float, faults: float | None) -> list[Warned]:
+        """What a reader of the figure of this phase must know."""
+        median = statistics.median(timed.round_medians)
+        spread = interval(timed.round_medians)
+        warnings = [*self.warnings, *self.machine.warnings]
+        if len(timed.rounds) < LEAST_ROUNDS:
+            said = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
+            warnings.append(Warned(said, "a larger --budget"))
+        elif spread is not None and spread.half(median) > self.request.precision:
+            asked = f"{100 * self.request.precision:g} %"
+            warnings.append(Warned(f"the interval is wider than {asked}", "a larger --budget, or a quieter machine"))
+        if self.peaks.disturbed and self.peaks.calibrated:
+            said = f"the peaks were measured while {self.peaks.disturbed}: the bound is too large"
+            warnings.append(Warned(said, "measure again, or --peak-tflops and --bandwidth"))
+        if timed.verdict != STEADY:
+            remedy = advice(timed.disturbance, self.machine.threads if self.device.type == "cpu" else 1)
+            warnings.append(Warned("not steady, see the verdict", remedy))
+        # why not backward: most of its faults belong to the forward pass that is made ready before it.
+        if faults is not None and name != "backward" and faults * _FAULT_SECONDS > _MOST_FAULTS * median:
+            said = f"{faults:,.0f} page faults a call: memory is given back to the system and taken from it anew"
+            warnings.append(Warned(said, heap.remedy(kept=self.environment.keeps_freed)))
+        if overhead > _MOST_OVERHEAD:
+            warnings.append(Warned("the loop itself takes more than 1 % of a sample", "a larger batch"))
+        if timed.waited:
+            warnings.append(
+                Warned("the GPU waits for the host: the phase is launch-bound", "a larger batch, or --vary backend")
+            )
+        return warnings
 
 
 def _without(job: Job, asked: VariantRun, status: Status, error: Exception) -> Outcome:

@@ -21,8 +21,8 @@ from rnninspect.bench.history import keep, recall
 
 # Half a millisecond or so of all threads: short beside a round, and long beside what threads wait for one another.
 _CALLS, _SIDE, _STEP = 4, 256, 64
-# A job's best is what a quarter of its readings reach. why not the least: a burst of the clock lasts for a few, and all
-# that follows would be called slow.
+# A job's best is the first quartile of its readings, from the fastest on. why not the fastest itself: the clock may run
+# higher for a moment, and all that follows would be called slow.
 _FEWEST, _SHARE = 4, 4
 # What in the environment says how the product is computed.
 _SETTINGS = ("OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "OPENBLAS_", "ATEN_CPU_CAPABILITY")
@@ -40,7 +40,7 @@ class Speed:
         self._matrix = torch.full((side, side), 1 / side)
         self._product = torch.empty_like(self._matrix)
         self._known = recall().seconds.get(self._key, [])
-        # In order of size; those of one job, as a quarter of many jobs says nothing of one.
+        # Of this job alone, the fastest first. why not of all jobs: the quartile of many jobs is not that of this one.
         self._readings: list[float] = []
         self._kept: float | None = None
         self.read()
