@@ -109,6 +109,7 @@ WITH_TORCH = {
     "runtime.modules",
     "runtime.real",
     "study.reference",
+    "study.rounding",
     "study.verify",
     "study.trace",
     "study.decay",

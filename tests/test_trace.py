@@ -23,7 +23,7 @@ from rnninspect.layers.rnn import RNN
 from rnninspect.plan import plan
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed, ready
 from rnninspect.study import trace as module
-from rnninspect.study.trace import Level, Pick, Vector, trace
+from rnninspect.study.trace import Level, Pick, Vector, trace_layers
 
 CPU = torch.device("cpu")
 EXACT = 1e-12
@@ -189,7 +189,7 @@ def share_off(function: str, values: list[float]) -> float:
 @pytest.mark.parametrize("name", MODELS)
 def test_statistics_of_every_step(name: str) -> None:
     spec = spec_of(MODELS[name])
-    expected, found = by_hand(spec), trace(spec, CPU)
+    expected, found = by_hand(spec), trace_layers(spec, CPU)
     assert [key(level) for level in found.levels] == list(expected)
     for level in found.levels:
         runs = expected[key(level)]
@@ -226,7 +226,7 @@ def test_the_values_themselves(name: str) -> None:
     spec = spec_of(MODELS[name])
     expected = by_hand(spec)
     for n in range(spec.batch.size or 1):
-        found = trace(spec, CPU, pick=Pick(None, None, n))
+        found = trace_layers(spec, CPU, pick=Pick(None, None, n))
         for level in found.levels:
             assert level.steps == ()
             steps = expected[key(level)][n]
@@ -243,9 +243,9 @@ def test_the_values_themselves(name: str) -> None:
 def test_what_is_picked_is_a_part_of_the_whole(name: str) -> None:
     spec = spec_of(MODELS[name])
     n = (spec.batch.size or 1) - 1
-    every = trace(spec, CPU, pick=Pick(None, None, n))
+    every = trace_layers(spec, CPU, pick=Pick(None, None, n))
     for step, unit in ((3, None), (None, 1), (3, 1), (0, 0)):
-        found = trace(spec, CPU, pick=Pick(step, unit, n))
+        found = trace_layers(spec, CPU, pick=Pick(step, unit, n))
         for part, whole in zip(found.levels, every.levels, strict=True):
             kept = [row for row in whole.units if step in (None, row.t) and unit in (None, row.unit)]
             assert list(part.units) == kept
@@ -262,8 +262,8 @@ def test_a_packed_sequence_is_as_if_it_were_alone(lengths: list[int]) -> None:
     for n, length in enumerate(lengths):
         alone = spec_of(document(*layers, size=1, steps=length, more=""))
         values = array("d", padded[:length, n].flatten().tolist())
-        found = trace(alone, CPU, 7, values=values, pick=Pick(None, None, 0))
-        batch = trace(packed, CPU, 7, pick=Pick(None, None, n))
+        found = trace_layers(alone, CPU, 7, values=values, pick=Pick(None, None, 0))
+        batch = trace_layers(packed, CPU, 7, pick=Pick(None, None, n))
         for one, other in zip(found.levels, batch.levels, strict=True):
             assert [row[:2] for row in one.units] == [row[:2] for row in other.units]
             for row, same in zip(one.units, other.units, strict=True):
@@ -274,7 +274,7 @@ def test_a_packed_sequence_is_as_if_it_were_alone(lengths: list[int]) -> None:
 def test_the_weights_of_any_dtype_are_taken_as_they_are(dtype: str) -> None:
     """All that follows is float64; what torch put out is as near as its dtype allows."""
     spec = spec_of(document("type: LSTM, input_size: 2, hidden_size: 3", dtype=dtype))
-    expected, found = by_hand(spec), trace(spec, CPU, pick=Pick(None, None, 1))
+    expected, found = by_hand(spec), trace_layers(spec, CPU, pick=Pick(None, None, 1))
     for row in found.levels[0].units:
         values = [vector[row.unit].item() for vector in expected["lstm", 0, 0][1][row.t].values()]
         assert row.values == pytest.approx(values, rel=EXACT)
@@ -293,7 +293,7 @@ def test_given_values_are_fed() -> None:
         lstm.load_state_dict(model.layers[0].state_dict())
     output, _ = lstm(torch.tensor(values.tolist(), dtype=torch.float64).reshape(2, 5, 2))
     for n in (0, 1):
-        (level,) = trace(spec, CPU, 3, values=values, pick=Pick(None, None, n)).levels
+        (level,) = trace_layers(spec, CPU, 3, values=values, pick=Pick(None, None, n)).levels
         assert [row.values[-1] for row in level.units] == approx(output[n].flatten().tolist())
     assert values.tolist() == [k / 7 - 1 for k in range(20)]
 
@@ -303,15 +303,15 @@ def test_given_tokens_are_looked_up() -> None:
     tokens = array("q", [k * k % 9 for k in range(15)])
     expected = by_hand(spec, 2, tokens)["gru", 0, 0]
     for n in range(3):
-        (level,) = trace(spec, CPU, 2, values=tokens, pick=Pick(4, None, n)).levels
+        (level,) = trace_layers(spec, CPU, 2, values=tokens, pick=Pick(4, None, n)).levels
         assert [row.values[-1] for row in level.units] == approx(expected[n][4]["h"].tolist())
-    assert trace(spec, CPU, 2, values=tokens).levels != trace(spec, CPU, 2).levels
+    assert trace_layers(spec, CPU, 2, values=tokens).levels != trace_layers(spec, CPU, 2).levels
 
 
 def test_one_layer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is fed as in the whole, and what comes after it is not run."""
     spec = spec_of(MODELS["chain"])
-    both = trace(spec, CPU)
+    both = trace_layers(spec, CPU)
     ran = []
     real = module.run_layer
 
@@ -320,16 +320,16 @@ def test_one_layer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(link, *args)
 
     monkeypatch.setattr(module, "run_layer", counted)
-    assert trace(spec, CPU, layer="lstm").levels == both.levels[:1]
+    assert trace_layers(spec, CPU, layer="lstm").levels == both.levels[:1]
     assert ran == ["embedding", "lstm", "lstm"]
-    assert trace(spec, CPU, layer="gru").levels == both.levels[1:]
-    assert trace(spec, CPU, layer="gru").outputs.keys() == {"gru"}
+    assert trace_layers(spec, CPU, layer="gru").levels == both.levels[1:]
+    assert trace_layers(spec, CPU, layer="gru").outputs.keys() == {"gru"}
 
 
 def test_a_seed_is_all_there_is_to_it() -> None:
     spec = spec_of(MODELS["chain"])
-    assert trace(spec, CPU, 1) == trace(spec, CPU, 1)
-    assert trace(spec, CPU, 1).levels != trace(spec, CPU, 2).levels
+    assert trace_layers(spec, CPU, 1) == trace_layers(spec, CPU, 1)
+    assert trace_layers(spec, CPU, 1).levels != trace_layers(spec, CPU, 2).levels
 
 
 # --- saturation and memory --------------------------------------------------------------------------------
@@ -364,7 +364,7 @@ def test_half_life_of_a_constant_gate(
     monkeypatch: pytest.MonkeyPatch, kind: str, bias: float, half_life: float
 ) -> None:
     pin(monkeypatch, kind, [bias] * 3)
-    (level,) = trace(spec_of(document(f"type: {kind}, input_size: 2, hidden_size: 3")), CPU).levels
+    (level,) = trace_layers(spec_of(document(f"type: {kind}, input_size: 2, hidden_size: 3")), CPU).levels
     gate, state = ("f", "c") if kind.startswith("LSTM") else ("z", "h")
     which = [vector.carries for vector in level.vectors].index(state)
     assert level.vectors[which].name == gate
@@ -404,7 +404,7 @@ def test_each_unit_has_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     biases = [0.5, 4.0, -1.0, 2.0, 0.0]
     pin(monkeypatch, "LSTM", biases)
     spec = spec_of(document("type: LSTM, input_size: 2, hidden_size: 5", size=4, more=PACKED))
-    (memory,) = trace(spec, CPU).levels[0].memory
+    (memory,) = trace_layers(spec, CPU).levels[0].memory
     lives = [math.log(2) / -math.log(gate_of(bias)) for bias in biases]
     assert (memory.median, memory.longest) == approx((lives[0], lives[1]))
     assert memory.unit == 1
@@ -414,7 +414,7 @@ def test_each_unit_has_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_memory_is_over_all_steps_and_sequences(name: str) -> None:
     spec = spec_of(MODELS[name])
     expected = by_hand(spec)
-    for level in trace(spec, CPU).levels:
+    for level in trace_layers(spec, CPU).levels:
         gate = {"LSTM": "f", "GRU": "z"}[level.type]
         every = torch.stack([vectors[gate] for run in expected[key(level)] for vectors in run])
         lives = [math.log(2) / -value for value in every.log().mean(0).tolist()]
@@ -426,7 +426,7 @@ def test_memory_is_over_all_steps_and_sequences(name: str) -> None:
 
 def test_what_carries_nothing_has_no_memory() -> None:
     for name in ("RNN", "Jordan"):
-        (level,) = trace(spec_of(MODELS[name]), CPU).levels
+        (level,) = trace_layers(spec_of(MODELS[name]), CPU).levels
         assert level.memory == ()
 
 
@@ -454,7 +454,7 @@ def test_a_wrong_equation_ends_it(
     monkeypatch.setattr(kind, "equations", lambda self: real(self).replace(right, wrong))
     said = r"^doc\.yaml: layer '\w+': torch's output is [\d,.e+]+ epsilons from the equations', [\d,.e+]+ are allowed"
     with pytest.raises(CheckFailed, match=said) as caught:
-        trace(spec_of(MODELS[name].replace("float64", dtype)), CPU)
+        trace_layers(spec_of(MODELS[name].replace("float64", dtype)), CPU)
     assert caught.value.exit_code == 1
 
 
@@ -468,7 +468,7 @@ CHAOS = document(
 
 def test_chaos_is_no_fault() -> None:
     """Where a rounding grows from step to step, float32 is soon elsewhere; a wrong equation is from the start."""
-    found = trace(spec_of(CHAOS), CPU)
+    found = trace_layers(spec_of(CHAOS), CPU)
     compared = found.outputs["rnn"]
     # Beyond what is allowed of 150 steps of 400 terms at the first look, and so let through by the second.
     assert 4 * math.sqrt(150 * 400) < compared.relative < compared.allowed < 1 / 2**-23
@@ -478,7 +478,7 @@ def test_even_in_chaos_a_wrong_equation_is_seen(monkeypatch: pytest.MonkeyPatch)
     real = RNN.equations
     monkeypatch.setattr(RNN, "equations", lambda self: real(self).replace("b_ih + W_hh", "b_ih - W_hh"))
     with pytest.raises(CheckFailed):
-        trace(spec_of(CHAOS), CPU)
+        trace_layers(spec_of(CHAOS), CPU)
 
 
 def test_what_is_beyond_the_dtype_is_said() -> None:
@@ -486,15 +486,15 @@ def test_what_is_beyond_the_dtype_is_said() -> None:
     loud = document(text, steps=60, dtype="float16").replace("xavier_uniform", "eye").replace("steps", "")
     values = array("d", [6e4] * (60 * 3 * 3))
     with pytest.raises(CannotHere, match=r"^doc\.yaml: layer 'rnn': torch's output is beyond float16 \(try ") as caught:
-        trace(spec_of(loud), CPU, values=values)
+        trace_layers(spec_of(loud), CPU, values=values)
     assert caught.value.exit_code == 3
-    assert trace(spec_of(loud.replace("float16", "float64")), CPU, values=values).levels
+    assert trace_layers(spec_of(loud.replace("float16", "float64")), CPU, values=values).levels
 
 
 def test_too_large_is_said_before_anything_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: 10**6)
     with pytest.raises(NotEnoughMemory):
-        trace(spec_of(document("type: GRU, input_size: 2, hidden_size: 300", steps=10_000)), CPU)
+        trace_layers(spec_of(document("type: GRU, input_size: 2, hidden_size: 300", steps=10_000)), CPU)
 
 
 def test_what_torch_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,14 +503,14 @@ def test_what_torch_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(module, "reference", refuse)
     with pytest.raises(TorchRefused, match=r"could not evaluate layer 'lstm' on cpu in float64: no such kernel$"):
-        trace(spec_of(MODELS["LSTM"]), CPU)
+        trace_layers(spec_of(MODELS["LSTM"]), CPU)
 
 
 def test_nothing_is_left_changed() -> None:
     before = torch.get_num_threads(), torch.get_rng_state()
     try:
         torch.set_num_threads(3)
-        trace(spec_of(MODELS["LSTM"]), CPU)
+        trace_layers(spec_of(MODELS["LSTM"]), CPU)
         assert torch.get_num_threads() == 3
         assert torch.equal(torch.get_rng_state(), before[1])
     finally:

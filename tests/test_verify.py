@@ -35,9 +35,10 @@ from rnninspect.plan import plan
 from rnninspect.results.verify import verify_document, verify_tables
 from rnninspect.runtime import device, modules
 from rnninspect.runtime.recurrence import FUNCTIONS
-from rnninspect.study import verify
-from rnninspect.study.reference import Rounding, exact, has_equations, reference, reference_bytes, run_layer
-from rnninspect.study.verify import Compared, Unit, Verified, VerifiedLayer
+from rnninspect.study import rounding, verify
+from rnninspect.study.reference import exact, has_equations, reference, reference_bytes, run_layer
+from rnninspect.study.rounding import Deviation, Rounding, Unit
+from rnninspect.study.verify import Verified, VerifiedLayer
 
 CPU = torch.device("cpu")
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -62,10 +63,10 @@ def spec_of(document: dict[str, object]) -> Spec:
 
 
 def verified(document: dict[str, object], seed: int = 0) -> Verified:
-    return verify.verify(spec_of(document), CPU, seed)
+    return verify.verify_layers(spec_of(document), CPU, seed)
 
 
-def tensors(result: Verified) -> dict[str, Compared]:
+def tensors(result: Verified) -> dict[str, Deviation]:
     """Every tensor by `layer name`."""
     return {f"{layer.name} {tensor.name}": tensor for layer in result.layers for tensor in layer.tensors}
 
@@ -92,7 +93,7 @@ def assert_holds(result: Verified) -> None:
     ids=lambda value: getattr(value, "stem", value),
 )
 def test_every_document_of_configs_holds(path: Path, dtype: str) -> None:
-    result = verify.verify(load_spec(str(path), CUT.get(path.stem, []), dtype=dtype), CPU)
+    result = verify.verify_layers(load_spec(str(path), CUT.get(path.stem, []), dtype=dtype), CPU)
     assert_holds(result)
     if dtype == "float64":
         assert [name for name, tensor in tensors(result).items() if tensor.error > 1e-10 * tensor.largest] == []
@@ -114,7 +115,7 @@ def test_every_document_of_configs_holds(path: Path, dtype: str) -> None:
 )
 def test_the_largest_documents_hold(name: str, settings: list[str]) -> None:
     try:
-        result = verify.verify(load_spec(str(CONFIGS[0].parent / f"{name}.yaml"), settings), CPU)
+        result = verify.verify_layers(load_spec(str(CONFIGS[0].parent / f"{name}.yaml"), settings), CPU)
     except NotEnoughMemory as error:
         pytest.skip(str(error))
     assert_holds(result)
@@ -126,7 +127,7 @@ def test_every_document_of_configs_holds_on_cuda(dtype: str) -> None:
     gpu = device.find_device("cuda")
     with_tf32 = dtype == "float32" and torch.cuda.get_device_capability(gpu) >= (8, 0)
     for path in CONFIGS:
-        result = verify.verify(load_spec(str(path), CUT.get(path.stem, []), device="cuda", dtype=dtype), gpu)
+        result = verify.verify_layers(load_spec(str(path), CUT.get(path.stem, []), device="cuda", dtype=dtype), gpu)
         assert (path.stem, wrong(result)) == (path.stem, [])
         assert result.unit.name == ("TF32" if with_tf32 else dtype)
 
@@ -263,13 +264,13 @@ def test_a_relu_on_its_kink_may_be_seen_on_either_side(monkeypatch: pytest.Monke
 
 
 def test_what_is_allowed_besides() -> None:
-    unit = verify.unit_of("float64", CPU)
-    fine = Compared("output", (1,), 0.5, 0.0, 0.0, 8.0)
+    unit = rounding.unit_of("float64", CPU)
+    fine = Deviation("output", (1,), 0.5, 0.0, 0.0, 8.0)
     off = fine._replace(error=1e-9, relative=1e-9 / 0.5 / unit.epsilon)
-    assert verify._reconsidered(fine, 1.0, unit) == fine
-    assert verify._reconsidered(off, 1e-9, unit).allowed == pytest.approx(8 + off.relative)
-    assert not verify._reconsidered(off, 1e-10, unit).ok
-    assert not verify._reconsidered(off, math.nan, unit).ok
+    assert rounding._reconsidered(fine, 1.0, unit) == fine
+    assert rounding._reconsidered(off, 1e-9, unit).allowed == pytest.approx(8 + off.relative)
+    assert not rounding._reconsidered(off, 1e-10, unit).ok
+    assert not rounding._reconsidered(off, math.nan, unit).ok
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -574,7 +575,7 @@ def test_an_output_of_another_shape_is_caught_though_it_could_be_subtracted(monk
     assert str(failed.value) == ("doc.yaml: layer 'encoder': output is (2, 3, 4) by the equations, (2, 1, 4) in torch")
     (link,) = spec_of(document_for("GRU")).links
     zeros = torch.zeros(2, 3, 4)
-    assert not verify.compare("output", zeros[:, :1], zeros, verify.unit_of("float32", CPU), link).ok
+    assert not rounding.compare("output", zeros[:, :1], zeros, rounding.unit_of("float32", CPU), link).ok
 
 
 def test_what_torch_will_not_run_is_torchs_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -665,12 +666,12 @@ def test_a_number_where_the_equations_have_zeros_is_far_off(monkeypatch: pytest.
 def test_a_number_too_small_for_its_digits_is_counted_in_the_smallest_there_is() -> None:
     """In float16 numbers below 6.1e-5 are 6e-8 apart."""
     (link,) = spec_of(document_for("Linear", "float16")).links
-    unit = verify.unit_of("float16", CPU)
+    unit = rounding.unit_of("float16", CPU)
     exactly = torch.tensor([3e-6, -1e-9], dtype=torch.float64)
-    found = verify.compare("output", exactly.half() + 2**-24, exactly, unit, link)
+    found = rounding.compare("output", exactly.half() + 2**-24, exactly, unit, link)
     assert found.error == pytest.approx(2**-24, rel=0.5)
     assert (found.ok, found.relative) == (True, pytest.approx(1, rel=0.5))
-    assert not verify.compare("output", exactly.half() + 9 * 2**-24, exactly, unit, link).ok
+    assert not rounding.compare("output", exactly.half() + 9 * 2**-24, exactly, unit, link).ok
 
 
 # --- what is compared, and what is not ---------------------------------------------------------------------
@@ -729,7 +730,7 @@ def test_a_chain_says_what_was_left_out() -> None:
     assert [found.name for found in result.layers] == ["frozen", "jordan", "head"]
     assert result.skipped == ("embed", "norm", "drop")
     assert result.dropout == ("frozen",)
-    assert result.untold == ("jordan",)
+    assert result.not_in_torch == ("jordan",)
     notes = "\n".join(verify_tables(result)[0].notes)
     assert "dropout is left out, as if 0: torch does not hand out its mask (frozen)" in notes
     assert "not in the equation language, so only run: embed, norm, drop" in notes
@@ -774,7 +775,7 @@ def test_the_notes_say_how_the_bound_comes_about() -> None:
     (table,) = verify_tables(verified(document_for("GRU", "bfloat16")))
     assert "in epsilons of bfloat16 (0.007812). Allowed are 4 sqrt(L)" in table.notes[0]
     assert "encoder: L = 2" in table.notes[0]
-    assert (verify._SLACK, verify._TRIALS) == (4, 16), "the notes say 4 and 16"
+    assert (rounding._SLACK, verify._TRIALS) == (4, 16), "the notes say 4 and 16"
 
 
 # --- what is left as it was --------------------------------------------------------------------------------
@@ -834,11 +835,11 @@ CUDA = torch.device("cuda")
 
 
 def test_tf32_is_counted_in_its_own_epsilon_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "in_tf32", lambda device, of: device.type == "cuda")
-    unit = verify.unit_of("float32", CUDA)
+    monkeypatch.setattr(rounding, "in_tf32", lambda device, of: device.type == "cuda")
+    unit = rounding.unit_of("float32", CUDA)
     assert (unit.name, unit.epsilon, unit.wide) == ("TF32", 2.0**-10, True)
     for dtype, where in (("float64", CUDA), ("float16", CUDA), ("float32", CPU)):
-        assert verify.unit_of(dtype, where).name == dtype
+        assert rounding.unit_of(dtype, where).name == dtype
     result = verified(document_for("GRU"))._replace(unit=unit)
     notes = verify_tables(result)[0].notes
     assert "in epsilons of TF32 (0.0009766)" in notes[0]
@@ -848,15 +849,15 @@ def test_tf32_is_counted_in_its_own_epsilon_and_said(monkeypatch: pytest.MonkeyP
 
 def test_tf32_of_layers_and_of_products_both_count(monkeypatch: pytest.MonkeyPatch) -> None:
     for rnn, matmul in ((True, False), (False, True), (False, False)):
-        monkeypatch.setattr(verify, "in_tf32", lambda device, of, on={"rnn": rnn, "matmul": matmul}: on[of])
-        assert verify.unit_of("float32", CUDA).name == ("TF32" if rnn or matmul else "float32")
+        monkeypatch.setattr(rounding, "in_tf32", lambda device, of, on={"rnn": rnn, "matmul": matmul}: on[of])
+        assert rounding.unit_of("float32", CUDA).name == ("TF32" if rnn or matmul else "float32")
 
 
 def test_too_little_memory_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load_spec(str(CONFIGS[0].parent / "lstm.yaml"))
     monkeypatch.setattr(device, "available_bytes", lambda: 1)
     with watched(monkeypatch) as built, pytest.raises(NotEnoughMemory) as refused:
-        verify.verify(spec, CPU)
+        verify.verify_layers(spec, CPU)
     assert built == []
     assert "--plan" not in str(refused.value), "verify has no --plan"
     assert "try a smaller input.batch_size or input.seq_len" in str(refused.value)
@@ -865,9 +866,9 @@ def test_too_little_memory_is_refused_before_anything_is_built(monkeypatch: pyte
     assert needed > plan(spec).parameter_bytes + reference_bytes(spec.links[0])
     monkeypatch.setattr(device, "available_bytes", lambda: needed - 1)
     with pytest.raises(NotEnoughMemory):
-        verify.verify(spec, CPU)
+        verify.verify_layers(spec, CPU)
     monkeypatch.setattr(device, "available_bytes", lambda: needed)
-    assert verify.verify(spec, CPU).ok
+    assert verify.verify_layers(spec, CPU).ok
 
 
 @pytest.mark.parametrize(
@@ -924,7 +925,7 @@ def test_what_has_equations() -> None:
 
 
 def test_ok_is_the_verdict_of_every_tensor() -> None:
-    fine = Compared("output", (1,), 1.0, 0.0, 0.0, 4.0)
+    fine = Deviation("output", (1,), 1.0, 0.0, 0.0, 4.0)
     for off in (fine._replace(relative=4.5), fine._replace(relative=math.inf), fine._replace(relative=math.nan)):
         assert not VerifiedLayer("a", "GRU", 1, 1, (fine, off)).ok
     assert VerifiedLayer("a", "GRU", 1, 1, (fine, fine._replace(relative=4.0))).ok

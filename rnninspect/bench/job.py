@@ -41,7 +41,7 @@ from rnninspect.runtime.modules import data_of, ready, run
 from rnninspect.runtime.precision import float32_precision, set_float32_precision
 from rnninspect.runtime.torch_errors import broke_cuda, quiet
 from rnninspect.runtime.workspace import kept_on
-from rnninspect.study.verify import verify
+from rnninspect.study.verify import verify_layers
 
 # The slice that is held against the equations before anything is timed.
 _GATE_STEPS, _GATE_SEQUENCES = 4, 2
@@ -216,7 +216,7 @@ class _Ready:
         about = (str(self.device), small.dtype, float32_precision(), self.request.seed, small.batch, small.links)
         if repr(about) in _HELD:
             return
-        found = verify(small, self.device, self.request.seed)
+        found = verify_layers(small, self.device, self.request.seed)
         if not found.ok:
             raise CheckFailed("torch's results are not those of the equations (rnninspect verify says where)")
         _HELD.add(repr(about))

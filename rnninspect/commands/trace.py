@@ -58,10 +58,10 @@ def run(options: TraceOptions) -> int:
         return None if options.input is None else _read(options.input, spec)
 
     def examine(spec: Spec, device: torch.device, values: Values) -> Trace:
-        from rnninspect.study.trace import Pick, trace
+        from rnninspect.study.trace import Pick, trace_layers
 
         pick = Pick(options.step, options.unit, options.sequence) if options.picks else None
-        return trace(spec, device, options.seed, layer=options.layer, values=values, pick=pick)
+        return trace_layers(spec, device, options.seed, layer=options.layer, values=values, pick=pick)
 
     results, code = examine_all(options, prepare, examine)
     if results:

@@ -23,9 +23,9 @@ def run(options: TorchOptions) -> int:
     from rnninspect.results.verify import verify_document, verify_tables
 
     def examine(spec: Spec, device: torch.device, prepared: None) -> Verified:
-        from rnninspect.study.verify import verify
+        from rnninspect.study.verify import verify_layers
 
-        return verify(spec, device, options.seed)
+        return verify_layers(spec, device, options.seed)
 
     results, code = examine_all(options, lambda spec: None, examine)
     for result in results:

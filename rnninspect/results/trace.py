@@ -75,7 +75,7 @@ def _units(result: Trace, level: Level) -> Table:
         *(Column(vector.name, vector.name, Kind.NUMBER) for vector in level.vectors),
     )
     rows = tuple((*_about(result, level, row.t), row.unit, *row.values) for row in level.units)
-    # why not of one step: to see all of it is what it was asked for.
+    # why not of one step: whoever picks it wants to see all of it.
     shown = evenly(len(rows)) if level.units[0].t != level.units[-1].t else None
     notes = (_thinned(len(rows)),) if shown else ()
     return Table("values", f"{result.model.name} · {level_name(level)}", columns, rows, notes=notes, shown=shown)
@@ -110,18 +110,18 @@ def _column(vector: Vector, stat: str) -> Column:
 
 def _value(stats: VectorStats, stat: str) -> float | None:
     value: float | None = getattr(stats, stat)
-    # A share is told in %, in CSV too, so that one column has one meaning.
+    # A share is printed in %, in CSV too, so that one column has one meaning.
     return None if value is None else percent(value) if stat == "saturated" else value
 
 
 def _memory_note(memory: Memory) -> str:
     return (
-        f"memory: by {memory.gate} over all steps, half of {memory.state} is left after {_told(memory.median)} in the "
-        f"median unit, after {_told(memory.longest)} in unit {memory.unit}, the longest."
+        f"memory: by {memory.gate} over all steps, half of {memory.state} is left after {_steps_text(memory.median)} "
+        f"in the median unit, after {_steps_text(memory.longest)} in unit {memory.unit}, the longest."
     )
 
 
-def _told(half_life: float) -> str:
+def _steps_text(half_life: float) -> str:
     return "infinitely many steps" if isinf(half_life) else f"{half_life:#.3g} steps"
 
 
@@ -132,13 +132,13 @@ def _thinned(count: int) -> str:
 def _legend(levels: Sequence[Level]) -> Iterator[str]:
     """What the headings of these levels' statistics mean."""
     functions = {vector.function for level in levels for vector in level.vectors}
-    said = []
+    meanings = []
     if "sigmoid" in functions:
-        said.append("a sigmoid below 0.1 or above 0.9")
+        meanings.append("a sigmoid below 0.1 or above 0.9")
     if "tanh" in functions:
-        said.append("a tanh beyond -0.9 or 0.9")
-    if said:
-        yield f"saturated: {', '.join(said)}."
+        meanings.append("a tanh beyond -0.9 or 0.9")
+    if meanings:
+        yield f"saturated: {', '.join(meanings)}."
     if "relu" in functions:
         yield "off: a relu that gives 0."
     if levels:
@@ -164,12 +164,12 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
         yield Chart("values", subject, "unit" if along_units else "t", "value", series)
         return
     off = any(vector.function == "relu" for vector in level.vectors)
-    for title, stat, wanted in (
+    for title, stat, drawn in (
         ("mean", "mean", [not vector.is_state for vector in level.vectors]),
         (f"share {'off' if off else 'saturated'}, %", "saturated", [bool(v.function) for v in level.vectors]),
         ("norm", "norm", [vector.is_state for vector in level.vectors]),
     ):
-        series = tuple(_series(level, k, stat) for k, kept in enumerate(wanted) if kept)
+        series = tuple(_series(level, k, stat) for k, is_drawn in enumerate(drawn) if is_drawn)
         if series:
             yield Chart(title, subject, "t", title, series)
 
@@ -180,8 +180,8 @@ def _series(level: Level, k: int, stat: str) -> Series:
 
 def outputs_note(results: Sequence[Trace]) -> str:
     """How near the traced layers are to what torch put out."""
-    worst = max((compared for result in results for compared in result.outputs.values()), key=lambda c: c.relative)
-    return f"equations in float64, their outputs within {worst.relative:.3g} epsilons of torch {results[0].torch}"
+    worst = max(output.relative for result in results for output in result.outputs.values())
+    return f"equations in float64, their outputs within {worst:.3g} epsilons of torch {results[0].torch}"
 
 
 def trace_document(results: Sequence[Trace]) -> dict[str, object]:
@@ -201,14 +201,14 @@ def trace_document(results: Sequence[Trace]) -> dict[str, object]:
 
 def _level(level: Level, result: Trace) -> dict[str, object]:
     names = [vector.name for vector in level.vectors]
-    compared = result.outputs[level.layer]
+    deviation = result.outputs[level.layer]
     return {
         "layer": level.layer,
         "type": level.type,
         "stacked_layer": level.stacked,
         "direction": level.direction,
-        "output_relative_epsilons": compared.relative,
-        "output_allowed_epsilons": compared.allowed,
+        "output_relative_epsilons": deviation.relative,
+        "output_allowed_epsilons": deviation.allowed,
         "vectors": [vector._asdict() for vector in level.vectors],
         "memory": [memory._asdict() for memory in level.memory],
         "steps": [

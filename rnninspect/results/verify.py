@@ -27,7 +27,17 @@ _COLUMNS = (
 def verify_tables(result: Verified) -> list[Table]:
     """One table: a row for each tensor, and why it is held to what it is."""
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (layer.name, layer.type, *tensor, "ok" if tensor.ok else "DIFFERS")
+        (
+            layer.name,
+            layer.type,
+            tensor.name,
+            tensor.shape,
+            tensor.largest,
+            tensor.error,
+            tensor.relative,
+            tensor.allowed,
+            "ok" if tensor.ok else "DIFFERS",
+        )
         for layer in result.layers
         for tensor in layer.tensors
     )
@@ -63,8 +73,9 @@ def _notes(result: Verified) -> Iterator[str]:
             f"{unit.name} is on: the factors of a float32 product are rounded to 10 bits on this GPU "
             "(NVIDIA_TF32_OVERRIDE=0 turns it off)."
         )
-    if result.untold:
-        yield f"torch has no such layer, so the equations are held against themselves: {', '.join(result.untold)}."
+    if result.not_in_torch:
+        names = ", ".join(result.not_in_torch)
+        yield f"torch has no such layer, so the equations are held against themselves: {names}."
     if result.dropout:
         yield f"dropout is left out, as if 0: torch does not hand out its mask ({', '.join(result.dropout)})."
     if result.skipped:
@@ -86,7 +97,7 @@ def verify_document(results: Sequence[Verified]) -> dict[str, object]:
                 "layers": [_verified_layer(layer) for layer in result.layers],
                 "skipped": result.skipped,
                 "without_dropout": result.dropout,
-                "not_in_torch": result.untold,
+                "not_in_torch": result.not_in_torch,
             }
             for result in results
         ],

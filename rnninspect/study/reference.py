@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,8 @@ from rnninspect.layers.families import CellLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.runtime.modules import LayerOutput, data_of, run, run_steps, with_data
-from rnninspect.runtime.recurrence import FUNCTIONS, EquationLinear, EquationRNN, Flow, States, Watch
+from rnninspect.runtime.modules import LayerOutput, run, run_steps
+from rnninspect.runtime.recurrence import EquationLinear, EquationRNN, Flow, States, Watch
 
 
 def has_equations(layer: Layer) -> bool:
@@ -34,63 +33,10 @@ def reference(layer: Layer, module: nn.Module) -> nn.Module:
         return copy.deepcopy(module).to("cpu", torch.float64).requires_grad_()
     # why on meta: its own first values would be drawn only to be thrown away.
     meta = torch.device("meta")
-    found = EquationRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationLinear(layer, device=meta)
+    twin = EquationRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationLinear(layer, device=meta)
     values = {name: exact_tensor(value) for name, value in module.state_dict().items()}
-    found.load_state_dict(values, assign=True)
-    return found.requires_grad_()
-
-
-class Rounding:
-    """Numbers rounded at random, as a dtype would: each is off by up to `spread` of itself, or by `smallest`.
-
-    What that changes in a result tells how far rounding alone can move it: a sum that cancels, a tanh in saturation,
-    a relu whose argument is next to 0.
-    """
-
-    def __init__(self, spread: float, smallest: float, seed: int) -> None:
-        self.spread, self.smallest = spread, smallest
-        # why its own: what is drawn for the model must not depend on how often something was rounded.
-        self._generator = torch.Generator().manual_seed(seed)
-
-    def __call__(self, values: Tensor) -> Tensor:
-        """`values` rounded."""
-        noise = torch.rand((2, *values.shape), generator=self._generator, dtype=torch.float64) * 2 - 1
-        return values * (1 + self.spread * noise[0]) + self.smallest * noise[1]
-
-    def flow(self, flow: Flow) -> Flow:
-        """`flow`, which holds no indices, rounded."""
-        return with_data(flow, self(data_of(flow)))
-
-    def reference(self, layer: Layer, module: nn.Module) -> nn.Module:
-        """See `reference`; rounded are the weights, and the functions' results and gradients as they are computed."""
-        found = reference(layer, module)
-        # why not in place: in float64 on the CPU they are the module's own.
-        found.load_state_dict({name: self(value) for name, value in found.state_dict().items()}, assign=True)
-        if isinstance(found, EquationRNN):
-            found.functions = {name: partial(_RoundedFunction.apply, name, self) for name in FUNCTIONS}
-        return found.requires_grad_()
-
-
-# The derivatives of FUNCTIONS, from the result as torch works them out: a result that is off takes them along.
-_DERIVATIVES = {
-    "sigmoid": lambda result: result * (1 - result),
-    "tanh": lambda result: 1 - result * result,
-    "relu": lambda result: (result > 0).double(),
-}
-
-
-class _RoundedFunction(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, name: str, rounding: Rounding, values: Tensor) -> Tensor:
-        result = rounding(FUNCTIONS[name](values))
-        ctx.save_for_backward(result)
-        ctx.name, ctx.rounding = name, rounding
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
-        (result,) = ctx.saved_tensors
-        return None, None, ctx.rounding(gradients[0] * _DERIVATIVES[ctx.name](result))
+    twin.load_state_dict(values, assign=True)
+    return twin.requires_grad_()
 
 
 def run_layer(link: Link, module: nn.Module, flow: Flow, states: States, watch: Watch | None = None) -> LayerOutput:

@@ -28,8 +28,8 @@ from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import data_of, make_feed, ready
 from rnninspect.runtime.recurrence import Flow, Moment, States
 from rnninspect.runtime.torch_errors import refusals
-from rnninspect.study.reference import Rounding, exact, exact_tensor, reference, run_layer
-from rnninspect.study.verify import Compared, Unit, compare, reconsider, roundings, unit_of
+from rnninspect.study.reference import exact, exact_tensor, reference, run_layer
+from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, reconsider, roundings, unit_of
 
 # Where a function is said to be saturated: below the first or above the second. For gates that is where Karpathy et
 # al. 2016, "Visualizing and understanding recurrent networks", section 4.2, draw the line; relu is off, not saturated.
@@ -128,10 +128,10 @@ class Trace(NamedTuple):
     torch: str
     seed: int
     levels: tuple[Level, ...]
-    outputs: Mapping[str, Compared]
+    outputs: Mapping[str, Deviation]
 
 
-def trace(
+def trace_layers(
     spec: Spec,
     device: torch.device,
     seed: int = 0,
@@ -149,7 +149,7 @@ def trace(
     planned = plan(spec)
     unit = unit_of(spec.dtype, device)
     levels: list[Level] = []
-    outputs: dict[str, Compared] = {}
+    outputs: dict[str, Deviation] = {}
     more = max(link.layer.work_bytes(link.signal, "float64") for link in spec.links)
     enough_memory(spec, planned, 2 * planned.parameter_bytes + more, _CPU)
     with ready(spec, planned, device, seed) as model, torch.no_grad():
@@ -163,15 +163,17 @@ def trace(
                 each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
                 with each_step, refusals(spec, "evaluate", _CPU, layer=link.layer.name, dtype="float64"):
                     run = _LayerToTrace(link, module, exact(flow), tuple(map(exact_tensor, states)), unit, recorder)
-                    compared = run.compared(data_of(ran.output))
-                if not compared.ok:
-                    raise _differs(link, compared, data_of(ran.output), spec)
-                outputs[link.layer.name] = compared
+                    deviation = run.deviation(data_of(ran.output))
+                if not deviation.ok:
+                    raise _differs(link, deviation, data_of(ran.output), spec)
+                outputs[link.layer.name] = deviation
                 levels += recorder.levels(link)
                 if layer is not None:
                     break
             flow = ran.handed_on
-    return Trace(planned, str(device), torch.__version__, seed, tuple(levels), outputs)
+    return Trace(
+        model=planned, device=str(device), torch=torch.__version__, seed=seed, levels=tuple(levels), outputs=outputs
+    )
 
 
 class _LayerToTrace(NamedTuple):
@@ -184,16 +186,16 @@ class _LayerToTrace(NamedTuple):
     unit: Unit
     recorder: _Recorder
 
-    def compared(self, found: Tensor) -> Compared:
+    def deviation(self, output: Tensor) -> Deviation:
         """Run it, and hold what torch put out against it."""
         link = self.link
         twin = reference(link.layer, self.module)
         expected = data_of(run_layer(link, twin, self.flow, self.states, self.recorder.watch).output)
-        compared = compare("output", found, expected, self.unit, link)
+        deviation = compare("output", output, expected, self.unit, link)
         # why: in a network that is chaotic, or next to a relu's kink, one rounding grows from step to step.
         ways = roundings(self.unit, link, _TRIALS)
-        (looked_at,) = reconsider([compared], {"output": expected}, ways, self._rounded, self.unit)
-        return looked_at
+        (reconsidered,) = reconsider([deviation], {"output": expected}, ways, self._rounded, self.unit)
+        return reconsidered
 
     def _rounded(self, rounding: Rounding) -> Mapping[str, Tensor]:
         twin = rounding.reference(self.link.layer, self.module)
@@ -201,12 +203,12 @@ class _LayerToTrace(NamedTuple):
         return {"output": data_of(rounded.output)}
 
 
-def _differs(link: Link, compared: Compared, found: Tensor, spec: Spec) -> CannotHere | CheckFailed:
+def _differs(link: Link, deviation: Deviation, output: Tensor, spec: Spec) -> CannotHere | CheckFailed:
     start = f"{printable(spec.source)}: layer {link.layer.name!r}: torch's output is "
-    if not bool(found.isfinite().all()):
+    if not bool(output.isfinite().all()):
         return CannotHere(f"{start}beyond {spec.dtype} (try a smaller input.seq_len, or --dtype float64)")
     return CheckFailed(
-        f"{start}{compared.relative:,.4g} epsilons from the equations', {compared.allowed:,.4g} are allowed "
+        f"{start}{deviation.relative:,.4g} epsilons from the equations', {deviation.allowed:,.4g} are allowed "
         "(rnninspect verify says more)"
     )
 
@@ -234,7 +236,7 @@ def _column(flow: Flow, sequence: int) -> int:
 
 
 class _Recorder:
-    """Gathers, step by step, what is asked for of each level of one layer, and keeps no tensor of a step."""
+    """Gathers the statistics or the picked values of each level of one layer; it keeps no tensor of a step."""
 
     def __init__(self, cell: Cell, pick: Pick | None, column: int) -> None:
         self._vectors = vectors_of(cell)
@@ -245,7 +247,7 @@ class _Recorder:
         self._tokens: dict[tuple[int, int], int] = {}
 
     def watch(self, moment: Moment) -> None:
-        """See recurrence.Watch."""
+        """Note one step of one level; what `recurrence.Watch` is."""
         level = (moment.stacked, moment.direction)
         running = next(iter(moment.vectors.values())).shape[1]
         self._tokens[level] = self._tokens.get(level, 0) + running
@@ -277,7 +279,7 @@ class _Recorder:
                 direction=None if isinstance(layer, CellLayer) else DIRECTIONS[direction],
                 vectors=self._vectors,
                 steps=tuple(sorted(self._steps.get(level, ()))),
-                units=tuple(sorted(self._units.get(level, ()), key=lambda found: (found.t, found.unit))),
+                units=tuple(sorted(self._units.get(level, ()), key=lambda values: (values.t, values.unit))),
                 memory=tuple(
                     _memory(vector, vector.carries, self._logs[*level, vector.name] / self._tokens[level])
                     for vector in self._vectors

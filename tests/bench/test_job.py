@@ -410,13 +410,13 @@ def test_what_cannot_be_had_here_is_told_with_the_document_and_what_asked_for_it
 def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, held = module.verify, list[tuple[str, int | None]]()
+    real, held = module.verify_layers, list[tuple[str, int | None]]()
 
     def counted(spec: Spec, *args: object) -> object:
         held.append((spec.dtype, spec.batch.size))
         return real(spec, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "verify", counted)
+    monkeypatch.setattr(module, "verify_layers", counted)
     wanted = QUICK._replace(phases=("forward",))
     for given in ("{batch_size: 2, seq_len: 4}", "{batch_size: 5, seq_len: 9}", "{batch_size: 3, seq_len: 7}"):
         outcomes(asked(tmp_path, given=given, wanted=wanted, vary=["dtype=float32,float64"]))
