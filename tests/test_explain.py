@@ -20,9 +20,9 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
 from rnninspect.results.explain import explain_blocks
-from rnninspect.results.flow import draw
 from rnninspect.results.table import Drawing, Formulas, Table
-from rnninspect.study.explain import DataFlow, Explained, Setting, explain, is_first
+from rnninspect.results.unrolled import draw
+from rnninspect.study.explain import Explained, Setting, Unrolled, explain_layers, is_first
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -44,7 +44,7 @@ class Documents:
         return load_spec(str(path), settings)
 
     def explained(self, kind: str, **options: Any) -> Explained:
-        (found,) = explain(self.spec(kind, **options))
+        (found,) = explain_layers(self.spec(kind, **options))
         return found
 
 
@@ -108,7 +108,7 @@ def test_every_row_of_every_parameter_is_a_symbols_and_of_its_shape(
 def test_states_are_as_wide_as_the_plan_has_them(documents: Documents, kind: str, options: dict[str, Any]) -> None:
     layer = documents.explained(kind, **options)
     assert layer.recurrence
-    flow = layer.recurrence.flow
+    flow = layer.recurrence.unrolled
     finals = {tensor.name: tensor.shape[-1] for tensor in layer.facts.outputs[1:]}
     assert finals == {f"{state}_n": width for state, width in flow.states}
     assert flow.above == layer.facts.outputs[0].shape[-1]
@@ -137,7 +137,7 @@ def test_a_matrix_is_said_to_lead_where_its_equation_says(documents: Documents) 
 
 
 def test_a_shared_weight_says_whose_it_is() -> None:
-    head = next(explain(load_spec(str(CONFIGS[0].parent / "language-model.yaml")), "head"))
+    head = next(explain_layers(load_spec(str(CONFIGS[0].parent / "language-model.yaml")), "head"))
     assert [entry.packed for entry in head.entries if entry.packed] == ["weight, which is embed.weight", "bias"]
 
 
@@ -277,7 +277,7 @@ def test_elman_and_jordan_are_told_apart(documents: Documents) -> None:
 
 
 def test_a_kind_without_equations_is_one_line_with_its_shapes() -> None:
-    embed = next(explain(load_spec(str(CONFIGS[0].parent / "tagger.yaml"))))
+    embed = next(explain_layers(load_spec(str(CONFIGS[0].parent / "tagger.yaml"))))
     (only,) = explain_blocks([embed])
     assert only.title == "embed (Embedding): what it does"
     assert only.notes == (
@@ -288,8 +288,8 @@ def test_a_kind_without_equations_is_one_line_with_its_shapes() -> None:
 
 def test_all_layers_are_explained_in_order_or_the_one_that_is_named() -> None:
     spec = load_spec(str(CONFIGS[0].parent / "options.yaml"))
-    assert [layer.facts.name for layer in explain(spec)] == [link.layer.name for link in spec.links]
-    assert [layer.facts.name for layer in explain(spec, "gated")] == ["gated"]
+    assert [layer.facts.name for layer in explain_layers(spec)] == [link.layer.name for link in spec.links]
+    assert [layer.facts.name for layer in explain_layers(spec, "gated")] == ["gated"]
 
 
 # --- the page ----------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def test_all_layers_are_explained_in_order_or_the_one_that_is_named() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_wider_than_the_page(path: Path, width: int) -> None:
-    lines = text_of(*explain(load_spec(str(path))), width=width).splitlines()
+    lines = text_of(*explain_layers(load_spec(str(path))), width=width).splitlines()
     assert max(map(len, lines)) <= width
 
 
@@ -319,8 +319,8 @@ def test_a_page_has_its_parts_in_order(documents: Documents) -> None:
 # --- the picture -------------------------------------------------------------------------------------------
 
 
-def flow(**changes: Any) -> DataFlow:
-    least = DataFlow(20, 2, 1, (("h", 50),), 300, 50, True, False, False)._replace(**changes)
+def flow(**changes: Any) -> Unrolled:
+    least = Unrolled(20, 2, 1, (("h", 50),), 300, 50, True, False, False)._replace(**changes)
     return least._replace(above=least.states[0][1] * least.directions)
 
 
@@ -375,12 +375,12 @@ def test_both_directions_between_the_first_and_the_last_of_many_layers() -> None
 
 
 @st.composite
-def flows(draw: st.DrawFn) -> DataFlow:
+def flows(draw: st.DrawFn) -> Unrolled:
     sizes = draw(st.lists(st.integers(1, 10**6), min_size=4, max_size=4, unique=True))
     directions = draw(st.integers(1, 2))
     states = tuple(zip(draw(st.permutations(["h", "c", "yy"])), sizes[:2], strict=False))[: draw(st.integers(1, 2))]
     above = sizes[0] * directions
-    return DataFlow(
+    return Unrolled(
         steps=draw(st.sampled_from([1, 2, 3, 4, 5, 1000, 10**9])),
         depth=draw(st.sampled_from([1, 2, 3, 4, 5, 10_000])),
         directions=directions,
@@ -394,7 +394,7 @@ def flows(draw: st.DrawFn) -> DataFlow:
 
 
 @given(flows())
-def test_every_edge_has_its_size(flow: DataFlow) -> None:
+def test_every_edge_has_its_size(flow: Unrolled) -> None:
     (drawn, gap), columns = (flow.depth, 0) if flow.depth <= 3 else (2, 1), min(flow.steps, 3)
     sizes = Counter(int(size) for line in draw(flow) for size in re.findall(r"\((\d+),\)", line))
     expected: Counter[int] = Counter({flow.features: columns})
@@ -406,7 +406,7 @@ def test_every_edge_has_its_size(flow: DataFlow) -> None:
 
 
 @given(flows())
-def test_every_state_of_the_document_begins_and_ends_in_the_picture(flow: DataFlow) -> None:
+def test_every_state_of_the_document_begins_and_ends_in_the_picture(flow: Unrolled) -> None:
     text = "\n".join(draw(flow))
     layers = range(flow.depth) if flow.depth <= 3 else (0, flow.depth - 1)
     for state, _ in flow.states:
@@ -422,7 +422,7 @@ def test_every_state_of_the_document_begins_and_ends_in_the_picture(flow: DataFl
 
 
 @given(flows())
-def test_states_run_with_time_and_against_it(flow: DataFlow) -> None:
+def test_states_run_with_time_and_against_it(flow: Unrolled) -> None:
     for line in draw(flow):
         starts, ends = (re.search(rf"\w_{time}\b", line) for time in "0n")
         if starts and ends:
@@ -466,7 +466,7 @@ def loose_ends(lines: tuple[str, ...]) -> list[str]:
 
 
 @given(flows())
-def test_no_line_ends_in_nothing(flow: DataFlow) -> None:
+def test_no_line_ends_in_nothing(flow: Unrolled) -> None:
     assert loose_ends(draw(flow)) == []
 
 
@@ -478,7 +478,7 @@ def test_a_loose_end_is_seen(sign: str, wrong: str) -> None:
 
 
 @given(flows())
-def test_in_ascii_it_has_the_same_shape(flow: DataFlow) -> None:
+def test_in_ascii_it_has_the_same_shape(flow: Unrolled) -> None:
     lines = draw(flow)
     plain = in_ascii(lines)
     assert all(line.isascii() for line in plain)

@@ -32,7 +32,7 @@ def run(options: ExplainOptions) -> int:
     from rnninspect.output import write_text
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.explain import explain_blocks
-    from rnninspect.study.explain import explain
+    from rnninspect.study.explain import explain_layers
 
     specs, code = load_all(options.files, options.settings, output=options.output)
     if code:
@@ -41,7 +41,7 @@ def run(options: ExplainOptions) -> int:
         _check_layer(spec, options.layer)
         for note in spec.notes:
             say(f"note: {note}")
-    blocks = [block for spec in specs for block in explain_blocks(explain(spec, options.layer))]
+    blocks = [block for spec in specs for block in explain_blocks(explain_layers(spec, options.layer))]
     source = caption(PLAN, each_once(spec.dtype for spec in specs))
     write_text(render(options.format, blocks, dict, source, options.output), options.output)
     return 0

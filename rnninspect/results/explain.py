@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from rnninspect.cells.write import Written
 from rnninspect.facts import LayerFacts, TensorFact
 from rnninspect.layers.signal import Signal
-from rnninspect.results.flow import draw, output_at
 from rnninspect.results.legend import ROWS, halves
 from rnninspect.results.table import Block, Column, Drawing, Formula, Formulas, Kind, Table
-from rnninspect.study.explain import DataFlow, Explained, Recurrence, Reverse, Setting, Upper, is_first
+from rnninspect.results.unrolled import draw, output_at
+from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Unrolled, Upper, is_first
 
 _VECTORS = (
     Column("symbol", "symbol", Kind.SYMBOL, repeats=True),
@@ -44,14 +44,16 @@ def _blocks(layer: Explained) -> Iterator[Block]:
     weights = tuple((e.symbol, e.shape, e.packed, e.meaning) for e in layer.entries if e.packed is not None)
     yield Table(title("weights"), model, _WEIGHTS, weights, notes=tuple(_about_packing(layer.facts)))
     if recurrence is not None:
-        flow, upper, reverse = recurrence.flow, recurrence.upper, recurrence.reverse
+        unrolled, upper, reverse = recurrence.unrolled, recurrence.upper, recurrence.reverse
         if upper is not None:
             which = "layer 1" if upper.layers == 1 else f"layers 1 to {upper.layers:,}"
             yield Formulas(title(which), model, _formulas(upper.equations), tuple(_about_upper(upper, layer.facts)))
         if reverse is not None:
             equations = tuple(Formula(written.text, "", written.latex, "") for written in reverse.equations)
-            yield Formulas(title("reverse direction"), model, equations, tuple(_about_reverse(reverse, layer, flow)))
-        yield Drawing(title("data flow"), model, draw(flow), tuple(_about_flow(recurrence, layer.signal)))
+            yield Formulas(
+                title("reverse direction"), model, equations, tuple(_about_reverse(reverse, layer, unrolled))
+            )
+        yield Drawing(title("data flow"), model, draw(unrolled), tuple(_about_flow(recurrence, layer.signal)))
         if recurrence.settings:
             notes = [_about_setting(setting, layer.facts) for setting in recurrence.settings]
             yield _prose(title("options"), model, notes)
@@ -76,12 +78,14 @@ def _in_one_line(layer: Explained) -> str:
 def _about_equations(layer: Explained) -> Iterator[str]:
     texts = " ".join(written.text for written in layer.equations)
     signs = [meaning for sign, meaning in _SIGNS.items() if sign in texts]
-    flow = layer.recurrence.flow if layer.recurrence is not None else None
-    if flow is None:
+    unrolled = layer.recurrence.unrolled if layer.recurrence is not None else None
+    if unrolled is None:
         what = f"For one {'token' if layer.signal.is_sequence else 'sequence'}; the weights are the same for all"
     else:
-        where = f" of layer 0{', forward' * (flow.directions > 1)}" if flow.depth * flow.directions > 1 else ""
-        what = f"One step{where}, for one sequence; the weights are the same at {_every_step(flow)}"
+        where = (
+            f" of layer 0{', forward' * (unrolled.directions > 1)}" if unrolled.depth * unrolled.directions > 1 else ""
+        )
+        what = f"One step{where}, for one sequence; the weights are the same at {_every_step(unrolled)}"
     yield f"{what}."
     for shape in [entry.shape for entry in layer.entries if len(entry.shape) == 2][:1]:
         product = f"A matrix {shape} times a vector {shape[1:]} is a vector {shape[:1]}"
@@ -89,8 +93,8 @@ def _about_equations(layer: Explained) -> Iterator[str]:
     yield "rnninspect verify CONFIG evaluates exactly these equations, in float64, and holds torch's results to them."
 
 
-def _every_step(flow: DataFlow) -> str:
-    return "the one step there is" if flow.steps == 1 else f"every step, t = 0 to {flow.steps - 1:,}"
+def _every_step(unrolled: Unrolled) -> str:
+    return "the one step there is" if unrolled.steps == 1 else f"every step, t = 0 to {unrolled.steps - 1:,}"
 
 
 def _about_packing(facts: LayerFacts) -> Iterator[str]:
@@ -116,34 +120,38 @@ def _about_upper(upper: Upper, facts: LayerFacts) -> Iterator[str]:
     yield f"The weights are its own: {', '.join(upper.own)}{', and so on' * (upper.layers > 1)}."
 
 
-def _about_reverse(reverse: Reverse, layer: Explained, flow: DataFlow) -> Iterator[str]:
-    last, row = flow.steps - 1, flow.depth * 2 - 1
+def _about_reverse(reverse: Reverse, layer: Explained, unrolled: Unrolled) -> Iterator[str]:
+    last, row = unrolled.steps - 1, unrolled.depth * 2 - 1
     output, *states = layer.facts.outputs
-    state = flow.states[0][0]
+    state = unrolled.states[0][0]
     swapped = _and([f"{after} in place of {before}" for before, after in reverse.states])
     shorter = ", a shorter one from its own last step" if layer.signal.batch.lengths is not None else ""
     yield f"It reads the sequence from t = {last:,} down to t = 0{shorter}: with {swapped}. Every size stays."
-    yield f"The weights are its own: {', '.join(reverse.own)}{', and so on' * (flow.depth > 1)}."
+    yield f"The weights are its own: {', '.join(reverse.own)}{', and so on' * (unrolled.depth > 1)}."
     ends = [f"{tensor.name.removesuffix('_n')}_0 and {tensor.name}" for tensor in states]
     yield f"output[t] holds the {state}_t of both, {halves(output.layout[-1] or ())}; along {', '.join(ends)}, {ROWS}."
     yield (
-        f"The reverse one's last state, {state}_n[{row}], is the one at t = 0, which stands in {output_at(flow, 0)}; "
-        f"{output_at(flow, last)} holds its first."
+        f"The reverse one's last state, {state}_n[{row}], is the one at t = 0, which stands in "
+        f"{output_at(unrolled, 0)}; {output_at(unrolled, last)} holds its first."
     )
 
 
 def _about_flow(recurrence: Recurrence, signal: Signal) -> Iterator[str]:
-    flow, batch = recurrence.flow, signal.batch
-    drawn = "" if flow.steps <= 3 else f" Drawn are the steps 0, 1 and {flow.steps - 1:,} of {flow.steps:,}."
+    unrolled, batch = recurrence.unrolled, signal.batch
+    drawn = (
+        "" if unrolled.steps <= 3 else f" Drawn are the steps 0, 1 and {unrolled.steps - 1:,} of {unrolled.steps:,}."
+    )
     alike = "" if batch.size is None else f"; the {batch.size:,} of the batch run alike"
-    yield f"A box is one step of one layer{' and direction' * (flow.directions > 1)}, for one sequence{alike}.{drawn}"
-    first, *others = (state for state, _ in flow.states)
+    direction = " and direction" * (unrolled.directions > 1)
+    yield f"A box is one step of one layer{direction}, for one sequence{alike}.{drawn}"
+    first, *others = (state for state, _ in unrolled.states)
     if others:
         yield f"{first} goes to the next step and up; {_and(others)} to the next step only."
-    if flow.directions > 1:
-        yield f"{_size(flow.above)} is {_size(flow.states[0][1])} of the forward direction, then of the reverse one."
+    if unrolled.directions > 1:
+        above, width = _size(unrolled.above), _size(unrolled.states[0][1])
+        yield f"{above} is {width} of the forward direction, then of the reverse one."
     if batch.lengths is not None:
-        starts = ", and where the reverse direction starts" if flow.directions > 1 else ""
+        starts = ", and where the reverse direction starts" if unrolled.directions > 1 else ""
         yield f"Drawn is a longest sequence; one of n steps ends at t = n - 1, where its {first}_n is from{starts}."
 
 

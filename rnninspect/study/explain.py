@@ -24,7 +24,7 @@ from rnninspect.layers.signal import Signal
 from rnninspect.plan import plan
 
 
-class Entry(NamedTuple):
+class LegendEntry(NamedTuple):
     """One symbol of the equations. packed: `rows 0-49 of weight_ih_l0`, None for what is no parameter."""
 
     symbol: str
@@ -69,7 +69,7 @@ class Setting(NamedTuple):
     after: LayerFacts | None
 
 
-class DataFlow(NamedTuple):
+class Unrolled(NamedTuple):
     """The layer as it is unrolled, for one sequence.
 
     states: each with its width; the first is what goes on to the next layer. features: the width of x_t; above: of
@@ -90,7 +90,7 @@ class DataFlow(NamedTuple):
 class Recurrence(NamedTuple):
     """What only a layer that runs over time has."""
 
-    flow: DataFlow
+    unrolled: Unrolled
     upper: Upper | None
     reverse: Reverse | None
     settings: tuple[Setting, ...]
@@ -104,12 +104,12 @@ class Explained(NamedTuple):
     signal: Signal
     summary: str
     equations: tuple[Written, ...] = ()
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LegendEntry, ...] = ()
     remarks: tuple[str, ...] = ()
     recurrence: Recurrence | None = None
 
 
-def explain(spec: Spec, only: str | None = None) -> Iterator[Explained]:
+def explain_layers(spec: Spec, only: str | None = None) -> Iterator[Explained]:
     """Every layer of the document in order, or the one that is called `only`."""
     for link, facts in zip(spec.links, plan(spec).layers, strict=True):
         if only in (None, facts.name):
@@ -138,7 +138,7 @@ def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
 # --- symbols ----------------------------------------------------------------------------------------------
 
 
-def _entries(layer: Layer, cell: Cell, facts: LayerFacts, shape: Shapes, timed: bool) -> Iterator[Entry]:
+def _entries(layer: Layer, cell: Cell, facts: LayerFacts, shape: Shapes, timed: bool) -> Iterator[LegendEntry]:
     """The vectors in the order the equations name them, then the parameters as they are packed."""
     packed = _packed(facts.weights)
     symbols = dict.fromkeys(symbol for equation in cell.equations for symbol in _symbols(equation))
@@ -147,10 +147,10 @@ def _entries(layer: Layer, cell: Cell, facts: LayerFacts, shape: Shapes, timed: 
     order = list(packed)
     for symbol in vectors:
         written = name(cell, symbol, timed=timed)
-        yield Entry(written, shape(symbol), None, _meaning_of_vector(layer, cell, symbol, timed))
+        yield LegendEntry(written, shape(symbol), None, _meaning_of_vector(layer, cell, symbol, timed))
     for parameter in sorted(parameters, key=lambda parameter: order.index(parameter.name)):
         meaning = _meaning_of_parameter(layer, cell, parameter, timed)
-        yield Entry(parameter.name, shape(parameter), packed[parameter.name], meaning)
+        yield LegendEntry(parameter.name, shape(parameter), packed[parameter.name], meaning)
 
 
 def _symbols(equation: Equation) -> Iterator[Symbol]:
@@ -171,15 +171,15 @@ def is_first(weight: WeightFact) -> bool:
 
 def _packed(weights: Sequence[WeightFact]) -> dict[str, str]:
     """Where each matrix and bias of the first layer's forward direction is, in the order of torch's parameters."""
-    found = {}
+    places = {}
     for weight in filter(is_first, weights):
         for gate in weight.gates:
             start, stop = gate.rows
             rows = f"rows {start}-{stop - 1}" if stop - start > 1 else f"row {start}"
-            found[gate.name] = f"{rows} of {weight.name}"
+            places[gate.name] = f"{rows} of {weight.name}"
         if not weight.gates:
-            found[weight.symbol] = weight.name + (f", which is {weight.shared_with}" if weight.shared_with else "")
-    return found
+            places[weight.symbol] = weight.name + (f", which is {weight.shared_with}" if weight.shared_with else "")
+    return places
 
 
 def _meaning_of_vector(layer: Layer, cell: Cell, vector: Value, timed: bool) -> str:
@@ -223,15 +223,15 @@ def _target_of(cell: Cell, parameter: Matrix | Bias) -> Value:
 
 
 def _recurrence(spec: Spec, layer: Recurrent, cell: Cell, facts: LayerFacts, signal: Signal) -> Recurrence:
-    flow = _flow(layer, cell, signal)
-    upper = _upper(layer, cell, facts) if flow.depth > 1 else None
-    reverse = _reverse(layer, cell, facts) if flow.directions > 1 else None
-    return Recurrence(flow, upper, reverse, tuple(_settings(spec, layer, signal)))
+    unrolled = _unrolled(layer, cell, signal)
+    upper = _upper(layer, cell, facts) if unrolled.depth > 1 else None
+    reverse = _reverse(layer, cell, facts) if unrolled.directions > 1 else None
+    return Recurrence(unrolled=unrolled, upper=upper, reverse=reverse, settings=tuple(_settings(spec, layer, signal)))
 
 
-def _flow(layer: Recurrent, cell: Cell, signal: Signal) -> DataFlow:
+def _unrolled(layer: Recurrent, cell: Cell, signal: Signal) -> Unrolled:
     shape = shapes(cell, layer.declared(0), layer.sizes())
-    return DataFlow(
+    return Unrolled(
         steps=signal.batch.letters["L"],
         depth=layer.depth,
         directions=layer.directions,
@@ -297,7 +297,7 @@ def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, obj
 # --- remarks ----------------------------------------------------------------------------------------------
 
 
-def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[Entry], timed: bool) -> Iterator[str]:
+def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[LegendEntry], timed: bool) -> Iterator[str]:
     """The kind's remarks, filled in; one that names what this layer does not have is not about it."""
     known = {tensor.name: f"{tensor.name} {tensor.shape}" for tensor in facts.outputs}
     for entry in entries:

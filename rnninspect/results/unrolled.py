@@ -31,32 +31,32 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.letters import DIRECTIONS
-from rnninspect.study.explain import DataFlow
+from rnninspect.study.explain import Unrolled
 
 _DOTS = " ··· "
 _MOST_LAYERS = 3  # more than so many are drawn as the last and the first
 _DROPOUT = "dropout"
 
 
-def draw(flow: DataFlow) -> tuple[str, ...]:
+def draw(unrolled: Unrolled) -> tuple[str, ...]:
     """The picture's lines, for one sequence."""
-    steps = sorted({0, min(1, flow.steps - 1), flow.steps - 1})
-    drawing = _Drawing(flow, _grid(flow, steps), _Canvas())
-    drawing.above_columns(0, [output_at(flow, step) for step in steps])
+    steps = sorted({0, min(1, unrolled.steps - 1), unrolled.steps - 1})
+    picture = _Picture(unrolled, _places_of(unrolled, steps), _Canvas())
+    picture.above_columns(0, [output_at(unrolled, step) for step in steps])
     row = 1
-    layers = list(range(flow.depth)) if flow.depth <= _MOST_LAYERS else [0, flow.depth - 1]
+    layers = list(range(unrolled.depth)) if unrolled.depth <= _MOST_LAYERS else [0, unrolled.depth - 1]
     for layer in reversed(layers):
-        row = drawing.layer(row, layer)
+        row = picture.layer(row, layer)
         if layer and layer - 1 not in layers:
-            row = drawing.left_out(row)
-    drawing.upwards(row, flow.features)
-    drawing.above_columns(row + 1, [f"x_{step}" for step in steps])
-    return drawing.canvas.lines()
+            row = picture.left_out(row)
+    picture.upwards(row, unrolled.features)
+    picture.above_columns(row + 1, [f"x_{step}" for step in steps])
+    return picture.canvas.lines()
 
 
-def output_at(flow: DataFlow, step: int) -> str:
+def output_at(unrolled: Unrolled, step: int) -> str:
     """What of the output is of one step, as Python writes it."""
-    return f"output[:, {step}]" if flow.batch_first else f"output[{step}]"
+    return f"output[:, {step}]" if unrolled.batch_first else f"output[{step}]"
 
 
 def _size(width: int) -> str:
@@ -67,20 +67,20 @@ def _name(layer: int) -> str:
     return f"layer {layer}"
 
 
-def _left_out(flow: DataFlow) -> str:
+def _left_out(unrolled: Unrolled) -> str:
     """The layers that are not drawn, between the two that are."""
-    return f"{flow.depth - 2:,} more alike" if flow.depth > _MOST_LAYERS else ""
+    return f"{unrolled.depth - 2:,} more alike" if unrolled.depth > _MOST_LAYERS else ""
 
 
-def _state(flow: DataFlow, state: str, time: str, layer: int, direction: int) -> str:
+def _state(unrolled: Unrolled, state: str, time: str, layer: int, direction: int) -> str:
     """`h_0[3]`: torch's row of a layer and direction."""
-    return f"{state}_{time}[{layer * flow.directions + direction}]" if flow.indexed else f"{state}_{time}"
+    return f"{state}_{time}[{layer * unrolled.directions + direction}]" if unrolled.indexed else f"{state}_{time}"
 
 
 # --- where things stand -----------------------------------------------------------------------------------
 
 
-class _Grid(NamedTuple):
+class _Places(NamedTuple):
     """Places and widths. columns: of each step its forward box's left side, from which the next four count.
 
     centre: of the forward box; shift: to the reverse box; middle: where both meet, above and below; right: of the
@@ -98,107 +98,109 @@ class _Grid(NamedTuple):
     dots: bool
 
 
-def _grid(flow: DataFlow, steps: Sequence[int]) -> _Grid:
-    box = max(len(state) for state, _ in flow.states) + 4
+def _places_of(unrolled: Unrolled, steps: Sequence[int]) -> _Places:
+    box = max(len(state) for state, _ in unrolled.states) + 4
     centre = box // 2
-    shift = (box + 1) * (flow.directions - 1)
-    edge = max(len(_size(width)) for _, width in flow.states) + 2
+    shift = (box + 1) * (unrolled.directions - 1)
+    edge = max(len(_size(width)) for _, width in unrolled.states) + 2
     middle = shift // 2 + centre
-    start = max(max(map(len, _gutter(flow))) + edge, len(_left_out(flow)) + 1 - middle)
-    beside = [f"↑ {_size(width)}" for width in (flow.features, flow.above)]
-    over = [output_at(flow, step) for step in steps]
+    start = max(max(map(len, _gutter(unrolled))) + edge, len(_left_out(unrolled)) + 1 - middle)
+    beside = [f"↑ {_size(width)}" for width in (unrolled.features, unrolled.above)]
+    over = [output_at(unrolled, step) for step in steps]
     # why the second: an edge's size stands beside the line that crosses it, not on it.
     pitch = max(box + edge, (shift + centre + 1 + edge) * (shift > 0), *(len(text) + 2 for text in (*beside, *over)))
     dots = steps[-1] > len(steps) - 1
     columns = [start + pitch * k for k in range(len(steps))]
     columns[-1] += (len(_DOTS) + 1) * dots
-    return _Grid(tuple(columns), centre, shift, middle, shift + box + edge, box, edge, dots)
+    return _Places(tuple(columns), centre, shift, middle, shift + box + edge, box, edge, dots)
 
 
-def _gutter(flow: DataFlow) -> Iterator[str]:
+def _gutter(unrolled: Unrolled) -> Iterator[str]:
     """Everything that may stand on the left."""
     yield from (
-        _state(flow, state, time, flow.depth - 1, flow.directions - 1) for state, _ in flow.states for time in "0n"
+        _state(unrolled, state, time, unrolled.depth - 1, unrolled.directions - 1)
+        for state, _ in unrolled.states
+        for time in "0n"
     )
-    if flow.directions > 1:
+    if unrolled.directions > 1:
         yield from DIRECTIONS
-    if flow.depth > 1:
-        yield _name(flow.depth - 1)
-        yield _DROPOUT * flow.dropout
+    if unrolled.depth > 1:
+        yield _name(unrolled.depth - 1)
+        yield _DROPOUT * unrolled.dropout
 
 
 class _Canvas:
     """Characters by place; where lines cross both are seen."""
 
     def __init__(self) -> None:
-        self._places: dict[tuple[int, int], str] = {}
+        self._characters: dict[tuple[int, int], str] = {}
 
     def put(self, row: int, column: int, text: str) -> None:
         for place, sign in enumerate(text, start=column):
-            there = self._places.get((row, place), " ")
-            self._places[row, place] = "┼" if {there, sign} == {"─", "│"} else sign
+            there = self._characters.get((row, place), " ")
+            self._characters[row, place] = "┼" if {there, sign} == {"─", "│"} else sign
 
     def lines(self) -> tuple[str, ...]:
-        height = max(row for row, _ in self._places) + 1
-        width = max(column for _, column in self._places) + 1
-        rows = ("".join(self._places.get((row, column), " ") for column in range(width)) for row in range(height))
+        height = max(row for row, _ in self._characters) + 1
+        width = max(column for _, column in self._characters) + 1
+        rows = ("".join(self._characters.get((row, column), " ") for column in range(width)) for row in range(height))
         return tuple(row.rstrip() for row in rows)
 
 
 # --- the parts --------------------------------------------------------------------------------------------
 
 
-class _Drawing(NamedTuple):
+class _Picture(NamedTuple):
     """A picture that is being drawn, from the top row down."""
 
-    flow: DataFlow
-    grid: _Grid
+    unrolled: Unrolled
+    places: _Places
     canvas: _Canvas
 
     def above_columns(self, row: int, texts: Sequence[str]) -> None:
         """A text for each step, centred on its column."""
-        for column, text in zip(self.grid.columns, texts, strict=True):
-            self.canvas.put(row, max(0, column + self.grid.middle - (len(text) - 1) // 2), text)
+        for column, text in zip(self.places.columns, texts, strict=True):
+            self.canvas.put(row, max(0, column + self.places.middle - (len(text) - 1) // 2), text)
 
     def upwards(self, row: int, width: int) -> None:
         """What each step hands upwards."""
-        for column in self.grid.columns:
-            self.canvas.put(row, column + self.grid.middle, f"↑ {_size(width)}")
+        for column in self.places.columns:
+            self.canvas.put(row, column + self.places.middle, f"↑ {_size(width)}")
 
     def left_out(self, row: int) -> int:
         """A line for the layers that are not drawn; returns the row below."""
         self._between(row)
-        self.canvas.put(row + 1, 0, _left_out(self.flow))
-        self.above_columns(row + 1, ["⋮"] * len(self.grid.columns))
+        self.canvas.put(row + 1, 0, _left_out(self.unrolled))
+        self.above_columns(row + 1, ["⋮"] * len(self.places.columns))
         return row + 2
 
     def layer(self, row: int, layer: int) -> int:
         """One stacked layer, from what it puts out down to where it is fed; returns the row below it."""
-        if layer < self.flow.depth - 1:
+        if layer < self.unrolled.depth - 1:
             self._between(row)
-        self.upwards(row, self.flow.above)
-        if self.flow.depth > 1:
+        self.upwards(row, self.unrolled.above)
+        if self.unrolled.depth > 1:
             self.canvas.put(row + 1, 0, _name(layer))
-        return self._both(row + 1, layer) if self.flow.directions > 1 else self._boxes(row + 1, layer, 0)
+        return self._both(row + 1, layer) if self.unrolled.directions > 1 else self._boxes(row + 1, layer, 0)
 
     def _between(self, row: int) -> None:
         """What goes from one layer to the next."""
-        self.upwards(row, self.flow.above)
-        self.canvas.put(row, 0, _DROPOUT * self.flow.dropout)
+        self.upwards(row, self.unrolled.above)
+        self.canvas.put(row, 0, _DROPOUT * self.unrolled.dropout)
 
     def _both(self, row: int, layer: int) -> int:
         """Both directions: what they put out meets above them, and what they are fed with parts below."""
-        grid, canvas = self.grid, self.canvas
+        places, canvas = self.places, self.canvas
         between = self._boxes(row + 2, layer, 1)
         bottom = self._boxes(between + 1, layer, 0)
         for direction, line in enumerate((between + 1, row + 2)):
             canvas.put(line, 0, DIRECTIONS[direction])
-        size = _size(self.flow.states[0][1])
-        for column in grid.columns:
-            left, right = column + grid.centre, column + grid.shift + grid.centre
+        size = _size(self.unrolled.states[0][1])
+        for column in places.columns:
+            left, right = column + places.centre, column + places.shift + places.centre
             for line, corners, meeting in ((row, "┌┐", "┴"), (bottom, "└┘", "┬")):
                 canvas.put(line, left, corners[0] + "─" * (right - left - 1) + corners[1])
-                canvas.put(line, column + grid.middle, meeting)
+                canvas.put(line, column + places.middle, meeting)
             for line in range(row + 1, between + 1):
                 canvas.put(line, left, "│")
             for line in (row + 1, *range(between, bottom)):
@@ -209,32 +211,32 @@ class _Drawing(NamedTuple):
 
     def _boxes(self, row: int, layer: int, direction: int) -> int:
         """The boxes of one direction and the edges between them; returns the row below."""
-        grid, canvas, bottom = self.grid, self.canvas, row + len(self.flow.states) + 1
-        for number, (state, width) in enumerate(self.flow.states, start=1):
-            started, ended = (_state(self.flow, state, time, layer, direction) for time in "0n")
+        places, canvas, bottom = self.places, self.canvas, row + len(self.unrolled.states) + 1
+        for number, (state, width) in enumerate(self.unrolled.states, start=1):
+            started, ended = (_state(self.unrolled, state, time, layer, direction) for time in "0n")
             left, right = (ended, started) if direction else (started, ended)
-            start, end = grid.columns[0] - grid.edge, grid.columns[-1] + grid.right
+            start, end = places.columns[0] - places.edge, places.columns[-1] + places.right
             canvas.put(row + number, start - len(left), left)
             canvas.put(row + number, end, right)
             self._edges(row + number, start, end, _size(width), direction)
-            for column in grid.columns:
-                canvas.put(row + number, column + grid.shift * direction, f"│{state:^{grid.box - 2}}│")
-        side = "─" * (grid.box - 2)
-        for column in grid.columns:
-            box = column + grid.shift * direction
+            for column in places.columns:
+                canvas.put(row + number, column + places.shift * direction, f"│{state:^{places.box - 2}}│")
+        side = "─" * (places.box - 2)
+        for column in places.columns:
+            box = column + places.shift * direction
             for line, text, joint in ((row, f"┌{side}┐", "┴"), (bottom, f"└{side}┘", "┬")):
                 canvas.put(line, box, text)
-                canvas.put(line, box + grid.centre, joint)
+                canvas.put(line, box + places.centre, joint)
         return bottom + 1
 
     def _edges(self, row: int, start: int, end: int, size: str, direction: int) -> None:
         """A state's way from `start` over the steps to `end`, or back; its size stands where nothing crosses it."""
-        grid = self.grid
-        boxes = [column + grid.shift * direction for column in grid.columns]
-        gaps = list(zip((start, *(box + grid.box for box in boxes)), (*boxes, end), strict=True))
+        places = self.places
+        boxes = [column + places.shift * direction for column in places.columns]
+        gaps = list(zip((start, *(box + places.box for box in boxes)), (*boxes, end), strict=True))
         for number, (left, right) in enumerate(gaps):
             text = f"←{size}".ljust(right - left, "─") if direction else f"{size}→".rjust(right - left, "─")
-            if grid.dots and number == len(gaps) - 2:
+            if places.dots and number == len(gaps) - 2:
                 cut = len(_DOTS) + 1
                 text = f"←{_DOTS}{text[:-cut]}" if direction else f"{text[cut:]}{_DOTS}→"
             self.canvas.put(row, left, text)
