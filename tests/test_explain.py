@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds import least_keys
 
 from rnninspect.document.load import load_spec
 from rnninspect.facts import LayerFacts
@@ -34,8 +35,7 @@ class Documents:
         self.folder = folder
 
     def spec(self, kind: str, *settings: str, input: str = "batch_size: 7, seq_len: 11", **options: Any) -> Any:
-        least = {"input_size": 3, "hidden_size": 5} if issubclass(kind_of(kind), Recurrent) else {}
-        least |= {"output_size": 2} if kind == "JordanRNN" else {}
+        least = least_keys(kind) | {"input_size": 3, "hidden_size": 5} if issubclass(kind_of(kind), Recurrent) else {}
         keys = {"type": kind, "name": "layer", **least, **options}
         texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in keys.items()}
         body = ", ".join(f"{key}: {text}" for key, text in texts.items())
@@ -252,7 +252,7 @@ def test_every_remark_of_a_kind_is_filled_in_somewhere(documents: Documents, kin
     options: dict[str, Any] = {"in_features": 3, "out_features": 2} if kind == "Linear" else {}
     options |= {"proj_size": 2} if kind == "LSTM" else {}
     layer = documents.explained(kind, **options)
-    assert len(layer.remarks) == len(kind_of(kind).remarks) > 0
+    assert len(layer.remarks) == len(kind_of(kind).remarks)
     assert not any("$" in remark for remark in layer.remarks)
 
 

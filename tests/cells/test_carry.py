@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from worlds import least_keys
 
 from rnninspect.cells.carry import Carrier, carry_gate, gate_biases
 from rnninspect.cells.language import parse
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.layers.registry import TYPES, kind_of
+from rnninspect.layers.registry import kind_of
 
 LEAST: dict[str, Any] = {"input_size": 3, "hidden_size": 5}
 F, Z = {"c": Carrier("f")}, {"h": Carrier("z")}
-CARRY = {"LSTM": F, "LSTMCell": F, "GRU": Z, "GRUCell": Z}
+CARRY = {"LSTM": F, "LSTMCell": F, "GRU": Z, "GRUCell": Z, "RNN": {}, "RNNCell": {}, "JordanRNN": {}}
 
 
 def layer_of(kind: str, **options: Any) -> Recurrent:
-    options |= {"output_size": 2} if kind == "JordanRNN" else {}
-    found = kind_of(kind)(type=kind, **LEAST, **options)
+    found = kind_of(kind)(type=kind, **(least_keys(kind) | LEAST | options))
     assert isinstance(found, Recurrent)
     return found
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("kind", [name for name in TYPES if issubclass(kind_of(name), Recurrent)])
+@pytest.mark.parametrize("kind", CARRY)
 def test_of_every_kind(kind: str, bias: bool) -> None:
-    assert carry_gate(layer_of(kind, bias=bias).cell) == CARRY.get(kind, {})
+    assert carry_gate(layer_of(kind, bias=bias).cell) == CARRY[kind]
 
 
 def test_a_projection_changes_nothing() -> None:

