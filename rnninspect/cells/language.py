@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from math import isfinite
@@ -133,23 +134,49 @@ def parse(text: str, *, bias: bool = True) -> Cell:
         statements = ast.parse(text.strip()).body
     except (SyntaxError, ValueError) as error:
         raise CellError(f"not in Python's syntax: {text!r}") from error
-    for statement in statements:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_vector(name):
-                expression = _expression(value, versions)
-                versions[name] = versions.get(name, 0) + 1
-                kept = expression if bias else _without_bias(expression)
-                if kept is None:
-                    raise CellError(f"without biases nothing is left of {ast.unparse(statement)!r}")
-                equations.append(Equation(Value(name, versions[name]), kept))
-            case _:
-                raise CellError(f"not of the form `vector = expression`: {ast.unparse(statement)!r}")
+    for number, statement in enumerate(statements, 1):
+        with _located(number, statement):
+            equations.append(_equation(statement, versions, bias=bias))
     if not equations:
         raise CellError("a cell needs at least one equation")
     cell = Cell(tuple(equations))
-    for state in cell.states:
-        cell.last(state)
+    for number, (statement, equation) in enumerate(zip(statements, equations, strict=True), 1):
+        with _located(number, statement):
+            for node in walk(equation.expression):
+                if isinstance(node, Value) and node.version == 0 and node.name != "x":
+                    cell.last(node.name)
     return cell
+
+
+@contextmanager
+def faults_of(kind: str) -> Iterator[None]:
+    """A block in which a fault in the equations of a layer kind names that kind."""
+    try:
+        yield
+    except CellError as error:
+        raise CellError(f"layer type {kind}: {error}") from error
+
+
+@contextmanager
+def _located(number: int, statement: ast.stmt) -> Iterator[None]:
+    """A block in which a fault names the equation, counted from 1."""
+    try:
+        yield
+    except CellError as error:
+        raise CellError(f"equation {number}, `{ast.unparse(statement)}`: {error}") from error
+
+
+def _equation(statement: ast.stmt, versions: dict[str, int], *, bias: bool) -> Equation:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_vector(name):
+            expression = _expression(value, versions)
+            versions[name] = versions.get(name, 0) + 1
+            remaining = expression if bias else _without_bias(expression)
+            if remaining is None:
+                raise CellError(f"without biases nothing is left of {ast.unparse(statement)!r}")
+            return Equation(Value(name, versions[name]), remaining)
+        case _:
+            raise CellError(f"not of the form `vector = expression`: {ast.unparse(statement)!r}")
 
 
 def _is_vector(name: str) -> bool:

@@ -128,6 +128,9 @@ class Recurrent(Layer):
                 f"give {signal.producer!r} feeds: output",
             )
         fitted = self.model_copy(update={"input_size": inferred("input_size", self.input_size, signal)})
+        # why here: every layer of a document is fitted, and what is worked out from its equations comes after.
+        with language.faults_of(self.type):
+            packs(fitted.cell, fitted.declared(0))
         if self.init:
             from rnninspect.layers import laws
 
@@ -142,7 +145,8 @@ class Recurrent(Layer):
 
         options: dict[str, Any] = {"hidden_size": 2, **cls.fullest}
         fullest = cls.model_construct(**options)
-        return laws.block(cls.__name__, fullest.cell, fullest.declared(0))
+        with language.faults_of(cls.__name__):
+            return laws.block(cls.__name__, fullest.cell, fullest.declared(0))
 
     @override
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:

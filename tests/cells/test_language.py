@@ -216,10 +216,10 @@ class TestRefused:
         with pytest.raises(CellError, match="'tanh' is read but never assigned"):
             parse("h = tanh + x")
 
-    def test_the_message_quotes_the_part_at_fault_only(self) -> None:
+    def test_the_message_names_the_equation_and_quotes_the_part_at_fault(self) -> None:
         with pytest.raises(CellError) as caught:
             parse("h = tanh(x + exp(x))")
-        assert str(caught.value) == "not in the equation language: 'exp(x)'"
+        assert str(caught.value) == "equation 1, `h = tanh(x + exp(x))`: not in the equation language: 'exp(x)'"
 
     def test_nothing_is_executed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ran: list[str] = []
