@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -223,6 +224,12 @@ def loads_torch(package: Path) -> set[str]:
     while more := {importer for importer, imported in edges if imported in with_torch} - with_torch:
         with_torch |= more
     return with_torch
+
+
+def test_the_house_is_the_list_of_who_imports_whom() -> None:
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*`) \|", text.partition("| part |")[2].partition("\n\n")[0], re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == list(LEVELS)
 
 
 def test_imports_run_one_way() -> None:
