@@ -32,7 +32,8 @@ from rnninspect.guard.findings import findings
 from rnninspect.guard.lock import locked_layers, read_lock, render_lock, update_lock
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
-from rnninspect.results.bench import bench_blocks, bench_document
+from rnninspect.results.bench import bench_blocks
+from rnninspect.results.bench_json import bench_document
 from rnninspect.results.check import check_document, check_tables
 from rnninspect.results.compare import compare_document, compare_tables
 from rnninspect.study.input_file import read_values

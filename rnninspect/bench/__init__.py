@@ -12,6 +12,6 @@ peaks, bound    what the device can do, and the least time that follows; deepben
 kernels         which operators ran, and why no faster ones
 records         what was measured, frozen: it crosses the pipe back from the process
 journal         one line an outcome, as soon as it is known (contradictions: what no measurement says)
-results         pooled over processes, ratios of variants, by the intervals of statistics; then `results/bench.py`
+results         pooled over processes, ratios of variants, by the intervals of statistics; then `results/bench*.py`
 compare         two journals: slower, faster, the same
 """

@@ -291,7 +291,7 @@ def _stop(
 def _print(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> None:
     from rnninspect.commands.shared.plots import save_plot
     from rnninspect.output import write_text
-    from rnninspect.results.bench import bench_charts
+    from rnninspect.results.bench_charts import bench_charts
 
     if not outcomes:
         return

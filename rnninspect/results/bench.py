@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from rnninspect import __version__
-from rnninspect.bench.records import WHOLE_MODEL, Bound, Figure, Outcome, Peaks, Warned, settings_text
+from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
 from rnninspect.bench.results import (
     Pooled,
     Ratio,
@@ -16,13 +15,10 @@ from rnninspect.bench.results import (
     pool,
     ratios,
     steady_speed,
-    swept_number,
     warned,
 )
-from rnninspect.bench.statistics import percentile
-from rnninspect.facts import percent
-from rnninspect.results.head import SCHEMA_VERSION, common
-from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
+from rnninspect.results.bench_charts import bench_charts
+from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Table
 
 _POINT = (
     Column("model", "model", repeats=True),
@@ -198,38 +194,9 @@ _RATIO_NOTE = (
 )
 
 
-def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
-    """Time against the swept number, one line for each phase, and its bound; none where nothing or more is swept."""
-    rows = pool(outcomes)
-    charts = []
-    for file, model in dict.fromkeys((row.file, row.model) for row in rows):
-        here = [row for row in rows if (row.file, row.model) == (file, model)]
-        path = swept_number(row.settings for row in here)
-        if path is None:
-            continue
-        for subject in dict.fromkeys(row.subject for row in here):
-            title = f"time of {f'the {WHOLE_MODEL}' if subject is None else subject}"
-            series = list(_series([row for row in here if row.subject == subject], path))
-            charts.append(Chart(title, model, path, "seconds", tuple(series), log=True, log_x=True))
-    return charts
-
-
-def _series(rows: Sequence[Pooled], path: str) -> Iterator[Series]:
-    lines: dict[tuple[str, str], list[Pooled]] = {}
-    for row in rows:
-        lines.setdefault((row.phase, settings_text(row.variant)), []).append(row)
-    for (phase, variant), members in lines.items():
-        name = " ".join(filter(None, [phase, variant]))
-        at = [(float(str(row.settings[path])), row) for row in members]
-        at.sort(key=lambda point: point[0])
-        yield Series(name, tuple((x, row.median_seconds) for x, row in at))
-        if any(row.bound for _, row in at):
-            yield Series(f"bound of {name}", tuple((x, row.bound_seconds) for x, row in at))
-
-
 def _kernels(rows: Sequence[Pooled]) -> Iterator[tuple[Cell, ...]]:
     """A row for the forward pass in eval mode, and one for training, of each subject."""
-    seen: set[tuple[Cell, ...]] = set()
+    rows_made: set[tuple[Cell, ...]] = set()
     each_layer = any(row.subject is not None for row in rows)
     for row in rows:
         kernels = row.nearest.kernels
@@ -237,9 +204,9 @@ def _kernels(rows: Sequence[Pooled]) -> Iterator[tuple[Cell, ...]]:
         if kernels is None or not kernels.operators or (each_layer and row.subject is None):
             continue
         about = (*_cells(row, _ABOUT[:-1]), "forward" if row.phase == "forward" else "training")
-        if about in seen:
+        if about in rows_made:
             continue
-        seen.add(about)
+        rows_made.add(about)
         fast = {True: "yes", False: "no", None: None}[kernels.fast]
         yield (*about, ", ".join(kernels.operators), fast, kernels.reason or None, kernels.remedy or None)
 
@@ -248,7 +215,7 @@ def _notes(rows: Sequence[Pooled]) -> Iterator[str]:
     if not rows:
         return
     timed = {row.phase for row in rows}
-    phases = "; ".join(f"{name}: {said}" for name, said in _PHASES.items() if name in timed)
+    phases = "; ".join(f"{name}: {meaning}" for name, meaning in _PHASES.items() if name in timed)
     yield f"{phases}. {_OUTSIDE}"
     several = any(row.processes > 1 for row in rows)
     spread = (
@@ -325,128 +292,3 @@ def _bound_notes(rows: Sequence[Pooled]) -> Iterator[str]:
         "matmul FLOPs: two for each multiply-accumulate of the matrix products; params' FLOPs have elementwise work "
         "besides. W_hh alone: GFLOP/s of the matrices that multiply a state, as DeepBench counts."
     )
-
-
-def bench_document(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[str, object]:
-    """What `bench` found, as one object: a flat object for each phase, pooled over processes.
-
-    processes: each process's by itself; ratios: of variants to the first of their point; not_measured: the runs that
-    have no figures. partial: the run was interrupted, so that there would be more.
-    """
-    pooled = pool(outcomes)
-    speed = steady_speed(pooled)
-    environments = [outcome.environment for outcome in outcomes if outcome.environment is not None]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "rnninspect": __version__,
-        "torch": common([place.torch for place in environments]),
-        "device": common([place.device for place in environments]),
-        "device_name": common([place.device_name for place in environments]),
-        "dtype": common([outcome.dtype for outcome in outcomes]),
-        "ledger": "bench",
-        "partial": partial,
-        "results": [_pooled(row) for row in pooled],
-        "processes": [_process(outcome, figure) for outcome in outcomes for figure in outcome.figures],
-        "peaks": [{"dtype": each.dtype, "threads": each.threads, **_speeds(each.peaks)} for each in peaks_of(outcomes)],
-        "steady_cpu_speed_percent": speed and {"low": percent(speed[0]), "high": percent(speed[1])},
-        "ratios": [ratio._asdict() for ratio in ratios(pooled)],
-        "not_measured": [
-            {
-                "model": outcome.model,
-                "file": outcome.file,
-                "case": outcome.case,
-                "point": outcome.point,
-                "settings": outcome.settings,
-                "variant": outcome.variant,
-                "process": outcome.process,
-                "status": outcome.status,
-                "reason": outcome.reason,
-            }
-            for outcome in outcomes
-            if not outcome.ok
-        ],
-    }
-
-
-def _pooled(row: Pooled) -> dict[str, object]:
-    plain = {name: value for name, value in row._asdict().items() if name != "timed"}
-    return {**plain, "warnings": _warnings(row.warnings)}
-
-
-def _warnings(warnings: Iterable[Warned]) -> list[dict[str, str]]:
-    return [{"what": warning.what, "try": warning.try_} for warning in warnings]
-
-
-def _bound(bound: Bound) -> dict[str, object]:
-    return {
-        "seconds": bound.seconds,
-        "compute_seconds": bound.compute,
-        "traffic_seconds": bound.traffic,
-        "latency_seconds": bound.latency,
-        "regime": bound.regime,
-        "calibrated": bound.calibrated,
-    }
-
-
-def _speeds(peaks: Peaks) -> dict[str, object]:
-    return {
-        "flops_per_second": peaks.flops,
-        "bytes_per_second": peaks.bandwidth,
-        "chip_bytes_per_second": peaks.chip_bandwidth,
-        "step_seconds": peaks.step_seconds,
-        "calibrated": peaks.calibrated,
-        "disturbed": peaks.disturbed,
-    }
-
-
-def _process(outcome: Outcome, figure: Figure) -> dict[str, object]:
-    interval, bound, kernels = figure.interval, figure.bound, figure.kernels
-    environment = outcome.environment
-    return {
-        "model": outcome.model,
-        "file": outcome.file,
-        "case": outcome.case,
-        "point": outcome.point,
-        "settings": outcome.settings,
-        "variant": outcome.variant,
-        "process": outcome.process,
-        "dtype": outcome.dtype,
-        "threads": environment and environment.threads,
-        "environment": environment and environment._asdict(),
-        "subject": figure.subject,
-        "phase": figure.phase,
-        "status": outcome.status,
-        "median_seconds": figure.median,
-        "ci95_seconds": interval,
-        "best_seconds": figure.best,
-        "first_call_seconds": figure.first_call,
-        "samples": figure.samples,
-        "rounds_seconds": figure.rounds,
-        "rounds_kept": figure.kept,
-        "passes": figure.passes,
-        "calls_per_sample": figure.block,
-        "stopped": figure.stopped,
-        "verdict": figure.verdict,
-        "cpu_speed_percent": None if figure.speed is None else percent(figure.speed),
-        "probe_seconds": figure.probes,
-        "best_probe_seconds": figure.best_probe,
-        "overhead_percent": percent(figure.overhead),
-        "host_seconds": figure.host,
-        "drift_percent": None if figure.drift is None else percent(figure.drift - 1),
-        "tokens_per_second": figure.tokens / figure.median,
-        "sequences_per_second": figure.sequences / figure.median,
-        "matmul_flops": figure.flops,
-        "recurrent_flops": figure.recurrent_flops,
-        "matmul_flops_per_second": None if figure.flops is None else figure.flops / figure.median,
-        "bound_seconds": bound and bound.seconds,
-        "regime": bound and bound.regime,
-        "bound": bound and _bound(bound),
-        "peaks": outcome.peaks and _speeds(outcome.peaks),
-        "kernels": kernels and kernels._asdict(),
-        "peak_bytes": figure.peak_bytes,
-        "planned_bytes": figure.planned_bytes,
-        "page_faults": figure.page_faults,
-        "p90_seconds": percentile(figure.seconds, 90),
-        "p99_seconds": percentile(figure.seconds, 99),
-        "warnings": _warnings(figure.warnings),
-    }

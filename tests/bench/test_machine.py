@@ -14,7 +14,7 @@ from rnninspect.bench.gpu import Gpu, GpuReading
 from rnninspect.bench.machine import Machine
 from rnninspect.bench.records import Figure, Outcome, TimingRequest, Warned
 from rnninspect.commands.shared.bench_page import libraries
-from rnninspect.results.bench import bench_document
+from rnninspect.results.bench_json import bench_document
 from rnninspect.runtime.precision import multiplying_float32
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

@@ -16,7 +16,8 @@ from rnninspect.commands.bench import BenchTable
 from rnninspect.formats import csv as formats_csv
 from rnninspect.formats import json as formats_json
 from rnninspect.formats import latex, markdown, terminal
-from rnninspect.results.bench import bench_blocks, bench_document, bench_tables
+from rnninspect.results.bench import bench_blocks, bench_tables
+from rnninspect.results.bench_json import bench_document
 from rnninspect.results.table import Table
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rnninspect.bench.records import Environment, Outcome, settings_text
 from rnninspect.commands.shared.rendering import alone, render
 from rnninspect.errors import printable
-from rnninspect.results.bench import bench_blocks, bench_document, bench_tables
+from rnninspect.results.bench import bench_blocks, bench_tables
+from rnninspect.results.bench_json import bench_document
 from rnninspect.results.caption import caption, each_once
 
 
