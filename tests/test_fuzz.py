@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from rnninspect.bench.compare import compare_runs
 from rnninspect.bench.journal import head_of, read_journal
 from rnninspect.bench.journal_writer import resume
+from rnninspect.bench.option_values import parse_varies
 from rnninspect.bench.plain import to_plain
-from rnninspect.bench.points import load_points, parse_varies
+from rnninspect.bench.points import load_points
 from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Warned
 from rnninspect.document.blocks import Document, Input, validate
 from rnninspect.document.chain import connect

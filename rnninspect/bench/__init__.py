@@ -1,5 +1,6 @@
 """How long forward and backward take here, and whether that can be believed. The stations, in order:
 
+option_values   what the texts of `--sweep`, `--vary`, `--budget` and `--precision` mean
 points          a document's sweep and cases, and `--vary`: every model to be timed
 jobs, schedule  in which order, in which process, what is left to do
 supervise       the process that does the work, and what is made of its end (entry is where it begins)

@@ -15,31 +15,26 @@ is visited.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, product
 from math import prod
 from typing import Any, NamedTuple
 
-from rnninspect.bench.cpus import usable_cpus
+from rnninspect.bench.option_values import MOST_POINTS, Vary, parse_range, parse_values, too_many
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import RunOptions, settings_text
-from rnninspect.document.blocks import RANGE, validate
+from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_tree, spec_of
 from rnninspect.document.overrides import option_place, put, put_at
-from rnninspect.document.quantity import parse_percent
-from rnninspect.document.tree import Tree, read_value
-from rnninspect.errors import DocumentError, OptionError, Place, did_you_mean, printable, show
+from rnninspect.document.tree import Tree
+from rnninspect.errors import DocumentError, Place, printable, show
 
-MOST_POINTS = 10_000
 # why: a point takes some 25 us for each key and value of its document, so this many are validated within 30 s.
 _MOST_VALUES = 1_000_000
 # why: nobody reads the name of a point with more, and each is held against all others.
 _MOST_AXES = 50
 _MOST_NAMED = 100
-BACKENDS = ("eager", "compile")
-_SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "min": 60.0}
 
 
 class Variant(NamedTuple):
@@ -68,14 +63,6 @@ class Point(NamedTuple):
     settings: Mapping[str, object]
     spec: Spec
     variants: tuple[Variant, ...]
-
-
-class Vary(NamedTuple):
-    """One `--vary`: threads, backend, or a path of the document, and its values, of which some may be the same."""
-
-    name: str
-    values: tuple[object, ...]
-    place: Place
 
 
 class _Value(NamedTuple):
@@ -138,67 +125,6 @@ def load_points(
     return tuple(points)
 
 
-def parse_varies(given: Sequence[str]) -> tuple[tuple[Vary, ...], tuple[str, ...]]:
-    """Each `--vary NAME=V1,V2`, and notes on what was not taken as it was given.
-
-    NAME is threads, backend, or a path of the document other than device. Raises DocumentError or OptionError.
-    """
-    found: list[Vary] = []
-    notes: list[str] = []
-    for text in given:
-        place = option_place("--vary", text)
-        name, values = _parsed(text, place, "--vary backend=eager,compile")
-        if name in ("device", "name"):
-            hint = "bench each device by itself, then compare the two files" if name == "device" else ""
-            raise DocumentError(place, f"{name} cannot be varied", hint=hint)
-        if name in (vary.name for vary in found):
-            raise DocumentError(place, f"{show(name)} is varied twice", hint="write all its values in one option")
-        if name == "threads":
-            values, said = _threads(values, place)
-            notes += said
-        if name == "backend":
-            for value in values:
-                if value not in BACKENDS:
-                    hint = did_you_mean(str(value), BACKENDS)
-                    raise DocumentError(place, f"expected eager or compile, got {show(value)}", path=name, hint=hint)
-        found.append(Vary(name, tuple(values), place))
-    return tuple(found), tuple(notes)
-
-
-def clamp_threads(threads: int) -> tuple[int, str]:
-    """How many threads to use where so many were asked for, and a note where that is fewer.
-
-    why: torch.set_num_threads(100000) ends in SIGSEGV, and more threads than CPUs only wait for each other.
-    """
-    # why not what a quota leaves: what was asked for can be run, and the benchmark warns of it.
-    cpus = usable_cpus().allowed
-    if threads <= cpus:
-        return threads, ""
-    return cpus, f"{threads} threads: this process may use {cpus} CPU{'s' * (cpus != 1)}, so {cpus} will be used"
-
-
-def parse_budget(given: str) -> float:
-    """`--budget 3s`, `500ms`, `2min` or `2` in seconds. Raises OptionError for anything else, and for none at all."""
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([a-z]*)", given.strip())
-    if not found or found[2] not in _SECONDS:
-        raise OptionError(f"--budget {printable(given)}: expected a time such as 3s, 500ms or 2min")
-    seconds = float(found[1]) * _SECONDS[found[2]]
-    if not seconds:
-        raise OptionError(f"--budget {printable(given)}: expected more than no time")
-    return seconds
-
-
-def parse_precision(given: str) -> float:
-    """`--precision 5%` as 0.05. Raises OptionError for anything else, and for what is not above 0 and below 100 %."""
-    try:
-        share = parse_percent(given.strip())
-    except ValueError as error:
-        raise OptionError(f"--precision {printable(given)}: {error}") from error
-    if not 0 < share < 1:
-        raise OptionError(f"--precision {printable(given)}: expected more than 0% and less than 100%")
-    return share
-
-
 # --- axes and cases ----------------------------------------------------------------------------------------
 
 
@@ -207,9 +133,11 @@ def _axes(written: Mapping[str, list[Any] | str], sweeps: Sequence[str], tree: T
 
     why counted on the way: a document of a few kilobytes can ask for more points than there is memory for.
     """
-    given = [_parsed(sweep, option_place("--sweep", sweep), "--sweep encoder.hidden_size=64,128") for sweep in sweeps]
+    given = [
+        parse_values(sweep, option_place("--sweep", sweep), "--sweep encoder.hidden_size=64,128") for sweep in sweeps
+    ]
     replaced = {path for path, _ in given}
-    found: list[_Axis] = []
+    axes: list[_Axis] = []
     for axis in chain(
         (_document_axis(path, values, tree) for path, values in written.items() if path not in replaced),
         (
@@ -217,84 +145,33 @@ def _axes(written: Mapping[str, list[Any] | str], sweeps: Sequence[str], tree: T
             for sweep, (path, values) in zip(sweeps, given, strict=True)
         ),
     ):
-        found.append(axis)
+        axes.append(axis)
         number *= len(axis)
         if number > MOST_POINTS:
-            raise _too_many(axis[0].place, number, axis[0].path)
-        if len(found) > _MOST_AXES:
+            raise too_many(axis[0].place, number, axis[0].path)
+        if len(axes) > _MOST_AXES:
             hint = "write what only changes once into the document itself"
             raise DocumentError(axis[0].place, f"more than {_MOST_AXES} paths are swept", path=axis[0].path, hint=hint)
-    return found
+    return axes
 
 
 def _document_axis(path: str, values: list[Any] | str, tree: Tree) -> _Axis:
     where = ("sweep", path)
     if isinstance(values, str):
         place = tree.place(where)
-        return _axis([_Value(path, value, place) for value in _range(values, place, path)])
+        return _axis([_Value(path, value, place) for value in parse_range(values, place, path)])
     return _axis([_Value(path, value, tree.place((*where, i))) for i, value in enumerate(values)])
 
 
 def _axis(values: list[_Value]) -> _Axis:
-    seen: set[str] = set()
+    values_before: set[str] = set()
     for path, value, place in values:
         if path == "name":
             raise DocumentError(place, "name cannot be swept", hint="give the cases of `cases` names")
-        if canonical(value) in seen:
+        if canonical(value) in values_before:
             raise DocumentError(place, f"{show(value)} stands twice", path=path, hint="keep one of them")
-        seen.add(canonical(value))
+        values_before.add(canonical(value))
     return tuple(values)
-
-
-def _parsed(text: str, place: Place, example: str) -> tuple[str, list[object]]:
-    """The path of `PATH=V1,V2` and its values, ranges written out."""
-    path, equals, listed = text.partition("=")
-    path = path.strip()
-    if not equals or not path:
-        raise DocumentError(place, "expected PATH=VALUE,VALUE", hint=f"for example {example}")
-    if not listed.strip():
-        raise DocumentError(place, "there is no value to visit", path=path, hint=f"for example {example}")
-    values: list[object] = []
-    for part in _split(listed):
-        if re.fullmatch(RANGE, part):
-            values += _range(part, place, path)
-        elif part.lstrip().startswith("range("):
-            hint = "range(START, STOP, STEP), three whole numbers"
-            raise DocumentError(place, f"not a range: {show(part)}", path=path, hint=hint)
-        else:
-            values.append(read_value(part, place.source))
-    return path, values
-
-
-def _split(text: str) -> Iterator[str]:
-    """The parts of `text` between commas, those within brackets and quotes aside."""
-    depth, quote, start = 0, "", 0
-    for k, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif char == "," and depth == 0:
-            yield text[start:k]
-            start = k + 1
-    yield text[start:]
-
-
-def _range(text: str, place: Place, path: str) -> range:
-    numbers = [int(number) for number in re.findall(r"-?[0-9]+", text)]
-    if len(numbers) == 3 and numbers[2] == 0:
-        raise DocumentError(place, f"the step of {text.strip()} is 0", path=path, hint="it is range(START, STOP, STEP)")
-    found = range(*numbers)
-    if not found:
-        message = f"{text.strip()} is empty"
-        raise DocumentError(place, message, path=path, hint="STOP itself is left out, as in Python")
-    if len(found) > MOST_POINTS:
-        raise _too_many(place, len(found), path)
-    return found
 
 
 def _case(number: int, case: Mapping[str, object], tree: Tree) -> _Case:
@@ -345,10 +222,6 @@ def _check_number(number: int, bare: Tree) -> None:
         raise DocumentError(bare.place(()), message, hint=f"the most is {most:,}")
 
 
-def _too_many(place: Place, number: int, path: str) -> DocumentError:
-    return DocumentError(place, f"{number:,} points are too many", path=path, hint=f"the most is {MOST_POINTS:,}")
-
-
 # --- points and variants -----------------------------------------------------------------------------------
 
 
@@ -375,21 +248,9 @@ def _variants(tree: Tree, path: str, values: Sequence[_Value], varies: Sequence[
             for vary, value in zip(varies, chosen, strict=True)
             if vary.name not in own
         ]
-        found = _spec(tree, path, (*values, *put_in), spec) if put_in else spec
+        varied_spec = _spec(tree, path, (*values, *put_in), spec) if put_in else spec
         again = times[canonical(varied)] = times.get(canonical(varied), 0) + 1
-        yield Variant(varied | ({"again": again} if again > 1 else {}), RunOptions(**own), found)
-
-
-def _threads(values: Sequence[object], place: Place) -> tuple[list[object], list[str]]:
-    clamped: list[object] = []
-    notes = []
-    for value in values:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise DocumentError(place, f"expected an integer >= 1, got {show(value)}", path="threads")
-        threads, note = clamp_threads(value)
-        clamped.append(threads)
-        notes += [f"{place}: {note}"] if note else []
-    return clamped, list(dict.fromkeys(notes))
+        yield Variant(varied | ({"again": again} if again > 1 else {}), RunOptions(**own), varied_spec)
 
 
 def _named(values: Iterable[_Value]) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rnninspect.bench.jobs import Job
     from rnninspect.bench.journal import Key
     from rnninspect.bench.journal_writer import Journal
-    from rnninspect.bench.points import Point, Vary
+    from rnninspect.bench.option_values import Vary
+    from rnninspect.bench.points import Point
     from rnninspect.bench.records import Outcome, TimingRequest
 
 _QUICK = 1.0
@@ -95,7 +96,7 @@ class BenchOptions(TorchOptions):
 
 def run(options: BenchOptions) -> int:
     """Time every point and print what was measured; returns the exit code."""
-    from rnninspect.bench.points import parse_varies
+    from rnninspect.bench.option_values import parse_varies
     from rnninspect.bench.schedule import number_of_outcomes
     from rnninspect.commands.shared.bench_page import page_of
     from rnninspect.commands.shared.plots import check_plot
@@ -132,7 +133,7 @@ def _note(text: str) -> None:
 
 
 def _request(options: BenchOptions) -> TimingRequest:
-    from rnninspect.bench.points import parse_budget, parse_precision
+    from rnninspect.bench.option_values import parse_budget, parse_precision
     from rnninspect.bench.records import PHASES, TimingRequest
 
     if options.quick and options.budget is not None:
@@ -249,7 +250,7 @@ def _journal(options: BenchOptions, jobs: Sequence[Job]) -> Iterator[tuple[Journ
 
 def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> int:
     """Print what there is, and tell by the exit code whether it is all, and to be believed."""
-    from rnninspect.bench.points import parse_precision
+    from rnninspect.bench.option_values import parse_precision
     from rnninspect.bench.results import pool
 
     _print(options, outcomes, page)

@@ -20,8 +20,9 @@ from rnninspect.bench import job as module
 from rnninspect.bench.disturbances import Disturbance, Kind
 from rnninspect.bench.job import work
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
+from rnninspect.bench.option_values import parse_varies
 from rnninspect.bench.plain import from_plain, to_plain
-from rnninspect.bench.points import load_points, parse_varies
+from rnninspect.bench.points import load_points
 from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, TimingRequest
 from rnninspect.bench.sampling import LEAST_ROUNDS
 from rnninspect.bench.supervise import Last

@@ -16,15 +16,8 @@ from hypothesis import strategies as st
 
 from rnninspect.bench.cpus import usable_cpus
 from rnninspect.bench.deepbench import deepbench_flops
-from rnninspect.bench.points import (
-    MOST_POINTS,
-    Point,
-    clamp_threads,
-    load_points,
-    parse_budget,
-    parse_precision,
-    parse_varies,
-)
+from rnninspect.bench.option_values import MOST_POINTS, clamp_threads, parse_budget, parse_precision, parse_varies
+from rnninspect.bench.points import Point, load_points
 from rnninspect.bench.records import RunOptions, settings_text
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, OptionError, RnnInspectError

@@ -11,7 +11,8 @@ import pytest
 
 from rnninspect.bench import schedule
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
-from rnninspect.bench.points import load_points, parse_varies
+from rnninspect.bench.option_values import parse_varies
+from rnninspect.bench.points import load_points
 from rnninspect.bench.records import Outcome, TimingRequest
 from rnninspect.bench.schedule import digest, jobs_of, number_of_outcomes, remaining, run_all
 from rnninspect.bench.supervise import Ended
