@@ -157,7 +157,9 @@ class _Ready:
         # why before anything else runs: this is when libraries load, dropout gets its state, memory its pools.
         self.first: list[float] = []
         with threads(self.machine.threads):
-            messages = kernels.said(lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases))
+            messages = kernels.torch_warnings(
+                lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases)
+            )
         recurrent = [module for module in model.layers if isinstance(module, nn.RNNBase)]
         held = sum(parameter.nbytes for module in recurrent for parameter in module.parameters())
         self._warn(kernels.scattered_weights(messages, spec.dtype, held))

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from rnninspect.bench.bound import PASSES, ChipMemory
 from rnninspect.bench.clock import clock_for
-from rnninspect.bench.kernels import cudnn_call, least_alike
 from rnninspect.bench.records import Peaks, TimingRequest
 from rnninspect.document.chain import Link, Spec
 from rnninspect.layers.families import SequenceLayer
@@ -35,8 +34,8 @@ from rnninspect.runtime.torch_errors import refusals
 
 # Seconds for each of the parts; each kind of cell has its own.
 FLOPS_SECONDS, BANDWIDTH_SECONDS, CHIP_SECONDS, STEP_SECONDS = 0.12, 0.08, 0.03, 0.06
-# The least that a layer can be is taken as 8 wide, with one sequence; wider where cuDNN serves such a layer otherwise.
-TINY = 8
+# A step is timed with one sequence, TINY wide; on CUDA a layer that is NARROW or less is timed as wide as it is.
+TINY, NARROW = 8, 64
 # The lengths between which a step is measured; the longer one is cut where steps are slow, which Python's are: of many
 # short calls more are undisturbed than of few long ones.
 SHORT, LEAST, LONGEST = 8, 40, 256
@@ -167,14 +166,16 @@ def _as_recurrent_layers_multiply(device: torch.device) -> AbstractContextManage
 
 def _cpu_caches() -> dict[int, list[int]]:
     """Bytes of every cache for data by its level, each once however many CPUs share it; nothing where no one says."""
-    found: dict[tuple[int, str], int] = {}
+    sizes_by_cache: dict[tuple[int, str], int] = {}
     with contextlib.suppress(OSError, ValueError):
         for cache in sorted(Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cache/index*")):
             words = ("level", "type", "size", "shared_cpu_list")
             level, kind, size, shared = ((cache / name).read_text().strip() for name in words)
             if kind != "Instruction":
-                found[int(level), shared] = int(size.removesuffix("K")) * 1024
-    return {level: [size for (other, _), size in found.items() if other == level] for level, _ in found}
+                sizes_by_cache[int(level), shared] = int(size.removesuffix("K")) * 1024
+    return {
+        level: [size for (other, _), size in sizes_by_cache.items() if other == level] for level, _ in sizes_by_cache
+    }
 
 
 # --- the least time of a step -------------------------------------------------------------------------------
@@ -193,17 +194,19 @@ class _Tiny:
 def widths(spec: Spec, device: torch.device) -> dict[str, int]:
     """How wide a layer of each recurrent kind of the document is for its step to be timed.
 
-    why not always TINY: above a width cuDNN takes another algorithm, whose step is some ten times longer.
+    TINY; on CUDA the hidden size of torch's own layers, where that is NARROW at the most. A wider layer's step takes no
+    less than a tiny one's, so that the bound holds for it too, though it may be far below the time.
     """
-    found: dict[str, int] = {}
+    by_kind: dict[str, int] = {}
     for link in spec.links:
         if isinstance(link.layer, Recurrent):
-            own = TINY
-            if device.type == "cuda" and isinstance(link.layer, SequenceLayer) and hasattr(nn, link.layer.type):
-                own = least_alike(cudnn_call(link, spec.dtype, device), TINY)
+            width = TINY
+            fused = isinstance(link.layer, SequenceLayer) and hasattr(nn, link.layer.type)
+            if device.type == "cuda" and fused and link.layer.hidden_size <= NARROW:
+                width = link.layer.hidden_size
             # why the least: the step of a kind is for all its layers, and none may have a shorter one.
-            found[link.layer.type] = min(own, found.get(link.layer.type, own))
-    return found
+            by_kind[link.layer.type] = min(width, by_kind.get(link.layer.type, width))
+    return by_kind
 
 
 def step_seconds_of(layer: Recurrent, spec: Spec, device: torch.device, width: int) -> dict[str, float]:

@@ -236,8 +236,8 @@ def test_a_slow_machine_is_seen_by_its_probe(
 def test_the_first_call_comes_before_the_probe_that_would_load_libraries(
     tmp_path: Path, probe: type[Probe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = kernels.said
-    monkeypatch.setattr(kernels, "said", lambda run: (probe.log.append("first calls"), real(run))[1])
+    real = kernels.torch_warnings
+    monkeypatch.setattr(kernels, "torch_warnings", lambda run: (probe.log.append("first calls"), real(run))[1])
     outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward",))))
     assert probe.log[0] == "first calls"
     assert probe.log[1].startswith("made for")

@@ -1,4 +1,4 @@
-"""Which kernels served a layer: what is seen to run on the CPU, and by torch's rules for cuDNN, which need no GPU."""
+"""Which kernels served a layer: what is seen to run on the CPU, and what keeps a layer from faster ones."""
 
 from __future__ import annotations
 
@@ -12,16 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnninspect.bench import kernels
-from rnninspect.bench.kernels import (
-    PERSIST,
-    SMALL_H,
-    STANDARD,
-    CudnnCall,
-    cudnn_algorithm,
-    cudnn_hint,
-    explain,
-    least_alike,
-)
+from rnninspect.bench.kernels import explain
 from rnninspect.bench.records import Kernels
 from rnninspect.document.chain import Link
 from rnninspect.layers.gru import GRU
@@ -91,7 +82,7 @@ def test_the_weights_are_the_same_after_it_was_watched() -> None:
 
 def test_watching_does_not_load_torchs_compiler() -> None:
     """torch wraps the method of a mode that has one of its own, and the wrapper imports torch._dynamo: a second."""
-    assert kernels._Watch.__torch_dispatch__ is kernels._Seen.__torch_dispatch__
+    assert kernels._Watch.__torch_dispatch__ is kernels._Operators.__torch_dispatch__
 
 
 def packed(lengths: list[int]) -> object:
@@ -180,7 +171,7 @@ def test_what_was_seen_has_its_reason(layer: Layer, dtype: str, phase: str, reas
 def test_instructions_are_lacking_only_where_torch_says_so(
     monkeypatch: pytest.MonkeyPatch, layer: Layer, batch: Batch, reason: str, dtype: str, supported: bool
 ) -> None:
-    asked = {name: staticmethod(lambda: supported) for name in kernels._ASKED.values()}
+    asked = {name: staticmethod(lambda: supported) for name in kernels._SUPPORT.values()}
     monkeypatch.setattr(torch.ops, "mkldnn", type("Asked", (), asked))
     told = explain(link(layer, batch), LOOP, dtype=dtype, device=CPU, phase="forward")
     lacking = f"this CPU lacks the instructions that oneDNN wants for {dtype}"
@@ -229,168 +220,61 @@ def test_other_devices() -> None:
     assert told.reason == "torch has no fused GRU for mps: it runs step by step"
 
 
-# --- cuDNN's algorithms: pytorch's get_algo, case by case --------------------------------------------------------
+# --- cuDNN ------------------------------------------------------------------------------------------------------
 
-A100 = {"capability": (8, 0), "multiprocessors": 108}
-V100 = {"capability": (7, 0), "multiprocessors": 80}
-# 256 wide in float16 on an A100: what PERSIST_STATIC is chosen for, but for small H, which goes first up to 192.
-CALL = CudnnCall("LSTM", hidden_size=256, input_size=256, batch=64, steps=50, dtype="float16", **A100)
+WIDE = {"input_size": 24, "hidden_size": 16}
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 @pytest.mark.parametrize(
-    ("kind", "forward", "widest"),
+    ("options", "lengths", "dtype", "reason", "remedy"),
     [
-        ("RNN", True, 384),
-        ("RNN", False, 256),
-        ("LSTM", True, 192),
-        ("LSTM", False, 128),
-        ("GRU", True, 192),
-        ("GRU", False, 128),
+        (WIDE, None, "float16", "", ""),
+        (WIDE, None, "bfloat16", "", ""),
+        (
+            WIDE,
+            None,
+            "float32",
+            "cuDNN is asked for persistent kernels of wide layers in float16 alone",
+            "dtype: float16",
+        ),
+        (WIDE, None, "float64", "in float64 cuDNN is asked for its standard kernels", "dtype: float32, or float16"),
+        (WIDE, (5, 5), "float16", "for a packed batch cuDNN is asked for its standard kernels", "padding in place"),
+        (
+            WIDE | {"proj_size": 8},
+            None,
+            "float16",
+            "with a projection cuDNN is asked for its standard kernels",
+            "proj_size: 0",
+        ),
+        (
+            {"input_size": 24, "hidden_size": 17},
+            None,
+            "bfloat16",
+            "hidden_size 17 is no multiple of 8, which tensor cores want",
+            "hidden_size 24",
+        ),
+        (
+            {"input_size": 3, "hidden_size": 16},
+            (5, 3),
+            "float16",
+            "for a packed batch cuDNN is asked for its standard kernels; "
+            "input_size 3 is no multiple of 8, which tensor cores want",
+            "padding in place of lengths; input_size 8",
+        ),
     ],
 )
-def test_the_cliff_of_small_hidden_states(kind: str, forward: bool, widest: int, dtype: str) -> None:
-    call = CALL._replace(kind=kind, dtype=dtype, input_size=100)
-    assert cudnn_algorithm(call._replace(hidden_size=widest), forward=forward) == SMALL_H
-    assert cudnn_algorithm(call._replace(hidden_size=widest + 1), forward=forward) == STANDARD
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"dtype": "float64"}, {"projected": True}, {"packed": True}, {"capability": (5, 2)}],
-    ids=lambda change: next(iter(change)),
-)
-def test_small_hidden_states_of_these_take_the_standard_algorithm(change: dict[str, object]) -> None:
-    small = CALL._replace(hidden_size=64)
-    assert cudnn_algorithm(small, forward=True) == SMALL_H
-    assert cudnn_algorithm(small._replace(**change), forward=True) == STANDARD  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("change", "algorithm"),
-    [
-        ({}, PERSIST),
-        ({"dtype": "bfloat16"}, STANDARD),
-        ({"dtype": "float32"}, STANDARD),
-        ({"num_layers": 2}, STANDARD),
-        ({"directions": 2}, STANDARD),
-        ({"packed": True}, STANDARD),
-        ({"projected": True}, STANDARD),
-        ({"hidden_size": 1024}, PERSIST),
-        ({"hidden_size": 1152}, STANDARD),
-        ({"hidden_size": 257}, STANDARD),
-        ({"input_size": 128}, PERSIST),
-        ({"input_size": 192}, STANDARD),
-        ({"batch": 8}, PERSIST),
-        ({"batch": 60}, STANDARD),
-        ({"batch": 128}, PERSIST),
-        ({"batch": 136}, STANDARD),
-        ({"kind": "GRU"}, STANDARD),
-        # An RNN's small-H kernel ends at 384 forward; above it, not for N >= 96 with H >= 896.
-        ({"kind": "RNN", "hidden_size": 512}, PERSIST),
-        ({"kind": "RNN", "hidden_size": 896, "batch": 88}, PERSIST),
-        ({"kind": "RNN", "hidden_size": 896, "batch": 96}, STANDARD),
-        ({"kind": "RNN", "hidden_size": 768, "batch": 96}, PERSIST),
-        # H100, A30, A40, RTX 4090
-        ({"capability": (9, 0), "multiprocessors": 132}, PERSIST),
-        ({"multiprocessors": 56}, STANDARD),
-        ({"capability": (8, 6)}, STANDARD),
-        ({"capability": (8, 9), "multiprocessors": 128}, PERSIST),
-        # Volta: batches of 16 but 80 and 112, or 8, and long enough for their size; Turing never.
-        (V100, PERSIST),
-        (V100 | {"batch": 8}, PERSIST),
-        (V100 | {"batch": 24}, STANDARD),
-        (V100 | {"batch": 80}, STANDARD),
-        (V100 | {"batch": 112}, STANDARD),
-        (V100 | {"batch": 128, "steps": 40}, PERSIST),
-        (V100 | {"batch": 128, "steps": 39}, STANDARD),
-        (V100 | {"batch": 96, "steps": 20}, PERSIST),
-        (V100 | {"batch": 96, "steps": 19}, STANDARD),
-        (V100 | {"batch": 32, "steps": 10}, PERSIST),
-        (V100 | {"batch": 32, "steps": 9}, STANDARD),
-        (V100 | {"kind": "GRU"}, PERSIST),
-        (V100 | {"capability": (7, 5)}, STANDARD),
-    ],
-    ids=lambda value: " ".join(f"{key}={size}" for key, size in value.items()) if isinstance(value, dict) else None,
-)
-def test_the_persistent_algorithm(change: dict[str, object], algorithm: str) -> None:
-    for forward in (True, False):
-        assert cudnn_algorithm(CALL._replace(**change), forward=forward) == algorithm  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("change", "forward", "hint"),
-    [
-        ({}, True, ""),
-        ({"dtype": "float32"}, True, "hidden_size 192 would get PERSIST_STATIC_SMALL_H forward, which is often faster"),
-        ({"dtype": "float32", "hidden_size": 257}, True, ""),
-        ({"dtype": "float32", "hidden_size": 150}, False, "hidden_size 128 would get PERSIST_STATIC_SMALL_H backward"),
-        ({"hidden_size": 500}, True, "hidden_size 512 would get PERSIST_STATIC forward"),
-        ({"hidden_size": 512, "input_size": 500}, True, "input_size 512 would get PERSIST_STATIC forward"),
-        ({"hidden_size": 512, "batch": 60}, True, "batch_size 64 would get PERSIST_STATIC forward"),
-        ({"hidden_size": 512, "batch": 140}, True, "batch_size 128 would get PERSIST_STATIC forward"),
-        # Two settings stand against it.
-        ({"hidden_size": 500, "batch": 60}, True, ""),
-    ],
-)
-def test_a_small_change_is_told_where_it_helps(change: dict[str, object], forward: bool, hint: str) -> None:
-    assert cudnn_hint(CALL._replace(**change), forward=forward).startswith(hint)  # type: ignore[arg-type]
-    assert bool(cudnn_hint(CALL._replace(**change), forward=forward)) == bool(hint)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("change", "width"),
-    [
-        ({"dtype": "float32", "hidden_size": 128}, 8),
-        # Forward a small kernel, backward the standard one: as from 136 on.
-        ({"dtype": "float32", "hidden_size": 150}, 136),
-        ({"dtype": "float32", "hidden_size": 512}, 200),
-        ({"dtype": "float32", "hidden_size": 512, "kind": "GRU", "num_layers": 2, "directions": 2}, 200),
-        ({"dtype": "float32", "hidden_size": 512, "kind": "RNN"}, 392),
-        ({"dtype": "float64", "hidden_size": 512}, 8),
-        # None that is no wider has the same: a short step is a bound that holds.
-        ({"dtype": "float32", "hidden_size": 196}, 8),
-        ({"dtype": "float32", "hidden_size": 64, "projected": True}, 8),
-        ({"hidden_size": 512}, 8),
-    ],
-)
-def test_the_narrowest_layer_with_the_same_algorithms(change: dict[str, object], width: int) -> None:
-    assert least_alike(CALL._replace(**change), 8) == width  # type: ignore[arg-type]
-
-
-class H200:
-    """What torch.cuda says of a GPU."""
-
-    major, minor, multi_processor_count = 9, 0, 132
-
-
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: H200)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-
-
-@pytest.mark.usefixtures("gpu")
-def test_cudnn_is_told_with_its_algorithms() -> None:
-    layer = LSTM(type="LSTM", input_size=3, hidden_size=160)
+def test_what_keeps_a_layer_from_cudnns_faster_kernels_is_told(
+    options: dict[str, int], lengths: tuple[int, ...] | None, dtype: str, reason: str, remedy: str
+) -> None:
     ran = ("_cudnn_rnn", "_cudnn_rnn_backward")
-    told = explain(link(layer), ran, dtype="float32", device=CUDA, phase="step")
-    assert told == Kernels(
-        ran,
-        True,
-        "cuDNN, asked for PERSIST_STATIC_SMALL_H forward, STANDARD backward",
-        "hidden_size 128 would get PERSIST_STATIC_SMALL_H backward, which is often faster",
+    kernels_of = explain(
+        link(LSTM(type="LSTM", **options), Batch(2, 5, lengths)), ran, dtype=dtype, device=CUDA, phase="step"
     )
-    assert explain(link(layer), ran, dtype="float32", device=CUDA, phase="forward").reason == (
-        "cuDNN, asked for PERSIST_STATIC_SMALL_H"
-    )
-    # What the call is made from: a projection and a packed batch take the standard algorithm.
-    for layer, batch in ((sized(LSTM, proj_size=2), BATCH), (sized(LSTM), Batch(2, 5, (5, 5)))):
-        told = explain(link(layer, batch), ran, dtype="float32", device=CUDA, phase="step")
-        assert told.reason == "cuDNN, asked for STANDARD"
+    assert (kernels_of.operators, kernels_of.fast, kernels_of.reason) == (ran, True, reason)
+    assert kernels_of.remedy.startswith(remedy)
+    assert bool(kernels_of.remedy) == bool(remedy)
 
 
-@pytest.mark.usefixtures("gpu")
 def test_without_cudnn_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: False)
     told = explain(link(sized(GRU)), LOOP, dtype="float32", device=CUDA, phase="forward")
@@ -403,8 +287,8 @@ def test_without_cudnn_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 # --- warnings -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("gpu")
-def test_tf32_is_told_where_it_is_in_force() -> None:
+def test_tf32_is_told_where_it_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     links = [link(sized(LSTM))]
     with multiplying_float32("tf32", "rnn"):
         found = kernels.tf32_in_force(links, "float32", CUDA)
@@ -425,7 +309,7 @@ SCATTERED = (
 
 
 def test_scattered_weights_are_told() -> None:
-    said = kernels.said(lambda: [warnings.warn(SCATTERED, stacklevel=1) for _ in range(2)])
+    said = kernels.torch_warnings(lambda: [warnings.warn(SCATTERED, stacklevel=1) for _ in range(2)])
     assert said == (SCATTERED,)
     found = kernels.scattered_weights(said, "float32", 1234)
     assert found is not None
