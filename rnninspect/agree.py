@@ -65,13 +65,13 @@ def _compare(plan: object, real: object, layer: str, fact: str) -> Iterator[Diff
             where, what = (name, "") if isinstance((known | here)[name], LayerFacts) else (layer, f"{fact} {name}")
             a, b = known.get(name), here.get(name)
             if a is None or b is None:
-                yield Difference(where, what.strip() or "layer", a and _brief(a), b and _brief(b))
+                yield Difference(layer=where, fact=what.strip() or "layer", plan=a and _brief(a), real=b and _brief(b))
             else:
                 yield from _compare(a, b, where, what.strip())
         if list(known) != list(here) and known.keys() == here.keys():
-            yield Difference(layer, f"{fact} order", ", ".join(known), ", ".join(here))
+            yield Difference(layer=layer, fact=f"{fact} order", plan=", ".join(known), real=", ".join(here))
     else:
-        yield Difference(layer, fact, plan, real)
+        yield Difference(layer=layer, fact=fact, plan=plan, real=real)
 
 
 def _are_named(items: tuple[object, ...]) -> bool:
@@ -112,11 +112,13 @@ def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
         # why 0.51: rounded to the nearest the value is off by half its last digit, and by a hair where twice rounded.
         close = math.isclose(seen.minimum, law.constant, rel_tol=0.51 * grain, abs_tol=_LEAST[weight.dtype])
         if not close or seen.minimum != seen.maximum:
-            yield Difference(layer, f"{weight.name} values", law.constant, (seen.minimum, seen.maximum))
+            yield Difference(
+                layer=layer, fact=f"{weight.name} values", plan=law.constant, real=(seen.minimum, seen.maximum)
+            )
         return
     if law.law == "eye":
         if seen.deviation != 0:
-            yield Difference(layer, f"{weight.name} |W - I|", 0.0, seen.deviation)
+            yield Difference(layer=layer, fact=f"{weight.name} |W - I|", plan=0.0, real=seen.deviation)
         return
     if law.law == "orthogonal":
         yield from _orthogonal(layer, weight, seen, grain)
@@ -124,11 +126,18 @@ def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
     if seen.peak_ratio is not None:
         least, most = _CHANCE ** (1 / n) - grain, 1 + grain
         if not least <= seen.peak_ratio <= most:
-            yield Difference(layer, f"{weight.name} max |w| / bound", _between(least, most), seen.peak_ratio)
+            yield Difference(
+                layer=layer, fact=f"{weight.name} max |w| / bound", plan=_between(least, most), real=seen.peak_ratio
+            )
     if seen.std_ratio is not None:
         spread = _SIGMAS * _relative_error(law, n) + grain
         if not abs(seen.std_ratio - 1) <= spread:  # written so that a nan is a difference
-            yield Difference(layer, f"{weight.name} std / law's", _between(1 - spread, 1 + spread), seen.std_ratio)
+            yield Difference(
+                layer=layer,
+                fact=f"{weight.name} std / law's",
+                plan=_between(1 - spread, 1 + spread),
+                real=seen.std_ratio,
+            )
     yield from _centred(layer, weight, seen, n, grain)
 
 
@@ -142,14 +151,14 @@ def _orthogonal(layer: str, weight: WeightFact, seen: Observed, grain: float) ->
     # measured are up to 2 epsilons times that for length 2, and half an epsilon for 2,000.
     most = grain + 8 * min(grain, _EPSILON["float32"]) / weight.init.expected_std
     if seen.deviation is None or not seen.deviation <= most:
-        yield Difference(layer, f"{weight.name} |W W' - I|", _between(0, most), seen.deviation)
+        yield Difference(layer=layer, fact=f"{weight.name} |W W' - I|", plan=_between(0, most), real=seen.deviation)
     yield from _centred(layer, weight, seen, weight.count, grain)
 
 
 def _centred(layer: str, weight: WeightFact, seen: Observed, n: int, grain: float) -> Iterator[Difference]:
     off, most = abs(seen.mean) / weight.init.expected_std, _SIGMAS / math.sqrt(n) + grain
     if not off <= most:
-        yield Difference(layer, f"{weight.name} |mean| / law's std", _between(0, most), off)
+        yield Difference(layer=layer, fact=f"{weight.name} |mean| / law's std", plan=_between(0, most), real=off)
 
 
 def _between(least: float, most: float) -> str:

@@ -23,7 +23,7 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     """
     weights = owned_weights(spec.links, spec.dtype)
     layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad)
-    return ModelFacts(spec.name, spec.source, spec.dtype, layers)
+    return ModelFacts(name=spec.name, source=spec.source, dtype=spec.dtype, layers=layers)
 
 
 def plan_layers(

@@ -108,7 +108,9 @@ def bound(
     if seconds == 0:
         return None
     regime = max(zip((compute, traffic, latency), REGIMES, strict=True), key=lambda term: term[0])[1]
-    return Bound(seconds, compute, traffic, latency, regime, peaks.calibrated)
+    return Bound(
+        seconds=seconds, compute=compute, traffic=traffic, latency=latency, regime=regime, calibrated=peaks.calibrated
+    )
 
 
 def macs_of(layers: Sequence[LayerFacts], phase: str) -> int:
@@ -140,10 +142,12 @@ def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: Chi
     if name != "backward":
         saved = kept if name == "forward+grad" else 0
         again, inside = _beyond(layer, dtype, memory.on_chip, length - 1), _beyond(layer, dtype, memory.in_core, length)
-        return Work(_macs(facts, name), inputs + read + outputs + saved, again, inside, steps)
+        return Work(
+            macs=_macs(facts, name), nbytes=inputs + read + outputs + saved, again=again, inside=inside, steps=steps
+        )
     trained = [weight for weight in weights if weight.trainable]
     if not trained and not any(wants):
-        return Work(0, 0, 0, 0, 0)
+        return Work(macs=0, nbytes=0, again=0, inside=0, steps=0)
     x = signal.tensor("x", "", dtype).nbytes
     # The gradient of the output alone: those of the last states are zero where nobody reads them.
     y = layer.emits(signal).tensor("y", "", dtype).nbytes
@@ -153,7 +157,9 @@ def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: Chi
     # why one less than forward: nobody wants the gradient of h_0.
     again = _beyond(layer, dtype, memory.on_chip, max(length - 2, 0))
     inside = _beyond(layer, dtype, memory.in_core, length - 1)
-    return Work(_macs(facts, name), read + kept + y + reread + gradients, again, inside, steps)
+    return Work(
+        macs=_macs(facts, name), nbytes=read + kept + y + reread + gradients, again=again, inside=inside, steps=steps
+    )
 
 
 def _moved(work: Work, memory: ChipMemory) -> int:
@@ -231,4 +237,11 @@ def best_of(one: Peaks, other: Peaks) -> Peaks:
     calibrated = one.calibrated or other.calibrated
     # why neither where one was quiet: the best of both is at least as good as the quiet one.
     disturbed = one.disturbed and other.disturbed
-    return Peaks(flops, bandwidth, both, calibrated, max(chips, default=None), disturbed)
+    return Peaks(
+        flops=flops,
+        bandwidth=bandwidth,
+        step_seconds=both,
+        calibrated=calibrated,
+        chip_bandwidth=max(chips, default=None),
+        disturbed=disturbed,
+    )

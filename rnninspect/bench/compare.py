@@ -124,7 +124,9 @@ def compare_runs(old: Sequence[Outcome], new: Sequence[Outcome], threshold: floa
         of: _Of = (*about(pair.new[0][0]), pair.subject, pair.phase)
         sides = [_side([figure for _, figure in having]) for having in (pair.old, pair.new)]
         compared.append(_compared(of, pair, sides[0], sides[1], threshold))
-    return Comparison(tuple(compared), tuple(unmatched), tuple(_differing(pairs)), threshold)
+    return Comparison(
+        compared=tuple(compared), unmatched=tuple(unmatched), differing=tuple(_differing(pairs)), threshold=threshold
+    )
 
 
 def undecided(comparison: Comparison) -> Iterator[Finding]:
@@ -133,7 +135,12 @@ def undecided(comparison: Comparison) -> Iterator[Finding]:
     for item in [*items, *comparison.unmatched]:
         rule = "not compared" if isinstance(item, Unmatched) else "unclear"
         name = " ".join(filter(None, [_what(item) if item.phase else "", _where(item)]))
-        yield Finding(Place(item.file), item.model, rule, f"{f'{name}: ' if name else ''}{rule}: {item.reason}")
+        yield Finding(
+            place=Place(item.file),
+            model=item.model,
+            rule=rule,
+            what=f"{f'{name}: ' if name else ''}{rule}: {item.reason}",
+        )
 
 
 def slower(comparison: Comparison) -> Iterator[Finding]:
@@ -142,10 +149,10 @@ def slower(comparison: Comparison) -> Iterator[Finding]:
         if item.verdict == Verdict.SLOWER and item.low > 1 + comparison.threshold:
             where = _where(item)
             yield Finding(
-                Place(item.file),
-                item.model,
-                "slower",
-                f"{_what(item)}{f' ({where})' if where else ''} takes {item.ratio:.3g} x the time: "
+                place=Place(item.file),
+                model=item.model,
+                rule="slower",
+                what=f"{_what(item)}{f' ({where})' if where else ''} takes {item.ratio:.3g} x the time: "
                 f"{item.new.median:.4g} s, before {item.old.median:.4g} s "
                 f"(95 %: {item.low:.3g} to {item.high:.3g} x; allowed {1 + comparison.threshold:g} x)",
             )
@@ -217,7 +224,17 @@ def _compared(of: _Of, pair: Pair, old: Side, new: Side, threshold: float) -> Co
     verdict, reason = _judged(old, new, ratio, low, high, noise, min(threshold, THRESHOLD))
     if verdict == Verdict.SLOWER and low <= 1 + threshold:
         reason = f"{_percent(threshold)} are allowed"
-    return Compared(*of, old, new, ratio, low, high, noise, verdict, reason)
+    return Compared(
+        *of,
+        old=old,
+        new=new,
+        ratio=ratio,
+        low=low,
+        high=high,
+        noise=noise,
+        verdict=verdict,
+        reason=reason,
+    )
 
 
 def _strays(side: Side) -> float:

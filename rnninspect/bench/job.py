@@ -412,7 +412,7 @@ def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool)
         with torch.no_grad():
             handed_on = run(link.layer, link, module, flow, states).handed_on
         if isinstance(link.layer, Recurrent):
-            one = Subject(link.layer.name, (link,), (module,), (flow,), ((states,),))
+            one = Subject(name=link.layer.name, links=(link,), modules=(module,), pool=(flow,), states=((states,),))
             ran = kernels.operators(partial(_once, one, training, torch.ones_like(data_of(handed_on))))
             phase = "step" if training else "forward"
             found.append((link.layer.name, kernels.explain(link, ran, dtype=spec.dtype, device=device, phase=phase)))
@@ -423,7 +423,7 @@ def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool)
     fast = all(told.fast for _, told in found) if found else None
     reasons = [f"{name}: {told.reason}" for name, told in found if told.reason]
     remedies = [f"{name}: {told.remedy}" for name, told in found if told.remedy]
-    return Kernels(operators, fast, "; ".join(reasons), "; ".join(remedies))
+    return Kernels(operators=operators, fast=fast, reason="; ".join(reasons), remedy="; ".join(remedies))
 
 
 def _once(subject: Subject, training: bool, upstream: Tensor) -> None:

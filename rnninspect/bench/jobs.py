@@ -46,6 +46,16 @@ class Job(NamedTuple):
 
 def not_measured(job: Job, run: VariantRun, status: Status, reason: str) -> Outcome:
     """The outcome of a run that has no figures."""
-    spec = run.spec
-    about = (spec.name, spec.source, run.settings, run.variant, job.process, spec.dtype)
-    return Outcome(*about, status, reason, None, (), case=run.case)
+    return Outcome(
+        model=run.spec.name,
+        file=run.spec.source,
+        settings=run.settings,
+        variant=run.variant,
+        process=job.process,
+        dtype=run.spec.dtype,
+        status=status,
+        reason=reason,
+        environment=None,
+        figures=(),
+        case=run.case,
+    )

@@ -56,7 +56,14 @@ def head_of(asked: Mapping[str, object]) -> Head:
     with contextlib.suppress(metadata.PackageNotFoundError, OSError):  # built by hand and put on the path, for one
         torch = metadata.version("torch")
     # why or: it is None, whatever its type says, where its file may not be read.
-    return Head(SCHEMA_VERSION, KIND, __version__, torch or "unknown", platform.python_version(), asked)
+    return Head(
+        schema_version=SCHEMA_VERSION,
+        kind=KIND,
+        rnninspect=__version__,
+        torch=torch or "unknown",
+        python=platform.python_version(),
+        asked=asked,
+    )
 
 
 def key_of(outcome: Outcome) -> Key:

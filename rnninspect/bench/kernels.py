@@ -109,7 +109,9 @@ def explain(link: Link, ran: tuple[str, ...], *, dtype: str, device: torch.devic
         unknown = ("torch ran it step by step, by no rule known here", "")
         obstacles = list(_obstacles(link, dtype, device, phase)) or [unknown]
     reasons, remedies = [reason for reason, _ in obstacles], [remedy for _, remedy in obstacles if remedy]
-    return Kernels(ran, bool(libraries), "; ".join(reasons), "; ".join(dict.fromkeys(remedies)))
+    return Kernels(
+        operators=ran, fast=bool(libraries), reason="; ".join(reasons), remedy="; ".join(dict.fromkeys(remedies))
+    )
 
 
 def _slower_in_cudnn(link: Link, dtype: str) -> Iterator[tuple[str, str]]:

@@ -49,15 +49,17 @@ def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], l
         lacking = [_lacks(name, side) for name, side in zip(("old", "new"), sides, strict=True)]
         if any(lacking):
             reason = "; ".join(filter(None, lacking))
-            unmatched.append(Unmatched(*about(of), None, None, reason))
+            unmatched.append(Unmatched(*about(of), subject=None, phase=None, reason=reason))
             continue
         a, b = (_figures(side) for side in sides)
         for subject, phase in {**a, **b}:
             if (subject, phase) in a and (subject, phase) in b:
-                pairs.append(Pair(subject, phase, tuple(a[subject, phase]), tuple(b[subject, phase])))
+                pairs.append(
+                    Pair(subject=subject, phase=phase, old=tuple(a[subject, phase]), new=tuple(b[subject, phase]))
+                )
             else:
                 reason = f"not in {'new' if (subject, phase) in a else 'old'}"
-                unmatched.append(Unmatched(*about(of), subject, phase, reason))
+                unmatched.append(Unmatched(*about(of), subject=subject, phase=phase, reason=reason))
     return pairs, unmatched
 
 

@@ -74,7 +74,7 @@ def calibrate(spec: Spec, device: torch.device, request: TimingRequest) -> Peaks
             if name in passes
         }
     calibrated = request.peak_flops is None or request.bandwidth is None
-    return Peaks(flops, bandwidth, steps, calibrated, chip)
+    return Peaks(flops=flops, bandwidth=bandwidth, step_seconds=steps, calibrated=calibrated, chip_bandwidth=chip)
 
 
 def memory_of(device: torch.device, *, cold: bool = False) -> ChipMemory:
@@ -264,7 +264,7 @@ def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int, width:
     batch = Batch(1, steps)
     link = Link(small, Signal(batch, ("L", "N"), width))
     alone = replace(spec, batch=batch, links=(link,), budget={})
-    return _Tiny(steps, BuiltModel(alone, device), link, make_feed(alone, device))
+    return _Tiny(steps=steps, model=BuiltModel(alone, device), link=link, feed=make_feed(alone, device))
 
 
 def _passes(tiny: _Tiny, device: torch.device) -> dict[str, float]:

@@ -126,7 +126,7 @@ def _subject(
         tuple(tuple(state.detach().requires_grad_(input_grad) for state in given) for given in feed.states)
         for feed in feeds
     )
-    return Subject(name, tuple(links), tuple(modules), tuple(pool), states)
+    return Subject(name=name, links=tuple(links), modules=tuple(modules), pool=tuple(pool), states=states)
 
 
 class Phase:

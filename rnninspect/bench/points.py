@@ -121,7 +121,15 @@ def load_points(
         name = " ".join(filter(None, [case.name, _named(swept if case.name else values)])) or base.name
         spec = _spec(bare, path, values, base)
         variants = tuple(_variants(bare, path, values, varies, spec))
-        points.append(Point(name, case.name, {item.path: item.value for item in values}, spec, variants))
+        points.append(
+            Point(
+                name=name,
+                case=case.name,
+                settings={item.path: item.value for item in values},
+                spec=spec,
+                variants=variants,
+            )
+        )
     return tuple(points)
 
 

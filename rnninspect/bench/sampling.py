@@ -143,7 +143,7 @@ def measure(
     together: a key for each task; those of one key go on until all of them have stopped, as they will be compared.
     progress: told the share of the whole budget that is spent.
     """
-    cases = [_Case(task, budget, precision, now) for task in tasks]
+    cases = [_Case(task, budget=budget, precision=precision, now=now) for task in tasks]
     keys = list(together) or list(range(len(cases)))
     done = 0.0
     for case in random.sample(cases, len(cases)):

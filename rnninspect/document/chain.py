@@ -149,7 +149,9 @@ def _batch(given: Input, layers: Iterable[Layer], tree: Tree) -> Batch:
                 )
     lengths = None if given.lengths is None else tuple(given.lengths)
     batch_first = next((layer.batch_first for layer in layers if isinstance(layer, SequenceLayer)), False)
-    return Batch(given.batch_size, given.seq_len, lengths, given.state, batch_first)
+    return Batch(
+        size=given.batch_size, seq_len=given.seq_len, lengths=lengths, state=given.state, batch_first=batch_first
+    )
 
 
 def _input_axes(batch: Batch) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ class Composer:
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             items.append(self._compose(event, (*path, len(items)), depth))
         height = 1 + max((item.height for item in items), default=0)
-        return SequenceNode(place, items, 1 + self._count - before, height)
+        return SequenceNode(place=place, items=items, size=1 + self._count - before, height=height)
 
     def _mapping(self, place: Place, path: Path, depth: int) -> MappingNode:
         before = self._count
@@ -164,7 +164,7 @@ class Composer:
             for key, entry in mapping.entries.items():
                 entries.setdefault(key, entry)
         height = 1 + max((entry.value.height for entry in entries.values()), default=0)
-        return MappingNode(place, entries, 1 + self._count - before, height)
+        return MappingNode(place=place, entries=entries, size=1 + self._count - before, height=height)
 
     def _key(self, event: yaml.Event, path: Path, depth: int) -> str:
         place = self._at.mark(event.start_mark)

@@ -41,7 +41,7 @@ def read_tree(text: str, source: str) -> Tree:
     values: dict[Path, Place] = {}
     keys: dict[Path, Place] = {}
     data = _unfold(node, (), values, keys)
-    return Tree(source, data, values, keys)
+    return Tree(source=source, data=data, values=values, keys=keys)
 
 
 def read_value(text: str, source: str) -> object:

@@ -91,7 +91,7 @@ def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], 
     first = _number(Decimal(repr(float(low))))
     if low == high:
         middle = size // 2
-        return Axis(low - middle, Fraction(1), size, (Tick(middle, first),))
+        return Axis(low=low - middle, step=Fraction(1), size=size, ticks=(Tick(middle, first),))
     whole = all(value == math.floor(value) for value in values)
     if whole and high - low < size:
         # why: a step that is now two columns wide and now three would look like one that is missing.
@@ -104,9 +104,9 @@ def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], 
         if not ticks:
             break
         if fits(ticks):
-            return Axis(low, cell, size, ticks)
+            return Axis(low=low, step=cell, size=size, ticks=ticks)
     # No round number is between the ends, or none whose label has room.
-    return Axis(low, cell, size, (Tick(0, first),))
+    return Axis(low=low, step=cell, size=size, ticks=(Tick(0, first),))
 
 
 def _log_x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], bool]) -> Axis:
@@ -117,7 +117,7 @@ def _log_x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tic
     # why: nearer than that, logarithms in floats do not tell values apart well enough to draw them.
     if high - low < Fraction(1, 10**9):
         middle = size // 2
-        return Axis(low - middle, Fraction(1), size, (Tick(middle, first),), log=True)
+        return Axis(low=low - middle, step=Fraction(1), size=size, ticks=(Tick(middle, first),), log=True)
     # why: equal ratios, as in a sweep of powers of two, are to look equal, as steps of one do on the linear axis.
     ratio = min(right - left for left, right in pairwise(logs))
     steps = [(at - low) / ratio for at in logs]
@@ -127,8 +127,8 @@ def _log_x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tic
     for numbers in _log_numbers(values, size):
         ticks = tuple(Tick(float((Fraction(math.log10(n)) - low) / cell), _in_full(n)) for n in numbers)
         if fits(ticks):
-            return Axis(low, cell, size, ticks, log=True)
-    return Axis(low, cell, size, (Tick(0, first),), log=True)
+            return Axis(low=low, step=cell, size=size, ticks=ticks, log=True)
+    return Axis(low=low, step=cell, size=size, ticks=(Tick(0, first),), log=True)
 
 
 def _log_numbers(values: Sequence[float], size: int) -> Iterator[Sequence[float]]:
@@ -175,7 +175,7 @@ def _decades(values: Sequence[float]) -> Axis:
         for power in range(-(-low // apart) * apart, high + 1, apart)
         for digit in (digits if power < high else (1,))
     )
-    return Axis(Fraction(low), step, int((high - low) / step) + 1, tuple(ticks), log=True)
+    return Axis(low=Fraction(low), step=step, size=int((high - low) / step) + 1, ticks=tuple(ticks), log=True)
 
 
 def _label(digit: int, power: int, plain: bool) -> str:
@@ -194,7 +194,7 @@ def _round(values: Sequence[float]) -> Axis:
             break
     rows_each = round(ROWS / (top - bottom))
     ticks = (Tick((n - bottom) * rows_each, _number(n * step)) for n in range(bottom, top + 1))
-    return Axis(bottom * unit, unit / rows_each, (top - bottom) * rows_each + 1, tuple(ticks))
+    return Axis(low=bottom * unit, step=unit / rows_each, size=(top - bottom) * rows_each + 1, ticks=tuple(ticks))
 
 
 def _round_steps(least: Fraction) -> Iterator[Decimal]:

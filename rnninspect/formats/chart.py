@@ -32,8 +32,10 @@ class _Signs(NamedTuple):
     tick_below: str
 
 
-_UNICODE = _Signs("●○▲◆■×△◇□+*▼▽" + _LETTERS, "▒", "│", "┤", "└", "─", "┬")
-_ASCII = _Signs("ox+*#@" + _LETTERS, "%", "|", "+", "+", "-", "+")
+_UNICODE = _Signs(
+    marks="●○▲◆■×△◇□+*▼▽" + _LETTERS, several="▒", side="│", tick="┤", corner="└", floor="─", tick_below="┬"
+)
+_ASCII = _Signs(marks="ox+*#@" + _LETTERS, several="%", side="|", tick="+", corner="+", floor="-", tick_below="+")
 
 _Cell = tuple[int, int]  # row and column, from the bottom left
 

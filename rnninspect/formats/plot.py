@@ -163,7 +163,17 @@ def _page(chart: Chart, shown: Shown) -> _Page:
     longest = max((len(line) for name in names for line in name.split("\n")), default=0)
     width = _WIDTH + max(0, columns - 1) * (0.8 + 0.08 * longest)
     height = max(_HEIGHT, 0.8 + legend) if points else _EMPTY_HEIGHT
-    return _Page(chart, points, title, x, y, names, columns, width, height + _tall([title, x]) - 2 * _LINE)
+    return _Page(
+        chart=chart,
+        points=points,
+        title=title,
+        x=x,
+        y=y,
+        names=names,
+        columns=columns,
+        width=width,
+        height=height + _tall([title, x]) - 2 * _LINE,
+    )
 
 
 def _lines(text: str, width: int, most: int = 3) -> str:
@@ -250,7 +260,9 @@ def _looks(chart: Chart) -> Iterator[_Look]:
             bounded = series.name.removeprefix(_BOUND)
             number = measured.index(bounded) if bounded in measured else next(others)
             alone = _alone(series, chart.log, chart.log_x)
-            yield _Look(_COLOURS[number % len(_COLOURS)], "--", "_" if alone else "", alone)
+            yield _Look(
+                color=_COLOURS[number % len(_COLOURS)], linestyle="--", marker="_" if alone else "", markevery=alone
+            )
         else:
             look = _look(next(numbers), series, chart.log, chart.log_x)
             # why: where there are bounds, what is dashed is one.
@@ -262,10 +274,10 @@ def _look(number: int, series: Series, log: bool, log_x: bool = False) -> _Look:
     # why the shift: where lines run together, the markers of one would hide those of the other.
     regular = range(number * every // 4 % every, len(series.points), every)
     return _Look(
-        _COLOURS[number % len(_COLOURS)],
-        _STYLES[number % len(_STYLES)],
-        _MARKERS[number % len(_MARKERS)],
-        sorted({*regular, *_alone(series, log, log_x)}),
+        color=_COLOURS[number % len(_COLOURS)],
+        linestyle=_STYLES[number % len(_STYLES)],
+        marker=_MARKERS[number % len(_MARKERS)],
+        markevery=sorted({*regular, *_alone(series, log, log_x)}),
     )
 
 

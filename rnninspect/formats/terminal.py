@@ -257,13 +257,13 @@ def _strip(heading: str, cells: Sequence[str], total: str, kind: Kind, *, key: b
     for step in least:
         widths.append(min(step, widths[-1]))
     return _Strip(
-        heading,
-        tuple(cells),
-        total,
-        kind,
-        key,
-        tuple(max(1, width) + len(indent) for width in widths),
-        indent,
+        heading=heading,
+        cells=tuple(cells),
+        total=total,
+        kind=kind,
+        key=key,
+        widths=tuple(max(1, width) + len(indent) for width in widths),
+        indent=indent,
     )
 
 

@@ -79,7 +79,7 @@ class Change(NamedTuple):
 
 
 # What a model has changed that the lock does not hold.
-NEW = Change("", "model", None, "new")
+NEW = Change(layer="", field="model", locked=None, now="new")
 
 
 class Growth(NamedTuple):
@@ -199,7 +199,12 @@ def changes(model: ModelFacts, locked: Mapping[str, LockedLayer] | None) -> tupl
     if not in_layers:
         return ()
     totals = (
-        Change("", field, sum(getattr(x, field) for x in locked.values()), sum(getattr(x, field) for x in now.values()))
+        Change(
+            layer="",
+            field=field,
+            locked=sum(getattr(x, field) for x in locked.values()),
+            now=sum(getattr(x, field) for x in now.values()),
+        )
         for field in ("parameters", "macs")
     )
     return (*(total for total in totals if total.locked != total.now), *in_layers)
@@ -207,15 +212,15 @@ def changes(model: ModelFacts, locked: Mapping[str, LockedLayer] | None) -> tupl
 
 def _layer_changes(name: str, locked: LockedLayer | None, now: LockedLayer | None) -> Iterator[Change]:
     if locked is None or now is None:
-        yield Change(name, "layer", locked and locked.type, now and now.type)
+        yield Change(layer=name, field="layer", locked=locked and locked.type, now=now and now.type)
     for field in ("type", "parameters", "macs"):
         a, b = (getattr(side, field) if side else None for side in (locked, now))
         if locked and now and a != b:
-            yield Change(name, field, a, b)
+            yield Change(layer=name, field=field, locked=a, now=b)
     before, after = (side.weights if side else {} for side in (locked, now))
     for weight in {**before, **after}:
         if before.get(weight) != after.get(weight):
-            yield Change(name, weight, before.get(weight), after.get(weight))
+            yield Change(layer=name, field=weight, locked=before.get(weight), now=after.get(weight))
 
 
 def differences(old: Spec, new: Spec, before: ModelFacts, after: ModelFacts) -> tuple[Change, ...]:
@@ -276,4 +281,4 @@ def _key_changes(layer: str, old: Mapping[str, Value], new: Mapping[str, Value])
     for key in {**old, **new}:
         a, b = old.get(key), new.get(key)
         if a != b:
-            yield Change(layer, key, a, b)
+            yield Change(layer=layer, field=key, locked=a, now=b)

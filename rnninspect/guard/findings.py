@@ -34,17 +34,17 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
             over = limit.actual - limit.allowed
             share = f", {_digits(percent(over / limit.allowed))} %" if limit.allowed else ""
             yield Finding(
-                spec.tree.place(path),
-                name,
-                limit.name,
-                f"{limit.name}: {limit.actual:,}, over {limit.allowed:,} by {over:,}{share}",
+                place=spec.tree.place(path),
+                model=name,
+                rule=limit.name,
+                what=f"{limit.name}: {limit.actual:,}, over {limit.allowed:,} by {over:,}{share}",
             )
     for change, growth in verdict.outgrown:
         what = f"{_outgrown(change, growth)} (check --update accepts it)"
-        yield Finding(spec.tree.place(()), name, "lock", what)
+        yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what)
     if verdict.drifted and verdict.new:
         what = f"the model is not in {printable(lock)} (check --update adds it)"
-        yield Finding(spec.tree.place(()), name, "lock", what)
+        yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what)
     elif verdict.drifted and not verdict.outgrown:
         layers = {link.layer.name: ("layers", i) for i, link in enumerate(spec.links)}
         by_layer: dict[str, list[Change]] = {}
@@ -53,10 +53,10 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
         for layer, changed in by_layer.items():
             where = f"layer {layer!r}" if layer else "the model"
             yield Finding(
-                spec.tree.place(layers.get(layer, ())),
-                name,
-                "lock",
-                f"{where} is not as locked: {'; '.join(printable(_told(change)) for change in changed)} "
+                place=spec.tree.place(layers.get(layer, ())),
+                model=name,
+                rule="lock",
+                what=f"{where} is not as locked: {'; '.join(printable(_told(change)) for change in changed)} "
                 "(check --update accepts it)",
             )
 
@@ -64,7 +64,7 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
 def of_error(error: RnnInspectError, source: str) -> Finding:
     """A document that could not be checked at all."""
     place = error.place or Place(source)
-    return Finding(place, "", "document", str(error).removeprefix(f"{place}: "))
+    return Finding(place=place, model="", rule="document", what=str(error).removeprefix(f"{place}: "))
 
 
 def _outgrown(change: Change, growth: Growth) -> str:

@@ -51,7 +51,7 @@ def locked_layers(model: ModelFacts) -> dict[str, LockedLayer]:
 
 def _locked(layer: LayerFacts) -> LockedLayer:
     weights = {weight.name: weight.shape for weight in layer.weights}
-    return LockedLayer(layer.type, layer.counts.parameters, layer.forward.macs, weights)
+    return LockedLayer(type=layer.type, parameters=layer.counts.parameters, macs=layer.forward.macs, weights=weights)
 
 
 def read_lock(path: Path) -> Locked:
@@ -196,7 +196,11 @@ def _entry(record: dict[str, Any], place: Place) -> tuple[str, str, LockedLayer]
         if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < _MOST for size in shape):
             raise _broken(place, f"expected the shape of {show(name)} as a list of integers, got {show(shape)}")
         weights[name] = tuple(shape)
-    return record["file"], record["layer"], LockedLayer(record["type"], record["parameters"], record["macs"], weights)
+    return (
+        record["file"],
+        record["layer"],
+        LockedLayer(type=record["type"], parameters=record["parameters"], macs=record["macs"], weights=weights),
+    )
 
 
 def _broken(place: Place, message: str) -> DocumentError:

@@ -168,7 +168,9 @@ class Recurrent(Layer):
         sizes = self.sizes() | signal.batch.letters
         for state in self.cell.states:
             axes = (*self.stack_axes, *signal.batch.states_axes, letters[state][-1])
-            yield TensorFact(f"{state}_{time}", axes, shape_of(axes, sizes), dtype, self.directions)
+            yield TensorFact(
+                name=f"{state}_{time}", axes=axes, shape=shape_of(axes, sizes), dtype=dtype, directions=self.directions
+            )
 
     @property
     def stack_axes(self) -> tuple[str, ...]:

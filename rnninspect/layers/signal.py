@@ -91,8 +91,17 @@ class Signal:
         def whole(lead: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
             return (*lead, *letters), (*shape_of(lead, self.batch.letters), *widths)
 
-        unpacked = whole(self.batch.padded_axes) if "T" in self.axes else (None, None)
-        return TensorFact(name, *whole(self.axes), dtype, directions, *unpacked)
+        axes, shape = whole(self.axes)
+        unpacked_axes, unpacked_shape = whole(self.batch.padded_axes) if "T" in self.axes else (None, None)
+        return TensorFact(
+            name=name,
+            axes=axes,
+            shape=shape,
+            dtype=dtype,
+            directions=directions,
+            unpacked_axes=unpacked_axes,
+            unpacked_shape=unpacked_shape,
+        )
 
     def to(self, width: int, producer: str) -> Signal:
         """The signal a layer puts out for every element it took in."""
@@ -100,4 +109,4 @@ class Signal:
 
     def last(self, width: int, producer: str) -> Signal:
         """The signal of a layer that hands on only its last state."""
-        return Signal(self.batch, self.batch.states_axes, width, producer)
+        return Signal(batch=self.batch, axes=self.batch.states_axes, width=width, producer=producer)

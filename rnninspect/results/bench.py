@@ -117,7 +117,13 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
 
     def table(title: str, columns: Sequence[Column], cells: Iterable[tuple[Cell, ...]], *notes: str) -> Table:
         subject = models[0] if len(models) == 1 else "all"
-        return Table(title, subject, _columns(columns, outcomes), tuple(cells), notes=(*[_PARTIAL] * partial, *notes))
+        return Table(
+            title=title,
+            subject=subject,
+            columns=_columns(columns, outcomes),
+            rows=tuple(cells),
+            notes=(*[_PARTIAL] * partial, *notes),
+        )
 
     return {
         "results": table("results", results, (_cells(row, results) for row in rows)),

@@ -21,7 +21,9 @@ def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
         for subject in dict.fromkeys(row.subject for row in here):
             title = f"time of {f'the {WHOLE_MODEL}' if subject is None else subject}"
             series = list(_series([row for row in here if row.subject == subject], path))
-            charts.append(Chart(title, model, path, "seconds", tuple(series), log=True, log_x=True))
+            charts.append(
+                Chart(title=title, subject=model, x=path, y="seconds", series=tuple(series), log=True, log_x=True)
+            )
     return charts
 
 

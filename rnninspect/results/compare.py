@@ -57,19 +57,21 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
     lacking = tuple((*_point(item), item.reason) for item in comparison.unmatched)
     return {
         "compared": Table(
-            "compared",
-            sides,
-            _for_people(_COMPARED, rows),
-            rows,
+            title="compared",
+            subject=sides,
+            columns=_for_people(_COMPARED, rows),
+            rows=rows,
             notes=(_counts(comparison, hidden), *_meaning(comparison)),
             shown=shown if hidden else None,
         ),
-        "not-compared": Table("not compared", sides, _for_people(_UNMATCHED, lacking), lacking),
+        "not-compared": Table(
+            title="not compared", subject=sides, columns=_for_people(_UNMATCHED, lacking), rows=lacking
+        ),
         "differing": Table(
-            "differing",
-            sides,
-            _DIFFERING,
-            tuple(comparison.differing),
+            title="differing",
+            subject=sides,
+            columns=_DIFFERING,
+            rows=tuple(comparison.differing),
             notes=("Of the surroundings. What changed may be these, and not the code.",)
             if comparison.differing
             else (),

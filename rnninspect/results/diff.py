@@ -22,11 +22,11 @@ _DIFFERING = tuple(
 def diff_tables(old: ModelFacts, new: ModelFacts, changes: Sequence[Change]) -> list[Table]:
     """Two models side by side: their counts, then everything that differs."""
     subject = f"{old.name} -> {new.name}"
-    totals = Table("totals", subject, _DIFFERING[1:], tuple(_totals(old, new)))
+    totals = Table(title="totals", subject=subject, columns=_DIFFERING[1:], rows=tuple(_totals(old, new)))
     if not changes:
         return [totals._replace(notes=("no layer differs",))]
     title = "layers that differ" if all(change.layer for change in changes) else "what differs"
-    return [totals, Table(title, subject, _DIFFERING, change_rows(changes))]
+    return [totals, Table(title=title, subject=subject, columns=_DIFFERING, rows=change_rows(changes))]
 
 
 def _totals(old: ModelFacts, new: ModelFacts) -> Iterator[tuple[Cell, ...]]:

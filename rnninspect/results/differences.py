@@ -18,7 +18,7 @@ _COLUMNS = (
 def differences_table(model: str, found: Sequence[Difference]) -> Table:
     """One row for each fact that differs."""
     rows = tuple((item.layer, item.fact, _text(item.plan), _text(item.real)) for item in found)
-    return Table("plan and torch differ", model, _COLUMNS, rows)
+    return Table(title="plan and torch differ", subject=model, columns=_COLUMNS, rows=rows)
 
 
 def _text(value: object) -> str:

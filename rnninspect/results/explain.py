@@ -38,22 +38,42 @@ def _blocks(layer: Explained) -> Iterator[Block]:
     if not layer.equations:
         yield _prose(title("what it does"), model, [_in_one_line(layer)])
         return
-    yield Formulas(title("equations"), model, _formulas(layer.equations), tuple(_about_equations(layer)))
+    yield Formulas(
+        title=title("equations"), subject=model, items=_formulas(layer.equations), notes=tuple(_about_equations(layer))
+    )
     vectors = tuple((entry.symbol, entry.shape, entry.meaning) for entry in layer.entries if entry.packed is None)
-    yield Table(title("vectors"), model, _VECTORS, vectors)
+    yield Table(title=title("vectors"), subject=model, columns=_VECTORS, rows=vectors)
     weights = tuple((e.symbol, e.shape, e.packed, e.meaning) for e in layer.entries if e.packed is not None)
-    yield Table(title("weights"), model, _WEIGHTS, weights, notes=tuple(_about_packing(layer.facts)))
+    yield Table(
+        title=title("weights"), subject=model, columns=_WEIGHTS, rows=weights, notes=tuple(_about_packing(layer.facts))
+    )
     if recurrence is not None:
         unrolled, upper, reverse = recurrence.unrolled, recurrence.upper, recurrence.reverse
         if upper is not None:
             which = "layer 1" if upper.layers == 1 else f"layers 1 to {upper.layers:,}"
-            yield Formulas(title(which), model, _formulas(upper.equations), tuple(_about_upper(upper, layer.facts)))
-        if reverse is not None:
-            equations = tuple(Formula(written.text, "", written.latex, "") for written in reverse.equations)
             yield Formulas(
-                title("reverse direction"), model, equations, tuple(_about_reverse(reverse, layer, unrolled))
+                title=title(which),
+                subject=model,
+                items=_formulas(upper.equations),
+                notes=tuple(_about_upper(upper, layer.facts)),
             )
-        yield Drawing(title("data flow"), model, draw(unrolled), tuple(_about_flow(recurrence, layer.signal)))
+        if reverse is not None:
+            equations = tuple(
+                Formula(text=written.text, sizes="", latex=written.latex, latex_sizes="")
+                for written in reverse.equations
+            )
+            yield Formulas(
+                title=title("reverse direction"),
+                subject=model,
+                items=equations,
+                notes=tuple(_about_reverse(reverse, layer, unrolled)),
+            )
+        yield Drawing(
+            title=title("data flow"),
+            subject=model,
+            lines=draw(unrolled),
+            notes=tuple(_about_flow(recurrence, layer.signal)),
+        )
         if recurrence.settings:
             notes = [_about_setting(setting, layer.facts) for setting in recurrence.settings]
             yield _prose(title("options"), model, notes)
@@ -62,11 +82,14 @@ def _blocks(layer: Explained) -> Iterator[Block]:
 
 
 def _prose(title: str, model: str, notes: Sequence[str]) -> Table:
-    return Table(title, model, (), (), notes=tuple(notes))
+    return Table(title=title, subject=model, columns=(), rows=(), notes=tuple(notes))
 
 
 def _formulas(equations: Iterable[Written]) -> tuple[Formula, ...]:
-    return tuple(Formula(written.text, written.sizes, written.latex, written.latex_sizes) for written in equations)
+    return tuple(
+        Formula(text=written.text, sizes=written.sizes, latex=written.latex, latex_sizes=written.latex_sizes)
+        for written in equations
+    )
 
 
 def _in_one_line(layer: Explained) -> str:

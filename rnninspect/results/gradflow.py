@@ -57,17 +57,29 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
     thinned = len(shown) < len(lags)
     weights = tuple((result.model.name, *weight) for result in results for weight in result.weights)
     return [
-        Table("decay" if told else "gradients", subject, columns, decays, notes=tuple(_notes(results))),
+        Table(
+            title="decay" if told else "gradients",
+            subject=subject,
+            columns=columns,
+            rows=decays,
+            notes=tuple(_notes(results)),
+        ),
         *gradflow_charts(results),
         Table(
-            "gradient by lag",
-            subject,
-            (*about, *_LAGS),
-            tuple(lags),
+            title="gradient by lag",
+            subject=subject,
+            columns=(*about, *_LAGS),
+            rows=tuple(lags),
             notes=("not every lag is shown; csv and json have all.",) if thinned else (),
             shown=tuple(shown) if thinned else None,
         ),
-        Table("gradient by weight", subject, (*about[:2], *_WEIGHTS), weights, notes=tuple(_weight_notes(results))),
+        Table(
+            title="gradient by weight",
+            subject=subject,
+            columns=(*about[:2], *_WEIGHTS),
+            rows=weights,
+            notes=tuple(_weight_notes(results)),
+        ),
     ]
 
 
@@ -82,7 +94,9 @@ def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
         of, subject = "x_t and the states", result.model.name
     future = any(curve.side == "future" for result in results for curve in result.curves)
     x = "lag, steps (negative: ahead of the position)" if future else "lag, steps"
-    return [Chart(f"gradient with respect to {of}", subject, x, "norm", tuple(series), log=True)]
+    return [
+        Chart(title=f"gradient with respect to {of}", subject=subject, x=x, y="norm", series=tuple(series), log=True)
+    ]
 
 
 def _about(result: Gradflow, curve: Curve) -> tuple[Cell, ...]:

@@ -66,7 +66,7 @@ def params_tables(models: Sequence[ModelFacts]) -> list[Table]:
         about = [(model.name, model.source, len(model.layers)) for model in models]
         for title, columns, cells in (("models", _COUNTS, _counts), ("memory of models", _MEMORY, _memory)):
             rows = tuple((*one, *cells(model)) for one, model in zip(about, models, strict=True))
-            tables.append(Table(title, "all", (*_MODEL, *columns), rows, summary=True))
+            tables.append(Table(title=title, subject="all", columns=(*_MODEL, *columns), rows=rows, summary=True))
     proven = any(model.measured is not None for model in models)
     *others, counts, held = tables
     notes = (_BY_KERNELS if proven else _BY_EQUATIONS, _TRAINING)
@@ -78,10 +78,12 @@ def _by_layer(model: ModelFacts) -> tuple[Table, Table]:
     hidden = tuple(column._replace(for_scripts=True) for column in _MEMORY)
     rows = tuple((layer.name, layer.type, *_counts(layer), *_memory(layer)) for layer in model.layers)
     total: tuple[Cell, ...] = ("total", None, *_counts(model), *_memory(model))
-    counts = Table("params", model.name, (*_LAYER, *_COUNTS, *hidden), rows, total)
+    counts = Table(title="params", subject=model.name, columns=(*_LAYER, *_COUNTS, *hidden), rows=rows, total=total)
     seen = tuple((layer.name, layer.type, *_memory(layer)) for layer in model.layers)
     whole: tuple[Cell, ...] = ("total", None, *_memory(model))
-    return counts, Table("memory", model.name, (*_LAYER, *_MEMORY), seen, whole, summary=True)
+    return counts, Table(
+        title="memory", subject=model.name, columns=(*_LAYER, *_MEMORY), rows=seen, total=whole, summary=True
+    )
 
 
 def _counts(facts: LayerFacts | ModelFacts) -> tuple[Cell, ...]:

@@ -20,4 +20,6 @@ def run_table(model: ModelFacts, run: Measured) -> Table:
         "which differs a little from run to run."
     )
     rows: tuple[tuple[Cell, ...], ...] = ((run.device, finite, run.peak_bytes),)
-    return Table("run", model.name, _COLUMNS, rows, notes=() if run.peak_bytes is None else (note,))
+    return Table(
+        title="run", subject=model.name, columns=_COLUMNS, rows=rows, notes=() if run.peak_bytes is None else (note,)
+    )

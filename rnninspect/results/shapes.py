@@ -29,7 +29,11 @@ def shapes_table(model: ModelFacts) -> Table:
         axes for _, group in tensors for tensor in group for axes in (tensor.axes, tensor.unpacked_axes or ())
     )
     return Table(
-        "shapes", model.name, _COLUMNS, rows, notes=(letters, *order(tensors), *_unpacked(model), *_handed_on(model))
+        title="shapes",
+        subject=model.name,
+        columns=_COLUMNS,
+        rows=rows,
+        notes=(letters, *order(tensors), *_unpacked(model), *_handed_on(model)),
     )
 
 

@@ -65,7 +65,14 @@ def _steps(result: Trace, level: Level) -> Table:
     )
     shown = evenly(len(rows))
     notes = (*map(_memory_note, level.memory), *([_thinned(len(rows))] if shown else []))
-    return Table("trace", f"{result.model.name} · {level_name(level)}", tuple(columns), rows, notes=notes, shown=shown)
+    return Table(
+        title="trace",
+        subject=f"{result.model.name} · {level_name(level)}",
+        columns=tuple(columns),
+        rows=rows,
+        notes=notes,
+        shown=shown,
+    )
 
 
 def _units(result: Trace, level: Level) -> Table:
@@ -78,7 +85,14 @@ def _units(result: Trace, level: Level) -> Table:
     # why not of one step: whoever picks it wants to see all of it.
     shown = evenly(len(rows)) if level.units[0].t != level.units[-1].t else None
     notes = (_thinned(len(rows)),) if shown else ()
-    return Table("values", f"{result.model.name} · {level_name(level)}", columns, rows, notes=notes, shown=shown)
+    return Table(
+        title="values",
+        subject=f"{result.model.name} · {level_name(level)}",
+        columns=columns,
+        rows=rows,
+        notes=notes,
+        shown=shown,
+    )
 
 
 def _about(result: Trace, level: Level, t: int) -> tuple[Cell, ...]:
@@ -161,7 +175,7 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
             Series(vector.name, tuple((row.unit if along_units else row.t, row.values[k]) for row in level.units))
             for k, vector in enumerate(level.vectors)
         )
-        yield Chart("values", subject, "unit" if along_units else "t", "value", series)
+        yield Chart(title="values", subject=subject, x="unit" if along_units else "t", y="value", series=series)
         return
     off = any(vector.function == "relu" for vector in level.vectors)
     for title, stat, drawn in (
@@ -171,7 +185,7 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
     ):
         series = tuple(_series(level, k, stat) for k, is_drawn in enumerate(drawn) if is_drawn)
         if series:
-            yield Chart(title, subject, "t", title, series)
+            yield Chart(title=title, subject=subject, x="t", y=title, series=series)
 
 
 def _series(level: Level, k: int, stat: str) -> Series:

@@ -112,7 +112,16 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int]) -> _Places:
     dots = steps[-1] > len(steps) - 1
     columns = [start + pitch * k for k in range(len(steps))]
     columns[-1] += (len(_DOTS) + 1) * dots
-    return _Places(tuple(columns), centre, shift, middle, shift + box + edge, box, edge, dots)
+    return _Places(
+        columns=tuple(columns),
+        centre=centre,
+        shift=shift,
+        middle=middle,
+        right=shift + box + edge,
+        box=box,
+        edge=edge,
+        dots=dots,
+    )
 
 
 def _gutter(unrolled: Unrolled) -> Iterator[str]:

@@ -41,7 +41,7 @@ def verify_tables(result: Verified) -> list[Table]:
         for layer in result.layers
         for tensor in layer.tensors
     )
-    return [Table("verify", result.model.name, _COLUMNS, rows, notes=tuple(_notes(result)))]
+    return [Table(title="verify", subject=result.model.name, columns=_COLUMNS, rows=rows, notes=tuple(_notes(result)))]
 
 
 def _notes(result: Verified) -> Iterator[str]:

@@ -72,7 +72,14 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
         notes.append(
             "deviation: the largest element of |W W' - I| of any matrix that is orthogonal, of |W - I| for eye."
         )
-    return Table("weights", model.name, columns, tuple(rows), tuple(total.values()), tuple(notes))
+    return Table(
+        title="weights",
+        subject=model.name,
+        columns=columns,
+        rows=tuple(rows),
+        total=tuple(total.values()),
+        notes=tuple(notes),
+    )
 
 
 def _about(weight: WeightFact) -> tuple[Cell, ...]:

@@ -39,8 +39,8 @@ def measure(
         # why before running: an Embedding with max_norm rescales its rows when they are looked up.
         weights = _weights(model, planned)
         layers, finite = _run_all(model, spec, device, weights)
-        measured = Measured(str(device), torch.__version__, seed, finite, peak())
-    return ModelFacts(spec.name, spec.source, spec.dtype, layers, measured)
+        measured = Measured(device=str(device), torch=torch.__version__, seed=seed, finite=finite, peak_bytes=peak())
+    return ModelFacts(name=spec.name, source=spec.source, dtype=spec.dtype, layers=layers, measured=measured)
 
 
 def _run_all(
@@ -77,7 +77,7 @@ def _tensors(declared: Sequence[TensorFact], flows: Sequence[Flow]) -> tuple[Ten
     facts = []
     for k, flow in enumerate(flows):
         data = data_of(flow)
-        fact = declared[k] if k < len(declared) else TensorFact(f"tensor {k}", (), (), "")
+        fact = declared[k] if k < len(declared) else TensorFact(name=f"tensor {k}", axes=(), shape=(), dtype="")
         unpacked = _unpacked(flow, fact) if isinstance(flow, PackedSequence) else None
         facts.append(replace(fact, shape=tuple(data.shape), dtype=_dtype_name(data), unpacked_shape=unpacked))
     return tuple(facts)
@@ -120,7 +120,9 @@ def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, .
 
 def _weight(name: str, parameter: nn.Parameter, declared: WeightFact | None, shared_with: str | None) -> WeightFact:
     shape = tuple(parameter.shape)
-    planned = declared or WeightFact(name, "?", None, None, (), shape, "", Init("unknown"))
+    planned = declared or WeightFact(
+        name=name, symbol="?", layer=None, direction=None, axes=(), shape=shape, dtype="", init=Init("unknown")
+    )
     fact = replace(
         planned,
         shape=shape,

@@ -180,7 +180,7 @@ class EquationRNN(nn.Module):
             given = dict(zip(cell.states, (state.T.contiguous() for state in states), strict=True))
             after = evaluate.step(cell, weights | given | {"x": x.T.contiguous()}, self.functions)
             if watch is not None:
-                watch(Moment(k, direction, next(ahead), after))
+                watch(Moment(stacked=k, direction=direction, t=next(ahead), vectors=after))
             return tuple(cast(Tensor, after[name]).T for name in cell.states)
 
         return step

@@ -119,19 +119,19 @@ def explain_layers(spec: Spec, only: str | None = None) -> Iterator[Explained]:
 def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
     layer, cell = link.layer, link.layer.cell
     if cell is None:
-        return Explained(spec.name, facts, link.signal, layer.summary)
+        return Explained(model=spec.name, facts=facts, signal=link.signal, summary=layer.summary)
     timed = link.signal.is_sequence
     shape = shapes(cell, layer.declared(0), layer.sizes())
     entries = tuple(_entries(layer, cell, facts, shape, timed))
     return Explained(
-        spec.name,
-        facts,
-        link.signal,
-        layer.summary,
-        write(cell, shape, timed=timed),
-        entries,
-        tuple(_remarks(layer, cell, facts, entries, timed)),
-        _recurrence(spec, layer, cell, facts, link.signal) if isinstance(layer, Recurrent) else None,
+        model=spec.name,
+        facts=facts,
+        signal=link.signal,
+        summary=layer.summary,
+        equations=write(cell, shape, timed=timed),
+        entries=entries,
+        remarks=tuple(_remarks(layer, cell, facts, entries, timed)),
+        recurrence=_recurrence(spec, layer, cell, facts, link.signal) if isinstance(layer, Recurrent) else None,
     )
 
 
@@ -147,10 +147,12 @@ def _entries(layer: Layer, cell: Cell, facts: LayerFacts, shape: Shapes, timed: 
     order = list(packed)
     for symbol in vectors:
         written = name(cell, symbol, timed=timed)
-        yield LegendEntry(written, shape(symbol), None, _meaning_of_vector(layer, cell, symbol, timed))
+        yield LegendEntry(
+            symbol=written, shape=shape(symbol), packed=None, meaning=_meaning_of_vector(layer, cell, symbol, timed)
+        )
     for parameter in sorted(parameters, key=lambda parameter: order.index(parameter.name)):
         meaning = _meaning_of_parameter(layer, cell, parameter, timed)
-        yield LegendEntry(parameter.name, shape(parameter), packed[parameter.name], meaning)
+        yield LegendEntry(symbol=parameter.name, shape=shape(parameter), packed=packed[parameter.name], meaning=meaning)
 
 
 def _symbols(equation: Equation) -> Iterator[Symbol]:
@@ -280,7 +282,7 @@ def _settings(spec: Spec, layer: Recurrent, signal: Signal) -> Iterator[Setting]
         value, default = getattr(layer, field), type(layer).model_fields[field].default
         other = default if value != default else option.telling(layer)
         after = None if other == value else _with(spec, layer, signal, {field: other})
-        yield Setting(field, value, option.says, None if after is None else other, after)
+        yield Setting(option=field, value=value, says=option.says, other=None if after is None else other, after=after)
 
 
 def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, object]) -> LayerFacts:

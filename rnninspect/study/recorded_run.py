@@ -55,7 +55,7 @@ def run_links(links: Sequence[Link], twins: Mapping[str, nn.Module], feed: Feed)
             flow = with_data(flow, data.requires_grad_())
         watch = None
         if isinstance(link.layer, Recurrent):
-            runs.append(RecordedLayer(link.layer, link.signal.axes, flow, {}))
+            runs.append(RecordedLayer(layer=link.layer, axes=link.signal.axes, x=flow, levels={}))
             watch = partial(_record, runs[-1])
         flow = run_layer(link, twins[link.layer.name], flow, tuple(map(exact_tensor, states)), watch).handed_on
     return runs

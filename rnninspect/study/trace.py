@@ -162,7 +162,14 @@ def trace_layers(
                 # why: one step is too little work to be shared, and threads that wait for each other take far longer.
                 each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
                 with each_step, refusals(spec, "evaluate", _CPU, layer=link.layer.name, dtype="float64"):
-                    run = _LayerToTrace(link, module, exact(flow), tuple(map(exact_tensor, states)), unit, recorder)
+                    run = _LayerToTrace(
+                        link=link,
+                        module=module,
+                        flow=exact(flow),
+                        states=tuple(map(exact_tensor, states)),
+                        unit=unit,
+                        recorder=recorder,
+                    )
                     deviation = run.deviation(data_of(ran.output))
                 if not deviation.ok:
                     raise _differs(link, deviation, data_of(ran.output), spec)
@@ -219,12 +226,14 @@ def vectors_of(cell: Cell) -> tuple[Vector, ...]:
     last = {equation.target.name: equation.expression for equation in cell.equations}
     return tuple(
         Vector(
-            name,
-            expression.function if isinstance(expression, Apply) else None,
-            name in cell.states,
-            *carried.get(name, (None, False)),
+            name=name,
+            function=expression.function if isinstance(expression, Apply) else None,
+            is_state=name in cell.states,
+            carries=state,
+            inverse=inverse,
         )
         for name, expression in last.items()
+        for state, inverse in [carried.get(name, (None, False))]
     )
 
 
@@ -314,4 +323,10 @@ def _half_life(mean_log: float) -> float:
 def _memory(vector: Vector, state: str, mean_logs: Tensor) -> Memory:
     """mean_logs: of what each unit keeps, (H,)."""
     unit = int(mean_logs.argmax())
-    return Memory(state, vector.name, _half_life(float(mean_logs.median())), _half_life(float(mean_logs[unit])), unit)
+    return Memory(
+        state=state,
+        gate=vector.name,
+        median=_half_life(float(mean_logs.median())),
+        longest=_half_life(float(mean_logs[unit])),
+        unit=unit,
+    )
