@@ -117,12 +117,14 @@ WITH_TORCH = {
     "study.gradflow",
     "study.recorded_run",
     "bench.clock",
-    "bench.job",
+    "bench.figure",
     "bench.kernels",
     "bench.machine",
     "bench.peaks",
     "bench.phases",
+    "bench.prepare",
     "bench.speed",
+    "bench.worker",
 }
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}

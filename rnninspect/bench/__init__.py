@@ -4,7 +4,7 @@ option_values   what the texts of `--sweep`, `--vary`, `--budget` and `--precisi
 points          a document's sweep and cases, and `--vary`: every model to be timed
 jobs, schedule  in which order, in which process, what is left to do
 supervise       the process that does the work, and what is made of its end (entry is where it begins)
-job             in there: build, hold against the equations, time, say what came of it
+worker          in there: prepare (build, hold against the equations, calibrate), time, figure (what came of it)
 phases, clock   forward, forward+grad, backward, step as something to be timed, on the clock of a device
 sampling        when to run what, and when to stop
 machine         what else it did meanwhile: witness (counters), speed (a probe; history keeps its best), cpus, gpu;

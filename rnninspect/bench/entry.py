@@ -12,9 +12,9 @@ from rnninspect.runtime.here import need_torch
 
 
 def work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
-    """Do a job in this process, which imports torch for it; see `job.work`. Raises NoTorch."""
+    """Do a job in this process, which imports torch for it; see `worker.work`. Raises NoTorch."""
     need_torch()
-    from rnninspect.bench import job as worker
+    from rnninspect.bench import worker
 
     # why: from here on the job itself takes time.
     progress(0.0)

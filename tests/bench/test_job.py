@@ -15,10 +15,9 @@ import torch
 from torch import nn
 
 from rnninspect import __version__
-from rnninspect.bench import entry, heap, kernels, machine, witness
-from rnninspect.bench import job as module
+from rnninspect.bench import entry, heap, kernels, machine, prepare, witness, worker
+from rnninspect.bench import figure as figure_module
 from rnninspect.bench.disturbances import Disturbance, Kind
-from rnninspect.bench.job import work
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.option_values import parse_varies
 from rnninspect.bench.plain import from_plain, to_plain
@@ -26,6 +25,7 @@ from rnninspect.bench.points import load_points
 from rnninspect.bench.records import PHASES, Figure, Outcome, Peaks, TimingRequest
 from rnninspect.bench.sampling import LEAST_ROUNDS
 from rnninspect.bench.supervise import Last
+from rnninspect.bench.worker import work
 from rnninspect.document.chain import Spec
 from rnninspect.errors import TorchRefused
 from rnninspect.plan import bytes_needed, plan
@@ -42,10 +42,10 @@ QUICK = TimingRequest(budget=0.02)
 def given_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A calibration takes seconds and has tests of its own."""
     peaks = Peaks(1e11, 1e10, {"LSTM": 1e-6}, calibrated=True)
-    monkeypatch.setattr(module, "calibrate", lambda spec, device, request: peaks)
-    monkeypatch.setattr(module, "_CALIBRATED", {})
-    monkeypatch.setattr(module, "_TIMES", Counter())
-    monkeypatch.setattr(module, "_HELD", set())
+    monkeypatch.setattr(prepare, "calibrate", lambda spec, device, request: peaks)
+    monkeypatch.setattr(prepare, "_CALIBRATED", {})
+    monkeypatch.setattr(prepare, "_TIMES", Counter())
+    monkeypatch.setattr(prepare, "_HELD", set())
 
 
 class Probe:
@@ -245,13 +245,13 @@ def test_the_first_call_comes_before_the_probe_that_would_load_libraries(
 
 def test_each_figure_is_made_with_its_own_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caches that a bound assumes are those of as many cores."""
-    real, seen = module.memory_of, list[int]()
+    real, seen = figure_module.memory_of, list[int]()
 
     def spied(device: torch.device, *, cold: bool) -> object:
         seen.append(torch.get_num_threads())
         return real(device, cold=cold)
 
-    monkeypatch.setattr(module, "memory_of", spied)
+    monkeypatch.setattr(figure_module, "memory_of", spied)
     outcomes(asked(tmp_path, vary=["threads=2,1"], wanted=QUICK._replace(phases=("forward",))))
     assert seen == [2, 1]
 
@@ -333,7 +333,7 @@ def test_freed_memory_is_kept_by_the_process_that_times(monkeypatch: pytest.Monk
     done: list[str] = []
     monkeypatch.setattr(heap, "give_back", lambda: done.append("given back"))
     monkeypatch.setattr(heap, "keep_freed", lambda: done.append("kept from now on"))
-    monkeypatch.setattr(module, "work", lambda job, progress: done.append("timed"))
+    monkeypatch.setattr(worker, "work", lambda job, progress: done.append("timed"))
     entry.work(Job((), QUICK), lambda share: None)
     assert done == ["given back", "kept from now on", "timed"]
 
@@ -342,7 +342,7 @@ def test_what_an_allocator_says_is_a_lack_of_memory(tmp_path: Path, monkeypatch:
     def full(*args: object, **options: object) -> object:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nand more")
 
-    monkeypatch.setattr(module, "ready", full)
+    monkeypatch.setattr(prepare, "ready", full)
     (found,) = outcomes(asked(tmp_path))
     assert (found.status, found.reason) == (
         "memory",
@@ -374,14 +374,14 @@ def test_a_training_step_needs_room_for_gradients_and_for_what_is_kept(
 
 
 def test_a_refusal_costs_one_variant_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module.ready
+    real = prepare.ready
 
     def refusing(spec: Spec, *args: object, **options: object) -> object:
         if spec.dtype == "float64":
             raise TorchRefused("cpu cannot: float64\nand more")
         return real(spec, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "ready", refusing)
+    monkeypatch.setattr(prepare, "ready", refusing)
     found = outcomes(asked(tmp_path, vary=["dtype=float64,float32"], wanted=QUICK._replace(phases=("forward",))))
     assert [(outcome.status, outcome.reason) for outcome in found] == [("failed", "cpu cannot: float64"), ("ok", "")]
     assert [len(outcome.figures) for outcome in found] == [0, 1]
@@ -411,13 +411,13 @@ def test_what_cannot_be_had_here_is_told_with_the_document_and_what_asked_for_it
 def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, held = module.verify_layers, list[tuple[str, int | None]]()
+    real, held = prepare.verify_layers, list[tuple[str, int | None]]()
 
     def counted(spec: Spec, *args: object) -> object:
         held.append((spec.dtype, spec.batch.size))
         return real(spec, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "verify_layers", counted)
+    monkeypatch.setattr(prepare, "verify_layers", counted)
     wanted = QUICK._replace(phases=("forward",))
     for given in ("{batch_size: 2, seq_len: 4}", "{batch_size: 5, seq_len: 9}", "{batch_size: 3, seq_len: 7}"):
         outcomes(asked(tmp_path, given=given, wanted=wanted, vary=["dtype=float32,float64"]))
@@ -451,7 +451,7 @@ def test_after_a_fault_of_cuda_the_process_is_of_no_more_use(
             raise TorchRefused("torch could not run it") from RuntimeError(said)
         raise RuntimeError(said)
 
-    monkeypatch.setattr(module, "ready", broken)
+    monkeypatch.setattr(prepare, "ready", broken)
     job = asked(tmp_path, vary=["dtype=float64,float32"])
     if ends:
         with pytest.raises((RuntimeError, TorchRefused)):
@@ -466,7 +466,7 @@ def test_what_was_timed_is_kept_where_the_last_calibration_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, ends: bool
 ) -> None:
     """And where that has broken CUDA, so that nothing more can be done, the process is given up."""
-    calls, real = [0], module.calibrate
+    calls, real = [0], prepare.calibrate
 
     def calibrate(*args: object) -> Peaks:
         calls[0] += 1
@@ -474,7 +474,7 @@ def test_what_was_timed_is_kept_where_the_last_calibration_fails(
             raise RuntimeError(said)
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "calibrate", calibrate)
+    monkeypatch.setattr(prepare, "calibrate", calibrate)
     job = asked(tmp_path, wanted=QUICK._replace(phases=("forward",)), vary=["dtype=float32,float64"])
     found = work(job, lambda share: None)
     assert isinstance(found, Last) == ends

@@ -1,0 +1,208 @@
+"""What a timed phase comes to: its figure, with its bound and warnings, and the outcome of a run."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from rnninspect.bench import heap
+from rnninspect.bench.bound import bound, macs_of
+from rnninspect.bench.deepbench import deepbench_flops
+from rnninspect.bench.disturbances import advice
+from rnninspect.bench.jobs import Job
+from rnninspect.bench.peaks import memory_of
+from rnninspect.bench.phases import EACH, Empty, Phase, tokens_of
+from rnninspect.bench.prepare import ReadyRun
+from rnninspect.bench.records import (
+    STEADY,
+    Bound,
+    Environment,
+    Figure,
+    Outcome,
+    Status,
+    Warned,
+)
+from rnninspect.bench.sampling import LEAST_ROUNDS, Timed
+from rnninspect.bench.statistics import drift, interval
+from rnninspect.document.chain import Link
+from rnninspect.facts import LayerFacts
+from rnninspect.runtime.device import threads
+
+# A page of memory that is new to the process takes it half a microsecond or more; from this share on it matters.
+_FAULT_SECONDS, _MOST_FAULTS = 5e-7, 0.05
+# The loop's own share of a sample beyond which a figure is not to be believed.
+_MOST_OVERHEAD = 0.01
+
+
+class TimedPhase(NamedTuple):
+    """A phase and what was measured of it. overhead: the loop's share of a sample; peak_bytes: None on the CPU."""
+
+    phase: Phase
+    first_call: float
+    timed: Timed
+    overhead: float
+    peak_bytes: int | None
+
+
+def look(ready: ReadyRun, timed: Sequence[Timed]) -> tuple[Environment, list[TimedPhase]]:
+    """Ask the device for what else a figure says of what was timed."""
+    with threads(ready.machine.threads):
+        environment = ready.machine.environment(ready.spec.dtype, ready.request)
+        phases = [
+            TimedPhase(
+                phase=phase,
+                first_call=first_call,
+                timed=each,
+                overhead=_overhead(phase, each),
+                peak_bytes=_peak_bytes(phase, ready.device),
+            )
+            for phase, first_call, each in zip(ready.phases, ready.first, timed, strict=True)
+        ]
+    return environment, phases
+
+
+def outcome_of(
+    ready: ReadyRun, job: Job, began: str, environment: Environment, phases: Sequence[TimedPhase]
+) -> Outcome:
+    """What was measured, as a record."""
+    # why: the caches that a bound assumes are those of as many cores.
+    with threads(ready.machine.threads):
+        figures = tuple(figure_of(ready, measured, environment) for measured in phases)
+    return Outcome(
+        model=ready.spec.name,
+        file=ready.spec.source,
+        settings=ready.run.settings,
+        variant=ready.run.variant,
+        process=job.process,
+        dtype=ready.spec.dtype,
+        status=Status.OK,
+        reason="",
+        environment=environment,
+        figures=figures,
+        case=ready.run.case,
+        peaks=ready.peaks,
+        began=began,
+    )
+
+
+def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -> Figure:
+    """What a timed phase of a run comes to."""
+    subject, name, timed = measured.phase.subject, measured.phase.name, measured.timed
+    tokens, sequences, steps = tokens_of(subject)
+    # why anew: a layer by itself wants other gradients than in the whole model.
+    layers = ready.layers_of(subject.links)
+    faults = timed.faults if ready.device.type == "cpu" else None
+    return Figure(
+        subject=subject.name,
+        phase=name,
+        first_call=measured.first_call,
+        warmup_calls=timed.warmup_calls,
+        block=timed.block,
+        rounds=timed.rounds,
+        kept=timed.kept,
+        passes=timed.passes,
+        probes=timed.probes,
+        best_probe=timed.best_probe,
+        page_faults=faults,
+        median=statistics.median(timed.round_medians),
+        interval=interval(timed.round_medians),
+        best=min(timed.seconds),
+        stopped=timed.stopped,
+        verdict=timed.verdict,
+        overhead=measured.overhead,
+        host=timed.host,
+        drift=drift(timed.round_medians),
+        peak_bytes=measured.peak_bytes,
+        flops=2 * macs_of(layers, name) or None,
+        recurrent_flops=_recurrent_flops(subject.links, name),
+        planned_bytes=_planned_bytes(layers, name),
+        tokens=tokens,
+        sequences=sequences,
+        steps=steps,
+        bound=_bound(ready, measured, layers),
+        kernels=ready.kernels[subject.name, name != "forward"],
+        warnings=tuple(_warnings(ready, measured, faults, environment)),
+    )
+
+
+def _bound(ready: ReadyRun, measured: TimedPhase, layers: Sequence[LayerFacts]) -> Bound | None:
+    name, request = measured.phase.name, ready.request
+    # why not for a block of several: its first call alone finds L2 flushed.
+    one_call = measured.timed.block == 1 or name in EACH
+    flushed = ready.device.type == "cuda" and not request.warm_l2 and one_call
+    return bound(
+        measured.phase.subject.links,
+        layers,
+        name,
+        ready.peaks,
+        dtype=ready.spec.dtype,
+        memory=memory_of(ready.device, cold=flushed),
+        input_grad=request.input_grad,
+    )
+
+
+def _warnings(ready: ReadyRun, measured: TimedPhase, faults: float | None, environment: Environment) -> list[Warned]:
+    """What a reader of the figure of this phase must know."""
+    name, timed = measured.phase.name, measured.timed
+    median = statistics.median(timed.round_medians)
+    spread = interval(timed.round_medians)
+    warnings = [*ready.warnings, *ready.machine.warnings]
+    if len(timed.rounds) < LEAST_ROUNDS:
+        text = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
+        warnings.append(Warned(text, "a larger --budget"))
+    elif spread is not None and spread.half(median) > ready.request.precision:
+        precision = f"{100 * ready.request.precision:g} %"
+        warnings.append(Warned(f"the interval is wider than {precision}", "a larger --budget, or a quieter machine"))
+    if ready.peaks.disturbed and ready.peaks.calibrated:
+        text = f"the peaks were measured while {ready.peaks.disturbed}: the bound is too large"
+        warnings.append(Warned(text, "measure again, or --peak-tflops and --bandwidth"))
+    if timed.verdict != STEADY:
+        remedy = advice(timed.disturbance, ready.machine.threads if ready.device.type == "cpu" else 1)
+        warnings.append(Warned("not steady, see the verdict", remedy))
+    # why not backward: most of its faults belong to the forward pass that is made ready before it.
+    if faults is not None and name != "backward" and faults * _FAULT_SECONDS > _MOST_FAULTS * median:
+        text = f"{faults:,.0f} page faults a call: memory is given back to the system and taken from it anew"
+        warnings.append(Warned(text, heap.remedy(kept=environment.keeps_freed)))
+    if measured.overhead > _MOST_OVERHEAD:
+        warnings.append(Warned("the loop itself takes more than 1 % of a sample", "a larger batch"))
+    if timed.waited:
+        warnings.append(
+            Warned("the GPU waits for the host: the phase is launch-bound", "a larger batch, or --vary backend")
+        )
+    return warnings
+
+
+def _recurrent_flops(links: Sequence[Link], phase: str) -> int | None:
+    """Those of the recurrent matrices alone, which is what DeepBench counts, as often in each of its three passes."""
+    once = sum(deepbench_flops(link.layer, link.signal.tokens) or 0 for link in links)
+    return {"backward": 2, "step": 3}.get(phase, 1) * once or None
+
+
+def _planned_bytes(layers: Sequence[LayerFacts], phase: str) -> int:
+    """Parameters; outputs and states, or in training what is kept for backward if that is more; gradients."""
+    parameters = sum(layer.counts.nbytes for layer in layers)
+    outputs = sum(layer.output_bytes for layer in layers)
+    kept = 0 if phase == "forward" else sum(layer.kept_for_backward_bytes or 0 for layer in layers)
+    gradients = sum(layer.counts.gradient_bytes for layer in layers) if phase in EACH else 0
+    return parameters + max(outputs, kept) + gradients
+
+
+def _overhead(phase: Phase, timed: Timed) -> float:
+    """The share of a sample that is the loop's own."""
+    empty = Empty(phase)
+    return min(empty.seconds(timed.block) for _ in range(5)) / (timed.host or min(timed.seconds))
+
+
+def _peak_bytes(phase: Phase, device: torch.device) -> int | None:
+    """What one call takes at most over what rests on the GPU; on the CPU nobody keeps count."""
+    if device.type != "cuda":
+        return None
+    phase.clear()
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    resting = torch.cuda.memory_allocated(device)
+    phase.sample(1)
+    return torch.cuda.max_memory_allocated(device) - resting

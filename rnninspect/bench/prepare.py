@@ -1,0 +1,246 @@
+"""A run made ready: built, called once, held against the equations, and what the device can do calibrated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from rnninspect.bench import kernels
+from rnninspect.bench.bound import best_of
+from rnninspect.bench.clock import Clock, clock_for
+from rnninspect.bench.cpus import many_threads, usable_cpus
+from rnninspect.bench.disturbances import slow_cpu
+from rnninspect.bench.jobs import VariantRun
+from rnninspect.bench.machine import Machine
+from rnninspect.bench.peaks import calibrate, widths
+from rnninspect.bench.phases import Phase, Subject, subjects, trains
+from rnninspect.bench.plain import canonical
+from rnninspect.bench.records import Kernels, Peaks, TimingRequest, Warned
+from rnninspect.bench.sampling import Meanwhile, Timing
+from rnninspect.document.chain import Link, Spec
+from rnninspect.errors import CannotHere, CheckFailed, RnnInspectError
+from rnninspect.facts import LayerFacts
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.plan import plan, plan_layers
+from rnninspect.runtime.device import device_of, threads
+from rnninspect.runtime.modules import data_of, ready, run
+from rnninspect.runtime.precision import float32_precision, set_float32_precision
+from rnninspect.runtime.torch_errors import broke_cuda
+from rnninspect.runtime.workspace import kept_on
+from rnninspect.study.verify import verify_layers
+
+# The slice that is held against the equations before anything is timed.
+_GATE_STEPS, _GATE_SEQUENCES = 4, 2
+# What was calibrated in this process, and how many times.
+_CALIBRATED: dict[tuple[object, ...], Peaks] = {}
+_TIMES: Counter[tuple[object, ...]] = Counter()
+# What was held against the equations in this process, and held.
+_HELD: set[str] = set()
+
+
+class _Timer(Phase):
+    """A phase with what it is run under: a number of threads, which stays until a phase wants another."""
+
+    def __init__(self, subject: Subject, name: str, clock: Clock, machine: Machine) -> None:
+        super().__init__(subject, name, clock)
+        self._machine = machine
+
+    @property
+    def best_probe(self) -> float | None:
+        """The best that the probe of this machine has been."""
+        return self._machine.best_probe
+
+    def watch(self) -> Callable[[], Meanwhile]:
+        """Start to watch the machine."""
+        self._take_threads()
+        return self._machine.watch()
+
+    @override
+    def sample(self, calls: int) -> Timing:
+        self._take_threads()
+        return super().sample(calls)
+
+    def _take_threads(self) -> None:
+        if torch.get_num_threads() != self._machine.threads:
+            torch.set_num_threads(self._machine.threads)
+            super().sample(1)  # why: the first parallel region starts or ends threads, and no sample should hold that
+
+
+class ReadyRun:
+    """A run that is built, checked and about to be timed. Raises what it cannot be made ready for."""
+
+    def __init__(self, variant: VariantRun, request: TimingRequest) -> None:
+        spec = variant.spec
+        self.run, self.request, self.spec = variant, request, spec
+        self.device = device_of(spec)
+        self.machine = Machine(self.device, variant.setting.threads or torch.get_num_threads())
+        self.warnings: list[Warned] = []
+        if request.fp32_precision is not None:
+            set_float32_precision(request.fp32_precision)
+        planned = plan(spec)
+        self.weights = {layer.name: layer.weights for layer in planned.layers}
+        kept = sum(layer.kept_for_backward_bytes or 0 for layer in self.layers_of(spec.links))
+        more = 0 if request.phases == ("forward",) else planned.counts.gradient_bytes + kept
+        with ready(spec, planned, self.device, request.seed, more=more) as model:
+            parts = subjects(spec, model, self.device, each_layer=request.each_layer, input_grad=request.input_grad)
+        if variant.setting.backend == "compile":
+            parts = self._compiled(parts)
+        clock = clock_for(self.device, warm_l2=request.warm_l2)
+        self.phases = tuple(
+            _Timer(subject, name, clock, self.machine)
+            for subject in parts
+            for name in request.phases
+            if name == "forward" or trains(subject)
+        )
+        if not self.phases:
+            why = "nothing is trained, so there is no backward pass (trainable: true, or --input-grad)"
+            raise spec.refused(CannotHere, why)
+        self._call_first(model.layers)
+        self._check()
+        if not all(trains(subject) for subject in parts) and request.phases != ("forward",):
+            self._warn(Warned("nothing is trained, so there is no backward pass", "trainable: true, or --input-grad"))
+        with threads(self.machine.threads):
+            self.peaks = self._calibrated()
+            self.kernels = {
+                (subject.name, training): _kernels(subject, spec, self.device, training)
+                for subject in parts
+                for training in (False, True)
+                if not training or trains(subject)
+            }
+        self._warn_of_options()
+        self._warn(kernels.tf32_in_force(spec.links, spec.dtype, self.device))
+        tensors = {name: parameter.detach() for name, parameter in model.named_parameters()}
+        self._warn(kernels.subnormals(tensors))
+
+    def _call_first(self, modules: Iterable[nn.Module]) -> None:
+        """Call every phase once.
+
+        why before anything else runs: this is when libraries load, dropout gets its state, memory its pools.
+        """
+        self.first: list[float] = []
+        with threads(self.machine.threads):
+            messages = kernels.torch_warnings(
+                lambda: self.first.extend(phase.sample(1).seconds for phase in self.phases)
+            )
+        recurrent = [module for module in modules if isinstance(module, nn.RNNBase)]
+        nbytes = sum(parameter.nbytes for module in recurrent for parameter in module.parameters())
+        self._warn(kernels.scattered_weights(messages, self.spec.dtype, nbytes))
+
+    def _warn_of_options(self) -> None:
+        """Warn of what was chosen and is of no use here."""
+        request = self.request
+        self._warn(many_threads(self.machine.threads, usable_cpus()) if self.device.type == "cpu" else None)
+        idle = ["--warm-l2"] * request.warm_l2 + ["--fp32-precision"] * (request.fp32_precision is not None)
+        if idle and self.device.type != "cuda":
+            self._warn(Warned(f"{' and '.join(idle)} changed nothing: that is for CUDA", "leave it out"))
+
+    def together(self, phase: Phase) -> object:
+        """What the variants of a point have in common, and nothing else has."""
+        return (self.run.spec.source, canonical(self.run.settings), phase.subject.name, phase.name)
+
+    @property
+    def _place(self) -> tuple[object, ...]:
+        """What a calibration depends on."""
+        kinds = frozenset(widths(self.spec, self.device).items())
+        return (str(self.device), self.spec.dtype, self.machine.threads, kinds, self.request)
+
+    def _calibrated(self) -> Peaks:
+        """What the device can do.
+
+        why the best of three times, in other points too: what disturbs a calibration only ever makes it worse.
+        """
+        if _TIMES[self._place] < 3:
+            finish = self.machine.watch()
+            found = calibrate(self.spec, self.device, self.request)
+            meanwhile = finish()
+            disturbance = meanwhile.disturbance or slow_cpu(meanwhile.probe, self.machine.best_probe)
+            found = found._replace(disturbed="" if disturbance is None else disturbance.text)
+            _CALIBRATED[self._place] = best_of(_CALIBRATED.get(self._place, found), found)
+            _TIMES[self._place] += 1
+        return _CALIBRATED[self._place]
+
+    def _warn(self, found: Warned | None) -> None:
+        if found is not None:
+            self.warnings.append(found)
+
+    def _check(self) -> None:
+        """Hold a small slice against the equations: a time of a wrong result is worth nothing."""
+        small = self.spec.cut(_GATE_STEPS, _GATE_SEQUENCES)
+        # why remembered: of every batch and length it is the same.
+        about = (str(self.device), small.dtype, float32_precision(), self.request.seed, small.batch, small.links)
+        if repr(about) in _HELD:
+            return
+        verdict = verify_layers(small, self.device, self.request.seed)
+        if not verdict.ok:
+            raise CheckFailed("torch's results are not those of the equations (rnninspect verify says where)")
+        _HELD.add(repr(about))
+
+    def _compiled(self, found: list[Subject]) -> list[Subject]:
+        """Each layer compiled by itself: once torch.compile has met a recurrent layer it gives up on all of a call."""
+        with torch.no_grad():
+            graphs = max(kernels.compiled_graphs(module.call, 0) for module in found)
+        self._warn(kernels.compiled_nothing(graphs))
+        return [subject._replace(modules=tuple(_compile(module) for module in subject.modules)) for subject in found]
+
+    def layers_of(self, links: Sequence[Link]) -> tuple[LayerFacts, ...]:
+        """What the plan says of layers that are run in order, and this device of what they keep in training."""
+        weights = [self.weights[link.layer.name] for link in links]
+        input_grad, dtype = self.request.input_grad, self.spec.dtype
+        planned = plan_layers(links, weights, dtype, input_grad=input_grad)
+        return kept_on(self.device.type, links, planned, dtype, input_grad=input_grad)
+
+    def calibrate_again(self) -> bool:
+        """Whether the device is of use to this process afterwards.
+
+        why no more than that: what was timed must not be lost because the device has no room for this now.
+        """
+        try:
+            with threads(self.machine.threads):
+                self.peaks = self._calibrated()
+        except (RnnInspectError, RuntimeError, MemoryError) as error:
+            return not broke_cuda(error)
+        return True
+
+
+def _compile(module: nn.Module) -> nn.Module:
+    # A module in a module: what torch.compile makes of one has its parameters, and trains as it does.
+    return cast(nn.Module, torch.compile(module))
+
+
+def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool) -> Kernels:
+    """Which operators serve the recurrent layers of a subject, in a forward or in a whole training step."""
+    flow = subject.pool[0]
+    found = []
+    for link, module, states in zip(subject.links, subject.modules, subject.states[0], strict=True):
+        module.train(training)
+        with torch.no_grad():
+            handed_on = run(link.layer, link, module, flow, states).handed_on
+        if isinstance(link.layer, Recurrent):
+            one = Subject(name=link.layer.name, links=(link,), modules=(module,), pool=(flow,), states=((states,),))
+            ran = kernels.operators(partial(_once, one, training, torch.ones_like(data_of(handed_on))))
+            phase = "step" if training else "forward"
+            found.append((link.layer.name, kernels.explain(link, ran, dtype=spec.dtype, device=device, phase=phase)))
+        flow = handed_on
+    if len(found) == 1:
+        return found[0][1]
+    operators = tuple(dict.fromkeys(name for _, told in found for name in told.operators))
+    fast = all(told.fast for _, told in found) if found else None
+    reasons = [f"{name}: {told.reason}" for name, told in found if told.reason]
+    remedies = [f"{name}: {told.remedy}" for name, told in found if told.remedy]
+    return Kernels(operators=operators, fast=fast, reason="; ".join(reasons), remedy="; ".join(remedies))
+
+
+def _once(subject: Subject, training: bool, upstream: Tensor) -> None:
+    if not training:
+        with torch.inference_mode():
+            subject.call(0)
+        return
+    output = subject.call(0)
+    if output.requires_grad:
+        torch.autograd.backward(output, upstream)

@@ -1,0 +1,68 @@
+"""What a job does, in the process that does the work: make ready, time, say what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from random import Random
+
+import torch
+
+from rnninspect.bench.figure import TimedPhase, look, outcome_of
+from rnninspect.bench.jobs import Job, VariantRun, not_measured
+from rnninspect.bench.machine import remember_speeds
+from rnninspect.bench.prepare import ReadyRun
+from rnninspect.bench.records import Environment, Outcome, Status
+from rnninspect.bench.sampling import measure
+from rnninspect.bench.supervise import Last
+from rnninspect.errors import NotEnoughMemory, RnnInspectError, first_line
+from rnninspect.runtime.device import threads
+from rnninspect.runtime.memory import ran_out
+from rnninspect.runtime.torch_errors import broke_cuda, quiet
+
+
+def work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
+    """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
+    with threads(torch.get_num_threads()), quiet():
+        return _work(job, progress)
+
+
+def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
+    began = datetime.now(UTC).isoformat()
+    prepared: list[ReadyRun | Outcome] = []
+    for variant in job.runs:
+        try:
+            prepared.append(ReadyRun(variant, job.request))
+        except (RnnInspectError, RuntimeError, MemoryError) as error:
+            # why the whole job: in this process every later one would fail too, and so it ends with the process.
+            if broke_cuda(error):
+                raise
+            memory = isinstance(error, NotEnoughMemory) or ran_out(error)
+            prepared.append(_without(job, variant, Status.MEMORY if memory else Status.FAILED, error))
+    made_ready = [one for one in prepared if isinstance(one, ReadyRun)]
+    tasks = [phase for one in made_ready for phase in one.phases]
+    measured: dict[ReadyRun, tuple[Environment, list[TimedPhase]]] = {}
+    if tasks:
+        timed = iter(
+            measure(
+                tasks,
+                budget=job.request.budget,
+                precision=job.request.precision,
+                now=time.monotonic,
+                random=Random(job.request.seed + job.process),
+                together=[one.together(phase) for one in made_ready for phase in one.phases],
+                progress=progress,
+            )
+        )
+        for one in made_ready:
+            measured[one] = look(one, [next(timed) for _ in one.phases])
+    # why after all that is asked of the device: where this breaks it, nothing that was timed is lost.
+    usable = all(one.calibrate_again() for one in made_ready)
+    outcomes = [one if isinstance(one, Outcome) else outcome_of(one, job, began, *measured[one]) for one in prepared]
+    remember_speeds()
+    return outcomes if usable else Last(outcomes)
+
+
+def _without(job: Job, variant: VariantRun, status: Status, error: Exception) -> Outcome:
+    return not_measured(job, variant, status, first_line(error))
