@@ -17,7 +17,7 @@ from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.signature import record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import refused
-from rnninspect.ending import end, faults_as_exit_codes
+from rnninspect.ending import blame, end, faults_as_exit_codes
 from rnninspect.output import write_text
 from rnninspect.stop import INTERRUPTS, answered, exit_code
 
@@ -133,6 +133,8 @@ def main() -> None:
         sys.exit(ending.code)
     except INTERRUPTS as stop:
         sys.exit(exit_code(stop))
+    except Exception as error:  # why here too: where memory is short, Typer's own code raises anything
+        sys.exit(blame(error))
     finally:
         # why: at exit Python collects garbage several times over all that is alive; frozen, it costs nothing. This
         # is a tenth of the time of a command that does not need torch.

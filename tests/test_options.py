@@ -88,7 +88,7 @@ def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subproce
     done = program(LOADED, args=("", *cli.COMMANDS))
     loaded = set(done.stdout.split())
     light = {"cli", "disk", "ending", "errors", "formats", "output", "runtime", "stop"}
-    light |= {"runtime.here", "runtime.memory", "commands", "commands.shared"}
+    light |= {"runtime.control_groups", "runtime.here", "runtime.memory", "commands", "commands.shared"}
     shared = ("completion", "messages", "options", "signature", "typer_output", "values")
     light |= {f"commands.shared.{name}" for name in shared}
     assert loaded == light | {f"commands.{name}" for name in cli.COMMANDS}

@@ -151,6 +151,7 @@ def test_a_figure_for_every_phase_with_the_plan_beside_it(tmp_path: Path) -> Non
     assert found.environment.device == "cpu"
     assert found.environment.device_name
     assert (found.environment.torch, found.environment.rnninspect) == (torch.__version__, __version__)
+    assert type(found.environment.torch) is str  # its own type would make whoever reads it import torch
     assert found.environment.threads == torch.get_num_threads()
 
 
