@@ -29,6 +29,11 @@ def percent(share: float) -> float:
     return float(f"{100 * share:.15g}")
 
 
+def share_text(share: float) -> str:
+    """A share as it is written where one was asked for: `5 %`."""
+    return f"{100 * share:g} %"
+
+
 @dataclass(frozen=True)
 class TensorFact:
     """A tensor that goes into or comes out of a layer: `output` (L, N, D*H_out) = (20, 32, 100).

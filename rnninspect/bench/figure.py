@@ -28,7 +28,7 @@ from rnninspect.bench.records import (
 from rnninspect.bench.sampling import LEAST_ROUNDS, Timed
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.document.chain import Link
-from rnninspect.facts import LayerFacts
+from rnninspect.facts import LayerFacts, share_text
 from rnninspect.runtime.device import threads
 
 # A page of memory that is new to the process takes it half a microsecond or more; from this share on it matters.
@@ -154,7 +154,7 @@ def _warnings(ready: ReadyRun, measured: TimedPhase, faults: float | None, envir
         text = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"
         warnings.append(Warned(text, "a larger --budget"))
     elif spread is not None and spread.half(median) > ready.request.precision:
-        precision = f"{100 * ready.request.precision:g} %"
+        precision = share_text(ready.request.precision)
         warnings.append(Warned(f"the interval is wider than {precision}", "a larger --budget, or a quieter machine"))
     if ready.peaks.disturbed and ready.peaks.calibrated:
         text = f"the peaks were measured while {ready.peaks.disturbed}: the bound is too large"

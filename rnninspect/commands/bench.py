@@ -252,6 +252,7 @@ def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> in
     """Print what there is, and tell by the exit code whether it is all, and to be believed."""
     from rnninspect.bench.option_values import parse_precision
     from rnninspect.bench.results import pool
+    from rnninspect.facts import share_text
 
     _print(options, outcomes, page)
     failed = [outcome for outcome in outcomes if not outcome.ok]
@@ -262,7 +263,7 @@ def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> in
         say(f"error: {len(failed)} of {len(outcomes)} could not be measured")
         return CannotHere.exit_code
     if options.strict and doubtful:
-        doubt = f"were not steady, or no surer than ± {100 * precision:g} %"
+        doubt = f"were not steady, or no surer than ± {share_text(precision)}"
         say(f"error: --strict: {len(doubtful)} of {len(rows)} figures {doubt}")
         return CannotHere.exit_code
     return 0

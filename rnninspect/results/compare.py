@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Verdict
 from rnninspect.bench.matching import Unmatched
 from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
-from rnninspect.facts import percent
+from rnninspect.facts import percent, share_text
 from rnninspect.results.head import common, head
 from rnninspect.results.table import Cell, Column, Kind, Table
 
@@ -129,10 +129,10 @@ def _meaning(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _threshold(comparison: Comparison) -> str:
-    allowed = f"{100 * comparison.threshold:g} %"
+    allowed = share_text(comparison.threshold)
     if comparison.threshold <= THRESHOLD:
         return allowed
-    return f"{100 * THRESHOLD:g} %, allowed {allowed}"
+    return f"{share_text(THRESHOLD)}, allowed {allowed}"
 
 
 def compare_document(comparison: Comparison, outcomes: Sequence[Outcome]) -> dict[str, object]:
