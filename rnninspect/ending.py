@@ -43,14 +43,14 @@ def faults_as_exit_codes() -> Iterator[None]:
             say(words(stop))
         code = exit_code(stop)
     except Exception as error:  # why so broad: the last place where a fault of ours can become one line
-        if os.environ.get("RNNINSPECT_TRACEBACK"):
-            traceback.print_exc()
         code = blame(error)
     raise typer.Exit(code)
 
 
 def blame(error: Exception) -> int:
     """Say whose fault it is: the machine's, where its memory ran out, or ours."""
+    if os.environ.get("RNNINSPECT_TRACEBACK"):
+        traceback.print_exception(error)
     if short_of_memory(error):
         return complain(NotEnoughMemory("memory ran out (a smaller model, fewer other programs, or more ulimit -v)"))
     say(

@@ -707,6 +707,17 @@ def test_a_fault_of_ours_is_one_line_and_says_how_to_see_more(
     assert (trace[:1], "in fail" in said) == ((["Traceback (most recent call last):"], True) if traced else ([], False))
 
 
+def test_a_fault_outside_of_a_command_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path
+) -> None:
+    def fail() -> None:
+        raise SystemError("returned NULL")
+
+    monkeypatch.setattr("rnninspect.cli.app", fail)
+    assert in_process(monkeypatch, "params", "--plan", small) == 70
+    assert re.fullmatch(rf"rnninspect {__version__} has a fault: SystemError: .*\n", capsys.readouterr().err)
+
+
 def test_an_interrupt_of_a_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path
 ) -> None:

@@ -19,7 +19,7 @@ from rnninspect.bench.records import Figure, Outcome
 from rnninspect.errors import DocumentError, Place, show
 from rnninspect.json_lines import NoObject, object_of
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 2  # a new status raises it too: what does not know one refuses the file
 KIND = "rnninspect bench"
 # What version 1 called the whole model, and a layer may be called.
 _CHAIN = "chain"

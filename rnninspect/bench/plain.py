@@ -21,6 +21,7 @@ _Record = TypeVar("_Record")
 # What was expected, by what pydantic calls the fault.
 _EXPECTED = {
     "string_type": "a text",
+    "string_unicode": "a text of whole characters",
     "bool_type": "true or false",
     "int_type": "an integer",
     "float_type": "a number",
@@ -111,7 +112,7 @@ def _message(fault: ErrorDetails) -> str:
     kind, place = fault["type"], fault["loc"]
     if kind == "missing":
         return _at(place[:-1], f"the key {place[-1]} is missing")
-    expected = fault["ctx"]["expected"].replace("'", "") if kind == "enum" else _EXPECTED[kind]
+    expected = fault["ctx"]["expected"].replace("'", "") if kind == "enum" else _EXPECTED.get(kind, "another value")
     if kind == "float_type" and type(fault["input"]) is int:
         expected = "a finite number"  # one that no float can have
     return _at(place, f"expected {expected}, got {show(fault['input'])}")

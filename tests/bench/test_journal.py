@@ -151,6 +151,7 @@ def test_a_result_of_before_a_gpu_was_described_is_read() -> None:
         ("process", True, "process: expected an integer, got true"),
         ("status", "good", "status: expected ok, failed, crashed, timeout or memory, got 'good'"),
         ("status", 1, "status: expected ok, failed, crashed, timeout or memory, got 1"),
+        ("status", "ok\ud800", "status: expected a text of whole characters, got 'ok\\ud800'"),
         ("process", "1", "process: expected an integer, got '1'"),
         ("figures", None, "figures: expected a list, got null"),
         ("figures", {}, "figures: expected a list, got a mapping"),
