@@ -21,6 +21,7 @@ from rnninspect.bench.records import (
     Bound,
     Environment,
     Figure,
+    Interval,
     Outcome,
     Status,
     Warned,
@@ -95,6 +96,7 @@ def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -
     # why anew: a layer by itself wants other gradients than in the whole model.
     layers = ready.layers_of(subject.links)
     faults = timed.faults if ready.device.type == "cpu" else None
+    median, spread = statistics.median(timed.round_medians), interval(timed.round_medians)
     return Figure(
         subject=subject.name,
         phase=name,
@@ -107,8 +109,8 @@ def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -
         probes=timed.probes,
         best_probe=timed.best_probe,
         page_faults=faults,
-        median=statistics.median(timed.round_medians),
-        interval=interval(timed.round_medians),
+        median=median,
+        interval=spread,
         best=min(timed.seconds),
         stopped=timed.stopped,
         verdict=timed.verdict,
@@ -124,7 +126,7 @@ def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -
         steps=steps,
         bound=_bound(ready, measured, layers),
         kernels=ready.kernels[subject.name, name != "forward"],
-        warnings=tuple(_warnings(ready, measured, faults, environment)),
+        warnings=tuple(_warnings(ready, measured, median, spread, faults, environment)),
     )
 
 
@@ -144,11 +146,16 @@ def _bound(ready: ReadyRun, measured: TimedPhase, layers: Sequence[LayerFacts]) 
     )
 
 
-def _warnings(ready: ReadyRun, measured: TimedPhase, faults: float | None, environment: Environment) -> list[Warned]:
+def _warnings(
+    ready: ReadyRun,
+    measured: TimedPhase,
+    median: float,
+    spread: Interval | None,
+    faults: float | None,
+    environment: Environment,
+) -> list[Warned]:
     """What a reader of the figure of this phase must know."""
     name, timed = measured.phase.name, measured.timed
-    median = statistics.median(timed.round_medians)
-    spread = interval(timed.round_medians)
     warnings = [*ready.warnings, *ready.machine.warnings]
     if len(timed.rounds) < LEAST_ROUNDS:
         text = f"only {len(timed.rounds)} of {LEAST_ROUNDS} rounds fitted into three times the budget"

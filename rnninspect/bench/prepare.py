@@ -155,15 +155,16 @@ class ReadyRun:
 
         why the best of three times, in other points too: what disturbs a calibration only ever makes it worse.
         """
-        if _TIMES[self._place] < 3:
+        place = self._place
+        if _TIMES[place] < 3:
             finish = self.machine.watch()
             found = calibrate(self.spec, self.device, self.request)
             meanwhile = finish()
             disturbance = meanwhile.disturbance or slow_cpu(meanwhile.probe, self.machine.best_probe)
             found = found._replace(disturbed="" if disturbance is None else disturbance.text)
-            _CALIBRATED[self._place] = best_of(_CALIBRATED.get(self._place, found), found)
-            _TIMES[self._place] += 1
-        return _CALIBRATED[self._place]
+            _CALIBRATED[place] = best_of(_CALIBRATED.get(place, found), found)
+            _TIMES[place] += 1
+        return _CALIBRATED[place]
 
     def _warn(self, found: Warned | None) -> None:
         if found is not None:

@@ -10,7 +10,7 @@ from random import Random
 import torch
 
 from rnninspect.bench.figure import TimedPhase, look, outcome_of
-from rnninspect.bench.jobs import Job, VariantRun, not_measured
+from rnninspect.bench.jobs import Job, not_measured
 from rnninspect.bench.machine import remember_speeds
 from rnninspect.bench.prepare import ReadyRun
 from rnninspect.bench.records import Environment, Outcome, Status
@@ -39,7 +39,8 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
             if broke_cuda(error):
                 raise
             memory = isinstance(error, NotEnoughMemory) or ran_out(error)
-            prepared.append(_without(job, variant, Status.MEMORY if memory else Status.FAILED, error))
+            status = Status.MEMORY if memory else Status.FAILED
+            prepared.append(not_measured(job, variant, status, first_line(error)))
     made_ready = [one for one in prepared if isinstance(one, ReadyRun)]
     tasks = [phase for one in made_ready for phase in one.phases]
     measured: dict[ReadyRun, tuple[Environment, list[TimedPhase]]] = {}
@@ -62,7 +63,3 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
     outcomes = [one if isinstance(one, Outcome) else outcome_of(one, job, began, *measured[one]) for one in prepared]
     remember_speeds()
     return outcomes if usable else Last(outcomes)
-
-
-def _without(job: Job, variant: VariantRun, status: Status, error: Exception) -> Outcome:
-    return not_measured(job, variant, status, first_line(error))

@@ -125,7 +125,7 @@ def run(options: BenchOptions) -> int:
     except (*INTERRUPTS, NoTorch) as reason:
         total = number_of_outcomes(jobs, outcomes.values())
         return _stop(options, list(outcomes.values()), total, page, reason)
-    return _finish(options, list(outcomes.values()), text)
+    return _finish(options, list(outcomes.values()), text, request.precision)
 
 
 def _note(text: str) -> None:
@@ -248,16 +248,14 @@ def _journal(options: BenchOptions, jobs: Sequence[Job]) -> Iterator[tuple[Journ
         yield journal, outcomes
 
 
-def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> int:
+def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str, precision: float) -> int:
     """Print what there is, and tell by the exit code whether it is all, and to be believed."""
-    from rnninspect.bench.option_values import parse_precision
     from rnninspect.bench.results import pool
     from rnninspect.facts import share_text
 
     _print(options, outcomes, page)
     failed = [outcome for outcome in outcomes if not outcome.ok]
     rows = pool(outcomes)
-    precision = parse_precision(options.precision)
     doubtful = [row for row in rows if not row.is_sure(precision)]
     if failed:
         say(f"error: {len(failed)} of {len(outcomes)} could not be measured")

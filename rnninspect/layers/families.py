@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.fields import Depth, Flag, Probability
 from rnninspect.layers.layer import Kept, Layer, Misfit, Option, Wants
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
-from rnninspect.layers.weights import cell_weights
 from rnninspect.letters import DIRECTIONS
 
 
@@ -59,19 +57,9 @@ class SequenceLayer(Recurrent):
         return super().fit(signal, earlier)
 
     @override
-    def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
-        yield from cell_weights(
-            self.cell,
-            self.declared(layer),
-            self.sizes(),
-            dtype=dtype,
-            init=init,
-            trainable=self.trainable,
-            keras_biases=self.keras_biases,
-            suffix=f"_l{layer}" + "_reverse" * direction,
-            layer=layer,
-            direction=DIRECTIONS[direction],
-        )
+    def placement(self, layer: int, direction: int) -> dict[str, Any]:
+        suffix = f"_l{layer}" + "_reverse" * direction
+        return {"suffix": suffix, "layer": layer, "direction": DIRECTIONS[direction]}
 
 
 class StackedLayer(SequenceLayer):

@@ -206,7 +206,12 @@ class Recurrent(Layer):
             init=init,
             trainable=self.trainable,
             keras_biases=self.keras_biases,
+            **self.placement(layer, direction),
         )
+
+    def placement(self, layer: int, direction: int) -> dict[str, Any]:
+        """What `cell_weights` is told of where a weight stands in the stack; nothing where there is none."""
+        return {}
 
     @override
     def forward_ops(self, signal: Signal) -> Ops:
