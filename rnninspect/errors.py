@@ -110,8 +110,8 @@ class NotInstalled(CannotHere):
     """
 
     def __init__(self, what: str, library: str, extra: str, error: Exception) -> None:
-        told = str(error).strip() and not isinstance(error, ModuleNotFoundError)
-        broken = f" (the one here does not load: {first_line(error)})" if told else ""
+        loads_not = str(error).strip() and not isinstance(error, ModuleNotFoundError)
+        broken = f" (the one here does not load: {first_line(error)})" if loads_not else ""
         super().__init__(f"{what} needs {library}: pip install 'rnninspect[{extra}]'{broken}")
 
 

@@ -12,7 +12,7 @@ import typer
 
 from rnninspect import disk
 from rnninspect.commands.shared import completion
-from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.messages import complain, say, say_notes
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, Files, Output, Settings
 from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.formats import CheckFormat
@@ -159,8 +159,7 @@ def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
         need_torch()
     models = []
     for spec in specs:
-        for note in spec.notes:
-            say(f"note: {note}")
+        say_notes(spec.notes)
         facts, fault = _proven(spec) if build else (plan(spec), None)
         if fault is not None:
             complain(fault)

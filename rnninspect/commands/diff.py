@@ -26,9 +26,8 @@ class DiffOptions:
 def run(options: DiffOptions) -> int:
     """Print what differs between two models; 0 whether or not anything does, 2 where one is unsound."""
     from rnninspect.commands.shared.files import load_all
-    from rnninspect.commands.shared.rendering import render
+    from rnninspect.commands.shared.rendering import print_page
     from rnninspect.guard.check import differences
-    from rnninspect.output import write_text
     from rnninspect.plan import plan
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.diff import diff_document, diff_tables
@@ -41,12 +40,11 @@ def run(options: DiffOptions) -> int:
         return max(code, new_code)
     old, new = plan(old_specs[0]), plan(new_specs[0])
     changes = differences(old_specs[0], new_specs[0], old, new)
-    text = render(
+    print_page(
         options.format,
         diff_tables(old, new, changes),
         lambda: diff_document(old, new, changes),
         caption(PLAN, each_once([old.dtype, new.dtype])),
         options.output,
     )
-    write_text(text, options.output)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.commands.shared.messages import say
+from rnninspect.commands.shared.messages import say_notes
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Files, LayerName, Output, Settings
 from rnninspect.errors import OptionError, did_you_mean, printable
 from rnninspect.formats import ExplainFormat
@@ -28,8 +28,7 @@ class ExplainOptions:
 def run(options: ExplainOptions) -> int:
     """Explain the layers of every document; returns the exit code, 2 where a document is not sound."""
     from rnninspect.commands.shared.files import load_all
-    from rnninspect.commands.shared.rendering import render
-    from rnninspect.output import write_text
+    from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.explain import explain_blocks
     from rnninspect.study.explain import explain_layers
@@ -39,11 +38,10 @@ def run(options: ExplainOptions) -> int:
         return code
     for spec in specs:
         _check_layer(spec, options.layer)
-        for note in spec.notes:
-            say(f"note: {note}")
+        say_notes(spec.notes)
     blocks = [block for spec in specs for block in explain_blocks(explain_layers(spec, options.layer))]
     source = caption(PLAN, each_once(spec.dtype for spec in specs))
-    write_text(render(options.format, blocks, dict, source, options.output), options.output)
+    print_page(options.format, blocks, dict, source, options.output)
     return 0
 
 

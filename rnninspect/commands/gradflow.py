@@ -10,7 +10,6 @@ import typer
 
 from rnninspect.commands.shared.options import Plot, TorchOptions
 from rnninspect.errors import OptionError
-from rnninspect.output import write_text
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +41,7 @@ def run(options: GradflowOptions) -> int:
     """Print the decay of every gradient, a chart and the numbers; returns the exit code."""
     from rnninspect.commands.shared.built_models import examine_all
     from rnninspect.commands.shared.plots import check_plot, save_plot
-    from rnninspect.commands.shared.rendering import render
+    from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts, gradflow_document
 
     if options.target is Target.SUM and options.step is not None:
@@ -59,8 +58,7 @@ def run(options: GradflowOptions) -> int:
     results, code = examine_all(options, lambda spec: _check(spec, options), examine)
     if results:
         blocks = gradflow_blocks(results)
-        text = render(options.format, blocks, lambda: gradflow_document(results), _caption(results), options.output)
-        write_text(text, options.output)
+        print_page(options.format, blocks, lambda: gradflow_document(results), _caption(results), options.output)
         save_plot(gradflow_charts(results), options.plot)
     return code
 

@@ -39,7 +39,7 @@ class TraceOptions(TorchOptions):
 
     @property
     def picks(self) -> bool:
-        """Whether single values are asked for, in place of statistics."""
+        """Whether to show single values, in place of statistics."""
         return self.step is not None or self.unit is not None
 
 
@@ -47,8 +47,7 @@ def run(options: TraceOptions) -> int:
     """Print statistics of every step, or with --step or --unit the values themselves; returns the exit code."""
     from rnninspect.commands.shared.built_models import examine_all
     from rnninspect.commands.shared.plots import save_plot
-    from rnninspect.commands.shared.rendering import render
-    from rnninspect.output import write_text
+    from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.trace import trace_charts, trace_document, trace_tables
 
     _check_options(options)
@@ -66,8 +65,7 @@ def run(options: TraceOptions) -> int:
     results, code = examine_all(options, prepare, examine)
     if results:
         source = _caption(results, options)
-        text = render(options.format, trace_tables(results), lambda: trace_document(results), source, options.output)
-        write_text(text, options.output)
+        print_page(options.format, trace_tables(results), lambda: trace_document(results), source, options.output)
         save_plot([chart for result in results for chart in trace_charts(result)], options.plot)
     return code
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.options import TorchOptions
 from rnninspect.errors import CheckFailed, printable
-from rnninspect.output import write_text
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 def run(options: TorchOptions) -> int:
     """Print every tensor's error and what it is held to; 1 where one is beyond it."""
     from rnninspect.commands.shared.built_models import examine_all
-    from rnninspect.commands.shared.rendering import render
+    from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.verify import verify_document, verify_tables
 
     def examine(spec: Spec, device: torch.device, prepared: None) -> Verified:
@@ -33,8 +32,7 @@ def run(options: TorchOptions) -> int:
             code = max(code, complain(_failure(result)))
     if results:
         tables = [table for result in results for table in verify_tables(result)]
-        text = render(options.format, tables, lambda: verify_document(results), _caption(results), options.output)
-        write_text(text, options.output)
+        print_page(options.format, tables, lambda: verify_document(results), _caption(results), options.output)
     return code
 
 

@@ -27,8 +27,8 @@ class Link:
 class Spec:
     """A sound document: what the plan is made from, and what torch builds.
 
-    device: as asked for, None where neither the document nor an option does.
-    notes: remarks on keys that are allowed but do not do what one would think, each with its place.
+    device: the one that the document or an option names, None where neither does.
+    notes: a line for each key that has no effect here, or goes by an old name; it begins with the key's place.
     budget: the limits of the document's `budget` block that are set.
     tree: where everything was written.
     """

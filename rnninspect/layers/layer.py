@@ -141,7 +141,7 @@ class Layer(BaseModel):
         """What the next layer is fed with."""
 
     def notes(self) -> tuple[tuple[str, str], ...]:
-        """Things worth a user's notice, each with the field it is about; none is an error."""
+        """The fields that have no effect as they are set, each with a sentence that says so; none is an error."""
         return ()
 
     def spans(self, signal: Signal) -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from rnninspect.commands.shared.files import load_all, remark_half
-from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import TorchOptions
 from rnninspect.document.chain import Spec
 from rnninspect.errors import NoSuchDevice, RnnInspectError
@@ -46,8 +46,7 @@ def examine_all(
 
     results = []
     for spec, inputs in zip(specs, prepared, strict=True):
-        for note in spec.notes:
-            say(f"note: {note}")
+        say_notes(spec.notes)
         try:
             device = device_of(spec)
             if device.type == "meta":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from rnninspect.errors import RnnInspectError, printable
 from rnninspect.output import write_stderr
@@ -14,6 +15,12 @@ def say(line: str) -> None:
         # why: a value that an error repeats could hold it, and the runner would take it for a command
         line = line.replace("##[", "## [")
     write_stderr(f"{line}\n")
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Print remarks, a line each."""
+    for note in notes:
+        say(f"note: {note}")
 
 
 def complain(error: RnnInspectError, source: str = "") -> int:

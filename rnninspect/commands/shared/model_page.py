@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.files import load_all, remark_half
-from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import LookOptions
 from rnninspect.commands.shared.proof import disagreement, prove
-from rnninspect.commands.shared.rendering import render
+from rnninspect.commands.shared.rendering import print_page
 from rnninspect.document.chain import Spec
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
-from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.results.caption import PLAN, caption, each_once
 from rnninspect.results.model import Report, document
@@ -42,8 +41,7 @@ def print_models(options: LookOptions, make_tables: MakeTables, *, input_grad: b
     models: list[ModelFacts] = []
     contradicted: list[tuple[ModelFacts, tuple[Difference, ...]]] = []
     for spec in specs:
-        for note in spec.notes:
-            say(f"note: {note}")
+        say_notes(spec.notes)
         try:
             model, differing = _facts(spec, options, input_grad=input_grad)
         except RnnInspectError as error:
@@ -58,8 +56,7 @@ def print_models(options: LookOptions, make_tables: MakeTables, *, input_grad: b
         ledger = "plan" if options.plan else "agreed"
         report = Report(models=models, ledger=ledger, seed=options.seed, differences=contradicted)
         tables = _tables(report, make_tables)
-        text = render(options.format, tables, lambda: document(report), _caption(report), options.output)
-        write_text(text, options.output)
+        print_page(options.format, tables, lambda: document(report), _caption(report), options.output)
     return code
 
 

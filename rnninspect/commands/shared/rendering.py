@@ -1,4 +1,4 @@
-"""A page, or the JSON object, as text in the format that was asked for."""
+"""A page, or the JSON object, as text in the format of `--format`, and where `--output` says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnninspect.commands.shared.messages import say
 from rnninspect.errors import OptionError
-from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour
+from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour, write_text
 from rnninspect.results.table import Block, Table
 
 
@@ -35,7 +35,7 @@ def render(
     caption: str,
     output: Path | None,
 ) -> str:
-    """The text of a result. `document` is only asked for where JSON is; a file has no width and no colour."""
+    """The text of a result. document: makes the JSON object, where one is needed. A file has no width and no colour."""
     # why imported here: each run needs one of them.
     match format:
         case "json":
@@ -64,3 +64,14 @@ def render(
                 colour=output is None and wants_colour(),
                 ascii=output is None and not stdout_is_utf8(),
             )
+
+
+def print_page(
+    format: str,
+    blocks: Sequence[Block],
+    document: Callable[[], Mapping[str, object]],
+    caption: str,
+    output: Path | None,
+) -> None:
+    """Write a result, as `render` makes it, to a file or to stdout."""
+    write_text(render(format, blocks, document, caption, output), output)
