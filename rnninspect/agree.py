@@ -1,4 +1,4 @@
-"""The two ledgers held against each other: every fact of the plan against the same fact of the real model."""
+"""Compares the two ledgers: each fact that the plan works out with the same fact of the model built on torch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 
 from rnninspect.facts import Init, LayerFacts, ModelFacts, Observed, WeightFact
 
-# Which value a fact's own law allows to be drawn once in so many times is not held against it.
+# Random values may be so unlikely and no more: a model whose values follow their laws is refused once in so many.
 _CHANCE = 1e-12
-# How many standard errors that is for a mean or a standard deviation.
+# For a mean or a standard deviation that is so many standard errors.
 _SIGMAS = 7.5
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One fact the ledgers disagree about. layer is empty for a fact of the model itself; None is "not there"."""
+    """One fact that is not the same in both ledgers.
+
+    layer: its name, "" for a fact of the whole model. plan, real: the two values, None where a ledger has none.
+    """
 
     layer: str
     fact: str
@@ -25,32 +28,39 @@ class Difference:
 
 
 def differences(plan: ModelFacts, real: ModelFacts) -> tuple[Difference, ...]:
-    """Every fact on which plan and real differ, and every weight whose values do not follow its law."""
-    found = list(_compare(plan.layers, real.layers, layer="", fact=""))
+    """Every fact that differs between the ledgers, and every weight whose values do not follow its law."""
+    differing = list(_compare(plan.layers, real.layers, layer="", fact=""))
     for layer in real.layers:
         for weight in layer.weights:
-            found += _against_laws(layer.name, weight)
-    return tuple(found)
+            differing += _against_laws(layer.name, weight)
+    return tuple(differing)
 
 
 def merge(plan: ModelFacts, real: ModelFacts) -> ModelFacts:
-    """The plan with what only the real model knows: what its weights' values are, and what the run measured."""
+    """The plan, with two things added that only the real model has: its weights' values, and what its run measured.
+
+    A weight that torch does not have stays as planned.
+    """
     by_name = {layer.name: layer for layer in real.layers}
     layers = tuple(_with_observed(layer, by_name[layer.name]) for layer in plan.layers)
     return replace(plan, layers=layers, measured=real.measured)
 
 
 def _with_observed(plan: LayerFacts, real: LayerFacts) -> LayerFacts:
-    # why the gates too: what is known of their values stands there, and all else that they are has been compared.
-    seen = {weight.name: weight for weight in real.weights}
+    # why whole gates: they hold what was observed of their values, and the rest of them is as planned.
+    built = {weight.name: weight for weight in real.weights}
     weights = (
-        replace(w, observed=seen[w.name].observed, gates=seen[w.name].gates) if w.name in seen else w
+        replace(w, observed=built[w.name].observed, gates=built[w.name].gates) if w.name in built else w
         for w in plan.weights
     )
     return replace(plan, weights=tuple(weights))
 
 
 def _compare(plan: object, real: object, layer: str, fact: str) -> Iterator[Difference]:
+    """Two values of one fact: records are compared field by field, tuples of named records name by name.
+
+    layer, fact: where the values stand, `encoder` and `weight_ih_l0 shape`.
+    """
     if plan == real:
         return
     if is_dataclass(plan) and type(plan) is type(real):
@@ -99,9 +109,9 @@ def _against_laws(layer: str, weight: WeightFact) -> Iterator[Difference]:
 
 
 def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
-    """Two-sided: values beyond the bound, and values too far inside it or too narrow for a sample so large."""
-    seen, law = weight.observed, weight.init
-    if seen is None or law.law == "unknown":  # a parameter that the plan does not know is a difference already
+    """A weight's values against its law: too wide is a difference, and too narrow for so many values is one too."""
+    observed, law = weight.observed, weight.init
+    if observed is None or law.law == "unknown":  # a parameter that the plan does not know is a difference already
         return
     # The row that torch zeroes was not looked at.
     n = weight.count - (weight.shape[1] if law.zero_row is not None else 0)
@@ -110,38 +120,38 @@ def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
     grain = _EPSILON[weight.dtype]
     if law.constant is not None:
         # why 0.51: rounded to the nearest the value is off by half its last digit, and by a hair where twice rounded.
-        close = math.isclose(seen.minimum, law.constant, rel_tol=0.51 * grain, abs_tol=_LEAST[weight.dtype])
-        if not close or seen.minimum != seen.maximum:
+        close = math.isclose(observed.minimum, law.constant, rel_tol=0.51 * grain, abs_tol=_LEAST[weight.dtype])
+        if not close or observed.minimum != observed.maximum:
             yield Difference(
-                layer=layer, fact=f"{weight.name} values", plan=law.constant, real=(seen.minimum, seen.maximum)
+                layer=layer, fact=f"{weight.name} values", plan=law.constant, real=(observed.minimum, observed.maximum)
             )
         return
     if law.law == "eye":
-        if seen.deviation != 0:
-            yield Difference(layer=layer, fact=f"{weight.name} |W - I|", plan=0.0, real=seen.deviation)
+        if observed.deviation != 0:
+            yield Difference(layer=layer, fact=f"{weight.name} |W - I|", plan=0.0, real=observed.deviation)
         return
     if law.law == "orthogonal":
-        yield from _orthogonal(layer, weight, seen, grain)
+        yield from _orthogonal(layer, weight, observed, grain)
         return
-    if seen.peak_ratio is not None:
+    if observed.peak_ratio is not None:
         least, most = _CHANCE ** (1 / n) - grain, 1 + grain
-        if not least <= seen.peak_ratio <= most:
+        if not least <= observed.peak_ratio <= most:
             yield Difference(
-                layer=layer, fact=f"{weight.name} max |w| / bound", plan=_between(least, most), real=seen.peak_ratio
+                layer=layer, fact=f"{weight.name} max |w| / bound", plan=_between(least, most), real=observed.peak_ratio
             )
-    if seen.std_ratio is not None:
+    if observed.std_ratio is not None:
         spread = _SIGMAS * _relative_error(law, n) + grain
-        if not abs(seen.std_ratio - 1) <= spread:  # written so that a nan is a difference
+        if not abs(observed.std_ratio - 1) <= spread:  # written so that a nan is a difference
             yield Difference(
                 layer=layer,
                 fact=f"{weight.name} std / law's",
                 plan=_between(1 - spread, 1 + spread),
-                real=seen.std_ratio,
+                real=observed.std_ratio,
             )
-    yield from _centred(layer, weight, seen, n, grain)
+    yield from _centred(layer, weight, observed, n, grain)
 
 
-def _orthogonal(layer: str, weight: WeightFact, seen: Observed, grain: float) -> Iterator[Difference]:
+def _orthogonal(layer: str, weight: WeightFact, observed: Observed, grain: float) -> Iterator[Difference]:
     """The products of rows (or columns) are those of an orthonormal set; that the set is a random one, the mean shows.
 
     why the mean as of independent values: the sum of an orthogonal matrix's elements has the same spread.
@@ -150,13 +160,13 @@ def _orthogonal(layer: str, weight: WeightFact, seen: Observed, grain: float) ->
     # reflections leave, in float32 or better, grows slower than the root of a vector's length, which is 1 / std:
     # measured are up to 2 epsilons times that for length 2, and half an epsilon for 2,000.
     most = grain + 8 * min(grain, _EPSILON["float32"]) / weight.init.expected_std
-    if seen.deviation is None or not seen.deviation <= most:
-        yield Difference(layer=layer, fact=f"{weight.name} |W W' - I|", plan=_between(0, most), real=seen.deviation)
-    yield from _centred(layer, weight, seen, weight.count, grain)
+    if observed.deviation is None or not observed.deviation <= most:
+        yield Difference(layer=layer, fact=f"{weight.name} |W W' - I|", plan=_between(0, most), real=observed.deviation)
+    yield from _centred(layer, weight, observed, weight.count, grain)
 
 
-def _centred(layer: str, weight: WeightFact, seen: Observed, n: int, grain: float) -> Iterator[Difference]:
-    off, most = abs(seen.mean) / weight.init.expected_std, _SIGMAS / math.sqrt(n) + grain
+def _centred(layer: str, weight: WeightFact, observed: Observed, n: int, grain: float) -> Iterator[Difference]:
+    off, most = abs(observed.mean) / weight.init.expected_std, _SIGMAS / math.sqrt(n) + grain
     if not off <= most:
         yield Difference(layer=layer, fact=f"{weight.name} |mean| / law's std", plan=_between(0, most), real=off)
 

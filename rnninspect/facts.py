@@ -18,20 +18,8 @@ from rnninspect.letters import Layout, layout_of
 
 ITEM_BYTES: dict[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int64": 8}
 
-
 # Marks a field that the real ledger leaves None: a look command runs forward only, and counts no elementwise work.
 PLAN_ONLY = {"plan_only": True}
-
-
-def percent(share: float) -> float:
-    """A share in %."""
-    # why 15 digits: 100 * 0.07 is a little more than 7
-    return float(f"{100 * share:.15g}")
-
-
-def share_text(share: float) -> str:
-    """A share as it is written where one was asked for: `5 %`."""
-    return f"{100 * share:g} %"
 
 
 @dataclass(frozen=True)
@@ -365,14 +353,3 @@ def _sum_of_known(amounts: Sequence[int | None]) -> int | None:
     """The sum; None where one is not known."""
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if len(known) == len(amounts) else None
-
-
-def memory(facts: LayerFacts | ModelFacts) -> dict[str, int | None]:
-    """Bytes by what they are for, under the names that they have in every command's JSON and CSV."""
-    return {
-        "output_bytes": facts.output_bytes,
-        "kept_for_backward_bytes": facts.kept_for_backward_bytes,
-        "gradient_bytes": facts.counts.gradient_bytes,
-        "adam_bytes": facts.counts.adam_bytes,
-        "training_bytes": facts.training_bytes,
-    }

@@ -17,7 +17,7 @@ from rnninspect.document.load import load_spec
 from rnninspect.document.overrides import override
 from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError, OptionError, Place
-from rnninspect.facts import ModelFacts, percent
+from rnninspect.facts import ModelFacts
 from rnninspect.guard.check import (
     LIMITS,
     Change,
@@ -36,6 +36,7 @@ from rnninspect.plan import plan
 from rnninspect.results.check import check_document, check_tables
 from rnninspect.results.diff import diff_tables
 from rnninspect.results.table import Cell, Kind, Table
+from rnninspect.shares import percent
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

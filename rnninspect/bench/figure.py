@@ -29,8 +29,9 @@ from rnninspect.bench.records import (
 from rnninspect.bench.sampling import LEAST_ROUNDS, Timed
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.document.chain import Link
-from rnninspect.facts import LayerFacts, share_text
+from rnninspect.facts import LayerFacts
 from rnninspect.runtime.device import threads
+from rnninspect.shares import share_text
 
 # A page of memory that is new to the process takes it half a microsecond or more; from this share on it matters.
 _FAULT_SECONDS, _MOST_FAULTS = 5e-7, 0.05

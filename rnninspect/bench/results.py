@@ -14,7 +14,7 @@ from rnninspect.bench.bound import best_of
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, Warned
 from rnninspect.bench.statistics import interval, percentile
-from rnninspect.facts import percent
+from rnninspect.shares import percent
 
 
 class ProcessFigure(NamedTuple):
@@ -197,7 +197,7 @@ def steady_speed(rows: Iterable[Pooled]) -> tuple[float, float] | None:
     return (min(speeds), max(speeds)) if speeds else None
 
 
-def warned(rows: Iterable[Pooled]) -> dict[Warned, list[Pooled]]:
+def by_warning(rows: Iterable[Pooled]) -> dict[Warned, list[Pooled]]:
     """Every warning once, with the rows that it is about."""
     found: dict[Warned, list[Pooled]] = {}
     for row in rows:

@@ -251,7 +251,7 @@ def _journal(options: BenchOptions, jobs: Sequence[Job]) -> Iterator[tuple[Journ
 def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str, precision: float) -> int:
     """Print what there is, and tell by the exit code whether it is all, and to be believed."""
     from rnninspect.bench.results import pool
-    from rnninspect.facts import share_text
+    from rnninspect.shares import share_text
 
     _print(options, outcomes, page)
     failed = [outcome for outcome in outcomes if not outcome.ok]

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from rnninspect.document.chain import Spec
 from rnninspect.document.quantity import parse_count, parse_percent
 from rnninspect.errors import did_you_mean
-from rnninspect.facts import ModelFacts, percent
+from rnninspect.facts import ModelFacts
 from rnninspect.guard.lock import LockedLayer, locked_layers
+from rnninspect.shares import percent
 
 # What a document's `budget` can limit, and the fact it is held against.
 LIMITS: dict[str, Callable[[ModelFacts], int | None]] = {

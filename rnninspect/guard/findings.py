@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import Place, RnnInspectError, printable
-from rnninspect.facts import percent
 from rnninspect.guard.check import Change, Growth, Verdict
 from rnninspect.guard.lock import NAME
+from rnninspect.shares import percent
 
 
 class Finding(NamedTuple):

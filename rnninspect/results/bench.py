@@ -10,12 +10,12 @@ from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
 from rnninspect.bench.results import (
     Pooled,
     Ratio,
+    by_warning,
     paths_of,
     peaks_of,
     pool,
     ratios,
     steady_speed,
-    warned,
 )
 from rnninspect.results.bench_charts import bench_charts
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Table
@@ -245,7 +245,7 @@ def _notes(rows: Sequence[Pooled]) -> Iterator[str]:
             "Freed memory stays with the process, so that no call pays for new pages. In a loop of your own glibc's "
             "malloc may give it back; MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment keeps it there."
         )
-    for (what, try_), about_them in warned(rows).items():
+    for (what, try_), about_them in by_warning(rows).items():
         named = list(dict.fromkeys(_where(row, rows) for row in about_them))
         about = "" if len(named) == len(rows) else f" ({', '.join(named[:3])}{', ...' * (len(named) > 3)})"
         yield f"warning: {what}{about}; try: {try_}"

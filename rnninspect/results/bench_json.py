@@ -8,8 +8,8 @@ from rnninspect import __version__
 from rnninspect.bench.records import Bound, Figure, Outcome, Peaks, Warned
 from rnninspect.bench.results import Pooled, peaks_of, pool, ratios, steady_speed
 from rnninspect.bench.statistics import percentile
-from rnninspect.facts import percent
 from rnninspect.results.head import SCHEMA_VERSION, common
+from rnninspect.shares import percent
 
 
 def bench_document(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[str, object]:

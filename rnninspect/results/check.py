@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.facts import percent
-from rnninspect.guard.check import Change, Verdict
+from rnninspect.guard.check import Change, Limit, Verdict
 from rnninspect.results.head import head
 from rnninspect.results.model import counts_of
 from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.shares import percent
 
 _SUMMARY = (
     Column("model", "model", repeats=True),
@@ -44,7 +44,8 @@ def check_tables(verdicts: Sequence[Verdict]) -> list[Table]:
     for verdict in verdicts:
         name = verdict.model.name
         if verdict.limits:
-            tables.append(Table(title="budget", subject=name, columns=_LIMITS, rows=tuple(_limits(verdict))))
+            limits = tuple((*_limit(limit).values(), "ok" if limit.ok else "OVER") for limit in verdict.limits)
+            tables.append(Table(title="budget", subject=name, columns=_LIMITS, rows=limits))
         if verdict.changes:
             rows = change_rows(verdict.changes)
             tables.append(Table(title="changes since the lock", subject=name, columns=CHANGES, rows=rows))
@@ -52,18 +53,14 @@ def check_tables(verdicts: Sequence[Verdict]) -> list[Table]:
     return [*tables, Table(title="check", subject="all", columns=_SUMMARY, rows=rows)]
 
 
-def _limits(verdict: Verdict) -> list[tuple[Cell, ...]]:
-    return [
-        (
-            limit.name,
-            limit.allowed,
-            limit.actual,
-            limit.over,
-            limit.percent_of_allowed,
-            "ok" if limit.ok else "OVER",
-        )
-        for limit in verdict.limits
-    ]
+def _limit(limit: Limit) -> dict[str, Cell]:
+    return {
+        "limit": limit.name,
+        "allowed": limit.allowed,
+        "actual": limit.actual,
+        "over": limit.over,
+        "percent_of_allowed": limit.percent_of_allowed,
+    }
 
 
 def change_rows(changes: Sequence[Change]) -> tuple[tuple[Cell, ...], ...]:
@@ -116,7 +113,7 @@ def _ledger(verdicts: Sequence[Verdict]) -> str:
 
 
 def _verdict(verdict: Verdict) -> dict[str, object]:
-    changes = verdict.changes
+    keys = [column.key for column in CHANGES]
     return {
         "name": verdict.model.name,
         "file": verdict.model.source,
@@ -125,19 +122,11 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "ok": verdict.ok,
         **_words(verdict),
         "built": verdict.built,
-        "limits": [
-            {
-                "limit": limit.name,
-                "allowed": limit.allowed,
-                "actual": limit.actual,
-                "over": limit.over,
-                "percent_of_allowed": limit.percent_of_allowed,
-                "ok": limit.ok,
-            }
-            for limit in verdict.limits
-        ],
+        "limits": [{**_limit(limit), "ok": limit.ok} for limit in verdict.limits],
         "allowed_growth": _growth(verdict),
-        "changes": None if changes is None else [change_of(change, "locked", "now") for change in changes],
+        "changes": None
+        if verdict.changes is None
+        else [dict(zip(keys, row, strict=True)) for row in change_rows(verdict.changes)],
     }
 
 
@@ -154,15 +143,3 @@ def _growth(verdict: Verdict) -> list[dict[str, object]] | None:
         }
         for growth in verdict.allowed_growth
     ]
-
-
-def change_of(change: Change, before: str, after: str) -> dict[str, object]:
-    """A change as JSON has it. before, after: the keys of what was and of what is."""
-    return {
-        "layer": change.layer or None,
-        "field": change.field,
-        before: change.locked,
-        after: change.now,
-        "change": change.difference,
-        "percent": change.percent,
-    }

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Verdict
 from rnninspect.bench.matching import Unmatched
 from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
-from rnninspect.facts import percent, share_text
 from rnninspect.results.head import common, head
 from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.shares import percent, share_text
 
 # More rows than this are too many to read, so people are not shown those that are the SAME.
 _MOST_ROWS = 60

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnninspect.facts import ModelFacts, memory, percent
+from rnninspect.facts import ModelFacts
 from rnninspect.guard.check import Change
-from rnninspect.results.check import CHANGES, change_of, change_rows
+from rnninspect.results.check import CHANGES, change_rows
 from rnninspect.results.head import head
 from rnninspect.results.model import counts_of
 from rnninspect.results.table import Cell, Table
+from rnninspect.shares import percent
 
 # The heads that `check` has other names for.
 _SIDES = {"locked": "old", "now": "new"}
 _DIFFERING = tuple(
     column._replace(key=_SIDES.get(column.key, column.key), heading=_SIDES.get(column.key, column.heading))
     for column in CHANGES
+)
+# The counts that are put side by side.
+_TOTALS = (
+    *("parameters", "parameter_bytes", "macs", "backward_macs"),
+    *("output_bytes", "kept_for_backward_bytes", "gradient_bytes", "adam_bytes", "training_bytes"),
 )
 
 
@@ -31,28 +37,19 @@ def diff_tables(old: ModelFacts, new: ModelFacts, changes: Sequence[Change]) -> 
 
 def _totals(old: ModelFacts, new: ModelFacts) -> Iterator[tuple[Cell, ...]]:
     """A row for each count of the models, whether it differs or not."""
-    before, after = (
-        {
-            "parameters": model.parameters,
-            "parameter_bytes": model.parameter_bytes,
-            "macs": model.macs,
-            "backward_macs": None if model.backward is None else model.backward.macs,
-            **memory(model),
-        }
-        for model in (old, new)
-    )
-    for name, was in before.items():
-        now = after[name]
+    before, after = counts_of(old), counts_of(new)
+    for name in _TOTALS:
+        was, now = before[name], after[name]
         if was is not None and now is not None:
             yield name, was, now, now - was, percent((now - was) / was) if was else None
 
 
 def diff_document(old: ModelFacts, new: ModelFacts, changes: Sequence[Change]) -> dict[str, object]:
     """What `diff` found, as one object: both models' counts, and every change."""
-    keys = [column.key for column in _DIFFERING[1:]]
+    keys = [column.key for column in _DIFFERING]
     return {
         **head([old, new], "plan", None),
         "models": [{"name": model.name, "file": model.source, **counts_of(model)} for model in (old, new)],
-        "totals": [dict(zip(keys, row, strict=True)) for row in _totals(old, new)],
-        "changes": [change_of(change, "old", "new") for change in changes],
+        "totals": [dict(zip(keys[1:], row, strict=True)) for row in _totals(old, new)],
+        "changes": [dict(zip(keys, row, strict=True)) for row in change_rows(changes)],
     }

@@ -15,9 +15,9 @@ _COLUMNS = (
 )
 
 
-def differences_table(model: str, found: Sequence[Difference]) -> Table:
+def differences_table(model: str, differences: Sequence[Difference]) -> Table:
     """One row for each fact that differs."""
-    rows = tuple((item.layer, item.fact, _text(item.plan), _text(item.real)) for item in found)
+    rows = tuple((item.layer, item.fact, _text(item.plan), _text(item.real)) for item in differences)
     return Table(title="plan and torch differ", subject=model, columns=_COLUMNS, rows=rows)
 
 

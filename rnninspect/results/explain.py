@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rnninspect.cells.write import Written
 from rnninspect.facts import LayerFacts, TensorFact
@@ -34,7 +34,7 @@ def _blocks(layer: Explained) -> Iterator[Block]:
     def title(what: str) -> str:
         return f"{layer.facts.name} ({layer.facts.type}): {what}"
 
-    model, recurrence = layer.model, layer.recurrence
+    model = layer.model
     if not layer.equations:
         yield _prose(title("what it does"), model, [_in_one_line(layer)])
         return
@@ -47,38 +47,28 @@ def _blocks(layer: Explained) -> Iterator[Block]:
     yield Table(
         title=title("weights"), subject=model, columns=_WEIGHTS, rows=weights, notes=tuple(_about_packing(layer.facts))
     )
-    if recurrence is not None:
-        unrolled, upper, reverse = recurrence.unrolled, recurrence.upper, recurrence.reverse
-        if upper is not None:
-            which = "layer 1" if upper.layers == 1 else f"layers 1 to {upper.layers:,}"
-            yield Formulas(
-                title=title(which),
-                subject=model,
-                items=_formulas(upper.equations),
-                notes=tuple(_about_upper(upper, layer.facts)),
-            )
-        if reverse is not None:
-            equations = tuple(
-                Formula(text=written.text, sizes="", latex=written.latex, latex_sizes="")
-                for written in reverse.equations
-            )
-            yield Formulas(
-                title=title("reverse direction"),
-                subject=model,
-                items=equations,
-                notes=tuple(_about_reverse(reverse, layer, unrolled)),
-            )
-        yield Drawing(
-            title=title("data flow"),
-            subject=model,
-            lines=draw(unrolled),
-            notes=tuple(_about_flow(recurrence, layer.signal)),
-        )
-        if recurrence.settings:
-            notes = [_about_setting(setting, layer.facts) for setting in recurrence.settings]
-            yield _prose(title("options"), model, notes)
+    if layer.recurrence is not None:
+        yield from _over_time(layer, layer.recurrence, title)
     if layer.remarks:
         yield _prose(title("beside textbooks and copied notes"), model, layer.remarks)
+
+
+def _over_time(layer: Explained, recurrence: Recurrence, title: Callable[[str], str]) -> Iterator[Block]:
+    """What only a layer that runs over time has: more layers, another direction, its picture, and its options."""
+    model, unrolled, upper, reverse = layer.model, recurrence.unrolled, recurrence.upper, recurrence.reverse
+    if upper is not None:
+        which = "layer 1" if upper.layers == 1 else f"layers 1 to {upper.layers:,}"
+        notes = tuple(_about_upper(upper, layer.facts))
+        yield Formulas(title=title(which), subject=model, items=_formulas(upper.equations), notes=notes)
+    if reverse is not None:
+        equations = tuple(formula._replace(sizes="", latex_sizes="") for formula in _formulas(reverse.equations))
+        notes = tuple(_about_reverse(reverse, layer, unrolled))
+        yield Formulas(title=title("reverse direction"), subject=model, items=equations, notes=notes)
+    notes = tuple(_about_flow(unrolled, layer.signal))
+    yield Drawing(title=title("data flow"), subject=model, lines=draw(unrolled), notes=notes)
+    if recurrence.settings:
+        notes = tuple(_about_setting(setting, layer.facts) for setting in recurrence.settings)
+        yield _prose(title("options"), model, notes)
 
 
 def _prose(title: str, model: str, notes: Sequence[str]) -> Table:
@@ -159,8 +149,8 @@ def _about_reverse(reverse: Reverse, layer: Explained, unrolled: Unrolled) -> It
     )
 
 
-def _about_flow(recurrence: Recurrence, signal: Signal) -> Iterator[str]:
-    unrolled, batch = recurrence.unrolled, signal.batch
+def _about_flow(unrolled: Unrolled, signal: Signal) -> Iterator[str]:
+    batch = signal.batch
     drawn = (
         "" if unrolled.steps <= 3 else f" Drawn are the steps 0, 1 and {unrolled.steps - 1:,} of {unrolled.steps:,}."
     )
@@ -179,10 +169,10 @@ def _about_flow(recurrence: Recurrence, signal: Signal) -> Iterator[str]:
 
 
 def _about_setting(setting: Setting, facts: LayerFacts) -> str:
-    said = f"{setting.option}: {_value(setting.value)}. {setting.says}"
+    sentence = f"{setting.option}: {_value(setting.value)}. {setting.says}"
     if setting.after is None:
-        return f"{said} There is no other value that torch would take here."
-    return f"{said} With {_value(setting.other)} instead: {_effect(facts, setting.after)}."
+        return f"{sentence} There is no other value that torch would take here."
+    return f"{sentence} With {_value(setting.other)} instead: {_effect(facts, setting.after)}."
 
 
 def _effect(facts: LayerFacts, after: LayerFacts) -> str:

@@ -44,21 +44,24 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
     subject = results[0].model.name if len(results) == 1 else "all"
     about = (_ABOUT[0]._replace(for_scripts=len(results) == 1), *_ABOUT[1:])
     rows = [(result, curve) for result in results for curve in result.curves]
-    decays = tuple((*_about(result, curve), *_ends(curve), *_decay(curve)) for result, curve in rows)
+    decays = tuple(
+        (*_about(result, curve), curve.norms[0], curve.norms[-1], len(curve.norms), *_decay(curve))
+        for result, curve in rows
+    )
     # why for scripts all the same: a file's columns do not depend on what was asked.
-    told = any(curve.decay for _, curve in rows)
-    columns = (*about, *_ENDS, *(column._replace(for_scripts=not told) for column in _DECAY))
+    decaying = any(curve.decay for _, curve in rows)
+    columns = (*about, *_ENDS, *(column._replace(for_scripts=not decaying) for column in _DECAY))
     lags: list[tuple[Cell, ...]] = []
     shown: list[int] = []
     for result, curve in rows:
-        seen = by_decades(len(curve.norms))
-        shown += [len(lags) + k for k in (range(len(curve.norms)) if seen is None else seen)]
+        some = by_decades(len(curve.norms))
+        shown += [len(lags) + k for k in (range(len(curve.norms)) if some is None else some)]
         lags += [(*_about(result, curve), curve.first + k, norm) for k, norm in enumerate(curve.norms)]
     thinned = len(shown) < len(lags)
     weights = tuple((result.model.name, *weight) for result in results for weight in result.weights)
     return [
         Table(
-            title="decay" if told else "gradients",
+            title="decay" if decaying else "gradients",
             subject=subject,
             columns=columns,
             rows=decays,
@@ -125,10 +128,6 @@ def _name(curve: Curve, result: Gradflow) -> str:
     return f"{curve.of}{stacked}{direction}"
 
 
-def _ends(curve: Curve) -> tuple[Cell, ...]:
-    return (curve.norms[0], curve.norms[-1], len(curve.norms))
-
-
 def _named(curve: Curve, result: Gradflow) -> str:
     """Its name in a legend: with the layer where there are several."""
     several = len({other.layer for other in result.curves}) > 1
@@ -146,15 +145,15 @@ def _input(result: Gradflow) -> list[Curve]:
 
 def _charted(result: Gradflow) -> list[list[Curve]]:
     """The curves of the chart, both sides of one tensor together: all, or the input and the layer that is read."""
-    found: dict[tuple[object, ...], list[Curve]] = {}
+    by_tensor: dict[tuple[object, ...], list[Curve]] = {}
     for curve in result.curves:
-        found.setdefault((curve.layer, curve.of, curve.stacked, curve.direction), []).append(curve)
-    if len(found) <= _MOST_SERIES and len({curve.layer for curve in result.curves}) == 1:
-        return list(found.values())
+        by_tensor.setdefault((curve.layer, curve.of, curve.stacked, curve.direction), []).append(curve)
+    if len(by_tensor) <= _MOST_SERIES and len({curve.layer for curve in result.curves}) == 1:
+        return list(by_tensor.values())
     top = max((curve.stacked or 0 for curve in result.curves if curve.layer == result.layer), default=0)
     chosen = [
         curves
-        for (layer, of, stacked, _), curves in found.items()
+        for (layer, of, stacked, _), curves in by_tensor.items()
         if of != "x" and layer == result.layer and (stacked or 0) == top
     ]
     return [_input(result), *chosen]

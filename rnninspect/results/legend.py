@@ -25,17 +25,17 @@ def halves(along: Sequence[str]) -> str:
 
 def order(layers: Iterable[tuple[str, Iterable[TensorFact | WeightFact]]]) -> Iterator[str]:
     """For each axis that two directions share which part is whose; with the layers' names where they differ in it."""
-    found: dict[str, dict[str, dict[str, None]]] = {}
+    by_axis: dict[str, dict[str, dict[str, None]]] = {}
     for name, tensors in layers:
         for tensor in tensors:
             for axis, along in zip(tensor.axes, tensor.layout, strict=True):
                 if "D" in letters_of(axis):
-                    found.setdefault(axis, {}).setdefault(_order(tensor, axis, along), {})[name] = None
-    for axis, sayings in found.items():
-        for said, names in sayings.items():
-            if said:
-                of = f" of {', '.join(names)}" if len(sayings) > 1 else ""
-                yield f"{axis}{of}: {said}"
+                    by_axis.setdefault(axis, {}).setdefault(_order(tensor, axis, along), {})[name] = None
+    for axis, by_order in by_axis.items():
+        for text, names in by_order.items():
+            if text:
+                of = f" of {', '.join(names)}" if len(by_order) > 1 else ""
+                yield f"{axis}{of}: {text}"
 
 
 def _order(tensor: TensorFact | WeightFact, axis: str, along: Sequence[str] | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact, WeightFact, memory
+from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact, WeightFact
 from rnninspect.results.head import head
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def _layer(layer: LayerFacts) -> dict[str, object]:
     }
 
 
-def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, object]:
-    """Counts of a layer or a model, under the names that they have in every command."""
+def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, int | None]:
+    """Counts of a layer or a model, under the names that they have in every command's JSON and CSV."""
     counts, backward = facts.counts, facts.backward
     return {
         "parameters": counts.parameters,
@@ -76,13 +76,17 @@ def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, object]:
         "parameters_keras": counts.keras,
         "recurrent_weights": counts.recurrent,
         "parameter_bytes": counts.nbytes,
-        **memory(facts),
+        "output_bytes": facts.output_bytes,
+        "kept_for_backward_bytes": facts.kept_for_backward_bytes,
+        "gradient_bytes": counts.gradient_bytes,
+        "adam_bytes": counts.adam_bytes,
+        "training_bytes": facts.training_bytes,
         "macs": facts.forward.macs,
         "elementwise_ops": facts.forward.elementwise,
         "flops": facts.forward.flops,
-        "backward_macs": backward and backward.macs,
-        "backward_elementwise_ops": backward and backward.elementwise,
-        "backward_flops": backward and backward.flops,
+        "backward_macs": backward.macs if backward else None,
+        "backward_elementwise_ops": backward.elementwise if backward else None,
+        "backward_flops": backward.flops if backward else None,
     }
 
 

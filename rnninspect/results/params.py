@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.facts import LayerFacts, ModelFacts, memory
+from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.results.model import counts_of
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 _COUNTS = (
@@ -64,8 +65,8 @@ def params_tables(models: Sequence[ModelFacts]) -> list[Table]:
     tables = [table for model in models for table in _by_layer(model)]
     if len(models) > 1:
         about = [(model.name, model.source, len(model.layers)) for model in models]
-        for title, columns, cells in (("models", _COUNTS, _counts), ("memory of models", _MEMORY, _memory)):
-            rows = tuple((*one, *cells(model)) for one, model in zip(about, models, strict=True))
+        for title, columns in (("models", _COUNTS), ("memory of models", _MEMORY)):
+            rows = tuple((*one, *_cells(model, columns)) for one, model in zip(about, models, strict=True))
             tables.append(Table(title=title, subject="all", columns=(*_MODEL, *columns), rows=rows, summary=True))
     proven = any(model.measured is not None for model in models)
     *others, counts, held = tables
@@ -76,34 +77,21 @@ def params_tables(models: Sequence[ModelFacts]) -> list[Table]:
 def _by_layer(model: ModelFacts) -> tuple[Table, Table]:
     """The counts, in which scripts find memory too, and memory as people see it."""
     hidden = tuple(column._replace(for_scripts=True) for column in _MEMORY)
-    rows = tuple((layer.name, layer.type, *_counts(layer), *_memory(layer)) for layer in model.layers)
-    total: tuple[Cell, ...] = ("total", None, *_counts(model), *_memory(model))
-    counts = Table(title="params", subject=model.name, columns=(*_LAYER, *_COUNTS, *hidden), rows=rows, total=total)
-    seen = tuple((layer.name, layer.type, *_memory(layer)) for layer in model.layers)
-    whole: tuple[Cell, ...] = ("total", None, *_memory(model))
-    return counts, Table(
-        title="memory", subject=model.name, columns=(*_LAYER, *_MEMORY), rows=seen, total=whole, summary=True
-    )
-
-
-def _counts(facts: LayerFacts | ModelFacts) -> tuple[Cell, ...]:
-    counts, forward, backward = facts.counts, facts.forward, facts.backward
     return (
-        counts.parameters,
-        counts.trainable,
-        counts.recurrent,
-        counts.one_bias,
-        counts.keras,
-        counts.nbytes,
-        forward.macs,
-        forward.elementwise,
-        forward.flops,
-        backward.macs if backward else None,
-        backward.elementwise if backward else None,
-        backward.flops if backward else None,
+        _with_total(Table(title="params", subject=model.name, columns=(*_COUNTS, *hidden), rows=()), model),
+        _with_total(Table(title="memory", subject=model.name, columns=_MEMORY, rows=(), summary=True), model),
     )
 
 
-def _memory(facts: LayerFacts | ModelFacts) -> tuple[Cell, ...]:
-    held = memory(facts)
-    return tuple(held[column.key] for column in _MEMORY)
+def _with_total(table: Table, model: ModelFacts) -> Table:
+    """The table filled: a row for each layer, and the model's own last."""
+    return table._replace(
+        columns=(*_LAYER, *table.columns),
+        rows=tuple((layer.name, layer.type, *_cells(layer, table.columns)) for layer in model.layers),
+        total=("total", None, *_cells(model, table.columns)),
+    )
+
+
+def _cells(facts: LayerFacts | ModelFacts, columns: Sequence[Column]) -> tuple[Cell, ...]:
+    counts = counts_of(facts)
+    return tuple(counts[column.key] for column in columns)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from math import isinf
 from typing import TYPE_CHECKING
 
-from rnninspect.facts import percent
 from rnninspect.results.head import head
 from rnninspect.results.table import Cell, Chart, Column, Kind, Series, Table
 from rnninspect.results.thin import evenly
+from rnninspect.shares import percent
 
 if TYPE_CHECKING:
     from rnninspect.study.trace import Level, Memory, Trace, Vector, VectorStats
@@ -118,13 +118,16 @@ def _column(vector: Vector, stat: str) -> Column:
         "half_life": f"half-life of {vector.carries}, steps",
     }
     heading = headings.get(stat, f"{vector.name} {stat}")
-    key = f"{vector.name}_{stat}_percent" if stat == "saturated" else f"{vector.name}_{stat}"
-    return Column(key, heading, Kind.NUMBER, for_scripts=stat not in _for_people(vector))
+    return Column(f"{vector.name}_{_key(stat)}", heading, Kind.NUMBER, for_scripts=stat not in _for_people(vector))
+
+
+def _key(stat: str) -> str:
+    return "saturated_percent" if stat == "saturated" else stat
 
 
 def _value(stats: VectorStats, stat: str) -> float | None:
     value: float | None = getattr(stats, stat)
-    # A share is printed in %, in CSV too, so that one column has one meaning.
+    # A share is printed in % everywhere, so that one column has one meaning.
     return None if value is None else percent(value) if stat == "saturated" else value
 
 
@@ -229,24 +232,14 @@ def _level(level: Level, result: Trace) -> dict[str, object]:
             {
                 "t": step.t,
                 "sequences": step.running,
-                "vectors": {name: _stats(stats) for name, stats in zip(names, step.stats, strict=True)},
+                "vectors": {
+                    name: {_key(stat): _value(stats, stat) for stat in _STATS}
+                    for name, stats in zip(names, step.stats, strict=True)
+                },
             }
             for step in level.steps
         ],
         "values": [
             {"t": row.t, "unit": row.unit, "vectors": dict(zip(names, row.values, strict=True))} for row in level.units
         ],
-    }
-
-
-def _stats(stats: VectorStats) -> dict[str, object]:
-    share = stats.saturated
-    return {
-        "mean": stats.mean,
-        "std": stats.std,
-        "minimum": stats.minimum,
-        "maximum": stats.maximum,
-        "norm": stats.norm,
-        "saturated_percent": None if share is None else percent(share),
-        "half_life": stats.half_life,
     }

@@ -42,9 +42,9 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
 
     There are no values on meta and in the plan, and so no columns for them.
     """
-    seen = [weight.observed for layer in model.layers for weight in layer.weights if weight.observed]
-    stats = stats and bool(seen)
-    deviates = stats and any(observed.deviation is not None for observed in seen)
+    values = [weight.observed for layer in model.layers for weight in layer.weights if weight.observed]
+    stats = stats and bool(values)
+    deviates = stats and any(observed.deviation is not None for observed in values)
     columns = _COLUMNS + ((*_STATS, _DEVIATION._replace(for_scripts=not deviates)) if stats else ())
     rows: list[tuple[Cell, ...]] = []
     for layer in model.layers:
@@ -129,7 +129,5 @@ def _gate(weight: WeightFact, gate: GateFact) -> tuple[Cell, ...]:
     return (f"{weight.name}[{start}:{stop}]", gate.name, axes, gate.shape, math.prod(gate.shape), None, law, bound)
 
 
-def _observed(seen: Observed | None) -> tuple[Cell, ...]:
-    if seen is None:
-        return (None,) * (len(_STATS) + 1)
-    return (seen.minimum, seen.maximum, seen.mean, seen.std, seen.peak_ratio, seen.std_ratio, seen.deviation)
+def _observed(values: Observed | None) -> tuple[Cell, ...]:
+    return tuple(getattr(values, column.key, None) for column in (*_STATS, _DEVIATION))

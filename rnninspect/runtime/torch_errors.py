@@ -50,9 +50,9 @@ def refusals(
     dtype: str | None = None,
     errors: tuple[type[Exception], ...] = RUN_ERRORS,
 ) -> Iterator[None]:
-    """What torch raises, as one line: what was action of it, and the first line of what it said.
+    """What torch raises, as one line: what it was to do, and the first line of its own words.
 
-    layer: that of the document, where it is action of one. dtype: None is the document's.
+    what: it was to do, "build". layer: that of the document, where one alone was meant. dtype: None is the document's.
     """
     try:
         yield

@@ -147,7 +147,6 @@ def trace_layers(
     equations put out something else than torch.
     """
     planned = plan(spec)
-    unit = unit_of(spec.dtype, device)
     levels: list[Level] = []
     outputs: dict[str, Deviation] = {}
     more = max(link.layer.work_bytes(link.signal, "float64") for link in spec.links)
@@ -158,23 +157,16 @@ def trace_layers(
             with refusals(spec, "run", device, layer=link.layer.name):
                 ran = run_layer(link, module, flow, states)
             if isinstance(link.layer, Recurrent) and layer in (None, link.layer.name):
-                recorder = _Recorder(link.layer.cell, pick, _column(flow, pick.sequence if pick else 0))
-                # why: one step is too little work to be shared, and threads that wait for each other take far longer.
-                each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
-                with each_step, refusals(spec, "evaluate", _CPU, layer=link.layer.name, dtype="float64"):
-                    run = _LayerToTrace(
-                        link=link,
-                        module=module,
-                        flow=exact(flow),
-                        states=tuple(map(exact_tensor, states)),
-                        unit=unit,
-                        recorder=recorder,
-                    )
-                    deviation = run.deviation(data_of(ran.output))
-                if not deviation.ok:
-                    raise _differs(link, deviation, data_of(ran.output), spec)
-                outputs[link.layer.name] = deviation
-                levels += recorder.levels(link)
+                run = _LayerToTrace(
+                    link=link,
+                    module=module,
+                    flow=exact(flow),
+                    states=tuple(map(exact_tensor, states)),
+                    unit=unit_of(spec.dtype, device),
+                    recorder=_Recorder(link.layer.cell, pick, _column(flow, pick.sequence if pick else 0)),
+                )
+                outputs[link.layer.name] = _proven(run, data_of(ran.output), spec, planned.macs)
+                levels += run.recorder.levels(link)
                 if layer is not None:
                     break
             flow = ran.handed_on
@@ -208,6 +200,17 @@ class _LayerToTrace(NamedTuple):
         twin = rounding.reference(self.link.layer, self.module)
         rounded = run_layer(self.link, twin, rounding.flow(self.flow), tuple(map(rounding, self.states)))
         return {"output": data_of(rounded.output)}
+
+
+def _proven(run: _LayerToTrace, output: Tensor, spec: Spec, macs: int) -> Deviation:
+    """How far torch's output is from the equations'; what is more than rounding explains is raised."""
+    # why: one step is too little work to be shared, and threads that wait for each other take far longer.
+    each_step = threads_for(macs // spec.batch.letters["L"], _CPU)
+    with each_step, refusals(spec, "evaluate", _CPU, layer=run.link.layer.name, dtype="float64"):
+        deviation = run.deviation(output)
+    if not deviation.ok:
+        raise _differs(run.link, deviation, output, spec)
+    return deviation
 
 
 def _differs(link: Link, deviation: Deviation, output: Tensor, spec: Spec) -> CannotHere | CheckFailed:

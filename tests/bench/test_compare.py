@@ -16,8 +16,8 @@ from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare
 from rnninspect.bench.matching import match
 from rnninspect.bench.records import Environment, Figure, Outcome
 from rnninspect.errors import Place
-from rnninspect.facts import percent
 from rnninspect.results.compare import compare_document, compare_tables
+from rnninspect.shares import percent
 
 ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01", keeps_freed=False)
 Rounds = Sequence[Sequence[float]]
