@@ -1,11 +1,11 @@
-"""The axes of a chart, the same ones in characters and in a picture: where values stand, and what the ticks say."""
+"""The axes of a chart: where values stand, and what the ticks say; and which points have a place."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from itertools import count, pairwise
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ from rnninspect.results.table import Series
 ROWS = 16  # from the bottom of the y axis to its top, give or take four
 _MOST_LABELS = 8  # on the y axis, from the second
 _FEW = 12  # values of a logarithmic x axis that are labelled themselves
+_SLACK = 1e-9  # of a step, by which a rounding may miss a round number
+_LARGEST = sys.float_info.max
+_LEAST_STEP = 1e-300  # below, floats have too few digits to divide
 
 
 class Tick(NamedTuple):
@@ -24,31 +27,22 @@ class Tick(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """Cells in a row. low: the value in the middle of the first; step: from one to the next; size: how many.
+    """Cells in a row. first: the value in the middle of the first, in steps from 0; step: from one cell to the next.
 
-    log: values are placed by their logarithm to base 10; low and step are such ones.
+    log: values are placed by their logarithm to base 10; step is of such ones.
     """
 
-    low: Fraction
-    step: Fraction
+    first: float
+    step: float
     size: int
     ticks: tuple[Tick, ...]
     log: bool = False
 
     def positions(self, values: Sequence[float]) -> list[float]:
         """Where each value stands: in cells from the middle of the first."""
-        if not values:
-            return []
-        values = [math.log10(value) for value in values] if self.log else values
-        # why so roundabout: exact fractions would take seconds for long series, and floats alone overflow where
-        # values are near the largest, and round all to one where they are near each other.
-        largest = max(abs(self.low), abs(self.low + self.step * self.size))
-        exponent = largest.numerator.bit_length() - largest.denominator.bit_length() + 1
-        first = math.ldexp(values[0], -exponent)
-        start = float((Fraction(values[0]) - self.low) / self.step)
-        scale = float(self.step / Fraction(2) ** exponent)
-        found = (start + (math.ldexp(value, -exponent) - first) / scale for value in values)
-        return [min(max(position, 0.0), self.size - 1.0) for position in found]
+        # why each over the step: a difference of two values may overflow.
+        steps = ((math.log10(value) if self.log else value) / self.step for value in values)
+        return [min(max(at - self.first, 0.0), self.size - 1.0) for at in steps]
 
 
 def has_place(x: float, y: float | None, log: bool, log_x: bool = False) -> bool:
@@ -77,7 +71,8 @@ def nothing(log: bool, log_x: bool = False) -> str:
 
 def y_axis(values: Sequence[float], log: bool) -> Axis:
     """An axis from below the least of `values` to above the largest, some 16 cells long; whole decades if log."""
-    return _decades(values) if log else _round(values)
+    low, high = min(values), max(values)
+    return _decades(low, high) if log else _round(low, high)
 
 
 def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], bool], log: bool = False) -> Axis:
@@ -85,137 +80,121 @@ def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], 
 
     fits: whether there is room for the labels; those with the smallest steps that do are taken.
     """
-    if log:
-        return _log_x_axis(sorted(set(values)), size, fits)
-    low, high = Fraction(min(values)), Fraction(max(values))
-    first = _number(Decimal(repr(float(low))))
-    if low == high:
-        middle = size // 2
-        return Axis(low=low - middle, step=Fraction(1), size=size, ticks=(Tick(middle, first),))
+    values = sorted(set(values))
+    place, label = (math.log10, in_full) if log else (float, number)
+    places = [place(value) for value in values]
+    low, high = places[0], places[-1]
+    if not _apart(low, high, _SLACK if log else _LEAST_STEP):
+        middle, step = size // 2, max(abs(low), 1.0)
+        return Axis(first=low / step - middle, step=step, size=size, ticks=(Tick(middle, label(values[0])),), log=log)
+    size = _even(places, size, log)
+    step = high / (size - 1) - low / (size - 1)
+    found = _log_numbers(values, size) if log else _round_numbers(values, step)
+    choices = (tuple(Tick(place(each) / step - low / step, label(each)) for each in numbers) for numbers in found)
+    # Maybe no round number is between the ends, or none whose label has room.
+    ticks = next(filter(fits, choices), (Tick(0, label(values[0])),))
+    return Axis(first=low / step, step=step, size=size, ticks=ticks, log=log)
+
+
+def nice(least: float) -> Iterator[Decimal]:
+    """Round steps: 1, 2 and 5 times the powers of ten, from the first that is not below `least`."""
+    least = max(least, _LEAST_STEP)
+    for exponent in count(math.floor(math.log10(least))):
+        for digit in (1, 2, 5):
+            step = Decimal(digit).scaleb(exponent)
+            if float(step) >= least * (1 - _SLACK):
+                yield step
+
+
+def number(value: float | Decimal, plain: bool = True) -> str:
+    """All digits that `value` has, as people write them: 0.05, 20, 1.5e-7; where not `plain`, 5e-2 too."""
+    exact = Decimal(str(value)).normalize()
+    exponent = exact.adjusted() if exact else 0
+    shown = exponent == 0 or (plain and -5 < exponent < 6)
+    return f"{exact:f}" if shown else f"{exact.scaleb(-exponent):f}e{exponent}"
+
+
+def in_full(value: float | Decimal) -> str:
+    """The same without an exponent where that is shorter: 1048576."""
+    return min(number(value), f"{Decimal(str(value)).normalize():f}", key=len)
+
+
+def _apart(low: float, high: float, least: float = _LEAST_STEP) -> bool:
+    """Whether two values are so far apart that floats between them tell cells apart."""
+    return high / 8 - low / 8 > max(least, 1e-12 * max(abs(low), abs(high)))
+
+
+def _even(places: Sequence[float], size: int, log: bool) -> int:
+    """As many of the cells as give equal steps of the values an equal number of cells each."""
+    # why: a step that is now two columns wide and now three would look like one that is missing.
+    unit = min(right - left for left, right in pairwise(places)) if log else 1.0
+    if not 1 <= (places[-1] - places[0]) / max(unit, 1e-6) < size:
+        return size
+    steps = [(place - places[0]) / unit for place in places]
+    last = round(steps[-1])
+    return (size - 1) // last * last + 1 if all(abs(step - round(step)) < 1e-6 for step in steps) else size
+
+
+def _round_numbers(values: Sequence[float], cell: float) -> Iterator[Sequence[Decimal]]:
+    """The multiples of round steps of a cell and more between the ends, from many numbers to few."""
     whole = all(value == math.floor(value) for value in values)
-    if whole and high - low < size:
-        # why: a step that is now two columns wide and now three would look like one that is missing.
-        size = int((size - 1) // (high - low) * (high - low)) + 1
-    cell = (high - low) / (size - 1)
-    for step in _round_steps(max(cell, Fraction(whole))):
-        unit = Fraction(step)
-        numbers = range(math.ceil(low / unit), math.floor(high / unit) + 1)
-        ticks = tuple(Tick(float((n * unit - low) / cell), _number(n * step)) for n in numbers)
-        if not ticks:
+    for step in nice(max(cell, 1.0) if whole else cell):
+        low, high = values[0] / float(step), values[-1] / float(step)
+        numbers = range(math.ceil(low - _SLACK), math.floor(high + _SLACK) + 1)
+        if not numbers:
             break
-        if fits(ticks):
-            return Axis(low=low, step=cell, size=size, ticks=ticks)
-    # No round number is between the ends, or none whose label has room.
-    return Axis(low=low, step=cell, size=size, ticks=(Tick(0, first),))
+        yield [n * step for n in numbers]
 
 
-def _log_x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], bool]) -> Axis:
-    """The logarithmic one. values: in order, each once."""
-    logs = sorted({Fraction(math.log10(value)) for value in values})
-    low, high = logs[0], logs[-1]
-    first = _in_full(values[0])
-    # why: nearer than that, logarithms in floats do not tell values apart well enough to draw them.
-    if high - low < Fraction(1, 10**9):
-        middle = size // 2
-        return Axis(low=low - middle, step=Fraction(1), size=size, ticks=(Tick(middle, first),), log=True)
-    # why: equal ratios, as in a sweep of powers of two, are to look equal, as steps of one do on the linear axis.
-    ratio = min(right - left for left, right in pairwise(logs))
-    steps = [(at - low) / ratio for at in logs]
-    if steps[-1] < size and all(abs(step - round(step)) < Fraction(1, 10**6) for step in steps):
-        size = (size - 1) // round(steps[-1]) * round(steps[-1]) + 1
-    cell = (high - low) / (size - 1)
-    for numbers in _log_numbers(values, size):
-        ticks = tuple(Tick(float((Fraction(math.log10(n)) - low) / cell), _in_full(n)) for n in numbers)
-        if fits(ticks):
-            return Axis(low=low, step=cell, size=size, ticks=ticks, log=True)
-    return Axis(low=low, step=cell, size=size, ticks=(Tick(0, first),), log=True)
-
-
-def _log_numbers(values: Sequence[float], size: int) -> Iterator[Sequence[float]]:
-    """What the ticks of a logarithmic axis may stand at, from many numbers to few: the values themselves or round."""
+def _log_numbers(values: Sequence[float], size: int) -> Iterator[Sequence[float | Decimal]]:
+    """What the ticks of a logarithmic x axis may stand at, from many numbers to few: the values themselves or round."""
     if len(values) <= _FEW:
         yield from (values[::nth] for nth in range(1, len(values)))
-    low, high = (Fraction(repr(float(end))) for end in (values[0], values[-1]))
-    if high < 10 * low:
-        whole = all(value == math.floor(value) for value in values)
-        for step in _round_steps(max((high - low) / size, Fraction(whole))):
-            unit = Fraction(step)
-            numbers = [float(n * unit) for n in range(math.ceil(low / unit), math.floor(high / unit) + 1)]
-            if len(numbers) < 2:
-                break
-            yield numbers
-    powers = range(math.floor(math.log10(values[0])), math.ceil(math.log10(values[-1])) + 1)
+    low, high = values[0], values[-1]
+    if high / 10 < low:
+        yield from (numbers for numbers in _round_numbers(values, (high - low) / size) if len(numbers) > 1)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits, apart in (((1, 2, 5), 1), ((1, 3), 1), *(((1,), n) for n in (1, 2, 3, 6, 10, 20, 50, 100, 200))):
         at = [power for power in powers if power % apart == 0]
-        if len(at) > size:
-            continue
         decimals = (Decimal(digit).scaleb(power) for power in at for digit in digits)
-        numbers = [float(number) for number in decimals if low <= Fraction(number) <= high]
-        if len(numbers) > 1:
+        numbers = [decimal for decimal in decimals if low <= float(decimal) <= high]
+        if len(at) <= size and len(numbers) > 1:
             yield numbers
-    yield values[0], values[-1]
+    yield low, high
 
 
-def _decades(values: Sequence[float]) -> Axis:
+def _decades(least: float, most: float) -> Axis:
     # why the small change: a logarithm may miss a power of ten by a rounding.
-    low, high = math.floor(math.log10(min(values)) + 1e-9), math.ceil(math.log10(max(values)) - 1e-9)
+    low, high = math.floor(math.log10(least) + _SLACK), math.ceil(math.log10(most) - _SLACK)
     if low == high:
         low, high = low - 1, high + 1
     # Up to 16 decades each is one row or more; beyond that a row is several decades.
     per_row = next(step for step in (1, 2, 3, 5, 10, 20, 50) if high - low <= ROWS * step)
     low, high = low // per_row * per_row, -(-high // per_row) * per_row
     rows_each = max(1, round(ROWS * per_row / (high - low)))
-    step = Fraction(per_row, rows_each)
+    step = per_row / rows_each
     apart = next(n for n in (1, 2, 3, 6, 9, 20, 30, 60, 200) if n % per_row == 0 and n / step > 2)
     plain = low >= -3 and high <= 4
     # why: within one or two decades their ends alone would say little.
     digits = (1, 2, 5) if rows_each >= ROWS // 2 else (1,)
     ticks = (
-        Tick(float((power - low + Fraction(math.log10(digit))) / step), _label(digit, power, plain))
+        Tick((power - low + math.log10(digit)) / step, number(Decimal(digit).scaleb(power), plain))
         for power in range(-(-low // apart) * apart, high + 1, apart)
         for digit in (digits if power < high else (1,))
     )
-    return Axis(low=Fraction(low), step=step, size=int((high - low) / step) + 1, ticks=tuple(ticks), log=True)
+    return Axis(first=low / step, step=step, size=round((high - low) / step) + 1, ticks=tuple(ticks), log=True)
 
 
-def _label(digit: int, power: int, plain: bool) -> str:
-    return _number(Decimal(digit).scaleb(power)) if plain or power == 0 else f"{digit}e{power}"
-
-
-def _round(values: Sequence[float]) -> Axis:
-    low, high = Fraction(min(values)), Fraction(max(values))
-    if low == high:
+def _round(low: float, high: float) -> Axis:
+    if not _apart(low, high):
         # why from 0 up: what is 0 everywhere is a share or a norm, which is never less.
-        low, high = low - abs(low) / 2, high + (abs(high) / 2 or 1)
-    for step in _round_steps((high - low) / _MOST_LABELS):
-        unit = Fraction(step)
-        bottom, top = math.floor(low / unit), math.ceil(high / unit)
+        half = abs(high) / 2 if abs(high) > _LEAST_STEP else 1.0
+        low, high = max(low - abs(low) / 2, -_LARGEST), min(high + half, _LARGEST)
+    for step in nice(high / _MOST_LABELS - low / _MOST_LABELS):
+        unit = float(step)
+        bottom, top = math.floor(low / unit + _SLACK), math.ceil(high / unit - _SLACK)
         if top - bottom <= _MOST_LABELS:
             break
     rows_each = round(ROWS / (top - bottom))
-    ticks = (Tick((n - bottom) * rows_each, _number(n * step)) for n in range(bottom, top + 1))
-    return Axis(low=bottom * unit, step=unit / rows_each, size=(top - bottom) * rows_each + 1, ticks=tuple(ticks))
-
-
-def _round_steps(least: Fraction) -> Iterator[Decimal]:
-    """1, 2 and 5 times the powers of ten, from the first that is not below `least`."""
-    for exponent in count((Decimal(least.numerator) / least.denominator).adjusted()):
-        for digit in (1, 2, 5):
-            step = Decimal(digit).scaleb(exponent)
-            if Fraction(step) >= least:
-                yield step
-
-
-def _in_full(value: float) -> str:
-    """All digits of a value, without an exponent where that is shorter: 1048576."""
-    exact = Decimal(repr(float(value)))
-    return min(_number(exact), f"{exact.normalize():f}", key=len)
-
-
-def _number(value: Decimal) -> str:
-    """All digits that `value` has, as people write them: 0.05, 20, 1.5e-7."""
-    if not value:
-        return "0"
-    value = value.normalize()
-    exponent = value.adjusted()
-    return f"{value:f}" if -5 < exponent < 6 else f"{value.scaleb(-exponent):f}e{exponent}"
+    ticks = tuple(Tick((n - bottom) * rows_each, number(n * step)) for n in range(bottom, top + 1))
+    return Axis(first=bottom * rows_each, step=unit / rows_each, size=(top - bottom) * rows_each + 1, ticks=ticks)

@@ -47,10 +47,9 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
     """
     width = min(width, _MOST_WIDTH)
     signs = _ASCII if ascii else _UNICODE
-    drawn = chart.series[: len(signs.marks)]
     placed = [
         [(x, y) for x, y in series.points if y is not None and has_place(x, y, chart.log, chart.log_x)]
-        for series in drawn
+        for series in chart.series[: len(signs.marks)]
     ]
     points = [point for series in placed for point in series]
     rows = y_axis([y for _, y in points], chart.log) if points else None
@@ -61,34 +60,47 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
         return [text for text in said if len(text) <= width][:1]
     if rows is None:
         return wrapped(nothing(chart.log, chart.log_x), width)
-
-    def starts(ticks: Sequence[Tick]) -> list[tuple[int, str]]:
-        """Where in its line each label of x begins: centred below its tick, but within the line."""
-        wanted = ((gutter + 1 + _cell(at) - (len(label) - 1) // 2, label) for at, label in ticks)
-        return [(min(max(start, 0), width - len(label)), label) for start, label in wanted]
-
-    def fits(ticks: Sequence[Tick]) -> bool:
-        return all(start + len(label) + _GAP <= after for (start, label), (after, _) in pairwise(starts(ticks)))
-
-    columns = x_axis([x for x, _ in points], width - gutter - 1, fits, chart.log_x)
+    columns = x_axis(
+        [x for x, _ in points], width - gutter - 1, lambda ticks: _fit(_starts(ticks, gutter, width)), chart.log_x
+    )
     cells = _filled(placed, rows, columns, signs)
     page = Page(width, False, ascii)
-    lines = wrapped(page.plain(chart.y).strip(), width) if chart.y.strip() else []
-    lines += _picture(rows, columns, cells, gutter, signs)
-    below = ""
-    for start, label in starts(columns.ticks):
-        below = below.ljust(start) + label
-    lines.append(below)
-    lines += wrapped(" " * (gutter + 1) + page.plain(chart.x).strip(), width) if chart.x.strip() else []
-    for mark, series in zip(signs.marks, drawn, strict=False):
+    return [
+        *(wrapped(page.plain(chart.y).strip(), width) if chart.y.strip() else []),
+        *_picture(rows, columns, cells, gutter, signs),
+        _below(_starts(columns.ticks, gutter, width)),
+        *(wrapped(" " * (gutter + 1) + page.plain(chart.x).strip(), width) if chart.x.strip() else []),
+        *_legend(chart, signs, page, signs.several in cells.values()),
+    ]
+
+
+def _starts(ticks: Sequence[Tick], gutter: int, width: int) -> list[tuple[int, str]]:
+    """Where in its line each label of x begins: centred below its tick, but within the line."""
+    wanted = ((gutter + 1 + _cell(at) - (len(label) - 1) // 2, label) for at, label in ticks)
+    return [(min(max(start, 0), width - len(label)), label) for start, label in wanted]
+
+
+def _fit(starts: Sequence[tuple[int, str]]) -> bool:
+    return all(start + len(label) + _GAP <= after for (start, label), (after, _) in pairwise(starts))
+
+
+def _below(starts: Sequence[tuple[int, str]]) -> str:
+    line = ""
+    for start, label in starts:
+        line = line.ljust(start) + label
+    return line
+
+
+def _legend(chart: Chart, signs: _Signs, page: Page, meet: bool) -> Iterator[str]:
+    """What each mark stands for. meet: whether marks of two series do."""
+    for mark, series in zip(signs.marks, chart.series, strict=False):
         remark = left_out(series, chart.log, chart.log_x)
         name = f"{mark} {page.plain(series.name)}".rstrip()
-        lines += wrapped(f"{name} ({remark})" if remark else name, width, hang="  ")
-    if signs.several in cells.values():
-        lines += wrapped(f"{signs.several} several series", width)
-    if more := len(chart.series) - len(drawn):
-        lines += wrapped(f"not drawn, there are no more marks: {more:,} series", width)
-    return lines
+        yield from wrapped(f"{name} ({remark})" if remark else name, page.width, hang="  ")
+    if meet:
+        yield from wrapped(f"{signs.several} several series", page.width)
+    if (more := len(chart.series) - len(signs.marks)) > 0:
+        yield from wrapped(f"not drawn, there are no more marks: {more:,} series", page.width)
 
 
 def _cell(position: float) -> int:
