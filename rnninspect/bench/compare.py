@@ -197,19 +197,17 @@ def _alike(what: str, old: Iterable[object], new: Iterable[object]) -> bool:
     return max(clocks) <= _SAME_CLOCK * min(clocks)
 
 
-def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, dict[object, None]]:
+def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, set[object]]:
     # The moment, and what else ran then, always differ; the verdicts have what matters of it.
-    kept = [name for name in Environment._fields if name not in ("started", "load")]
-    told_of: dict[str, dict[object, None]] = {name: {} for name in ("dtype", "matmul_flops", "planned_bytes", *kept)}
+    names = [name for name in Environment._fields if name not in ("started", "load")]
+    values: dict[str, set[object]] = {name: set() for name in ("dtype", "matmul_flops", "planned_bytes", *names)}
     for outcome, figure in side:
         known = outcome.environment._asdict() if outcome.environment else {}
         # why of the figure: the document may have been changed, and the model has the same name.
         known |= {"dtype": outcome.dtype, "matmul_flops": figure.flops, "planned_bytes": figure.planned_bytes}
-        for name, seen in told_of.items():
-            value = known.get(name)
-            if value is not None:
-                seen[value] = None
-    return told_of
+        for name in values:
+            values[name] |= {known.get(name)} - {None}
+    return values
 
 
 # --- the figure and its verdict ------------------------------------------------------------------------------

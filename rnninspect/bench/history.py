@@ -37,8 +37,8 @@ def recall() -> EarlierBests:
     if boot is None or file is None:
         return EarlierBests({})
     try:
-        found = json.loads(disk.read(file, _MOST_BYTES))
-        kept = found["seconds"].items() if found["boot"] == boot else ()
+        stored = json.loads(disk.read(file, _MOST_BYTES))
+        kept = stored["seconds"].items() if stored["boot"] == boot else ()
         return EarlierBests({key: [float(value) for value in values if 0 < value < math.inf] for key, values in kept})
     except disk.ABSENT:
         return EarlierBests({})
@@ -62,9 +62,9 @@ def keep(product: str, seconds: float, earlier: float | None) -> None:
     runs[product] = [*others, seconds][-_RUNS:]
     # why: what cannot be kept costs a later run a witness, and this one nothing.
     with contextlib.suppress(OSError, OutputFailed):
-        found = disk.status(file)
+        status = disk.status(file)
         # why: to write into a pipe is to wait for its reader.
-        if found is None or not disk.kind(found):
+        if status is None or not disk.kind(status):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_text(json.dumps({"boot": boot, "seconds": runs}, indent=2) + "\n", file)
 

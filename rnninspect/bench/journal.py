@@ -68,7 +68,7 @@ def head_of(asked: Mapping[str, object]) -> Head:
 
 def key_of(outcome: Outcome) -> Key:
     """What tells this outcome from others."""
-    return key(outcome.model, outcome.file, outcome.settings, outcome.variant, outcome.process)
+    return (*outcome.about, outcome.process)
 
 
 def key(model: str, file: str, settings: Mapping[str, object], variant: Mapping[str, object], process: int) -> Key:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import Figure, Outcome
 
 # A model, its file where that is needed, settings and variant.
@@ -76,12 +75,11 @@ def _of_several_files(outcomes: Iterable[Outcome]) -> set[str]:
 
 
 def _points(outcomes: Iterable[Outcome], by_file: set[str]) -> dict[_Point, list[Outcome]]:
-    found: dict[_Point, list[Outcome]] = {}
+    by_point: dict[_Point, list[Outcome]] = {}
     for outcome in outcomes:
-        file = outcome.file if outcome.model in by_file else ""
-        point = (outcome.model, file, canonical(outcome.settings), canonical(outcome.variant))
-        found.setdefault(point, []).append(outcome)
-    return found
+        named = outcome if outcome.model in by_file else outcome._replace(file="")
+        by_point.setdefault(named.about, []).append(outcome)
+    return by_point
 
 
 def _lacks(name: str, outcomes: Sequence[Outcome]) -> str:
@@ -95,8 +93,8 @@ def _lacks(name: str, outcomes: Sequence[Outcome]) -> str:
 
 
 def _figures(outcomes: Iterable[Outcome]) -> dict[tuple[str | None, str], list[tuple[Outcome, Figure]]]:
-    found: dict[tuple[str | None, str], list[tuple[Outcome, Figure]]] = {}
+    by_phase: dict[tuple[str | None, str], list[tuple[Outcome, Figure]]] = {}
     for outcome in outcomes:
         for figure in outcome.figures if outcome.ok else ():
-            found.setdefault((figure.subject, figure.phase), []).append((outcome, figure))
-    return found
+            by_phase.setdefault((figure.subject, figure.phase), []).append((outcome, figure))
+    return by_phase

@@ -102,17 +102,17 @@ def subjects(
     whole = _subject(None, spec.links, modules, feeds, input_grad)
     if not each_layer or len(spec.links) == 1:
         return [whole]
-    found = [whole]
+    parts = [whole]
     flows = [feed.input for feed in feeds]
     with torch.no_grad():
         for k, (link, module) in enumerate(zip(spec.links, modules, strict=True)):
             given = [Feed(flow, (feed.states[k],)) for flow, feed in zip(flows, feeds, strict=True)]
-            found.append(_subject(link.layer.name, (link,), (module,), given, input_grad))
+            parts.append(_subject(link.layer.name, (link,), (module,), given, input_grad))
             flows = [
                 run(link.layer, link, module, flow, feed.states[k]).handed_on
                 for flow, feed in zip(flows, feeds, strict=True)
             ]
-    return found
+    return parts
 
 
 def _subject(

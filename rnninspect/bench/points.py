@@ -114,23 +114,9 @@ def load_points(
         if getattr(document, block) is not None:
             bare = put(bare, (block,), None, tree.place((block,)))
     _check_number(number * prod(map(len, axes)), bare)
-    points = []
-    for case, swept in ((case, swept) for case in cases for swept in product(*axes)):
-        values = (*case.values, *swept)
-        # why: a case without a name is called by its values, and those of the sweep after it.
-        name = " ".join(filter(None, [case.name, _named(swept if case.name else values)])) or base.name
-        spec = _spec(bare, path, values, base)
-        variants = tuple(_variants(bare, path, values, varies, spec))
-        points.append(
-            Point(
-                name=name,
-                case=case.name,
-                settings={item.path: item.value for item in values},
-                spec=spec,
-                variants=variants,
-            )
-        )
-    return tuple(points)
+    return tuple(
+        _point(case, swept, varies, tree=bare, path=path, base=base) for case in cases for swept in product(*axes)
+    )
 
 
 # --- axes and cases ----------------------------------------------------------------------------------------
@@ -231,6 +217,20 @@ def _check_number(number: int, bare: Tree) -> None:
 
 
 # --- points and variants -----------------------------------------------------------------------------------
+
+
+def _point(case: _Case, swept: _Axis, varies: Sequence[Vary], *, tree: Tree, path: str, base: Spec) -> Point:
+    values = (*case.values, *swept)
+    # why: a case without a name is called by its values, and those of the sweep after it.
+    name = " ".join(filter(None, [case.name, _named(swept if case.name else values)])) or base.name
+    spec = _spec(tree, path, values, base)
+    return Point(
+        name=name,
+        case=case.name,
+        settings={item.path: item.value for item in values},
+        spec=spec,
+        variants=tuple(_variants(tree, path, values, varies, spec)),
+    )
 
 
 def _spec(tree: Tree, path: str, values: Sequence[_Value], base: Spec) -> Spec:

@@ -158,17 +158,17 @@ class ReadyRun:
         place = self._place
         if _TIMES[place] < 3:
             finish = self.machine.watch()
-            found = calibrate(self.spec, self.device, self.request)
+            peaks = calibrate(self.spec, self.device, self.request)
             meanwhile = finish()
             disturbance = meanwhile.disturbance or slow_cpu(meanwhile.probe, self.machine.best_probe)
-            found = found._replace(disturbed="" if disturbance is None else disturbance.text)
-            _CALIBRATED[place] = best_of(_CALIBRATED.get(place, found), found)
+            peaks = peaks._replace(disturbed="" if disturbance is None else disturbance.text)
+            _CALIBRATED[place] = best_of(_CALIBRATED.get(place, peaks), peaks)
             _TIMES[place] += 1
         return _CALIBRATED[place]
 
-    def _warn(self, found: Warned | None) -> None:
-        if found is not None:
-            self.warnings.append(found)
+    def _warn(self, warning: Warned | None) -> None:
+        if warning is not None:
+            self.warnings.append(warning)
 
     def _check(self) -> None:
         """Hold a small slice against the equations: a time of a wrong result is worth nothing."""
@@ -182,12 +182,12 @@ class ReadyRun:
             raise CheckFailed("torch's results are not those of the equations (rnninspect verify says where)")
         _HELD.add(repr(about))
 
-    def _compiled(self, found: list[Subject]) -> list[Subject]:
+    def _compiled(self, parts: list[Subject]) -> list[Subject]:
         """Each layer compiled by itself: once torch.compile has met a recurrent layer it gives up on all of a call."""
         with torch.no_grad():
-            graphs = max(kernels.compiled_graphs(module.call, 0) for module in found)
+            graphs = max(kernels.compiled_graphs(subject.call, 0) for subject in parts)
         self._warn(kernels.compiled_nothing(graphs))
-        return [subject._replace(modules=tuple(_compile(module) for module in subject.modules)) for subject in found]
+        return [subject._replace(modules=tuple(_compile(module) for module in subject.modules)) for subject in parts]
 
     def layers_of(self, links: Sequence[Link]) -> tuple[LayerFacts, ...]:
         """What the plan says of layers that are run in order, and this device of what they keep in training."""
@@ -217,7 +217,7 @@ def _compile(module: nn.Module) -> nn.Module:
 def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool) -> Kernels:
     """Which operators serve the recurrent layers of a subject, in a forward or in a whole training step."""
     flow = subject.pool[0]
-    found = []
+    by_layer = []
     for link, module, states in zip(subject.links, subject.modules, subject.states[0], strict=True):
         module.train(training)
         with torch.no_grad():
@@ -226,14 +226,14 @@ def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool)
             one = Subject(name=link.layer.name, links=(link,), modules=(module,), pool=(flow,), states=((states,),))
             ran = kernels.operators(partial(_once, one, training, torch.ones_like(data_of(handed_on))))
             phase = "step" if training else "forward"
-            found.append((link.layer.name, kernels.explain(link, ran, dtype=spec.dtype, device=device, phase=phase)))
+            by_layer.append((link.layer.name, kernels.explain(link, ran, dtype=spec.dtype, device=device, phase=phase)))
         flow = handed_on
-    if len(found) == 1:
-        return found[0][1]
-    operators = tuple(dict.fromkeys(name for _, told in found for name in told.operators))
-    fast = all(told.fast for _, told in found) if found else None
-    reasons = [f"{name}: {told.reason}" for name, told in found if told.reason]
-    remedies = [f"{name}: {told.remedy}" for name, told in found if told.remedy]
+    if len(by_layer) == 1:
+        return by_layer[0][1]
+    operators = tuple(dict.fromkeys(name for _, each in by_layer for name in each.operators))
+    fast = all(each.fast for _, each in by_layer) if by_layer else None
+    reasons = [f"{name}: {each.reason}" for name, each in by_layer if each.reason]
+    remedies = [f"{name}: {each.remedy}" for name, each in by_layer if each.remedy]
     return Kernels(operators=operators, fast=fast, reason="; ".join(reasons), remedy="; ".join(remedies))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from rnninspect.bench.plain import canonical
 from rnninspect.errors import printable
 
 PHASES = ("forward", "forward+grad", "backward", "step")
@@ -239,6 +240,11 @@ class Outcome(NamedTuple):
     def ok(self) -> bool:
         """Whether it was measured."""
         return self.status == Status.OK
+
+    @property
+    def about(self) -> tuple[str, str, str, str]:
+        """What tells the variant from others, the same in every process."""
+        return (self.model, self.file, canonical(self.settings), canonical(self.variant))
 
     @property
     def point(self) -> str:

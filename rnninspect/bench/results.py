@@ -115,12 +115,12 @@ class Ratio(NamedTuple):
 
 def pool(outcomes: Iterable[Outcome]) -> list[Pooled]:
     """The figures of all processes of a variant, subject and phase together, in the order of their first."""
-    found: dict[tuple[str | None, ...], list[ProcessFigure]] = {}
+    alike: dict[tuple[str | None, ...], list[ProcessFigure]] = {}
     for outcome in outcomes:
-        about = (outcome.model, outcome.file, canonical(outcome.settings), canonical(outcome.variant))
         for figure in outcome.figures:
-            found.setdefault((*about, figure.subject, figure.phase), []).append(ProcessFigure(outcome, figure))
-    return [_pooled(tuple(timed)) for timed in found.values()]
+            about = (*outcome.about, figure.subject, figure.phase)
+            alike.setdefault(about, []).append(ProcessFigure(outcome, figure))
+    return [_pooled(tuple(timed)) for timed in alike.values()]
 
 
 def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
@@ -180,13 +180,13 @@ class PooledPeaks(NamedTuple):
 
 def peaks_of(outcomes: Iterable[Outcome]) -> list[PooledPeaks]:
     """The peaks that bounds were made from, for each dtype and number of threads."""
-    found: dict[tuple[str, int | None], Peaks] = {}
+    best: dict[tuple[str, int | None], Peaks] = {}
     for outcome in outcomes:
         peaks, place = outcome.peaks, outcome.environment
         if peaks is not None and place is not None:
             of = (outcome.dtype, place.threads if place.device == "cpu" else None)
-            found[of] = best_of(found.get(of, peaks), peaks)
-    return [PooledPeaks(*of, peaks) for of, peaks in found.items()]
+            best[of] = best_of(best.get(of, peaks), peaks)
+    return [PooledPeaks(*of, peaks) for of, peaks in best.items()]
 
 
 def steady_speed(rows: Iterable[Pooled]) -> tuple[float, float] | None:
@@ -199,11 +199,11 @@ def steady_speed(rows: Iterable[Pooled]) -> tuple[float, float] | None:
 
 def by_warning(rows: Iterable[Pooled]) -> dict[Warned, list[Pooled]]:
     """Every warning once, with the rows that it is about."""
-    found: dict[Warned, list[Pooled]] = {}
+    groups: dict[Warned, list[Pooled]] = {}
     for row in rows:
         for warning in row.warnings:
-            found.setdefault(warning, []).append(row)
-    return found
+            groups.setdefault(warning, []).append(row)
+    return groups
 
 
 def _nearest(timed: Sequence[ProcessFigure], median: float) -> Figure:
@@ -228,8 +228,8 @@ def ratios(rows: Iterable[Pooled]) -> list[Ratio]:
     groups: dict[tuple[str | None, ...], list[Pooled]] = {}
     for row in rows:
         groups.setdefault((row.model, row.file, canonical(row.settings), row.subject, row.phase), []).append(row)
-    found = [_ratio(first, other) for first, *others in groups.values() for other in others]
-    return [ratio for ratio in found if ratio is not None]
+    pairs = ((first, other) for first, *others in groups.values() for other in others)
+    return [ratio for pair in pairs if (ratio := _ratio(*pair)) is not None]
 
 
 def _ratio(first: Pooled, other: Pooled) -> Ratio | None:
@@ -270,12 +270,12 @@ def _medians(figure: Figure) -> dict[int, float]:
 
 def swept_number(points: Iterable[Mapping[str, object]]) -> str | None:
     """The one setting that differs between the points of a model, if its values are numbers: the axis of a chart."""
-    found = list(points)
+    points = list(points)
     # why get: a case that does not set a path has what the document says there.
-    differing = [path for path in paths_of(found) if len({str(settings.get(path)) for settings in found}) > 1]
+    differing = [path for path in paths_of(points) if len({str(settings.get(path)) for settings in points}) > 1]
     if len(differing) != 1:
         return None
-    numbers = [settings.get(differing[0]) for settings in found]
+    numbers = [settings.get(differing[0]) for settings in points]
     return differing[0] if all(isinstance(n, int | float) and n > 0 for n in numbers) else None
 
 

@@ -6,28 +6,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
-from rnninspect.bench.results import (
-    Pooled,
-    Ratio,
-    by_warning,
-    paths_of,
-    peaks_of,
-    pool,
-    ratios,
-    steady_speed,
-)
+from rnninspect.bench.records import Outcome, settings_text
+from rnninspect.bench.results import Pooled, by_warning, paths_of, peaks_of, pool, ratios, steady_speed
+from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, subject_text
 from rnninspect.results.bench_charts import bench_charts
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Table
 
-_POINT = (
-    Column("model", "model", repeats=True),
-    Column("file", "file", repeats=True),
-    Column("point", "point", repeats=True),
-)
-_CASE = Column("case", "case", for_scripts=True)
-_SUBJECT = Column("subject", "subject", repeats=True)
-_ABOUT = (*_POINT, Column("variant", "variant", repeats=True), _SUBJECT, Column("phase", "phase"))
+_SUBJECTS = (*POINT, VARIANT, SUBJECT)
+_ABOUT = (*_SUBJECTS, PHASE)
 _WHERE = (
     Column("dtype", "dtype", for_scripts=True),
     Column("threads", "threads", Kind.COUNT, for_scripts=True),
@@ -65,7 +51,7 @@ _MEANT = (
 _TIMES = (*_ABOUT, *_TIMED)
 _MEANING = (*_ABOUT, *_MEANT)
 _KERNELS = (
-    *_ABOUT[:-1],
+    *_SUBJECTS,
     Column("pass", "pass"),
     Column("operators", "operators"),
     Column("fast", "fused"),
@@ -73,9 +59,9 @@ _KERNELS = (
     Column("remedy", "what to try"),
 )
 _RATIOS = (
-    *_POINT,
-    _SUBJECT,
-    Column("phase", "phase", repeats=True),
+    *POINT,
+    SUBJECT,
+    PHASE._replace(repeats=True),
     Column("variant", "variant"),
     Column("against", "against"),
     Column("ratio", "time ratio", Kind.NUMBER),
@@ -84,7 +70,8 @@ _RATIOS = (
     Column("rounds", "rounds", Kind.COUNT),
 )
 _FAILED = (
-    *_ABOUT[:4],
+    *POINT,
+    VARIANT,
     Column("process", "process", Kind.COUNT, for_scripts=True),
     Column("status", "status"),
     Column("reason", "reason"),
@@ -106,32 +93,35 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
     "results" has all figures, and a column for each path that is swept or varied. partial: the run was interrupted, so
     that there would be more, which every table says.
     """
-    rows = pool(outcomes)
-    pairs = ratios(rows)
+    pooled = pool(outcomes)
+    pairs = ratios(pooled)
     failed = [outcome for outcome in outcomes if not outcome.ok]
+    silent = ["processes"] if len({outcome.process for outcome in outcomes}) == 1 else []
+    silent += ["peak_bytes"] if all(row.peak_bytes is None for row in pooled) else []
     models = list(dict.fromkeys(outcome.model for outcome in outcomes))
-    paths = paths_of(settings for row in rows for settings in (row.settings, row.variant))
+    paths = paths_of(settings for row in pooled for settings in (row.settings, row.variant))
     # why not all: what dtype and threads were has its column in any case.
     swept = tuple(Column(path, path, for_scripts=True) for path in paths if path not in Pooled._fields)
-    results = (*_POINT, _CASE, *swept, *_ABOUT[len(_POINT) :], *_WHERE, *_TIMED, *_MEANT)
+    case = Column("case", "case", for_scripts=True)
+    results = (*POINT, case, *swept, VARIANT, SUBJECT, PHASE, *_WHERE, *_TIMED, *_MEANT)
 
-    def table(title: str, columns: Sequence[Column], cells: Iterable[tuple[Cell, ...]], *notes: str) -> Table:
+    def table(title: str, columns: Sequence[Column], rows: Iterable[tuple[Cell, ...]], *notes: str) -> Table:
         subject = models[0] if len(models) == 1 else "all"
         return Table(
             title=title,
             subject=subject,
-            columns=_columns(columns, outcomes),
-            rows=tuple(cells),
+            columns=for_people(columns, outcomes, silent),
+            rows=tuple(rows),
             notes=(*[_PARTIAL] * partial, *notes),
         )
 
     return {
-        "results": table("results", results, (_cells(row, results) for row in rows)),
-        "times": table("times", _TIMES, (_cells(row, _TIMES) for row in rows), *_notes(rows)),
-        "meaning": table("what they mean", _MEANING, (_cells(row, _MEANING) for row in rows), *_bound_notes(rows)),
-        "kernels": table("kernels", _KERNELS, _kernels(rows)),
-        "ratios": table("ratios", _RATIOS, (_cells(pair, _RATIOS) for pair in pairs), *[_RATIO_NOTE] * bool(pairs)),
-        "not-measured": table("not measured", _FAILED, (_cells(outcome, _FAILED) for outcome in failed)),
+        "results": table("results", results, (_cells(row, results) for row in pooled)),
+        "times": table("times", _TIMES, (_cells(row, _TIMES) for row in pooled), *_notes(pooled)),
+        "meaning": table("what they mean", _MEANING, (cells(row, _MEANING) for row in pooled), *_bound_notes(pooled)),
+        "kernels": table("kernels", _KERNELS, _kernels(pooled)),
+        "ratios": table("ratios", _RATIOS, (cells(pair, _RATIOS) for pair in pairs), *[_RATIO_NOTE] * bool(pairs)),
+        "not-measured": table("not measured", _FAILED, (cells(outcome, _FAILED) for outcome in failed)),
     }
 
 
@@ -149,20 +139,11 @@ def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[
     return [*blocks]
 
 
-def _cells(row: Pooled | Ratio | Outcome, columns: Sequence[Column]) -> tuple[Cell, ...]:
-    return tuple(_cell(row, column.key) for column in columns)
-
-
-def _cell(row: Pooled | Ratio | Outcome, key: str) -> Cell:
-    """What a column of this key has of a record: the field of that name, as text where it is no plain value."""
-    if key == "bar":
-        key = "median_seconds"
-    if not hasattr(row, key):
-        return _value({**row.settings, **row.variant}, key)
-    value = getattr(row, key)
-    if key == "subject":
-        return _named(value)
-    return settings_text(value) if isinstance(value, Mapping) else value
+def _cells(row: Pooled, columns: Sequence[Column]) -> tuple[Cell, ...]:
+    """What each column has of a row, those of paths and of the bar too."""
+    values = {**row.settings, **row.variant}
+    keys = ("median_seconds" if column.kind is Kind.BAR else column.key for column in columns)
+    return tuple(cell(row, key) if hasattr(row, key) else _value(values, key) for key in keys)
 
 
 def _value(settings: Mapping[str, object], path: str) -> Cell:
@@ -174,24 +155,6 @@ def _value(settings: Mapping[str, object], path: str) -> Cell:
             return tuple(value)
         case value:
             return json.dumps(value, ensure_ascii=False) if path in settings else None
-
-
-def _named(subject: str | None) -> str:
-    return WHOLE_MODEL if subject is None else subject
-
-
-def _columns(columns: Sequence[Column], outcomes: Sequence[Outcome]) -> tuple[Column, ...]:
-    """`columns`, those for scripts alone that would tell people nothing: there is one point, or one variant."""
-    figures = [figure for outcome in outcomes for figure in outcome.figures]
-    files = {(outcome.model, outcome.file) for outcome in outcomes}
-    empty = {
-        "file": len(files) == len({model for model, _ in files}),
-        "point": not any(outcome.point for outcome in outcomes),
-        "variant": not any(outcome.variant for outcome in outcomes),
-        "processes": len({outcome.process for outcome in outcomes}) == 1,
-        "peak_bytes": all(figure.peak_bytes is None for figure in figures),
-    }
-    return tuple(column._replace(for_scripts=column.for_scripts or empty.get(column.key, False)) for column in columns)
 
 
 _RATIO_NOTE = (
@@ -209,7 +172,7 @@ def _kernels(rows: Sequence[Pooled]) -> Iterator[tuple[Cell, ...]]:
         # why not the whole model too: it runs what its layers run.
         if kernels is None or not kernels.operators or (each_layer and row.subject is None):
             continue
-        about = (*_cells(row, _ABOUT[:-1]), "forward" if row.phase == "forward" else "training")
+        about = (*cells(row, _SUBJECTS), "forward" if row.phase == "forward" else "training")
         if about in rows_made:
             continue
         rows_made.add(about)
@@ -256,7 +219,9 @@ def _where(row: Pooled, rows: Sequence[Pooled]) -> str:
     models = {(other.model, other.file) for other in rows}
     alike = sum(name == row.model for name, _ in models) > 1
     document = (row.file if alike else row.model) if len(models) > 1 else ""
-    return " ".join(filter(None, [document, row.point, settings_text(row.variant), _named(row.subject), row.phase]))
+    return " ".join(
+        filter(None, [document, row.point, settings_text(row.variant), subject_text(row.subject), row.phase])
+    )
 
 
 def _peaks(rows: Sequence[Pooled]) -> Iterator[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Verdict
-from rnninspect.bench.matching import Unmatched
-from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
+from rnninspect.bench.records import Outcome
+from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cells, for_people
 from rnninspect.results.head import common, head
 from rnninspect.results.table import Cell, Column, Kind, Table
 from rnninspect.shares import percent, share_text
@@ -14,16 +14,9 @@ from rnninspect.shares import percent, share_text
 # More rows than this are too many to read, so people are not shown those that are the SAME.
 _MOST_ROWS = 60
 
-_POINT = (
-    Column("model", "model", repeats=True),
-    Column("file", "file", repeats=True),
-    Column("point", "point", repeats=True),
-    Column("variant", "variant", repeats=True),
-    Column("subject", "subject", repeats=True),
-    Column("phase", "phase", repeats=True),
-)
+_ABOUT = (*POINT, VARIANT, SUBJECT, PHASE._replace(repeats=True))
 _COMPARED = (
-    *_POINT,
+    *_ABOUT,
     Column("old_median_seconds", "old", Kind.SECONDS, same_unit=True),
     Column("new_median_seconds", "new", Kind.SECONDS, same_unit=True),
     Column("ratio", "new / old", Kind.NUMBER),
@@ -37,7 +30,7 @@ _COMPARED = (
     Column("verdict", "verdict"),
     Column("reason", "why"),
 )
-_UNMATCHED = (*_POINT, Column("reason", "why"))
+_UNMATCHED = (*_ABOUT, Column("reason", "why"))
 _DIFFERING = (
     Column("what", "what"),
     Column("old", "old"),
@@ -51,21 +44,26 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
 
     sides: what is compared, "before.jsonl -> after.jsonl".
     """
-    rows = tuple(_row(item) for item in comparison.compared)
-    shown = tuple(k for k, item in enumerate(comparison.compared) if item.verdict != Verdict.SAME)
+    compared, unmatched = comparison.compared, comparison.unmatched
+    rows = tuple(_row(item) for item in compared)
+    shown = tuple(k for k, item in enumerate(compared) if item.verdict != Verdict.SAME)
     hidden = len(rows) - len(shown) if len(rows) > _MOST_ROWS else 0
-    lacking = tuple((*_point(item), item.reason) for item in comparison.unmatched)
+    needless = [] if any(item.reason for item in compared) else ["reason"]
+    of_points = [] if any(item.phase for item in unmatched) else ["subject", "phase"]
     return {
         "compared": Table(
             title="compared",
             subject=sides,
-            columns=_for_people(_COMPARED, rows),
+            columns=for_people(_COMPARED, compared, needless),
             rows=rows,
             notes=(_counts(comparison, hidden), *_meaning(comparison)),
             shown=shown if hidden else None,
         ),
         "not-compared": Table(
-            title="not compared", subject=sides, columns=_for_people(_UNMATCHED, lacking), rows=lacking
+            title="not compared",
+            subject=sides,
+            columns=for_people(_UNMATCHED, unmatched, of_points),
+            rows=tuple(cells(item, _UNMATCHED) for item in unmatched),
         ),
         "differing": Table(
             title="differing",
@@ -79,15 +77,10 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
     }
 
 
-def _point(item: Compared | Unmatched) -> tuple[Cell, ...]:
-    subject = item.subject if item.subject or item.phase is None else WHOLE_MODEL
-    return (item.model, item.file, item.point, settings_text(item.variant), subject, item.phase)
-
-
 def _row(item: Compared) -> tuple[Cell, ...]:
     old, new = item.old, item.new
     return (
-        *_point(item),
+        *cells(item, _ABOUT),
         old.median,
         new.median,
         item.ratio,
@@ -103,19 +96,10 @@ def _row(item: Compared) -> tuple[Cell, ...]:
     )
 
 
-def _for_people(columns: tuple[Column, ...], rows: tuple[tuple[Cell, ...], ...]) -> tuple[Column, ...]:
-    """The columns; what no row has a text in, or the model's name says, is for scripts, which count on all of them."""
-    silent = {column.key for k, column in enumerate(columns) if rows and not any(row[k] for row in rows)}
-    if len({row[:2] for row in rows}) == len({row[0] for row in rows}):
-        silent.add("file")
-    return tuple(column._replace(for_scripts=column.for_scripts or column.key in silent) for column in columns)
-
-
 def _counts(comparison: Comparison, hidden: int) -> str:
-    said = ", ".join(f"{number} {verdict}" for verdict in Verdict if (number := comparison.count(verdict)))
-    return (
-        f"{said}{f' ({hidden} that are the SAME are not shown)' if hidden else ''}; threshold {_threshold(comparison)}."
-    )
+    counts = ", ".join(f"{number} {verdict}" for verdict in Verdict if (number := comparison.count(verdict)))
+    left_out = f" ({hidden} that are the SAME are not shown)" if hidden else ""
+    return f"{counts}{left_out}; threshold {_threshold(comparison)}."
 
 
 def _meaning(comparison: Comparison) -> tuple[str, ...]:

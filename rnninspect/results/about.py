@@ -1,0 +1,66 @@
+"""What a row of a benchmark is about: the columns that say so, and what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from rnninspect.bench.records import WHOLE_MODEL, settings_text
+from rnninspect.results.table import Cell, Column
+
+POINT = (
+    Column("model", "model", repeats=True),
+    Column("file", "file", repeats=True),
+    Column("point", "point", repeats=True),
+)
+VARIANT = Column("variant", "variant", repeats=True)
+SUBJECT = Column("subject", "subject", repeats=True)
+PHASE = Column("phase", "phase")
+
+
+class About(Protocol):
+    """Something of a variant of a point of a model."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+
+    @property
+    def file(self) -> str:
+        """Its document."""
+
+    @property
+    def point(self) -> str:
+        """What is swept, as text."""
+
+    @property
+    def variant(self) -> Mapping[str, object]:
+        """What is varied."""
+
+
+def cells(row: Any, columns: Iterable[Column]) -> tuple[Cell, ...]:
+    """What each column has of a record."""
+    return tuple(cell(row, column.key) for column in columns)
+
+
+def cell(row: Any, key: str) -> Cell:
+    """The field of this name, settings as text; of a subject its name, and of what is about no phase none."""
+    value = getattr(row, key)
+    if key == "subject" and (value is not None or row.phase is not None):
+        return subject_text(value)
+    return settings_text(value) if isinstance(value, Mapping) else value
+
+
+def subject_text(subject: str | None) -> str:
+    """A layer's name, or what the whole model is called."""
+    return WHOLE_MODEL if subject is None else subject
+
+
+def for_people(columns: Sequence[Column], things: Iterable[About], silent: Collection[str] = ()) -> tuple[Column, ...]:
+    """`columns`, those for scripts alone that would tell people nothing; silent: keys of more of these."""
+    rows = list(things)
+    models = {(row.model, row.file) for row in rows}
+    hidden = {*silent, *(key for key in ("point", "variant") if not any(getattr(row, key) for row in rows))}
+    if len(models) == len({model for model, _ in models}):
+        hidden.add("file")
+    return tuple(column._replace(for_scripts=column.for_scripts or column.key in hidden) for column in columns)
