@@ -37,6 +37,7 @@ from rnninspect.results.bench import bench_blocks
 from rnninspect.results.bench_json import bench_document
 from rnninspect.results.check import check_document, check_tables
 from rnninspect.results.compare import compare_document, compare_tables
+from rnninspect.study.input_expected import Expected
 from rnninspect.study.input_file import read_values
 
 CONFIGS = [path.read_text() for path in sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))]
@@ -329,7 +330,7 @@ def test_any_array(
     text = repr(header).encode("utf-8", "backslashreplace") + b"\n"
     size = max(0, len(text) + off * (off % 2))
     path.write_bytes(magic + size.to_bytes(2 if magic[6] == 1 else 4, "little") + text + values)
-    complained(lambda: read_values(path, (2, 3), ("L", "N" if below else "H_in"), below=below))
+    complained(lambda: read_values(Expected(path, (2, 3), ("L", "N" if below else "H_in"), below)))
 
 
 def test_this_fuzz_reaches_both_ends_too(tmp_path: Path) -> None:
@@ -345,4 +346,4 @@ def test_this_fuzz_reaches_both_ends_too(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     header = repr({"descr": "<f8", "fortran_order": False, "shape": (2, 3)}).encode() + b"\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(48))
-    assert not complained(lambda: read_values(path, (2, 3), ("L", "H_in")))
+    assert not complained(lambda: read_values(Expected(path, (2, 3), ("L", "H_in"))))

@@ -1,20 +1,21 @@
 """Gradients against the lag: closed forms where there are any, finite differences elsewhere, Jacobians for the mean.
 
-What the gradients are held against is written out here, one sequence at a time; it shares no line with the package.
+What the gradients are held against is written out in `by_hand`, one sequence at a time.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import by_hand
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
@@ -250,82 +251,6 @@ def test_a_state_beyond_float64_is_said(monkeypatch: pytest.MonkeyPatch) -> None
 # --- finite differences -----------------------------------------------------------------------------------
 
 
-def cell(kind: str, nonlinearity: str, weight: Mapping[str, Tensor]) -> Callable[..., Iterator[tuple[str, Tensor]]]:
-    """One step written out: what it works out is yielded state by state, and sent back as it is to be handed on."""
-    act = getattr(torch, nonlinearity)
-
-    def fed(to: str, values: Tensor, bias: str) -> Tensor:
-        found = values @ weight[f"weight_{to}"].T
-        return found + weight[f"bias_{bias}"] if f"bias_{bias}" in weight else found
-
-    def step(x: Tensor, states: Mapping[str, Tensor]) -> Any:
-        if kind.startswith("LSTM"):
-            i, f, g, o = (fed("ih", x, "ih") + fed("hh", states["h"], "hh")).chunk(4, dim=-1)
-            c = yield "c", f.sigmoid() * states["c"] + i.sigmoid() * g.tanh()
-            h = o.sigmoid() * c.tanh()
-            yield "h", h @ weight["weight_hr"].T if "weight_hr" in weight else h
-        elif kind.startswith("GRU"):
-            (ri, zi, ni), (rh, zh, nh) = fed("ih", x, "ih").chunk(3, -1), fed("hh", states["h"], "hh").chunk(3, -1)
-            z = (zi + zh).sigmoid()
-            yield "h", (1 - z) * (ni + (ri + rh).sigmoid() * nh).tanh() + z * states["h"]
-        elif kind == "JordanRNN":
-            yield "y", act(fed("hy", act(fed("ih", x, "ih") + fed("yh", states["y"], "yh")), "hy"))
-        else:
-            yield "h", act(fed("ih", x, "ih") + fed("hh", states["h"], "hh"))
-
-    return step
-
-
-# What is changed: a layer's name and "x", or a state of one of its levels; at a step; by how much, (rows, width).
-Bump = tuple[str, int, int, str, int, Tensor]
-
-
-def forward(model: BuiltModel, tokens: Tensor, states: list[dict[tuple[int, str], Tensor]], bump: Bump) -> Any:
-    """One sequence through the whole model, with one thing changed in as many ways as `bump` has rows.
-
-    tokens: (L, ...). states: by layer, then by row of h_0 and name. Returns the top layer's outputs: direction, t.
-    """
-    rows = len(bump[-1])
-    x = tokens.unsqueeze(1).expand(-1, rows, *tokens.shape[1:])
-    found: dict[tuple[int, int], Tensor] = {}
-    for link, built, given in zip(model.links, model.layers, states, strict=True):
-        layer = link.layer
-        if not given:
-            x = built(x)
-            continue
-        names = dict(built.named_parameters())
-        steps = list(x)
-        if bump[:4] == (layer.name, -1, -1, "x"):
-            steps[bump[4]] = steps[bump[4]] + bump[5]
-        for depth in range(layer.depth):
-            both = []
-            for way in range(layer.directions):
-                suffix = "" if layer.type.endswith("Cell") else f"_l{depth}" + "_reverse" * way
-                weight = {name.removesuffix(suffix): values for name, values in names.items() if name.endswith(suffix)}
-                weight = {name: values for name, values in weight.items() if name.count("_") == 1}
-                row = depth * layer.directions + way
-                now = {name: values.expand(rows, -1) for (at, name), values in given.items() if at == row}
-                outputs = {}
-                for t in range(len(steps))[:: -1 if way else 1]:
-                    worked_out = cell(layer.type, getattr(layer, "nonlinearity", "tanh"), weight)(steps[t], now)
-                    name, values = next(worked_out)
-                    now = dict(now)
-                    while True:
-                        if bump[:5] == (layer.name, depth, way, name, t):
-                            values = values + bump[5]
-                        now[name] = values
-                        try:
-                            name, values = worked_out.send(values)
-                        except StopIteration:
-                            break
-                    outputs[t] = now["y" if "y" in now else "h"]
-                both.append(outputs)
-                found |= {(way, t): values for t, values in outputs.items()}
-            steps = [torch.cat([outputs[t] for outputs in both], dim=-1) for t in range(len(steps))]
-        x = torch.stack(steps)
-    return found
-
-
 class Differences:
     """Gradients of a model's loss from central differences, for each sequence by itself."""
 
@@ -337,28 +262,6 @@ class Differences:
         self.curves = curves_of(runs, self.aim, seed=5)
         self.v = probes(runs[-1], self.aim.reads, 5)
 
-    def sequences(self) -> Iterator[tuple[int, Tensor, list[dict[tuple[int, str], Tensor]]]]:
-        """The column of each sequence, its input and its states, the longest first."""
-        batch, flow = self.spec.batch, self.feed.input
-        if isinstance(flow, PackedSequence):
-            padded, lengths = pad_packed_sequence(flow)
-            order = flow.sorted_indices.tolist()
-        else:
-            first = self.spec.input_axes[:2]
-            padded = flow.transpose(0, 1) if first == ("N", "L") else flow.unsqueeze(1) if batch.size is None else flow
-            lengths, order = torch.full((padded.shape[1],), padded.shape[0]), range(padded.shape[1])
-        for column, n in enumerate(order):
-            states = []
-            for link, given in zip(self.spec.links, self.feed.states, strict=True):
-                facts = list(link.layer.states("0", link.signal, "float64")) if given else []
-                own = {}
-                for fact, values in zip(facts, given, strict=True):
-                    one = values if batch.size is None else values[..., n, :]
-                    for row, value in enumerate(one if one.dim() == 2 else [one]):
-                        own[row, fact.name.removesuffix("_0")] = value
-                states.append(own)
-            yield column, padded[: int(lengths[n]), n], states
-
     def by_step(self, layer: str, of: str, stacked: int | None, way: int | None) -> Tensor:
         """The norm of the gradient of every step and sequence, (L, N), nan beyond a sequence's end."""
         steps, sequences = self.aim.reads.shape
@@ -368,13 +271,23 @@ class Differences:
             width, place = one.layer.width_in, (-1, -1, "x")
         else:
             width, place = len(one.levels[stacked or 0, way or 0][0][of]), (stacked or 0, way or 0, of)
-        change = 1e-5 * torch.cat([torch.eye(width), -torch.eye(width)]).double()
+        bump = 1e-5 * torch.cat([torch.eye(width), -torch.eye(width)]).double()
+        batch, flow, top = by_hand.sequences(self.spec, self.feed), self.feed.input, self.runs[-1].layer
+        order = flow.sorted_indices.tolist() if isinstance(flow, PackedSequence) else range(sequences)
         with torch.no_grad():
-            for column, tokens, states in self.sequences():
-                for t in range(len(tokens)):
-                    outputs = forward(self.model, tokens, states, (layer, *place, t, change))
+            for column, n in enumerate(order):
+                x, states = batch[n]
+                for t in range(len(x)):
+                    levels = by_hand.run(
+                        self.model,
+                        x.unsqueeze(1).expand(-1, 2 * width, *x.shape[1:]),
+                        states,
+                        lambda at, values, t=t: values + bump if at == (layer, *place, t) else values,
+                    )
                     values = sum(
-                        outputs[side, at] @ v[:, column] for (side, at), v in self.v.items() if column < v.shape[1]
+                        by_hand.output_of(levels[top.name, top.depth - 1, side][at]) @ v[:, column]
+                        for (side, at), v in self.v.items()
+                        if column < v.shape[1]
                     )
                     found[t, column] = ((values[:width] - values[width:]) / 2e-5).norm()
         return found

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from array import array
-from collections.abc import Iterator
 from typing import Any
 
+import by_hand
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch import nn
+from torch.nn.utils.rnn import pad_packed_sequence
 
 from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
@@ -21,7 +21,7 @@ from rnninspect.layers.gru import GRU
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.rnn import RNN
 from rnninspect.plan import plan
-from rnninspect.runtime.modules import BuiltModel, Feed, make_feed, ready
+from rnninspect.runtime.modules import BuiltModel, make_feed, ready
 from rnninspect.study import trace as module
 from rnninspect.study.trace import Level, Pick, Vector, trace_layers
 
@@ -76,97 +76,18 @@ MODELS = {
 
 # --- the same by hand -------------------------------------------------------------------------------------
 
-Vectors = dict[str, Tensor]
-
-
-def step(kind: str, nonlinearity: str, weight: dict[str, Tensor], x: Tensor, states: Vectors) -> Vectors:
-    """One step of one sequence, from the formulas in torch's documentation."""
-    act = getattr(torch, nonlinearity)
-
-    def fed(name: str, values: Tensor) -> Tensor:
-        found = weight[f"weight_{name}"] @ values
-        return found + weight[f"bias_{name}"] if f"bias_{name}" in weight else found
-
-    if kind == "JordanRNN":
-        h = act(fed("ih", x) + fed("yh", states["y"]))
-        return {"h": h, "y": act(fed("hy", h))}
-    ours, theirs = fed("ih", x), fed("hh", states["h"])
-    if kind.startswith("RNN"):
-        return {"h": act(ours + theirs)}
-    if kind.startswith("GRU"):
-        (ri, zi, ni), (rh, zh, nh) = ours.chunk(3), theirs.chunk(3)
-        r, z = (ri + rh).sigmoid(), (zi + zh).sigmoid()
-        n = (ni + r * nh).tanh()
-        return {"r": r, "z": z, "n": n, "h": n + z * (states["h"] - n)}
-    i, f, g, o = (ours + theirs).chunk(4)
-    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-    c = f * states["c"] + i * g
-    h = o * c.tanh()
-    return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": fed("hr", h) if "weight_hr" in weight else h}
-
-
 # By layer, stacked, direction; sequence; t.
-ByHand = dict[tuple[str, int, int], list[list[Vectors]]]
+ByHand = dict[tuple[str, int, int], list[list[by_hand.Vectors]]]
 
 
-def by_hand(spec: Spec, seed: int = 0, values: array[float] | array[int] | None = None) -> ByHand:
+def worked_out(spec: Spec, seed: int = 0, values: array[float] | array[int] | None = None) -> ByHand:
     """Every vector of the model that `seed` gives."""
-    found: ByHand = {}
+    levels: ByHand = {}
     with ready(spec, plan(spec), CPU, seed) as model, torch.no_grad():
-        feed = make_feed(spec, CPU, values)
-        for n, x in enumerate(sequences(spec, feed)):
-            for index, link in enumerate(model.links):
-                layer, built = link.layer, model.layers[index]
-                if not feed.states[index]:
-                    x = built.double()(x)
-                    continue
-                for key, steps in whole(model, index, feed, n, x).items():
-                    found.setdefault((layer.name, *key), []).append(steps)
-                ways = [found[layer.name, layer.depth - 1, way][n] for way in range(layer.directions)]
-                output = "y" if layer.type == "JordanRNN" else "h"
-                x = torch.cat([torch.stack([vectors[output] for vectors in way]) for way in ways], dim=-1)
-                x = x[-1] if layer.feeds == "last" else x
-    return found
-
-
-def sequences(spec: Spec, feed: Feed) -> Iterator[Tensor]:
-    """Each sequence by itself, (L, H_in) or its tokens."""
-    flow = feed.input
-    if isinstance(flow, PackedSequence):
-        padded, lengths = pad_packed_sequence(flow)
-        yield from (padded[:length, n].clone() for n, length in enumerate(lengths.tolist()))
-    elif spec.batch.size is None:
-        yield flow
-    else:
-        yield from flow if spec.input_axes[0] == "N" else flow.unbind(1)
-
-
-def whole(model: BuiltModel, index: int, feed: Feed, n: int, x: Tensor) -> dict[tuple[int, int], list[Vectors]]:
-    """One sequence through one recurrent layer."""
-    link, found = model.links[index], {}
-    layer = link.layer
-    x = x.double()
-    facts = list(layer.states("0", link.signal, "float64"))
-    for depth in range(layer.depth):
-        both = []
-        for way in range(layer.directions):
-            suffix = "" if layer.type.endswith("Cell") else f"_l{depth}" + "_reverse" * way
-            weight = {
-                "_".join(name.split("_")[:2]): values.double()
-                for name, values in model.layers[index].named_parameters()
-                if name.split("_")[2:] == suffix.split("_")[1:]
-            }
-            states: Vectors = {}
-            for fact, values in zip(facts, feed.states[index], strict=True):
-                one = (values if link.signal.batch.size is None else values[..., n, :]).double()
-                states[fact.name[0]] = one[depth * layer.directions + way] if one.dim() == 2 else one
-            steps: list[Vectors] = [{}] * len(x)
-            for t in range(len(x))[:: -1 if way else 1]:
-                states = steps[t] = step(layer.type, getattr(layer, "nonlinearity", "tanh"), weight, x[t], states)
-            found[depth, way] = steps
-            both.append(torch.stack([vectors["y" if "y" in vectors else "h"] for vectors in steps]))
-        x = torch.cat(both, dim=-1)
-    return found
+        for x, states in by_hand.sequences(spec, make_feed(spec, CPU, values)):
+            for key, steps in by_hand.run(model, x, states).items():
+                levels.setdefault(key, []).append(steps)
+    return levels
 
 
 def key(level: Level) -> tuple[str, int, int]:
@@ -189,7 +110,7 @@ def share_off(function: str, values: list[float]) -> float:
 @pytest.mark.parametrize("name", MODELS)
 def test_statistics_of_every_step(name: str) -> None:
     spec = spec_of(MODELS[name])
-    expected, found = by_hand(spec), trace_layers(spec, CPU)
+    expected, found = worked_out(spec), trace_layers(spec, CPU)
     assert [key(level) for level in found.levels] == list(expected)
     for level in found.levels:
         runs = expected[key(level)]
@@ -224,7 +145,7 @@ def test_statistics_of_every_step(name: str) -> None:
 def test_the_values_themselves(name: str) -> None:
     """Of every step and unit of every sequence."""
     spec = spec_of(MODELS[name])
-    expected = by_hand(spec)
+    expected = worked_out(spec)
     for n in range(spec.batch.size or 1):
         found = trace_layers(spec, CPU, pick=Pick(None, None, n))
         for level in found.levels:
@@ -274,7 +195,7 @@ def test_a_packed_sequence_is_as_if_it_were_alone(lengths: list[int]) -> None:
 def test_the_weights_of_any_dtype_are_taken_as_they_are(dtype: str) -> None:
     """All that follows is float64; what torch put out is as near as its dtype allows."""
     spec = spec_of(document("type: LSTM, input_size: 2, hidden_size: 3", dtype=dtype))
-    expected, found = by_hand(spec), trace_layers(spec, CPU, pick=Pick(None, None, 1))
+    expected, found = worked_out(spec), trace_layers(spec, CPU, pick=Pick(None, None, 1))
     for row in found.levels[0].units:
         values = [vector[row.unit].item() for vector in expected["lstm", 0, 0][1][row.t].values()]
         assert row.values == pytest.approx(values, rel=EXACT)
@@ -301,7 +222,7 @@ def test_given_values_are_fed() -> None:
 def test_given_tokens_are_looked_up() -> None:
     spec = spec_of(document("type: Embedding, num_embeddings: 9, embedding_dim: 4", "type: GRU, hidden_size: 3"))
     tokens = array("q", [k * k % 9 for k in range(15)])
-    expected = by_hand(spec, 2, tokens)["gru", 0, 0]
+    expected = worked_out(spec, 2, tokens)["gru", 0, 0]
     for n in range(3):
         (level,) = trace_layers(spec, CPU, 2, values=tokens, pick=Pick(4, None, n)).levels
         assert [row.values[-1] for row in level.units] == approx(expected[n][4]["h"].tolist())
@@ -413,7 +334,7 @@ def test_each_unit_has_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["LSTM", "packed", "stacked"])
 def test_memory_is_over_all_steps_and_sequences(name: str) -> None:
     spec = spec_of(MODELS[name])
-    expected = by_hand(spec)
+    expected = worked_out(spec)
     for level in trace_layers(spec, CPU).levels:
         gate = {"LSTM": "f", "GRU": "z"}[level.type]
         every = torch.stack([vectors[gate] for run in expected[key(level)] for vectors in run])

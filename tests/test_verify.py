@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from rnninspect.runtime import device, modules
 from rnninspect.runtime.recurrence import FUNCTIONS
 from rnninspect.study import rounding, verify
 from rnninspect.study.reference import exact, has_equations, reference, reference_bytes, run_layer
-from rnninspect.study.rounding import Deviation, Rounding, Unit
+from rnninspect.study.rounding import Deviation, Rounding
 from rnninspect.study.verify import Verified, VerifiedLayer
 
 CPU = torch.device("cpu")
@@ -205,19 +206,14 @@ def cancelling(dtype: str) -> dict[str, object]:
 def test_a_sum_that_cancels_is_allowed_what_rounding_changes_it_by(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
     """w_1 x_1 + w_2 x_2 + b is made to be 1/1000 of its terms: any rounding is a thousand times as large beside it."""
 
-    def cancel(module: nn.Module) -> None:
-        right = module.forward
+    def cancel(module: nn.Module, right: Callable[..., Tensor], x: Tensor) -> Tensor:
+        with torch.no_grad():
+            exactly = (module.weight.double() @ x[0].double())[0]
+            module.bias.copy_(torch.nextafter(-exactly, exactly).reshape(1) * 0.999)
+        # why: torch's own sum may happen to be exact
+        return right(x) + 3 * torch.finfo(x.dtype).eps * exactly.to(x.dtype)
 
-        def forward(x: Tensor) -> Tensor:
-            with torch.no_grad():
-                exactly = (module.weight.double() @ x[0].double())[0]
-                module.bias.copy_(torch.nextafter(-exactly, exactly).reshape(1) * 0.999)
-            # why: torch's own sum may happen to be exact
-            return right(x) + 3 * torch.finfo(x.dtype).eps * exactly.to(x.dtype)
-
-        module.forward = forward
-
-    plant(monkeypatch, cancel)
+    plant(monkeypatch, forward_as(cancel))
     result = verified(cancelling(dtype))
     output = tensors(result)["head output"]
     assert output.relative > 100
@@ -242,18 +238,13 @@ def test_what_is_allowed_besides_is_no_licence(monkeypatch: pytest.MonkeyPatch) 
 def test_a_relu_on_its_kink_may_be_seen_on_either_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arguments within rounding of 0: torch's gradient is there or not, and neither is wrong."""
 
-    def level(module: nn.Module) -> None:
-        right = module.forward
+    def level(module: nn.Module, right: Callable[..., Tensor], x: Tensor, state: Tensor) -> Tensor:
+        with torch.no_grad():
+            module.bias_ih.copy_(-(module.weight_ih.double() @ x.double()))
+            module.bias_hh.zero_()
+        return right(x, state)
 
-        def forward(x: Tensor, state: Tensor) -> Tensor:
-            with torch.no_grad():
-                module.bias_ih.copy_(-(module.weight_ih.double() @ x.double()))
-                module.bias_hh.zero_()
-            return right(x, state)
-
-        module.forward = forward
-
-    plant(monkeypatch, level)
+    plant(monkeypatch, forward_as(level))
     document = {
         "input": {"batch_size": None, "seq_len": 1},
         "layers": [{"type": "RNNCell", "input_size": 9, "hidden_size": 50, "nonlinearity": "relu", "feeds": "last"}],
@@ -391,17 +382,22 @@ def rewrite(monkeypatch: pytest.MonkeyPatch, kind: str, options: dict[str, objec
     monkeypatch.setattr(type(found), "equations", lambda self: text(right))
 
 
-def assert_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str], document: dict[str, object]) -> None:
+@pytest.fixture
+def assert_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[dict[str, object]], None]:
     """The command ends with 1, and names the layer on a line, the only one besides the note of half precision."""
-    path = tmp_path / "doc.yaml"
-    path.write_text(yaml.safe_dump(document))
-    assert run_command(path) == 1
-    printed = capsys.readouterr()
-    *notes, error = printed.err.splitlines()
-    half = [f"note: {document['dtype']}: the modules themselves"] if "16" in str(document["dtype"]) else []
-    assert [note[: len(start)] for note, start in zip(notes, half, strict=True)] == half
-    assert "layer 'encoder'" in error
-    assert "DIFFERS" in printed.out or printed.out == ""
+
+    def check(document: dict[str, object]) -> None:
+        path = tmp_path / "doc.yaml"
+        path.write_text(yaml.safe_dump(document))
+        assert run_command(path) == 1
+        printed = capsys.readouterr()
+        *notes, error = printed.err.splitlines()
+        half = [f"note: {document['dtype']}: the modules themselves"] if "16" in str(document["dtype"]) else []
+        assert [note[: len(start)] for note, start in zip(notes, half, strict=True)] == half
+        assert "layer 'encoder'" in error
+        assert "DIFFERS" in printed.out or printed.out == ""
+
+    return check
 
 
 def run_command(*paths: Path, format: Format = Format.CSV) -> int:
@@ -420,29 +416,17 @@ def run_command(*paths: Path, format: Format = Format.CSV) -> int:
     ids=str,
 )
 def test_a_planted_error_is_caught(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    kind: str,
-    options: dict[str, object],
-    fault: tuple[str, str],
-    dtype: str,
+    monkeypatch: pytest.MonkeyPatch, assert_caught: Any, kind: str, options: Any, fault: tuple[str, str], dtype: str
 ) -> None:
     """In half precision too: all of these are off by more than it is coarse."""
-    right, wrong = fault
-    rewrite(monkeypatch, kind, options, lambda text: text.replace(right, wrong))
-    assert_caught(tmp_path, capsys, document_for(kind, dtype, **options))
+    rewrite(monkeypatch, kind, options, lambda text: text.replace(*fault))
+    assert_caught(document_for(kind, dtype, **options))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("kind", "pair"), [(kind, pair) for kind, pairs in ORDERS.items() for pair in pairs], ids=str)
 def test_two_gates_in_each_others_place_are_caught(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    kind: str,
-    pair: tuple[str, str],
-    dtype: str,
+    monkeypatch: pytest.MonkeyPatch, assert_caught: Any, kind: str, pair: tuple[str, str], dtype: str
 ) -> None:
     def exchanged(text: str) -> str:
         lines = text.strip().split("\n")
@@ -451,16 +435,16 @@ def test_two_gates_in_each_others_place_are_caught(
         return "\n".join(lines)
 
     rewrite(monkeypatch, kind, {}, exchanged)
-    assert_caught(tmp_path, capsys, document_for(kind, dtype))
+    assert_caught(document_for(kind, dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("equation", ["y = W @ x - b", "y = W @ x", "y = tanh(W @ x + b)", "y = b - W @ x"])
 def test_a_planted_error_in_linear_is_caught(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], equation: str, dtype: str
+    monkeypatch: pytest.MonkeyPatch, assert_caught: Any, equation: str, dtype: str
 ) -> None:
     monkeypatch.setattr(Linear, "cell", property(lambda self: parse(equation)))
-    assert_caught(tmp_path, capsys, document_for("Linear", dtype))
+    assert_caught(document_for("Linear", dtype))
 
 
 def test_a_bias_that_is_used_twice_is_no_equation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,19 +488,34 @@ def plant(monkeypatch: pytest.MonkeyPatch, change: Callable[[nn.Module], object]
     monkeypatch.setattr(modules, "_module", changed)
 
 
+def forward_as(forward: Callable[..., Any]) -> Callable[[nn.Module], None]:
+    """A module that is called otherwise: with itself, what it did before, and what it is given."""
+    return lambda module: setattr(module, "forward", partial(forward, module, module.forward))
+
+
 def with_output(change: Callable[[Tensor], Tensor]) -> Callable[[nn.Module], None]:
     """A module whose output is changed, and its states are not."""
 
-    def planted(module: nn.Module) -> None:
-        right = module.forward
+    def forward(module: nn.Module, right: Callable[..., Any], *given: Any) -> Any:
+        result = right(*given)
+        return (change(result[0]), *result[1:]) if isinstance(result, tuple) else change(result)
 
-        def forward(*given: Any) -> Any:
-            found = right(*given)
-            return (change(found[0]), *found[1:]) if isinstance(found, tuple) else change(found)
+    return forward_as(forward)
 
-        module.forward = forward
 
-    return planted
+def filled(**values: float) -> Callable[[nn.Module], None]:
+    """A module whose parameters of these names hold one number each."""
+
+    def fill(module: nn.Module) -> None:
+        with torch.no_grad():
+            for name, value in values.items():
+                module.get_parameter(name).fill_(value)
+
+    return fill
+
+
+def refuse(*given: object) -> None:
+    raise RuntimeError("not implemented for 'Half'")
 
 
 class Skewed(torch.autograd.Function):
@@ -538,11 +537,7 @@ def test_a_wrong_value_of_torchs_is_caught(monkeypatch: pytest.MonkeyPatch, kind
 
 
 def test_a_wrong_gradient_is_caught_where_every_value_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    def skew(module: nn.Module) -> None:
-        right = module.forward
-        module.forward = lambda x, state: right(Skewed.apply(x), state)
-
-    plant(monkeypatch, skew)
+    plant(monkeypatch, forward_as(lambda module, right, x, state: right(Skewed.apply(x), state)))
     assert wrong(verified(document_for("LSTM"))) == ["encoder grad input"]
 
 
@@ -555,16 +550,11 @@ def test_a_wrong_gradient_of_one_weight_is_caught(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_state_of_another_step_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def early(module: nn.Module) -> None:
-        right = module.forward
+    def early(module: nn.Module, right: Callable[..., Any], *given: Tensor) -> tuple[Tensor, Tensor]:
+        output, _ = right(*given)
+        return output, output[-2:-1]
 
-        def forward(x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-            output, _ = right(x, state)
-            return output, output[-2:-1]
-
-        module.forward = forward
-
-    plant(monkeypatch, early)
+    plant(monkeypatch, forward_as(early))
     assert "encoder h_n" in wrong(verified(document_for("GRU")))
 
 
@@ -579,10 +569,7 @@ def test_an_output_of_another_shape_is_caught_though_it_could_be_subtracted(monk
 
 
 def test_what_torch_will_not_run_is_torchs_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*given: object) -> None:
-        raise RuntimeError("not implemented for 'Half'")
-
-    plant(monkeypatch, lambda module: setattr(module, "forward", refuse))
+    plant(monkeypatch, forward_as(refuse))
     with pytest.raises(TorchRefused, match=r"could not run layer 'encoder' on cpu in float32: not implemented"):
         verified(document_for("GRU"))
 
@@ -615,11 +602,7 @@ def test_a_nan_or_an_infinity_of_torchs_is_infinitely_far_off(
 
 
 def test_weights_that_are_nan_are_not_ok_though_both_sides_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    def poison(module: nn.Module) -> None:
-        with torch.no_grad():
-            module.weight_hh_l0[0, 0] = math.nan
-
-    plant(monkeypatch, poison)
+    plant(monkeypatch, filled(weight_hh_l0=math.nan))
     result = verified(document_for("LSTM"))
     output = tensors(result)["encoder output"]
     assert (output.ok, output.relative) == (False, math.inf)
@@ -627,12 +610,7 @@ def test_weights_that_are_nan_are_not_ok_though_both_sides_have_them(monkeypatch
 
 
 def test_more_than_half_precision_can_hold_is_not_ok(monkeypatch: pytest.MonkeyPatch) -> None:
-    def enlarge(module: nn.Module) -> None:
-        with torch.no_grad():
-            module.bias.fill_(60_000.0)
-            module.weight.fill_(30_000.0)
-
-    plant(monkeypatch, enlarge)
+    plant(monkeypatch, filled(bias=60_000.0, weight=30_000.0))
     output = tensors(verified(document_for("Linear", "float16")))["encoder output"]
     assert output.largest > 65_504
     assert (output.ok, output.relative) == (False, math.inf)
@@ -640,11 +618,7 @@ def test_more_than_half_precision_can_hold_is_not_ok(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_tensor_of_zeros_is_ok_where_both_are_zero(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
-    def kill(module: nn.Module) -> None:
-        with torch.no_grad():
-            module.bias_ih_l0.fill_(-1000.0)
-
-    plant(monkeypatch, kill)
+    plant(monkeypatch, filled(bias_ih_l0=-1000.0))
     result = verified(document_for("RNN", dtype, nonlinearity="relu"))
     assert_holds(result)
     output = tensors(result)["encoder output"]
@@ -652,12 +626,8 @@ def test_a_tensor_of_zeros_is_ok_where_both_are_zero(monkeypatch: pytest.MonkeyP
 
 
 def test_a_number_where_the_equations_have_zeros_is_far_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    def kill(module: nn.Module) -> None:
-        with torch.no_grad():
-            module.bias_ih_l0.fill_(-1000.0)
-        with_output(lambda output: output + 1e-30)(module)
-
-    plant(monkeypatch, kill)
+    plant(monkeypatch, filled(bias_ih_l0=-1000.0))
+    plant(monkeypatch, with_output(lambda output: output + 1e-30))
     output = tensors(verified(document_for("RNN", nonlinearity="relu")))["encoder output"]
     assert (output.ok, output.largest) == (False, 0.0)
     assert output.relative > 1e6
@@ -800,21 +770,14 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[modules.BuiltModel
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_generator_threads_and_modules_are_left_as_they_were(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
-    def refuse(*given: object) -> None:
-        raise RuntimeError("refused")
-
     if fails:
-        plant(monkeypatch, lambda module: setattr(module, "forward", refuse))
+        plant(monkeypatch, forward_as(refuse))
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         before = torch.get_rng_state()
-        with watched(monkeypatch) as built:
-            if fails:
-                with pytest.raises(TorchRefused):
-                    verified(document_for("GRU", num_layers=2, dropout=0.5))
-            else:
-                verified(document_for("GRU", num_layers=2, dropout=0.5))
+        with watched(monkeypatch) as built, pytest.raises(TorchRefused) if fails else nullcontext():
+            verified(document_for("GRU", num_layers=2, dropout=0.5))
         assert torch.equal(torch.get_rng_state(), before)
         assert torch.get_num_threads() == 2
     finally:
@@ -893,13 +856,8 @@ def test_a_reference_holds_at_least_what_is_said_and_no_twice_of_it(
 
     Measured as resident memory it is more, by a third to two thirds, of which most is the allocator's.
     """
-    batch: dict[str, object] = {"batch_size": 5, "seq_len": 20}
-    spec = spec_of(
-        {
-            "input": {**batch, "lengths": lengths} if lengths else batch,
-            "layers": [{"input_size": 24, "hidden_size": 64, **layer}],
-        }
-    )
+    batch = {"batch_size": 5, "seq_len": 20, "lengths": lengths}
+    spec = spec_of({"input": batch, "layers": [{"input_size": 24, "hidden_size": 64, **layer}]})
     (link,) = spec.links
     kept: dict[int, int] = {}
 
@@ -929,4 +887,3 @@ def test_ok_is_the_verdict_of_every_tensor() -> None:
     for off in (fine._replace(relative=4.5), fine._replace(relative=math.inf), fine._replace(relative=math.nan)):
         assert not VerifiedLayer("a", "GRU", 1, 1, (fine, off)).ok
     assert VerifiedLayer("a", "GRU", 1, 1, (fine, fine._replace(relative=4.0))).ok
-    assert Unit("float32", 1e-7, 1e-45, False).epsilon == 1e-7

@@ -111,7 +111,7 @@ def _read(path: Path, spec: Spec) -> Values:
     from rnninspect.layers.embedding import Embedding
     from rnninspect.layers.linear import Linear
     from rnninspect.layers.recurrent import Recurrent
-    from rnninspect.study.input_expected import SETTINGS
+    from rnninspect.study.input_expected import SETTINGS, Expected
     from rnninspect.study.input_file import read_values
 
     first = spec.links[0].layer
@@ -124,15 +124,16 @@ def _read(path: Path, spec: Spec) -> Values:
     for kind, field in ((Recurrent, "input_size"), (Linear, "in_features")):
         if isinstance(first, kind):
             settings["H_in"] = f"{first.name}.{field}"
-    return read_values(
-        path,
-        spec.input_shape,
-        spec.input_axes,
+    expected = Expected(
+        path=path,
+        shape=spec.input_shape,
+        axes=spec.input_axes,
         below=tokens,
         settings=settings,
         besides=besides,
         remark=lambda remark: say(f"note: {remark}"),
     )
+    return read_values(expected)
 
 
 def _caption(results: list[Trace], options: TraceOptions) -> str:

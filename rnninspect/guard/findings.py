@@ -56,7 +56,7 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
                 place=spec.tree.place(layers.get(layer, ())),
                 model=name,
                 rule="lock",
-                what=f"{where} is not as locked: {'; '.join(printable(_told(change)) for change in changed)} "
+                what=f"{where} is not as locked: {'; '.join(printable(_change_text(change)) for change in changed)} "
                 "(check --update accepts it)",
             )
 
@@ -79,7 +79,7 @@ def _outgrown(change: Change, growth: Growth) -> str:
     return f"{change.field} {grown}, over the allowed {allowed}: {counts}"
 
 
-def _told(change: Change) -> str:
+def _change_text(change: Change) -> str:
     share = "" if change.percent is None else f" ({_digits(change.percent, sign=True)} %)"
     return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{share}"
 

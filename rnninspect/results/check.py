@@ -101,15 +101,12 @@ def _words(verdict: Verdict) -> dict[str, str]:
 
 def check_document(verdicts: Sequence[Verdict]) -> dict[str, object]:
     """The verdicts as one object: counts, limits and changes by model; changes is null without a lock."""
+    ledger = "agreed" if all(verdict.built for verdict in verdicts) else "plan"
     return {
-        **head([verdict.model for verdict in verdicts], _ledger(verdicts), None),
+        **head([verdict.model for verdict in verdicts], ledger, None),
         "ok": all(verdict.ok for verdict in verdicts),
         "models": [_verdict(verdict) for verdict in verdicts],
     }
-
-
-def _ledger(verdicts: Sequence[Verdict]) -> str:
-    return "agreed" if all(verdict.built for verdict in verdicts) else "plan"
 
 
 def _verdict(verdict: Verdict) -> dict[str, object]:

@@ -9,8 +9,8 @@ from rnninspect.facts import LayerFacts, TensorFact
 from rnninspect.layers.signal import Signal
 from rnninspect.results.legend import ROWS, halves
 from rnninspect.results.table import Block, Column, Drawing, Formula, Formulas, Kind, Table
-from rnninspect.results.unrolled import draw, output_at
-from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Unrolled, Upper, is_first
+from rnninspect.results.unrolled import draw, output_at, size_text
+from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Unrolled, Upper, is_first, listed
 
 _VECTORS = (
     Column("symbol", "symbol", Kind.SYMBOL, repeats=True),
@@ -126,7 +126,7 @@ def _about_upper(upper: Upper, facts: LayerFacts) -> Iterator[str]:
     shared = output.layout[-1]
     both, whose = (", both directions side by side,", f": {halves(shared)}") if shared else ("", "")
     same = ", as wide as in layer 0, so that every size stays"
-    width = f"{_size(upper.width)}{same if upper.width == upper.below else f' instead of {_size(upper.below)}'}"
+    width = f"{size_text(upper.width)}{same if upper.width == upper.below else f' instead of {size_text(upper.below)}'}"
     yield f"x_t is what {which} puts out at step t, its {state.name.removesuffix('_n')}_t{both} {width}{whose}."
     for first, above in upper.weights:
         yield f"So {above.name} is {above.shape}, where {first.name} is {first.shape}; every other size stays."
@@ -137,7 +137,7 @@ def _about_reverse(reverse: Reverse, layer: Explained, unrolled: Unrolled) -> It
     last, row = unrolled.steps - 1, unrolled.depth * 2 - 1
     output, *states = layer.facts.outputs
     state = unrolled.states[0][0]
-    swapped = _and([f"{after} in place of {before}" for before, after in reverse.states])
+    swapped = listed([f"{after} in place of {before}" for before, after in reverse.states])
     shorter = ", a shorter one from its own last step" if layer.signal.batch.lengths is not None else ""
     yield f"It reads the sequence from t = {last:,} down to t = 0{shorter}: with {swapped}. Every size stays."
     yield f"The weights are its own: {', '.join(reverse.own)}{', and so on' * (unrolled.depth > 1)}."
@@ -159,9 +159,9 @@ def _about_flow(unrolled: Unrolled, signal: Signal) -> Iterator[str]:
     yield f"A box is one step of one layer{direction}, for one sequence{alike}.{drawn}"
     first, *others = (state for state, _ in unrolled.states)
     if others:
-        yield f"{first} goes to the next step and up; {_and(others)} to the next step only."
+        yield f"{first} goes to the next step and up; {listed(others)} to the next step only."
     if unrolled.directions > 1:
-        above, width = _size(unrolled.above), _size(unrolled.states[0][1])
+        above, width = size_text(unrolled.above), size_text(unrolled.states[0][1])
         yield f"{above} is {width} of the forward direction, then of the reverse one."
     if batch.lengths is not None:
         starts = ", and where the reverse direction starts" if unrolled.directions > 1 else ""
@@ -202,12 +202,3 @@ def _shown(facts: LayerFacts) -> Sequence[TensorFact]:
 
 def _value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _size(width: int) -> str:
-    return f"({width},)"
-
-
-def _and(words: Sequence[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last

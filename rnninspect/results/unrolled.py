@@ -59,7 +59,8 @@ def output_at(unrolled: Unrolled, step: int) -> str:
     return f"output[:, {step}]" if unrolled.batch_first else f"output[{step}]"
 
 
-def _size(width: int) -> str:
+def size_text(width: int) -> str:
+    """The shape of a vector, as Python writes it."""
     return f"({width},)"
 
 
@@ -102,10 +103,10 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int]) -> _Places:
     box = max(len(state) for state, _ in unrolled.states) + 4
     centre = box // 2
     shift = (box + 1) * (unrolled.directions - 1)
-    edge = max(len(_size(width)) for _, width in unrolled.states) + 2
+    edge = max(len(size_text(width)) for _, width in unrolled.states) + 2
     middle = shift // 2 + centre
     start = max(max(map(len, _gutter(unrolled))) + edge, len(_left_out(unrolled)) + 1 - middle)
-    beside = [f"↑ {_size(width)}" for width in (unrolled.features, unrolled.above)]
+    beside = [f"↑ {size_text(width)}" for width in (unrolled.features, unrolled.above)]
     over = [output_at(unrolled, step) for step in steps]
     # why the second: an edge's size stands beside the line that crosses it, not on it.
     pitch = max(box + edge, (shift + centre + 1 + edge) * (shift > 0), *(len(text) + 2 for text in (*beside, *over)))
@@ -174,7 +175,7 @@ class _Picture(NamedTuple):
     def upwards(self, row: int, width: int) -> None:
         """What each step hands upwards."""
         for column in self.places.columns:
-            self.canvas.put(row, column + self.places.middle, f"↑ {_size(width)}")
+            self.canvas.put(row, column + self.places.middle, f"↑ {size_text(width)}")
 
     def left_out(self, row: int) -> int:
         """A line for the layers that are not drawn; returns the row below."""
@@ -204,7 +205,7 @@ class _Picture(NamedTuple):
         bottom = self._boxes(between + 1, layer, 0)
         for direction, line in enumerate((between + 1, row + 2)):
             canvas.put(line, 0, DIRECTIONS[direction])
-        size = _size(self.unrolled.states[0][1])
+        size = size_text(self.unrolled.states[0][1])
         for column in places.columns:
             left, right = column + places.centre, column + places.shift + places.centre
             for line, corners, meeting in ((row, "┌┐", "┴"), (bottom, "└┘", "┬")):
@@ -227,7 +228,7 @@ class _Picture(NamedTuple):
             start, end = places.columns[0] - places.edge, places.columns[-1] + places.right
             canvas.put(row + number, start - len(left), left)
             canvas.put(row + number, end, right)
-            self._edges(row + number, start, end, _size(width), direction)
+            self._edges(row + number, start, end, size_text(width), direction)
             for column in places.columns:
                 canvas.put(row + number, column + places.shift * direction, f"│{state:^{places.box - 2}}│")
         side = "─" * (places.box - 2)

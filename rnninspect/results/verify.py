@@ -9,6 +9,7 @@ from rnninspect.results.head import head
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 if TYPE_CHECKING:
+    from rnninspect.study.rounding import Deviation
     from rnninspect.study.verify import Verified, VerifiedLayer
 
 _COLUMNS = (
@@ -31,17 +32,23 @@ def verify_tables(result: Verified) -> list[Table]:
             layer.name,
             layer.type,
             tensor.name,
-            tensor.shape,
-            tensor.largest,
-            tensor.error,
-            tensor.relative,
-            tensor.allowed,
+            *_measures(tensor).values(),
             "ok" if tensor.ok else "DIFFERS",
         )
         for layer in result.layers
         for tensor in layer.tensors
     )
     return [Table(title="verify", subject=result.model.name, columns=_COLUMNS, rows=rows, notes=tuple(_notes(result)))]
+
+
+def _measures(tensor: Deviation) -> dict[str, Cell]:
+    return {
+        "shape": tensor.shape,
+        "largest_magnitude": tensor.largest,
+        "largest_error": tensor.error,
+        "relative_epsilons": tensor.relative,
+        "allowed_epsilons": tensor.allowed,
+    }
 
 
 def _notes(result: Verified) -> Iterator[str]:
@@ -105,18 +112,7 @@ def verify_document(results: Sequence[Verified]) -> dict[str, object]:
 
 
 def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
-    tensors = [
-        {
-            "name": tensor.name,
-            "shape": tensor.shape,
-            "largest_magnitude": tensor.largest,
-            "largest_error": tensor.error,
-            "relative_epsilons": tensor.relative,
-            "allowed_epsilons": tensor.allowed,
-            "ok": tensor.ok,
-        }
-        for tensor in layer.tensors
-    ]
+    tensors = [{"name": tensor.name, **_measures(tensor), "ok": tensor.ok} for tensor in layer.tensors]
     return {
         "layer": layer.name,
         "type": layer.type,

@@ -248,7 +248,7 @@ def _unrolled(layer: Recurrent, cell: Cell, signal: Signal) -> Unrolled:
 
 def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts) -> Upper:
     first, above = (write(cell, shapes(cell, layer.declared(k), layer.sizes())) for k in (0, 1))
-    weights = [[weight for weight in _forward(facts.weights) if weight.layer == k] for k in (0, 1)]
+    weights = [[w for w in facts.weights if (w.layer, w.direction) == (k, "forward")] for k in (0, 1)]
     return Upper(
         layers=layer.depth - 1,
         width=layer.width_out,
@@ -268,10 +268,6 @@ def _reverse(layer: Recurrent, cell: Cell, facts: LayerFacts) -> Reverse:
         states=tuple((name(cell, state), name(cell, state, reverse=True)) for state in states),
         own=tuple(weight.name for weight in facts.weights if (weight.layer, weight.direction) == (0, "reverse")),
     )
-
-
-def _forward(weights: Sequence[WeightFact]) -> Iterator[WeightFact]:
-    return (weight for weight in weights if weight.direction == "forward")
 
 
 # --- options ----------------------------------------------------------------------------------------------
@@ -315,6 +311,11 @@ def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[Lege
 
 
 def _owners(option: str) -> str:
-    """The kinds that have an option: `RNN, LSTM and GRU`."""
-    *others, last = (kind for kind in TYPES if option in kind_of(kind).model_fields)
+    """The kinds that have an option."""
+    return listed([kind for kind in TYPES if option in kind_of(kind).model_fields])
+
+
+def listed(words: Sequence[str]) -> str:
+    """`RNN, LSTM and GRU`."""
+    *others, last = words
     return f"{', '.join(others)} and {last}" if others else last

@@ -19,13 +19,20 @@ SETTINGS: Mapping[str, str] = {"L": "input.seq_len", "N": "input.batch_size"}
 
 
 class Expected(NamedTuple):
-    """What the file is to hold; the fields are the arguments of `read_values`."""
+    """What the file at `path` is to hold.
+
+    shape, axes: what the document expects, (20, 32, 300) and ("L", "N", "H_in").
+    below: the file holds token indices, each less than this; None where it holds features.
+    settings: by axis, what `--set` can change to make the document fit the file.
+    besides: what has to be set with them, and to what, for L and N to be free.
+    remark: what to do with a sentence on how the file was taken.
+    """
 
     path: Path
     shape: tuple[int, ...]
     axes: tuple[str, ...]
-    below: int | None
-    settings: Mapping[str, str]
+    below: int | None = None
+    settings: Mapping[str, str] = SETTINGS
     besides: Mapping[str, object] = {}
     remark: Callable[[str], None] = lambda remark: None
 

@@ -1,0 +1,129 @@
+"""The recurrent kinds written out from the formulas in torch's documentation, one sequence at a time, in float64.
+
+What gates and gradients are held against; it shares no line with the package's own way of running a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from rnninspect.document.chain import Spec
+from rnninspect.runtime.modules import BuiltModel, Feed
+
+Vectors = dict[str, Tensor]
+# The states of one sequence, by row of h_0 and name.
+States = Mapping[tuple[int, str], Tensor]
+# A layer's name with the stacked layer, the direction, a vector's name and the step; -1, -1 and "x" for its input.
+Place = tuple[str, int, int, str, int]
+
+
+def step(
+    kind: str,
+    nonlinearity: str,
+    weight: Vectors,
+    x: Tensor,
+    states: Vectors,
+    put: Callable[[str, Tensor], Tensor],
+) -> None:
+    """One step; every vector is `put` in the order of the equations, and goes on as that gives it back."""
+    act = getattr(torch, nonlinearity)
+
+    def fed(name: str, values: Tensor) -> Tensor:
+        product = values @ weight[f"weight_{name}"].T
+        return product + weight[f"bias_{name}"] if f"bias_{name}" in weight else product
+
+    if kind == "JordanRNN":
+        h = put("h", act(fed("ih", x) + fed("yh", states["y"])))
+        put("y", act(fed("hy", h)))
+        return
+    ours, theirs = fed("ih", x), fed("hh", states["h"])
+    if kind.startswith("RNN"):
+        put("h", act(ours + theirs))
+    elif kind.startswith("GRU"):
+        (ri, zi, ni), (rh, zh, nh) = ours.chunk(3, -1), theirs.chunk(3, -1)
+        r, z = put("r", (ri + rh).sigmoid()), put("z", (zi + zh).sigmoid())
+        n = put("n", (ni + r * nh).tanh())
+        put("h", (1 - z) * n + z * states["h"])
+    else:
+        i, f, g, o = (ours + theirs).chunk(4, -1)
+        i, f, g, o = put("i", i.sigmoid()), put("f", f.sigmoid()), put("g", g.tanh()), put("o", o.sigmoid())
+        c = put("c", f * states["c"] + i * g)
+        put("h", fed("hr", o * c.tanh()) if "weight_hr" in weight else o * c.tanh())
+
+
+def sequences(spec: Spec, feed: Feed) -> list[tuple[Tensor, list[States]]]:
+    """Each sequence in the document's order: (L, H_in) or its tokens, and the states that each layer starts from."""
+    flow = feed.input
+    if isinstance(flow, PackedSequence):
+        padded, lengths = pad_packed_sequence(flow)
+        inputs = [padded[:length, n].clone() for n, length in enumerate(lengths.tolist())]
+    elif spec.batch.size is None:
+        inputs = [flow]
+    else:
+        inputs = list(flow if spec.input_axes[0] == "N" else flow.unbind(1))
+
+    def states_of(link: Any, given: tuple[Tensor, ...], n: int) -> States:
+        facts = link.layer.states("0", link.signal, "float64") if given else ()
+        states = {}
+        for fact, values in zip(facts, given, strict=True):
+            one = values if spec.batch.size is None else values[..., n, :]
+            for row, state in enumerate(one if one.dim() == 2 else [one]):
+                states[row, fact.name.removesuffix("_0")] = state.double()
+        return states
+
+    return [
+        (x, [states_of(link, given, n) for link, given in zip(spec.links, feed.states, strict=True)])
+        for n, x in enumerate(inputs)
+    ]
+
+
+def run(
+    model: BuiltModel,
+    x: Tensor,
+    states: list[States],
+    change: Callable[[Place, Tensor], Tensor] = lambda place, values: values,
+) -> dict[tuple[str, int, int], list[Vectors]]:
+    """One sequence through a model: by layer, stacked layer and direction every vector at every step.
+
+    x: (L, ...), of which an axis after the first is carried along. change: what is made of each input and vector.
+    """
+    levels: dict[tuple[str, int, int], list[Vectors]] = {}
+    for link, built, given in zip(model.links, model.layers, states, strict=True):
+        layer = link.layer
+        if not given:
+            x = built.double()(x)
+            continue
+        steps = [change((layer.name, -1, -1, "x", t), values.double()) for t, values in enumerate(x)]
+        for depth in range(layer.depth):
+            for way in range(layer.directions):
+                suffix = "" if layer.type.endswith("Cell") else f"_l{depth}" + "_reverse" * way
+                weight = {
+                    "_".join(name.split("_")[:2]): values.double()
+                    for name, values in built.named_parameters()
+                    if name.split("_")[2:] == suffix.split("_")[1:]
+                }
+                row = depth * layer.directions + way
+                before = {name: state for (at, name), state in given.items() if at == row}
+                level = levels[layer.name, depth, way] = [{} for _ in steps]
+                for t in range(len(steps))[:: -1 if way else 1]:
+
+                    def put(name: str, values: Tensor, now: Vectors = level[t], place: Any = (depth, way, t)) -> Tensor:
+                        now[name] = change((layer.name, *place[:2], name, place[2]), values)  # noqa: B023
+                        return now[name]
+
+                    step(layer.type, getattr(layer, "nonlinearity", "tanh"), weight, steps[t], before, put)
+                    before = level[t]
+            ways = [levels[layer.name, depth, way] for way in range(layer.directions)]
+            steps = [torch.cat([output_of(vectors) for vectors in both], dim=-1) for both in zip(*ways, strict=True)]
+        x = steps[-1] if layer.feeds == "last" else torch.stack(steps)
+    return levels
+
+
+def output_of(vectors: Vectors) -> Tensor:
+    """What a step hands on."""
+    return vectors["y" if "y" in vectors else "h"]
