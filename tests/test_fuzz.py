@@ -196,7 +196,7 @@ def test_any_points_of_a_benchmark(
         varied, notes = parse_varies(varies)
         assert all(note.isprintable() for note in notes)
         points = load_points(str(path), sets, sweeps, varied)
-        assert all(point.name.isprintable() for point in points)
+        assert all(point.case.isprintable() for point in points)
         for point in points[:3]:
             plan(point.variants[-1].spec)
 

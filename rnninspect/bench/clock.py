@@ -38,11 +38,13 @@ class Clock:
         return Timing(spent / 1e9)
 
     def block(self, calls: int, call: Callable[[], object]) -> Timing:
-        """`calls` calls in a row."""
-        start = time.perf_counter_ns()
-        for _ in range(calls):
-            call()
-        return Timing((time.perf_counter_ns() - start) / 1e9)
+        """`calls` calls in a row, timed as one."""
+
+        def row() -> None:
+            for _ in range(calls):
+                call()
+
+        return self.each(1, lambda: row)
 
 
 class CudaClock(Clock):
@@ -74,36 +76,13 @@ class CudaClock(Clock):
             host += time.perf_counter_ns() - began
             stop.record(stream)
             marks.append((start, stop))
-        left = self._synchronize()
-        return _timing(sum(start.elapsed_time(stop) for start, stop in marks) / 1e3, host / 1e9, left)
-
-    @override
-    def block(self, calls: int, call: Callable[[], object]) -> Timing:
-        stream = torch.cuda.current_stream(self._device)
-        self._cache.zero_()
-        start, stop = _marks()
-        start.record(stream)
-        began = time.perf_counter_ns()
-        for _ in range(calls):
-            call()
-        host = time.perf_counter_ns() - began
-        stop.record(stream)
-        left = self._synchronize()
-        return _timing(start.elapsed_time(stop) / 1e3, host / 1e9, left)
-
-    def _synchronize(self) -> float:
-        """Wait for the GPU; seconds that it still had to do."""
         began = time.perf_counter_ns()
         torch.cuda.synchronize(self._device)
-        return (time.perf_counter_ns() - began) / 1e9
-
-
-def _timing(seconds: float, host: float, left: float) -> Timing:
-    """A sample; left: seconds that the GPU still had to do when the host had asked for everything.
-
-    why not the host's time beside the GPU's: where the GPU's queue is full, the host waits for the GPU.
-    """
-    return Timing(seconds, host, left < max(_MOST_LEFT, _MOST_LEFT_SHARE * seconds))
+        # Seconds that the GPU still had to do when the host had asked for everything. why not the host's time beside
+        # the GPU's: where the GPU's queue is full, the host waits for the GPU.
+        left = (time.perf_counter_ns() - began) / 1e9
+        seconds = sum(start.elapsed_time(stop) for start, stop in marks) / 1e3
+        return Timing(seconds, host / 1e9, waited=left < max(_MOST_LEFT, _MOST_LEFT_SHARE * seconds))
 
 
 class MpsClock(Clock):
@@ -122,15 +101,6 @@ class MpsClock(Clock):
             return whole
 
         return super().each(calls, prepared)
-
-    @override
-    def block(self, calls: int, call: Callable[[], object]) -> Timing:
-        torch.mps.synchronize()
-        start = time.perf_counter_ns()
-        for _ in range(calls):
-            call()
-        torch.mps.synchronize()
-        return Timing((time.perf_counter_ns() - start) / 1e9)
 
 
 def _marks() -> tuple[torch.cuda.Event, torch.cuda.Event]:

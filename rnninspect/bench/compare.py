@@ -119,13 +119,11 @@ class Comparison(NamedTuple):
 def compare_runs(old: Sequence[Outcome], new: Sequence[Outcome], threshold: float = THRESHOLD) -> Comparison:
     """Hold `new` against `old`. The same outcomes give the same comparison."""
     pairs, unmatched = match(old, new)
-    compared = []
-    for pair in pairs:
-        of: _Of = (*about(pair.new[0][0]), pair.subject, pair.phase)
-        sides = [_side([figure for _, figure in having]) for having in (pair.old, pair.new)]
-        compared.append(_compared(of, pair, sides[0], sides[1], threshold))
     return Comparison(
-        compared=tuple(compared), unmatched=tuple(unmatched), differing=tuple(_differing(pairs)), threshold=threshold
+        compared=tuple(_compared(pair, threshold) for pair in pairs),
+        unmatched=tuple(unmatched),
+        differing=tuple(_differing(pairs)),
+        threshold=threshold,
     )
 
 
@@ -167,9 +165,6 @@ def _where(item: Compared | Unmatched) -> str:
 
 
 # --- surroundings --------------------------------------------------------------------------------------------
-
-# Model, file, point, settings and variant of an outcome, then the subject and its phase.
-_Of = tuple[str, str, str, Mapping[str, object], Mapping[str, object], str | None, str]
 
 
 def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
@@ -213,17 +208,19 @@ def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, set[objec
 # --- the figure and its verdict ------------------------------------------------------------------------------
 
 
-def _compared(of: _Of, pair: Pair, old: Side, new: Side, threshold: float) -> Compared:
+def _compared(pair: Pair, threshold: float) -> Compared:
+    before, now = ([figure for _, figure in side] for side in (pair.old, pair.new))
+    old, new = _side(before), _side(now)
     ratio = new.median / old.median
-    low, high = ratio_interval(
-        _used([figure for _, figure in pair.old]), _used([figure for _, figure in pair.new]), center=ratio
-    )
+    low, high = ratio_interval(_used(before), _used(now), center=ratio)
     noise = math.expm1(2 * math.hypot(_strays(old), _strays(new)))
     verdict, reason = _judged(old, new, ratio, low, high, noise, min(threshold, THRESHOLD))
     if verdict == Verdict.SLOWER and low <= 1 + threshold:
         reason = f"{_percent(threshold)} are allowed"
     return Compared(
-        *of,
+        *about(pair.new[0][0]),
+        subject=pair.subject,
+        phase=pair.phase,
         old=old,
         new=new,
         ratio=ratio,

@@ -24,29 +24,18 @@ _REASONS = {
 _IDLE = 0x001
 
 
-class _Lasting(NamedTuple):
-    """What may hold a clock for ever: what it did, what follows, and what to try."""
-
-    effect: str
-    consequence: str
-    try_: str
-
-
+# What may hold a clock for ever, by what `_REASONS` calls it.
 _LASTING = {
-    "application clocks": _Lasting(
-        "application clocks held the GPU's clock",
-        "",
+    "application clocks": Warned(
+        "application clocks held the GPU's clock{range}",
         "quote the clock with the figure; nvidia-smi --reset-applications-clocks takes them back",
     ),
-    "power cap": _Lasting(
-        "the power cap held the GPU's clock down",
-        ", so that times depend on how warm it is",
+    "power cap": Warned(
+        "the power cap held the GPU's clock down{range}, so that times depend on how warm it is",
         "lock the clock below the cap (nvidia-smi --lock-gpu-clocks), or quote the clock with the figure",
     ),
-    "sync boost": _Lasting(
-        "sync boost held the GPU's clock to the slowest of its group",
-        "",
-        "quote the clock with the figure",
+    "sync boost": Warned(
+        "sync boost held the GPU's clock to the slowest of its group{range}", "quote the clock with the figure"
     ),
 }
 
@@ -126,7 +115,7 @@ def warnings_of(readings: Sequence[GpuReading]) -> tuple[Warned, ...]:
     at = f", {min(clocks)} to {max(clocks)} MHz" if clocks else ""
     for reason, lasting in _LASTING.items():
         if any(reason in (reading.slowed or ()) for reading in readings):
-            warnings.append(Warned(f"{lasting.effect}{at}{lasting.consequence}", lasting.try_))
+            warnings.append(lasting._replace(what=lasting.what.format(range=at)))
     others = max((reading.others or 0 for reading in readings), default=0)
     if others:
         warnings.append(

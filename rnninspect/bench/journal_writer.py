@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -37,27 +37,24 @@ class Journal:
 
     def write(self, data: bytes) -> None:
         """Add `data` with one write, all of it or nothing."""
-        size = None
-        try:
+        with _writing(self._path):
             before = os.fstat(self._file)
-            size = before.st_size if stat.S_ISREG(before.st_mode) else None
-            written = os.write(self._file, data)
-            # why: on a full disk a part fits, and only the next byte is an error that says why.
-            while written < len(data):
-                written += os.write(self._file, data[written:])
-            _to_disk(self._file)
-        except OSError as error:
-            if size is not None:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._file, size)
-            raise _failed(self._path, error) from error
+            try:
+                written = os.write(self._file, data)
+                # why: on a full disk a part fits, and only the next byte is an error that says why.
+                while written < len(data):
+                    written += os.write(self._file, data[written:])
+                _to_disk(self._file)
+            except OSError:
+                if stat.S_ISREG(before.st_mode):
+                    with contextlib.suppress(OSError):
+                        os.ftruncate(self._file, before.st_size)
+                raise
 
     def cut(self, size: int) -> None:
         """Cut the file off after `size` bytes."""
-        try:
+        with _writing(self._path):
             os.ftruncate(self._file, size)
-        except OSError as error:
-            raise _failed(self._path, error) from error
 
     def close(self) -> None:
         """Let go of the file; a new one that has no outcome is not left behind, to be in the way of the next run."""
@@ -80,7 +77,8 @@ def start(path: Path, head: Head) -> Journal:
     Raises OptionError where there is one, for nothing measured is ever replaced, and OutputFailed where it cannot be
     written; a file that could not be begun is not left behind.
     """
-    status = _status(path)
+    with _writing(path):
+        status = disk.status(path)
     if status is not None and stat.S_ISREG(status.st_mode):
         raise OptionError(
             f"--output {printable(str(path))}: it is there already (--resume goes on with it, or name another file)"
@@ -102,7 +100,8 @@ def resume(path: Path, head: Head) -> tuple[Journal, Read]:
     Half a line at its end, which holds no outcome, is cut off. Raises OptionError where the journal was begun with
     other settings or by another version, DocumentError where it is none, OutputFailed where it cannot be written.
     """
-    status = _status(path)
+    with _writing(path):
+        status = disk.status(path)
     if status is None:
         return start(path, head), Read(head, (), None)
     if not stat.S_ISREG(status.st_mode):
@@ -111,15 +110,12 @@ def resume(path: Path, head: Head) -> tuple[Journal, Read]:
     journal = Journal(file, path)
     try:
         _alone(file, path)
-        with os.fdopen(file, "rb", buffering=0, closefd=False) as stream:
-            data = disk.read_stream(stream, MOST_BYTES)
+        with _writing(path), os.fdopen(file, "rb", buffering=0, closefd=False) as stream:
+            try:
+                data = disk.read_stream(stream, MOST_BYTES)
+            except disk.TooLarge as error:
+                raise no_journal(path, None, f"it is {disk.reason(error)}") from error
         return journal, _go_on(journal, data, path, head)
-    except disk.TooLarge as error:
-        journal.close()
-        raise no_journal(path, None, f"it is {disk.reason(error)}") from error
-    except OSError as error:
-        journal.close()
-        raise _failed(path, error) from error
     except RnnInspectError:
         journal.close()
         raise
@@ -164,33 +160,33 @@ def _shown(value: object) -> str:
     return show(value) if not isinstance(value, Mapping | list | tuple) else printable(canonical(value)[:60])
 
 
-def _status(path: Path) -> os.stat_result | None:
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """A block whose errors say that the file cannot be written."""
     try:
-        return disk.status(path)
-    except OSError as error:
-        raise _failed(path, error) from error
+        yield
+    except (OSError, ValueError) as error:
+        raise OutputFailed(f"cannot write {printable(str(path))}: {printable(disk.reason(error))}") from error
 
 
 def _open(path: Path, flags: int) -> int:
     for name in ("O_APPEND", "O_CLOEXEC", "O_BINARY"):
         flags |= getattr(os, name, 0)
-    try:
-        return os.open(path, flags, 0o666)
-    except FileNotFoundError as error:
-        raise _failed(path, disk.no_folder(path.absolute())) from error
-    except (OSError, ValueError) as error:
-        raise _failed(path, error) from error
+    with _writing(path):
+        try:
+            return os.open(path, flags, 0o666)
+        except FileNotFoundError as error:
+            raise disk.no_folder(path.absolute()) from error
 
 
 def _alone(file: int, path: Path) -> None:
     """Hold the journal; nobody else writes it."""
-    try:
-        disk.hold(file, wait=False)
-    except BlockingIOError as error:
-        message = f"--output {printable(str(path))}: another process is writing it (wait for it, or name another file)"
-        raise OptionError(message) from error
-    except OSError as error:
-        raise _failed(path, error) from error
+    with _writing(path):
+        try:
+            disk.hold(file, wait=False)
+        except BlockingIOError as error:
+            why = "another process is writing it (wait for it, or name another file)"
+            raise OptionError(f"--output {printable(str(path))}: {why}") from error
 
 
 def _to_disk(file: int) -> None:
@@ -200,10 +196,6 @@ def _to_disk(file: int) -> None:
         # why: a pipe, a terminal and some file systems have no disk to write to.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
             raise
-
-
-def _failed(path: Path, error: Exception) -> OutputFailed:
-    return OutputFailed(f"cannot write {printable(str(path))}: {printable(disk.reason(error))}")
 
 
 def _line(record: Head | Outcome) -> bytes:

@@ -20,6 +20,7 @@ from itertools import chain, product
 from math import prod
 from typing import Any, NamedTuple
 
+from rnninspect.bench.jobs import VariantRun
 from rnninspect.bench.option_values import MOST_POINTS, Vary, parse_range, parse_values, too_many
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import RunOptions, settings_text
@@ -37,32 +38,17 @@ _MOST_AXES = 50
 _MOST_NAMED = 100
 
 
-class Variant(NamedTuple):
-    """One way to run a point.
-
-    values: what was varied, by name. Where the same values come a second time (an A/A comparison), `again` is 2, and
-        so on, so that two variants of a point always differ.
-    setting: what that means besides the document; spec: the document it is run with.
-    """
-
-    values: Mapping[str, object]
-    setting: RunOptions
-    spec: Spec
-
-
 class Point(NamedTuple):
     """One model to time: a document with some of its values replaced.
 
-    name: the case's, then what was swept ("small input.batch_size=1"); the model's where nothing was.
-    case: the case's name alone, "" where it has none. settings: the value at each path that a case or a sweep sets.
+    case: the case's name, "" where it has none. settings: the value at each path that a case or a sweep sets.
     variants: at least one, interleaved when timed.
     """
 
-    name: str
     case: str
     settings: Mapping[str, object]
     spec: Spec
-    variants: tuple[Variant, ...]
+    variants: tuple[VariantRun, ...]
 
 
 class _Value(NamedTuple):
@@ -221,16 +207,13 @@ def _check_number(number: int, bare: Tree) -> None:
 
 def _point(case: _Case, swept: _Axis, varies: Sequence[Vary], *, tree: Tree, path: str, base: Spec) -> Point:
     values = (*case.values, *swept)
-    # why: a case without a name is called by its values, and those of the sweep after it.
-    name = " ".join(filter(None, [case.name, _named(swept if case.name else values)])) or base.name
     spec = _spec(tree, path, values, base)
-    return Point(
-        name=name,
-        case=case.name,
-        settings={item.path: item.value for item in values},
-        spec=spec,
-        variants=tuple(_variants(tree, path, values, varies, spec)),
+    settings = {item.path: item.value for item in values}
+    variants = tuple(
+        VariantRun(spec=varied, settings=settings, variant=variant, setting=setting, case=case.name)
+        for variant, setting, varied in _variants(tree, path, values, varies, spec)
     )
+    return Point(case=case.name, settings=settings, spec=spec, variants=variants)
 
 
 def _spec(tree: Tree, path: str, values: Sequence[_Value], base: Spec) -> Spec:
@@ -246,7 +229,10 @@ def _spec(tree: Tree, path: str, values: Sequence[_Value], base: Spec) -> Spec:
         raise DocumentError(error.place, message, path=error.path, hint=error.hint) from error
 
 
-def _variants(tree: Tree, path: str, values: Sequence[_Value], varies: Sequence[Vary], spec: Spec) -> Iterator[Variant]:
+def _variants(
+    tree: Tree, path: str, values: Sequence[_Value], varies: Sequence[Vary], spec: Spec
+) -> Iterator[tuple[Mapping[str, object], RunOptions, Spec]]:
+    """What is varied, what that means besides the document, and the document; two variants of a point always differ."""
     times: dict[str, int] = {}
     for chosen in product(*(vary.values for vary in varies)):
         varied: dict[str, Any] = {vary.name: value for vary, value in zip(varies, chosen, strict=True)}
@@ -258,7 +244,8 @@ def _variants(tree: Tree, path: str, values: Sequence[_Value], varies: Sequence[
         ]
         varied_spec = _spec(tree, path, (*values, *put_in), spec) if put_in else spec
         again = times[canonical(varied)] = times.get(canonical(varied), 0) + 1
-        yield Variant(varied | ({"again": again} if again > 1 else {}), RunOptions(**own), varied_spec)
+        # why again: the same values may come twice, to be compared with themselves.
+        yield varied | ({"again": again} if again > 1 else {}), RunOptions(**own), varied_spec
 
 
 def _named(values: Iterable[_Value]) -> str:

@@ -29,19 +29,7 @@ Progress = Callable[[int, float], None]
 
 def jobs_of(points: Iterable[Point], request: TimingRequest, *, processes: int, interleave: bool) -> list[Job]:
     """A job for every point in every process, or with `interleave` one for all points in every process."""
-    groups = [
-        tuple(
-            VariantRun(
-                spec=variant.spec,
-                settings=point.settings,
-                variant=variant.values,
-                setting=variant.setting,
-                case=point.case,
-            )
-            for variant in point.variants
-        )
-        for point in points
-    ]
+    groups = [point.variants for point in points]
     if interleave:
         groups = [tuple(run for group in groups for run in group)]
     return [Job(group, request, process) for process in range(processes) for group in groups]

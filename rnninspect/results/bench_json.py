@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rnninspect import __version__
-from rnninspect.bench.records import Bound, Figure, Outcome, Peaks, Warned
+from rnninspect.bench.records import Bound, Outcome, Peaks, Warned
 from rnninspect.bench.results import Pooled, peaks_of, pool, ratios, steady_speed
-from rnninspect.bench.statistics import percentile
 from rnninspect.results.head import SCHEMA_VERSION, common
 from rnninspect.shares import percent
+
+# What is for all processes of a variant together.
+_OF_SEVERAL = {
+    "half_width_percent",
+    "over_bound",
+    "processes",
+    "recurrent_flops_per_second",
+    "rounds",
+    "step_seconds",
+    "timed",
+}
 
 
 def bench_document(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[str, object]:
@@ -31,7 +41,7 @@ def bench_document(outcomes: Sequence[Outcome], *, partial: bool = False) -> dic
         "ledger": "bench",
         "partial": partial,
         "results": [_pooled(row) for row in pooled],
-        "processes": [_process(outcome, figure) for outcome in outcomes for figure in outcome.figures],
+        "processes": [_process(row) for outcome in outcomes for row in pool([outcome])],
         "peaks": [{"dtype": each.dtype, "threads": each.threads, **_speeds(each.peaks)} for each in peaks_of(outcomes)],
         "steady_cpu_speed_percent": speed and {"low": percent(speed[0]), "high": percent(speed[1])},
         "ratios": [ratio._asdict() for ratio in ratios(pooled)],
@@ -86,62 +96,27 @@ def _about(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _process(outcome: Outcome, figure: Figure) -> dict[str, object]:
-    environment, peaks = outcome.environment, outcome.peaks
+def _process(row: Pooled) -> dict[str, object]:
+    """What one process has of a phase; row: of this process alone."""
+    outcome, figure = row.timed[0]
+    bound = figure.bound
     return {
         **_about(outcome),
-        "dtype": outcome.dtype,
-        "threads": environment and environment.threads,
-        "environment": environment and environment._asdict(),
-        "subject": figure.subject,
-        "phase": figure.phase,
+        **{name: value for name, value in row._asdict().items() if name not in _OF_SEVERAL},
+        "environment": outcome.environment and outcome.environment._asdict(),
         "status": outcome.status,
-        **_times(figure),
-        **_meaning(figure),
-        "peaks": peaks and _speeds(peaks),
-        "kernels": figure.kernels and figure.kernels._asdict(),
-        "peak_bytes": figure.peak_bytes,
-        "planned_bytes": figure.planned_bytes,
-        "page_faults": figure.page_faults,
-        "p90_seconds": percentile(figure.seconds, 90),
-        "p99_seconds": percentile(figure.seconds, 99),
-        "warnings": _warnings(figure.warnings),
-    }
-
-
-def _times(figure: Figure) -> dict[str, object]:
-    """What was timed, and what stood beside it."""
-    return {
-        "median_seconds": figure.median,
         "ci95_seconds": figure.interval,
-        "best_seconds": figure.best,
-        "first_call_seconds": figure.first_call,
-        "samples": figure.samples,
         "rounds_seconds": figure.rounds,
         "rounds_kept": figure.kept,
         "passes": figure.passes,
         "calls_per_sample": figure.block,
-        "stopped": figure.stopped,
-        "verdict": figure.verdict,
-        "cpu_speed_percent": None if figure.speed is None else percent(figure.speed),
         "probe_seconds": figure.probes,
         "best_probe_seconds": figure.best_probe,
-        "overhead_percent": percent(figure.overhead),
         "host_seconds": figure.host,
         "drift_percent": None if figure.drift is None else percent(figure.drift - 1),
-    }
-
-
-def _meaning(figure: Figure) -> dict[str, object]:
-    """What the time means: rates, and the bound it is held against."""
-    bound = figure.bound
-    return {
-        "tokens_per_second": figure.tokens / figure.median,
-        "sequences_per_second": figure.sequences / figure.median,
-        "matmul_flops": figure.flops,
         "recurrent_flops": figure.recurrent_flops,
-        "matmul_flops_per_second": None if figure.flops is None else figure.flops / figure.median,
-        "bound_seconds": bound and bound.seconds,
-        "regime": bound and bound.regime,
         "bound": bound and _bound(bound),
+        "peaks": outcome.peaks and _speeds(outcome.peaks),
+        "kernels": figure.kernels and figure.kernels._asdict(),
+        "warnings": _warnings(figure.warnings),
     }

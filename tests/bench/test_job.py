@@ -18,7 +18,7 @@ from rnninspect import __version__
 from rnninspect.bench import entry, heap, kernels, machine, prepare, witness, worker
 from rnninspect.bench import figure as figure_module
 from rnninspect.bench.disturbances import Disturbance, Kind
-from rnninspect.bench.jobs import Job, VariantRun, not_measured
+from rnninspect.bench.jobs import Job, not_measured
 from rnninspect.bench.option_values import parse_varies
 from rnninspect.bench.plain import from_plain, to_plain
 from rnninspect.bench.points import load_points
@@ -79,28 +79,25 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> type[Probe]:
     return Probe
 
 
-def asked(
+def job_of(
     folder: Path,
     layers: str = LSTM,
     *,
     vary: Sequence[str] = (),
     settings: Sequence[str] = (),
-    wanted: TimingRequest = QUICK,
+    request: TimingRequest = QUICK,
     given: str = "{batch_size: 2, seq_len: 4}",
 ) -> Job:
     file = folder / "m.yaml"
     file.write_text(f"name: m\ninput: {given}\ndevice: cpu\nlayers: [{layers}]\n")
     (point,) = load_points(str(file), settings, (), parse_varies(vary)[0])
-    runs = tuple(
-        VariantRun(variant.spec, point.settings, variant.values, variant.setting) for variant in point.variants
-    )
-    return Job(runs, wanted)
+    return Job(point.variants, request)
 
 
 def outcomes(job: Job) -> list[Outcome]:
-    found = work(job, lambda share: None)
-    assert not isinstance(found, Last)
-    return found
+    results = work(job, lambda share: None)
+    assert not isinstance(results, Last)
+    return results
 
 
 def consistent(figure: Figure) -> None:
@@ -126,18 +123,18 @@ def consistent(figure: Figure) -> None:
 
 
 def test_a_figure_for_every_phase_with_the_plan_beside_it(tmp_path: Path) -> None:
-    job = asked(tmp_path)
-    (found,) = outcomes(job)
-    assert (found.model, found.file) == ("m", str(tmp_path / "m.yaml"))
-    assert (found.status, found.reason, found.process, found.dtype) == ("ok", "", 0, "float32")
-    assert [figure.phase for figure in found.figures] == list(PHASES)
+    job = job_of(tmp_path)
+    (outcome,) = outcomes(job)
+    assert (outcome.model, outcome.file) == ("m", str(tmp_path / "m.yaml"))
+    assert (outcome.status, outcome.reason, outcome.process, outcome.dtype) == ("ok", "", 0, "float32")
+    assert [figure.phase for figure in outcome.figures] == list(PHASES)
     # Worked by hand: 2 x L x N x G x H x (I + H), and backward dW as often, and W_hh' g for all but h_0.
     forward = 2 * 4 * 2 * 4 * 2 * (3 + 2)
     backward = forward + 2 * (4 - 1) * 2 * 4 * 2 * 2
-    assert [figure.flops for figure in found.figures] == [forward, forward, backward, forward + backward]
+    assert [figure.flops for figure in outcome.figures] == [forward, forward, backward, forward + backward]
     recurrent = 2 * 4 * 2 * 4 * 2 * 2  # 2 x L x N x G x H x H
-    assert [figure.recurrent_flops for figure in found.figures] == [k * recurrent for k in (1, 1, 2, 3)]
-    for figure in found.figures:
+    assert [figure.recurrent_flops for figure in outcome.figures] == [k * recurrent for k in (1, 1, 2, 3)]
+    for figure in outcome.figures:
         consistent(figure)
         assert (figure.subject, figure.tokens, figure.sequences, figure.steps) == (None, 8, 2, 4)
         assert figure.bound is not None
@@ -147,17 +144,17 @@ def test_a_figure_for_every_phase_with_the_plan_beside_it(tmp_path: Path) -> Non
         assert "mkldnn_rnn_layer" in figure.kernels.operators
         # What is ours is no kernel of the model: the gradient at the output, and the last states side by side.
         assert not {"ones_like", "cat"} & set(figure.kernels.operators)
-    assert found.environment is not None
-    assert found.environment.device == "cpu"
-    assert found.environment.device_name
-    assert (found.environment.torch, found.environment.rnninspect) == (torch.__version__, __version__)
-    assert type(found.environment.torch) is str  # its own type would make whoever reads it import torch
-    assert found.environment.threads == torch.get_num_threads()
+    assert outcome.environment is not None
+    assert outcome.environment.device == "cpu"
+    assert outcome.environment.device_name
+    assert (outcome.environment.torch, outcome.environment.rnninspect) == (torch.__version__, __version__)
+    assert type(outcome.environment.torch) is str  # its own type would make whoever reads it import torch
+    assert outcome.environment.threads == torch.get_num_threads()
 
 
 def test_an_outcome_comes_back_from_a_journal_as_it_was(tmp_path: Path) -> None:
-    (found,) = outcomes(asked(tmp_path))
-    assert from_plain(Outcome, to_plain(found)) == found
+    (outcome,) = outcomes(job_of(tmp_path))
+    assert from_plain(Outcome, to_plain(outcome)) == outcome
 
 
 def test_nothing_of_torch_is_left_changed(tmp_path: Path) -> None:
@@ -169,7 +166,7 @@ def test_nothing_of_torch_is_left_changed(tmp_path: Path) -> None:
         return torch.get_num_threads(), grad, torch.get_default_dtype(), rnn, torch.backends.cudnn.benchmark
 
     before = settings()
-    outcomes(asked(tmp_path, vary=["threads=1,2"]))
+    outcomes(job_of(tmp_path, vary=["threads=1,2"]))
     assert settings() == before
 
 
@@ -187,10 +184,10 @@ def test_nothing_of_torch_is_left_changed(tmp_path: Path) -> None:
     ],
 )
 def test_every_kind_of_document(tmp_path: Path, layers: str, given: str, tokens: int) -> None:
-    (found,) = outcomes(asked(tmp_path, layers, given=given))
-    assert (found.status, found.reason) == ("ok", "")
-    assert [figure.phase for figure in found.figures] == list(PHASES)
-    for figure in found.figures:
+    (outcome,) = outcomes(job_of(tmp_path, layers, given=given))
+    assert (outcome.status, outcome.reason) == ("ok", "")
+    assert [figure.phase for figure in outcome.figures] == list(PHASES)
+    for figure in outcome.figures:
         consistent(figure)
         assert figure.tokens == tokens
 
@@ -198,23 +195,23 @@ def test_every_kind_of_document(tmp_path: Path, layers: str, given: str, tokens:
 def test_each_layer_has_its_own_figures(tmp_path: Path) -> None:
     # A layer may be called "chain", as the whole model once was.
     layers = TAGGER.replace("encoder", "chain")
-    job = asked(tmp_path, layers, wanted=QUICK._replace(each_layer=True, phases=("forward", "step")))
-    (found,) = outcomes(job)
-    names = [(figure.subject, figure.phase) for figure in found.figures]
+    job = job_of(tmp_path, layers, request=QUICK._replace(each_layer=True, phases=("forward", "step")))
+    (outcome,) = outcomes(job)
+    names = [(figure.subject, figure.phase) for figure in outcome.figures]
     assert names == [(s, p) for s in (None, "embed", "chain", "head") for p in ("forward", "step")]
-    flops = {figure.subject: figure.flops for figure in found.figures if figure.phase == "forward"}
+    flops = {figure.subject: figure.flops for figure in outcome.figures if figure.phase == "forward"}
     assert flops[None] == (flops["chain"] or 0) + (flops["head"] or 0)
     # A look-up multiplies nothing, and takes no bound of FLOPs.
     assert flops["embed"] is None
 
 
 def test_variants_of_dtype_and_threads_are_each_run_as_asked(tmp_path: Path) -> None:
-    job = asked(tmp_path, vary=["dtype=float32,float64", "threads=1,1"], wanted=QUICK._replace(phases=("forward",)))
-    found = outcomes(job)
-    assert [outcome.dtype for outcome in found] == ["float32", "float32", "float64", "float64"]
-    assert [outcome.status for outcome in found] == ["ok"] * 4
-    assert {outcome.environment.threads for outcome in found if outcome.environment} == {1}
-    assert len({str(outcome.variant) for outcome in found}) == 4
+    job = job_of(tmp_path, vary=["dtype=float32,float64", "threads=1,1"], request=QUICK._replace(phases=("forward",)))
+    results = outcomes(job)
+    assert [outcome.dtype for outcome in results] == ["float32", "float32", "float64", "float64"]
+    assert [outcome.status for outcome in results] == ["ok"] * 4
+    assert {outcome.environment.threads for outcome in results if outcome.environment} == {1}
+    assert len({str(outcome.variant) for outcome in results}) == 4
 
 
 def test_a_slow_machine_is_seen_by_its_probe(
@@ -222,8 +219,8 @@ def test_a_slow_machine_is_seen_by_its_probe(
 ) -> None:
     monkeypatch.setattr(probe, "best", 1.0)
     monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: None)
-    found = outcomes(asked(tmp_path, vary=["threads=1,2"], wanted=QUICK._replace(phases=("forward",))))
-    for outcome in found:
+    results = outcomes(job_of(tmp_path, vary=["threads=1,2"], request=QUICK._replace(phases=("forward",))))
+    for outcome in results:
         (figure,) = outcome.figures
         assert (figure.probes, figure.best_probe, figure.speed) == ((2.0,) * len(figure.rounds), 1.0, 0.5)
         assert figure.passes == tuple(range(len(figure.rounds)))
@@ -239,40 +236,40 @@ def test_the_first_call_comes_before_the_probe_that_would_load_libraries(
 ) -> None:
     real = kernels.torch_warnings
     monkeypatch.setattr(kernels, "torch_warnings", lambda run: (probe.log.append("first calls"), real(run))[1])
-    outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward",))))
+    outcomes(job_of(tmp_path, request=QUICK._replace(phases=("forward",))))
     assert probe.log[0] == "first calls"
     assert probe.log[1].startswith("made for")
 
 
 def test_each_figure_is_made_with_its_own_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caches that a bound assumes are those of as many cores."""
-    real, seen = figure_module.memory_of, list[int]()
+    real, threads = figure_module.memory_of, list[int]()
 
     def spied(device: torch.device, *, cold: bool) -> object:
-        seen.append(torch.get_num_threads())
+        threads.append(torch.get_num_threads())
         return real(device, cold=cold)
 
     monkeypatch.setattr(figure_module, "memory_of", spied)
-    outcomes(asked(tmp_path, vary=["threads=2,1"], wanted=QUICK._replace(phases=("forward",))))
-    assert seen == [2, 1]
+    outcomes(job_of(tmp_path, vary=["threads=2,1"], request=QUICK._replace(phases=("forward",))))
+    assert threads == [2, 1]
 
 
 def test_page_faults_that_matter_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counter = itertools.count(0, 10**8)
     monkeypatch.setattr(witness, "page_faults", lambda: next(counter))
     monkeypatch.setattr(heap, "keeps_freed", lambda: True)
-    (found,) = outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward", "backward", "step"))))
-    assert found.environment is not None
-    assert found.environment.keeps_freed is True
-    for figure in found.figures:
+    (outcome,) = outcomes(job_of(tmp_path, request=QUICK._replace(phases=("forward", "backward", "step"))))
+    assert outcome.environment is not None
+    assert outcome.environment.keeps_freed is True
+    for figure in outcome.figures:
         assert figure.page_faults is not None
         assert figure.page_faults > 1000
         warned = [w for w in figure.warnings if "page faults a call" in w.what]
         assert [w.try_ for w in warned] == [heap.remedy(kept=True)] * (figure.phase != "backward")
     monkeypatch.setattr(witness, "page_faults", lambda: 5)
-    (found,) = outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward",))))
-    assert found.figures[0].page_faults == 0
-    assert not [w for w in found.figures[0].warnings if "page faults" in w.what]
+    (outcome,) = outcomes(job_of(tmp_path, request=QUICK._replace(phases=("forward",))))
+    assert outcome.figures[0].page_faults == 0
+    assert not [w for w in outcome.figures[0].warnings if "page faults" in w.what]
 
 
 def test_peaks_of_a_disturbed_machine_are_warned_of(
@@ -280,24 +277,24 @@ def test_peaks_of_a_disturbed_machine_are_warned_of(
 ) -> None:
     others = Disturbance(Kind.OTHERS, "others used 49 % of the CPU")
     monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: others)
-    job = asked(tmp_path, vary=["threads=2"], wanted=QUICK._replace(phases=("forward",)))
-    (found,) = outcomes(job)
-    assert found.peaks is not None
-    assert found.peaks.disturbed == "others used 49 % of the CPU"
-    (figure,) = found.figures
+    job = job_of(tmp_path, vary=["threads=2"], request=QUICK._replace(phases=("forward",)))
+    (outcome,) = outcomes(job)
+    assert outcome.peaks is not None
+    assert outcome.peaks.disturbed == "others used 49 % of the CPU"
+    (figure,) = outcome.figures
     warned = {w.what: w.try_ for w in figure.warnings}
     assert "the peaks were measured while others used 49 % of the CPU: the bound is too large" in warned
     assert warned["not steady, see the verdict"] == "stop what else runs, or --vary threads=1"
     # One that was not disturbed is enough.
     monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: None)
-    (found,) = outcomes(job)
-    assert found.peaks is not None
-    assert found.peaks.disturbed == ""
-    assert not [w for w in found.figures[0].warnings if "peaks" in w.what]
+    (outcome,) = outcomes(job)
+    assert outcome.peaks is not None
+    assert outcome.peaks.disturbed == ""
+    assert not [w for w in outcome.figures[0].warnings if "peaks" in w.what]
 
 
 def test_variants_of_a_point_are_timed_in_the_same_passes(tmp_path: Path) -> None:
-    job = asked(tmp_path, vary=["dtype=float32,float64"], wanted=QUICK._replace(phases=("forward", "step")))
+    job = job_of(tmp_path, vary=["dtype=float32,float64"], request=QUICK._replace(phases=("forward", "step")))
     one, other = outcomes(job)
     assert one.began == other.began != ""
     for first, second in zip(one.figures, other.figures, strict=True):
@@ -315,19 +312,19 @@ def test_weights_that_are_copied_at_every_call_are_counted_and_said_once(
         return real(self, x, states)
 
     monkeypatch.setattr(nn.LSTM, "forward", warning)
-    (found,) = outcomes(asked(tmp_path, TAGGER, wanted=QUICK._replace(phases=("forward",))))
-    assert (found.status, found.reason) == ("ok", "")
+    (outcome,) = outcomes(job_of(tmp_path, TAGGER, request=QUICK._replace(phases=("forward",))))
+    assert (outcome.status, outcome.reason) == ("ok", "")
     held = 4 * 2 * (3 + 2 + 1 + 1) * 4  # G x H x (I + H + two biases), of 4 bytes each
-    said = [w.what for w in found.figures[0].warnings if "chunk" in w.what]
-    assert said == [f"the weights do not lie in one chunk of memory: cuDNN copies {held} bytes together at every call"]
+    texts = [w.what for w in outcome.figures[0].warnings if "chunk" in w.what]
+    assert texts == [f"the weights do not lie in one chunk of memory: cuDNN copies {held} bytes together at every call"]
 
 
 def test_what_is_for_cuda_alone_is_named(tmp_path: Path) -> None:
-    wanted = QUICK._replace(phases=("forward",), warm_l2=True)
-    (found,) = outcomes(asked(tmp_path, wanted=wanted))
-    assert "--warm-l2 changed nothing: that is for CUDA" in [w.what for w in found.figures[0].warnings]
-    (found,) = outcomes(asked(tmp_path, wanted=QUICK._replace(phases=("forward",))))
-    assert not [w for w in found.figures[0].warnings if "CUDA" in w.what]
+    request = QUICK._replace(phases=("forward",), warm_l2=True)
+    (outcome,) = outcomes(job_of(tmp_path, request=request))
+    assert "--warm-l2 changed nothing: that is for CUDA" in [w.what for w in outcome.figures[0].warnings]
+    (outcome,) = outcomes(job_of(tmp_path, request=QUICK._replace(phases=("forward",))))
+    assert not [w for w in outcome.figures[0].warnings if "CUDA" in w.what]
 
 
 def test_freed_memory_is_kept_by_the_process_that_times(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,8 +341,8 @@ def test_what_an_allocator_says_is_a_lack_of_memory(tmp_path: Path, monkeypatch:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nand more")
 
     monkeypatch.setattr(prepare, "ready", full)
-    (found,) = outcomes(asked(tmp_path))
-    assert (found.status, found.reason) == (
+    (outcome,) = outcomes(job_of(tmp_path))
+    assert (outcome.status, outcome.reason) == (
         "memory",
         "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
     )
@@ -353,25 +350,25 @@ def test_what_an_allocator_says_is_a_lack_of_memory(tmp_path: Path, monkeypatch:
 
 def test_what_does_not_fit_into_memory_is_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: 10)
-    (found,) = outcomes(asked(tmp_path))
-    assert (found.status, found.figures, found.environment) == ("memory", (), None)
-    assert "\n" not in found.reason
-    assert "10" in found.reason
+    (outcome,) = outcomes(job_of(tmp_path))
+    assert (outcome.status, outcome.figures, outcome.environment) == ("memory", (), None)
+    assert "\n" not in outcome.reason
+    assert "10" in outcome.reason
 
 
 def test_a_training_step_needs_room_for_gradients_and_for_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the equations alone keep is too little for oneDNN's LSTM; forward fits into much less."""
-    job = asked(tmp_path, "{type: LSTM, input_size: 3, hidden_size: 64}", given="{batch_size: 8, seq_len: 40}")
+    job = job_of(tmp_path, "{type: LSTM, input_size: 3, hidden_size: 64}", given="{batch_size: 8, seq_len: 40}")
     planned = plan(job.runs[0].spec)
     free = bytes_needed(job.runs[0].spec, planned) + planned.parameter_bytes + (planned.training_bytes or 0)
     monkeypatch.setattr("rnninspect.runtime.device.available_bytes", lambda: free)
-    found = {
+    results = {
         phase: outcomes(job._replace(request=QUICK._replace(phases=(phase,))))[0].status
         for phase in ("forward", "step")
     }
-    assert found == {"forward": "ok", "step": "memory"}
+    assert results == {"forward": "ok", "step": "memory"}
 
 
 def test_a_refusal_costs_one_variant_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,9 +380,9 @@ def test_a_refusal_costs_one_variant_only(tmp_path: Path, monkeypatch: pytest.Mo
         return real(spec, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(prepare, "ready", refusing)
-    found = outcomes(asked(tmp_path, vary=["dtype=float64,float32"], wanted=QUICK._replace(phases=("forward",))))
-    assert [(outcome.status, outcome.reason) for outcome in found] == [("failed", "cpu cannot: float64"), ("ok", "")]
-    assert [len(outcome.figures) for outcome in found] == [0, 1]
+    results = outcomes(job_of(tmp_path, vary=["dtype=float64,float32"], request=QUICK._replace(phases=("forward",))))
+    assert [(outcome.status, outcome.reason) for outcome in results] == [("failed", "cpu cannot: float64"), ("ok", "")]
+    assert [len(outcome.figures) for outcome in results] == [0, 1]
 
 
 def test_a_model_that_computes_something_else_is_not_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,16 +394,16 @@ def test_a_model_that_computes_something_else_is_not_timed(tmp_path: Path, monke
         return (output if x.dtype == torch.float32 else output + 0.01), after
 
     monkeypatch.setattr(nn.LSTM, "forward", wrong)
-    found = outcomes(asked(tmp_path, vary=["dtype=float64,float32"], wanted=QUICK._replace(phases=("forward",))))
-    assert found[0].status == "failed"
-    assert found[0].reason.startswith("torch's results are not those of the equations")
-    assert found[0].figures == ()
+    results = outcomes(job_of(tmp_path, vary=["dtype=float64,float32"], request=QUICK._replace(phases=("forward",))))
+    assert results[0].status == "failed"
+    assert results[0].reason.startswith("torch's results are not those of the equations")
+    assert results[0].figures == ()
 
 
 def test_what_cannot_be_had_here_is_told_with_the_document_and_what_asked_for_it(tmp_path: Path) -> None:
-    (found,) = outcomes(asked(tmp_path, settings=["device=cuda:99"]))
-    assert (found.status, found.figures) == ("failed", ())
-    assert found.reason.startswith(f"{found.file}: --set device=cuda:99: device cuda:99 was asked for; torch ")
+    (outcome,) = outcomes(job_of(tmp_path, settings=["device=cuda:99"]))
+    assert (outcome.status, outcome.figures) == ("failed", ())
+    assert outcome.reason.startswith(f"{outcome.file}: --set device=cuda:99: device cuda:99 was asked for; torch ")
 
 
 def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_length(
@@ -419,18 +416,18 @@ def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_lengt
         return real(spec, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(prepare, "verify_layers", counted)
-    wanted = QUICK._replace(phases=("forward",))
+    request = QUICK._replace(phases=("forward",))
     for given in ("{batch_size: 2, seq_len: 4}", "{batch_size: 5, seq_len: 9}", "{batch_size: 3, seq_len: 7}"):
-        outcomes(asked(tmp_path, given=given, wanted=wanted, vary=["dtype=float32,float64"]))
+        outcomes(job_of(tmp_path, given=given, request=request, vary=["dtype=float32,float64"]))
     assert held == [("float32", 2), ("float64", 2)]
-    outcomes(asked(tmp_path, LSTM.replace("hidden_size: 2", "hidden_size: 5"), wanted=wanted))
-    outcomes(asked(tmp_path, given="{batch_size: 1, seq_len: 4}", wanted=wanted))
-    outcomes(asked(tmp_path, wanted=wanted._replace(seed=3)))
+    outcomes(job_of(tmp_path, LSTM.replace("hidden_size: 2", "hidden_size: 5"), request=request))
+    outcomes(job_of(tmp_path, given="{batch_size: 1, seq_len: 4}", request=request))
+    outcomes(job_of(tmp_path, request=request._replace(seed=3)))
     assert held[2:] == [("float32", 2), ("float32", 1), ("float32", 2)]
 
 
 @pytest.mark.parametrize(
-    ("said", "ends"),
+    ("message", "ends"),
     [
         ("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later", True),
         ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", True),
@@ -443,28 +440,28 @@ def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_lengt
 )
 @pytest.mark.parametrize("refused", [False, True])
 def test_after_a_fault_of_cuda_the_process_is_of_no_more_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, ends: bool, refused: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str, ends: bool, refused: bool
 ) -> None:
     """It leaves the worker, so that `supervise` takes a new process for the next job; a lack of memory does not."""
 
     def broken(*args: object, **options: object) -> object:
         if refused:
-            raise TorchRefused("torch could not run it") from RuntimeError(said)
-        raise RuntimeError(said)
+            raise TorchRefused("torch could not run it") from RuntimeError(message)
+        raise RuntimeError(message)
 
     monkeypatch.setattr(prepare, "ready", broken)
-    job = asked(tmp_path, vary=["dtype=float64,float32"])
+    job = job_of(tmp_path, vary=["dtype=float64,float32"])
     if ends:
         with pytest.raises((RuntimeError, TorchRefused)):
             outcomes(job)
     else:
-        found = outcomes(job)
-        assert [outcome.status for outcome in found] == ["memory" if "out of memory" in said else "failed"] * 2
+        results = outcomes(job)
+        assert [outcome.status for outcome in results] == ["memory" if "out of memory" in message else "failed"] * 2
 
 
-@pytest.mark.parametrize(("said", "ends"), [("CUDA error: unspecified launch failure", True), ("no room", False)])
+@pytest.mark.parametrize(("message", "ends"), [("CUDA error: unspecified launch failure", True), ("no room", False)])
 def test_what_was_timed_is_kept_where_the_last_calibration_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, ends: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str, ends: bool
 ) -> None:
     """And where that has broken CUDA, so that nothing more can be done, the process is given up."""
     calls, real = [0], prepare.calibrate
@@ -472,34 +469,34 @@ def test_what_was_timed_is_kept_where_the_last_calibration_fails(
     def calibrate(*args: object) -> Peaks:
         calls[0] += 1
         if calls[0] > 2:
-            raise RuntimeError(said)
+            raise RuntimeError(message)
         return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(prepare, "calibrate", calibrate)
-    job = asked(tmp_path, wanted=QUICK._replace(phases=("forward",)), vary=["dtype=float32,float64"])
-    found = work(job, lambda share: None)
-    assert isinstance(found, Last) == ends
-    kept = found.result if isinstance(found, Last) else found
+    job = job_of(tmp_path, request=QUICK._replace(phases=("forward",)), vary=["dtype=float32,float64"])
+    results = work(job, lambda share: None)
+    assert isinstance(results, Last) == ends
+    kept = results.result if isinstance(results, Last) else results
     assert [(outcome.status, len(outcome.figures)) for outcome in kept] == [("ok", 1), ("ok", 1)]
     assert calls == [3 if ends else 4]
 
 
 def test_a_model_that_trains_nothing(tmp_path: Path) -> None:
     frozen = LSTM.replace("}", ", trainable: false}")
-    (found,) = outcomes(asked(tmp_path, frozen))
-    assert [figure.phase for figure in found.figures] == ["forward"]
-    assert "nothing is trained, so there is no backward pass" in [w.what for w in found.figures[0].warnings]
-    (found,) = outcomes(asked(tmp_path, frozen, wanted=QUICK._replace(phases=("backward", "step"))))
-    assert (found.status, found.figures) == ("failed", ())
-    assert found.reason.startswith(f"{found.file}: nothing is trained")
-    (found,) = outcomes(asked(tmp_path, frozen, wanted=QUICK._replace(phases=("step",), input_grad=True)))
-    assert [figure.phase for figure in found.figures] == ["step"]
+    (outcome,) = outcomes(job_of(tmp_path, frozen))
+    assert [figure.phase for figure in outcome.figures] == ["forward"]
+    assert "nothing is trained, so there is no backward pass" in [w.what for w in outcome.figures[0].warnings]
+    (outcome,) = outcomes(job_of(tmp_path, frozen, request=QUICK._replace(phases=("backward", "step"))))
+    assert (outcome.status, outcome.figures) == ("failed", ())
+    assert outcome.reason.startswith(f"{outcome.file}: nothing is trained")
+    (outcome,) = outcomes(job_of(tmp_path, frozen, request=QUICK._replace(phases=("step",), input_grad=True)))
+    assert [figure.phase for figure in outcome.figures] == ["step"]
 
 
 @pytest.mark.more
 @pytest.mark.filterwarnings("ignore")
 def test_torch_compile_that_compiles_nothing_is_named(tmp_path: Path) -> None:
-    job = asked(tmp_path, vary=["backend=eager,compile"], wanted=QUICK._replace(phases=("forward",)))
+    job = job_of(tmp_path, vary=["backend=eager,compile"], request=QUICK._replace(phases=("forward",)))
     with warnings.catch_warnings():
         eager, compiled = outcomes(job)
     assert eager.status == "ok"
@@ -512,16 +509,16 @@ def test_torch_compile_that_compiles_nothing_is_named(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_torch_compile_of_a_cell_works_or_says_in_one_line_why_not(tmp_path: Path) -> None:
     cell = "{type: LSTMCell, input_size: 3, hidden_size: 2}"
-    job = asked(tmp_path, cell, vary=["backend=compile"], wanted=QUICK._replace(phases=("forward",)))
-    (found,) = outcomes(job)
-    assert found.status in ("ok", "failed")
-    assert "\n" not in found.reason
-    if found.status == "ok":
-        assert not any("compiled nothing" in warning.what for warning in found.figures[0].warnings)
+    job = job_of(tmp_path, cell, vary=["backend=compile"], request=QUICK._replace(phases=("forward",)))
+    (outcome,) = outcomes(job)
+    assert outcome.status in ("ok", "failed")
+    assert "\n" not in outcome.reason
+    if outcome.status == "ok":
+        assert not any("compiled nothing" in warning.what for warning in outcome.figures[0].warnings)
 
 
 def test_an_outcome_without_figures_names_its_run(tmp_path: Path) -> None:
-    job = asked(tmp_path, settings=["encoder.hidden_size=3"], vary=["threads=1"])._replace(process=2)
-    found = not_measured(job, job.runs[0], "crashed", "killed by SIGSEGV")
-    assert (found.model, found.variant, found.process) == ("m", {"threads": 1}, 2)
-    assert (found.status, found.reason, found.figures) == ("crashed", "killed by SIGSEGV", ())
+    job = job_of(tmp_path, settings=["encoder.hidden_size=3"], vary=["threads=1"])._replace(process=2)
+    results = not_measured(job, job.runs[0], "crashed", "killed by SIGSEGV")
+    assert (results.model, results.variant, results.process) == ("m", {"threads": 1}, 2)
+    assert (results.status, results.reason, results.figures) == ("crashed", "killed by SIGSEGV", ())

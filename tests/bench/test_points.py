@@ -47,7 +47,8 @@ def write(tmp_path: Path) -> Write:
 
 
 def names(points: tuple[Point, ...]) -> list[str]:
-    return [point.name for point in points]
+    """What each is called: `wide: encoder.hidden_size=64`."""
+    return [": ".join(filter(None, [point.case, settings_text(point.settings)])) for point in points]
 
 
 def refused(path: str, *sweeps: str, **options: Any) -> str:
@@ -65,15 +66,14 @@ def refused(path: str, *sweeps: str, **options: Any) -> str:
 def test_a_document_as_written_is_one_point(write: Write) -> None:
     path = write("")
     (point,) = load_points(path)
-    assert (point.name, point.settings, point.spec) == ("small", {}, load_spec(path))
-    assert [variant[:2] for variant in point.variants] == [({}, RunOptions())]
+    assert (point.case, point.settings, point.spec) == ("", {}, load_spec(path))
+    assert [(run.variant, run.setting) for run in point.variants] == [({}, RunOptions())]
     assert point.variants[0].spec == point.spec
 
 
 def test_the_product_of_two_sweeps_the_last_fastest(write: Write) -> None:
     points = load_points(write(""), sweeps=["encoder.hidden_size=6,4", "input.batch_size=1,range(2,7,2)"])
     assert [tuple(point.settings.values()) for point in points] == list(product((6, 4), (1, 2, 4, 6)))
-    assert points[1].name == "encoder.hidden_size=6 input.batch_size=2"
 
 
 def test_every_point_is_the_document_with_its_settings(write: Write) -> None:
@@ -99,8 +99,8 @@ def test_cases_come_with_every_combination_of_what_is_swept(write: Write) -> Non
         "cases:\n  - {name: wide, encoder.hidden_size: 64}\n  - {encoder.hidden_size: 8, head.bias: false}\n  - {}\n"
     )
     assert names(load_points(path)) == [
-        "wide input.batch_size=1",
-        "wide input.batch_size=2",
+        "wide: encoder.hidden_size=64 input.batch_size=1",
+        "wide: encoder.hidden_size=64 input.batch_size=2",
         "encoder.hidden_size=8 head.bias=false input.batch_size=1",
         "encoder.hidden_size=8 head.bias=false input.batch_size=2",
         "input.batch_size=1",
@@ -323,7 +323,7 @@ def test_whatever_stands_there_it_is_points_or_one_line(
     except RnnInspectError as error:
         complaint = error
     else:
-        assert all(point.name.isprintable() for point in points)
+        assert all(name.isprintable() for name in names(points))
         return
     assert (complaint.exit_code, str(complaint).isprintable()) == (2, True)
 
@@ -335,7 +335,7 @@ def test_variants_are_the_product_of_what_is_varied(write: Write) -> None:
     varies, notes = parse_varies(["backend=eager,compile", "threads=1", "dtype=float32,float64"])
     assert notes == ()
     first, second = load_points(write(""), sweeps=["input.batch_size=1,2"], varies=varies)
-    assert [variant.values for variant in first.variants] == [
+    assert [run.variant for run in first.variants] == [
         {"backend": backend, "threads": 1, "dtype": dtype}
         for backend in ("eager", "compile")
         for dtype in ("float32", "float64")
@@ -350,13 +350,14 @@ def test_variants_are_the_product_of_what_is_varied(write: Write) -> None:
 def test_the_same_value_twice_is_an_a_a_comparison(write: Write) -> None:
     varies, _ = parse_varies(["head.bias=true,true,false,true"])
     (point,) = load_points(write(""), varies=varies)
-    assert [variant.values for variant in point.variants] == [
+    assert [run.variant for run in point.variants] == [
         {"head.bias": True},
         {"head.bias": True, "again": 2},
         {"head.bias": False},
         {"head.bias": True, "again": 3},
     ]
-    assert point.variants[0][1:] == point.variants[1][1:]
+    first, again = point.variants[:2]
+    assert first._replace(variant=again.variant) == again
 
 
 def test_more_threads_than_cpus_are_clamped_and_it_is_said() -> None:
