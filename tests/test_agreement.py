@@ -365,17 +365,23 @@ def test_a_wrong_equation_is_caught(monkeypatch: pytest.MonkeyPatch, right: str,
     assert caught in facts_named(found)
 
 
-def measured_with(monkeypatch: pytest.MonkeyPatch, change: object) -> tuple[Difference, ...]:
+Change = Callable[[nn.Module], object]
+
+
+def built_with(
+    monkeypatch: pytest.MonkeyPatch, change: Change, document: dict[str, object] = LSTM_DOCUMENT
+) -> tuple[Difference, ...]:
     """The differences when torch's module is changed after it is built."""
     build = modules._module
 
     def changed(*args: object) -> nn.Module:
         module = build(*args)  # type: ignore[arg-type]
-        change(module)  # type: ignore[operator]
+        with torch.no_grad():
+            change(module)
         return module
 
     monkeypatch.setattr(modules, "_module", changed)
-    return disagreements(spec_of(LSTM_DOCUMENT))
+    return disagreements(spec_of(document))
 
 
 @pytest.mark.parametrize(
@@ -392,20 +398,8 @@ def test_a_wrong_init_bound_is_caught_on_both_sides(
     monkeypatch: pytest.MonkeyPatch, scale: float, caught: set[str]
 ) -> None:
     document = {**LSTM_DOCUMENT, "layers": [{"type": "LSTM", "input_size": 70, "hidden_size": 110}]}
-    build = modules._module
-
-    def scaled(*args: object) -> nn.Module:
-        module = build(*args)  # type: ignore[arg-type]
-        with torch.no_grad():
-            module.weight_ih_l0.mul_(scale)
-        return module
-
-    monkeypatch.setattr(modules, "_module", scaled)
-    found = disagreements(spec_of(document))
-    assert facts_named(found) == {f"weight_ih_l0 {fact}" for fact in caught}
-
-
-Change = Callable[[nn.Module], object]
+    differing = built_with(monkeypatch, lambda module: module.get_parameter("weight_ih_l0").mul_(scale), document)
+    assert facts_named(differing) == {f"weight_ih_l0 {fact}" for fact in caught}
 
 
 def drawn_with(
@@ -537,61 +531,36 @@ def test_a_bias_of_the_next_number_is_caught(monkeypatch: pytest.MonkeyPatch, dt
 def test_a_nan_among_the_first_values_is_caught(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     sizes = {"LSTM": {"input_size": 7, "hidden_size": 11}, "Embedding": {"num_embeddings": 7, "embedding_dim": 11}}
     document = {**LSTM_DOCUMENT, "layers": [{"type": kind, **sizes[kind]}]}
-    build = modules._module
-
-    def poisoned(*args: object) -> nn.Module:
-        module = build(*args)  # type: ignore[arg-type]
-        with torch.no_grad():
-            next(module.parameters())[0, 0] = float("nan")
-        return module
-
-    monkeypatch.setattr(modules, "_module", poisoned)
-    assert len(disagreements(spec_of(document))) >= 2
+    poisoned = built_with(monkeypatch, lambda module: next(module.parameters())[0, 0].fill_(float("nan")), document)
+    assert len(poisoned) >= 2
 
 
 def test_a_shifted_mean_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def shift(module: nn.Module) -> None:
-        with torch.no_grad():
-            module.weight_ih_l0.abs_()
-
-    assert "weight_ih_l0 |mean| / law's std" in facts_named(measured_with(monkeypatch, shift))
+    differing = built_with(monkeypatch, lambda module: module.get_parameter("weight_ih_l0").abs_())
+    assert "weight_ih_l0 |mean| / law's std" in facts_named(differing)
 
 
 def test_a_frozen_weight_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     # why: the whole layer's requires_grad_ runs after the module is made, and would undo what is planted
     monkeypatch.setattr(nn.Module, "requires_grad_", lambda self, requires_grad=True: self)
-
-    def freeze(module: nn.Module) -> None:
-        module.bias_hh_l0.requires_grad = False
-
-    found = measured_with(monkeypatch, freeze)
-    assert [(d.fact, d.plan, d.real) for d in found] == [("weights bias_hh_l0 trainable", True, False)]
+    differing = built_with(monkeypatch, lambda module: setattr(module.bias_hh_l0, "requires_grad", False))
+    assert [(d.fact, d.plan, d.real) for d in differing] == [("weights bias_hh_l0 trainable", True, False)]
 
 
 def test_an_extra_parameter_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def add(module: nn.Module) -> None:
-        module.register_parameter("peephole", nn.Parameter(torch.zeros(4)))
-
-    found = measured_with(monkeypatch, add)
-    assert ("weights peephole", None, (4,)) in [(d.fact, d.plan, d.real) for d in found]
+    extra = nn.Parameter(torch.zeros(4))
+    differing = built_with(monkeypatch, lambda module: module.register_parameter("peephole", extra))
+    assert ("weights peephole", None, (4,)) in [(d.fact, d.plan, d.real) for d in differing]
 
 
 def test_a_tie_that_torch_does_not_have_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    document = {
-        "input": {"batch_size": 3, "seq_len": 5},
-        "layers": [
-            {"name": "embed", "type": "Embedding", "num_embeddings": 13, "embedding_dim": 5},
-            {"name": "head", "type": "Linear", "tied_to": "embed"},
-        ],
-    }
-    spec = spec_of(document)
+    embed = {"name": "embed", "type": "Embedding", "num_embeddings": 13, "embedding_dim": 5}
+    spec = spec_of({**LSTM_DOCUMENT, "layers": [embed, {"name": "head", "type": "Linear", "tied_to": "embed"}]})
     assert disagreements(spec) == ()
-    untied = replace(
-        spec,
-        links=(spec.links[0], replace(spec.links[1], layer=spec.links[1].layer.model_copy(update={"tied_to": None}))),
-    )
-    found = differences(plan(spec), measure(untied, CPU))
-    assert ("head", "weights weight shared_with") in [(d.layer, d.fact) for d in found]
+    table, head = spec.links
+    untied = replace(spec, links=(table, replace(head, layer=head.layer.model_copy(update={"tied_to": None}))))
+    differing = differences(plan(spec), measure(untied, CPU))
+    assert ("head", "weights weight shared_with") in [(d.layer, d.fact) for d in differing]
 
 
 def test_every_measured_field_is_compared() -> None:

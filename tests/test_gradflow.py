@@ -55,6 +55,16 @@ def run(spec: Spec, change: Set = lambda model: None) -> tuple[BuiltModel, Feed,
     return model, feed, ran(spec, model, feed)
 
 
+def set_to(**values: Tensor | float) -> Set:
+    """Parameters of the first layer, each set to what is given, a number in every place."""
+
+    def change(model: BuiltModel) -> None:
+        for name, value in values.items():
+            model.layers[0].get_parameter(name).copy_(torch.as_tensor(value))
+
+    return change
+
+
 def ran(spec: Spec, model: BuiltModel, feed: Feed) -> list[RecordedLayer]:
     return run_links(spec.links, twins_of(spec.links, model), feed)
 
@@ -79,21 +89,12 @@ def orthogonal(size: int) -> Tensor:
     return torch.linalg.qr(torch.randn(size, size, generator=torch.Generator().manual_seed(3), dtype=torch.float64))[0]
 
 
-def linear(weight: Tensor, steps: int, size: int = 3, layer: str = "type: RNN, bias: false") -> tuple[Any, ...]:
+def linear(weight: Tensor, steps: int, size: int = 3) -> tuple[Any, ...]:
     """A tanh RNN that stays at h = 0, where tanh' is 1 and so dh_T/dh_t the power of W_hh exactly."""
-    spec = spec_of(document(f"{layer}, input_size: 2, hidden_size: {len(weight)}", steps=steps, size=size))
-
-    def change(model: BuiltModel) -> None:
-        dict(model.layers[0].named_parameters())["weight_hh_l0"].copy_(weight)
-        dict(model.layers[0].named_parameters())["weight_ih_l0"].fill_(0.5)
-
-    torch.manual_seed(0)
-    model = BuiltModel(spec, CPU)
-    with torch.no_grad():
-        change(model)
-    feed = make_feed(spec, CPU)
-    feed = Feed(torch.zeros_like(feed.input), feed.states)
-    runs = ran(spec, model, feed)
+    layer = f"type: RNN, bias: false, input_size: 2, hidden_size: {len(weight)}"
+    spec = spec_of(document(layer, steps=steps, size=size))
+    model, feed, _ = run(spec, set_to(weight_hh_l0=weight, weight_ih_l0=0.5))
+    runs = ran(spec, model, Feed(torch.zeros_like(feed.input), feed.states))
     aim = aim_at(spec.batch, "last", None)
     return curves_of(runs, aim, 0), probes(runs[0], aim.reads, 0)[0, steps - 1]
 
@@ -168,13 +169,7 @@ def test_jordans_output_is_fed_back() -> None:
 def test_relu_passes_on_what_is_above_zero() -> None:
     """A permutation, so that h > 0 stays so."""
     weight = 0.5 * torch.eye(5, dtype=torch.float64).roll(1, 0)
-
-    def change(model: BuiltModel) -> None:
-        parameters = dict(model.layers[0].named_parameters())
-        parameters["weight_hh_l0"].copy_(weight)
-        parameters["weight_ih_l0"].fill_(0.0)
-        parameters["bias_ih_l0"].fill_(3.0)
-
+    change = set_to(weight_hh_l0=weight, weight_ih_l0=0.0, bias_ih_l0=3.0)
     spec = spec_of(document("type: RNN, nonlinearity: relu, input_size: 2, hidden_size: 5", steps=12))
     curves = curves_of(run(spec, change)[2], aim_at(spec.batch, "last", None), 0)
     assert find(curves, "h").norms == pytest.approx([0.5**k for k in range(12)], rel=EXACT)
@@ -184,11 +179,8 @@ def test_relu_passes_on_what_is_above_zero() -> None:
 
 
 def test_a_dead_relu_passes_on_nothing() -> None:
-    def change(model: BuiltModel) -> None:
-        dict(model.layers[0].named_parameters())["bias_ih_l0"].fill_(-100.0)
-
     spec = spec_of(document("type: RNN, nonlinearity: relu, input_size: 2, hidden_size: 5"))
-    curves = curves_of(run(spec, change)[2], aim_at(spec.batch, "last", None), 0)
+    curves = curves_of(run(spec, set_to(bias_ih_l0=-100.0))[2], aim_at(spec.batch, "last", None), 0)
     assert find(curves, "h").norms == (pytest.approx(1), 0, 0, 0, 0, 0)
     assert find(curves, "h").decay == Decay(None, None, None, 1, "vanishing")
 
@@ -454,7 +446,7 @@ def test_v_is_a_unit_vector_where_the_loss_reads() -> None:
 # --- the decay in one number ------------------------------------------------------------------------------
 
 
-def told(norms: Tensor, first: int = 0) -> Decay:
+def decaying(norms: Tensor, first: int = 0) -> Decay:
     found = decay_of(norms, first)
     assert found is not None
     return found
@@ -466,24 +458,24 @@ def powers(factor: float, lags: int, sequences: int = 1) -> Tensor:
 
 @pytest.mark.parametrize("factor", [1e-3, 0.5, 0.999, 1.0, 1.5])
 def test_a_straight_line_is_found(factor: float) -> None:
-    decay = told(3 * powers(factor, 50))
+    decay = decaying(3 * powers(factor, 50))
     assert decay.factor == pytest.approx(factor, rel=1e-9)
     assert (decay.low, decay.high) == (None, None)
 
 
 def test_least_squares_by_hand() -> None:
     """Of the logarithms of 1, 1/2, 1/2, 1/8 at the lags 0 to 3: the slope is -0.9 log 2."""
-    decay = told(torch.tensor([[1.0], [0.5], [0.5], [0.125]], dtype=torch.float64))
+    decay = decaying(torch.tensor([[1.0], [0.5], [0.5], [0.125]], dtype=torch.float64))
     assert decay.factor == pytest.approx(2**-0.9, rel=EXACT)
 
 
 def test_the_mean_over_sequences_is_that_of_squares() -> None:
     """Where all fall alike it does not matter, elsewhere it does."""
     three = torch.tensor([1.0, 1.0, 7.0], dtype=torch.float64)
-    assert told(powers(0.7, 9) * three)[:3] == pytest.approx((0.7, 0.7, 0.7), rel=EXACT)
+    assert decaying(powers(0.7, 9) * three)[:3] == pytest.approx((0.7, 0.7, 0.7), rel=EXACT)
     both = torch.tensor([[1.0, 1.0], [0.1, 0.7], [0.01, 0.49]], dtype=torch.float64)
     squares = [(1 + 1) / 2, (0.01 + 0.49) / 2, (0.0001 + 0.49**2) / 2]
-    assert told(both).factor == pytest.approx((squares[2] / squares[0]) ** 0.25, rel=EXACT)
+    assert decaying(both).factor == pytest.approx((squares[2] / squares[0]) ** 0.25, rel=EXACT)
 
 
 @pytest.mark.parametrize(
@@ -503,20 +495,20 @@ def test_the_mean_over_sequences_is_that_of_squares() -> None:
 )
 def test_horizon_and_verdict(curve: list[float], horizon: int | None, verdict: str) -> None:
     norms = torch.tensor(curve, dtype=torch.float64)[:, None]
-    decay = told(norms)
+    decay = decaying(norms)
     assert (decay.horizon, decay.verdict) == (horizon, verdict)
-    assert told(norms, first=1).horizon == (None if horizon is None else horizon + 1)
+    assert decaying(norms, first=1).horizon == (None if horizon is None else horizon + 1)
     assert all(number is None or math.isfinite(number) for number in decay[:4])
 
 
 def test_what_varies_too_much_is_unclear() -> None:
     """Four sequences that go four ways; and four that stay where they are, nearly."""
-    apart = told(torch.cat([powers(factor, 9) for factor in (0.7, 0.9, 1.1, 1.2)], dim=1))
+    apart = decaying(torch.cat([powers(factor, 9) for factor in (0.7, 0.9, 1.1, 1.2)], dim=1))
     assert apart.low is not None
     assert apart.high is not None
     assert apart.low < 1 < apart.high
     assert apart.verdict == "unclear"
-    assert told(torch.cat([powers(factor, 9) for factor in (0.98, 0.99, 1.01, 1.03)], dim=1)).verdict == "kept"
+    assert decaying(torch.cat([powers(factor, 9) for factor in (0.98, 0.99, 1.01, 1.03)], dim=1)).verdict == "kept"
 
 
 @pytest.mark.parametrize("lags", [0, 1, 2])
@@ -528,12 +520,12 @@ def test_lags_that_few_sequences_have_are_on_no_line() -> None:
     norms = powers(0.5, 8, 4)
     norms[5:, 1:] = math.nan
     norms[5:, 0] = 1.0
-    assert told(norms)[:3] == pytest.approx((0.5, 0.5, 0.5), rel=EXACT)
+    assert decaying(norms)[:3] == pytest.approx((0.5, 0.5, 0.5), rel=EXACT)
     # most of them have it, and then it counts
     norms[5:, 1:3] = powers(0.5, 8)[5:]
     norms[5:, 0] = powers(0.5, 8)[5:, 0]
     norms[2, 3] = math.nan
-    assert told(norms)[:3] == pytest.approx((0.5, 0.5, 0.5), rel=EXACT)
+    assert decaying(norms)[:3] == pytest.approx((0.5, 0.5, 0.5), rel=EXACT)
     norms[2:, 1:] = math.nan
     assert decay_of(norms, 0) is None
 
@@ -542,7 +534,7 @@ def test_one_sequence_alone_says_nothing_about_the_others() -> None:
     """All but one have died: without that one there is no line, and so no telling."""
     norms = powers(0.5, 8, 3)
     norms[4:, 1:] = 0.0
-    decay = told(norms)
+    decay = decaying(norms)
     assert (decay.low, decay.high, decay.verdict) == (0, math.inf, "unclear")
     assert 0 < (decay.factor or 0) < 1
 
@@ -550,7 +542,7 @@ def test_one_sequence_alone_says_nothing_about_the_others() -> None:
 def test_two_sequences_far_apart() -> None:
     """Nothing overflows, however wide the interval is."""
     norms = torch.tensor([[1.0, 1.0], [1e-100, 1.0], [1e-280, 1.0]], dtype=torch.float64)
-    decay = told(norms)
+    decay = decaying(norms)
     assert decay.low == pytest.approx(0, abs=1e-200)
     assert decay.high == math.inf
 
@@ -563,7 +555,7 @@ def test_the_interval_contains_the_truth_as_often_as_it_says(sequences: int) -> 
     inside = 0
     for _ in range(300):
         noise = torch.randn(15, sequences, generator=generator, dtype=torch.float64)
-        decay = told((truth + 0.3 * noise).exp())
+        decay = decaying((truth + 0.3 * noise).exp())
         assert decay.low is not None
         assert decay.high is not None
         inside += decay.low <= 0.9 <= decay.high

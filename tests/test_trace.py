@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import by_hand
@@ -301,22 +303,14 @@ def pin(monkeypatch: pytest.MonkeyPatch, kind: str, biases: list[float]) -> None
     """Build every model without weights, and with these biases in the gate that carries its state over."""
     real = module.ready
 
-    def pinned(*args: Any, **options: Any) -> Any:
-        class Changed:
-            def __enter__(self) -> BuiltModel:
-                self.inner = real(*args, **options)
-                model = self.inner.__enter__()
-                with torch.no_grad():
-                    for name, values in model.layers[0].named_parameters():
-                        values.zero_()
-                        if name.startswith("bias_ih"):
-                            values[len(biases) : 2 * len(biases)] = torch.tensor(biases)
-                return model
-
-            def __exit__(self, *error: Any) -> Any:
-                return self.inner.__exit__(*error)
-
-        return Changed()
+    @contextmanager
+    def pinned(*args: Any, **options: Any) -> Iterator[BuiltModel]:
+        with real(*args, **options) as model, torch.no_grad():
+            for name, values in model.layers[0].named_parameters():
+                values.zero_()
+                if name.startswith("bias_ih"):
+                    values[len(biases) : 2 * len(biases)] = torch.tensor(biases)
+            yield model
 
     monkeypatch.setattr(module, "ready", pinned)
 
