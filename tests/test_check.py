@@ -80,8 +80,8 @@ def verdict_of(*settings: str, text: str = TEXT, growth: float | None = None, ac
     return Verdict(model, limits(model, spec.budget), changes(model, locked_layers(model_of())), both(growth), accepted)
 
 
-def facts(found: Sequence[Change]) -> list[tuple[object, ...]]:
-    return [tuple(change) for change in found]
+def facts(listed: Sequence[Change]) -> list[tuple[object, ...]]:
+    return [tuple(change) for change in listed]
 
 
 # --- limits ------------------------------------------------------------------------------------------------
@@ -110,8 +110,8 @@ def test_limits() -> None:
 def test_a_limit_may_be_reached_and_not_passed(name: str) -> None:
     model = model_of()
     actual = LIMITS[name](model)
-    found = [limits(model, {name: allowed})[0].ok for allowed in (actual + 1, actual, actual - 1, 0)]
-    assert found == [True, True, False, False]
+    sound = [limits(model, {name: allowed})[0].ok for allowed in (actual + 1, actual, actual - 1, 0)]
+    assert sound == [True, True, False, False]
 
 
 def test_no_budget_and_no_limit() -> None:
@@ -139,8 +139,8 @@ def test_a_new_model() -> None:
 
 
 def test_a_grown_layer() -> None:
-    found = changes(model_of(TEXT, "encoder.hidden_size=6"), locked_layers(model_of()))
-    assert facts(found) == [
+    changed = changes(model_of(TEXT, "encoder.hidden_size=6"), locked_layers(model_of()))
+    assert facts(changed) == [
         ("", "parameters", 238, 4 * 6 * (4 + 6 + 2) + 3 * 6 + 3),
         ("", "macs", 1170, 6 * (240 + 18)),
         ("encoder", "parameters", 220, 288),
@@ -166,8 +166,8 @@ def test_a_weight_that_is_gone_and_one_that_is_new() -> None:
 
 
 def test_more_operations_alone_are_a_change() -> None:
-    found = changes(model_of(TEXT, "input.seq_len=4"), locked_layers(model_of()))
-    assert [(change.layer, change.field) for change in found] == [("", "macs"), ("encoder", "macs"), ("head", "macs")]
+    changed = changes(model_of(TEXT, "input.seq_len=4"), locked_layers(model_of()))
+    assert [(change.layer, change.field) for change in changed] == [("", "macs"), ("encoder", "macs"), ("head", "macs")]
 
 
 def test_a_removed_layer_and_an_added_one() -> None:
@@ -186,8 +186,8 @@ def test_a_removed_layer_and_an_added_one() -> None:
 
 
 def test_a_renamed_layer_is_one_gone_and_one_new() -> None:
-    found = changes(model_of(TEXT.replace("head", "tail")), locked_layers(model_of()))
-    assert facts(found) == [
+    changed = changes(model_of(TEXT.replace("head", "tail")), locked_layers(model_of()))
+    assert facts(changed) == [
         ("head", "layer", "Linear", None),
         ("head", "weight", (3, 5), None),
         ("head", "bias", (3,), None),
@@ -198,8 +198,8 @@ def test_a_renamed_layer_is_one_gone_and_one_new() -> None:
 
 
 def test_a_changed_type() -> None:
-    found = changes(model_of(TEXT.replace("LSTM", "GRU")), locked_layers(model_of()))
-    assert facts(found)[:4] == [
+    changed = changes(model_of(TEXT.replace("LSTM", "GRU")), locked_layers(model_of()))
+    assert facts(changed)[:4] == [
         ("", "parameters", 238, 183),
         ("", "macs", 1170, 900),
         ("encoder", "type", "LSTM", "GRU"),
@@ -258,8 +258,8 @@ def test_a_share_is_told_as_it_was_written() -> None:
         assert f"{percent(parse_growth(written)[0].share or 0):g}%" == written
         assert repr(percent(parse_growth(written)[0].share or 0)).removesuffix(".0") == written[:-1]
     growth = both(0.07)
-    (said, _) = check_document([verdict_of(growth=0.07)])["models"][0]["allowed_growth"]  # type: ignore[index]
-    assert (growth is not None, said["allowed_percent"]) == (True, 7.0)
+    (parameters, _) = check_document([verdict_of(growth=0.07)])["models"][0]["allowed_growth"]  # type: ignore[index]
+    assert (growth is not None, parameters["allowed_percent"]) == (True, 7.0)
 
 
 # --- what two documents say --------------------------------------------------------------------------------
@@ -287,17 +287,17 @@ def test_what_a_document_says_differs_though_no_count_does(setting: str, layer: 
 
 
 def test_what_the_input_says_stands_before_what_it_changes() -> None:
-    found = differing("input.lengths=[3, 1]", "input.seq_len=4")
-    assert found[:2] == [("", "input.seq_len", 3, 4), ("", "input.lengths", None, (3, 1))]
-    assert [layer for layer, *_ in found[2:]] == ["encoder", "head"]
+    changed = differing("input.lengths=[3, 1]", "input.seq_len=4")
+    assert changed[:2] == [("", "input.seq_len", 3, 4), ("", "input.lengths", None, (3, 1))]
+    assert [layer for layer, *_ in changed[2:]] == ["encoder", "head"]
     assert differing("input.batch_size=null")[0] == ("", "input.batch_size", 2, None)
 
 
 def test_a_key_stands_before_what_it_changes_and_sizes_are_those_that_were_inferred() -> None:
-    found = differing("encoder.hidden_size=6")
-    assert found[0] == ("encoder", "encoder.hidden_size", 5, 6)
-    assert ("head", "head.in_features", 5, 6) in found
-    assert [field for layer, field, *_ in found if layer == "head"] == [
+    changed = differing("encoder.hidden_size=6")
+    assert changed[0] == ("encoder", "encoder.hidden_size", 5, 6)
+    assert ("head", "head.in_features", 5, 6) in changed
+    assert [field for layer, field, *_ in changed if layer == "head"] == [
         *("head.in_features", "parameters", "macs", "weight")
     ]
     assert differing("encoder.feeds=last")[0] == ("encoder", "encoder.feeds", "output", "last")
@@ -305,9 +305,9 @@ def test_a_key_stands_before_what_it_changes_and_sizes_are_those_that_were_infer
 
 def test_of_another_kind_only_the_keys_that_both_have_are_compared() -> None:
     other = TEXT.replace("type: LSTM", "type: GRU").replace("hidden_size: 5", "hidden_size: 6")
-    found = differing(other=other)
-    assert found[:2] == [("encoder", "encoder.hidden_size", 5, 6), ("encoder", "type", "LSTM", "GRU")]
-    assert not [field for _, field, *_ in found if "proj_size" in str(field)]
+    changed = differing(other=other)
+    assert changed[:2] == [("encoder", "encoder.hidden_size", 5, 6), ("encoder", "type", "LSTM", "GRU")]
+    assert not [field for _, field, *_ in changed if "proj_size" in str(field)]
 
 
 def test_layers_in_another_order_differ() -> None:
@@ -331,7 +331,7 @@ def totals(locked: int, now: int) -> tuple[Change, ...]:
 
 
 @pytest.mark.parametrize(
-    ("found", "growth", "drifted"),
+    ("changed", "growth", "drifted"),
     [
         (None, None, False),
         (None, 0.05, False),
@@ -357,8 +357,8 @@ def totals(locked: int, now: int) -> tuple[Change, ...]:
         ((Change("encoder", "type", "LSTM", "GRU"),), None, True),
     ],
 )
-def test_drift(found: tuple[Change, ...] | None, growth: float | None, drifted: bool) -> None:
-    verdict = Verdict(model_of(), (), found, both(growth))
+def test_drift(changed: tuple[Change, ...] | None, growth: float | None, drifted: bool) -> None:
+    verdict = Verdict(model_of(), (), changed, both(growth))
     assert (verdict.drifted, verdict.ok) == (drifted, not drifted)
     accepted = verdict._replace(accepted=True)
     assert (accepted.drifted, accepted.ok) == (False, True)
@@ -416,8 +416,8 @@ def test_a_limit_on_one_count_lets_no_new_model_in() -> None:
 def test_ok_wants_both_the_budget_and_the_lock() -> None:
     within, over = Limit("max_params", 2, 1), Limit("max_params", 1, 2)
     same, drifted = (), totals(1, 2)
-    found = [Verdict(model_of(), (within, limit), change).ok for limit in (within, over) for change in (same, drifted)]
-    assert found == [True, False, False, False]
+    sound = [Verdict(model_of(), (within, limit), change).ok for limit in (within, over) for change in (same, drifted)]
+    assert sound == [True, False, False, False]
     assert not Verdict(model_of(), (over,), drifted, accepted=True).ok
 
 
@@ -456,8 +456,8 @@ def test_a_limit_that_an_option_sets_is_placed_there_or_at_the_budget() -> None:
 
 
 def test_drift_is_one_finding_for_the_model_and_one_for_each_layer_at_its_line() -> None:
-    found = found_in(verdict_of("encoder.hidden_size=6"))
-    assert [(finding.place, finding.model, finding.rule) for finding in found] == [
+    listed = found_in(verdict_of("encoder.hidden_size=6"))
+    assert [(finding.place, finding.model, finding.rule) for finding in listed] == [
         (Place("small.yaml", 4, 15), "small", "max_params"),
         (Place("small.yaml", 5, 20), "small", "max_param_bytes"),
         (Place("small.yaml", 6, 13), "small", "max_macs"),
@@ -465,11 +465,11 @@ def test_drift_is_one_finding_for_the_model_and_one_for_each_layer_at_its_line()
         (Place("small.yaml", 10, 5), "small", "lock"),
         (Place("small.yaml", 14, 5), "small", "lock"),
     ]
-    assert found[3].what == (
+    assert listed[3].what == (
         "the model is not as locked: parameters 238 -> 309 (+29.8 %); macs 1,170 -> 1,548 (+32.3 %) "
         "(check --update accepts it)"
     )
-    assert found[5].what == (
+    assert listed[5].what == (
         "layer 'head' is not as locked: parameters 18 -> 21 (+16.7 %); macs 90 -> 108 (+20 %); "
         "weight (3, 5) -> (3, 6) (check --update accepts it)"
     )
@@ -494,16 +494,16 @@ def test_drift_that_is_allowed_or_accepted_is_no_finding(growth: float, accepted
 
 
 def test_what_outgrows_a_limit_is_told_with_it_and_what_does_not_is_no_finding() -> None:
-    def told(written: str, *settings: str) -> list[str]:
+    def complaints(written: str, *settings: str) -> list[str]:
         verdict = verdict_of(*settings)._replace(limits=(), allowed_growth=parse_growth(written))
         return [finding.what.removesuffix(" (check --update accepts it)") for finding in found_in(verdict)]
 
     grown = "encoder.hidden_size=6"
-    assert told("30%", grown) == ["macs +32.3 %, over the allowed 30 %: 1,170 -> 1,548"]
-    assert told("params=70,macs=32.4%", grown) == ["parameters +71, over the allowed 70: 238 -> 309"]
+    assert complaints("30%", grown) == ["macs +32.3 %, over the allowed 30 %: 1,170 -> 1,548"]
+    assert complaints("params=70,macs=32.4%", grown) == ["parameters +71, over the allowed 70: 238 -> 309"]
     # 71 / 238 is 29.832 %: so many digits that it reads as what it is, more
-    assert told("params=29.83%", grown) == ["parameters +29.832 %, over the allowed 29.83 %: 238 -> 309"]
-    assert told("macs=7%,params=1000%", "encoder.hidden_size=60", "head.out_features=1") == [
+    assert complaints("params=29.83%", grown) == ["parameters +29.832 %, over the allowed 29.83 %: 238 -> 309"]
+    assert complaints("macs=7%,params=1000%", "encoder.hidden_size=60", "head.out_features=1") == [
         "macs +7,808 %, over the allowed 7 %: 1,170 -> 92,520",
         "parameters +6,581 %, over the allowed 1000 %: 238 -> 15,901",
     ]
@@ -512,7 +512,7 @@ def test_what_outgrows_a_limit_is_told_with_it_and_what_does_not_is_no_finding()
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "message"),
     [
         ("5", "expected a percentage such as 5%, got '5' (write 5% for both, or params=5%,macs=100k)"),
         ("", "expected a percentage such as 5%, got '' ("),
@@ -529,8 +529,8 @@ def test_what_outgrows_a_limit_is_told_with_it_and_what_does_not_is_no_finding()
         ("params==5%", "expected a percentage such as 5% or a count such as 100k for params, got '=5%' (write "),
     ],
 )
-def test_growth_that_cannot_be_read(written: str, said: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
+def test_growth_that_cannot_be_read(written: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         parse_growth(written)
 
 

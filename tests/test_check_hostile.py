@@ -87,7 +87,7 @@ def test_updates_of_paths_that_cannot_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("a" * 300, "warning: {} stays in rnninspect.lock, as it cannot be looked for: File name too long"),
         ("loop", "warning: {} stays in rnninspect.lock, as it cannot be looked for: Too many levels of symbolic links"),
@@ -96,16 +96,16 @@ def test_updates_of_paths_that_cannot_be(tmp_path: Path) -> None:
     ],
     ids=["long", "loop", "nul", "below a file"],
 )
-def test_an_update_drops_only_what_is_known_to_be_gone(run: Run, tmp_path: Path, name: str, said: str) -> None:
+def test_an_update_drops_only_what_is_known_to_be_gone(run: Run, tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "rnninspect.lock").write_text(HEADER + json.dumps({**ENTRY, "file": name}) + "\n")
     done = run("check", "a.yaml", "--update", cwd=tmp_path)
     assert done.returncode == 0
-    models = "1 of the 2 models in it" if said.startswith("warning") else "1 model"
-    assert done.stderr.splitlines() == [said.format(name), f"note: rnninspect.lock is up to date with {models}"]
+    models = "1 of the 2 models in it" if message.startswith("warning") else "1 model"
+    assert done.stderr.splitlines() == [message.format(name), f"note: rnninspect.lock is up to date with {models}"]
     kept = read_lock(tmp_path / "rnninspect.lock")
-    assert sorted(kept) == sorted(["a.yaml", name] if said.startswith("warning") else ["a.yaml"])
+    assert sorted(kept) == sorted(["a.yaml", name] if message.startswith("warning") else ["a.yaml"])
 
 
 @pytest.mark.parametrize("args", [(), ("--update",), ("--lock", "rnninspect.lock"), ("--format", "github")])
@@ -178,11 +178,11 @@ def test_a_file_is_not_written_that_cannot_be_told_from_a_document(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text(SMALL)
     (tmp_path / "out").symlink_to("a.yaml")
-    asked, right = [], os.stat
+    looked_at, right = [], os.stat
 
     def stat(path: object, *args: object, **options: object) -> os.stat_result:
-        asked.append(str(path))
-        if str(path) == failing and asked.count(failing) == time:  # --output's is looked at by typer first
+        looked_at.append(str(path))
+        if str(path) == failing and looked_at.count(failing) == time:  # --output's is looked at by typer first
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return right(path, *args, **options)  # type: ignore[call-overload,no-any-return]
 

@@ -135,17 +135,17 @@ def model(shown: str) -> dict[str, object]:
 def test_set_replaces_values_and_the_last_one_wins(run: Run, small: Path) -> None:
     settings = ("encoder.hidden_size=9", "input.batch_size=7", "encoder.hidden_size=6", "dtype=float64", "name=other")
     options = [part for setting in settings for part in ("--set", setting)]
-    found = model(fine(run("params", "--plan", small, *options, "--format", "json")))
-    assert found["parameters"] == 4 * 6 * (4 + 6 + 2)
-    assert found["parameter_bytes"] == 8 * found["parameters"]
-    assert found["macs"] == 3 * 7 * 4 * 6 * (4 + 6)
-    assert found["name"] == "other"
+    data = model(fine(run("params", "--plan", small, *options, "--format", "json")))
+    assert data["parameters"] == 4 * 6 * (4 + 6 + 2)
+    assert data["parameter_bytes"] == 8 * data["parameters"]
+    assert data["macs"] == 3 * 7 * 4 * 6 * (4 + 6)
+    assert data["name"] == "other"
 
 
 def test_dtype_wins_over_the_document(run: Run) -> None:
-    found = model(fine(run("params", "--plan", CONFIGS / "options.yaml", "--dtype", "bfloat16", "--format", "json")))
-    assert found["dtype"] == "bfloat16"
-    assert found["parameter_bytes"] == 2 * found["parameters"]
+    data = model(fine(run("params", "--plan", CONFIGS / "options.yaml", "--dtype", "bfloat16", "--format", "json")))
+    assert data["dtype"] == "bfloat16"
+    assert data["parameter_bytes"] == 2 * data["parameters"]
 
 
 # --- formats -----------------------------------------------------------------------------------------------
@@ -153,11 +153,11 @@ def test_dtype_wins_over_the_document(run: Run) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_json_of_the_plan_has_the_keys_of_the_contract(run: Run, command: str) -> None:
-    found = json.loads(fine(run(command, "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "json")))
-    assert (found["schema_version"], found["rnninspect"]) == (2, __version__)
-    assert (found["torch"], found["device"], found["ledger"]) == (None, None, "plan")
-    assert (found["dtype"], found["seed"]) == ("float32", 0)
-    lstm, tagger = found["models"]
+    data = json.loads(fine(run(command, "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "json")))
+    assert (data["schema_version"], data["rnninspect"]) == (2, __version__)
+    assert (data["torch"], data["device"], data["ledger"]) == (None, None, "plan")
+    assert (data["dtype"], data["seed"]) == ("float32", 0)
+    lstm, tagger = data["models"]
     assert (lstm["name"], lstm["file"]) == ("lstm", str(CONFIGS / "lstm.yaml"))
     counts = {"parameters", "parameters_one_bias", "parameter_bytes", "macs", "elementwise_ops", "flops"}
     assert counts <= lstm.keys()
@@ -230,12 +230,12 @@ def test_laws_stand_in_the_table(run: Run) -> None:
 
 def test_laws_stand_in_json_at_every_gate(run: Run) -> None:
     settings = ("--set", "encoder.init.weight_ih=xavier_uniform", "--set", "encoder.init.forget_bias=2")
-    found = model(fine(run("weights", "--plan", INIT, *settings, "--format", "json")))
+    data = model(fine(run("weights", "--plan", INIT, *settings, "--format", "json")))
     uniform, bound = {"law": "uniform", "bound": pytest.approx(50**-0.5)}, pytest.approx((6 / 80) ** 0.5)
     orthogonal = {"law": "orthogonal", "std": pytest.approx(50**-0.5)}
     laws = {
         weight["name"]: (weight["init"], [gate["init"] for gate in weight["gates"]])
-        for weight in found["layers"][0]["weights"]
+        for weight in data["layers"][0]["weights"]
     }
     assert laws == {
         "weight_ih_l0": ({"law": "xavier_uniform", "bound": bound}, [{"law": "xavier_uniform", "bound": bound}] * 4),
@@ -291,13 +291,13 @@ def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(
     assert len(blind.findall(first)) == 2
     assert blind.sub("", first) == blind.sub("", again)
 
-    found = json.loads(first)
-    assert (found["ledger"], found["device"], found["seed"]) == ("agreed", "cpu", 7)
-    assert re.match(r"\d+\.\d+", found["torch"])
-    assert found["differences"] == []
-    assert [model["measured"]["finite"] for model in found["models"]] == [True, True]
+    data = json.loads(first)
+    assert (data["ledger"], data["device"], data["seed"]) == ("agreed", "cpu", 7)
+    assert re.match(r"\d+\.\d+", data["torch"])
+    assert data["differences"] == []
+    assert [model["measured"]["finite"] for model in data["models"]] == [True, True]
 
-    for model, elsewhere in zip(found["models"], json.loads(other)["models"], strict=True):
+    for model, elsewhere in zip(data["models"], json.loads(other)["models"], strict=True):
         assert model["parameters"] == elsewhere["parameters"]
         drawn = [
             (weight["observed"], unlike["observed"])
@@ -306,7 +306,7 @@ def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(
             if weight["init"]["law"] in ("uniform", "normal")
         ]
         assert drawn
-        assert [seen for seen, unlike in drawn if seen == unlike] == []
+        assert [values for values, unlike in drawn if values == unlike] == []
 
 
 def test_a_device_that_is_not_here(here: Run, small: Path) -> None:
@@ -377,7 +377,7 @@ def test_a_refused_document_leaves_the_output_file_alone(run: Run, tmp_path: Pat
 
 @needs_dev_full
 @pytest.mark.parametrize(
-    ("redirected", "code", "shown", "said"),
+    ("redirected", "code", "shown", "stderr"),
     [
         ("| head -1", 0, "small · shapes\n", ""),
         ("| true", 0, "", ""),
@@ -385,9 +385,9 @@ def test_a_refused_document_leaves_the_output_file_alone(run: Run, tmp_path: Pat
         (">&-", 3, "", "error: cannot write stdout: it is closed\n"),
     ],
 )
-def test_where_stdout_goes(shell: Run, small: Path, redirected: str, code: int, shown: str, said: str) -> None:
+def test_where_stdout_goes(shell: Run, small: Path, redirected: str, code: int, shown: str, stderr: str) -> None:
     done = shell(f'rnninspect inspect --plan "$1" {redirected}', small)
-    assert (done.returncode, done.stdout, done.stderr) == (code, shown, said)
+    assert (done.returncode, done.stdout, done.stderr) == (code, shown, stderr)
 
 
 def test_without_stderr_the_exit_code_is_left(shell: Run, small: Path) -> None:
@@ -401,16 +401,16 @@ BY_TYPER = ("--help", "params --help", "--show-completion bash", "")
 
 
 @pytest.mark.parametrize(
-    ("redirected", "code", "said"),
+    ("redirected", "code", "stderr"),
     [
         ("| true", 0, ""),
         (">&-", 3, "error: cannot write stdout: it is closed\n"),
         (">/dev/full", 3, "error: cannot write stdout: No space left on device\n"),
     ],
 )
-def test_what_typer_prints_goes_the_way_of_results(shell: Run, redirected: str, code: int, said: str) -> None:
-    done = shell("; ".join(f"rnninspect {asked} {redirected}; echo $?" for asked in BY_TYPER))
-    assert (done.stdout.split(), done.stderr) == ([str(code)] * len(BY_TYPER), said * len(BY_TYPER))
+def test_what_typer_prints_goes_the_way_of_results(shell: Run, redirected: str, code: int, stderr: str) -> None:
+    done = shell("; ".join(f"rnninspect {args} {redirected}; echo $?" for args in BY_TYPER))
+    assert (done.stdout.split(), done.stderr) == ([str(code)] * len(BY_TYPER), stderr * len(BY_TYPER))
 
 
 def test_wrong_usage_is_2_wherever_it_is_said(shell: Run) -> None:
@@ -420,16 +420,17 @@ def test_wrong_usage_is_2_wherever_it_is_said(shell: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "ended", "said"), [(None, 0, ""), (0, 0, ""), (2, 2, ""), ("why\nnot", 1, "why\nnot\n"), ([3], 1, "[3]\n")]
+    ("code", "ended", "stderr"),
+    [(None, 0, ""), (0, 0, ""), (2, 2, ""), ("why\nnot", 1, "why\nnot\n"), ([3], 1, "[3]\n")],
 )
 def test_what_ends_typer_ends_us_as_python_would(
-    capsys: pytest.CaptureFixture[str], code: object, ended: int, said: str
+    capsys: pytest.CaptureFixture[str], code: object, ended: int, stderr: str
 ) -> None:
     with captured() as ending:
         print("shown")
         raise SystemExit(code)
     assert ending.code == ended
-    assert capsys.readouterr() == ("shown\n", said)
+    assert capsys.readouterr() == ("shown\n", stderr)
 
 
 def test_help_is_drawn_for_the_stream_it_goes_to(run: Run) -> None:
@@ -465,8 +466,8 @@ def test_an_interrupt_while_reading(
             while comment:
                 comment = comment[writer.write(comment) :]
             process.send_signal(number)
-            shown, said = process.communicate(timeout=60)
-    assert (process.returncode, shown, said) == (code, b"", expected)
+            shown, stderr = process.communicate(timeout=60)
+    assert (process.returncode, shown, stderr) == (code, b"", expected)
 
 
 # The command line in forks of one process, each ended at another moment: when Python tells of its k-th event, an import
@@ -492,11 +493,11 @@ def in_callback(frame, event, arg):
 
 def forked(moment):
     global events, at
-    kept, told = os.memfd_create("kept"), os.memfd_create("told")
+    kept, counted = os.memfd_create("kept"), os.memfd_create("counted")
     child = os.fork()
     if child:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        return code, os.pread(kept, 10**6, 0), os.pread(told, 9, 0)
+        return code, os.pread(kept, 10**6, 0), os.pread(counted, 9, 0)
     os.dup2(kept, 1)
     os.dup2(kept, 2)
     events, at = 0, moment
@@ -506,7 +507,7 @@ def forked(moment):
         main()
     except SystemExit as ended:
         code = ended.code
-    os.write(told, b"%d" % events)
+    os.write(counted, b"%d" % events)
     os._exit(code)
 
 sys.addaudithook(count)
@@ -537,16 +538,16 @@ ENDED_WHILE_WRITING = (
 
 
 @pytest.mark.parametrize(
-    "asked", [("params", "--plan", "m.yaml", "--output", "kept"), ("check", "--update", "--lock", "kept", "m.yaml")]
+    "args", [("params", "--plan", "m.yaml", "--output", "kept"), ("check", "--update", "--lock", "kept", "m.yaml")]
 )
 def test_what_ends_while_it_writes_leaves_the_file_as_it_was(
-    environment: Callable[..., dict[str, str]], tmp_path: Path, small: Path, asked: tuple[str, ...]
+    environment: Callable[..., dict[str, str]], tmp_path: Path, small: Path, args: tuple[str, ...]
 ) -> None:
     (tmp_path / "m.yaml").write_bytes(small.read_bytes())
     kept = '{"rnninspect_lock": 1}\n'
     (tmp_path / "kept").write_text(kept)
     before = sorted(path.name for path in tmp_path.iterdir())
-    command = [sys.executable, "-c", ENDED_WHILE_WRITING, *asked]
+    command = [sys.executable, "-c", ENDED_WHILE_WRITING, *args]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (143, b"", b"")
     assert (tmp_path / "kept").read_text() == kept
@@ -583,10 +584,10 @@ def terminal(columns: int, env: dict[str, str], *args: str | Path) -> str:
         ) as process:
             os.close(secondary)
             shown = b"".join(read_all(primary))
-            _, said = process.communicate(timeout=60)
+            _, stderr = process.communicate(timeout=60)
     finally:
         os.close(primary)
-    assert (process.returncode, said) == (0, b"")
+    assert (process.returncode, stderr) == (0, b"")
     return shown.decode().replace("\r\n", "\n")
 
 
@@ -700,11 +701,13 @@ def test_a_fault_of_ours_is_one_line_and_says_how_to_see_more(
     monkeypatch.setattr("rnninspect.commands.shared.model_page.print_models", fail)
     monkeypatch.setenv("RNNINSPECT_TRACEBACK", "1" if traced else "")
     assert in_process(monkeypatch, "params", "--plan", small) == 70
-    shown, said = capsys.readouterr()
+    shown, stderr = capsys.readouterr()
     assert shown == ""
-    *trace, line = said.splitlines()
+    *trace, line = stderr.splitlines()
     assert re.match(rf"rnninspect {__version__} has a fault: KeyError: .*RNNINSPECT_TRACEBACK=1", line)
-    assert (trace[:1], "in fail" in said) == ((["Traceback (most recent call last):"], True) if traced else ([], False))
+    assert (trace[:1], "in fail" in stderr) == (
+        (["Traceback (most recent call last):"], True) if traced else ([], False)
+    )
 
 
 def test_a_fault_outside_of_a_command_is_one_line_too(
@@ -745,12 +748,12 @@ def test_where_torch_disagrees_the_differences_are_shown_and_the_exit_code_is_1(
 
     monkeypatch.setattr(real, "measure", mismeasure)
     assert in_process(monkeypatch, "params", small, "--device", "cpu", "--format", format) == 1
-    shown, said = capsys.readouterr()
-    assert re.fullmatch(r"error: \S+small.yaml: plan and torch differ in 1 facts\n", said)
+    shown, stderr = capsys.readouterr()
+    assert re.fullmatch(r"error: \S+small.yaml: plan and torch differ in 1 facts\n", stderr)
     if format == "json":
-        found = json.loads(shown)
-        assert found["models"] == []
-        (difference,) = found["differences"]
+        data = json.loads(shown)
+        assert data["models"] == []
+        (difference,) = data["differences"]
         assert difference == {
             "model": "small",
             "layer": "encoder",

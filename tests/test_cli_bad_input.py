@@ -254,12 +254,12 @@ def test_wrong_usage_is_said_on_stderr(run: Run, document: Path, args: tuple[str
     assert "\x1b" not in done.stderr
     assert "Traceback" not in done.stderr
     # Typer draws its complaints in a box, which wraps.
-    said = " ".join(done.stderr.replace("│", " ").split())
-    assert [word for word in words if word not in said] == []
+    stderr = " ".join(done.stderr.replace("│", " ").split())
+    assert [word for word in words if word not in stderr] == []
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (
             ("shapes", "x", "--format", "jsn"),
@@ -274,15 +274,15 @@ def test_wrong_usage_is_said_on_stderr(run: Run, document: Path, args: tuple[str
         (("bench", "x", "--bandwidth", ""), "--bandwidth: expected a number, got ''"),
     ],
 )
-def test_a_value_that_an_option_cannot_have(here: Run, args: tuple[str, ...], said: str) -> None:
+def test_a_value_that_an_option_cannot_have(here: Run, args: tuple[str, ...], message: str) -> None:
     done = here(*args)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {said}")
+    assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
 
 
 def test_of_no_command_typer_words_what_is_wrong_with_a_value(here: Run) -> None:
-    asked = set()
+    tried = set()
     for name in cli.COMMANDS:
         keywords = signature_of(record_of(import_module(f"rnninspect.commands.{name}").run)).parameters
         hints = {key: keyword.annotation for key, keyword in keywords.items()}
@@ -300,6 +300,6 @@ def test_of_no_command_typer_words_what_is_wrong_with_a_value(here: Run) -> None
             done = here(name, *arguments, option, "what?")
             assert re.fullmatch(rf"error: {option}: expected [^\n]+, got 'what\?'\n", done.stderr), done.stderr
             assert (done.returncode, done.stdout) == (2, "")
-            asked.add(f"{name} {option}")
-    assert {"check --format", "compare --table", "trace --unit", "bench --processes"} <= asked
-    assert len(asked) > 30
+            tried.add(f"{name} {option}")
+    assert {"check --format", "compare --table", "trace --unit", "bench --processes"} <= tried
+    assert len(tried) > 30

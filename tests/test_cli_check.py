@@ -288,7 +288,7 @@ def wrong(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--lock", "newer.lock"), r"newer\.lock:1: this lock is of version 99, and this rnninspect knows 1 \("),
         (("--lock", "half.lock", "--update"), r"half\.lock:\d+: the lock is broken: the last line is only half there"),
@@ -315,10 +315,10 @@ def wrong(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--output", "small.yaml"), r"--output small\.yaml: this is one of the documents"),
     ],
 )
-def test_asked_wrongly(run: Run, wrong: Path, options: tuple[str, ...], said: str) -> None:
+def test_asked_wrongly(run: Run, wrong: Path, options: tuple[str, ...], message: str) -> None:
     before = {path.name: path.read_bytes() for path in wrong.iterdir()}
     line = refused(run("check", "small.yaml", *options, cwd=wrong), 2)
-    assert re.match(rf"error: {said}", line), line
+    assert re.match(rf"error: {message}", line), line
     assert {path.name: path.read_bytes() for path in wrong.iterdir()} == before
 
 
@@ -442,9 +442,9 @@ def test_table(shown: Callable[[str], str]) -> None:
 
 
 def test_json(shown: Callable[[str], str]) -> None:
-    found = json.loads(shown("json"))
-    assert (found["schema_version"], found["ledger"], found["torch"], found["ok"]) == (2, "plan", None, False)
-    small, grown = found["models"]
+    data = json.loads(shown("json"))
+    assert (data["schema_version"], data["ledger"], data["torch"], data["ok"]) == (2, "plan", None, False)
+    small, grown = data["models"]
     assert (small["name"], small["file"], small["ok"], small["changes"]) == ("small", "small.yaml", True, [])
     limit = {"limit": "max_params", "allowed": 300}
     assert small["limits"] == [
@@ -535,14 +535,14 @@ COMMANDS = {
 
 def command(line: str) -> tuple[str, dict[str, str], str] | None:
     """What GitHub's runner reads in a line (`ActionCommand.TryParseV2`): name, properties and data, or no command."""
-    found = re.match(r"\s*::(?P<name>[^ :]+)(?: (?P<properties>.*?))?::(?P<data>.*)", line, re.DOTALL)
-    if not found or found["name"] not in COMMANDS:
+    match = re.match(r"\s*::(?P<name>[^ :]+)(?: (?P<properties>.*?))?::(?P<data>.*)", line, re.DOTALL)
+    if not match or match["name"] not in COMMANDS:
         return None
     properties = {}
-    for pair in filter(None, (found["properties"] or "").split(",")):
+    for pair in filter(None, (match["properties"] or "").split(",")):
         key, _, value = pair.partition("=")
         properties[key.strip()] = unescaped(value, {"%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%"})
-    return found["name"], properties, unescaped(found["data"], {"%0D": "\r", "%0A": "\n", "%25": "%"})
+    return match["name"], properties, unescaped(match["data"], {"%0D": "\r", "%0A": "\n", "%25": "%"})
 
 
 def unescaped(text: str, meanings: dict[str, str]) -> str:
@@ -628,8 +628,8 @@ def test_a_newline_in_a_file_name_breaks_no_line(run: Run, tmp_path: Path) -> No
     assert [command(line) for line in done.stderr.splitlines()] == [None, None]
     (tmp_path / name).write_text("[]")
     done = run("check", name, "--format", "github", cwd=tmp_path)
-    said, annotation = done.stderr.splitlines()
-    assert (command(said), (command(annotation) or ("",))[0]) == (None, "error")
+    error, annotation = done.stderr.splitlines()
+    assert (command(error), (command(annotation) or ("",))[0]) == (None, "error")
 
 
 def test_the_summary_is_added_to_what_is_there(run: Run, locked: Path, tmp_path: Path) -> None:
@@ -742,8 +742,8 @@ def test_drift_is_one_failure_with_a_line_for_each_layer(run: Run, locked: Path)
     what=st.text(max_size=20) | hostile,
 )
 def test_whatever_a_name_holds_a_report_is_well_formed(sources: list[str], what: str) -> None:
-    found = {source: [Finding(Place(source, 1, 2), "m", "lock", what)] for source in sources}
-    text = junit.render({source: ["document", "lock"] for source in sources}, found)
+    findings = {source: [Finding(Place(source, 1, 2), "m", "lock", what)] for source in sources}
+    text = junit.render({source: ["document", "lock"] for source in sources}, findings)
     root = well_formed(text)
     assert [suite.get("name") for suite in root] == [printable(source) for source in sources]
     assert {failure.get("message") for failure in root.iter("failure")} == ({printable(what)} if sources else set())
@@ -789,21 +789,21 @@ def test_diff_of_a_model_with_itself(run: Run, locked: Path, format: str) -> Non
 
 
 def test_diff_as_json(run: Run, locked: Path) -> None:
-    found = json.loads(fine(run("diff", "small.yaml", "grown.yaml", "--format", "json", cwd=locked)))
-    assert [(model["name"], model["file"], model["parameters"]) for model in found["models"]] == [
+    data = json.loads(fine(run("diff", "small.yaml", "grown.yaml", "--format", "json", cwd=locked)))
+    assert [(model["name"], model["file"], model["parameters"]) for model in data["models"]] == [
         ("small", "small.yaml", 238),
         ("small", "grown.yaml", 309),
     ]
-    assert found["totals"][0] == {
+    assert data["totals"][0] == {
         "field": "parameters",
         "old": 238,
         "new": 309,
         "change": 71,
         "percent": pytest.approx(7100 / 238),
     }
-    assert "backward_macs" in [total["field"] for total in found["totals"]]
-    assert {change["layer"] for change in found["changes"]} == {"encoder", "head"}
-    assert found["changes"][-1] == {
+    assert "backward_macs" in [total["field"] for total in data["totals"]]
+    assert {change["layer"] for change in data["changes"]} == {"encoder", "head"}
+    assert data["changes"][-1] == {
         "layer": "head",
         "field": "weight",
         "old": [3, 5],
@@ -828,8 +828,8 @@ def test_diff_as_csv_and_markdown(run: Run, locked: Path) -> None:
 
 def test_diff_by_layer_name_and_with_stdin(run: Run, locked: Path) -> None:
     renamed = FREE.replace("name: head", "name: tail").replace("LSTM", "GRU")
-    found = json.loads(fine(run("diff", "small.yaml", "-", "--format", "json", stdin=renamed, cwd=locked)))
-    changed = [(change["layer"], change["field"], change["old"], change["new"]) for change in found["changes"]]
+    data = json.loads(fine(run("diff", "small.yaml", "-", "--format", "json", stdin=renamed, cwd=locked)))
+    changed = [(change["layer"], change["field"], change["old"], change["new"]) for change in data["changes"]]
     assert ("encoder", "type", "LSTM", "GRU") in changed
     assert ("head", "layer", "Linear", None) in changed
     assert ("tail", "layer", None, "Linear") in changed
@@ -844,7 +844,7 @@ def test_set_holds_for_the_new_model_alone(run: Run, locked: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (("small.yaml", "none.yaml"), r"none\.yaml: no such file"),
         (("none.yaml", "small.yaml"), r"none\.yaml: no such file"),
@@ -853,10 +853,10 @@ def test_set_holds_for_the_new_model_alone(run: Run, locked: Path) -> None:
         (("small.yaml", "grown.yaml", "--set", "tail.bias=true"), r".*no layer is called 'tail'"),
     ],
 )
-def test_a_diff_that_is_asked_wrongly(run: Run, locked: Path, args: tuple[str, ...], said: str) -> None:
+def test_a_diff_that_is_asked_wrongly(run: Run, locked: Path, args: tuple[str, ...], message: str) -> None:
     done = run("diff", *args, cwd=locked)
     assert (done.returncode, done.stdout) == (2, "")
-    assert all(re.match(rf"error: {said}", line) for line in done.stderr.splitlines())
+    assert all(re.match(rf"error: {message}", line) for line in done.stderr.splitlines())
 
 
 # --- a repository that uses it -----------------------------------------------------------------------------
@@ -916,9 +916,9 @@ def commit(shell: Run, tmp_path: Path) -> Iterator[Callable[[str], Checked]]:
         for line in done.stdout.splitlines():
             read = command(line)
             assert read is not None
-            name, properties, said = read
+            name, properties, what = read
             assert name == "error"
-            annotations.append((properties["file"], int(properties["line"]), said))
+            annotations.append((properties["file"], int(properties["line"]), what))
         return Checked(done.returncode, annotations, summary.read_text())
 
     return change
@@ -956,9 +956,9 @@ def test_a_team_grows_a_layer_breaks_a_budget_and_updates_the_lock(
     broken = commit("break")
     assert broken.code == 1
     limit = next(number for number, text in enumerate(model.read_text().splitlines(), 1) if "max_params" in text)
-    file, line, said = broken.annotations[0]
+    file, line, what = broken.annotations[0]
     assert (file, line) == ("models/tagger.yaml", limit)
-    assert said.startswith("tagger: max_params: 127,372, over 120,000 by 7,372, 6.14 %")
+    assert what.startswith("tagger: max_params: 127,372, over 120,000 by 7,372, 6.14 %")
     assert "| over | changed | FAILED |" in broken.summary
 
     # Someone decides that it is worth it: the budget and the lock are changed in one commit that is reviewed.

@@ -83,8 +83,10 @@ def test_only_what_became_slower_fails(
     assert ([row["verdict"] for row in rows], done.returncode) == (verdicts, code)
     assert [row["model"] for row in rows] == ["m", "n"]
     assert float(rows[0]["old_median_seconds"]) == 0.002
-    said = "error: models/m.yaml: forward of encoder (input.batch_size=8) takes 1.5 x the time: 0.003 s, before 0.002 s"
-    assert done.stderr.startswith(said if code else "")
+    message = (
+        "error: models/m.yaml: forward of encoder (input.batch_size=8) takes 1.5 x the time: 0.003 s, before 0.002 s"
+    )
+    assert done.stderr.startswith(message if code else "")
     assert done.stderr.count("\n") == code
 
 
@@ -104,15 +106,15 @@ def test_the_table(run: Run, results: Path) -> None:
 def test_json_and_markdown(run: Run, results: Path, tmp_path: Path) -> None:
     done = run("compare", "old", "slower", "--format", "json", "--output", tmp_path / "c.json", cwd=results)
     assert (done.returncode, done.stdout) == (1, "")
-    found = json.loads((tmp_path / "c.json").read_text())
-    assert (found["ledger"], found["torch"], found["ok"], found["threshold_percent"]) == (
+    data = json.loads((tmp_path / "c.json").read_text())
+    assert (data["ledger"], data["torch"], data["ok"], data["threshold_percent"]) == (
         "measured",
         "2.13.0",
         False,
         5,
     )
-    assert [item["verdict"] for item in found["compared"]] == ["SLOWER", "SAME"]
-    assert found["compared"][0]["old"]["median_seconds"] == 0.002
+    assert [item["verdict"] for item in data["compared"]] == ["SLOWER", "SAME"]
+    assert data["compared"][0]["old"]["median_seconds"] == 0.002
     done = run("compare", "old", "slower", "--format", "markdown", cwd=results)
     assert re.search(r"\| m +\|.*\| SLOWER +\|", done.stdout)
 
@@ -143,9 +145,9 @@ def test_a_layer_called_chain_is_not_what_older_results_called_so(here: Run, res
     (tmp_path / "old").write_text("".join(f"{json.dumps(to_plain(line))}\n" for line in lines))
     whole, layer = (plain.figures[0]._replace(subject=subject) for subject in (None, "chain"))
     put(tmp_path / "new", plain._replace(figures=(whole, layer)))
-    found = json.loads(here("compare", tmp_path / "old", tmp_path / "new", "--format", "json").stdout)
-    assert [(item["subject"], item["verdict"]) for item in found["compared"]] == [(None, "SAME")]
-    assert [(item["subject"], item["reason"]) for item in found["not_compared"]] == [("chain", "not in old")]
+    data = json.loads(here("compare", tmp_path / "old", tmp_path / "new", "--format", "json").stdout)
+    assert [(item["subject"], item["verdict"]) for item in data["compared"]] == [(None, "SAME")]
+    assert [(item["subject"], item["reason"]) for item in data["not_compared"]] == [("chain", "not in old")]
 
 
 def test_annotations_and_a_jobs_summary(run: Run, results: Path, tmp_path: Path) -> None:
@@ -198,9 +200,9 @@ def test_a_figure_that_contradicts_itself_is_named_with_its_line(run: Run, resul
     changed = json.loads(first)
     changed["figures"][0]["kept"][-1] = 99
     (tmp_path / "changed").write_text("\n".join([head, json.dumps(changed), *rest]) + "\n")
-    said = refused(run("compare", results / "old", tmp_path / "changed"), 2)
-    assert said.startswith(f"error: {tmp_path / 'changed'}:2: the results are broken: figures[0].kept[")
-    assert "counted from 0, got 99" in said
+    message = refused(run("compare", results / "old", tmp_path / "changed"), 2)
+    assert message.startswith(f"error: {tmp_path / 'changed'}:2: the results are broken: figures[0].kept[")
+    assert "counted from 0, got 99" in message
 
 
 def test_nothing_in_a_file_reaches_the_terminal(run: Run, tmp_path: Path) -> None:

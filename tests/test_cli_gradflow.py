@@ -135,16 +135,16 @@ def test_of_a_sum_there_is_no_decay(here: Run, small: Path) -> None:
 
 def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
     small.write_text(PACKED)
-    asked = ("gradflow", small, THREE[0], "--layer", "encoder", "--format")
-    decays, lags, weights = fine(here(*asked, "csv")).split("\n\n")
-    found = json.loads(fine(here(*asked, "json")))
-    assert (found["schema_version"], found["ledger"], found["seed"], found["device"]) == (2, "equations", 0, "cpu")
-    told, by_lag = iter(rows(decays)), iter(rows(lags))
-    assert [(model["target"], model["position"]) for model in found["models"]] == [("last", 3), ("last", None)]
-    assert {gradient["first_lag"] for gradient in found["models"][0]["gradients"]} == {0, 1}
-    for model in found["models"]:
+    args = ("gradflow", small, THREE[0], "--layer", "encoder", "--format")
+    decays, lags, weights = fine(here(*args, "csv")).split("\n\n")
+    data = json.loads(fine(here(*args, "json")))
+    assert (data["schema_version"], data["ledger"], data["seed"], data["device"]) == (2, "equations", 0, "cpu")
+    decay_rows, by_lag = iter(rows(decays)), iter(rows(lags))
+    assert [(model["target"], model["position"]) for model in data["models"]] == [("last", 3), ("last", None)]
+    assert {gradient["first_lag"] for gradient in data["models"][0]["gradients"]} == {0, 1}
+    for model in data["models"]:
         for gradient in model["gradients"]:
-            row, decay = next(told), gradient["decay"]
+            row, decay = next(decay_rows), gradient["decay"]
             about = (gradient["layer"], gradient["of"], gradient["side"], gradient["direction"] or "")
             assert row["model"] == model["name"]
             assert (row["layer"], row["of"], row["side"], row["direction"]) == about
@@ -160,8 +160,8 @@ def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
                 row = next(by_lag)
                 assert (row["model"], row["layer"], row["of"], row["side"]) == (model["name"], *about[:3])
                 assert (int(row["lag"]), float(row["norm"])) == (gradient["first_lag"] + k, norm)
-    assert list(told) == list(by_lag) == []
-    of_weights = [{"model": model["name"], **weight} for model in found["models"] for weight in model["weights"]]
+    assert list(decay_rows) == list(by_lag) == []
+    of_weights = [{"model": model["name"], **weight} for model in data["models"] for weight in model["weights"]]
     assert [{**row, "norm": float(row["norm"])} for row in rows(weights)] == of_weights
     names = [(weight["model"], weight["layer"], weight["weight"]) for weight in of_weights]
     assert names[:2] == [("small", "embed", "weight"), ("small", "encoder", "weight_ih_l0")]
@@ -248,8 +248,8 @@ def test_both_sides_of_a_position_are_one_line(
 
     drawn = []
     monkeypatch.setattr(plot, "plot", lambda charts, path: drawn.extend(charts))
-    asked = ("gradflow", small, "--layer", "encoder", "--step", "2", "--set", "input.seq_len=6")
-    fine(here(*asked, "--plot", tmp_path / "x.svg"))
+    args = ("gradflow", small, "--layer", "encoder", "--step", "2", "--set", "input.seq_len=6")
+    fine(here(*args, "--plot", tmp_path / "x.svg"))
     (chart,) = drawn
     x = {series.name: [lag for lag, _ in series.points] for series in chart.series}
     assert x == {
@@ -258,7 +258,7 @@ def test_both_sides_of_a_position_are_one_line(
         **{f"{state} reverse": [-3, -2, -1, 0] for state in "hc"},
     }
     points = dict(chart.series[0].points)
-    for row in rows(fine(here(*asked, "--format", "csv")).split("\n\n")[1]):
+    for row in rows(fine(here(*args, "--format", "csv")).split("\n\n")[1]):
         if row["of"] == "x":
             assert points.pop(int(row["lag"]) * (1 if row["side"] == "past" else -1)) == float(row["norm"])
     assert points == {}
@@ -292,7 +292,7 @@ def test_a_note_of_the_document_is_said(here: Run, small: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--step", "30"], r"^--step 30: expected 0 to 29, the input has 30 steps$"),
         (["--step", "3", "--target", "sum"], r"^--step 3: --target sum reads every step \("),
@@ -308,10 +308,10 @@ def test_a_note_of_the_document_is_said(here: Run, small: Path) -> None:
     ],
 )
 def test_what_is_asked_wrongly_is_one_line(
-    here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, args: list[str], said: str
+    here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, args: list[str], message: str
 ) -> None:
     monkeypatch.chdir(small.parent)
-    assert re.search(said, refused(here("gradflow", small, *args)))
+    assert re.search(message, refused(here("gradflow", small, *args)))
     assert [path.name for path in small.parent.iterdir()] == ["small.yaml"]
 
 

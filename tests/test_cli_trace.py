@@ -96,16 +96,16 @@ def test_a_table_for_each_layer_and_direction(run: Run, small: Path) -> None:
     assert shown.count("50 steps, evenly thinned; csv and json have all.") == 3
     assert len(re.findall(r"^memory: by f over all steps, half of c is left after [\d.]+ steps in", shown, re.M)) == 2
     # what holds for all is said once
-    for said in (
+    for sentence in (
         "saturated: a sigmoid below 0.1 or above 0.9, a tanh beyond -0.9 or 0.9.",
         "off: a relu that gives 0.",
     ):
-        assert shown.count(said) == 1
+        assert shown.count(sentence) == 1
     assert shown.count("half-life of c: after how many steps half of it is left, were f to stay as it is;") == 1
-    said = (
+    pattern = (
         r"equations in float64, their outputs within [\d.]+ epsilons of torch \S+ · cpu · float32 · random .* · seed 4"
     )
-    assert re.fullmatch(said, shown.splitlines()[-1])
+    assert re.fullmatch(pattern, shown.splitlines()[-1])
 
 
 def test_every_unit_of_one_step(here: Run, small: Path) -> None:
@@ -135,15 +135,15 @@ def test_csv_and_json_have_every_step(here: Run, small: Path) -> None:
         ("encoder", way, str(t)) for way in ("forward", "reverse") for t in range(50)
     ]
     assert [row["t"] for row in decoder] == [str(t) for t in range(50)]
-    found = json.loads(fine(here("trace", small, "--format", "json")))
-    assert (found["schema_version"], found["ledger"], found["seed"], found["dtype"]) == (2, "equations", 0, "float32")
-    (model,) = found["models"]
-    told = iter([*encoder, *decoder])
+    data = json.loads(fine(here("trace", small, "--format", "json")))
+    assert (data["schema_version"], data["ledger"], data["seed"], data["dtype"]) == (2, "equations", 0, "float32")
+    (model,) = data["models"]
+    csv_rows = iter([*encoder, *decoder])
     for layer in model["layers"]:
         assert layer["values"] == []
         assert 0 < layer["output_relative_epsilons"] < layer["output_allowed_epsilons"]
         for step in layer["steps"]:
-            row = next(told)
+            row = next(csv_rows)
             assert (row["model"], row["layer"], row["stacked_layer"]) == (
                 "small",
                 layer["layer"],
@@ -157,7 +157,7 @@ def test_csv_and_json_have_every_step(here: Run, small: Path) -> None:
                     assert float(row[f"{name}_saturated_percent"]) == stats["saturated_percent"]
                 if stats["half_life"] is not None:
                     assert float(row[f"{name}_half_life"]) == stats["half_life"]
-    assert list(told) == []
+    assert list(csv_rows) == []
 
 
 def test_what_lasts_for_ever_is_null(here: Run, small: Path) -> None:
@@ -229,10 +229,10 @@ def test_the_same_seed_is_the_same_bytes(run: Run, here: Run, small: Path) -> No
 
 
 def test_output_and_plot(here: Run, small: Path, tmp_path: Path) -> None:
-    for asked in ((), ("--step", "3"), ("--unit", "1")):
-        expected = fine(here("trace", small, *asked))
-        plot = tmp_path / f"plot{len(asked)}.svg"
-        assert fine(here("trace", small, *asked, "--output", tmp_path / "out.txt", "--plot", plot)) == ""
+    for options in ((), ("--step", "3"), ("--unit", "1")):
+        expected = fine(here("trace", small, *options))
+        plot = tmp_path / f"plot{len(options)}.svg"
+        assert fine(here("trace", small, *options, "--output", tmp_path / "out.txt", "--plot", plot)) == ""
         assert (tmp_path / "out.txt").read_text(encoding="utf-8") == expected
         assert plot.read_bytes().startswith(b"<?xml ")
         assert plot.read_text().rstrip().endswith("</svg>")
@@ -252,13 +252,13 @@ def test_what_is_drawn(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, 
     ]
     assert {chart.x for chart in drawn} == {"t"}
     assert {len(series.points) for chart in drawn for series in chart.series} == {50}
-    for asked, x, points in (
+    for options, x, points in (
         (("--step", "3"), "unit", 5),
         (("--unit", "3"), "t", 50),
         (("--unit", "3", "--step", "2"), "t", 1),
     ):
         drawn.clear()
-        fine(here("trace", small, "--layer", "encoder", *asked, "--plot", tmp_path / "x.svg"))
+        fine(here("trace", small, "--layer", "encoder", *options, "--plot", tmp_path / "x.svg"))
         assert [(chart.title, chart.x, [series.name for series in chart.series]) for chart in drawn] == [
             ("values", x, list("ifgoch"))
         ] * 2
@@ -283,7 +283,7 @@ def test_on_meta_there_is_nothing_to_trace(here: Run, small: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--step", "50"], r"^--step 50: expected 0 to 49, the input has 50 steps$"),
         (["--unit", "4"], r"^--unit 4: expected 0 to 3, layer 'decoder' has 4 units \(--layer chooses another\)$"),
@@ -297,10 +297,10 @@ def test_on_meta_there_is_nothing_to_trace(here: Run, small: Path) -> None:
     ],
 )
 def test_what_is_asked_wrongly_is_one_line(
-    here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, args: list[str], said: str
+    here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, args: list[str], message: str
 ) -> None:
     monkeypatch.chdir(small.parent)
-    assert re.search(said, refused(here("trace", small, *args)))
+    assert re.search(message, refused(here("trace", small, *args)))
     assert [path.name for path in small.parent.iterdir()] == ["small.yaml"]
 
 
@@ -334,10 +334,10 @@ def document(folder: Path, text: str) -> Path:
 def outputs(shown: str) -> list[list[float]]:
     """h of every step, unit by unit."""
     (layer,) = json.loads(shown)["models"][0]["layers"]
-    found: dict[int, list[float]] = {}
+    by_step: dict[int, list[float]] = {}
     for row in layer["values"]:
-        found.setdefault(row["t"], []).append(row["vectors"]["h"])
-    return list(found.values())
+        by_step.setdefault(row["t"], []).append(row["vectors"]["h"])
+    return list(by_step.values())
 
 
 def picked(here: Run, path: Path, *args: str | Path) -> list[list[float]]:
@@ -353,8 +353,8 @@ def picked(here: Run, path: Path, *args: str | Path) -> list[list[float]]:
 def fed(path: Path, values: torch.Tensor) -> list[list[float]]:
     """The same from the module that the library builds, in float64."""
     module = api.load(path).build(device="cpu").double()
-    found: list[list[float]] = module(values)[:, 0].tolist()
-    return found
+    outputs: list[list[float]] = module(values)[:, 0].tolist()
+    return outputs
 
 
 def approximately(steps: list[list[float]]) -> list[object]:
@@ -403,7 +403,7 @@ def nan(shape: tuple[int, ...], at: tuple[int, ...]) -> numpy.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("text", "file", "holds", "said"),
+    ("text", "file", "holds", "message"),
     [
         (
             ONE,
@@ -450,7 +450,7 @@ def nan(shape: tuple[int, ...], at: tuple[int, ...]) -> numpy.ndarray:
     ],
 )
 def test_what_does_not_fit_is_said_with_both_numbers(
-    run: Run, here: Run, tmp_path: Path, text: str, file: str, holds: str | numpy.ndarray, said: str
+    run: Run, here: Run, tmp_path: Path, text: str, file: str, holds: str | numpy.ndarray, message: str
 ) -> None:
     """Of .npy files in processes of their own."""
     if isinstance(holds, str) and file != "missing.npy":
@@ -459,7 +459,7 @@ def test_what_does_not_fit_is_said_with_both_numbers(
         numpy.save(tmp_path / file, holds)
     line = refused((run if file == "x.npy" else here)("trace", document(tmp_path, text), "--input", tmp_path / file))
     assert line.startswith(f"--input {tmp_path / file}")
-    assert re.search(said, line), line
+    assert re.search(message, line), line
 
 
 def test_the_hint_for_a_packed_batch_holds(here: Run, tmp_path: Path) -> None:

@@ -80,8 +80,8 @@ def test_the_same_seed_gives_the_same_json_to_the_byte(run: Run, here: Run, smal
         for way in (run, here)
     )
     assert first == again
-    found = json.loads(first)
-    head = {key: found[key] for key in ("schema_version", "device", "dtype", "seed", "ledger", "ok")}
+    data = json.loads(first)
+    head = {key: data[key] for key in ("schema_version", "device", "dtype", "seed", "ledger", "ok")}
     assert head == {
         "schema_version": 2,
         "device": "cpu",
@@ -90,7 +90,7 @@ def test_the_same_seed_gives_the_same_json_to_the_byte(run: Run, here: Run, smal
         "ledger": "equations",
         "ok": True,
     }
-    (model,) = found["models"]
+    (model,) = data["models"]
     assert (model["name"], model["file"], model["epsilon_of"]) == ("small", str(small), "float64")
     assert (model["epsilon"], model["skipped"], model["without_dropout"], model["not_in_torch"]) == (2**-52, [], [], [])
     (layer,) = model["layers"]
@@ -165,9 +165,9 @@ def test_of_several_documents_one_failing_all_are_reported(
         r"[\d,.e+]+ epsilons, [\d.]+ are allowed\n",
         done.stderr,
     )
-    found = json.loads(done.stdout)
-    assert found["ok"] is False
-    assert [(model["file"], model["ok"]) for model in found["models"]] == [(str(small), False), (lstm, True)]
+    data = json.loads(done.stdout)
+    assert data["ok"] is False
+    assert [(model["file"], model["ok"]) for model in data["models"]] == [(str(small), False), (lstm, True)]
 
 
 def test_a_document_too_large_for_memory_leaves_the_others(here: Run, tmp_path: Path, small: Path) -> None:
@@ -190,7 +190,7 @@ def test_meta_has_no_values(here: Run, small: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--set", "encoder.hidden_size=big"), "'big'"),
         (("--set", "encoder.hiden_size=3"), "hiden_size"),
@@ -198,8 +198,8 @@ def test_meta_has_no_values(here: Run, small: Path) -> None:
         (("--device", "gpu"), "gpu"),
     ],
 )
-def test_what_is_asked_wrongly_has_no_result(run: Run, small: Path, options: tuple[str, ...], said: str) -> None:
-    assert said in refused(run("verify", small, *options), 2)
+def test_what_is_asked_wrongly_has_no_result(run: Run, small: Path, options: tuple[str, ...], message: str) -> None:
+    assert message in refused(run("verify", small, *options), 2)
 
 
 def test_a_bad_document_among_good_ones_leaves_no_result(run: Run, tmp_path: Path, small: Path) -> None:

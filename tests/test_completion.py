@@ -250,8 +250,8 @@ def test_nothing_in_a_file_makes_it_fail_or_print(
     path = tmp_path / "any.yaml"
     path.write_bytes(data)
     for word in (incomplete, ""):
-        found = offered(word, path)
-        assert [full for full in found if not re.fullmatch(r"[\w-]+(=|\.|\.\w+=|\.init\.\w+=)", full)] == []
+        offers = offered(word, path)
+        assert [full for full in offers if not re.fullmatch(r"[\w-]+(=|\.|\.\w+=|\.init\.\w+=)", full)] == []
     assert capfd.readouterr() == ("", "")
 
 
@@ -276,7 +276,7 @@ Ask = Callable[..., list[str]]
 def ask(environment: Callable[..., dict[str, str]]) -> Ask:
     """`ask("bash", "rnninspect", "shapes", "")`: what a shell is offered for the last word."""
 
-    def asked(shell: str, *words: str | Path) -> list[str]:
+    def complete(shell: str, *words: str | Path) -> list[str]:
         line = " ".join(map(shlex.quote, map(str, words))) if words[-1] else f"{shlex.join(map(str, words[:-1]))} "
         variables = {
             "bash": {"COMP_WORDS": "\n".join(map(str, words)), "COMP_CWORD": str(len(words) - 1)},
@@ -295,15 +295,15 @@ def ask(environment: Callable[..., dict[str, str]]) -> Ask:
         assert (done.returncode, done.stderr) == (0, "")
         return re.findall(r'"(.*)"', done.stdout) if shell == "zsh" else done.stdout.split()
 
-    return asked
+    return complete
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_shell_is_offered_settings(ask: Ask, shell: str) -> None:
-    found = ask(shell, "rnninspect", "params", "--plan", TAGGER, "--set", "")
-    assert found == ["embed.", "encoder.", "head.", "input.", *TOP]
-    found = ask(shell, "rnninspect", "params", TAGGER, "--set", "encoder.num_layers=3", "--set", "encoder.bi")
-    assert found == ["encoder.bias=", "encoder.bidirectional="]
+    offers = ask(shell, "rnninspect", "params", "--plan", TAGGER, "--set", "")
+    assert offers == ["embed.", "encoder.", "head.", "input.", *TOP]
+    offers = ask(shell, "rnninspect", "params", TAGGER, "--set", "encoder.num_layers=3", "--set", "encoder.bi")
+    assert offers == ["encoder.bias=", "encoder.bidirectional="]
 
 
 @pytest.mark.parametrize("command", ["shapes", "weights", "params", "inspect", "check", "diff"])

@@ -83,15 +83,15 @@ CASES: dict[str, Case] = {
 
 def classes() -> dict[str, type[RnnInspectError]]:
     return {
-        name: found
-        for name, found in vars(errors).items()
-        if inspect.isclass(found) and issubclass(found, RnnInspectError)
+        name: value
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and issubclass(value, RnnInspectError)
     }
 
 
-def missing(found: dict[str, type[RnnInspectError]], cases: dict[str, Case]) -> set[str]:
+def missing(kinds: dict[str, type[RnnInspectError]], cases: dict[str, Case]) -> set[str]:
     """The classes that no case reaches; one that only gathers others need not be."""
-    return {name for name, kind in found.items() if name not in cases and not kind.__subclasses__()}
+    return {name for name, kind in kinds.items() if name not in cases and not kind.__subclasses__()}
 
 
 def test_every_class_has_a_case() -> None:
@@ -153,25 +153,25 @@ def test_an_error_is_one_line_and_its_exit_code(
     monkeypatch.setattr(RnnInspectError, "__init__", record)
     assert in_process(monkeypatch, *case.args) == case.code
     assert raised == [name]
-    shown, said = capsys.readouterr()
-    assert said.startswith("error: ")
-    assert said.endswith("\n")
-    assert said[:-1].isprintable()
+    shown, stderr = capsys.readouterr()
+    assert stderr.startswith("error: ")
+    assert stderr.endswith("\n")
+    assert stderr[:-1].isprintable()
     # A failed check has a table that says where; whatever else ends badly has no result.
     assert bool(shown) is (case.code == 1)
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "named"),
+    ("error", "message", "named"),
     [
         (OSError("one\ntwo"), "one", "OSError: one"),
         (ValueError("\n  \x1b[31mred\u2028two"), r"\x1b[31mred", r"ValueError: \x1b[31mred"),
         (MemoryError(), "MemoryError", "MemoryError"),
     ],
 )
-def test_the_first_line_of_what_an_exception_says(error: Exception, said: str, named: str) -> None:
-    assert (first_line(error), first_line(error, named=True)) == (said, named)
+def test_the_first_line_of_what_an_exception_says(error: Exception, message: str, named: str) -> None:
+    assert (first_line(error), first_line(error, named=True)) == (message, named)
 
 
 def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -183,10 +183,10 @@ def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setattr("rnninspect.commands.shared.files.load_all", fault)
     monkeypatch.delenv("RNNINSPECT_TRACEBACK", raising=False)
     assert in_process(monkeypatch, "check", str(tmp_path / "small.yaml")) == 70
-    shown, said = capsys.readouterr()
-    assert (shown, said.count("\n")) == ("", 1)
-    assert r"has a fault: ZeroDivisionError: a \x1b[31mfault\nof ours (" in said
-    assert "report it" in said
+    shown, stderr = capsys.readouterr()
+    assert (shown, stderr.count("\n")) == ("", 1)
+    assert r"has a fault: ZeroDivisionError: a \x1b[31mfault\nof ours (" in stderr
+    assert "report it" in stderr
 
 
 # --- writers -----------------------------------------------------------------------------------------------
@@ -307,12 +307,12 @@ def test_a_fault_in_the_middle(
         assert str(caught.value) == f"cannot write {path}: {failure.strerror}"
     if writer == "append_text":
         # What stood there is never touched; of what is added there may be a part, as in any log.
-        found = path.read_text()
-        assert found.startswith(OLD_TEXT if existing else "")
-        assert (OLD_TEXT * existing + NEW_TEXT).startswith(found)
+        content = path.read_text()
+        assert content.startswith(OLD_TEXT if existing else "")
+        assert (OLD_TEXT * existing + NEW_TEXT).startswith(content)
         assert list(tmp_path.iterdir()) == [path]
     else:
-        assert [(found, found.read_text()) for found in tmp_path.iterdir()] == ([(path, OLD_TEXT)] if existing else [])
+        assert [(file, file.read_text()) for file in tmp_path.iterdir()] == ([(path, OLD_TEXT)] if existing else [])
         # Nothing is held that would keep the next one off.
         write(path)
         assert read_lock(path).keys() >= NEW.keys()
@@ -391,7 +391,7 @@ def limited(program: Program, folder: Path, before: str) -> dict[str, tuple[str,
     done = program(LIMITED.replace("BEFORE", before), args=(str(folder), str(root)))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     rows = [line.split("|") for line in done.stdout.splitlines()]
-    return {name: (kind, said) for name, kind, said in rows}
+    return {name: (kind, message) for name, kind, message in rows}
 
 
 def test_a_disk_that_really_fills_midway(program: Program, tmp_path: Path) -> None:
@@ -401,10 +401,10 @@ def test_a_disk_that_really_fills_midway(program: Program, tmp_path: Path) -> No
             folder = tmp_path / f"{writer}-{'existing' if existing else 'new'}"
             folder.mkdir()
             target_in(folder, existing)
-    found = limited(program, tmp_path, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))")
-    assert set(found.values()) == {("OutputFailed", "File too large")}
-    assert len(found) == 8
-    for name in found:
+    outcomes = limited(program, tmp_path, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))")
+    assert set(outcomes.values()) == {("OutputFailed", "File too large")}
+    assert len(outcomes) == 8
+    for name in outcomes:
         target = tmp_path / name / "rnninspect.lock"
         earlier = OLD_TEXT if name.endswith("existing") else ""
         if name.startswith("append_text"):
@@ -434,13 +434,13 @@ def test_without_permission(program: Program, open_folder: Path) -> None:
             inside.chmod(folder_mode)
     before = "if os.geteuid() == 0: os.setgid(65534); os.setuid(65534)"
     try:
-        found = limited(program, folder, before)
+        outcomes = limited(program, folder, before)
     finally:
         for inside in folder.iterdir():
             inside.chmod(0o755)
             (inside / "rnninspect.lock").chmod(0o644)
     denied = ("OutputFailed", "Permission denied")
-    assert found == {
+    assert outcomes == {
         "write_text-folder": denied,
         "write_text-file": ("OutputFailed", "it is write-protected"),
         "write_text-unreadable": ("OutputFailed", "it is write-protected"),
@@ -459,7 +459,7 @@ def test_without_permission(program: Program, open_folder: Path) -> None:
         "update_lock-unreadable": ("DocumentError", "Permission denied"),
         "update_lock-closed": denied,
     }
-    for name in found:
+    for name in outcomes:
         assert [path.name for path in (folder / name).iterdir()] == ["rnninspect.lock"]
         if name != "append_text-folder":
             assert (folder / name / "rnninspect.lock").read_text() == OLD_TEXT

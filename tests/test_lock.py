@@ -86,10 +86,10 @@ def test_what_is_written_is_what_is_read(scratch: Path, models: Locked) -> None:
 
 @given(models=locks, order=st.randoms(use_true_random=False))
 def test_the_same_models_are_the_same_bytes_whatever_their_order(models: Locked, order: random.Random) -> None:
-    def shuffled(found: Mapping[str, object]) -> dict[str, object]:
-        keys = list(found)
+    def shuffled(mapping: Mapping[str, object]) -> dict[str, object]:
+        keys = list(mapping)
         order.shuffle(keys)
-        return {key: found[key] for key in keys}
+        return {key: mapping[key] for key in keys}
 
     other = {file: shuffled(models[file]) for file in shuffled(models)}
     assert render_lock(other) == render_lock(models)  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ def test_a_layer_is_a_line_of_json_and_the_lines_are_sorted(models: Locked) -> N
     header, *lines = (json.loads(line) for line in render_lock(models).split("\n") if line)
     assert header == {"rnninspect_lock": VERSION}
     keys = [(line["file"], line["layer"]) for line in lines]
-    assert keys == sorted((file, name) for file, found in models.items() for name in found)
+    assert keys == sorted((file, name) for file, named in models.items() for name in named)
 
 
 def test_the_text_of_a_lock() -> None:
@@ -188,13 +188,13 @@ BROKEN: list[tuple[str, str, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "said"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
-def test_a_broken_lock_is_one_line_that_names_the_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+@pytest.mark.parametrize(("text", "line", "message"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_a_broken_lock_is_one_line_that_names_the_line(tmp_path: Path, text: str, line: int, message: str) -> None:
     path = tmp_path / "rnninspect.lock"
     path.write_text(text)
     shown = refused(path)
     assert shown.startswith(f"{line}: ")
-    assert said in shown
+    assert message in shown
     assert shown.endswith(HINT)
     with pytest.raises(DocumentError):
         update_lock(path, lambda before: before)
@@ -270,11 +270,11 @@ def test_the_start_of_a_lock_is_never_taken_for_all_of_it(scratch: Path, cut: in
     data = render_lock(models).encode("utf-8", "backslashreplace")
     kept = data[: cut % len(data)]
     scratch.write_bytes(kept)
-    found = read_or_refuse(scratch)
-    if found is not None:
+    locked = read_or_refuse(scratch)
+    if locked is not None:
         # Cut between two lines nothing is half there; what is left is what was written.
         assert kept.endswith(b"\n")
-        assert all(models[file][name] == found[file][name] for file in found for name in found[file])
+        assert all(models[file][name] == locked[file][name] for file in locked for name in locked[file])
 
 
 @given(st.binary(max_size=200))
@@ -289,15 +289,15 @@ def test_any_bytes_are_a_lock_or_one_line(scratch: Path, data: bytes) -> None:
 
 def test_an_update_sees_what_there_is_and_replaces_it(tmp_path: Path) -> None:
     path = tmp_path / "rnninspect.lock"
-    seen: list[Locked] = []
+    befores: list[Locked] = []
 
     def change(before: Locked) -> Locked:
-        seen.append(before)
+        befores.append(before)
         return {**before, f"{len(before)}.yaml": {"x": layer(len(before) + 1)}}
 
     update_lock(path, change)
     update_lock(path, change)
-    assert seen == [{}, {"0.yaml": {"x": layer(1)}}]
+    assert befores == [{}, {"0.yaml": {"x": layer(1)}}]
     assert read_lock(path) == {"0.yaml": {"x": layer(1)}, "1.yaml": {"x": layer(2)}}
     assert list(tmp_path.iterdir()) == [path]
 
@@ -363,12 +363,12 @@ def writer(environment: Callable[..., dict[str, str]], path: Path, name: str, ti
 def test_four_processes_at_once_lose_nothing(environment: Callable[..., dict[str, str]], tmp_path: Path) -> None:
     path = tmp_path / "rnninspect.lock"
     processes = [writer(environment, path, name, 30) for name in "abcd"]
-    said = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0], said
+    streams = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0, 0], streams
     expected = {f"{name}-{number:05}.yaml" for name in "abcd" for number in range(30)}
-    found = read_lock(path)
-    assert set(found) == expected
-    assert {file: layers["x"].parameters for file, layers in found.items()} == {
+    locked = read_lock(path)
+    assert set(locked) == expected
+    assert {file: layers["x"].parameters for file, layers in locked.items()} == {
         file: int(file[2:7]) for file in expected
     }
     assert list(tmp_path.iterdir()) == [path]
@@ -388,11 +388,11 @@ def test_a_killed_writer_leaves_a_whole_lock_and_holds_nobody_off(
             time.sleep(moments.uniform(0, 0.03))
             process.send_signal(signal.SIGKILL)
             process.wait()
-        found = read_lock(path)
-        assert found["kept.yaml"] == {"x": layer(9)}
-        counts.append(len(found))
+        locked = read_lock(path)
+        assert locked["kept.yaml"] == {"x": layer(9)}
+        counts.append(len(locked))
         # What is there of each writer is its first entries, none left out.
-        numbers = [int(file[3:8]) for file in found if file.startswith(f"{turn:02}-")]
+        numbers = [int(file[3:8]) for file in locked if file.startswith(f"{turn:02}-")]
         assert sorted(numbers) == list(range(len(numbers)))
     assert counts == sorted(counts)
     assert counts[-1] > 1, "no writer ever came to write"
@@ -466,5 +466,5 @@ def test_branches_that_remove_and_add_models_merge(repository: Repository) -> No
 def test_branches_that_change_the_same_layer_are_a_conflict_that_is_named(repository: Repository) -> None:
     ours, theirs = ({"one.yaml": {"a": layer(size), "b": layer(5)}} for size in (6, 7))
     repository.merged({"one.yaml": {"a": layer(5), "b": layer(5)}}, ours, theirs, code=1)
-    said = refused(repository.folder / "rnninspect.lock")
-    assert re.match(r"\d+: the lock is broken: a merge conflict stands here \(", said)
+    message = refused(repository.folder / "rnninspect.lock")
+    assert re.match(r"\d+: the lock is broken: a merge conflict stands here \(", message)

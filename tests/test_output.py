@@ -222,12 +222,12 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
 
 
 def test_the_temporary_file_is_hidden_and_beside_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.extend(path.name for path in tmp_path.iterdir()))
+    names: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: names.extend(path.name for path in tmp_path.iterdir()))
     output.write_text("x", tmp_path / "out.json")
-    assert len(seen) == 1
-    assert seen[0].startswith(".out.json.")
-    assert seen[0].endswith(".tmp")
+    assert len(names) == 1
+    assert names[0].startswith(".out.json.")
+    assert names[0].endswith(".tmp")
 
 
 def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
@@ -295,44 +295,44 @@ def test_the_owner_stays(tmp_path: Path) -> None:
     path.chmod(0o640)
     os.chown(path, 65534, 65533)
     output.write_text("new", path)
-    found = path.stat()
-    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (65534, 65533, 0o640)
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (65534, 65533, 0o640)
 
 
 def test_where_the_owner_may_not_stay_the_group_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for a user who may write another's file, and is of its group."""
     path = tmp_path / "old"
     path.write_text("old")
-    asked: list[tuple[int, int]] = []
+    owners: list[tuple[int, int]] = []
 
     def chown(file: int, owner: int, group: int) -> None:
-        asked.append((owner, group))
+        owners.append((owner, group))
         if owner != -1:
             raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "fchown", chown)
     output.write_text("new", path)
-    assert asked == []
-    found = path.stat()
-    other = os.stat_result((*found[:4], found.st_uid + 1, found.st_gid + 1, *found[6:]))
+    assert owners == []
+    status = path.stat()
+    other = os.stat_result((*status[:4], status.st_uid + 1, status.st_gid + 1, *status[6:]))
     monkeypatch.setattr(output.disk, "status", lambda path: other)
     output.write_text("newer", path)
-    assert (asked, path.read_text()) == ([(other.st_uid, other.st_gid), (-1, other.st_gid)], "newer")
+    assert (owners, path.read_text()) == ([(other.st_uid, other.st_gid), (-1, other.st_gid)], "newer")
 
 
 def test_what_replaces_a_private_file_is_private_from_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[int] = []
+    modes: list[int] = []
     right = os.fchmod
     monkeypatch.setattr(
-        os, "fchmod", lambda file, mode: (seen.append(stat.S_IMODE(os.fstat(file).st_mode)), right(file, mode))
+        os, "fchmod", lambda file, mode: (modes.append(stat.S_IMODE(os.fstat(file).st_mode)), right(file, mode))
     )
     path = tmp_path / "old"
     path.write_text("old")
     path.chmod(0o640)
     output.write_text("new", path)
-    assert (seen, stat.S_IMODE(path.stat().st_mode)) == ([0o600], 0o640)
+    assert (modes, stat.S_IMODE(path.stat().st_mode)) == ([0o600], 0o640)
 
 
 def test_a_pipe_that_nobody_reads_is_nothing_to_append_to(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ CARRY = {"LSTM": F, "LSTMCell": F, "GRU": Z, "GRUCell": Z, "RNN": {}, "RNNCell":
 
 
 def layer_of(kind: str, **options: Any) -> Recurrent:
-    found = kind_of(kind)(type=kind, **(least_keys(kind) | LEAST | options))
-    assert isinstance(found, Recurrent)
-    return found
+    layer = kind_of(kind)(type=kind, **(least_keys(kind) | LEAST | options))
+    assert isinstance(layer, Recurrent)
+    return layer
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -37,7 +37,7 @@ GATE = "a = sigmoid(W_ia @ x + b_ia + W_ha @ h + b_ha)\n"
 
 
 @pytest.mark.parametrize(
-    ("equations", "found"),
+    ("equations", "gates"),
     [
         ("h = a * h + W_hh @ a", {"h": "a"}),
         ("h = h * a + W_hh @ a", {"h": "a"}),
@@ -68,8 +68,8 @@ GATE = "a = sigmoid(W_ia @ x + b_ia + W_ha @ h + b_ha)\n"
         ("n = a * h\nh = tanh(W_hn @ n)", {}),
     ],
 )
-def test_of_other_cells(equations: str, found: dict[str, str]) -> None:
-    expected = {state: Carrier(gate.removeprefix("1 - "), gate.startswith("1 - ")) for state, gate in found.items()}
+def test_of_other_cells(equations: str, gates: dict[str, str]) -> None:
+    expected = {state: Carrier(gate.removeprefix("1 - "), gate.startswith("1 - ")) for state, gate in gates.items()}
     assert carry_gate(parse(GATE + equations)) == expected
 
 

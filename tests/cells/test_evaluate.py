@@ -76,8 +76,8 @@ def test_an_lstm_step_by_hand() -> None:
     cell = LSTM(type="LSTM", hidden_size=1).cell
     weights = {f"{kind}_{source}{gate}": kind for kind in "Wb" for source in "ih" for gate in "ifgo"}
     given = {name: OneByOne(0.0) if kind == "W" else 0.0 for name, kind in weights.items()}
-    found = step(cell, {**given, "x": 7.0, "h": 5.0, "c": 3.0}, FUNCTIONS)
-    assert found == {"i": 0.5, "f": 0.5, "g": 0.0, "o": 0.5, "c": 1.5, "h": 0.5 * math.tanh(1.5)}
+    values = step(cell, {**given, "x": 7.0, "h": 5.0, "c": 3.0}, FUNCTIONS)
+    assert values == {"i": 0.5, "f": 0.5, "g": 0.0, "o": 0.5, "c": 1.5, "h": 0.5 * math.tanh(1.5)}
 
 
 def test_columns_are_sequences() -> None:
@@ -91,7 +91,7 @@ def test_columns_are_sequences() -> None:
         "b_ih": module.bias_ih[:, None],
         "b_hh": module.bias_hh[:, None],
     }
-    found = step(
+    values = step(
         parse("h = tanh(W_ih @ x + b_ih + W_hh @ h + b_hh)"), {**given, "x": x.T, "h": h.T}, {"tanh": torch.tanh}
     )
-    torch.testing.assert_close(found["h"].T, module(x, h), rtol=0, atol=1e-15)
+    torch.testing.assert_close(values["h"].T, module(x, h), rtol=0, atol=1e-15)

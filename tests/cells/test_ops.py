@@ -341,8 +341,8 @@ def test_backward_macs_are_torchs_without_h_0(layer: Recurrent, module: nn.Modul
     _, backward = counted_flops(module, (random_input(),))
     hidden = sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight_hh"))
     assert 2 * backward_macs(layer, Wants(input=True, states=False)) == backward > 0
-    asked = backward_macs(layer, Wants(input=True, states=True))
-    assert asked - backward_macs(layer, Wants(input=True, states=False)) == SEQUENCES * hidden
+    with_states = backward_macs(layer, Wants(input=True, states=True))
+    assert with_states - backward_macs(layer, Wants(input=True, states=False)) == SEQUENCES * hidden
 
 
 @every_module

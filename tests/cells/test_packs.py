@@ -72,8 +72,8 @@ EXPECTED: dict[str, tuple[Recurrent, list[Pack]]] = {
 @pytest.mark.parametrize(("kind", "expected"), EXPECTED.values(), ids=EXPECTED)
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 def test_the_kinds(kind: Recurrent, expected: list[Pack], bias: bool) -> None:
-    found = packs(parse(kind.equations(), bias=bias), kind.declared(0))
-    assert list(found) == [pack for pack in expected if bias or pack.columns is not None]
+    packed = packs(parse(kind.equations(), bias=bias), kind.declared(0))
+    assert list(packed) == [pack for pack in expected if bias or pack.columns is not None]
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
@@ -107,7 +107,7 @@ X_AND_H = (("x", ("H_in",)), ("h", ("H_out",)))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("h = W_xh @ x + W_xh @ x", "a weight is used twice: ['W_xh', 'W_xh']"),
         ("h = W_hh @ h\nh = W_hh @ h", "a weight is used twice: ['W_hh', 'W_hh']"),
@@ -117,10 +117,10 @@ X_AND_H = (("x", ("H_in",)), ("h", ("H_out",)))
         ("h = h * h + b_h", "a bias has no matrix of its suffix: ['b_h']"),
     ],
 )
-def test_a_weight_used_twice_or_a_bias_without_a_matrix(text: str, said: str) -> None:
+def test_a_weight_used_twice_or_a_bias_without_a_matrix(text: str, message: str) -> None:
     with pytest.raises(CellError) as caught:
         packs(parse(text), X_AND_H)
-    assert str(caught.value) == said
+    assert str(caught.value) == message
 
 
 def test_blocks_of_unequal_rows_cannot_be_stacked() -> None:

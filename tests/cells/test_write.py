@@ -171,8 +171,8 @@ def evaluated(sizes: str) -> tuple[int, ...]:
     code = re.sub(r"\((\d+),(?: (\d+))?\)", lambda m: f"Shape({m[1]}{', ' + m[2] if m[2] else ''})", sizes)
     # Brackets, because @ binds no tighter than * in Python.
     code = re.sub(r"(Shape\(\d+, \d+\))·(Shape\(\d+\))", r"(\1 @ \2)", code).replace("⊙", "*")
-    found: Shape = eval(code, {"Shape": Shape, "σ": lambda v: v, "tanh": lambda v: v, "ReLU": lambda v: v})
-    return found.sizes
+    shape: Shape = eval(code, {"Shape": Shape, "σ": lambda v: v, "tanh": lambda v: v, "ReLU": lambda v: v})
+    return shape.sizes
 
 
 # --- names -------------------------------------------------------------------------------------------------
@@ -279,13 +279,13 @@ def test_no_pair_of_brackets_could_be_left_out(cell: Cell) -> None:
 
 def pairs(text: str) -> list[tuple[int, int]]:
     """Where each bracket opens and closes."""
-    found, opened = [], []
+    pairs, opened = [], []
     for place, sign in enumerate(text):
         if sign == "(":
             opened.append(place)
         elif sign == ")":
-            found.append((opened.pop(), place))
-    return found
+            pairs.append((opened.pop(), place))
+    return pairs
 
 
 # --- LaTeX -------------------------------------------------------------------------------------------------

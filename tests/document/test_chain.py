@@ -353,10 +353,10 @@ class TestNotes:
         )
         lines = text_of(*layers).splitlines()
         columns = lines[2].index("0.5") + 1, lines[4].index("0.1") + 1
-        said = "dropout acts between stacked layers: with num_layers 1 it does nothing"
+        message = "dropout acts between stacked layers: with num_layers 1 it does nothing"
         assert spec_of(*layers).notes == (
-            f"doc.yaml:3:{columns[0]}: layers[0].dropout: {said}",
-            f"doc.yaml:5:{columns[1]}: layers[2].dropout: {said}",
+            f"doc.yaml:3:{columns[0]}: layers[0].dropout: {message}",
+            f"doc.yaml:5:{columns[1]}: layers[2].dropout: {message}",
         )
 
     def test_of_a_setting_it_is_the_option(self, tmp_path: Path) -> None:

@@ -65,14 +65,14 @@ class TestSound:
         ],
     )
     def test_values(self, keys: str, field: str, value: object) -> None:
-        (found,) = read(layer("type: GRU, " + keys)).layers
-        assert (getattr(found, field), type(getattr(found, field))) == (value, type(value))
+        (only,) = read(layer("type: GRU, " + keys)).layers
+        assert (getattr(only, field), type(getattr(only, field))) == (value, type(value))
 
     @pytest.mark.parametrize(("text", "shape"), [("7", 7), ("[7]", [7]), ("[3, 7]", [3, 7]), ("null", None)])
     def test_a_shape_is_a_size_or_a_list(self, text: str, shape: int | list[int] | None) -> None:
-        (found,) = read(layer(f"type: LayerNorm, normalized_shape: {text}")).layers
-        assert isinstance(found, LayerNorm)
-        assert found.normalized_shape == shape
+        (only,) = read(layer(f"type: LayerNorm, normalized_shape: {text}")).layers
+        assert isinstance(only, LayerNorm)
+        assert only.normalized_shape == shape
 
     @pytest.mark.parametrize("device", ["auto", "cpu", "mps", "meta", "cuda", "cuda:0", "cuda:7", "cuda:99", "null"])
     def test_devices(self, device: str) -> None:
@@ -88,7 +88,7 @@ class TestSound:
 
     @pytest.mark.parametrize("name", ["encoder", "encoder-2", "_", "élan", "2", "x" * 100, "Input"])
     def test_names_of_layers(self, name: str) -> None:
-        assert [found.name for found in read(layer(f"type: Dropout, name: '{name}'")).layers] == [name]
+        assert [each.name for each in read(layer(f"type: Dropout, name: '{name}'")).layers] == [name]
 
     @pytest.mark.parametrize("state", ["zeros", "random"])
     @pytest.mark.parametrize("size", ["null", "1", "3"])
@@ -119,7 +119,7 @@ class TestLayerNames:
 
     def test_the_validated_layers_bear_them(self) -> None:
         text = f"{HEAD}layers: [{{type: Dropout}}, {{type: Dropout, name: x}}, {{type: Dropout}}]"
-        assert [found.name for found in read(text).layers] == ["dropout", "x", "dropout2"]
+        assert [each.name for each in read(text).layers] == ["dropout", "x", "dropout2"]
 
 
 NO_BATCH = "write batch_size: 32, or null for unbatched input"
@@ -258,8 +258,8 @@ UNQUOTED = "write true or false, without quotes"
 # (the layer's keys but for the value, the value, the message, the hint)
 VALUES: list[tuple[str, str, str, str]] = [
     *(
-        ("type: GRU, hidden_size: {}", text, A_SIZE + said, hint)
-        for text, said, hint in [
+        ("type: GRU, hidden_size: {}", text, A_SIZE + got, hint)
+        for text, got, hint in [
             ("0", "0", ""),
             ("-3", "-3", ""),
             ("50.0", "50.0", "write 50"),
@@ -289,8 +289,8 @@ VALUES: list[tuple[str, str, str, str]] = [
     ("type: LSTM, hidden_size: 3, proj_size: {}", "-1", "expected an integer >= 0, got -1", ""),
     ("type: LSTM, hidden_size: 3, proj_size: {}", "null", "expected an integer >= 0, got null", ""),
     *(
-        ("type: GRU, hidden_size: 3, bias: {}", text, A_FLAG + said, hint)
-        for text, said, hint in [
+        ("type: GRU, hidden_size: 3, bias: {}", text, A_FLAG + got, hint)
+        for text, got, hint in [
             ("1", "1", ""),
             ("0", "0", ""),
             ("0.0", "0.0", ""),
@@ -302,8 +302,8 @@ VALUES: list[tuple[str, str, str, str]] = [
         ]
     ),
     *(
-        ("type: GRU, hidden_size: 3, dropout: {}", text, A_PROBABILITY + said, hint)
-        for text, said, hint in [
+        ("type: GRU, hidden_size: 3, dropout: {}", text, A_PROBABILITY + got, hint)
+        for text, got, hint in [
             ("-0.1", "-0.1", ""),
             ("1.5", "1.5", "the most is 1.0"),
             ("50", "50", "the most is 1.0"),
@@ -317,8 +317,8 @@ VALUES: list[tuple[str, str, str, str]] = [
         ]
     ),
     *(
-        ("type: LayerNorm, eps: {}", text, A_POSITIVE + said, "")
-        for text, said in [("0", "0"), ("-1e-5", "-1e-05"), ("true", "true"), (".inf", "inf"), ("null", "null")]
+        ("type: LayerNorm, eps: {}", text, A_POSITIVE + got, "")
+        for text, got in [("0", "0"), ("-1e-5", "-1e-05"), ("true", "true"), (".inf", "inf"), ("null", "null")]
     ),
     ("type: Embedding, num_embeddings: 9, embedding_dim: 2, max_norm: {}", "0", A_POSITIVE + "0", ""),
     ("type: Embedding, num_embeddings: 9, embedding_dim: 2, max_norm: {}", "x", A_POSITIVE + "'x'", ""),
@@ -335,8 +335,8 @@ VALUES: list[tuple[str, str, str, str]] = [
         "",
     ),
     *(
-        ("type: RNN, hidden_size: 3, nonlinearity: {}", text, "expected tanh or relu, got " + said, "")
-        for text, said in [
+        ("type: RNN, hidden_size: 3, nonlinearity: {}", text, "expected tanh or relu, got " + got, "")
+        for text, got in [
             ("sigmoid", "'sigmoid'"),
             ("Tanh", "'Tanh'"),
             ("1", "1"),
@@ -348,8 +348,8 @@ VALUES: list[tuple[str, str, str, str]] = [
     ("type: RNN, hidden_size: 3, feeds: {}", "first", "expected output or last, got 'first'", ""),
     ("type: RNN, hidden_size: 3, feeds: {}", "true", "expected output or last, got true", ""),
     *(
-        ("type: LayerNorm, normalized_shape: {}", text, A_SHAPE + said, hint)
-        for text, said, hint in [
+        ("type: LayerNorm, normalized_shape: {}", text, A_SHAPE + got, hint)
+        for text, got, hint in [
             ("0", "0", ""),
             ("7.0", "7.0", "write 7"),
             ("true", "true", ""),
@@ -358,8 +358,8 @@ VALUES: list[tuple[str, str, str, str]] = [
         ]
     ),
     *(
-        ("type: Dropout, name: {}", text, A_NAME + said, hint)
-        for text, said, hint in [
+        ("type: Dropout, name: {}", text, A_NAME + got, hint)
+        for text, got, hint in [
             ("''", "''", ""),
             ("a b", "'a b'", ""),
             ("a.b", "'a.b'", ""),
@@ -434,8 +434,8 @@ A_TITLE = "expected 1 to 100 printable characters, got "
         ("input: {batch_size: 3, seq_len: 5, state: ▶ones}", "input.state", "expected zeros or random, got 'ones'", ""),
         ("input: {batch_size: 3, seq_len: 5, state: ▶0}", "input.state", "expected zeros or random, got 0", ""),
         *(
-            (f"{HEAD}device: ▶{text}", "device", A_DEVICE + said, "")
-            for text, said in [
+            (f"{HEAD}device: ▶{text}", "device", A_DEVICE + got, "")
+            for text, got in [
                 ("gpu", "'gpu'"),
                 ("CPU", "'CPU'"),
                 ("' cpu'", "' cpu'"),
@@ -452,8 +452,8 @@ A_TITLE = "expected 1 to 100 printable characters, got "
             ]
         ),
         *(
-            (f"{HEAD}dtype: ▶{text}", "dtype", A_DTYPE + said, "")
-            for text, said in [
+            (f"{HEAD}dtype: ▶{text}", "dtype", A_DTYPE + got, "")
+            for text, got in [
                 ("float8", "'float8'"),
                 ("Float32", "'Float32'"),
                 ("torch.float32", "'torch.float32'"),
@@ -462,8 +462,8 @@ A_TITLE = "expected 1 to 100 printable characters, got "
             ]
         ),
         *(
-            (f"{HEAD}name: ▶{text}", "name", A_TITLE + said, hint)
-            for text, said, hint in [
+            (f"{HEAD}name: ▶{text}", "name", A_TITLE + got, hint)
+            for text, got, hint in [
                 ("''", "''", ""),
                 ('"a\\u0007"', r"'a\x07'", ""),
                 ('"a\\nb"', r"'a\nb'", ""),

@@ -90,14 +90,14 @@ class TestPut:
         assert override(tree, []) == tree
 
     def test_the_later_wins(self) -> None:
-        found = data("encoder.hidden_size=8", "encoder.bias=false", "encoder.hidden_size=9")
-        assert (found["layers"][0]["hidden_size"], found["layers"][0]["bias"]) == (9, False)
+        overridden = data("encoder.hidden_size=8", "encoder.bias=false", "encoder.hidden_size=9")
+        assert (overridden["layers"][0]["hidden_size"], overridden["layers"][0]["bias"]) == (9, False)
 
     def test_a_later_one_sees_the_names_an_earlier_one_gave(self) -> None:
         assert data("encoder.name=e", "e.hidden_size=8")["layers"][0]["hidden_size"] == 8
 
     @pytest.mark.parametrize(
-        ("written", "settings", "said"),
+        ("written", "settings", "expected"),
         [
             ("lengths: [5, 4, 3]", ["input.lengths=[3, 5]"], (2, 5, (3, 5))),
             ("lengths: [5, 4, 3]", ["input.seq_len=9"], (3, 9, (5, 4, 3))),
@@ -107,11 +107,11 @@ class TestPut:
         ],
     )
     def test_lengths_say_what_the_document_leaves_out(
-        self, written: str, settings: list[str], said: tuple[int, int, tuple[int, ...] | None]
+        self, written: str, settings: list[str], expected: tuple[int, int, tuple[int, ...] | None]
     ) -> None:
         tree = override(read_tree(TEXT.replace("batch_size: 3, seq_len: 5", written), "doc.yaml"), settings)
         batch = connect(validate(tree), tree, "doc").batch
-        assert (batch.size, batch.seq_len, batch.lengths) == said
+        assert (batch.size, batch.seq_len, batch.lengths) == expected
 
     def test_places_inside_a_replaced_list_are_the_options(self) -> None:
         text = TEXT.replace("seq_len: 5", "seq_len: 5, lengths: [5, 4, 3]")
@@ -128,9 +128,9 @@ class TestBlocks:
     def test_one_that_is_not_there_is_made(self, keys: str) -> None:
         tree = read_tree(TEXT.replace("hidden_size: 4", f"hidden_size: 4{keys}"), "doc.yaml")
         settings = ["encoder.init.weight_hh=orthogonal", "encoder.init.forget_bias=2"]
-        found: Any = override(tree, settings)
-        assert found.data["layers"][0]["init"] == {"weight_hh": "orthogonal", "forget_bias": 2}
-        assert [found.place((*self.PATH, key)) for key in ("weight_hh", "forget_bias")] == [
+        overridden: Any = override(tree, settings)
+        assert overridden.data["layers"][0]["init"] == {"weight_hh": "orthogonal", "forget_bias": 2}
+        assert [overridden.place((*self.PATH, key)) for key in ("weight_hh", "forget_bias")] == [
             Place(f"--set {setting}") for setting in settings
         ]
 

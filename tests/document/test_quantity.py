@@ -81,8 +81,8 @@ def refused(text: str, *settings: str) -> DocumentError:
     ],
 )
 def test_an_amount(parse: Callable[[int | float | str], int], given: int | float | str, amount: int) -> None:
-    found = parse(given)
-    assert (found, type(found)) == (amount, int)
+    parsed = parse(given)
+    assert (parsed, type(parsed)) == (amount, int)
 
 
 @pytest.mark.parametrize(("unit", "size"), COUNT_UNITS.items())
@@ -189,9 +189,9 @@ def test_what_is_no_percentage(given: str) -> None:
 def test_a_budget() -> None:
     written = "budget: {max_params: 20M, max_param_bytes: 80 MiB, max_macs: 1.5k, max_training_bytes: 2 GB"
     written += ", max_activation_bytes: 4096}\n"
-    found = budget(written)
-    assert found is not None
-    assert found.model_dump() == {
+    limits = budget(written)
+    assert limits is not None
+    assert limits.model_dump() == {
         "max_params": 20_000_000,
         "max_param_bytes": 83_886_080,
         "max_macs": 1_500,
@@ -203,8 +203,8 @@ def test_a_budget() -> None:
 
 @pytest.mark.parametrize("written", ["", "budget: null\n", "budget: {}\n", "budget: {max_params: null}\n"])
 def test_no_limit(written: str) -> None:
-    found = budget(written)
-    assert found is None or set(found.model_dump().values()) == {None}
+    limits = budget(written)
+    assert limits is None or set(limits.model_dump().values()) == {None}
 
 
 @pytest.mark.parametrize("key", WORDS)
@@ -212,9 +212,9 @@ def test_no_limit(written: str) -> None:
     ("written", "amount"), [("0", 0), ("20", 20), ("1e6", 10**6), ("2.0", 2), ("'20'", 20), (f"1{'0' * 30}", 10**30)]
 )
 def test_plain_numbers(key: str, written: str, amount: int) -> None:
-    found = budget(f"budget: {{{key}: {written}}}\n")
-    assert found is not None
-    value = getattr(found, key)
+    limits = budget(f"budget: {{{key}: {written}}}\n")
+    assert limits is not None
+    value = getattr(limits, key)
     assert (value, type(value)) == (amount, int)
 
 
@@ -269,15 +269,15 @@ def test_an_unknown_limit() -> None:
     ("setting", "amount"), [("20M", 20_000_000), ("1e6", 10**6), ("7", 7), ("1.5 k", 1_500), ("null", None)]
 )
 def test_set(setting: str, amount: int | None) -> None:
-    found = budget("budget: {max_params: 3}\n", f"budget.max_params={setting}")
-    assert found is not None
-    assert found.max_params == amount
+    limits = budget("budget: {max_params: 3}\n", f"budget.max_params={setting}")
+    assert limits is not None
+    assert limits.max_params == amount
 
 
 def test_set_adds_a_limit_to_the_others() -> None:
-    found = budget("budget: {max_params: 3}\n", "budget.max_macs=2k", "budget.max_macs=4k")
-    assert found is not None
-    assert found.model_dump(exclude_none=True) == {"max_params": 3, "max_macs": 4_000}
+    limits = budget("budget: {max_params: 3}\n", "budget.max_macs=2k", "budget.max_macs=4k")
+    assert limits is not None
+    assert limits.model_dump(exclude_none=True) == {"max_params": 3, "max_macs": 4_000}
 
 
 @pytest.mark.parametrize(("setting", "got"), [("20m", "'20m'"), ("true", "true"), ("-1", "-1"), ("1.5", "1.5")])

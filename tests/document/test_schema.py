@@ -71,7 +71,7 @@ def test_every_word_is_json_schemas() -> None:
     known = {"$schema", "$ref", "$defs", "title", "description", "default", "type", "const", "enum", "properties"}
     known |= {"required", "additionalProperties", "items", "minItems", "maxItems", "anyOf", "oneOf"}
     known |= {"minimum", "maximum", "exclusiveMinimum", "pattern", "minLength", "maxLength"}
-    assert {word for found in subschemas(SCHEMA) for word in found} <= known
+    assert {word for subschema in subschemas(SCHEMA) for word in subschema} <= known
 
 
 def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -88,9 +88,11 @@ def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_no_mapping_takes_other_keys() -> None:
-    mappings = [found for found in subschemas(SCHEMA) if found.get("type") == "object" and "properties" in found]
-    assert {found["title"] for found in mappings} == {"rnninspect document", "Input", "Budget", *TYPES, *BLOCKS}
-    assert all(found["additionalProperties"] is False for found in mappings)
+    mappings = [
+        mapping for mapping in subschemas(SCHEMA) if mapping.get("type") == "object" and "properties" in mapping
+    ]
+    assert {mapping["title"] for mapping in mappings} == {"rnninspect document", "Input", "Budget", *TYPES, *BLOCKS}
+    assert all(mapping["additionalProperties"] is False for mapping in mappings)
 
 
 def test_a_layer_is_one_of_the_kinds_by_its_type() -> None:
@@ -104,20 +106,20 @@ MODELS = {"Input": Input, "Budget": Budget, **{name: kind_of(name) for name in T
 
 @pytest.mark.parametrize("name", [None, *MODELS])
 def test_fields_are_the_models_with_their_defaults(name: str | None) -> None:
-    found, model = (SCHEMA, Document) if name is None else (SCHEMA["$defs"][name], MODELS[name])
+    schema, model = (SCHEMA, Document) if name is None else (SCHEMA["$defs"][name], MODELS[name])
     fields = model.model_fields
-    assert list(found["properties"]) == list(fields)
+    assert list(schema["properties"]) == list(fields)
     # why: with lengths, nothing of the input block is required.
-    required = found["anyOf"][0] if name == "Input" else found
+    required = schema["anyOf"][0] if name == "Input" else schema
     assert required.get("required", []) == [key for key, field in fields.items() if field.is_required()]
     for key, field in fields.items():
         # None and "" say that nothing was given, and an editor had better not write them.
         default = None if field.is_required() or field.default == "" else field.default
-        assert found["properties"][key].get("default") == default
-        assert key == "type" or found["properties"][key]["description"], key
-        assert "title" not in found["properties"][key]
-    assert "\n" not in found["description"]
-    assert 0 < len(found["description"]) < 120
+        assert schema["properties"][key].get("default") == default
+        assert key == "type" or schema["properties"][key]["description"], key
+        assert "title" not in schema["properties"][key]
+    assert "\n" not in schema["description"]
+    assert 0 < len(schema["description"]) < 120
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -390,12 +392,12 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
 def mappings(draw: st.DrawFn, model: Any, least: dict[str, Any], whole: Callable[[dict[str, Any]], Any]) -> Any:
     """A mapping for `model` without the values that the reader refuses; `whole` puts it in a document."""
     fields = [key for key in model.model_fields if key not in least]
-    found = dict(least)
+    keys = dict(least)
     for key in draw(st.lists(st.sampled_from(fields), unique=True)):
         value = draw(values(model.model_fields[key].annotation))
-        if reads(whole({**found, key: value})):
-            found[key] = value
-    return found
+        if reads(whole({**keys, key: value})):
+            keys[key] = value
+    return keys
 
 
 SIZES = {"batch_size": 3, "seq_len": 5}

@@ -66,12 +66,12 @@ def own_laws(weight: WeightFact) -> dict[str, Init]:
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
 def test_a_law_is_of_each_gates_matrix(name: str, law: str, expected: Init) -> None:
     """The fans are those of W_if, (11, 7), not of the packed weight, (44, 7)."""
-    found = weights(name, init={"weight_ih": law})
-    init = found["weight_ih_l0"].init
+    by_name = weights(name, init={"weight_ih": law})
+    init = by_name["weight_ih_l0"].init
     assert (init.law, init.value, init.zero_row) == (expected.law, None, None)
     assert (init.bound, init.std) == (pytest.approx(expected.bound), pytest.approx(expected.std))
-    assert not found["weight_ih_l0"].laws_differ
-    assert {weight.init for name, weight in found.items() if name != "weight_ih_l0"} == {TORCHS}
+    assert not by_name["weight_ih_l0"].laws_differ
+    assert {weight.init for name, weight in by_name.items() if name != "weight_ih_l0"} == {TORCHS}
 
 
 def test_every_law_is_torchs() -> None:
@@ -79,14 +79,14 @@ def test_every_law_is_torchs() -> None:
 
 
 def test_the_fans_of_every_stacked_layer_are_its_own() -> None:
-    found = weights("LSTM", num_layers=3, bidirectional=True, proj_size=2, init={"weight_ih": "kaiming_normal"})
+    by_name = weights("LSTM", num_layers=3, bidirectional=True, proj_size=2, init={"weight_ih": "kaiming_normal"})
     for name, fan in (
         ("weight_ih_l0", 7),
         ("weight_ih_l0_reverse", 7),
         ("weight_ih_l1", 4),
         ("weight_ih_l2_reverse", 4),
     ):
-        assert found[name].init == Init("kaiming_normal", std=math.sqrt(2 / fan))
+        assert by_name[name].init == Init("kaiming_normal", std=math.sqrt(2 / fan))
 
 
 @every_kind
@@ -120,20 +120,20 @@ def test_zero_biases(kind: type[Recurrent]) -> None:
 
 @pytest.mark.parametrize(("name", "gate"), [("LSTM", "f"), ("GRU", "z")])
 def test_the_forget_bias_is_in_one_of_the_two_vectors(name: str, gate: str) -> None:
-    found = weights(name, init={"forget_bias": 2})
-    assert (found["bias_ih_l0"].init, found["bias_hh_l0"].init) == (TORCHS, TORCHS)
-    assert own_laws(found["bias_ih_l0"]) == {f"b_i{gate}": Init("constant", value=2.0)}
-    assert own_laws(found["bias_hh_l0"]) == {f"b_h{gate}": Init("zeros")}
-    assert {weight.init for weight in found.values()} == {TORCHS}
-    assert (found["bias_ih_l0"].laws_differ, found["weight_ih_l0"].laws_differ) == (True, False)
+    by_name = weights(name, init={"forget_bias": 2})
+    assert (by_name["bias_ih_l0"].init, by_name["bias_hh_l0"].init) == (TORCHS, TORCHS)
+    assert own_laws(by_name["bias_ih_l0"]) == {f"b_i{gate}": Init("constant", value=2.0)}
+    assert own_laws(by_name["bias_hh_l0"]) == {f"b_h{gate}": Init("zeros")}
+    assert {weight.init for weight in by_name.values()} == {TORCHS}
+    assert (by_name["bias_ih_l0"].laws_differ, by_name["weight_ih_l0"].laws_differ) == (True, False)
 
 
 def test_the_forget_bias_among_zeros() -> None:
-    found = weights("LSTM", init={"bias": "zeros", "forget_bias": 1.0}, num_layers=2, bidirectional=True)
+    by_name = weights("LSTM", init={"bias": "zeros", "forget_bias": 1.0}, num_layers=2, bidirectional=True)
     for suffix in ("l0", "l0_reverse", "l1", "l1_reverse"):
-        assert found[f"bias_ih_{suffix}"].init == found[f"bias_hh_{suffix}"].init == Init("zeros")
-        assert own_laws(found[f"bias_ih_{suffix}"]) == {"b_if": Init("constant", value=1.0)}
-        assert own_laws(found[f"bias_hh_{suffix}"]) == {}
+        assert by_name[f"bias_ih_{suffix}"].init == by_name[f"bias_hh_{suffix}"].init == Init("zeros")
+        assert own_laws(by_name[f"bias_ih_{suffix}"]) == {"b_if": Init("constant", value=1.0)}
+        assert own_laws(by_name[f"bias_hh_{suffix}"]) == {}
 
 
 @every_kind
@@ -280,8 +280,8 @@ def test_the_place_is_that_of_the_value() -> None:
 
 
 def test_eye_fits_square_matrices() -> None:
-    found = weights("LSTM", init={"weight_hh": "eye"}, num_layers=2, bidirectional=True)
-    assert {weight.init.law for name, weight in found.items() if name.startswith("weight_hh")} == {"eye"}
+    by_name = weights("LSTM", init={"weight_hh": "eye"}, num_layers=2, bidirectional=True)
+    assert {weight.init.law for name, weight in by_name.items() if name.startswith("weight_hh")} == {"eye"}
     with pytest.raises(Misfit):
         weights("RNN", init={"weight_ih": "eye"})
 

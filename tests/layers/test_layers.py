@@ -201,19 +201,19 @@ class TestFit:
         [*((name, "input_size") for name in RECURRENT), ("Linear", "in_features"), ("LayerNorm", "normalized_shape")],
     )
     def test_a_size_that_does_not_fit_names_both_layers_numbers(self, name: str, field: str) -> None:
-        found = misfit(make(name, **{field: 9}), fed(7))
-        assert found.field == field
-        assert found.message == "expected 7, the width that layer 'before' puts out, got 9"
-        assert found.hint == f"leave {field} out, or change layer 'before'"
+        error = misfit(make(name, **{field: 9}), fed(7))
+        assert error.field == field
+        assert error.message == "expected 7, the width that layer 'before' puts out, got 9"
+        assert error.hint == f"leave {field} out, or change layer 'before'"
 
     @pytest.mark.parametrize(
         ("name", "field"),
         [*((name, "input_size") for name in RECURRENT), ("Linear", "in_features"), ("LayerNorm", "normalized_shape")],
     )
     def test_the_first_layer_must_say_it(self, name: str, field: str) -> None:
-        found = misfit(make(name), FIRST)
-        assert (found.field, found.hint) == (field, f"add {field}")
-        assert "no layer before" in found.message
+        error = misfit(make(name), FIRST)
+        assert (error.field, error.hint) == (field, f"add {field}")
+        assert "no layer before" in error.message
         assert make(name, **{field: 9}).fit(FIRST, {}).width_in == 9
 
     @every_type
@@ -234,10 +234,10 @@ class TestFit:
 
     @every_recurrent
     def test_a_recurrent_layer_wants_a_sequence(self, name: str) -> None:
-        found = misfit(make(name), fed(7, axes=("N",)))
-        assert found.field == "type"
-        assert found.message == "expected a sequence, got the last state of layer 'before'"
-        assert found.hint == "give 'before' feeds: output"
+        error = misfit(make(name), fed(7, axes=("N",)))
+        assert error.field == "type"
+        assert error.message == "expected a sequence, got the last state of layer 'before'"
+        assert error.hint == "give 'before' feeds: output"
 
     @pytest.mark.parametrize("name", ["Linear", "LayerNorm", "Dropout"])
     def test_a_pointwise_layer_takes_a_last_state(self, name: str) -> None:
@@ -245,13 +245,13 @@ class TestFit:
         assert layer.emits(fed(7, axes=("N",))).axes == ("N",)
 
     def test_an_embedding_comes_first(self) -> None:
-        found = misfit(make("Embedding"), fed(7))
-        assert (found.field, found.hint) == ("type", "make it the first layer")
-        assert "layer 'before'" in found.message
+        error = misfit(make("Embedding"), fed(7))
+        assert (error.field, error.hint) == ("type", "make it the first layer")
+        assert "layer 'before'" in error.message
 
     def test_a_dropout_does_not(self) -> None:
-        found = misfit(make("Dropout"), FIRST)
-        assert (found.field, found.hint) == ("type", "put a layer before it")
+        error = misfit(make("Dropout"), FIRST)
+        assert (error.field, error.hint) == ("type", "put a layer before it")
 
     @pytest.mark.parametrize("index", [-13, -1, 0, 12])
     def test_a_padding_idx_is_a_row(self, index: int) -> None:
@@ -259,14 +259,14 @@ class TestFit:
 
     @pytest.mark.parametrize("index", [-14, 13])
     def test_a_padding_idx_that_is_none(self, index: int) -> None:
-        found = misfit(make("Embedding", padding_idx=index), FIRST)
-        assert (found.field, found.message) == ("padding_idx", f"expected a row of 13, -13 to 12, got {index}")
+        error = misfit(make("Embedding", padding_idx=index), FIRST)
+        assert (error.field, error.message) == ("padding_idx", f"expected a row of 13, -13 to 12, got {index}")
 
     @pytest.mark.parametrize("proj_size", [11, 12])
     def test_a_projection_is_narrower_than_the_cell(self, proj_size: int) -> None:
-        found = misfit(make("LSTM", proj_size=proj_size), fed(7))
-        assert found.field == "proj_size"
-        assert found.message == f"expected less than hidden_size 11, got {proj_size}"
+        error = misfit(make("LSTM", proj_size=proj_size), fed(7))
+        assert error.field == "proj_size"
+        assert error.message == f"expected less than hidden_size 11, got {proj_size}"
 
     @pytest.mark.parametrize("proj_size", [0, 1, 10])
     def test_a_projection_that_is(self, proj_size: int) -> None:
@@ -279,10 +279,10 @@ class TestBatchFirst:
     @pytest.mark.parametrize("name", SEQUENCES)
     @pytest.mark.parametrize(("batch_first", "axes"), [(False, ("N", "L")), (True, ("L", "N"))])
     def test_an_input_the_other_way_round(self, name: str, batch_first: bool, axes: tuple[str, ...]) -> None:
-        found = misfit(make(name, batch_first=batch_first), fed(axes=axes))
-        assert found.field == "batch_first"
-        wanted = "false" if batch_first else "true"
-        assert found.message == f"expected {wanted}: its input is ({', '.join(axes)}, H_in)"
+        error = misfit(make(name, batch_first=batch_first), fed(axes=axes))
+        assert error.field == "batch_first"
+        expected = "false" if batch_first else "true"
+        assert error.message == f"expected {expected}: its input is ({', '.join(axes)}, H_in)"
 
     @pytest.mark.parametrize("name", SEQUENCES)
     @pytest.mark.parametrize("batch_first", [False, True])
@@ -330,13 +330,13 @@ class TestEmits:
 
     def test_the_last_state_of_one_sequence(self) -> None:
         signal = Signal(Batch(None, 5), ("L",), 7, "before")
-        found = make("GRU", feeds="last").fit(signal, {}).emits(signal)
-        assert (found.axes, found.tokens) == ((), 1)
+        last = make("GRU", feeds="last").fit(signal, {}).emits(signal)
+        assert (last.axes, last.tokens) == ((), 1)
 
     def test_the_last_states_of_a_packed_batch(self) -> None:
         signal = Signal(Batch(3, 9, (4, 9, 2)), ("T",), 7, "before")
-        found = make("GRU", feeds="last").fit(signal, {}).emits(signal)
-        assert (found.axes, found.tokens) == (("N",), 3)
+        last = make("GRU", feeds="last").fit(signal, {}).emits(signal)
+        assert (last.axes, last.tokens) == (("N",), 3)
 
 
 class TestTensors:
@@ -444,13 +444,13 @@ class TestLayerNormShapes:
 
     @pytest.mark.parametrize("shape", [[5, 7], [1, 7], [3, 3, 7], [5, 3, 7, 7], [1, 5, 3, 7]])
     def test_other_sizes(self, shape: list[int]) -> None:
-        found = misfit(make("LayerNorm", normalized_shape=shape), fed(7))
-        assert found.field == "normalized_shape"
-        assert found.message == f"expected the last sizes of its input (5, 3, 7), got {shape}"
+        error = misfit(make("LayerNorm", normalized_shape=shape), fed(7))
+        assert error.field == "normalized_shape"
+        assert error.message == f"expected the last sizes of its input (5, 3, 7), got {shape}"
 
     def test_a_last_size_that_is_not_the_width(self) -> None:
-        found = misfit(make("LayerNorm", normalized_shape=[3, 9]), fed(7))
-        assert found.message == "expected 7, the width that layer 'before' puts out, got 9"
+        error = misfit(make("LayerNorm", normalized_shape=[3, 9]), fed(7))
+        assert error.message == "expected 7, the width that layer 'before' puts out, got 9"
 
     def test_of_a_packed_batch(self) -> None:
         packed = Signal(Batch(2, 9, (9, 4)), ("T",), 7, "before")
@@ -484,14 +484,14 @@ class TestTied:
         assert self.tied(out_features=13).fit(fed(7), {"embed": self.TABLE}).emits(fed(7)).width == 13
 
     def test_a_size_that_is_not_the_tables(self) -> None:
-        found = misfit(self.tied(out_features=12), fed(7), {"embed": self.TABLE})
-        assert (found.field, found.hint) == ("out_features", "leave out_features out")
-        assert found.message == "expected 13, the num_embeddings of 'embed', got 12"
+        error = misfit(self.tied(out_features=12), fed(7), {"embed": self.TABLE})
+        assert (error.field, error.hint) == ("out_features", "leave out_features out")
+        assert error.message == "expected 13, the num_embeddings of 'embed', got 12"
 
     def test_a_table_of_another_width(self) -> None:
-        found = misfit(self.tied(), fed(9), {"embed": self.TABLE})
-        assert found.field == "tied_to"
-        assert found.message == (
+        error = misfit(self.tied(), fed(9), {"embed": self.TABLE})
+        assert error.field == "tied_to"
+        assert error.message == (
             "expected an Embedding with embedding_dim 9, the width of this layer's input; 'embed' has 7"
         )
 
@@ -504,14 +504,14 @@ class TestTied:
         ],
     )
     def test_no_such_table(self, earlier: dict[str, Layer], hint: str) -> None:
-        found = misfit(self.tied(tied_to="embedd"), fed(7), earlier)
-        assert (found.field, found.hint) == ("tied_to", hint)
-        assert found.message == "expected the name of an earlier Embedding, got 'embedd'"
+        error = misfit(self.tied(tied_to="embedd"), fed(7), earlier)
+        assert (error.field, error.hint) == ("tied_to", hint)
+        assert error.message == "expected the name of an earlier Embedding, got 'embedd'"
 
     def test_untied_it_must_say_its_size(self) -> None:
-        found = misfit(Linear(type="Linear", name="head"), fed(7))
-        assert (found.field, found.message) == ("out_features", "required")
-        assert found.hint == "add out_features, or tied_to: an Embedding's name"
+        error = misfit(Linear(type="Linear", name="head"), fed(7))
+        assert (error.field, error.message) == ("out_features", "required")
+        assert error.hint == "add out_features, or tied_to: an Embedding's name"
 
 
 class TestCounts:
@@ -560,14 +560,14 @@ class TestCounts:
     def test_recurrent_matrices_and_the_second_bias(
         self, name: str, options: dict[str, Any], recurrent: int, second_biases: int
     ) -> None:
-        found = count(fitted(name, **options).weights("float32"))
-        assert found.recurrent == recurrent
-        assert found.parameters - found.one_bias == second_biases
+        counts = count(fitted(name, **options).weights("float32"))
+        assert counts.recurrent == recurrent
+        assert counts.parameters - counts.one_bias == second_biases
 
     @pytest.mark.parametrize(("dtype", "nbytes"), [("float16", 2), ("bfloat16", 2), ("float32", 4), ("float64", 8)])
     def test_bytes(self, dtype: str, nbytes: int) -> None:
-        found = count(fitted("RNN").weights(dtype))
-        assert found.nbytes == nbytes * found.parameters
+        counts = count(fitted("RNN").weights(dtype))
+        assert counts.nbytes == nbytes * counts.parameters
 
 
 class TestOps:

@@ -54,14 +54,14 @@ def our_parameters(kind: type[Layer]) -> dict[str, object]:
 def differences(kind: type[Layer], name: str) -> dict[str, tuple[object, object]]:
     """Parameters that ours and torch's disagree on: (ours, torch's)."""
     ours, theirs = our_parameters(kind), torch_parameters(name)
-    found = {}
+    unlike = {}
     for key in ours | theirs:
         pair = ours.get(key, "absent"), theirs.get(key, "absent")
         inferred = key in INFERRED and pair == (None, REQUIRED)
         # why the types: 1 == True == 1.0, and a default's type says what the field takes.
         if not inferred and (pair[0] != pair[1] or type(pair[0]) is not type(pair[1])):
-            found[key] = pair
-    return found
+            unlike[key] = pair
+    return unlike
 
 
 TORCHS = [name for name in TYPES if hasattr(nn, name)]
@@ -130,7 +130,7 @@ class _NotInferred(Linear):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "found"),
+    ("kind", "name", "expected"),
     [
         (_WrongDefault, "Dropout", {"p": (0.1, 0.5)}),
         (_WrongType, "Dropout", {"inplace": (0, False)}),
@@ -141,8 +141,8 @@ class _NotInferred(Linear):
         (RNN, "LSTM", {"nonlinearity": ("tanh", "absent"), "proj_size": ("absent", 0)}),
     ],
 )
-def test_the_comparison_can_fail(kind: type[Layer], name: str, found: dict[str, object]) -> None:
-    assert differences(kind, name) == found
+def test_the_comparison_can_fail(kind: type[Layer], name: str, expected: dict[str, object]) -> None:
+    assert differences(kind, name) == expected
 
 
 class TestRegistry:
