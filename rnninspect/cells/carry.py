@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.cells.language import Bias, Binary, Cell, Expr, Number, Value, walk
+from rnninspect.cells.language import Binary, Cell, Expr, Number, Value
 
 
 class Carrier(NamedTuple):
@@ -36,13 +36,7 @@ def carry_gate(cell: Cell) -> Mapping[str, Carrier]:
 
 def gate_biases(cell: Cell, gate: str) -> tuple[str, ...]:
     """The biases in the equation of `gate`, in the order of the text: (b_if, b_hf) of f."""
-    return tuple(
-        node.name
-        for equation in cell.equations
-        if equation.target.name == gate
-        for node in walk(equation.expression)
-        if isinstance(node, Bias)
-    )
+    return tuple(bias for equation in cell.equations if equation.target.name == gate for bias in equation.biases)
 
 
 def _carrier(factor: Expr) -> Carrier | None:

@@ -81,6 +81,11 @@ class Equation(NamedTuple):
     target: Value
     expression: Expr
 
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """The names of its biases, in the order of the text."""
+        return tuple(node.name for node in walk(self.expression) if isinstance(node, Bias))
+
 
 @dataclass(frozen=True)
 class Cell:

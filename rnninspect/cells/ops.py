@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
+from math import prod
 from typing import NamedTuple
 
 from rnninspect.cells.language import Apply, Bias, Binary, Cell, Expr, Number, Product, Value
@@ -26,10 +27,7 @@ class Terms(NamedTuple):
 
     def ops(self, sizes: Mapping[str, int]) -> Ops:
         """The cost for these sizes."""
-        macs = 0
-        for axes, times in self.products.items():
-            rows, columns = shape_of(axes, sizes)
-            macs += times * rows * columns
+        macs = sum(times * prod(shape_of(axes, sizes)) for axes, times in self.products.items())
         return Ops(macs, sum(times * shape_of((length,), sizes)[0] for length, times in self.lengths.items()))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from rnninspect.cells.language import Bias, Cell, CellError, Equation, Product, Value, walk
+from rnninspect.cells.language import Cell, CellError, Product, Value
 from rnninspect.cells.reach import Sources, reached
 from rnninspect.cells.widths import Declared, widths
 
@@ -41,7 +41,7 @@ def packs(cell: Cell, declared: Declared) -> tuple[Pack, ...]:
             products.setdefault(node.operand, []).append(node)
     given = [group for operand, group in products.items() if operand.version == 0]
     computed = [group for operand, group in products.items() if operand.version > 0]
-    biases = [node.name for node in cell.nodes if isinstance(node, Bias)]
+    biases = [bias for equation in cell.equations for bias in equation.biases]
     used = set(biases)
     tensors = [
         pack
@@ -67,7 +67,7 @@ def _pack(cell: Cell, declared: Declared, kind: str, group: list[Product]) -> Pa
     if len(rows) > 1:
         raise CellError(f"{blocks} cannot be stacked: their rows differ, {sorted(rows)}")
     operand = group[0].operand
-    second = {node for equation in cell.equations for node in _biases(equation)[1:]}
+    second = {node for equation in cell.equations for node in equation.biases[1:]}
     states = Sources(frozenset(Value(name, 0) for name in cell.states))
     return Pack(
         # why: `W_ii` .. `W_io` all lead from i, the input, to the hidden units: together they are `W_ih`.
@@ -78,7 +78,3 @@ def _pack(cell: Cell, declared: Declared, kind: str, group: list[Product]) -> Pa
         recurrent=operand in reached(cell, states),
         second=second.issuperset(blocks),
     )
-
-
-def _biases(equation: Equation) -> list[str]:
-    return [node.name for node in walk(equation.expression) if isinstance(node, Bias)]

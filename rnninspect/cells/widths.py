@@ -12,18 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from rnninspect.cells.language import (
-    Apply,
-    Bias,
-    Binary,
-    Cell,
-    CellError,
-    Expr,
-    Matrix,
-    Number,
-    Product,
-    Value,
-)
+from rnninspect.cells.language import Apply, Bias, Binary, Cell, CellError, Expr, Matrix, Number, Product, Value
 from rnninspect.letters import LETTERS, letters_of
 
 # The letters each named vector is as wide as, more than one where they mean the same size (RNN: H_cell, H_out).

@@ -269,9 +269,7 @@ def _unknown_key(path: Path, model: type[BaseModel], tree: Tree) -> DocumentErro
     key = str(path[-1])
     owner = _submodel(model, path)
     fields = [name for name in owner.model_fields if name != "type"]
-    hint = did_you_mean(key, fields)
-    foreign: Mapping[str, str] = getattr(owner, "foreign", {})
-    hint = foreign.get(key) or hint
+    hint = getattr(owner, "foreign", {}).get(key) or did_you_mean(key, fields)
     place = tree.keys.get(path, tree.place(path))
     return DocumentError(place, f"unknown key {show(key)}", path=dotted(path), hint=hint)
 

@@ -57,7 +57,7 @@ _UNITS: dict[object, tuple[str, ...]] = {
 
 # why: \w is ASCII in an editor's regular expressions, and a name may have any letter. This is what is no letter in
 # ASCII, all but the hyphen.
-_NAME_CHARACTER = {r"[\w-]": r"[^\x00-,./:-@\[-^`{-\x7f]"}
+_NAME_CHARACTER = r"[\w-]", r"[^\x00-,./:-@\[-^`{-\x7f]"
 
 
 class _Schema(GenerateJsonSchema):
@@ -89,9 +89,8 @@ class _Schema(GenerateJsonSchema):
     def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
         """A text, its pattern as every dialect of regular expressions reads it."""
         written = super().str_schema(schema)
-        for ours, portable in _NAME_CHARACTER.items():
-            if "pattern" in written:
-                written["pattern"] = written["pattern"].replace(ours, portable)
+        if "pattern" in written:
+            written["pattern"] = written["pattern"].replace(*_NAME_CHARACTER)
         return written
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:

@@ -101,16 +101,12 @@ def syntax_error(error: yaml.MarkedYAMLError, at: Places) -> DocumentError:
     # why: the parser marks the end of the text with a NUL, and none can be in the text itself.
     problem = (error.problem or "cannot be read").replace(r"'\x00'", "the end of the text")
     context = "" if error.context is None else f" {error.context}"
-    if context and error.context_mark is not None:
-        context += _from_line(at.mark(error.context_mark))
+    if context and error.context_mark is not None and at.lines:
+        context += f" that starts{on_line(at.mark(error.context_mark))}"
     complaint = printable(problem[:160]) + context
     fitting = (hint for part, hint in _HINTS if part in complaint)
     hint = _odd_space(error, at) or next(fitting, "check the indentation and the quotes")
     return DocumentError(at.mark(error.problem_mark), f"not valid YAML: {complaint}", hint=hint)
-
-
-def _from_line(place: Place) -> str:
-    return "" if place.line is None else f" that starts on line {place.line}"
 
 
 def _odd_space(error: yaml.MarkedYAMLError, at: Places) -> str:

@@ -25,11 +25,6 @@ class Dropout(PointwiseLayer):
     p: Probability = 0.5
     inplace: Flag = False
 
-    @property
-    def width_in(self) -> None:
-        """Whatever comes in."""
-        return
-
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         if signal.width is None:
@@ -42,7 +37,3 @@ class Dropout(PointwiseLayer):
         """The mask: a number for each element."""
         masked = wants.input and self.p > 0
         return Kept(masked * signal.tokens * signal.features * ITEM_BYTES[dtype], input=False, output=False)
-
-    @override
-    def emits(self, signal: Signal) -> Signal:
-        return signal.to(signal.features, self.name)

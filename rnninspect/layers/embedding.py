@@ -28,11 +28,6 @@ class Embedding(PointwiseLayer):
     scale_grad_by_freq: Flag = False
     sparse: Flag = False
 
-    @property
-    def width_in(self) -> None:
-        """Token indices have no width."""
-        return
-
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         if signal.producer is not None:

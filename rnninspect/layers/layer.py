@@ -105,9 +105,9 @@ class Layer(BaseModel):
         return {}
 
     @property
-    @abstractmethod
     def width_in(self) -> int | None:
-        """The width of a fitted layer's input; None where it takes token indices."""
+        """The width of a fitted layer's input; None where it takes token indices, or features of any width."""
+        return None
 
     @abstractmethod
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:

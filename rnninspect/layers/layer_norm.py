@@ -107,10 +107,6 @@ class LayerNorm(PointwiseLayer):
         groups = self._elements(signal) // math.prod(self.shape)
         return Kept(2 * groups * ITEM_BYTES[dtype], input=True, output=False)
 
-    @override
-    def emits(self, signal: Signal) -> Signal:
-        return signal.to(signal.features, self.name)
-
     @property
     def _affine(self) -> int:
         return self.elementwise_affine * (1 + self.bias)

@@ -12,7 +12,7 @@ from rnninspect.layers.signal import Signal
 
 
 class PointwiseLayer(Layer):
-    """One input, one output, no state."""
+    """One input, one output, no state; as it stands, without parameters and of one width."""
 
     @override
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
@@ -37,3 +37,7 @@ class PointwiseLayer(Layer):
     @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
         return NOTHING_KEPT
+
+    @override
+    def emits(self, signal: Signal) -> Signal:
+        return signal.to(signal.features, self.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 
 from rnninspect.facts import TensorFact
 from rnninspect.letters import shape_of
@@ -79,10 +80,7 @@ class Signal:
     @property
     def tokens(self) -> int:
         """How many elements carry features: L x N, the real tokens of a packed batch, or N after `feeds: last`."""
-        total = 1
-        for size in shape_of(self.axes, self.batch.letters):
-            total *= size
-        return total
+        return prod(shape_of(self.axes, self.batch.letters))
 
     def tensor(self, name: str, letter: str, dtype: str, directions: int = 1) -> TensorFact:
         """This signal as a layer's input or output, its width called `letter`, which so many directions share."""

@@ -24,6 +24,10 @@ CELLS = ("RNNCell", "LSTMCell", "GRUCell")
 
 every_type = pytest.mark.parametrize("name", TYPES)
 every_recurrent = pytest.mark.parametrize("name", RECURRENT)
+every_inferring = pytest.mark.parametrize(
+    ("name", "field"),
+    [*((name, "input_size") for name in RECURRENT), ("Linear", "in_features"), ("LayerNorm", "normalized_shape")],
+)
 
 
 def make(name: str, /, **options: Any) -> Layer:
@@ -37,6 +41,7 @@ def fed(width: int | None = 7, *, producer: str | None = "before", axes: tuple[s
 
 NOTHING, INPUT = Wants(input=False, states=False), Wants(input=True, states=False)
 FIRST = Signal(BATCH, ("L", "N"), None)
+STATE, OUTPUT = fed(7, axes=("N",)), "give 'before' feeds: output"
 
 
 def fitted(name: str, /, **options: Any) -> Layer:
@@ -50,21 +55,18 @@ def misfit(layer: Layer, signal: Signal, earlier: dict[str, Layer] | None = None
 
 
 class TestWeights:
-    CASES: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("RNN", "RNN", {}),
-        ("LSTM", "LSTM", {}),
-        ("LSTM", "LSTM", {"proj_size": 5}),
-        ("GRU", "GRU", {}),
-        *((kind, kind, {"num_layers": 3, "bidirectional": True}) for kind in ("RNN", "LSTM", "GRU")),
-        *((kind, kind, {"num_layers": 2, "bias": False}) for kind in ("RNN", "LSTM", "GRU")),
-        ("LSTM", "LSTM", {"num_layers": 3, "bidirectional": True, "proj_size": 5, "bias": False}),
-        *((kind, kind, {"bias": bias}) for kind in CELLS for bias in (True, False)),
-        *(("Linear", "Linear", {"bias": bias}) for bias in (True, False)),
+    CASES: tuple[tuple[str, dict[str, Any]], ...] = (
+        *((kind, {}) for kind in ("RNN", "LSTM", "GRU")),
+        *((kind, {"num_layers": 3, "bidirectional": True}) for kind in ("RNN", "LSTM", "GRU")),
+        *((kind, {"num_layers": 2, "bias": False}) for kind in ("RNN", "LSTM", "GRU")),
+        ("LSTM", {"proj_size": 5}),
+        ("LSTM", {"num_layers": 3, "bidirectional": True, "proj_size": 5, "bias": False}),
+        *((kind, {"bias": bias}) for kind in (*CELLS, "Linear") for bias in (True, False)),
     )
 
-    @pytest.mark.parametrize(("name", "module", "options"), CASES)
-    def test_names_and_shapes_are_torchs(self, name: str, module: str, options: dict[str, Any]) -> None:
-        real = getattr(nn, module)(7, 11, **options)
+    @pytest.mark.parametrize(("name", "options"), CASES)
+    def test_names_and_shapes_are_torchs(self, name: str, options: dict[str, Any]) -> None:
+        real = getattr(nn, name)(7, 11, **options)
         weights = fitted(name, **options).weights("float32")
         assert [(weight.name, weight.shape) for weight in weights] == [
             (key, tuple(parameter.shape)) for key, parameter in real.named_parameters()
@@ -186,30 +188,21 @@ class TestWeights:
 
 
 class TestFit:
-    @pytest.mark.parametrize(
-        ("name", "field"),
-        [*((name, "input_size") for name in RECURRENT), ("Linear", "in_features"), ("LayerNorm", "normalized_shape")],
-    )
+    @every_inferring
     def test_the_input_size_is_inferred(self, name: str, field: str) -> None:
         left_out, given = make(name), make(name, **{field: 7})
         assert getattr(left_out, field) is None
         assert left_out.fit(fed(7), {}) == given.fit(fed(7), {}) == given
         assert given.width_in == 7
 
-    @pytest.mark.parametrize(
-        ("name", "field"),
-        [*((name, "input_size") for name in RECURRENT), ("Linear", "in_features"), ("LayerNorm", "normalized_shape")],
-    )
+    @every_inferring
     def test_a_size_that_does_not_fit_names_both_layers_numbers(self, name: str, field: str) -> None:
         error = misfit(make(name, **{field: 9}), fed(7))
         assert error.field == field
         assert error.message == "expected 7, the width that layer 'before' puts out, got 9"
         assert error.hint == f"leave {field} out, or change layer 'before'"
 
-    @pytest.mark.parametrize(
-        ("name", "field"),
-        [*((name, "input_size") for name in RECURRENT), ("Linear", "in_features"), ("LayerNorm", "normalized_shape")],
-    )
+    @every_inferring
     def test_the_first_layer_must_say_it(self, name: str, field: str) -> None:
         error = misfit(make(name), FIRST)
         assert (error.field, error.hint) == (field, f"add {field}")
@@ -232,41 +225,41 @@ class TestFit:
     def test_what_has_no_input_width(self, name: str) -> None:
         assert fitted(name).width_in is None
 
-    @every_recurrent
-    def test_a_recurrent_layer_wants_a_sequence(self, name: str) -> None:
-        error = misfit(make(name), fed(7, axes=("N",)))
-        assert error.field == "type"
-        assert error.message == "expected a sequence, got the last state of layer 'before'"
-        assert error.hint == "give 'before' feeds: output"
+    @pytest.mark.parametrize(
+        ("name", "options", "signal", "field", "message", "hint"),
+        [
+            *(
+                (name, {}, STATE, "type", "expected a sequence, got the last state of layer 'before'", OUTPUT)
+                for name in RECURRENT
+            ),
+            ("Embedding", {}, fed(7), "type", "expected features for layer 'before' to feed", "make it the first"),
+            ("Dropout", {}, FIRST, "type", "a Dropout cannot come first", "put a layer before it"),
+            *(
+                ("Embedding", {"padding_idx": i}, FIRST, "padding_idx", f"expected a row of 13, -13 to 12, got {i}", "")
+                for i in (-14, 13)
+            ),
+            *(
+                ("LSTM", {"proj_size": n}, fed(7), "proj_size", f"expected less than hidden_size 11, got {n}", "torch")
+                for n in (11, 12)
+            ),
+        ],
+    )
+    def test_what_does_not_fit(
+        self, name: str, options: dict[str, int], signal: Signal, field: str, message: str, hint: str
+    ) -> None:
+        error = misfit(make(name, **options), signal)
+        assert error.field == field
+        assert error.message.startswith(message)
+        assert error.hint.startswith(hint)
 
     @pytest.mark.parametrize("name", ["Linear", "LayerNorm", "Dropout"])
     def test_a_pointwise_layer_takes_a_last_state(self, name: str) -> None:
         layer = make(name).fit(fed(7, axes=("N",)), {})
         assert layer.emits(fed(7, axes=("N",))).axes == ("N",)
 
-    def test_an_embedding_comes_first(self) -> None:
-        error = misfit(make("Embedding"), fed(7))
-        assert (error.field, error.hint) == ("type", "make it the first layer")
-        assert "layer 'before'" in error.message
-
-    def test_a_dropout_does_not(self) -> None:
-        error = misfit(make("Dropout"), FIRST)
-        assert (error.field, error.hint) == ("type", "put a layer before it")
-
     @pytest.mark.parametrize("index", [-13, -1, 0, 12])
     def test_a_padding_idx_is_a_row(self, index: int) -> None:
         assert fitted("Embedding", padding_idx=index).weights("float32")[0].init.zero_row == index
-
-    @pytest.mark.parametrize("index", [-14, 13])
-    def test_a_padding_idx_that_is_none(self, index: int) -> None:
-        error = misfit(make("Embedding", padding_idx=index), FIRST)
-        assert (error.field, error.message) == ("padding_idx", f"expected a row of 13, -13 to 12, got {index}")
-
-    @pytest.mark.parametrize("proj_size", [11, 12])
-    def test_a_projection_is_narrower_than_the_cell(self, proj_size: int) -> None:
-        error = misfit(make("LSTM", proj_size=proj_size), fed(7))
-        assert error.field == "proj_size"
-        assert error.message == f"expected less than hidden_size 11, got {proj_size}"
 
     @pytest.mark.parametrize("proj_size", [0, 1, 10])
     def test_a_projection_that_is(self, proj_size: int) -> None:

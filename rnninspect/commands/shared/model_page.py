@@ -10,7 +10,6 @@ from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import LookOptions
 from rnninspect.commands.shared.proof import disagreement, prove
 from rnninspect.commands.shared.rendering import print_page
-from rnninspect.document.chain import Spec
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
@@ -43,7 +42,10 @@ def print_models(options: LookOptions, make_tables: MakeTables, *, input_grad: b
     for spec in specs:
         say_notes(spec.notes)
         try:
-            model, differing = _facts(spec, options, input_grad=input_grad)
+            if options.plan:
+                models.append(plan(spec, input_grad=input_grad))
+                continue
+            model, differing = prove(spec, options.seed, input_grad=input_grad)
         except RnnInspectError as error:
             code = max(code, complain(error))
             continue
@@ -58,12 +60,6 @@ def print_models(options: LookOptions, make_tables: MakeTables, *, input_grad: b
         tables = _tables(report, make_tables)
         print_page(options.format, tables, lambda: document(report), _caption(report), options.output)
     return code
-
-
-def _facts(spec: Spec, options: LookOptions, *, input_grad: bool) -> tuple[ModelFacts, tuple[Difference, ...]]:
-    if options.plan:
-        return plan(spec, input_grad=input_grad), ()
-    return prove(spec, options.seed, input_grad=input_grad)
 
 
 def _tables(report: Report, make_tables: MakeTables) -> list[Table]:
