@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from rnninspect import disk
 from rnninspect.errors import DocumentError, OutputFailed, Place, printable, show
-from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.facts import ModelFacts
 from rnninspect.json_lines import NoObject, object_of
 from rnninspect.output import write_text
 from rnninspect.runtime.here import need_folder
@@ -46,12 +46,15 @@ Locked = Mapping[str, Mapping[str, LockedLayer]]
 
 def locked_layers(model: ModelFacts) -> dict[str, LockedLayer]:
     """What the lock keeps of a model."""
-    return {layer.name: _locked(layer) for layer in model.layers}
-
-
-def _locked(layer: LayerFacts) -> LockedLayer:
-    weights = {weight.name: weight.shape for weight in layer.weights}
-    return LockedLayer(type=layer.type, parameters=layer.counts.parameters, macs=layer.forward.macs, weights=weights)
+    return {
+        layer.name: LockedLayer(
+            type=layer.type,
+            parameters=layer.counts.parameters,
+            macs=layer.forward.macs,
+            weights={weight.name: weight.shape for weight in layer.weights},
+        )
+        for layer in model.layers
+    }
 
 
 def read_lock(path: Path) -> Locked:

@@ -45,7 +45,13 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
     about = (_ABOUT[0]._replace(for_scripts=len(results) == 1), *_ABOUT[1:])
     rows = [(result, curve) for result in results for curve in result.curves]
     decays = tuple(
-        (*_about(result, curve), curve.norms[0], curve.norms[-1], len(curve.norms), *_decay(curve))
+        (
+            *_about(result, curve),
+            curve.norms[0],
+            curve.norms[-1],
+            len(curve.norms),
+            *(curve.decay or (None,) * len(_DECAY)),
+        )
         for result, curve in rows
     )
     # why for scripts all the same: a file's columns do not depend on what was asked.
@@ -132,10 +138,6 @@ def _named(curve: Curve, result: Gradflow) -> str:
     """Its name in a legend: with the layer where there are several."""
     several = len({other.layer for other in result.curves}) > 1
     return f"{curve.layer} · {_name(curve, result)}" if several else _name(curve, result)
-
-
-def _decay(curve: Curve) -> tuple[Cell, ...]:
-    return (None,) * len(_DECAY) if curve.decay is None else curve.decay
 
 
 def _input(result: Gradflow) -> list[Curve]:

@@ -72,21 +72,16 @@ def enough_memory(spec: Spec, planned: ModelFacts, needed: int, device: torch.de
 @contextmanager
 def seeded(device: torch.device, seed: int) -> Iterator[None]:
     """The generators that `device` draws from set to `seed`, and put back afterwards."""
-    if device.type in ("cuda", "mps"):
-        with torch.random.fork_rng(devices=[device], device_type=device.type):
-            # why not torch.manual_seed: it would set every other GPU's generator too
-            torch.default_generator.manual_seed(seed)
-            if device.type == "cuda":
-                with torch.cuda.device(device):
-                    torch.cuda.manual_seed(seed)
-            else:
-                torch.mps.manual_seed(seed)
-            yield
-    else:
-        with torch.random.fork_rng(devices=[]):
-            # why not torch.manual_seed: it would set every GPU's generator too
-            torch.default_generator.manual_seed(seed)
-            yield
+    own = device.type in ("cuda", "mps")
+    with torch.random.fork_rng(devices=[device] if own else [], device_type=device.type if own else "cuda"):
+        # why not torch.manual_seed: it would set every other GPU's generator too
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        yield
 
 
 @contextmanager

@@ -122,6 +122,7 @@ def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
         return Explained(model=spec.name, facts=facts, signal=link.signal, summary=layer.summary)
     timed = link.signal.is_sequence
     shape = shapes(cell, layer.declared(0), layer.sizes())
+    recurrence = _recurrence(spec, layer, cell, facts, link.signal, shape) if isinstance(layer, Recurrent) else None
     entries = tuple(_entries(layer, cell, facts, shape, timed))
     return Explained(
         model=spec.name,
@@ -131,7 +132,7 @@ def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
         equations=write(cell, shape, timed=timed),
         entries=entries,
         remarks=tuple(_remarks(layer, cell, facts, entries, timed)),
-        recurrence=_recurrence(spec, layer, cell, facts, link.signal) if isinstance(layer, Recurrent) else None,
+        recurrence=recurrence,
     )
 
 
@@ -224,15 +225,16 @@ def _target_of(cell: Cell, parameter: Matrix | Bias) -> Value:
 # --- the stack, and the other direction -------------------------------------------------------------------
 
 
-def _recurrence(spec: Spec, layer: Recurrent, cell: Cell, facts: LayerFacts, signal: Signal) -> Recurrence:
-    unrolled = _unrolled(layer, cell, signal)
-    upper = _upper(layer, cell, facts) if unrolled.depth > 1 else None
-    reverse = _reverse(layer, cell, facts) if unrolled.directions > 1 else None
+def _recurrence(
+    spec: Spec, layer: Recurrent, cell: Cell, facts: LayerFacts, signal: Signal, shape: Shapes
+) -> Recurrence:
+    unrolled = _unrolled(layer, cell, signal, shape)
+    upper = _upper(layer, cell, facts, shape) if unrolled.depth > 1 else None
+    reverse = _reverse(cell, facts, shape) if unrolled.directions > 1 else None
     return Recurrence(unrolled=unrolled, upper=upper, reverse=reverse, settings=tuple(_settings(spec, layer, signal)))
 
 
-def _unrolled(layer: Recurrent, cell: Cell, signal: Signal) -> Unrolled:
-    shape = shapes(cell, layer.declared(0), layer.sizes())
+def _unrolled(layer: Recurrent, cell: Cell, signal: Signal, shape: Shapes) -> Unrolled:
     return Unrolled(
         steps=signal.batch.letters["L"],
         depth=layer.depth,
@@ -246,8 +248,8 @@ def _unrolled(layer: Recurrent, cell: Cell, signal: Signal) -> Unrolled:
     )
 
 
-def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts) -> Upper:
-    first, above = (write(cell, shapes(cell, layer.declared(k), layer.sizes())) for k in (0, 1))
+def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts, shape: Shapes) -> Upper:
+    first, above = write(cell, shape), write(cell, shapes(cell, layer.declared(1), layer.sizes()))
     weights = [[w for w in facts.weights if (w.layer, w.direction) == (k, "forward")] for k in (0, 1)]
     return Upper(
         layers=layer.depth - 1,
@@ -259,8 +261,7 @@ def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts) -> Upper:
     )
 
 
-def _reverse(layer: Recurrent, cell: Cell, facts: LayerFacts) -> Reverse:
-    shape = shapes(cell, layer.declared(0), layer.sizes())
+def _reverse(cell: Cell, facts: LayerFacts, shape: Shapes) -> Reverse:
     both = zip(write(cell, shape), write(cell, shape, reverse=True), strict=True)
     states = [Value(state, 0) for state in cell.states]
     return Reverse(
