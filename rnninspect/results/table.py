@@ -33,6 +33,7 @@ class Column(NamedTuple):
     for_scripts: what a reader of the terminal sees from the other columns; only CSV has it.
     same_unit: all such times of a table stand in one unit, as they are to be compared.
     nothing: what people see in place of None.
+    group: what it is one of ("backward"); a table too wide for a terminal is split between groups.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Column(NamedTuple):
     for_scripts: bool = False
     same_unit: bool = False
     nothing: str | None = None
+    group: str = ""
 
 
 class Table(NamedTuple):

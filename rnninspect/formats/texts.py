@@ -1,0 +1,92 @@
+"""The values of a column as people read them: counts with separators, four digits, one unit for a column, bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import isfinite
+
+from rnninspect.formats.page import Page
+from rnninspect.results.table import Cell, Column, Kind, in_unit
+
+_POINTS_ALIGNED = {Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+_GIGA = ("GFLOP/s", 1e9)
+PAD = "\ue000"  # why no space: rich takes those at the end of a cell away; nothing else that is printed has this one
+_BAR = 20  # cells of the longest
+_EIGHTHS = "▏▎▍▌▋▊▉█"
+
+
+def column_texts(column: Column, cells: Sequence[Cell], alike: Sequence[Cell], page: Page) -> tuple[str, list[str]]:
+    """A column's heading and its cells, the total last: times in a unit, bars as bars, decimal points aligned.
+
+    alike: the times of all columns that stand in the same unit.
+    """
+    heading, cells = _scaled(column, cells, alike, page)
+    texts = [page.plain(text_of(column.kind, cell)) for cell in cells]
+    if column.kind in _POINTS_ALIGNED and not any("e" in text for text in texts):
+        tails = [len(text) - text.find(".") if "." in text else 0 for text in texts]
+        texts = [text and text + PAD * (max(tails) - tail) for text, tail in zip(texts, tails, strict=True)]
+    return page.plain(heading), texts
+
+
+def _scaled(column: Column, cells: Sequence[Cell], alike: Sequence[Cell], page: Page) -> tuple[str, Sequence[Cell]]:
+    match column.kind:
+        case Kind.SECONDS | Kind.RATE:
+            unit, size = _GIGA if column.kind is Kind.RATE else _unit(alike if column.same_unit else cells)
+            scaled = [cell / size if isinstance(cell, int | float) else cell for cell in cells]
+            return in_unit(column.heading, unit), scaled
+        case Kind.BAR:
+            # why without the total: every other bar would be short beside it.
+            return column.heading, [*_bars(cells[:-1], page.ascii), None]
+        case _:
+            return column.heading, cells
+
+
+def text_of(kind: Kind, cell: Cell) -> str:
+    """One value."""
+    match cell:
+        case None:
+            return ""
+        case str():
+            return cell
+        case bool():
+            return str(cell).lower()
+        case int():
+            return str(cell) if kind is Kind.TEXT else f"{cell:,}"
+        case float():
+            return _four_digits(cell)
+        case tuple():
+            return f"({', '.join(map(str, cell))}{',' if len(cell) == 1 else ''})"
+
+
+def _four_digits(number: float) -> str:
+    """`number` with four significant digits, or with its whole integer part where that has more."""
+    if not isfinite(number) or number == 0:
+        return f"{number:g}"
+    return f"{number:,.0f}" if 999.95 <= abs(number) < 1e15 else f"{number:#.4g}"
+
+
+def _unit(cells: Iterable[Cell]) -> tuple[str, float]:
+    """The unit for all of these times, and its seconds: the least is 1 or more and the largest has four digits.
+
+    Where no unit does both, the one in which the median is 1 or more.
+    """
+    times = sorted(abs(cell) for cell in cells if isinstance(cell, int | float) and isfinite(cell) and cell)
+    if not times:
+        return _UNITS[0]
+    least, median = (
+        next((unit for unit in _UNITS if time >= unit[1]), _UNITS[-1]) for time in (times[0], times[len(times) // 2])
+    )
+    return least if times[-1] / least[1] < 9999.5 else median
+
+
+def _bars(cells: Iterable[Cell], ascii: bool) -> list[str]:
+    """A bar for each cell, the longest for the largest; what is more than 0 has at least the shortest there is."""
+    sizes = [cell if isinstance(cell, int | float) and isfinite(cell) and cell > 0 else 0 for cell in cells]
+    largest = max(sizes, default=0) or 1
+    parts = 1 if ascii else len(_EIGHTHS)
+    bars = []
+    for size in sizes:
+        whole, rest = divmod(max(round(size / largest * _BAR * parts), size > 0), parts)
+        bars.append("#" * whole if ascii else _EIGHTHS[-1] * whole + _EIGHTHS[rest - 1 : rest])
+    return bars
