@@ -4,25 +4,26 @@
     traffic   bytes / (bytes/s)         what has to move between memory and chip
     latency   S x least time of a step  the steps that wait for one another, S of them
 
-A layer's pass takes at least the largest of the three: products, moves and steps may all overlap. Passes follow one
-another, layer after layer and backward after forward, so they are added up.
+Within one pass of one layer the three may overlap, so it takes at least the largest of them. Passes run one after
+another, layer after layer and backward after forward, so their times are added up.
 
-S, for L time steps and K stacked layers: L + K - 1 in one direction, because layer k can take its step t as soon as
-layer k - 1 has taken it (cuDNN does); K x L in both directions, because every layer waits for all of its input, while
-its two directions run at the same time. Cells and JordanRNN have K = 1. A packed batch has the L of its longest
-sequence and the products of its real tokens. Layers without a state have no steps.
+Steps. For L time steps and K stacked layers in one direction S = L + K - 1: layer k can take its step t as soon as
+layer k - 1 has taken it, as cuDNN does. In both directions S = K x L: the two run at the same time, but a layer waits
+for all of its input. Cells and JordanRNN have K = 1; layers without a state have no steps. A packed batch has the L
+of its longest sequence, and the products of its real tokens.
 
-What is assumed of memory. Every input, weight, output, state and gradient moves once; a forward pass with a graph also
-writes every vector of the equations, because the backward pass reads it (torch and cuDNN keep them); results that are
-handed on within a pass stay on the chip. Matrices inside the recurrence are wanted at every step: what of one layer's
-matrices in one direction exceeds `on_chip` moves again at every step, and what exceeds `in_core` moves at every step
-from the chip's memory to its cores, where that memory's bytes/s are known. (With one sequence on a CPU that is what
-rules, and a larger batch is free.) In a loop over the same data, what fits the chip stays there from one call to the
-next and does not move at all, unless `cold`. Of a table that is looked up, no more rows than tokens move.
+Memory. Every input, weight, output, state and gradient moves once. A forward pass with a graph also writes every
+vector of the equations, because the backward pass reads it. What one layer hands to the next within a pass stays on
+the chip. The matrices of the recurrence are read at every step. Of those of one layer in one direction, the bytes
+beyond `on_chip` come from memory again at every step; the bytes beyond `in_core` come at every step from the chip's
+own memory, where its bytes/s are known. (On a CPU with one sequence this is the largest term, and a larger batch
+costs nothing.) Calls are made in a loop over the same data: what fits the chip stays there from one call to the next
+and does not move, unless `cold`. Of a table that is looked up, no more rows than tokens move.
 
-Backward takes the steps again. It repeats every product once for the gradient of its operand (step by step inside the
-recurrence, one large product outside) and once, all steps together, for the gradient of its matrix. Left out is what
-autograd does not need: gradients of frozen weights, of an input that nobody wants, of h_0 (`plan` has the counts).
+Backward takes the steps again. It has every product twice: for the gradient of its vector (step by step inside the
+recurrence, in one large product outside), and for the gradient of its matrix (all steps together). Gradients that
+autograd does not compute are left out: of frozen weights, of an input that requires none, of h_0 (`plan` counts
+them).
 """
 
 from __future__ import annotations

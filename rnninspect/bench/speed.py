@@ -1,9 +1,9 @@
-"""How fast the CPU is at the moment: a small matrix product, held against what it took when the CPU was at its best.
+"""How fast the CPU is at the moment: the time of a small matrix product, over its time when the CPU was at its best.
 
-On a shared host a neighbour on the same cores makes everything up to 1.8 times slower, for seconds or minutes, and
-nothing that this system counts shows it: no steal, no other process, no switch. The product does: over rounds of
-LSTM(256, 256, 2) its time has a correlation of 0.86 with theirs, and the other witnesses none (0.06 at the most). What
-it is held against is kept from run to run, because a run that is slow from beginning to end cannot know.
+On a shared host a neighbour on the same cores makes everything up to 1.8 times slower, for seconds or minutes. Nothing
+that this system counts shows it: neither stolen time, nor other processes, nor context switches. The product does show
+it: measured over rounds of LSTM(256, 256, 2), its time correlates with theirs by 0.86, and no counter by more than
+0.06. The best time is kept from run to run, because a run that is slow from beginning to end cannot tell that it is.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rnninspect.bench.history import keep, recall
 
 # Half a millisecond or so of all threads: short beside a round, and long beside what threads wait for one another.
 _CALLS, _SIDE, _STEP = 4, 256, 64
-# A job's best is the first quartile of its readings, from the fastest on. why not the fastest itself: the clock may run
-# higher for a moment, and all that follows would be called slow.
+# A job's best is the reading that a quarter of its readings beat. why not the fastest: the clock may run higher for a
+# moment, and everything after it would be called slow.
 _FEWEST, _SHARE = 4, 4
 # What in the environment says how the product is computed.
 _SETTINGS = ("OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "OPENBLAS_", "ATEN_CPU_CAPABILITY")
@@ -40,7 +40,7 @@ class Speed:
         self._matrix = torch.full((side, side), 1 / side)
         self._product = torch.empty_like(self._matrix)
         self._known = recall().seconds.get(self._key, [])
-        # Of this job alone, the fastest first. why not of all jobs: the quartile of many jobs is not that of this one.
+        # Of this job alone, the fastest first: a quartile over many jobs would say nothing of this one.
         self._readings: list[float] = []
         self._kept: float | None = None
         self.read()
@@ -66,7 +66,7 @@ class Speed:
         return min([*self._known, *self._own()], default=None)
 
     def remember(self) -> None:
-        """End a job; keep this run's best for later ones, where the system tells one start from another."""
+        """End a job, and keep this run's best for later runs."""
         best = min([*filter(None, [self._kept]), *self._own()], default=None)
         self._readings = []
         if best is None or best == self._kept:

@@ -1,4 +1,4 @@
-"""What can be said of a time from its samples: median, interval, best, drift, and no percentile beyond what n bears."""
+"""What samples say of a time: the interval of its median, its drift, and percentiles where they are enough."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _CONFIDENCE = 0.95
 
 
 def interval(round_medians: Sequence[float]) -> Interval | None:
-    """The 95 % interval of the median of the rounds, from order statistics; None for fewer than six rounds.
+    """The 95 % interval of the rounds' median: two of the rounds themselves; None for fewer than six rounds.
 
-    why of rounds: calls in a row are correlated, so that an interval over them is far too narrow. By the binomial law
-    the k-th smallest and the k-th largest of n hold the median with probability 1 - 2 P(X < k), X ~ B(n, 1/2).
+    why of rounds: calls in a row are alike, so that an interval over calls is far too narrow. The true median lies
+    between the k-th smallest and the k-th largest of n with probability 1 - 2 P(X < k), where X follows the binomial
+    law B(n, 1/2): each round falls below the median or above it with the same chance. The largest such k is taken.
     """
     ordered = sorted(round_medians)
     n = len(ordered)

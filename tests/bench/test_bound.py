@@ -39,9 +39,9 @@ def link(layer: Layer, batch: Batch, axes: tuple[str, ...] = ("L", "N"), width: 
 def of(
     *links: Link, phase: str = "forward", peaks: Peaks = ONE, memory: ChipMemory = COLD, input_grad: bool = False
 ) -> Bound:
-    found = bound_of(links, phase, peaks, memory=memory, input_grad=input_grad)
-    assert found is not None
-    return found
+    least = bound_of(links, phase, peaks, memory=memory, input_grad=input_grad)
+    assert least is not None
+    return least
 
 
 def bound_of(
@@ -291,26 +291,26 @@ def square(hidden: int, batch: int, steps: int) -> Link:
 
 
 def test_compute_bound() -> None:
-    found = of(square(1024, 256, 100), peaks=DEVICE, memory=HOLDS)
+    least = of(square(1024, 256, 100), peaks=DEVICE, memory=HOLDS)
     # 2 x 4 x 1024 x 2048 FLOPs x 25,600 tokens = 429.5 GFLOP: 42.9 ms.
-    assert found.compute == pytest.approx(0.04294967296)
+    assert least.compute == pytest.approx(0.04294967296)
     # x and output: 2 x 25,600 x 1024 x 4 = 209.7 MB; weights 33.6 MB, states 4 x 1.05 MB; 50 MB of it stay: 0.197 ms.
     nbytes = 2 * 25_600 * 1024 * 4 + 4 * (8 * 1024 * 1024 + 2 * 4096) + 4 * 256 * 1024 * 4
-    assert found.traffic == pytest.approx((nbytes - 50e6) / 1e12)
+    assert least.traffic == pytest.approx((nbytes - 50e6) / 1e12)
     # 100 steps of 2 us.
-    assert found.latency == pytest.approx(200e-6)
-    assert (found.regime, found.seconds, found.calibrated) == ("compute", found.compute, True)
+    assert least.latency == pytest.approx(200e-6)
+    assert (least.regime, least.seconds, least.calibrated) == ("compute", least.compute, True)
 
 
 def test_bandwidth_bound() -> None:
     # W_hh of 4 x 4096 x 4096 x 4 = 268 MB, of which 50 MB stay: 218 MB at each of 24 steps after the first.
-    found = of(square(4096, 1, 25), peaks=DEVICE, memory=HOLDS)
+    least = of(square(4096, 1, 25), peaks=DEVICE, memory=HOLDS)
     again = 24 * (4 * 4096 * 4096 * 4 - 50_000_000)
     once = 2 * (4 * 4096 * 4096 * 4) + 4 * 8 * 4096 + 2 * 25 * 4096 * 4 + 4 * 4096 * 4
-    assert found.traffic == pytest.approx((again + once - 50e6) / 1e12)
+    assert least.traffic == pytest.approx((again + once - 50e6) / 1e12)
     # 2 x 8 x 4096 x 4096 x 25 = 6.7 GFLOP: 0.67 ms, against 5.7 ms.
-    assert found.compute == pytest.approx(6.7108864e9 / 10e12)
-    assert (found.regime, found.seconds) == ("bandwidth", found.traffic)
+    assert least.compute == pytest.approx(6.7108864e9 / 10e12)
+    assert (least.regime, least.seconds) == ("bandwidth", least.traffic)
 
 
 def test_latency_bound() -> None:
@@ -326,11 +326,11 @@ def test_layers_follow_one_another() -> None:
     rnn, linear = square(256, 8, 100), link(Linear(type="Linear", in_features=256, out_features=32_000), Batch(8, 100))
     # 2 x 256 x 32,000 x 800 = 13.1 GFLOP: 1.31 ms.
     products = 2 * 256 * 32_000 * 800 / 10e12
-    found = of(rnn, linear, peaks=DEVICE, memory=STAYS)
-    assert found.seconds == pytest.approx(200e-6 + products)
-    assert found.compute == pytest.approx(83.88608e-6 + products)
-    assert found.latency == pytest.approx(200e-6)
-    assert found.regime == "compute"
+    least = of(rnn, linear, peaks=DEVICE, memory=STAYS)
+    assert least.seconds == pytest.approx(200e-6 + products)
+    assert least.compute == pytest.approx(83.88608e-6 + products)
+    assert least.latency == pytest.approx(200e-6)
+    assert least.regime == "compute"
 
 
 def test_a_step_is_forward_and_then_backward() -> None:

@@ -45,8 +45,8 @@ def steady(level: float, rounds: int = 9, spread: float = 0.001) -> Rounds:
 
 def one(old: Figure | Rounds, new: Figure | Rounds, threshold: float = 0.05) -> Compared:
     sides = [[outcome(side if isinstance(side, Figure) else figure(side))] for side in (old, new)]
-    (found,) = compare_runs(sides[0], sides[1], threshold).compared
-    return found
+    (item,) = compare_runs(sides[0], sides[1], threshold).compared
+    return item
 
 
 # --- what is matched -----------------------------------------------------------------------------------------
@@ -67,8 +67,8 @@ def test_matched_by_everything_that_tells_points_apart() -> None:
     for pair in pairs:
         assert len(pair.old) == len(pair.new) == 2
         ours = {
-            (run.model, str(sorted(run.settings.items())), str(run.variant), found.subject, found.phase)
-            for run, found in (*pair.old, *pair.new)
+            (run.model, str(sorted(run.settings.items())), str(run.variant), item.subject, item.phase)
+            for run, item in (*pair.old, *pair.new)
         }
         assert len(ours) == 1
 
@@ -76,11 +76,11 @@ def test_matched_by_everything_that_tells_points_apart() -> None:
 def test_a_layer_called_chain_is_not_the_whole_model() -> None:
     old = [outcome(figure(steady(1)), figure(steady(3), "chain"))]
     new = [outcome(figure(steady(2)), figure(steady(3), "chain"))]
-    found = compare_runs(old, new)
-    assert [(item.subject, item.ratio) for item in found.compared] == [(None, 2.0), ("chain", 1.0)]
-    rows = compare_tables(found, "old -> new")["compared"].rows
+    comparison = compare_runs(old, new)
+    assert [(item.subject, item.ratio) for item in comparison.compared] == [(None, 2.0), ("chain", 1.0)]
+    rows = compare_tables(comparison, "old -> new")["compared"].rows
     assert [row[4] for row in rows] == ["whole model", "chain"]
-    document: Any = compare_document(found, old)
+    document: Any = compare_document(comparison, old)
     assert [item["subject"] for item in document["compared"]] == [None, "chain"]
 
 
@@ -136,11 +136,11 @@ def test_two_models_of_one_name_are_told_apart_by_file() -> None:
 def test_what_differs_about_the_surroundings() -> None:
     other = ENVIRONMENT._replace(device_name="another CPU", torch="2.14.0", started="2027-01-01", load=9.0)
     two = (figure(steady(1)), figure(steady(1), phase="step"))
-    found = compare_runs(
+    comparison = compare_runs(
         [outcome(*two), outcome(*two, model="n")],
         [outcome(*two, environment=other), outcome(*two, model="n", dtype="float16", environment=other)],
     )
-    assert [tuple(item) for item in found.differing] == [
+    assert [tuple(item) for item in comparison.differing] == [
         ("device_name", "a CPU", "another CPU", 4),
         ("torch", "2.13.0", "2.14.0", 4),
         ("dtype", "float32", "float16", 2),
@@ -149,7 +149,7 @@ def test_what_differs_about_the_surroundings() -> None:
 
 
 def test_of_a_gpu_everything_that_times_depend_on_is_named() -> None:
-    told = {
+    changes = {
         "cuda": ("12.8", "13.0"),
         "cudnn": (90800, 91002),
         "driver": ("570.1", "580.1"),
@@ -158,7 +158,7 @@ def test_of_a_gpu_everything_that_times_depend_on_is_named() -> None:
         "warm_l2": (False, True),
         "input_grad": (False, True),
     }
-    for what, (before, now) in told.items():
+    for what, (before, now) in changes.items():
         old, new = (
             outcome(figure(steady(1)), environment=ENVIRONMENT._replace(**{what: one})) for one in (before, now)
         )
@@ -197,9 +197,9 @@ def test_what_one_side_does_not_say_is_no_difference() -> None:
 def test_the_median_of_the_processes_medians() -> None:
     old = [outcome(figure(steady(level)), process=k) for k, level in enumerate((1, 2, 9))]
     new = [outcome(figure(steady(level)), process=k) for k, level in enumerate((3, 4))]
-    (found,) = compare_runs(old, new).compared
-    assert (found.old.median, found.new.median, found.ratio) == (2, 3.5, 1.75)
-    assert (found.old.processes, found.new.processes, found.old.rounds) == (3, 2, 9)
+    (item,) = compare_runs(old, new).compared
+    assert (item.old.median, item.new.median, item.ratio) == (2, 3.5, 1.75)
+    assert (item.old.processes, item.new.processes, item.old.rounds) == (3, 2, 9)
 
 
 def test_disturbed_processes_are_set_aside_where_others_are_steady() -> None:
@@ -208,17 +208,17 @@ def test_disturbed_processes_are_set_aside_where_others_are_steady() -> None:
         outcome(figure(steady(3), verdict="disturbed (others used 49 % of the CPU)")),
         outcome(figure(steady(1)), process=1),
     ]
-    (found,) = compare_runs(old, new).compared
-    assert (found.verdict, found.ratio, found.new.processes, found.new.unsteady) == ("SAME", 1, 1, 1)
-    (found,) = compare_runs(old, new[:1]).compared
-    assert (found.verdict, found.ratio) == ("UNCLEAR", 3)
-    assert found.reason == "new was disturbed (others used 49 % of the CPU): measure it again"
+    (item,) = compare_runs(old, new).compared
+    assert (item.verdict, item.ratio, item.new.processes, item.new.unsteady) == ("SAME", 1, 1, 1)
+    (item,) = compare_runs(old, new[:1]).compared
+    assert (item.verdict, item.ratio) == ("UNCLEAR", 3)
+    assert item.reason == "new was disturbed (others used 49 % of the CPU): measure it again"
 
 
 def test_only_kept_rounds_count() -> None:
     rounds = [*steady(1), [5.0] * 3, []]
-    found = one(steady(1), figure(rounds, kept=range(9)))
-    assert (found.ratio, found.new.rounds, found.verdict) == (1, 9, "SAME")
+    item = one(steady(1), figure(rounds, kept=range(9)))
+    assert (item.ratio, item.new.rounds, item.verdict) == (1, 9, "SAME")
     assert one(steady(1), figure(rounds, kept=(*range(9), 10))).new.rounds == 9
 
 
@@ -236,11 +236,11 @@ def test_the_interval_is_the_bootstraps_of_rounds(rounds: int) -> None:
     """Drawing the place of a median gives the interval that drawing its rounds does; exactly so for odd numbers."""
     draw = random.Random(rounds)
     sides = [[math.exp(draw.gauss(0, 0.1)) for _ in range(rounds)] for _ in "ab"]
-    found = one([[value] for value in sides[0]], [[value] for value in sides[1]])
+    item = one([[value] for value in sides[0]], [[value] for value in sides[1]])
     low, high = direct(sides[0], sides[1], 4000, seed=1)
     width = math.log(high / low)
-    assert abs(math.log(found.low / low)) < 0.15 * width
-    assert abs(math.log(found.high / high)) < 0.15 * width
+    assert abs(math.log(item.low / low)) < 0.15 * width
+    assert abs(math.log(item.high / high)) < 0.15 * width
 
 
 def test_the_interval_draws_rounds_and_not_calls() -> None:
@@ -255,10 +255,10 @@ def test_the_interval_of_processes_holds_what_lies_between_them() -> None:
     def runs(*levels: float) -> list[Outcome]:
         return [outcome(figure(steady(level)), process=k) for k, level in enumerate(levels)]
 
-    (found,) = compare_runs(runs(1, 1.2, 0.8), runs(1.2, 1, 0.8)).compared
-    assert found.low < 0.7 < 1.4 < found.high
-    (found,) = compare_runs(runs(1, 1, 1), runs(1, 1, 1)).compared
-    assert 0.99 < found.low <= 1 <= found.high < 1.01
+    (item,) = compare_runs(runs(1, 1.2, 0.8), runs(1.2, 1, 0.8)).compared
+    assert item.low < 0.7 < 1.4 < item.high
+    (item,) = compare_runs(runs(1, 1, 1), runs(1, 1, 1)).compared
+    assert 0.99 < item.low <= 1 <= item.high < 1.01
 
 
 @settings(max_examples=60, deadline=None)
@@ -268,19 +268,19 @@ def test_the_interval_of_processes_holds_what_lies_between_them() -> None:
     st.floats(0, 1),
 )
 def test_whatever_was_measured(old: Rounds, new: Rounds, threshold: float) -> None:
-    found = one(old, new, threshold)
-    assert found.low <= found.ratio <= found.high
-    assert found.ratio == pytest.approx(found.new.median / found.old.median)
-    assert found == one(old, new, threshold)
-    assert (found.verdict == "UNCLEAR") == bool(found.reason)
-    if found.verdict == "SLOWER":
-        assert found.low > 1 + threshold
+    item = one(old, new, threshold)
+    assert item.low <= item.ratio <= item.high
+    assert item.ratio == pytest.approx(item.new.median / item.old.median)
+    assert item == one(old, new, threshold)
+    assert (item.verdict == "UNCLEAR") == bool(item.reason)
+    if item.verdict == "SLOWER":
+        assert item.low > 1 + threshold
     swapped = one(new, old, threshold)
-    assert {found.verdict, swapped.verdict} != {"SLOWER"}
+    assert {item.verdict, swapped.verdict} != {"SLOWER"}
     scaled = one(
         [[8 * call for call in calls] for calls in old], [[8 * call for call in calls] for calls in new], threshold
     )
-    assert scaled.verdict == found.verdict
+    assert scaled.verdict == item.verdict
 
 
 # --- verdicts ------------------------------------------------------------------------------------------------
@@ -324,8 +324,8 @@ def test_the_reason_says_what_to_try() -> None:
     assert wider.reason == "within the noise, > 100 %: --processes 3 or more for both"
     for side in ("old", "new"):
         few = [steady(1, LEAST_ROUNDS - 1), steady(3)][:: 1 if side == "old" else -1]
-        found = one(*few)
-        assert (found.verdict, found.reason) == ("UNCLEAR", f"6 rounds in {side}, 7 are needed: a longer --budget")
+        item = one(*few)
+        assert (item.verdict, item.reason) == ("UNCLEAR", f"6 rounds in {side}, 7 are needed: a longer --budget")
         for verdict in ("drifting", "disturbed (load 3)"):
             bad = [figure(steady(1), verdict=verdict), figure(steady(3))][:: 1 if side == "old" else -1]
             assert one(*bad).reason == f"{side} was {verdict}: measure it again"
@@ -336,23 +336,23 @@ def test_the_reason_says_what_to_try() -> None:
 def test_the_noise_is_by_hand() -> None:
     """Of nine rounds, s apart, the middle 68 % span 2 x 2.73 s; processes are taken to differ twice as much."""
     spread = 0.001
-    found = one(steady(1, spread=spread), steady(1, spread=spread))
+    item = one(steady(1, spread=spread), steady(1, spread=spread))
     sigma = (0.8413 * 8 - 4) * spread
-    assert found.old.spread == pytest.approx(sigma, rel=0.01)
-    assert found.noise == pytest.approx(2 * math.sqrt(2) * 2 * sigma, rel=0.02)
+    assert item.old.spread == pytest.approx(sigma, rel=0.01)
+    assert item.noise == pytest.approx(2 * math.sqrt(2) * 2 * sigma, rel=0.02)
     three = [outcome(figure(steady(1, spread=spread)), process=k) for k in range(3)]
-    (found,) = compare_runs(three, three).compared
+    (item,) = compare_runs(three, three).compared
     # of the 27 rounds of three such processes it spans 2 x 3 s
-    assert found.noise == pytest.approx(2 * math.sqrt(2) * 3 * spread / math.sqrt(3), rel=0.02)
+    assert item.noise == pytest.approx(2 * math.sqrt(2) * 3 * spread / math.sqrt(3), rel=0.02)
 
 
 def test_rounds_of_two_sorts_are_noise() -> None:
     """A machine that is three times slower now and then: a median of one sort against one of the other is no news."""
     sides = [[[3.0 if k % 9 in slow else 1.0 + k / 1000] * 3 for k in range(9)] for slow in ((0, 2, 4, 6, 8), (1, 3))]
     for old, new in (sides, reversed(sides)):
-        found = one(old, new)
-        assert found.verdict == "UNCLEAR"
-        assert found.noise > 2
+        item = one(old, new)
+        assert item.verdict == "UNCLEAR"
+        assert item.noise > 2
     # one stray round is not that
     stray = [[3.0] * 3, *steady(1, 8)]
     assert one(stray, steady(1.5)).verdict == "SLOWER"
@@ -384,9 +384,9 @@ def rates(factor: float, trials: int = 200, **how: Any) -> Callable[[str], float
     for k in range(trials):
         old += [run._replace(model=f"m{k}") for run in simulated(draw, 1.0, **how)]
         new += [run._replace(model=f"m{k}") for run in simulated(draw, factor, **how)]
-    found = compare_runs(old, new)
-    assert len(found.compared) == trials
-    return lambda verdict: found.count(verdict) / trials
+    comparison = compare_runs(old, new)
+    assert len(comparison.compared) == trials
+    return lambda verdict: comparison.count(verdict) / trials
 
 
 @pytest.mark.parametrize(
@@ -457,37 +457,38 @@ def test_of_many_rows_people_are_shown_those_that_changed() -> None:
 
 
 def test_the_json_object_has_everything_raw() -> None:
-    found = compare_document(some(), [outcome()])
-    assert (found["schema_version"], found["torch"], found["dtype"], found["ok"]) == (2, "2.13.0", "float32", False)
-    first: Any = found["compared"][0]  # type: ignore[index]
+    document = compare_document(some(), [outcome()])
+    head = [document[name] for name in ("schema_version", "torch", "dtype", "ok")]
+    assert head == [2, "2.13.0", "float32", False]
+    first: Any = document["compared"][0]  # type: ignore[index]
     assert (first["old"]["median_seconds"], first["new"]["median_seconds"]) == (0.002, 0.003)
     assert (first["verdict"], first["settings"]) == ("SLOWER", {"input.batch_size": 1})
-    assert (first["point"], found["threshold_percent"]) == ("input.batch_size=1", 5)
+    assert (first["point"], document["threshold_percent"]) == ("input.batch_size=1", 5)
     assert first["old"]["spread_percent"] == percent(some().compared[0].old.spread)
     assert first["noise_percent"] == percent(some().compared[0].noise)
-    assert found["not_compared"][0]["reason"] == "not in old"  # type: ignore[index]
+    assert document["not_compared"][0]["reason"] == "not in old"  # type: ignore[index]
 
 
 def test_what_is_allowed_is_slower_all_the_same_and_fails_nothing() -> None:
     for threshold, fails in ((0.05, 1), (0.10, 0), (4.0, 0)):
-        found = compare_runs([outcome(figure(steady(1)))], [outcome(figure(steady(1.08)))], threshold)
-        assert [item.verdict for item in found.compared] == ["SLOWER"]
-        assert len(list(slower(found))) == fails
+        comparison = compare_runs([outcome(figure(steady(1)))], [outcome(figure(steady(1.08)))], threshold)
+        assert [item.verdict for item in comparison.compared] == ["SLOWER"]
+        assert len(list(slower(comparison))) == fails
 
 
 def test_a_model_that_is_another_under_the_same_name_is_named() -> None:
     before, now = (figure(steady(1), flops=10 * k, planned_bytes=k) for k in (5, 7))
-    found = compare_runs([outcome(before)], [outcome(now)])
-    assert [(item.what, item.new) for item in found.differing] == [("matmul_flops", "70"), ("planned_bytes", "7")]
+    comparison = compare_runs([outcome(before)], [outcome(now)])
+    assert [(item.what, item.new) for item in comparison.differing] == [("matmul_flops", "70"), ("planned_bytes", "7")]
 
 
 def test_what_came_to_no_verdict_is_remarked() -> None:
     old = [outcome(figure(steady(1)), figure(steady(1), phase="step"), settings={"a.b": 1})]
     new = [outcome(figure(steady(1.05)), settings={"a.b": 1})]
-    told_of = list(undecided(compare_runs(old, new)))
-    assert [(finding.rule, finding.what.partition(": ")[0]) for finding in told_of] == [
+    remarks = list(undecided(compare_runs(old, new)))
+    assert [(finding.rule, finding.what.partition(": ")[0]) for finding in remarks] == [
         ("unclear", "forward of the whole model a.b=1"),
         ("not compared", "step of the whole model a.b=1"),
     ]
-    assert told_of[1].what.endswith("not compared: not in new")
+    assert remarks[1].what.endswith("not compared: not in new")
     assert list(undecided(compare_runs(old, old))) == []

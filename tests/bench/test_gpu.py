@@ -16,7 +16,7 @@ from rnninspect.bench.gpu import GpuReading
 class Driver(types.ModuleType):
     """nvidia-ml-py with a GPU that is made up; what is not among its answers is not supported.
 
-    asked: what was asked of which handle. lacks: functions that this version does not have.
+    handles: what was asked of which handle. lacks: functions that this version does not have.
     """
 
     class NVMLError(Exception):
@@ -26,13 +26,13 @@ class Driver(types.ModuleType):
 
     def __init__(self, *, lacks: str = "", uuid: str = "GPU-1", **answers: object) -> None:
         super().__init__("pynvml")
-        self.asked: dict[str, object] = {}
+        self.handles: dict[str, object] = {}
         self.lacks, self.uuid = lacks, uuid
         self.answers = {"nvmlInit": None, "nvmlDeviceGetHandleByUUID": "handle", **answers}
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         def call(*args: object) -> object:
-            self.asked[name] = args[:1]
+            self.handles[name] = args[:1]
             wrong = name == "nvmlDeviceGetHandleByUUID" and args != (self.uuid,)
             if name not in self.answers or wrong:
                 raise self.NVMLError(name)
@@ -54,10 +54,10 @@ def test_what_the_driver_says(monkeypatch: pytest.MonkeyPatch) -> None:
         nvmlDeviceGetComputeRunningProcesses=[object(), object(), object()],
     )
     monkeypatch.setitem(sys.modules, "pynvml", driver)
-    found = gpu.watch_gpu(1)
+    watched = gpu.watch_gpu(1)
     slowed = ("application clocks", "power cap", "sync boost", "heat")
-    assert found.read() == GpuReading(1200, 345.6, 700.0, 71, slowed, 2, idle=False)
-    assert (found.driver, found.unwatched) == ("580.159.03", None)
+    assert watched.read() == GpuReading(1200, 345.6, 700.0, 71, slowed, 2, idle=False)
+    assert (watched.driver, watched.unwatched) == ("580.159.03", None)
 
 
 @pytest.mark.parametrize("lacks", ["", "EventReasons"])
@@ -65,8 +65,8 @@ def test_what_the_driver_does_not_say_is_unknown(monkeypatch: pytest.MonkeyPatch
     """An old driver, which has the reasons under their old name and little else; nvidia-ml-py 11 has no other."""
     old = Driver(lacks=lacks, nvmlDeviceGetCurrentClocksThrottleReasons=0x1, nvmlSystemGetDriverVersion=b"470.1")
     monkeypatch.setitem(sys.modules, "pynvml", old)
-    found = gpu.watch_gpu(1)
-    assert (found.read(), found.driver) == (GpuReading(slowed=(), idle=True), "470.1")
+    watched = gpu.watch_gpu(1)
+    assert (watched.read(), watched.driver) == (GpuReading(slowed=(), idle=True), "470.1")
     monkeypatch.setitem(sys.modules, "pynvml", Driver(lacks=lacks))
     assert gpu.watch_gpu(1).read() == GpuReading()
 
@@ -82,25 +82,25 @@ def test_of_a_slice_of_a_gpu_the_clock_is_the_whole_ones_and_the_processes_its_o
     )
     monkeypatch.setitem(sys.modules, "pynvml", driver)
     assert gpu.watch_gpu(1).read() == GpuReading(clock=1200, others=0)
-    handles = [driver.asked[f"nvmlDeviceGet{name}"] for name in ("ClockInfo", "ComputeRunningProcesses")]
+    handles = [driver.handles[f"nvmlDeviceGet{name}"] for name in ("ClockInfo", "ComputeRunningProcesses")]
     assert handles == [("whole",), ("handle",)]
 
 
 def test_that_nobody_watches_the_gpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def told() -> str:
-        found = gpu.watch_gpu(1)
-        assert found.read() is None
-        assert found.unwatched is not None
-        return found.unwatched.what.removeprefix("nobody watched the GPU's clock, heat and power: ")
+    def reason() -> str:
+        watched = gpu.watch_gpu(1)
+        assert watched.read() is None
+        assert watched.unwatched is not None
+        return watched.unwatched.what.removeprefix("nobody watched the GPU's clock, heat and power: ")
 
     monkeypatch.setitem(sys.modules, "pynvml", None)  # which makes its import fail
-    assert told() == "nvidia-ml-py is not installed"
+    assert reason() == "nvidia-ml-py is not installed"
     driver = Driver()
     del driver.answers["nvmlInit"]
     monkeypatch.setitem(sys.modules, "pynvml", driver)
-    assert told() == "NVIDIA's driver does not answer (nvmlInit)"
+    assert reason() == "NVIDIA's driver does not answer (nvmlInit)"
     monkeypatch.setitem(sys.modules, "pynvml", Driver(uuid="GPU-2"))
-    assert told() == "the driver knows no such GPU"
+    assert reason() == "the driver knows no such GPU"
 
 
 BUSY = GpuReading(clock=1900, slowed=())
@@ -131,12 +131,12 @@ def test_a_gpu_is_disturbed_when(reading: GpuReading | None, reason: str) -> Non
 def test_what_a_reader_must_know_of_the_gpu() -> None:
     assert gpu.warnings_of([BUSY]) == ()
     capped = BUSY._replace(clock=1500, slowed=("power cap",), others=1)
-    found = gpu.warnings_of([BUSY, capped])
-    assert [warned.what for warned in found] == [
+    warnings = gpu.warnings_of([BUSY, capped])
+    assert [warned.what for warned in warnings] == [
         "the power cap held the GPU's clock down, 1500 to 1900 MHz, so that times depend on how warm it is",
         "1 other process had the GPU open",
     ]
-    assert all(warned.try_ for warned in found)
+    assert all(warned.try_ for warned in warnings)
     for reason in ("application clocks", "sync boost"):
         (only,) = gpu.warnings_of([BUSY._replace(slowed=(reason,))])
         assert reason in only.what

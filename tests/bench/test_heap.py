@@ -84,17 +84,17 @@ def test_nobody_knows_what_is_kept_where_pages_are_not_counted(monkeypatch: pyte
 
 
 def test_another_malloc_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    names: list[str] = []
 
     class Other:
         def __getattr__(self, name: str) -> object:
-            asked.append(name)
+            names.append(name)
             raise AttributeError(name)
 
     monkeypatch.setattr(heap.ctypes, "CDLL", lambda name: Other())
     heap.keep_freed()
     heap.give_back()
-    assert asked == ["mallopt", "malloc_trim"]
+    assert names == ["mallopt", "malloc_trim"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count them so")

@@ -39,7 +39,7 @@ def test_what_is_kept_comes_back(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "fault"),
     [
         ("[" * 200_000, "is damaged"),
         ('{"boot": "first", "seconds": {"a": [1' + "0" * 400 + "]}}", "is damaged"),
@@ -50,9 +50,9 @@ def test_what_is_kept_comes_back(file: Path) -> None:
     ],
     ids=lambda value: value[:12],
 )
-def test_a_damaged_file_is_told_of_and_replaced(file: Path, text: str, said: str) -> None:
+def test_a_damaged_file_is_told_of_and_replaced(file: Path, text: str, fault: str) -> None:
     file.write_text(text)
-    assert history.recall() == history.EarlierBests({}, f"{file} {said}")
+    assert history.recall() == history.EarlierBests({}, f"{file} {fault}")
     history.keep("a product", 2.0, None)
     assert history.recall() == history.EarlierBests({"a product": [2.0]})
 
@@ -70,7 +70,7 @@ def loop(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "fault"),
     [
         (pipe, "is a named pipe"),
         (endless, "is a device"),
@@ -78,10 +78,10 @@ def loop(file: Path) -> None:
         (Path.mkdir, "cannot be read: Is a directory"),
     ],
 )
-def test_what_is_no_file_is_told_of_and_left_alone(file: Path, make: object, said: str) -> None:
+def test_what_is_no_file_is_told_of_and_left_alone(file: Path, make: object, fault: str) -> None:
     make(file)  # type: ignore[operator]
     before = os.lstat(file)
     for _ in range(2):
-        assert history.recall() == history.EarlierBests({}, f"{file} {said}")
+        assert history.recall() == history.EarlierBests({}, f"{file} {fault}")
         history.keep("a product", 2.0, None)
     assert os.lstat(file) == before

@@ -36,6 +36,7 @@ TAGGER = (
     f"{LSTM}, {{type: Linear, name: head, in_features: 2, out_features: 5}}"
 )
 QUICK = TimingRequest(budget=0.02)
+FORWARD = QUICK._replace(phases=("forward",))
 
 
 @pytest.fixture(autouse=True)
@@ -150,10 +151,6 @@ def test_a_figure_for_every_phase_with_the_plan_beside_it(tmp_path: Path) -> Non
     assert (outcome.environment.torch, outcome.environment.rnninspect) == (torch.__version__, __version__)
     assert type(outcome.environment.torch) is str  # its own type would make whoever reads it import torch
     assert outcome.environment.threads == torch.get_num_threads()
-
-
-def test_an_outcome_comes_back_from_a_journal_as_it_was(tmp_path: Path) -> None:
-    (outcome,) = outcomes(job_of(tmp_path))
     assert from_plain(Outcome, to_plain(outcome)) == outcome
 
 
@@ -206,7 +203,7 @@ def test_each_layer_has_its_own_figures(tmp_path: Path) -> None:
 
 
 def test_variants_of_dtype_and_threads_are_each_run_as_asked(tmp_path: Path) -> None:
-    job = job_of(tmp_path, vary=["dtype=float32,float64", "threads=1,1"], request=QUICK._replace(phases=("forward",)))
+    job = job_of(tmp_path, vary=["dtype=float32,float64", "threads=1,1"], request=FORWARD)
     results = outcomes(job)
     assert [outcome.dtype for outcome in results] == ["float32", "float32", "float64", "float64"]
     assert [outcome.status for outcome in results] == ["ok"] * 4
@@ -219,7 +216,7 @@ def test_a_slow_machine_is_seen_by_its_probe(
 ) -> None:
     monkeypatch.setattr(probe, "best", 1.0)
     monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: None)
-    results = outcomes(job_of(tmp_path, vary=["threads=1,2"], request=QUICK._replace(phases=("forward",))))
+    results = outcomes(job_of(tmp_path, vary=["threads=1,2"], request=FORWARD))
     for outcome in results:
         (figure,) = outcome.figures
         assert (figure.probes, figure.best_probe, figure.speed) == ((2.0,) * len(figure.rounds), 1.0, 0.5)
@@ -236,7 +233,7 @@ def test_the_first_call_comes_before_the_probe_that_would_load_libraries(
 ) -> None:
     real = kernels.torch_warnings
     monkeypatch.setattr(kernels, "torch_warnings", lambda run: (probe.log.append("first calls"), real(run))[1])
-    outcomes(job_of(tmp_path, request=QUICK._replace(phases=("forward",))))
+    outcomes(job_of(tmp_path, request=FORWARD))
     assert probe.log[0] == "first calls"
     assert probe.log[1].startswith("made for")
 
@@ -250,7 +247,7 @@ def test_each_figure_is_made_with_its_own_threads(tmp_path: Path, monkeypatch: p
         return real(device, cold=cold)
 
     monkeypatch.setattr(figure_module, "memory_of", spied)
-    outcomes(job_of(tmp_path, vary=["threads=2,1"], request=QUICK._replace(phases=("forward",))))
+    outcomes(job_of(tmp_path, vary=["threads=2,1"], request=FORWARD))
     assert threads == [2, 1]
 
 
@@ -267,7 +264,7 @@ def test_page_faults_that_matter_are_warned_of(tmp_path: Path, monkeypatch: pyte
         warned = [w for w in figure.warnings if "page faults a call" in w.what]
         assert [w.try_ for w in warned] == [heap.remedy(kept=True)] * (figure.phase != "backward")
     monkeypatch.setattr(witness, "page_faults", lambda: 5)
-    (outcome,) = outcomes(job_of(tmp_path, request=QUICK._replace(phases=("forward",))))
+    (outcome,) = outcomes(job_of(tmp_path, request=FORWARD))
     assert outcome.figures[0].page_faults == 0
     assert not [w for w in outcome.figures[0].warnings if "page faults" in w.what]
 
@@ -277,7 +274,7 @@ def test_peaks_of_a_disturbed_machine_are_warned_of(
 ) -> None:
     others = Disturbance(Kind.OTHERS, "others used 49 % of the CPU")
     monkeypatch.setattr(machine, "cpu_disturbance", lambda counted, threads: others)
-    job = job_of(tmp_path, vary=["threads=2"], request=QUICK._replace(phases=("forward",)))
+    job = job_of(tmp_path, vary=["threads=2"], request=FORWARD)
     (outcome,) = outcomes(job)
     assert outcome.peaks is not None
     assert outcome.peaks.disturbed == "others used 49 % of the CPU"
@@ -312,7 +309,7 @@ def test_weights_that_are_copied_at_every_call_are_counted_and_said_once(
         return real(self, x, states)
 
     monkeypatch.setattr(nn.LSTM, "forward", warning)
-    (outcome,) = outcomes(job_of(tmp_path, TAGGER, request=QUICK._replace(phases=("forward",))))
+    (outcome,) = outcomes(job_of(tmp_path, TAGGER, request=FORWARD))
     assert (outcome.status, outcome.reason) == ("ok", "")
     held = 4 * 2 * (3 + 2 + 1 + 1) * 4  # G x H x (I + H + two biases), of 4 bytes each
     texts = [w.what for w in outcome.figures[0].warnings if "chunk" in w.what]
@@ -320,10 +317,10 @@ def test_weights_that_are_copied_at_every_call_are_counted_and_said_once(
 
 
 def test_what_is_for_cuda_alone_is_named(tmp_path: Path) -> None:
-    request = QUICK._replace(phases=("forward",), warm_l2=True)
+    request = FORWARD._replace(warm_l2=True)
     (outcome,) = outcomes(job_of(tmp_path, request=request))
     assert "--warm-l2 changed nothing: that is for CUDA" in [w.what for w in outcome.figures[0].warnings]
-    (outcome,) = outcomes(job_of(tmp_path, request=QUICK._replace(phases=("forward",))))
+    (outcome,) = outcomes(job_of(tmp_path, request=FORWARD))
     assert not [w for w in outcome.figures[0].warnings if "CUDA" in w.what]
 
 
@@ -380,7 +377,7 @@ def test_a_refusal_costs_one_variant_only(tmp_path: Path, monkeypatch: pytest.Mo
         return real(spec, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(prepare, "ready", refusing)
-    results = outcomes(job_of(tmp_path, vary=["dtype=float64,float32"], request=QUICK._replace(phases=("forward",))))
+    results = outcomes(job_of(tmp_path, vary=["dtype=float64,float32"], request=FORWARD))
     assert [(outcome.status, outcome.reason) for outcome in results] == [("failed", "cpu cannot: float64"), ("ok", "")]
     assert [len(outcome.figures) for outcome in results] == [0, 1]
 
@@ -394,7 +391,7 @@ def test_a_model_that_computes_something_else_is_not_timed(tmp_path: Path, monke
         return (output if x.dtype == torch.float32 else output + 0.01), after
 
     monkeypatch.setattr(nn.LSTM, "forward", wrong)
-    results = outcomes(job_of(tmp_path, vary=["dtype=float64,float32"], request=QUICK._replace(phases=("forward",))))
+    results = outcomes(job_of(tmp_path, vary=["dtype=float64,float32"], request=FORWARD))
     assert results[0].status == "failed"
     assert results[0].reason.startswith("torch's results are not those of the equations")
     assert results[0].figures == ()
@@ -416,13 +413,12 @@ def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_lengt
         return real(spec, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(prepare, "verify_layers", counted)
-    request = QUICK._replace(phases=("forward",))
     for given in ("{batch_size: 2, seq_len: 4}", "{batch_size: 5, seq_len: 9}", "{batch_size: 3, seq_len: 7}"):
-        outcomes(job_of(tmp_path, given=given, request=request, vary=["dtype=float32,float64"]))
+        outcomes(job_of(tmp_path, given=given, request=FORWARD, vary=["dtype=float32,float64"]))
     assert held == [("float32", 2), ("float64", 2)]
-    outcomes(job_of(tmp_path, LSTM.replace("hidden_size: 2", "hidden_size: 5"), request=request))
-    outcomes(job_of(tmp_path, given="{batch_size: 1, seq_len: 4}", request=request))
-    outcomes(job_of(tmp_path, request=request._replace(seed=3)))
+    outcomes(job_of(tmp_path, LSTM.replace("hidden_size: 2", "hidden_size: 5"), request=FORWARD))
+    outcomes(job_of(tmp_path, given="{batch_size: 1, seq_len: 4}", request=FORWARD))
+    outcomes(job_of(tmp_path, request=FORWARD._replace(seed=3)))
     assert held[2:] == [("float32", 2), ("float32", 1), ("float32", 2)]
 
 
@@ -473,7 +469,7 @@ def test_what_was_timed_is_kept_where_the_last_calibration_fails(
         return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(prepare, "calibrate", calibrate)
-    job = job_of(tmp_path, request=QUICK._replace(phases=("forward",)), vary=["dtype=float32,float64"])
+    job = job_of(tmp_path, request=FORWARD, vary=["dtype=float32,float64"])
     results = work(job, lambda share: None)
     assert isinstance(results, Last) == ends
     kept = results.result if isinstance(results, Last) else results
@@ -496,7 +492,7 @@ def test_a_model_that_trains_nothing(tmp_path: Path) -> None:
 @pytest.mark.more
 @pytest.mark.filterwarnings("ignore")
 def test_torch_compile_that_compiles_nothing_is_named(tmp_path: Path) -> None:
-    job = job_of(tmp_path, vary=["backend=eager,compile"], request=QUICK._replace(phases=("forward",)))
+    job = job_of(tmp_path, vary=["backend=eager,compile"], request=FORWARD)
     with warnings.catch_warnings():
         eager, compiled = outcomes(job)
     assert eager.status == "ok"
@@ -509,7 +505,7 @@ def test_torch_compile_that_compiles_nothing_is_named(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_torch_compile_of_a_cell_works_or_says_in_one_line_why_not(tmp_path: Path) -> None:
     cell = "{type: LSTMCell, input_size: 3, hidden_size: 2}"
-    job = job_of(tmp_path, cell, vary=["backend=compile"], request=QUICK._replace(phases=("forward",)))
+    job = job_of(tmp_path, cell, vary=["backend=compile"], request=FORWARD)
     (outcome,) = outcomes(job)
     assert outcome.status in ("ok", "failed")
     assert "\n" not in outcome.reason

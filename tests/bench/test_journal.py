@@ -182,7 +182,7 @@ def test_a_value_of_another_sort_is_refused(path: str, value: object, message: s
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"kept": (0, 2)}, "kept[1]: expected one of 2 rounds, counted from 0, got 2"),
         ({"kept": (-1,)}, "kept[0]: expected one of 2 rounds, counted from 0, got -1"),
@@ -209,13 +209,13 @@ def test_a_value_of_another_sort_is_refused(path: str, value: object, message: s
     ],
 )
 def test_a_figure_that_contradicts_itself_is_refused_with_its_place(
-    tmp_path: Path, changed: dict[str, Any], said: str
+    tmp_path: Path, changed: dict[str, Any], message: str
 ) -> None:
     path = tmp_path / "r.jsonl"
     with start(path, HEAD) as journal:
         journal.append(outcome(1))
         journal.append(outcome(2, figures=(FIGURE, FIGURE._replace(**changed))))
-    assert refused(path).startswith(f":3: the results are broken: figures[1].{said}")
+    assert refused(path).startswith(f":3: the results are broken: figures[1].{message}")
     assert refused(path).endswith("(restore the file, or delete this line; the others are whole)")
 
 
@@ -304,8 +304,8 @@ def test_the_whole_model_was_called_chain_before(
 ) -> None:
     of_version_1(tmp_path / "r.jsonl", *subjects)
     (read,) = read_journal(tmp_path / "r.jsonl").outcomes
-    told = [(figure.subject, figure.phase) for figure in read.figures]
-    assert told == [(subject, phase) for subject in expected for phase in ("forward", "step")]
+    names = [(figure.subject, figure.phase) for figure in read.figures]
+    assert names == [(subject, phase) for subject in expected for phase in ("forward", "step")]
 
 
 def test_what_training_was_planned_to_take_is_not_known_of_before(tmp_path: Path) -> None:
@@ -322,8 +322,8 @@ def test_what_training_was_planned_to_take_is_not_known_of_before(tmp_path: Path
 def test_a_journal_of_version_1_is_read_and_not_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     before = of_version_1(path, "chain")
-    said = r"r\.jsonl was begun by an older rnninspect \(begin a new one: name another file with --output\)"
-    with pytest.raises(OptionError, match=said):
+    message = r"r\.jsonl was begun by an older rnninspect \(begin a new one: name another file with --output\)"
+    with pytest.raises(OptionError, match=message):
         resume(path, HEAD)
     assert path.read_bytes() == before
     assert len(read_journal(path).outcomes) == 1
@@ -566,10 +566,9 @@ def test_resume_under_other_settings_says_which(tmp_path: Path) -> None:
     other = HEAD._replace(torch="9.9", asked={"budget": 1.0, "files": ["a"], "sweep": HEAD.asked["sweep"]})
     with pytest.raises(OptionError) as caught:
         resume(path, other)
-    said = str(caught.value)
-    assert (
-        f"was begun otherwise: torch {HEAD.torch!r}, now '9.9'; budget 3.0, now 1.0; files null, now [\"a\"] (" in said
-    )
+    text = str(caught.value)
+    differing = f"torch {HEAD.torch!r}, now '9.9'; budget 3.0, now 1.0; files null, now [\"a\"] ("
+    assert f"was begun otherwise: {differing}" in text
     assert path.read_bytes() == data
     many = HEAD._replace(asked={f"k{n}": n for n in range(9)})
     with pytest.raises(OptionError, match="; and 7 more "):

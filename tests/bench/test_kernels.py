@@ -75,9 +75,9 @@ def test_the_loop_of_small_operators_is_seen() -> None:
 def test_the_weights_are_the_same_after_it_was_watched() -> None:
     module = nn.GRU(3, 4)
     expected = forward(module, X)
-    seen: list[object] = []
-    kernels.operators(lambda: seen.append(forward(module, X)))
-    assert torch.equal(seen[0][0], expected[0])  # type: ignore[index]
+    outputs: list[object] = []
+    kernels.operators(lambda: outputs.append(forward(module, X)))
+    assert torch.equal(outputs[0][0], expected[0])  # type: ignore[index]
 
 
 def test_watching_does_not_load_torchs_compiler() -> None:
@@ -122,10 +122,10 @@ def test_a_reason_is_given_exactly_where_the_fused_path_was_not_taken(name: str)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
         ran = kernels.operators(partial(forward, module, x))
-    told = explain(link(layer, batch), ran, dtype=dtype, device=CPU, phase="forward")
-    assert (told.fast, told.reason) == (name not in REASONS, REASONS.get(name, ""))
-    assert bool(told.remedy) == (name in REASONS)
-    assert told.operators == ran
+    served = explain(link(layer, batch), ran, dtype=dtype, device=CPU, phase="forward")
+    assert (served.fast, served.reason) == (name not in REASONS, REASONS.get(name, ""))
+    assert bool(served.remedy) == (name in REASONS)
+    assert served.operators == ran
 
 
 LOOP = ("addmm", "sigmoid_")
@@ -152,8 +152,8 @@ LOOP = ("addmm", "sigmoid_")
     ],
 )
 def test_what_was_seen_has_its_reason(layer: Layer, dtype: str, phase: str, reason: str) -> None:
-    told = explain(link(layer), LOOP, dtype=dtype, device=CPU, phase=phase)
-    assert (told.fast, told.reason) == (False, reason)
+    served = explain(link(layer), LOOP, dtype=dtype, device=CPU, phase=phase)
+    assert (served.fast, served.reason) == (False, reason)
 
 
 # On a CPU with those instructions, and on one without.
@@ -171,13 +171,13 @@ def test_what_was_seen_has_its_reason(layer: Layer, dtype: str, phase: str, reas
 def test_instructions_are_lacking_only_where_torch_says_so(
     monkeypatch: pytest.MonkeyPatch, layer: Layer, batch: Batch, reason: str, dtype: str, supported: bool
 ) -> None:
-    asked = {name: staticmethod(lambda: supported) for name in kernels._SUPPORT.values()}
-    monkeypatch.setattr(torch.ops, "mkldnn", type("Asked", (), asked))
-    told = explain(link(layer, batch), LOOP, dtype=dtype, device=CPU, phase="forward")
+    support = {name: staticmethod(lambda: supported) for name in kernels._SUPPORT.values()}
+    monkeypatch.setattr(torch.ops, "mkldnn", type("Asked", (), support))
+    served = explain(link(layer, batch), LOOP, dtype=dtype, device=CPU, phase="forward")
     lacking = f"this CPU lacks the instructions that oneDNN wants for {dtype}"
-    reasons = [said for said in told.reason.split("; ") if said]
+    reasons = [text for text in served.reason.split("; ") if text]
     assert (lacking in reasons) == (not supported)
-    assert [said for said in reasons if said != lacking] == (
+    assert [text for text in reasons if text != lacking] == (
         [reason] if reason else ["torch ran it step by step, by no rule known here"] * supported
     )
 
@@ -188,14 +188,14 @@ def test_what_half_precision_got_and_what_torch_says_of_the_cpu_agree() -> None:
             ran = kernels.operators(
                 partial(forward, nn.LSTM(3, 4).to(getattr(torch, dtype)), X.to(getattr(torch, dtype)))
             )
-        told = explain(link(sized(LSTM)), ran, dtype=dtype, device=CPU, phase="forward")
-        assert told.fast != kernels._lacks_instructions(dtype)
-        assert ("instructions" in told.reason) == (not told.fast)
+        served = explain(link(sized(LSTM)), ran, dtype=dtype, device=CPU, phase="forward")
+        assert served.fast != kernels._lacks_instructions(dtype)
+        assert ("instructions" in served.reason) == (not served.fast)
 
 
 def test_equal_lengths_are_no_obstacle() -> None:
-    told = explain(link(sized(LSTM), Batch(2, 5, (4, 4))), LOOP, dtype="float64", device=CPU, phase="forward")
-    assert told.reason == "oneDNN has no LSTM in float64"
+    served = explain(link(sized(LSTM), Batch(2, 5, (4, 4))), LOOP, dtype="float64", device=CPU, phase="forward")
+    assert served.reason == "oneDNN has no LSTM in float64"
 
 
 def test_what_was_seen_goes_before_the_rules() -> None:
@@ -206,8 +206,8 @@ def test_what_was_seen_goes_before_the_rules() -> None:
 
 def test_onednn_may_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    told = explain(link(sized(LSTM)), LOOP, dtype="float32", device=CPU, phase="forward")
-    assert told.reason == "this torch is built without oneDNN"
+    served = explain(link(sized(LSTM)), LOOP, dtype="float32", device=CPU, phase="forward")
+    assert served.reason == "this torch is built without oneDNN"
 
 
 def test_a_layer_without_steps_has_no_fast_path() -> None:
@@ -216,8 +216,8 @@ def test_a_layer_without_steps_has_no_fast_path() -> None:
 
 
 def test_other_devices() -> None:
-    told = explain(link(sized(GRU)), LOOP, dtype="float32", device=torch.device("mps"), phase="forward")
-    assert told.reason == "torch has no fused GRU for mps: it runs step by step"
+    served = explain(link(sized(GRU)), LOOP, dtype="float32", device=torch.device("mps"), phase="forward")
+    assert served.reason == "torch has no fused GRU for mps: it runs step by step"
 
 
 # --- cuDNN ------------------------------------------------------------------------------------------------------
@@ -277,11 +277,11 @@ def test_what_keeps_a_layer_from_cudnns_faster_kernels_is_told(
 
 def test_without_cudnn_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: False)
-    told = explain(link(sized(GRU)), LOOP, dtype="float32", device=CUDA, phase="forward")
-    assert (told.fast, told.reason) == (False, "this torch is built without cuDNN")
+    served = explain(link(sized(GRU)), LOOP, dtype="float32", device=CUDA, phase="forward")
+    assert (served.fast, served.reason) == (False, "this torch is built without cuDNN")
     monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: True)
-    told = explain(link(sized(GRU)), LOOP, dtype="bfloat16", device=CUDA, phase="forward")
-    assert told.remedy == "dtype: float16"
+    served = explain(link(sized(GRU)), LOOP, dtype="bfloat16", device=CUDA, phase="forward")
+    assert served.remedy == "dtype: float16"
 
 
 # --- warnings -----------------------------------------------------------------------------------------------
@@ -291,9 +291,9 @@ def test_tf32_is_told_where_it_is_in_force(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     links = [link(sized(LSTM))]
     with multiplying_float32("tf32", "rnn"):
-        found = kernels.tf32_in_force(links, "float32", CUDA)
-        assert found is not None
-        assert found.try_ == "--fp32-precision ieee times plain float32"
+        warning = kernels.tf32_in_force(links, "float32", CUDA)
+        assert warning is not None
+        assert warning.try_ == "--fp32-precision ieee times plain float32"
         assert kernels.tf32_in_force(links, "float32", CPU) is None
         assert kernels.tf32_in_force(links, "float64", CUDA) is None
         assert kernels.tf32_in_force([link(sized(JordanRNN, output_size=2))], "float32", CUDA) is None
@@ -309,30 +309,30 @@ SCATTERED = (
 
 
 def test_scattered_weights_are_told() -> None:
-    said = kernels.torch_warnings(lambda: [warnings.warn(SCATTERED, stacklevel=1) for _ in range(2)])
-    assert said == (SCATTERED,)
-    found = kernels.scattered_weights(said, "float32", 1234)
-    assert found is not None
-    assert "cuDNN copies 1,234 bytes together at every call" in found.what
-    assert found.try_.startswith("call flatten_parameters()")
+    messages = kernels.torch_warnings(lambda: [warnings.warn(SCATTERED, stacklevel=1) for _ in range(2)])
+    assert messages == (SCATTERED,)
+    warning = kernels.scattered_weights(messages, "float32", 1234)
+    assert warning is not None
+    assert "cuDNN copies 1,234 bytes together at every call" in warning.what
+    assert warning.try_.startswith("call flatten_parameters()")
     assert kernels.scattered_weights(("something else",), "float32", 1234) is None
 
 
 def test_what_torch_never_flattens_is_not_told_to_be_flattened() -> None:
-    found = kernels.scattered_weights((SCATTERED,), "bfloat16", 1234)
-    assert found is not None
-    assert found.what.endswith("copies 1,234 bytes together at every call, as torch flattens no bfloat16")
-    assert found.try_ == "dtype: float16, which it flattens"
+    warning = kernels.scattered_weights((SCATTERED,), "bfloat16", 1234)
+    assert warning is not None
+    assert warning.what.endswith("copies 1,234 bytes together at every call, as torch flattens no bfloat16")
+    assert warning.try_ == "dtype: float16, which it flattens"
 
 
 def test_subnormals_are_told() -> None:
     ordinary = torch.tensor([0.0, 1.0, -1e-37])
     assert kernels.subnormals({"weight": ordinary, "h_0": torch.zeros(3)}) is None
-    found = kernels.subnormals(
+    warning = kernels.subnormals(
         {"a": ordinary, "weight": torch.tensor([1e-39, -1e-40, 0.0]), "h": torch.tensor([1e-41])}
     )
-    assert found is not None
-    assert found.what.startswith("3 values of weight and others are subnormal")
+    assert warning is not None
+    assert warning.what.startswith("3 values of weight and others are subnormal")
     # 1e-5 is subnormal in float16, which the CPU computes in float32; in float64 1e-39 is ordinary.
     assert kernels.subnormals({"w": torch.tensor([1e-5], dtype=torch.float16)}) is None
     assert kernels.subnormals({"w": torch.tensor([1e-39], dtype=torch.float64)}) is None

@@ -58,8 +58,8 @@ def test_a_gpu_that_nobody_watches_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(machine, "_gpu", lambda device: gpu.unwatched("nvidia-ml-py is not installed", "try it"))
     one = Machine(CUDA, 1)
     assert one.watch()().disturbance is None
-    said = "nobody watched the GPU's clock, heat and power: nvidia-ml-py is not installed"
-    assert one.warnings == (Warned(said, "try it"),)
+    text = "nobody watched the GPU's clock, heat and power: nvidia-ml-py is not installed"
+    assert one.warnings == (Warned(text, "try it"),)
     monkeypatch.undo()
     assert Machine(CPU, 1).warnings == ()
 
@@ -69,20 +69,20 @@ class H200:
 
 
 def test_which_gpu_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    def told() -> str:
-        found = machine._gpu(CUDA)
-        assert found is not None
-        assert found.unwatched is not None
-        return found.unwatched.what
+    def reason() -> str:
+        watched = machine._gpu(CUDA)
+        assert watched is not None
+        assert watched.unwatched is not None
+        return watched.unwatched.what
 
     monkeypatch.setattr(gpu, "watch_gpu", lambda uuid: gpu.unwatched(f"it is {uuid}"))
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: H200)
     assert machine._gpu(CPU) is None
-    assert "it is 8f3c" in told()
+    assert "it is 8f3c" in reason()
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: object())
-    assert "this torch does not tell which one it is" in told()
+    assert "this torch does not tell which one it is" in reason()
     monkeypatch.setattr(torch.version, "hip", "6.2")
-    assert "it is none of NVIDIA's" in told()
+    assert "it is none of NVIDIA's" in reason()
 
 
 def test_what_a_result_ran_on_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,10 +96,10 @@ def test_what_a_result_ran_on_is_recorded(monkeypatch: pytest.MonkeyPatch) -> No
     for _ in readings:
         one.watch()()
     with multiplying_float32("tf32", "rnn"):
-        found = one.environment("float32", TimingRequest(warm_l2=True, input_grad=True))
-        assert (found.device_name, found.cuda, found.cudnn, found.driver) == ("NVIDIA H200", "13.0", 91002, "580.1")
-        assert (found.clock_mhz, found.power_limit_watts) == (1900, 700.0)
-        assert (found.float32_precision, found.warm_l2, found.input_grad) == ("tf32", True, True)
+        place = one.environment("float32", TimingRequest(warm_l2=True, input_grad=True))
+        assert (place.device_name, place.cuda, place.cudnn, place.driver) == ("NVIDIA H200", "13.0", 91002, "580.1")
+        assert (place.clock_mhz, place.power_limit_watts) == (1900, 700.0)
+        assert (place.float32_precision, place.warm_l2, place.input_grad) == ("tf32", True, True)
         assert one.environment("float16", TimingRequest()).float32_precision is None
         monkeypatch.setitem(os.environ, "NVIDIA_TF32_OVERRIDE", "0")
         assert one.environment("float32", TimingRequest()).float32_precision == "ieee"
@@ -115,12 +115,12 @@ def test_a_result_says_in_a_line_and_in_json_what_it_ran_on() -> None:
     assert libraries(gpu._replace(cuda="ROCm 6.2", driver=None, clock_mhz=None)) == ["ROCm 6.2", "cuDNN 91002"]
     assert libraries(place) == []
     nothing = (0.1, 1, 1, ((0.5,),), (0,), 0.5, None, 0.5, "budget", "steady", 0.0, *(None,) * 4, 1, 1, 1, None, None)
-    found = Outcome("m", "m.yaml", {}, {}, 0, "float32", "ok", "", gpu, (Figure("chain", "forward", *nothing),))
-    (result,) = bench_document([found])["processes"]  # type: ignore[misc]
+    outcome = Outcome("m", "m.yaml", {}, {}, 0, "float32", "ok", "", gpu, (Figure("chain", "forward", *nothing),))
+    (result,) = bench_document([outcome])["processes"]  # type: ignore[misc]
     assert result["environment"] == gpu._asdict()
 
 
 def test_of_a_cpu_nothing_is_said_that_a_gpu_alone_has() -> None:
-    found = Machine(CPU, 1).environment("float32", TimingRequest())
-    assert (found.cuda, found.cudnn, found.driver, found.float32_precision) == (None,) * 4
-    assert (found.clock_mhz, found.power_limit_watts, found.warm_l2, found.input_grad) == (None, None, None, False)
+    place = Machine(CPU, 1).environment("float32", TimingRequest())
+    assert (place.cuda, place.cudnn, place.driver, place.float32_precision) == (None,) * 4
+    assert (place.clock_mhz, place.power_limit_watts, place.warm_l2, place.input_grad) == (None, None, None, False)

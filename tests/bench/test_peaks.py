@@ -52,20 +52,20 @@ PASSES = ("forward", "forward+grad", "backward")
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
 def test_every_figure_is_there(tmp_path: Path, dtype: str) -> None:
-    found = calibrate(spec_of(tmp_path, LSTM, dtype), CPU, TimingRequest())
-    assert found.calibrated
-    assert found.step_seconds.keys() == {f"LSTM {name}" for name in PASSES}
-    assert found.chip_bandwidth is not None
-    figures = [found.flops, found.bandwidth, found.chip_bandwidth, *found.step_seconds.values()]
+    peaks = calibrate(spec_of(tmp_path, LSTM, dtype), CPU, TimingRequest())
+    assert peaks.calibrated
+    assert peaks.step_seconds.keys() == {f"LSTM {name}" for name in PASSES}
+    assert peaks.chip_bandwidth is not None
+    figures = [peaks.flops, peaks.bandwidth, peaks.chip_bandwidth, *peaks.step_seconds.values()]
     assert all(math.isfinite(figure) and figure > 0 for figure in figures)
-    assert found.chip_bandwidth >= found.bandwidth
+    assert peaks.chip_bandwidth >= peaks.bandwidth
 
 
 def test_each_kind_of_cell_is_timed_once_and_nothing_else_is(tmp_path: Path) -> None:
-    found = calibrate(spec_of(tmp_path, EVERY), CPU, TimingRequest(peak_flops=1e12, bandwidth=1e11))
+    peaks = calibrate(spec_of(tmp_path, EVERY), CPU, TimingRequest(peak_flops=1e12, bandwidth=1e11))
     kinds = ("LSTM", "GRU", "RNN", "LSTMCell", "JordanRNN")
-    assert set(found.step_seconds) == {f"{kind} {name}" for kind in kinds for name in PASSES}
-    assert all(math.isfinite(seconds) and seconds > 0 for seconds in found.step_seconds.values())
+    assert set(peaks.step_seconds) == {f"{kind} {name}" for kind in kinds for name in PASSES}
+    assert all(math.isfinite(seconds) and seconds > 0 for seconds in peaks.step_seconds.values())
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_each_kind_of_cell_is_timed_once_and_nothing_else_is(tmp_path: Path) -> 
 )
 def test_only_the_passes_that_are_wanted(tmp_path: Path, phases: tuple[str, ...], passes: set[str]) -> None:
     request = TimingRequest(phases=phases, peak_flops=1e12, bandwidth=1e11)
-    found = calibrate(spec_of(tmp_path, LSTM), CPU, request)
-    assert found.step_seconds.keys() == {f"LSTM {name}" for name in passes}
+    peaks = calibrate(spec_of(tmp_path, LSTM), CPU, request)
+    assert peaks.step_seconds.keys() == {f"LSTM {name}" for name in passes}
 
 
 def test_what_the_user_says_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,12 +100,12 @@ def test_what_the_user_says_is_not_measured(tmp_path: Path, monkeypatch: pytest.
 
 def test_nothing_of_torchs_state_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of(tmp_path, LSTM)
-    generator, asked = torch.get_rng_state(), list[int]()
+    generator, numbers = torch.get_rng_state(), list[int]()
     # why not two real threads: a process that has started them cannot be forked by the tests that come after.
-    monkeypatch.setattr(torch, "get_num_threads", lambda: asked[-1] if asked else 2)
-    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: numbers[-1] if numbers else 2)
+    monkeypatch.setattr(torch, "set_num_threads", numbers.append)
     calibrate(spec, CPU, TimingRequest())
-    assert asked == [1, 2]
+    assert numbers == [1, 2]
     assert torch.equal(torch.get_rng_state(), generator)
     assert torch.is_grad_enabled()
 
@@ -121,15 +121,15 @@ def test_what_torch_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_libraries_that_load_at_the_first_call_of_a_size_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device of 1 TFLOP/s whose library takes 0.3 s to load for each size, where there are 0.1 s in all."""
-    seen: list[int] = []
+    sides: list[int] = []
     now = 0.0
 
     class Loading:
         def call(self, call: partial[object]) -> float:
             nonlocal now
             side = len(call.args[0])
-            taken = 2 * side**3 / 1e12 + 5e-6 + 0.3 * (side not in seen)
-            seen.append(side)
+            taken = 2 * side**3 / 1e12 + 5e-6 + 0.3 * (side not in sides)
+            sides.append(side)
             now += taken
             return taken
 
@@ -137,7 +137,7 @@ def test_libraries_that_load_at_the_first_call_of_a_size_are_not_counted(monkeyp
     monkeypatch.setitem(peaks._WIDEST, "cpu", 1024)
     monkeypatch.setattr(peaks, "_room", lambda device: 2**40)
     assert 0.99e12 < peaks.flops_of(CPU, torch.float32, 0.1) < 1e12
-    assert set(seen) == {128, 256, 512, 1024}
+    assert set(sides) == {128, 256, 512, 1024}
     # What the products took, the first of each size aside, is what was asked for, or little more.
     assert 0.1 <= now - 4 * 0.3 < 0.12
 

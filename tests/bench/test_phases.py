@@ -90,14 +90,14 @@ def watched(subject: Subject, name: str, calls: int, look: Callable[[], object])
 
 def outputs_of(subject: Subject) -> list[Tensor]:
     """What the modules put out for each of the pool, called as `verify` and `trace` call them."""
-    found = []
+    outputs = []
     with torch.no_grad():
         for flow, states in zip(subject.pool, subject.states, strict=True):
             given = flow
             for link, module, own in zip(subject.links, subject.modules, states, strict=True):
                 given = run(link.layer, link, module, given, own).handed_on
-            found.append(data_of(given))
-    return found
+            outputs.append(data_of(given))
+    return outputs
 
 
 @pytest.mark.parametrize(("name", "way"), WHOLE)
@@ -107,15 +107,15 @@ def test_what_is_called_is_what_the_model_computes(
     (subject,) = made(tmp_path, DOCUMENTS[name], INPUTS[way])
     for module in subject.modules:
         module.eval()
-    wanted = outputs_of(subject)
-    found: list[Tensor] = []
+    expected = outputs_of(subject)
+    outputs: list[Tensor] = []
     data = phases.data_of
     # Asked of nothing but what comes out of a call.
-    monkeypatch.setattr(phases, "data_of", lambda flow: found.append(data(flow)) or found[-1])
+    monkeypatch.setattr(phases, "data_of", lambda flow: outputs.append(data(flow)) or outputs[-1])
     Phase(subject, "forward", Clock()).sample(2 * POOL)
-    assert len(found) == 2 * POOL
-    assert all(torch.equal(output, wanted[k % POOL]) for k, output in enumerate(found))
-    assert len({float(output.sum()) for output in wanted}) == POOL
+    assert len(outputs) == 2 * POOL
+    assert all(torch.equal(output, expected[k % POOL]) for k, output in enumerate(outputs))
+    assert len({float(output.sum()) for output in expected}) == POOL
 
 
 @pytest.mark.parametrize(("name", "way"), WHOLE)
@@ -141,9 +141,9 @@ def test_forward_is_in_eval_and_inference_mode_and_the_rest_in_training_mode_wit
         return module.training, torch.is_inference_mode_enabled(), torch.is_grad_enabled(), gc.isenabled()
 
     for name in PHASES:
-        seen = watched(subject, name, 2, look)
+        looks = watched(subject, name, 2, look)
         expected = (False, True, False, False) if name == "forward" else (True, False, True, False)
-        assert set(seen.before + seen.after) == {expected}
+        assert set(looks.before + looks.after) == {expected}
 
 
 @pytest.mark.parametrize("input_grad", [False, True])
@@ -155,10 +155,10 @@ def test_gradients_are_none_before_each_call_and_there_after_it(tmp_path: Path, 
         there = {parameter.grad is not None for parameter in subject.parameters}
         return there, sum(data_of(flow).grad is not None for flow in subject.pool)
 
-    seen = watched(subject, name, POOL + 1, look)
-    assert seen.before == [({False}, 0)] * (POOL + 1)
+    looks = watched(subject, name, POOL + 1, look)
+    assert looks.before == [({False}, 0)] * (POOL + 1)
     # why one: of the pool, the input of this call alone.
-    assert seen.after == [({True}, int(input_grad))] * (POOL + 1)
+    assert looks.after == [({True}, int(input_grad))] * (POOL + 1)
 
 
 def test_the_gradients_are_those_of_one_pass(tmp_path: Path) -> None:
@@ -199,8 +199,8 @@ def test_the_graph_of_backward_is_made_outside_its_time_and_that_of_step_within(
     calls: list[object] = []
     module.register_forward_hook(lambda *passed: calls.append(passed[0]))
     for name, inside in (("backward", 0), ("step", 1)):
-        seen = watched(subject, name, 3, lambda: len(calls))
-        assert [int(str(b)) - int(str(a)) for a, b in zip(seen.before, seen.after, strict=True)] == [inside] * 3
+        looks = watched(subject, name, 3, lambda: len(calls))
+        assert [int(str(b)) - int(str(a)) for a, b in zip(looks.before, looks.after, strict=True)] == [inside] * 3
 
 
 def test_no_random_number_is_drawn_within_the_time(tmp_path: Path) -> None:
@@ -211,12 +211,12 @@ def test_no_random_number_is_drawn_within_the_time(tmp_path: Path) -> None:
 
 
 def test_the_input_requires_grad_where_asked_and_where_it_can(tmp_path: Path) -> None:
-    for layers, asked, expected in (
+    for layers, input_grad, expected in (
         (LSTM, False, False),
         (LSTM, True, True),
         (DOCUMENTS["Embedding"], True, False),
     ):
-        (subject,) = made(tmp_path, layers, input_grad=asked)
+        (subject,) = made(tmp_path, layers, input_grad=input_grad)
         assert [data_of(flow).requires_grad for flow in subject.pool] == [expected] * POOL
 
 
@@ -243,8 +243,8 @@ def test_what_is_frozen_does_not_train(tmp_path: Path) -> None:
     assert not trains(subject)
     (subject,) = made(tmp_path, frozen, input_grad=True)
     assert trains(subject)
-    seen = watched(subject, "backward", 2, lambda: [parameter.grad for parameter in subject.parameters])
-    assert seen.after == [[None] * 4] * 2
+    looks = watched(subject, "backward", 2, lambda: [parameter.grad for parameter in subject.parameters])
+    assert looks.after == [[None] * 4] * 2
     whole, *layers = made(tmp_path, f"{frozen}, {{type: Linear, in_features: 2, out_features: 2}}", each_layer=True)
     assert [trains(part) for part in (whole, *layers)] == [True, False, True]
 
@@ -357,13 +357,13 @@ def test_the_empty_phase_calls_no_module(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_layer_that_hands_on_its_output_is_called_with_nothing_round_it(tmp_path: Path) -> None:
     """What `modules.run` gathers for a ledger (the last states side by side) is no part of a model's time."""
     (subject,) = made(tmp_path, LSTM)
-    told: list[Sequence[object]] = []
+    calls: list[Sequence[object]] = []
 
     def module(flow: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, None]:
-        told.append((flow, states))
+        calls.append((flow, states))
         return flow + 1, None
 
     (step,) = steps_of(subject.links, [module], subject.states[0])
     assert isinstance(subject.pool[0], Tensor)
     assert torch.equal(data_of(step(subject.pool[0])), subject.pool[0] + 1)
-    assert told == [(subject.pool[0], subject.states[0][0])]
+    assert calls == [(subject.pool[0], subject.states[0][0])]

@@ -188,9 +188,9 @@ def test_a_range_is_pythons(write: Write, numbers: list[int]) -> None:
     ],
 )
 def test_a_wrong_sweep_names_the_option(write: Write, sweep: str, message: str) -> None:
-    said = refused(write(""), sweep)
-    assert said.startswith(f"--sweep {sweep[:80]}")
-    assert message in said
+    text = refused(write(""), sweep)
+    assert text.startswith(f"--sweep {sweep[:80]}")
+    assert message in text
 
 
 @pytest.mark.parametrize(
@@ -255,9 +255,9 @@ def test_values_that_only_a_benchmark_reads_are_refused_by_it_alone(
 ) -> None:
     path = write(more)
     assert load_spec(path) == load_spec(write(""))
-    said = refused(write(more))
-    assert said.startswith(f"{place}: ")
-    assert message in said
+    text = refused(write(more))
+    assert text.startswith(f"{place}: ")
+    assert message in text
 
 
 def test_what_is_set_twice_is_not_lost_silently(write: Write) -> None:
@@ -279,9 +279,9 @@ def test_the_document_itself_must_be_sound(write: Write) -> None:
 
 def test_too_many_points_are_refused_before_any_is_made(write: Write) -> None:
     path = write("")
-    said = refused(path, "input.seq_len=1,2", "encoder.hidden_size=range(1,5002)")
-    assert said.startswith("--sweep encoder.hidden_size=range(1,5002): encoder.hidden_size: 10,002 points are too many")
-    assert f"the most is {MOST_POINTS:,}" in said
+    text = refused(path, "input.seq_len=1,2", "encoder.hidden_size=range(1,5002)")
+    assert text.startswith("--sweep encoder.hidden_size=range(1,5002): encoder.hidden_size: 10,002 points are too many")
+    assert f"the most is {MOST_POINTS:,}" in text
     assert "more than 50 paths are swept" in refused(path, *(f"encoder.k{axis}=1" for axis in range(60)))
     # 3,000 sweeps of 9,999 values each, in a document
     bomb = "".join(f"  head.k{axis}: range(1, 10000)\n" for axis in range(3_000))
@@ -292,8 +292,8 @@ def test_too_many_points_are_refused_before_any_is_made(write: Write) -> None:
 
 def test_a_large_document_may_have_fewer_points(write: Write) -> None:
     layers = "".join(f"  - {{type: Dropout, p: 0.{k}}}\n" for k in range(1, 400))
-    said = refused(write(layers), "input.seq_len=range(1,2001)")
-    assert re.search(r"2,000 points are too many for a document of 1,\d{3} keys and values \(the most is \d{3}\)", said)
+    text = refused(write(layers), "input.seq_len=range(1,2001)")
+    assert re.search(r"2,000 points are too many for a document of 1,\d{3} keys and values \(the most is \d{3}\)", text)
 
 
 def test_a_case_of_any_size_is_named_on_one_line(write: Write) -> None:
@@ -366,8 +366,8 @@ def test_more_threads_than_cpus_are_clamped_and_it_is_said() -> None:
     assert clamp_threads(cpus) == (cpus, "")
     varies, notes = parse_varies([f"threads=1,{cpus + 1},100000"])
     assert varies[0].values == (1, cpus, cpus)
-    for note, asked in zip(notes, (cpus + 1, 100_000), strict=True):
-        assert note.startswith(f"--vary threads=1,{cpus + 1},100000: {asked} threads: this process may use {cpus} CPU")
+    for note, number in zip(notes, (cpus + 1, 100_000), strict=True):
+        assert note.startswith(f"--vary threads=1,{cpus + 1},100000: {number} threads: this process may use {cpus} CPU")
 
 
 @pytest.mark.parametrize(
@@ -393,9 +393,9 @@ def test_a_wrong_variation_of_the_document(write: Write) -> None:
     with pytest.raises(DocumentError, match="'backend' is varied twice"):
         parse_varies(["backend=eager", "backend=compile"])
     varies, _ = parse_varies(["encoder.hidden_size=3,x"])
-    said = refused(write(""), "input.batch_size=2", varies=varies)
-    assert said.startswith("--vary encoder.hidden_size=3,x: layers[0].hidden_size: expected an integer >= 1, got 'x'")
-    assert said.endswith("at input.batch_size=2 encoder.hidden_size=x")
+    text = refused(write(""), "input.batch_size=2", varies=varies)
+    assert text.startswith("--vary encoder.hidden_size=3,x: layers[0].hidden_size: expected an integer >= 1, got 'x'")
+    assert text.endswith("at input.batch_size=2 encoder.hidden_size=x")
 
 
 # --- budget and precision ------------------------------------------------------------------------------------
@@ -434,17 +434,17 @@ GRU += [(512, 32, 1), (1024, 32, 1500), (1024, 64, 1500)]
 @pytest.mark.parametrize(("kind", "gates", "shapes"), [("rnn", 1, VANILLA), ("lstm", 4, LSTM), ("gru", 3, GRU)])
 def test_deepbenchs_shapes_and_operations(kind: str, gates: int, shapes: list[tuple[int, int, int]]) -> None:
     points = load_points(str(CONFIGS / f"deepbench-{kind}.yaml"))
-    found = []
+    visited = []
     for point in points:
         (link,) = point.spec.links
         facts = plan(point.spec).layers[0]
         hidden = facts.weights[1].shape[1]
         batch = point.spec.batch
-        found.append((hidden, batch.size, batch.seq_len))
+        visited.append((hidden, batch.size, batch.seq_len))
         flops = deepbench_flops(link.layer, link.signal.tokens)
         assert flops == 2 * gates * batch.seq_len * (batch.size or 0) * hidden**2
         assert 2 * facts.forward.macs == 2 * flops  # the input's matrix is as large
-    assert found == shapes
+    assert visited == shapes
 
 
 def test_deepbench_has_53_shapes() -> None:

@@ -55,43 +55,43 @@ def outcome(
 
 def ratio(*outcomes: Outcome) -> Ratio | None:
     """The one ratio of these variants, if there is one."""
-    found = ratios(pool(outcomes))
-    assert len(found) <= 1
-    return found[0] if found else None
+    results = ratios(pool(outcomes))
+    assert len(results) <= 1
+    return results[0] if results else None
 
 
 def test_a_ratio_is_of_rounds_in_the_same_pass() -> None:
     """The machine became twice as slow after the third pass; the second variant was not there for the fourth."""
     first = outcome(1, [1, 1, 1, 2, 2, 2, 2], (0, 1, 2, 3, 4, 5, 6))
     second = outcome(2, [3, 3, 3, 6, 6, 6], (0, 1, 2, 4, 5, 6))
-    found = ratio(first, second)
-    assert found is not None
-    assert (found.variant, found.against) == ({"threads": 2}, {"threads": 1})
-    assert (found.ratio, found.low, found.high) == (3, 3, 3)
+    result = ratio(first, second)
+    assert result is not None
+    assert (result.variant, result.against) == ({"threads": 2}, {"threads": 1})
+    assert (result.ratio, result.low, result.high) == (3, 3, 3)
 
 
 def test_rounds_that_do_not_count_for_one_count_for_neither() -> None:
     first = outcome(1, [1, 1, 9, 1], (0, 1, 2, 3), kept=(0, 1, 3))
     second = outcome(2, [2, 2, 2, 8], (0, 1, 2, 3), kept=(0, 1, 2))
-    found = ratio(first, second)
-    assert found is not None
-    assert (found.ratio, found.low, found.rounds) == (2, None, 2)
+    result = ratio(first, second)
+    assert result is not None
+    assert (result.ratio, result.low, result.rounds) == (2, None, 2)
     assert ratio(outcome(1, [1], (0,)), outcome(2, [1], (1,))) is None
 
 
 @pytest.mark.parametrize("passes", [(), (0, 1, 2)])
 def test_results_of_before_passes_were_recorded_have_a_round_in_each(passes: tuple[int, ...]) -> None:
-    found = ratio(outcome(1, [1, 2, 4], ()), outcome(2, [2, 4, 8], passes))
-    assert found is not None
-    assert found.ratio == 2
+    result = ratio(outcome(1, [1, 2, 4], ()), outcome(2, [2, 4, 8], passes))
+    assert result is not None
+    assert result.ratio == 2
 
 
 def test_what_was_timed_at_another_time_is_not_taken_for_its_turn() -> None:
     first = outcome(1, [1, 1], (0, 1), began="2026-01-01T10:00:00")
     assert ratio(first, outcome(2, [2, 2], (0, 1), began="2026-01-01T12:00:00")) is None
-    found = ratio(first, outcome(2, [2, 2], (0, 1), began="2026-01-01T10:00:00"))
-    assert found is not None
-    assert found.ratio == 2
+    result = ratio(first, outcome(2, [2, 2], (0, 1), began="2026-01-01T10:00:00"))
+    assert result is not None
+    assert result.ratio == 2
 
 
 # --- pooled over processes -----------------------------------------------------------------------------------
@@ -189,14 +189,14 @@ def test_results_are_one_table_with_a_column_for_each_path() -> None:
     assert len(set(header)) == len(header)
     assert len(rows) == 2 * 2 * 2  # sizes, dtypes, subjects
     assert {len(row) for row in rows} == {len(header)}
-    told = [dict(zip(header, row, strict=True)) for row in rows]
-    assert [row["encoder.hidden_size"] for row in told] == ["8"] * 4 + ["16"] * 4
-    assert [row["dtype"] for row in told] == ["float32", "float32", "float16", "float16"] * 2
-    assert [row["subject"] for row in told] == ["whole model", "chain"] * 4
-    assert (told[0]["case"], told[0]["input.lengths"], told[0]["head.bias"]) == ("tiny", "[4 2]", "null")
+    records = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [row["encoder.hidden_size"] for row in records] == ["8"] * 4 + ["16"] * 4
+    assert [row["dtype"] for row in records] == ["float32", "float32", "float16", "float16"] * 2
+    assert [row["subject"] for row in records] == ["whole model", "chain"] * 4
+    assert (records[0]["case"], records[0]["input.lengths"], records[0]["head.bias"]) == ("tiny", "[4 2]", "null")
     for key in ("median_seconds", "tokens_per_second", "bound_seconds", "over_bound"):
-        assert all(float(row[key]) > 0 for row in told)
-    assert {row["regime"] for row in told} == {"compute"}
+        assert all(float(row[key]) > 0 for row in records)
+    assert {row["regime"] for row in records} == {"compute"}
 
 
 def test_a_path_that_a_point_does_not_set_is_empty() -> None:
@@ -215,48 +215,47 @@ def test_json_and_csv_have_the_same_figures_under_the_same_names() -> None:
     assert document["results"][0]["settings"] == {"encoder.hidden_size": 8, "input.lengths": [4, 2]}
     plain = set(document["results"][0]) - {"settings", "variant", "subject", "warnings"}
     assert plain <= set(rows[0])
-    for found, row in zip(document["results"], rows, strict=True):
+    for result, row in zip(document["results"], rows, strict=True):
         for key in plain:
-            assert row[key] == ("" if found[key] is None else str(found[key])), key
+            assert row[key] == ("" if result[key] is None else str(result[key])), key
 
 
 def test_json_has_pooled_what_notes_say() -> None:
     """The peaks at their best, the CPU's speed where figures are steady, and every warning once."""
     slow, quick = Peaks(1e9, 3e9, {"LSTM": 2e-6}, True), Peaks(2e9, 1e9, {"LSTM": 1e-6}, True)
     warnings = (Warned("a", "b"), Warned("c", "d"))
-    found = [
+    runs = [
         swept(8, "float32", process, 8.0, None, warnings=warnings[:process], best_probe=1.6) for process in (0, 1, 2)
     ]
-    found = [
-        one._replace(peaks=peaks, environment=ENVIRONMENT)
-        for one, peaks in zip(found, (slow, quick, None), strict=True)
+    runs = [
+        one._replace(peaks=peaks, environment=ENVIRONMENT) for one, peaks in zip(runs, (slow, quick, None), strict=True)
     ]
-    found[2] = found[2]._replace(figures=(found[2].figures[0]._replace(best_probe=0.1, verdict="drifting"),))
-    document: Any = json.loads(formats_json.render(bench_document(found, partial=True)))
+    runs[2] = runs[2]._replace(figures=(runs[2].figures[0]._replace(best_probe=0.1, verdict="drifting"),))
+    document: Any = json.loads(formats_json.render(bench_document(runs, partial=True)))
     (peaks,) = document["peaks"]
     assert (peaks["dtype"], peaks["threads"]) == ("float32", 2)
     assert (peaks["flops_per_second"], peaks["bytes_per_second"], peaks["step_seconds"]) == (2e9, 3e9, {"LSTM": 1e-6})
     assert document["steady_cpu_speed_percent"] == {"low": 80, "high": 80}
     assert document["results"][0]["warnings"] == [{"what": "a", "try": "b"}, {"what": "c", "try": "d"}]
     assert document["partial"] is True
-    assert bench_document(found)["partial"] is False
-    notes = bench_tables(found)["times"].notes
+    assert bench_document(runs)["partial"] is False
+    notes = bench_tables(runs)["times"].notes
     assert sum("warning: a;" in note or "warning: c;" in note for note in notes) == 2
     assert any("ran at 80 % of its best" in note for note in notes)
 
 
 def test_every_table_says_that_it_is_partial_and_of_a_page_the_first() -> None:
-    said = "partial: interrupted before everything was measured."
-    assert {table.notes[0] for table in bench_tables(all_of_it(), partial=True).values()} == {said}
+    note = "partial: interrupted before everything was measured."
+    assert {table.notes[0] for table in bench_tables(all_of_it(), partial=True).values()} == {note}
     first, *others = (block.notes for block in bench_blocks(all_of_it(), partial=True))
-    assert first[0] == said
-    assert all(said not in notes for notes in others)
-    assert all(said not in table.notes for table in bench_tables(all_of_it()).values())
+    assert first[0] == note
+    assert all(note not in notes for notes in others)
+    assert all(note not in table.notes for table in bench_tables(all_of_it()).values())
 
 
 def test_people_are_shown_no_percentage_that_means_nothing() -> None:
-    found = [swept(8, "float32", process, level, None) for process, level in enumerate((1.0, 5.0, 50.0))]
-    table = bench_tables(found)["times"]
+    runs = [swept(8, "float32", process, level, None) for process, level in enumerate((1.0, 5.0, 50.0))]
+    table = bench_tables(runs)["times"]
     place = [column.key for column in table.columns].index("half_width_percent")
     assert table.rows[0][place] == pytest.approx(490)
     for text in (
@@ -266,18 +265,18 @@ def test_people_are_shown_no_percentage_that_means_nothing() -> None:
     ):
         assert "490" not in text
         assert "100" in text
-    assert rows_of(bench_tables(found)["results"])[0]["half_width_percent"].startswith("490")
+    assert rows_of(bench_tables(runs)["results"])[0]["half_width_percent"].startswith("490")
 
 
 def test_json_and_csv_have_the_same_ratios() -> None:
     document: Any = json.loads(formats_json.render(bench_document(all_of_it())))
     rows = rows_of(bench_tables(all_of_it())["ratios"])
     assert len(document["ratios"]) == len(rows) == 2 * 2  # sizes, subjects
-    for found, row in zip(document["ratios"], rows, strict=True):
-        assert (found["ratio"], found["low"], found["high"], found["rounds"]) == (0.5, 0.5, 0.5, 21)
+    for result, row in zip(document["ratios"], rows, strict=True):
+        assert (result["ratio"], result["low"], result["high"], result["rounds"]) == (0.5, 0.5, 0.5, 21)
         assert [float(row[key]) for key in ("ratio", "low", "high", "rounds")] == [0.5, 0.5, 0.5, 21]
-        assert (found["variant"]["dtype"], found["against"]["dtype"]) == ("float16", "float32")
-        assert (row["variant"], row["point"]) == ("dtype=float16 head.bias=null", found["point"])
+        assert (result["variant"]["dtype"], result["against"]["dtype"]) == ("float16", "float32")
+        assert (row["variant"], row["point"]) == ("dtype=float16 head.bias=null", result["point"])
 
 
 def test_every_table_has_a_name_that_can_be_asked_for() -> None:

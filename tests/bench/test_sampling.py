@@ -143,8 +143,8 @@ def test_tasks_are_visited_in_random_order_and_none_is_left_behind() -> None:
     tasks = [Fake(time, lambda n: 0.010) for _ in range(4)]
     for task in tasks:
         task.order = order
-    found = run(tasks)
-    assert [len(timed.rounds) for timed in found] == [7] * 4
+    results = run(tasks)
+    assert [len(timed.rounds) for timed in results] == [7] * 4
     visits = [task for k, task in enumerate(order) if k == 0 or order[k - 1] is not task]
     assert [visits[k : k + 4] for k in range(4, 32, 4)] != [tasks] * 7
     assert run([Fake(Time(), lambda n: 0.01)], seed=1) == run([Fake(Time(), lambda n: 0.01)], seed=2)
@@ -182,11 +182,11 @@ def test_the_host_has_a_clock_of_its_own() -> None:
 
 
 def test_progress_only_grows_and_ends_at_one() -> None:
-    told: list[float] = []
+    shares: list[float] = []
     time = Time()
-    run([Fake(time, lambda n: 0.01), Fake(time, lambda n: 0.02)], progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    run([Fake(time, lambda n: 0.01), Fake(time, lambda n: 0.02)], progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
 
 
 def test_rounds_while_the_machine_was_slow_are_set_aside() -> None:

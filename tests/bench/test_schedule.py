@@ -75,7 +75,7 @@ class FakeProcesses:
             self.closed += 1
 
 
-class Told:
+class Reports:
     """What `run_all` says meanwhile."""
 
     def __init__(self) -> None:
@@ -120,32 +120,32 @@ def test_the_digest_is_of_models_and_variants_and_not_of_processes(jobs: Callabl
 def test_each_process_has_its_jobs_in_a_fresh_one(
     jobs: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    processes, told = FakeProcesses(5), Told()
+    processes, reports = FakeProcesses(5), Reports()
     monkeypatch.setattr(schedule, "run_jobs", processes)
     lost = ("crashed", "\x1b[1mgone")
-    assert told.all_of(jobs("4,5", processes=2)) == [
+    assert reports.all_of(jobs("4,5", processes=2)) == [
         *[(0, 4, "ok", ""), (0, 4, "ok", ""), (0, 5, *lost), (0, 5, *lost)],
         *[(1, 4, "ok", ""), (1, 4, "ok", ""), (1, 5, *lost), (1, 5, *lost)],
     ]
     assert processes.calls == [[(0, [4, 4]), (0, [5, 5])], [(1, [4, 4]), (1, [5, 5])]]
-    assert told.progress == [(0, 0.5), (1, 0.5), (2, 0.5), (3, 0.5)]
+    assert reports.progress == [(0, 0.5), (1, 0.5), (2, 0.5), (3, 0.5)]
     # Four phases of two variants, of a second each.
     assert processes.limits == [120 + 10 * 8] * 4
-    assert told.notes == []
-    told.all_of(jobs("4"), time_limit=7.0)
+    assert reports.notes == []
+    reports.all_of(jobs("4"), time_limit=7.0)
     assert processes.limits[4:] == [7.0]
 
 
 def test_points_that_come_to_no_end_together_are_timed_by_themselves(
     jobs: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    processes, told = FakeProcesses(5), Told()
+    processes, reports = FakeProcesses(5), Reports()
     monkeypatch.setattr(schedule, "run_jobs", processes)
-    outcomes = told.all_of(jobs("4,5,6", interleave=True))
+    outcomes = reports.all_of(jobs("4,5,6", interleave=True))
     assert [status for *_, status, _ in outcomes] == ["ok", "ok", "crashed", "crashed", "ok", "ok"]
     assert processes.calls[1:] == [[(0, [4, 4]), (0, [5, 5]), (0, [6, 6])]]
-    assert told.notes == ["interleaved: crashed: \\x1b[1mgone; each of the 3 points is timed by itself now"]
-    assert told.progress == [(0, 0.5), (0, 0.5 / 3), (0, 1.5 / 3), (0, 2.5 / 3)]
+    assert reports.notes == ["interleaved: crashed: \\x1b[1mgone; each of the 3 points is timed by itself now"]
+    assert reports.progress == [(0, 0.5), (0, 0.5 / 3), (0, 1.5 / 3), (0, 2.5 / 3)]
 
 
 def test_whoever_goes_on_no_longer_ends_the_process(

@@ -36,7 +36,7 @@ def test_a_reading_is_a_time_and_the_median_of_its_calls(monkeypatch: pytest.Mon
     assert speed.read() == 2.5e-9
 
 
-def seen(threads: int, *seconds: float) -> Speed:
+def probed(threads: int, *seconds: float) -> Speed:
     """A probe that took so long in one run, which is over."""
     speed = Speed(threads)
     for each in seconds:
@@ -58,28 +58,28 @@ def test_the_best_is_what_a_quarter_of_the_readings_reach() -> None:
 
 
 def test_the_best_of_the_runs_before_counts_too(file: Path) -> None:
-    seen(1, 2.0, 2.0, 2.0)
+    probed(1, 2.0, 2.0, 2.0)
     assert not file.exists()  # too few to say
-    seen(1, 2.0, 2.0, 2.0, 2.0)
+    probed(1, 2.0, 2.0, 2.0, 2.0)
     assert Speed(1).best == 2.0
     assert Speed(2).best is None
-    seen(2, 3.0, 3.0, 3.0, 3.0)
+    probed(2, 3.0, 3.0, 3.0, 3.0)
     assert (Speed(1).best, Speed(2).best) == (2.0, 3.0)
-    assert seen(1, 9.0, 9.0, 9.0, 9.0).best == 2.0
-    assert seen(1, 1.0, 1.0, 1.0, 1.0).best == 1.0
+    assert probed(1, 9.0, 9.0, 9.0, 9.0).best == 2.0
+    assert probed(1, 1.0, 1.0, 1.0, 1.0).best == 1.0
     assert Speed(1).best == 1.0
 
 
 def test_what_never_comes_again_is_forgotten() -> None:
-    seen(1, 1.0, 1.0, 1.0, 1.0)
+    probed(1, 1.0, 1.0, 1.0, 1.0)
     for _ in range(19):
-        assert seen(1, 2.0, 2.0, 2.0, 2.0).best == 1.0
-    seen(1, 2.0, 2.0, 2.0, 2.0)
+        assert probed(1, 2.0, 2.0, 2.0, 2.0).best == 1.0
+    probed(1, 2.0, 2.0, 2.0, 2.0)
     assert Speed(1).best == 2.0
 
 
 def test_what_says_how_the_product_is_computed_tells_runs_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen(1, 1.0, 1.0, 1.0, 1.0)
+    probed(1, 1.0, 1.0, 1.0, 1.0)
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
     assert Speed(1).best is None
     monkeypatch.delenv("ATEN_CPU_CAPABILITY")
@@ -99,7 +99,7 @@ def test_of_two_runs_at_once_both_are_kept(file: Path) -> None:
 
 
 def test_a_run_of_many_jobs_is_one_run(file: Path) -> None:
-    seen(1, 5.0, 5.0, 5.0, 5.0)
+    probed(1, 5.0, 5.0, 5.0, 5.0)
     speed = Speed(1)
     for seconds in (3.0, 4.0, 2.0, 6.0):
         for _ in range(4):
@@ -115,10 +115,10 @@ def test_a_run_of_many_jobs_is_one_run(file: Path) -> None:
 
 
 def test_a_start_of_the_machine_begins_anew(tmp_path: Path, file: Path) -> None:
-    seen(1, 2.0, 2.0, 2.0, 2.0)
+    probed(1, 2.0, 2.0, 2.0, 2.0)
     started_again(tmp_path)
     assert Speed(1).best is None
-    seen(1, 3.0, 3.0, 3.0, 3.0)
+    probed(1, 3.0, 3.0, 3.0, 3.0)
     assert json.loads(file.read_text())["boot"] == "second"
     assert Speed(1).best == 3.0
 
@@ -127,7 +127,7 @@ def test_where_the_system_tells_no_start_from_another_nothing_is_kept(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "_BOOT", file / "nowhere")
-    assert seen(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
+    assert probed(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
     assert Speed(1).best is None
     assert not file.exists()
 
@@ -149,11 +149,11 @@ def test_where_the_system_tells_no_start_from_another_nothing_is_kept(
     ],
 )
 def test_a_file_of_something_else_says_nothing_and_is_replaced(file: Path, text: bytes) -> None:
-    seen(1, 2.0, 2.0, 2.0, 2.0)
+    probed(1, 2.0, 2.0, 2.0, 2.0)
     (key,) = json.loads(file.read_text())["seconds"]
     file.write_bytes(text.replace(b"KEY", key.encode()))
     assert Speed(1).best is None
-    seen(1, 3.0, 3.0, 3.0, 3.0)
+    probed(1, 3.0, 3.0, 3.0, 3.0)
     assert Speed(1).best == 3.0
 
 
@@ -163,7 +163,7 @@ def test_the_place_is_the_home_folder_where_no_other_is_named(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", given)
     monkeypatch.setenv("HOME", str(tmp_path))
-    seen(1, 2.0, 2.0, 2.0, 2.0)
+    probed(1, 2.0, 2.0, 2.0, 2.0)
     assert (tmp_path / ".cache" / "rnninspect" / "speed.json").is_file()
 
 
@@ -175,9 +175,9 @@ def test_without_a_place_the_run_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "a file").write_text("")
     for place in (str(tmp_path / "a file"), "/proc/nowhere"):
         monkeypatch.setenv("XDG_CACHE_HOME", place)
-        assert seen(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
+        assert probed(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
         assert Speed(1).best is None
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setattr(history.Path, "home", homeless)
-    assert seen(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
+    assert probed(1, 2.0, 2.0, 2.0, 2.0).best == 2.0
     assert Speed(1).best is None

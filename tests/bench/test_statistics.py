@@ -25,9 +25,9 @@ def test_the_interval_holds_the_median_as_often_as_it_says(n: int) -> None:
     random = Random(n)
     held = 0
     for _ in range(2_000):
-        found = interval([random.expovariate(1.0) for _ in range(n)])
-        assert found is not None
-        held += found.low <= math.log(2) <= found.high
+        spread = interval([random.expovariate(1.0) for _ in range(n)])
+        assert spread is not None
+        held += spread.low <= math.log(2) <= spread.high
     # 95 % at the least, less four standard errors.
     assert held / 2_000 >= 0.95 - 4 * math.sqrt(0.95 * 0.05 / 2_000)
 

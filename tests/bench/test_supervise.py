@@ -31,15 +31,15 @@ def results(jobs: Sequence[str], limit: float = 60) -> list[object]:
 
 
 def test_jobs_share_one_process_and_their_progress_is_told() -> None:
-    told: list[tuple[float, ...]] = []
-    found = list(
+    reports: list[tuple[float, ...]] = []
+    texts = list(
         run_jobs(
-            misbehave, ["a", "b"], limit=lambda job: 60, progress=lambda number, share: told.append((number, share))
+            misbehave, ["a", "b"], limit=lambda job: 60, progress=lambda number, share: reports.append((number, share))
         )
     )
-    assert [text.split(" in ")[0] for text in found] == ["a", "b"]
-    assert len({text.split(" in ")[1] for text in found}) == 1
-    assert told == [(0, 0.5), (1, 0.5)]
+    assert [text.split(" in ")[0] for text in texts] == ["a", "b"]
+    assert len({text.split(" in ")[1] for text in texts}) == 1
+    assert reports == [(0, 0.5), (1, 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_jobs_share_one_process_and_their_progress_is_told() -> None:
     ],
 )
 def test_a_fault_costs_only_its_own_job(fault: str, status: str, reason: str) -> None:
-    before, found, after = results(["a", fault, "b"])
+    before, ended, after = results(["a", fault, "b"])
     assert str(before).startswith("a in ")
-    assert found == Ended(status, reason)
+    assert ended == Ended(status, reason)
     assert str(after).startswith("b in ")
     # In a new process: what a fault leaves behind, a CUDA of no more use for one, is gone with the old.
     assert str(before).split()[-1] != str(after).split()[-1]
@@ -72,25 +72,25 @@ def test_a_result_that_is_the_last_of_its_process_is_kept() -> None:
 
 
 def test_a_job_that_does_not_end_is_given_up() -> None:
-    found, after = results(["sleep", "a"], limit=1)
-    assert found == Ended("timeout", "no end after 1 s")
+    ended, after = results(["sleep", "a"], limit=1)
+    assert ended == Ended("timeout", "no end after 1 s")
     assert str(after).startswith("a in ") or isinstance(after, Ended)
 
 
 def test_what_a_child_takes_to_start_is_none_of_a_jobs_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child takes more than a millisecond to import its work: it is heard all the same, and only then given up."""
-    told: list[float] = []
-    jobs = run_jobs(misbehave, ["sleep"], limit=lambda job: 0.001, progress=lambda number, share: told.append(share))
-    assert (list(jobs), told) == ([Ended("timeout", "no end after 0 s")], [0.5])
+    shares: list[float] = []
+    jobs = run_jobs(misbehave, ["sleep"], limit=lambda job: 0.001, progress=lambda number, share: shares.append(share))
+    assert (list(jobs), shares) == ([Ended("timeout", "no end after 0 s")], [0.5])
     monkeypatch.setattr(supervise, "_START", 0.001)
     assert results(["a"]) == [Ended("timeout", "no end after 0 s")]
 
 
 def test_a_job_that_takes_all_memory_is_ended_before_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "available_bytes", lambda: 300 * 2**20)
-    found, after = results(["allocate", "a"])
-    assert isinstance(found, Ended)
-    assert found.status == "memory"
+    ended, after = results(["allocate", "a"])
+    assert isinstance(ended, Ended)
+    assert ended.status == "memory"
     assert str(after).startswith("a in ")
 
 

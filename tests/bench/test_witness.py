@@ -34,15 +34,15 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_others_used_is_what_was_busy_less_our_own() -> None:
     # 2 CPUs for 0.5 s are 1 s. Busy 0.9 s of it, 0.4 s by us: others had 0.5 s.
-    found = between(QUIET, later(busy=0.9, own=0.4, thread=0.4, switches=60, stolen=0.03))
-    assert found.seconds == 0.5
-    assert found.others == pytest.approx(0.5)
-    assert found.steal == pytest.approx(0.03)
-    assert found.switches == pytest.approx(120)  # 60 in 0.5 s
-    assert found.waited == pytest.approx(0.2)  # 0.4 s of 0.5 s on a CPU
-    assert found.throttled is None
+    counted = between(QUIET, later(busy=0.9, own=0.4, thread=0.4, switches=60, stolen=0.03))
+    assert counted.seconds == 0.5
+    assert counted.others == pytest.approx(0.5)
+    assert counted.steal == pytest.approx(0.03)
+    assert counted.switches == pytest.approx(120)  # 60 in 0.5 s
+    assert counted.waited == pytest.approx(0.2)  # 0.4 s of 0.5 s on a CPU
+    assert counted.throttled is None
     # One tick of 10 ms for the square root of 2 CPUs, of 1 s.
-    assert found.grain == pytest.approx(0.01 * 2**0.5)
+    assert counted.grain == pytest.approx(0.01 * 2**0.5)
 
 
 def test_our_own_threads_are_no_others() -> None:
@@ -51,8 +51,8 @@ def test_our_own_threads_are_no_others() -> None:
 
 
 def test_a_share_is_never_above_one() -> None:
-    found = between(QUIET, later(busy=1.2, stolen=1.3, thread=0.6))
-    assert (found.others, found.steal, found.waited) == (1.0, 1.0, 0.0)
+    counted = between(QUIET, later(busy=1.2, stolen=1.3, thread=0.6))
+    assert (counted.others, counted.steal, counted.waited) == (1.0, 1.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_a_share_is_never_above_one() -> None:
     ],
 )
 def test_what_the_system_does_not_say_is_unknown(after: Reading, unknown: set[str]) -> None:
-    found = between(QUIET, after)
+    counted = between(QUIET, after)
     shares = ("others", "steal", "grain", "switches", "waited")
-    assert {name for name in shares if getattr(found, name) is None} == unknown
+    assert {name for name in shares if getattr(counted, name) is None} == unknown
 
 
 def test_no_time_between_says_nothing() -> None:
@@ -115,13 +115,13 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 def test_only_the_cpus_that_we_may_run_on_count(system: Callable[..., Path]) -> None:
     system(stat=STAT)
-    found = read()
+    reading = read()
     # user + nice + system + irq + softirq of cpu0 and cpu1; a guest's 7 are in user already
-    assert found.cpus == 2
-    assert found.busy == pytest.approx((100 + 10 + 20 + 1 + 2 + 200 + 40) * 0.01)
-    assert found.stolen == pytest.approx((3 + 5) * 0.01)
-    assert found.thread is not None
-    assert found.own is not None
+    assert reading.cpus == 2
+    assert reading.busy == pytest.approx((100 + 10 + 20 + 1 + 2 + 200 + 40) * 0.01)
+    assert reading.stolen == pytest.approx((3 + 5) * 0.01)
+    assert reading.thread is not None
+    assert reading.own is not None
 
 
 def test_a_container_may_number_its_cpus_anew(system: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +133,8 @@ def test_a_container_may_number_its_cpus_anew(system: Callable[..., Path], monke
 @pytest.mark.parametrize("text", ["", "cpu 1 2\n", "cpu0 1 2 3\n", "cpu0 a b c d e f g h\n"])
 def test_a_file_that_says_nothing_is_unknown(system: Callable[..., Path], text: str) -> None:
     system(stat=text)
-    found = read()
-    assert (found.cpus, found.busy, found.stolen) == (None, None, None)
+    reading = read()
+    assert (reading.cpus, reading.busy, reading.stolen) == (None, None, None)
 
 
 def test_a_system_without_these_files(system: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,10 +142,10 @@ def test_a_system_without_these_files(system: Callable[..., Path], monkeypatch: 
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.delattr(os, "getloadavg", raising=False)
     monkeypatch.setattr(witness, "resource", None)
-    found = read()
-    assert found.own is not None
-    assert found[3:] == (None,) * 6
-    assert cpu_disturbance(between(found, found._replace(at=found.at + 1)), 4) is None
+    reading = read()
+    assert reading.own is not None
+    assert reading[3:] == (None,) * 6
+    assert cpu_disturbance(between(reading, reading._replace(at=reading.at + 1)), 4) is None
     assert usable_cpus() == Cpus(4, 4, None)
     assert witness.load() is None
 
@@ -153,8 +153,8 @@ def test_a_system_without_these_files(system: Callable[..., Path], monkeypatch: 
 def test_the_files_here_are_read() -> None:
     """On Linux every count is there; elsewhere at least nothing fails."""
     before = read()
-    found = between(before, read())
-    assert found.seconds > 0
+    counted = between(before, read())
+    assert counted.seconds > 0
     if sys.platform == "linux":
         assert None not in before[:7]
         assert usable_cpus().usable >= 1
