@@ -239,6 +239,8 @@ layers:
         (None, 7, None, None, 0.0),
         ((3, 5), (3, 6), None, None, 0.0),
         ("LSTM", "GRU", None, None, 0.0),
+        # more than a float can hold
+        (10**400, 3 * 10**400, 2 * 10**400, 200.0, 2.0),
     ],
 )
 def test_a_change_in_numbers(
@@ -246,11 +248,6 @@ def test_a_change_in_numbers(
 ) -> None:
     change = Change("", "parameters", locked, now)
     assert (change.difference, change.percent, grows(change)) == (difference, per_cent, growth)
-
-
-def test_numbers_that_no_float_can_hold() -> None:
-    change = Change("", "parameters", 10**400, 3 * 10**400)
-    assert (change.difference, change.percent, grows(change)) == (2 * 10**400, 200.0, 2.0)
 
 
 def test_a_share_is_told_as_it_was_written() -> None:

@@ -335,13 +335,6 @@ def test_a_bad_document_among_good_ones_leaves_no_result(run: Run, wrong: Path, 
     )
 
 
-@pytest.mark.parametrize("args", [("check",), ("check", "small.yaml", "--format", "xml"), ("diff", "small.yaml")])
-def test_usage(run: Run, wrong: Path, args: tuple[str, ...]) -> None:
-    done = run(*args, cwd=wrong)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
-
-
 def test_a_lock_that_cannot_be_written(run: Run, wrong: Path) -> None:
     line = refused(run("check", "small.yaml", "--update", "--lock", "nowhere/rnninspect.lock", cwd=wrong), 3)
     assert line == f"error: cannot write nowhere/rnninspect.lock: there is no folder {wrong / 'nowhere'}"

@@ -417,14 +417,15 @@ class TestNotes:
             ("dropout", "dropout acts between stacked layers: with num_layers 1 it does nothing"),
         )
 
-    @pytest.mark.parametrize("options", [{"dropout": 0.5, "num_layers": 2}, {"dropout": 0.0}, {}])
-    @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [
+            *((name, {}) for name in TYPES),
+            *((name, {"dropout": 0.5, "num_layers": 2}) for name in ("RNN", "LSTM", "GRU")),
+        ],
+    )
     def test_nothing_to_say(self, name: str, options: dict[str, Any]) -> None:
         assert fitted(name, **options).notes() == ()
-
-    @pytest.mark.parametrize("name", sorted(set(TYPES) - {"RNN", "LSTM", "GRU"}))
-    def test_no_other_kind_has_any(self, name: str) -> None:
-        assert fitted(name).notes() == ()
 
 
 class TestLayerNormShapes:
