@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,12 @@ os.environ["XDG_CACHE_HOME"] = _CACHE.name
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+# why: `make test &` and nohup ignore these signals, and so would every process that a test starts and ends by one. What
+# is handled begins anew in a process that is started, and what is ignored does not.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
 
 # A guard against hanging, nothing that is asserted: a busy machine may take its time.
 HANG = 120

@@ -15,13 +15,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from worlds import CONFIGS, DOCUMENTS, spec_of
 
 from rnninspect.agree import Difference, differences, merge
 from rnninspect.commands import shapes
 from rnninspect.commands.shared.options import LookOptions
-from rnninspect.document.blocks import validate
-from rnninspect.document.chain import Spec, connect
-from rnninspect.document.tree import read_tree
+from rnninspect.document.chain import Spec
 from rnninspect.errors import DocumentError
 from rnninspect.facts import ModelFacts, WeightFact
 from rnninspect.formats import Format
@@ -32,32 +31,11 @@ from rnninspect.runtime import initial, modules, real
 from rnninspect.runtime.device import find_device
 
 CPU = torch.device("cpu")
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
 
 def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
     """What torch says of the model."""
     return real.measure(spec, plan(spec), device, seed)
-
-
-def spec_of(document: dict[str, object]) -> Spec:
-    tree = read_tree(repr_yaml(document), "doc.yaml")
-    return connect(validate(tree), tree, name="doc")
-
-
-def repr_yaml(value: object) -> str:
-    """A document as YAML in flow style."""
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{key}: {repr_yaml(item)}" for key, item in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(repr_yaml(item) for item in value) + "]"
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case _:
-            return str(value)
 
 
 def disagreements(spec: Spec, device: torch.device = CPU) -> tuple[Difference, ...]:
@@ -200,10 +178,9 @@ def test_every_law_agrees_at_every_size(sizes: tuple[int, int], law: str, dtype:
     assert disagreements(spec_of(document)) == ()
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 def test_every_document_of_configs_agrees(path: Path) -> None:
-    tree = read_tree(path.read_text(), str(path))
-    spec = connect(validate(tree), tree, name=path.stem)
+    spec = spec_of(path.read_text())
     assert disagreements(spec, find_device(spec.device or "cpu")) == ()
 
 
@@ -612,7 +589,7 @@ def test_a_difference_is_a_table_and_exit_code_1(
     """The whole path: a wrong equation, and the command prints what differs and nothing it cannot stand for."""
     right = LSTM.equations
     monkeypatch.setattr(LSTM, "equations", lambda self: right(self).replace(" + b_ii", ""))
-    config = str(CONFIGS[0].parent / "lstm.yaml")
+    config = str(CONFIGS / "lstm.yaml")
     assert shapes.run(LookOptions(files=[config], device="cpu", format=Format.CSV)) == 1
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == "model,layer,fact,plan,real"

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from worlds import CONFIGS
 
 import rnninspect
 from rnninspect import errors
 from rnninspect.runtime import real
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 EVERY_CONFIG = sorted(CONFIGS.glob("*.yaml"))
 # Too large to build in a test; shapes are the same on meta.
 ON_META = {"zaremba-large": 66_034_000, "lstm-8192-1024": 151_126_016}

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds import CONFIGS, spec_of
 
-from rnninspect.document.blocks import Budget, validate
-from rnninspect.document.chain import Spec, connect
+from rnninspect.document.blocks import Budget
 from rnninspect.document.load import load_spec
-from rnninspect.document.overrides import override
-from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError, OptionError, Place
 from rnninspect.facts import ModelFacts
 from rnninspect.guard.check import (
@@ -38,8 +36,6 @@ from rnninspect.results.diff import diff_tables
 from rnninspect.results.table import Cell, Kind, Table
 from rnninspect.shares import percent
 
-CONFIGS = Path(__file__).parent.parent / "configs"
-
 # 4 * 5 * (4 + 5 + 2) = 220 parameters and 3 * 5 + 3 = 18; 6 tokens, 6 * 180 and 6 * 15 MACs.
 TEXT = """\
 name: small
@@ -57,11 +53,6 @@ layers:
     hidden_size: 5
   - {name: head, type: Linear, out_features: 3}
 """
-
-
-def spec_of(text: str = TEXT, *settings: str) -> Spec:
-    tree = override(read_tree(text, "small.yaml"), settings)
-    return connect(validate(tree), tree, "small")
 
 
 def model_of(text: str = TEXT, *settings: str) -> ModelFacts:
@@ -92,7 +83,7 @@ def test_every_limit_of_a_budget_is_held_against_a_fact() -> None:
 
 
 def test_limits() -> None:
-    spec = spec_of()
+    spec = spec_of(TEXT)
     model = plan(spec)
     outputs = 4 * (2 * 3 * 5 + 2 * 2 * 5 + 2 * 3 * 3)
     assert limits(model, spec.budget) == (
@@ -435,8 +426,8 @@ def test_a_broken_limit_is_placed_at_its_line_of_the_budget() -> None:
     spec = spec_of(text)
     verdict = Verdict(plan(spec), limits(plan(spec), spec.budget), None)
     assert list(findings(spec, verdict)) == [
-        Finding(Place("small.yaml", 4, 15), "small", "max_params", "max_params: 238, over 0 by 238"),
-        Finding(Place("small.yaml", 6, 15), "small", "max_macs", "max_macs: 1,170, over 1,000 by 170, 17 %"),
+        Finding(Place("doc.yaml", 4, 15), "small", "max_params", "max_params: 238, over 0 by 238"),
+        Finding(Place("doc.yaml", 6, 15), "small", "max_macs", "max_macs: 1,170, over 1,000 by 170, 17 %"),
     ]
 
 
@@ -445,22 +436,22 @@ def test_a_limit_that_an_option_sets_is_placed_there_or_at_the_budget() -> None:
     verdict = Verdict(plan(spec), limits(plan(spec), {"max_params": 3}), None)
     (finding,) = findings(spec, verdict)
     assert str(finding.place) == "--set budget.max_params=3"
-    (finding,) = findings(spec_of(), verdict)
+    (finding,) = findings(spec_of(TEXT), verdict)
     assert (finding.place.line, finding.place.column) == (4, 15)
     without = spec_of(TEXT.replace(TEXT[TEXT.index("budget") : TEXT.index("layers")], ""))
     (finding,) = findings(without, verdict)
-    assert finding.place == Place("small.yaml", 1, 1)
+    assert finding.place == Place("doc.yaml", 1, 1)
 
 
 def test_drift_is_one_finding_for_the_model_and_one_for_each_layer_at_its_line() -> None:
     listed = found_in(verdict_of("encoder.hidden_size=6"))
     assert [(finding.place, finding.model, finding.rule) for finding in listed] == [
-        (Place("small.yaml", 4, 15), "small", "max_params"),
-        (Place("small.yaml", 5, 20), "small", "max_param_bytes"),
-        (Place("small.yaml", 6, 13), "small", "max_macs"),
-        (Place("small.yaml", 1, 1), "small", "lock"),
-        (Place("small.yaml", 10, 5), "small", "lock"),
-        (Place("small.yaml", 14, 5), "small", "lock"),
+        (Place("doc.yaml", 4, 15), "small", "max_params"),
+        (Place("doc.yaml", 5, 20), "small", "max_param_bytes"),
+        (Place("doc.yaml", 6, 13), "small", "max_macs"),
+        (Place("doc.yaml", 1, 1), "small", "lock"),
+        (Place("doc.yaml", 10, 5), "small", "lock"),
+        (Place("doc.yaml", 14, 5), "small", "lock"),
     ]
     assert listed[3].what == (
         "the model is not as locked: parameters 238 -> 309 (+29.8 %); macs 1,170 -> 1,548 (+32.3 %) "
@@ -475,7 +466,7 @@ def test_drift_is_one_finding_for_the_model_and_one_for_each_layer_at_its_line()
 def test_a_layer_that_is_gone_is_placed_at_the_document() -> None:
     short = TEXT[: TEXT.index("  - {name: head")]
     *_, finding = found_in(verdict_of(text=short), short)
-    assert finding.place == Place("small.yaml", 1, 1)
+    assert finding.place == Place("doc.yaml", 1, 1)
     assert finding.what.startswith(
         "layer 'head' is not as locked: layer Linear -> not there; weight (3, 5) -> not there"
     )
@@ -571,12 +562,12 @@ def test_the_tables_of_a_check() -> None:
     changed = rows(tables, "changes since the lock", "small")
     assert changed[0] == (None, "parameters", 238, 309, 71, pytest.approx(7100 / 238))
     assert changed[4] == ("encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
-    assert rows(tables, "check", "all") == (("small", "small.yaml", 309, 1236, 1548, "over", "changed", "FAILED"),)
+    assert rows(tables, "check", "all") == (("small", "doc.yaml", 309, 1236, 1548, "over", "changed", "FAILED"),)
 
 
 def test_a_sound_model_without_a_budget_has_one_row() -> None:
     (only,) = check_tables([Verdict(model_of(), (), None)])
-    assert only.rows == (("small", "small.yaml", 238, 952, 1170, "none", "none", "ok"),)
+    assert only.rows == (("small", "doc.yaml", 238, 952, 1170, "none", "none", "ok"),)
 
 
 def test_the_words_of_a_verdict() -> None:
@@ -647,7 +638,7 @@ def test_counts_from_nothing_have_no_per_cent() -> None:
     table = "layers: [{name: encoder, type: Embedding, num_embeddings: 7, embedding_dim: 5}]\n"
     nothing = model_of(f"input: {{batch_size: 2, seq_len: 3}}\n{table}")
     tables = diff_tables(nothing, model_of(), changes(model_of(), locked_layers(nothing)))
-    assert rows(tables, "totals", "small -> small")[2] == ("macs", 0, 1170, 1170, None)
+    assert rows(tables, "totals", "doc -> small")[2] == ("macs", 0, 1170, 1170, None)
 
 
 def test_every_cell_suits_its_column() -> None:
@@ -672,7 +663,7 @@ LAYER = st.builds(
 
 @given(st.dictionaries(st.sampled_from(["encoder", "head", "tail"]), LAYER))
 def test_whatever_is_locked_the_tables_and_findings_can_be_made(locked: Mapping[str, LockedLayer]) -> None:
-    spec = spec_of()
+    spec = spec_of(TEXT)
     model = plan(spec)
     verdict = Verdict(model, limits(model, spec.budget), changes(model, locked))
     assert verdict.drifted is (dict(locked) != locked_layers(model))

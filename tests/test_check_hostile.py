@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from worlds import SMALL
 
 from rnninspect.errors import DocumentError, OutputFailed
 from rnninspect.guard.lock import LockedLayer, read_lock, render_lock, update_lock
@@ -19,11 +20,6 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 HEADER = '{"rnninspect_lock": 1}\n'
 ENTRY = {"file": "a.yaml", "layer": "x", "type": "LSTM", "parameters": 8, "macs": 9, "weights": {"w": [2, 4]}}
-SMALL = """\
-input: {batch_size: 2, seq_len: 3}
-layers:
-  - {name: encoder, type: LSTM, input_size: 4, hidden_size: 5}
-"""
 
 
 def layer(size: int) -> LockedLayer:

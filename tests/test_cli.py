@@ -21,22 +21,17 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from worlds import CONFIGS, SMALL
 
 from rnninspect import __main__, __version__, cli
 from rnninspect.commands.shared.typer_output import captured
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 COMMANDS = ("shapes", "weights", "params", "inspect")
 FORMATS = ("table", "json", "csv", "markdown")
 
 # 4 * 5 * (4 + 5 + 2) = 220 parameters, of which 4 * 5 are the second bias.
-SMALL = """\
-input: {batch_size: 2, seq_len: 3}
-layers:
-  - {name: encoder, type: LSTM, input_size: 4, hidden_size: 5}
-"""
 # 4 * 10**7 * (10**7 + 4 + 2) float32 parameters are 1.6 petabytes.
 ABSURD = SMALL.replace("hidden_size: 5", "hidden_size: 10000000")
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from worlds import TIMED
 
 from rnninspect.bench import schedule
 
@@ -28,12 +29,6 @@ Environment = Callable[..., dict[str, str]]
 
 HERE = Path(__file__).parent
 HANG = 120
-DOCUMENT = """
-name: small
-input: {batch_size: 2, seq_len: 4}
-device: cpu
-layers: [{name: encoder, type: LSTM, input_size: 3, hidden_size: 8}]
-"""
 # The command line with other work: what a spawned child imports is named, so that it finds it.
 FAKED = (
     "import sys\n"
@@ -49,7 +44,7 @@ PATHS = os.pathsep.join(map(str, (HERE.parent, HERE / "bench")))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "m.yaml").write_text(DOCUMENT)
+    (tmp_path / "m.yaml").write_text(TIMED)
     return tmp_path
 
 
@@ -209,7 +204,7 @@ def test_csv_is_one_table_and_names_the_others(
     faked: Run, here: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layers = "layers: [{type: Linear, name: chain, in_features: 3, out_features: 3},"
-    (folder / "m.yaml").write_text(DOCUMENT.replace("layers: [", layers))
+    (folder / "m.yaml").write_text(TIMED.replace("layers: [", layers))
     asked = ("--sweep", "encoder.hidden_size=4,5", "--vary", "dtype=float32,float64", "--layers", "--phase", "forward")
     done = faked(*asked, "--output", "r.jsonl", "--format", "csv")
     assert (done.returncode, done.stderr) == (0, "")
@@ -252,7 +247,7 @@ def test_a_picture_of_a_sweep(faked: Run, folder: Path) -> None:
 
 
 def test_documents_of_one_name_are_told_apart_by_their_files(faked: Run, folder: Path) -> None:
-    (folder / "other.yaml").write_text(DOCUMENT)
+    (folder / "other.yaml").write_text(TIMED)
     alone = faked("--phase", "forward").stdout
     assert "m.yaml" not in alone
     both = faked("other.yaml", "--phase", "forward").stdout
@@ -262,14 +257,12 @@ def test_documents_of_one_name_are_told_apart_by_their_files(faked: Run, folder:
 
 
 def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> None:
-    (folder / "other.yaml").write_text(DOCUMENT.replace("name: small", "name: other"))
+    (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other"))
     shown = faked(
         "other.yaml", "--phase", "forward", "--sweep", "encoder.hidden_size=4,901", "--time-limit", "9"
     ).stdout
     assert "warning: made up; try" in shown  # of all that was measured
-    (folder / "other.yaml").write_text(
-        DOCUMENT.replace("name: small", "name: other\ncases: [{encoder.hidden_size: 777}]")
-    )
+    (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other\ncases: [{encoder.hidden_size: 777}]"))
     shown = faked("other.yaml", "--phase", "forward").stdout
     assert "warning: slow (other encoder.hidden_size=777 whole model forward); try: less" in shown
 
@@ -278,7 +271,7 @@ def test_a_case_is_called_by_its_name(faked: Run, folder: Path) -> None:
     cases = (
         "cases: [{name: tiny, encoder.hidden_size: 4}, {encoder.hidden_size: 6}, {name: bad, encoder.hidden_size: 902}]"
     )
-    (folder / "m.yaml").write_text(DOCUMENT + cases)
+    (folder / "m.yaml").write_text(TIMED + cases)
     done = faked("--phase", "forward")
     assert done.returncode == 3
     assert "tiny: encoder.hidden_size=4 " in done.stdout
@@ -294,7 +287,7 @@ def test_cases_that_differ_in_several_settings_make_no_picture(faked: Run, folde
     cases = (
         "cases: [{encoder.hidden_size: 8}, {encoder.hidden_size: 16}, {encoder.hidden_size: 16, input.batch_size: 4}]"
     )
-    (folder / "m.yaml").write_text(DOCUMENT + cases)
+    (folder / "m.yaml").write_text(TIMED + cases)
     done = faked("--plot", "p.svg")
     assert (done.returncode, done.stdout) == (2, "")
     assert "one number that is swept" in done.stderr
@@ -337,13 +330,13 @@ def test_more_processes_can_be_asked_for_later(faked: Run, folder: Path) -> None
 def test_a_journal_is_of_what_the_document_says_and_not_of_how_it_is_written(faked: Run, folder: Path) -> None:
     options = ("--phase", "forward", "--output", "r.jsonl")
     assert faked(*options).returncode == 0
-    (folder / "m.yaml").write_text(f"# smaller than before\n\n{DOCUMENT}budget: {{max_params: 1M}}\n")
+    (folder / "m.yaml").write_text(f"# smaller than before\n\n{TIMED}budget: {{max_params: 1M}}\n")
     done = faked(*options, "--resume")
     assert (done.returncode, done.stderr, len(lines(folder / "r.jsonl"))) == (0, "", 1)
     # Pinned: it may depend on no record, for a journal must outlive a field that one gains.
     head = json.loads((folder / "r.jsonl").read_text().partition("\n")[0])
     assert head["asked"]["documents and points"] == "42ce1bb6a21fa015"
-    (folder / "m.yaml").write_text(DOCUMENT.replace("hidden_size: 8", "hidden_size: 9"))
+    (folder / "m.yaml").write_text(TIMED.replace("hidden_size: 8", "hidden_size: 9"))
     done = faked(*options, "--resume")
     assert (done.returncode, done.stdout) == (2, "")
     assert "r.jsonl was begun otherwise: documents and points " in done.stderr
@@ -625,7 +618,7 @@ def test_what_is_asked_wrongly_is_one_line(faked: Run, folder: Path, options: tu
     assert re.fullmatch(r"(error: )?[^\n]+\n", done.stderr), done.stderr
     assert said in done.stderr
     assert (folder / "other").read_text() == '{"schema": "of another tool", "schema_version": 99}\n'
-    assert (folder / "m.yaml").read_text() == DOCUMENT
+    assert (folder / "m.yaml").read_text() == TIMED
 
 
 def test_too_many_threads_are_clamped_and_it_says_so(faked: Run) -> None:

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from worlds import CONFIGS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 LSTM, TAGGER = CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml"
 
 

@@ -18,12 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from worlds import CONFIGS
 
 from rnninspect.document.load import load_spec
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 THREE = tuple(CONFIGS / f"gradflow-{kind}.yaml" for kind in ("gru", "lstm", "rnn"))
 
 SMALL = """\

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from worlds import CONFIGS
 
 from rnninspect.layers.gru import GRU
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 TENSORS = ["output", "h_n", "grad input", "grad h_0"]
 WEIGHTS = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
 

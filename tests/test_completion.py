@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from worlds import CONFIGS
 
 from rnninspect.commands.shared import completion
 from rnninspect.document.blocks import Budget, Input, validate
@@ -28,7 +29,6 @@ from rnninspect.guard.check import parse_growth
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 TAGGER = str(CONFIGS / "tagger.yaml")
 HEAD = "input: {batch_size: 3, seq_len: 5}\n"
 TOP = ["name=", "device=", "dtype="]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import types
 import warnings
-from pathlib import Path
 
 import pytest
 import torch
+from worlds import CONFIGS
 
 from rnninspect.document.load import load_spec
 from rnninspect.plan import plan
@@ -15,7 +15,6 @@ from rnninspect.runtime.modules import ready
 from rnninspect.runtime.precision import float32_precision, in_tf32, multiplying_float32, set_float32_precision
 from rnninspect.runtime.torch_errors import quiet
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
 

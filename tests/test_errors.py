@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pytest
+from worlds import SMALL
 
 from rnninspect import cli, errors
 from rnninspect.errors import DocumentError, OutputFailed, RnnInspectError, first_line
@@ -24,11 +25,6 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 
-SMALL = """\
-input: {batch_size: 2, seq_len: 3}
-layers:
-  - {name: encoder, type: LSTM, input_size: 4, hidden_size: 5}
-"""
 
 # --- every class of error ----------------------------------------------------------------------------------
 

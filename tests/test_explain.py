@@ -11,21 +11,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import least_keys
+from worlds import CONFIGS, DOCUMENTS, RECURRENT, least_keys
 
 from rnninspect.document.load import load_spec
 from rnninspect.facts import LayerFacts
 from rnninspect.formats import terminal
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
 from rnninspect.results.explain import explain_blocks
 from rnninspect.results.table import Drawing, Formulas, Table
 from rnninspect.results.unrolled import draw
 from rnninspect.study.explain import Explained, Setting, Unrolled, explain_layers, is_first
-
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
 
 class Documents:
@@ -35,7 +32,7 @@ class Documents:
         self.folder = folder
 
     def spec(self, kind: str, *settings: str, input: str = "batch_size: 7, seq_len: 11", **options: Any) -> Any:
-        least = least_keys(kind) | {"input_size": 3, "hidden_size": 5} if issubclass(kind_of(kind), Recurrent) else {}
+        least = least_keys(kind) | {"input_size": 3, "hidden_size": 5} if kind in RECURRENT else {}
         keys = {"type": kind, "name": "layer", **least, **options}
         texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in keys.items()}
         body = ", ".join(f"{key}: {text}" for key, text in texts.items())
@@ -64,7 +61,7 @@ def block(layer: Explained, title: str) -> Any:
 
 # Sizes are co-prime, so that none can be mistaken for another.
 GRID: list[tuple[str, dict[str, Any]]] = [
-    *((kind, {"bias": bias}) for kind in TYPES if issubclass(kind_of(kind), Recurrent) for bias in (True, False)),
+    *((kind, {"bias": bias}) for kind in RECURRENT for bias in (True, False)),
     *(
         (kind, {"num_layers": layers, "bidirectional": both})
         for kind in ("RNN", "LSTM", "GRU")
@@ -137,7 +134,7 @@ def test_a_matrix_is_said_to_lead_where_its_equation_says(documents: Documents) 
 
 
 def test_a_shared_weight_says_whose_it_is() -> None:
-    head = next(explain_layers(load_spec(str(CONFIGS[0].parent / "language-model.yaml")), "head"))
+    head = next(explain_layers(load_spec(str(CONFIGS / "language-model.yaml")), "head"))
     assert [entry.packed for entry in head.entries if entry.packed] == ["weight, which is embed.weight", "bias"]
 
 
@@ -277,7 +274,7 @@ def test_elman_and_jordan_are_told_apart(documents: Documents) -> None:
 
 
 def test_a_kind_without_equations_is_one_line_with_its_shapes() -> None:
-    embed = next(explain_layers(load_spec(str(CONFIGS[0].parent / "tagger.yaml"))))
+    embed = next(explain_layers(load_spec(str(CONFIGS / "tagger.yaml"))))
     (only,) = explain_blocks([embed])
     assert only.title == "embed (Embedding): what it does"
     assert only.notes == (
@@ -287,7 +284,7 @@ def test_a_kind_without_equations_is_one_line_with_its_shapes() -> None:
 
 
 def test_all_layers_are_explained_in_order_or_the_one_that_is_named() -> None:
-    spec = load_spec(str(CONFIGS[0].parent / "options.yaml"))
+    spec = load_spec(str(CONFIGS / "options.yaml"))
     assert [layer.facts.name for layer in explain_layers(spec)] == [link.layer.name for link in spec.links]
     assert [layer.facts.name for layer in explain_layers(spec, "gated")] == ["gated"]
 
@@ -295,7 +292,7 @@ def test_all_layers_are_explained_in_order_or_the_one_that_is_named() -> None:
 # --- the page ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_wider_than_the_page(path: Path, width: int) -> None:
     lines = text_of(*explain_layers(load_spec(str(path))), width=width).splitlines()

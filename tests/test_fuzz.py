@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import DOCUMENTS, spec_of
 
 from rnninspect.bench.compare import compare_runs
 from rnninspect.bench.journal import head_of, read_journal
@@ -19,11 +20,8 @@ from rnninspect.bench.option_values import parse_varies
 from rnninspect.bench.plain import to_plain
 from rnninspect.bench.points import load_points
 from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Warned
-from rnninspect.document.blocks import Document, Input, validate
-from rnninspect.document.chain import connect
+from rnninspect.document.blocks import Document, Input
 from rnninspect.document.load import load_spec
-from rnninspect.document.overrides import override
-from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError, RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.formats import json as json_format
@@ -40,17 +38,14 @@ from rnninspect.results.compare import compare_document, compare_tables
 from rnninspect.study.input_expected import Expected
 from rnninspect.study.input_file import read_values
 
-CONFIGS = [path.read_text() for path in sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))]
+CONFIGS = [path.read_text() for path in DOCUMENTS]
 KEYS = sorted({*Document.model_fields, *Input.model_fields, *(key for t in TYPES for key in kind_of(t).model_fields)})
 
 
-def outcome(text: str, setting: str | None = None) -> ModelFacts | RnnInspectError:
+def outcome(text: str, *settings: str) -> ModelFacts | RnnInspectError:
     """The planned model, or the complaint, which is one printable line."""
     try:
-        tree = read_tree(text, "doc.yaml")
-        if setting is not None:
-            tree = override(tree, [setting])
-        facts = plan(connect(validate(tree), tree, name="doc"))
+        facts = plan(spec_of(text, *settings))
     except RnnInspectError as error:
         complaint = error
     else:
@@ -279,7 +274,7 @@ def test_any_journal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> N
     complained(go_on)
 
 
-SPEC = connect(validate(tree := read_tree(CONFIGS[0], "a.yaml")), tree, name="a")
+SPEC = spec_of(CONFIGS[0], name="a")
 SMALL = plan(SPEC)
 LOCK = [json.loads(line) for line in render_lock({"a.yaml": locked_layers(SMALL)}).splitlines() if line]
 

@@ -16,10 +16,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
+from worlds import document, spec_of
 
-from rnninspect.document.blocks import validate
-from rnninspect.document.chain import Spec, connect
-from rnninspect.document.tree import read_tree
+from rnninspect.document.chain import Spec
 from rnninspect.errors import CannotHere, NotEnoughMemory
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed
 from rnninspect.study import gradflow as module
@@ -32,17 +31,6 @@ EXACT = 1e-12
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 
 Set = Callable[[BuiltModel], None]
-
-
-def spec_of(text: str) -> Spec:
-    tree = read_tree(text, "doc.yaml")
-    return connect(validate(tree), tree, name="doc")
-
-
-def document(*layers: str, steps: int = 6, size: int | None = 3, more: str = "") -> str:
-    batch = "null" if size is None else size
-    listed = "".join(f"\n  - {{{layer}}}" for layer in layers)
-    return f"dtype: float64\ninput: {{batch_size: {batch}, seq_len: {steps}{more}}}\nlayers:{listed}\n"
 
 
 def run(spec: Spec, change: Set = lambda model: None) -> tuple[BuiltModel, Feed, list[RecordedLayer]]:

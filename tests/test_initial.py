@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from worlds import spec_of
 
-from rnninspect.document.blocks import validate
-from rnninspect.document.chain import Spec, connect
-from rnninspect.document.tree import read_tree
+from rnninspect.document.chain import Spec
 from rnninspect.facts import ModelFacts, Observed
 from rnninspect.plan import plan
 from rnninspect.runtime import initial, modules, real
@@ -32,13 +31,8 @@ def measure(spec: Spec, device: torch.device, seed: int = 0) -> ModelFacts:
     return real.measure(spec, plan(spec), device, seed)
 
 
-def spec_of(init: str) -> Spec:
-    tree = read_tree(DOCUMENT % init, "doc.yaml")
-    return connect(validate(tree), tree, name="doc")
-
-
 def values(init: str, seed: int = 0) -> dict[str, torch.Tensor]:
-    return dict(modules.build(spec_of(init), "cpu", seed).layers.named_parameters())
+    return dict(modules.build(spec_of(DOCUMENT % init), "cpu", seed).layers.named_parameters())
 
 
 def test_without_the_block_torchs_own_values() -> None:
@@ -89,7 +83,7 @@ def test_a_parameter_stays_one_and_is_trained() -> None:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_drawn_in_float32(dtype: str) -> None:
     """The same numbers as in float32, rounded once."""
-    layer = spec_of("null").links[0].layer
+    layer = spec_of(DOCUMENT % "null").links[0].layer
     laws = {"init": {"weight_ih": "kaiming_normal", "weight_hh": "orthogonal"}}
     matrices = [weight for weight in layer.model_copy(update=laws).weights(dtype) if weight.name.startswith("weight")]
     module, exact = (nn.GRU(7, 11, dtype=kind) for kind in (getattr(torch, dtype), torch.float32))
@@ -105,7 +99,7 @@ def test_half_precision_is_drawn_in_float32(dtype: str) -> None:
 
 def test_on_meta_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nn.init, "orthogonal_", None)
-    spec = modules.reachable(spec_of(INIT), META)
+    spec = modules.reachable(spec_of(DOCUMENT % INIT), META)
     facts = measure(spec, META)
     assert {weight.observed for layer in facts.layers for weight in layer.weights} == {None}
     assert {gate.observed for layer in facts.layers for weight in layer.weights for gate in weight.gates} == {None}
@@ -114,7 +108,7 @@ def test_on_meta_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_layer_that_is_run_from_its_equations_starts_with_torchs_law() -> None:
     """Whatever its block says: that is drawn by who builds the model, as it is for torch's layers."""
-    layer: Any = spec_of(INIT).links[1].layer
+    layer: Any = spec_of(DOCUMENT % INIT).links[1].layer
     bound = 11**-0.5
     for parameter in EquationRNN(layer).parameters():
         assert bound / 2 < float(parameter.detach().abs().max()) <= bound
@@ -126,7 +120,7 @@ def test_a_layer_that_is_run_from_its_equations_starts_with_torchs_law() -> None
 def observed(init: str) -> dict[str, Observed]:
     """What is seen of every weight of the second layer, and of its gates where they are looked at alone."""
     found = {}
-    for weight in measure(spec_of(init), CPU, 1).layers[1].weights:
+    for weight in measure(spec_of(DOCUMENT % init), CPU, 1).layers[1].weights:
         assert weight.observed is not None
         found[weight.name] = weight.observed
         found |= {gate.name: gate.observed for gate in weight.gates if gate.observed}

@@ -13,11 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from worlds import spec_of
 
 from rnninspect.agree import differences
-from rnninspect.document.blocks import validate
-from rnninspect.document.chain import Spec, connect
-from rnninspect.document.tree import read_tree
 from rnninspect.facts import ModelFacts
 from rnninspect.formats.csv import render
 from rnninspect.letters import Layout, layout_of
@@ -31,13 +29,8 @@ CPU = torch.device("cpu")
 L, N, H_IN, H_CELL, DEPTH = 5, 3, 2, 11, 3
 
 
-def spec_of(*layers: str, head: str = f"input: {{batch_size: {N}, seq_len: {L}}}") -> Spec:
-    tree = read_tree(f"{head}\nlayers: [{', '.join(layers)}]\n", "doc.yaml")
-    return connect(validate(tree), tree, name="doc")
-
-
 def facts_of(*layers: str, head: str = f"input: {{batch_size: {N}, seq_len: {L}}}") -> ModelFacts:
-    return plan(spec_of(*layers, head=head))
+    return plan(spec_of(f"{head}\nlayers: [{', '.join(layers)}]\n"))
 
 
 def json_of(model: ModelFacts) -> list[dict[str, Any]]:
@@ -224,7 +217,7 @@ def test_every_layer_of_a_packed_chain_is_measured_as_planned() -> None:
         "{type: GRUCell, hidden_size: 6}",
         "{type: Linear, out_features: 2}",
     )
-    spec = spec_of(*chain, head=f"input: {{lengths: {LENGTHS}}}")
+    spec = spec_of(f"input: {{lengths: {LENGTHS}}}\nlayers: [{', '.join(chain)}]\n")
     planned, measured = plan(spec), measure(spec, plan(spec), CPU)
     unpacked = [[tensor.unpacked_shape for tensor in (*layer.inputs, *layer.outputs)] for layer in measured.layers]
     assert unpacked == [

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from worlds import CONFIGS
 
 from rnninspect.document.load import load_spec
 from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
-
-CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 def planned(name: str) -> ModelFacts:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from worlds import CONFIGS
 
 from rnninspect import load
 from rnninspect.document.chain import Spec
@@ -21,7 +22,6 @@ from rnninspect.plan import largest_size, plan
 from rnninspect.runtime import modules, real
 from rnninspect.runtime.device import find_device
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 CPU, META = torch.device("cpu"), torch.device("meta")

@@ -11,17 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from worlds import TIMED
 
 Environment = Callable[..., dict[str, str]]
 
 ROOT = Path(__file__).parent.parent
 HANG = 120
-DOCUMENT = """
-name: small
-input: {batch_size: 2, seq_len: 4}
-device: cpu
-layers: [{name: encoder, type: LSTM, input_size: 3, hidden_size: 8}]
-"""
 # What the installed command is: a file in a folder of its own, which is first on the path.
 SCRIPT = "from rnninspect.__main__ import main\n\nif __name__ == '__main__':\n    main()\n"
 BENCH = ("bench", "m.yaml", "--phase", "forward", "--budget", "50ms")
@@ -34,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "bin" / "rnninspect").write_text(SCRIPT)
     folder = tmp_path / "folder"
     folder.mkdir()
-    (folder / "m.yaml").write_text(DOCUMENT)
+    (folder / "m.yaml").write_text(TIMED)
     return folder
 
 
@@ -272,7 +267,7 @@ def test_too_little_address_space(
 
 
 def test_in_a_folder_that_is_gone(tmp_path: Path, environment: Environment) -> None:
-    (tmp_path / "m.yaml").write_text(DOCUMENT)
+    (tmp_path / "m.yaml").write_text(TIMED)
     (tmp_path / "every.py").write_text(EVERY.replace('"m.yaml"', "sys.argv[0].replace('every.py', 'm.yaml')"))
     commands = ("shapes", "verify", "trace --plot p.svg", "bench", "check", "check --lock /l --update")
     script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'

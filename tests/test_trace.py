@@ -7,17 +7,18 @@ import statistics
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import by_hand
 import pytest
 import torch
+import worlds
 from torch import nn
 from torch.nn.utils.rnn import pad_packed_sequence
+from worlds import spec_of
 
-from rnninspect.document.blocks import validate
-from rnninspect.document.chain import Spec, connect
-from rnninspect.document.tree import read_tree
+from rnninspect.document.chain import Spec
 from rnninspect.errors import CannotHere, CheckFailed, NotEnoughMemory, TorchRefused
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.lstm import LSTM, LSTMCell
@@ -32,19 +33,7 @@ EXACT = 1e-12
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 
 
-def spec_of(text: str) -> Spec:
-    tree = read_tree(text, "doc.yaml")
-    return connect(validate(tree), tree, name="doc")
-
-
-def document(
-    *layers: str, steps: int = 5, size: int | None = 3, more: str = ", state: random", dtype: str = "float64"
-) -> str:
-    batch = "null" if size is None else size
-    listed = "".join(f"\n  - {{{layer}}}" for layer in layers)
-    return f"dtype: {dtype}\ninput: {{batch_size: {batch}, seq_len: {steps}{more}}}\nlayers:{listed}\n"
-
-
+document = partial(worlds.document, steps=5, more=", state: random")
 PACKED = ", state: random, lengths: [2, 5, 1, 5]"
 MODELS = {
     "RNN": document("type: RNN, input_size: 2, hidden_size: 3"),

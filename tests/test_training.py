@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
+from worlds import spec_of, text_of, written
 
 from rnninspect.cells.carry import Carrier, carry_gate
 from rnninspect.cells.widths import Declared
 from rnninspect.commands.shared.proof import prove
 from rnninspect.document.chain import Spec
-from rnninspect.document.load import load_spec
 from rnninspect.facts import Init, ModelFacts, count
 from rnninspect.layers.families import StackedLayer
 from rnninspect.plan import plan
@@ -32,15 +32,12 @@ from rnninspect.runtime.workspace import kept_on
 CPU = torch.device("cpu")
 
 
-def spec_of(folder: Path, layers: str, given: str = "batch_size: 4, seq_len: 6", dtype: str = "float32") -> Spec:
-    path = folder / "model.yaml"
-    path.write_text(f"input: {{{given}}}\ndtype: {dtype}\nlayers:\n{layers}")
-    return load_spec(str(path))
-
-
-def trained(*layers: str, flags: tuple[bool, ...]) -> str:
-    """Layers as YAML, each trained or frozen."""
-    return "".join(f"  - {{{layer}, trainable: {str(on).lower()}}}\n" for layer, on in zip(layers, flags, strict=True))
+def trained(
+    *layers: str, flags: Sequence[bool], given: str = "batch_size: 4, seq_len: 6", dtype: str = "float32"
+) -> str:
+    """A document of layers, each trained or frozen."""
+    said = (f"{layer}, trainable: {str(on).lower()}" for layer, on in zip(layers, flags, strict=True))
+    return text_of(*said, head=f"dtype: {dtype}\ninput: {{{given}}}")
 
 
 class Step:
@@ -92,16 +89,14 @@ LINEAR = "type: Linear, out_features: 5"
     ("embed", "gru", "macs"),
     [(True, True, 56_064), (False, True, 46_848), (False, False, 1_920), (True, False, 28_416)],
 )
-def test_what_is_frozen_and_lies_before_all_that_trains_costs_nothing(
-    tmp_path: Path, embed: bool, gru: bool, macs: int
-) -> None:
+def test_what_is_frozen_and_lies_before_all_that_trains_costs_nothing(embed: bool, gru: bool, macs: int) -> None:
     """By hand, of 24 tokens, 4 of them first: W_ih 48 x 8 = 384, W_hh 48 x 16 = 768, Linear 16 x 5 = 80.
 
     The gradients of all weights: 24 x (384 + 768 + 80); of what Linear and the GRU read: 24 x (80 + 384), and of the
     state 20 x 768.
     """
     assert 24 * (384 + 768 + 80) + 24 * (80 + 384) + 20 * 768 == 56_064
-    spec = spec_of(tmp_path, trained(EMBED, GRU, LINEAR, flags=(embed, gru, True)))
+    spec = spec_of(trained(EMBED, GRU, LINEAR, flags=(embed, gru, True)))
     assert planned_macs(spec) == macs
     assert backward_flops(spec) == 2 * macs
 
@@ -129,28 +124,28 @@ CHAINS = {
 
 
 @pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
-def test_backward_macs_are_torchs_for_every_choice_of_what_trains(tmp_path: Path, layers: tuple[str, ...]) -> None:
+def test_backward_macs_are_torchs_for_every_choice_of_what_trains(layers: tuple[str, ...]) -> None:
     for flags in product((True, False), repeat=len(layers)):
         for input_grad in (False, True):
-            spec = spec_of(tmp_path, trained(*layers, flags=flags), dtype="float64")
+            spec = spec_of(trained(*layers, flags=flags, dtype="float64"))
             counted = planned_macs(spec, input_grad=input_grad)
             assert 2 * counted == backward_flops(spec, input_grad=input_grad), (flags, input_grad)
-    assert planned_macs(spec_of(tmp_path, trained(*layers, flags=(False,) * 4))) == 0
+    assert planned_macs(spec_of(trained(*layers, flags=(False,) * 4))) == 0
 
 
 @pytest.mark.parametrize("given", ["batch_size: 3, seq_len: 7, lengths: [3, 5, 2]", "batch_size: null, seq_len: 5"])
-def test_backward_macs_of_packed_and_unbatched_input(tmp_path: Path, given: str) -> None:
+def test_backward_macs_of_packed_and_unbatched_input(given: str) -> None:
     layers = ("type: GRU, input_size: 3, hidden_size: 5, num_layers: 2, bidirectional: true", LINEAR)
     for flags in product((True, False), repeat=2):
-        spec = spec_of(tmp_path, trained(*layers, flags=flags), given, dtype="float64")
+        spec = spec_of(trained(*layers, flags=flags, given=given, dtype="float64"))
         assert 2 * planned_macs(spec) == backward_flops(spec)
 
 
-def test_a_tied_matrix_trains_where_its_embedding_does(tmp_path: Path) -> None:
+def test_a_tied_matrix_trains_where_its_embedding_does() -> None:
     """The Linear's W and the table are one tensor, which the Embedding's trainable is about; b is the Linear's."""
     layers = (f"name: embed, {EMBED}", "type: GRU, hidden_size: 8", "type: Linear, tied_to: embed")
     for flags in product((True, False), repeat=3):
-        spec = spec_of(tmp_path, trained(*layers, flags=flags), dtype="float64")
+        spec = spec_of(trained(*layers, flags=flags, dtype="float64"))
         assert 2 * planned_macs(spec) == backward_flops(spec), flags
 
 
@@ -201,10 +196,8 @@ KEPT: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("layers", KEPT.values(), ids=KEPT)
-def test_autograd_keeps_what_is_said_and_no_less_than_the_equations_need(
-    tmp_path: Path, layers: tuple[str, ...], dtype: str
-) -> None:
-    spec = spec_of(tmp_path, trained(*layers, flags=(True,) * len(layers)), "batch_size: 8, seq_len: 20", dtype)
+def test_autograd_keeps_what_is_said_and_no_less_than_the_equations_need(layers: tuple[str, ...], dtype: str) -> None:
+    spec = spec_of(trained(*layers, flags=(True,) * len(layers), given="batch_size: 8, seq_len: 20", dtype=dtype))
     saved, by_equations, said = saved_bytes(spec), kept(plan(spec)), kept(on_cpu(spec))
     assert by_equations <= saved
     assert by_equations <= said
@@ -213,35 +206,35 @@ def test_autograd_keeps_what_is_said_and_no_less_than_the_equations_need(
     assert 0.94 * saved <= said <= most * saved
 
 
-def test_the_documents_own_example(tmp_path: Path) -> None:
+def test_the_documents_own_example() -> None:
     """LSTM(100 -> 128, 2 layers), N = 64, L = 400: autograd keeps 434 MB, GRU 207 MB; shorter, and so as much less."""
     for kind, full, most in (("LSTM", 434e6, 0.03), ("GRU", 207e6, 0.08)):
         layers = (f"type: {kind}, input_size: 100, hidden_size: 128, num_layers: 2",)
-        found = kept(on_cpu(spec_of(tmp_path, trained(*layers, flags=(True,)), "batch_size: 64, seq_len: 400")))
+        found = kept(on_cpu(spec_of(trained(*layers, flags=(True,), given="batch_size: 64, seq_len: 400"))))
         assert found == pytest.approx(full, rel=most)
-        short = spec_of(tmp_path, trained(*layers, flags=(True,)), "batch_size: 64, seq_len: 20")
+        short = spec_of(trained(*layers, flags=(True,), given="batch_size: 64, seq_len: 20"))
         assert kept(on_cpu(short)) == pytest.approx(saved_bytes(short), rel=most)
 
 
-def test_the_equations_count_by_hand(tmp_path: Path) -> None:
+def test_the_equations_count_by_hand() -> None:
     """Of 24 tokens: indices; x and r, z, n, W_hn h + b_hn, 1 - z, h of the GRU; the Linear reads that h."""
-    spec = spec_of(tmp_path, trained(EMBED, GRU, LINEAR, flags=(True,) * 3))
+    spec = spec_of(trained(EMBED, GRU, LINEAR, flags=(True,) * 3))
     assert [layer.kept_for_backward_bytes for layer in plan(spec).layers] == [8 * 24, 4 * 24 * (8 + 6 * 16), 0]
     # Frozen, the GRU needs what its elementwise gradients do: not x; h for z's, and no h as W_hh's operand.
-    frozen = spec_of(tmp_path, trained(EMBED, GRU, LINEAR, flags=(False, False, True)))
+    frozen = spec_of(trained(EMBED, GRU, LINEAR, flags=(False, False, True)))
     assert [layer.kept_for_backward_bytes for layer in plan(frozen).layers] == [0, 0, 4 * 24 * 16]
 
 
-def test_what_a_proven_model_keeps_is_what_the_device_keeps(tmp_path: Path) -> None:
-    spec = spec_of(tmp_path, trained("type: LSTM, input_size: 100, hidden_size: 128", flags=(True,)))
+def test_what_a_proven_model_keeps_is_what_the_device_keeps() -> None:
+    spec = spec_of(trained("type: LSTM, input_size: 100, hidden_size: 128", flags=(True,)))
     model, differing = prove(spec, 0)
     assert not differing
     assert kept(model) == kept(on_cpu(spec)) > 2 * kept(plan(spec))
     assert model.training_bytes == 4 * model.parameter_bytes + kept(model)
 
 
-def test_frozen_layers_keep_and_train_nothing(tmp_path: Path) -> None:
-    spec = spec_of(tmp_path, trained(EMBED, "type: LSTM, hidden_size: 8", LINEAR, flags=(False,) * 3))
+def test_frozen_layers_keep_and_train_nothing() -> None:
+    spec = spec_of(trained(EMBED, "type: LSTM, hidden_size: 8", LINEAR, flags=(False,) * 3))
     model = on_cpu(spec)
     assert (kept(model), model.counts.gradient_bytes, model.counts.adam_bytes) == (0, 0, 0)
     assert model.training_bytes == model.parameter_bytes
@@ -298,8 +291,8 @@ def test_a_forget_bias_opens_the_gate_that_carries_as_what_it_lacks_of_1() -> No
         (("type: JordanRNN, input_size: 8, hidden_size: 6, output_size: 2",), [None]),
     ],
 )
-def test_the_count_in_keras(tmp_path: Path, layers: tuple[str, ...], expected: list[Any]) -> None:
-    model = plan(spec_of(tmp_path, trained(*layers, flags=(True,) * len(layers))))
+def test_the_count_in_keras(layers: tuple[str, ...], expected: list[Any]) -> None:
+    model = plan(spec_of(trained(*layers, flags=(True,) * len(layers))))
     assert [layer.counts.keras for layer in model.layers] == expected
     assert model.counts.keras == (None if None in expected else sum(expected))
 
@@ -308,8 +301,8 @@ def test_the_count_in_keras(tmp_path: Path, layers: tuple[str, ...], expected: l
 
 
 def test_input_grad_counts_the_gradients_of_what_goes_in(tmp_path: Path, here: Callable[..., Any]) -> None:
-    spec = spec_of(tmp_path, trained("type: GRU, input_size: 8, hidden_size: 16", flags=(True,)))
-    shown = [here("params", spec.source, "--plan", "--format", "csv", *more).stdout for more in ((), ("--input-grad",))]
+    path = written(tmp_path, trained("type: GRU, input_size: 8, hidden_size: 16", flags=(True,)))
+    shown = [here("params", path, "--plan", "--format", "csv", *more).stdout for more in ((), ("--input-grad",))]
     (without,), (with_both,) = (list(csv.DictReader(io.StringIO(text))) for text in shown)
     # x of 24 tokens, W_ih 48 x 8; h_0 of 4 sequences, W_hh 48 x 16.
     assert int(with_both["backward_macs"]) - int(without["backward_macs"]) == 24 * 48 * 8 + 4 * 48 * 16
@@ -317,11 +310,8 @@ def test_input_grad_counts_the_gradients_of_what_goes_in(tmp_path: Path, here: C
 
 
 def test_the_old_name_of_a_limit_holds_and_says_what_its_name_is(tmp_path: Path, here: Callable[..., Any]) -> None:
-    path = tmp_path / "model.yaml"
-    path.write_text(
-        "input: {batch_size: 4, seq_len: 6}\nbudget: {max_activation_bytes: 1}\n"
-        "layers: [{type: GRU, input_size: 8, hidden_size: 16}]\n"
-    )
+    head = "input: {batch_size: 4, seq_len: 6}\nbudget: {max_activation_bytes: 1}"
+    path = written(tmp_path, text_of("type: GRU, input_size: 8, hidden_size: 16", head=head))
     done = here("check", path)
     assert done.returncode == 1
     said = "still holds, but its name is max_output_bytes now (outputs and final states); rename it"
@@ -332,13 +322,10 @@ def test_the_old_name_of_a_limit_holds_and_says_what_its_name_is(tmp_path: Path,
 def test_a_budget_for_training_is_held_to_what_the_device_keeps_where_it_is_built(
     tmp_path: Path, here: Callable[..., Any]
 ) -> None:
-    path = tmp_path / "model.yaml"
-    layers = trained("type: LSTM, input_size: 100, hidden_size: 128", flags=(True,))
-    spec = spec_of(tmp_path, layers)
+    text = trained("type: LSTM, input_size: 100, hidden_size: 128", flags=(True,))
+    spec = spec_of(text)
     between = (plan(spec).training_bytes or 0) + 1
-    path.write_text(
-        f"input: {{batch_size: 4, seq_len: 6}}\nbudget: {{max_training_bytes: {between}}}\nlayers:\n{layers}"
-    )
+    path = written(tmp_path, f"budget: {{max_training_bytes: {between}}}\n{text}")
     assert here("check", path).returncode == 0
     built = here("check", path, "--build", "--device", "cpu")
     assert built.returncode == 1

@@ -19,15 +19,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from worlds import CONFIGS, DOCUMENTS, spec_of
 
 from rnninspect import formats
 from rnninspect.cells.language import CellError, parse
 from rnninspect.commands import verify as command
 from rnninspect.commands.shared.options import TorchOptions
-from rnninspect.document.blocks import validate
-from rnninspect.document.chain import Spec, connect
 from rnninspect.document.load import load_spec
-from rnninspect.document.tree import read_tree
 from rnninspect.errors import CheckFailed, NotEnoughMemory, TorchRefused
 from rnninspect.formats import Format
 from rnninspect.layers.linear import Linear
@@ -42,7 +40,6 @@ from rnninspect.study.rounding import Deviation, Rounding
 from rnninspect.study.verify import Verified, VerifiedLayer
 
 CPU = torch.device("cpu")
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 # Sizes cut where the whole document takes seconds; `test_the_largest_documents_hold` runs them whole.
 CUT = {
@@ -56,11 +53,6 @@ CUT = {
     "zaremba-large": ["input.seq_len=9", "embed.embedding_dim=70", "decoder.hidden_size=70", "head.out_features=1000"],
 }
 SMALL = {"cells", "classifier", "gru", "init", "jordan", "lstm", "options", "rnn", "tagger", "unbatched"}
-
-
-def spec_of(document: dict[str, object]) -> Spec:
-    tree = read_tree(yaml.safe_dump(document, sort_keys=False), "doc.yaml")
-    return connect(validate(tree), tree, name="doc")
 
 
 def verified(document: dict[str, object], seed: int = 0) -> Verified:
@@ -90,7 +82,7 @@ def assert_holds(result: Verified) -> None:
 
 @pytest.mark.parametrize(
     ("path", "dtype"),
-    [(path, dtype) for path in CONFIGS for dtype in DTYPES if path.stem in SMALL or dtype in ("float32", "float64")],
+    [(path, dtype) for path in DOCUMENTS for dtype in DTYPES if path.stem in SMALL or dtype in ("float32", "float64")],
     ids=lambda value: getattr(value, "stem", value),
 )
 def test_every_document_of_configs_holds(path: Path, dtype: str) -> None:
@@ -116,7 +108,7 @@ def test_every_document_of_configs_holds(path: Path, dtype: str) -> None:
 )
 def test_the_largest_documents_hold(name: str, settings: list[str]) -> None:
     try:
-        result = verify.verify_layers(load_spec(str(CONFIGS[0].parent / f"{name}.yaml"), settings), CPU)
+        result = verify.verify_layers(load_spec(str(CONFIGS / f"{name}.yaml"), settings), CPU)
     except NotEnoughMemory as error:
         pytest.skip(str(error))
     assert_holds(result)
@@ -127,7 +119,7 @@ def test_the_largest_documents_hold(name: str, settings: list[str]) -> None:
 def test_every_document_of_configs_holds_on_cuda(dtype: str) -> None:
     gpu = device.find_device("cuda")
     with_tf32 = dtype == "float32" and torch.cuda.get_device_capability(gpu) >= (8, 0)
-    for path in CONFIGS:
+    for path in DOCUMENTS:
         result = verify.verify_layers(load_spec(str(path), CUT.get(path.stem, []), device="cuda", dtype=dtype), gpu)
         assert (path.stem, wrong(result)) == (path.stem, [])
         assert result.unit.name == ("TF32" if with_tf32 else dtype)
@@ -817,7 +809,7 @@ def test_tf32_of_layers_and_of_products_both_count(monkeypatch: pytest.MonkeyPat
 
 
 def test_too_little_memory_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = load_spec(str(CONFIGS[0].parent / "lstm.yaml"))
+    spec = load_spec(str(CONFIGS / "lstm.yaml"))
     monkeypatch.setattr(device, "available_bytes", lambda: 1)
     with watched(monkeypatch) as built, pytest.raises(NotEnoughMemory) as refused:
         verify.verify_layers(spec, CPU)

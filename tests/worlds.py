@@ -1,16 +1,41 @@
-"""Documents and kinds that several test files need; everything here is derived from the kinds' own fields."""
+"""Documents and kinds that several test files need; everything of kinds is derived from their own fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+import yaml
+
+from rnninspect.document.blocks import validate
+from rnninspect.document.chain import Spec, connect
+from rnninspect.document.overrides import override
+from rnninspect.document.tree import read_tree
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 
+CONFIGS = Path(__file__).parent.parent / "configs"
+# Every document of configs/.
+DOCUMENTS = sorted(CONFIGS.glob("*.yaml"))
+
 RECURRENT = tuple(name for name in TYPES if issubclass(kind_of(name), Recurrent))
 # Sizes that differ from each other, so that none can stand for another by mistake.
 _SIZES = {"hidden_size": 11, "output_size": 2, "num_embeddings": 13, "embedding_dim": 7, "out_features": 11}
+
+# One small layer and nothing more: what a command needs to run at all.
+SMALL = """\
+input: {batch_size: 2, seq_len: 3}
+layers:
+  - {name: encoder, type: LSTM, input_size: 4, hidden_size: 5}
+"""
+# The same for what is timed, which is on the CPU wherever a test runs.
+TIMED = """
+name: small
+input: {batch_size: 2, seq_len: 4}
+device: cpu
+layers: [{name: encoder, type: LSTM, input_size: 3, hidden_size: 8}]
+"""
 
 
 def required(kind: type[Layer]) -> set[str]:
@@ -23,3 +48,28 @@ def least_keys(name: str, sizes: Mapping[str, int] = _SIZES) -> dict[str, int]:
     # why out_features: a Linear may leave it out only where `tied_to` gives it.
     keys = required(kind_of(name)) | ({"out_features"} if name == "Linear" else set())
     return {key: sizes.get(key, 3) for key in sorted(keys)}
+
+
+def text_of(*layers: str, head: str = "input: {batch_size: 3, seq_len: 5}") -> str:
+    """A document of layers, each written like `type: GRU, input_size: 2, hidden_size: 3`."""
+    return "\n".join([head, "layers:", *(f"  - {{{layer}}}" for layer in layers), ""])
+
+
+def document(*layers: str, steps: int = 6, size: int | None = 3, more: str = "", dtype: str = "float64") -> str:
+    """The same with what a run is given: steps, sequences (None: one, unbatched), and more keys of `input`."""
+    batch = "null" if size is None else size
+    return text_of(*layers, head=f"dtype: {dtype}\ninput: {{batch_size: {batch}, seq_len: {steps}{more}}}")
+
+
+def spec_of(document: str | Mapping[str, object], *settings: str, name: str = "doc") -> Spec:
+    """What a document means, given as its text or as what the text says, with `--set` of `settings`."""
+    text = document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False)
+    tree = override(read_tree(text, f"{name}.yaml"), settings)
+    return connect(validate(tree), tree, name)
+
+
+def written(folder: Path, text: str, name: str = "doc.yaml") -> Path:
+    """The file of this name in a folder, with this text."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path

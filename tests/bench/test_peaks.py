@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
+import worlds
+from worlds import spec_of
 
 from rnninspect.bench import peaks
 from rnninspect.bench.bound import ChipMemory, best_of
 from rnninspect.bench.peaks import calibrate, memory_of, slope
 from rnninspect.bench.records import Peaks, TimingRequest
-from rnninspect.document.chain import Spec
-from rnninspect.document.load import load_spec
 from rnninspect.errors import TorchRefused
 from rnninspect.layers.recurrent import Recurrent
 
 CPU = torch.device("cpu")
+document = partial(worlds.document, dtype="float32")
 
 
 @pytest.fixture(autouse=True)
@@ -30,29 +30,23 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(peaks._WIDEST, "cpu", 256)
 
 
-def spec_of(tmp_path: Path, layers: str, dtype: str = "float32") -> Spec:
-    path = tmp_path / "model.yaml"
-    path.write_text(f"input: {{batch_size: 4, seq_len: 9}}\ndtype: {dtype}\nlayers:\n{layers}")
-    return load_spec(str(path))
-
-
-LSTM = "  - {name: a, type: LSTM, input_size: 300, hidden_size: 70, num_layers: 2, bidirectional: true, proj_size: 9}\n"
+LSTM = "name: a, type: LSTM, input_size: 300, hidden_size: 70, num_layers: 2, bidirectional: true, proj_size: 9"
 EVERY = (
-    "  - {name: embed, type: Embedding, num_embeddings: 10, embedding_dim: 6}\n"
-    "  - {name: lstm, type: LSTM, hidden_size: 4, init: {weight_hh: orthogonal}}\n"
-    "  - {name: again, type: LSTM, hidden_size: 7, trainable: false}\n"
-    "  - {name: gru, type: GRU, hidden_size: 4, dropout: 0.5, num_layers: 2}\n"
-    "  - {name: relu, type: RNN, hidden_size: 4, nonlinearity: relu}\n"
-    "  - {name: cell, type: LSTMCell, hidden_size: 4}\n"
-    "  - {name: jordan, type: JordanRNN, hidden_size: 4, output_size: 3, feeds: last}\n"
-    "  - {name: out, type: Linear, out_features: 2}\n"
+    "name: embed, type: Embedding, num_embeddings: 10, embedding_dim: 6",
+    "name: lstm, type: LSTM, hidden_size: 4, init: {weight_hh: orthogonal}",
+    "name: again, type: LSTM, hidden_size: 7, trainable: false",
+    "name: gru, type: GRU, hidden_size: 4, dropout: 0.5, num_layers: 2",
+    "name: relu, type: RNN, hidden_size: 4, nonlinearity: relu",
+    "name: cell, type: LSTMCell, hidden_size: 4",
+    "name: jordan, type: JordanRNN, hidden_size: 4, output_size: 3, feeds: last",
+    "name: out, type: Linear, out_features: 2",
 )
 PASSES = ("forward", "forward+grad", "backward")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
-def test_every_figure_is_there(tmp_path: Path, dtype: str) -> None:
-    peaks = calibrate(spec_of(tmp_path, LSTM, dtype), CPU, TimingRequest())
+def test_every_figure_is_there(dtype: str) -> None:
+    peaks = calibrate(spec_of(document(LSTM, dtype=dtype)), CPU, TimingRequest())
     assert peaks.calibrated
     assert peaks.step_seconds.keys() == {f"LSTM {name}" for name in PASSES}
     assert peaks.chip_bandwidth is not None
@@ -61,8 +55,8 @@ def test_every_figure_is_there(tmp_path: Path, dtype: str) -> None:
     assert peaks.chip_bandwidth >= peaks.bandwidth
 
 
-def test_each_kind_of_cell_is_timed_once_and_nothing_else_is(tmp_path: Path) -> None:
-    peaks = calibrate(spec_of(tmp_path, EVERY), CPU, TimingRequest(peak_flops=1e12, bandwidth=1e11))
+def test_each_kind_of_cell_is_timed_once_and_nothing_else_is() -> None:
+    peaks = calibrate(spec_of(document(*EVERY)), CPU, TimingRequest(peak_flops=1e12, bandwidth=1e11))
     kinds = ("LSTM", "GRU", "RNN", "LSTMCell", "JordanRNN")
     assert set(peaks.step_seconds) == {f"{kind} {name}" for kind in kinds for name in PASSES}
     assert all(math.isfinite(seconds) and seconds > 0 for seconds in peaks.step_seconds.values())
@@ -77,17 +71,17 @@ def test_each_kind_of_cell_is_timed_once_and_nothing_else_is(tmp_path: Path) -> 
         (("forward", "step"), set(PASSES)),
     ],
 )
-def test_only_the_passes_that_are_wanted(tmp_path: Path, phases: tuple[str, ...], passes: set[str]) -> None:
+def test_only_the_passes_that_are_wanted(phases: tuple[str, ...], passes: set[str]) -> None:
     request = TimingRequest(phases=phases, peak_flops=1e12, bandwidth=1e11)
-    peaks = calibrate(spec_of(tmp_path, LSTM), CPU, request)
+    peaks = calibrate(spec_of(document(LSTM)), CPU, request)
     assert peaks.step_seconds.keys() == {f"LSTM {name}" for name in passes}
 
 
-def test_what_the_user_says_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_user_says_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*args: object) -> float:
         raise AssertionError("measured")
 
-    spec = spec_of(tmp_path, "  - {name: out, type: Linear, in_features: 3, out_features: 2}\n")
+    spec = spec_of(document("type: Linear, in_features: 3, out_features: 2"))
     one = calibrate(spec, CPU, TimingRequest(peak_flops=67e12))
     assert (one.flops, one.calibrated) == (67e12, True)
     monkeypatch.setattr(peaks, "bandwidth_of", never)
@@ -98,8 +92,8 @@ def test_what_the_user_says_is_not_measured(tmp_path: Path, monkeypatch: pytest.
     assert both == Peaks(67e12, 3.35e12, {}, calibrated=False)
 
 
-def test_nothing_of_torchs_state_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = spec_of(tmp_path, LSTM)
+def test_nothing_of_torchs_state_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(document(LSTM))
     generator, numbers = torch.get_rng_state(), list[int]()
     # why not two real threads: a process that has started them cannot be forked by the tests that come after.
     monkeypatch.setattr(torch, "get_num_threads", lambda: numbers[-1] if numbers else 2)
@@ -110,13 +104,13 @@ def test_nothing_of_torchs_state_is_changed(tmp_path: Path, monkeypatch: pytest.
     assert torch.is_grad_enabled()
 
 
-def test_what_torch_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_torch_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **options: object) -> None:
         raise RuntimeError("addmm_impl_cpu_ not implemented\nand much more")
 
     monkeypatch.setattr(torch, "mm", refuse)
     with pytest.raises(TorchRefused, match="could not measure what the device can do on cpu in float32: addmm"):
-        calibrate(spec_of(tmp_path, LSTM), CPU, TimingRequest())
+        calibrate(spec_of(document(LSTM)), CPU, TimingRequest())
 
 
 def test_libraries_that_load_at_the_first_call_of_a_size_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,17 +136,17 @@ def test_libraries_that_load_at_the_first_call_of_a_size_are_not_counted(monkeyp
     assert 0.1 <= now - 4 * 0.3 < 0.12
 
 
-def test_a_step_on_cuda_is_timed_as_wide_as_a_narrow_layer_is(tmp_path: Path) -> None:
+def test_a_step_on_cuda_is_timed_as_wide_as_a_narrow_layer_is() -> None:
     wide = (
-        "  - {name: a, type: LSTM, input_size: 300, hidden_size: 512}\n"
-        "  - {name: b, type: RNN, hidden_size: 48}\n"
-        "  - {name: c, type: RNN, hidden_size: 40}\n"
-        "  - {name: d, type: GRU, hidden_size: 600}\n"
-        "  - {name: e, type: GRU, hidden_size: 64}\n"
-        "  - {name: f, type: LSTMCell, hidden_size: 32}\n"
-        "  - {name: g, type: JordanRNN, hidden_size: 600, output_size: 600}\n"
+        "name: a, type: LSTM, input_size: 300, hidden_size: 512",
+        "name: b, type: RNN, hidden_size: 48",
+        "name: c, type: RNN, hidden_size: 40",
+        "name: d, type: GRU, hidden_size: 600",
+        "name: e, type: GRU, hidden_size: 64",
+        "name: f, type: LSTMCell, hidden_size: 32",
+        "name: g, type: JordanRNN, hidden_size: 600, output_size: 600",
     )
-    spec = spec_of(tmp_path, wide)
+    spec = spec_of(document(*wide))
     kinds = {"LSTM": 8, "RNN": 40, "GRU": 8, "LSTMCell": 8, "JordanRNN": 8}
     assert peaks.widths(spec, torch.device("cuda", 0)) == kinds
     assert set(peaks.widths(spec, CPU).values()) == {8}

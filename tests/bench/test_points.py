@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from worlds import CONFIGS
 
 from rnninspect.bench.cpus import usable_cpus
 from rnninspect.bench.deepbench import deepbench_flops
@@ -22,8 +23,6 @@ from rnninspect.bench.records import RunOptions, settings_text
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, OptionError, RnnInspectError
 from rnninspect.plan import plan
-
-CONFIGS = Path(__file__).parents[2] / "configs"
 
 TEXT = """\
 name: small

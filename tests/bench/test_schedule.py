@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worlds import TIMED
 
 from rnninspect.bench import schedule
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
@@ -17,17 +18,11 @@ from rnninspect.bench.records import Outcome, TimingRequest
 from rnninspect.bench.schedule import digest, jobs_of, number_of_outcomes, remaining, run_all
 from rnninspect.bench.supervise import Ended
 
-DOCUMENT = """
-device: cpu
-input: {batch_size: 2, seq_len: 4}
-layers: [{name: encoder, type: LSTM, input_size: 3, hidden_size: 8}]
-"""
-
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Callable[..., list[Job]]:
     """`jobs("4,5", processes=2)`: those of a sweep over hidden sizes, each in two dtypes."""
-    (tmp_path / "m.yaml").write_text(DOCUMENT)
+    (tmp_path / "m.yaml").write_text(TIMED)
 
     def make(sizes: str, *, processes: int = 1, interleave: bool = False) -> list[Job]:
         varies, _ = parse_varies(["dtype=float32,float64"])

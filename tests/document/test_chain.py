@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import worlds
+from worlds import DOCUMENTS, text_of
 
 from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
@@ -21,16 +23,10 @@ from rnninspect.plan import plan
 BATCHED = "input: {batch_size: 3, seq_len: 5}"
 UNBATCHED = "input: {batch_size: null, seq_len: 5}"
 PACKED = "input: {batch_size: 3, seq_len: 9, lengths: [4, 8, 2]}"
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
-
-
-def text_of(*layers: str, head: str = BATCHED) -> str:
-    return "\n".join([head, "layers:", *(f"  - {{{layer}}}" for layer in layers)])
 
 
 def spec_of(*layers: str, head: str = BATCHED) -> Spec:
-    tree = read_tree(text_of(*layers, head=head), "doc.yaml")
-    return connect(validate(tree), tree, name="doc")
+    return worlds.spec_of(text_of(*layers, head=head))
 
 
 def refused(*layers: str, head: str = BATCHED) -> DocumentError:
@@ -91,7 +87,7 @@ class TestConnect:
     def test_without_such_a_layer_time_comes_first(self) -> None:
         assert spec_of("type: GRUCell, input_size: 2, hidden_size: 3").links[0].signal.axes == ("L", "N")
 
-    @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+    @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
     def test_every_config_connects(self, path: Path) -> None:
         spec = load_spec(str(path))
         assert [link.signal.producer for link in spec.links] == [
@@ -105,7 +101,7 @@ class TestConnect:
                 assert before.outputs[0].shape == after.inputs[0].shape
 
     def test_the_configs_use_every_kind(self) -> None:
-        assert {link.layer.type for path in CONFIGS for link in load_spec(str(path)).links} == set(TYPES)
+        assert {link.layer.type for path in DOCUMENTS for link in load_spec(str(path)).links} == set(TYPES)
 
 
 class TestMisfits:
@@ -151,9 +147,8 @@ class TestMisfits:
         ],
     )
     def test_a_size_left_out_points_at_the_layer(self, layer: str, path: str, message: str) -> None:
-        tree = read_tree(text_of("name: one, " + layer), "doc.yaml")
         with pytest.raises(DocumentError) as caught:
-            connect(validate(tree), tree, name="doc")
+            worlds.spec_of(text_of("name: one, " + layer))
         assert (caught.value.place.line, caught.value.place.column) == (3, 5)
         assert caught.value.path == f"layers[0].{path}"
         assert caught.value.message == f"layer 'one': {message}"
@@ -222,11 +217,10 @@ class TestBatchFirst:
         last = second.format(type_name) + ", name: last, hidden_size: 3"
         if last.startswith("▶"):  # the key is left out, so the complaint points at the whole layer
             text = text_of(*layers, last.removeprefix("▶"))
-            tree = read_tree(text, "doc.yaml")
             with pytest.raises(DocumentError) as caught:
-                connect(validate(tree), tree, name="doc")
+                worlds.spec_of(text)
             error = caught.value
-            assert (error.place.line, error.place.column) == (text.count("\n") + 1, 5)
+            assert (error.place.line, error.place.column) == (text.count("\n"), 5)
         else:
             error = refused(*layers, last)
         assert error.path == f"layers[{len(layers)}].batch_first"

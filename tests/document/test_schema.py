@@ -16,26 +16,22 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
-from worlds import least_keys
+from worlds import CONFIGS, RECURRENT, least_keys
 
 from rnninspect.document.blocks import Budget, Document, Input, validate
 from rnninspect.document.quantity import parse_bytes, parse_count
 from rnninspect.document.schema import document_schema
 from rnninspect.document.tree import read_tree
 from rnninspect.errors import DocumentError
-from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 SCHEMA: dict[str, Any] = document_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 LARGEST = 2**63 - 1
 
 
 # The `init` block of every kind that has one.
-BLOCKS: dict[str, type[BaseModel]] = {
-    f"{name}Init": kind.init_block() for name in TYPES if issubclass(kind := kind_of(name), Recurrent)
-}
+BLOCKS: dict[str, type[BaseModel]] = {f"{name}Init": kind_of(name).init_block() for name in RECURRENT}
 
 
 def document(*layers: object, **top: object) -> dict[str, Any]:

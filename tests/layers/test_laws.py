@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from torch import nn
-from worlds import least_keys
+from worlds import RECURRENT, least_keys
 
 from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import packs
@@ -19,11 +19,11 @@ from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.laws import LAWS
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.layers.registry import TYPES, kind_of
+from rnninspect.layers.registry import kind_of
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.layers.weights import torch_name
 
-KINDS: list[type[Recurrent]] = [kind for kind in map(kind_of, TYPES) if issubclass(kind, Recurrent)]
+KINDS = [kind_of(name) for name in RECURRENT]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 SIZES = {"hidden_size": 11, "output_size": 6}
 TORCHS = Init("uniform", bound=1 / math.sqrt(11))
