@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -128,8 +129,8 @@ def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Complet
     # why in here: most tests of whole processes need neither the package nor torch.
     from rnninspect import cli
 
-    def start(*args: str | Path) -> subprocess.CompletedProcess[str]:
-        with pytest.raises(SystemExit) as ended:
+    def start(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        with contextlib.chdir(cwd or Path.cwd()), pytest.raises(SystemExit) as ended:
             cli.app(list(map(str, args)))
         return subprocess.CompletedProcess(args, ended.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]
 

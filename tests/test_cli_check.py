@@ -110,9 +110,9 @@ def test_without_a_lock_budgets_are_checked_and_it_is_said(run: Run, tmp_path: P
     ],
 )
 def test_an_option_wins_over_the_document(
-    run: Run, locked: Path, options: tuple[str, ...], code: int, place: str
+    here: Run, locked: Path, options: tuple[str, ...], code: int, place: str
 ) -> None:
-    done = run("check", "grown.yaml", *options, "--max-growth", "50%", "--lock", "grown.lock", cwd=locked)
+    done = here("check", "grown.yaml", *options, "--max-growth", "50%", "--lock", "grown.lock", cwd=locked)
     assert done.returncode == code
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ([place] if place else [])
 
@@ -120,22 +120,22 @@ def test_an_option_wins_over_the_document(
 # --- the lock ----------------------------------------------------------------------------------------------
 
 
-def test_update_check_grow_accept(run: Run, tmp_path: Path) -> None:
+def test_update_check_grow_accept(here: Run, tmp_path: Path) -> None:
     """The life of a lock, one process after the other."""
     put(tmp_path, small=FREE)
     lock = tmp_path / "rnninspect.lock"
-    done = run("check", "small.yaml", "--update", cwd=tmp_path)
+    done = here("check", "small.yaml", "--update", cwd=tmp_path)
     assert verdict(done) == (0, [("none", "written")])
     assert done.stderr == "note: rnninspect.lock is up to date with 1 model\n"
     assert {name: layer.parameters for name, layer in read_lock(lock)["small.yaml"].items()} == {
         "encoder": 220,
         "head": 18,
     }
-    assert verdict(run("check", "small.yaml", cwd=tmp_path)) == (0, [("none", "same")])
+    assert verdict(here("check", "small.yaml", cwd=tmp_path)) == (0, [("none", "same")])
 
     put(tmp_path, small=FREE.replace("hidden_size: 5", "hidden_size: 6"))
     before = lock.read_bytes()
-    done = run("check", "small.yaml", cwd=tmp_path)
+    done = here("check", "small.yaml", cwd=tmp_path)
     assert verdict(done) == (1, [("none", "changed")])
     assert [line.split(" is not as locked: ")[0] for line in done.stderr.splitlines()] == [
         "error: small.yaml:1:1: the model",
@@ -147,9 +147,9 @@ def test_update_check_grow_accept(run: Run, tmp_path: Path) -> None:
     assert re.search(r"^encoder +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
     assert lock.read_bytes() == before
 
-    assert verdict(run("check", "small.yaml", "--update", cwd=tmp_path)) == (0, [("none", "updated")])
+    assert verdict(here("check", "small.yaml", "--update", cwd=tmp_path)) == (0, [("none", "updated")])
     assert lock.read_bytes() != before
-    assert verdict(run("check", "small.yaml", cwd=tmp_path)) == (0, [("none", "same")])
+    assert verdict(here("check", "small.yaml", cwd=tmp_path)) == (0, [("none", "same")])
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,9 @@ def test_update_check_grow_accept(run: Run, tmp_path: Path) -> None:
         ("5%", 0, "changed, allowed"),
     ],
 )
-def test_growth(run: Run, locked: Path, growth: str, code: int, lock: str) -> None:
+def test_growth(here: Run, locked: Path, growth: str, code: int, lock: str) -> None:
     options = ("--lock", "free.lock", "--max-growth", growth, "--set", "head.out_features=4")
-    done = run("check", "free.yaml", *options, cwd=locked)
+    done = here("check", "free.yaml", *options, cwd=locked)
     assert verdict(done) == (code, [("none", lock)])
     assert bool(done.stderr) is bool(code)
 
@@ -193,11 +193,11 @@ def test_growth_names_the_limit_and_the_count_that_broke_it(run: Run, locked: Pa
     ]
 
 
-def test_growth_lets_a_model_shrink_and_no_new_one_in(run: Run, locked: Path) -> None:
+def test_growth_lets_a_model_shrink_and_no_new_one_in(here: Run, locked: Path) -> None:
     options = ("--max-growth", "0%", "--lock", "rnninspect.lock")
-    done = run("check", "small.yaml", "--set", "encoder.hidden_size=4", *options, cwd=locked)
+    done = here("check", "small.yaml", "--set", "encoder.hidden_size=4", *options, cwd=locked)
     assert verdict(done) == (0, [("within", "changed, allowed")])
-    done = run("check", "free.yaml", *options, cwd=locked)
+    done = here("check", "free.yaml", *options, cwd=locked)
     assert verdict(done) == (1, [("none", "missing")])
     assert done.stderr == "error: free.yaml:1:1: the model is not in rnninspect.lock (check --update adds it)\n"
 
@@ -211,14 +211,14 @@ def test_update_in_ci_warns(run: Run, tmp_path: Path, ci: str | None, warned: bo
     assert (tmp_path / "rnninspect.lock").exists()
 
 
-def test_documents_are_named_from_the_folder_of_the_lock(run: Run, tmp_path: Path) -> None:
+def test_documents_are_named_from_the_folder_of_the_lock(here: Run, tmp_path: Path) -> None:
     """Whatever folder it runs in and however a file is spelt, the same lock says the same."""
     put(tmp_path / "models" / "deep", inner=GROWN)
     put(tmp_path / "models", small=SMALL)
     put(tmp_path, outer=FREE)
     (tmp_path / "models" / "rnninspect.lock").symlink_to(tmp_path / "models" / "real.lock")
     files = ("small.yaml", "deep/inner.yaml", "../outer.yaml")
-    done = run("check", *files, "--update", "--max-params", "1k", cwd=tmp_path / "models")
+    done = here("check", *files, "--update", "--max-params", "1k", cwd=tmp_path / "models")
     assert done.returncode == 0
     lock = tmp_path / "models" / "real.lock"
     assert list(read_lock(lock)) == ["../outer.yaml", "deep/inner.yaml", "small.yaml"]
@@ -229,41 +229,41 @@ def test_documents_are_named_from_the_folder_of_the_lock(run: Run, tmp_path: Pat
         (Path("/"), tuple(str(tmp_path / "models" / file) for file in files), str(lock)),
     ]
     for folder, names, lock_name in spelt:
-        done = run("check", *names, "--lock", lock_name, "--max-params", "1k", cwd=folder)
+        done = here("check", *names, "--lock", lock_name, "--max-params", "1k", cwd=folder)
         assert [lock for _, lock in verdict(done)[1]] == ["same", "same", "same"]
         assert done.stderr == ""
 
 
-def test_an_update_keeps_the_other_documents_and_drops_those_that_are_gone(run: Run, tmp_path: Path) -> None:
+def test_an_update_keeps_the_other_documents_and_drops_those_that_are_gone(here: Run, tmp_path: Path) -> None:
     put(tmp_path, small=SMALL, other=FREE)
     put(tmp_path / "sub", gone=FREE, kept=FREE)
-    run("check", "small.yaml", "other.yaml", "sub/gone.yaml", "sub/kept.yaml", "--update", cwd=tmp_path)
+    here("check", "small.yaml", "other.yaml", "sub/gone.yaml", "sub/kept.yaml", "--update", cwd=tmp_path)
     lock = tmp_path / "rnninspect.lock"
     assert list(read_lock(lock)) == ["other.yaml", "small.yaml", "sub/gone.yaml", "sub/kept.yaml"]
     kept = read_lock(lock)["other.yaml"]
 
     (tmp_path / "sub" / "gone.yaml").unlink()
     # A check drops nothing, whatever is gone; nor does it miss the models that it was not asked for.
-    assert fine(run("check", "small.yaml", cwd=tmp_path))
+    assert fine(here("check", "small.yaml", cwd=tmp_path))
     assert "sub/gone.yaml" in read_lock(lock)
     # An update does, from any folder; a document that has changed but was not named stays as locked.
     put(tmp_path, other=GROWN)
-    done = run("check", "kept.yaml", "--lock", "../rnninspect.lock", "--update", cwd=tmp_path / "sub")
+    done = here("check", "kept.yaml", "--lock", "../rnninspect.lock", "--update", cwd=tmp_path / "sub")
     assert done.returncode == 0
     assert list(read_lock(lock)) == ["other.yaml", "small.yaml", "sub/kept.yaml"]
     assert read_lock(lock)["other.yaml"] == kept
 
 
-def test_an_update_is_written_though_a_budget_is_broken(run: Run, tmp_path: Path) -> None:
+def test_an_update_is_written_though_a_budget_is_broken(here: Run, tmp_path: Path) -> None:
     put(tmp_path, grown=GROWN)
-    done = run("check", "grown.yaml", "--update", cwd=tmp_path)
+    done = here("check", "grown.yaml", "--update", cwd=tmp_path)
     assert verdict(done) == (1, [("over", "written")])
-    assert verdict(run("check", "grown.yaml", cwd=tmp_path)) == (1, [("over", "same")])
+    assert verdict(here("check", "grown.yaml", cwd=tmp_path)) == (1, [("over", "same")])
 
 
-def test_an_update_with_a_bad_document_changes_nothing(run: Run, tmp_path: Path) -> None:
+def test_an_update_with_a_bad_document_changes_nothing(here: Run, tmp_path: Path) -> None:
     put(tmp_path, small=SMALL, bad=SMALL.replace("hidden_size: 5", "hidden_size: five"))
-    assert "'five'" in refused(run("check", "small.yaml", "bad.yaml", "--update", cwd=tmp_path), 2)
+    assert "'five'" in refused(here("check", "small.yaml", "bad.yaml", "--update", cwd=tmp_path), 2)
     assert not (tmp_path / "rnninspect.lock").exists()
 
 
@@ -315,9 +315,9 @@ def wrong(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--output", "small.yaml"), r"--output small\.yaml: this is one of the documents"),
     ],
 )
-def test_asked_wrongly(run: Run, wrong: Path, options: tuple[str, ...], message: str) -> None:
+def test_asked_wrongly(here: Run, wrong: Path, options: tuple[str, ...], message: str) -> None:
     before = {path.name: path.read_bytes() for path in wrong.iterdir()}
-    line = refused(run("check", "small.yaml", *options, cwd=wrong), 2)
+    line = refused(here("check", "small.yaml", *options, cwd=wrong), 2)
     assert re.match(rf"error: {message}", line), line
     assert {path.name: path.read_bytes() for path in wrong.iterdir()} == before
 
@@ -379,8 +379,8 @@ def test_torch_is_imported_for_a_build_alone(program: Run, locked: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_build_proves_the_models_on_torch(run: Run, locked: Path) -> None:
-    done = run("check", "small.yaml", "--build", "--device", "cpu", "--format", "junit", cwd=locked)
+def test_a_build_proves_the_models_on_torch(here: Run, locked: Path) -> None:
+    done = here("check", "small.yaml", "--build", "--device", "cpu", "--format", "junit", cwd=locked)
     assert [case.get("name") for case in ElementTree.fromstring(fine(done)).iter("testcase")] == [
         "document",
         "build",
@@ -388,7 +388,7 @@ def test_a_build_proves_the_models_on_torch(run: Run, locked: Path) -> None:
         "lock",
     ]
     absurd = ("--set", "encoder.hidden_size=10000000", "--max-params", "1G")
-    done = run("check", "small.yaml", *absurd, "--build", "--device", "cpu", "--format", "junit", cwd=locked)
+    done = here("check", "small.yaml", *absurd, "--build", "--device", "cpu", "--format", "junit", cwd=locked)
     assert done.returncode == 3
     assert "the model needs at least" in done.stderr.splitlines()[0]
     failed = [case.get("name") for case in ElementTree.fromstring(done.stdout).iter("testcase") if len(case)]
@@ -452,13 +452,13 @@ def test_json(shown: Callable[[str], str]) -> None:
     ]
 
 
-def test_json_without_a_lock_and_of_a_change(run: Run, locked: Path, tmp_path: Path) -> None:
+def test_json_without_a_lock_and_of_a_change(here: Run, locked: Path, tmp_path: Path) -> None:
     put(tmp_path, free=FREE)
-    done = run("check", "free.yaml", "--format", "json", cwd=tmp_path)
+    done = here("check", "free.yaml", "--format", "json", cwd=tmp_path)
     (model,) = json.loads(done.stdout)["models"]
     assert (model["limits"], model["changes"], model["ok"]) == ([], None, True)
     grown = ("--set", "encoder.hidden_size=6")
-    done = run("check", "free.yaml", *grown, "--lock", "free.lock", "--format", "json", cwd=locked)
+    done = here("check", "free.yaml", *grown, "--lock", "free.lock", "--format", "json", cwd=locked)
     (model,) = json.loads(done.stdout)["models"]
     assert model["changes"][0] == {
         "layer": None,
@@ -509,10 +509,10 @@ def test_markdown(shown: Callable[[str], str]) -> None:
 
 @pytest.mark.parametrize("format", ["table", "github", "junit"])
 def test_output_holds_what_stdout_would(
-    run: Run, locked: Path, tmp_path: Path, shown: Callable[[str], str], format: str
+    here: Run, locked: Path, tmp_path: Path, shown: Callable[[str], str], format: str
 ) -> None:
     target = tmp_path / "out"
-    done = run("check", "small.yaml", "grown.yaml", "--format", format, "--output", target, cwd=locked)
+    done = here("check", "small.yaml", "grown.yaml", "--format", format, "--output", target, cwd=locked)
     assert (done.returncode, done.stdout) == (1, "")
     assert target.read_bytes().decode() == shown(format)
 
@@ -718,8 +718,8 @@ def test_a_report(shown: Callable[[str], str]) -> None:
     assert (drift.text or "").startswith("grown.yaml:1:1: the model is not in rnninspect.lock (")
 
 
-def test_drift_is_one_failure_with_a_line_for_each_layer(run: Run, locked: Path) -> None:
-    done = run("check", "grown.yaml", "--lock", "grown.lock", "--format", "junit", cwd=locked)
+def test_drift_is_one_failure_with_a_line_for_each_layer(here: Run, locked: Path) -> None:
+    done = here("check", "grown.yaml", "--lock", "grown.lock", "--format", "junit", cwd=locked)
     (suite,) = well_formed(done.stdout)
     (lock,) = (case for case in suite if case.get("name") == "lock")
     (failure,) = lock
@@ -757,8 +757,8 @@ def test_hostile_names_in_every_encoding(shell: Run, tmp_path: Path) -> None:
 # --- diff --------------------------------------------------------------------------------------------------
 
 
-def test_diff(run: Run, locked: Path) -> None:
-    lines = fine(run("diff", "small.yaml", "grown.yaml", cwd=locked)).splitlines()
+def test_diff(here: Run, locked: Path) -> None:
+    lines = fine(here("diff", "small.yaml", "grown.yaml", cwd=locked)).splitlines()
     assert [line for line in lines[:-1] if " · " in line] == [
         "small -> small · totals",
         "small -> small · layers that differ",
@@ -770,8 +770,8 @@ def test_diff(run: Run, locked: Path) -> None:
 
 
 @pytest.mark.parametrize("format", Format)
-def test_diff_of_a_model_with_itself(run: Run, locked: Path, format: str) -> None:
-    shown = fine(run("diff", "small.yaml", "free.yaml", "--format", format, cwd=locked))
+def test_diff_of_a_model_with_itself(here: Run, locked: Path, format: str) -> None:
+    shown = fine(here("diff", "small.yaml", "free.yaml", "--format", format, cwd=locked))
     if format == "json":
         assert json.loads(shown)["changes"] == []
     elif format == "csv":
@@ -781,8 +781,8 @@ def test_diff_of_a_model_with_itself(run: Run, locked: Path, format: str) -> Non
         assert "no layer differs" in shown
 
 
-def test_diff_as_json(run: Run, locked: Path) -> None:
-    data = json.loads(fine(run("diff", "small.yaml", "grown.yaml", "--format", "json", cwd=locked)))
+def test_diff_as_json(here: Run, locked: Path) -> None:
+    data = json.loads(fine(here("diff", "small.yaml", "grown.yaml", "--format", "json", cwd=locked)))
     assert [(model["name"], model["file"], model["parameters"]) for model in data["models"]] == [
         ("small", "small.yaml", 238),
         ("small", "grown.yaml", 309),
@@ -806,15 +806,15 @@ def test_diff_as_json(run: Run, locked: Path) -> None:
     }
 
 
-def test_diff_as_csv_and_markdown(run: Run, locked: Path) -> None:
-    totals, layers = fine(run("diff", "small.yaml", "grown.yaml", "--format", "csv", cwd=locked)).split("\n\n")
+def test_diff_as_csv_and_markdown(here: Run, locked: Path) -> None:
+    totals, layers = fine(here("diff", "small.yaml", "grown.yaml", "--format", "csv", cwd=locked)).split("\n\n")
     rows = list(csv.DictReader(io.StringIO(totals)))
     assert (rows[0]["model"], rows[0]["field"], rows[0]["old"], rows[0]["new"]) == (
         *("small -> small", "parameters"),
         *("238", "309"),
     )
     assert list(csv.DictReader(io.StringIO(layers)))[-1]["new"] == "[3 6]"
-    shown = fine(run("diff", "small.yaml", "grown.yaml", "--format", "markdown", cwd=locked))
+    shown = fine(here("diff", "small.yaml", "grown.yaml", "--format", "markdown", cwd=locked))
     assert "| head | weight | (3, 5) | (3, 6) |  |  |" in shown
     assert "### small -&gt; small: totals" in shown
 
@@ -828,12 +828,12 @@ def test_diff_by_layer_name_and_with_stdin(run: Run, locked: Path) -> None:
     assert ("tail", "layer", None, "Linear") in changed
 
 
-def test_set_holds_for_the_new_model_alone(run: Run, locked: Path) -> None:
+def test_set_holds_for_the_new_model_alone(here: Run, locked: Path) -> None:
     options = ("--set", "encoder.hidden_size=6", "--format", "json")
-    shown = json.loads(fine(run("diff", "small.yaml", "small.yaml", *options, cwd=locked)))
+    shown = json.loads(fine(here("diff", "small.yaml", "small.yaml", *options, cwd=locked)))
     assert [model["parameters"] for model in shown["models"]] == [238, 309]
     options = ("--set", "encoder.hidden_size=5", *options[2:])
-    assert json.loads(fine(run("diff", "small.yaml", "grown.yaml", *options, cwd=locked)))["changes"] == []
+    assert json.loads(fine(here("diff", "small.yaml", "grown.yaml", *options, cwd=locked)))["changes"] == []
 
 
 @pytest.mark.parametrize(
@@ -846,8 +846,8 @@ def test_set_holds_for_the_new_model_alone(run: Run, locked: Path) -> None:
         (("small.yaml", "grown.yaml", "--set", "tail.bias=true"), r".*no layer is called 'tail'"),
     ],
 )
-def test_a_diff_that_is_asked_wrongly(run: Run, locked: Path, args: tuple[str, ...], message: str) -> None:
-    done = run("diff", *args, cwd=locked)
+def test_a_diff_that_is_asked_wrongly(here: Run, locked: Path, args: tuple[str, ...], message: str) -> None:
+    done = here("diff", *args, cwd=locked)
     assert (done.returncode, done.stdout) == (2, "")
     assert all(re.match(rf"error: {message}", line) for line in done.stderr.splitlines())
 
@@ -918,7 +918,7 @@ def commit(shell: Run, tmp_path: Path) -> Iterator[Callable[[str], Checked]]:
 
 
 def test_a_team_grows_a_layer_breaks_a_budget_and_updates_the_lock(
-    run: Run, tmp_path: Path, commit: Callable[[str], Checked]
+    here: Run, tmp_path: Path, commit: Callable[[str], Checked]
 ) -> None:
     model = tmp_path / "repository" / "models" / "tagger.yaml"
 
@@ -957,7 +957,7 @@ def test_a_team_grows_a_layer_breaks_a_budget_and_updates_the_lock(
     # Someone decides that it is worth it: the budget and the lock are changed in one commit that is reviewed.
     edit("max_params: 120k", "max_params: 130k")
     edit("max_param_bytes: 480 kB", "max_param_bytes: 520 kB")
-    done = run("check", "models/tagger.yaml", "--update", cwd=tmp_path / "repository")
+    done = here("check", "models/tagger.yaml", "--update", cwd=tmp_path / "repository")
     assert (done.returncode, "warning" in done.stderr) == (0, False)
     mended = commit("update")
     assert (mended.code, mended.annotations) == (0, [])

@@ -81,8 +81,8 @@ def test_help_names_the_options(here: Run) -> None:
     assert {option for option in options if option not in shown} == set()
 
 
-def test_a_table_for_each_layer_and_direction(run: Run, small: Path) -> None:
-    shown = fine(run("trace", small, "--seed", "4"))
+def test_a_table_for_each_layer_and_direction(here: Run, small: Path) -> None:
+    shown = fine(here("trace", small, "--seed", "4"))
     titles = ["encoder, layer 0, forward", "encoder, layer 0, reverse", "decoder, layer 0, forward"]
     assert re.findall(r"^small · (.+) · trace$", shown, re.MULTILINE) == titles
     first, *_, last = (block.splitlines() for block in shown.split("\n\n") if " · trace\n" in block)

@@ -56,9 +56,9 @@ def test_help_names_the_options(run: Run) -> None:
     assert "outputs, states and every gradient" in re.sub(r"[\s│]+", " ", shown)
 
 
-def test_a_table_has_a_row_for_every_tensor_and_says_what_it_is_held_to(run: Run, small: Path) -> None:
+def test_a_table_has_a_row_for_every_tensor_and_says_what_it_is_held_to(here: Run, small: Path) -> None:
     """A projection too, of which torch has a warning to give that is no affair of the user's."""
-    shown = fine(run("verify", small, CONFIGS / "projected.yaml", "--set", "input.seq_len=3", "--device", "cpu"))
+    shown = fine(here("verify", small, CONFIGS / "projected.yaml", "--set", "input.seq_len=3", "--device", "cpu"))
     assert shown.startswith("small · verify\n")
     assert "\nprojected · verify\n" in shown
     head, _, *rows = shown.splitlines()[1:]
@@ -198,10 +198,10 @@ def test_meta_has_no_values(here: Run, small: Path) -> None:
         (("--device", "gpu"), "gpu"),
     ],
 )
-def test_what_is_asked_wrongly_has_no_result(run: Run, small: Path, options: tuple[str, ...], message: str) -> None:
-    assert message in refused(run("verify", small, *options), 2)
+def test_what_is_asked_wrongly_has_no_result(here: Run, small: Path, options: tuple[str, ...], message: str) -> None:
+    assert message in refused(here("verify", small, *options), 2)
 
 
-def test_a_bad_document_among_good_ones_leaves_no_result(run: Run, tmp_path: Path, small: Path) -> None:
+def test_a_bad_document_among_good_ones_leaves_no_result(here: Run, tmp_path: Path, small: Path) -> None:
     (tmp_path / "bad.yaml").write_text(SMALL.replace("5", "five"))
-    assert "'five'" in refused(run("verify", small, tmp_path / "bad.yaml"), 2)
+    assert "'five'" in refused(here("verify", small, tmp_path / "bad.yaml"), 2)

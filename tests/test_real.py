@@ -79,7 +79,7 @@ def test_what_torch_will_not_build_is_one_line() -> None:
         ("meta", [f"input.batch_size={2**62}"], TorchRefused),
         ("cpu", [f"input.batch_size={2**62}"], NotEnoughMemory),
         ("cpu", [f"input.seq_len={2**62}"], NotEnoughMemory),
-        ("cpu", ["encoder.num_layers=10000", "encoder.hidden_size=100000"], NotEnoughMemory),
+        ("cpu", ["encoder.num_layers=1000", "encoder.hidden_size=1000000"], NotEnoughMemory),
         ("cpu", [f"encoder.hidden_size={2**62}"], NotEnoughMemory),
     ],
 )
@@ -171,8 +171,8 @@ def test_a_size_that_is_refused_is_told_with_its_line_and_layer(here: Run) -> No
         ((), "embed", ("layers", 0, "num_embeddings")),
         (("embed.embedding_dim=5000",), "embed", ("layers", 0, "embedding_dim")),
         (("encoder.hidden_size=900",), "encoder", ("layers", 1, "hidden_size")),
-        # ten thousand stacked layers are more than the width of each
-        (("encoder.num_layers=10000",), "encoder", ("layers", 1, "num_layers")),
+        # a thousand stacked layers are more than the width of each
+        (("encoder.num_layers=1000",), "encoder", ("layers", 1, "num_layers")),
         (("head.out_features=9000",), "head", ("layers", 2, "out_features")),
         (("input.batch_size=100000",), "encoder", ("input", "batch_size")),
         (("input.seq_len=100000",), "encoder", ("input", "seq_len")),
