@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import count, pairwise
 from typing import NamedTuple
 
-from rnninspect.results.table import Series
+from rnninspect.results.table import Chart, Series
 
 ROWS = 16  # from the bottom of the y axis to its top, give or take four
 _MOST_LABELS = 8  # on the y axis, from the second
@@ -45,28 +45,34 @@ class Axis(NamedTuple):
         return [min(max(at - self.first, 0.0), self.size - 1.0) for at in steps]
 
 
-def has_place(x: float, y: float | None, log: bool, log_x: bool = False) -> bool:
-    """Whether a point can be drawn: both numbers finite, and > 0 on a log axis."""
-    return y is not None and math.isfinite(x) and math.isfinite(y) and (y > 0 or not log) and (x > 0 or not log_x)
+def placed(chart: Chart, series: Series) -> list[tuple[float, float] | None]:
+    """The points of a series; None for those that cannot be drawn: not finite, or not > 0 on a logarithmic axis."""
+
+    def has_place(value: float, log: bool) -> bool:
+        return math.isfinite(value) and (value > 0 or not log)
+
+    return [
+        (x, y) if y is not None and has_place(x, chart.log_x) and has_place(y, chart.log) else None
+        for x, y in series.points
+    ]
 
 
-def left_out(series: Series, log: bool, log_x: bool = False) -> str:
-    """What a legend says about the points that have no place; nothing where all of them have one."""
-    given = [(x, y) for x, y in series.points if y is not None]
-    out = [x for x, y in given if not has_place(x, y, log, log_x)]
+def left_out(chart: Chart, series: Series) -> str:
+    """What a legend says about the points that cannot be drawn; nothing where all of them can."""
+    given = [(x, point) for (x, y), point in zip(series.points, placed(chart, series), strict=True) if y is not None]
+    out = [x for x, point in given if point is None]
     if not given:
         return "no values"
     if not out:
         return ""
-    by_x = sum(log_x and not x > 0 for x in out)
-    rest = "not > 0" if log else "not finite"
-    why = ["x not > 0"] * (by_x > 0) + [rest] * (by_x < len(out))
+    by_x = sum(chart.log_x and not x > 0 for x in out)
+    why = ["x not > 0"] * (by_x > 0) + ["not > 0" if chart.log else "not finite"] * (by_x < len(out))
     return f"{len(out):,} of {len(given):,} values left out: {' or '.join(why)}"
 
 
-def nothing(log: bool, log_x: bool = False) -> str:
-    """What stands in place of a chart without any point that has a place."""
-    return f"nothing to draw: no {'value > 0' if log else 'number'}{' at x > 0' if log_x else ''}"
+def nothing(chart: Chart) -> str:
+    """What stands in place of a chart without any point that can be drawn."""
+    return f"nothing to draw: no {'value > 0' if chart.log else 'number'}{' at x > 0' if chart.log_x else ''}"
 
 
 def y_axis(values: Sequence[float], log: bool) -> Axis:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from rnninspect.formats.axis import Axis, Tick, has_place, left_out, nothing, x_axis, y_axis
+from rnninspect.formats.axis import Axis, Tick, left_out, nothing, placed, x_axis, y_axis
 from rnninspect.formats.page import Page, wrapped
 from rnninspect.results.table import Chart
 
@@ -47,11 +47,8 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
     """
     width = min(width, _MOST_WIDTH)
     signs = _ASCII if ascii else _UNICODE
-    placed = [
-        [(x, y) for x, y in series.points if y is not None and has_place(x, y, chart.log, chart.log_x)]
-        for series in chart.series[: len(signs.marks)]
-    ]
-    points = [point for series in placed for point in series]
+    drawn = [list(filter(None, placed(chart, series))) for series in chart.series[: len(signs.marks)]]
+    points = [point for series in drawn for point in series]
     rows = y_axis([y for _, y in points], chart.log) if points else None
     gutter = max(len(tick.label) for tick in rows.ticks) + 1 if rows else 0
     needed = max(_LEAST_WIDTH, gutter + 1 + _LEAST_COLUMNS)
@@ -59,11 +56,11 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
         said = (f"a chart needs {needed} columns", f"needs {needed} columns", f"needs {needed}", f"{needed}")
         return [text for text in said if len(text) <= width][:1]
     if rows is None:
-        return wrapped(nothing(chart.log, chart.log_x), width)
+        return wrapped(nothing(chart), width)
     columns = x_axis(
         [x for x, _ in points], width - gutter - 1, lambda ticks: _fit(_starts(ticks, gutter, width)), chart.log_x
     )
-    cells = _filled(placed, rows, columns, signs)
+    cells = _filled(drawn, rows, columns, signs)
     page = Page(width, False, ascii)
     return [
         *(wrapped(page.plain(chart.y).strip(), width) if chart.y.strip() else []),
@@ -94,7 +91,7 @@ def _below(starts: Sequence[tuple[int, str]]) -> str:
 def _legend(chart: Chart, signs: _Signs, page: Page, meet: bool) -> Iterator[str]:
     """What each mark stands for. meet: whether marks of two series do."""
     for mark, series in zip(signs.marks, chart.series, strict=False):
-        remark = left_out(series, chart.log, chart.log_x)
+        remark = left_out(chart, series)
         name = f"{mark} {page.plain(series.name)}".rstrip()
         yield from wrapped(f"{name} ({remark})" if remark else name, page.width, hang="  ")
     if meet:
@@ -108,10 +105,10 @@ def _cell(position: float) -> int:
 
 
 def _filled(
-    placed: Sequence[Sequence[tuple[float, float]]], rows: Axis, columns: Axis, signs: _Signs
+    drawn: Sequence[Sequence[tuple[float, float]]], rows: Axis, columns: Axis, signs: _Signs
 ) -> dict[_Cell, str]:
     cells: dict[_Cell, str] = {}
-    for mark, series in zip(signs.marks, placed, strict=False):
+    for mark, series in zip(signs.marks, drawn, strict=False):
         across = map(_cell, columns.positions([x for x, _ in series]))
         up = map(_cell, rows.positions([y for _, y in series]))
         for cell in dict.fromkeys(zip(up, across, strict=True)):

@@ -1,24 +1,26 @@
 """Charts as a picture for a paper or a pull request, drawn by matplotlib where it is installed.
 
-It draws on the same axes as `chart` does, so that both show the same and no number is too small or too large for it.
+The axes are matplotlib's; numbers that its floats cannot hold are scaled, and the label of their axis says so.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from itertools import count, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnninspect.errors import NotInstalled, OptionError, printable
-from rnninspect.formats.axis import Axis, Tick, has_place, left_out, nothing, x_axis, y_axis
+from rnninspect.formats.axis import Tick, left_out, nothing, number, placed, x_axis
 from rnninspect.output import write_bytes
-from rnninspect.results.table import Chart, Series
+from rnninspect.results.table import Chart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     Shown = Callable[[str], str]
+    Place = Callable[[float], float]
 
 SUFFIXES = (".svg", ".png", ".pdf")
 
@@ -43,7 +46,10 @@ _MOST_PIXELS = 30_000  # of the height; matplotlib's own limit is 65,535
 _MARKS = 16  # on a line, so that a long one is still a line
 _LINE = 0.17  # of text, in inches
 _ENTRIES = 30  # of a legend in one column
-_COLUMNS = 71  # labels of x are chosen as for so many characters
+_COLUMNS = 71  # labels of a logarithmic x are chosen as for so many characters
+_GREY = "#555555"
+_GAP = math.nan, math.nan
+_SAFE = 1e-200, 1e200  # matplotlib's margins and ticks overflow not far beyond
 
 _POWER = re.compile(r"(.*)e(−?\d+)")
 _RAISED = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -135,13 +141,10 @@ def _quiet() -> Iterator[None]:
 
 
 class _Page(NamedTuple):
-    """A chart, its texts in lines, and the inches it takes."""
+    """A chart with its texts in lines, its points, the names of the legend, and the inches it takes."""
 
     chart: Chart
     points: list[tuple[float, float]]
-    title: str
-    x: str
-    y: str
     names: list[str]
     columns: int
     width: float
@@ -149,30 +152,31 @@ class _Page(NamedTuple):
 
 
 def _page(chart: Chart, shown: Shown) -> _Page:
-    every = (point for series in chart.series for point in series.points)
-    points = [(x, y) for x, y in every if y is not None and has_place(x, y, chart.log, chart.log_x)]
-    title = _lines(" · ".join(shown(text) for text in (chart.subject, chart.title) if text), 78)
-    x, y = _lines(shown(chart.x), 56), _lines(shown(chart.y), 36)
     names = []
     for series in chart.series:
-        remark = left_out(series, chart.log, chart.log_x)
+        remark = left_out(chart, series)
         names.append(_lines(shown(series.name), 32) + (f"\n({remark})" if remark else ""))
+    if any(series.unsure for series in chart.series):
+        names.append(_lines(shown(chart.doubt), 32))
     columns = -(-len(names) // _ENTRIES)
     # why: a layout that has no room left for the axes is none.
     legend = max((_tall(names[k : k + _ENTRIES]) for k in range(0, len(names), _ENTRIES)), default=0)
     longest = max((len(line) for name in names for line in name.split("\n")), default=0)
-    width = _WIDTH + max(0, columns - 1) * (0.8 + 0.08 * longest)
+    chart = chart._replace(
+        title=_lines(" · ".join(shown(text) for text in (chart.subject, chart.title) if text), 78),
+        about=_lines(shown(chart.about), 100),
+        x=_lines(shown(chart.x), 56),
+        y=_lines(shown(chart.y), 36),
+    )
+    points = [point for series in chart.series for point in placed(chart, series) if point]
     height = max(_HEIGHT, 0.8 + legend) if points else _EMPTY_HEIGHT
     return _Page(
         chart=chart,
         points=points,
-        title=title,
-        x=x,
-        y=y,
         names=names,
         columns=columns,
-        width=width,
-        height=height + _tall([title, x]) - 2 * _LINE,
+        width=_WIDTH + max(0, columns - 1) * (0.8 + 0.08 * longest),
+        height=height + _tall([chart.title, chart.about, chart.x]) - 2 * _LINE,
     )
 
 
@@ -182,7 +186,7 @@ def _lines(text: str, width: int, most: int = 3) -> str:
 
 
 def _tall(texts: Sequence[str]) -> float:
-    return sum(_LINE * (1 + text.count("\n")) for text in texts)
+    return sum(_LINE * (1 + text.count("\n")) for text in texts if text)
 
 
 def _draw(pages: Sequence[_Page], figure: Figure) -> None:
@@ -191,28 +195,35 @@ def _draw(pages: Sequence[_Page], figure: Figure) -> None:
     ratios = [page.height for page in pages]
     rows = figure.subplots(len(pages), 1, squeeze=False, gridspec_kw={"height_ratios": ratios})
     for page, (axes,) in zip(pages, rows, strict=True):
-        axes.set_title(page.title, loc="left")
+        about = page.chart.about
+        axes.set_title(page.chart.title, loc="left", pad=6 + 72 * _tall([about]))
+        axes.text(0, 1.02, about, transform=axes.transAxes, color=_GREY, fontsize=8)
         if page.points:
             _draw_one(page, axes)
         else:
             axes.set_axis_off()
-            axes.text(0, 0.5, nothing(page.chart.log, page.chart.log_x), transform=axes.transAxes)
+            axes.text(0, 0.5, nothing(page.chart), transform=axes.transAxes)
 
 
 def _draw_one(page: _Page, axes: Axes) -> None:
-    y = y_axis([y for _, y in page.points], page.chart.log)
-    fits = _stand_apart if page.chart.log_x else _have_room
-    x = x_axis([x for x, _ in page.points], _COLUMNS, fits, page.chart.log_x)
-    for number, (series, look) in enumerate(zip(page.chart.series, _looks(page.chart), strict=True)):
-        axes.plot(*_line(series, x, y), label=str(number), **look._asdict())
-    for axis, known, room in ((axes.xaxis, x, 0.02), (axes.yaxis, y, 0.03)):
-        axis.set_ticks([tick.at for tick in known.ticks], [_raised(tick.label) for tick in known.ticks])
-        axis.set_view_interval(-room * (known.size - 1), (1 + room) * (known.size - 1), ignore=True)
+    xs, ys = _apart(page.points)
+    to_x = _set_x(axes, page.chart, xs)
+    to_y = _set_y(axes, page.chart, ys)
+    handles: list[Any] = []
+    for series, look in zip(page.chart.series, _looks(page.chart), strict=True):
+        # why: at a gap the line is broken.
+        at = [(to_x(point[0]), to_y(point[1])) if point else _GAP for point in placed(page.chart, series)]
+        halves = [math.nan if half is None else to_y(half) for half in series.halves]
+        handles.append(axes.errorbar(*_apart(at), halves or None, elinewidth=1, capsize=2.5, **look._asdict()))
+        doubted = [at[k] for k in series.unsure]
+        axes.plot(*_apart(doubted), look.marker, color=look.color, markerfacecolor="white", zorder=3)
+    if len(page.names) > len(page.chart.series):
+        handles += axes.plot([], [], "o", color=_GREY, markerfacecolor="white")
     axes.grid(color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel(page.x)
-    axes.set_ylabel(page.y)
     legend = axes.legend(
+        handles,
+        [""] * len(handles),
         loc="upper left",
         bbox_to_anchor=(1.01, 1),
         borderaxespad=0,
@@ -224,22 +235,64 @@ def _draw_one(page: _Page, axes: Axes) -> None:
         text.set_text(name)
 
 
-def _have_room(ticks: Sequence[Tick]) -> bool:
-    return len(ticks) <= _COLUMNS // (3 + max(len(tick.label) for tick in ticks))
+def _apart(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _scale(label: str, values: Sequence[float], log: bool) -> tuple[str, Place, bool]:
+    """What an axis says, how values are given to matplotlib, and whether on its logarithmic axis.
+
+    Numbers that it cannot hold are divided by a power of ten, or their logarithms are drawn.
+    """
+    sizes = [abs(value) for value in values if value] or [1.0]
+    if _SAFE[0] <= (min(sizes) if log else max(sizes)) and max(sizes) <= _SAFE[1]:
+        return label, float, log
+    if log:
+        return f"log10 of {label}", math.log10, False
+    power = math.floor(math.log10(max(sizes)))
+    return f"{label}, in {_raised(f'1e{power}')}", lambda value: float(Decimal(value).scaleb(-power)), False
+
+
+def _set_x(axes: Axes, chart: Chart, values: Sequence[float]) -> Place:
+    from matplotlib.ticker import NullLocator
+
+    label, place, log = _scale(chart.x, values, chart.log_x)
+    axes.set_xlabel(label)
+    if log:
+        axes.set_xscale("log")
+        ticks = x_axis(values, _COLUMNS, _stand_apart, log=True).ticks
+        axes.set_xticks([float(tick.label) for tick in ticks], [_raised(tick.label) for tick in ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        whole = all(place(value).is_integer() for value in values)
+        axes.locator_params(axis="x", integer=whole, steps=[1, 2, 5, 10])
+    return place
+
+
+def _set_y(axes: Axes, chart: Chart, values: Sequence[float]) -> Place:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    label, place, log = _scale(chart.y, values, chart.log)
+    axes.set_ylabel(label)
+    if log:
+        low, high = min(values), max(values)
+        plain = low >= 1e-3 and high <= 1e4
+        axes.set_yscale("log")
+        # why: within one or two decades their ends alone would say little.
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / 100 < low else (1,)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _raised(number(float(f"{value:.9g}"), plain))))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        if high / low < 1.01:
+            axes.set_ylim(low / 3, high * 3)
+    else:
+        axes.locator_params(axis="y", nbins=8, steps=[1, 2, 5, 10])
+        if not any(values):
+            axes.set_ylim(0, 1)  # what is 0 everywhere is a share or a norm, which is never less
+    return place
 
 
 def _stand_apart(ticks: Sequence[Tick]) -> bool:
-    """The same for ticks that are not equally far apart."""
     return all(left.at + (len(left.label) + len(right.label)) / 2 + 2 <= right.at for left, right in pairwise(ticks))
-
-
-def _line(series: Series, x: Axis, y: Axis) -> tuple[list[float], list[float]]:
-    """Where the points of a series stand; what has no place is a gap."""
-    placed = [has_place(*point, y.log, x.log) for point in series.points]
-    xs = iter(x.positions([a for (a, _), here in zip(series.points, placed, strict=True) if here]))
-    ys = iter(y.positions([b for (_, b), here in zip(series.points, placed, strict=True) if here and b is not None]))
-    gap = float("nan")
-    return [next(xs) if here else gap for here in placed], [next(ys) if here else gap for here in placed]
 
 
 class _Look(NamedTuple):
@@ -259,32 +312,32 @@ def _looks(chart: Chart) -> Iterator[_Look]:
         if series.name.startswith(_BOUND):
             bounded = series.name.removeprefix(_BOUND)
             number = measured.index(bounded) if bounded in measured else next(others)
-            alone = _alone(series, chart.log, chart.log_x)
+            alone = _alone(placed(chart, series))
             yield _Look(
                 color=_COLOURS[number % len(_COLOURS)], linestyle="--", marker="_" if alone else "", markevery=alone
             )
         else:
-            look = _look(next(numbers), series, chart.log, chart.log_x)
+            look = _look(next(numbers), placed(chart, series))
             # why: where there are bounds, what is dashed is one.
             yield look if len(measured) == len(chart.series) else look._replace(linestyle="-")
 
 
-def _look(number: int, series: Series, log: bool, log_x: bool = False) -> _Look:
-    every = max(1, round(len(series.points) / _MARKS))
+def _look(number: int, points: Sequence[object]) -> _Look:
+    every = max(1, round(len(points) / _MARKS))
     # why the shift: where lines run together, the markers of one would hide those of the other.
-    regular = range(number * every // 4 % every, len(series.points), every)
+    regular = range(number * every // 4 % every, len(points), every)
     return _Look(
         color=_COLOURS[number % len(_COLOURS)],
         linestyle=_STYLES[number % len(_STYLES)],
         marker=_MARKERS[number % len(_MARKERS)],
-        markevery=sorted({*regular, *_alone(series, log, log_x)}),
+        markevery=sorted({*regular, *_alone(points)}),
     )
 
 
-def _alone(series: Series, log: bool, log_x: bool) -> list[int]:
+def _alone(points: Sequence[object]) -> list[int]:
     """The points between two gaps: they are on no line, so that without a marker they would not be seen."""
-    placed = [False, *(has_place(*point, log, log_x) for point in series.points), False]
-    return [k - 1 for k in range(1, len(placed) - 1) if placed[k] and not placed[k - 1] and not placed[k + 1]]
+    around = [None, *points, None]
+    return [k for k, point in enumerate(points) if point and not around[k] and not around[k + 2]]
 
 
 def _raised(label: str) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 
-from rnninspect.bench.records import WHOLE_MODEL, Outcome, settings_text
+from rnninspect.bench.records import STEADY, WHOLE_MODEL, Outcome, settings_text
 from rnninspect.bench.results import Pooled, pool, swept_number
-from rnninspect.results.table import Chart, Series
+from rnninspect.results.caption import caption, each_once
+from rnninspect.results.table import Chart, Series, in_unit
+
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
 def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
@@ -16,18 +20,46 @@ def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
     for file, model in dict.fromkeys((row.file, row.model) for row in rows):
         here = [row for row in rows if (row.file, row.model) == (file, model)]
         path = swept_number(row.settings for row in here)
-        if path is None:
-            continue
-        for subject in dict.fromkeys(row.subject for row in here):
-            title = f"time of {f'the {WHOLE_MODEL}' if subject is None else subject}"
-            series = list(_series([row for row in here if row.subject == subject], path))
-            charts.append(
-                Chart(title=title, subject=model, x=path, y="seconds", series=tuple(series), log=True, log_x=True)
-            )
+        if path is not None:
+            about = _about(here)
+            charts += [
+                _chart([row for row in here if row.subject == subject], path, about)
+                for subject in dict.fromkeys(row.subject for row in here)
+            ]
     return charts
 
 
-def _series(rows: Sequence[Pooled], path: str) -> Iterator[Series]:
+def _chart(rows: Sequence[Pooled], path: str, about: str) -> Chart:
+    subject = rows[0].subject
+    middle = statistics.median(row.median_seconds for row in rows)
+    unit, size = next((unit for unit in _UNITS if middle >= unit[1]), _UNITS[-1])
+    return Chart(
+        title=f"time of {f'the {WHOLE_MODEL}' if subject is None else subject}",
+        subject=rows[0].model,
+        x=path,
+        y=in_unit("median time", unit),
+        series=tuple(_series(rows, path, size)),
+        log=True,
+        log_x=True,
+        about=about,
+        doubt="drifting or disturbed",
+    )
+
+
+def _about(rows: Sequence[Pooled]) -> str:
+    """Where the times are from, and what their error bars are."""
+    places = [one.outcome.environment for row in rows for one in row.timed]
+    several = any(row.processes > 1 for row in rows)
+    bars = f"bars: {'range of the medians of processes' if several else '95 % interval of the median'}"
+    return caption(
+        each_once(place.device_name for place in places if place is not None),
+        each_once(f"torch {place.torch}" for place in places if place is not None),
+        each_once(row.dtype for row in rows),
+        bars if any(row.half_width_percent is not None for row in rows) else "",
+    )
+
+
+def _series(rows: Sequence[Pooled], path: str, unit: float) -> Iterator[Series]:
     lines: dict[tuple[str, str], list[Pooled]] = {}
     for row in rows:
         lines.setdefault((row.phase, settings_text(row.variant)), []).append(row)
@@ -35,6 +67,14 @@ def _series(rows: Sequence[Pooled], path: str) -> Iterator[Series]:
         name = " ".join(filter(None, [phase, variant]))
         at = [(float(str(row.settings[path])), row) for row in members]
         at.sort(key=lambda point: point[0])
-        yield Series(name, tuple((x, row.median_seconds) for x, row in at))
+        halves = ((row.half_width_percent, row.median_seconds / unit) for _, row in at)
+        yield Series(
+            name,
+            tuple((x, row.median_seconds / unit) for x, row in at),
+            halves=tuple(None if percent is None else percent / 100 * median for percent, median in halves),
+            unsure=tuple(k for k, (_, row) in enumerate(at) if row.verdict != STEADY),
+        )
         if any(row.bound for _, row in at):
-            yield Series(f"bound of {name}", tuple((x, row.bound_seconds) for x, row in at))
+            bounds = ((x, row.bound_seconds) for x, row in at)
+            points = tuple((x, None if seconds is None else seconds / unit) for x, seconds in bounds)
+            yield Series(f"bound of {name}", points)

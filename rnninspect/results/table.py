@@ -138,16 +138,23 @@ class Drawing(NamedTuple):
 
 
 class Series(NamedTuple):
-    """One line of a chart: points (x, y) in the order of x; y None where there is none."""
+    """One line of a chart: points (x, y) in the order of x; y None where there is none.
+
+    For pictures: halves: by point, half of y's interval, None where it is not known; unsure: the points to be
+    doubted, by number.
+    """
 
     name: str
     points: tuple[tuple[float, float | None], ...]
+    halves: tuple[float | None, ...] = ()
+    unsure: tuple[int, ...] = ()
 
 
 class Chart(NamedTuple):
     """Series over a common axis. log: the axis of y is logarithmic, and only values > 0 have a place on it.
 
     log_x: so is the axis of x. A series named "bound of " another is drawn as a limit of that one.
+    about: what it was measured on, which a page says elsewhere; doubt: what is to be said of points to doubt.
     """
 
     title: str
@@ -158,6 +165,8 @@ class Chart(NamedTuple):
     log: bool = False
     notes: tuple[str, ...] = ()
     log_x: bool = False
+    about: str = ""
+    doubt: str = ""
 
 
 Block = Table | Formulas | Drawing | Chart

@@ -17,6 +17,7 @@ from rnninspect.formats import csv as formats_csv
 from rnninspect.formats import json as formats_json
 from rnninspect.formats import latex, markdown, terminal
 from rnninspect.results.bench import bench_blocks, bench_tables
+from rnninspect.results.bench_charts import bench_charts
 from rnninspect.results.bench_json import bench_document
 from rnninspect.results.table import Table
 
@@ -297,3 +298,27 @@ def test_people_are_shown_what_has_rows() -> None:
         "not measured",
     ]
     assert [block.title for block in bench_blocks([swept(8, "float32", 0, 8.0)])] == titles[:3]
+
+
+# --- drawn ---------------------------------------------------------------------------------------------------
+
+
+def test_a_chart_has_a_unit_people_read_intervals_and_where_it_was_measured() -> None:
+    """5 and 20 ms; the interval reaches 2 % down; the second was disturbed."""
+    first, second = swept(8, "float32", 0, 5e-3, None), swept(16, "float32", 0, 2e-2, None)
+    doubtful = second._replace(figures=(second.figures[0]._replace(verdict="disturbed (a lot)"),))
+    (chart,) = bench_charts([doubtful, first])
+    assert (chart.y, chart.x) == ("median time, ms", "encoder.hidden_size")
+    assert chart.about == "a CPU · torch 2.13.0 · float32 · bars: 95 % interval of the median"
+    measured, bound = chart.series
+    assert measured.points == ((8, pytest.approx(5)), (16, pytest.approx(20)))
+    assert measured.halves == (pytest.approx(0.1), pytest.approx(0.4))
+    assert (measured.unsure, bound.unsure, bound.halves) == ((1,), (), ())
+    assert bound.points == ((8, pytest.approx(2.5)), (16, pytest.approx(10)))
+
+
+@pytest.mark.parametrize(("seconds", "unit"), [(3.0, "s"), (0.2, "ms"), (1e-4, "µs"), (1e-12, "ns")])
+def test_the_unit_of_a_chart_is_that_of_its_middle(seconds: float, unit: str) -> None:
+    points = (swept(size, "float32", 0, size * seconds, None) for size in (1, 2, 500))
+    (chart,) = bench_charts(list(points))
+    assert chart.y == f"median time, {unit}"

@@ -7,15 +7,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from rnninspect.errors import NotInstalled, OptionError, OutputFailed
 from rnninspect.formats import plot as module
-from rnninspect.formats.axis import x_axis, y_axis
 from rnninspect.formats.plot import plot
 from rnninspect.results.table import Chart, Series
 
@@ -240,13 +243,6 @@ def test_labels_of_a_logarithmic_x_do_not_touch(tmp_path: Path) -> None:
     assert [text for text in found if text.isdecimal()] == ["1", "3", "5", "7", "9", "11"]
 
 
-def test_points_stand_at_their_logarithms() -> None:
-    x, y = x_axis([64, 512], 71, module._stand_apart, log=True), y_axis([1e-3, 2e-2], True)
-    across, _ = module._line(Series("a", ((0, 1e-3), *SWEPT)), x, y)
-    assert across[1:] == pytest.approx([0, 70 / 3, 140 / 3, 70])
-    assert across[0] != across[0]
-
-
 def test_a_bound_is_dashed_without_markers_in_the_colour_of_what_it_bounds() -> None:
     names = ("bound of step", "forward", "bound of forward", "backward", "step", "bound of nothing")
     step, forward, of_forward, backward, its_step, of_nothing = module._looks(swept(*names))
@@ -266,8 +262,46 @@ def test_a_bound_of_one_point_is_seen() -> None:
 
 def test_without_bounds_series_look_as_they_always_did() -> None:
     looks = list(module._looks(swept("a", "b", "bounded", "bound")))
-    assert looks == [module._look(k, Series("", SWEPT), True) for k in range(4)]
+    assert looks == [module._look(k, SWEPT) for k in range(4)]
     assert len({look.linestyle for look in looks}) == 4
+
+
+@pytest.mark.usefixtures("readable")
+def test_error_bars_and_points_to_doubt(tmp_path: Path) -> None:
+    plain = swept("forward", "bound of forward")
+    measured = plain.series[0]._replace(halves=(1e-4, None, 1e-3, 0.1), unsure=(1, 3))
+    doubtful = plain._replace(
+        series=(measured, plain.series[1]), about="a GPU · torch 2", doubt="drifting or disturbed"
+    )
+    found = drawn([doubtful], tmp_path)
+    assert {"a GPU · torch 2", "forward", "bound of forward", "drifting or disturbed"} <= set(found)
+    assert "drifting or disturbed" not in drawn([plain], tmp_path)
+    (axes,) = axes_of(doubtful)
+    (bars,) = (one for one in axes.containers if one.has_yerr)
+    assert [len(bar) for bar in bars.lines[2][0].get_segments()] == [2, 0, 2, 2]  # none where no interval is known
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in hollow] == [([128, 512], [2e-3, 2e-2])]
+
+
+def axes_of(chart: Chart) -> list[Any]:
+    figure = Figure()
+    module._draw([module._page(chart, str)], figure)
+    return figure.axes
+
+
+def test_every_name_of_the_legend_is_beside_its_line() -> None:
+    """Where some have error bars and some do not."""
+    plain = swept("bound of forward", "forward", "step", "bound of step")
+    some = plain._replace(series=tuple(one._replace(halves=(1e-4,) * 4) for one in plain.series[1:3]))
+    for drawn_chart in (plain, some._replace(series=(plain.series[0], *some.series, plain.series[3]))):
+        (axes,) = axes_of(drawn_chart)
+        legend = axes.get_legend()
+        assert [text.get_text() for text in legend.get_texts()] == [series.name for series in plain.series]
+        colours = [
+            to_hex(line.get_color() if isinstance(line, Line2D) else line.get_color()[0])
+            for line in legend.legend_handles
+        ]
+        assert colours == [look.color.lower() for look in module._looks(plain)]
 
 
 @pytest.mark.usefixtures("readable")
@@ -289,18 +323,23 @@ def test_a_point_between_gaps_is_seen(tmp_path: Path) -> None:
 
 
 def test_no_two_of_many_series_look_alike() -> None:
-    looks = [module._look(k, Series("", FADING), True)[:3] for k in range(60)]
+    looks = [module._look(k, FADING)[:3] for k in range(60)]
     assert len(set(looks)) == 60
     first = [look[:2] for look in looks[:8]]
     assert len(set(first)) == 8
     assert len({marker for _, _, marker in looks[:9]}) == 9
 
 
+@pytest.mark.usefixtures("readable")
 @pytest.mark.parametrize("log", [False, True])
 @pytest.mark.parametrize("values", [(1e-300,), (5e-324, 1.7e308), (1e-280, 1.0), (1.0, 1.0000000000000002), (3.0, 3.0)])
 def test_any_range_can_be_drawn(values: tuple[float, ...], log: bool, tmp_path: Path) -> None:
     """Warnings are errors here, those of overflow too."""
-    plot([chart(tuple(enumerate(values)), log=log), chart(((0, -1.7e308), (1, 1.7e308)))], tmp_path / "chart.svg")
+    wide = chart(((0, -1.7e308), (1, 1.7e308)), log=False)
+    found = drawn([chart(tuple(enumerate(values)), log=log), wide], tmp_path)
+    assert {"|dL/dh_t|, in 10³⁰⁸", "−1.5", "1.5"} <= set(found)
+    if max(values) > 1e200 or min(values) < 1e-200:
+        assert not log or "log10 of |dL/dh_t|" in found
 
 
 def test_long_and_many(tmp_path: Path) -> None:
