@@ -125,7 +125,7 @@ def program() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`here("trace", path)`: the command line in this process, for tests that have torch already."""
+    """`here("trace", path)`: the command line in this process, where nothing hangs on its being one of its own."""
     # why in here: most tests of whole processes need neither the package nor torch.
     from rnninspect import cli
 

@@ -92,11 +92,11 @@ def test_updates_of_paths_that_cannot_be(tmp_path: Path) -> None:
     ],
     ids=["long", "loop", "nul", "below a file"],
 )
-def test_an_update_drops_only_what_is_known_to_be_gone(run: Run, tmp_path: Path, name: str, message: str) -> None:
+def test_an_update_drops_only_what_is_known_to_be_gone(here: Run, tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "rnninspect.lock").write_text(HEADER + json.dumps({**ENTRY, "file": name}) + "\n")
-    done = run("check", "a.yaml", "--update", cwd=tmp_path)
+    done = here("check", "a.yaml", "--update", cwd=tmp_path)
     assert done.returncode == 0
     models = "1 of the 2 models in it" if message.startswith("warning") else "1 model"
     assert done.stderr.splitlines() == [message.format(name), f"note: rnninspect.lock is up to date with {models}"]
@@ -105,10 +105,10 @@ def test_an_update_drops_only_what_is_known_to_be_gone(run: Run, tmp_path: Path,
 
 
 @pytest.mark.parametrize("args", [(), ("--update",), ("--lock", "rnninspect.lock"), ("--format", "github")])
-def test_a_lock_that_cannot_be_looked_at_is_no_missing_one(run: Run, tmp_path: Path, args: tuple[str, ...]) -> None:
+def test_a_lock_that_cannot_be_looked_at_is_no_missing_one(here: Run, tmp_path: Path, args: tuple[str, ...]) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
     (tmp_path / "rnninspect.lock").symlink_to("rnninspect.lock")
-    done = run("check", "a.yaml", *args, cwd=tmp_path)
+    done = here("check", "a.yaml", *args, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "error: rnninspect.lock: cannot read the lock: Too many levels of symbolic links" in done.stderr
 
@@ -120,11 +120,11 @@ def test_counts_of_thousands_of_digits(run: Run, tmp_path: Path) -> None:
     assert run("check", "a.yaml", cwd=tmp_path).returncode == 2
 
 
-def test_output_to_the_lock_is_refused(run: Run, tmp_path: Path) -> None:
+def test_output_to_the_lock_is_refused(here: Run, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
-    assert run("check", "a.yaml", "--update", cwd=tmp_path).returncode == 0
+    assert here("check", "a.yaml", "--update", cwd=tmp_path).returncode == 0
     before = (tmp_path / "rnninspect.lock").read_bytes()
-    done = run("check", "a.yaml", "--output", "rnninspect.lock", cwd=tmp_path)
+    done = here("check", "a.yaml", "--output", "rnninspect.lock", cwd=tmp_path)
     assert (done.returncode, (tmp_path / "rnninspect.lock").read_bytes()) == (2, before)
 
 
@@ -260,9 +260,9 @@ def test_a_build_that_agreed_says_so_in_json(here: Run, tmp_path: Path, monkeypa
     assert json.loads(done.stdout)["ledger"] == "agreed"
 
 
-def test_no_two_columns_of_csv_have_one_name(run: Run, tmp_path: Path) -> None:
+def test_no_two_columns_of_csv_have_one_name(here: Run, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
-    header = run("check", "a.yaml", "--format", "csv", cwd=tmp_path).stdout.splitlines()[0].split(",")
+    header = here("check", "a.yaml", "--format", "csv", cwd=tmp_path).stdout.splitlines()[0].split(",")
     assert len(header) == len(set(header))
 
 

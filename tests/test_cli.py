@@ -96,8 +96,8 @@ def test_the_console_script_is_what_python_m_runs() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_several_files_are_several_models_in_their_order(run: Run, command: str) -> None:
-    shown = fine(run(command, "--plan", *(CONFIGS / f"{name}.yaml" for name in ("gru", "lstm", "rnn"))))
+def test_several_files_are_several_models_in_their_order(here: Run, command: str) -> None:
+    shown = fine(here(command, "--plan", *(CONFIGS / f"{name}.yaml" for name in ("gru", "lstm", "rnn"))))
     titles = [line.split(" · ")[0] for line in shown.splitlines() if re.match(r"\w+ · \w+", line)]
     assert [name for name in dict.fromkeys(titles) if name != "plan"][:3] == ["gru", "lstm", "rnn"]
     assert "torch was not asked" in shown.splitlines()[-1]
@@ -105,10 +105,10 @@ def test_several_files_are_several_models_in_their_order(run: Run, command: str)
 
 @pytest.mark.parametrize(("command", "format"), list(zip(COMMANDS, FORMATS, strict=True)))
 def test_a_bad_file_among_good_ones_leaves_no_result(
-    run: Run, tmp_path: Path, small: Path, command: str, format: str
+    here: Run, tmp_path: Path, small: Path, command: str, format: str
 ) -> None:
     (tmp_path / "bad.yaml").write_text(SMALL.replace("5", "five"))
-    done = run(command, small, tmp_path / "bad.yaml", small, "--format", format)
+    done = here(command, small, tmp_path / "bad.yaml", small, "--format", format)
     assert "'five'" in refused(done, 2)
     assert done.stdout == ""
 
@@ -127,18 +127,18 @@ def model(shown: str) -> dict[str, object]:
     return only
 
 
-def test_set_replaces_values_and_the_last_one_wins(run: Run, small: Path) -> None:
+def test_set_replaces_values_and_the_last_one_wins(here: Run, small: Path) -> None:
     settings = ("encoder.hidden_size=9", "input.batch_size=7", "encoder.hidden_size=6", "dtype=float64", "name=other")
     options = [part for setting in settings for part in ("--set", setting)]
-    data = model(fine(run("params", "--plan", small, *options, "--format", "json")))
+    data = model(fine(here("params", "--plan", small, *options, "--format", "json")))
     assert data["parameters"] == 4 * 6 * (4 + 6 + 2)
     assert data["parameter_bytes"] == 8 * data["parameters"]
     assert data["macs"] == 3 * 7 * 4 * 6 * (4 + 6)
     assert data["name"] == "other"
 
 
-def test_dtype_wins_over_the_document(run: Run) -> None:
-    data = model(fine(run("params", "--plan", CONFIGS / "options.yaml", "--dtype", "bfloat16", "--format", "json")))
+def test_dtype_wins_over_the_document(here: Run) -> None:
+    data = model(fine(here("params", "--plan", CONFIGS / "options.yaml", "--dtype", "bfloat16", "--format", "json")))
     assert data["dtype"] == "bfloat16"
     assert data["parameter_bytes"] == 2 * data["parameters"]
 
@@ -147,8 +147,8 @@ def test_dtype_wins_over_the_document(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_json_of_the_plan_has_the_keys_of_the_contract(run: Run, command: str) -> None:
-    data = json.loads(fine(run(command, "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "json")))
+def test_json_of_the_plan_has_the_keys_of_the_contract(here: Run, command: str) -> None:
+    data = json.loads(fine(here(command, "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "json")))
     assert (data["schema_version"], data["rnninspect"]) == (2, __version__)
     assert (data["torch"], data["device"], data["ledger"]) == (None, None, "plan")
     assert (data["dtype"], data["seed"]) == ("float32", 0)
@@ -181,8 +181,8 @@ def test_json_of_the_plan_has_the_keys_of_the_contract(run: Run, command: str) -
     ]
 
 
-def test_csv_holds_raw_numbers_under_one_header(run: Run) -> None:
-    shown = fine(run("params", "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "csv"))
+def test_csv_holds_raw_numbers_under_one_header(here: Run) -> None:
+    shown = fine(here("params", "--plan", CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml", "--format", "csv"))
     by_layer, *_ = shown.split("\n\n")
     rows = list(csv.DictReader(io.StringIO(by_layer)))
     assert [(row["model"], row["layer"], row["parameters"]) for row in rows] == [
@@ -193,8 +193,8 @@ def test_csv_holds_raw_numbers_under_one_header(run: Run) -> None:
     ]
 
 
-def test_markdown_is_a_table(run: Run, small: Path) -> None:
-    lines = fine(run("params", "--plan", small, "--format", "markdown")).partition(": memory")[0].splitlines()
+def test_markdown_is_a_table(here: Run, small: Path) -> None:
+    lines = fine(here("params", "--plan", small, "--format", "markdown")).partition(": memory")[0].splitlines()
     table = [line for line in lines if line.startswith("|")]
     head, rule, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
     assert head[:3] == ["layer", "type", "parameters"]
@@ -208,8 +208,8 @@ def test_markdown_is_a_table(run: Run, small: Path) -> None:
 INIT = CONFIGS / "init.yaml"
 
 
-def test_laws_stand_in_the_table(run: Run) -> None:
-    shown = fine(run("weights", "--plan", INIT, "--gates"))
+def test_laws_stand_in_the_table(here: Run) -> None:
+    shown = fine(here("weights", "--plan", INIT, "--gates"))
     for row in (
         r"weight_hh_l0 .* orthogonal, each gate",
         r"bias_ih_l0 .* uniform, b_if constant 1 +0\.1414",
@@ -220,12 +220,12 @@ def test_laws_stand_in_the_table(run: Run) -> None:
         r"each gate: .*",
     ):
         assert re.search(rf"^ *{row}$", shown, re.MULTILINE), row
-    assert "each gate" not in fine(run("weights", "--plan", INIT, "--gates", "--set", "encoder.init=null"))
+    assert "each gate" not in fine(here("weights", "--plan", INIT, "--gates", "--set", "encoder.init=null"))
 
 
-def test_laws_stand_in_json_at_every_gate(run: Run) -> None:
+def test_laws_stand_in_json_at_every_gate(here: Run) -> None:
     settings = ("--set", "encoder.init.weight_ih=xavier_uniform", "--set", "encoder.init.forget_bias=2")
-    data = model(fine(run("weights", "--plan", INIT, *settings, "--format", "json")))
+    data = model(fine(here("weights", "--plan", INIT, *settings, "--format", "json")))
     uniform, bound = {"law": "uniform", "bound": pytest.approx(50**-0.5)}, pytest.approx((6 / 80) ** 0.5)
     orthogonal = {"law": "orthogonal", "std": pytest.approx(50**-0.5)}
     laws = {
@@ -761,25 +761,25 @@ def test_where_torch_disagrees_the_differences_are_shown_and_the_exit_code_is_1(
         assert "220" not in shown
 
 
-def test_an_output_that_is_a_document_is_refused(run: Run, tmp_path: Path) -> None:
+def test_an_output_that_is_a_document_is_refused(here: Run, tmp_path: Path) -> None:
     document = tmp_path / "model.yaml"
     document.write_text((CONFIGS / "lstm.yaml").read_text())
     before = document.read_text()
-    ran = run("params", "--plan", str(document), "--output", str(document))
+    ran = here("params", "--plan", str(document), "--output", str(document))
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == f"error: --output {document}: this is one of the documents (name another file)\n"
     assert document.read_text() == before
 
 
-def test_stdin_can_be_named_once(run: Run) -> None:
-    ran = run("params", "--plan", "-", "-")
+def test_stdin_can_be_named_once(here: Run) -> None:
+    ran = here("params", "--plan", "-", "-")
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
     assert "only once" in ran.stderr
 
 
-def test_an_option_that_fits_one_document_says_which_it_does_not_fit(run: Run) -> None:
+def test_an_option_that_fits_one_document_says_which_it_does_not_fit(here: Run) -> None:
     first, second = str(CONFIGS / "rnn.yaml"), str(CONFIGS / "tagger.yaml")
-    ran = run("params", "--plan", first, second, "--set", "head.out_features=3")
+    ran = here("params", "--plan", first, second, "--set", "head.out_features=3")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith(f"error: {first}: --set head.out_features=3: no layer is called 'head'")
     assert ran.stderr.count("\n") == 1

@@ -76,9 +76,9 @@ def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
     ],
 )
 def test_only_what_became_slower_fails(
-    run: Run, results: Path, new: str, options: tuple[str, ...], code: int, verdicts: list[str]
+    here: Run, results: Path, new: str, options: tuple[str, ...], code: int, verdicts: list[str]
 ) -> None:
-    done = run("compare", "old", new, *options, "--format", "csv", cwd=results)
+    done = here("compare", "old", new, *options, "--format", "csv", cwd=results)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert ([row["verdict"] for row in rows], done.returncode) == (verdicts, code)
     assert [row["model"] for row in rows] == ["m", "n"]
@@ -90,8 +90,8 @@ def test_only_what_became_slower_fails(
     assert done.stderr.count("\n") == code
 
 
-def test_the_table(run: Run, results: Path) -> None:
-    done = run("compare", "old", "other", cwd=results)
+def test_the_table(here: Run, results: Path) -> None:
+    done = here("compare", "old", "other", cwd=results)
     assert done.returncode == 1
     assert "note: torch differs: 2.13.0, now 2.14.0\n" in done.stderr
     text = done.stdout
@@ -103,8 +103,8 @@ def test_the_table(run: Run, results: Path) -> None:
     assert text.rstrip().splitlines()[-1].startswith("measured: rnninspect ")
 
 
-def test_json_and_markdown(run: Run, results: Path, tmp_path: Path) -> None:
-    done = run("compare", "old", "slower", "--format", "json", "--output", tmp_path / "c.json", cwd=results)
+def test_json_and_markdown(here: Run, results: Path, tmp_path: Path) -> None:
+    done = here("compare", "old", "slower", "--format", "json", "--output", tmp_path / "c.json", cwd=results)
     assert (done.returncode, done.stdout) == (1, "")
     data = json.loads((tmp_path / "c.json").read_text())
     assert (data["ledger"], data["torch"], data["ok"], data["threshold_percent"]) == (
@@ -115,7 +115,7 @@ def test_json_and_markdown(run: Run, results: Path, tmp_path: Path) -> None:
     )
     assert [item["verdict"] for item in data["compared"]] == ["SLOWER", "SAME"]
     assert data["compared"][0]["old"]["median_seconds"] == 0.002
-    done = run("compare", "old", "slower", "--format", "markdown", cwd=results)
+    done = here("compare", "old", "slower", "--format", "markdown", cwd=results)
     assert re.search(r"\| m +\|.*\| SLOWER +\|", done.stdout)
 
 
@@ -190,17 +190,17 @@ def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:
         (("old", "same", "--output", "same"), "--output same: this is one of the results (name another file)"),
     ],
 )
-def test_asked_wrongly(run: Run, results: Path, args: tuple[str, ...], message: str) -> None:
+def test_asked_wrongly(here: Run, results: Path, args: tuple[str, ...], message: str) -> None:
     (results / "doc.yaml").write_text("input: {}\n")
-    assert message in refused(run("compare", *args, cwd=results), 2)
+    assert message in refused(here("compare", *args, cwd=results), 2)
 
 
-def test_a_figure_that_contradicts_itself_is_named_with_its_line(run: Run, results: Path, tmp_path: Path) -> None:
+def test_a_figure_that_contradicts_itself_is_named_with_its_line(here: Run, results: Path, tmp_path: Path) -> None:
     head, first, *rest = (results / "old").read_text().splitlines()
     changed = json.loads(first)
     changed["figures"][0]["kept"][-1] = 99
     (tmp_path / "changed").write_text("\n".join([head, json.dumps(changed), *rest]) + "\n")
-    message = refused(run("compare", results / "old", tmp_path / "changed"), 2)
+    message = refused(here("compare", results / "old", tmp_path / "changed"), 2)
     assert message.startswith(f"error: {tmp_path / 'changed'}:2: the results are broken: figures[0].kept[")
     assert "counted from 0, got 99" in message
 

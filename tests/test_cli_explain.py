@@ -34,8 +34,8 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def test_every_document_is_explained(run: Run) -> None:
-    shown = fine(run("explain", *sorted(CONFIGS.glob("*.yaml"))))
+def test_every_document_is_explained(here: Run) -> None:
+    shown = fine(here("explain", *sorted(CONFIGS.glob("*.yaml"))))
     for text in ("h_t = tanh(W_ih x_t", "n_t = tanh(W_in x_t", "h_t = W_hr h'_t", "y_t = tanh(W_hy h_t", "y = W x"):
         assert text in shown
     assert shown.splitlines()[-1] == "plan: from the equations alone, torch was not asked · float32, float64"
@@ -79,8 +79,8 @@ def test_where_there_is_no_utf8_it_is_ascii(run: Run) -> None:
     assert " h_0[1]-(50,)>| h |-(50,)>" in shown
 
 
-def test_one_layer_alone(run: Run) -> None:
-    shown = fine(run("explain", TAGGER, "--layer", "head"))
+def test_one_layer_alone(here: Run) -> None:
+    shown = fine(here("explain", TAGGER, "--layer", "head"))
     assert "y_t = W x_t + b" in shown
     assert "encoder" not in shown
 
@@ -93,13 +93,13 @@ def test_a_layer_that_is_not_there_is_refused_with_the_nearest(run: Run) -> None
     assert line[:-1].isprintable()
 
 
-def test_a_layer_must_be_in_every_document(run: Run) -> None:
-    assert "lstm.yaml has no such layer" in refused(run("explain", TAGGER, LSTM, "--layer", "head"))
+def test_a_layer_must_be_in_every_document(here: Run) -> None:
+    assert "lstm.yaml has no such layer" in refused(here("explain", TAGGER, LSTM, "--layer", "head"))
 
 
-def test_values_can_be_set_and_notes_go_to_stderr(run: Run) -> None:
-    assert "(10,) = (10, 50)·(50,)" in fine(run("explain", LSTM, "--set", "encoder.proj_size=10"))
-    done = run("explain", LSTM, "--set", "encoder.dropout=0.5", "--set", "encoder.num_layers=1")
+def test_values_can_be_set_and_notes_go_to_stderr(here: Run) -> None:
+    assert "(10,) = (10, 50)·(50,)" in fine(here("explain", LSTM, "--set", "encoder.proj_size=10"))
+    done = here("explain", LSTM, "--set", "encoder.dropout=0.5", "--set", "encoder.num_layers=1")
     assert done.returncode == 0
     assert done.stderr.startswith("note: ")
     assert "with num_layers 1 it does nothing" in done.stderr
@@ -111,8 +111,8 @@ def test_what_is_wrong_is_refused_as_everywhere(run: Run, args: tuple[str, ...])
     assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_markdown(run: Run) -> None:
-    shown = fine(run("explain", LSTM, "--format", "markdown"))
+def test_markdown(here: Run) -> None:
+    shown = fine(here("explain", LSTM, "--format", "markdown"))
     assert "\n$$\n\\underset{(50{,})}{i_t} = \\sigma(\\underset{(50, 300)}{W_{ii}} \\underset{(300{,})}{x_t} +" in shown
     assert "| $W_{ii}$ | (50, 300) | rows 0-49 of weight_ih_l0 | from x_t to input gate i_t |" in shown
     assert "\n```\n            output[0]" in shown
