@@ -30,4 +30,4 @@ def _page(models: Sequence[ModelFacts]) -> list[Table]:
         tables += [shapes_table(model), weights_table(model, gates=True, stats=True)]
         if model.measured is not None:
             tables.append(run_table(model, model.measured))
-    return [*tables, *params_tables(models)]
+    return [*tables, *params_tables(models, proven=any(model.measured for model in models))]

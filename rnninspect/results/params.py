@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from rnninspect.facts import LayerFacts, ModelFacts
 from rnninspect.results.model import counts_of
 from rnninspect.results.table import Cell, Column, Kind, Table
 
-_COUNTS = (
-    Column("parameters", "parameters", Kind.COUNT),
-    Column("parameters_trainable", "trainable", Kind.COUNT),
-    Column("recurrent_weights", "recurrent weights", Kind.COUNT),
-    Column("parameters_one_bias", "with one bias", Kind.COUNT),
-    Column("parameters_keras", "in Keras", Kind.COUNT),
-    Column("parameter_bytes", "bytes", Kind.BYTES),
-    Column("macs", "forward MACs", Kind.COUNT),
-    Column("elementwise_ops", "forward elementwise", Kind.COUNT),
-    Column("flops", "forward FLOPs", Kind.COUNT),
-    Column("backward_macs", "backward MACs", Kind.COUNT),
-    Column("backward_elementwise_ops", "backward elementwise", Kind.COUNT),
-    Column("backward_flops", "backward FLOPs", Kind.COUNT),
-)
-_MEMORY = (
-    Column("output_bytes", "outputs", Kind.BYTES),
-    Column("kept_for_backward_bytes", "kept for backward", Kind.BYTES),
-    Column("gradient_bytes", "gradients", Kind.BYTES),
-    Column("adam_bytes", "Adam's moments", Kind.BYTES),
-    Column("training_bytes", "a training step", Kind.BYTES),
-)
+# What there is to count: each is a table for people, by its title. Scripts find the columns of all in the first table.
+_PARTS = {
+    "params": (
+        Column("parameters", "parameters", Kind.COUNT, group="torch"),
+        Column("parameters_trainable", "trainable", Kind.COUNT, group="torch"),
+        Column("recurrent_weights", "recurrent weights", Kind.COUNT, group="counted otherwise"),
+        Column("parameters_one_bias", "with one bias", Kind.COUNT, group="counted otherwise"),
+        Column("parameters_keras", "in Keras", Kind.COUNT, group="counted otherwise"),
+        Column("parameter_bytes", "bytes", Kind.BYTES),
+    ),
+    "forward": (
+        Column("macs", "MACs", Kind.COUNT),
+        Column("elementwise_ops", "elementwise", Kind.COUNT),
+        Column("flops", "FLOPs", Kind.COUNT),
+    ),
+    "backward": (
+        Column("backward_macs", "MACs", Kind.COUNT),
+        Column("backward_elementwise_ops", "elementwise", Kind.COUNT),
+        Column("backward_flops", "FLOPs", Kind.COUNT),
+    ),
+    "memory": (
+        Column("output_bytes", "outputs", Kind.BYTES),
+        Column("kept_for_backward_bytes", "kept for backward", Kind.BYTES),
+        Column("gradient_bytes", "gradients", Kind.BYTES),
+        Column("adam_bytes", "Adam's moments", Kind.BYTES),
+        Column("training_bytes", "a training step", Kind.BYTES),
+    ),
+}
+SIZES = ("params",)
+OPERATIONS = ("forward", "backward")
+ALL = tuple(_PARTS)
+
 _LAYER = (Column("layer", "layer", repeats=True), Column("type", "type", repeats=True))
 _MODEL = (
     Column("model", "model", repeats=True),
@@ -36,14 +48,19 @@ _MODEL = (
     Column("layers", "layers", Kind.COUNT),
 )
 
-_NOTES = (
-    "recurrent weights: the matrices that multiply what depends on the state of the step before; with one bias: the "
-    "count with one bias vector where torch has two, as most papers count; in Keras: GRU has two there, SimpleRNN and "
-    "LSTM one, and nothing stands where Keras has no such layer.",
-    "Operations are for the document's whole batch. MACs: multiply-accumulates of matrix products; elementwise: "
-    "one per element for each +, -, * and each sigmoid, tanh, relu; FLOPs = 2 x MACs + elementwise. backward: what "
-    "autograd runs for a loss after the last layer: gradients of what trains, and of what lies between it and the loss "
-    "(--input-grad: of the input, h_0 and c_0 too).",
+_ALL_TRAIN = "All are trainable. "
+_SIZES = (
+    "recurrent weights: the matrices that multiply what depends on the state of the step before; with one bias: as "
+    "most papers count, torch has two; in Keras: two in GRU, one in LSTM and SimpleRNN"
+)
+_NOT_IN_KERAS = ", nothing where Keras has no such layer"
+_OPERATIONS = (
+    "For the whole batch. MACs: multiply-accumulates of matrix products; elementwise: one per element for each +, -, * "
+    "and each sigmoid, tanh, relu; FLOPs = 2 x MACs + elementwise."
+)
+_BACKWARD = (
+    "backward: what autograd runs for a loss after the last layer: gradients of what trains, and of what lies between "
+    "it and the loss (--input-grad: of the input, h_0 and c_0 too)."
 )
 _BY_EQUATIONS = (
     "kept for backward: what the forward pass of a training step keeps for the backward pass, by the equations alone, "
@@ -60,38 +77,66 @@ _TRAINING = (
 )
 
 
-def params_tables(models: Sequence[ModelFacts]) -> list[Table]:
-    """A table of counts and one of memory for each model, a row for each layer; for several models both over all."""
-    tables = [table for model in models for table in _by_layer(model)]
+def params_tables(models: Sequence[ModelFacts], *, proven: bool, parts: Sequence[str] = ALL) -> list[Table]:
+    """A table of each part for each model, a row for each layer; for several models each over all of them too.
+
+    proven: the memory is what torch's kernels keep, and not what the equations need. Scripts get every part.
+    """
+    # why: as a rule all train, which a sentence says in less room than a column.
+    frozen = any(model.counts.trainable != model.counts.parameters for model in models)
+    tables = [_by_layer(model, part, frozen, summary=part != parts[0]) for model in models for part in parts]
     if len(models) > 1:
-        about = [(model.name, model.source, len(model.layers)) for model in models]
-        for title, columns in (("models", _COUNTS), ("memory of models", _MEMORY)):
-            rows = tuple((*one, *_cells(model, columns)) for one, model in zip(about, models, strict=True))
-            tables.append(Table(title=title, subject="all", columns=(*_MODEL, *columns), rows=rows, summary=True))
-    proven = any(model.measured is not None for model in models)
-    *others, counts, held = tables
-    notes = (_BY_KERNELS if proven else _BY_EQUATIONS, _TRAINING)
-    return [*others, counts._replace(notes=_NOTES), held._replace(notes=notes)]
+        tables += [_by_model(models, part, frozen) for part in parts]
+    without_notes, last = tables[: -len(parts)], tables[-len(parts) :]
+    notes = [tuple(_notes(part, models, frozen, proven)) for part in parts]
+    return [*without_notes, *(table._replace(notes=said) for table, said in zip(last, notes, strict=True))]
 
 
-def _by_layer(model: ModelFacts) -> tuple[Table, Table]:
-    """The counts, in which scripts find memory too, and memory as people see it."""
-    hidden = tuple(column._replace(for_scripts=True) for column in _MEMORY)
-    return (
-        _with_total(Table(title="params", subject=model.name, columns=(*_COUNTS, *hidden), rows=()), model),
-        _with_total(Table(title="memory", subject=model.name, columns=_MEMORY, rows=(), summary=True), model),
+def _by_layer(model: ModelFacts, part: str, frozen: bool, *, summary: bool) -> Table:
+    """People see one part, scripts find all of them in the table that is no `summary`."""
+    seen = _seen(part, frozen)
+    counts = tuple(column._replace(for_scripts=column not in seen) for column in chain(*_PARTS.values()))
+    return Table(
+        title=part,
+        subject=model.name,
+        columns=(*_LAYER, *counts),
+        rows=tuple((layer.name, layer.type, *_cells(layer, counts)) for layer in model.layers),
+        total=("total", None, *_cells(model, counts)),
+        summary=summary,
     )
 
 
-def _with_total(table: Table, model: ModelFacts) -> Table:
-    """The table filled: a row for each layer, and the model's own last."""
-    return table._replace(
-        columns=(*_LAYER, *table.columns),
-        rows=tuple((layer.name, layer.type, *_cells(layer, table.columns)) for layer in model.layers),
-        total=("total", None, *_cells(model, table.columns)),
+def _by_model(models: Sequence[ModelFacts], part: str, frozen: bool) -> Table:
+    counts = _seen(part, frozen)
+    alike = len({model.name for model in models}) < len(models)
+    name, file, layers = _MODEL
+    return Table(
+        title=f"{part} of models",
+        subject="all",
+        columns=(name, file._replace(for_scripts=not alike), layers, *counts),
+        rows=tuple((model.name, model.source, len(model.layers), *_cells(model, counts)) for model in models),
+        summary=True,
     )
+
+
+def _seen(part: str, frozen: bool) -> tuple[Column, ...]:
+    return tuple(column for column in _PARTS[part] if frozen or column.key != "parameters_trainable")
 
 
 def _cells(facts: LayerFacts | ModelFacts, columns: Sequence[Column]) -> tuple[Cell, ...]:
     counts = counts_of(facts)
     return tuple(counts[column.key] for column in columns)
+
+
+def _notes(part: str, models: Sequence[ModelFacts], frozen: bool, proven: bool) -> Iterator[str]:
+    match part:
+        case "params":
+            blank = any(model.counts.keras is None for model in models)
+            yield f"{_ALL_TRAIN * (not frozen)}{_SIZES}{_NOT_IN_KERAS * blank}."
+        case "forward":
+            yield _OPERATIONS
+        case "backward":
+            yield _BACKWARD
+        case "memory":
+            yield _BY_KERNELS if proven else _BY_EQUATIONS
+            yield _TRAINING

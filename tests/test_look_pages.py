@@ -1,0 +1,107 @@
+"""What `params`, `weights` and `shapes` show people, and that scripts get all of it whatever people are shown."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from worlds import CONFIGS, spec_of, text_of
+
+from rnninspect.facts import ModelFacts
+from rnninspect.formats import terminal
+from rnninspect.formats.csv import render as csv_of
+from rnninspect.plan import plan
+from rnninspect.results import params
+from rnninspect.results.params import params_tables
+from rnninspect.results.table import Table
+
+CAPTION = "plan and torch 2.13.0 agree · cpu · float32 · seed 0"
+TAGGER = (CONFIGS / "tagger.yaml").read_text()
+# A command and what the shell says next stand on the screen too.
+SCREEN = 24 - 2
+
+
+def model_of(document: str, *settings: str, name: str = "doc") -> ModelFacts:
+    return plan(spec_of(document, *settings, name=name))
+
+
+def page(*tables: Table, width: int | None = 80) -> list[str]:
+    return terminal.render(tables, CAPTION, width=width, colour=False).splitlines()
+
+
+def titles(lines: list[str]) -> list[str]:
+    return [line for line in lines if " · " in line and line != CAPTION]
+
+
+# --- params ------------------------------------------------------------------------------------------------
+
+
+def test_the_sizes_of_a_tagger_are_one_table_and_the_page_one_screen() -> None:
+    lines = page(*params_tables([model_of(TAGGER)], proven=True, parts=params.SIZES))
+    assert titles(lines) == ["tagger · params"]
+    assert lines[9].split() == ["total", "502,610", "40,000", "501,810", "501,810", "2,010,440"]
+    assert len(lines) <= SCREEN
+
+
+@pytest.mark.parametrize("name", ["tagger", "zaremba-large", "lstm-8192-1024", "classifier", "options"])
+def test_forward_and_backward_are_a_table_each(name: str) -> None:
+    model = model_of((CONFIGS / f"{name}.yaml").read_text())
+    lines = page(*params_tables([model], proven=True, parts=params.OPERATIONS))
+    assert titles(lines) == [f"{model.name} · forward", f"{model.name} · backward"]
+
+
+def test_each_part_has_its_own_notes_once_and_under_the_last_of_its_tables() -> None:
+    models = [model_of(TAGGER), model_of(TAGGER, "name=other")]
+    tables = params_tables(models, proven=True)
+    assert [table.title for table in tables] == [
+        *params.ALL,
+        *params.ALL,
+        *(f"{part} of models" for part in params.ALL),
+    ]
+    assert [bool(table.notes) for table in tables] == [False] * 8 + [True] * 4
+    starts = ("All are trainable. recurrent", "For the whole batch", "backward: ", "kept for backward: an estimate")
+    assert [table.notes[0].startswith(start) for table, start in zip(tables[-4:], starts, strict=True)] == [True] * 4
+    unproven = params_tables(models, proven=False)[-1].notes[0]
+    assert "by the equations alone" in unproven
+
+
+def test_what_trains_has_a_column_where_not_all_of_it_does() -> None:
+    def sizes(*settings: str) -> str:
+        return "\n".join(
+            page(*params_tables([model_of(TAGGER, *settings)], proven=True, parts=params.SIZES), width=None)
+        )
+
+    assert "trainable  " not in sizes()
+    assert "All are trainable." in sizes()
+    frozen = sizes("embed.trainable=false")
+    assert "trainable  " in frozen
+    assert "All are trainable." not in frozen
+
+
+def test_a_count_that_keras_has_no_layer_for_is_nothing_and_the_note_says_so() -> None:
+    elman, jordan = (
+        params_tables([model_of((CONFIGS / f"{name}.yaml").read_text())], proven=True, parts=params.SIZES)[0].notes[0]
+        for name in ("rnn", "jordan")
+    )
+    assert "nothing where Keras has no such layer" not in elman
+    assert "nothing where Keras has no such layer" in jordan
+
+
+def test_files_are_named_where_models_are_not_told_apart_by_their_names() -> None:
+    def over_all(*models: ModelFacts) -> list[str]:
+        return page(params_tables(models, proven=True, parts=params.SIZES)[-1], width=None)[1].split()[:3]
+
+    assert over_all(model_of(TAGGER), model_of(TAGGER, "name=other")) == ["model", "layers", "parameters"]
+    assert over_all(model_of(TAGGER), model_of(TAGGER, name="again")) == ["model", "file", "layers"]
+
+
+@pytest.mark.parametrize("parts", [params.SIZES, params.OPERATIONS, params.ALL])
+def test_scripts_get_every_count_whatever_people_are_shown(parts: tuple[str, ...]) -> None:
+    models = [model_of(TAGGER), model_of(text_of("type: Linear, in_features: 3, out_features: 4"))]
+    printed = csv_of(params_tables(models, proven=True, parts=parts))
+    assert printed == csv_of(params_tables(models, proven=True, parts=params.ALL))
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    assert [row["layer"] for row in rows] == ["embed", "encoder", "head", "linear"]
+    assert {"parameters", "parameters_trainable", "macs", "backward_flops", "training_bytes"} <= rows[0].keys()
+    assert rows[1]["backward_macs"] == "254720000"
