@@ -161,21 +161,21 @@ def test_what_it_needs_depends_on_the_labels() -> None:
     assert len(draw(long, 33)) > 10
 
 
-@pytest.mark.parametrize("values", [(), (None,), (0.0, -1.0), (math.nan, math.inf, -math.inf, None)])
-def test_nothing_to_draw_on_a_logarithmic_axis(values: tuple[float | None, ...]) -> None:
-    assert draw(chart(tuple(enumerate(values))), 80) == ["nothing to draw: no value > 0"]
-
-
-def test_nothing_to_draw_on_a_logarithmic_axis_of_x() -> None:
-    for log, what in ((True, "value > 0"), (False, "number")):
-        for points in (((0, 1.0), (-1, 1.0)), ((1, None),), ((math.nan, 1.0), (math.inf, 1.0))):
-            drawn = chart(points, log=log)._replace(log_x=True)
-            assert draw(drawn, 80) == [f"nothing to draw: no {what} at x > 0"]
-
-
-def test_nothing_to_draw_on_a_linear_axis() -> None:
-    for empty in (chart(log=False), chart((), log=False), chart(((0, math.nan), (math.inf, 1.0)), log=False)):
-        assert draw(empty, 80) == ["nothing to draw: no number"]
+@pytest.mark.parametrize(
+    ("points", "log", "log_x", "said"),
+    [
+        ((), True, False, "no value > 0"),
+        (((0, None),), True, False, "no value > 0"),
+        (((0, 0.0), (1, -1.0), (2, math.nan), (3, math.inf), (4, -math.inf), (5, None)), True, False, "no value > 0"),
+        (((0, 1.0), (-1, 1.0)), True, True, "no value > 0 at x > 0"),
+        (((math.nan, 1.0), (math.inf, 1.0), (1, None)), False, True, "no number at x > 0"),
+        ((), False, False, "no number"),
+        (((0, math.nan), (math.inf, 1.0)), False, False, "no number"),
+    ],
+)
+def test_nothing_to_draw(points: Points, log: bool, log_x: bool, said: str) -> None:
+    assert draw(chart(points, log=log)._replace(log_x=log_x), 80) == [f"nothing to draw: {said}"]
+    assert draw(chart(log=log)._replace(log_x=log_x), 80) == [f"nothing to draw: {said}"]
 
 
 # --- marks ------------------------------------------------------------------------------------------------
@@ -205,6 +205,18 @@ def test_a_constant_is_a_level_line(value: float) -> None:
     assert len(found) == 9
     assert len({row for row, _ in found}) == 1
     assert {right - left for (_, left), (_, right) in pairwise(found)} == {6}
+
+
+def test_what_floats_hardly_tell_apart_is_level_and_what_they_hardly_hold_is_drawn() -> None:
+    """Neighbours are drawn beside each other; the difference of the largest is no float."""
+    near = marks(draw(chart(((0, 1.0), (1, math.nextafter(1, 2)), (2, 1.0)), log=False), 60))
+    assert len(near) == 3
+    assert len({row for row, _ in near}) == 1
+    wide = marks(draw(chart(((-1.7e308, -1.7e308), (0, 0.0), (1.7e308, 1.7e308)), log=False), 60))
+    assert [row for row, _ in wide] == sorted(row for row, _ in wide)
+    (first, _), (middle, _), (last, _) = wide
+    assert abs(last - middle - (middle - first)) <= 1
+    assert last - first > 10
 
 
 def test_steps_of_one_are_equally_far_apart() -> None:
@@ -299,7 +311,6 @@ def test_words_that_ascii_has_signs_for() -> None:
 # --- axes -------------------------------------------------------------------------------------------------
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
-positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 
 
 def off(axis: Axis, at: float, label: str) -> float:
@@ -314,22 +325,13 @@ def holds(axis: Axis, values: Sequence[float]) -> bool:
     return -0.001 <= min(steps) <= max(steps) <= axis.size - 1 + 0.001
 
 
-@given(st.lists(finite, min_size=1, max_size=5))
-def test_a_linear_axis_holds_all_values_and_says_where(values: list[float]) -> None:
-    axis = y_axis(values, log=False)
+@given(st.lists(finite, min_size=1, max_size=5), st.booleans())
+def test_an_axis_of_y_holds_all_values_and_says_where(values: list[float], log: bool) -> None:
+    values = [abs(value) or 1.0 for value in values] if log else values
+    axis = y_axis(values, log)
     assert holds(axis, values)
-    assert 12 <= axis.size - 1 <= 20
-    assert len(axis.ticks) >= 3
-    assert max(off(axis, at, label) for at, label in axis.ticks) < 1e-6
-    assert min(right.at - left.at for left, right in pairwise(axis.ticks)) >= 2
-
-
-@given(st.lists(positive, min_size=1, max_size=5))
-def test_a_logarithmic_axis_holds_all_values_and_says_where(values: list[float]) -> None:
-    axis = y_axis(values, log=True)
-    assert holds(axis, values)
-    assert 10 <= axis.size - 1 <= 20
-    assert len(axis.ticks) >= 2
+    assert (10 if log else 12) <= axis.size - 1 <= 20
+    assert len(axis.ticks) >= (2 if log else 3)
     assert max(off(axis, at, label) for at, label in axis.ticks) < 1e-6
     assert min(right.at - left.at for left, right in pairwise(axis.ticks)) >= 2
 
@@ -367,9 +369,10 @@ def test_round_numbers(least: float, largest: float, labels: str) -> None:
     assert " ".join(tick.label for tick in y_axis([least, largest], log=False).ticks) == labels
 
 
-@given(st.lists(finite | st.integers(0, 1000).map(float), min_size=1, max_size=5), st.integers(30, 120))
-def test_labels_of_x_have_room_and_stand_where_they_say(values: list[float], width: int) -> None:
-    lines = draw(chart(tuple((x, 1.0) for x in values), log=True), width)
+@given(st.lists(finite | st.integers(0, 5000).map(float), min_size=1, max_size=30), st.integers(30, 120), st.booleans())
+def test_labels_of_x_have_room_and_stand_where_they_say(values: list[float], width: int, log: bool) -> None:
+    values = [abs(value) or 1.0 for value in values] if log else values
+    lines = draw(chart(tuple((x, 1.0) for x in values))._replace(log_x=log), width)
     floor = next(k for k, line in enumerate(lines) if "└" in line)
     ticks = [k for k, char in enumerate(lines[floor]) if char == "┬"]
     labels = [(found.start(), found[0]) for found in re.finditer(r"\S+", lines[floor + 1])]
@@ -445,15 +448,6 @@ def test_a_logarithmic_axis_of_x_goes_from_the_least_to_the_largest(values: list
         assert max(off(axis, at, label) for at, label in axis.ticks) < 1e-3
     assert all(right.at - left.at >= 8 for left, right in pairwise(axis.ticks))
     assert all(-1e-6 <= at <= axis.size - 1 + 1e-6 for at, _ in axis.ticks)
-
-
-@given(st.lists(positive | st.integers(1, 5000).map(float), min_size=1, max_size=30), st.integers(30, 120))
-def test_labels_of_a_logarithmic_x_have_room(values: list[float], width: int) -> None:
-    lines = draw(chart(tuple((x, 1.0) for x in values))._replace(log_x=True), width)
-    floor = next(k for k, line in enumerate(lines) if "└" in line)
-    labels = [(found.start(), found[0]) for found in re.finditer(r"\S+", lines[floor + 1])]
-    assert len(labels) == lines[floor].count("┬") >= 1
-    assert all(after - start - len(label) >= 3 for (start, label), (after, _) in pairwise(labels))
 
 
 @given(st.lists(finite, min_size=2, max_size=8, unique=True))
