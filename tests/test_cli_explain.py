@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import runpy
 import struct
 import subprocess
 import sys
@@ -77,6 +78,22 @@ def test_where_there_is_no_utf8_it_is_ascii(run: Run) -> None:
     assert r"\u" not in shown
     assert "i_t = sigmoid(W_ii x_t" in shown
     assert " h_0[1]-(50,)>| h |-(50,)>" in shown
+
+
+def test_the_code_alone_is_a_script_that_prints_the_shapes(
+    here: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "tagger.py"
+    assert fine(here("explain", "--code", TAGGER, "--set", "encoder.hidden_size=7", "-o", target)) == ""
+    runpy.run_path(str(target), run_name="__main__")
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == ["output (20, 32, 10)", "encoder (4, 32, 7)", "encoder (4, 32, 7)"]
+    assert fine(here("explain", "--code", LSTM)).startswith("import torch\nfrom torch import nn\n\n\nclass Model")
+
+
+@pytest.mark.parametrize("args", [(TAGGER,), ("--layer", "encoder"), ("--format", "latex")], ids=str)
+def test_the_code_is_one_model_whole_in_python(here: Run, args: tuple[str | Path, ...]) -> None:
+    assert refused(here("explain", "--code", LSTM, *args)).startswith("error: --code: ")
 
 
 def test_one_layer_alone(here: Run) -> None:

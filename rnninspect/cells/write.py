@@ -16,7 +16,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple
 
-from rnninspect.cells.language import Apply, Bias, Binary, Cell, Equation, Expr, Matrix, Number, Product, Value
+from rnninspect.cells.language import (
+    FUNCTIONS,
+    Apply,
+    Bias,
+    Binary,
+    Cell,
+    Equation,
+    Expr,
+    Matrix,
+    Number,
+    Product,
+    Value,
+)
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.letters import shape_of
 
@@ -54,6 +66,12 @@ def write(cell: Cell, shape: Shapes, *, reverse: bool = False, timed: bool = Tru
     )
 
 
+def python(cell: Cell) -> tuple[str, ...]:
+    """Every equation as a statement on torch's tensors, one row a sequence: `h = torch.tanh(x_t @ W_ih.T + b_ih)`."""
+    notation = _Python(cell, _no_shape, reverse=False, timed=False)
+    return tuple(_equation(equation, notation) for equation in cell.equations)
+
+
 def name(cell: Cell, symbol: Symbol, *, reverse: bool = False, timed: bool = True) -> str:
     """One symbol as the equations' text has it: `W_ii`, `x_t`, `h_{t-1}`, `h'_t`."""
     return _Text(cell, _no_shape, reverse=reverse, timed=timed).symbol(symbol)
@@ -83,12 +101,18 @@ class _Text:
 
     functions: ClassVar[Mapping[str, str]] = {"sigmoid": "σ", "tanh": "tanh", "relu": "ReLU"}
     operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": "⊙"}
-    product: ClassVar[str] = " "
+    sign: ClassVar[str] = " "
+    # How tightly a product binds.
+    binds: ClassVar[int] = _WHOLE
 
     def __init__(self, cell: Cell, shape: Shapes, *, reverse: bool, timed: bool) -> None:
         self.cell, self.shape = cell, shape
         self.before = "{t+1}" if reverse else "{t-1}"
         self.timed = timed
+
+    def product(self, product: Product) -> str:
+        """A matrix and its vector."""
+        return self.symbol(product.matrix) + self.sign + self.symbol(product.operand)
 
     def symbol(self, symbol: Symbol) -> str:
         """A name, with the step that a vector belongs to."""
@@ -110,10 +134,22 @@ class _Text:
 
 
 class _Sizes(_Text):
-    product = "·"
+    sign = "·"
 
     def symbol(self, symbol: Symbol) -> str:
         return str(self.shape(symbol))
+
+
+class _Python(_Text):
+    functions: ClassVar[Mapping[str, str]] = {name: f"torch.{name}" for name in FUNCTIONS}
+    operators: ClassVar[Mapping[str, str]] = {sign: sign for sign in _BINDS}
+    binds = _TIMES
+
+    def product(self, product: Product) -> str:
+        return f"{self.symbol(product.operand)} @ {product.matrix.name}.T"
+
+    def symbol(self, symbol: Symbol) -> str:
+        return "x_t" if symbol.name == "x" else symbol.name
 
 
 class _Latex(_Text):
@@ -153,8 +189,9 @@ def _written(expression: Expr, notation: _Text, least: int = _SUM) -> str:
             return repr(int(value)) if value.is_integer() else repr(value)
         case Value() | Bias():
             return notation.symbol(expression)
-        case Product(matrix=matrix, operand=operand):
-            return notation.symbol(matrix) + notation.product + notation.symbol(operand)
+        case Product():
+            text = notation.product(expression)
+            return text if notation.binds >= least else f"({text})"
         case Apply(function=function, argument=argument):
             return f"{notation.functions[function]}({_written(argument, notation)})"
         case Binary(op=op, left=left, right=right):

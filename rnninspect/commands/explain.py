@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from rnninspect.commands.shared.messages import say_notes
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Files, LayerName, Output, Settings
 from rnninspect.errors import OptionError, did_you_mean, printable
@@ -20,6 +22,9 @@ class ExplainOptions:
 
     files: Files
     layer: LayerName = None
+    code: Annotated[bool, typer.Option("--code", help="Only the document as Python: a torch.nn.Module that runs.")] = (
+        False
+    )
     settings: Settings = field(default_factory=list)
     format: Annotated[ExplainFormat, HOW_TO_PRINT] = ExplainFormat.TABLE
     output: Output = None
@@ -29,20 +34,37 @@ def run(options: ExplainOptions) -> int:
     """Explain the layers of every document; returns the exit code, 2 where a document is not sound."""
     from rnninspect.commands.shared.files import load_all
     from rnninspect.commands.shared.rendering import print_page
+    from rnninspect.output import write_text
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.explain import explain_blocks
+    from rnninspect.study.code import code as script
     from rnninspect.study.explain import explain_layers
 
+    if options.code:
+        _check_alone(options)
     specs, code = load_all(options.files, options.settings, output=options.output)
     if code:
         return code
     for spec in specs:
         _check_layer(spec, options.layer)
         say_notes(spec.notes)
+    if options.code:
+        write_text(script(specs[0]), options.output)
+        return 0
     blocks = [block for spec in specs for block in explain_blocks(explain_layers(spec, options.layer))]
     source = caption(PLAN, each_once(spec.dtype for spec in specs))
     print_page(options.format, blocks, dict, source, options.output)
     return 0
+
+
+def _check_alone(options: ExplainOptions) -> None:
+    """Raise OptionError for what does not go with --code: it is one model, whole, in Python."""
+    if len(options.files) > 1:
+        raise OptionError(f"--code: expected one document, got {len(options.files)} (a script is one model)")
+    if options.layer is not None:
+        raise OptionError("--code: the script is the whole model (leave --layer out)")
+    if options.format is not ExplainFormat.TABLE:
+        raise OptionError(f"--code: the script is Python (leave --format {options.format.value} out)")
 
 
 def _check_layer(spec: Spec, layer: str | None) -> None:

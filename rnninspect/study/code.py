@@ -1,0 +1,303 @@
+"""A document as Python: one `torch.nn.Module` that runs by itself, and its lines alone for a page. Made without torch.
+
+A layer gives lines for `__init__` and lines for `forward`; `code_steps` writes those of what runs a step at a time.
+Between layers `x` is a tensor or, of a packed batch, a PackedSequence. All of it is ASCII.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from rnninspect.document.chain import Link, Spec
+from rnninspect.facts import Init, WeightFact
+from rnninspect.layers.embedding import Embedding
+from rnninspect.layers.families import CellLayer
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.linear import Linear
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.weights import torch_name
+from rnninspect.study.code_lines import INDENT, fitted, indented
+from rnninspect.study.code_steps import Run, loop, parameters
+from rnninspect.study.explain import is_first
+
+# The recurrent kinds that torch.nn has; any other is written from its equations.
+OF_TORCH = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+# Arguments that are given by place, as everybody writes them.
+_BY_PLACE = (
+    *("num_embeddings", "embedding_dim", "input_size", "hidden_size", "in_features", "out_features"),
+    *("normalized_shape", "p"),
+)
+# What no layer is called here: what torch.nn.Module has itself, and what stands in `forward`.
+TAKEN = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        c h lengths nn output outputs states torch x y
+        T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
+        eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict
+        modules mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook
+        register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
+        register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
+        register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+        set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
+        """,
+    )
+)
+
+
+class Sketch(NamedTuple):
+    """The top of a page. chain: the whole model in a line, where there are several layers; code: lines of Python."""
+
+    model: str
+    chain: str
+    code: tuple[str, ...]
+
+
+def code(spec: Spec) -> str:
+    """A script: the class `Model`, whose constructor takes nothing, and what runs it once and prints the shapes."""
+    names = attributes(spec)
+    made = list(_made(spec, spec.links, names, "self."))
+    if spec.dtype != "float32":
+        made.append(f"self.to(torch.{spec.dtype})")
+    given = ["x", *["lengths"] * (spec.batch.lengths is not None), *["states"] * _takes_states(spec)]
+    lines = [
+        "import torch",
+        "from torch import nn",
+        *["", ""],
+        "class Model(nn.Module):",
+        *indented(["def __init__(self):"]),
+        *indented(["super().__init__()", *made], 2),
+        "",
+        *indented([f"def forward(self, {', '.join(given)}):"]),
+        *indented([*_forward(spec, names), *_returned(spec, names)], 2),
+        *["", ""],
+        'if __name__ == "__main__":',
+        *_main(spec, names, given),
+    ]
+    return "\n".join(fitted(lines)) + "\n"
+
+
+def sketch(spec: Spec, only: str | None = None) -> Sketch:
+    """The lines of every layer, or of the one that is called `only`."""
+    names = attributes(spec)
+    links = [link for link in spec.links if only in (None, link.layer.name)]
+    made = list(_made(spec, links, names, ""))
+    if spec.dtype != "float32":
+        made.insert(0, f"torch.set_default_dtype(torch.{spec.dtype})")
+    if len(links) > 1:
+        return Sketch(spec.name, _chain(spec), tuple(fitted([*made, "", *_forward(spec, names, "")])))
+    (link,) = links
+    states = link.layer.cell.states if isinstance(link.layer, Recurrent) else ()
+    run = _ran(link, names, "", given=_pair([f"{state}_0" for state in states]), result="output")
+    return Sketch(spec.name, _chain(spec) if only is None else "", tuple(fitted([*made, *run])))
+
+
+def attributes(spec: Spec) -> dict[str, str]:
+    """What each layer is called as an attribute: its name, where Python and torch let it be called so."""
+    names: dict[str, str] = {}
+    for number, link in enumerate(spec.links):
+        name = link.layer.name.replace("-", "_")
+        sound = re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) and not keyword.iskeyword(name) and name not in TAKEN
+        name = name if sound else f"layer_{number}"
+        while name in names.values():
+            name += "_"
+        names[link.layer.name] = name
+    return names
+
+
+def _takes_states(spec: Spec) -> bool:
+    return spec.batch.state == "random" and any(isinstance(link.layer, Recurrent) for link in spec.links)
+
+
+# --- __init__ ---------------------------------------------------------------------------------------------
+
+
+def _made(spec: Spec, links: Sequence[Link], names: Mapping[str, str], owner: str) -> Iterator[str]:
+    """What makes the layers: their modules, then what of them is not torch's own way."""
+    for link in links:
+        layer, name = link.layer, owner + names[link.layer.name]
+        if isinstance(layer, Recurrent) and layer.type not in OF_TORCH:
+            yield from parameters(layer, name)
+        else:
+            yield f"{name} = nn.{layer.type}({', '.join(_arguments(layer))})"
+        if not layer.trainable and layer.weights("float32"):
+            yield f"{name}.requires_grad_(False)"
+        if isinstance(layer, Linear) and layer.tied_to is not None:
+            yield f"{name}.weight = {owner}{names[layer.tied_to]}.weight"
+    # why only now: so does what builds the document, and one seed gives both the same values.
+    for link in links:
+        if isinstance(link.layer, Recurrent) and link.layer.init:
+            yield f"for name, values in {owner}{names[link.layer.name]}.named_parameters():"
+            for weight in filter(is_first, link.layer.weights_below(1, spec.dtype)):
+                yield from indented(_drawn(weight))
+
+
+def _arguments(layer: Layer) -> Iterator[str]:
+    """The arguments of the torch class: sizes by place, what differs from its default by name."""
+    fields = type(layer).model_fields
+    for key, value in layer.arguments().items():
+        if key in _BY_PLACE:
+            yield repr(value)
+    for key, value in layer.arguments().items():
+        if key not in _BY_PLACE and value != fields[key].default:
+            yield f"{key}={_text(value)}"
+
+
+def _text(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _drawn(weight: WeightFact) -> Iterator[str]:
+    """What draws a parameter by the laws of an `init` block; nothing where it keeps torch's."""
+    gates = len(weight.gates)
+    blocks = f"values.data.chunk({gates})" if gates else "[values]"
+    lines = []
+    if weight.init.of_matrix and gates:
+        lines += [f"for gate in {blocks}:", INDENT + _law(weight.init, "gate")]
+    elif weight.init.law != "uniform":
+        lines.append(_law(weight.init, "values"))
+    for number, gate in enumerate(weight.gates):
+        if gate.init is not None:
+            lines.append(f"{_law(gate.init, f'{blocks}[{number}]')}  # {gate.name}")
+    if lines:
+        yield f'if name.startswith("{torch_name(weight.symbol)}"):'
+        yield from indented(lines)
+
+
+def _law(init: Init, values: str) -> str:
+    value = f", {init.value}" if init.law == "constant" else ""
+    return f"nn.init.{init.law}_({values}{value})"
+
+
+# --- forward ----------------------------------------------------------------------------------------------
+
+
+def _forward(spec: Spec, names: Mapping[str, str], owner: str = "self.") -> Iterator[str]:
+    if spec.batch.lengths is not None:
+        first = ", batch_first=True" * spec.batch.batch_first
+        yield f"x = nn.utils.rnn.pack_padded_sequence(x, lengths{first}, enforce_sorted=False)"
+    several = sum(isinstance(link.layer, Recurrent) for link in spec.links) > 1
+    for link in spec.links:
+        name = names[link.layer.name]
+        given = f'states["{name}"]' if spec.batch.state == "random" else ""
+        yield from _ran(link, names, owner, given=given, prefix=f"{name}_" * several)
+    last = spec.links[-1]
+    handed_on = last.layer.emits(last.signal).tensor("output", "H_out", spec.dtype)
+    if spec.device == "meta" and handed_on.unpacked_shape is not None:
+        yield f"x = x.data  # {handed_on.shape}: torch unpacks nothing on meta"
+    elif handed_on.unpacked_shape is not None:
+        first = ", batch_first=True" * spec.batch.batch_first
+        yield f"x, _ = nn.utils.rnn.pad_packed_sequence(x{first})  # {handed_on.unpacked_shape}"
+
+
+def _ran(
+    link: Link, names: Mapping[str, str], owner: str, *, given: str, prefix: str = "", result: str = "x"
+) -> Iterator[str]:
+    """What runs a layer on `x`, and calls what it puts out `result`.
+
+    given: the states it starts from, "" for zeros; prefix: of its final states' names.
+    """
+    layer, signal = link.layer, link.signal
+    name = owner + names[layer.name]
+    packed = "T" in signal.axes
+    output, *finals = layer.outputs(signal, "float32")
+    put_out = f"{result}.data {output.shape}" if packed else str(output.shape)
+    if not isinstance(layer, Recurrent):
+        yield f"{result} = {f'x._replace(data={name}(x.data))' if packed else f'{name}(x)'}  # {put_out}"
+        return
+    states = [prefix + tensor.name for tensor in finals]
+    last = layer.feeds == "last"
+    if layer.type in OF_TORCH and not isinstance(layer, CellLayer):
+        shapes = ", ".join([put_out] * (not last) + [str(tensor.shape) for tensor in finals])
+        call = f"{name}({', '.join(filter(None, ['x', given]))})"
+        yield f"{'_' if last else result}, {_pair(states)} = {call}  # {shapes}"
+    else:
+        run = Run(layer=layer, signal=signal, owner=name, finals=states, given=given, result=result)
+        yield from loop(run, of_torch=layer.type in OF_TORCH)
+        yield f"# {', '.join([put_out] * (not last) + [f'{tensor.name} {tensor.shape}' for tensor in finals])}"
+    if last:
+        h = states[0]
+        rows = f"{h}[-1]" if layer.directions == 1 else f"torch.cat([{h}[-2], {h}[-1]], dim=-1)"
+        handed_on = layer.emits(signal).tensor("x", "H_in", "float32")
+        yield f"{result} = {rows if layer.stack_axes else h}  # {handed_on.shape}"
+
+
+def _pair(names: Sequence[str]) -> str:
+    """Names as torch hands states out: one by itself, two as a tuple."""
+    return f"({', '.join(names)})" if len(names) > 1 else "".join(names)
+
+
+def _returned(spec: Spec, names: Mapping[str, str]) -> Iterator[str]:
+    layers = [link.layer for link in spec.links if isinstance(link.layer, Recurrent)]
+    if not layers:
+        yield "return x"
+        return
+    several = len(layers) > 1
+    entries = []
+    for layer in layers:
+        name = names[layer.name]
+        entries.append(f'"{name}": {_pair([f"{name}_" * several + f"{state}_n" for state in layer.cell.states])}')
+    yield f"return x, {{{', '.join(entries)}}}"
+
+
+# --- run as a script --------------------------------------------------------------------------------------
+
+
+def _main(spec: Spec, names: Mapping[str, str], given: Sequence[str]) -> Iterator[str]:
+    """What makes a random batch and prints shapes, on the device that the document names."""
+    lines = list(_run_once(spec, names, given))
+    if spec.device in (None, "auto", "cpu"):
+        yield from indented(lines)
+    else:
+        yield from indented([f'with torch.device("{spec.device}"):'])
+        yield from indented(lines, 2)
+
+
+def _run_once(spec: Spec, names: Mapping[str, str], given: Sequence[str]) -> Iterator[str]:
+    dtype = "" if spec.dtype == "float32" else f", dtype=torch.{spec.dtype}"
+    first = spec.links[0].layer
+    lead = [spec.batch.letters[axis] for axis in spec.batch.padded_axes if axis in spec.input_axes]
+    shape = (*lead, *spec.input_shape[len(lead) :])
+    if isinstance(first, Embedding):
+        yield f"x = torch.randint({first.num_embeddings}, {shape})"
+    else:
+        yield f"x = torch.randn({', '.join(map(str, shape))}{dtype})"
+    if spec.batch.lengths is not None:
+        yield f"lengths = {list(spec.batch.lengths)}"
+    if _takes_states(spec):
+        yield "states = {"
+        for link in spec.links:
+            drawn = [
+                f"torch.randn({', '.join(map(str, tensor.shape))}{dtype})"
+                for tensor in link.layer.inputs(link.signal, spec.dtype)[1:]
+            ]
+            if drawn:
+                yield f'{INDENT}"{names[link.layer.name]}": {_pair(drawn)},'
+        yield "}"
+    states = any(isinstance(link.layer, Recurrent) for link in spec.links)
+    yield f"output{', states' * states} = Model().eval()({', '.join(given)})"
+    yield 'print("output", tuple(output.shape))'
+    if states:
+        yield "for layer, state in states.items():"
+        yield f"{INDENT}for tensor in state if isinstance(state, tuple) else (state,):"
+        yield f"{INDENT * 2}print(layer, tuple(tensor.shape))"
+
+
+# --- in a line ----------------------------------------------------------------------------------------------
+
+
+def _chain(spec: Spec) -> str:
+    """`x (20, 32) -> embed 300 -> encoder 2x50x2 -> head 10`, with the signs for arrows and times."""
+    parts = [f"x {spec.input_shape}"]
+    for link in spec.links:
+        layer = link.layer
+        if isinstance(layer, Recurrent):
+            sizes = [layer.depth] * (layer.depth > 1) + [layer.h_out] + [layer.directions] * (layer.directions > 1)
+            parts.append(f"{layer.name} {'×'.join(map(str, sizes))}{' (last)' * (layer.feeds == 'last')}")
+        else:
+            width = layer.emits(link.signal).features
+            parts.append(layer.name if width == link.signal.width else f"{layer.name} {width}")
+    return " → ".join(parts)

@@ -1,0 +1,232 @@
+"""The Python that `explain --code` prints is the document: the same parameters, values, outputs and states."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from worlds import CONFIGS, DOCUMENTS, RECURRENT, least_keys, spec_of
+
+from rnninspect.document.chain import Spec
+from rnninspect.document.load import load_spec
+from rnninspect.layers.registry import kind_of
+from rnninspect.plan import plan
+from rnninspect.runtime.modules import build, make_feed, run
+from rnninspect.study import code as module
+from rnninspect.study.code import OF_TORCH, TAKEN, attributes, code, sketch
+from rnninspect.study.code_lines import WIDTH
+
+CPU = torch.device("cpu")
+# More is not drawn here but laid out on meta.
+MOST = 5_000_000
+# why: torch says that oneDNN does not do it, and takes another kernel.
+PROJECTED = "ignore:LSTM with projections is not supported"
+
+
+def model_of(spec: Spec) -> nn.Module:
+    """The class of the printed text, and one of it, drawn from seed 0."""
+    names: dict[str, Any] = {"__name__": "printed"}
+    exec(compile(code(spec), "printed", "exec"), names)
+    torch.manual_seed(0)
+    model = names["Model"]()
+    assert isinstance(model, nn.Module)
+    return model.eval()
+
+
+def flat(states: object) -> list[Tensor]:
+    return [states] if isinstance(states, Tensor) else list(states)  # type: ignore[call-overload]
+
+
+def compare(spec: Spec) -> None:
+    """Hold the printed model against the one that the tool builds, both from seed 0 and on one batch."""
+    real, printed = build(spec, "cpu", seed=0), model_of(spec)
+    names = attributes(spec)
+    expected = {
+        f"{names[link.layer.name]}.{name}": value
+        for link, layer in zip(spec.links, real.layers, strict=True)
+        for name, value in layer.named_parameters()
+    }
+    found = dict(printed.named_parameters(remove_duplicate=False))
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert found[name].requires_grad == value.requires_grad
+        assert torch.equal(found[name], value.to(torch.float32).to(found[name].dtype)) or spec.dtype != "float32", name
+    assert sum(p.numel() for p in printed.parameters()) == plan(spec).counts.parameters
+    printed.load_state_dict(expected)
+
+    feed = make_feed(spec, CPU)
+    flow, finals = feed.input, {}
+    for link, layer, states in zip(spec.links, real.layers, feed.states, strict=True):
+        ran = run(link.layer, link, layer, flow, states)
+        flow = ran.handed_on
+        if ran.states:
+            finals[names[link.layer.name]] = ran.states
+    first = spec.batch.batch_first
+    if isinstance(flow, PackedSequence):
+        flow, _ = pad_packed_sequence(flow, batch_first=first)
+    x = feed.input
+    if isinstance(x, PackedSequence):
+        x, _ = pad_packed_sequence(x, batch_first=first)
+    given: list[object] = [x, *([spec.batch.lengths] if spec.batch.lengths else [])]
+    if spec.batch.state == "random" and finals:
+        pairs = zip(spec.links, feed.states, strict=True)
+        given.append({names[link.layer.name]: s if len(s) > 1 else s[0] for link, s in pairs if s})
+    answer = printed(*given)
+    output, after = answer if finals else (answer, {})
+    torch.testing.assert_close(output, flow)
+    assert after.keys() == finals.keys()
+    for name, expected_states in finals.items():
+        torch.testing.assert_close(tuple(flat(after[name])), tuple(expected_states))
+
+
+@pytest.mark.filterwarnings(PROJECTED)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_a_documents_code_is_the_document(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = load_spec(str(path))
+    large = plan(spec).counts.parameters > MOST
+    # why: on meta torch takes its time over each step.
+    spec = spec.cut(2) if large else spec
+    planned, text = plan(spec), code(spec)
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) <= WIDTH
+    if not large:
+        compare(spec)
+    with torch.device("meta" if large else "cpu"):
+        exec(compile(text, "printed", "exec"), {"__name__": "__main__"})
+    last = spec.links[-1]
+    output = last.layer.emits(last.signal).tensor("output", "H_out", spec.dtype)
+    names = attributes(spec)
+    states = [f"{names[each.name]} {t.shape}" for each in planned.layers for t in each.outputs[1:]]
+    assert capsys.readouterr().out.splitlines() == [f"output {output.unpacked_shape or output.shape}", *states]
+
+
+# --- every kind, in every way --------------------------------------------------------------------------------
+
+INPUTS = {
+    "batch": {"batch_size": 3, "seq_len": 4},
+    "unbatched": {"batch_size": None, "seq_len": 4},
+    "packed": {"lengths": [2, 4, 1]},
+}
+
+
+def ways(kind: str, input: str) -> Iterator[Spec]:
+    """Documents with one layer of a kind in every shape it can have, each with a state, axes and biases in turn."""
+    fields = kind_of(kind).model_fields
+    shapes = {"feeds": ("output", "last"), "bidirectional": (False, True), "num_layers": (1, 2), "proj_size": (0, 2)}
+    own = {key: values for key, values in shapes.items() if key in fields}
+    for number, values in enumerate(itertools.product(*own.values())):
+        turns = {"bias": number % 3 > 0, "batch_first": number.bit_count() % 2 > 0}
+        way = dict(zip(own, values, strict=True)) | {key: turn for key, turn in turns.items() if key in fields}
+        layer = {"type": kind, "name": "a-layer", "input_size": 5, **least_keys(kind), **way}
+        head = {"type": "Linear", "name": "head", "out_features": 2, "trainable": False}
+        state = ("zeros", "random")[number % 2]
+        yield spec_of({"input": {**INPUTS[input], "state": state}, "layers": [layer, head]})
+
+
+@pytest.mark.filterwarnings(PROJECTED)
+@pytest.mark.parametrize("input", INPUTS)
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_whatever_a_layer_is_given(kind: str, input: str) -> None:
+    for spec in ways(kind, input):
+        compare(spec)
+
+
+@pytest.mark.filterwarnings(PROJECTED)
+@pytest.mark.parametrize("input", INPUTS)
+@pytest.mark.parametrize("kind", OF_TORCH)
+def test_what_is_written_from_equations_computes_what_torch_does(
+    monkeypatch: pytest.MonkeyPatch, kind: str, input: str
+) -> None:
+    monkeypatch.setattr(module, "OF_TORCH", ())
+    for spec in ways(kind, input):
+        compare(spec)
+
+
+def test_the_kinds_that_are_called_torchs_are() -> None:
+    assert [kind for kind in RECURRENT if hasattr(nn, kind)] == list(OF_TORCH)
+
+
+# --- what else a document can say ------------------------------------------------------------------------------
+
+
+def test_no_layer_takes_a_name_that_a_module_has() -> None:
+    assert {name for name in dir(nn.Module()) if not name.startswith("_")} <= TAKEN
+    names = ["train", "in", "_x", "9", "\u7f16", "a-b", "a_b", "x", "layer_0"]
+    layers = [{"type": "Linear", "name": name, "out_features": 2} for name in names]
+    layers[0] |= {"in_features": 2}
+    spec = spec_of({"input": INPUTS["batch"], "layers": layers})
+    assert list(attributes(spec).values()) == [
+        "layer_0", "layer_1", "layer_2", "layer_3", "layer_4", "a_b", "a_b_", "layer_7", "layer_0_",
+    ]  # fmt: skip
+    compare(spec)
+
+
+def test_a_document_without_a_recurrent_layer_returns_its_output_alone() -> None:
+    layers = [
+        {"type": "Linear", "in_features": 2, "out_features": 3},
+        {"type": "LayerNorm", "normalized_shape": [4, 3]},
+    ]
+    spec = spec_of({"input": {"batch_size": 3, "seq_len": 4}, "layers": layers[:1]})
+    assert "return x\n" in code(spec)
+    compare(spec)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_the_dtype_is_the_documents(dtype: str) -> None:
+    layer = {"type": "LSTM", "input_size": 2, "hidden_size": 3, "init": {"weight_hh": "orthogonal"}}
+    spec = spec_of({"dtype": dtype, "input": INPUTS["batch"] | {"state": "random"}, "layers": [layer]})
+    compare(spec)
+    assert f"self.to(torch.{dtype})" in code(spec)
+
+
+def test_a_device_that_the_document_names_is_where_the_script_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    layer = {"type": "GRU", "input_size": 2, "hidden_size": 3}
+    spec = spec_of({"device": "meta", "input": INPUTS["packed"], "layers": [layer]})
+    text = code(spec) + "    print(output.device)\n"
+    exec(compile(text, "printed", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out.splitlines() == ["output (7, 3)", "gru (1, 3, 3)", "meta"]
+
+
+# --- its lines alone, for a page -------------------------------------------------------------------------------
+
+
+def test_one_layer_is_two_lines_with_the_shapes_in_a_comment() -> None:
+    found = sketch(load_spec(str(CONFIGS / "lstm.yaml")))
+    assert found.chain == "x (20, 32, 300) \u2192 encoder 2\u00d750"
+    assert found.code == (
+        "encoder = nn.LSTM(300, 50, num_layers=2)",
+        "# (20, 32, 50), (2, 32, 50), (2, 32, 50)",
+        "output, (h_n, c_n) = encoder(x, (h_0, c_0))",
+    )
+
+
+def test_the_lines_of_a_page_run_too() -> None:
+    for path in DOCUMENTS:
+        spec = load_spec(str(path))
+        if len(spec.links) < 2 or plan(spec).counts.parameters > MOST:
+            continue
+        feed = make_feed(spec, CPU)
+        x = pad_packed_sequence(feed.input)[0] if isinstance(feed.input, PackedSequence) else feed.input
+        pairs = zip(attributes(spec).values(), feed.states, strict=True)
+        names: dict[str, Any] = {"torch": torch, "nn": nn, "x": x, "lengths": spec.batch.lengths}
+        names["states"] = {name: states if len(states) > 1 else states[0] for name, states in pairs if states}
+        with torch.device("cpu"):
+            before = torch.get_default_dtype()
+            try:
+                exec(compile("\n".join(sketch(spec).code), "lines", "exec"), names)
+            finally:
+                torch.set_default_dtype(before)
+        last = spec.links[-1]
+        handed_on = last.layer.emits(last.signal).tensor("output", "H_out", spec.dtype)
+        assert names["x"].shape == (handed_on.unpacked_shape or handed_on.shape)
+
+
+def test_one_layer_of_several_stands_alone() -> None:
+    found = sketch(load_spec(str(CONFIGS / "tagger.yaml")), "head")
+    assert (found.chain, found.code) == ("", ("head = nn.Linear(100, 10)", "output = head(x)  # (20, 32, 10)"))
