@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from worlds import CONFIGS, spec_of, text_of
@@ -14,6 +15,7 @@ from rnninspect.formats.csv import render as csv_of
 from rnninspect.plan import plan
 from rnninspect.results import params
 from rnninspect.results.params import params_tables
+from rnninspect.results.shapes import shapes_table
 from rnninspect.results.table import Table
 
 CAPTION = "plan and torch 2.13.0 agree · cpu · float32 · seed 0"
@@ -105,3 +107,58 @@ def test_scripts_get_every_count_whatever_people_are_shown(parts: tuple[str, ...
     assert [row["layer"] for row in rows] == ["embed", "encoder", "head", "linear"]
     assert {"parameters", "parameters_trainable", "macs", "backward_flops", "training_bytes"} <= rows[0].keys()
     assert rows[1]["backward_macs"] == "254720000"
+
+
+# --- shapes ------------------------------------------------------------------------------------------------
+
+
+def rows_of(table: Table) -> list[list[str]]:
+    """What people see of the rows: layer (where it is not the one above), type, tensor, way, axes, shape."""
+    lines = page(table._replace(notes=()), width=None)
+    return [re.split(r" {2,}", line.strip()) for line in lines[3:-2] if line]
+
+
+def test_what_a_layer_hands_on_is_one_row_that_names_both_ends() -> None:
+    assert rows_of(shapes_table(model_of(TAGGER))) == [
+        ["embed", "Embedding", "input", "in", "(L, N)", "(20, 32)"],
+        ["output", "→ encoder", "(L, N, H_out)", "(20, 32, 300)"],
+        ["encoder", "LSTM", "h_0", "in", "(num_layers*D, N, H_out)", "(4, 32, 50)"],
+        ["c_0", "in", "(num_layers*D, N, H_cell)", "(4, 32, 50)"],
+        ["output", "→ head", "(L, N, D*H_out)", "(20, 32, 100)"],
+        ["h_n", "out", "(num_layers*D, N, H_out)", "(4, 32, 50)"],
+        ["c_n", "out", "(num_layers*D, N, H_cell)", "(4, 32, 50)"],
+        ["head", "Linear", "output", "out", "(L, N, H_out)", "(20, 32, 10)"],
+    ]
+
+
+def test_a_layer_that_is_fed_the_last_state_has_an_input_of_its_own() -> None:
+    last = text_of("type: GRU, input_size: 2, hidden_size: 4, feeds: last", "type: Linear, out_features: 3")
+    table = shapes_table(model_of(last))
+    assert rows_of(table)[3:] == [
+        ["h_n", "out", "(num_layers*D, N, H_out)", "(1, 3, 4)"],
+        ["linear", "Linear", "input", "in", "(N, H_in)", "(3, 4)"],
+        ["output", "out", "(N, H_out)", "(3, 3)"],
+    ]
+    assert table.notes[-1] == "gru feeds linear its last state only, (3, 4)"
+
+
+def test_the_shapes_of_a_tagger_are_one_screen_and_name_only_the_letters_in_them() -> None:
+    lines = page(shapes_table(model_of(TAGGER)))
+    assert titles(lines) == ["tagger · shapes"]
+    assert len(lines) <= SCREEN
+    assert "H_in" not in "".join(lines)
+    assert "dtype: embed's input int64; all else float32" in lines
+
+
+def test_scripts_get_both_ends_of_what_is_handed_on() -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_of([shapes_table(model_of(TAGGER))]))))
+    assert [(row["layer"], row["way"], row["tensor"]) for row in rows] == [
+        ("embed", "in", "input"),
+        ("embed", "out", "output"),
+        *(("encoder", "in", name) for name in ("input", "h_0", "c_0")),
+        *(("encoder", "out", name) for name in ("output", "h_n", "c_n")),
+        ("head", "in", "input"),
+        ("head", "out", "output"),
+    ]
+    assert {row["dtype"] for row in rows} == {"int64", "float32"}
+    assert "goes" not in rows[0]

@@ -20,7 +20,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render(blocks: Sequence[Block]) -> str:
-    """The tables as CSV, without totals, notes, bars and tables that only sum up others; the model's name comes first.
+    """The tables as CSV; the model's name comes first. Tables that only sum up others are left out.
 
     Those with one title stand under one header; a blank line parts them from the next title's.
     """
@@ -28,7 +28,7 @@ def render(blocks: Sequence[Block]) -> str:
     for block in blocks:
         if not isinstance(block, Table) or block.summary:
             continue
-        table = block.without_bars()
+        table = block.for_scripts()
         if not table.columns:
             continue
         header = (table.title, *(column.key for column in table.columns))

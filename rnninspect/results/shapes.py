@@ -2,39 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.facts import LayerFacts, ModelFacts, TensorFact
 from rnninspect.results.legend import legend, order
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
     Column("type", "type", repeats=True),
-    Column("way", "way", repeats=True),
+    Column("way", "way", for_scripts=True),
     Column("tensor", "tensor"),
+    Column("goes", "way", for_eyes=True),
     Column("axes", "axes", Kind.SHAPE),
     Column("shape", "shape", Kind.SHAPE),
-    Column("dtype", "dtype"),
+    Column("dtype", "dtype", for_scripts=True),
     Column("unpacked_shape", "unpacked", Kind.SHAPE, for_scripts=True),
 )
 
 
+class _Row(NamedTuple):
+    """A tensor of a layer. goes: "in", "out", or which layer reads it. seen: it is no row that people have already."""
+
+    layer: LayerFacts
+    way: str
+    tensor: TensorFact
+    goes: str
+    seen: bool = True
+
+
 def shapes_table(model: ModelFacts) -> Table:
-    """One row for each input, state and output of each layer."""
-    rows = tuple(row for layer in model.layers for row in _rows(layer))
-    tensors = [(layer.name, (*layer.inputs, *layer.outputs)) for layer in model.layers]
-    letters = legend(
-        axes for _, group in tensors for tensor in group for axes in (tensor.axes, tensor.unpacked_axes or ())
-    )
+    """One row for each input, state and output of each layer; people see what a layer hands on once."""
+    rows = list(_rows(model.layers))
+    seen = [row for row in rows if row.seen]
+    letters = legend(axes for row in seen for axes in (row.tensor.axes, row.tensor.unpacked_axes or ()))
+    whose = order((layer.name, (*layer.inputs, *layer.outputs)) for layer in model.layers)
     return Table(
         title="shapes",
         subject=model.name,
         columns=_COLUMNS,
-        rows=rows,
-        notes=(letters, *order(tensors), *_unpacked(model), *_handed_on(model)),
+        rows=tuple(map(_cells, rows)),
+        notes=(letters, *whose, *_other_dtypes(model, seen), *_unpacked(model), *_handed_on(model)),
+        shown=tuple(k for k, row in enumerate(rows) if row.seen),
     )
+
+
+def _rows(layers: Sequence[LayerFacts]) -> Iterator[_Row]:
+    for before, layer, after in zip((None, *layers), layers, (*layers[1:], None), strict=False):
+        given, *states = layer.inputs
+        yield _Row(layer, "in", given, "in", seen=before is None or not _reads_whole(before, layer))
+        yield from (_Row(layer, "in", state, "in") for state in states)
+        output, *states = layer.outputs
+        handed = after is not None and _reads_whole(layer, after)
+        yield _Row(layer, "out", output, f"→ {after.name}" if after is not None and handed else "out")
+        yield from (_Row(layer, "out", state, "out") for state in states)
+
+
+def _reads_whole(layer: LayerFacts, following: LayerFacts) -> bool:
+    """Whether what the next layer reads is this one's output, and not its last state alone (`feeds: last`)."""
+    return following.inputs[0].shape == layer.outputs[0].shape
+
+
+def _cells(row: _Row) -> tuple[Cell, ...]:
+    layer, tensor = row.layer, row.tensor
+    about = (layer.name, layer.type, row.way, tensor.name, row.goes)
+    return (*about, tensor.axes, tensor.shape, tensor.dtype, tensor.unpacked_shape)
+
+
+def _other_dtypes(model: ModelFacts, rows: Iterable[_Row]) -> Iterator[str]:
+    """What is not of the model's own dtype, which the page's last line says."""
+    others = [
+        f"{row.layer.name}'s {row.tensor.name} {row.tensor.dtype}" for row in rows if row.tensor.dtype != model.dtype
+    ]
+    if others:
+        yield f"dtype: {', '.join(others)}; all else {model.dtype}"
 
 
 def _unpacked(model: ModelFacts) -> Iterator[str]:
@@ -52,23 +95,7 @@ def _unpacked(model: ModelFacts) -> Iterator[str]:
 
 
 def _handed_on(model: ModelFacts) -> Iterator[str]:
-    """Where a layer is not fed with the output above it, but with the last state (`feeds: last`)."""
+    """Where a layer is not fed with the output above it."""
     for layer, following in pairwise(model.layers):
-        handed = following.inputs[0]
-        if handed.shape != layer.outputs[0].shape:
-            yield f"{layer.name} feeds {following.name} its last state only, {handed.shape}"
-
-
-def _rows(layer: LayerFacts) -> Iterator[tuple[Cell, ...]]:
-    for way, tensors in (("in", layer.inputs), ("out", layer.outputs)):
-        for tensor in tensors:
-            yield (
-                layer.name,
-                layer.type,
-                way,
-                tensor.name,
-                tensor.axes,
-                tensor.shape,
-                tensor.dtype,
-                tensor.unpacked_shape,
-            )
+        if not _reads_whole(layer, following):
+            yield f"{layer.name} feeds {following.name} its last state only, {following.inputs[0].shape}"

@@ -31,6 +31,7 @@ class Column(NamedTuple):
     """One column. `key` is its name in CSV; a `repeats` column says which thing a row is about.
 
     for_scripts: what a reader of the terminal sees from the other columns; only CSV has it.
+    for_eyes: what scripts have in other columns; CSV leaves it out.
     same_unit: all such times of a table stand in one unit, as they are to be compared.
     nothing: what people see in place of None.
     group: what it is one of ("backward"); a table too wide for a terminal is split between groups.
@@ -41,6 +42,7 @@ class Column(NamedTuple):
     kind: Kind = Kind.TEXT
     repeats: bool = False
     for_scripts: bool = False
+    for_eyes: bool = False
     same_unit: bool = False
     nothing: str | None = None
     group: str = ""
@@ -74,6 +76,11 @@ class Table(NamedTuple):
             seen = tuple(tuple(map(_for_people, self.columns, row)) for row in seen)
         kept = [k for k, column in enumerate(self.columns) if not column.for_scripts]
         return self._replace(rows=seen, shown=None)._of(kept)
+
+    def for_scripts(self) -> Table:
+        """All rows, without pictures, and without what is for eyes alone."""
+        bars = self.without_bars()
+        return bars._of([k for k, column in enumerate(bars.columns) if not column.for_eyes])
 
     def without_bars(self) -> Table:
         """The table without its pictures."""
