@@ -145,7 +145,10 @@ def _read_head(line: bytes, path: Path) -> Head:
 
 def _read_outcome(line: bytes, version: int) -> Outcome:
     """The outcome of a line in a journal of this version. Raises NoObject or Unfit."""
-    outcome = _sound(from_plain(Outcome, object_of(line)))
+    outcome = from_plain(Outcome, object_of(line))
+    for k, figure in enumerate(outcome.figures):
+        for where, what in contradictions(figure):
+            raise Unfit(f"figures[{k}]{where}: {what}")
     if version > 1:
         return outcome
     figures: list[Figure] = []
@@ -156,14 +159,6 @@ def _read_outcome(line: bytes, version: int) -> Outcome:
         first = all(figure.phase != other.phase for other in figures)
         figures.append(figure._replace(subject=None) if first and figure.subject == _CHAIN else figure)
     return outcome._replace(figures=tuple(figures))
-
-
-def _sound(outcome: Outcome) -> Outcome:
-    """The outcome, if its figures do not contradict themselves. Raises Unfit."""
-    for k, figure in enumerate(outcome.figures):
-        for where, what in contradictions(figure):
-            raise Unfit(f"figures[{k}]{where}: {what}")
-    return outcome
 
 
 def _is_object(line: bytes) -> bool:

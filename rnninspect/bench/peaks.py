@@ -117,7 +117,7 @@ def flops_of(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
         late = side > 128 and spent + 4 * next_takes > seconds
         if late or 2 * side > widest:
             # why all the time that is left: a GPU that was idle takes a while to raise its clock.
-            return max(best, 2 * side**3 / least(product, device, 1, seconds - spent))
+            return max(best, 2 * side**3 / min(timed(product, device, 1, seconds - spent)))
         side, before = 2 * side, taken
 
 
@@ -132,12 +132,7 @@ def bandwidth_of(device: torch.device, seconds: float, nbytes: int | None = None
     # why filled: pages that were never written are all one page of zeros, which the cache holds.
     source = torch.ones(max(nbytes // 4, 2**14), dtype=torch.float32, device=device)
     target = torch.ones_like(source)
-    return 2 * source.nbytes / least(partial(target.copy_, source), device, 3, seconds / 2)
-
-
-def least(call: Callable[[], object], device: torch.device, calls: int, seconds: float = 0.0) -> float:
-    """The least of `timed`."""
-    return min(timed(call, device, calls, seconds))
+    return 2 * source.nbytes / min(timed(partial(target.copy_, source), device, 3, seconds / 2))
 
 
 def timed(call: Callable[[], object], device: torch.device, calls: int, seconds: float = 0.0) -> list[float]:
