@@ -17,6 +17,7 @@ from rnninspect.results import params
 from rnninspect.results.params import params_tables
 from rnninspect.results.shapes import shapes_table
 from rnninspect.results.table import Table
+from rnninspect.results.weights import weights_table
 
 CAPTION = "plan and torch 2.13.0 agree · cpu · float32 · seed 0"
 TAGGER = (CONFIGS / "tagger.yaml").read_text()
@@ -162,3 +163,35 @@ def test_scripts_get_both_ends_of_what_is_handed_on() -> None:
     ]
     assert {row["dtype"] for row in rows} == {"int64", "float32"}
     assert "goes" not in rows[0]
+
+
+# --- weights -----------------------------------------------------------------------------------------------
+
+
+def test_weights_are_two_pieces_at_80_columns_by_what_they_are_and_how_they_begin() -> None:
+    for gates in (False, True):
+        lines = page(weights_table(model_of(TAGGER), gates=gates))
+        assert [line for line in lines if "weights" in line] == [f"tagger · weights ({n} of 2)" for n in (1, 2)]
+        heads = [line.split() for line in lines if line.startswith("  parameter")]
+        assert heads == [["parameter", "symbol", "axes", "shape", "count"], ["parameter", "init", "bound"]]
+
+
+def test_a_gate_stands_below_its_parameter_and_says_only_what_it_adds() -> None:
+    first, second = "\n".join(page(weights_table(model_of(TAGGER), gates=True))).split("(2 of 2)")
+    for row in (
+        r"  weight_hh_l1_reverse  W_hh .* \(200, 50\) +10,000\n    \[0:50\] +W_hi .* \(50, 50\) +2,500",
+        r"    \[50:100\] +b_hf +\(H_cell,\) +\(50,\) +50",
+    ):
+        assert re.search(rf"^{row}$", first, re.MULTILINE), row
+    assert "[0:50]" not in second
+    init = (CONFIGS / "init.yaml").read_text()
+    _, begins = "\n".join(page(weights_table(model_of(init), gates=True))).split("(2 of 2)")
+    assert re.findall(r"^    (\S+) +(.*?)$", begins, re.MULTILINE)[1] == ("[50:100]", "constant 1")
+
+
+def test_scripts_get_every_column_of_every_gate() -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_of([weights_table(model_of(TAGGER), gates=True)]))))
+    (row,) = (row for row in rows if row["parameter"] == "weight_hh_l1_reverse[50:100]")
+    assert (row["symbol"], row["shape"], row["count"], row["bytes"]) == ("W_hf", "[50 50]", "2500", "")
+    assert {row["bytes"] for row in rows if row["parameter"] == "weight_hh_l0"} == {"40000"}
+    assert "seen" not in row

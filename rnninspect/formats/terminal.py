@@ -7,7 +7,8 @@ cuts numbers in two. A table that is too wide gives way in this order:
 2. bars, which only picture another column, are left out;
 3. prose wraps;
 4. what the rows of a group share moves out of the columns to a row over the group;
-5. the table is split: between groups of columns first, and each piece is led by the columns that name its rows;
+5. the table is split: between groups of columns first, and each piece is led by the columns that name its rows, of
+   which those are left out that say nothing in it;
 6. in a piece that is still too wide names break. Numbers and shapes never do: such a line is too long.
 """
 
@@ -69,7 +70,7 @@ def _of_table(table: Table, page: Page) -> Iterator[list[str]]:
     for number, strips in enumerate(pieces, start=1):
         which = f" ({number} of {len(pieces)})" if len(pieces) > 1 else ""
         head = [page.paint(line, "bold") for line in wrapped(title + which, page.width)]
-        yield head + _lines(strips, grid.over, page)
+        yield head + _lines(*(_telling(strips, grid.over) if which and grid.led else (strips, grid.over)), page)
     if table.notes:
         yield page.notes(table.notes)
 
@@ -107,10 +108,15 @@ _BEFORE_SPLIT = 2  # the last that is better than a split
 
 
 class _Grid(NamedTuple):
-    """A table as text. over: the rows that are no data: what is said over a group, or nothing between two."""
+    """A table as text.
+
+    over: the rows that are no data: what is said over a group, or nothing between two.
+    led: it is said over the groups what they are about, so that each row has its own name first.
+    """
 
     strips: Sequence[_Strip]
     over: Container[int] = ()
+    led: bool = False
 
 
 def _grid(table: Table, page: Page) -> _Grid:
@@ -141,7 +147,7 @@ def _grid(table: Table, page: Page) -> _Grid:
         cells=tuple(_INDENT + cell for cell in named.cells),
         total=page.joined(strips[index].total for index in [*about, name]),
     )
-    return _with_rows([lead, *(strip for strip in strips if not strip.key)], over)
+    return _with_rows([lead, *(strip for strip in strips if not strip.key)], over)._replace(led=True)
 
 
 def _with_rows(strips: Sequence[_Strip], over: Mapping[int, str]) -> _Grid:
@@ -165,7 +171,8 @@ def _between(cells: Sequence[str], rows: Mapping[int, str]) -> Iterator[str]:
 
 def _strips(table: Table, keys: Container[int | None], page: Page) -> Iterator[_Strip]:
     rows = [*_without_repeats(table), table.total or (None,) * len(table.columns)]
-    alike = [row[index] for index, column in enumerate(table.columns) if column.same_unit for row in rows]
+    times = [k for k, column in enumerate(table.columns) if column.same_unit and column.kind is Kind.SECONDS]
+    alike = [row[index] for index in times for row in rows]
     for index, column in enumerate(table.columns):
         heading, (*cells, total) = column_texts(column, [row[index] for row in rows], alike, page)
         yield _Strip(heading, tuple(cells), total, kind=column.kind, key=index in keys, group=column.group)
@@ -223,6 +230,18 @@ def _spread(units: Sequence[list[_Strip]], room: int) -> list[list[list[_Strip]]
     count = len(_packed(widths, room))
     even = next((less for less in range(1, room) if len(_packed(widths, less)) == count), room)
     return [[units[index] for index in piece] for piece in _packed(widths, even)]
+
+
+def _telling(strips: Sequence[_Strip], over: Container[int]) -> tuple[list[_Strip], set[int]]:
+    """A piece without the rows that it says nothing of, and which of those that are left stand over others."""
+    kept: list[int] = []
+    for row in reversed(range(len(strips[0].cells))):
+        told = any(strip.cells[row] for strip in strips if not strip.key)
+        if told or (row in over and kept and kept[-1] not in over):
+            kept.append(row)
+    kept.reverse()
+    left = [strip._replace(cells=tuple(strip.cells[row] for row in kept)) for strip in strips]
+    return left, {place for place, row in enumerate(kept) if row in over}
 
 
 def _packed(widths: Sequence[int], room: int) -> list[list[int]]:

@@ -8,6 +8,8 @@ from rnninspect.facts import GateFact, Init, ModelFacts, Observed, WeightFact
 from rnninspect.results.legend import legend, order
 from rnninspect.results.table import Cell, Column, Kind, Table
 
+# What stands together where a table is split.
+_IS, _BEGINS, _VALUES = "what it is", "how it begins", "what its first values are"
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
     Column("type", "type", repeats=True),
@@ -16,25 +18,26 @@ _COLUMNS = (
     Column("dtype", "dtype", for_scripts=True),
     Column("trainable", "trainable", for_scripts=True),
     Column("shared_with", "shared with", for_scripts=True),
-    Column("parameter", "parameter"),
-    Column("symbol", "symbol"),
-    Column("axes", "axes", Kind.SHAPE),
-    Column("shape", "shape", Kind.SHAPE),
-    Column("count", "count", Kind.COUNT),
-    Column("bytes", "bytes", Kind.BYTES),
-    Column("init", "init"),
-    Column("bound", "bound", Kind.NUMBER),
+    Column("parameter", "parameter", for_scripts=True),
+    Column("seen", "parameter", for_eyes=True),
+    Column("symbol", "symbol", group=_IS),
+    Column("axes", "axes", Kind.SHAPE, group=_IS),
+    Column("shape", "shape", Kind.SHAPE, group=_IS),
+    Column("count", "count", Kind.COUNT, group=_IS),
+    Column("bytes", "bytes", Kind.BYTES, for_scripts=True),
+    Column("init", "init", group=_BEGINS),
+    Column("bound", "bound", Kind.NUMBER, group=_BEGINS),
 )
 _STATS = (
-    Column("minimum", "min", Kind.NUMBER),
-    Column("maximum", "max", Kind.NUMBER),
-    Column("mean", "mean", Kind.NUMBER),
-    Column("std", "std", Kind.NUMBER),
-    Column("peak_ratio", "max |w| / bound", Kind.NUMBER),
-    Column("std_ratio", "std / law's std", Kind.NUMBER),
+    Column("minimum", "min", Kind.NUMBER, group=_VALUES),
+    Column("maximum", "max", Kind.NUMBER, group=_VALUES),
+    Column("mean", "mean", Kind.NUMBER, group=_VALUES),
+    Column("std", "std", Kind.NUMBER, group=_VALUES),
+    Column("peak_ratio", "max |w| / bound", Kind.NUMBER, group=_VALUES),
+    Column("std_ratio", "std / law's std", Kind.NUMBER, group=_VALUES),
 )
 # Shown to people where there is any, which is where a document asks for orthogonal or eye.
-_DEVIATION = Column("deviation", "deviation", Kind.NUMBER)
+_DEVIATION = Column("deviation", "deviation", Kind.NUMBER, group=_VALUES)
 
 
 def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False) -> Table:
@@ -91,6 +94,7 @@ def _weight(weight: WeightFact) -> tuple[Cell, ...]:
     law = f"is {weight.shared_with}" if weight.shared_with else _laws(weight)
     return (
         weight.name,
+        weight.name,
         weight.symbol,
         weight.axes,
         weight.shape,
@@ -121,12 +125,16 @@ def _law(init: Init) -> str:
 
 
 def _gate(weight: WeightFact, gate: GateFact) -> tuple[Cell, ...]:
-    """A gate's block as a slice of the parameter, `weight_ih_l0[50:100]` is W_if; its law where they differ."""
+    """A gate's block as a slice of the parameter, `weight_ih_l0[50:100]` is W_if; its law where they differ.
+
+    People see the slice alone: it stands below its parameter.
+    """
     axes = (weight.axes[0].removeprefix("G*"), *weight.axes[1:])
-    start, stop = gate.rows
+    rows = "[{}:{}]".format(*gate.rows)
     init = gate.init or weight.init
     law, bound = (_law(init), init.bound) if weight.laws_differ else (None, None)
-    return (f"{weight.name}[{start}:{stop}]", gate.name, axes, gate.shape, math.prod(gate.shape), None, law, bound)
+    names = (f"{weight.name}{rows}", f"  {rows}", gate.name)
+    return (*names, axes, gate.shape, math.prod(gate.shape), None, law, bound)
 
 
 def _observed(values: Observed | None) -> tuple[Cell, ...]:

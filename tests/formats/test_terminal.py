@@ -387,6 +387,32 @@ def test_without_a_column_to_repeat_a_name_leads_each_block_of_several_rows() ->
     assert lines_of(table, width=20)[7] == "name  bbbbbbbbbbbb"
 
 
+def test_a_piece_leaves_out_the_rows_that_it_says_nothing_of() -> None:
+    columns = (Column("l", "layer", repeats=True), Column("n", "name"), Column("a", "a" * 12), Column("b", "b" * 12))
+    rows = (("x", "w", "1", "2"), ("x", "part", "3", None), ("y", "v", "4", None), ("z", "u", None, "5"))
+    lines = lines_of(Table("t", "m", columns, (*rows, ("z", "part", None, None))), width=20)
+    assert lines == [
+        "m · t (1 of 2)",
+        "layer",
+        "  name  aaaaaaaaaaaa",
+        "────────────────────",
+        "x",
+        "  w     1",
+        "  part  3",
+        "y",
+        "  v     4",
+        "",
+        "m · t (2 of 2)",
+        "layer",
+        "  name  bbbbbbbbbbbb",
+        "────────────────────",
+        "x",
+        "  w     2",
+        "z",
+        "  u     5",
+    ]
+
+
 def test_headings_wrap_before_prose_and_prose_before_names() -> None:
     columns = (Column("n", "name"), Column("c", "operations per token", Kind.COUNT), Column("p", "remark"))
     table = Table("t", "m", columns, (("weight_hh_l0", 5, "so long that it is prose, which wraps"),))
