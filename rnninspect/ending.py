@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from rnninspect import __version__
-from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.messages import complain, say, say_count
 from rnninspect.commands.shared.typer_output import free
 from rnninspect.errors import NotEnoughMemory, RnnInspectError, printable
 from rnninspect.runtime.here import short_of_memory
@@ -37,6 +37,7 @@ def faults_as_exit_codes() -> Iterator[None]:
         return
     except RnnInspectError as error:
         code = complain(error)
+        say_count(len(error.faults))
     except INTERRUPTS as stop:
         # why not of the others: whoever sends SIGTERM knows.
         if not isinstance(stop, Stopped):

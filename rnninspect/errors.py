@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,30 @@ class Place:
         return ":".join(str(part) for part in (printable(self.source), self.line, self.column) if part is not None)
 
 
+class Excerpt(NamedTuple):
+    """The line of a document that an error is about, and where in `text` what is wrong stands; cut where it is long."""
+
+    line: int
+    text: str
+    start: int
+    length: int
+
+
 class RnnInspectError(Exception):
     """Base of every error that is reported as one line; `exit_code` is the process's.
 
-    place: where a document has what is wrong, where it is about one; the line begins with it.
+    place: where a document has what is wrong, where it is about one; the line begins with it. excerpt: what stands
+    there, where it was read.
     """
 
     exit_code: int = 70
     place: Place | None = None
+    excerpt: Excerpt | None = None
+
+    @property
+    def faults(self) -> tuple[RnnInspectError, ...]:
+        """All that is to be told: this, and of a document what else is wrong with it."""
+        return (self,)
 
 
 class CheckFailed(RnnInspectError):
@@ -59,14 +76,23 @@ class AskedWrongly(RnnInspectError):
 
 
 class DocumentError(AskedWrongly):
-    """A document cannot be read as a model: `PLACE: PATH: MESSAGE (HINT)`."""
+    """A document cannot be read as a model: `PLACE: PATH: MESSAGE (HINT)`.
+
+    also: what else is wrong with the same document, in its order.
+    """
 
     place: Place
+    also: tuple[DocumentError, ...] = ()
 
     def __init__(self, place: Place, message: str, *, path: str = "", hint: str = "") -> None:
         self.place, self.message, self.path, self.hint = place, message, path, hint
         where = f"{place}: {printable(path)}: " if path else f"{place}: "
         super().__init__(where + message + (f" ({hint})" if hint else ""))
+
+    @property
+    def faults(self) -> tuple[DocumentError, ...]:
+        """All that is wrong with the document, this first."""
+        return (self, *self.also)
 
 
 class OptionError(AskedWrongly):

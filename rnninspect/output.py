@@ -67,32 +67,36 @@ def stdout_is_utf8() -> bool:
     return codecs.lookup(encoding).name.startswith("utf")
 
 
-def terminal_width() -> int | None:
-    """The columns of the terminal that stdout is (COLUMNS wins), or None where it is none, as in a pipe."""
-    if not _is_terminal():
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """The columns of the terminal that a stream is (COLUMNS wins), or None where it is none, as in a pipe.
+
+    stream: without one it is stdout, as in `wants_colour`.
+    """
+    stream = stream or sys.stdout
+    if not _is_terminal(stream):
         return None
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
     try:
         # why: some terminals, a serial line for one, answer 0.
-        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+        return os.get_terminal_size(stream.fileno()).columns or 80
     except OSError:
         return 80
 
 
-def wants_colour() -> bool:
-    """Whether stdout shows colours: NO_COLOR, then FORCE_COLOR, then what stdout is."""
+def wants_colour(stream: TextIO | None = None) -> bool:
+    """Whether a stream shows colours: NO_COLOR, then FORCE_COLOR, then what the stream is."""
     if os.environ.get("NO_COLOR"):
         return False
     forced = os.environ.get("FORCE_COLOR")
     if forced:
         return forced != "0"
-    return _is_terminal() and os.environ.get("TERM") != "dumb"
+    return _is_terminal(stream or sys.stdout) and os.environ.get("TERM") != "dumb"
 
 
-def _is_terminal() -> bool:
-    return _is_open(sys.stdout) and sys.stdout.isatty()
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def _is_open(stream: TextIO | None) -> bool:

@@ -81,7 +81,8 @@ def complaints(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     assert (done.returncode, done.stdout) == (2, "")
     assert "\x1b" not in done.stderr
     assert "Traceback" not in done.stderr
-    lines = done.stderr.splitlines()
+    *lines, count = done.stderr.splitlines()
+    assert count == f"{len(names)} errors"
     assert [re.match(r"error: ([^:]+):", line)[1] for line in lines] == names
     return dict(zip(names, lines, strict=True))
 

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from worlds import CONFIGS
 
 from rnninspect.commands.shared import completion
-from rnninspect.document.blocks import Budget, Input, validate
+from rnninspect.document.blocks import Budget, Input
 from rnninspect.document.overrides import override
 from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import validate
 from rnninspect.guard.check import parse_growth
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of

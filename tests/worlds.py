@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.overrides import override
 from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import validate
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of

@@ -24,11 +24,12 @@ from rnninspect.bench.jobs import VariantRun
 from rnninspect.bench.option_values import MOST_POINTS, Vary, parse_range, parse_values, too_many
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import RunOptions, settings_text
-from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec
+from rnninspect.document.faults import together, with_excerpts
 from rnninspect.document.load import load_tree, spec_of
 from rnninspect.document.overrides import option_place, put, put_at
 from rnninspect.document.tree import Tree
+from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError, Place, printable, show
 
 # why: a point takes some 25 us for each key and value of its document, so this many are validated within 30 s.
@@ -85,24 +86,25 @@ def load_points(
     have, a path that does not exist or is set twice, an empty or repeated list, and more points than MOST_POINTS.
     """
     tree = load_tree(path, settings, device=device, dtype=dtype)
-    document = validate(tree).document
-    base = spec_of(tree, path)
-    as_written = _Case("", (), tree.place(()))
-    cases = [_case(i, case, tree) for i, case in enumerate(document.cases or ())] or [as_written]
-    _check_cases(cases)
-    number = len(cases) * prod(len(vary.values) for vary in varies)
-    axes = _axes(document.sweep or {}, sweeps, tree, number)
-    fixed = [setting.partition("=")[0].strip() for setting in settings]
-    fixed += [name for name, value in (("device", device), ("dtype", dtype)) if value is not None]
-    _check_paths(axes, cases, varies, fixed)
-    bare = tree
-    for block in ("sweep", "cases"):
-        if getattr(document, block) is not None:
-            bare = put(bare, (block,), None, tree.place((block,)))
-    _check_number(number * prod(map(len, axes)), bare)
-    return tuple(
-        _point(case, swept, varies, tree=bare, path=path, base=base) for case in cases for swept in product(*axes)
-    )
+    with with_excerpts(tree.text, tree.source):
+        document = validate(tree).document
+        base = spec_of(tree, path)
+        as_written = _Case("", (), tree.place(()))
+        cases = [_case(i, case, tree) for i, case in enumerate(document.cases or ())] or [as_written]
+        _check_cases(cases)
+        number = len(cases) * prod(len(vary.values) for vary in varies)
+        axes = _axes(document.sweep or {}, sweeps, tree, number)
+        fixed = [setting.partition("=")[0].strip() for setting in settings]
+        fixed += [name for name, value in (("device", device), ("dtype", dtype)) if value is not None]
+        _check_paths(axes, cases, varies, fixed)
+        bare = tree
+        for block in ("sweep", "cases"):
+            if getattr(document, block) is not None:
+                bare = put(bare, (block,), None, tree.place((block,)))
+        _check_number(number * prod(map(len, axes)), bare)
+        return tuple(
+            _point(case, swept, varies, tree=bare, path=path, base=base) for case in cases for swept in product(*axes)
+        )
 
 
 # --- axes and cases ----------------------------------------------------------------------------------------
@@ -225,8 +227,10 @@ def _spec(tree: Tree, path: str, values: Sequence[_Value], base: Spec) -> Spec:
             tree = put_at(tree, item.path, item.value, item.place)
         return spec_of(tree, path)
     except DocumentError as error:
-        message = f"{error.message}, at {_named(values)}"
-        raise DocumentError(error.place, message, path=error.path, hint=error.hint) from error
+        at = f", at {_named(values)}"
+        raise together(
+            DocumentError(fault.place, fault.message + at, path=fault.path, hint=fault.hint) for fault in error.faults
+        ) from error
 
 
 def _variants(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.messages import complain, say, say_count
 from rnninspect.commands.shared.options import InputGrad, Plot, TorchOptions
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
 from rnninspect.runtime.here import need_folder
@@ -166,7 +166,7 @@ def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary])
     from rnninspect.commands.shared.files import refuse_to_replace
 
     points: list[Point] = []
-    code = 0
+    code = errors = 0
     for file in options.files:
         refuse_to_replace(file, options.output)
         try:
@@ -175,6 +175,7 @@ def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary])
             )
         except RnnInspectError as error:
             code = max(code, complain(error, file if len(options.files) > 1 else ""))
+            errors += len(error.faults)
             continue
         on_meta = [point.spec for point in loaded if point.spec.device == "meta"]
         if on_meta:
@@ -182,6 +183,7 @@ def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary])
             code = max(code, complain(on_meta[0].refused(NoSuchDevice, why, ("device",))))
             continue
         points += loaded
+    say_count(errors)
     return jobs_of(points, request, processes=options.processes, interleave=options.interleave), code
 
 

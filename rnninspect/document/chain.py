@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from rnninspect.document.blocks import Input, Validated
+from rnninspect.document.blocks import Document, Input
+from rnninspect.document.complaints import fault_at
+from rnninspect.document.faults import Faults, add_excerpts
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.tree import Tree
+from rnninspect.document.validate import Validated
 from rnninspect.errors import CannotHere, DocumentError, Place
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.letters import shape_of
+
+# What max_output_bytes was called.
+_OLD_NAME: Path = ("budget", "max_activation_bytes")
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,9 @@ class Spec:
         place = self.tree.place(path)
         if place.source != self.source:
             return kind(f"{place}: {message}", Place(self.source))
-        return kind(message, place if path else Place(self.source))
+        error = kind(message, place if path else Place(self.source))
+        add_excerpts(error, self.tree.text, self.source)
+        return error
 
     def cut(self, steps: int, sequences: int | None = None) -> Spec:
         """The same model on a smaller batch: at most so many time steps and sequences.
@@ -88,65 +96,87 @@ class Spec:
 
 
 def connect(validated: Validated, tree: Tree, name: str) -> Spec:
-    """Fit the layers to one another. Raises DocumentError naming both layers and both numbers of a mismatch."""
+    """Fit the layers to one another. Raises DocumentError naming both layers and both numbers of each mismatch."""
     document = validated.document
-    batch = _batch(document.input, validated.layers, tree)
-    signal = Signal(batch, _input_axes(batch), width=None)
-    links: list[Link] = []
-    notes = []
-    earlier: dict[str, Layer] = {}
-    for i, unfitted in enumerate(validated.layers):
-        try:
-            layer = unfitted.fit(signal, earlier)
-        except Misfit as misfit:
-            path: Path = ("layers", i, *misfit.field.split("."))
-            message = f"layer {unfitted.name!r}: {misfit.message}"
-            raise DocumentError(tree.place(path), message, path=dotted(path), hint=misfit.hint) from misfit
-        if signal.producer is None:
-            signal = replace(signal, width=layer.width_in)
-        links.append(Link(layer, signal))
-        notes += [f"{tree.place(('layers', i, f))}: {dotted(('layers', i, f))}: {text}" for f, text in layer.notes()]
-        earlier[layer.name] = layer
-        signal = layer.emits(signal)
+    batch = _batch(document.input, validated.layers)
+    faults = Faults([*_wrong_lengths(document.input, tree), *_old_name_too(document, tree)])
+    links = _links(validated.layers, batch, tree, faults)
+    faults.tell()
+    notes = [
+        f"{tree.place(('layers', i, field))}: {dotted(('layers', i, field))}: {text}"
+        for i, link in enumerate(links)
+        for field, text in link.layer.notes()
+    ]
     if document.budget is not None and document.budget.max_activation_bytes is not None:
-        path = ("budget", "max_activation_bytes")
-        if document.budget.max_output_bytes is not None:
-            message = "this is the old name of max_output_bytes, which is there too"
-            raise DocumentError(tree.place(path), message, path=dotted(path), hint="keep max_output_bytes")
         rename = "still holds, but its name is max_output_bytes now (outputs and final states); rename it"
-        notes.append(f"{tree.place(path)}: {dotted(path)} {rename}")
+        notes.append(f"{tree.place(_OLD_NAME)}: {dotted(_OLD_NAME)} {rename}")
     return Spec(
         name=document.name or name,
         source=tree.source,
         batch=batch,
         device=document.device,
         dtype=document.dtype,
-        links=tuple(links),
+        links=links,
         notes=tuple(notes),
         tree=tree,
         budget=document.budget.model_dump(exclude_none=True) if document.budget else {},
     )
 
 
-def _batch(given: Input, layers: Iterable[Layer], tree: Tree) -> Batch:
+def _links(layers: Iterable[Layer], batch: Batch, tree: Tree, faults: Faults) -> tuple[Link, ...]:
+    """The layers fitted to one another; faults: gets each misfit."""
+    signal = Signal(batch, _input_axes(batch), width=None)
+    links: list[Link] = []
+    earlier: dict[str, Layer] = {}
+    for i, unfitted in enumerate(layers):
+        try:
+            layer = unfitted.fit(signal, earlier)
+        except Misfit as misfit:
+            message = f"layer {unfitted.name!r}: {misfit.message}"
+            faults.add(fault_at(("layers", i, *misfit.field.split(".")), tree, message, misfit.hint))
+            after = None if misfit.field in ("type", "proj_size") else _without_fit(unfitted, signal)
+            if after is None:
+                break  # what the layers after it are fed with is not known
+            signal = after
+            continue
+        if signal.producer is None:
+            signal = replace(signal, width=layer.width_in)
+        links.append(Link(layer, signal))
+        earlier[layer.name] = layer
+        signal = layer.emits(signal)
+    return tuple(links)
+
+
+def _without_fit(layer: Layer, signal: Signal) -> Signal | None:
+    """What a layer that does not fit would put out; None where its own sizes do not say."""
+    try:
+        return layer.emits(signal)
+    except ValueError:
+        return None
+
+
+def _wrong_lengths(given: Input, tree: Tree) -> Iterator[DocumentError]:
+    where: Path = ("input", "lengths")
+    lengths = given.lengths or ()
+    if given.lengths is not None and len(lengths) != given.batch_size:
+        size = "null (unbatched)" if given.batch_size is None else given.batch_size
+        message = f"expected one length for each sequence, batch_size {size}, got {len(lengths)}"
+        yield fault_at(where, tree, message, "make batch_size the number of lengths")
+    for i, length in enumerate(lengths):
+        if length > given.seq_len:
+            message = f"expected at most seq_len {given.seq_len}, got {length}"
+            yield fault_at((*where, i), tree, message, "seq_len is the longest sequence the batch can hold")
+
+
+def _old_name_too(document: Document, tree: Tree) -> Iterator[DocumentError]:
+    limits = document.budget
+    if limits is not None and None not in (limits.max_activation_bytes, limits.max_output_bytes):
+        message = "this is the old name of max_output_bytes, which is there too"
+        yield fault_at(_OLD_NAME, tree, message, "keep max_output_bytes")
+
+
+def _batch(given: Input, layers: Iterable[Layer]) -> Batch:
     """The batch; the first layer that has a batch_first decides about its axes."""
-    if given.lengths is not None:
-        if len(given.lengths) != given.batch_size:
-            size = "null (unbatched)" if given.batch_size is None else given.batch_size
-            raise DocumentError(
-                tree.place(("input", "lengths")),
-                f"expected one length for each sequence, batch_size {size}, got {len(given.lengths)}",
-                path="input.lengths",
-                hint="make batch_size the number of lengths",
-            )
-        for i, length in enumerate(given.lengths):
-            if length > given.seq_len:
-                raise DocumentError(
-                    tree.place(("input", "lengths", i)),
-                    f"expected at most seq_len {given.seq_len}, got {length}",
-                    path=f"input.lengths[{i}]",
-                    hint="seq_len is the longest sequence the batch can hold",
-                )
     lengths = None if given.lengths is None else tuple(given.lengths)
     batch_first = next((layer.batch_first for layer in layers if isinstance(layer, SequenceLayer)), False)
     return Batch(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
+from rnninspect.document.faults import with_excerpts
 from rnninspect.document.overrides import override, put
 from rnninspect.document.source import read_source
 from rnninspect.document.tree import Tree, read_tree
+from rnninspect.document.validate import validate
 from rnninspect.errors import Place
 
 
@@ -25,7 +26,8 @@ def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = N
 def load_tree(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
     """The first half of `load_spec`: a document that was read and overridden, and may still be wrong."""
     source, text = read_source(path)
-    tree = override(read_tree(text, source), settings)
+    with with_excerpts(text, source):
+        tree = override(read_tree(text, source), settings)
     for key, value in (("device", device), ("dtype", dtype)):
         if value is not None and isinstance(tree.data, dict):
             tree = put(tree, (key,), value, Place(f"--{key} {value}"))
@@ -34,4 +36,5 @@ def load_tree(path: str, settings: Sequence[str] = (), *, device: str | None = N
 
 def spec_of(tree: Tree, path: str) -> Spec:
     """The second half of `load_spec`: the tree of the document at `path`, validated and connected."""
-    return connect(validate(tree), tree, name="stdin" if path == "-" else PurePath(path).stem)
+    with with_excerpts(tree.text, tree.source):
+        return connect(validate(tree), tree, name="stdin" if path == "-" else PurePath(path).stem)

@@ -1,7 +1,7 @@
 """The events of a YAML text composed into nodes, each with its place; what a model has no use for is refused.
 
 Events are taken one by one, so that a limit stops the parser early. Duplicate keys, keys that are no strings, and tags
-are errors.
+are errors; after a duplicate key, whose first value holds, reading goes on.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class Composer:
         self._count = 0
         self._anchors: dict[str, Node] = {}
         self._anchored: dict[str, Place] = {}
+        # What is wrong and does not keep the rest from being read.
+        self.faults: list[DocumentError] = []
 
     def document(self) -> Node | None:
         """The root of the document, or None if there is none."""
@@ -153,12 +155,12 @@ class Composer:
             key = self._key(event, path, depth)
             earlier = merge if merges else entries.get(key)
             if earlier is not None:
-                raise _duplicate_key(key, key_place, earlier.key_place, path, merges=merges)
+                self.faults.append(_duplicate_key(key, key_place, earlier.key_place, path, merges=merges))
             entry = Entry(key_place, self._compose(self._next(), (*path, key), depth))
             if merges:
-                merge = entry
+                merge = merge or entry
             else:
-                entries[key] = entry
+                entries.setdefault(key, entry)
         # why: setdefault, after the loop: a key written out wins wherever `<<` stands, then the first merge.
         for mapping in _merged(merge, path):
             for key, entry in mapping.entries.items():

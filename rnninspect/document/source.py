@@ -25,7 +25,7 @@ _FOREIGN_MARKS = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 # YAML 1.1's line breaks, because those are what PyYAML counts lines by.
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 # Where a pipe may be read: stdin by name, and the shell's `<(...)`.
 _PIPE_NAMES = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
@@ -49,7 +49,7 @@ def read_source(path: str) -> tuple[str, str]:
 def place_at(text: str, index: int, source: str) -> Place:
     """The place of `text[index]`, counting lines as the YAML parser does."""
     line, start = 1, 0
-    for match in _LINE_BREAK.finditer(text, 0, index):
+    for match in LINE_BREAK.finditer(text, 0, index):
         line, start = line + 1, match.end()
     return Place(source, line, index - start + 1)
 

@@ -17,12 +17,15 @@ class Tree:
 
     What stands under an alias or comes from a merge has the place where it was written, at the anchor: that
     is the text to change. Data is never shared between an anchor and its aliases.
+    faults: what is wrong with how it is written, and did not keep it from being read.
     """
 
     source: str
+    text: str
     data: object
     values: Mapping[Path, Place]
     keys: Mapping[Path, Place]
+    faults: tuple[DocumentError, ...] = ()
 
     def place(self, path: Path) -> Place:
         """Where the value at `path` was written, or else the nearest that encloses it."""
@@ -34,19 +37,23 @@ class Tree:
 def read_tree(text: str, source: str) -> Tree:
     """The one YAML document in `text`."""
     at = Places(text, source)
-    node = Composer(text, at).document()
+    composer = Composer(text, at)
+    node = composer.document()
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
         place = at.index(0) if node is None else node.place
         raise DocumentError(place, "the document is empty", hint="a model needs `input:` and `layers:`")
     values: dict[Path, Place] = {}
     keys: dict[Path, Place] = {}
     data = _unfold(node, (), values, keys)
-    return Tree(source=source, data=data, values=values, keys=keys)
+    return Tree(source=source, text=text, data=data, values=values, keys=keys, faults=tuple(composer.faults))
 
 
 def read_value(text: str, source: str) -> object:
     """The one value that an option gives: a scalar, or a list such as `[1, 2]`; `source` names the option."""
-    node = Composer(text, Places(text, source, lines=False)).document()
+    composer = Composer(text, Places(text, source, lines=False))
+    node = composer.document()
+    if composer.faults:
+        raise composer.faults[0]
     if node is None or (isinstance(node, ScalarNode) and node.value is None and not text.strip()):
         raise DocumentError(Place(source), "the value is empty", hint="write null for none, '' for no text")
     if isinstance(node, MappingNode):

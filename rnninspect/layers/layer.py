@@ -65,9 +65,6 @@ class Layer(BaseModel):
     # Fields that are the document's own, not arguments of the torch class.
     ours: ClassVar[frozenset[str]] = frozenset({"type", "name", "trainable"})
 
-    # Keys that a user may expect of this kind because a sibling has them, each with what to tell them.
-    foreign: ClassVar[Mapping[str, str]] = {}
-
     # What `explain` says besides what it derives: what a kind without equations does; every vector of the others, as
     # "name: what it is for"; options; how the layer differs from textbooks and copied notes. In the last, $b_ho, $h_n
     # and $has_dropout are filled in: where b_ho is packed, the shape of h_n, the kinds that have dropout.

@@ -38,10 +38,6 @@ class Recurrent(Layer):
     ours: ClassVar[frozenset[str]] = Layer.ours | {"feeds", "init"}
     # Options that give the kind every weight it can have.
     fullest: ClassVar[Mapping[str, int]] = {}
-    foreign: ClassVar[Mapping[str, str]] = {
-        "proj_size": "proj_size is LSTM's alone",
-        "nonlinearity": "nonlinearity is RNN's alone",
-    }
     meanings: ClassVar[Mapping[str, str]] = {
         "x": "input: element t of the sequence",
         "h": "hidden state: what the layer remembers at step t, and its output",

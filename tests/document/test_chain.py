@@ -11,10 +11,10 @@ import pytest
 import worlds
 from worlds import DOCUMENTS, text_of
 
-from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.load import load_spec
 from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
 from rnninspect.layers.registry import TYPES
 from rnninspect.layers.signal import Batch, Signal

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import least_keys
 
-from rnninspect.document.blocks import Document, Input, Validated, layer_names, validate
+from rnninspect.document.blocks import Document, Input, layer_names
 from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import Validated, validate
 from rnninspect.errors import DocumentError
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.layer_norm import LayerNorm
@@ -131,8 +132,8 @@ STRUCTURE = [
     ("▶[1, 2]", "", "expected a mapping with input and layers, got a list", "a model needs `input:` and `layers:`"),
     ("▶model", "", "expected a mapping with input and layers, got 'model'", "a model needs `input:` and `layers:`"),
     ("▶3", "", "expected a mapping with input and layers, got 3", "a model needs `input:` and `layers:`"),
-    (f"▶{LSTM}", "input", "required key input is missing", ""),
-    (f"▶{HEAD}", "layers", "required key layers is missing", ""),
+    (f"▶{LSTM}", "input", "required key input is missing", "for example input: {batch_size: 32, seq_len: 20}"),
+    (f"▶{HEAD}", "layers", "required key layers is missing", "for example layers: [{type: LSTM"),
     (f"input: ▶3\n{LSTM}", "input", "expected a mapping with batch_size and seq_len, got 3", ""),
     (f"input: ▶null\n{LSTM}", "input", "expected a mapping with batch_size and seq_len, got null", ""),
     (f"input: ▶[3, 5]\n{LSTM}", "input", "expected a mapping with batch_size and seq_len, got a list", ""),
@@ -141,16 +142,26 @@ STRUCTURE = [
     (f"{HEAD}layers: ▶3", "layers", "expected a list of at least one layer, got 3", ""),
     (f"{HEAD}layers: ▶null", "layers", "expected a list of at least one layer, got null", ""),
     (f"{HEAD}layers: ▶[]", "layers", "expected a list of at least one layer, got an empty list", ""),
-    (f"{HEAD}layers:\n  ▶a: {{type: LSTM}}", "layers", "expected a list of at least one layer, got a mapping", ""),
+    (
+        f"{HEAD}layers:\n  ▶a: {{type: LSTM}}",
+        "layers",
+        "expected a list of at least one layer, got a mapping",
+        "- {name: a, type: LSTM, ...} for each layer",
+    ),
     (f"{HEAD}layers:\n  - ▶3", "layers[0]", "expected a mapping with type, got 3", ""),
-    (f"{HEAD}layers:\n  - ▶LSTM", "layers[0]", "expected a mapping with type, got 'LSTM'", ""),
+    (
+        f"{HEAD}layers:\n  - ▶LSTM",
+        "layers[0]",
+        "expected a mapping with type, got 'LSTM'",
+        "write - {type: LSTM, hidden_size: 50}",
+    ),
     (f"{HEAD}layers:\n  - ▶~", "layers[0]", "expected a mapping with type, got null", ""),
     (f"{HEAD}layers:\n  - ▶- type: LSTM", "layers[0]", "expected a mapping with type, got a list", ""),
     (f"{HEAD}layers:\n  - type: Dropout\n  - ▶3", "layers[1]", "expected a mapping with type, got 3", ""),
     (layer("▶hidden_size: 3").replace("- {▶", "- ▶{"), "layers[0].type", "required key type is missing", "one of Emb"),
     (layer("type: ▶lstm"), "layers[0].type", "expected a layer type, got 'lstm'", "did you mean 'LSTM'?"),
     (layer("type: ▶LTSM"), "layers[0].type", "expected a layer type, got 'LTSM'", "did you mean 'LSTM'?"),
-    (layer("type: ▶Conv2d"), "layers[0].type", "expected a layer type, got 'Conv2d'", "known: Embedding, RNN"),
+    (layer("type: ▶Conv2d"), "layers[0].type", "expected a layer type, got 'Conv2d'", "it is not described"),
     (layer("type: ▶3"), "layers[0].type", "expected a layer type, got 3", "known: Embedding, RNN"),
     (layer("type: ▶null"), "layers[0].type", "expected a layer type, got null", "known: Embedding, RNN"),
     (layer("type: ▶[1]"), "layers[0].type", "expected a layer type, got a list", "known: Embedding, RNN"),
@@ -181,7 +192,7 @@ KEYS = [
         f"input: {{batch_size: 3, seq_len: 5, ▶device: cpu}}\n{LSTM}",
         "input.device",
         "unknown key 'device'",
-        "known: batch_size, seq_len, lengths, state",
+        "write device at the top of the document",
     ),
     (
         f"input: {{batch_size: 3, seq_len: 5, ▶'a b': 1}}\n{LSTM}",
@@ -197,13 +208,13 @@ KEYS = [
     ),
     (layer("type: GRU, hidden_size: 3, ▶Bias: true"), "layers[0].Bias", "unknown key 'Bias'", "did you mean 'bias'?"),
     (layer("type: LayerNorm, normalized_shape: [1, ▶x]"), "layers[0].normalized_shape[1]", A_SIZE + "'x'", ""),
-    (layer("type: Dropout, ▶rate: 0.5"), "layers[0].rate", "unknown key 'rate'", "known: name, trainable, p, inplace"),
+    (layer("type: Dropout, ▶rate: 0.5"), "layers[0].rate", "unknown key 'rate'", "did you mean 'p'?"),
     *(
         (
             layer(f"type: {kind}, hidden_size: 3, {more}▶proj_size: 2"),
             "layers[0].proj_size",
             "unknown key 'proj_size'",
-            "proj_size is LSTM's alone",
+            "LSTM has it",
         )
         for kind, more in [
             ("RNN", ""),
@@ -219,7 +230,7 @@ KEYS = [
             layer(f"type: {kind}, hidden_size: 3, ▶nonlinearity: relu"),
             "layers[0].nonlinearity",
             "unknown key 'nonlinearity'",
-            "nonlinearity is RNN's alone",
+            "RNN",
         )
         for kind in ("LSTM", "GRU", "LSTMCell", "GRUCell")
     ),
@@ -336,7 +347,6 @@ VALUES: list[tuple[str, str, str, str]] = [
         ("type: RNN, hidden_size: 3, nonlinearity: {}", text, "expected tanh or relu, got " + got, "")
         for text, got in [
             ("sigmoid", "'sigmoid'"),
-            ("Tanh", "'Tanh'"),
             ("1", "1"),
             ("true", "true"),
             ("null", "null"),
@@ -436,8 +446,6 @@ A_TITLE = "expected 1 to 100 printable characters, got "
         *(
             (f"{HEAD}device: ▶{text}", "device", A_DEVICE + got, "")
             for text, got in [
-                ("gpu", "'gpu'"),
-                ("CPU", "'CPU'"),
                 ("' cpu'", "' cpu'"),
                 ('"cpu\\n"', r"'cpu\n'"),
                 ("cpu:1", "'cpu:1'"),
@@ -455,8 +463,6 @@ A_TITLE = "expected 1 to 100 printable characters, got "
             (f"{HEAD}dtype: ▶{text}", "dtype", A_DTYPE + got, "")
             for text, got in [
                 ("float8", "'float8'"),
-                ("Float32", "'Float32'"),
-                ("torch.float32", "'torch.float32'"),
                 ("32", "32"),
                 ("null", "null"),
             ]

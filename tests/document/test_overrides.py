@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from rnninspect.document.blocks import validate
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.load import load_spec
 from rnninspect.document.overrides import override
 from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError, Place
 
 TEXT = """\

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnninspect.document.blocks import Budget, validate
+from rnninspect.document.blocks import Budget
 from rnninspect.document.overrides import override
 from rnninspect.document.quantity import parse_bytes, parse_count, parse_percent
 from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
 
 COUNT_UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -18,10 +18,11 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 from worlds import CONFIGS, RECURRENT, least_keys
 
-from rnninspect.document.blocks import Budget, Document, Input, validate
+from rnninspect.document.blocks import Budget, Document, Input
 from rnninspect.document.quantity import parse_bytes, parse_count
 from rnninspect.document.schema import document_schema
 from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
 from rnninspect.layers.registry import TYPES, kind_of
 

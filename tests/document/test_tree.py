@@ -12,6 +12,7 @@ import yaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from rnninspect.document.faults import Faults
 from rnninspect.document.nodes import MAX_DEPTH, MAX_NODES
 from rnninspect.document.paths import dotted
 from rnninspect.document.scalars import MAX_DIGITS
@@ -40,7 +41,7 @@ def data(text: str) -> object:
 
 def refused(text: str) -> DocumentError:
     with pytest.raises(DocumentError) as caught:
-        read_tree(text, "f.yaml")
+        Faults(read_tree(text, "f.yaml").faults).tell()
     assert caught.value.exit_code == 2
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400

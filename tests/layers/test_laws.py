@@ -11,9 +11,9 @@ from worlds import RECURRENT, least_keys
 
 from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import packs
-from rnninspect.document.blocks import validate
 from rnninspect.document.chain import connect
 from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
 from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.laws import LAWS
@@ -254,7 +254,7 @@ def complaint(keys: str) -> DocumentError:
             "expected a mapping such as {weight_hh: orthogonal}, got 'orthogonal'",
             "",
         ),
-        ("type: Linear, out_features: 5, init: {weight: eye}", "init", "unknown key 'init'", "known: name, trainable"),
+        ("type: Linear, out_features: 5, init: {weight: eye}", "init", "unknown key 'init'", "RNN, LSTM, GRU"),
     ],
 )
 def test_one_line_says_what_does_not_fit(keys: str, path: str, message: str, hint: str) -> None:

@@ -315,7 +315,16 @@ FAULTS = [
     ("bench/schedule.py", "before += len(group)", "before = 0", "bench/test_schedule.py"),
     ("commands/bench.py", "_check_axis(options.plot, jobs)", "pass", "test_cli_bench.py"),
     ("commands/bench.py", "if options.strict and doubtful:", "if False:", "test_cli_bench.py"),
-    ("document/blocks.py", '"seq_len": max(lengths)', '"seq_len": min(lengths)', "document"),
+    ("document/validate.py", "longest = max((length", "longest = min((length", "document"),
+    ("document/complaints.py", "enclosing | (missing & meant)", "enclosing | meant", "test_faults.py"),
+    (
+        "document/faults.py",
+        "once.setdefault((fault.place, fault.message), fault)",
+        "once[(fault,)] = fault",
+        "test_faults.py",
+    ),
+    ("document/chain.py", 'misfit.field in ("type", "proj_size")', "False", "test_faults.py"),
+    ("commands/shared/files.py", "say_count(errors)", "pass", "test_faults.py"),
     (
         "layers/signal.py",
         'return ("N", "L") if self.batch_first',

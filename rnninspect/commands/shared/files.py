@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnninspect import disk
-from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.messages import complain, say, say_count
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
@@ -22,21 +22,23 @@ def load_all(
     output: Path | None = None,
     also: Callable[[RnnInspectError, str], None] = lambda error, file: None,
 ) -> tuple[list[Spec], int]:
-    """Every document that is sound, and the worst exit code of the others, each of which is said in one line.
+    """Every document that is sound, and the worst exit code of the others, whose faults are said, a line each.
 
     also: what else to do with an error. Raises OptionError where `output` is one of the documents, or standard
     input is named twice.
     """
     if files.count("-") > 1:
         raise OptionError("- stands for standard input, which can be read only once")
-    specs, code = [], 0
+    specs, code, errors = [], 0, 0
     for file in files:
         refuse_to_replace(file, output)
         try:
             specs.append(load_spec(file, settings, device=device, dtype=dtype))
         except RnnInspectError as error:
             code = max(code, complain(error, file if len(files) > 1 else ""))
+            errors += len(error.faults)
             also(error, file)
+    say_count(errors)
     return specs, code
 
 

@@ -1,12 +1,18 @@
-"""What is not a result goes to stderr, one line each."""
+"""What is not a result goes to stderr, one line each; in a terminal what an error is about stands under it."""
 
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterable
 
-from rnninspect.errors import RnnInspectError, printable
-from rnninspect.output import write_stderr
+from rnninspect.errors import Excerpt, RnnInspectError, printable
+from rnninspect.output import terminal_width, wants_colour, write_stderr
+
+# why a limit: a text of 30,000 words that are no model would be as many lines.
+_MOST_TOLD = 50
+_COLOURS = {"error": "\x1b[31m", "warning": "\x1b[33m", "note": "\x1b[33m"}
 
 
 def say(line: str) -> None:
@@ -14,6 +20,8 @@ def say(line: str) -> None:
     if os.environ.get("GITHUB_ACTIONS"):
         # why: a value that an error repeats could hold it, and the runner would take it for a command
         line = line.replace("##[", "## [")
+    if wants_colour(sys.stderr):
+        line = re.sub("^(error|warning|note)(?=: )", lambda word: f"{_COLOURS[word[0]]}{word[0]}\x1b[0m", line)
     write_stderr(f"{line}\n")
 
 
@@ -24,10 +32,30 @@ def say_notes(notes: Iterable[str]) -> None:
 
 
 def complain(error: RnnInspectError, source: str = "") -> int:
-    """Print an error's line and return its exit code.
+    """Print an error's lines, one for each fault, and return its exit code.
 
     source: of several documents the one that it is about, as a complaint about an option does not say.
     """
-    about = f"{printable(source)}: " if source and source not in str(error) else ""
-    say(f"error: {about}{error}")
+    for fault in error.faults[:_MOST_TOLD]:
+        about = f"{printable(source)}: " if source and source not in str(fault) else ""
+        say(f"error: {about}{fault}")
+        if fault.excerpt is not None:
+            _show(fault.excerpt)
+    untold = len(error.faults) - _MOST_TOLD
+    if untold > 0:
+        say(f"note: {untold:,} more errors in {printable(error.place.source) if error.place else 'it'} are not told")
     return error.exit_code
+
+
+def say_count(errors: int) -> None:
+    """Print how many errors there were, where there was more than one."""
+    if errors > 1:
+        say(f"{errors:,} errors")
+
+
+def _show(excerpt: Excerpt) -> None:
+    width = terminal_width(sys.stderr)
+    if width is not None:
+        from rnninspect.formats import excerpt as drawn  # why here: only an error in a terminal needs it
+
+        say(drawn.render(excerpt, width, colour=wants_colour(sys.stderr)))

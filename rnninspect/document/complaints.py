@@ -1,0 +1,180 @@
+"""What pydantic complains of, in the words of documents: where, expected, got, what to try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rnninspect.document import synonyms
+from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, Input
+from rnninspect.document.faults import together
+from rnninspect.document.paths import Path, dotted
+from rnninspect.document.tree import Tree
+from rnninspect.errors import DocumentError, did_you_mean, nearest, show
+from rnninspect.layers.fields import Expect, expectations
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.registry import TYPES, kind_of
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def valid(model: type[_Model], data: object, path: Path, tree: Tree) -> _Model:
+    """The data at `path` as a model of its keys. Raises DocumentError with every fault in it."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        complaints = error.errors(include_url=False)
+    found: dict[Path, DocumentError] = {}
+    missing, meant = set[Path](), set[Path]()
+    for complaint in complaints:
+        where = _where(complaint, path, tree)
+        if complaint["type"] == "missing":
+            missing.add(where)
+            fault = fault_at(where, tree, f"required key {where[-1]} is missing", _TO_WRITE.get(where, ""))
+        elif complaint["type"] == "extra_forbidden":
+            key, fault = _unknown_key(where, model, tree)
+            meant.add((*where[:-1], key))
+        else:
+            fault = _wrong_value(complaint, where, where[len(path) :], model, tree)
+        # why: of a union's complaints about one value, it is the one with a hint that is about the member meant.
+        if where not in found or (fault.hint and not found[where].hint):
+            found[where] = fault
+    # why: a misspelt key is both unknown and missing, and the members of a union that were not meant complain of all
+    # that encloses what is wrong.
+    enclosing = {where[:k] for where in found for k in range(len(path) + 1, len(where))}
+    raise together(fault for where, fault in found.items() if where not in enclosing | (missing & meant))
+
+
+def fault_at(path: Path, tree: Tree, message: str, hint: str = "") -> DocumentError:
+    """The fault at `path`, where the document has that or what encloses it."""
+    return DocumentError(tree.place(path), message, path=dotted(path), hint=hint)
+
+
+def _where(complaint: Mapping[str, Any], path: Path, tree: Tree) -> Path:
+    """The path that a complaint is about; a key that is missing is its end."""
+    *above, last = complaint["loc"]
+    # why: inside a union pydantic's location has the member's name in it, which is no part of the document.
+    for part in above:
+        path = (*path, part) if (*path, part) in tree.values else path
+    return (*path, last) if complaint["type"] == "missing" or (*path, last) in tree.values else path
+
+
+# What to write for a key that is missing.
+_TO_WRITE: dict[Path, str] = {
+    ("input",): "for example input: {batch_size: 32, seq_len: 20}",
+    ("input", "batch_size"): "write batch_size: 32, or null for unbatched input",
+    ("input", "seq_len"): "write seq_len: 20, or lengths, one for each sequence",
+    ("layers",): "for example layers: [{type: LSTM, input_size: 300, hidden_size: 50}]",
+}
+
+_NO_EMPTY_SEQUENCE = (
+    "torch packs no empty sequence: leave it out of the batch, or give it length 1 with a padding token and ignore its "
+    "output"
+)
+
+
+def _unknown_key(path: Path, model: type[BaseModel], tree: Tree) -> tuple[str, DocumentError]:
+    """The key that was meant, "" where nobody can say, and the fault."""
+    key = str(path[-1])
+    meant, hint = _in_place_of_key(key, _submodel(model, path))
+    place = tree.keys.get(path, tree.place(path))
+    return meant, DocumentError(place, f"unknown key {show(key)}", path=dotted(path), hint=hint)
+
+
+# why a cache: likeness takes its time, and who writes a wrong key in one layer does in all.
+@lru_cache(maxsize=100)
+def _in_place_of_key(key: str, owner: type[BaseModel]) -> tuple[str, str]:
+    """The key of `owner` that was meant, "" where nobody can say, and a hint."""
+    fields = [name for name in owner.model_fields if name != "type"]
+    for name in synonyms.fields_meant(key):
+        if name in fields:
+            return name, f"did you mean {name!r}?"
+    hint: str = getattr(owner, "foreign", {}).get(key, "") or synonyms.REMARKS.get(key.lower(), "")
+    hint = hint or _elsewhere(key, owner)
+    return ("", hint) if hint else (nearest(key, fields), did_you_mean(key, fields))
+
+
+def _elsewhere(key: str, owner: type[BaseModel]) -> str:
+    """A hint, where another kind of layer or another block has the key, or what it stands for."""
+    if owner not in (Document, Input) and not issubclass(owner, Layer):
+        return ""
+    for name in (key, *synonyms.fields_meant(key)):
+        if owner is not Input and name in Input.model_fields:
+            return f"write {name} in the input block"
+        if owner is not Document and name in Document.model_fields and name not in (*BLOCKS, "name"):
+            return f"write {name} at the top of the document"
+        kinds = [kind for kind in TYPES if name in kind_of(kind).model_fields]
+        # why: who gives a cell a key of the layer that runs it wants that layer.
+        kinds = [kind for kind in kinds if f"{kind}Cell" == owner.__name__] or kinds
+        if kinds and name not in Layer.model_fields:
+            has = "has" if len(kinds) == 1 else "have"
+            return f"{_listed(kinds)} {has} {'it' if name == key else name}"
+    return ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _wrong_value(
+    complaint: Mapping[str, Any], where: Path, loc: Path, model: type[BaseModel], tree: Tree
+) -> DocumentError:
+    """The fault of a value; loc: its path within `model`."""
+    expected = _words(model, loc)
+    hint = _what_to_try(complaint, expected)
+    if where[:2] == ("input", "lengths") and complaint["input"] == 0 and complaint["type"] == "greater_than_equal":
+        hint = _NO_EMPTY_SEQUENCE
+    if where == ("layers",):
+        hint = synonyms.in_place_of_layers(complaint["input"])
+    return fault_at(where, tree, f"expected {expected}, got {show(complaint['input'])}", hint)
+
+
+def _submodel(model: type[BaseModel], path: Path) -> type[BaseModel]:
+    """The model that the key at the end of `path` should have been one of."""
+    return KEYED_BLOCKS.get(str(path[0]), model) if model is Document and len(path) > 1 else model
+
+
+def _words(model: type[BaseModel], loc: Path) -> str:
+    """What the field at `loc` expects: its own Expect, or inside a list its items'."""
+    owner = _submodel(model, loc)
+    names = [part for part in loc if isinstance(part, str)]
+    # why: the keys of a `sweep` and of a case are paths, one of which is `dtype`.
+    of_paths = owner is model and len(names) > 1
+    field = owner.model_fields[names[-1]] if names[-1] in owner.model_fields and not of_paths else None
+    field = field or model.model_fields[names[0]]
+    own = [item.words for item in field.metadata if isinstance(item, Expect)]
+    items = list(expectations(field.annotation))
+    inside = of_paths or (bool(loc) and isinstance(loc[-1], int))
+    return (items + own)[0] if inside else (own + items)[0]
+
+
+def _what_to_try(fault: Mapping[str, Any], expected: str) -> str:
+    value = fault["input"]
+    if fault["type"] in ("less_than_equal", "too_long", "string_too_long"):
+        most = fault["ctx"].get("le") or fault["ctx"].get("max_length")
+        return f"the most is {most}"
+    if fault["type"] in ("literal_error", "string_pattern_mismatch") and isinstance(value, str):
+        meant = synonyms.value_meant(value)
+        if meant != value and meant.partition(":")[0] in re.findall(r"\w+", expected):
+            return f"did you mean {meant!r}?"
+    if isinstance(value, str) and (value.startswith("::") or "##[" in value):
+        return "`::` at the start and `##[` anywhere are commands in a CI log"
+    if fault["type"] == "literal_error":
+        choices = re.findall(r"'(\w+)'", fault["ctx"]["expected"])
+        # why not always: most fields expect so few that `expected` lists them.
+        return "" if all(choice in expected for choice in choices) else did_you_mean(str(value), choices)
+    if expected == "true or false" and isinstance(value, str):
+        return "write true or false, without quotes"
+    if isinstance(value, float) and value.is_integer() and "integer" in expected:
+        return f"write {int(value)}"
+    if (
+        isinstance(value, str)
+        and any(char.isdigit() for char in value)
+        and ("integer" in expected or "number" in expected)
+    ):
+        return "write a plain decimal number, without quotes or separators"
+    return ""

@@ -1,0 +1,164 @@
+"""What people type who know the thing by another name: of Keras, of papers, of torch's examples.
+
+Asked before likeness is, which would take `units` for nothing and `BiLSTM` for `LSTM`. All words are in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rnninspect.document.paths import dotted
+from rnninspect.errors import show
+from rnninspect.layers.registry import TYPES
+
+
+def _meanings(table: dict[str, str]) -> dict[str, list[str]]:
+    """The table from what is typed to what it stands for."""
+    meant: dict[str, list[str]] = {}
+    for name, words in table.items():
+        for word in words.split():
+            meant.setdefault(word, []).append(name)
+    return meant
+
+
+# By the key that is meant; of several that a kind has, the first.
+_KEYS = _meanings(
+    {
+        "output_size": "output_dim out_dim out_size",
+        "num_embeddings": "vocab_size vocab n_vocab vocabulary_size ntoken ntokens num_tokens input_dim input_size",
+        "embedding_dim": "embed_dim emb_dim embed_size emb_size embedding_size ninp d_model hidden_size dim output_dim",
+        "hidden_size": "units nhid n_hid n_hidden num_hidden hidden hidden_dim hidden_units hidden_features num_units "
+        "rnn_size state_size cell_size d_model dim output_dim",
+        "num_layers": "n_layers nlayers nlayer n_layer layers depth",
+        "input_size": "input_dim in_dim n_input n_inputs ninp in_size in_features input_features num_features "
+        "embedding_dim",
+        "in_features": "input_dim in_dim n_input n_inputs in_size input_size input_features",
+        "out_features": "units output_dim out_dim out_size output_size num_classes n_classes hidden_size hidden_dim",
+        "normalized_shape": "hidden_size num_features normalized_dim dim shape",
+        "bidirectional": "bi bidir is_bidirectional num_directions directions",
+        "nonlinearity": "activation act act_fn activation_function non_linearity",
+        "proj_size": "projection projection_size proj_dim num_proj",
+        "p": "dropout rate prob probability drop_rate drop_prob dropout_rate dropout_p",
+        "dropout": "p rate drop_rate drop_prob dropout_rate dropout_p",
+        "bias": "use_bias has_bias",
+        "eps": "epsilon",
+        "elementwise_affine": "affine",
+        "padding_idx": "pad_idx padding_index pad_index",
+        "tied_to": "tie tied tied_weights tie_weights weight_tying",
+        "trainable": "requires_grad",
+        "weight_ih": "kernel kernel_initializer",
+        "weight_hh": "recurrent_kernel recurrent_initializer",
+        "forget_bias": "unit_forget_bias",
+        "batch_size": "batch bs n n_batch",
+        "seq_len": "seq_length sequence_length timesteps time_steps n_steps steps bptt t l",
+        "lengths": "seq_lens seq_lengths sequence_lengths",
+        "name": "title",
+        "input": "inputs",
+        "layers": "model modules network",
+    }
+)
+
+# Keys that no key of ours stands for, and what to do.
+REMARKS = {
+    "return_sequences": "feeds: last hands on the last state alone; feeds: output, the default, every step",
+    "return_state": "h_n, and c_n, are always put out",
+    "go_backwards": "bidirectional: true reads both ways; torch has no layer that only reads backwards",
+    "time_major": "batch_first: true puts N before L; torch's default is L first",
+    "recurrent_dropout": "torch has none; dropout stands between stacked layers",
+    "stateful": "input has state: zeros or random, for h_0 and c_0",
+    "freeze": "trainable: false freezes a layer",
+    "frozen": "trainable: false freezes a layer",
+}
+
+_VALUES = _meanings(
+    {
+        "cuda": "gpu nvidia",
+        "mps": "metal",
+        "float16": "fp16 half f16",
+        "bfloat16": "bf16 bfloat",
+        "float32": "fp32 float single f32",
+        "float64": "fp64 double f64",
+    }
+)
+
+_TYPES = _meanings(
+    {
+        "RNN": "simplernn vanillarnn elman elmanrnn",
+        "LSTM": "cudnnlstm",
+        "GRU": "cudnngru",
+        "JordanRNN": "jordan",
+        "Embedding": "embed lookup lookuptable lazyembedding",
+        "Linear": "dense fc fullyconnected lazylinear",
+        "LayerNorm": "ln layernormalization",
+    }
+)
+
+_NO_WEIGHTS = "it has no weights and keeps the shape: leave it out"
+_BY_ITSELF = "it is not described: leave it out, and give the layer after it the input_size that it puts out"
+# Layers of torch that are not described, and what to do instead; the first that fits.
+_OTHERS = (
+    (r"dropout[123]d|.*alphadropout", "Dropout counts the same"),
+    (r".*(loss|similarity|distance)(2d)?", "a loss is no layer of a model: leave it out"),
+    (
+        r".*(batch|instance|group|rms|response)norm(alization)?([123]d)?|crossmaplrn2d",
+        "the norm that is described is LayerNorm: put that in its place, or leave it out",
+    ),
+    (
+        r"relu6?|[cse]elu|elu|gelu|silu|swish|mish|rrelu|leakyrelu|hard\w+|(log)?(sigmoid|softmax)|tanh(shrink)?|"
+        r"soft(max(2d)?|min|plus|shrink|sign)|threshold|identity|activation",
+        _NO_WEIGHTS,
+    ),
+    (r"sequential|module|container|(module|parameter)(list|dict)|dataparallel", "write its layers under layers: each"),
+    (r"rnn(cell)?base", "write RNN, LSTM or GRU"),
+    (
+        r"(lazy)?(conv|convtranspose)[123]d|.*pool[123]d|.*pad[123]d|(un)?(fold|flatten)|pixel\w+|upsampl\w+|glu|prelu|"
+        r"channelshuffle|bilinear|embeddingbag|transformer\w*|.*attention|convlstm(2d)?|adaptivelogsoftmaxwithloss",
+        _BY_ITSELF,
+    ),
+)
+
+
+def fields_meant(key: str) -> list[str]:
+    """The keys that an unknown one may stand for, the likeliest first."""
+    return _KEYS.get(key.lower(), [])
+
+
+def value_meant(text: str) -> str:
+    """The device, dtype or other choice that a text may stand for."""
+    word = text.lower().removeprefix("torch.")
+    device = re.fullmatch(r"gpu:?([0-9]{1,2})", word)
+    return f"cuda:{device[1]}" if device else next(iter(_VALUES.get(word, [])), word)
+
+
+def in_place_of_type(name: str) -> str:
+    """A hint for a layer type that is none; "" where there is none but likeness."""
+    word = re.sub(r"^.*\.|[ _-]", "", name).lower()
+    meant = {kind.lower(): kind for kind in TYPES}.get(word) or next(iter(_TYPES.get(word, [])), "")
+    if meant:
+        return f"did you mean {meant!r}?"
+    both = re.fullmatch(r"bi(?:directional)?(rnn|lstm|gru)", word)
+    if both:
+        return f"write type: {both[1].upper()} and bidirectional: true"
+    return next((advice for pattern, advice in _OTHERS if re.fullmatch(pattern, word)), "")
+
+
+def in_place_of_layer(data: object) -> str:
+    """A hint for what stands where a layer with a type should; "" where nothing is known of it."""
+    kinds = [kind for kind in TYPES if data == kind or (isinstance(data, dict) and kind in data)]
+    if len(kinds) != 1:
+        return ""
+    inner = data[kinds[0]] if isinstance(data, dict) else None
+    keys = list(inner.items())[:4] if isinstance(inner, dict) else [("hidden_size", 50)]
+    written = "".join(f", {dotted((key,))}: {show(value)}" for key, value in keys)
+    return f"write - {{type: {kinds[0]}{written}}}"
+
+
+def in_place_of_layers(data: object) -> str:
+    """A hint for what stands under `layers` and is no list."""
+    if not isinstance(data, dict):
+        return ""
+    if "type" in data:
+        return "write - before the layer's first key"
+    name, layer = next(iter(data.items()), ("encoder", None))
+    kinds = [kind for kind in TYPES if kind == name or (isinstance(layer, dict) and layer.get("type") == kind)]
+    return f"write a list, - {{name: {dotted((name,))}, type: {(kinds or ['LSTM'])[0]}, ...}} for each layer"

@@ -1,0 +1,117 @@
+"""A document's tree, validated: every value of the right type and in range, every key known.
+
+Sizes are not held against each other here; that is `chain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rnninspect.document.blocks import KEYED_BLOCKS, Document, layer_names, printable_text
+from rnninspect.document.complaints import fault_at, valid
+from rnninspect.document.faults import Faults
+from rnninspect.document.paths import Path
+from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
+from rnninspect.document.tree import Tree
+from rnninspect.errors import DocumentError, did_you_mean, show
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.registry import TYPES, kind_of
+
+
+class Validated(NamedTuple):
+    """A document whose every value is sound by itself."""
+
+    document: Document
+    layers: tuple[Layer, ...]
+
+
+def validate(tree: Tree) -> Validated:
+    """Validate a tree. Raises DocumentError with all faults that are found, each with its place and a hint."""
+    if not isinstance(tree.data, dict):
+        raise DocumentError(
+            tree.place(()),
+            f"expected a mapping with input and layers, got {show(tree.data)}",
+            hint="a model needs `input:` and `layers:`",
+        )
+    faults = Faults(tree.faults)
+    with faults.kept():
+        document = valid(Document, _with_sizes(tree.data), (), tree)
+    names = layer_names(tree.data)
+    layers = []
+    for i, name in enumerate(names):
+        with faults.kept():
+            layers.append(_layer(tree.data["layers"][i], ("layers", i), name, tree))
+    faults.add(*_no_lengths(tree.data, tree), *_wrong_case_names(tree.data, tree), *_wrong_names(names, tree))
+    faults.tell()
+    return Validated(document, tuple(layers))
+
+
+def _with_sizes(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with the batch_size and seq_len that `input.lengths` says, where they are left out."""
+    given = data.get("input")
+    if not isinstance(given, dict):
+        return data
+    lengths = given.get("lengths")
+    if not isinstance(lengths, list) or given.keys() >= {"batch_size", "seq_len"}:
+        return data
+    # why 1, where they do not say: the fault that is told is the lengths'.
+    longest = max((length for length in lengths if type(length) is int), default=1)
+    return {**data, "input": {"batch_size": len(lengths) or 1, "seq_len": longest, **given}}
+
+
+def _no_lengths(data: Mapping[str, Any], tree: Tree) -> Iterator[DocumentError]:
+    given = data.get("input")
+    if isinstance(given, dict) and given.get("lengths") == [] and not given.keys() >= {"batch_size", "seq_len"}:
+        where = ("input", "lengths")
+        yield fault_at(where, tree, "expected at least one length, got none", "one for each sequence")
+
+
+def _wrong_case_names(data: Mapping[str, Any], tree: Tree) -> Iterator[DocumentError]:
+    # why here: JSON Schema has no words for a mapping of any keys, one of which must be a text.
+    cases = data.get("cases")
+    for i, case in enumerate(cases if isinstance(cases, list) else ()):
+        if isinstance(case, dict) and "name" in case:
+            name = case["name"]
+            try:
+                sound = isinstance(name, str) and 0 < len(printable_text(name)) <= 100
+            except ValueError:
+                sound = False
+            if not sound:
+                yield fault_at(("cases", i, "name"), tree, f"expected 1 to 100 printable characters, got {show(name)}")
+
+
+def _layer(data: object, path: Path, name: str, tree: Tree) -> Layer:
+    if not isinstance(data, dict):
+        raise fault_at(path, tree, f"expected a mapping with type, got {show(data)}", in_place_of_layer(data))
+    if "type" not in data:
+        hint = in_place_of_layer(data) or f"one of {', '.join(TYPES)}"
+        raise fault_at((*path, "type"), tree, "required key type is missing", hint)
+    kind = data["type"]
+    if not isinstance(kind, str) or kind not in TYPES:
+        hint = in_place_of_type(str(kind)) or did_you_mean(str(kind), TYPES)
+        raise fault_at((*path, "type"), tree, f"expected a layer type, got {show(kind)}", hint)
+    faults = Faults()
+    model = kind_of(kind)
+    with faults.kept():
+        layer = valid(model, data, path, tree)
+    init = data.get("init")
+    if issubclass(model, Recurrent) and isinstance(init, dict) and init:
+        # why by itself: few documents have the block, and its keys depend on the kind.
+        with faults.kept():
+            valid(model.init_block(), init, (*path, "init"), tree)
+    faults.tell()
+    return layer if layer.name else layer.model_copy(update={"name": name})
+
+
+def _wrong_names(names: Sequence[str], tree: Tree) -> Iterator[DocumentError]:
+    index_of: dict[str, int] = {}
+    for i, name in enumerate(names):
+        where = ("layers", i, "name")
+        if index_of.setdefault(name, i) != i:
+            message = f"the name {name!r} is taken by layers[{index_of[name]}]"
+            yield fault_at(where, tree, message, "--set and the tables tell layers apart by name")
+        elif name in KEYED_BLOCKS:
+            message = f"the name {name!r} is the {name} block's"
+            yield fault_at(where, tree, message, "call the layer otherwise")
