@@ -133,6 +133,7 @@ def test_markdown(here: Run) -> None:
     assert "\n$$\n\\underset{(50{,})}{i_t} = \\sigma(\\underset{(50, 300)}{W_{ii}} \\underset{(300{,})}{x_t} +" in shown
     assert "| $W_{ii}$ | (50, 300) | rows 0-49 of weight_ih_l0 | from x_t to input gate i_t |" in shown
     assert "\n```\n            output[0]" in shown
+    assert "\n```python\nencoder = nn.LSTM(300, 50, num_layers=2)\n" in shown
 
 
 def test_latex_goes_whole_into_a_file(run: Run, tmp_path: Path) -> None:

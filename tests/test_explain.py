@@ -19,9 +19,11 @@ from rnninspect.formats import terminal
 from rnninspect.formats.drawn import in_ascii
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
-from rnninspect.results.explain import explain_blocks
-from rnninspect.results.table import Drawing, Formulas, Table
+from rnninspect.results.conventions import conventions
+from rnninspect.results.explain import explain_blocks, sketch_blocks
+from rnninspect.results.table import Code, Drawing, Formulas, Table
 from rnninspect.results.unrolled import draw
+from rnninspect.study.code import sketch
 from rnninspect.study.explain import Explained, Setting, Unrolled, explain_layers, is_first
 
 
@@ -188,7 +190,7 @@ def test_an_option_does_what_the_changed_document_does(
     assert layer.recurrence
     for setting in layer.recurrence.settings:
         if setting.other is None:
-            assert (setting.option, options) == ("proj_size", {"hidden_size": 1})
+            assert (setting.option, options["hidden_size"]) == ("proj_size", 1)
             continue
         value = str(setting.other).lower()
         (changed,) = plan(documents.spec(kind, f"layer.{setting.option}={value}", **options)).layers
@@ -196,25 +198,21 @@ def test_an_option_does_what_the_changed_document_does(
         assert facts_of(setting) != layer.facts or setting.option in ("dropout", "batch_first")
 
 
-def test_each_kind_has_its_own_options_and_no_others(documents: Documents) -> None:
-    names = {}
-    for kind in ("RNN", "LSTM", "GRU", "JordanRNN", "LSTMCell"):
-        recurrence = documents.explained(kind).recurrence
-        assert recurrence
-        names[kind] = [setting.option for setting in recurrence.settings]
+@in_grid
+def test_of_a_kinds_options_those_are_told_that_the_document_sets(
+    documents: Documents, kind: str, options: dict[str, Any]
+) -> None:
+    recurrence = documents.explained(kind, **options).recurrence
+    assert recurrence
     stacked = ["num_layers", "bidirectional", "dropout", "batch_first"]
-    assert names == {
-        "RNN": stacked,
-        "LSTM": [*stacked, "proj_size"],
-        "GRU": stacked,
-        "JordanRNN": ["batch_first"],
-        "LSTMCell": [],
-    }
+    own = {"RNN": stacked, "LSTM": [*stacked, "proj_size"], "GRU": stacked, "JordanRNN": ["batch_first"]}
+    assert [setting.option for setting in recurrence.settings] == [key for key in own.get(kind, ()) if key in options]
 
 
 def test_what_an_option_does_is_said_in_the_plans_numbers(documents: Documents) -> None:
     batch = "batch_size: 32, seq_len: 20"
-    layer = documents.explained("LSTM", input_size=300, hidden_size=50, num_layers=2, input=batch)
+    as_they_are = {"bidirectional": False, "dropout": 0.0, "batch_first": False, "proj_size": 0}
+    layer = documents.explained("LSTM", input_size=300, hidden_size=50, num_layers=2, input=batch, **as_they_are)
     said = dict(note.split(": ", 1) for note in block(layer, "options").notes)
     assert said["num_layers"].startswith("2. ")
     assert said["bidirectional"].endswith(
@@ -232,7 +230,7 @@ def test_what_an_option_does_is_said_in_the_plans_numbers(documents: Documents) 
 
 
 def test_where_torch_takes_no_other_value_that_is_said(documents: Documents) -> None:
-    note = block(documents.explained("LSTM", hidden_size=1), "options").notes[-1]
+    note = block(documents.explained("LSTM", hidden_size=1, proj_size=0), "options").notes[-1]
     assert note.startswith("proj_size: 0. ")
     assert note.endswith("There is no other value that torch would take here.")
 
@@ -248,6 +246,7 @@ def test_every_remark_of_a_kind_is_filled_in_somewhere(documents: Documents, kin
         return
     options: dict[str, Any] = {"in_features": 3, "out_features": 2} if kind == "Linear" else {}
     options |= {"proj_size": 2} if kind == "LSTM" else {}
+    options |= {"dropout": 0.5, "num_layers": 2} if "dropout" in kind_of(kind).model_fields else {}
     layer = documents.explained(kind, **options)
     assert len(layer.remarks) == len(kind_of(kind).remarks)
     assert not any("$" in remark for remark in layer.remarks)
@@ -257,8 +256,9 @@ def test_the_slips_of_copied_notes_are_named_beside_what_proves_them(documents: 
     remarks = "\n".join(documents.explained("LSTM").remarks)
     assert "b_ho (rows 15-19 of bias_hh_l0, in o_t); b_hi (rows 0-4 of bias_hh_l0, in i_t)" in remarks
     for kind in ("RNN", "LSTM", "GRU"):
-        remarks = "\n".join(documents.explained(kind).remarks)
-        assert "RNN, LSTM and GRU have it; proj_size is what only LSTM has." in remarks
+        assert "dropout" not in "\n".join(documents.explained(kind).remarks)
+        remarks = "\n".join(documents.explained(kind, dropout=0.5, num_layers=2).remarks)
+        assert "dropout something that RNN lacks: RNN, LSTM and GRU have it." in remarks
         assert "o_t = g(V S_t), is not part of torch's layer: output (11, 7, 5) is every h_t" in remarks
 
 
@@ -279,7 +279,7 @@ def test_a_kind_without_equations_is_one_line_with_its_shapes() -> None:
     assert only.title == "embed (Embedding): what it does"
     assert only.notes == (
         "y_t = W[x_t]: row x_t of the table W; nothing is multiplied and no bias added. "
-        "(20, 32) → (20, 32, 300); weight (1000, 300).",
+        "(20, 32) → (20, 32, 300); weight (1000, 300), at first normal, std 1.",
     )
 
 
@@ -295,14 +295,28 @@ def test_all_layers_are_explained_in_order_or_the_one_that_is_named() -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_wider_than_the_page(path: Path, width: int) -> None:
-    lines = text_of(*explain_layers(load_spec(str(path))), width=width).splitlines()
+    spec = load_spec(str(path))
+    blocks = [*sketch_blocks(sketch(spec)), *explain_blocks(explain_layers(spec))]
+    lines = terminal.render(blocks, "", width=width, colour=False).splitlines()
     assert max(map(len, lines)) <= width
+
+
+def test_a_page_begins_with_the_model_in_a_line_and_its_code() -> None:
+    line, code = sketch_blocks(sketch(load_spec(str(CONFIGS / "tagger.yaml"))))
+    assert line.notes == ("x (20, 32) → embed 300 → encoder 2×50×2 → head 10",)
+    assert isinstance(code, Code)
+    assert code.lines[:2] == ("embed = nn.Embedding(1000, 300)", code.lines[1])
+    (alone,) = sketch_blocks(sketch(load_spec(str(CONFIGS / "tagger.yaml")), "encoder"))
+    assert isinstance(alone, Code)
+    assert alone.lines[-1] == "output, (h_n, c_n) = encoder(x, (h_0, c_0))"
+    assert alone.notes[0] == "x is (20, 32, 300); h_0 (4, 32, 50), c_0 (4, 32, 50)."
 
 
 def test_a_page_has_its_parts_in_order(documents: Documents) -> None:
     blocks = explain_blocks([documents.explained("LSTM", num_layers=2, bidirectional=True)])
     assert [(type(found), found.title.partition(": ")[2]) for found in blocks] == [
         (Formulas, "equations"),
+        (Table, "besides the equations"),
         (Table, "vectors"),
         (Table, "weights"),
         (Formulas, "layer 1"),
@@ -311,6 +325,58 @@ def test_a_page_has_its_parts_in_order(documents: Documents) -> None:
         (Table, "options"),
         (Table, "beside textbooks and copied notes"),
     ]
+
+
+# --- besides the equations ---------------------------------------------------------------------------------
+
+
+def besides(layer: Explained) -> str:
+    return " ".join(conventions(layer))
+
+
+def test_states_are_zeros_unless_given_and_a_tuple_where_there_are_two(documents: Documents) -> None:
+    assert besides(documents.explained("GRU")).startswith("h_0 is zeros when not given, as in this document. Every")
+    both = besides(documents.explained("LSTM", input="batch_size: 7, seq_len: 11, state: random"))
+    assert both.startswith(
+        "h_0 and c_0 are zeros when not given; here they are given, filled at random (state: random)."
+    )
+    assert "as a tuple, (h_0, c_0) and (h_n, c_n)" in both
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        ("LSTM", {}, "Every weight and bias is first drawn evenly from -a to a"),
+        ("LSTM", {"bias": True}, "a = 1/sqrt(hidden_size) = 1/sqrt(50) = 0.1414."),
+        ("RNN", {"bias": False}, "Every weight is first"),
+        ("GRU", {"init": "{forget_bias: 1.0}"}, "What has no other law is first"),
+        ("Linear", {}, "a = 1/sqrt(in_features) = 1/sqrt(9) = 0.3333."),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_the_law_of_first_values_is_a_formula(
+    documents: Documents, kind: str, options: dict[str, Any], said: str
+) -> None:
+    sizes = {"in_features": 9, "out_features": 2} if kind == "Linear" else {"hidden_size": 50}
+    assert said in besides(documents.explained(kind, **sizes, **options))
+
+
+def test_nothing_is_said_of_a_law_where_all_are_the_documents(documents: Documents) -> None:
+    init = "{weight_ih: eye, weight_hh: eye, bias: zeros}"
+    assert "drawn" not in besides(documents.explained("RNN", input_size=5, init=init))
+
+
+def test_axes_and_dropout_are_told_where_they_are_set(documents: Documents) -> None:
+    said = besides(documents.explained("LSTM", batch_first=True, num_layers=2, dropout=0.2, proj_size=3))
+    assert (
+        "batch_first puts N first in input and output alone; in h_n (2, 7, 3) and c_n (2, 7, 5) it stays second."
+        in said
+    )
+    assert "While training dropout multiplies what it leaves by 1/(1 - 0.2) = 1.25; in eval() it is off." in said
+    assert "dropout leaves nothing" in besides(documents.explained("GRU", num_layers=2, dropout=1.0))
+    none = besides(documents.explained("LSTM", batch_first=True, dropout=0.2, input="batch_size: null, seq_len: 3"))
+    assert "batch_first" not in none
+    assert "dropout" not in none
 
 
 # --- the picture -------------------------------------------------------------------------------------------
@@ -371,6 +437,31 @@ def test_both_directions_between_the_first_and_the_last_of_many_layers() -> None
     )
 
 
+def test_jordans_state_stands_above_what_it_is_made_of_and_goes_back_down() -> None:
+    assert draw(flow(depth=1, states=(("y", 5),), features=10, inner=("h", 20))) == (
+        "          output[0]     output[1]           output[19]",
+        "              ↑ (5,)        ↑ (5,)              ↑ (5,)",
+        "            ┌─┴─┐         ┌─┴─┐               ┌─┴─┐",
+        "            │ y │─(5,)─┐  │ y │─(5,)─┐        │ y │─(5,)→y_n[0]",
+        "            └─┬─┘      │  └─┬─┘      │        └─┬─┘",
+        "              ↑ (20,)  │    ↑ (20,)  │          ↑ (20,)",
+        "            ┌─┴─┐      │  ┌─┴─┐      │        ┌─┴─┐",
+        "y_0[0]─(5,)→│ h │      └─→│ h │      └─→ ··· →│ h │",
+        "            └─┬─┘         └─┬─┘               └─┬─┘",
+        "              ↑ (10,)       ↑ (10,)             ↑ (10,)",
+        "             x_0           x_1                 x_19",
+    )
+
+
+def test_only_a_state_made_of_one_vector_alone_stands_above_it(documents: Documents) -> None:
+    inner = {}
+    for kind in RECURRENT:
+        recurrence = documents.explained(kind).recurrence
+        assert recurrence
+        inner[kind] = recurrence.unrolled.inner
+    assert inner == dict.fromkeys(RECURRENT) | {"JordanRNN": ("h", 5)}
+
+
 @st.composite
 def flows(draw: st.DrawFn) -> Unrolled:
     sizes = draw(st.lists(st.integers(1, 10**6), min_size=4, max_size=4, unique=True))
@@ -387,6 +478,7 @@ def flows(draw: st.DrawFn) -> Unrolled:
         indexed=draw(st.booleans()),
         batch_first=draw(st.booleans()),
         dropout=draw(st.booleans()),
+        inner=("inner", 11) if directions == len(states) == 1 and draw(st.booleans()) else None,
     )
 
 
@@ -396,6 +488,7 @@ def test_every_edge_has_its_size(flow: Unrolled) -> None:
     sizes = Counter(int(size) for line in draw(flow) for size in re.findall(r"\((\d+),\)", line))
     expected: Counter[int] = Counter({flow.features: columns})
     expected[flow.above] += columns * (drawn + gap)
+    expected[11] += drawn * columns * (flow.inner is not None)
     for number, (_, width) in enumerate(flow.states):
         expected[width] += drawn * flow.directions * (columns + 1)
         expected[width] += drawn * 2 * columns * (number == 0 and flow.directions == 2)

@@ -36,8 +36,9 @@ def run(options: ExplainOptions) -> int:
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.output import write_text
     from rnninspect.results.caption import PLAN, caption, each_once
-    from rnninspect.results.explain import explain_blocks
+    from rnninspect.results.explain import explain_blocks, sketch_blocks
     from rnninspect.study.code import code as script
+    from rnninspect.study.code import sketch
     from rnninspect.study.explain import explain_layers
 
     if options.code:
@@ -51,7 +52,14 @@ def run(options: ExplainOptions) -> int:
     if options.code:
         write_text(script(specs[0]), options.output)
         return 0
-    blocks = [block for spec in specs for block in explain_blocks(explain_layers(spec, options.layer))]
+    blocks = [
+        block
+        for spec in specs
+        for block in (
+            *sketch_blocks(sketch(spec, options.layer)),
+            *explain_blocks(explain_layers(spec, options.layer)),
+        )
+    ]
     source = caption(PLAN, each_once(spec.dtype for spec in specs))
     print_page(options.format, blocks, dict, source, options.output)
     return 0

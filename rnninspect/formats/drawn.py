@@ -1,4 +1,4 @@
-"""What is no table, for the terminal: equations with the sizes below them, pictures and charts.
+"""What is no table, for the terminal: equations with the sizes below them, pictures, code and charts.
 
 An equation that is too wide wraps before a sign; a picture that is too wide is left out, because neither cut nor
 wrapped would it say anything.
@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from rnninspect.errors import printable
 from rnninspect.formats.page import Page, wrapped
-from rnninspect.results.table import Chart, Drawing, Formulas
+from rnninspect.results.table import Chart, Code, Drawing, Formulas
 
 _INDENT = "  "
 _BEFORE_SIGN = re.compile(r"(?<= )(?=[-+*⊙] )")
@@ -24,7 +24,7 @@ _SIGNS = str.maketrans({"σ": "sigmoid", "⊙": "*", "·": "@"})
 _STROKES = str.maketrans("─│┌┐└┘├┤┬┴┼→←↑↓⋮·…", "-|+++++++++><^v:..")
 
 
-def sections(block: Formulas | Drawing | Chart, page: Page) -> Iterator[list[str]]:
+def sections(block: Formulas | Drawing | Code | Chart, page: Page) -> Iterator[list[str]]:
     """The paragraphs of a block: its title and what it shows, then its notes."""
     notes = block.notes
     match block:
@@ -37,6 +37,8 @@ def sections(block: Formulas | Drawing | Chart, page: Page) -> Iterator[list[str
             if needed > page.width:
                 shown = []
                 notes = (f"The picture needs {needed} columns, and here are {page.width}; | less -S shows it whole.",)
+        case Code():
+            shown = [line for code in block.lines for line in wrapped(page.plain(code), page.width, hang=_INDENT * 2)]
         case Chart():
             from rnninspect.formats.chart import draw
 

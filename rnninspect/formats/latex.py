@@ -1,7 +1,7 @@
 r"""LaTeX for papers and lecture notes: a fragment to \input, which needs amsmath.
 
-Equations stand twice: bare, to be copied, and with the shape under every name. Pictures are verbatim and in ASCII,
-which every engine and font has; other characters outside ASCII, as a model's name may hold, are left as they are.
+Equations stand twice: bare, to be copied, and with the shape under every name. Pictures and code are verbatim and in
+ASCII, which every engine and font has; other characters, as a model's name may hold, are left as they are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rnninspect.errors import printable
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.results.table import Block, Cell, Chart, Drawing, Formulas, Kind, Table
+from rnninspect.results.table import Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
 
 _HEAD = r"""% From rnninspect, to be \input; the preamble needs \usepackage{amsmath}.
 % For letters outside ASCII in names: pdfLaTeX with the right fonts, or XeLaTeX or LuaLaTeX."""
@@ -72,7 +72,7 @@ def _paragraphs(block: Block) -> Iterator[str]:
             for lines in ([item.latex for item in block.items], [item.latex_sizes for item in block.items]):
                 if any(lines):
                     yield _align(filter(None, lines))
-        case Drawing():
+        case Drawing() | Code():
             yield _verbatim(block.lines)
         case Chart():
             from rnninspect.formats.chart import draw

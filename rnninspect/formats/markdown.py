@@ -1,6 +1,6 @@
 """Markdown for pull requests and notebooks: a heading, a pipe table and its notes; numbers without units.
 
-Equations are in LaTeX between dollar signs, which GitHub and Jupyter typeset; pictures stand in code fences.
+Equations are in LaTeX between dollar signs, which GitHub and Jupyter typeset; pictures and code stand in fences.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.results.table import Block, Cell, Chart, Drawing, Formulas, Kind, Table
+from rnninspect.results.table import Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
 
 _RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -38,6 +38,8 @@ def _paragraphs(block: Block) -> Iterable[str]:
             yield from (f"$$\n{printable(item.latex_sizes or item.latex)}\n$$" for item in block.items)
         case Drawing():
             yield _fenced(block.lines)
+        case Code():
+            yield _fenced(block.lines, "python")
         case Chart():
             from rnninspect.formats.chart import draw
 
@@ -47,11 +49,11 @@ def _paragraphs(block: Block) -> Iterable[str]:
         yield _BLOCK_START.sub(r"\1\\\2", _escaped(note))
 
 
-def _fenced(lines: Sequence[str]) -> str:
+def _fenced(lines: Sequence[str], language: str = "") -> str:
     """Lines as they are, between fences that none of them can end."""
     ticks = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, ticks + 1)
-    return "\n".join([fence, *map(printable, lines), fence])
+    return "\n".join([fence + language, *map(printable, lines), fence])
 
 
 def _lines(table: Table) -> Iterable[str]:

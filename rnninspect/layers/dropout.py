@@ -18,7 +18,8 @@ class Dropout(PointwiseLayer):
     """Zeroes each element with probability p while training."""
 
     summary: ClassVar[str] = (
-        "y = x; while training each element is zeroed with probability p, and the others are divided by 1 - p."
+        "y = x in eval(); while training each element is zeroed with probability p, and the others are divided by "
+        "1 - p."
     )
 
     type: Literal["Dropout"]

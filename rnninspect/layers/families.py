@@ -21,8 +21,8 @@ class CellLayer(Recurrent):
     """A torch.nn cell, which is one step; the tool loops it over the L steps of its input."""
 
     remarks: ClassVar[tuple[str, ...]] = (
-        "torch's cell is a single step, without the textbook's output layer o_t = g(V S_t); rnninspect runs it over "
-        "the sequence. $output is its h_t at every step, $h_n the last of them.",
+        "torch's cell is a single step, without the textbook's output layer o_t = g(V S_t), which is a Linear after "
+        "it; rnninspect runs it over the sequence. $output is its h_t at every step, $h_n the last of them.",
     )
 
 
@@ -82,8 +82,7 @@ class StackedLayer(SequenceLayer):
     remarks: ClassVar[tuple[str, ...]] = (
         "The textbook's output layer, o_t = g(V S_t), is not part of torch's layer: $output is every h_t of the last "
         "layer, $h_n the last h_t of every layer and direction. A Linear after it is the V.",
-        "Copied notes call dropout something that RNN lacks. $has_dropout have it; proj_size is what only "
-        "$has_proj_size has.",
+        "Copied notes call dropout something that RNN lacks: $has_dropout have it.",
     )
 
     num_layers: Depth = 1

@@ -67,7 +67,8 @@ class Layer(BaseModel):
 
     # What `explain` says besides what it derives: what a kind without equations does; every vector of the others, as
     # "name: what it is for"; options; how the layer differs from textbooks and copied notes. In the last, $b_ho, $h_n
-    # and $has_dropout are filled in: where b_ho is packed, the shape of h_n, the kinds that have dropout.
+    # and $has_dropout are filled in: where b_ho is packed, the shape of h_n, and where a document sets dropout, the
+    # kinds that have it.
     summary: ClassVar[str] = ""
     meanings: ClassVar[Mapping[str, str]] = {}
     options: ClassVar[Mapping[str, Option]] = {}

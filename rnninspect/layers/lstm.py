@@ -64,7 +64,7 @@ class LSTM(_LongShortTerm, StackedLayer):
     }
     remarks: ClassVar[tuple[str, ...]] = (
         *_LongShortTerm.remarks,
-        "$W_hr makes h_t narrower than c_t: $h_n, $c_n.",
+        "$W_hr makes h_t narrower than c_t: $h_n, $c_n. Only $has_proj_size has a proj_size.",
         *StackedLayer.remarks,
     )
     fullest: ClassVar[Mapping[str, int]] = {"proj_size": 1}

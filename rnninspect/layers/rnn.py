@@ -19,6 +19,7 @@ class _Elman(Recurrent):
     remarks: ClassVar[tuple[str, ...]] = (
         "This is Elman's network (1990): the hidden state is fed back, h_{t-1}. Jordan's (1986) feeds back the output, "
         "y_{t-1}: layer type JordanRNN.",
+        "The textbook's S_t = f(U x_t + W S_{t-1}) is h_t here: its U is $W_ih, and its W is $W_hh.",
         "Only the sum of $b_ih and $b_hh counts. Textbooks have that one bias; torch keeps two for cuDNN's sake.",
     )
 

@@ -1,4 +1,4 @@
-"""A layer explained: its equations with their sizes, a legend of its symbols, a picture, and what its options do."""
+"""A document explained: its Python, then of each layer the equations with their sizes, a legend, a picture, options."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from rnninspect.cells.write import Written
 from rnninspect.facts import LayerFacts, TensorFact
 from rnninspect.layers.signal import Signal
+from rnninspect.results.conventions import conventions
 from rnninspect.results.legend import ROWS, halves
-from rnninspect.results.table import Block, Column, Drawing, Formula, Formulas, Kind, Table
+from rnninspect.results.table import Block, Code, Column, Drawing, Formula, Formulas, Kind, Table
 from rnninspect.results.unrolled import draw, output_at, size_text
+from rnninspect.results.weights import law_text
+from rnninspect.study.code import Sketch
 from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Unrolled, Upper, is_first, listed
 
 _VECTORS = (
@@ -23,6 +26,13 @@ _SIGNS = {
     "ReLU": "ReLU(v) is v where it is positive, else 0",
     "⊙": "⊙ multiplies element by element",
 }
+
+
+def sketch_blocks(sketch: Sketch) -> Iterator[Block]:
+    """The whole model in a line, and as Python."""
+    if sketch.chain:
+        yield _prose("from layer to layer", sketch.model, [sketch.chain])
+    yield Code(title="in PyTorch", subject=sketch.model, lines=sketch.code, notes=sketch.notes)
 
 
 def explain_blocks(layers: Iterable[Explained]) -> list[Block]:
@@ -41,6 +51,8 @@ def _blocks(layer: Explained) -> Iterator[Block]:
     yield Formulas(
         title=title("equations"), subject=model, items=_formulas(layer.equations), notes=tuple(_about_equations(layer))
     )
+    if told := tuple(conventions(layer)):
+        yield _prose(title("besides the equations"), model, told)
     vectors = tuple((entry.symbol, entry.shape, entry.meaning) for entry in layer.entries if entry.packed is None)
     yield Table(title=title("vectors"), subject=model, columns=_VECTORS, rows=vectors)
     weights = tuple((e.symbol, e.shape, e.packed, e.meaning) for e in layer.entries if e.packed is not None)
@@ -84,7 +96,8 @@ def _formulas(equations: Iterable[Written]) -> tuple[Formula, ...]:
 
 def _in_one_line(layer: Explained) -> str:
     given, put_out = layer.facts.inputs[0], layer.facts.outputs[0]
-    parts = [f"{given.shape} → {put_out.shape}", *(f"{weight.name} {weight.shape}" for weight in layer.facts.weights)]
+    weights = [f"{weight.name} {weight.shape}, at first {law_text(weight.init)}" for weight in layer.facts.weights]
+    parts = [f"{given.shape} → {put_out.shape}", *weights]
     return f"{layer.summary} {'; '.join(parts)}."
 
 
@@ -156,8 +169,15 @@ def _about_flow(unrolled: Unrolled, signal: Signal) -> Iterator[str]:
     )
     alike = "" if batch.size is None else f"; the {batch.size:,} of the batch run alike"
     direction = " and direction" * (unrolled.directions > 1)
-    yield f"A box is one step of one layer{direction}, for one sequence{alike}.{drawn}"
     first, *others = (state for state, _ in unrolled.states)
+    if unrolled.inner is None:
+        yield f"A box is one step of one layer{direction}, for one sequence{alike}.{drawn}"
+    else:
+        inner, _ = unrolled.inner
+        yield (
+            f"Two boxes are one step, {inner} and {first} above it, for one sequence{alike}. The arrow to the next "
+            f"step leaves above: {first} is fed back, where Elman's network feeds back {inner}.{drawn}"
+        )
     if others:
         yield f"{first} goes to the next step and up; {listed(others)} to the next step only."
     if unrolled.directions > 1:

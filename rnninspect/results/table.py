@@ -144,6 +144,15 @@ class Drawing(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class Code(NamedTuple):
+    """Lines of Python, to be copied; scripts have no use for them."""
+
+    title: str
+    subject: str
+    lines: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
 class Series(NamedTuple):
     """One line of a chart: points (x, y) in the order of x; y None where there is none.
 
@@ -176,4 +185,4 @@ class Chart(NamedTuple):
     doubt: str = ""
 
 
-Block = Table | Formulas | Drawing | Chart
+Block = Table | Formulas | Drawing | Code | Chart

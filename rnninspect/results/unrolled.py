@@ -23,6 +23,16 @@ and both reach the output:
            └─┬─┘   │
              └──┬──┘
                 ↑ (10,)
+
+Where the state is made of one vector alone, as Jordan's output is of what is hidden, that is a box below its own:
+
+             ┌─┴─┐
+             │ y │─(5,)─┐
+             └─┬─┘      │
+               ↑ (20,)  │
+             ┌─┴─┐      │  ┌─┴─┐
+      ─(5,)→│ h │      └─→│ h │
+             └─┬─┘         └─┬─┘
 """
 
 from __future__ import annotations
@@ -86,7 +96,7 @@ class _Places(NamedTuple):
 
     centre: of the forward box; shift: to the reverse box; middle: where both meet, above and below; right: of the
     last column, to the final states. box: the width of one; edge: the least width of an edge with its size.
-    dots: steps are left out before the last.
+    dots: steps are left out before the last. turn: to where a state goes down to the box of the next step.
     """
 
     columns: tuple[int, ...]
@@ -97,10 +107,12 @@ class _Places(NamedTuple):
     box: int
     edge: int
     dots: bool
+    turn: int
 
 
 def _places_of(unrolled: Unrolled, steps: Sequence[int]) -> _Places:
-    box = max(len(state) for state, _ in unrolled.states) + 4
+    inner, below = unrolled.inner or ("", 0)
+    box = max(len(state) for state in (inner, *(state for state, _ in unrolled.states))) + 4
     centre = box // 2
     shift = (box + 1) * (unrolled.directions - 1)
     edge = max(len(size_text(width)) for _, width in unrolled.states) + 2
@@ -110,6 +122,8 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int]) -> _Places:
     over = [output_at(unrolled, step) for step in steps]
     # why the second: an edge's size stands beside the line that crosses it, not on it.
     pitch = max(box + edge, (shift + centre + 1 + edge) * (shift > 0), *(len(text) + 2 for text in (*beside, *over)))
+    turn = max(box + edge, centre + len(f"↑ {size_text(below)}") + 1)
+    pitch = max(pitch, turn + len("└─→")) if inner else pitch
     dots = steps[-1] > len(steps) - 1
     columns = [start + pitch * k for k in range(len(steps))]
     columns[-1] += (len(_DOTS) + 1) * dots
@@ -122,6 +136,7 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int]) -> _Places:
         box=box,
         edge=edge,
         dots=dots,
+        turn=turn,
     )
 
 
@@ -191,12 +206,35 @@ class _Picture(NamedTuple):
         self.upwards(row, self.unrolled.above)
         if self.unrolled.depth > 1:
             self.canvas.put(row + 1, 0, _name(layer))
-        return self._both(row + 1, layer) if self.unrolled.directions > 1 else self._boxes(row + 1, layer, 0)
+        if self.unrolled.directions > 1:
+            return self._both(row + 1, layer)
+        return self._boxes(row + 1, layer, 0) if self.unrolled.inner is None else self._above(row + 1, layer)
 
     def _between(self, row: int) -> None:
         """What goes from one layer to the next."""
         self.upwards(row, self.unrolled.above)
         self.canvas.put(row, 0, _DROPOUT * self.unrolled.dropout)
+
+    def _above(self, row: int, layer: int) -> int:
+        """The state's boxes above those of what it is made of, and its way down to the next step's."""
+        places, canvas, (state, width) = self.places, self.canvas, self.unrolled.states[0]
+        inner, inner_width = self.unrolled.inner or ("", 0)
+        size, first, last = size_text(width), places.columns[0], places.columns[-1]
+        for column in places.columns:
+            self._box(row, column, [state])
+            canvas.put(row + 3, column + places.centre, f"↑ {size_text(inner_width)}")
+            self._box(row + 4, column, [inner])
+        started, ended = (_state(self.unrolled, state, time, layer, 0) for time in "0n")
+        canvas.put(row + 5, first - places.edge - len(started), f"{started}{f'{size}→':─>{places.edge}}")
+        canvas.put(row + 1, last + places.box, f"{f'{size}→':─>{places.edge}}{ended}")
+        for column, following in zip(places.columns, places.columns[1:], strict=False):
+            turn = column + places.turn
+            canvas.put(row + 1, column + places.box, f"─{size}".ljust(places.turn - places.box, "─") + "┐")
+            for line in range(row + 2, row + 5):
+                canvas.put(line, turn, "│")
+            dots = f"{_DOTS}→" if places.dots and following == last else ""
+            canvas.put(row + 5, turn, f"└{'→':─>{following - turn - 1 - len(dots)}}{dots}")
+        return row + 7
 
     def _both(self, row: int, layer: int) -> int:
         """Both directions: what they put out meets above them, and what they are fed with parts below."""
@@ -221,7 +259,7 @@ class _Picture(NamedTuple):
 
     def _boxes(self, row: int, layer: int, direction: int) -> int:
         """The boxes of one direction and the edges between them; returns the row below."""
-        places, canvas, bottom = self.places, self.canvas, row + len(self.unrolled.states) + 1
+        places, canvas = self.places, self.canvas
         for number, (state, width) in enumerate(self.unrolled.states, start=1):
             started, ended = (_state(self.unrolled, state, time, layer, direction) for time in "0n")
             left, right = (ended, started) if direction else (started, ended)
@@ -229,15 +267,18 @@ class _Picture(NamedTuple):
             canvas.put(row + number, start - len(left), left)
             canvas.put(row + number, end, right)
             self._edges(row + number, start, end, size_text(width), direction)
-            for column in places.columns:
-                canvas.put(row + number, column + places.shift * direction, f"│{state:^{places.box - 2}}│")
-        side = "─" * (places.box - 2)
         for column in places.columns:
-            box = column + places.shift * direction
-            for line, text, joint in ((row, f"┌{side}┐", "┴"), (bottom, f"└{side}┘", "┬")):
-                canvas.put(line, box, text)
-                canvas.put(line, box + places.centre, joint)
-        return bottom + 1
+            self._box(row, column + places.shift * direction, [state for state, _ in self.unrolled.states])
+        return row + len(self.unrolled.states) + 2
+
+    def _box(self, row: int, column: int, names: Sequence[str]) -> None:
+        """A box with a name in each line, entered below and left above."""
+        places, side, bottom = self.places, "─" * (self.places.box - 2), row + len(names) + 1
+        for number, name in enumerate(names, start=1):
+            self.canvas.put(row + number, column, f"│{name:^{places.box - 2}}│")
+        for line, text, joint in ((row, f"┌{side}┐", "┴"), (bottom, f"└{side}┘", "┬")):
+            self.canvas.put(line, column, text)
+            self.canvas.put(line, column + places.centre, joint)
 
     def _edges(self, row: int, start: int, end: int, size: str, direction: int) -> None:
         """A state's way from `start` over the steps to `end`, or back; its size stands where nothing crosses it."""

@@ -111,11 +111,12 @@ _EACH_GATE = ", each gate"
 def _laws(weight: WeightFact) -> str:
     """The law of a weight, and those that single gates have of their own: `uniform, b_if constant 1`."""
     each = _EACH_GATE if weight.gates and weight.init.of_matrix else ""
-    own = (f", {gate.name} {_law(gate.init)}" for gate in weight.gates if gate.init is not None)
-    return _law(weight.init) + each + "".join(own)
+    own = (f", {gate.name} {law_text(gate.init)}" for gate in weight.gates if gate.init is not None)
+    return law_text(weight.init) + each + "".join(own)
 
 
-def _law(init: Init) -> str:
+def law_text(init: Init) -> str:
+    """A law in words: `uniform`, `normal, std 1, row 0 zero`."""
     words = init.law
     if init.law == "constant":
         words = f"constant {init.value:g}"
@@ -132,7 +133,7 @@ def _gate(weight: WeightFact, gate: GateFact) -> tuple[Cell, ...]:
     axes = (weight.axes[0].removeprefix("G*"), *weight.axes[1:])
     rows = "[{}:{}]".format(*gate.rows)
     init = gate.init or weight.init
-    law, bound = (_law(init), init.bound) if weight.laws_differ else (None, None)
+    law, bound = (law_text(init), init.bound) if weight.laws_differ else (None, None)
     names = (f"{weight.name}{rows}", f"  {rows}", gate.name)
     return (*names, axes, gate.shape, math.prod(gate.shape), None, law, bound)
 

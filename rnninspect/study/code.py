@@ -23,6 +23,7 @@ from rnninspect.study.code_lines import INDENT, fitted, indented
 from rnninspect.study.code_steps import Run, loop, parameters
 from rnninspect.study.explain import is_first
 
+_HINT = "rnninspect explain --code CONFIG prints all of it as a class that runs."
 # The recurrent kinds that torch.nn has; any other is written from its equations.
 OF_TORCH = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 # Arguments that are given by place, as everybody writes them.
@@ -49,11 +50,15 @@ TAKEN = frozenset(
 
 
 class Sketch(NamedTuple):
-    """The top of a page. chain: the whole model in a line, where there are several layers; code: lines of Python."""
+    """The top of a page. chain: the whole model in a line, "" where it is one layer; code: lines of Python.
+
+    notes: sentences about them.
+    """
 
     model: str
     chain: str
     code: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def code(spec: Spec) -> str:
@@ -88,11 +93,16 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
     if spec.dtype != "float32":
         made.insert(0, f"torch.set_default_dtype(torch.{spec.dtype})")
     if len(links) > 1:
-        return Sketch(spec.name, _chain(spec), tuple(fitted([*made, "", *_forward(spec, names, "")])))
+        code = fitted([*made, "", *_forward(spec, names, "")])
+        return Sketch(spec.name, _chain(spec), tuple(code), (_HINT,))
     (link,) = links
     states = link.layer.cell.states if isinstance(link.layer, Recurrent) else ()
     run = _ran(link, names, "", given=_pair([f"{state}_0" for state in states]), result="output")
-    return Sketch(spec.name, _chain(spec) if only is None else "", tuple(fitted([*made, *run])))
+    given = ", ".join(f"{tensor.name} {tensor.shape}" for tensor in link.layer.inputs(link.signal, "float32")[1:])
+    (x,) = [tensor.shape for tensor in link.layer.inputs(link.signal, "float32")[:1]]
+    packed = ", a PackedSequence's data" * ("T" in link.signal.axes)
+    notes = (f"x is {x}{packed}{f'; {given}' if given else ''}.", _HINT)
+    return Sketch(spec.name, "", tuple(fitted([*made, *run])), notes)
 
 
 def attributes(spec: Spec) -> dict[str, str]:

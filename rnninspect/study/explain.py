@@ -57,7 +57,7 @@ class Reverse(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """One option: its value here, and what the plan says of the same layer with another value.
+    """One option that the document sets: its value here, and what the plan says of the same layer with another value.
 
     other is None where there is no other that torch would take.
     """
@@ -74,6 +74,7 @@ class Unrolled(NamedTuple):
 
     states: each with its width; the first is what goes on to the next layer. features: the width of x_t; above: of
     what a whole layer, both directions, puts out. indexed: h_0 has an axis over layers and directions.
+    inner: the vector below the only state where that is made of nothing else, with its width: h below Jordan's y.
     """
 
     steps: int
@@ -85,6 +86,7 @@ class Unrolled(NamedTuple):
     indexed: bool
     batch_first: bool
     dropout: bool
+    inner: tuple[str, int] | None = None
 
 
 class Recurrence(NamedTuple):
@@ -245,7 +247,18 @@ def _unrolled(layer: Recurrent, cell: Cell, signal: Signal, shape: Shapes) -> Un
         indexed=bool(layer.stack_axes),
         batch_first=signal.axes[:1] == ("N",),
         dropout=getattr(layer, "dropout", 0) > 0,
+        inner=_inner(cell, shape),
     )
+
+
+def _inner(cell: Cell, shape: Shapes) -> tuple[str, int] | None:
+    state, *others = cell.states
+    (made,) = (equation for equation in cell.equations if equation.target == cell.last(state))
+    read = {node for node in walk(made.expression) if isinstance(node, Value)}
+    vector = next(iter(read))
+    if others or len(read) > 1 or vector.name in ("x", state):
+        return None
+    return vector.name, shape(vector)[0]
 
 
 def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts, shape: Shapes) -> Upper:
@@ -276,6 +289,8 @@ def _reverse(cell: Cell, facts: LayerFacts, shape: Shapes) -> Reverse:
 
 def _settings(spec: Spec, layer: Recurrent, signal: Signal) -> Iterator[Setting]:
     for field, option in layer.options.items():
+        if field not in layer.model_fields_set:
+            continue
         value, default = getattr(layer, field), type(layer).model_fields[field].default
         other = default if value != default else option.telling(layer)
         after = None if other == value else _with(spec, layer, signal, {field: other})
@@ -297,7 +312,7 @@ def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, obj
 
 
 def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[LegendEntry], timed: bool) -> Iterator[str]:
-    """The kind's remarks, filled in; one that names what this layer does not have is not about it."""
+    """The kind's remarks, filled in; one that names what this layer does not have, or set, is not about it."""
     known = {tensor.name: f"{tensor.name} {tensor.shape}" for tensor in facts.outputs}
     for entry in entries:
         if entry.packed:
@@ -306,7 +321,8 @@ def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[Lege
     for remark in layer.remarks:
         template = Template(remark)
         names = template.get_identifiers()
-        owners = {key: _owners(key.removeprefix("has_")) for key in names if key.startswith("has_")}
+        options = {key: key.removeprefix("has_") for key in names if key.startswith("has_")}
+        owners = {key: _owners(option) for key, option in options.items() if option in layer.model_fields_set}
         if known.keys() | owners.keys() >= set(names):
             yield template.substitute(known | owners)
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from rnninspect.formats import terminal
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.results.table import Block, Chart, Drawing, Formula, Formulas, Series, Table
+from rnninspect.results.table import Block, Chart, Code, Drawing, Formula, Formulas, Series, Table
 
 STEP = Formulas(
     "equations",
@@ -123,6 +123,15 @@ def test_a_chart_in_ascii_is_ascii() -> None:
     assert all(line.isascii() for line in lines_of(CHART, ascii=True))
 
 
+# --- code --------------------------------------------------------------------------------------------------
+
+
+def test_code_stands_as_it_is_and_where_it_is_too_wide_it_wraps() -> None:
+    code = Code("in PyTorch", "m", ("k = 3", "", "    y = layer(x, 1, 2)"), ("a note",))
+    assert lines_of(code) == ["m · in PyTorch", "k = 3", "", "    y = layer(x, 1, 2)", "", "a note"]
+    assert lines_of(code, 16)[3:5] == ["    y = layer(x,", "        1, 2)"]
+
+
 # --- whatever they hold ------------------------------------------------------------------------------------
 
 texts = st.text(max_size=30)
@@ -132,6 +141,7 @@ equations = st.builds(Formula, *[st.builds("{} = {} + {} ⊙ {}".format, texts, 
 blocks = st.one_of(
     st.builds(Formulas, texts, texts, st.lists(formulas | equations, max_size=3).map(tuple), notes),
     st.builds(Drawing, texts, texts, st.lists(texts, max_size=3).map(tuple), notes),
+    st.builds(Code, texts, texts, st.lists(texts, max_size=3).map(tuple), notes),
     st.builds(
         Chart,
         texts,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import latex
-from rnninspect.results.table import Block, Chart, Column, Drawing, Formula, Formulas, Kind, Series, Table
+from rnninspect.results.table import Block, Chart, Code, Column, Drawing, Formula, Formulas, Kind, Series, Table
 
 STEP = Formulas(
     "equations",
@@ -103,6 +103,8 @@ def test_pictures_and_charts_are_verbatim_and_in_ascii() -> None:
         "{\\footnotesize\n\\begin{verbatim}\n-> {%\n\\end {verbatim}\\input{x}\n\\end{verbatim}\n}\n"
         "\n\\noindent a note\n"
     )
+    code = body(Code("t", "m", ("x = {}  # (1,)",)))
+    assert code == "{\\footnotesize\n\\begin{verbatim}\nx = {}  # (1,)\n\\end{verbatim}\n}\n"
     chart = body(Chart("t", "m", "x", "y", (Series("a", ((0, 1), (1, 2))),)))
     assert chart.startswith("{\\footnotesize\n\\begin{verbatim}\n")
     assert chart.isascii()

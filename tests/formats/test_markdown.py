@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnninspect.formats import markdown
-from rnninspect.results.table import Chart, Column, Drawing, Formula, Formulas, Kind, Series, Table
+from rnninspect.results.table import Chart, Code, Column, Drawing, Formula, Formulas, Kind, Series, Table
 
 TABLE = Table(
     title="weights",
@@ -100,6 +100,10 @@ def test_a_symbol_is_typeset_and_hostile_text_in_its_place_is_not() -> None:
 def test_a_picture_stands_between_fences_as_it_is() -> None:
     figure = Drawing("flow", "m", ("┌─┐ *a* <b>", "", "└─┘"), ("a note",))
     assert markdown.render([figure], "").split("\n\n", 1)[1] == "```\n┌─┐ *a* <b>\n\n└─┘\n```\n\na note\n"
+
+
+def test_code_stands_between_fences_that_say_it_is_python() -> None:
+    assert markdown.render([Code("c", "m", ("x = 1",))], "").split("\n\n", 1)[1] == "```python\nx = 1\n```\n"
 
 
 @given(st.lists(st.text("`", max_size=6) | st.text("`a\n\x1b"), max_size=4))

@@ -1,0 +1,55 @@
+"""What torch does with a layer that its equations do not say: first states and values, axes, dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rnninspect.study.explain import Explained, Recurrence, listed
+
+
+def conventions(layer: Explained) -> Iterator[str]:
+    """A sentence each, of what this document has."""
+    if layer.recurrence is not None:
+        yield from _about_states(layer)
+    yield from _about_first_values(layer)
+    if layer.recurrence is not None:
+        yield from _about_options(layer, layer.recurrence)
+
+
+def _about_states(layer: Explained) -> Iterator[str]:
+    first = [tensor.name for tensor in layer.facts.inputs[1:]]
+    last = [tensor.name for tensor in layer.facts.outputs[1:]]
+    zeros = f"{listed(first)} {'are' if len(first) > 1 else 'is'} zeros when not given"
+    if layer.signal.batch.state == "random":
+        yield f"{zeros}; here they are given, filled at random (state: random)."
+    else:
+        yield f"{zeros}, as in this document."
+    if len(first) > 1:
+        yield (
+            f"The states go in and come out as a tuple, ({', '.join(first)}) and ({', '.join(last)}); a layer with one "
+            "state has a tensor."
+        )
+
+
+def _about_first_values(layer: Explained) -> Iterator[str]:
+    own = [weight for weight in layer.facts.weights if not weight.shared_with]
+    uniform = [weight for weight in own if weight.init.law == "uniform" and weight.init.bound]
+    if not uniform or not uniform[0].init.bound:
+        return
+    bound = uniform[0].init.bound
+    size, fan = "hidden_size" if layer.recurrence is not None else "in_features", round(bound**-2)
+    whole = len(uniform) == len(layer.facts.weights) and not any(weight.laws_differ for weight in own)
+    biases = any(len(weight.shape) == 1 for weight in uniform)
+    what = f"Every weight{' and bias' * biases} is" if whole else "What has no other law is"
+    yield f"{what} first drawn evenly from -a to a, a = 1/sqrt({size}) = 1/sqrt({fan:,}) = {bound:.4g}."
+
+
+def _about_options(layer: Explained, recurrence: Recurrence) -> Iterator[str]:
+    set_to = {setting.option: setting.value for setting in recurrence.settings}
+    if set_to.get("batch_first") and layer.signal.axes == ("N", "L"):
+        states = listed([f"{tensor.name} {tensor.shape}" for tensor in layer.facts.outputs[1:]])
+        yield f"batch_first puts N first in input and output alone; in {states} it stays second."
+    dropout = set_to.get("dropout")
+    if isinstance(dropout, float) and dropout > 0 and recurrence.unrolled.depth > 1:
+        scale = f"multiplies what it leaves by 1/(1 - {dropout:g}) = {1 / (1 - dropout):.4g}" if dropout < 1 else ""
+        yield f"While training dropout {scale or 'leaves nothing'}; in eval() it is off."
