@@ -136,7 +136,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return stream
 
 
-RED, YELLOW, PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[0m"
+RED, YELLOW, PLAIN = "\x1b[38;5;160m", "\x1b[38;5;136m", "\x1b[0m"
 
 
 def test_in_a_terminal_with_the_line_and_a_caret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

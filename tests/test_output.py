@@ -422,5 +422,7 @@ def test_when_there_are_colours(
         clean_environment.setenv(name, value)
     with contextlib.redirect_stdout(Terminal()):
         assert output.wants_colour() is in_terminal
+        assert output.wants_colour(io.StringIO()) is in_pipe
     with contextlib.redirect_stdout(io.StringIO()):
         assert output.wants_colour() is in_pipe
+        assert output.wants_colour(Terminal()) is in_terminal

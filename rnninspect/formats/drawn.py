@@ -62,7 +62,7 @@ def _equations(block: Formulas, page: Page) -> Iterator[str]:
     for (left, equals, right), (_, style) in zip(sides, rows, strict=True):
         lead = " " * (margin - cell_len(left)) + left + equals if equals else _INDENT
         for line in _wrapped(lead, right if equals else left, page.width):
-            yield page.paint(line, style) if style else line
+            yield page.paint(line, style)
 
 
 def _with_signs(text: str, page: Page) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnninspect.errors import Excerpt, printable
+from rnninspect.formats.page import BAD, Page
 
 _CUT = "..."
 _TAB = "    "
@@ -22,8 +23,7 @@ def render(excerpt: Excerpt, width: int, *, colour: bool) -> str:
     before = _head(before[::-1], room - max(cell_len(marked), 1) - len(_CUT), cut=_CUT[::-1])[::-1]
     after = _head(after, room - cell_len(before + marked))
     carets = "^" * max(cell_len(marked), 1)
-    if colour:
-        carets = f"\x1b[31m{carets}\x1b[0m"
+    carets = Page(width, colour, ascii=False).paint(carets, BAD)
     return (
         f"{margin} |\n{excerpt.line} | {before}{marked}{after}".rstrip()
         + f"\n{margin} | {' ' * cell_len(before)}{carets}"

@@ -29,6 +29,20 @@ _IN_ASCII = str.maketrans(
     }
 )
 
+# why of the 256 and not the first 16: those are the terminal's own, whose yellow is not to be read on white in many.
+GOOD, BAD, DOUBTFUL = "color(28)", "color(160)", "color(136)"  # green, red, a dark yellow
+_VERDICTS = {
+    GOOD: ("ok", "agree", "FASTER", "steady"),
+    BAD: ("error", "FAILED", "OVER", "SLOWER", "DIFFERS", "differ", "failed", "crashed"),
+    DOUBTFUL: ("warning", "note", "UNCLEAR", "drifting", "disturbed", "timeout", "memory"),
+}
+_STYLES = {word: style for style, words in _VERDICTS.items() for word in words}
+
+
+def verdict_style(text: str) -> str:
+    """The colour of a verdict, by the first word of it that has one: `disturbed (...)`; "" where none has."""
+    return next((_STYLES[word] for word in re.findall(r"\w+", text) if word in _STYLES), "")
+
 
 class Page(NamedTuple):
     """What the blocks are printed on."""
@@ -44,12 +58,17 @@ class Page(NamedTuple):
 
     def paint(self, text: str, style: str) -> str:
         """`text` in a style of rich's, such as "bold"."""
-        if not self.colour:
+        if not self.colour or not style:
             return text
         from rich.color import ColorSystem
         from rich.style import Style
 
-        return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
+        return Style.parse(style).render(text, color_system=ColorSystem.EIGHT_BIT)
+
+    def marked(self, line: str) -> str:
+        """`line` with its first word painted where that says what it is: `error: ...`, `warning: ...`."""
+        word, colon, rest = line.partition(": ")
+        return self.paint(word, verdict_style(word)) + colon + rest if word in ("error", "warning", "note") else line
 
     def joined(self, texts: Iterable[str]) -> str:
         """The parts of a title."""
@@ -65,7 +84,7 @@ class Page(NamedTuple):
 
     def notes(self, notes: Iterable[str]) -> list[str]:
         """The sentences under a block."""
-        return [line for note in notes for line in wrapped(self.plain(note), self.width, hang="  ")]
+        return [self.marked(line) for note in notes for line in wrapped(self.plain(note), self.width, hang="  ")]
 
 
 def wrapped(text: str, width: int, hang: str = "") -> list[str]:

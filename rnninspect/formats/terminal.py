@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from rnninspect.formats.page import Page, at_spaces, wrapped
+from rnninspect.formats.page import Page, at_spaces, verdict_style, wrapped
 from rnninspect.formats.texts import PAD, column_texts, text_of
 from rnninspect.results.table import Block, Cell, Kind, Table
 
@@ -45,8 +45,15 @@ def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: 
     page = Page(sys.maxsize if width is None else width, colour, ascii)
     sections = [section for block in blocks for section in _sections(block, page)]
     if caption:
-        sections.append([page.paint(line, "dim") for line in wrapped(page.plain(caption), page.width)])
+        sections.append([_caption(line, page) for line in wrapped(page.plain(caption), page.width)])
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _caption(line: str, page: Page) -> str:
+    """A line of the caption, dim but for what torch said of the plan."""
+    first, dot, rest = line.partition(page.plain(" · "))
+    style = verdict_style(first)
+    return page.paint(first, style) + page.paint(dot + rest, "dim") if style else page.paint(line, "dim")
 
 
 def _sections(block: Block, page: Page) -> Iterator[list[str]]:
@@ -83,6 +90,7 @@ class _Strip(NamedTuple):
 
     key: says what a row is about, so it leads every piece.
     group: what it is one of; such columns stay together.
+    verdict: see Column.
     """
 
     heading: str
@@ -91,6 +99,7 @@ class _Strip(NamedTuple):
     kind: Kind
     key: bool
     group: str
+    verdict: bool
 
     def widths(self) -> tuple[int, int, int, int]:
         """What it would like, then the least it needs: heading wrapped, prose wrapped too, names broken too."""
@@ -175,7 +184,15 @@ def _strips(table: Table, keys: Container[int | None], page: Page) -> Iterator[_
     alike = [row[index] for index in times for row in rows]
     for index, column in enumerate(table.columns):
         heading, (*cells, total) = column_texts(column, [row[index] for row in rows], alike, page)
-        yield _Strip(heading, tuple(cells), total, kind=column.kind, key=index in keys, group=column.group)
+        yield _Strip(
+            heading,
+            tuple(cells),
+            total,
+            kind=column.kind,
+            key=index in keys,
+            group=column.group,
+            verdict=column.verdict,
+        )
 
 
 def _without_repeats(table: Table) -> Iterator[tuple[Cell, ...]]:
@@ -275,7 +292,7 @@ def _lines(strips: Sequence[_Strip], over: Container[int], page: Page) -> list[s
         pad_edge=False,
         show_edge=False,
         show_footer=totals,
-        header_style="cyan",
+        header_style="",
         footer_style="bold",
         border_style="dim",
     )
@@ -290,12 +307,17 @@ def _lines(strips: Sequence[_Strip], over: Container[int], page: Page) -> list[s
             overflow="fold",
         )
     for number, row in enumerate(zip(*(strip.cells for strip in strips), strict=True)):
-        drawn.add_row(*map(Text, row), style="bold" if number in over else None)
+        texts = (
+            # why appended: the style of a text is that of the space beside it too.
+            Text().append(cell, verdict_style(cell) if strip.verdict else None)
+            for strip, cell in zip(strips, row, strict=True)
+        )
+        drawn.add_row(*texts, style="bold" if number in over else None)
     out = io.StringIO()
     console = Console(
         file=out,
         width=min(max(page.width, least), _total(strip.widths()[0] for strip in strips)) or 1,
-        color_system="standard" if page.colour else None,
+        color_system="256" if page.colour else None,
         force_terminal=page.colour,
         no_color=False,
         legacy_windows=False,

@@ -33,7 +33,7 @@ _TIMED = (
     Column("page_faults", "page faults", Kind.NUMBER, for_scripts=True),
     Column("stopped", "stopped by"),
     Column("bar", "", Kind.BAR),
-    Column("verdict", "verdict"),
+    Column("verdict", "verdict", verdict=True),
 )
 _MEANT = (
     Column("step_seconds", "per time step", Kind.SECONDS),
@@ -73,7 +73,7 @@ _FAILED = (
     *POINT,
     VARIANT,
     Column("process", "process", Kind.COUNT, for_scripts=True),
-    Column("status", "status"),
+    Column("status", "status", verdict=True),
     Column("reason", "reason"),
 )
 

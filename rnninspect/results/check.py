@@ -18,7 +18,7 @@ _SUMMARY = (
     Column("macs", "MACs", Kind.COUNT),
     Column("budget", "budget"),
     Column("lock", "lock"),
-    Column("verdict", "verdict"),
+    Column("verdict", "verdict", verdict=True),
 )
 _LIMITS = (
     Column("limit", "limit"),
@@ -26,7 +26,7 @@ _LIMITS = (
     Column("actual", "actual", Kind.COUNT),
     Column("over", "over by", Kind.COUNT),
     Column("percent_of_allowed", "% of allowed", Kind.NUMBER),
-    Column("verdict", "verdict"),
+    Column("verdict", "verdict", verdict=True),
 )
 CHANGES = (
     Column("layer", "layer", repeats=True, nothing="(model)"),

@@ -27,7 +27,7 @@ _COMPARED = (
     Column("new_processes", "new processes", Kind.COUNT, for_scripts=True),
     Column("old_rounds", "old rounds", Kind.COUNT, for_scripts=True),
     Column("new_rounds", "new rounds", Kind.COUNT, for_scripts=True),
-    Column("verdict", "verdict"),
+    Column("verdict", "verdict", verdict=True),
     Column("reason", "why"),
 )
 _UNMATCHED = (*_ABOUT, Column("reason", "why"))

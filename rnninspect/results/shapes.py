@@ -27,8 +27,8 @@ class _Row(NamedTuple):
     """A tensor of a layer. goes: "in", "out", or which layer reads it. seen: it is no row that people have already."""
 
     layer: LayerFacts
-    way: str
     tensor: TensorFact
+    way: str
     goes: str
     seen: bool = True
 
@@ -52,12 +52,12 @@ def shapes_table(model: ModelFacts) -> Table:
 def _rows(layers: Sequence[LayerFacts]) -> Iterator[_Row]:
     for before, layer, after in zip((None, *layers), layers, (*layers[1:], None), strict=False):
         given, *states = layer.inputs
-        yield _Row(layer, "in", given, "in", seen=before is None or not _reads_whole(before, layer))
-        yield from (_Row(layer, "in", state, "in") for state in states)
+        yield _Row(layer, given, way="in", goes="in", seen=before is None or not _reads_whole(before, layer))
+        yield from (_Row(layer, state, way="in", goes="in") for state in states)
         output, *states = layer.outputs
-        handed = after is not None and _reads_whole(layer, after)
-        yield _Row(layer, "out", output, f"→ {after.name}" if after is not None and handed else "out")
-        yield from (_Row(layer, "out", state, "out") for state in states)
+        reader = after.name if after is not None and _reads_whole(layer, after) else None
+        yield _Row(layer, output, way="out", goes="out" if reader is None else f"→ {reader}")
+        yield from (_Row(layer, state, way="out", goes="out") for state in states)
 
 
 def _reads_whole(layer: LayerFacts, following: LayerFacts) -> bool:

@@ -35,6 +35,7 @@ class Column(NamedTuple):
     same_unit: all such times of a table stand in one unit, as they are to be compared.
     nothing: what people see in place of None.
     group: what it is one of ("backward"); a table too wide for a terminal is split between groups.
+    verdict: it holds verdicts, which a terminal paints by their words.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Column(NamedTuple):
     same_unit: bool = False
     nothing: str | None = None
     group: str = ""
+    verdict: bool = False
 
 
 class Table(NamedTuple):

@@ -21,7 +21,7 @@ _COLUMNS = (
     Column("largest_error", "largest error", Kind.NUMBER),
     Column("relative_epsilons", "relative, epsilons", Kind.NUMBER),
     Column("allowed_epsilons", "allowed", Kind.NUMBER),
-    Column("verdict", "verdict"),
+    Column("verdict", "verdict", verdict=True),
 )
 
 

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.color import Color
 
 from rnninspect.formats import terminal
+from rnninspect.formats.page import BAD, DOUBTFUL, GOOD
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
@@ -473,6 +475,60 @@ def test_colour_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPat
     assert "\x1b" in terminal.render([WEIGHTS], CAPTION, width=80, colour=True)
 
 
+VERDICTS = Table(
+    "t", "m", (Column("w", "what"), Column("v", "verdict", verdict=True), Column("why", "why")),
+    tuple((word, word, word) for word in ("OVER", "ok", "disturbed (by ok)", "SAME")),
+    notes=("warning: ok", "ok: error"),
+)  # fmt: skip
+
+
+def painted(text: str) -> list[tuple[str, str]]:
+    """What is coloured, with the number of its colour among 256."""
+    return [(words, colour) for colour, words in re.findall(r"\x1b\[38;5;(\d+)m([^\x1b]*)\x1b\[0m", text)]
+
+
+def test_verdicts_are_painted_by_their_words_and_nothing_else_is() -> None:
+    text = terminal.render([VERDICTS], CAPTION, width=80, colour=True)
+    assert painted(text) == [
+        ("OVER", "160"),
+        ("ok", "28"),
+        ("disturbed (by ok)", "136"),
+        ("warning", "136"),
+        ("plan and torch 2.13.0 agree", "28"),
+    ]
+    # Besides there is only what is bold and what is dim.
+    assert set(re.findall(r"\x1b\[([0-9;]*)m", text)) == {"0", "1", "2", "38;5;160", "38;5;28", "38;5;136"}
+
+
+@pytest.mark.parametrize(
+    ("caption", "found"),
+    [
+        ("plan and torch 2.13.0 differ: models they differ on are left out · cpu", "160"),
+        ("torch 2.13.0 and the equations in float64 agree · cpu", "28"),
+        ("plan: from the equations alone, torch was not asked · float32", None),
+        ("torch 2.13.0 · agree", None),
+    ],
+)
+@pytest.mark.parametrize("ascii", [False, True])
+def test_the_caption_is_painted_by_what_torch_said(caption: str, found: str | None, ascii: bool) -> None:
+    text = terminal.render([], caption, width=200, colour=True, ascii=ascii)
+    first = caption.split(" · ")[0]
+    assert painted(text) == ([(first, found)] if found else [])
+
+
+def contrast(one: float, other: float) -> float:
+    """Of two luminances, by WCAG 2."""
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+@pytest.mark.parametrize("style", [GOOD, BAD, DOUBTFUL])
+def test_the_colours_can_be_read_on_white_and_on_black(style: str) -> None:
+    parts = [part / 255 for part in Color.parse(style).get_truecolor()]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    luminance = sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    assert min(contrast(luminance, 1), contrast(luminance, 0)) > 3
+
+
 def test_ascii_is_laid_out_like_the_rest() -> None:
     table = Table("t", "m", (Column("c", "σ"),), (("2 × 3",),))
     assert terminal.render([table], "", width=None, colour=False, ascii=True).splitlines() == [
@@ -519,7 +575,8 @@ values: dict[Kind, st.SearchStrategy[Cell]] = {
 def tables(draw: st.DrawFn, text: st.SearchStrategy[str] = names) -> Table:
     columns = [Column("k", draw(text), repeats=True) for _ in range(draw(st.integers(0, 2)))]
     kinds = [draw(st.sampled_from(Kind)) for _ in range(draw(st.integers(1, 6)))]
-    columns += [Column("c", draw(text), kind, same_unit=draw(st.booleans())) for kind in kinds]
+    flags = st.booleans()
+    columns += [Column("c", draw(text), kind, same_unit=draw(flags), verdict=draw(flags)) for kind in kinds]
     cells = [st.none() | (text if column.kind is Kind.TEXT else values[column.kind]) for column in columns]
     rows = draw(st.lists(st.tuples(*cells), max_size=5))
     total = draw(st.none() | st.tuples(*cells))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable
 
@@ -12,7 +11,6 @@ from rnninspect.output import terminal_width, wants_colour, write_stderr
 
 # why a limit: a text of 30,000 words that are no model would be as many lines.
 _MOST_TOLD = 50
-_COLOURS = {"error": "\x1b[31m", "warning": "\x1b[33m", "note": "\x1b[33m"}
 
 
 def say(line: str) -> None:
@@ -21,7 +19,9 @@ def say(line: str) -> None:
         # why: a value that an error repeats could hold it, and the runner would take it for a command
         line = line.replace("##[", "## [")
     if wants_colour(sys.stderr):
-        line = re.sub("^(error|warning|note)(?=: )", lambda word: f"{_COLOURS[word[0]]}{word[0]}\x1b[0m", line)
+        from rnninspect.formats.page import Page  # why here: where there are no colours nothing of it is needed
+
+        line = Page(0, colour=True, ascii=False).marked(line)
     write_stderr(f"{line}\n")
 
 
