@@ -34,9 +34,7 @@ COMMANDS = {
     "check": "Hold models against their budget: block and against rnninspect.lock; for CI and pre-commit.",
     "diff": "Two models side by side by layer name; --set changes NEW, which may be OLD again.",
     "compare": "Two benchmarks side by side: FASTER, SLOWER, SAME or UNCLEAR; ends with 1 for what became slower.",
-    "explain": (
-        "The equations with this document's sizes, every symbol, a picture of the data flow, what each option does."
-    ),
+    "explain": "The document as Python, its equations with sizes, every symbol, and a picture of the data flow.",
     "init": "Write a commented document to start from; a file that is there already is left alone.",
     "schema": "The JSON Schema of documents: completion and checks in an editor.",
 }

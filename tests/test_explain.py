@@ -335,7 +335,7 @@ def besides(layer: Explained) -> str:
 
 
 def test_states_are_zeros_unless_given_and_a_tuple_where_there_are_two(documents: Documents) -> None:
-    assert besides(documents.explained("GRU")).startswith("h_0 is zeros when not given, as in this document. Every")
+    assert besides(documents.explained("GRU")).startswith("h_0 is zeros when not given, as in this document. Weights")
     both = besides(documents.explained("LSTM", input="batch_size: 7, seq_len: 11, state: random"))
     assert both.startswith(
         "h_0 and c_0 are zeros when not given; here they are given, filled at random (state: random)."
@@ -346,11 +346,11 @@ def test_states_are_zeros_unless_given_and_a_tuple_where_there_are_two(documents
 @pytest.mark.parametrize(
     ("kind", "options", "said"),
     [
-        ("LSTM", {}, "Every weight and bias is first drawn evenly from -a to a"),
-        ("LSTM", {"bias": True}, "a = 1/sqrt(hidden_size) = 1/sqrt(50) = 0.1414."),
-        ("RNN", {"bias": False}, "Every weight is first"),
-        ("GRU", {"init": "{forget_bias: 1.0}"}, "What has no other law is first"),
-        ("Linear", {}, "a = 1/sqrt(in_features) = 1/sqrt(9) = 0.3333."),
+        ("LSTM", {}, "Weights and biases start uniform on ±1/sqrt(hidden_size)"),
+        ("LSTM", {"bias": True}, "uniform on ±1/sqrt(hidden_size): 1/sqrt(50) = 0.1414."),
+        ("RNN", {"bias": False}, "Weights start uniform"),
+        ("GRU", {"init": "{forget_bias: 1.0}"}, "What has no other law starts uniform"),
+        ("Linear", {}, "uniform on ±1/sqrt(in_features): 1/sqrt(9) = 0.3333."),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -363,7 +363,7 @@ def test_the_law_of_first_values_is_a_formula(
 
 def test_nothing_is_said_of_a_law_where_all_are_the_documents(documents: Documents) -> None:
     init = "{weight_ih: eye, weight_hh: eye, bias: zeros}"
-    assert "drawn" not in besides(documents.explained("RNN", input_size=5, init=init))
+    assert "uniform" not in besides(documents.explained("RNN", input_size=5, init=init))
 
 
 def test_axes_and_dropout_are_told_where_they_are_set(documents: Documents) -> None:

@@ -20,6 +20,7 @@ from worlds import document, spec_of
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import CannotHere, NotEnoughMemory
+from rnninspect.results.gradflow import gradflow_blocks
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed
 from rnninspect.study import gradflow as module
 from rnninspect.study.decay import Decay, _student, decay_of
@@ -754,3 +755,23 @@ def test_threads_are_as_before() -> None:
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def advice_of(kind: str, more: str = "", *settings: str) -> list[str]:
+    layer = f"name: a, type: {kind}, input_size: 2, hidden_size: 3{more}"
+    found = gradients_by_lag(spec_of(document(layer, steps=60), *settings), CPU)
+    return [note for note in gradflow_blocks([found])[0].notes if "Try" in note]
+
+
+def test_where_gates_do_not_help_it_is_said_what_to_try() -> None:
+    (said,) = advice_of("LSTM")
+    assert said.startswith("a: a gradient vanishes though a gate could carry it: f starts near 0.5, so that a step")
+    assert "z starts near 0.5, so that a step keeps about half of h." in advice_of("GRU")[0]
+    setting = re.search(r"--set (\S+),", said)
+    assert setting
+    assert advice_of("LSTM", "", setting[1]) == []
+
+
+def test_nothing_is_advised_without_a_gate_or_a_bias_to_open_it() -> None:
+    assert advice_of("RNN") == []
+    assert advice_of("LSTM", ", bias: false") == []

@@ -1,4 +1,4 @@
-"""`rnninspect explain`: layers in words, equations and a picture, with the sizes of this document."""
+"""`rnninspect explain`: a document as Python, its layers in words, equations and a picture, with their sizes."""
 
 from __future__ import annotations
 

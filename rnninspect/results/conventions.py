@@ -33,15 +33,15 @@ def _about_states(layer: Explained) -> Iterator[str]:
 
 def _about_first_values(layer: Explained) -> Iterator[str]:
     own = [weight for weight in layer.facts.weights if not weight.shared_with]
-    uniform = [weight for weight in own if weight.init.law == "uniform" and weight.init.bound]
-    if not uniform or not uniform[0].init.bound:
+    uniform = [(weight, weight.init.bound) for weight in own if weight.init.law == "uniform" and weight.init.bound]
+    if not uniform:
         return
-    bound = uniform[0].init.bound
+    bound = uniform[0][1]
     size, fan = "hidden_size" if layer.recurrence is not None else "in_features", round(bound**-2)
     whole = len(uniform) == len(layer.facts.weights) and not any(weight.laws_differ for weight in own)
-    biases = any(len(weight.shape) == 1 for weight in uniform)
-    what = f"Every weight{' and bias' * biases} is" if whole else "What has no other law is"
-    yield f"{what} first drawn evenly from -a to a, a = 1/sqrt({size}) = 1/sqrt({fan:,}) = {bound:.4g}."
+    biases = any(len(weight.shape) == 1 for weight, _ in uniform)
+    what = f"Weights{' and biases' * biases} start" if whole else "What has no other law starts"
+    yield f"{what} uniform on ±1/sqrt({size}): 1/sqrt({fan:,}) = {bound:.4g}."
 
 
 def _about_options(layer: Explained, recurrence: Recurrence) -> Iterator[str]:

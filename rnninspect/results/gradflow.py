@@ -191,6 +191,19 @@ def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
         )
     if any(decay.verdict == "dead" for decay in decays):
         yield "dead: the gradient is 0 at every lag."
+    for result in results:
+        yield from _advice(result, f"{result.model.name}, " * (len(results) > 1))
+
+
+def _advice(result: Gradflow, model: str) -> Iterator[str]:
+    """What to try where a gradient vanishes though a gate could carry it."""
+    vanishing = {curve.layer for curve in result.curves if curve.decay and curve.decay.verdict == "vanishing"}
+    for layer, state, gate in result.half_open:
+        if layer in vanishing:
+            yield (
+                f"{model}{layer}: a gradient vanishes though a gate could carry it: {gate} starts near 0.5, so that a "
+                f"step keeps about half of {state}. Try --set {layer}.init.forget_bias=3, to keep 0.95 of it."
+            )
 
 
 def _weight_notes(results: Sequence[Gradflow]) -> Iterator[str]:

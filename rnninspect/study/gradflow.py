@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnninspect.document.chain import Spec
+from rnninspect.cells.carry import carry_gate
+from rnninspect.document.chain import Link, Spec
 from rnninspect.facts import ModelFacts
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
@@ -69,11 +70,19 @@ class WeightNorm(NamedTuple):
     norm: float | None
 
 
+class HalfOpen(NamedTuple):
+    """A gate that carries a state over to the next step, and starts half open: no bias opens it at first."""
+
+    layer: str
+    state: str
+    gate: str
+
+
 class Gradflow(NamedTuple):
     """One model.
 
     layer: whose output the loss reads. position: the step it reads, None for the last of each sequence.
-    weights: of that layer and of those before it; a shared one stands where its owner is.
+    weights: of that layer and of those before it; a shared one stands where its owner is. half_open: of those layers.
     """
 
     model: ModelFacts
@@ -86,6 +95,7 @@ class Gradflow(NamedTuple):
     sequences: int
     curves: tuple[Curve, ...]
     weights: tuple[WeightNorm, ...]
+    half_open: tuple[HalfOpen, ...]
 
 
 def gradients_by_lag(
@@ -129,7 +139,15 @@ def gradients_by_lag(
         sequences=spec.batch.size or 1,
         curves=curves,
         weights=weights,
+        half_open=tuple(_half_open(links)),
     )
+
+
+def _half_open(links: Sequence[Link]) -> Iterator[HalfOpen]:
+    for layer in (link.layer for link in links):
+        if isinstance(layer, Recurrent) and layer.bias and not (layer.init or {}).get("forget_bias"):
+            for state, carrier in carry_gate(layer.cell).items():
+                yield HalfOpen(layer=layer.name, state=state, gate=carrier.gate)
 
 
 class Aim(NamedTuple):
