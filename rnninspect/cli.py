@@ -16,7 +16,7 @@ from rnninspect import __version__
 from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.signature import record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
-from rnninspect.commands.shared.values import refused
+from rnninspect.commands.shared.values import a_key_as_option, refused
 from rnninspect.ending import blame, end, faults_as_exit_codes
 from rnninspect.output import write_text
 from rnninspect.stop import INTERRUPTS, answered, exit_code
@@ -47,7 +47,14 @@ class _Command(TyperCommand):
         # why here too: where memory is short, an import raises anything.
         with faults_as_exit_codes():
             command = _whole(self)
-        return command.make_context(info_name, args, parent, **extra)
+        words = list(args)  # why a copy: what has been taken is dropped from them
+        try:
+            return command.make_context(info_name, args, parent, **extra)
+        except typer.TyperException as error:
+            complaint = a_key_as_option(error, words)
+            if complaint is None:
+                raise
+            end(partial(complain, complaint))
 
 
 class _Commands(TyperGroup):

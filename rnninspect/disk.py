@@ -12,14 +12,21 @@ import select
 import stat
 from collections.abc import Iterator
 from functools import reduce
+from itertools import islice
 from operator import or_
 from pathlib import Path
 from typing import IO
+
+from rnninspect.errors import nearest
 
 # What says that nothing is there. why no other: a link to itself, a disk that fails, a folder that may not be looked
 # into say nothing of what is there, and what was taken for gone would be written over, left out or called fine.
 ABSENT = (FileNotFoundError, NotADirectoryError)
 _CHUNK = 2**20
+# How the names of documents end.
+DOCUMENTS = (".yaml", ".yml", ".json")
+# How much of a folder is looked through for a name that is near.
+_MOST_LOOKED_THROUGH = 1_000
 # What a file system without locks answers; NFS's says EBADF of what is open for reading only.
 _NO_LOCKS = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EBADF}
 
@@ -54,6 +61,16 @@ def status(path: str | Path) -> os.stat_result | None:
         return None
     except ValueError:  # a NUL, or a surrogate: no file can have this name
         return None
+
+
+def near_document(path: str) -> str:
+    """The document beside `path` whose name is nearest to its; "" where none is near, or nobody can say."""
+    folder, name = os.path.split(path)
+    with contextlib.suppress(OSError, ValueError), os.scandir(folder or ".") as entries:
+        documents = [entry.name for entry in islice(entries, _MOST_LOOKED_THROUGH) if entry.name.endswith(DOCUMENTS)]
+        near = nearest(name, documents)
+        return str(Path(path).with_name(near)) if near else ""
+    return ""
 
 
 def kind(status: os.stat_result) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, layer_names
+from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, Input, layer_names
 from rnninspect.document.paths import Path, dotted
+from rnninspect.document.synonyms import fields_meant
 from rnninspect.document.tree import Tree, read_value
 from rnninspect.errors import DocumentError, Place, did_you_mean, printable, show
+from rnninspect.layers.registry import TYPES, kind_of
 
 # How much of an option an error repeats.
 _MOST_SHOWN = 80
@@ -39,6 +41,18 @@ def override(tree: Tree, settings: Sequence[str]) -> Tree:
 def option_place(option: str, given: str) -> Place:
     """The place of what an option was given, cut where it is long."""
     return Place(f"{option} {given if len(given) <= _MOST_SHOWN else given[:_MOST_SHOWN] + '...'}")
+
+
+def path_of_key(key: str) -> str | None:
+    """What PATH is to be for a key, with LAYER for a layer's name; None where no document has such a key."""
+    for name in (key, *fields_meant(key)):
+        if name in Input.model_fields:
+            return f"input.{name}"
+        if name in Document.model_fields and name not in BLOCKS:
+            return name
+        if any(name in kind_of(kind).model_fields for kind in TYPES):
+            return f"LAYER.{name}"
+    return None
 
 
 def put_at(tree: Tree, target: str, value: object, place: Place) -> Tree:

@@ -6,8 +6,9 @@ import codecs
 import re
 import sys
 
+from rnninspect import disk
 from rnninspect.disk import NamedPipe, TooLarge, read, read_stream, reason
-from rnninspect.errors import DocumentError, Place
+from rnninspect.errors import DocumentError, Place, show
 
 # why: PyYAML's pure-Python scanner, the only one that survives hostile input, takes up to 1.1 s for 1 MiB of
 # one quoted text. A quarter of that, read along with all the keys and values `tree` allows, ends in a second;
@@ -42,7 +43,7 @@ def read_source(path: str) -> tuple[str, str]:
         hint = "a model of thousands of layers takes less; is it a model?"
         raise DocumentError(Place(source), reason(error), hint=hint) from error
     except OSError as error:
-        raise DocumentError(Place(source), reason(error).lower(), hint=_what_to_try(error)) from error
+        raise DocumentError(Place(source), reason(error).lower(), hint=_what_to_try(error, path)) from error
     return source, _decode(data, source)
 
 
@@ -79,8 +80,11 @@ def _decode(data: bytes, source: str) -> str:
     return text
 
 
-def _what_to_try(error: OSError) -> str:
+def _what_to_try(error: OSError, path: str) -> str:
     if isinstance(error, FileNotFoundError):
+        near = disk.near_document(path)
+        if near:
+            return f"did you mean {show(near, limit=200)}?"
         return "check the path, or use - for stdin"
     if isinstance(error, PermissionError):
         return "make it readable for this user"

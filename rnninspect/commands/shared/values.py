@@ -1,8 +1,8 @@
-"""A value that an option cannot have, said as every other complaint: where, expected, got, what to try."""
+"""A value that an option cannot have, and an option that there is none of: where, expected, got, what to try."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from inspect import signature
 from types import NoneType
@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import typer
 
-from rnninspect.errors import OptionError, nearest, show
+from rnninspect.errors import OptionError, nearest, printable, show
 
 _NUMBERS: Mapping[Any, str] = {int: "an integer", float: "a number"}
 
@@ -42,6 +42,25 @@ def refused(error: typer.BadParameter) -> OptionError | None:
     else:
         return None
     return OptionError(f"{error.param.opts[0]}: expected {expected}, got {show(given)}{hint}")
+
+
+def a_key_as_option(error: Exception, args: Sequence[str]) -> OptionError | None:
+    """What is said of `--hidden_size 4`, which is a key of a document and no option; None where it is nothing of that.
+
+    args: the words after the command.
+    """
+    if not hasattr(error, "possibilities"):  # what Typer raises for an unknown option alone has them
+        return None
+    from rnninspect.document.overrides import path_of_key
+
+    given: str = getattr(error, "option_name")  # noqa: B009 (the class is Typer's own, and has no public name)
+    path = path_of_key(given.lstrip("-").replace("-", "_"))
+    if path is None or not given.startswith("--"):
+        return None
+    rest = [word for word in args if word.startswith(f"{given}=")] or [*args[args.index(given) + 1 :], "VALUE"]
+    value = rest[0].removeprefix(f"{given}=")
+    value = "VALUE" if value.startswith("-") else printable(value[:60])
+    return OptionError(f"{printable(given)}: no such option (a key of a document: --set {path}={value})")
 
 
 def _range(least: float | None, most: float | None) -> str:

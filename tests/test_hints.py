@@ -1,0 +1,270 @@
+"""What people type who know the thing by another name, and what they are told."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from torch import nn
+from worlds import least_keys
+
+from rnninspect.document import synonyms
+from rnninspect.document.blocks import Budget, Document, Input
+from rnninspect.document.tree import read_tree
+from rnninspect.document.validate import validate
+from rnninspect.errors import DocumentError
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.registry import TYPES, kind_of
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
+
+HEAD = "input: {batch_size: 3, seq_len: 5}\n"
+LSTM = "layers: [{type: LSTM, input_size: 2, hidden_size: 4}]\n"
+
+
+def faults(text: str) -> tuple[DocumentError, ...]:
+    with pytest.raises(DocumentError) as caught:
+        validate(read_tree(text, "doc.yaml"))
+    return caught.value.faults
+
+
+def layer(keys: str) -> str:
+    return f"{HEAD}layers:\n  - {{{keys}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (f"{HEAD}layers:\n  - LSTM: {{hidden_size: 5}}", "write - {type: LSTM, hidden_size: 5}"),
+        (f"{HEAD}layers:\n  - LSTM:\n    hidden_size: 5", "write - {type: LSTM, hidden_size: 50}"),
+        (f"{HEAD}layers: [LSTM]", "write - {type: LSTM, hidden_size: 50}"),
+        (
+            f"{HEAD}layers:\n  encoder: {{type: GRU, hidden_size: 5}}",
+            "write a list, - {name: encoder, type: GRU, ...} for each layer",
+        ),
+        (f"{HEAD}layers:\n  LSTM: {{hidden_size: 5}}", "write a list, - {name: LSTM, type: LSTM, ...} for each layer"),
+        (f"{HEAD}layers:\n  type: LSTM\n  hidden_size: 5", "write - before the layer's first key"),
+        (f"{HEAD}layers:\n  'a b': [3]", "write a list, - {name: 'a b', type: LSTM, ...} for each layer"),
+        (f"{HEAD}layers: {{}}", "write a list, - {name: encoder, type: LSTM, ...} for each layer"),
+        (LSTM, "for example input: {batch_size: 32, seq_len: 20}"),
+        (HEAD, "for example layers: [{type: LSTM, input_size: 300, hidden_size: 50}]"),
+        (f"{HEAD}{LSTM}hidden_size: 3", "RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell and JordanRNN have it"),
+        (f"{HEAD}{LSTM}batch_size: 3", "write batch_size in the input block"),
+        (f"input: {{batch_size: 3, seq_len: 5, dtype: float32}}\n{LSTM}", "write dtype at the top of the document"),
+        *(
+            (f"{HEAD}{LSTM}{key}: {given}", f"did you mean {meant!r}?")
+            for key, words in {
+                "device": {"gpu": "cuda", "GPU": "cuda", "gpu:1": "cuda:1", "CPU": "cpu", "metal": "mps"},
+                "dtype": {"fp16": "float16", "half": "float16", "bf16": "bfloat16", "double": "float64"}
+                | {"torch.float32": "float32", "torch.half": "float16", "Float32": "float32"},
+            }.items()
+            for given, meant in words.items()
+        ),
+        (layer("type: RNN, hidden_size: 3, nonlinearity: ReLU"), "did you mean 'relu'?"),
+    ],
+)
+def test_blocks_and_values(text: str, hint: str) -> None:
+    (fault,) = faults(text)
+    assert fault.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "hint"),
+    [
+        *(
+            (kind, key, f"did you mean {meant!r}?")
+            for kind, key, meant in [
+                ("LSTM", "units", "hidden_size"),
+                ("GRU", "nhid", "hidden_size"),
+                ("RNN", "hidden_dim", "hidden_size"),
+                ("LSTM", "Units", "hidden_size"),
+                ("LSTM", "n_layers", "num_layers"),
+                ("LSTM", "input_dim", "input_size"),
+                ("LSTM", "bi", "bidirectional"),
+                ("LSTM", "dropout_rate", "dropout"),
+                ("RNN", "activation", "nonlinearity"),
+                ("JordanRNN", "output_dim", "output_size"),
+                ("Linear", "units", "out_features"),
+                ("Linear", "input_dim", "in_features"),
+                ("Linear", "hidden_size", "out_features"),
+                ("Embedding", "input_dim", "num_embeddings"),
+                ("Embedding", "vocab_size", "num_embeddings"),
+                ("Embedding", "output_dim", "embedding_dim"),
+                ("Dropout", "dropout", "p"),
+                ("LayerNorm", "epsilon", "eps"),
+                # not by another name: only misspelt
+                ("LSTM", "hiden_size", "hidden_size"),
+            ]
+        ),
+        (
+            "LSTM",
+            "return_sequences",
+            synonyms.REMARKS["return_sequences"],
+        ),
+        ("LSTM", "vocab_size", "Embedding has num_embeddings"),
+        ("LSTM", "activation", "RNN, RNNCell and JordanRNN have nonlinearity"),
+        ("GRU", "proj_size", "LSTM has it"),
+        ("LSTMCell", "num_layers", "LSTM has it"),
+        ("LSTMCell", "n_layers", "LSTM has num_layers"),
+        ("GRUCell", "bidirectional", "GRU has it"),
+        ("RNNCell", "dropout", "RNN has it"),
+        ("JordanRNN", "num_layers", "RNN, LSTM and GRU have it"),
+        ("LSTM", "batch_size", "write batch_size in the input block"),
+        ("LSTM", "device", "write device at the top of the document"),
+    ],
+)
+def test_keys_of_layers(kind: str, key: str, hint: str) -> None:
+    keys = {"type": kind, **least_keys(kind)}
+    (fault,) = faults(yaml.safe_dump({"input": {"batch_size": 2, "seq_len": 3}, "layers": [{**keys, key: 1}]}))
+    assert (fault.message, fault.hint) == (f"unknown key {key!r}", hint)
+
+
+def test_every_key_that_is_meant_is_one() -> None:
+    blocks: list[Any] = [Document, Input, *map(kind_of, TYPES)]
+    blocks += [kind.init_block() for kind in blocks if issubclass(kind, Recurrent)]
+    fields = {name for block in blocks for name in block.model_fields}
+    meant = {name for names in synonyms._KEYS.values() for name in names}
+    assert meant <= fields
+    assert {name for names in synonyms._TYPES.values() for name in names} <= set(TYPES)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("BiLSTM", "write type: LSTM and bidirectional: true"),
+        ("bi-gru", "write type: GRU and bidirectional: true"),
+        ("BidirectionalRNN", "write type: RNN and bidirectional: true"),
+        ("SimpleRNN", "did you mean 'RNN'?"),
+        ("Dense", "did you mean 'Linear'?"),
+        ("nn.LSTM", "did you mean 'LSTM'?"),
+        ("torch.nn.Linear", "did you mean 'Linear'?"),
+        ("lstm", "did you mean 'LSTM'?"),
+        ("LTSM", "did you mean 'LSTM'?"),
+        ("Jordan", "did you mean 'JordanRNN'?"),
+        ("ReLU", "it has no weights and keeps the shape: leave it out"),
+        ("Dropout2d", "Dropout counts the same"),
+        (
+            "BatchNorm1d",
+            "the norm that is described is LayerNorm: put that in its place, or leave it out",
+        ),
+        (
+            "Conv2d",
+            "it is not described: leave it out, and give the layer after it the input_size that it puts out",
+        ),
+    ],
+)
+def test_types(name: str, hint: str) -> None:
+    (fault,) = faults(layer(f"type: {name}"))
+    assert (fault.message, fault.hint) == (f"expected a layer type, got {name!r}", hint)
+
+
+def torch_layers() -> Iterator[str]:
+    for name, value in vars(nn).items():
+        if isinstance(value, type) and issubclass(value, nn.Module) and name not in TYPES:
+            yield name
+
+
+def test_of_every_other_layer_of_torch_it_is_said_what_to_do() -> None:
+    names = list(torch_layers())
+    assert len(names) > 100
+    assert [name for name in names if not synonyms.in_place_of_type(name)] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(torch_layers()) & set(nn.modules.activation.__all__)))
+def test_what_has_no_weights_has_none_in_torch(name: str) -> None:
+    options = {"Softmax2d": (), "Threshold": (0.1, 0.0), "MultiheadAttention": (4, 2)}.get(name, ())
+    said = synonyms.in_place_of_type(name) == synonyms._NO_WEIGHTS
+    assert said is (sum(1 for _ in getattr(nn, name)(*options).parameters()) == 0 and name != "GLU")
+
+
+# --- options and files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--hidden_size", "4"), "--hidden_size: no such option (a key of a document: --set LAYER.hidden_size=4)"),
+        (("--hidden-size=4",), "--hidden-size: no such option (a key of a document: --set LAYER.hidden_size=4)"),
+        (("--units", "--plan"), "--units: no such option (a key of a document: --set LAYER.hidden_size=VALUE)"),
+        (("--units",), "--units: no such option (a key of a document: --set LAYER.hidden_size=VALUE)"),
+        (("--batch_size", "4"), "--batch_size: no such option (a key of a document: --set input.batch_size=4)"),
+        (("--name", "a\x1b"), r"--name: no such option (a key of a document: --set name=a\x1b)"),
+    ],
+)
+def test_a_key_given_as_an_option(here: Here, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
+    path = tmp_path / "doc.yaml"
+    path.write_text(HEAD + LSTM)
+    done = here("params", path, *args)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {said}\n")
+
+
+@pytest.mark.parametrize("args", [("--wat", "4"), ("--plann",), ("-n", "4"), ("-nt",)])
+def test_what_is_no_key_is_no_option_as_ever(here: Here, args: tuple[str, ...]) -> None:
+    done = here("params", "x.yaml", *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such option" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("modl.yaml", "model.yaml"), ("model", "model.yaml"), ("model.yml", "model.yaml"), ("nothing.yaml", ""), ("", "")],
+)
+def test_a_near_file(here: Here, tmp_path: Path, name: str, near: str) -> None:
+    for there in ("model.yaml", "model.x", "other.json"):
+        (tmp_path / there).touch()
+    hint = f"did you mean '{tmp_path / near}'?" if near else "check the path, or use - for stdin"
+    path = str(tmp_path / name) if name else "nowhere/model.yaml"
+    assert here("params", path).stderr == f"error: {path}: no such file or directory ({hint})\n"
+
+
+# --- no word of another library's ---------------------------------------------------------------------------
+
+FOREIGN = re.compile(r"value error|should be|should have|input|field|extra|validat|pydantic|type=", re.IGNORECASE)
+ODD: list[Any] = [
+    *(None, True, False, 0, -1, 1, 2**63, 10**30, 0.5, 2.0, -0.0, 1e308, float("inf"), float("nan")),
+    *("", "x", "3", "3.5", "true", "::error", "a##[b", "\x1b[31m", "é" * 200, "range(3)", "20M", "1 GB", "cuda:0"),
+    *([], [1], [0], ["x", 1], [[1]], [None, True], [1] * 9, [{}], [{"name": ""}], [{"a": 1}, 3]),
+    *({}, {"a": 1}, {"name": 3}),
+]
+
+
+def blocks_and_fields() -> Iterator[tuple[str, str]]:
+    for block, model in {"": Document, "input": Input, "budget": Budget}.items():
+        yield from ((block, field) for field in [*model.model_fields, "odd"])
+    for kind in TYPES:
+        yield from ((kind, field) for field in [*kind_of(kind).model_fields, "odd"])
+    yield from (("init", field) for field in ("weight_ih", "weight_hh", "bias", "forget_bias", "odd"))
+
+
+@pytest.mark.parametrize(("block", "field"), list(blocks_and_fields()))
+def test_every_fault_is_told_in_words_of_ours(block: str, field: str) -> None:
+    told = 0
+    for value in ODD:
+        data: dict[str, Any] = {
+            "input": {"batch_size": 2, "seq_len": 3},
+            "layers": [{"type": "LSTM", **least_keys("LSTM")}],
+        }
+        if block == "init":
+            data["layers"][0]["init"] = {field: value}
+        elif block in TYPES:
+            data["layers"] = [{"type": block, **least_keys(block), field: value}]
+        else:
+            (data.setdefault(block, {}) if block else data)[field] = value
+        try:
+            validate(read_tree(yaml.safe_dump(data, allow_unicode=True), "doc"))
+        except DocumentError as error:
+            for fault in error.faults:
+                told += 1
+                expected, got, given = fault.message.partition(", got ")
+                assert re.match("expected |unknown key |required key |the name |more than |text cannot ", expected), (
+                    expected
+                )
+                own = re.sub(r"\binput\b|input_size|a plain decimal number", "", f"{expected} {fault.hint}")
+                assert not FOREIGN.search(own), (expected, fault.hint)
+                assert bool(got) == bool(given)
+    assert told > 3
