@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import warnings
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Annotated, Any
@@ -18,6 +20,7 @@ from rnninspect.commands.shared.signature import record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import a_key_as_option, refused
 from rnninspect.ending import blame, end, faults_as_exit_codes
+from rnninspect.errors import OptionError, nearest, printable
 from rnninspect.output import write_text
 from rnninspect.stop import INTERRUPTS, answered, exit_code
 
@@ -26,7 +29,7 @@ COMMANDS = {
     "shapes": "Inputs, states and outputs of every layer: axes in letters beside sizes.",
     "weights": "Every W_ih, W_hh, W_hr, b_ih, b_hh: shapes, counts, init laws; by layer, direction and gate.",
     "params": "Parameters, operations and memory of every layer and of the whole model.",
-    "inspect": "All of it on one page.",
+    "inspect": "A row for each layer, and what all of it takes; rnninspect CONFIG... is the same. --all is everything.",
     "verify": "What torch computes against the equations in float64: outputs, states and every gradient.",
     "trace": "What torch hides: every gate and state at every step.",
     "gradflow": "How strongly the output depends on each earlier step: vanishing and exploding gradients.",
@@ -64,6 +67,14 @@ class _Commands(TyperGroup):
         commands = {name: _Command(name, help=help) for name, help in COMMANDS.items()}
         super().__init__(**{**attributes, "commands": commands})
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        if args and args[0] not in own | COMMANDS.keys():
+            args = ["inspect", *args]
+            if not args[1].startswith("-") and "/" not in args[1] and not os.path.lexists(args[1]):
+                end(partial(complain, _neither(args[1])))
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -72,6 +83,16 @@ class _Commands(TyperGroup):
             if complaint is None:
                 raise
             end(partial(complain, complaint))
+
+
+def _neither(name: str) -> OptionError:
+    """What is said of a first word that names no command and no file."""
+    documents: list[str] = []
+    with suppress(OSError):
+        documents = [file for file in os.listdir() if file.endswith((".yaml", ".yml", ".json"))]  # noqa: PTH208
+    near = nearest(name, [*COMMANDS, *documents])
+    hint = f"did you mean {printable(near)}?" if near else "rnninspect --help lists the commands"
+    return OptionError(f"{printable(name)}: neither a command nor a file here ({hint})")
 
 
 def _whole(command: _Command) -> Any:

@@ -173,10 +173,11 @@ def _proven(spec: Spec) -> tuple[ModelFacts, RnnInspectError | None]:
     from rnninspect.plan import plan
 
     try:
-        facts, differing = prove(spec, 0, "leave out --build")
+        proof = prove(spec, 0, "leave out --build")
     except RnnInspectError as error:
         return plan(spec), error
-    return facts, disagreement(spec, differing) if differing else None
+    say_notes(proof.notes)
+    return proof.model, disagreement(spec, proof.differences) if proof.differences else None
 
 
 def _verdict(model: _Model, against: _Limits, *, accepted: bool, build: bool) -> Verdict:

@@ -1,9 +1,12 @@
-"""`rnninspect inspect`: all of it on one page."""
+"""`rnninspect inspect`, which `rnninspect CONFIG...` is too: the model at a glance, or all of it on one page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from rnninspect.commands.shared.options import CountOptions
 
@@ -12,14 +15,28 @@ if TYPE_CHECKING:
     from rnninspect.results.table import Table
 
 
-def run(options: CountOptions) -> int:
-    """Print every table of each model; returns the exit code."""
-    from rnninspect.commands.shared.model_page import print_models
+@dataclass(frozen=True, kw_only=True)
+class InspectOptions(CountOptions):
+    """What `inspect` takes."""
 
-    return print_models(options, _page, input_grad=options.input_grad)
+    all: Annotated[bool, typer.Option("--all", help="Every table: shapes, weights, counts, memory, the run.")] = False
 
 
-def _page(models: Sequence[ModelFacts]) -> list[Table]:
+def run(options: InspectOptions) -> int:
+    """Print one table of all models, or every table of each; returns the exit code."""
+    from rnninspect.commands.shared.model_page import LookPage, print_models
+
+    tables = _all if options.all else _summary
+    return print_models(options, LookPage(tables, values=options.all, input_grad=options.input_grad))
+
+
+def _summary(models: Sequence[ModelFacts]) -> list[Table]:
+    from rnninspect.results.summary import summary_table
+
+    return [summary_table(models)]
+
+
+def _all(models: Sequence[ModelFacts]) -> list[Table]:
     from rnninspect.results.params import params_tables
     from rnninspect.results.run import run_table
     from rnninspect.results.shapes import shapes_table

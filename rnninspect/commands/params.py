@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnninspect.commands.shared.options import CountOptions
+
+if TYPE_CHECKING:
+    from rnninspect.facts import ModelFacts
+    from rnninspect.results.table import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +25,12 @@ class ParamsOptions(CountOptions):
 
 def run(options: ParamsOptions) -> int:
     """Print tables of counts for each model; returns the exit code."""
-    from rnninspect.commands.shared.model_page import print_models
+    from rnninspect.commands.shared.model_page import LookPage, print_models
     from rnninspect.results.params import ALL, OPERATIONS, SIZES, params_tables
 
     parts = ALL if options.all else OPERATIONS if options.ops else SIZES
-    return print_models(
-        options,
-        lambda models: params_tables(models, proven=not options.plan, parts=parts),
-        input_grad=options.input_grad,
-    )
+
+    def tables(models: Sequence[ModelFacts]) -> list[Table]:
+        return params_tables(models, proven=not options.plan, parts=parts)
+
+    return print_models(options, LookPage(tables, input_grad=options.input_grad))

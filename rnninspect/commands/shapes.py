@@ -7,7 +7,7 @@ from rnninspect.commands.shared.options import LookOptions
 
 def run(options: LookOptions) -> int:
     """Print a table of tensors for each model; returns the exit code."""
-    from rnninspect.commands.shared.model_page import print_models
+    from rnninspect.commands.shared.model_page import LookPage, print_models
     from rnninspect.results.shapes import shapes_table
 
-    return print_models(options, lambda models: [shapes_table(model) for model in models])
+    return print_models(options, LookPage(lambda models: [shapes_table(model) for model in models]))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnninspect.commands.shared.options import LookOptions
+
+if TYPE_CHECKING:
+    from rnninspect.facts import ModelFacts
+    from rnninspect.results.table import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +25,10 @@ class WeightsOptions(LookOptions):
 
 def run(options: WeightsOptions) -> int:
     """Print a table of parameters for each model; returns the exit code."""
-    from rnninspect.commands.shared.model_page import print_models
+    from rnninspect.commands.shared.model_page import LookPage, print_models
     from rnninspect.results.weights import weights_table
 
-    return print_models(
-        options, lambda models: [weights_table(model, gates=options.gates, stats=options.stats) for model in models]
-    )
+    def tables(models: Sequence[ModelFacts]) -> list[Table]:
+        return [weights_table(model, gates=options.gates, stats=options.stats) for model in models]
+
+    return print_models(options, LookPage(tables, values=options.stats))

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rnninspect.errors import printable
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.results.table import Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
+from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
 
 _HEAD = r"""% From rnninspect, to be \input; the preamble needs \usepackage{amsmath}.
 % For letters outside ASCII in names: pdfLaTeX with the right fonts, or XeLaTeX or LuaLaTeX."""
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _PROSE = 24  # a text wider than this is prose, which wraps
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -63,10 +62,13 @@ def symbol(text: str) -> str:
 
 
 def _paragraphs(block: Block) -> Iterator[str]:
-    yield rf"\subsection*{{{_prose(block.subject)}: {_prose(block.title)}}}"
+    yield rf"\subsection*{{{': '.join(_prose(part) for part in (block.subject, block.title) if part)}}}"
+    notes = block.notes
     match block:
         case Table():
-            if (table := block.on_paper()).columns:
+            table = block.on_paper()
+            notes = table.notes
+            if table.columns:
                 yield _tabular(table)
         case Formulas():
             for lines in ([item.latex for item in block.items], [item.latex_sizes for item in block.items]):
@@ -78,7 +80,7 @@ def _paragraphs(block: Block) -> Iterator[str]:
             from rnninspect.formats.chart import draw
 
             yield _verbatim(draw(block, 80, ascii=True))
-    yield from (rf"\noindent {_prose(note)}" for note in block.notes)
+    yield from (rf"\noindent {_prose(note)}" for note in notes)
 
 
 def _align(lines: Iterable[str]) -> str:
@@ -97,7 +99,7 @@ def _tabular(table: Table) -> str:
     prose = [_is_prose(table, place) for place in range(len(table.columns))]
     wide = rf"p{{{0.4 if sum(prose) < 2 else 0.5 / sum(prose):.2f}\linewidth}}"
     kinds = [column.kind for column in table.columns]
-    sides = ("r" if kind in _RIGHT_ALIGNED else "l" for kind in kinds)
+    sides = ("r" if kind in RIGHT_ALIGNED else "l" for kind in kinds)
     columns = "".join(wide if long else side for long, side in zip(prose, sides, strict=True))
     lines = [
         r"{\small",

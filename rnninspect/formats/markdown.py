@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.results.table import Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
+from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
 
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # why: an underscore between letters or digits never starts emphasis, so `weight_ih_l0` stays readable.
 _SPECIAL = re.compile(r"[\\`*\[\]|~#$&<>]|(?<![^\W_])_|_(?![^\W_])")
@@ -28,10 +27,13 @@ def render(blocks: Sequence[Block], caption: str) -> str:
 
 
 def _paragraphs(block: Block) -> Iterable[str]:
-    yield f"### {_escaped(block.subject)}: {_escaped(block.title)}"
+    yield f"### {': '.join(_escaped(part) for part in (block.subject, block.title) if part)}"
+    notes = block.notes
     match block:
         case Table():
-            if (table := block.on_paper()).columns:
+            table = block.on_paper()
+            notes = table.notes
+            if table.columns:
                 yield "\n".join(_lines(table))
         case Formulas():
             # why the sizes alone where there are any: they stand under the names, so both are there.
@@ -44,7 +46,7 @@ def _paragraphs(block: Block) -> Iterable[str]:
             from rnninspect.formats.chart import draw
 
             yield _fenced(draw(block, 80))
-    for note in block.notes:
+    for note in notes:
         # why: a paragraph that starts with `-` or `1.` would be a list.
         yield _BLOCK_START.sub(r"\1\\\2", _escaped(note))
 
@@ -58,7 +60,7 @@ def _fenced(lines: Sequence[str], language: str = "") -> str:
 
 def _lines(table: Table) -> Iterable[str]:
     yield _line(_escaped(column.heading) for column in table.columns)
-    yield _line("---:" if column.kind in _RIGHT_ALIGNED else "---" for column in table.columns)
+    yield _line("---:" if column.kind in RIGHT_ALIGNED else "---" for column in table.columns)
     for row in table.rows:
         yield _line(_cell(column.kind, cell) for column, cell in zip(table.columns, row, strict=True))
     if table.total is not None:

@@ -21,18 +21,17 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 from rnninspect.formats.page import Page, at_spaces, verdict_style, wrapped
 from rnninspect.formats.texts import PAD, column_texts, text_of
-from rnninspect.results.table import Block, Cell, Kind, Table
+from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Kind, Table
 
 _GAP = 2
 _INDENT = "  "
 _PROSE = 24  # a text wider than this is prose, which wraps, but not to less than this
 _STUB = 3  # the least of a name to leave on a line
 _TRAIL = re.compile(r"(?:\x1b\[[0-9;]*m| )+$")
-_RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 
 
 def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: bool, ascii: bool = False) -> str:
@@ -51,9 +50,20 @@ def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: 
 
 def _caption(line: str, page: Page) -> str:
     """A line of the caption, dim but for what torch said of the plan."""
-    first, dot, rest = line.partition(page.plain(" · "))
-    style = verdict_style(first)
-    return page.paint(first, style) + page.paint(dot + rest, "dim") if style else page.paint(line, "dim")
+    dot = page.plain(" · ")
+    parts = (page.paint(part, verdict_style(part.partition(":")[0]) or "dim") for part in line.split(dot))
+    return page.paint(dot, "dim").join(parts)
+
+
+def one_line(text: str, *, width: int, colour: bool, ascii: bool) -> str:
+    """A caption that never wraps: it is cut where the line ends."""
+    page = Page(width, colour, ascii)
+    plain = page.plain(text)
+    if cell_len(plain) >= width:
+        # why one column less: some terminals begin a new line as soon as the last one is taken.
+        dots = page.plain("…")
+        plain = chop_cells(plain, max(1, width - 1 - cell_len(dots)))[0] + dots
+    return _caption(plain, page)
 
 
 def _sections(block: Block, page: Page) -> Iterator[list[str]]:
@@ -77,7 +87,9 @@ def _of_table(table: Table, page: Page) -> Iterator[list[str]]:
     for number, strips in enumerate(pieces, start=1):
         which = f" ({number} of {len(pieces)})" if len(pieces) > 1 else ""
         head = [page.paint(line, "bold") for line in wrapped(title + which, page.width)]
-        yield head + _lines(*(_telling(strips, grid.over) if which and grid.led else (strips, grid.over)), page)
+        shown, over = _telling(strips, grid.over) if which and grid.led else (strips, grid.over)
+        foot = wrapped(page.plain(table.foot), page.width) if table.foot and number == len(pieces) else []
+        yield head + _lines(shown, over, page) + foot
     if table.notes:
         yield page.notes(table.notes)
 
@@ -302,7 +314,7 @@ def _lines(strips: Sequence[_Strip], over: Container[int], page: Page) -> list[s
         drawn.add_column(
             Text("\n" * (height - heading.count("\n")) + heading),
             Text(strip.total),
-            justify="right" if strip.kind in _RIGHT_ALIGNED else "left",
+            justify="right" if strip.kind in RIGHT_ALIGNED else "left",
             no_wrap=not _wraps(strip, step),
             overflow="fold",
         )

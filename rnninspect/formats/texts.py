@@ -11,6 +11,7 @@ from rnninspect.results.table import Cell, Column, Kind, in_unit
 _POINTS_ALIGNED = {Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 _GIGA = ("GFLOP/s", 1e9)
+_POWERS = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 PAD = "\ue000"  # why no space: rich takes those at the end of a cell away; nothing else that is printed has this one
 _BAR = 20  # cells of the longest
 _EIGHTHS = "▏▎▍▌▋▊▉█"
@@ -35,6 +36,10 @@ def _scaled(column: Column, cells: Sequence[Cell], alike: Sequence[Cell], page: 
             unit, size = _GIGA if column.kind is Kind.RATE else _unit(alike if column.same_unit else cells)
             scaled = [cell / size if isinstance(cell, int | float) else cell for cell in cells]
             return in_unit(column.heading, unit), scaled
+        case Kind.SHORT:
+            return column.heading, _short(cells)
+        case Kind.SHARE:
+            return column.heading, [cell if cell is None else _one_decimal(cell) for cell in cells]
         case Kind.BAR:
             # why without the total: every other bar would be short beside it.
             return column.heading, [*_bars(cells[:-1], page.ascii), None]
@@ -78,6 +83,22 @@ def _unit(cells: Iterable[Cell]) -> tuple[str, float]:
         next((unit for unit in _UNITS if time >= unit[1]), _UNITS[-1]) for time in (times[0], times[len(times) // 2])
     )
     return least if times[-1] / least[1] < 9999.5 else median
+
+
+def _short(cells: Sequence[Cell]) -> list[Cell]:
+    """Integers in one unit, that of the largest."""
+    largest = max((cell for cell in cells if isinstance(cell, int)), default=0)
+    letter, size = next((power for power in _POWERS if largest >= power[1]), ("", 1.0))
+    if not letter:
+        return list(cells)
+    return [f"{_one_decimal(cell / size)} {letter}" if isinstance(cell, int) and cell else cell for cell in cells]
+
+
+def _one_decimal(number: Cell) -> str:
+    """One decimal, and never 0.0 of what is not 0."""
+    if not isinstance(number, int | float):
+        return str(number)
+    return "< 0.1" if 0 < number < 0.05 else f"{number:,.1f}"
 
 
 def _bars(cells: Iterable[Cell], ascii: bool) -> list[str]:

@@ -18,13 +18,19 @@ class Kind(Enum):
     TEXT = "text"
     COUNT = "count"  # an exact integer
     BYTES = "bytes"  # an exact integer, in bytes
+    SHORT = "short"  # an exact integer, which people see short, in one unit for the whole column: 128.0 M
     NUMBER = "number"  # a float, four significant digits in a terminal, raw elsewhere
     PERCENT = "percent"  # a float in %; of one beyond 100, which means nothing, people see no more than that
+    SHARE = "share"  # a float in % of the same whole as the rest of the column, to one decimal
     SHAPE = "shape"  # a tuple: sizes, or the letters of axes
     SYMBOL = "symbol"  # a name as equations write it: W_ii, h_{t-1}
     SECONDS = "seconds"  # a time in seconds; people see it in one unit for the whole column
     RATE = "rate"  # FLOP/s; people see GFLOP/s
     BAR = "bar"  # a float >= 0, drawn relative to the column's largest: a picture of another column, for terminals only
+
+
+# What is compared digit by digit, so that its digits stand under each other.
+RIGHT_ALIGNED = {Kind.COUNT, Kind.BYTES, Kind.SHORT, Kind.SHARE, Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 
 
 class Column(NamedTuple):
@@ -58,6 +64,7 @@ class Table(NamedTuple):
     rows: as many cells as columns each; None is "does not apply" and prints as nothing.
     total: a closing row, left out of CSV.
     notes: sentences under the table.
+    foot: a line of its totals in words, right below it.
     summary: it only adds up what other tables hold, so CSV leaves it out.
     shown: the rows that people are shown, where there are too many to read; scripts get all.
     """
@@ -70,6 +77,7 @@ class Table(NamedTuple):
     notes: tuple[str, ...] = ()
     summary: bool = False
     shown: tuple[int, ...] | None = None
+    foot: str = ""
 
     def for_people(self) -> Table:
         """The columns and rows for people, with words for what is not there and no percentage that means nothing."""
@@ -91,7 +99,8 @@ class Table(NamedTuple):
     def on_paper(self) -> Table:
         """The table for people where numbers stay raw: without pictures, and with the unit of times in headings."""
         table = self.for_people().without_bars()
-        return table._replace(columns=tuple(_with_unit(column) for column in table.columns))
+        notes = (table.foot, *table.notes) if table.foot else table.notes
+        return table._replace(columns=tuple(map(_with_unit, table.columns)), notes=notes, foot="")
 
     def _of(self, kept: Sequence[int]) -> Table:
         """The table of these columns alone."""

@@ -48,6 +48,18 @@ def need_torch() -> None:
         raise NoTorch(f"torch cannot be loaded here: {reason} ({remedy}; {_WITHOUT})") from error
 
 
+def likely_device(name: str | None) -> str:
+    """The type of the device that torch will choose for this name, as far as can be seen without torch.
+
+    None and "auto" are the best there is: a sign of CUDA is its driver's node, of mps a Mac.
+    """
+    if name not in (None, "auto"):
+        return name.partition(":")[0]
+    if sys.platform == "darwin":
+        return "mps"
+    return "cuda" if os.path.exists("/dev/nvidiactl") and os.environ.get("CUDA_VISIBLE_DEVICES") != "" else "cpu"  # noqa: PTH110
+
+
 def short_of_memory(error: Exception) -> bool:
     """Whether an error came for want of memory, wherever it was raised."""
     room = address_space()

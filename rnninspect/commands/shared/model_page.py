@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.commands.shared.files import load_all, remark_half
 from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import LookOptions
+from rnninspect.commands.shared.pending import can_wait, pending
 from rnninspect.commands.shared.proof import disagreement, prove
-from rnninspect.commands.shared.rendering import print_page
+from rnninspect.commands.shared.rendering import on_terminal, print_page
+from rnninspect.document.chain import Spec
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
+from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.results.caption import PLAN, caption, each_once
 from rnninspect.results.model import Report, document
 from rnninspect.results.table import Table
-from rnninspect.runtime.here import need_torch
+from rnninspect.runtime.here import likely_device, need_torch
+from rnninspect.runtime.workspace import kept_on
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
@@ -24,8 +29,20 @@ if TYPE_CHECKING:
 MakeTables = Callable[[Sequence[ModelFacts]], Sequence[Table]]
 
 
-def print_models(options: LookOptions, make_tables: MakeTables, *, input_grad: bool = False) -> int:
-    """Run a look command to its end and return the exit code, the worst of all models. input_grad: see `plan`.
+class LookPage(NamedTuple):
+    """What a look command shows.
+
+    tables: of models. values: they show what only torch knows, so that nothing can stand before it has answered.
+    input_grad: see `plan`.
+    """
+
+    tables: MakeTables
+    values: bool = False
+    input_grad: bool = False
+
+
+def print_models(options: LookOptions, page: LookPage) -> int:
+    """Run a look command to its end and return the exit code, the worst of all models.
 
     Every document is read before anything else is done: with one bad document there is no result at all.
     """
@@ -34,41 +51,103 @@ def print_models(options: LookOptions, make_tables: MakeTables, *, input_grad: b
     )
     if code:
         return code
+    waits = not options.plan and not page.values and can_wait(options)
     if not options.plan:
-        need_torch()
+        if not waits:
+            need_torch()
         remark_half(specs)
-    models: list[ModelFacts] = []
-    contradicted: list[tuple[ModelFacts, tuple[Difference, ...]]] = []
     for spec in specs:
         say_notes(spec.notes)
-        try:
-            if options.plan:
-                models.append(plan(spec, input_grad=input_grad))
-                continue
-            model, differing = prove(spec, options.seed, input_grad=input_grad)
-        except RnnInspectError as error:
-            code = max(code, complain(error))
-            continue
-        if differing:
-            code = max(code, complain(disagreement(spec, differing)))
-            contradicted.append((model, differing))
-        else:
-            models.append(model)
-    if models or contradicted:
-        ledger = "plan" if options.plan else "agreed"
-        report = Report(models=models, ledger=ledger, seed=options.seed, differences=contradicted)
-        tables = _tables(report, make_tables)
-        print_page(options.format, tables, lambda: document(report), _caption(report), options.output)
+    if options.plan:
+        planned = [plan(spec, input_grad=page.input_grad) for spec in specs]
+        _print(Report(models=planned, ledger="plan", seed=options.seed, differences=[]), options, page)
+        return 0
+    return _plan_first(specs, options, page) if waits else _proof_first(specs, options, page)
+
+
+def _proof_first(specs: Sequence[Spec], options: LookOptions, page: LookPage) -> int:
+    outcome = _Outcome([], [])
+    try:
+        report = _prove_all(specs, options, page, outcome)
+    finally:
+        code = outcome.say()
+    if report.models or report.differences:
+        _print(report, options, page)
     return code
 
 
-def _tables(report: Report, make_tables: MakeTables) -> list[Table]:
-    tables = list(make_tables(report.models)) if report.models else []
+def _plan_first(specs: Sequence[Spec], options: LookOptions, page: LookPage) -> int:
+    """The plan's page at once, its last line when torch has answered, then what torch says otherwise."""
+    planned = [_expected(spec, page.input_grad) for spec in specs]
+    outcome = _Outcome([], [])
+    try:
+        with pending(on_terminal(page.tables(planned))) as line:
+            need_torch()
+            report = _prove_all(specs, options, page, outcome)
+            if outcome.errors and not report.differences:
+                line.end(f"plan · not proven: {outcome.errors[0]}")
+            else:
+                line.end(_caption(report))
+    finally:
+        code = outcome.say()
+    expected = {model.source: model.layers for model in planned}
     if report.differences:
-        from rnninspect.results.differences import differences_table
+        write_text(f"\n{on_terminal(_difference_tables(report))}", None)
+    elif any(model.layers != expected[model.source] for model in report.models):
+        # The device was not the one that was thought likely, and keeps something else for backward.
+        _print(report, options, page)
+    return code
 
-        tables += [differences_table(model.name, differing) for model, differing in report.differences]
-    return tables
+
+def _expected(spec: Spec, input_grad: bool) -> ModelFacts:
+    """The plan with what training keeps on the device that torch will most likely choose."""
+    planned = plan(spec, input_grad=input_grad)
+    kept = kept_on(likely_device(spec.device), spec.links, planned.layers, spec.dtype, input_grad=input_grad)
+    return replace(planned, layers=kept)
+
+
+class _Outcome(NamedTuple):
+    """What is to be said of proofs beside their page."""
+
+    notes: list[str]
+    errors: list[RnnInspectError]
+
+    def say(self) -> int:
+        """Say it, and return the worst exit code."""
+        say_notes(self.notes)
+        return max(map(complain, self.errors), default=0)
+
+
+def _prove_all(specs: Sequence[Spec], options: LookOptions, page: LookPage, outcome: _Outcome) -> Report:
+    """Every model proven that can be; what is wrong with the others is put into `outcome`."""
+    models: list[ModelFacts] = []
+    contradicted: list[tuple[ModelFacts, Sequence[Difference]]] = []
+    for spec in specs:
+        try:
+            proof = prove(spec, options.seed, input_grad=page.input_grad)
+        except RnnInspectError as error:
+            outcome.errors.append(error)
+            continue
+        outcome.notes.extend(proof.notes)
+        if proof.differences:
+            outcome.errors.append(disagreement(spec, proof.differences))
+            contradicted.append((proof.model, proof.differences))
+        else:
+            models.append(proof.model)
+    return Report(models=models, ledger="agreed", seed=options.seed, differences=contradicted)
+
+
+def _print(report: Report, options: LookOptions, page: LookPage) -> None:
+    tables = [*(page.tables(report.models) if report.models else ()), *_difference_tables(report)]
+    print_page(options.format, tables, lambda: document(report), _caption(report), options.output)
+
+
+def _difference_tables(report: Report) -> list[Table]:
+    if not report.differences:
+        return []
+    from rnninspect.results.differences import differences_table
+
+    return [differences_table(model.name, differing) for model, differing in report.differences]
 
 
 def _caption(report: Report) -> str:

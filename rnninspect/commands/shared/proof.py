@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rnninspect.commands.shared.messages import say
 from rnninspect.document.chain import Spec
 from rnninspect.errors import CheckFailed, TorchRefused, printable
 from rnninspect.facts import ModelFacts
@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     from rnninspect.agree import Difference
 
 
-def prove(
-    spec: Spec, seed: int, without: str = "--plan", *, input_grad: bool = False
-) -> tuple[ModelFacts, tuple[Difference, ...]]:
+class Proof(NamedTuple):
+    """A model with what was measured of it; where plan and torch differ; remarks on the run."""
+
+    model: ModelFacts
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+
+def prove(spec: Spec, seed: int, without: str = "--plan", *, input_grad: bool = False) -> Proof:
     """Build and run the model on its device; what training keeps there is known from `workspace`, and not measured.
 
     without: how the command is asked to leave it at the plan. input_grad: see `plan`.
@@ -37,16 +43,23 @@ def prove(
     except TorchRefused as error:
         error.args = (f"{error} (without torch: {without})",)
         raise
+    kept = kept_on(device.type, spec.links, planned.layers, spec.dtype, input_grad=input_grad)
+    return Proof(
+        model=merge(replace(planned, layers=kept), measured),
+        differences=differences(expected, measured),
+        notes=tuple(_remarks(spec, run, measured)),
+    )
+
+
+def _remarks(spec: Spec, run: Spec, measured: ModelFacts) -> Iterator[str]:
     if measured.measured is not None and measured.measured.finite is False:
-        say(f"note: {printable(spec.source)}: an output holds a nan or an infinity")
+        yield f"{printable(spec.source)}: an output holds a nan or an infinity"
     ran, steps = run.batch.letters["L"], spec.batch.letters["L"]
     if ran != steps:
-        say(
-            f"note: {printable(spec.source)}: on meta {ran} of {steps} time steps were run; "
+        yield (
+            f"{printable(spec.source)}: on meta {ran} of {steps} time steps were run; "
             "sizes along L are the plan's, which is linear in L"
         )
-    kept = kept_on(device.type, spec.links, planned.layers, spec.dtype, input_grad=input_grad)
-    return merge(replace(planned, layers=kept), measured), differences(expected, measured)
 
 
 def disagreement(spec: Spec, differing: tuple[Difference, ...]) -> CheckFailed:

@@ -55,15 +55,30 @@ def render(
 
             return latex.render(blocks, caption)
         case _:
-            from rnninspect.formats import terminal
+            return on_terminal(blocks, caption) if output is None else _plainly(blocks, caption)
 
-            return terminal.render(
-                blocks,
-                caption,
-                width=terminal_width() if output is None else None,
-                colour=output is None and wants_colour(),
-                ascii=output is None and not stdout_is_utf8(),
-            )
+
+def on_terminal(blocks: Sequence[Block], caption: str = "") -> str:
+    """A page for people where stdout is: in its width, its colours and its characters."""
+    from rnninspect.formats import terminal
+
+    return terminal.render(blocks, caption, width=terminal_width(), colour=wants_colour(), ascii=not stdout_is_utf8())
+
+
+def last_line(text: str) -> str:
+    """One line for the terminal that stdout is, which never wraps."""
+    from rnninspect.formats import terminal
+
+    return terminal.one_line(
+        text, style, width=terminal_width() or 80, colour=wants_colour(), ascii=not stdout_is_utf8()
+    )
+
+
+def _plainly(blocks: Sequence[Block], caption: str) -> str:
+    """A page for a file, which has no width and no colour."""
+    from rnninspect.formats import terminal
+
+    return terminal.render(blocks, caption, width=None, colour=False)
 
 
 def print_page(

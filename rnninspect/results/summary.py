@@ -1,0 +1,63 @@
+"""The whole model at a glance: a row for each layer, and what all of it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.results.amounts import short_bytes
+from rnninspect.results.caption import each_once
+from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.shares import percent
+
+_COLUMNS = (
+    Column("layer", "layer"),
+    Column("type", "type"),
+    Column("output", "output", Kind.SHAPE),
+    Column("parameters", "parameters", Kind.COUNT),
+    Column("share_percent", "%", Kind.SHARE),
+    Column("macs", "MACs", Kind.SHORT),
+)
+
+
+def summary_table(models: Sequence[ModelFacts]) -> Table:
+    """One table of all layers of all models, so that an encoder and a decoder in two documents add up."""
+    parameters, macs = sum(model.parameters for model in models), sum(model.macs for model in models)
+    layers = [(model.name, layer) for model in models for layer in model.layers]
+    rows: list[tuple[Cell, ...]] = [(name, *_row(layer, parameters)) for name, layer in layers]
+    total: tuple[Cell, ...] = ("total", None, None, None, parameters, _share(parameters, parameters), macs)
+    columns = [Column("model", "model", repeats=True), *_COLUMNS]
+    if len(models) == 1:
+        columns, rows, total = columns[1:], [row[1:] for row in rows], ("total", *total[2:])
+    return Table(
+        title="",
+        subject=" + ".join(model.name for model in models),
+        columns=tuple(columns),
+        rows=tuple(rows),
+        total=total,
+        foot=" · ".join(_sizes(models)),
+    )
+
+
+def _row(layer: LayerFacts, parameters: int) -> tuple[Cell, ...]:
+    own = layer.counts.parameters
+    return (layer.name, layer.type, layer.outputs[0].shape, own, _share(own, parameters), layer.forward.macs)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return percent(part / whole) if whole else None
+
+
+def _sizes(models: Sequence[ModelFacts]) -> Iterator[str]:
+    """Bytes of the parameters, how many of them train, and what a training step holds."""
+    counts = [model.counts for model in models]
+    parameters, trainable = sum(one.parameters for one in counts), sum(one.trainable for one in counts)
+    train = {parameters: "all trainable", 0: "none trainable"}.get(trainable, f"{trainable:,} trainable")
+    dtypes = each_once(model.dtype for model in models)
+    if parameters:
+        yield f"{short_bytes(sum(one.nbytes for one in counts))} of {dtypes}, {train}"
+    else:
+        yield f"no parameters, {dtypes}"
+    training = [model.training_bytes for model in models]
+    if None not in training:
+        yield f"training a batch takes {short_bytes(sum(filter(None, training)))}"
