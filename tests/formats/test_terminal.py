@@ -208,6 +208,24 @@ def test_people_see_gflops() -> None:
     ]
 
 
+def test_short_counts_stand_in_one_unit_and_never_look_like_nothing() -> None:
+    assert column(Kind.SHORT, 128_000_000, 640_000, 4_400, 0, None) == ["128.0 M", "  0.6 M", "< 0.1 M", "      0", ""]
+    assert column(Kind.SHORT, 999, 0) == ["999", "  0"]
+    assert column(Kind.SHORT, 1_500_000_000_000_000) == ["1,500.0 T"]
+
+
+def test_shares_have_one_decimal_and_never_look_like_nothing() -> None:
+    assert column(Kind.SHARE, 59.688, 0.04, 0.05, 0.0, 100.0, None) == [" 59.7", "< 0.1", "  0.1", "  0.0", "100.0", ""]
+
+
+def test_a_foot_stands_right_under_its_table_and_a_line_alone_never_wraps() -> None:
+    table = Table("", "m", (Column("c", "c"),), (("x",),), notes=("a note",), foot="one two three")
+    assert lines_of(table, width=9) == ["m", "c", "─", "x", "one two", "three", "", "a note"]
+    line = terminal.one_line("one two three", "green", width=9, colour=True, ascii=False)
+    assert uncoloured(line) == "one two…"
+    assert terminal.one_line("one · two", "green", width=80, colour=False, ascii=True) == "one - two"
+
+
 def test_in_ascii_microseconds_are_us() -> None:
     table = Table("t", "m", (Column("c", "median", Kind.SECONDS),), ((2e-6,),))
     assert terminal.render([table], "", width=None, colour=False, ascii=True).splitlines()[1] == "median, us"
@@ -561,6 +579,8 @@ values: dict[Kind, st.SearchStrategy[Cell]] = {
     Kind.TEXT: names,
     Kind.COUNT: st.integers(0, 10**15),
     Kind.BYTES: st.integers(0, 2**50),
+    Kind.SHORT: st.integers(0, 10**15),
+    Kind.SHARE: st.floats(0, 100),
     Kind.NUMBER: st.floats(1e-4, 1e12),
     Kind.PERCENT: st.floats(1e-4, 100),
     Kind.SHAPE: st.lists(st.integers(0, 9999), max_size=4).map(tuple),
@@ -589,7 +609,8 @@ def numbers_in(text: str) -> Counter[str]:
 
 
 def integers_of(table: Table) -> Counter[str]:
-    cells = [cell for row in (*table.rows, table.total or ()) for cell in row]
+    exact = [k for k, column in enumerate(table.columns) if column.kind is not Kind.SHORT]
+    cells = [row[k] for row in (*table.rows, *([table.total] if table.total else [])) for k in exact]
     counts = Counter(f"{cell:,}" for cell in cells if isinstance(cell, int))
     return counts + Counter(str(cell) for cell in cells if isinstance(cell, tuple))
 
