@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
-from rnninspect.formats.page import Page, at_spaces, verdict_style, wrapped
+from rnninspect.formats.page import DOUBTFUL, Page, at_spaces, verdict_style, wrapped
 from rnninspect.formats.texts import PAD, column_texts, text_of
 from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Kind, Table
 
@@ -49,10 +49,12 @@ def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: 
 
 
 def _caption(line: str, page: Page) -> str:
-    """A line of the caption, dim but for what torch said of the plan."""
-    dot = page.plain(" · ")
-    parts = (page.paint(part, verdict_style(part.partition(":")[0]) or "dim") for part in line.split(dot))
-    return page.paint(dot, "dim").join(parts)
+    """A line of the caption, dim but for what torch said of the plan, or that it has not."""
+    first, dot, rest = line.partition(page.plain(" · "))
+    if rest.startswith("not proven"):
+        return page.paint(line, DOUBTFUL)
+    style = verdict_style(first)
+    return page.paint(first, style) + page.paint(dot + rest, "dim") if style else page.paint(line, "dim")
 
 
 def one_line(text: str, *, width: int, colour: bool, ascii: bool) -> str:

@@ -221,9 +221,9 @@ def test_shares_have_one_decimal_and_never_look_like_nothing() -> None:
 def test_a_foot_stands_right_under_its_table_and_a_line_alone_never_wraps() -> None:
     table = Table("", "m", (Column("c", "c"),), (("x",),), notes=("a note",), foot="one two three")
     assert lines_of(table, width=9) == ["m", "c", "─", "x", "one two", "three", "", "a note"]
-    line = terminal.one_line("one two three", "green", width=9, colour=True, ascii=False)
+    line = terminal.one_line("one two three", width=9, colour=True, ascii=False)
     assert uncoloured(line) == "one two…"
-    assert terminal.one_line("one · two", "green", width=80, colour=False, ascii=True) == "one - two"
+    assert terminal.one_line("one · two", width=80, colour=False, ascii=True) == "one - two"
 
 
 def test_in_ascii_microseconds_are_us() -> None:

@@ -69,9 +69,8 @@ def last_line(text: str) -> str:
     """One line for the terminal that stdout is, which never wraps."""
     from rnninspect.formats import terminal
 
-    return terminal.one_line(
-        text, style, width=terminal_width() or 80, colour=wants_colour(), ascii=not stdout_is_utf8()
-    )
+    width = terminal_width() or 80
+    return terminal.one_line(text, width=width, colour=wants_colour(), ascii=not stdout_is_utf8())
 
 
 def _plainly(blocks: Sequence[Block], caption: str) -> str:
