@@ -155,8 +155,8 @@ def test_a_real_run_and_its_journal(run: Run, folder: Path) -> None:
 # --- formats -----------------------------------------------------------------------------------------------
 
 
-def test_the_table_says_what_is_timed_and_how_sure_it_is(faked: Run) -> None:
-    done = faked()
+def test_the_details_say_what_is_timed_and_how_sure_it_is(faked: Run) -> None:
+    done = faked("--details")
     assert (done.returncode, done.stderr) == (0, "")
     for said in (
         "forward: eval mode and inference_mode",
@@ -175,7 +175,7 @@ def test_the_table_says_what_is_timed_and_how_sure_it_is(faked: Run) -> None:
 
 
 def test_only_the_phases_asked_for_are_explained(faked: Run) -> None:
-    done = faked("--phase", "forward")
+    done = faked("--phase", "forward", "--details")
     assert "forward: eval mode" in done.stdout
     assert "fresh graph" not in done.stdout
 
@@ -251,19 +251,20 @@ def test_documents_of_one_name_are_told_apart_by_their_files(faked: Run, folder:
     alone = faked("--phase", "forward").stdout
     assert "m.yaml" not in alone
     both = faked("other.yaml", "--phase", "forward").stdout
-    assert re.search(r"^model +file +subject", both, re.MULTILINE)
-    assert re.search(r"^small +m\.yaml +whole model", both, re.MULTILINE)
-    assert re.search(r"other\.yaml +whole model", both)
+    assert re.search(r"^model +file +phase", both, re.MULTILINE)
+    assert re.search(r"^small +m\.yaml +forward", both, re.MULTILINE)
+    assert re.search(r"other\.yaml +forward", both)
 
 
 def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> None:
     (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other"))
     shown = faked(
-        "other.yaml", "--phase", "forward", "--sweep", "encoder.hidden_size=4,901", "--time-limit", "9"
+        *("other.yaml", "--phase", "forward", "--sweep", "encoder.hidden_size=4,901", "--time-limit", "9"),
+        "--details",
     ).stdout
     assert "warning: made up; try" in shown  # of all that was measured
     (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other\ncases: [{encoder.hidden_size: 777}]"))
-    shown = faked("other.yaml", "--phase", "forward").stdout
+    shown = faked("other.yaml", "--phase", "forward", "--details").stdout
     assert "warning: slow (other encoder.hidden_size=777 whole model forward); try: less" in shown
 
 
@@ -274,8 +275,9 @@ def test_a_case_is_called_by_its_name(faked: Run, folder: Path) -> None:
     (folder / "m.yaml").write_text(TIMED + cases)
     done = faked("--phase", "forward")
     assert done.returncode == 3
-    assert "tiny: encoder.hidden_size=4 " in done.stdout
-    assert re.search(r"^ +encoder.hidden_size=6 ", done.stdout, re.MULTILINE)
+    assert re.search(r"^tiny +forward ", done.stdout, re.MULTILINE)
+    assert re.search(r"^encoder.hidden_size=6 +forward ", done.stdout, re.MULTILINE)
+    assert "tiny: encoder.hidden_size=4 " in faked("--phase", "forward", "--table", "times").stdout
     assert "error: small bad: encoder.hidden_size=902: crashed" in done.stderr
     assert [r["case"] for r in json.loads(faked("--phase", "forward", "--format", "json").stdout)["processes"]] == [
         "tiny",
@@ -306,7 +308,7 @@ def test_a_picture_that_cannot_be_written_is_refused_before_anything_is_timed(
 
 
 def test_the_peaks_are_shown(faked: Run) -> None:
-    done = faked("--phase", "forward")
+    done = faked("--phase", "forward", "--table", "meaning")
     assert "peaks of float32 on 1 thread: 150 GFLOP/s, 20 GB/s, 0.9 µs a step of LSTM forward." in done.stdout
     (result,) = json.loads(faked("--phase", "forward", "--format", "json").stdout)["processes"]
     assert result["peaks"] == {

@@ -258,7 +258,7 @@ def test_any_journal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> N
 
     def show() -> None:
         outcomes = read_journal(path).outcomes
-        terminal.render(bench_blocks(outcomes, partial=False), "", width=80, colour=False)
+        terminal.render(bench_blocks(outcomes, details=True), "", width=80, colour=False)
         json_format.render(bench_document(outcomes))
         for old, new in ((OUTCOMES, outcomes), (outcomes, OUTCOMES)):
             found = compare_runs(old, new, 0.05)

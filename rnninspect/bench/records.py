@@ -22,6 +22,12 @@ STEADY = "steady"
 WHOLE_MODEL = "whole model"
 
 
+def verdict_parts(verdict: str) -> tuple[str, str]:
+    """A verdict's word, and the reason that it gives, "" where it gives none."""
+    word, _, reason = verdict.partition(" (")
+    return word, reason.removesuffix(")")
+
+
 class Status(StrEnum):
     """How the measuring of a variant ended; all but OK come with a reason, and without figures."""
 

@@ -77,6 +77,9 @@ class BenchOptions(TorchOptions):
     peak_tflops: Annotated[float | None, typer.Option(metavar="N", help="Of the device, for the bound.")] = None
     bandwidth: Annotated[float | None, typer.Option(metavar="GB/S", help="Of the device, for the bound.")] = None
     strict: Annotated[bool, typer.Option("--strict", help="Exit 3 where a figure is not steady or sure.")] = False
+    details: Annotated[
+        bool, typer.Option("--details", help="Bound, kernels, memory, machine, method and charts too.")
+    ] = False
     table: Annotated[BenchTable | None, typer.Option(help="Show this table alone; without it csv has the results.")] = (
         None
     )
@@ -109,7 +112,7 @@ def run(options: BenchOptions) -> int:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
     check_plot(options.plot, options)
     only = only_table(options.table, options.format, BenchTable.RESULTS)
-    page = partial(page_of, format=options.format, seed=options.seed, only=only)
+    page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.details)
     jobs, code = _jobs(options, request, varies)
     if code:
         return code

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 
 from rnninspect.formats.page import Page
-from rnninspect.results.table import Cell, Column, Kind, in_unit
+from rnninspect.results.table import TIME_UNITS, Cell, Column, Kind, in_unit, time_unit
 
 _POINTS_ALIGNED = {Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
-_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 _GIGA = ("GFLOP/s", 1e9)
 _POWERS = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 PAD = "\ue000"  # why no space: rich takes those at the end of a cell away; nothing else that is printed has this one
@@ -59,7 +58,7 @@ def text_of(kind: Kind, cell: Cell) -> str:
         case int():
             return str(cell) if kind is Kind.TEXT else f"{cell:,}"
         case float():
-            return _four_digits(cell)
+            return _two_digits(cell) if kind is Kind.PERCENT else _four_digits(cell)
         case tuple():
             return f"({', '.join(map(str, cell))}{',' if len(cell) == 1 else ''})"
 
@@ -71,6 +70,11 @@ def _four_digits(number: float) -> str:
     return f"{number:,.0f}" if 999.95 <= abs(number) < 1e15 else f"{number:#.4g}"
 
 
+def _two_digits(number: float) -> str:
+    """`number` with two significant digits, or with its whole integer part: 0.41, 2.3, 12, 120."""
+    return f"{number:.0f}" if abs(number) >= 9.95 else f"{number:.2g}"
+
+
 def _unit(cells: Iterable[Cell]) -> tuple[str, float]:
     """The unit for all of these times, and its seconds: the least is 1 or more and the largest has four digits.
 
@@ -78,10 +82,8 @@ def _unit(cells: Iterable[Cell]) -> tuple[str, float]:
     """
     times = sorted(abs(cell) for cell in cells if isinstance(cell, int | float) and isfinite(cell) and cell)
     if not times:
-        return _UNITS[0]
-    least, median = (
-        next((unit for unit in _UNITS if time >= unit[1]), _UNITS[-1]) for time in (times[0], times[len(times) // 2])
-    )
+        return TIME_UNITS[0]
+    least, median = time_unit(times[0]), time_unit(times[len(times) // 2])
     return least if times[-1] / least[1] < 9999.5 else median
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 
 from rnninspect.bench.records import Outcome, settings_text
 from rnninspect.bench.results import Pooled, by_warning, paths_of, peaks_of, pool, ratios, steady_speed
 from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, subject_text
+from rnninspect.results.bench_answer import answer_table
 from rnninspect.results.bench_charts import bench_charts
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Table
 
@@ -24,7 +24,7 @@ _TIMED = (
     Column("best_seconds", "best", Kind.SECONDS, same_unit=True),
     Column("p90_seconds", "p90", Kind.SECONDS, for_scripts=True),
     Column("p99_seconds", "p99", Kind.SECONDS, for_scripts=True),
-    Column("first_call_seconds", "first call", Kind.SECONDS),
+    Column("first_call_seconds", "first call", Kind.SECONDS, same_unit=True),
     Column("samples", "samples", Kind.COUNT),
     Column("rounds", "rounds", Kind.COUNT),
     Column("processes", "processes", Kind.COUNT),
@@ -36,13 +36,13 @@ _TIMED = (
     Column("verdict", "verdict", verdict=True),
 )
 _MEANT = (
-    Column("step_seconds", "per time step", Kind.SECONDS),
+    Column("step_seconds", "per time step", Kind.SECONDS, same_unit=True),
     Column("tokens_per_second", "tokens/s", Kind.NUMBER),
     Column("sequences_per_second", "sequences/s", Kind.NUMBER),
     Column("matmul_flops", "matmul FLOPs", Kind.COUNT),
     Column("matmul_flops_per_second", "matmul", Kind.RATE),
     Column("recurrent_flops_per_second", "W_hh alone", Kind.RATE),
-    Column("bound_seconds", "bound", Kind.SECONDS),
+    Column("bound_seconds", "bound", Kind.SECONDS, same_unit=True),
     Column("over_bound", "time / bound", Kind.NUMBER),
     Column("regime", "bound by"),
     Column("peak_bytes", "peak memory, bytes", Kind.BYTES),
@@ -128,15 +128,29 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
 _PARTIAL = "partial: interrupted before everything was measured."
 
 
-def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False) -> list[Block]:
-    """The page for people: every table that has rows, and the charts; where it is partial the first says so."""
-    tables = bench_tables(outcomes)
-    names = ("times", "meaning", "kernels", "ratios", "not-measured")
-    *measured, lost = ([tables[name]] if tables[name].rows else [] for name in names)
-    blocks: list[Table | Chart] = [*chain.from_iterable(measured), *bench_charts(outcomes), *lost]
+def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False, details: bool = False) -> list[Block]:
+    """The page for people: the answer, and what could not be measured; where it is partial the first says so.
+
+    details: then every other table that has rows and the charts, and the answer again where the page ends.
+    """
+    tables, pooled = bench_tables(outcomes), pool(outcomes)
+    charts = bench_charts(outcomes)
+    answer = [answer_table(pooled, "" if details else _more(pooled, charts))] if pooled else []
+    of_detail = (tables[name] for name in ("times", "meaning", "kernels", "ratios") if tables[name].rows)
+    lost = [table for table in (tables["not-measured"],) if table.rows]
+    blocks: list[Table | Chart] = [*answer, *lost]
+    if details and answer:
+        blocks = [*answer, *of_detail, *charts, *lost, *answer]
     if partial:
         blocks[0] = blocks[0]._replace(notes=(_PARTIAL, *blocks[0].notes))
     return [*blocks]
+
+
+def _more(pooled: Sequence[Pooled], charts: Sequence[Chart]) -> str:
+    """What `--details` adds."""
+    warnings = len(by_warning(pooled))
+    parts = [f"{warnings} warning{'s' * (warnings > 1)}"] * (warnings > 0) + ["a chart"] * bool(charts)
+    return f"more with --details: {', '.join([*parts, 'bound, kernels, memory, machine, method'])}"
 
 
 def _cells(row: Pooled, columns: Sequence[Column]) -> tuple[Cell, ...]:

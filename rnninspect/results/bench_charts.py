@@ -8,9 +8,7 @@ from collections.abc import Iterator, Sequence
 from rnninspect.bench.records import STEADY, WHOLE_MODEL, Outcome, settings_text
 from rnninspect.bench.results import Pooled, pool, swept_number
 from rnninspect.results.caption import caption, each_once
-from rnninspect.results.table import Chart, Series, in_unit
-
-_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+from rnninspect.results.table import Chart, Series, in_unit, time_unit
 
 
 def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
@@ -32,7 +30,7 @@ def bench_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
 def _chart(rows: Sequence[Pooled], path: str, about: str) -> Chart:
     subject = rows[0].subject
     middle = statistics.median(row.median_seconds for row in rows)
-    unit, size = next((unit for unit in _UNITS if middle >= unit[1]), _UNITS[-1])
+    unit, size = time_unit(middle)
     return Chart(
         title=f"time of {f'the {WHOLE_MODEL}' if subject is None else subject}",
         subject=rows[0].model,

@@ -20,7 +20,7 @@ class Kind(Enum):
     BYTES = "bytes"  # an exact integer, in bytes
     SHORT = "short"  # an exact integer, which people see short, in one unit for the whole column: 128.0 M
     NUMBER = "number"  # a float, four significant digits in a terminal, raw elsewhere
-    PERCENT = "percent"  # a float in %; of one beyond 100, which means nothing, people see no more than that
+    PERCENT = "percent"  # how sure, in %: two digits in a terminal; of one beyond 100 people see no more than that
     SHARE = "share"  # a float in % of the same whole as the rest of the column, to one decimal
     SHAPE = "shape"  # a tuple: sizes, or the letters of axes
     SYMBOL = "symbol"  # a name as equations write it: W_ii, h_{t-1}
@@ -118,6 +118,15 @@ def _for_people(column: Column, cell: Cell) -> Cell:
 def in_unit(heading: str, unit: str) -> str:
     """The heading of a column in a unit: `median, ms`."""
     return f"{heading}, {unit}" if heading else unit
+
+
+# From the largest, each with its seconds.
+TIME_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
+
+def time_unit(seconds: float) -> tuple[str, float]:
+    """The unit in which a time is 1 or more, and its seconds; the least unit where there is none."""
+    return next((unit for unit in TIME_UNITS if seconds >= unit[1]), TIME_UNITS[-1])
 
 
 _UNITS = {Kind.SECONDS: "s", Kind.RATE: "FLOP/s"}

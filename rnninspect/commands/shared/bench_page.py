@@ -12,19 +12,24 @@ from rnninspect.results.bench_json import bench_document
 from rnninspect.results.caption import caption, each_once
 
 
-def page_of(outcomes: Sequence[Outcome], *, format: str, seed: int, only: str | None, partial: bool) -> str:
-    """What stdout gets. only: the one table of it, None for the whole page; partial: whether some are missing."""
+def page_of(
+    outcomes: Sequence[Outcome], *, format: str, seed: int, only: str | None, details: bool, partial: bool
+) -> str:
+    """What stdout gets.
+
+    only: the one table of it, None for the whole page; details: whether it has all; partial: whether some are missing.
+    """
     if not outcomes:
         return ""
     if only is None:
-        blocks = bench_blocks(outcomes, partial=partial)
+        blocks = bench_blocks(outcomes, partial=partial, details=details)
     else:
         blocks = alone(bench_tables(outcomes, partial=partial), only)
 
     def document() -> dict[str, object]:
         return bench_document(outcomes, partial=partial)
 
-    return render(format, blocks, document, _caption(outcomes, seed), None)
+    return render(format, blocks, document, _caption(outcomes, seed, details or only is not None), None)
 
 
 def name_of(outcome: Outcome) -> str:
@@ -32,19 +37,20 @@ def name_of(outcome: Outcome) -> str:
     return " ".join(filter(None, [printable(outcome.model), outcome.point, settings_text(outcome.variant)]))
 
 
-def _caption(outcomes: Sequence[Outcome], seed: int) -> str:
+def _caption(outcomes: Sequence[Outcome], seed: int, details: bool) -> str:
+    """Where it was measured. details: with what else times depend on."""
     places = [outcome.environment for outcome in outcomes if outcome.environment is not None]
     if not places:
         return ""
     first = places[0]
     counts = list(dict.fromkeys(place.threads for place in places))
     threads = f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
-    loads = [place.load for place in places if place.load is not None]
+    loads = [place.load for place in places if details and place.load is not None]
     return caption(
         f"torch {first.torch}",
-        *libraries(first),
+        *(libraries(first) if details else ()),
         each_once(f"{place.device} ({place.device_name})" for place in places),
-        f"{threads} of {first.cpus} CPUs",
+        f"{threads} of {first.cpus} CPUs" if details else threads,
         f"load {max(loads):.2g}" if loads else "",
         each_once(outcome.dtype for outcome in outcomes),
         f"seed {seed}",

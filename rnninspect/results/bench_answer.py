@@ -1,0 +1,101 @@
+"""The answer of a benchmark: a row for each phase, and a sentence for each variant that is held against another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rnninspect.bench.compare import THRESHOLD
+from rnninspect.bench.records import STEADY, settings_text, verdict_parts
+from rnninspect.bench.results import Pooled, Ratio, ratios, with_short_points
+from rnninspect.errors import printable
+from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cells, for_people, subject_text
+from rnninspect.results.faster import faster
+from rnninspect.results.table import Cell, Column, Kind, Table
+
+_ABOUT = (*POINT, VARIANT, SUBJECT, PHASE)
+_COLUMNS = (
+    *_ABOUT,
+    Column("median_seconds", "time", Kind.SECONDS, same_unit=True),
+    Column("half_width_percent", "± %", Kind.PERCENT),
+    Column("tokens_per_second", "tokens/s", Kind.NUMBER),
+    Column("verdict", "verdict"),
+)
+# More sentences than this are no answer.
+_MOST_SENTENCES = 8
+
+
+def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
+    """What was asked: a row for each phase of each variant of each point. more: what is to be had besides, and how."""
+    rows = with_short_points(pooled)
+    models = {(row.model, row.file) for row in rows}
+    silent = ["model"] * (len(models) == 1) + ["subject"] * all(row.subject is None for row in rows)
+    return Table(
+        title="time",
+        subject=rows[0].model if len(models) == 1 else "all",
+        columns=for_people(_COLUMNS, rows, silent),
+        rows=tuple(_row(row) for row in rows),
+        notes=(*_sentences(rows), *_unsteady(rows), *filter(None, [more])),
+        summary=True,
+    )
+
+
+def _row(row: Pooled) -> tuple[Cell, ...]:
+    about = cells(row, _ABOUT)
+    if not row.is_usable:
+        return (*about, None, row.half_width_percent, None, "no usable figure")
+    return (*about, row.median_seconds, row.half_width_percent, row.tokens_per_second, verdict_parts(row.verdict)[0])
+
+
+def _unsteady(rows: Sequence[Pooled]) -> Iterator[str]:
+    """Why figures are not steady, in one line."""
+    reasons = list(dict.fromkeys(verdict_parts(row.verdict)[1] for row in rows if row.verdict != STEADY))
+    if reasons:
+        yield f"not steady: {reasons[0]}{f', and {len(reasons) - 1} more reasons' * (len(reasons) > 1)}"
+
+
+# --- variants ------------------------------------------------------------------------------------------------
+
+
+def _sentences(rows: Sequence[Pooled]) -> Iterator[str]:
+    """What each variant is against the first of its point."""
+    pairs = ratios(rows)
+    for pair in pairs[:_MOST_SENTENCES]:
+        about = _about(pair, rows)
+        yield f"{about}{': ' * bool(about)}{_sentence(pair)}"
+    if len(pairs) > _MOST_SENTENCES:
+        yield f"{len(pairs) - _MOST_SENTENCES} more are in --table ratios"
+
+
+def _about(pair: Ratio, rows: Sequence[Pooled]) -> str:
+    """Which of them it is of, as far as they differ in that."""
+    files = {(row.model, row.file) for row in rows}
+    names = (
+        (pair.model, len(files) > 1),
+        (pair.file, len(files) > len({model for model, _ in files})),
+        (pair.point, len({row.point for row in rows}) > 1),
+        (subject_text(pair.subject), len({row.subject for row in rows}) > 1),
+        (pair.phase, len({row.phase for row in rows}) > 1),
+    )
+    return " ".join(printable(name) for name, told in names if told)
+
+
+def _sentence(pair: Ratio) -> str:
+    """`bfloat16 is 1.8 ± 0.1 times faster than float32`, or that nobody knows."""
+    one, other = _named(pair.variant), _named(pair.against)
+    low, high = pair.low, pair.high
+    if low is None or high is None:
+        rounds = f"{pair.rounds} round{'s' * (pair.rounds > 1)}"
+        return f"not sure after {rounds}: {one} took {pair.ratio:.3g} times as long as {other}"
+    if high < 1 or low > 1:
+        return f"{one} is {faster(pair.ratio, low, high)} than {other}"
+    within = 100 * max(high - 1, 1 / low - 1)
+    if within <= 100 * THRESHOLD:
+        return f"{one} takes as long as {other}, within {within:.2g} %"
+    return f"not sure: {one} takes {low:.3g} to {high:.3g} times as long as {other}"
+
+
+def _named(variant: Mapping[str, object]) -> str:
+    """Words by themselves, numbers with what they are of: `bfloat16 threads=1`."""
+    return " ".join(
+        printable(value) if isinstance(value, str) else settings_text({name: value}) for name, value in variant.items()
+    )
