@@ -265,7 +265,7 @@ def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> N
     assert "warning: made up; try" in shown  # of all that was measured
     (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other\ncases: [{encoder.hidden_size: 777}]"))
     shown = faked("other.yaml", "--phase", "forward", "--details").stdout
-    assert "warning: slow (other encoder.hidden_size=777 whole model forward); try: less" in shown
+    assert "warning: slow (other encoder.hidden_size=777); try: less" in shown
 
 
 def test_a_case_is_called_by_its_name(faked: Run, folder: Path) -> None:

@@ -95,12 +95,24 @@ def test_the_table(here: Run, results: Path) -> None:
     assert done.returncode == 1
     assert "note: torch differs: 2.13.0, now 2.14.0\n" in done.stderr
     text = done.stdout
-    assert text.startswith("old -> other · compared\nmodel  point               subject  phase    old, ms  new, ms")
-    assert re.search(r"m +input.batch_size=8 +encoder +forward +2\.000 +3\.000 +1\.500 .* SLOWER", text)
+    assert text.startswith("old -> other · time\nmodel  point               subject  phase    old, ms  new, ms  new /")
+    assert re.search(r"m +input.batch_size=8 +encoder +forward +2\.000 +3\.000 +1\.500 +SLOWER", text)
+    assert "\n1 SLOWER; threshold 5 %.\nnew is 1.50 ± 0.02 times slower\n" in text
     assert re.search(r"n +input.batch_size=8 +crashed in new: SIGSEGV", text)
     assert re.search(r"torch +2\.13\.0 +2\.14\.0 +1\n", text)
     assert "variant" not in text
     assert text.rstrip().splitlines()[-1].startswith("measured: rnninspect ")
+
+
+def test_it_ends_in_a_sentence_and_details_in_the_answer_again(here: Run, results: Path) -> None:
+    same = here("compare", "old", "same", cwd=results).stdout
+    assert "\n2 SAME; threshold 5 %.\nnew takes as long as old, within 5 %\n\nmeasured: " in same
+    assert "noise" not in same.replace("more with --details: intervals and noise", "")
+    faster = here("compare", "old", "faster", "--details", cwd=results).stdout
+    answer, *others = faster.partition("\n\nold -> faster · compared\n")
+    assert answer.endswith("\n1 FASTER, 1 SAME; threshold 5 %.\nm: new is 2.00 ± 0.03 times faster")
+    assert "noise %" in others[1]
+    assert others[1].partition("\n\nmeasured: ")[0].endswith(answer)
 
 
 def test_json_and_markdown(here: Run, results: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from rnninspect.plan import plan
 from rnninspect.results.bench import bench_blocks
 from rnninspect.results.bench_json import bench_document
 from rnninspect.results.check import check_document, check_tables
-from rnninspect.results.compare import compare_document, compare_tables
+from rnninspect.results.compare import compare_blocks, compare_document
 from rnninspect.study.input_expected import Expected
 from rnninspect.study.input_file import read_values
 
@@ -262,7 +262,7 @@ def test_any_journal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> N
         json_format.render(bench_document(outcomes))
         for old, new in ((OUTCOMES, outcomes), (outcomes, OUTCOMES)):
             found = compare_runs(old, new, 0.05)
-            terminal.render(list(compare_tables(found, "a").values()), "", width=80, colour=False)
+            terminal.render(compare_blocks(found, "a", details=True), "", width=80, colour=False)
             json_format.render(compare_document(found, [*old, *new]))
 
     complained(show)

@@ -79,6 +79,7 @@ class Compared(NamedTuple):
 
     model: str
     file: str
+    case: str
     point: str
     settings: Mapping[str, object]
     variant: Mapping[str, object]

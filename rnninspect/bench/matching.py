@@ -16,6 +16,7 @@ class Unmatched(NamedTuple):
 
     model: str
     file: str
+    case: str
     point: str
     settings: Mapping[str, object]
     variant: Mapping[str, object]
@@ -62,9 +63,9 @@ def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], l
     return pairs, unmatched
 
 
-def about(outcome: Outcome) -> tuple[str, str, str, Mapping[str, object], Mapping[str, object]]:
-    """Model, file, point, settings and variant of an outcome."""
-    return (outcome.model, outcome.file, outcome.point, outcome.settings, outcome.variant)
+def about(outcome: Outcome) -> tuple[str, str, str, str, Mapping[str, object], Mapping[str, object]]:
+    """Model, file, case, point, settings and variant of an outcome."""
+    return (outcome.model, outcome.file, outcome.case, outcome.point, outcome.settings, outcome.variant)
 
 
 def _of_several_files(outcomes: Iterable[Outcome]) -> set[str]:

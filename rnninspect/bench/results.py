@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from rnninspect.bench.bound import best_of
 from rnninspect.bench.plain import canonical
-from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, Warned, settings_text
+from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, Warned
 from rnninspect.bench.statistics import interval, percentile
-from rnninspect.errors import printable
 from rnninspect.shares import percent
 
 
@@ -176,20 +175,6 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
     )
 
 
-def with_short_points(rows: Sequence[Pooled]) -> list[Pooled]:
-    """The same with their points named no longer than they need: by the case, and by what else differs within it."""
-    alike: dict[tuple[str, str, str], list[Mapping[str, object]]] = {}
-    for row in rows:
-        alike.setdefault((row.model, row.file, row.case), []).append(row.settings)
-    differing = {about: differing_paths(settings) for about, settings in alike.items()}
-    return [row._replace(point=_short_point(row, differing[row.model, row.file, row.case])) for row in rows]
-
-
-def _short_point(row: Pooled, paths: Sequence[str]) -> str:
-    settings = settings_text({path: row.settings[path] for path in paths if path in row.settings})
-    return " ".join(filter(None, [printable(row.case), settings])) or row.point
-
-
 class PooledPeaks(NamedTuple):
     """The best of what was calibrated of a device in one dtype. threads: of a CPU, None elsewhere."""
 
@@ -291,17 +276,12 @@ def _medians(figure: Figure) -> dict[int, float]:
 def swept_number(points: Iterable[Mapping[str, object]]) -> str | None:
     """The one setting that differs between the points of a model, if its values are numbers: the axis of a chart."""
     points = list(points)
-    differing = differing_paths(points)
+    # why get: a case that does not set a path has what the document says there.
+    differing = [path for path in paths_of(points) if len({str(settings.get(path)) for settings in points}) > 1]
     if len(differing) != 1:
         return None
     numbers = [settings.get(differing[0]) for settings in points]
     return differing[0] if all(isinstance(n, int | float) and n > 0 for n in numbers) else None
-
-
-def differing_paths(points: Sequence[Mapping[str, object]]) -> list[str]:
-    """The paths whose values are not the same in all of them."""
-    # why get: a case that does not set a path has what the document says there.
-    return [path for path in paths_of(points) if len({str(settings.get(path)) for settings in points}) > 1]
 
 
 def paths_of(settings: Iterable[Mapping[str, object]]) -> list[str]:

@@ -40,6 +40,7 @@ class CompareOptions:
     fail_above: Annotated[
         str, typer.Option(metavar="PERCENT", help="How much slower is still fine; beyond the noise too.")
     ] = "5%"
+    details: Annotated[bool, typer.Option("--details", help="The intervals and the noise too.")] = False
     table: Annotated[
         CompareTable | None, typer.Option(help="Show this table alone; without it csv has what was compared.")
     ] = None
@@ -95,18 +96,21 @@ def _print(
     from rnninspect.commands.shared.rendering import alone, render
     from rnninspect.output import write_text
     from rnninspect.results.caption import caption, each_once
-    from rnninspect.results.compare import compare_document, compare_tables
+    from rnninspect.results.compare import compare_blocks, compare_document, compare_tables
 
     outcomes = [*old.outcomes, *new.outcomes]
     source = caption(
         f"measured: {_versions(old)}, now {_versions(new)}", each_once(printable(outcome.dtype) for outcome in outcomes)
     )
-    named = compare_tables(comparison, f"{printable(str(options.old))} -> {printable(str(options.new))}")
-    tables = [table for table in named.values() if table.rows] if only is None else alone(named, only)
-    if options.format is CompareFormat.GITHUB:
-        text = annotate(findings, tables, source, list(undecided(comparison)))
+    sides = f"{printable(str(options.old))} -> {printable(str(options.new))}"
+    if only is None:
+        blocks = compare_blocks(comparison, sides, details=options.details)
     else:
-        text = render(options.format, tables, lambda: compare_document(comparison, outcomes), source, options.output)
+        blocks = alone(compare_tables(comparison, sides), only)
+    if options.format is CompareFormat.GITHUB:
+        text = annotate(findings, blocks, source, list(undecided(comparison)))
+    else:
+        text = render(options.format, blocks, lambda: compare_document(comparison, outcomes), source, options.output)
     write_text(text, options.output)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from rnninspect.bench.records import WHOLE_MODEL, settings_text
+from rnninspect.errors import printable
 from rnninspect.results.table import Cell, Column
 
 POINT = (
@@ -19,7 +20,7 @@ PHASE = Column("phase", "phase")
 
 
 class About(Protocol):
-    """Something of a variant of a point of a model."""
+    """A variant of a point of a model."""
 
     @property
     def model(self) -> str:
@@ -30,8 +31,16 @@ class About(Protocol):
         """Its document."""
 
     @property
+    def case(self) -> str:
+        """What the document calls the point, "" where it does not."""
+
+    @property
     def point(self) -> str:
-        """What is swept, as text."""
+        """That and what is swept, as text."""
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """What is swept."""
 
     @property
     def variant(self) -> Mapping[str, object]:
@@ -54,6 +63,30 @@ def cell(row: Any, key: str) -> Cell:
 def subject_text(subject: str | None) -> str:
     """A layer's name, or what the whole model is called."""
     return WHOLE_MODEL if subject is None else subject
+
+
+def short_points(things: Sequence[About]) -> list[str]:
+    """What each point is called for short: the case, and of the settings what differs between points of that name."""
+    values: dict[tuple[str, str, str], dict[str, set[str]]] = {}
+    for one in things:
+        paths = values.setdefault((one.model, one.file, one.case), {})
+        for path, value in one.settings.items():
+            paths.setdefault(path, set()).add(str(value))
+    names = []
+    for one in things:
+        paths = values[one.model, one.file, one.case]
+        differing = {path: value for path, value in one.settings.items() if len(paths[path]) > 1}
+        names.append(" ".join(filter(None, [printable(one.case), settings_text(differing)])) or one.point)
+    return names
+
+
+def told_apart(thing: About, things: Iterable[About], keys: Sequence[str]) -> str:
+    """What tells it from the others, as text: the document, and of `keys` what is not the same for all."""
+    among = list(things)
+    files = {(one.model, one.file) for one in among}
+    names = [thing.model] * (len(files) > 1) + [thing.file] * (len(files) > len({model for model, _ in files}))
+    differing = [key for key in keys if len({str(cell(one, key)) for one in among}) > 1]
+    return " ".join(filter(None, [*names, *(str(cell(thing, key)) for key in differing)]))
 
 
 def for_people(columns: Sequence[Column], things: Iterable[About], silent: Collection[str] = ()) -> tuple[Column, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rnninspect.bench.records import Outcome, settings_text
+from rnninspect.bench.records import Outcome
 from rnninspect.bench.results import Pooled, by_warning, paths_of, peaks_of, pool, ratios, steady_speed
-from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, subject_text
+from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, told_apart
 from rnninspect.results.bench_answer import answer_table
 from rnninspect.results.bench_charts import bench_charts
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Table
@@ -78,6 +78,8 @@ _FAILED = (
 )
 
 
+# What a note names of the rows that it is about.
+_TELLING = ("point", "variant", "subject", "phase")
 _PHASES = {
     "forward": "eval mode and inference_mode",
     "forward+grad": "training mode, graph recorded",
@@ -223,19 +225,9 @@ def _notes(rows: Sequence[Pooled]) -> Iterator[str]:
             "malloc may give it back; MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_MAX_=0 in the environment keeps it there."
         )
     for (what, try_), about_them in by_warning(rows).items():
-        named = list(dict.fromkeys(_where(row, rows) for row in about_them))
+        named = list(dict.fromkeys(told_apart(row, rows, _TELLING) for row in about_them))
         about = "" if len(named) == len(rows) else f" ({', '.join(named[:3])}{', ...' * (len(named) > 3)})"
         yield f"warning: {what}{about}; try: {try_}"
-
-
-def _where(row: Pooled, rows: Sequence[Pooled]) -> str:
-    """Which row it is, among these."""
-    models = {(other.model, other.file) for other in rows}
-    alike = sum(name == row.model for name, _ in models) > 1
-    document = (row.file if alike else row.model) if len(models) > 1 else ""
-    return " ".join(
-        filter(None, [document, row.point, settings_text(row.variant), subject_text(row.subject), row.phase])
-    )
 
 
 def _peaks(rows: Sequence[Pooled]) -> Iterator[str]:
@@ -266,8 +258,8 @@ def _bound_notes(rows: Sequence[Pooled]) -> Iterator[str]:
     yield from _peaks(rows)
     beaten = [row for row in rows if row.over_bound is not None and row.over_bound < 1]
     if beaten:
-        names = ", ".join(dict.fromkeys(_where(row, rows) for row in beaten[:3]))
-        yield f"faster than its bound, which is therefore wrong here: {names}."
+        names = filter(None, dict.fromkeys(told_apart(row, rows, _TELLING) for row in beaten[:3]))
+        yield f"faster than its bound, which is therefore wrong here{': ' * (len(rows) > 1)}{', '.join(names)}."
     yield (
         "planned: the plan's parameters, its outputs and states, or what training keeps for the backward pass if that "
         "is more, and where they are made the gradients of the parameters; the peak, with all else that torch holds, "

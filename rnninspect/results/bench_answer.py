@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rnninspect.bench.compare import THRESHOLD
 from rnninspect.bench.records import STEADY, settings_text, verdict_parts
-from rnninspect.bench.results import Pooled, Ratio, ratios, with_short_points
+from rnninspect.bench.results import Pooled, Ratio, ratios
 from rnninspect.errors import printable
-from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cells, for_people, subject_text
+from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cells, for_people, short_points, told_apart
 from rnninspect.results.faster import faster
 from rnninspect.results.table import Cell, Column, Kind, Table
 
@@ -26,7 +26,7 @@ _MOST_SENTENCES = 8
 
 def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
     """What was asked: a row for each phase of each variant of each point. more: what is to be had besides, and how."""
-    rows = with_short_points(pooled)
+    rows = [row._replace(point=point) for row, point in zip(pooled, short_points(pooled), strict=True)]
     models = {(row.model, row.file) for row in rows}
     silent = ["model"] * (len(models) == 1) + ["subject"] * all(row.subject is None for row in rows)
     return Table(
@@ -60,23 +60,10 @@ def _sentences(rows: Sequence[Pooled]) -> Iterator[str]:
     """What each variant is against the first of its point."""
     pairs = ratios(rows)
     for pair in pairs[:_MOST_SENTENCES]:
-        about = _about(pair, rows)
+        about = told_apart(pair, rows, ("point", "subject", "phase"))
         yield f"{about}{': ' * bool(about)}{_sentence(pair)}"
     if len(pairs) > _MOST_SENTENCES:
         yield f"{len(pairs) - _MOST_SENTENCES} more are in --table ratios"
-
-
-def _about(pair: Ratio, rows: Sequence[Pooled]) -> str:
-    """Which of them it is of, as far as they differ in that."""
-    files = {(row.model, row.file) for row in rows}
-    names = (
-        (pair.model, len(files) > 1),
-        (pair.file, len(files) > len({model for model, _ in files})),
-        (pair.point, len({row.point for row in rows}) > 1),
-        (subject_text(pair.subject), len({row.subject for row in rows}) > 1),
-        (pair.phase, len({row.phase for row in rows}) > 1),
-    )
-    return " ".join(printable(name) for name, told in names if told)
 
 
 def _sentence(pair: Ratio) -> str:

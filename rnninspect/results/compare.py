@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Verdict
 from rnninspect.bench.records import Outcome
-from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cells, for_people
+from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cells, for_people, short_points, told_apart
+from rnninspect.results.faster import faster
 from rnninspect.results.head import common, head
-from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.results.table import Block, Cell, Column, Kind, Table
 from rnninspect.shares import percent, share_text
 
 # More rows than this are too many to read, so people are not shown those that are the SAME.
 _MOST_ROWS = 60
 
+# More sentences than this are no answer.
+_MOST_SENTENCES = 8
+
 _ABOUT = (*POINT, VARIANT, SUBJECT, PHASE._replace(repeats=True))
+_FIGURES = ("old_median_seconds", "new_median_seconds", "ratio", "verdict")
 _COMPARED = (
     *_ABOUT,
     Column("old_median_seconds", "old", Kind.SECONDS, same_unit=True),
@@ -30,6 +35,7 @@ _COMPARED = (
     Column("verdict", "verdict", verdict=True),
     Column("reason", "why"),
 )
+_ANSWER = (*_ABOUT, *(column for column in _COMPARED if column.key in _FIGURES))
 _UNMATCHED = (*_ABOUT, Column("reason", "why"))
 _DIFFERING = (
     Column("what", "what"),
@@ -39,6 +45,62 @@ _DIFFERING = (
 )
 
 
+def compare_blocks(comparison: Comparison, sides: str, *, details: bool = False) -> list[Block]:
+    """The page for people: what became of each figure, in sentences at last, and what could not be compared.
+
+    details: then intervals and noise too, and the answer again where the page ends.
+    """
+    tables = [(name, table) for name, table in compare_tables(comparison, sides).items() if table.rows]
+    if details:
+        answer = _answer(comparison, sides)
+        return [answer, *(table for _, table in tables), answer]
+    answer = _answer(comparison, sides, "more with --details: intervals and noise")
+    return [answer, *(table for name, table in tables if name != "compared")]
+
+
+def _answer(comparison: Comparison, sides: str, more: str = "") -> Table:
+    """A row for each comparison, and at last a sentence for each that is not the SAME."""
+    compared = comparison.compared
+    items = [item._replace(point=point) for item, point in zip(compared, short_points(compared), strict=True)]
+    return Table(
+        title="time",
+        subject=sides,
+        columns=for_people(_ANSWER, items, ["subject"] if all(item.subject is None for item in items) else []),
+        rows=tuple(
+            (*cells(item, _ABOUT), item.old.median, item.new.median, item.ratio, item.verdict) for item in items
+        ),
+        notes=(*filter(None, [more]), _counts(comparison), *_sentences(items, comparison.threshold)),
+        summary=True,
+        shown=_shown(comparison),
+    )
+
+
+def _sentences(items: Sequence[Compared], threshold: float) -> Iterator[str]:
+    """What became faster or slower and by how much, and where nobody knows."""
+    changed = [item for item in items if item.verdict != Verdict.SAME]
+    for item in changed[:_MOST_SENTENCES]:
+        about = told_apart(item, items, ("point", "variant", "subject", "phase"))
+        if item.verdict == Verdict.UNCLEAR:
+            said = f"not sure: {item.reason}"
+        else:
+            reason = f" ({item.reason})" if item.reason else ""
+            # why the noise too: an interval of one run does not know how far another would have strayed.
+            low, high = item.ratio / (1 + item.noise), item.ratio * (1 + item.noise)
+            said = f"new is {faster(item.ratio, min(item.low, low), max(item.high, high))}{reason}"
+        yield f"{about}: {said}" if about else said
+    if len(changed) > _MOST_SENTENCES:
+        yield f"{len(changed) - _MOST_SENTENCES} more are in the table"
+    if not changed:
+        yield f"new takes as long as old, within {share_text(min(threshold, THRESHOLD))}"
+
+
+def _shown(comparison: Comparison) -> tuple[int, ...] | None:
+    """The rows that people are shown; None for all."""
+    if len(comparison.compared) <= _MOST_ROWS:
+        return None
+    return tuple(k for k, item in enumerate(comparison.compared) if item.verdict != Verdict.SAME)
+
+
 def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
     """By name: a row for each comparison, what could not be compared, and what differs about the surroundings.
 
@@ -46,8 +108,6 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
     """
     compared, unmatched = comparison.compared, comparison.unmatched
     rows = tuple(_row(item) for item in compared)
-    shown = tuple(k for k, item in enumerate(compared) if item.verdict != Verdict.SAME)
-    hidden = len(rows) - len(shown) if len(rows) > _MOST_ROWS else 0
     needless = [] if any(item.reason for item in compared) else ["reason"]
     of_points = [] if any(item.phase for item in unmatched) else ["subject", "phase"]
     return {
@@ -56,8 +116,8 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
             subject=sides,
             columns=for_people(_COMPARED, compared, needless),
             rows=rows,
-            notes=(_counts(comparison, hidden), *_meaning(comparison)),
-            shown=shown if hidden else None,
+            notes=(_counts(comparison), *_meaning(comparison)),
+            shown=_shown(comparison),
         ),
         "not-compared": Table(
             title="not compared",
@@ -96,7 +156,9 @@ def _row(item: Compared) -> tuple[Cell, ...]:
     )
 
 
-def _counts(comparison: Comparison, hidden: int) -> str:
+def _counts(comparison: Comparison) -> str:
+    shown = _shown(comparison)
+    hidden = 0 if shown is None else len(comparison.compared) - len(shown)
     counts = ", ".join(f"{number} {verdict}" for verdict in Verdict if (number := comparison.count(verdict)))
     left_out = f" ({hidden} that are the SAME are not shown)" if hidden else ""
     return f"{counts}{left_out}; threshold {_threshold(comparison)}."
@@ -140,6 +202,7 @@ def _compared(item: Compared) -> dict[str, object]:
     return {
         "model": item.model,
         "file": item.file,
+        "case": item.case,
         "point": item.point,
         "settings": item.settings,
         "variant": item.variant,

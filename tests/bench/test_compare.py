@@ -16,7 +16,8 @@ from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare
 from rnninspect.bench.matching import match
 from rnninspect.bench.records import Environment, Figure, Outcome
 from rnninspect.errors import Place
-from rnninspect.results.compare import compare_document, compare_tables
+from rnninspect.results.compare import compare_blocks, compare_document, compare_tables
+from rnninspect.results.table import Table
 from rnninspect.shares import percent
 
 ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01", keeps_freed=False)
@@ -492,3 +493,23 @@ def test_what_came_to_no_verdict_is_remarked() -> None:
     ]
     assert remarks[1].what.endswith("not compared: not in new")
     assert list(undecided(compare_runs(old, old))) == []
+
+
+def test_of_what_is_unclear_the_sentence_says_what_to_try_and_of_what_is_allowed_that_it_is() -> None:
+    def sentences(level: float, threshold: float = 0.05, **changed: Any) -> tuple[str, ...]:
+        now = figure(steady(level))._replace(**changed)
+        comparison = compare_runs([outcome(figure(steady(1)))], [outcome(now)], threshold)
+        (table,) = (block for block in compare_blocks(comparison, "old -> new") if isinstance(block, Table))
+        return table.notes[2:]
+
+    assert sentences(1.2, 0.5) == ("new is 1.20 ± 0.02 times slower (50 % are allowed)",)
+    assert sentences(1.2, verdict="drifting (a lot)") == ("not sure: new was drifting (a lot): measure it again",)
+
+
+def test_more_sentences_than_people_read_are_left_to_the_table() -> None:
+    names = [f"m{k}" for k in range(12)]
+    sides = ([outcome(figure(steady(level)), model=name, case="tiny") for name in names] for level in (1, 2))
+    (table,) = (block for block in compare_blocks(compare_runs(*sides), "old -> new") if isinstance(block, Table))
+    assert table.notes[2:4] == ("m0: new is 2.00 ± 0.03 times slower", "m1: new is 2.00 ± 0.03 times slower")
+    assert table.notes[-1] == "4 more are in the table"
+    assert {row[2] for row in table.rows} == {"tiny"}
