@@ -2,6 +2,7 @@
 
 import rnninspect
 model = rnninspect.load("configs/lstm.yaml")
+print(model)                # the model at a glance
 model.plan().parameters     # 90800, worked out from the equations; torch is not imported
 model.build()               # the torch.nn modules, on the document's device
 """
@@ -29,3 +30,8 @@ def __getattr__(name: str) -> object:
 
         return RnnInspectError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names too, which are not here before they are first asked for."""
+    return sorted({*globals(), *__all__})

@@ -13,14 +13,32 @@ from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
 
 if TYPE_CHECKING:
+    from rnninspect.results.table import Table
     from rnninspect.runtime.modules import BuiltModel
 
 
 @dataclass(frozen=True)
 class Model:
-    """A document that has been read and found sound."""
+    """A document that has been read and found sound; printed, it is the table of `rnninspect CONFIG --plan`."""
 
     spec: Spec
+
+    def __str__(self) -> str:
+        from rnninspect.formats import terminal
+        from rnninspect.results.caption import PLAN, caption
+
+        return terminal.render([self._table()], caption(PLAN, self.spec.dtype), width=None, colour=False).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from rnninspect.formats import html
+
+        return html.table(self._table())
+
+    def _table(self) -> Table:
+        from rnninspect.results.summary import summary_table
+
+        return summary_table([self.plan()])
 
     def plan(self) -> ModelFacts:
         """Everything the equations say of the model: `.parameters`, `.macs`, `.layers[0].weights`, ...

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -34,6 +35,34 @@ layers:
 def small(tmp_path: Path) -> rnninspect.Model:
     (tmp_path / "doc.yaml").write_text(SMALL)
     return rnninspect.load(tmp_path / "doc.yaml")
+
+
+# --- at a glance -------------------------------------------------------------------------------------------
+
+
+def test_printed_it_is_the_page_of_the_plan(here: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    path = CONFIGS / "tagger.yaml"
+    assert str(rnninspect.load(path)) + "\n" == here(path, "--plan").stdout
+
+
+def test_in_a_notebook_it_is_a_table() -> None:
+    page = ElementTree.fromstring(f"<div>{rnninspect.load(CONFIGS / 'tagger.yaml')._repr_html_()}</div>")
+    texts = [["".join(cell.itertext()) for cell in row] for row in page.iter("tr")]
+    assert texts[0] == ["layer", "type", "output", "parameters", "%", "MACs"]
+    assert texts[2] == ["encoder", "LSTM", "(20, 32, 100)", "201,600", "40.1", "128.0 M"]
+    assert texts[-1] == ["total", "", "", "502,610", "100.0", "128.6 M"]
+    assert str(next(page.iter("p")).text).startswith("2.01 MB of float32, all trainable")
+
+
+def test_a_name_cannot_become_html(tmp_path: Path) -> None:
+    (tmp_path / "doc.yaml").write_text(SMALL.replace("small", "'<b>&'"))
+    page = rnninspect.load(tmp_path / "doc.yaml")._repr_html_()
+    assert "<b>" not in page
+    assert "&lt;b&gt;&amp;" in page
+
+
+def test_completion_offers_the_public_names() -> None:
+    assert {"load", "Model", "RnnInspectError"} <= set(dir(rnninspect))
 
 
 # --- load and plan -----------------------------------------------------------------------------------------

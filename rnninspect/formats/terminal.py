@@ -18,8 +18,10 @@ import io
 import re
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
@@ -99,7 +101,8 @@ def _of_table(table: Table, page: Page) -> Iterator[list[str]]:
 # --- a table as columns of text ---------------------------------------------------------------------------
 
 
-class _Strip(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class _Strip:
     """One column as text.
 
     key: says what a row is about, so it leads every piece.
@@ -115,6 +118,7 @@ class _Strip(NamedTuple):
     group: str
     verdict: bool
 
+    @cached_property
     def widths(self) -> tuple[int, int, int, int]:
         """What it would like, then the least it needs: heading wrapped, prose wrapped too, names broken too."""
         texts = [*self.cells, self.total]
@@ -123,7 +127,7 @@ class _Strip(NamedTuple):
         if self.kind is not Kind.TEXT:
             return wide, narrow, narrow, narrow
         prose = max(_PROSE, _widest(words), _widest(word for text in texts for word in at_spaces(text)))
-        return wide, narrow, min(narrow, prose), min(narrow, max(_STUB, _widest(words)))
+        return wide, narrow, min(narrow, prose), min(narrow, _STUB)
 
 
 _BEFORE_BARS = 1  # the last of those steps that is better than to leave out the bars
@@ -165,7 +169,8 @@ def _grid(table: Table, page: Page) -> _Grid:
         if row == 0 or group != groups[row - 1]
     }
     named = strips[name]
-    lead = named._replace(
+    lead = replace(
+        named,
         heading=f"{page.joined(strips[index].heading for index in about)}\n{_INDENT}{named.heading}",
         cells=tuple(_INDENT + cell for cell in named.cells),
         total=page.joined(strips[index].total for index in [*about, name]),
@@ -180,7 +185,7 @@ def _with_rows(strips: Sequence[_Strip], over: Mapping[int, str]) -> _Grid:
     starts = {row + earlier for earlier, row in enumerate(over)}
     texts = [over, *[dict.fromkeys(over, "")] * (len(strips) - 1)]
     return _Grid(
-        [strip._replace(cells=tuple(_between(strip.cells, rows))) for strip, rows in zip(strips, texts, strict=True)],
+        [replace(strip, cells=tuple(_between(strip.cells, rows))) for strip, rows in zip(strips, texts, strict=True)],
         starts,
     )
 
@@ -199,9 +204,9 @@ def _strips(table: Table, keys: Container[int | None], page: Page) -> Iterator[_
     for index, column in enumerate(table.columns):
         heading, (*cells, total) = column_texts(column, [row[index] for row in rows], alike, page)
         yield _Strip(
-            heading,
-            tuple(cells),
-            total,
+            heading=heading,
+            cells=tuple(cells),
+            total=total,
             kind=column.kind,
             key=index in keys,
             group=column.group,
@@ -231,7 +236,7 @@ def _widest(texts: Iterable[str]) -> int:
 
 
 def _fits(strips: Sequence[_Strip], room: int, step: int = _BEFORE_SPLIT) -> bool:
-    return _total(strip.widths()[step] for strip in strips) <= room
+    return _total(strip.widths[step] for strip in strips) <= room
 
 
 def _total(widths: Iterable[int]) -> int:
@@ -245,7 +250,7 @@ def _pieces(strips: Sequence[_Strip], room: int) -> list[list[_Strip]]:
     rest = [strip for strip in strips if not strip.key]
     if not rest or _fits(strips, room):
         return [list(strips)]
-    left = room - _total([_total(strip.widths()[_BEFORE_SPLIT] for strip in keys), 0])
+    left = room - _total([_total(strip.widths[_BEFORE_SPLIT] for strip in keys), 0])
     # why: where the names take all the room, they break rather than to cost a piece for every column.
     left = max(left, room // 3)
     units: list[list[_Strip]] = []
@@ -257,7 +262,7 @@ def _pieces(strips: Sequence[_Strip], room: int) -> list[list[_Strip]]:
 
 def _spread(units: Sequence[list[_Strip]], room: int) -> list[list[list[_Strip]]]:
     """The units in as few pieces as will do, and about as wide as each other."""
-    widths = [_total(strip.widths()[_BEFORE_SPLIT] for strip in unit) for unit in units]
+    widths = [_total(strip.widths[_BEFORE_SPLIT] for strip in unit) for unit in units]
     count = len(_packed(widths, room))
     even = next((less for less in range(1, room) if len(_packed(widths, less)) == count), room)
     return [[units[index] for index in piece] for piece in _packed(widths, even)]
@@ -271,7 +276,7 @@ def _telling(strips: Sequence[_Strip], over: Container[int]) -> tuple[list[_Stri
         if told or (row in over and kept and kept[-1] not in over):
             kept.append(row)
     kept.reverse()
-    left = [strip._replace(cells=tuple(strip.cells[row] for row in kept)) for strip in strips]
+    left = [replace(strip, cells=tuple(strip.cells[row] for row in kept)) for strip in strips]
     return left, {place for place, row in enumerate(kept) if row in over}
 
 
@@ -292,12 +297,13 @@ def _packed(widths: Sequence[int], room: int) -> list[list[int]]:
 def _lines(strips: Sequence[_Strip], over: Container[int], page: Page) -> list[str]:
     """A piece of a table below its title, as rich draws it."""
     from rich import box  # why here: rich's tables take 50 ms to import
+    from rich.align import Align
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
     step = next((step for step in range(3) if _fits(strips, page.width, step)), 3)
-    least = _total(strip.widths()[step] for strip in strips)
+    least = _total(strip.widths[step] for strip in strips)
     # why: a piece without totals would end in a rule and the word alone.
     totals = any(strip.total for strip in strips if not strip.key)
     drawn = RichTable(
@@ -310,14 +316,16 @@ def _lines(strips: Sequence[_Strip], over: Container[int], page: Page) -> list[s
         footer_style="bold",
         border_style="dim",
     )
-    headings = [strip.heading if step == 0 else _wrapped(strip.heading, strip.widths()[step]) for strip in strips]
-    height = max(heading.count("\n") for heading in headings)
-    for strip, heading in zip(strips, headings, strict=True):
+    for strip in strips:
+        side: Literal["left", "right"] = "right" if strip.kind in RIGHT_ALIGNED else "left"
+        wraps = _wraps(strip, step)
+        # why not where cells wrap: rich wraps the heading too, once it has chosen the column's width.
+        heading = strip.heading if step == 0 or wraps else _wrapped(strip.heading, strip.widths[step])
         drawn.add_column(
-            Text("\n" * (height - heading.count("\n")) + heading),
+            Align(Text(heading), side, vertical="bottom"),
             Text(strip.total),
-            justify="right" if strip.kind in RIGHT_ALIGNED else "left",
-            no_wrap=not _wraps(strip, step),
+            justify=side,
+            no_wrap=not wraps,
             overflow="fold",
         )
     for number, row in enumerate(zip(*(strip.cells for strip in strips), strict=True)):
@@ -330,7 +338,7 @@ def _lines(strips: Sequence[_Strip], over: Container[int], page: Page) -> list[s
     out = io.StringIO()
     console = Console(
         file=out,
-        width=min(max(page.width, least), _total(strip.widths()[0] for strip in strips)) or 1,
+        width=min(max(page.width, least), _total(strip.widths[0] for strip in strips)) or 1,
         color_system="256" if page.colour else None,
         force_terminal=page.colour,
         no_color=False,
@@ -353,5 +361,5 @@ def _wrapped(heading: str, width: int) -> str:
 
 def _wraps(strip: _Strip, step: int) -> bool:
     """Whether rich may wrap the cells: prose where the headings' wrapping is not enough, any text at the last step."""
-    prose, name = strip.widths()[2] < strip.widths()[1], strip.kind is Kind.TEXT
+    prose, name = strip.widths[2] < strip.widths[1], strip.kind is Kind.TEXT
     return prose if step == _BEFORE_SPLIT else name and step > _BEFORE_SPLIT

@@ -94,7 +94,7 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
         made.insert(0, f"torch.set_default_dtype(torch.{spec.dtype})")
     if len(links) > 1:
         code = fitted([*made, "", *_forward(spec, names, "")])
-        return Sketch(spec.name, _chain(spec), tuple(code), (_HINT,))
+        return Sketch(model=spec.name, chain=_chain(spec), code=tuple(code), notes=(_HINT,))
     (link,) = links
     states = link.layer.cell.states if isinstance(link.layer, Recurrent) else ()
     run = _ran(link, names, "", given=_pair([f"{state}_0" for state in states]), result="output")
@@ -102,7 +102,7 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
     (x,) = [tensor.shape for tensor in link.layer.inputs(link.signal, "float32")[:1]]
     packed = ", a PackedSequence's data" * ("T" in link.signal.axes)
     notes = (f"x is {x}{packed}{f'; {given}' if given else ''}.", _HINT)
-    return Sketch(spec.name, "", tuple(fitted([*made, *run])), notes)
+    return Sketch(model=spec.name, chain="", code=tuple(fitted([*made, *run])), notes=notes)
 
 
 def attributes(spec: Spec) -> dict[str, str]:
