@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from rnninspect import __version__
 from rnninspect.commands.shared.messages import complain
@@ -24,23 +24,51 @@ from rnninspect.errors import OptionError, nearest, printable
 from rnninspect.output import write_text
 from rnninspect.stop import INTERRUPTS, answered, exit_code
 
-# In the order of the help; `commands/NAME.py` has `run(options)`.
-COMMANDS = {
-    "shapes": "Inputs, states and outputs of every layer: axes in letters beside sizes.",
-    "weights": "Every W_ih, W_hh, W_hr, b_ih, b_hh: shapes, counts, init laws; by layer, direction and gate.",
-    "params": "Parameters, operations and memory of every layer and of the whole model.",
-    "inspect": "A row for each layer, and what all of it takes; rnninspect CONFIG... is the same. --all is everything.",
-    "verify": "What torch computes against the equations in float64: outputs, states and every gradient.",
-    "trace": "What torch hides: every gate and state at every step.",
-    "gradflow": "How strongly the output depends on each earlier step: vanishing and exploding gradients.",
-    "bench": "Forward and backward, timed so that the figure can be believed, beside what bounds it.",
-    "check": "Hold models against their budget: block and against rnninspect.lock; for CI and pre-commit.",
-    "diff": "Two models side by side by layer name; --set changes NEW, which may be OLD again.",
-    "compare": "Two benchmarks side by side: FASTER, SLOWER, SAME or UNCLEAR; ends with 1 for what became slower.",
-    "explain": "The document as Python, its equations with sizes, every symbol, and a picture of the data flow.",
-    "init": "Write a commented document to start from; a file that is there already is left alone.",
-    "schema": "The JSON Schema of documents: completion and checks in an editor.",
+# In the order of the help, by what a person wants; `commands/NAME.py` has `run(options)` and EXAMPLES.
+PANELS = {
+    "Look into a model": {
+        "inspect": "A row for each layer, and what all of it takes; --all is everything.",
+        "shapes": "Inputs, states and outputs of every layer, letters beside sizes.",
+        "explain": "The document as Python, its equations with sizes, and a picture.",
+        "weights": "Every weight and bias: its shape, its first values, its gates.",
+        "params": "Parameters, operations and memory, by layer and in all.",
+        "trace": "What torch hides: every gate and state at every step.",
+        "gradflow": "Vanishing and exploding gradients: how far back they reach.",
+        "verify": "Torch's outputs, states and every gradient against the equations.",
+    },
+    "Write a document": {
+        "init": "Write a commented document to start from; it replaces no file.",
+        "schema": "The JSON Schema of documents, for completion in an editor.",
+    },
+    "Guard models in CI": {
+        "check": "Hold models against their budgets and against rnninspect.lock.",
+        "diff": "Two models side by side, layer by layer.",
+    },
+    "Time a model": {
+        "bench": "Time forward and backward passes, and say what bounds them.",
+        "compare": "Two benchmarks side by side; what became slower is exit code 1.",
+    },
 }
+EXAMPLES = ("rnninspect init model.yaml", "rnninspect model.yaml", "rnninspect explain model.yaml")
+COMMANDS = {name: text for commands in PANELS.values() for name, text in commands.items()}
+
+
+class _Readable:
+    """What a command of Typer's says of itself, for people."""
+
+    def collect_usage_pieces(self: Any, ctx: Any) -> list[str]:
+        """CONFIG... [OPTIONS]."""
+        return [*(each.display_name_raw for each in self.params if isinstance(each, TyperArgument)), "[OPTIONS]"]
+
+    def get_help(self: Any, ctx: Any) -> str:
+        """End with the help on stdout."""
+        from rnninspect.commands.shared.help import print_help
+
+        end(partial(print_help, self, ctx))
+
+
+class _Whole(_Readable, TyperCommand):
+    """A command with its options."""
 
 
 class _Command(TyperCommand):
@@ -60,11 +88,15 @@ class _Command(TyperCommand):
             end(partial(complain, complaint))
 
 
-class _Commands(TyperGroup):
+class _Commands(_Readable, TyperGroup):
     """All commands; what is wrong with a value is said as everything else is."""
 
     def __init__(self, **attributes: Any) -> None:
-        commands = {name: _Command(name, help=help) for name, help in COMMANDS.items()}
+        commands = {
+            name: _Command(name, help=text, rich_help_panel=panel)
+            for panel, texts in PANELS.items()
+            for name, text in texts.items()
+        }
         super().__init__(**{**attributes, "commands": commands})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -74,6 +106,10 @@ class _Commands(TyperGroup):
             if not args[1].startswith("-") and "/" not in args[1] and not os.path.lexists(args[1]):
                 end(partial(complain, _neither(args[1])))
         return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """What follows the name."""
+        return ["COMMAND [OPTIONS]"]
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -97,15 +133,15 @@ def _neither(name: str) -> OptionError:
 
 def _whole(command: _Command) -> Any:
     """A command with its options, as Typer makes it of a function."""
-    run = import_module(f"rnninspect.commands.{command.name}").run
-    record = record_of(run)
+    module = import_module(f"rnninspect.commands.{command.name}")
+    run, record = module.run, record_of(module.run)
 
     def function(**values: object) -> None:
         end(lambda: run(record(**values)))
 
     function.__signature__ = signature_of(record)  # type: ignore[attr-defined]
     alone = typer.Typer(add_completion=False)
-    alone.command(command.name, help=command.help)(function)
+    alone.command(command.name, cls=_Whole, help=command.help, epilog="\n".join(module.EXAMPLES))(function)
     return typer.main.get_command(alone)
 
 
@@ -115,8 +151,11 @@ app = typer.Typer(
     help="Everything about a recurrent network before you train it.\n\n"
     "A YAML document describes a model; every number is worked out from the layers' equations and, unless --plan "
     "is given, proven on the real torch modules.\n\n"
+    "rnninspect CONFIG... is rnninspect inspect CONFIG...; rnninspect COMMAND --help says what a command can do.\n\n"
     "Exit codes: 0 fine, 1 a check failed or plan and torch differ, 2 asked wrongly, 3 cannot be done here, "
     "70 a fault of rnninspect's own, 130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP.",
+    epilog="\n".join(EXAMPLES),
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
 
@@ -139,11 +178,7 @@ def _common(
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        # Typer prints its help itself where it has rich, and only hands it out where it has not.
-        text = context.get_help()
-        if text:
-            typer.echo(text)
-        raise typer.Exit
+        context.get_help()
 
 
 def main() -> None:

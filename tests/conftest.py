@@ -135,3 +135,14 @@ def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Complet
         return subprocess.CompletedProcess(args, ended.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]
 
     return start
+
+
+@pytest.fixture
+def timing_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process `bench` has the made-up figures of `bench/fake_work.py`, which need no torch."""
+    monkeypatch.syspath_prepend(ROOT / "tests" / "bench")
+    from fake_work import work
+
+    from rnninspect.bench import schedule
+
+    monkeypatch.setattr(schedule, "run_jobs", lambda _, jobs, **how: (work(job, lambda share: None) for job in jobs))

@@ -73,7 +73,7 @@ def test_version(run: Run) -> None:
 
 def test_help_names_every_command_and_exit_code(run: Run) -> None:
     shown = fine(run("--help"))
-    assert [command for command in COMMANDS if not re.search(rf"│ {command} ", shown)] == []
+    assert [command for command in COMMANDS if not re.search(rf"^  {command} ", shown, re.MULTILINE)] == []
     assert "Exit codes: 0 fine, 1" in shown
 
 
@@ -429,9 +429,8 @@ def test_what_ends_typer_ends_us_as_python_would(
 
 
 def test_help_is_drawn_for_the_stream_it_goes_to(run: Run) -> None:
-    assert "╭─ Options ─" in fine(run("params", "--help"))
     plain = fine(run("params", "--help", env={"PYTHONIOENCODING": "ascii"}))
-    assert "+- Options -" in plain
+    assert "Replace a value of the document" in plain
     assert plain.isascii()
     assert "\x1b[" not in plain
     assert "\x1b[" in fine(run("params", "--help", env={"FORCE_COLOR": "1"}))

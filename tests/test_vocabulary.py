@@ -9,17 +9,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rnninspect.bench import schedule
-from rnninspect.bench.jobs import Job
-from rnninspect.bench.records import Outcome
-from rnninspect.commands.bench import BenchTable
 from rnninspect.commands.compare import CompareTable
+from rnninspect.commands.shared.bench_options import BenchTable
 
 DOCUMENT = """\
 name: both
@@ -69,15 +66,8 @@ UNITS = {
 
 
 @pytest.fixture
-def measured(said: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def measured(said: Callable[..., str], timing_nothing: None) -> Callable[..., str]:
     """`said` with `bench` timing nothing, and two journals: of this document, and of one that took half the time."""
-    monkeypatch.syspath_prepend(Path(__file__).parent / "bench")
-    from fake_work import work as made_up
-
-    def run_jobs(work: object, jobs: Sequence[Job], **how: Any) -> Iterator[list[Outcome]]:
-        yield from (made_up(job, lambda share: None) for job in jobs)
-
-    monkeypatch.setattr(schedule, "run_jobs", run_jobs)
     asked = ("bench", "both.yaml", "--vary", "dtype=float32,float16", "--layers", "--output")
     said(*asked, "old.jsonl")
     head, *lines = Path("old.jsonl").read_text().splitlines()

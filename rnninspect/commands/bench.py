@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from rnninspect.commands.shared.bench_options import BenchOptions, BenchTable
 from rnninspect.commands.shared.messages import complain, say, say_count
-from rnninspect.commands.shared.options import InputGrad, Plot, TorchOptions
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
 from rnninspect.runtime.here import need_folder
 from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
@@ -26,75 +22,15 @@ if TYPE_CHECKING:
     from rnninspect.bench.points import Point
     from rnninspect.bench.records import Outcome, TimingRequest
 
+EXAMPLES = (
+    "rnninspect bench model.yaml --quick --phase forward",
+    "rnninspect bench model.yaml --processes 3 --output before.jsonl",
+    "rnninspect bench model.yaml --sweep encoder.hidden_size=64,128 --plot time.svg",
+)
+
 _QUICK = 1.0
 # Goes up when figures come about in another way, so that no journal holds figures of two.
 _METHOD = 2
-
-
-class BenchTable(StrEnum):
-    """What `--table` accepts."""
-
-    RESULTS = "results"
-    TIMES = "times"
-    MEANING = "meaning"
-    KERNELS = "kernels"
-    RATIOS = "ratios"
-    NOT_MEASURED = "not-measured"
-
-
-class Precision(StrEnum):
-    """What `--fp32-precision` accepts: torch's words."""
-
-    IEEE = "ieee"
-    TF32 = "tf32"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchOptions(TorchOptions):
-    """What `bench` takes; texts are as given."""
-
-    sweep: Annotated[
-        list[str], typer.Option(metavar="PATH=V1,V2", help="Every value in turn; range(a,b,step) works too.")
-    ] = field(default_factory=list)
-    vary: Annotated[
-        list[str],
-        typer.Option(metavar="NAME=V1,V2", help="Timed in turns and compared: dtype, threads, backend, or a path."),
-    ] = field(default_factory=list)
-    phase: Annotated[
-        list[str], typer.Option(metavar="NAME", help="forward, forward+grad, backward or step; without it all.")
-    ] = field(default_factory=list)
-    budget: Annotated[str | None, typer.Option(metavar="TIME", help="For each phase: 3s, 500ms.")] = None
-    quick: Annotated[bool, typer.Option("--quick", help="--budget 1s.")] = False
-    precision: Annotated[str, typer.Option(metavar="PERCENT", help="Stop when the interval is this narrow.")] = "5%"
-    processes: Annotated[int, typer.Option(min=1, max=100, help="Measure in so many; 3 for a figure to quote.")] = 1
-    interleave: Annotated[bool, typer.Option("--interleave", help="Time all points in turns.")] = False
-    layers: Annotated[bool, typer.Option("--layers", help="Time every layer by itself too.")] = False
-    input_grad: InputGrad = False
-    warm_l2: Annotated[bool, typer.Option("--warm-l2", help="CUDA: do not flush L2 between samples.")] = False
-    fp32_precision: Annotated[Precision | None, typer.Option(help="CUDA: how recurrent layers multiply float32.")] = (
-        None
-    )
-    peak_tflops: Annotated[float | None, typer.Option(metavar="N", help="Of the device, for the bound.")] = None
-    bandwidth: Annotated[float | None, typer.Option(metavar="GB/S", help="Of the device, for the bound.")] = None
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 where a figure is not steady or sure.")] = False
-    details: Annotated[
-        bool, typer.Option("--details", help="Bound, kernels, memory, machine, method and charts too.")
-    ] = False
-    table: Annotated[BenchTable | None, typer.Option(help="Show this table alone; without it csv has the results.")] = (
-        None
-    )
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the journal of --output.")] = False
-    time_limit: Annotated[
-        float | None,
-        typer.Option(min=1, metavar="SECONDS", help="Give a point up that takes longer, once torch is loaded."),
-    ] = None
-    plot: Plot = None
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", readable=False, help="A journal: a line for every finished point."
-        ),
-    ] = None
 
 
 def run(options: BenchOptions) -> int:

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 _Parsed = TypeVar("_Parsed")
 
+EXAMPLES = (
+    "rnninspect check model.yaml --max-params 20M",
+    "rnninspect check model.yaml --update",
+    "rnninspect check model.yaml --build --max-growth params=5%",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOptions:
@@ -35,19 +41,21 @@ class CheckOptions:
     files: Files
     lock: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", readable=False, help="The lock; without it ./rnninspect.lock where there is one."),
+        typer.Option(
+            metavar="FILE", readable=False, help="Hold models against this lock, not against ./rnninspect.lock."
+        ),
     ] = None
     update: Annotated[
-        bool, typer.Option("--update", help="Accept the models as they are: bring the lock up to date.")
+        bool, typer.Option("--update", help="Accept the models as they are now, and write them into the lock.")
     ] = False
     max_params: Annotated[
-        str | None, typer.Option(metavar="COUNT", help="Of every model, such as 20M; wins over the documents'.")
+        str | None, typer.Option(metavar="COUNT", help="Allow each model at most so many parameters, such as 20M.")
     ] = None
     max_growth: Annotated[
         str | None,
         typer.Option(
             metavar="LIMITS",
-            help="Hold models not to the lock but to growing so far over it: 5%, or params=5%,macs=100k.",
+            help="Let models differ from the lock, but grow no further than 5%, or params=5%,macs=100k.",
             autocompletion=completion.growths,
         ),
     ] = None

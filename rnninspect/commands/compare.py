@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnninspect.commands.shared.messages import say
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Output
+from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, Output
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
 
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from rnninspect.bench.compare import Comparison
     from rnninspect.bench.journal import Read
     from rnninspect.guard.findings import Finding
+
+EXAMPLES = (
+    "rnninspect compare before.jsonl after.jsonl",
+    "rnninspect compare before.jsonl after.jsonl --fail-above 10%",
+    "rnninspect compare before.jsonl after.jsonl --table differing",
+)
 
 
 class CompareTable(StrEnum):
@@ -33,16 +39,23 @@ class CompareTable(StrEnum):
 class CompareOptions:
     """What `compare` takes."""
 
-    old: Annotated[Path, typer.Argument(metavar="OLD", readable=False, help="What `bench --output` wrote.")]
-    new: Annotated[
-        Path, typer.Argument(metavar="NEW", readable=False, help="Another, of the same models and settings.")
+    old: Annotated[
+        Path, typer.Argument(metavar="OLD", readable=False, help="A file that rnninspect bench --output wrote.")
     ]
-    fail_above: Annotated[
-        str, typer.Option(metavar="PERCENT", help="How much slower is still fine; beyond the noise too.")
-    ] = "5%"
-    details: Annotated[bool, typer.Option("--details", help="The intervals and the noise too.")] = False
+    new: Annotated[
+        Path, typer.Argument(metavar="NEW", readable=False, help="Another such file, of the same models and settings.")
+    ]
+    fail_above: Annotated[str, typer.Option(metavar="PERCENT", help="Ignore what is slower by no more than this.")] = (
+        "5%"
+    )
+    details: Annotated[
+        bool, typer.Option("--details", help="Print the intervals and the noise too.", rich_help_panel=OUTPUT)
+    ] = False
     table: Annotated[
-        CompareTable | None, typer.Option(help="Show this table alone; without it csv has what was compared.")
+        CompareTable | None,
+        typer.Option(
+            metavar="NAME", help="Print this table alone (without it csv prints the first).", rich_help_panel=OUTPUT
+        ),
     ] = None
     format: Annotated[CompareFormat, HOW_TO_PRINT] = CompareFormat.TABLE
     output: Output = None

@@ -11,13 +11,19 @@ from rnninspect.commands.shared.options import HOW_TO_PRINT, Output, Settings
 from rnninspect.errors import OptionError
 from rnninspect.formats import Format
 
+EXAMPLES = (
+    "rnninspect diff model.yaml model.yaml --set encoder.hidden_size=256",
+    "rnninspect diff model.yaml model.yaml --set encoder.type=GRU --format json",
+    "rnninspect diff model.yaml tagger.yaml",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiffOptions:
     """What `diff` takes; the settings are for `new`, so that a document can be held against itself changed."""
 
     old: Annotated[str, typer.Argument(metavar="OLD", help="A YAML document; - is standard input.")]
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Another.")]
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Another, or the same again, which --set then changes.")]
     settings: Settings = field(default_factory=list)
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
     output: Output = None

@@ -15,6 +15,12 @@ from rnninspect.formats import ExplainFormat
 if TYPE_CHECKING:
     from rnninspect.document.chain import Spec
 
+EXAMPLES = (
+    "rnninspect explain model.yaml",
+    "rnninspect explain model.yaml --layer encoder",
+    "rnninspect explain model.yaml --code --output model.py",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainOptions:
@@ -22,9 +28,9 @@ class ExplainOptions:
 
     files: Files
     layer: LayerName = None
-    code: Annotated[bool, typer.Option("--code", help="Only the document as Python: a torch.nn.Module that runs.")] = (
-        False
-    )
+    code: Annotated[
+        bool, typer.Option("--code", help="Print only a Python script: the document as a torch.nn.Module.")
+    ] = False
     settings: Settings = field(default_factory=list)
     format: Annotated[ExplainFormat, HOW_TO_PRINT] = ExplainFormat.TABLE
     output: Output = None

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from rnninspect.document.chain import Spec
     from rnninspect.study.gradflow import Gradflow
 
+EXAMPLES = (
+    "rnninspect gradflow model.yaml",
+    "rnninspect gradflow model.yaml --set encoder.init.forget_bias=2",
+    "rnninspect gradflow model.yaml --target sum --plot gradflow.svg",
+)
+
 
 class Target(StrEnum):
     """What `--target` accepts."""
@@ -29,10 +35,14 @@ class Target(StrEnum):
 class GradflowOptions(TorchOptions):
     """What `gradflow` takes."""
 
-    target: Annotated[Target, typer.Option(help="Which steps the loss reads.")] = Target.LAST
-    step: Annotated[int | None, typer.Option(min=0, metavar="T", help="Read step T in place of the last.")] = None
+    target: Annotated[Target, typer.Option(metavar="STEPS", help="Which steps' output the gradients are of.")] = (
+        Target.LAST
+    )
+    step: Annotated[
+        int | None, typer.Option(min=0, metavar="T", help="Take the output of step T, from 0, in place of the last.")
+    ] = None
     layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose output; without it the last recurrent layer's.")
+        str | None, typer.Option(metavar="NAME", help="Take the output of this layer, not of the last recurrent one.")
     ] = None
     plot: Plot = None
 

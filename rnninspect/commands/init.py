@@ -16,6 +16,12 @@ from rnninspect.commands.shared.messages import say
 from rnninspect.errors import CannotHere, OptionError, OutputFailed, printable
 from rnninspect.output import write_text
 
+EXAMPLES = (
+    "rnninspect init model.yaml",
+    "rnninspect init tagger.yaml --from tagger",
+    "rnninspect init - --from gru",
+)
+
 # One document for each Starter, as a user gets it.
 _FOLDER = Path(__file__).with_name("starters")
 
@@ -37,9 +43,11 @@ class InitOptions:
 
     path: Annotated[
         Path,
-        typer.Argument(metavar="FILE", readable=False, help="A new file, such as model.yaml; - is standard output."),
+        typer.Argument(
+            metavar="FILE", readable=False, help="The file to write, such as model.yaml; - is standard output."
+        ),
     ]
-    starter: Annotated[Starter, typer.Option("--from", help="What to start from.")] = Starter.LSTM
+    starter: Annotated[Starter, typer.Option("--from", metavar="MODEL", help="What to start from.")] = Starter.LSTM
 
 
 def run(options: InitOptions) -> int:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from rnninspect.facts import ModelFacts
     from rnninspect.results.table import Table
 
+EXAMPLES = (
+    "rnninspect inspect model.yaml",
+    "rnninspect inspect model.yaml --all",
+    "rnninspect inspect model.yaml --plan --set encoder.hidden_size=256",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class InspectOptions(CountOptions):

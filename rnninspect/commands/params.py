@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from rnninspect.facts import ModelFacts
     from rnninspect.results.table import Table
 
+EXAMPLES = (
+    "rnninspect params model.yaml",
+    "rnninspect params model.yaml --ops",
+    "rnninspect params model.yaml --all --plan --set encoder.num_layers=3",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ParamsOptions(CountOptions):
     """What `params` takes."""
 
-    ops: Annotated[bool, typer.Option("--ops", help="Show operations instead, forward and backward.")] = False
+    ops: Annotated[bool, typer.Option("--ops", help="Show operations instead of sizes, forward and backward.")] = False
     all: Annotated[bool, typer.Option("--all", help="Show sizes, operations and the memory of training.")] = False
 
 

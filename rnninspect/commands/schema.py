@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from rnninspect.commands.shared.options import Output
 
+EXAMPLES = (
+    "rnninspect schema",
+    "rnninspect schema --output rnninspect.schema.json",
+    "rnninspect schema -o document.json",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaOptions:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from rnninspect.commands.shared.options import LookOptions
 
+EXAMPLES = (
+    "rnninspect shapes model.yaml",
+    "rnninspect shapes model.yaml --set input.batch_size=1",
+    "rnninspect shapes model.yaml --plan --format markdown",
+)
+
 
 def run(options: LookOptions) -> int:
     """Print a table of tensors for each model; returns the exit code."""

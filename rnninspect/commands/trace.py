@@ -22,18 +22,34 @@ if TYPE_CHECKING:
 
     Values = array[float] | array[int] | None
 
+EXAMPLES = (
+    "rnninspect trace model.yaml",
+    "rnninspect trace model.yaml --unit 7 --plot trace.svg",
+    "rnninspect trace model.yaml --layer encoder --step 19 --format csv",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TraceOptions(TorchOptions):
     """What `trace` takes."""
 
     layer: LayerName = None
-    step: Annotated[int | None, typer.Option(min=0, metavar="T", help="The values of one step, 0 to L-1.")] = None
-    unit: Annotated[int | None, typer.Option(min=0, metavar="J", help="The values of one unit.")] = None
-    sequence: Annotated[int, typer.Option(min=0, metavar="N", help="Whose values --step and --unit show.")] = 0
+    step: Annotated[
+        int | None, typer.Option(min=0, metavar="T", help="Show the values of all units at step T, from 0.")
+    ] = None
+    unit: Annotated[
+        int | None, typer.Option(min=0, metavar="J", help="Show the values of unit J, from 0, at all steps.")
+    ] = None
+    sequence: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Which sequence of the batch --step and --unit show, from 0.")
+    ] = 0
     input: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", readable=False, help="Feed the model with a .npy or .csv, not at random."),
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="Feed the model with the numbers of a .npy or .csv file, not with random ones.",
+        ),
     ] = None
     plot: Plot = None
 

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from rnninspect.document.chain import Spec
     from rnninspect.study.verify import Verified
 
+EXAMPLES = (
+    "rnninspect verify model.yaml",
+    "rnninspect verify model.yaml --dtype bfloat16",
+    "rnninspect verify model.yaml --format json --output verified.json",
+)
+
 
 def run(options: TorchOptions) -> int:
     """Print every tensor's error and what it is held to; 1 where one is beyond it."""

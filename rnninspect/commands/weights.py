@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from rnninspect.facts import ModelFacts
     from rnninspect.results.table import Table
 
+EXAMPLES = (
+    "rnninspect weights model.yaml",
+    "rnninspect weights model.yaml --gates",
+    "rnninspect weights model.yaml --stats --seed 1",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsOptions(LookOptions):
     """What `weights` takes."""
 
-    gates: Annotated[bool, typer.Option("--gates", help="Show the gate blocks of each weight.")] = False
-    stats: Annotated[bool, typer.Option("--stats", help="Show what the first values are.")] = False
+    gates: Annotated[bool, typer.Option("--gates", help="Show which rows of each weight belong to which gate.")] = False
+    stats: Annotated[
+        bool,
+        typer.Option("--stats", help="Show what values the weights have at first: the least, the most, mean, spread."),
+    ] = False
 
 
 def run(options: WeightsOptions) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
 from rnninspect.bench.results import Ratio, pool, ratios
-from rnninspect.commands.bench import BenchTable
+from rnninspect.commands.shared.bench_options import BenchTable
 from rnninspect.formats import csv as formats_csv
 from rnninspect.formats import json as formats_json
 from rnninspect.formats import latex, markdown, terminal

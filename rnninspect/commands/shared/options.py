@@ -15,6 +15,9 @@ import typer
 from rnninspect.commands.shared import completion
 from rnninspect.formats import Format
 
+# The titles under which the help of a command puts its options. Those that name none stand in the first.
+DEVICE, OUTPUT = "The device", "Output"
+
 Files = Annotated[
     list[str], typer.Argument(metavar="CONFIG...", help="YAML documents, one model each; - is standard input.")
 ]
@@ -22,7 +25,8 @@ Device = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="auto, cpu, cuda, cuda:N, mps or meta; wins over the document's.",
+        help="Where to run: auto, cpu, cuda, cuda:N, mps or meta; wins over the document's device.",
+        rich_help_panel=DEVICE,
         autocompletion=completion.devices,
     ),
 ]
@@ -31,23 +35,35 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Replace a value: encoder.hidden_size=128, input.batch_size=64.",
+        help="Replace a value of the document: encoder.hidden_size=128, input.batch_size=64.",
         autocompletion=completion.settings,
     ),
 ]
-InputGrad = Annotated[bool, typer.Option("--input-grad", help="The input and h_0, c_0 require grad too.")]
-LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="One layer; without it all.")]
+InputGrad = Annotated[bool, typer.Option("--input-grad", help="Work out gradients of the input, h_0 and c_0 too.")]
+LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="Only the layer of this name.")]
 # why no check by typer: a file that is to be replaced need not be readable, and we say better what is wrong.
 Plot = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", readable=False, help="Draw it too: .svg, .png or .pdf (needs matplotlib)."),
+    typer.Option(
+        metavar="FILE",
+        readable=False,
+        help="Draw a picture too, as .svg, .png or .pdf (needs matplotlib).",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", readable=False, help="Write to FILE, whole or not at all."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        readable=False,
+        help="Write to this file, whole or not at all, and not to the screen.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 # Of `--format`, whose values are not the same everywhere.
-HOW_TO_PRINT = typer.Option("--format", help="How to print it.")
+HOW_TO_PRINT = typer.Option("--format", metavar="FORMAT", help="How to print it.", rich_help_panel=OUTPUT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +85,14 @@ class TorchOptions(DocumentOptions):
         str | None,
         typer.Option(
             metavar="NAME",
-            help="float32, float64, float16 or bfloat16; wins over the document's.",
+            help="Compute in float32, float64, float16 or bfloat16; wins over the document's dtype.",
+            rich_help_panel=DEVICE,
             autocompletion=completion.dtypes,
         ),
     ] = None
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the first weights and the random batch.")] = 0
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Draw other first weights and another random batch.")
+    ] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +100,7 @@ class LookOptions(TorchOptions):
     """What commands take that run models on torch only to prove the plan."""
 
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only the plan: worked out from the equations, without torch.")
+        bool, typer.Option("--plan", help="Only work it out from the equations: fast, without torch, and not proven.")
     ] = False
 
 

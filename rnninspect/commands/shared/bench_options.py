@@ -1,0 +1,169 @@
+"""The options of `rnninspect bench`: what to time, how long, on what device, and what to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnninspect.commands.shared.options import DEVICE, OUTPUT, InputGrad, Plot, TorchOptions
+
+# What the help calls these options; the others' names are where several commands have them.
+_WHAT, _LONG = "What to time", "How long"
+
+
+class BenchTable(StrEnum):
+    """What `--table` accepts."""
+
+    RESULTS = "results"
+    TIMES = "times"
+    MEANING = "meaning"
+    KERNELS = "kernels"
+    RATIOS = "ratios"
+    NOT_MEASURED = "not-measured"
+
+
+class Precision(StrEnum):
+    """What `--fp32-precision` accepts: torch's words."""
+
+    IEEE = "ieee"
+    TF32 = "tf32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(TorchOptions):
+    """What `bench` takes; texts are as given."""
+
+    sweep: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PATH=V1,V2",
+            help="Time the model with each of these values in turn; PATH=range(64,513,64) works too.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = field(default_factory=list)
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=V1,V2",
+            help="Time variants in turns and compare them: of dtype, threads, backend, or a path of the document.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = field(default_factory=list)
+    phase: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Time only forward, forward+grad, backward or step; give it again for more. Without it all four.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = field(default_factory=list)
+    layers: Annotated[bool, typer.Option("--layers", help="Time every layer by itself too.", rich_help_panel=_WHAT)] = (
+        False
+    )
+    input_grad: InputGrad = False
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Spend at most so long on each phase of a model: 500ms, 10s. Without it 3s.",
+            rich_help_panel=_LONG,
+        ),
+    ] = None
+    quick: Annotated[bool, typer.Option("--quick", help="The same as --budget 1s.", rich_help_panel=_LONG)] = False
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="PERCENT", help="Stop before that, once the figure is known to ± so much.", rich_help_panel=_LONG
+        ),
+    ] = "5%"
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=100,
+            metavar="N",
+            help="Measure all of it in N processes, one after the other; a figure to quote needs 3.",
+            rich_help_panel=_LONG,
+        ),
+    ] = 1
+    interleave: Annotated[
+        bool,
+        typer.Option("--interleave", help="Time all points in turns, not one after the other.", rich_help_panel=_LONG),
+    ] = False
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="Give up what takes longer than this, once torch is loaded, and go on with the next.",
+            rich_help_panel=_LONG,
+        ),
+    ] = None
+    warm_l2: Annotated[
+        bool,
+        typer.Option(
+            "--warm-l2", help="On a GPU, do not empty its L2 cache before each sample.", rich_help_panel=DEVICE
+        ),
+    ] = False
+    fp32_precision: Annotated[
+        Precision | None,
+        typer.Option(metavar="NAME", help="On a GPU, how recurrent layers multiply float32.", rich_help_panel=DEVICE),
+    ] = None
+    peak_tflops: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Take this for the most that the device can compute, in TFLOP/s, and not what is measured or known.",
+            rich_help_panel=DEVICE,
+        ),
+    ] = None
+    bandwidth: Annotated[
+        float | None,
+        typer.Option(
+            metavar="GB/S", help="Take this for the most that its memory can deliver.", rich_help_panel=DEVICE
+        ),
+    ] = None
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="End with exit code 3 where a figure was disturbed, or its ± is wider than --precision.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Print what explains the figures too: bound, kernels, memory, machine, method, charts.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False
+    table: Annotated[
+        BenchTable | None,
+        typer.Option(
+            metavar="NAME", help="Print this table alone (without it csv prints the first).", rich_help_panel=OUTPUT
+        ),
+    ] = None
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Measure only what the journal of --output does not hold yet.", rich_help_panel=OUTPUT
+        ),
+    ] = False
+    plot: Plot = None
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            readable=False,
+            help="Keep a journal too, a line for every finished point: compare and --resume read it.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None

@@ -1,0 +1,108 @@
+"""The help of every command: words that a person reads, in the width there is, and lines that run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from rnninspect import cli
+from rnninspect.commands.shared.help import Section, help_text
+from rnninspect.formats.page import Page
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def shown(here: Here, *args: str) -> str:
+    """The help that these words print."""
+    done = here(*args)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def sections(text: str) -> dict[str, list[str]]:
+    """The names under each title of a help."""
+    parts = [part.splitlines() for part in text.split("\n\n")]
+    return {
+        title: [re.split(r" {2,}", line.strip())[0] for line in lines if re.match(r"  \S", line)]
+        for title, *lines in parts
+        if lines and all(line.startswith("  ") for line in lines)
+    }
+
+
+@pytest.mark.parametrize("name", ["", *cli.COMMANDS])
+def test_a_help_is_what_a_person_reads(here: Here, name: str) -> None:
+    text = shown(here, *name.split(), "--help")
+    assert text == shown(here, *name.split(), "-h")
+    assert re.match(rf"Usage: .*{name} .*\[OPTIONS\]\n\n", text)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    # Neither types of Python, nor ranges, nor marks of Typer's.
+    assert re.findall(r"<\w|\[required|x>=|\[default|\{", text) == []
+    assert re.findall(r"\.\.\b|\.:|: *\.|\bNone\b", text) == []
+    assert len(sections(text)["Examples"]) == 3
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_an_option_says_in_capitals_what_it_takes_and_a_flag_takes_nothing(here: Here, name: str) -> None:
+    panels = sections(shown(here, name, "--help"))
+    names = [each for panel in panels.values() for each in panel if each.startswith("--")]
+    assert [each for each in names if not re.fullmatch(r"--[a-z0-9-]+(, -\w)?( [A-Z/]+(=V1,V2|=VALUE)?)?", each)] == []
+
+
+def test_the_options_of_bench_stand_by_what_they_are_for(here: Here) -> None:
+    panels = sections(shown(here, "bench", "--help"))
+    assert list(panels) == ["Arguments", "What to time", "How long", "The device", "Output", "Examples"]
+    assert {"--set PATH=VALUE", "--sweep PATH=V1,V2"} <= set(panels["What to time"])
+    assert "--quick" in panels["How long"]
+    assert "--dtype NAME" in panels["The device"]
+    assert panels["Output"][-1] == "--help, -h"
+
+
+def test_the_commands_stand_by_what_a_person_wants(here: Here) -> None:
+    text = shown(here)
+    assert text == shown(here, "--help")
+    panels = sections(text)
+    assert {title: panels[title] for title in cli.PANELS} == {title: [*names] for title, names in cli.PANELS.items()}
+
+
+def test_choices_and_defaults_are_said(here: Here) -> None:
+    text = " ".join(shown(here, "gradflow", "--help").split())
+    assert "How to print it: table (default), json, csv, markdown." in text
+    assert ": last (default), sum." in text
+    assert "Default: 0." in text
+
+
+def test_where_there_is_little_room_a_text_stands_below_its_name() -> None:
+    section = Section("Options", [("--set PATH=VALUE", "Replace a value of the document."), ("-x", "Short.")])
+    wide = help_text(["Usage"], [[section]], Page(60, False, False))
+    assert "\n  --set PATH=VALUE  Replace a value of the document.\n  -x                Short.\n" in wide
+    narrow = help_text(["Usage"], [[section]], Page(30, False, False))
+    assert "\n  --set PATH=VALUE\n      Replace a value of the\n      document.\n  -x\n      Short.\n" in narrow
+    painted = help_text(["Usage"], [[section]], Page(60, True, False))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == wide != painted
+
+
+# What is there before the first example of a command; every other command has a document.
+BEFORE = {
+    "": (),
+    "init": (),
+    "diff": ("init model.yaml", "init tagger.yaml --from tagger"),
+    "compare": ("init model.yaml", *(f"bench model.yaml --output {name}.jsonl" for name in ("before", "after"))),
+}
+
+
+@pytest.mark.usefixtures("timing_nothing")
+@pytest.mark.parametrize("name", ["", *cli.COMMANDS])
+def test_the_examples_run(here: Here, tmp_path: Path, name: str) -> None:
+    examples = import_module(f"rnninspect.commands.{name}").EXAMPLES if name else cli.EXAMPLES
+    before = [f"rnninspect {line}" for line in BEFORE.get(name, ("init model.yaml",))]
+    for line in (*before, *examples):
+        tool, *words = shlex.split(line)
+        done = here(*words, cwd=tmp_path)
+        assert (tool, done.returncode) == ("rnninspect", 0), (line, done.stderr)
+        assert line in before or not name or words[0] == name
