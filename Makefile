@@ -87,7 +87,7 @@ bench-repeat: $(READY) ## How repeatable the figures of bench are, beside torch.
 	$(BIN)/python tests/tools/bench_repeat.py
 
 .PHONY: readme
-readme: $(READY) ## Run the README's commands again and put in what they print
+readme: $(READY) ## Run the commands of the README and the books behind it, and put in what they print
 	$(BIN)/python tests/test_readme.py
 
 .PHONY: clean

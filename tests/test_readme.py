@@ -1,4 +1,4 @@
-"""The README runs: every command in it prints what it says, every key is in it, its Python works.
+"""What the README and the books behind it say is so: commands print it, keys, options and links are there.
 
 `python tests/test_readme.py` (`make readme`) puts in what the commands print now.
 """
@@ -6,20 +6,48 @@
 from __future__ import annotations
 
 import doctest
+import io
 import os
 import re
+import shlex
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from rich.cells import cell_len
 
-from rnninspect.document.blocks import Document, Input
+from rnninspect import cli
+from rnninspect.document.blocks import Budget, Document, Input
 from rnninspect.layers.registry import TYPES, kind_of
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
+DOOR = ROOT / "README.md"
+MANUAL = ROOT / "configs" / "README.md"
+BOOKS = (
+    DOOR,
+    MANUAL,
+    ROOT / "rnninspect" / "bench" / "README.md",
+    ROOT / ".github" / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+)
+WIDTH = 100
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)]+)\)")
+# An environment in which nothing of the caller's changes what is shown; a dumb terminal writes a page once.
+TERMINAL = {"COLUMNS": str(WIDTH), "TERM": "dumb", "NO_COLOR": "1", "FORCE_COLOR": "", "CI": "", "GITHUB_ACTIONS": ""}
+
+named = pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.relative_to(ROOT).as_posix())
+
+
+class Screen(io.StringIO):
+    """What is seen in a terminal: stdout and stderr, in the order of their lines."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def sessions(text: str) -> list[list[str]]:
@@ -27,20 +55,29 @@ def sessions(text: str) -> list[list[str]]:
     return [[line[2:] for line in block.splitlines() if line.startswith("$ ")] for block in CONSOLE.findall(text)]
 
 
+def through(stages: list[str], text: str) -> str:
+    """A text, as bash's other commands of a pipe make it."""
+    if not stages:
+        return text
+    pipe = " | ".join(stages)
+    return subprocess.run(["bash", "-c", pipe], input=text, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+
+
 def transcript(command: str) -> str:
-    """What a terminal would show: the command, then stdout and stderr."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "FORCE_COLOR")}
-    tool = f'rnninspect() {{ "{sys.executable}" -m rnninspect "$@"; }}; '
-    ran = subprocess.run(
-        ["bash", "-c", tool + command],
-        cwd=ROOT,
-        env=environment | {"LC_ALL": "C.UTF-8"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        check=False,
-    )
-    return f"$ {command}\n{ran.stdout}"
+    """What a terminal shows of a command: its line, stdout and stderr. The tool runs in this process."""
+    stages = command.split(" | ")
+    number = next(number for number, stage in enumerate(stages) if stage.startswith("rnninspect "))
+    before, after = stages[:number], stages[number + 1 :]
+    _, *words = shlex.split(stages[number])
+    screen = Screen()
+    out = io.StringIO() if after else screen
+    stdin = io.TextIOWrapper(io.BytesIO(through(before, "").encode()), encoding="utf-8")
+    with chdir(ROOT), mock.patch.dict(os.environ, TERMINAL), mock.patch.object(sys, "stdin", stdin):
+        arguments = [path for word in words for path in (sorted(map(str, Path().glob(word))) or [word])]
+        with redirect_stdout(out), redirect_stderr(screen), suppress(SystemExit):
+            cli.app(arguments)
+    shown = through(after, out.getvalue()) + screen.getvalue() if after else screen.getvalue()
+    return without_build(f"$ {command}\n{shown}")
 
 
 def without_build(text: str) -> str:
@@ -48,47 +85,122 @@ def without_build(text: str) -> str:
     return re.sub(r"(torch \d+\.\d+\.\d+)\+\w+", r"\1", text)
 
 
-@pytest.mark.parametrize("number", range(len(sessions(README.read_text()))))
-def test_every_session_prints_what_the_readme_says(number: int) -> None:
-    text = README.read_text()
-    printed = "".join(transcript(command) for command in sessions(text)[number])
-    assert without_build(printed) == without_build(CONSOLE.findall(text)[number])
+@pytest.mark.parametrize(
+    ("book", "number"),
+    [(book, number) for book in BOOKS for number in range(len(sessions(book.read_text())))],
+    ids=lambda value: value.relative_to(ROOT).as_posix() if isinstance(value, Path) else str(value),
+)
+def test_every_session_prints_what_the_book_says(book: Path, number: int) -> None:
+    text = book.read_text()
+    assert "".join(map(transcript, sessions(text)[number])) == CONSOLE.findall(text)[number]
 
 
-def test_the_python_of_the_readme_runs() -> None:
-    blocks = re.findall(r"```pycon\n(.*?)```", README.read_text(), re.DOTALL)
+def test_the_python_of_the_books_runs() -> None:
+    blocks = [block for book in BOOKS for block in re.findall(r"```pycon\n(.*?)```", book.read_text(), re.DOTALL)]
     assert blocks
-    example = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, "README", str(README), 0)
-    here = Path.cwd()
-    os.chdir(ROOT)
-    try:
+    example = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, "books", None, 0)
+    with chdir(ROOT):
         results = doctest.DocTestRunner().run(example)
-    finally:
-        os.chdir(here)
     assert results.attempted > 0
     assert results.failed == 0
 
 
+# --- what is named is there ------------------------------------------------------------------------------
+
+
+def test_every_command_is_in_the_readme() -> None:
+    rows = re.findall(r"^\| `rnninspect (\w+)", DOOR.read_text(), re.MULTILINE)
+    assert sorted("inspect" if word == "CONFIG" else word for word in rows) == sorted(cli.COMMANDS)
+
+
+def lines_of_commands() -> list[list[str]]:
+    """The words of every line of the books that starts the tool, run here or not."""
+    blocks = [block for book in BOOKS for block in FENCED.findall(book.read_text())]
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    found = (re.match(r"(?:- run: |\$ )?rnninspect ([^|#]*)", line) for line in lines)
+    return [shlex.split(match[1]) for match in found if match]
+
+
+def test_every_command_line_has_options_that_there_are() -> None:
+    lines = lines_of_commands()
+    assert lines
+    for words in lines:
+        name = words[0] if words[0] in cli.COMMANDS else "inspect"
+        options = {option for parameter in cli._whole(cli._Command(name)).params for option in parameter.opts}
+        assert {word for word in words if re.match("-.", word)} <= options | {"--install-completion"}, words
+
+
+def keys_of_layers() -> dict[str, tuple[set[str], str]]:
+    """Each key of a layer by the manual: the types that have it, and its default."""
+    every = {"all": TYPES, "recurrent": [name for name in TYPES if "hidden_size" in kind_of(name).model_fields]}
+    rows = re.findall(r"^\| `(\w+)` \| ([^|\n]+) \| ([^|\n]+) \|", MANUAL.read_text(), re.MULTILINE)
+    return {
+        key: ({name for word in re.findall(r"\w+", types) for name in every.get(word, [word])}, default)
+        for key, types, default in rows
+    }
+
+
 @pytest.mark.parametrize("type_name", TYPES)
-def test_every_key_of_a_layer_is_in_the_readme(type_name: str) -> None:
-    row = next(line for line in README.read_text().splitlines() if re.match(rf"\| .*\b{type_name}\b", line))
-    keys = set(kind_of(type_name).model_fields) - {"type", "name", "trainable"}
-    assert keys == set(re.findall(r"`(\w+)`", row)) - {"false"}
+def test_every_key_of_a_layer_is_in_the_manual(type_name: str) -> None:
+    keys = keys_of_layers()
+    fields = {key: field for key, field in kind_of(type_name).model_fields.items() if key not in ("type", "name")}
+    assert {key for key, (types, _) in keys.items() if type_name in types} == set(fields)
+    for key, field in fields.items():
+        default = keys[key][1]
+        if default.startswith("`"):
+            assert default == f"`{str(field.default).lower()}`", key
+        else:
+            assert field.is_required() == (default == "**needed**"), key
+            assert field.is_required() or field.default is None, key
 
 
-def test_every_key_of_the_document_is_in_the_readme() -> None:
-    rows = {line.split("|")[1].strip(): line for line in README.read_text().splitlines() if line.startswith("| ")}
-    assert set(Document.model_fields) == set(re.findall(r"`(\w+)`", rows["top level"]))
-    assert set(Input.model_fields) <= set(re.findall(r"`(\w+)`", rows["`input`"]))
+def test_every_key_of_the_document_is_in_the_manual() -> None:
+    manual = MANUAL.read_text()
+    rows = {line.split("|")[1].strip(): line for line in manual.splitlines() if line.startswith("| ")}
+    for block, start in ((Document, ""), (Input, "input."), (Budget, "budget.")):
+        for key in block.model_fields:
+            assert f"`{start}{key}`" in rows, start + key
+
+
+def test_every_document_is_in_the_manual() -> None:
+    last = MANUAL.read_text().partition("## The documents here")[2]
+    assert {path.name for path in MANUAL.parent.glob("*.yaml")} == set(re.findall(r"[\w-]+\.yaml", last))
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub makes of the headings."""
+    heads = re.findall(r"^#+ (.+)$", FENCED.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@named
+def test_every_link_leads_somewhere(book: Path) -> None:
+    for target in LINK.findall(book.read_text()):
+        if not target.startswith("https://"):
+            path, _, anchor = target.partition("#")
+            there = (book.parent / path).resolve() if path else book
+            assert there.exists(), target
+            assert not anchor or anchor in anchors(there.read_text()), target
+
+
+@named
+def test_no_line_is_wider_than_a_page(book: Path) -> None:
+    assert [line for line in book.read_text().splitlines() if cell_len(line) > WIDTH] == []
+
+
+def test_the_readme_is_a_door() -> None:
+    assert len(DOOR.read_text().splitlines()) <= 220
+    assert len(DOOR.read_bytes()) <= 15_000
 
 
 def rewrite() -> None:
     """Run every session again and put in what it prints."""
-    text = README.read_text()
-    for block in CONSOLE.findall(text):
-        commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-        text = text.replace(block, without_build("".join(transcript(command) for command in commands)), 1)
-    README.write_text(text)
+    for book in BOOKS:
+        text = book.read_text()
+        for block in CONSOLE.findall(text):
+            commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+            text = text.replace(block, "".join(map(transcript, commands)), 1)
+        book.write_text(text)
 
 
 if __name__ == "__main__":
