@@ -59,7 +59,8 @@ def _once(run: Run, *, of_torch: bool) -> Iterator[str]:
     yield from indented(_step(run, of_torch=of_torch, every=every))
     yield from [f"{run.result} = {_together(run)}"] * every
     index = ", ".join([*["None"] * leading, *["x.unsorted_indices"] * run.packed])
-    yield f"{', '.join(run.finals)} = {', '.join(state + (f'[{index}]' if index else '') for state in states)}"
+    index = f"[{index}]" if index else ""
+    yield from (f"{final} = {state}{index}" for final, state in zip(run.finals, states, strict=True))
 
 
 def _stack(run: Run) -> Iterator[str]:
@@ -107,7 +108,7 @@ def _started(run: Run, row: Sequence[str]) -> Iterator[str]:
     if run.given:
         index = ", ".join([*row, *["x.sorted_indices"] * run.packed])
         index = f"[{index}]" if index else ""
-        each = f"({names[0]}{index} for {names[0]} in {run.given})" if index else run.given
+        each = f"(state{index} for state in {run.given})" if index else run.given
         yield f"{', '.join(names)} = {each if len(names) > 1 else run.given + index}"
         return
     shape = shapes(layer.cell, layer.declared(0), layer.sizes())
