@@ -553,7 +553,7 @@ def summary(*verdicts: Verdict) -> list[tuple[Cell, ...]]:
 
 def test_the_tables_of_a_check() -> None:
     tables = check_tables([verdict_of("encoder.hidden_size=6")])
-    assert [table.title for table in tables] == ["budget", "changes since the lock", "check"]
+    assert [table.title for table in tables] == ["check", "budget", "changes since the lock"]
     assert rows(tables, "budget", "small")[:2] == (
         ("max_params", 238, 309, 71, pytest.approx(30900 / 238), "OVER"),
         ("max_param_bytes", 952, 1236, 284, pytest.approx(123600 / 952), "OVER"),

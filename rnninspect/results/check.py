@@ -14,8 +14,8 @@ _SUMMARY = (
     Column("model", "model", repeats=True),
     Column("file", "file"),
     Column("parameters", "parameters", Kind.COUNT),
-    Column("parameter_bytes", "bytes", Kind.BYTES),
-    Column("macs", "MACs", Kind.COUNT),
+    Column("parameter_bytes", "bytes", Kind.BYTES, for_scripts=True),
+    Column("macs", "MACs", Kind.COUNT, for_scripts=True),
     Column("budget", "budget"),
     Column("lock", "lock"),
     Column("verdict", "verdict", verdict=True),
@@ -39,18 +39,18 @@ CHANGES = (
 
 
 def check_tables(verdicts: Sequence[Verdict]) -> list[Table]:
-    """For each model its limits and what has changed since the lock, then one row for each model."""
-    tables = []
+    """One row for each model, then for each its limits and what has changed since the lock."""
+    rows = tuple(_summary(verdict) for verdict in verdicts)
+    tables = [Table(title="check", subject="all", columns=_SUMMARY, rows=rows)]
     for verdict in verdicts:
         name = verdict.model.name
         if verdict.limits:
             limits = tuple((*_limit(limit).values(), "ok" if limit.ok else "OVER") for limit in verdict.limits)
             tables.append(Table(title="budget", subject=name, columns=_LIMITS, rows=limits))
         if verdict.changes:
-            rows = change_rows(verdict.changes)
-            tables.append(Table(title="changes since the lock", subject=name, columns=CHANGES, rows=rows))
-    rows = tuple(_summary(verdict) for verdict in verdicts)
-    return [*tables, Table(title="check", subject="all", columns=_SUMMARY, rows=rows)]
+            changed = change_rows(verdict.changes)
+            tables.append(Table(title="changes since the lock", subject=name, columns=CHANGES, rows=changed))
+    return tables
 
 
 def _limit(limit: Limit) -> dict[str, Cell]:
