@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from rnninspect.bench import heap
 from rnninspect.bench.jobs import Job
-from rnninspect.bench.records import Outcome
+from rnninspect.bench.records import Doing, Outcome
 from rnninspect.bench.supervise import Last
 from rnninspect.runtime.here import need_torch
 
 
-def work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
+def work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome] | Last:
     """Do a job in this process, which imports torch for it; see `worker.work`. Raises NoTorch."""
     need_torch()
     from rnninspect.bench import worker
 
     # why: from here on the job itself takes time.
-    progress(0.0)
+    progress(Doing(0.0))
     heap.give_back()
     heap.keep_freed()
     return worker.work(job, progress)

@@ -58,6 +58,14 @@ class TimingRequest(NamedTuple):
     bandwidth: float | None = None
 
 
+class Doing(NamedTuple):
+    """What a job does now. share: of its timing that is done; seconds: the median so far of what is being timed."""
+
+    share: float
+    what: str = ""
+    seconds: float | None = None
+
+
 class RunOptions(NamedTuple):
     """What a variant is run with besides its document. threads: None is torch's own; backend: "eager" or "compile"."""
 

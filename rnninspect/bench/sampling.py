@@ -73,6 +73,10 @@ class Task(Protocol):
         ...
 
 
+# Is told how much is done, which task goes on, and its median so far.
+Progress = Callable[[float, int | None, float | None], None]
+
+
 class Timed(NamedTuple):
     """What was measured of one task.
 
@@ -135,18 +139,21 @@ def measure(
     now: Callable[[], float],
     random: Random,
     together: Sequence[object] = (),
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Progress = lambda share, task, seconds: None,
 ) -> list[Timed]:
     """Time every task, visiting them in random order in short rounds, until each has stopped.
 
     budget: seconds for each task. precision: half the interval over the median at which a task stops.
     together: a key for each task; those of one key go on until all of them have stopped, as they will be compared.
-    progress: told the share of the whole budget that is spent.
+    progress: told the share of the whole budget that is spent, which task goes on, and its median so far; None while
+    it warms up, and None for both when all have stopped.
     """
     cases = [_Case(task, budget=budget, precision=precision, now=now) for task in tasks]
     keys = list(together) or list(range(len(cases)))
+    numbers = {case: number for number, case in enumerate(cases)}
     done = 0.0
     for case in random.sample(cases, len(cases)):
+        progress(done, numbers[case], None)
         case.warm_up()
     for number in count():
         # why every case is asked again: one that had stopped may turn out to have run while the machine was slow.
@@ -158,8 +165,8 @@ def measure(
             case.visit(number)
             spent = len(cases) - len(active) + sum(other.share for other in active)
             done = max(done, spent / len(cases))
-            progress(done)
-    progress(1.0)
+            progress(done, numbers[case], case.median)
+    progress(1.0, None, None)
     return [case.timed for case in cases]
 
 
@@ -211,6 +218,11 @@ class _Case:
         self._passes.append(number)
         self._calls.append(len(samples) * self._block)
         self._meanwhile.append(finish())
+
+    @property
+    def median(self) -> float:
+        """Of the medians of all rounds so far."""
+        return statistics.median(map(statistics.median, self._rounds))
 
     @property
     def share(self) -> float:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
+from typing import NamedTuple
 
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.journal import Key, done, key, key_of
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.points import Point
-from rnninspect.bench.records import Outcome, TimingRequest
+from rnninspect.bench.records import Doing, Outcome, TimingRequest
 from rnninspect.bench.supervise import Ended, Work, run_jobs
 from rnninspect.errors import printable
 
@@ -23,8 +24,29 @@ _NOT_RUN = ("sweep", "cases", "budget")
 # A job that takes longer hangs: building, checking and calibrating, and the budget of every case.
 _START_SECONDS, _OVER = 120.0, 10.0
 
-# Is told which job goes on, by its number, and the share of it that is done.
-Progress = Callable[[int, float], None]
+# What to expect of a quiet machine: a process that imports torch, a run that is made ready and calibrated twice, and
+# what a figure takes besides its budget, which is its warm-up and the probes of the CPU.
+_TORCH_SECONDS, _READY_SECONDS, _BESIDES_SECONDS = 3.0, 2.5, 0.4
+
+# Is told which job goes on, by its number, and what it does.
+Progress = Callable[[int, Doing], None]
+
+
+class Expected(NamedTuple):
+    """Seconds that a job will take: until it times anything, and for that."""
+
+    ready: float
+    timing: float
+
+
+def expected(jobs: Sequence[Job], slowness: float = 1.0) -> list[Expected]:
+    """What each of these jobs will take at the most where nothing goes wrong. slowness: how busy the machine is."""
+    times = []
+    for job, before in zip(jobs, [None, *jobs], strict=False):
+        starts = _TORCH_SECONDS * (before is None or before.process != job.process)
+        ready = slowness * (starts + _READY_SECONDS * len(job.runs))
+        times.append(Expected(ready, job.cases * (job.request.budget + slowness * _BESIDES_SECONDS)))
+    return times
 
 
 def jobs_of(points: Iterable[Point], request: TimingRequest, *, processes: int, interleave: bool) -> list[Job]:
@@ -98,11 +120,11 @@ def run_all(
         before += len(group)
 
 
-def _of_group(progress: Progress, before: int, number: int, share: float) -> None:
+def _of_group(progress: Progress, before: int, number: int, doing: Doing) -> None:
     """Progress of the job `number` of a group that comes after `before` others."""
-    progress(before + number, share)
+    progress(before + number, doing)
 
 
-def _of_part(progress: Progress, job: int, parts: int, part: int, share: float) -> None:
+def _of_part(progress: Progress, job: int, parts: int, part: int, doing: Doing) -> None:
     """Progress of one of the `parts` that a job was split into."""
-    progress(job, (part + share) / parts)
+    progress(job, doing._replace(share=(part + doing.share) / parts))

@@ -21,7 +21,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rnninspect.bench.records import Status
+from rnninspect.bench.records import Doing, Status
 from rnninspect.errors import NoTorch, first_line
 from rnninspect.runtime.memory import available_bytes, ran_out, resident_bytes
 from rnninspect.stop import ENDING
@@ -52,17 +52,17 @@ class Last(NamedTuple):
 
 # What runs in the child: takes a job and somewhere to report its progress to, and gives the result. It first reports
 # when all is imported that the job needs.
-Work = Callable[[Any, Callable[[float], None]], Any]
+Work = Callable[[Any, Callable[[Doing], None]], Any]
 
 
 def run_jobs(
-    work: Work, jobs: Sequence[Any], *, limit: Callable[[Any], float], progress: Callable[[int, float], None]
+    work: Work, jobs: Sequence[Any], *, limit: Callable[[Any], float], progress: Callable[[int, Doing], None]
 ) -> Generator[Any, None, None]:
     """Each job's result, or why there is none (`Ended`), in order and as soon as it is known. Raises NoTorch.
 
     work: a function of a module, so that the child can import it. limit: seconds a job may take, from when its process
     first reports progress; a new process has two minutes until then.
-    progress: told the job's number and the share of it that is done.
+    progress: told the job's number and what it does.
     When the generator is closed, or an interrupt comes, the child is killed at once, whatever it is doing.
     """
     child: _Child | None = None
@@ -94,7 +94,7 @@ class _Child:
         self._began = False
         self.alive = True
 
-    def run(self, job: Any, limit: float, progress: Callable[[float], None]) -> Any:
+    def run(self, job: Any, limit: float, progress: Callable[[Doing], None]) -> Any:
         """The job's result; where there is none, why, and `alive` is false if the process is no longer of use."""
         allowed = limit if self._began else _START
         deadline = time.monotonic() + allowed
@@ -235,7 +235,7 @@ def _serve(work: Work, pipe: Connection, folder: Path) -> None:
         while True:
             job = pipe.recv()
             try:
-                result = work(job, lambda share: pipe.send(("progress", share)))
+                result = work(job, lambda doing: pipe.send(("progress", doing)))
             except NoTorch as error:
                 # why the parent's affair: no job can be done.
                 pipe.send(("error", error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from random import Random
 
@@ -12,9 +12,10 @@ import torch
 from rnninspect.bench.figure import TimedPhase, look, outcome_of
 from rnninspect.bench.jobs import Job, not_measured
 from rnninspect.bench.machine import remember_speeds
+from rnninspect.bench.phases import Phase
 from rnninspect.bench.prepare import ReadyRun
-from rnninspect.bench.records import Environment, Outcome, Status
-from rnninspect.bench.sampling import measure
+from rnninspect.bench.records import Doing, Environment, Outcome, Status, settings_text
+from rnninspect.bench.sampling import Progress, measure
 from rnninspect.bench.supervise import Last
 from rnninspect.errors import NotEnoughMemory, RnnInspectError, first_line
 from rnninspect.runtime.device import threads
@@ -22,16 +23,18 @@ from rnninspect.runtime.memory import ran_out
 from rnninspect.runtime.torch_errors import broke_cuda, quiet
 
 
-def work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
+def work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome] | Last:
     """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
     with threads(torch.get_num_threads()), quiet():
         return _work(job, progress)
 
 
-def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
+def _work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome] | Last:
     began = datetime.now(UTC).isoformat()
     prepared: list[ReadyRun | Outcome] = []
-    for variant in job.runs:
+    for number, variant in enumerate(job.runs, 1):
+        which = f" {number} of {len(job.runs)}" if len(job.runs) > 1 else ""
+        progress(Doing(0.0, f"built, checked, calibrated{which}"))
         try:
             prepared.append(ReadyRun(variant, job.request))
         except (RnnInspectError, RuntimeError, MemoryError) as error:
@@ -53,7 +56,7 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
                 now=time.monotonic,
                 random=Random(job.request.seed + job.process),
                 together=[one.together(phase) for one in made_ready for phase in one.phases],
-                progress=progress,
+                progress=_telling(progress, [_named(one, phase) for one in made_ready for phase in one.phases]),
             )
         )
         for one in made_ready:
@@ -63,3 +66,19 @@ def _work(job: Job, progress: Callable[[float], None]) -> list[Outcome] | Last:
     outcomes = [one if isinstance(one, Outcome) else outcome_of(one, job, began, *measured[one]) for one in prepared]
     remember_speeds()
     return outcomes if usable else Last(outcomes)
+
+
+def _named(one: ReadyRun, phase: Phase) -> str:
+    """Which of the job's figures it is."""
+    settings = {**one.run.settings, **one.run.variant}
+    return " ".join(filter(None, [settings_text(settings), phase.subject.name, phase.name]))
+
+
+def _telling(progress: Callable[[Doing], None], names: Sequence[str]) -> Progress:
+    """What the timing tells of itself, with the names of what is timed."""
+
+    def tell(share: float, task: int | None, seconds: float | None) -> None:
+        what = "calibrated again" if task is None else names[task] if seconds is not None else f"{names[task]} warms up"
+        progress(Doing(share, what, seconds))
+
+    return tell

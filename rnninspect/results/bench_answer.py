@@ -50,7 +50,7 @@ def _unsteady(rows: Sequence[Pooled]) -> Iterator[str]:
     """Why figures are not steady, in one line."""
     reasons = list(dict.fromkeys(verdict_parts(row.verdict)[1] for row in rows if row.verdict != STEADY))
     if reasons:
-        yield f"not steady: {reasons[0]}{f', and {len(reasons) - 1} more reasons' * (len(reasons) > 1)}"
+        yield f"not steady: {reasons[0]}{f' (and {len(reasons) - 1} more)' * (len(reasons) > 1)}"
 
 
 # --- variants ------------------------------------------------------------------------------------------------

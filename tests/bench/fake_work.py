@@ -13,7 +13,7 @@ from collections.abc import Callable
 from faults import misbehave
 
 from rnninspect.bench.jobs import Job, VariantRun
-from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
+from rnninspect.bench.records import Bound, Doing, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
 
 SLOW = 777
 FAULTS = {901: "raise", 902: "kill", 903: "segfault", 904: "exit", 905: "sleep", 906: "allocate"}
@@ -30,17 +30,17 @@ ENVIRONMENT = Environment(
 )
 
 
-def work(job: Job, progress: Callable[[float], None]) -> list[Outcome]:
+def work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome]:
     """An outcome for every run, unless its hidden size is a fault."""
     return [_outcome(job, run, progress) for run in job.runs]
 
 
-def _outcome(job: Job, run: VariantRun, progress: Callable[[float], None]) -> Outcome:
+def _outcome(job: Job, run: VariantRun, progress: Callable[[Doing], None]) -> Outcome:
     size = int(str(run.settings.get("encoder.hidden_size", 8)))
     if size in FAULTS:
         misbehave(FAULTS[size], progress)
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
-    progress(1.0)
+    progress(Doing(1.0, "step", 3e-3))
     spec = run.spec
     layers = [link.layer.name for link in spec.links] if job.request.each_layer and len(spec.links) > 1 else []
     figures = tuple(

@@ -7,12 +7,13 @@ import signal
 import time
 from collections.abc import Callable
 
+from rnninspect.bench.records import Doing
 from rnninspect.bench.supervise import Last
 
 
-def misbehave(job: str, progress: Callable[[float], None]) -> str | Last:
+def misbehave(job: str, progress: Callable[[Doing], None]) -> str | Last:
     """Do what `job` says: one of the cases below; anything else is returned, with the number of the process."""
-    progress(0.5)
+    progress(Doing(0.5))
     match job:
         case "raise":
             raise RuntimeError("this went wrong")

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from rnninspect.bench.disturbances import Disturbance, Kind
-from rnninspect.bench.sampling import LEAST_ROUNDS, Meanwhile, Timed, Timing, measure
+from rnninspect.bench.sampling import LEAST_ROUNDS, Meanwhile, Progress, Timed, Timing, measure
 
 
 class Time:
@@ -74,7 +74,7 @@ def run(
     budget: float = 3.0,
     precision: float = 0.05,
     seed: int = 0,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Progress = lambda share, task, seconds: None,
     together: Sequence[object] = (),
 ) -> list[Timed]:
     return measure(
@@ -181,12 +181,15 @@ def test_the_host_has_a_clock_of_its_own() -> None:
     assert timed.host == pytest.approx(0.002)
 
 
-def test_progress_only_grows_and_ends_at_one() -> None:
-    shares: list[float] = []
+def test_progress_only_grows_and_names_the_task_and_its_median_so_far() -> None:
+    told: list[tuple[float, int | None, float | None]] = []
     time = Time()
-    run([Fake(time, lambda n: 0.01), Fake(time, lambda n: 0.02)], progress=shares.append)
+    run([Fake(time, lambda n: 0.01), Fake(time, lambda n: 0.02)], progress=lambda *said: told.append(said))
+    shares = [share for share, _, _ in told]
     assert shares == sorted(shares)
-    assert shares[-1] == 1.0
+    assert {said[1:] for said in told[:2]} == {(0, None), (1, None)}  # both warm up
+    assert {(task, round(seconds or 0, 6)) for _, task, seconds in told[2:-1]} == {(0, 0.01), (1, 0.02)}
+    assert told[-1] == (1.0, None, None)
 
 
 def test_rounds_while_the_machine_was_slow_are_set_aside() -> None:

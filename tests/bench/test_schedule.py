@@ -14,8 +14,8 @@ from rnninspect.bench import schedule
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.option_values import parse_varies
 from rnninspect.bench.points import load_points
-from rnninspect.bench.records import Outcome, TimingRequest
-from rnninspect.bench.schedule import digest, jobs_of, number_of_outcomes, remaining, run_all
+from rnninspect.bench.records import Doing, Outcome, TimingRequest
+from rnninspect.bench.schedule import Expected, digest, expected, jobs_of, number_of_outcomes, remaining, run_all
 from rnninspect.bench.supervise import Ended
 
 
@@ -63,7 +63,7 @@ class FakeProcesses:
         try:
             for number, job in enumerate(jobs):
                 self.limits.append(limit(job))
-                progress(number, 0.5)
+                progress(number, Doing(0.5))
                 broken = any(size(run) in self.faults for run in job.runs)
                 yield Ended("crashed", "\x1b[1mgone") if broken else [fine(job, run) for run in job.runs]
         finally:
@@ -82,7 +82,7 @@ class Reports:
             lambda job, progress: None,
             jobs,
             time_limit=time_limit,
-            progress=lambda number, share: self.progress.append((number, share)),
+            progress=lambda number, doing: self.progress.append((number, doing.share)),
             note=self.notes.append,
         )
         return [
@@ -149,9 +149,18 @@ def test_whoever_goes_on_no_longer_ends_the_process(
     processes = FakeProcesses()
     monkeypatch.setattr(schedule, "run_jobs", processes)
     outcomes = run_all(
-        lambda job, progress: None, jobs("4,5"), time_limit=None, progress=lambda number, share: None, note=print
+        lambda job, progress: None, jobs("4,5"), time_limit=None, progress=lambda number, doing: None, note=print
     )
     with contextlib.closing(outcomes):
         next(outcomes)
         assert processes.closed == 0
     assert processes.closed == 1
+
+
+def test_what_jobs_will_take_is_known_before(jobs: Callable[..., list[Job]]) -> None:
+    """A process imports torch once; four phases of two variants, of a second each."""
+    first, second, other, _ = expected(jobs("4,5", processes=2))
+    assert first == other == Expected(3.0 + 2 * 2.5, 8 * 1.4)
+    assert second == Expected(2 * 2.5, 8 * 1.4)
+    # Of what is busy the budget is no longer for that.
+    assert expected(jobs("4"), 2.0) == [Expected(16.0, 8 * 1.8)]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rnninspect.bench import supervise
+from rnninspect.bench.records import Doing
 from rnninspect.bench.supervise import Ended, run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -31,15 +32,15 @@ def results(jobs: Sequence[str], limit: float = 60) -> list[object]:
 
 
 def test_jobs_share_one_process_and_their_progress_is_told() -> None:
-    reports: list[tuple[float, ...]] = []
+    reports: list[tuple[int, Doing]] = []
     texts = list(
         run_jobs(
-            misbehave, ["a", "b"], limit=lambda job: 60, progress=lambda number, share: reports.append((number, share))
+            misbehave, ["a", "b"], limit=lambda job: 60, progress=lambda number, doing: reports.append((number, doing))
         )
     )
     assert [text.split(" in ")[0] for text in texts] == ["a", "b"]
     assert len({text.split(" in ")[1] for text in texts}) == 1
-    assert reports == [(0, 0.5), (1, 0.5)]
+    assert reports == [(0, Doing(0.5)), (1, Doing(0.5))]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,9 @@ def test_a_job_that_does_not_end_is_given_up() -> None:
 
 def test_what_a_child_takes_to_start_is_none_of_a_jobs_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child takes more than a millisecond to import its work: it is heard all the same, and only then given up."""
-    shares: list[float] = []
-    jobs = run_jobs(misbehave, ["sleep"], limit=lambda job: 0.001, progress=lambda number, share: shares.append(share))
-    assert (list(jobs), shares) == ([Ended("timeout", "no end after 0 s")], [0.5])
+    told: list[Doing] = []
+    jobs = run_jobs(misbehave, ["sleep"], limit=lambda job: 0.001, progress=lambda number, doing: told.append(doing))
+    assert (list(jobs), told) == ([Ended("timeout", "no end after 0 s")], [Doing(0.5)])
     monkeypatch.setattr(supervise, "_START", 0.001)
     assert results(["a"]) == [Ended("timeout", "no end after 0 s")]
 
