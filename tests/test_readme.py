@@ -13,12 +13,14 @@ import shlex
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import pytest
 from rich.cells import cell_len
 
+import rnninspect
 from rnninspect import cli
 from rnninspect.document.blocks import Budget, Document, Input
 from rnninspect.layers.registry import TYPES, kind_of
@@ -33,12 +35,12 @@ BOOKS = (
     ROOT / ".github" / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
 )
-WIDTH = 100
+WIDTH = 100  # of a page; a terminal has 80
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)]+)\)")
 # An environment in which nothing of the caller's changes what is shown; a dumb terminal writes a page once.
-TERMINAL = {"COLUMNS": str(WIDTH), "TERM": "dumb", "NO_COLOR": "1", "FORCE_COLOR": "", "CI": "", "GITHUB_ACTIONS": ""}
+TERMINAL = {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1", "FORCE_COLOR": "", "CI": "", "GITHUB_ACTIONS": ""}
 
 named = pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.relative_to(ROOT).as_posix())
 
@@ -108,9 +110,9 @@ def test_the_python_of_the_books_runs() -> None:
 # --- what is named is there ------------------------------------------------------------------------------
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_every_command_is_in_the_readme_in_the_order_of_the_help() -> None:
     rows = re.findall(r"^\| `rnninspect (\w+)", DOOR.read_text(), re.MULTILINE)
-    assert sorted("inspect" if word == "CONFIG" else word for word in rows) == sorted(cli.COMMANDS)
+    assert ["inspect" if word == "CONFIG" else word for word in rows] == list(cli.COMMANDS)
 
 
 def lines_of_commands() -> list[list[str]]:
@@ -165,6 +167,16 @@ def test_every_key_of_the_document_is_in_the_manual() -> None:
 def test_every_document_is_in_the_manual() -> None:
     last = MANUAL.read_text().partition("## The documents here")[2]
     assert {path.name for path in MANUAL.parent.glob("*.yaml")} == set(re.findall(r"[\w-]+\.yaml", last))
+
+
+@pytest.mark.parametrize("book", [DOOR, MANUAL], ids=["door", "manual"])
+def test_the_document_that_is_written_out_is_the_tagger(book: Path, tmp_path: Path) -> None:
+    written = re.search(r"```yaml\n(.*?\nlayers:.*?)```", book.read_text(), re.DOTALL)
+    assert written is not None
+    path = tmp_path / "written.yaml"
+    path.write_text(written[1])
+    tagger = rnninspect.load(MANUAL.parent / "tagger.yaml").plan()
+    assert replace(rnninspect.load(path).plan(), source=tagger.source) == tagger
 
 
 def anchors(text: str) -> set[str]:
