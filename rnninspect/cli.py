@@ -9,6 +9,7 @@ import warnings
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from inspect import Parameter
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +17,10 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from rnninspect import __version__
 from rnninspect.commands.shared.messages import complain
-from rnninspect.commands.shared.signature import record_of, signature_of
+from rnninspect.commands.shared.signature import format_by_suffix, record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import a_key_as_option, refused
+from rnninspect.disk import DOCUMENTS
 from rnninspect.ending import blame, end, faults_as_exit_codes
 from rnninspect.errors import OptionError, nearest, printable
 from rnninspect.output import write_text
@@ -125,7 +127,7 @@ def _neither(name: str) -> OptionError:
     """What is said of a first word that names no command and no file."""
     documents: list[str] = []
     with suppress(OSError):
-        documents = [file for file in os.listdir() if file.endswith((".yaml", ".yml", ".json"))]  # noqa: PTH208
+        documents = [file for file in os.listdir() if file.endswith(DOCUMENTS)]  # noqa: PTH208
     near = nearest(name, [*COMMANDS, *documents])
     hint = f"did you mean {printable(near)}?" if near else "rnninspect --help lists the commands"
     return OptionError(f"{printable(name)}: neither a command nor a file here ({hint})")
@@ -136,10 +138,19 @@ def _whole(command: _Command) -> Any:
     module = import_module(f"rnninspect.commands.{command.name}")
     run, record = module.run, record_of(module.run)
 
-    def function(**values: object) -> None:
+    def function(context: typer.Context, **values: Any) -> None:
+        by_suffix = format_by_suffix(record, values.get("output"))
+        asked = context.get_parameter_source("format")
+        if by_suffix is not None and asked is not None and asked.name == "DEFAULT":
+            values["format"] = by_suffix
         end(lambda: run(record(**values)))
 
-    function.__signature__ = signature_of(record)  # type: ignore[attr-defined]
+    signature = signature_of(record)
+    parameters = [
+        Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        *signature.parameters.values(),
+    ]
+    function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     alone = typer.Typer(add_completion=False)
     alone.command(command.name, cls=_Whole, help=command.help, epilog="\n".join(module.EXAMPLES))(function)
     return typer.main.get_command(alone)

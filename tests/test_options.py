@@ -15,7 +15,8 @@ import typer
 from typer.models import ParameterInfo
 
 from rnninspect import cli
-from rnninspect.commands.shared.signature import record_of, signature_of
+from rnninspect.commands.shared.signature import format_by_suffix, record_of, signature_of
+from rnninspect.formats import CheckFormat
 
 NOT_GIVEN = inspect.Parameter.empty
 
@@ -72,6 +73,32 @@ def test_what_must_be_given_comes_first_then_what_is_added_then_what_is_inherite
         "output": "j",
     }
     assert list(keywords) == ["files", "first", "last", "output"]
+
+
+# What each command writes to `out.SUFFIX`, by its first characters, where no format is asked for.
+BY_SUFFIX = {"json": "{\n", "csv": "model,", "md": "###", "tex": "doc", "txt": "doc", "JSON": "{\n"}
+
+
+@pytest.mark.parametrize("suffix", BY_SUFFIX)
+def test_the_name_of_the_output_says_the_format(
+    here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, suffix: str
+) -> None:
+    path, output = tmp_path / "doc.yaml", tmp_path / f"out.{suffix}"
+    path.write_text("input: {batch_size: 2, seq_len: 3}\nlayers: [{type: LSTM, input_size: 2, hidden_size: 3}]\n")
+    assert here("params", "--plan", path, "-o", output).returncode == 0
+    assert output.read_text().startswith(BY_SUFFIX[suffix])
+    here("params", "--plan", path, "--output", output, "--format", "table")
+    assert output.read_text().startswith("doc")
+    here("explain", path, "-o", output)
+    assert output.read_text().startswith({"md": "###", "tex": "% "}.get(suffix, "doc"))
+
+
+def test_a_journal_says_nothing_of_the_format() -> None:
+    record, _ = whole("bench")
+    assert format_by_suffix(record, Path("a.json")) is None
+    assert format_by_suffix(whole("check")[0], Path("a.json")) is CheckFormat.JSON
+    assert format_by_suffix(whole("check")[0], None) is None
+    assert format_by_suffix(whole("schema")[0], Path("a.json")) is None
 
 
 LOADED = """

@@ -20,6 +20,7 @@ _WORDS: dict[str, object] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_HALF = re.compile("[\ud800-\udbff]")
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 # why: a point or an exponent is required, so that `010` is not taken for 10.0.
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
@@ -33,6 +34,9 @@ def scalar(event: yaml.ScalarEvent, place: Place, path: Path) -> object:
     """
     text: str = event.value
     try:
+        if _HALF.search(text):
+            # why: JSON writes a character beyond U+FFFF as two escapes, each a half of it.
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         code = ord(text[error.start])

@@ -77,6 +77,9 @@ _HINTS = (
     ("<block end>", "check the indentation"),
     ("sequence entries are not allowed", "put `- ` on a line of its own"),
 )
+# What JSON has between values and YAML has not; what stands in quotes is left alone. why no need of a closing quote:
+# to look for one that is not there takes time quadratic in the length.
+_TABS = re.compile(r"""\"(?:\\.|[^\"\\])*\"?|'[^']*'?|\t""", re.DOTALL)
 # Characters that look like a space, or like nothing, and are neither to YAML.
 _ODD_SPACE = re.compile(r"[^\S \t\r\n]|[\u00ad\u200b-\u200d\u2060]")
 
@@ -89,11 +92,18 @@ def open_events(text: str, at: Places) -> Events:
         hint = "delete the invisible U+FEFF"
         raise DocumentError(at.index(mark), "a byte order mark inside the text", hint=hint)
     try:
-        return Events(text)
+        return Events(_spaced(text))
     except ReaderError as error:
         message = f"the character U+{error.character:04X} is not allowed"
         hint = "delete it, or write it as an escape in double quotes"
         raise DocumentError(at.index(error.position), message, hint=hint) from error
+
+
+def _spaced(text: str) -> str:
+    """A text that may be JSON, each tab between its values a space, so that all places stay."""
+    if "\t" not in text or not text.lstrip().startswith(("{", "[")):
+        return text
+    return _TABS.sub(lambda found: found[0] if len(found[0]) > 1 else found[0].replace("\t", " "), text)
 
 
 def syntax_error(error: yaml.MarkedYAMLError, at: Places) -> DocumentError:

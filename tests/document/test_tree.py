@@ -207,7 +207,7 @@ class TestPlainScalars:
 
 
 class TestStringsThatNoFileCanHold:
-    @pytest.mark.parametrize("text", [r"\ud800", r"\ud83d\ude00", r"\uDFFFx"])
+    @pytest.mark.parametrize("text", [r"\ud800", r"\ude00\ud83d", r"\ud83d", r"\ud83d\ud83dx", r"\uDFFFx"])
     def test_half_a_character(self, text):
         error = refused(f'a: 1\nb: ["x", "{text}"]')
         assert (at(error.place), error.path) == ((2, 10), "b[1]")
