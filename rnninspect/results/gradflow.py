@@ -57,13 +57,6 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
     # why for scripts all the same: a file's columns do not depend on what was asked.
     decaying = any(curve.decay for _, curve in rows)
     columns = (*about, *_ENDS, *(column._replace(for_scripts=not decaying) for column in _DECAY))
-    lags: list[tuple[Cell, ...]] = []
-    shown: list[int] = []
-    for result, curve in rows:
-        some = by_decades(len(curve.norms))
-        shown += [len(lags) + k for k in (range(len(curve.norms)) if some is None else some)]
-        lags += [(*_about(result, curve), curve.first + k, norm) for k, norm in enumerate(curve.norms)]
-    thinned = len(shown) < len(lags)
     weights = tuple((result.model.name, *weight) for result in results for weight in result.weights)
     return [
         Table(
@@ -74,14 +67,7 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
             notes=tuple(_notes(results)),
         ),
         *gradflow_charts(results),
-        Table(
-            title="gradient by lag",
-            subject=subject,
-            columns=(*about, *_LAGS),
-            rows=tuple(lags),
-            notes=("not every lag is shown; csv and json have all.",) if thinned else (),
-            shown=tuple(shown) if thinned else None,
-        ),
+        _by_lag(subject, about, rows),
         Table(
             title="gradient by weight",
             subject=subject,
@@ -90,6 +76,25 @@ def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
             notes=tuple(_weight_notes(results)),
         ),
     ]
+
+
+def _by_lag(subject: str, about: tuple[Column, ...], rows: Sequence[tuple[Gradflow, Curve]]) -> Table:
+    """The norms by lag, of which people see some where there are many."""
+    lags: list[tuple[Cell, ...]] = []
+    shown: list[int] = []
+    for result, curve in rows:
+        some = by_decades(len(curve.norms))
+        shown += [len(lags) + k for k in (range(len(curve.norms)) if some is None else some)]
+        lags += [(*_about(result, curve), curve.first + k, norm) for k, norm in enumerate(curve.norms)]
+    thinned = len(shown) < len(lags)
+    return Table(
+        title="gradient by lag",
+        subject=subject,
+        columns=(*about, *_LAGS),
+        rows=tuple(lags),
+        notes=("not every lag is shown; csv and json have all.",) if thinned else (),
+        shown=tuple(shown) if thinned else None,
+    )
 
 
 def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
