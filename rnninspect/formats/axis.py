@@ -95,8 +95,10 @@ def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], 
         return Axis(first=low / step - middle, step=step, size=size, ticks=(Tick(middle, label(values[0])),), log=log)
     size = _even(places, size, log)
     step = high / (size - 1) - low / (size - 1)
-    found = _log_numbers(values, size) if log else _round_numbers(values, step)
-    choices = (tuple(Tick(place(each) / step - low / step, label(each)) for each in numbers) for numbers in found)
+    numbers_by_step = _log_numbers(values, size) if log else _round_numbers(values, step)
+    choices = (
+        tuple(Tick(place(each) / step - low / step, label(each)) for each in numbers) for numbers in numbers_by_step
+    )
     # Maybe no round number is between the ends, or none whose label has room.
     ticks = next(filter(fits, choices), (Tick(0, label(values[0])),))
     return Axis(first=low / step, step=step, size=size, ticks=ticks, log=log)

@@ -53,8 +53,8 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
     gutter = max(len(tick.label) for tick in rows.ticks) + 1 if rows else 0
     needed = max(_LEAST_WIDTH, gutter + 1 + _LEAST_COLUMNS)
     if width < needed:
-        said = (f"a chart needs {needed} columns", f"needs {needed} columns", f"needs {needed}", f"{needed}")
-        return [text for text in said if len(text) <= width][:1]
+        messages = (f"a chart needs {needed} columns", f"needs {needed} columns", f"needs {needed}", f"{needed}")
+        return [text for text in messages if len(text) <= width][:1]
     if rows is None:
         return wrapped(nothing(chart), width)
     columns = x_axis(
@@ -73,8 +73,8 @@ def draw(chart: Chart, width: int, ascii: bool = False) -> list[str]:
 
 def _starts(ticks: Sequence[Tick], gutter: int, width: int) -> list[tuple[int, str]]:
     """Where in its line each label of x begins: centred below its tick, but within the line."""
-    wanted = ((gutter + 1 + _cell(at) - (len(label) - 1) // 2, label) for at, label in ticks)
-    return [(min(max(start, 0), width - len(label)), label) for start, label in wanted]
+    centred = ((gutter + 1 + _cell(at) - (len(label) - 1) // 2, label) for at, label in ticks)
+    return [(min(max(start, 0), width - len(label)), label) for start, label in centred]
 
 
 def _fit(starts: Sequence[tuple[int, str]]) -> bool:

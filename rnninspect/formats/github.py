@@ -13,8 +13,8 @@ MOST_SUMMARY_BYTES = 1024 * 1024
 
 def render(findings: Sequence[Finding], remarks: Sequence[Finding] = ()) -> str:
     """One `::error` line for each finding, and one `::warning` line for each remark."""
-    told = (("error", findings), ("warning", remarks))
-    return "".join(_annotation(level, finding) for level, several in told for finding in several)
+    by_level = (("error", findings), ("warning", remarks))
+    return "".join(_annotation(level, finding) for level, several in by_level for finding in several)
 
 
 def summary(markdown: str, room: int = MOST_SUMMARY_BYTES) -> str:

@@ -16,24 +16,24 @@ def render(rules: Mapping[str, Sequence[str]], findings: Mapping[str, Sequence[F
     """
     root = ElementTree.Element("testsuites", name="rnninspect check")
     for source, checked in rules.items():
-        found: dict[str, list[Finding]] = {}
+        by_rule: dict[str, list[Finding]] = {}
         for finding in findings.get(source, ()):
-            found.setdefault(finding.rule, []).append(finding)
+            by_rule.setdefault(finding.rule, []).append(finding)
         suite = ElementTree.SubElement(
             root,
             "testsuite",
             name=printable(source),
             tests=str(len(checked)),
-            failures=str(len(found)),
+            failures=str(len(by_rule)),
             errors="0",
             skipped="0",
         )
         for rule in checked:
             case = ElementTree.SubElement(suite, "testcase", classname=printable(source), name=rule)
-            if rule in found:
-                told = [f"{finding.place}: {finding.what}" for finding in found[rule]]
-                failure = ElementTree.SubElement(case, "failure", message=printable(found[rule][0].what), type=rule)
-                failure.text = "\n".join(printable(line) for line in told)
+            if rule in by_rule:
+                lines = [f"{finding.place}: {finding.what}" for finding in by_rule[rule]]
+                failure = ElementTree.SubElement(case, "failure", message=printable(by_rule[rule][0].what), type=rule)
+                failure.text = "\n".join(printable(line) for line in lines)
     ElementTree.indent(root)
     # why in ASCII, with references for the rest: it is right whatever stdout's encoding is.
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root).decode("ascii")}\n'

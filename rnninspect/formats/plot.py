@@ -343,8 +343,8 @@ def _alone(points: Sequence[object]) -> list[int]:
 def _raised(label: str) -> str:
     """A label as print has it: 10⁻³ for 1e-3."""
     label = label.replace("-", "−")
-    found = _POWER.fullmatch(label)
-    if not found:
+    scientific = _POWER.fullmatch(label)
+    if not scientific:
         return label
-    factor, power = found[1], f"10{found[2].translate(_RAISED)}"
+    factor, power = scientific[1], f"10{scientific[2].translate(_RAISED)}"
     return {"1": power, "−1": f"−{power}"}.get(factor, f"{factor}·{power}")

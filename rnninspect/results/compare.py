@@ -81,13 +81,13 @@ def _sentences(items: Sequence[Compared], threshold: float) -> Iterator[str]:
     for item in changed[:_MOST_SENTENCES]:
         about = told_apart(item, items, ("point", "variant", "subject", "phase"))
         if item.verdict == Verdict.UNCLEAR:
-            said = f"not sure: {item.reason}"
+            sentence = f"not sure: {item.reason}"
         else:
             reason = f" ({item.reason})" if item.reason else ""
             # why the noise too: an interval of one run does not know how far another would have strayed.
             low, high = item.ratio / (1 + item.noise), item.ratio * (1 + item.noise)
-            said = f"new is {faster(item.ratio, min(item.low, low), max(item.high, high))}{reason}"
-        yield f"{about}: {said}" if about else said
+            sentence = f"new is {faster(item.ratio, min(item.low, low), max(item.high, high))}{reason}"
+        yield f"{about}: {sentence}" if about else sentence
     if len(changed) > _MOST_SENTENCES:
         yield f"{len(changed) - _MOST_SENTENCES} more are in the table"
     if not changed:

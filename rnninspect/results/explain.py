@@ -51,8 +51,8 @@ def _blocks(layer: Explained) -> Iterator[Block]:
     yield Formulas(
         title=title("equations"), subject=model, items=_formulas(layer.equations), notes=tuple(_about_equations(layer))
     )
-    if told := tuple(conventions(layer)):
-        yield _prose(title("besides the equations"), model, told)
+    if sentences := tuple(conventions(layer)):
+        yield _prose(title("besides the equations"), model, sentences)
     vectors = tuple((entry.symbol, entry.shape, entry.meaning) for entry in layer.entries if entry.packed is None)
     yield Table(title=title("vectors"), subject=model, columns=_VECTORS, rows=vectors)
     weights = tuple((e.symbol, e.shape, e.packed, e.meaning) for e in layer.entries if e.packed is not None)

@@ -89,13 +89,13 @@ def params_tables(models: Sequence[ModelFacts], *, proven: bool, parts: Sequence
         tables += [_by_model(models, part, frozen) for part in parts]
     without_notes, last = tables[: -len(parts)], tables[-len(parts) :]
     notes = [tuple(_notes(part, models, frozen, proven)) for part in parts]
-    return [*without_notes, *(table._replace(notes=said) for table, said in zip(last, notes, strict=True))]
+    return [*without_notes, *(table._replace(notes=sentences) for table, sentences in zip(last, notes, strict=True))]
 
 
 def _by_layer(model: ModelFacts, part: str, frozen: bool, *, summary: bool) -> Table:
     """People see one part, scripts find all of them in the table that is no `summary`."""
-    seen = _seen(part, frozen)
-    counts = tuple(column._replace(for_scripts=column not in seen) for column in chain(*_PARTS.values()))
+    shown = _shown_columns(part, frozen)
+    counts = tuple(column._replace(for_scripts=column not in shown) for column in chain(*_PARTS.values()))
     return Table(
         title=part,
         subject=model.name,
@@ -107,7 +107,7 @@ def _by_layer(model: ModelFacts, part: str, frozen: bool, *, summary: bool) -> T
 
 
 def _by_model(models: Sequence[ModelFacts], part: str, frozen: bool) -> Table:
-    counts = _seen(part, frozen)
+    counts = _shown_columns(part, frozen)
     alike = len({model.name for model in models}) < len(models)
     name, file, layers = _MODEL
     return Table(
@@ -119,7 +119,7 @@ def _by_model(models: Sequence[ModelFacts], part: str, frozen: bool) -> Table:
     )
 
 
-def _seen(part: str, frozen: bool) -> tuple[Column, ...]:
+def _shown_columns(part: str, frozen: bool) -> tuple[Column, ...]:
     return tuple(column for column in _PARTS[part] if frozen or column.key != "parameters_trainable")
 
 

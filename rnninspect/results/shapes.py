@@ -24,35 +24,35 @@ _COLUMNS = (
 
 
 class _Row(NamedTuple):
-    """A tensor of a layer. goes: "in", "out", or which layer reads it. seen: it is no row that people have already."""
+    """A tensor of a layer. goes: "in", "out", or which layer reads it. shown: people do not have the same row already."""
 
     layer: LayerFacts
     tensor: TensorFact
     way: str
     goes: str
-    seen: bool = True
+    shown: bool = True
 
 
 def shapes_table(model: ModelFacts) -> Table:
     """One row for each input, state and output of each layer; people see what a layer hands on once."""
     rows = list(_rows(model.layers))
-    seen = [row for row in rows if row.seen]
-    letters = legend(axes for row in seen for axes in (row.tensor.axes, row.tensor.unpacked_axes or ()))
+    shown = [row for row in rows if row.shown]
+    letters = legend(axes for row in shown for axes in (row.tensor.axes, row.tensor.unpacked_axes or ()))
     whose = order((layer.name, (*layer.inputs, *layer.outputs)) for layer in model.layers)
     return Table(
         title="shapes",
         subject=model.name,
         columns=_COLUMNS,
         rows=tuple(map(_cells, rows)),
-        notes=(letters, *whose, *_other_dtypes(model, seen), *_unpacked(model), *_handed_on(model)),
-        shown=tuple(k for k, row in enumerate(rows) if row.seen),
+        notes=(letters, *whose, *_other_dtypes(model, shown), *_unpacked(model), *_handed_on(model)),
+        shown=tuple(k for k, row in enumerate(rows) if row.shown),
     )
 
 
 def _rows(layers: Sequence[LayerFacts]) -> Iterator[_Row]:
     for before, layer, after in zip((None, *layers), layers, (*layers[1:], None), strict=False):
         given, *states = layer.inputs
-        yield _Row(layer, given, way="in", goes="in", seen=before is None or not _reads_whole(before, layer))
+        yield _Row(layer, given, way="in", goes="in", shown=before is None or not _reads_whole(before, layer))
         yield from (_Row(layer, state, way="in", goes="in") for state in states)
         output, *states = layer.outputs
         reader = after.name if after is not None and _reads_whole(layer, after) else None

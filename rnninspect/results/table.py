@@ -81,11 +81,11 @@ class Table(NamedTuple):
 
     def for_people(self) -> Table:
         """The columns and rows for people, with words for what is not there and no percentage that means nothing."""
-        seen = self.rows if self.shown is None else tuple(self.rows[k] for k in self.shown)
+        rows = self.rows if self.shown is None else tuple(self.rows[k] for k in self.shown)
         if any(column.nothing or column.kind is Kind.PERCENT for column in self.columns):
-            seen = tuple(tuple(map(_for_people, self.columns, row)) for row in seen)
+            rows = tuple(tuple(map(_for_people, self.columns, row)) for row in rows)
         kept = [k for k, column in enumerate(self.columns) if not column.for_scripts]
-        return self._replace(rows=seen, shown=None)._of(kept)
+        return self._replace(rows=rows, shown=None)._of(kept)
 
     def for_scripts(self) -> Table:
         """All rows, without pictures, and without what is for eyes alone."""
