@@ -40,7 +40,7 @@ PANELS = {
     },
     "Write a document": {
         "init": "Write a commented document to start from; it replaces no file.",
-        "schema": "The JSON Schema of documents, for completion in an editor.",
+        "schema": "The JSON Schema of documents, and of each command's JSON.",
     },
     "Guard models in CI": {
         "check": "Hold models against their budgets and against rnninspect.lock.",

@@ -1,30 +1,61 @@
-"""`rnninspect schema`: the JSON Schema of a document, for editors and validators."""
+"""`rnninspect schema`: the JSON Schema of a document, or of what a command prints, for editors and validators."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 from rnninspect.commands.shared.options import Output
 
 EXAMPLES = (
     "rnninspect schema",
     "rnninspect schema --output rnninspect.schema.json",
-    "rnninspect schema -o document.json",
+    "rnninspect schema --result bench",
 )
+
+
+class Result(StrEnum):
+    """What `--result` accepts: the commands that print JSON."""
+
+    INSPECT = "inspect"
+    SHAPES = "shapes"
+    WEIGHTS = "weights"
+    PARAMS = "params"
+    TRACE = "trace"
+    GRADFLOW = "gradflow"
+    VERIFY = "verify"
+    CHECK = "check"
+    DIFF = "diff"
+    BENCH = "bench"
+    COMPARE = "compare"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaOptions:
     """What `schema` takes."""
 
+    result: Annotated[
+        Result | None,
+        typer.Option(metavar="COMMAND", help="The schema of what this command prints with --format json instead."),
+    ] = None
     output: Output = None
 
 
 def run(options: SchemaOptions) -> int:
     """Print the schema; returns the exit code."""
-    from rnninspect.document.schema import document_schema
     from rnninspect.formats import json
     from rnninspect.output import write_text
 
-    write_text(json.render(document_schema()), options.output)
+    if options.result is None:
+        from rnninspect.document.schema import document_schema
+
+        schema = document_schema()
+    else:
+        from rnninspect.results.schemas import RESULTS
+
+        schema = RESULTS[options.result]()
+    write_text(json.render(schema), options.output)
     return 0

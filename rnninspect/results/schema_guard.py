@@ -1,0 +1,110 @@
+"""What the commands that hold models against others print with --format json."""
+
+from __future__ import annotations
+
+from rnninspect.results.schema_words import (
+    COUNTS,
+    DTYPE,
+    FILE,
+    HEAD,
+    NAME,
+    Schema,
+    many,
+    number,
+    of_any,
+    record,
+    result,
+    some,
+    text,
+    whole,
+    yes,
+)
+
+_CHANGED_LAYER = some(text("The layer's name; null for the model itself."))
+_FIELD = text("What has changed: a count, or a key as --set calls it.")
+_CHANGE = some(whole("The difference, of counts; null of anything else."))
+_PERCENT = some(number("That in % of what there was; null from nothing, and of anything but counts."))
+
+
+def checked() -> Schema:
+    """What `check` prints."""
+    limit = record(
+        "A limit of the budget.",
+        limit=text("Its name, such as max_params."),
+        allowed=whole("What it allows."),
+        actual=whole("What there is."),
+        over=some(whole("By how much that is too much; null where it is not.")),
+        percent_of_allowed=some(number("What there is in % of what is allowed; null where that is 0.")),
+        ok=yes("The model keeps within it."),
+    )
+    growth = record(
+        "How far a count may grow over the lock.",
+        field=text("The count: parameters, macs and the like."),
+        allowed_percent=some(number("By so many %; null where an amount is allowed.")),
+        allowed_change=some(whole("By so much; null where a percentage is allowed.")),
+        ok=yes("It has grown by no more."),
+    )
+    change = record(
+        "Something that is not as it was locked.",
+        layer=_CHANGED_LAYER,
+        field=_FIELD,
+        locked=of_any("What the lock says; null where it has no such thing."),
+        now=of_any("What there is now; null where there is none."),
+        change=_CHANGE,
+        percent=_PERCENT,
+    )
+    model = record(
+        "A model.",
+        name=NAME,
+        file=FILE,
+        dtype=DTYPE,
+        **COUNTS,
+        ok=yes("The model passes."),
+        budget=text("What its budget says.", "none", "within", "over"),
+        lock=text(
+            "What the lock says.", *("none", "same", "written", "updated", "missing", "changed", "changed, allowed")
+        ),
+        verdict=text("What both come to.", "ok", "FAILED"),
+        built=some(yes("It was proven on torch; null without --build.")),
+        limits=many("Every limit of the budget.", limit),
+        allowed_growth=some(many("With --max-growth, for each count; null without.", growth)),
+        changes=some(many("Everything that is not as it was locked; null without a lock.", change)),
+    )
+    return result(
+        "check",
+        "Models held against their budgets and the lock.",
+        **HEAD,
+        ledger=text("agreed: all were proven on torch; plan: not all were, or it was not asked for.", "agreed", "plan"),
+        ok=yes("Every model passes."),
+        models=many("The models.", model),
+    )
+
+
+def differing() -> Schema:
+    """What `diff` prints."""
+    total = record(
+        "A count of both models.",
+        field=text("The count."),
+        old=whole("Of the old one."),
+        new=whole("Of the new one."),
+        change=_CHANGE,
+        percent=_PERCENT,
+    )
+    change = record(
+        "Something that differs.",
+        layer=_CHANGED_LAYER,
+        field=_FIELD,
+        old=of_any("Of the old model; null where it has no such thing."),
+        new=of_any("Of the new model; null where it has no such thing."),
+        change=_CHANGE,
+        percent=_PERCENT,
+    )
+    return result(
+        "diff",
+        "Two models side by side.",
+        **HEAD,
+        ledger=text("Where the numbers are from.", "plan"),
+        models=many("The old model, then the new one.", record("A model.", name=NAME, file=FILE, **COUNTS)),
+        totals=many("Counts of the whole models, whether they differ or not.", total),
+        changes=many("Every key, layer and weight that differs.", change),
+    )

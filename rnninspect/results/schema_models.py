@@ -1,0 +1,287 @@
+"""What the commands that look into models print with --format json."""
+
+from __future__ import annotations
+
+from rnninspect.results.schema_words import (
+    COUNTS,
+    DIRECTION,
+    DTYPE,
+    FILE,
+    HEAD,
+    LAYER,
+    NAME,
+    STACKED,
+    TYPE,
+    Schema,
+    by_name,
+    many,
+    number,
+    record,
+    result,
+    some,
+    text,
+    whole,
+    without,
+    yes,
+)
+
+_AXES = many("For each axis its letters, such as D*H_out.", text("A letter, a product of letters, or a number."))
+_SHAPE = many("For each axis its size.", whole("A size."))
+_LAYOUT = many(
+    "For each axis what stands where along it; null for an axis that is nobody's in particular.",
+    some(many("From the first to the last.", text("Such as `layer 0 reverse` or `features 50-99 reverse`."))),
+)
+_INIT = without(
+    record(
+        "The law that the first values are drawn from.",
+        law=text("uniform, normal, xavier_..., kaiming_..., orthogonal, eye, ones, zeros or constant."),
+        bound=number("Of a uniform law: values are from -bound to bound."),
+        std=number("Of a normal law, and of orthogonal: the standard deviation."),
+        zero_row=whole("The row that is zeros all the same: padding_idx."),
+        value=number("Of a constant law: what every value is."),
+    ),
+    *("bound", "std", "zero_row", "value"),
+)
+_OBSERVED = some(
+    record(
+        "What the first values were found to be; null where torch was not asked.",
+        minimum=number("The least."),
+        maximum=number("The largest."),
+        mean=number("The mean."),
+        std=number("The standard deviation."),
+        peak_ratio=some(number("The largest magnitude over the law's bound; null for a law without one.")),
+        std_ratio=some(number("The standard deviation over the law's; null for a law that leaves none.")),
+        deviation=some(number("Of orthogonal and eye: how far at most an element is from what it should be.")),
+    )
+)
+_TENSOR = record(
+    "A tensor that goes into a layer or comes out.",
+    name=text("What torch calls it: input, h_0, output, h_n."),
+    axes=_AXES,
+    shape=_SHAPE,
+    layout=_LAYOUT,
+    unpacked_axes=some(many("Of a packed batch: the axes after pad_packed_sequence.", text("Letters."))),
+    unpacked_shape=some(many("The sizes of those.", whole("A size."))),
+    dtype=DTYPE,
+)
+_GATE = record(
+    "The rows of one gate.",
+    name=text("The gate's matrix or bias, such as W_if."),
+    rows=many("The first row, and the one after the last.", whole("A row, from 0.")),
+    shape=_SHAPE,
+    init=_INIT,
+    observed=_OBSERVED,
+)
+_WEIGHT = record(
+    "One parameter tensor of a layer.",
+    name=text("What torch calls it: weight_ih_l0_reverse."),
+    symbol=text("What the equations call it: W_ih."),
+    stacked_layer=STACKED,
+    direction=DIRECTION,
+    axes=_AXES,
+    shape=_SHAPE,
+    layout=_LAYOUT,
+    count=whole("How many elements it has."),
+    bytes=whole("How many bytes it takes."),
+    dtype=DTYPE,
+    trainable=yes("It trains."),
+    shared_with=some(text("The `layer.weight` that it is one tensor with; null where it is its own.")),
+    init=_INIT,
+    gates=many("The blocks of rows that it packs; empty where it packs none.", _GATE),
+    observed=_OBSERVED,
+)
+_MEASURED = some(
+    record(
+        "What only the run could tell; null where torch was not asked.",
+        device=text("The device, as torch calls it."),
+        torch=text("torch's version."),
+        seed=whole("The seed of the weights and of the batch."),
+        finite=some(yes("No output holds a nan or an infinity; null on meta.")),
+        peak_bytes=some(whole("The most memory that the run took; null where nothing can say.")),
+    )
+)
+_MODEL = record(
+    "A model.",
+    name=NAME,
+    file=FILE,
+    dtype=DTYPE,
+    **COUNTS,
+    measured=_MEASURED,
+    layers=many(
+        "Its layers in their order.",
+        record(
+            "A layer.",
+            name=LAYER,
+            type=TYPE,
+            **COUNTS,
+            inputs=many("What goes in: the input, and states that are passed.", _TENSOR),
+            outputs=many("What comes out: the output, and the last states.", _TENSOR),
+            weights=many("Its parameters.", _WEIGHT),
+        ),
+    ),
+)
+_DIFFERENCE = record(
+    "A fact on which the plan and torch differ.",
+    model=NAME,
+    layer=LAYER,
+    fact=text("What differs."),
+    plan=text("What the plan says."),
+    real=text("What torch has."),
+)
+_MODELS = {
+    "models": many("The models, but for those on which plan and torch differ.", _MODEL),
+    "differences": many("Of each model that torch contradicts every fact that differs.", _DIFFERENCE),
+}
+
+
+def looked(command: str) -> Schema:
+    """What `inspect`, `shapes`, `weights` and `params` print: all the same object."""
+    ledger = text("agreed: plan and torch agree on all of it; plan: torch was not asked.", "agreed", "plan")
+    return result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS)
+
+
+def verified() -> Schema:
+    """What `verify` prints."""
+    tensor = record(
+        "A tensor of torch's against the equations'.",
+        name=text("output, h_n, or grad and what the gradient is of: a weight, input, h_0."),
+        shape=_SHAPE,
+        largest_magnitude=some(number("The largest magnitude of the equations'.")),
+        largest_error=some(number("The largest difference; null where it is not finite.")),
+        relative_epsilons=some(number("That over the largest magnitude, in epsilons; null where it is not finite.")),
+        allowed_epsilons=number("The most that it may be."),
+        ok=yes("It is within what is allowed."),
+    )
+    layer = record(
+        "A layer.",
+        layer=LAYER,
+        type=TYPE,
+        ok=yes("Every tensor is within what is allowed."),
+        terms=whole("The most numbers that are added up in one (K)."),
+        steps=whole("How many steps a state is carried over (L); 1 where none follow."),
+        tensors=many("Its tensors.", tensor),
+    )
+    model = record(
+        "A model.",
+        name=NAME,
+        file=FILE,
+        ok=yes("Every tensor of every layer is within what is allowed."),
+        epsilon=number("What errors are counted in."),
+        epsilon_of=text("Whose that is: a dtype, or TF32."),
+        layers=many("The layers that could be compared.", layer),
+        skipped=many("Layers without equations, which were only run.", LAYER),
+        without_dropout=many("Layers whose dropout was taken as 0.", LAYER),
+        not_in_torch=many("Layers that torch lacks, whose equations are held against themselves.", LAYER),
+    )
+    return result(
+        "verify",
+        "What torch computed against the equations in float64.",
+        **HEAD,
+        ledger=text("Where the numbers are from.", "equations"),
+        ok=yes("Torch and the equations agree in every model."),
+        models=many("The models.", model),
+    )
+
+
+def traced() -> Schema:
+    """What `trace` prints."""
+    stats = record(
+        "Over all units, and all sequences that have this step.",
+        mean=some(number("The mean.")),
+        std=some(number("The standard deviation.")),
+        minimum=some(number("The least.")),
+        maximum=some(number("The largest.")),
+        norm=some(number("The Euclidean norm over the units, averaged over the sequences.")),
+        saturated_percent=some(
+            number("How many are where their function is flat, or a relu is off; null without one.")
+        ),
+        half_life=some(number("Steps after which half of the state is left; null for no such gate, and for ever.")),
+    )
+    vector = record(
+        "A vector of the equations.",
+        name=text("Its name there, such as f or h."),
+        function=some(text("The last function applied to it: sigmoid, tanh, relu.")),
+        is_state=yes("It is carried to the next step."),
+        carries=some(text("The state whose past it multiplies; null for what is no such gate.")),
+        inverse=yes("It does so as 1 - itself."),
+    )
+    memory = record(
+        "How long a state lasts, by its gate averaged over all steps and sequences.",
+        state=text("The state."),
+        gate=text("The gate that keeps it."),
+        median=some(number("The half-life of the median unit in steps; null for ever.")),
+        longest=some(number("That of the longest; null for ever.")),
+        unit=whole("Which unit that is, from 0."),
+    )
+    step = record(
+        "A step.",
+        t=whole("The step, from 0."),
+        sequences=whole("How many sequences have it."),
+        vectors=by_name("By the vector's name.", stats),
+    )
+    value = record(
+        "A unit at a step.",
+        t=whole("The step, from 0."),
+        unit=whole("The unit, from 0."),
+        vectors=by_name("By the vector's name.", some(number("Its value; null where it is not so wide."))),
+    )
+    level = record(
+        "One stacked layer in one direction.",
+        layer=LAYER,
+        type=TYPE,
+        stacked_layer=STACKED,
+        direction=DIRECTION,
+        output_relative_epsilons=some(number("How far the layer's output is from torch's, in epsilons.")),
+        output_allowed_epsilons=number("The most that it may be."),
+        vectors=many("What is traced.", vector),
+        memory=many("How long each state lasts; empty where no gate keeps one.", memory),
+        steps=many("Statistics of every step; empty with --step or --unit.", step),
+        values=many("With --step or --unit the values of one sequence.", value),
+    )
+    model = record("A model.", name=NAME, file=FILE, layers=many("By stacked layer and direction.", level))
+    ledger = text("Where the numbers are from.", "equations")
+    return result("trace", "Every gate and state.", **HEAD, ledger=ledger, models=many("The models.", model))
+
+
+def flowing() -> Schema:
+    """What `gradflow` prints."""
+    decay = record(
+        "The curve in one number.",
+        factor=some(number("By how much the norm changes from one lag to the next; null for too few lags.")),
+        low=some(number("The lower end of its 95 % interval; null for one sequence.")),
+        high=some(number("The upper end.")),
+        horizon=some(whole("The first lag at which the norm is below 1e-3 of its start; null for none.")),
+        verdict=text("vanishing, exploding, fading, growing, kept, unclear or dead (0 at every lag)."),
+    )
+    gradient = record(
+        "The gradient with respect to one tensor.",
+        layer=LAYER,
+        of=text("x, the layer's input, or the state's name."),
+        stacked_layer=STACKED,
+        direction=DIRECTION,
+        side=text("past: lags count back from the position; future: ahead of it.", "past", "future"),
+        first_lag=whole("The lag of the first norm."),
+        norms=many(
+            "By lag, the root mean square over the sequences.", some(number("A norm; null for an infinite one."))
+        ),
+        decay=some({**decay, "description": "The curve in one number; null where there is no decay to tell."}),
+    )
+    weight = record(
+        "A weight.",
+        layer=LAYER,
+        weight=text("What torch calls it."),
+        norm=some(number("The norm of its gradient; null for one that is frozen.")),
+    )
+    model = record(
+        "A model.",
+        name=NAME,
+        file=FILE,
+        target=text("Which steps the loss reads.", "last", "sum"),
+        layer=text("The layer whose output the loss reads."),
+        position=some(whole("The step it reads, from 0; null for the last of each sequence.")),
+        sequences=whole("How many sequences the batch has."),
+        gradients=many("A curve for each input and state, and each side.", gradient),
+        weights=many("The gradients of the weights.", weight),
+    )
+    ledger = text("Where the numbers are from.", "equations")
+    return result("gradflow", "How gradients decay.", **HEAD, ledger=ledger, models=many("The models.", model))

@@ -1,0 +1,22 @@
+"""The JSON Schema of what each command prints with --format json: the book of all keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from rnninspect.results.schema_bench import benched, compared
+from rnninspect.results.schema_guard import checked, differing
+from rnninspect.results.schema_models import flowing, looked, traced, verified
+from rnninspect.results.schema_words import Schema
+
+RESULTS: Mapping[str, Callable[[], Schema]] = {
+    **{command: partial(looked, command) for command in ("inspect", "shapes", "weights", "params")},
+    "trace": traced,
+    "gradflow": flowing,
+    "verify": verified,
+    "check": checked,
+    "diff": differing,
+    "bench": benched,
+    "compare": compared,
+}
