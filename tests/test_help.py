@@ -61,6 +61,9 @@ def test_the_options_of_bench_stand_by_what_they_are_for(here: Here) -> None:
     assert "--quick" in panels["How long"]
     assert "--dtype NAME" in panels["The device"]
     assert panels["Output"][-1] == "--help, -h"
+    panels = sections(shown(here, "verify", "--help"))
+    assert panels["Options"] == ["--seed N", "--set PATH=VALUE"]
+    assert list(panels) == ["Arguments", "Options", "The device", "Output", "Examples"]
 
 
 def test_the_commands_stand_by_what_a_person_wants(here: Here) -> None:

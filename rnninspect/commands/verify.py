@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "rnninspect verify model.yaml",
     "rnninspect verify model.yaml --dtype bfloat16",
-    "rnninspect verify model.yaml --format json --output verified.json",
+    "rnninspect verify model.yaml --output verified.json",
 )
 
 

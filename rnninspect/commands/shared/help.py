@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from typer.core import TyperArgument
 
+from rnninspect.commands.shared.options import DEVICE, OUTPUT
 from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour, write_text
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def _groups(command: Any, ctx: Any) -> list[list[Section]]:
     panels.append(panels[-1])  # of --help, which is no more than the last
     rows = [(panel, _name(each), _text(command, each)) for panel, each in zip(panels, options, strict=True)]
     commands = list(getattr(command, "commands", {}).values())
-    sections = sorted(_panels(rows, "Options"), key=lambda section: section.title == panels[-1])
+    # why not where several commands have it: those that name no panel are about something else.
+    first = "Options" if panels[0] in (None, DEVICE, OUTPUT) else panels[0]
+    sections = sorted(_panels(rows, first), key=lambda section: section.title == panels[-1])
     return [
         _panels([(each.rich_help_panel, each.name, each.help) for each in commands], "Commands"),
         [*_panels([(None, each.display_name_raw, each.help or "") for each in arguments], "Arguments"), *sections],
@@ -60,10 +63,11 @@ def _groups(command: Any, ctx: Any) -> list[list[Section]]:
 
 
 def _panels(rows: Sequence[tuple[str | None, str, str]], title: str) -> list[Section]:
-    panels: dict[str, list[tuple[str, str]]] = {}
+    """Rows by their panel; title: of the first, in which those without one stand."""
+    panels: dict[str, list[tuple[str, str]]] = {title: []}
     for panel, name, text in rows:
-        panels.setdefault(panel or next(iter(panels), title), []).append((name, text))
-    return [Section(*each) for each in panels.items()]
+        panels.setdefault(panel or title, []).append((name, text))
+    return [Section(*each) for each in panels.items() if each[1]]
 
 
 def _name(option: Any) -> str:

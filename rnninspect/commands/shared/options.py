@@ -91,7 +91,7 @@ class TorchOptions(DocumentOptions):
         ),
     ] = None
     seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Draw other first weights and another random batch.")
+        int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Draw other first weights and another batch.")
     ] = 0
 
 
