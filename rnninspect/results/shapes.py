@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 class _Row(NamedTuple):
-    """A tensor of a layer. goes: "in", "out", or which layer reads it. shown: people do not have the same row already."""
+    """A tensor of a layer. goes: "in", "out", or which layer reads it. shown: people do not have the same row yet."""
 
     layer: LayerFacts
     tensor: TensorFact
