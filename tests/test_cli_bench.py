@@ -251,9 +251,9 @@ def test_documents_of_one_name_are_told_apart_by_their_files(faked: Run, folder:
     alone = faked("--phase", "forward").stdout
     assert "m.yaml" not in alone
     both = faked("other.yaml", "--phase", "forward").stdout
-    assert re.search(r"^model +file +phase", both, re.MULTILINE)
-    assert re.search(r"^small +m\.yaml +forward", both, re.MULTILINE)
-    assert re.search(r"other\.yaml +forward", both)
+    assert re.search(r"^model +file +time", both, re.MULTILINE)
+    assert re.search(r"^small +m\.yaml +800.0 ", both, re.MULTILINE)
+    assert re.search(r"other\.yaml +800.0 ", both)
 
 
 def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> None:
@@ -275,8 +275,8 @@ def test_a_case_is_called_by_its_name(faked: Run, folder: Path) -> None:
     (folder / "m.yaml").write_text(TIMED + cases)
     done = faked("--phase", "forward")
     assert done.returncode == 3
-    assert re.search(r"^tiny +forward ", done.stdout, re.MULTILINE)
-    assert re.search(r"^encoder.hidden_size=6 +forward ", done.stdout, re.MULTILINE)
+    assert re.search(r"^tiny +400.0 ", done.stdout, re.MULTILINE)
+    assert re.search(r"^encoder.hidden_size=6 +600.0 ", done.stdout, re.MULTILINE)
     assert "tiny: encoder.hidden_size=4 " in faked("--phase", "forward", "--table", "times").stdout
     assert "error: small bad: encoder.hidden_size=902: crashed" in done.stderr
     assert [r["case"] for r in json.loads(faked("--phase", "forward", "--format", "json").stdout)["processes"]] == [
@@ -543,7 +543,7 @@ def test_what_nohup_has_ignored_stays_ignored(folder: Path, environment: Environ
         os.killpg(process.pid, signal.SIGHUP)
         out, _ = process.communicate(timeout=HANG)
         assert process.returncode == 0
-        assert "encoder.hidden_size=11" in out
+        assert "\nhidden_size=11 " in out
         assert sizes(folder / "r.jsonl") == list(range(1, 12))
 
 
@@ -576,7 +576,7 @@ def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environm
     assert re.fullmatch(r"note: r.jsonl: line \d+ is only half there, and was left out\n", done.stderr)
     assert journal.read_bytes().startswith(before)
     assert sizes(journal) == list(range(1, 41))
-    assert "encoder.hidden_size=40" in done.stdout
+    assert "\nhidden_size=40 " in done.stdout
     other = faked("--sweep", "encoder.hidden_size=1,2", "--phase", "step", "--output", "r.jsonl", "--resume")
     assert (other.returncode, other.stdout) == (2, "")
     assert len(other.stderr.splitlines()) == 1

@@ -34,13 +34,13 @@ GOOD, BAD, DOUBTFUL = "color(28)", "color(160)", "color(136)"  # green, red, a d
 _VERDICTS = {
     GOOD: ("ok", "agree", "FASTER", "steady"),
     BAD: ("error", "FAILED", "OVER", "SLOWER", "DIFFERS", "differ", "failed", "crashed"),
-    DOUBTFUL: ("warning", "note", "UNCLEAR", "drifting", "disturbed", "timeout", "memory"),
+    DOUBTFUL: ("warning", "note", "UNCLEAR", "drifting", "disturbed", "timeout", "memory", "usable"),
 }
 _STYLES = {word: style for style, words in _VERDICTS.items() for word in words}
 
 
 def verdict_style(text: str) -> str:
-    """The colour of a verdict, by the first word of it that has one: `disturbed (...)`; "" where none has."""
+    """The colour of a verdict, by its first word that has one: `disturbed (...)`, `no usable figure`; "" for none."""
     return next((_STYLES[word] for word in re.findall(r"\w+", text) if word in _STYLES), "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -66,18 +67,35 @@ def subject_text(subject: str | None) -> str:
 
 
 def short_points(things: Sequence[About]) -> list[str]:
-    """What each point is called for short: the case, and of the settings what differs between points of that name."""
-    values: dict[tuple[str, str, str], dict[str, set[str]]] = {}
+    """What each point is called for short: the case, and of the settings what differs between points of that name.
+
+    `encoder.hidden_size` is `hidden_size` where no other path of the model ends so.
+    """
+    alike: dict[tuple[str, str, str], list[Mapping[str, object]]] = {}
     for one in things:
-        paths = values.setdefault((one.model, one.file, one.case), {})
-        for path, value in one.settings.items():
-            paths.setdefault(path, set()).add(str(value))
+        alike.setdefault((one.model, one.file, one.case), []).append(one.settings)
+    told = {about: _told_paths(settings) for about, settings in alike.items()}
     names = []
     for one in things:
-        paths = values[one.model, one.file, one.case]
-        differing = {path: value for path, value in one.settings.items() if len(paths[path]) > 1}
-        names.append(" ".join(filter(None, [printable(one.case), settings_text(differing)])) or one.point)
+        paths = told[one.model, one.file, one.case]
+        settings = settings_text({paths[path]: value for path, value in one.settings.items() if path in paths})
+        names.append(" ".join(filter(None, [printable(one.case), settings])) or one.point)
     return names
+
+
+def _told_paths(points: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """The paths that are not set to the same in all of these points, and what each is called for short."""
+    values: dict[str, list[str]] = {}
+    for settings in points:
+        for path, value in settings.items():
+            values.setdefault(path, []).append(str(value))
+    ends = Counter(path.rpartition(".")[2] for path in values)
+    short = {path: path.rpartition(".")[2] for path in values}
+    return {
+        path: short[path] if ends[short[path]] == 1 else path
+        for path, each in values.items()
+        if len(each) < len(points) or len(set(each)) > 1
+    }
 
 
 def told_apart(thing: About, things: Iterable[About], keys: Sequence[str]) -> str:

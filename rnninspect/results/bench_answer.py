@@ -15,10 +15,10 @@ from rnninspect.results.table import Cell, Column, Kind, Table
 _ABOUT = (*POINT, VARIANT, SUBJECT, PHASE)
 _COLUMNS = (
     *_ABOUT,
-    Column("median_seconds", "time", Kind.SECONDS, same_unit=True),
-    Column("half_width_percent", "± %", Kind.PERCENT),
-    Column("tokens_per_second", "tokens/s", Kind.NUMBER),
-    Column("verdict", "verdict"),
+    Column("median_seconds", "time", Kind.SECONDS, same_unit=True, group="figure"),
+    Column("half_width_percent", "± %", Kind.PERCENT, group="figure"),
+    Column("tokens_per_second", "tokens/s", Kind.NUMBER, group="figure"),
+    Column("verdict", "verdict", verdict=True, group="figure"),
 )
 # More sentences than this are no answer.
 _MOST_SENTENCES = 8
@@ -28,11 +28,13 @@ def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
     """What was asked: a row for each phase of each variant of each point. more: what is to be had besides, and how."""
     rows = [row._replace(point=point) for row, point in zip(pooled, short_points(pooled), strict=True)]
     models = {(row.model, row.file) for row in rows}
+    # why a row alone has its phase: nothing else would name it.
+    one_phase = len(rows) > 1 and len({row.phase for row in rows}) == 1
     silent = ["model"] * (len(models) == 1) + ["subject"] * all(row.subject is None for row in rows)
     return Table(
-        title="time",
+        title=f"time of {rows[0].phase}" if one_phase else "time",
         subject=rows[0].model if len(models) == 1 else "all",
-        columns=for_people(_COLUMNS, rows, silent),
+        columns=for_people(_COLUMNS, rows, [*silent, *["phase"] * one_phase]),
         rows=tuple(_row(row) for row in rows),
         notes=(*_sentences(rows), *_unsteady(rows), *filter(None, [more])),
         summary=True,
@@ -40,7 +42,7 @@ def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
 
 
 def _row(row: Pooled) -> tuple[Cell, ...]:
-    about = cells(row, _ABOUT)
+    about = (*cells(row, POINT), _named(row.variant), *cells(row, (SUBJECT, PHASE)))
     if not row.is_usable:
         return (*about, None, row.half_width_percent, None, "no usable figure")
     return (*about, row.median_seconds, row.half_width_percent, row.tokens_per_second, verdict_parts(row.verdict)[0])

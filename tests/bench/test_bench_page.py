@@ -127,7 +127,7 @@ def test_a_sentence_names_the_point_and_the_phase_where_there_are_several() -> N
     assert any(line.startswith("step: threads=2 takes as long as threads=1, within") for line in lines)
     sizes = ("encoder.hidden_size=4,8,16",)
     lines = page(timed(TAGGER, sweeps=sizes, vary=("dtype=float32,float64",), phases=("step",)))
-    assert any(line.startswith("encoder.hidden_size=16: float64 takes") for line in lines)
+    assert any(line.startswith("hidden_size=16: float64 takes") for line in lines)
     lines = page(timed(TAGGER, sweeps=sizes, vary=("dtype=float32,float64",)))
     assert "4 more are in --table ratios" in lines
 
@@ -142,6 +142,20 @@ def test_points_are_named_by_their_case_and_by_what_else_differs(tmp_path: Path)
 
     assert points() == ["tiny", "big"]
     assert points("input.batch_size=2") == ["tiny", "big"]
-    assert points("input.batch_size=2,3") == [
-        f"{n} input.batch_size={size}" for n in ("tiny", "big") for size in (2, 3)
-    ]
+    assert points("input.batch_size=2,3") == [f"{n} batch_size={size}" for n in ("tiny", "big") for size in (2, 3)]
+    (tmp_path / "m.yaml").write_text(
+        (CONFIGS / "lstm.yaml").read_text()
+        + """
+cases:
+  - {encoder.hidden_size: 5}
+  - {encoder.hidden_size: 5, input.batch_size: 2}
+  - {encoder.hidden_size: 4, input.seq_len: 3}
+"""
+    )
+    assert points() == ["hidden_size=5", "hidden_size=5 batch_size=2", "hidden_size=4 seq_len=3"]
+    lines = page(timed(TAGGER, sweeps=("encoder.hidden_size=4,8", "head.out_features=3,5"), phases=("step",)))
+    assert lines[3].startswith("hidden_size=4 out_features=3  ")
+    two = ("encoder.trainable=true,false", "head.trainable=true,false")
+    assert page(timed(TAGGER, sweeps=two, phases=("forward",)))[3].startswith(
+        "encoder.trainable=true head.trainable=true"
+    )

@@ -295,10 +295,10 @@ def test_people_are_shown_what_has_rows() -> None:
     def titles(outcomes: Sequence[Outcome], *, details: bool = False) -> list[str]:
         return [block.title for block in bench_blocks(outcomes, details=details)]
 
-    assert titles(all_of_it()) == ["time", "not measured"]
+    assert titles(all_of_it()) == ["time of forward", "not measured"]
     assert titles(all_of_it(), details=True) == [
-        *("time", "times", "what they mean", "kernels", "ratios", "time of the whole model", "time of chain"),
-        *("not measured", "time"),
+        *("time of forward", "times", "what they mean", "kernels", "ratios"),
+        *("time of the whole model", "time of chain", "not measured", "time of forward"),
     ]
     one, lost = swept(8, "float32", 0, 8.0), all_of_it()[-1]
     assert titles([one]) == ["time"]
