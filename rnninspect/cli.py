@@ -19,7 +19,7 @@ from rnninspect import __version__
 from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.signature import format_by_suffix, record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
-from rnninspect.commands.shared.values import a_key_as_option, refused
+from rnninspect.commands.shared.values import a_key_as_option, misused, refused
 from rnninspect.disk import DOCUMENTS
 from rnninspect.ending import blame, end, faults_as_exit_codes
 from rnninspect.errors import OptionError, nearest, printable
@@ -84,14 +84,12 @@ class _Command(TyperCommand):
         try:
             return command.make_context(info_name, args, parent, **extra)
         except typer.TyperException as error:
-            complaint = a_key_as_option(error, words)
-            if complaint is None:
-                raise
+            complaint = refused(error) or a_key_as_option(error, words) or misused(error, str(self.name))
             end(partial(complain, complaint))
 
 
 class _Commands(_Readable, TyperGroup):
-    """All commands; what is wrong with a value is said as everything else is."""
+    """All commands."""
 
     def __init__(self, **attributes: Any) -> None:
         commands = {
@@ -112,15 +110,6 @@ class _Commands(_Readable, TyperGroup):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What follows the name."""
         return ["COMMAND [OPTIONS]"]
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except typer.BadParameter as error:
-            complaint = refused(error)
-            if complaint is None:
-                raise
-            end(partial(complain, complaint))
 
 
 def _neither(name: str) -> OptionError:

@@ -15,14 +15,14 @@ from rnninspect.errors import OptionError, nearest, printable, show
 _NUMBERS: Mapping[Any, str] = {int: "an integer", float: "a number"}
 
 
-def refused(error: typer.BadParameter) -> OptionError | None:
+def refused(error: Exception) -> OptionError | None:
     """What Typer refuses, from what the command's record says of the option; None where it is nothing of that.
 
     why not Typer's own words: they are pydantic's, in a box of four lines.
     """
     from pydantic import ValidationError  # why here: Typer has it by now, and most runs need it nowhere else
 
-    if not isinstance(error.__cause__, ValidationError):
+    if not isinstance(error, typer.BadParameter) or not isinstance(error.__cause__, ValidationError):
         return None
     if not (error.param and error.ctx and error.ctx.command.callback):
         return None
@@ -61,6 +61,18 @@ def a_key_as_option(error: Exception, args: Sequence[str]) -> OptionError | None
     value = rest[0].removeprefix(f"{given}=")
     value = "VALUE" if value.startswith("-") else printable(value[:60])
     return OptionError(f"{printable(given)}: no such option (a key of a document: --set {path}={value})")
+
+
+def misused(error: typer.TyperException, command: str) -> OptionError:
+    """What is said of a command line that is none of the command's: an unknown option, or something missing."""
+    see = f"rnninspect {command} --help lists what there is"
+    if not hasattr(error, "possibilities"):
+        message = error.format_message().strip().removesuffix(".")
+        return OptionError(f"{printable(message[:1].lower() + message[1:])} ({see})")
+    given: str = getattr(error, "option_name")  # noqa: B009 (see above)
+    context = getattr(error, "ctx", None)
+    near = nearest(given, [name for each in context.command.params for name in each.opts] if context else [])
+    return OptionError(f"{printable(given)}: no such option ({f'did you mean {near}? ' if near else ''}{see})")
 
 
 def _range(least: float | None, most: float | None) -> str:
