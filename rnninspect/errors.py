@@ -150,9 +150,11 @@ def printable(text: str) -> str:
 
     So are `##[`, and `::` where it begins: GitHub's runner takes them for commands in all that a job prints.
     """
-    escaped = "".join(
-        char if char == " " or char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
-    )
+    escaped = text
+    if not text.isprintable():
+        escaped = "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+        )
     if escaped.lstrip().startswith("::"):
         escaped = escaped.replace("::", r"\x3a:", 1)
     return escaped.replace("##[", r"#\x23[")

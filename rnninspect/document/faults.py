@@ -21,6 +21,9 @@ class Faults:
     def __init__(self, found: Iterable[DocumentError] = ()) -> None:
         self._found = list(found)
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     @contextmanager
     def kept(self) -> Iterator[None]:
         """A block whose faults are kept for later."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rnninspect.document.blocks import KEYED_BLOCKS, Document, layer_names, printable_text
-from rnninspect.document.complaints import fault_at, valid
+from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
 from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
@@ -42,7 +42,7 @@ def validate(tree: Tree) -> Validated:
     layers = []
     for i, name in enumerate(names):
         with faults.kept():
-            layers.append(_layer(tree.data["layers"][i], ("layers", i), name, tree))
+            layers.append(_layer(tree.data["layers"][i], ("layers", i), name, tree, MOST_HINTS - len(faults)))
     faults.add(*_no_lengths(tree.data, tree), *_wrong_case_names(tree.data, tree), *_wrong_names(names, tree))
     faults.tell()
     return Validated(document, tuple(layers))
@@ -82,7 +82,7 @@ def _wrong_case_names(data: Mapping[str, Any], tree: Tree) -> Iterator[DocumentE
                 yield fault_at(("cases", i, "name"), tree, f"expected 1 to 100 printable characters, got {show(name)}")
 
 
-def _layer(data: object, path: Path, name: str, tree: Tree) -> Layer:
+def _layer(data: object, path: Path, name: str, tree: Tree, hints: int) -> Layer:
     if not isinstance(data, dict):
         raise fault_at(path, tree, f"expected a mapping with type, got {show(data)}", in_place_of_layer(data))
     if "type" not in data:
@@ -90,17 +90,17 @@ def _layer(data: object, path: Path, name: str, tree: Tree) -> Layer:
         raise fault_at((*path, "type"), tree, "required key type is missing", hint)
     kind = data["type"]
     if not isinstance(kind, str) or kind not in TYPES:
-        hint = in_place_of_type(str(kind)) or did_you_mean(str(kind), TYPES)
+        hint = (in_place_of_type(str(kind)) or did_you_mean(str(kind), TYPES)) if hints > 0 else ""
         raise fault_at((*path, "type"), tree, f"expected a layer type, got {show(kind)}", hint)
     faults = Faults()
     model = kind_of(kind)
     with faults.kept():
-        layer = valid(model, data, path, tree)
+        layer = valid(model, data, path, tree, hints)
     init = data.get("init")
     if issubclass(model, Recurrent) and isinstance(init, dict) and init:
         # why by itself: few documents have the block, and its keys depend on the kind.
         with faults.kept():
-            valid(model.init_block(), init, (*path, "init"), tree)
+            valid(model.init_block(), init, (*path, "init"), tree, hints)
     faults.tell()
     return layer if layer.name else layer.model_copy(update={"name": name})
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from worlds import least_keys
 
 from rnninspect.document.blocks import Document, Input, layer_names
+from rnninspect.document.complaints import MOST_HINTS
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import Validated, validate
 from rnninspect.errors import DocumentError
@@ -601,3 +602,15 @@ def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | 
             text = layer(", ".join(f"{key}: {value}" for key, value in keys.items()))
         with pytest.raises(DocumentError, match=r"expected .+, got (a mapping|3)"):
             read(text)
+
+
+@pytest.mark.parametrize(
+    ("each", "least"),
+    [("  {}: 1\n", f"{HEAD}layers:\n- type: LSTM\n  hidden_size: 4\n"), ("- type: {}\n", f"{HEAD}layers:\n")],
+    ids=["keys", "layers"],
+)
+def test_of_very_many_faults_only_the_first_have_a_hint_that_takes_time(each: str, least: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        read(least + "".join(each.format(f"wrong{i}") for i in range(MOST_HINTS + 50)))
+    hints = [fault.hint for fault in caught.value.faults]
+    assert [bool(hint) for hint in hints] == [True] * MOST_HINTS + [False] * 50
