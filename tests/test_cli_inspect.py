@@ -44,7 +44,8 @@ def test_several_documents_add_up_in_one_table(here: Run) -> None:
     data = json.loads(here("--plan", *files, "--format", "json").stdout)
     shown = here(*files, "--plan").stdout
     total = sum(model["parameters"] for model in data["models"])
-    assert re.search(rf"^total +{total:,} +100\.0 ", shown, re.MULTILINE)
+    macs = sum(model["macs"] for model in data["models"]) / 1e6
+    assert re.search(rf"^total +{total:,} +100\.0 +{macs:.1f} M$", shown, re.MULTILINE)
     assert shown.splitlines()[0] == "tagger + gru"
     training = sum(model["training_bytes"] for model in data["models"])
     assert f"training a batch takes {training / 1e6:.1f} MB" in shown
