@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 import warnings
-from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from inspect import Parameter
@@ -20,7 +19,7 @@ from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.signature import format_by_suffix, record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import a_key_as_option, misused, refused
-from rnninspect.disk import DOCUMENTS
+from rnninspect.disk import documents_in
 from rnninspect.ending import blame, end, faults_as_exit_codes
 from rnninspect.errors import OptionError, nearest, printable
 from rnninspect.output import write_text
@@ -114,10 +113,7 @@ class _Commands(_Readable, TyperGroup):
 
 def _neither(name: str) -> OptionError:
     """What is said of a first word that names no command and no file."""
-    documents: list[str] = []
-    with suppress(OSError):
-        documents = [file for file in os.listdir() if file.endswith(DOCUMENTS)]  # noqa: PTH208
-    near = nearest(name, [*COMMANDS, *documents])
+    near = nearest(name, [*COMMANDS, *documents_in(".")])
     hint = f"did you mean {printable(near)}?" if near else "rnninspect --help lists the commands"
     return OptionError(f"{printable(name)}: neither a command nor a file here ({hint})")
 

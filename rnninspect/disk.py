@@ -24,7 +24,7 @@ from rnninspect.errors import nearest
 ABSENT = (FileNotFoundError, NotADirectoryError)
 _CHUNK = 2**20
 # How the names of documents end.
-DOCUMENTS = (".yaml", ".yml", ".json")
+_DOCUMENTS = (".yaml", ".yml", ".json")
 # How much of a folder is looked through for a name that is near.
 _MOST_LOOKED_THROUGH = 1_000
 # What a file system without locks answers; NFS's says EBADF of what is open for reading only.
@@ -66,11 +66,15 @@ def status(path: str | Path) -> os.stat_result | None:
 def near_document(path: str) -> str:
     """The document beside `path` whose name is nearest to its; "" where none is near, or nobody can say."""
     folder, name = os.path.split(path)
-    with contextlib.suppress(OSError, ValueError), os.scandir(folder or ".") as entries:
-        documents = [entry.name for entry in islice(entries, _MOST_LOOKED_THROUGH) if entry.name.endswith(DOCUMENTS)]
-        near = nearest(name, documents)
-        return str(Path(path).with_name(near)) if near else ""
-    return ""
+    near = nearest(name, documents_in(folder or "."))
+    return str(Path(path).with_name(near)) if near else ""
+
+
+def documents_in(folder: str) -> list[str]:
+    """The names of the documents in a folder; none where nobody can say."""
+    with contextlib.suppress(OSError, ValueError), os.scandir(folder) as entries:
+        return [entry.name for entry in islice(entries, _MOST_LOOKED_THROUGH) if entry.name.endswith(_DOCUMENTS)]
+    return []
 
 
 def kind(status: os.stat_result) -> str:

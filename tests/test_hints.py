@@ -207,7 +207,7 @@ def test_a_key_given_as_an_option(here: Here, tmp_path: Path, args: tuple[str, .
 def test_what_is_no_key_is_no_option_as_ever(here: Here, args: tuple[str, ...]) -> None:
     done = here("params", "x.yaml", *args)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "No such option" in done.stderr
+    assert "no such option" in done.stderr
 
 
 @pytest.mark.parametrize(

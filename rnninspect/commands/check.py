@@ -142,11 +142,10 @@ def _annotate(options: CheckOptions, error: RnnInspectError, file: str) -> None:
 
 def _locked(options: CheckOptions, path: Path) -> Locked | None:
     """The lock to hold models against; None where there is none and none was named."""
-    from rnninspect.commands.shared.files import same_file
+    from rnninspect.commands.shared.files import refuse_to_replace
     from rnninspect.guard.lock import NAME, find_lock, read_lock
 
-    if options.output is not None and same_file(options.output, path):
-        raise OptionError(f"--output {printable(str(options.output))}: this is the lock (name another file)")
+    refuse_to_replace(path, options.output, "the lock")
     try:
         if options.lock is not None and not options.update:
             return read_lock(path)
@@ -254,7 +253,7 @@ def _update(path: Path, models: Sequence[_Model]) -> None:
 
 
 def _print(options: CheckOptions, verdicts: Sequence[Verdict], findings: Mapping[str, Sequence[Finding]]) -> None:
-    from rnninspect.commands.shared.rendering import render
+    from rnninspect.commands.shared.rendering import print_page
     from rnninspect.output import write_text
     from rnninspect.results.check import check_document, check_tables
 
@@ -262,14 +261,15 @@ def _print(options: CheckOptions, verdicts: Sequence[Verdict], findings: Mapping
     if options.format is CheckFormat.GITHUB:
         from rnninspect.commands.shared.annotations import annotate
 
-        text = annotate([finding for listed in findings.values() for finding in listed], tables, source)
+        listed = [finding for of_document in findings.values() for finding in of_document]
+        write_text(annotate(listed, tables, source), options.output)
     elif options.format is CheckFormat.JUNIT:
         from rnninspect.formats import junit
 
-        text = junit.render({verdict.model.source: _rules(options, verdict) for verdict in verdicts}, findings)
+        rules = {verdict.model.source: _rules(options, verdict) for verdict in verdicts}
+        write_text(junit.render(rules, findings), options.output)
     else:
-        text = render(options.format, tables, lambda: check_document(verdicts), source, options.output)
-    write_text(text, options.output)
+        print_page(options.format, tables, lambda: check_document(verdicts), source, options.output)
 
 
 def _caption(options: CheckOptions, verdicts: Sequence[Verdict]) -> str:

@@ -73,7 +73,7 @@ def run(options: CompareOptions) -> int:
     except ValueError as error:
         raise OptionError(f"--fail-above {printable(options.fail_above)}: {error}") from error
     for path in (options.old, options.new):
-        refuse_to_replace(path, options.output, "results")
+        refuse_to_replace(path, options.output, "one of the results")
     only = only_table(options.table, options.format, CompareTable.COMPARED)
     old, new = _results(options.old), _results(options.new)
     comparison = compare_runs(old.outcomes, new.outcomes, threshold)
@@ -106,7 +106,7 @@ def _print(
 ) -> None:
     from rnninspect.bench.compare import undecided
     from rnninspect.commands.shared.annotations import annotate
-    from rnninspect.commands.shared.rendering import alone, render
+    from rnninspect.commands.shared.rendering import alone, print_page
     from rnninspect.output import write_text
     from rnninspect.results.caption import caption, each_once
     from rnninspect.results.compare import compare_blocks, compare_document, compare_tables
@@ -121,10 +121,9 @@ def _print(
     else:
         blocks = alone(compare_tables(comparison, sides), only)
     if options.format is CompareFormat.GITHUB:
-        text = annotate(findings, blocks, source, list(undecided(comparison)))
+        write_text(annotate(findings, blocks, source, list(undecided(comparison))), options.output)
     else:
-        text = render(options.format, blocks, lambda: compare_document(comparison, outcomes), source, options.output)
-    write_text(text, options.output)
+        print_page(options.format, blocks, lambda: compare_document(comparison, outcomes), source, options.output)
 
 
 def _results(path: Path) -> Read:

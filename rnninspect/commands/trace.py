@@ -88,13 +88,13 @@ def run(options: TraceOptions) -> int:
 
 def _check_options(options: TraceOptions) -> None:
     """Raise OptionError for options that do not go together."""
-    from rnninspect.commands.shared.files import same_file
+    from rnninspect.commands.shared.files import refuse_to_replace
     from rnninspect.commands.shared.plots import check_plot
 
     if options.input is not None and len(options.files) > 1:
         raise OptionError(f"--input is for one document, {len(options.files)} are named")
-    if options.input is not None and options.output is not None and same_file(options.input, options.output):
-        raise OptionError(f"--output {printable(str(options.output))}: this is --input's file (name another file)")
+    if options.input is not None:
+        refuse_to_replace(options.input, options.output, "--input's file")
     if options.sequence and not options.picks:
         raise OptionError(f"--sequence {options.sequence}: statistics are over all sequences (add --step or --unit)")
     check_plot(options.plot, options)

@@ -153,29 +153,25 @@ def _words(model: type[BaseModel], loc: Path) -> str:
     return (items + own)[0] if inside else (own + items)[0]
 
 
-def _what_to_try(fault: Mapping[str, Any], expected: str) -> str:
-    value = fault["input"]
-    if fault["type"] in ("less_than_equal", "too_long", "string_too_long"):
-        most = fault["ctx"].get("le") or fault["ctx"].get("max_length")
-        return f"the most is {most}"
-    if fault["type"] in ("literal_error", "string_pattern_mismatch") and isinstance(value, str):
-        meant = synonyms.value_meant(value)
-        if meant != value and meant.partition(":")[0] in re.findall(r"\w+", expected):
-            return f"did you mean {meant!r}?"
+def _what_to_try(complaint: Mapping[str, Any], expected: str) -> str:
+    value, kind, about = complaint["input"], complaint["type"], complaint.get("ctx", {})
+    if kind in ("less_than_equal", "too_long", "string_too_long"):
+        return f"the most is {about.get('le') or about['max_length']}"
     if isinstance(value, str) and (value.startswith("::") or "##[" in value):
         return "`::` at the start and `##[` anywhere are commands in a CI log"
-    if fault["type"] == "literal_error":
-        choices = re.findall(r"'(\w+)'", fault["ctx"]["expected"])
+    if kind == "string_pattern_mismatch":
+        meant = synonyms.value_meant(value)
+        return f"did you mean {meant!r}?" if meant != value and re.fullmatch(about["pattern"], meant) else ""
+    if kind == "literal_error":
+        choices, meant = re.findall(r"'(\w+)'", about["expected"]), synonyms.value_meant(str(value))
+        if meant in choices:
+            return f"did you mean {meant!r}?"
         # why not always: most fields expect so few that `expected` lists them.
         return "" if all(choice in expected for choice in choices) else did_you_mean(str(value), choices)
-    if expected == "true or false" and isinstance(value, str):
+    if kind == "bool_type" and isinstance(value, str):
         return "write true or false, without quotes"
-    if isinstance(value, float) and value.is_integer() and "integer" in expected:
+    if kind == "int_type" and isinstance(value, float) and value.is_integer():
         return f"write {int(value)}"
-    if (
-        isinstance(value, str)
-        and any(char.isdigit() for char in value)
-        and ("integer" in expected or "number" in expected)
-    ):
+    if kind in ("int_type", "float_type") and isinstance(value, str) and any(char.isdigit() for char in value):
         return "write a plain decimal number, without quotes or separators"
     return ""

@@ -128,7 +128,7 @@ class Composer:
         if isinstance(event, yaml.ScalarEvent):
             node = ScalarNode(place, scalar(event, place, path))
         else:
-            _check_depth(depth + 1, place, path)
+            _check_depth(depth + 1, place)
             if isinstance(event, yaml.SequenceStartEvent):
                 node = self._sequence(place, path, depth + 1)
             else:
@@ -194,7 +194,7 @@ class Composer:
         node = self._anchors.get(name)
         if node is None:
             raise self._no_such_anchor(name, place, path)
-        _check_depth(depth + node.height, place, path)
+        _check_depth(depth + node.height, place)
         self._spend(node.size, place, path)
         return node
 
@@ -215,7 +215,7 @@ class Composer:
             raise DocumentError(place, message, path=dotted(path), hint="split the document")
 
 
-def _check_depth(depth: int, place: Place, path: Path) -> None:
+def _check_depth(depth: int, place: Place) -> None:
     if depth > MAX_DEPTH:
         message = f"nested deeper than {MAX_DEPTH} levels"
         # why: the path of 33 brackets says nothing that the place does not.

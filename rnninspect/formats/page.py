@@ -111,11 +111,6 @@ def at_spaces(text: str) -> list[str]:
     return [word.rstrip() for word in _AFTER_SPACE.split(text)]
 
 
-def at_joints(texts: Iterable[str]) -> list[str]:
-    """The pieces of names that break after `_`, `.` and `/`."""
-    return [piece for text in texts for piece in _AFTER_JOINT.split(text)]
-
-
 def _pieces(text: str, width: int) -> Iterator[str]:
     for word in _AFTER_SPACE.split(text):
         if cell_len(word.rstrip()) <= width:

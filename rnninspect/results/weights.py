@@ -67,7 +67,7 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
     }
     notes = [legend(weight.axes for layer in model.layers for weight in layer.weights)]
     notes += order((layer.name, layer.weights) for layer in model.layers)
-    if any(_EACH_GATE in str(cell) for row in rows for cell in row):
+    if any(_of_each_gate(weight) for layer in model.layers for weight in layer.weights):
         notes.append(
             "each gate: the law holds for the matrix of each gate by itself, such as W_hf, not for all of them as one."
         )
@@ -105,12 +105,14 @@ def _weight(weight: WeightFact) -> tuple[Cell, ...]:
     )
 
 
-_EACH_GATE = ", each gate"
+def _of_each_gate(weight: WeightFact) -> bool:
+    """Whether its law is that of the matrix of each gate by itself."""
+    return bool(weight.gates) and weight.init.of_matrix and not weight.shared_with
 
 
 def _laws(weight: WeightFact) -> str:
     """The law of a weight, and those that single gates have of their own: `uniform, b_if constant 1`."""
-    each = _EACH_GATE if weight.gates and weight.init.of_matrix else ""
+    each = ", each gate" * _of_each_gate(weight)
     own = (f", {gate.name} {law_text(gate.init)}" for gate in weight.gates if gate.init is not None)
     return law_text(weight.init) + each + "".join(own)
 

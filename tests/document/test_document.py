@@ -428,7 +428,7 @@ A_TITLE = "expected 1 to 100 printable characters, got "
         ("input: {batch_size: 3, seq_len: ▶null}", "input.seq_len", A_SIZE + "null", ""),
         ("input: {batch_size: 3, seq_len:▶ }", "input.seq_len", A_SIZE + "null", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: ▶5}", "input.lengths", LENGTHS + "5", ""),
-        ("input: {batch_size: 3, seq_len: 5, lengths: ▶'5'}", "input.lengths", LENGTHS + "'5'", PLAIN),
+        ("input: {batch_size: 3, seq_len: 5, lengths: ▶'5'}", "input.lengths", LENGTHS + "'5'", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: ▶{a: 5}}", "input.lengths", LENGTHS + "a mapping", ""),
         ("input: {batch_size: 3, seq_len: 5, lengths: [▶0]}", "input.lengths[0]", A_SIZE + "0", NO_EMPTY),
         ("input: {lengths: [5, ▶0]}", "input.lengths[1]", A_SIZE + "0", NO_EMPTY),

@@ -53,10 +53,10 @@ def remark_half(specs: Sequence[Spec]) -> None:
         )
 
 
-def refuse_to_replace(file: str | Path, output: Path | None, what: str = "documents") -> None:
-    """Raise OptionError where the output would be written over what is read; what: what such files are called."""
+def refuse_to_replace(file: str | Path, output: Path | None, what: str = "one of the documents") -> None:
+    """Raise OptionError where the output would be written over what is read; what: what that is."""
     if output is not None and same_file(file, output):
-        raise OptionError(f"--output {printable(str(output))}: this is one of the {what} (name another file)")
+        raise OptionError(f"--output {printable(str(output))}: this is {what} (name another file)")
 
 
 def same_file(file: str | Path, output: Path) -> bool:
