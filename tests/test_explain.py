@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import CONFIGS, DOCUMENTS, RECURRENT, least_keys
+from worlds import CONFIGS, DOCUMENTS, RECURRENT, least_keys, spec_of, text_of
 
+from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.facts import LayerFacts
 from rnninspect.formats import terminal
@@ -27,32 +28,21 @@ from rnninspect.study.code import sketch
 from rnninspect.study.explain import Explained, Setting, Unrolled, explain_layers, is_first
 
 
-class Documents:
-    """Documents with one layer called `layer`, written and read like a user's."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def spec(self, kind: str, *settings: str, input: str = "batch_size: 7, seq_len: 11", **options: Any) -> Any:
-        least = least_keys(kind) | {"input_size": 3, "hidden_size": 5} if kind in RECURRENT else {}
-        keys = {"type": kind, "name": "layer", **least, **options}
-        texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in keys.items()}
-        body = ", ".join(f"{key}: {text}" for key, text in texts.items())
-        path = self.folder / "document.yaml"
-        path.write_text(f"input: {{{input}}}\nlayers:\n  - {{{body}}}\n")
-        return load_spec(str(path), settings)
-
-    def explained(self, kind: str, **options: Any) -> Explained:
-        (found,) = explain_layers(self.spec(kind, **options))
-        return found
+def spec_with(kind: str, *settings: str, input: str = "batch_size: 7, seq_len: 11", **options: Any) -> Spec:
+    """A document with one layer called `layer`."""
+    least = least_keys(kind) | {"input_size": 3, "hidden_size": 5} if kind in RECURRENT else {}
+    keys = {"type": kind, "name": "layer", **least, **options}
+    texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in keys.items()}
+    body = ", ".join(f"{key}: {text}" for key, text in texts.items())
+    return spec_of(text_of(body, head=f"input: {{{input}}}"), *settings)
 
 
-@pytest.fixture
-def documents(tmp_path: Path) -> Documents:
-    return Documents(tmp_path)
+def explained(kind: str, **options: Any) -> Explained:
+    (found,) = explain_layers(spec_with(kind, **options))
+    return found
 
 
-def text_of(*layers: Explained, width: int | None = None) -> str:
+def printed(*layers: Explained, width: int | None = None) -> str:
     return terminal.render(explain_blocks(layers), "", width=width, colour=False)
 
 
@@ -84,10 +74,8 @@ in_grid = pytest.mark.parametrize(("kind", "options"), GRID, ids=lambda value: s
 
 
 @in_grid
-def test_every_row_of_every_parameter_is_a_symbols_and_of_its_shape(
-    documents: Documents, kind: str, options: dict[str, Any]
-) -> None:
-    layer = documents.explained(kind, **options)
+def test_every_row_of_every_parameter_is_a_symbols_and_of_its_shape(kind: str, options: dict[str, Any]) -> None:
+    layer = explained(kind, **options)
     shapes = {weight.name: weight.shape for weight in layer.facts.weights if is_first(weight)}
     rows: Counter[tuple[str, int]] = Counter()
     for entry in layer.entries:
@@ -104,8 +92,8 @@ def test_every_row_of_every_parameter_is_a_symbols_and_of_its_shape(
 
 
 @in_grid
-def test_states_are_as_wide_as_the_plan_has_them(documents: Documents, kind: str, options: dict[str, Any]) -> None:
-    layer = documents.explained(kind, **options)
+def test_states_are_as_wide_as_the_plan_has_them(kind: str, options: dict[str, Any]) -> None:
+    layer = explained(kind, **options)
     assert layer.recurrence
     flow = layer.recurrence.unrolled
     finals = {tensor.name: tensor.shape[-1] for tensor in layer.facts.outputs[1:]}
@@ -116,17 +104,17 @@ def test_states_are_as_wide_as_the_plan_has_them(documents: Documents, kind: str
     assert all(vectors[f"{state}_{{t-1}}"] == vectors[f"{state}_t"] == (width,) for state, width in flow.states)
 
 
-def test_every_symbol_of_the_equations_is_in_the_legend_and_every_one_is_explained(documents: Documents) -> None:
+def test_every_symbol_of_the_equations_is_in_the_legend_and_every_one_is_explained() -> None:
     for kind, options in GRID:
-        layer = documents.explained(kind, **options)
+        layer = explained(kind, **options)
         said = {entry.symbol for entry in layer.entries}
         used = {symbol for e in layer.equations for symbol in re.findall(r"[\w']+_(?:\w+|\{t-1\})|\b[Wb]\b", e.text)}
         assert used == said
         assert [entry.symbol for entry in layer.entries if not entry.meaning] == []
 
 
-def test_a_matrix_is_said_to_lead_where_its_equation_says(documents: Documents) -> None:
-    meanings = {entry.symbol: entry.meaning for entry in documents.explained("LSTM", proj_size=2).entries}
+def test_a_matrix_is_said_to_lead_where_its_equation_says() -> None:
+    meanings = {entry.symbol: entry.meaning for entry in explained("LSTM", proj_size=2).entries}
     assert meanings["W_if"] == "from x_t to forget gate f_t"
     assert meanings["W_ho"] == "from h_{t-1} to output gate o_t"
     assert meanings["W_hr"] == "from h'_t to hidden state h_t"
@@ -143,8 +131,8 @@ def test_a_shared_weight_says_whose_it_is() -> None:
 # --- stacked layers, the other direction -------------------------------------------------------------------
 
 
-def test_a_stacked_layer_shows_the_equations_whose_sizes_differ(documents: Documents) -> None:
-    layer = documents.explained("LSTM", num_layers=2, bidirectional=True)
+def test_a_stacked_layer_shows_the_equations_whose_sizes_differ() -> None:
+    layer = explained("LSTM", num_layers=2, bidirectional=True)
     shown = block(layer, "layer 1")
     assert [item.text[:3] for item in shown.items] == ["i_t", "f_t", "g_t", "o_t"]
     assert shown.items[0].sizes == "(5,) = σ((5, 10)·(10,) + (5,) + (5, 5)·(5,) + (5,))"
@@ -153,15 +141,15 @@ def test_a_stacked_layer_shows_the_equations_whose_sizes_differ(documents: Docum
     assert shown.notes[1].startswith("So weight_ih_l1 is (20, 10), where weight_ih_l0 is (20, 3);")
 
 
-def test_a_stacked_layer_that_reads_as_much_as_the_first_differs_in_nothing(documents: Documents) -> None:
-    shown = block(documents.explained("GRU", num_layers=3, input_size=5), "layers 1 to 2")
+def test_a_stacked_layer_that_reads_as_much_as_the_first_differs_in_nothing() -> None:
+    shown = block(explained("GRU", num_layers=3, input_size=5), "layers 1 to 2")
     assert shown.items == ()
     assert shown.notes[0].endswith("its h_t (5,), as wide as in layer 0, so that every size stays.")
     assert shown.notes[1].endswith("weight_ih_l1, weight_hh_l1, bias_ih_l1, bias_hh_l1, and so on.")
 
 
-def test_the_reverse_direction_reads_the_step_after_and_ends_at_the_first(documents: Documents) -> None:
-    shown = block(documents.explained("LSTM", bidirectional=True, num_layers=2), "reverse direction")
+def test_the_reverse_direction_reads_the_step_after_and_ends_at_the_first() -> None:
+    shown = block(explained("LSTM", bidirectional=True, num_layers=2), "reverse direction")
     assert [item.text for item in shown.items][-1] == "c_t = f_t ⊙ c_{t+1} + i_t ⊙ g_t"
     assert not any("t-1" in item.text + item.latex for item in shown.items)
     notes = " ".join(shown.notes)
@@ -183,36 +171,32 @@ def facts_of(setting: Setting) -> LayerFacts:
 
 
 @in_grid
-def test_an_option_does_what_the_changed_document_does(
-    documents: Documents, kind: str, options: dict[str, Any]
-) -> None:
-    layer = documents.explained(kind, **options)
+def test_an_option_does_what_the_changed_document_does(kind: str, options: dict[str, Any]) -> None:
+    layer = explained(kind, **options)
     assert layer.recurrence
     for setting in layer.recurrence.settings:
         if setting.other is None:
             assert (setting.option, options["hidden_size"]) == ("proj_size", 1)
             continue
         value = str(setting.other).lower()
-        (changed,) = plan(documents.spec(kind, f"layer.{setting.option}={value}", **options)).layers
+        (changed,) = plan(spec_with(kind, f"layer.{setting.option}={value}", **options)).layers
         assert facts_of(setting) == changed
         assert facts_of(setting) != layer.facts or setting.option in ("dropout", "batch_first")
 
 
 @in_grid
-def test_of_a_kinds_options_those_are_told_that_the_document_sets(
-    documents: Documents, kind: str, options: dict[str, Any]
-) -> None:
-    recurrence = documents.explained(kind, **options).recurrence
+def test_of_a_kinds_options_those_are_told_that_the_document_sets(kind: str, options: dict[str, Any]) -> None:
+    recurrence = explained(kind, **options).recurrence
     assert recurrence
     stacked = ["num_layers", "bidirectional", "dropout", "batch_first"]
     own = {"RNN": stacked, "LSTM": [*stacked, "proj_size"], "GRU": stacked, "JordanRNN": ["batch_first"]}
     assert [setting.option for setting in recurrence.settings] == [key for key in own.get(kind, ()) if key in options]
 
 
-def test_what_an_option_does_is_said_in_the_plans_numbers(documents: Documents) -> None:
+def test_what_an_option_does_is_said_in_the_plans_numbers() -> None:
     batch = "batch_size: 32, seq_len: 20"
     as_they_are = {"bidirectional": False, "dropout": 0.0, "batch_first": False, "proj_size": 0}
-    layer = documents.explained("LSTM", input_size=300, hidden_size=50, num_layers=2, input=batch, **as_they_are)
+    layer = explained("LSTM", input_size=300, hidden_size=50, num_layers=2, input=batch, **as_they_are)
     said = dict(note.split(": ", 1) for note in block(layer, "options").notes)
     assert said["num_layers"].startswith("2. ")
     assert said["bidirectional"].endswith(
@@ -229,8 +213,8 @@ def test_what_an_option_does_is_said_in_the_plans_numbers(documents: Documents) 
     )
 
 
-def test_where_torch_takes_no_other_value_that_is_said(documents: Documents) -> None:
-    note = block(documents.explained("LSTM", hidden_size=1, proj_size=0), "options").notes[-1]
+def test_where_torch_takes_no_other_value_that_is_said() -> None:
+    note = block(explained("LSTM", hidden_size=1, proj_size=0), "options").notes[-1]
     assert note.startswith("proj_size: 0. ")
     assert note.endswith("There is no other value that torch would take here.")
 
@@ -239,7 +223,7 @@ def test_where_torch_takes_no_other_value_that_is_said(documents: Documents) -> 
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_every_remark_of_a_kind_is_filled_in_somewhere(documents: Documents, kind: str) -> None:
+def test_every_remark_of_a_kind_is_filled_in_somewhere(kind: str) -> None:
     if kind in ("Embedding", "Dropout", "LayerNorm"):
         assert kind_of(kind).summary
         assert kind_of(kind).remarks == ()
@@ -247,30 +231,30 @@ def test_every_remark_of_a_kind_is_filled_in_somewhere(documents: Documents, kin
     options: dict[str, Any] = {"in_features": 3, "out_features": 2} if kind == "Linear" else {}
     options |= {"proj_size": 2} if kind == "LSTM" else {}
     options |= {"dropout": 0.5, "num_layers": 2} if "dropout" in kind_of(kind).model_fields else {}
-    layer = documents.explained(kind, **options)
+    layer = explained(kind, **options)
     assert len(layer.remarks) == len(kind_of(kind).remarks)
     assert not any("$" in remark for remark in layer.remarks)
 
 
-def test_the_slips_of_copied_notes_are_named_beside_what_proves_them(documents: Documents) -> None:
-    remarks = "\n".join(documents.explained("LSTM").remarks)
+def test_the_slips_of_copied_notes_are_named_beside_what_proves_them() -> None:
+    remarks = "\n".join(explained("LSTM").remarks)
     assert "b_ho (rows 15-19 of bias_hh_l0, in o_t); b_hi (rows 0-4 of bias_hh_l0, in i_t)" in remarks
     for kind in ("RNN", "LSTM", "GRU"):
-        assert "dropout" not in "\n".join(documents.explained(kind).remarks)
-        remarks = "\n".join(documents.explained(kind, dropout=0.5, num_layers=2).remarks)
+        assert "dropout" not in "\n".join(explained(kind).remarks)
+        remarks = "\n".join(explained(kind, dropout=0.5, num_layers=2).remarks)
         assert "dropout something that RNN lacks: RNN, LSTM and GRU have it." in remarks
         assert "o_t = g(V S_t), is not part of torch's layer: output (11, 7, 5) is every h_t" in remarks
 
 
-def test_a_remark_about_what_the_layer_does_not_have_is_left_out(documents: Documents) -> None:
-    without = documents.explained("LSTM", bias=False).remarks
+def test_a_remark_about_what_the_layer_does_not_have_is_left_out() -> None:
+    without = explained("LSTM", bias=False).remarks
     assert [remark for remark in without if re.search(r"\bb_\w\w|W_hr", remark)] == []
-    assert without == documents.explained("LSTM").remarks[2:]
+    assert without == explained("LSTM").remarks[2:]
 
 
-def test_elman_and_jordan_are_told_apart(documents: Documents) -> None:
-    assert "Jordan's (1986) feeds back the output" in documents.explained("RNN").remarks[0]
-    assert "Elman's (1990), which is torch.nn.RNN" in documents.explained("JordanRNN").remarks[0]
+def test_elman_and_jordan_are_told_apart() -> None:
+    assert "Jordan's (1986) feeds back the output" in explained("RNN").remarks[0]
+    assert "Elman's (1990), which is torch.nn.RNN" in explained("JordanRNN").remarks[0]
 
 
 def test_a_kind_without_equations_is_one_line_with_its_shapes() -> None:
@@ -312,8 +296,8 @@ def test_a_page_begins_with_the_model_in_a_line_and_its_code() -> None:
     assert alone.notes[0] == "x is (20, 32, 300); h_0 (4, 32, 50), c_0 (4, 32, 50)."
 
 
-def test_a_page_has_its_parts_in_order(documents: Documents) -> None:
-    blocks = explain_blocks([documents.explained("LSTM", num_layers=2, bidirectional=True)])
+def test_a_page_has_its_parts_in_order() -> None:
+    blocks = explain_blocks([explained("LSTM", num_layers=2, bidirectional=True)])
     assert [(type(found), found.title.partition(": ")[2]) for found in blocks] == [
         (Formulas, "equations"),
         (Table, "besides the equations"),
@@ -334,9 +318,9 @@ def besides(layer: Explained) -> str:
     return " ".join(conventions(layer))
 
 
-def test_states_are_zeros_unless_given_and_a_tuple_where_there_are_two(documents: Documents) -> None:
-    assert besides(documents.explained("GRU")).startswith("h_0 is zeros when not given, as in this document. Weights")
-    both = besides(documents.explained("LSTM", input="batch_size: 7, seq_len: 11, state: random"))
+def test_states_are_zeros_unless_given_and_a_tuple_where_there_are_two() -> None:
+    assert besides(explained("GRU")).startswith("h_0 is zeros when not given, as in this document. Weights")
+    both = besides(explained("LSTM", input="batch_size: 7, seq_len: 11, state: random"))
     assert both.startswith(
         "h_0 and c_0 are zeros when not given; here they are given, filled at random (state: random)."
     )
@@ -354,27 +338,25 @@ def test_states_are_zeros_unless_given_and_a_tuple_where_there_are_two(documents
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_the_law_of_first_values_is_a_formula(
-    documents: Documents, kind: str, options: dict[str, Any], said: str
-) -> None:
+def test_the_law_of_first_values_is_a_formula(kind: str, options: dict[str, Any], said: str) -> None:
     sizes = {"in_features": 9, "out_features": 2} if kind == "Linear" else {"hidden_size": 50}
-    assert said in besides(documents.explained(kind, **sizes, **options))
+    assert said in besides(explained(kind, **sizes, **options))
 
 
-def test_nothing_is_said_of_a_law_where_all_are_the_documents(documents: Documents) -> None:
+def test_nothing_is_said_of_a_law_where_all_are_the_documents() -> None:
     init = "{weight_ih: eye, weight_hh: eye, bias: zeros}"
-    assert "uniform" not in besides(documents.explained("RNN", input_size=5, init=init))
+    assert "uniform" not in besides(explained("RNN", input_size=5, init=init))
 
 
-def test_axes_and_dropout_are_told_where_they_are_set(documents: Documents) -> None:
-    said = besides(documents.explained("LSTM", batch_first=True, num_layers=2, dropout=0.2, proj_size=3))
+def test_axes_and_dropout_are_told_where_they_are_set() -> None:
+    said = besides(explained("LSTM", batch_first=True, num_layers=2, dropout=0.2, proj_size=3))
     assert (
         "batch_first puts N first in input and output alone; in h_n (2, 7, 3) and c_n (2, 7, 5) it stays second."
         in said
     )
     assert "While training dropout multiplies what it leaves by 1/(1 - 0.2) = 1.25; in eval() it is off." in said
-    assert "dropout leaves nothing" in besides(documents.explained("GRU", num_layers=2, dropout=1.0))
-    none = besides(documents.explained("LSTM", batch_first=True, dropout=0.2, input="batch_size: null, seq_len: 3"))
+    assert "dropout leaves nothing" in besides(explained("GRU", num_layers=2, dropout=1.0))
+    none = besides(explained("LSTM", batch_first=True, dropout=0.2, input="batch_size: null, seq_len: 3"))
     assert "batch_first" not in none
     assert "dropout" not in none
 
@@ -453,10 +435,10 @@ def test_jordans_state_stands_above_what_it_is_made_of_and_goes_back_down() -> N
     )
 
 
-def test_only_a_state_made_of_one_vector_alone_stands_above_it(documents: Documents) -> None:
+def test_only_a_state_made_of_one_vector_alone_stands_above_it() -> None:
     inner = {}
     for kind in RECURRENT:
-        recurrence = documents.explained(kind).recurrence
+        recurrence = explained(kind).recurrence
         assert recurrence
         inner[kind] = recurrence.unrolled.inner
     assert inner == dict.fromkeys(RECURRENT) | {"JordanRNN": ("h", 5)}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from worlds import spec_of
 
 from rnninspect.bench import clock as clocks
 from rnninspect.bench import phases
@@ -16,7 +16,6 @@ from rnninspect.bench.clock import Clock
 from rnninspect.bench.phases import POOL, Empty, Phase, Subject, steps_of, subjects, tokens_of, trains
 from rnninspect.bench.records import PHASES
 from rnninspect.bench.sampling import Timing
-from rnninspect.document.load import load_spec
 from rnninspect.plan import plan
 from rnninspect.runtime.modules import data_of, ready, run
 
@@ -48,11 +47,9 @@ WHOLE = [(name, way) for name in DOCUMENTS for way in INPUTS if (name, way) != (
 
 
 def made(
-    folder: Path, layers: str, given: str = INPUTS["batch"], *, each_layer: bool = False, input_grad: bool = False
+    layers: str, given: str = INPUTS["batch"], *, each_layer: bool = False, input_grad: bool = False
 ) -> list[Subject]:
-    file = folder / "m.yaml"
-    file.write_text(f"name: m\ninput: {given}\ndevice: cpu\nlayers: [{layers}]\n")
-    spec = load_spec(str(file))
+    spec = spec_of(f"name: m\ninput: {given}\ndevice: cpu\nlayers: [{layers}]\n")
     with ready(spec, plan(spec), CPU, 0) as model:
         return subjects(spec, model, CPU, each_layer=each_layer, input_grad=input_grad)
 
@@ -101,10 +98,8 @@ def outputs_of(subject: Subject) -> list[Tensor]:
 
 
 @pytest.mark.parametrize(("name", "way"), WHOLE)
-def test_what_is_called_is_what_the_model_computes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, way: str
-) -> None:
-    (subject,) = made(tmp_path, DOCUMENTS[name], INPUTS[way])
+def test_what_is_called_is_what_the_model_computes(monkeypatch: pytest.MonkeyPatch, name: str, way: str) -> None:
+    (subject,) = made(DOCUMENTS[name], INPUTS[way])
     for module in subject.modules:
         module.eval()
     expected = outputs_of(subject)
@@ -119,8 +114,8 @@ def test_what_is_called_is_what_the_model_computes(
 
 
 @pytest.mark.parametrize(("name", "way"), WHOLE)
-def test_every_phase_runs_and_leaves_no_setting_changed(tmp_path: Path, name: str, way: str) -> None:
-    (subject,) = made(tmp_path, DOCUMENTS[name], INPUTS[way])
+def test_every_phase_runs_and_leaves_no_setting_changed(name: str, way: str) -> None:
+    (subject,) = made(DOCUMENTS[name], INPUTS[way])
 
     def settings() -> tuple[object, ...]:
         rnn = torch.backends.cudnn.rnn.fp32_precision
@@ -133,8 +128,8 @@ def test_every_phase_runs_and_leaves_no_setting_changed(tmp_path: Path, name: st
         assert settings() == before
 
 
-def test_forward_is_in_eval_and_inference_mode_and_the_rest_in_training_mode_with_grad(tmp_path: Path) -> None:
-    (subject,) = made(tmp_path, LSTM)
+def test_forward_is_in_eval_and_inference_mode_and_the_rest_in_training_mode_with_grad() -> None:
+    (subject,) = made(LSTM)
     (module,) = subject.modules
 
     def look() -> tuple[bool, ...]:
@@ -148,8 +143,8 @@ def test_forward_is_in_eval_and_inference_mode_and_the_rest_in_training_mode_wit
 
 @pytest.mark.parametrize("input_grad", [False, True])
 @pytest.mark.parametrize("name", ["backward", "step"])
-def test_gradients_are_none_before_each_call_and_there_after_it(tmp_path: Path, name: str, input_grad: bool) -> None:
-    (subject,) = made(tmp_path, LSTM, input_grad=input_grad)
+def test_gradients_are_none_before_each_call_and_there_after_it(name: str, input_grad: bool) -> None:
+    (subject,) = made(LSTM, input_grad=input_grad)
 
     def look() -> tuple[set[bool], int]:
         there = {parameter.grad is not None for parameter in subject.parameters}
@@ -161,9 +156,9 @@ def test_gradients_are_none_before_each_call_and_there_after_it(tmp_path: Path, 
     assert looks.after == [({True}, int(input_grad))] * (POOL + 1)
 
 
-def test_the_gradients_are_those_of_one_pass(tmp_path: Path) -> None:
+def test_the_gradients_are_those_of_one_pass() -> None:
     """Neither added up over the calls nor of another input: the same as autograd's for the last of the pool."""
-    (subject,) = made(tmp_path, LSTM)
+    (subject,) = made(LSTM)
     phase = Phase(subject, "step", Clock())
     phase.sample(POOL + 2)
     assert phase._upstream is not None
@@ -173,10 +168,8 @@ def test_the_gradients_are_those_of_one_pass(tmp_path: Path) -> None:
         torch.testing.assert_close(parameter.grad, gradient)
 
 
-def test_backward_has_a_fresh_graph_for_every_call_and_frees_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (subject,) = made(tmp_path, LSTM)
+def test_backward_has_a_fresh_graph_for_every_call_and_frees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    (subject,) = made(LSTM)
     roots: list[object] = []
     real = torch.autograd.backward
 
@@ -193,8 +186,8 @@ def test_backward_has_a_fresh_graph_for_every_call_and_frees_it(
     assert len(set(map(id, roots))) == 8
 
 
-def test_the_graph_of_backward_is_made_outside_its_time_and_that_of_step_within(tmp_path: Path) -> None:
-    (subject,) = made(tmp_path, LSTM)
+def test_the_graph_of_backward_is_made_outside_its_time_and_that_of_step_within() -> None:
+    (subject,) = made(LSTM)
     (module,) = subject.modules
     calls: list[object] = []
     module.register_forward_hook(lambda *passed: calls.append(passed[0]))
@@ -203,25 +196,25 @@ def test_the_graph_of_backward_is_made_outside_its_time_and_that_of_step_within(
         assert [int(str(b)) - int(str(a)) for a, b in zip(looks.before, looks.after, strict=True)] == [inside] * 3
 
 
-def test_no_random_number_is_drawn_within_the_time(tmp_path: Path) -> None:
-    (subject,) = made(tmp_path, LSTM)
+def test_no_random_number_is_drawn_within_the_time() -> None:
+    (subject,) = made(LSTM)
     for name in PHASES:
         phase_before = watched(subject, name, 2, lambda: torch.get_rng_state().sum().item())
         assert phase_before.before == phase_before.after
 
 
-def test_the_input_requires_grad_where_asked_and_where_it_can(tmp_path: Path) -> None:
+def test_the_input_requires_grad_where_asked_and_where_it_can() -> None:
     for layers, input_grad, expected in (
         (LSTM, False, False),
         (LSTM, True, True),
         (DOCUMENTS["Embedding"], True, False),
     ):
-        (subject,) = made(tmp_path, layers, input_grad=input_grad)
+        (subject,) = made(layers, input_grad=input_grad)
         assert [data_of(flow).requires_grad for flow in subject.pool] == [expected] * POOL
 
 
-def test_each_layer_is_fed_with_what_the_one_before_puts_out(tmp_path: Path) -> None:
-    whole, *layers = made(tmp_path, DOCUMENTS["Embedding"], each_layer=True)
+def test_each_layer_is_fed_with_what_the_one_before_puts_out() -> None:
+    whole, *layers = made(DOCUMENTS["Embedding"], each_layer=True)
     assert whole.name is None
     assert [len(subject.links) for subject in layers] == [1, 1, 1]
     assert [subject.name for subject in layers] == [link.layer.name for link in whole.links]
@@ -234,24 +227,24 @@ def test_each_layer_is_fed_with_what_the_one_before_puts_out(tmp_path: Path) -> 
             assert torch.equal(whole.call(which), outputs[-1])
     # why leaves: backward of a layer must not run back into the one before.
     assert all(data_of(flow).is_leaf for subject in layers for flow in subject.pool)
-    assert len(made(tmp_path, LSTM, each_layer=True)) == 1
+    assert len(made(LSTM, each_layer=True)) == 1
 
 
-def test_what_is_frozen_does_not_train(tmp_path: Path) -> None:
+def test_what_is_frozen_does_not_train() -> None:
     frozen = LSTM.replace("}", ", trainable: false}")
-    (subject,) = made(tmp_path, frozen)
+    (subject,) = made(frozen)
     assert not trains(subject)
-    (subject,) = made(tmp_path, frozen, input_grad=True)
+    (subject,) = made(frozen, input_grad=True)
     assert trains(subject)
     looks = watched(subject, "backward", 2, lambda: [parameter.grad for parameter in subject.parameters])
     assert looks.after == [[None] * 4] * 2
-    whole, *layers = made(tmp_path, f"{frozen}, {{type: Linear, in_features: 2, out_features: 2}}", each_layer=True)
+    whole, *layers = made(f"{frozen}, {{type: Linear, in_features: 2, out_features: 2}}", each_layer=True)
     assert [trains(part) for part in (whole, *layers)] == [True, False, True]
 
 
 @pytest.mark.parametrize(("way", "expected"), [("batch", (8, 2, 4)), ("unbatched", (4, 1, 4)), ("packed", (6, 2, 4))])
-def test_tokens_are_real_ones(tmp_path: Path, way: str, expected: tuple[int, int, int]) -> None:
-    (subject,) = made(tmp_path, LSTM, INPUTS[way])
+def test_tokens_are_real_ones(way: str, expected: tuple[int, int, int]) -> None:
+    (subject,) = made(LSTM, INPUTS[way])
     assert tokens_of(subject) == expected
 
 
@@ -342,8 +335,8 @@ def test_a_gpu_that_waits_for_the_host_is_seen(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize("name", PHASES)
-def test_the_empty_phase_calls_no_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    (subject,) = made(tmp_path, DOCUMENTS["last"])
+def test_the_empty_phase_calls_no_module(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (subject,) = made(DOCUMENTS["last"])
     empty = Empty(Phase(subject, name, Clock()))
 
     def refuse(*args: object) -> None:
@@ -354,9 +347,9 @@ def test_the_empty_phase_calls_no_module(tmp_path: Path, monkeypatch: pytest.Mon
     assert empty.seconds(10) > 0
 
 
-def test_a_layer_that_hands_on_its_output_is_called_with_nothing_round_it(tmp_path: Path) -> None:
+def test_a_layer_that_hands_on_its_output_is_called_with_nothing_round_it() -> None:
     """What `modules.run` gathers for a ledger (the last states side by side) is no part of a model's time."""
-    (subject,) = made(tmp_path, LSTM)
+    (subject,) = made(LSTM)
     calls: list[Sequence[object]] = []
 
     def module(flow: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, None]:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worlds import spec_of, written
 
-from rnninspect.document.chain import Spec, connect
 from rnninspect.document.load import load_spec
 from rnninspect.document.overrides import override
 from rnninspect.document.tree import read_tree
-from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError, Place
 
 TEXT = """\
@@ -26,16 +25,6 @@ layers:
 
 def data(*settings: str, text: str = TEXT) -> Any:
     return override(read_tree(text, "doc.yaml"), settings).data
-
-
-@pytest.fixture
-def spec_of(tmp_path: Path) -> Any:
-    def load(*settings: str, text: str = TEXT, **options: str) -> Spec:
-        path = tmp_path / "doc.yaml"
-        path.write_text(text)
-        return load_spec(str(path), settings, **options)
-
-    return load
 
 
 def refused(*settings: str, text: str = TEXT) -> DocumentError:
@@ -109,8 +98,7 @@ class TestPut:
     def test_lengths_say_what_the_document_leaves_out(
         self, written: str, settings: list[str], expected: tuple[int, int, tuple[int, ...] | None]
     ) -> None:
-        tree = override(read_tree(TEXT.replace("batch_size: 3, seq_len: 5", written), "doc.yaml"), settings)
-        batch = connect(validate(tree), tree, "doc").batch
+        batch = spec_of(TEXT.replace("batch_size: 3, seq_len: 5", written), *settings).batch
         assert (batch.size, batch.seq_len, batch.lengths) == expected
 
     def test_places_inside_a_replaced_list_are_the_options(self) -> None:
@@ -162,22 +150,20 @@ layers:
 """
 
     @pytest.mark.parametrize(("setting", "sizes"), [("first.num_layers=2", (2, 1)), ("second.num_layers=2", (1, 2))])
-    def test_of_two_layers_that_share_an_anchor_one_is_set(
-        self, spec_of: Any, setting: str, sizes: tuple[int, int]
-    ) -> None:
-        spec = spec_of(setting, text=self.TEXT)
+    def test_of_two_layers_that_share_an_anchor_one_is_set(self, setting: str, sizes: tuple[int, int]) -> None:
+        spec = spec_of(self.TEXT, setting)
         assert tuple(link.layer.num_layers for link in spec.links[:2]) == sizes
 
-    def test_of_two_whole_layers_that_are_one_mapping_one_is_set(self, spec_of: Any) -> None:
+    def test_of_two_whole_layers_that_are_one_mapping_one_is_set(self) -> None:
         text = (
             "input: {batch_size: 3, seq_len: 5}\nlayers:\n"
             "  - &d {type: GRU, input_size: 4, hidden_size: 4}\n  - *d\n  - *d\n"
         )
-        spec = spec_of("gru2.bias=false", text=text)
+        spec = spec_of(text, "gru2.bias=false")
         assert [link.layer.bias for link in spec.links] == [True, False, True]
 
-    def test_a_shared_list(self, spec_of: Any) -> None:
-        spec = spec_of("fourth.normalized_shape=[5, 3, 4]", text=self.TEXT)
+    def test_a_shared_list(self) -> None:
+        spec = spec_of(self.TEXT, "fourth.normalized_shape=[5, 3, 4]")
         assert [link.layer.shape for link in spec.links[2:]] == [(3, 4), (5, 3, 4)]
 
     def test_the_read_tree_is_not_changed(self) -> None:
@@ -275,39 +261,40 @@ class TestValidatedLikeTheFile:
             ("lstm.input_size=5", "layers[1].input_size", "layer 'lstm': expected 4, the width that layer 'encoder'"),
         ],
     )
-    def test_a_wrong_value(self, spec_of: Any, setting: str, path: str, message: str) -> None:
+    def test_a_wrong_value(self, setting: str, path: str, message: str) -> None:
         with pytest.raises(DocumentError) as caught:
-            spec_of(setting)
+            spec_of(TEXT, setting)
         assert caught.value.place == Place(f"--set {setting}")
         assert caught.value.path == path
         assert caught.value.message.startswith(message)
 
-    def test_a_wrong_value_of_the_file_can_be_put_right(self, spec_of: Any) -> None:
+    def test_a_wrong_value_of_the_file_can_be_put_right(self) -> None:
         text = TEXT.replace("hidden_size: 4", "hidden_size: big")
-        assert spec_of("encoder.hidden_size=4", text=text) == spec_of()
+        assert spec_of(text, "encoder.hidden_size=4") == spec_of(TEXT)
 
-    def test_a_mismatch_with_an_overridden_layer_points_at_the_size_that_does_not_fit(self, spec_of: Any) -> None:
+    def test_a_mismatch_with_an_overridden_layer_points_at_the_size_that_does_not_fit(self) -> None:
         text = TEXT.replace("{type: LSTM, hidden_size: 6}", "{type: LSTM, input_size: 4, hidden_size: 6}")
         with pytest.raises(DocumentError, match="expected 9, the width that layer 'encoder' puts out, got 4") as caught:
-            spec_of("encoder.hidden_size=9", text=text)
+            spec_of(text, "encoder.hidden_size=9")
         assert (caught.value.place.line, caught.value.path) == (5, "layers[1].input_size")
 
     @pytest.mark.parametrize("key", ["device", "dtype"])
-    def test_options_win_over_settings_and_these_over_the_file(self, spec_of: Any, key: str) -> None:
+    def test_options_win_over_settings_and_these_over_the_file(self, tmp_path: Path, key: str) -> None:
         first, second, third = {"device": ("cpu", "meta", "cuda:1"), "dtype": ("float16", "float64", "bfloat16")}[key]
-        text = f"{key}: {first}\n{TEXT}"
-        assert getattr(spec_of(text=text), key) == first
-        assert getattr(spec_of(f"{key}={second}", text=text), key) == second
-        assert getattr(spec_of(f"{key}={second}", text=text, **{key: third}), key) == third
+        path = str(written(tmp_path, f"{key}: {first}\n{TEXT}"))
+        assert getattr(load_spec(path), key) == first
+        assert getattr(load_spec(path, [f"{key}={second}"]), key) == second
+        assert getattr(load_spec(path, [f"{key}={second}"], **{key: third}), key) == third
 
     @pytest.mark.parametrize(("key", "value"), [("device", "gpu"), ("dtype", "float8")])
-    def test_a_wrong_option_is_complained_of_as_the_option(self, spec_of: Any, key: str, value: str) -> None:
+    def test_a_wrong_option_is_complained_of_as_the_option(self, tmp_path: Path, key: str, value: str) -> None:
         with pytest.raises(DocumentError) as caught:
-            spec_of(**{key: value})
+            load_spec(str(written(tmp_path, TEXT)), **{key: value})
         assert caught.value.place == Place(f"--{key} {value}")
         assert caught.value.path == key
 
-    def test_the_name_is_the_documents_or_the_files(self, spec_of: Any) -> None:
-        assert spec_of().name == "tagger"
-        assert spec_of("name=other").name == "other"
-        assert spec_of(text=TEXT.removeprefix("name: tagger\n")).name == "doc"
+    def test_the_name_is_the_documents_or_the_files(self, tmp_path: Path) -> None:
+        assert spec_of(TEXT).name == "tagger"
+        assert spec_of(TEXT, "name=other").name == "other"
+        nameless = written(tmp_path, TEXT.removeprefix("name: tagger\n"), "mine.yaml")
+        assert load_spec(str(nameless)).name == "mine"

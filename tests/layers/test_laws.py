@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 from torch import nn
-from worlds import RECURRENT, least_keys
+from worlds import RECURRENT, least_keys, spec_of, text_of
 
 from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import packs
-from rnninspect.document.chain import connect
-from rnninspect.document.tree import read_tree
-from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
 from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.laws import LAWS
@@ -145,11 +142,9 @@ def test_only_who_has_a_forget_gate_has_a_forget_bias(kind: type[Recurrent]) -> 
 
 
 def complaint(keys: str) -> DocumentError:
-    embed = "{type: Embedding, num_embeddings: 3, embedding_dim: 7}"
-    text = f"input: {{batch_size: 3, seq_len: 5}}\nlayers:\n  - {embed}\n  - {{name: it, {keys}}}\n"
-    tree = read_tree(text, "doc.yaml")
+    embed = "type: Embedding, num_embeddings: 3, embedding_dim: 7"
     with pytest.raises(DocumentError) as caught:
-        connect(validate(tree), tree, name="doc")
+        spec_of(text_of(embed, f"name: it, {keys}"))
     assert caught.value.place.line == 4
     return caught.value
 
@@ -269,14 +264,11 @@ def test_the_place_is_that_of_the_value() -> None:
         "input: {batch_size: 3, seq_len: 5}\nlayers:\n- type: LSTM\n  input_size: 3\n  hidden_size: 5\n"
         "  init:\n    bias: zeros\n    weight_ih: eye\n    weight_hh: 3\n"
     )
-    tree = read_tree(text, "doc.yaml")
-    with pytest.raises(DocumentError) as caught:
-        validate(tree)
-    assert (caught.value.place.line, caught.value.place.column) == (9, 16)
-    tree = read_tree(text.replace("3\n", "eye\n").replace("_size: eye", "_size: 3"), "doc.yaml")
-    with pytest.raises(DocumentError) as caught:
-        connect(validate(tree), tree, name="doc")
-    assert (caught.value.place.line, caught.value.place.column) == (8, 16)
+    no_law, no_square = text, text.replace("3\n", "eye\n").replace("_size: eye", "_size: 3")
+    for wrong, place in ((no_law, (9, 16)), (no_square, (8, 16))):
+        with pytest.raises(DocumentError) as caught:
+            spec_of(wrong)
+        assert (caught.value.place.line, caught.value.place.column) == place
 
 
 def test_eye_fits_square_matrices() -> None:
