@@ -14,7 +14,7 @@
         ├── NotInstalled           a library that only some options need is missing
         └── OutputFailed           the result could not be written
 
-Besides these: 0 fine, 130, 143 and 129 ended by Ctrl-C, SIGTERM and SIGHUP, 70 a fault of rnninspect's own (see `cli`).
+Besides these: 0 fine, 130, 143 and 129 ended by Ctrl-C, SIGTERM and SIGHUP, 70 a fault of rnninspect's own (`ending`).
 `str(error)` is one line, safe to print: control characters that came from a document are escaped.
 """
 

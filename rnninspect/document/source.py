@@ -11,7 +11,7 @@ from rnninspect.disk import NamedPipe, TooLarge, read, read_stream, reason
 from rnninspect.errors import DocumentError, Place, show
 
 # why: PyYAML's pure-Python scanner, the only one that survives hostile input, takes up to 1.1 s for 1 MiB of
-# one quoted text. A quarter of that, read along with all the keys and values `tree` allows, ends in a second;
+# one quoted text. A quarter of that, read along with all the keys and values `nodes` allows, ends in a second;
 # it holds some 3,000 layers.
 MAX_BYTES = 256 * 1024
 

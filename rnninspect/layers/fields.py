@@ -1,6 +1,6 @@
 """The types of a document's values: strict, bounded, and each with the words an error describes it by.
 
-`Expect` rides along in the annotation: pydantic ignores it, `spec.document` reads it.
+`Expect` rides along in the annotation: pydantic ignores it, `document.complaints` reads it.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Recurrent(Layer):
     hidden_size: Size
     bias: Flag = True
     feeds: Feeds = "output"
-    # why no class for it: that costs a millisecond at every start; `spec.document` validates it where there is one.
+    # why no class for it: that costs a millisecond at every start; `document.validate` validates it where there is one.
     init: Annotated[dict[str, Any] | None, Expect("a mapping such as {weight_hh: orthogonal}")] = None
 
     @abstractmethod

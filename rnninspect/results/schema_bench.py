@@ -152,19 +152,21 @@ def _process() -> Schema:
     )
 
 
+_RATIO = record(
+    "The time of a variant over that of the first of its point, timed in turns with it.",
+    **_POINT,
+    subject=_SUBJECT,
+    phase=_PHASE,
+    against=by_name("The first variant.", of_any("Its value there.")),
+    ratio=number("Below 1 the variant is faster."),
+    low=some(number("The lower end of its 95 % interval; null for fewer than six rounds.")),
+    high=some(number("The upper end.")),
+    rounds=whole("How many rounds it comes from."),
+)
+
+
 def benched() -> Schema:
     """What `bench` prints."""
-    ratio = record(
-        "The time of a variant over that of the first of its point, timed in turns with it.",
-        **_POINT,
-        subject=_SUBJECT,
-        phase=_PHASE,
-        against=by_name("The first variant.", of_any("Its value there.")),
-        ratio=number("Below 1 the variant is faster."),
-        low=some(number("The lower end of its 95 % interval; null for fewer than six rounds.")),
-        high=some(number("The upper end.")),
-        rounds=whole("How many rounds it comes from."),
-    )
     missing = record(
         "What has no figures.",
         **_POINT,
@@ -196,29 +198,31 @@ def benched() -> Schema:
         processes=many("Each process's by itself.", _process()),
         peaks=many("The best of what was calibrated, for each dtype and number of threads.", peaks),
         steady_cpu_speed_percent=some(speed),
-        ratios=many("Variants against the first of their point.", ratio),
+        ratios=many("Variants against the first of their point.", _RATIO),
         not_measured=many("What could not be measured.", missing),
     )
 
 
+_SIDE = record(
+    "One side.",
+    median_seconds=number("The median of its processes' medians."),
+    processes=whole("How many that comes from."),
+    processes_set_aside=whole("How many were not steady, and were left out."),
+    rounds=whole("The fewest rounds of a process."),
+    spread_percent=number("How far its rounds are spread."),
+    verdict=_VERDICT,
+)
+
+
 def compared() -> Schema:
     """What `compare` prints."""
-    side = record(
-        "One side.",
-        median_seconds=number("The median of its processes' medians."),
-        processes=whole("How many that comes from."),
-        processes_set_aside=whole("How many were not steady, and were left out."),
-        rounds=whole("The fewest rounds of a process."),
-        spread_percent=number("How far its rounds are spread."),
-        verdict=_VERDICT,
-    )
     item = record(
         "A phase of a subject in a variant of a point, in both.",
         **_POINT,
         subject=_SUBJECT,
         phase=_PHASE,
-        old=side,
-        new=side,
+        old=_SIDE,
+        new=_SIDE,
         ratio=number("new / old."),
         low=number("The lower end of its 95 % interval."),
         high=number("The upper end."),

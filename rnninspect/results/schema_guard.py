@@ -26,24 +26,26 @@ _CHANGE = some(whole("The difference, of counts; null of anything else."))
 _PERCENT = some(number("That in % of what there was; null from nothing, and of anything but counts."))
 
 
+_LIMIT = record(
+    "A limit of the budget.",
+    limit=text("Its name, such as max_params."),
+    allowed=whole("What it allows."),
+    actual=whole("What there is."),
+    over=some(whole("By how much that is too much; null where it is not.")),
+    percent_of_allowed=some(number("What there is in % of what is allowed; null where that is 0.")),
+    ok=yes("The model keeps within it."),
+)
+_GROWTH = record(
+    "How far a count may grow over the lock.",
+    field=text("The count: parameters, macs and the like."),
+    allowed_percent=some(number("By so many %; null where an amount is allowed.")),
+    allowed_change=some(whole("By so much; null where a percentage is allowed.")),
+    ok=yes("It has grown by no more."),
+)
+
+
 def checked() -> Schema:
     """What `check` prints."""
-    limit = record(
-        "A limit of the budget.",
-        limit=text("Its name, such as max_params."),
-        allowed=whole("What it allows."),
-        actual=whole("What there is."),
-        over=some(whole("By how much that is too much; null where it is not.")),
-        percent_of_allowed=some(number("What there is in % of what is allowed; null where that is 0.")),
-        ok=yes("The model keeps within it."),
-    )
-    growth = record(
-        "How far a count may grow over the lock.",
-        field=text("The count: parameters, macs and the like."),
-        allowed_percent=some(number("By so many %; null where an amount is allowed.")),
-        allowed_change=some(whole("By so much; null where a percentage is allowed.")),
-        ok=yes("It has grown by no more."),
-    )
     change = record(
         "Something that is not as it was locked.",
         layer=_CHANGED_LAYER,
@@ -66,8 +68,8 @@ def checked() -> Schema:
         ),
         verdict=text("What both come to.", "ok", "FAILED"),
         built=some(yes("It was proven on torch; null without --build.")),
-        limits=many("Every limit of the budget.", limit),
-        allowed_growth=some(many("With --max-growth, for each count; null without.", growth)),
+        limits=many("Every limit of the budget.", _LIMIT),
+        allowed_growth=some(many("With --max-growth, for each count; null without.", _GROWTH)),
         changes=some(many("Everything that is not as it was locked; null without a lock.", change)),
     )
     return result(

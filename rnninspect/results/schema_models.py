@@ -183,28 +183,28 @@ def verified() -> Schema:
     )
 
 
+_STATS = record(
+    "Over all units, and all sequences that have this step.",
+    mean=some(number("The mean.")),
+    std=some(number("The standard deviation.")),
+    minimum=some(number("The least.")),
+    maximum=some(number("The largest.")),
+    norm=some(number("The Euclidean norm over the units, averaged over the sequences.")),
+    saturated_percent=some(number("How many are where their function is flat, or a relu is off; null without one.")),
+    half_life=some(number("Steps after which half of the state is left; null for no such gate, and for ever.")),
+)
+_VECTOR = record(
+    "A vector of the equations.",
+    name=text("Its name there, such as f or h."),
+    function=some(text("The last function applied to it: sigmoid, tanh, relu.")),
+    is_state=yes("It is carried to the next step."),
+    carries=some(text("The state whose past it multiplies; null for what is no such gate.")),
+    inverse=yes("It does so as 1 - itself."),
+)
+
+
 def traced() -> Schema:
     """What `trace` prints."""
-    stats = record(
-        "Over all units, and all sequences that have this step.",
-        mean=some(number("The mean.")),
-        std=some(number("The standard deviation.")),
-        minimum=some(number("The least.")),
-        maximum=some(number("The largest.")),
-        norm=some(number("The Euclidean norm over the units, averaged over the sequences.")),
-        saturated_percent=some(
-            number("How many are where their function is flat, or a relu is off; null without one.")
-        ),
-        half_life=some(number("Steps after which half of the state is left; null for no such gate, and for ever.")),
-    )
-    vector = record(
-        "A vector of the equations.",
-        name=text("Its name there, such as f or h."),
-        function=some(text("The last function applied to it: sigmoid, tanh, relu.")),
-        is_state=yes("It is carried to the next step."),
-        carries=some(text("The state whose past it multiplies; null for what is no such gate.")),
-        inverse=yes("It does so as 1 - itself."),
-    )
     memory = record(
         "How long a state lasts, by its gate averaged over all steps and sequences.",
         state=text("The state."),
@@ -217,7 +217,7 @@ def traced() -> Schema:
         "A step.",
         t=whole("The step, from 0."),
         sequences=whole("How many sequences have it."),
-        vectors=by_name("By the vector's name.", stats),
+        vectors=by_name("By the vector's name.", _STATS),
     )
     value = record(
         "A unit at a step.",
@@ -233,7 +233,7 @@ def traced() -> Schema:
         direction=DIRECTION,
         output_relative_epsilons=some(number("How far the layer's output is from torch's, in epsilons.")),
         output_allowed_epsilons=number("The most that it may be."),
-        vectors=many("What is traced.", vector),
+        vectors=many("What is traced.", _VECTOR),
         memory=many("How long each state lasts; empty where no gate keeps one.", memory),
         steps=many("Statistics of every step; empty with --step or --unit.", step),
         values=many("With --step or --unit the values of one sequence.", value),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+_MOST = 40
 
-def evenly(count: int, most: int = 40) -> tuple[int, ...] | None:
-    """At most `most` of `count` rows, evenly spread with the first and the last; None where all have room."""
-    if count <= most:
+
+def evenly(count: int) -> tuple[int, ...] | None:
+    """At most 40 of `count` rows, evenly spread with the first and the last; None where all have room."""
+    if count <= _MOST:
         return None
-    return tuple(dict.fromkeys(round(k * (count - 1) / (most - 1)) for k in range(most)))
+    return tuple(dict.fromkeys(round(k * (count - 1) / (_MOST - 1)) for k in range(_MOST)))
 
 
 def by_decades(count: int) -> tuple[int, ...] | None:
