@@ -83,7 +83,7 @@ class _Command(TyperCommand):
         try:
             return command.make_context(info_name, args, parent, **extra)
         except typer.TyperException as error:
-            complaint = refused(error) or a_key_as_option(error, words) or misused(error, str(self.name))
+            complaint = refused(error) or a_key_as_option(error, words) or misused(error, str(self.name), _having)
             end(partial(complain, complaint))
 
 
@@ -116,6 +116,11 @@ def _neither(name: str) -> OptionError:
     near = nearest(name, [*COMMANDS, *documents_in(".")])
     hint = f"did you mean {printable(near)}?" if near else "rnninspect --help lists the commands"
     return OptionError(f"{printable(name)}: neither a command nor a file here ({hint})")
+
+
+def _having(option: str) -> list[str]:
+    """The commands that have an option."""
+    return [name for name in COMMANDS if option in {opt for each in _whole(_Command(name)).params for opt in each.opts}]
 
 
 def _whole(command: _Command) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from inspect import signature
 from types import NoneType
@@ -12,6 +12,8 @@ import typer
 
 from rnninspect.errors import OptionError, nearest, printable, show
 
+# What more commands have than these would take more than a line to list.
+_MOST_NAMED = 4
 _NUMBERS: Mapping[Any, str] = {int: "an integer", float: "a number"}
 
 
@@ -63,16 +65,25 @@ def a_key_as_option(error: Exception, args: Sequence[str]) -> OptionError | None
     return OptionError(f"{printable(given)}: no such option (a key of a document: --set {path}={value})")
 
 
-def misused(error: typer.TyperException, command: str) -> OptionError:
-    """What is said of a command line that is none of the command's: an unknown option, or something missing."""
-    see = f"rnninspect {command} --help lists what there is"
+def misused(error: typer.TyperException, command: str, having: Callable[[str], Sequence[str]]) -> OptionError:
+    """What is said of a command line that is none of the command's: an unknown option, or something missing.
+
+    having: the commands that have an option of this name.
+    """
+    see = f"see rnninspect {command} --help"
     if not hasattr(error, "possibilities"):
         message = error.format_message().strip().removesuffix(".")
         return OptionError(f"{printable(message[:1].lower() + message[1:])} ({see})")
     given: str = getattr(error, "option_name")  # noqa: B009 (see above)
+    others = having(given)
+    if 0 < len(others) <= _MOST_NAMED:
+        listed = " and ".join(filter(None, [", ".join(others[:-1]), others[-1]]))
+        return OptionError(f"{given}: no such option of {command} ({listed} {'have' if others[1:] else 'has'} it)")
     context = getattr(error, "ctx", None)
-    near = nearest(given, [name for each in context.command.params for name in each.opts] if context else [])
-    return OptionError(f"{printable(given)}: no such option ({f'did you mean {near}? ' if near else ''}{see})")
+    # why without the dashes: all options begin with them, and --wat would be near --format.
+    names = [name for each in context.command.params for name in each.opts] if context else []
+    near = nearest(given.lstrip("-"), [name[2:] for name in names if name.startswith("--")])
+    return OptionError(f"{printable(given)}: no such option ({f'did you mean --{near}?' if near else see})")
 
 
 def _range(least: float | None, most: float | None) -> str:
