@@ -9,8 +9,12 @@ def main() -> None:
     # why: to find plugins, pydantic reads what every installed distribution says of itself, a twelfth of the time that
     # a plan takes; and what a document means must not depend on what else is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # why in here: before this no more is imported than Python itself has by now.
-    from rnninspect.cli import main
+    try:
+        # why in here: before this no more is imported than Python itself has by now.
+        from rnninspect.cli import main
+    except KeyboardInterrupt:
+        # why here too: Ctrl-C right after Enter comes before anything of ours can answer it.
+        sys.exit(130)
 
     main()
 

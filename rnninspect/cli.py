@@ -104,6 +104,9 @@ class _Commands(_Readable, TyperGroup):
             args = ["inspect", *args]
             if not args[1].startswith("-") and "/" not in args[1] and not os.path.lexists(args[1]):
                 end(partial(complain, _neither(args[1])))
+            if args[2:] and args[2] in COMMANDS and not os.path.lexists(args[2]):
+                what = f"{args[2]}: no such file (a command comes first: rnninspect {args[2]} CONFIG...)"
+                end(partial(complain, OptionError(what)))
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

@@ -90,6 +90,22 @@ def test_the_console_script_is_what_python_m_runs() -> None:
     assert script.load() is __main__.main
 
 
+def test_ctrl_c_while_the_command_line_is_still_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "rnninspect.cli", Interrupted())  # type: ignore[arg-type]
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 130
+
+
+def test_a_command_after_its_document_is_told_apart_from_a_file(here: Run, small: Path) -> None:
+    line = refused(here(small, "params"), 2)
+    assert line == "error: params: no such file (a command comes first: rnninspect params CONFIG...)\n"
+
+
 # --- several files, stdin, overrides -----------------------------------------------------------------------
 
 

@@ -288,7 +288,7 @@ def test_on_meta_there_is_nothing_to_trace(here: Run, small: Path) -> None:
         (["--step", "50"], r"^--step 50: expected 0 to 49, the input has 50 steps$"),
         (["--unit", "4"], r"^--unit 4: expected 0 to 3, layer 'decoder' has 4 units \(--layer chooses another\)$"),
         (["--unit", "5", "--layer", "encoder"], r"^--unit 5: expected 0 to 4, layer 'encoder' has 5 units \("),
-        (["--step", "0", "--sequence", "2"], r"^--sequence 2: expected 0 to 1, the batch has 2$"),
+        (["--step", "0", "--sequence", "2"], r"^--sequence 2: expected 0 to 1, the batch has 2 sequences$"),
         (["--sequence", "1"], r"^--sequence 1: statistics are over all sequences \(add --step or --unit\)$"),
         (["--layer", "encodr"], r"^--layer encodr: not in the document \(did you mean 'encoder'\?\)$"),
         (["--layer", "head"], r"^--layer head: expected a recurrent layer, got Linear \(known: encoder, decoder\)$"),
@@ -315,6 +315,9 @@ def test_a_step_is_one_of_its_sequence(here: Run, tmp_path: Path) -> None:
     line = refused(here("trace", tmp_path / "packed.yaml", "--step", "2"))
     assert line == "--step 2: expected 0 to 1, sequence 0 has 2 steps"
     assert fine(here("trace", tmp_path / "packed.yaml", "--step", "2", "--sequence", "2"))
+    (tmp_path / "packed.yaml").write_text(PACKED.replace("lengths: [2", "lengths: [1"))
+    line = refused(here("trace", tmp_path / "packed.yaml", "--step", "2"))
+    assert line == "--step 2: expected 0, sequence 0 has 1 step"
 
 
 def test_a_picture_is_looked_at_before_anything_is_done(here: Run) -> None:

@@ -75,13 +75,13 @@ def run(options: GradflowOptions) -> int:
 
 def _check(spec: Spec, options: GradflowOptions) -> None:
     """Raise OptionError for a layer or step that the document does not have."""
-    from rnninspect.commands.shared.layers import recurrent_layers
+    from rnninspect.commands.shared.layers import recurrent_layers, up_to
 
     recurrent_layers(spec, options.layer)
     steps = min(spec.batch.lengths or (spec.batch.letters["L"],))
     if options.step is not None and options.step >= steps:
         which = "the shortest sequence" if spec.batch.lengths else "the input"
-        raise OptionError(f"--step {options.step}: expected 0 to {steps - 1}, {which} has {steps} steps")
+        raise OptionError(f"--step {options.step}: expected {up_to(steps, which, 'step')}")
 
 
 def _caption(results: list[Gradflow]) -> str:

@@ -102,22 +102,22 @@ def _check_options(options: TraceOptions) -> None:
 
 def _check_document(spec: Spec, options: TraceOptions) -> None:
     """Raise OptionError for a layer, step, unit or sequence that the document does not have."""
-    from rnninspect.commands.shared.layers import recurrent_layers
+    from rnninspect.commands.shared.layers import recurrent_layers, up_to
 
     layers = recurrent_layers(spec, options.layer)
     batch = spec.batch
     size = batch.size or 1
     if options.sequence >= size:
-        raise OptionError(f"--sequence {options.sequence}: expected 0 to {size - 1}, the batch has {size}")
+        raise OptionError(f"--sequence {options.sequence}: expected {up_to(size, 'the batch', 'sequence')}")
     steps = batch.lengths[options.sequence] if batch.lengths else batch.letters["L"]
     if options.step is not None and options.step >= steps:
         which = f"sequence {options.sequence}" if batch.lengths else "the input"
-        raise OptionError(f"--step {options.step}: expected 0 to {steps - 1}, {which} has {steps} steps")
+        raise OptionError(f"--step {options.step}: expected {up_to(steps, which, 'step')}")
     for layer in layers:
         widest = max(layer.hidden_size, layer.h_out)
         if options.unit is not None and options.unit >= widest:
             raise OptionError(
-                f"--unit {options.unit}: expected 0 to {widest - 1}, layer {layer.name!r} has {widest} units "
+                f"--unit {options.unit}: expected {up_to(widest, f'layer {layer.name!r}', 'unit')} "
                 "(--layer chooses another)"
             )
 

@@ -1,4 +1,4 @@
-"""`--layer NAME`: the recurrent layers of a document that a command is about."""
+"""The recurrent layers of a document that a command is about, `--layer NAME`, and what else is chosen by its number."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def recurrent_layers(spec: Spec, name: str | None) -> list[Recurrent]:
         what = f"expected a recurrent layer, got {others[name]}" if name in others else "not in the document"
         raise OptionError(f"--layer {printable(name)}: {what} ({did_you_mean(name, layers)})")
     return [layers[name]]
+
+
+def up_to(count: int, whole: str, part: str) -> str:
+    """What may be chosen of something that has so many parts, from 0: `0 to 5, the input has 6 steps`."""
+    return f"0 to {count - 1}, {whole} has {count} {part}s" if count > 1 else f"0, {whole} has 1 {part}"
