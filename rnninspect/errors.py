@@ -24,6 +24,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+# So many faults of a document are told. why a limit: a text of 30,000 words that are no model would be as many lines.
+MOST_TOLD = 50
+
 
 @dataclass(frozen=True)
 class Place:

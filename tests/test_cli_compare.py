@@ -149,7 +149,7 @@ def test_csv_is_one_table_and_names_the_others(here: Run, results: Path) -> None
     assert nothing.stderr.startswith("note: the table differing is empty")
 
 
-def test_a_layer_called_chain_is_not_what_older_results_called_so(here: Run, results: Path, tmp_path: Path) -> None:
+def test_a_layer_called_chain_is_not_what_older_results_called_so(here: Run, tmp_path: Path) -> None:
     """Version 1 called the whole model "chain"."""
     plain = outcome(0.002)
     lines = [head_of({})._replace(schema_version=1)]

@@ -22,14 +22,14 @@ from rnninspect.layers.registry import TYPES, kind_of
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-# why: to work one out takes a tenth of a millisecond, and a document may have as many faults as keys.
+# why: likeness takes a tenth of a millisecond, a document may have as many faults as keys, and few of them are read.
 MOST_HINTS = 100
 
 
 def valid(model: type[_Model], data: object, path: Path, tree: Tree, hints: int = MOST_HINTS) -> _Model:
     """The data at `path` as a model of its keys. Raises DocumentError with every fault in it.
 
-    hints: of the first so many unknown keys it is worked out what was meant.
+    hints: of the first so many faults it is worked out what was meant.
     """
     try:
         return model.model_validate(data)
@@ -38,24 +38,26 @@ def valid(model: type[_Model], data: object, path: Path, tree: Tree, hints: int 
     found: dict[Path, DocumentError] = {}
     missing, meant = set[Path](), set[Path]()
     for complaint in complaints:
-        where = _where(complaint, path, tree)
+        where, guess = _where(complaint, path, tree), len(found) < hints
         if complaint["type"] == "missing":
             missing.add(where)
             fault = fault_at(where, tree, f"required key {where[-1]} is missing", _TO_WRITE.get(where, ""))
         elif complaint["type"] == "extra_forbidden":
-            key, hint = _in_place_of_key(str(where[-1]), _submodel(model, where)) if len(found) < hints else ("", "")
+            key, hint = _in_place_of_key(str(where[-1]), _submodel(model, where)) if guess else ("", "")
             meant.add((*where[:-1], key))
             place = tree.keys.get(where, tree.place(where))
             fault = DocumentError(place, f"unknown key {show(where[-1])}", path=dotted(where), hint=hint)
         else:
-            fault = _wrong_value(complaint, where, where[len(path) :], model, tree)
+            expected = _words(model, tuple(0 if isinstance(part, int) else part for part in where[len(path) :]))
+            hint = _what_to_try(complaint, where, expected) if guess else ""
+            fault = fault_at(where, tree, f"expected {expected}, got {show(complaint['input'])}", hint)
         # why: of a union's complaints about one value, it is the one with a hint that is about the member meant.
         if where not in found or (fault.hint and not found[where].hint):
             found[where] = fault
     # why: a misspelt key is both unknown and missing, and the members of a union that were not meant complain of all
     # that encloses what is wrong.
-    enclosing = {where[:k] for where in found for k in range(len(path) + 1, len(where))}
-    raise together(fault for where, fault in found.items() if where not in enclosing | (missing & meant))
+    needless = {where[:k] for where in found for k in range(len(path) + 1, len(where))} | (missing & meant)
+    raise together(fault for where, fault in found.items() if where not in needless)
 
 
 def fault_at(path: Path, tree: Tree, message: str, hint: str = "") -> DocumentError:
@@ -121,26 +123,14 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _wrong_value(
-    complaint: Mapping[str, Any], where: Path, loc: Path, model: type[BaseModel], tree: Tree
-) -> DocumentError:
-    """The fault of a value; loc: its path within `model`."""
-    expected = _words(model, loc)
-    hint = _what_to_try(complaint, expected)
-    if where[:2] == ("input", "lengths") and complaint["input"] == 0 and complaint["type"] == "greater_than_equal":
-        hint = _NO_EMPTY_SEQUENCE
-    if where == ("layers",):
-        hint = synonyms.in_place_of_layers(complaint["input"])
-    return fault_at(where, tree, f"expected {expected}, got {show(complaint['input'])}", hint)
-
-
 def _submodel(model: type[BaseModel], path: Path) -> type[BaseModel]:
     """The model that the key at the end of `path` should have been one of."""
     return KEYED_BLOCKS.get(str(path[0]), model) if model is Document and len(path) > 1 else model
 
 
+@lru_cache(maxsize=100)
 def _words(model: type[BaseModel], loc: Path) -> str:
-    """What the field at `loc` expects: its own Expect, or inside a list its items'."""
+    """What the field at `loc`, its path within `model`, expects: its own Expect, or inside a list its items'."""
     owner = _submodel(model, loc)
     names = [part for part in loc if isinstance(part, str)]
     # why: the keys of a `sweep` and of a case are paths, one of which is `dtype`.
@@ -153,8 +143,12 @@ def _words(model: type[BaseModel], loc: Path) -> str:
     return (items + own)[0] if inside else (own + items)[0]
 
 
-def _what_to_try(complaint: Mapping[str, Any], expected: str) -> str:
+def _what_to_try(complaint: Mapping[str, Any], where: Path, expected: str) -> str:
     value, kind, about = complaint["input"], complaint["type"], complaint.get("ctx", {})
+    if where == ("layers",):
+        return synonyms.in_place_of_layers(value)
+    if where[:2] == ("input", "lengths") and kind == "greater_than_equal" and value == 0:
+        return _NO_EMPTY_SEQUENCE
     if kind in ("less_than_equal", "too_long", "string_too_long"):
         return f"the most is {about.get('le') or about['max_length']}"
     if isinstance(value, str) and (value.startswith("::") or "##[" in value):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rnninspect.document.source import LINE_BREAK
-from rnninspect.errors import DocumentError, Excerpt, Place, RnnInspectError
+from rnninspect.errors import MOST_TOLD, DocumentError, Excerpt, Place, RnnInspectError
 
 # How much of a line is kept on each side of what is wrong: more than a terminal is wide.
 _MOST_KEPT = 400
@@ -67,9 +67,9 @@ def with_excerpts(text: str, source: str) -> Iterator[None]:
 
 
 def add_excerpts(error: RnnInspectError, text: str, source: str) -> None:
-    """Give an error the line of `text` that it is about, where its place is in `source`."""
+    """Give the faults that are told the line of `text` that they are about, where their place is in `source`."""
     starts = [0, *(match.end() for match in LINE_BREAK.finditer(text))]
-    for fault in error.faults:
+    for fault in error.faults[:MOST_TOLD]:
         place = fault.place
         if place is not None and place.source == source and place.line is not None and place.column is not None:
             fault.excerpt = _excerpt(text, starts, place.line, place.column)

@@ -606,8 +606,12 @@ def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | 
 
 @pytest.mark.parametrize(
     ("each", "least"),
-    [("  {}: 1\n", f"{HEAD}layers:\n- type: LSTM\n  hidden_size: 4\n"), ("- type: {}\n", f"{HEAD}layers:\n")],
-    ids=["keys", "layers"],
+    [
+        ("  {}: 1\n", f"{HEAD}layers:\n- type: LSTM\n  hidden_size: 4\n"),
+        ("- type: {}\n", f"{HEAD}layers:\n"),
+        ("- {{type: GRU, hidden_size: 4, init: {{weight_hh: {}}}}}\n", f"{HEAD}layers:\n"),
+    ],
+    ids=["keys", "types", "laws"],
 )
 def test_of_very_many_faults_only_the_first_have_a_hint_that_takes_time(each: str, least: str) -> None:
     with pytest.raises(DocumentError) as caught:

@@ -6,11 +6,8 @@ import os
 import sys
 from collections.abc import Iterable
 
-from rnninspect.errors import Excerpt, RnnInspectError, printable
+from rnninspect.errors import MOST_TOLD, Excerpt, RnnInspectError, printable
 from rnninspect.output import terminal_width, wants_colour, write_stderr
-
-# why a limit: a text of 30,000 words that are no model would be as many lines.
-_MOST_TOLD = 50
 
 
 def say(line: str) -> None:
@@ -36,12 +33,12 @@ def complain(error: RnnInspectError, source: str = "") -> int:
 
     source: of several documents the one that it is about, as a complaint about an option does not say.
     """
-    for fault in error.faults[:_MOST_TOLD]:
+    for fault in error.faults[:MOST_TOLD]:
         about = f"{printable(source)}: " if source and source not in str(fault) else ""
         say(f"error: {about}{fault}")
         if fault.excerpt is not None:
             _show(fault.excerpt)
-    untold = len(error.faults) - _MOST_TOLD
+    untold = len(error.faults) - MOST_TOLD
     if untold > 0:
         say(f"note: {untold:,} more errors in {printable(error.place.source) if error.place else 'it'} are not told")
     return error.exit_code
