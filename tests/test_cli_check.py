@@ -93,10 +93,18 @@ def test_without_a_lock_budgets_are_checked_and_it_is_said(run: Run, tmp_path: P
     done = run("check", "small.yaml", "grown.yaml", "free.yaml", cwd=tmp_path)
     assert verdict(done) == (1, [("within", "none"), ("over", "none"), ("none", "none")])
     assert done.stderr.splitlines() == [
-        "note: there is no rnninspect.lock here, so only budgets are checked (--update writes one)",
+        "note: no rnninspect.lock here: only budgets are checked (--update writes a lock)",
         "error: grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %",
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["free.yaml", "grown.yaml", "small.yaml"]
+
+
+def test_without_a_lock_and_a_budget_no_budget_is_said_to_be_checked(here: Run, tmp_path: Path) -> None:
+    put(tmp_path, free=FREE)
+    said = "note: no rnninspect.lock here and no budget to check (--update writes a lock)\n"
+    done = here("check", "free.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, said)
+    assert here("check", "free.yaml", "--max-params", "20M", cwd=tmp_path).stderr != said
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,8 @@ def run(options: CheckOptions) -> int:
     # why not before all are proven: until then nobody knows whether the lock is written.
     accepted = options.update and not code
     verdicts = [_verdict(model, limits, accepted=accepted, build=options.build) for model in models]
+    if limits.locked is None and not options.update:
+        _say_unlocked(verdicts)
     if accepted:
         _update(lock, models)
     elif options.update:
@@ -143,7 +145,7 @@ def _annotate(options: CheckOptions, error: RnnInspectError, file: str) -> None:
 def _locked(options: CheckOptions, path: Path) -> Locked | None:
     """The lock to hold models against; None where there is none and none was named."""
     from rnninspect.commands.shared.files import refuse_to_replace
-    from rnninspect.guard.lock import NAME, find_lock, read_lock
+    from rnninspect.guard.lock import find_lock, read_lock
 
     refuse_to_replace(path, options.output, "the lock")
     try:
@@ -153,9 +155,15 @@ def _locked(options: CheckOptions, path: Path) -> Locked | None:
     except RnnInspectError as error:
         _annotate(options, error, str(path))
         raise
-    if locked is None and not options.update:
-        say(f"note: there is no {NAME} here, so only budgets are checked (--update writes one)")
     return locked
+
+
+def _say_unlocked(verdicts: Sequence[Verdict]) -> None:
+    """Say that there is no lock, and what is left to hold the models against."""
+    from rnninspect.guard.lock import NAME
+
+    left = ": only budgets are checked" if any(verdict.limits for verdict in verdicts) else " and no budget to check"
+    say(f"note: no {NAME} here{left} (--update writes a lock)")
 
 
 def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
