@@ -16,7 +16,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from rnninspect import __version__
 from rnninspect.commands.shared.messages import complain
-from rnninspect.commands.shared.signature import format_by_suffix, record_of, signature_of
+from rnninspect.commands.shared.signature import formats_by_suffix, record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import a_key_as_option, misused, refused
 from rnninspect.disk import documents_in
@@ -130,12 +130,12 @@ def _whole(command: _Command) -> Any:
     """A command with its options, as Typer makes it of a function."""
     module = import_module(f"rnninspect.commands.{command.name}")
     run, record = module.run, record_of(module.run)
+    by_suffix = formats_by_suffix(record)
 
     def function(context: typer.Context, **values: Any) -> None:
-        by_suffix = format_by_suffix(record, values.get("output"))
-        asked = context.get_parameter_source("format")
-        if by_suffix is not None and asked is not None and asked.name == "DEFAULT":
-            values["format"] = by_suffix
+        output, asked = values.get("output"), context.get_parameter_source("format")
+        if output is not None and asked is not None and asked.name == "DEFAULT":
+            values["format"] = by_suffix.get(output.suffix.lower(), values["format"])
         end(lambda: run(record(**values)))
 
     signature = signature_of(record)

@@ -96,6 +96,13 @@ def test_the_code_is_one_model_whole_in_python(here: Run, args: tuple[str | Path
     assert refused(here("explain", "--code", LSTM, *args)).startswith("error: --code: ")
 
 
+def test_the_code_in_a_file_named_as_another_format_is_refused_without_an_option_that_was_not_given(
+    here: Run, tmp_path: Path
+) -> None:
+    line = refused(here("explain", "--code", LSTM, "-o", tmp_path / "model.md"))
+    assert line == "error: --code: the script is Python, not markdown (leave --format out, and name a .py)\n"
+
+
 def test_one_layer_alone(here: Run) -> None:
     shown = fine(here("explain", TAGGER, "--layer", "head"))
     assert "y_t = W x_t + b" in shown

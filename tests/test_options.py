@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass, field
@@ -15,7 +16,7 @@ import typer
 from typer.models import ParameterInfo
 
 from rnninspect import cli
-from rnninspect.commands.shared.signature import format_by_suffix, record_of, signature_of
+from rnninspect.commands.shared.signature import formats_by_suffix, record_of, signature_of
 from rnninspect.formats import CheckFormat
 
 NOT_GIVEN = inspect.Parameter.empty
@@ -94,11 +95,16 @@ def test_the_name_of_the_output_says_the_format(
 
 
 def test_a_journal_says_nothing_of_the_format() -> None:
-    record, _ = whole("bench")
-    assert format_by_suffix(record, Path("a.json")) is None
-    assert format_by_suffix(whole("check")[0], Path("a.json")) is CheckFormat.JSON
-    assert format_by_suffix(whole("check")[0], None) is None
-    assert format_by_suffix(whole("schema")[0], Path("a.json")) is None
+    assert formats_by_suffix(whole("bench")[0]) == formats_by_suffix(whole("schema")[0]) == {}
+    assert formats_by_suffix(whole("check")[0])[".json"] is CheckFormat.JSON
+
+
+@pytest.mark.parametrize("command", ["inspect", "explain", "check", "compare", "schema", "bench"])
+def test_help_tells_of_no_end_of_a_name_but_those_that_say_a_format(
+    here: Callable[..., subprocess.CompletedProcess[str]], command: str
+) -> None:
+    told = here(command, "--help").stdout.partition("--output, -o FILE")[2].partition("--help")[0]
+    assert re.findall(r"\.(?:json|csv|md|tex)\b", told) == list(formats_by_suffix(whole(command)[0]))
 
 
 LOADED = """

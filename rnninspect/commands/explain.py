@@ -78,7 +78,9 @@ def _check_alone(options: ExplainOptions) -> None:
     if options.layer is not None:
         raise OptionError("--code: the script is the whole model (leave --layer out)")
     if options.format is not ExplainFormat.TABLE:
-        raise OptionError(f"--code: the script is Python (leave --format {options.format.value} out)")
+        raise OptionError(
+            f"--code: the script is Python, not {options.format.value} (leave --format out, and name a .py)"
+        )
 
 
 def _check_layer(spec: Spec, layer: str | None) -> None:

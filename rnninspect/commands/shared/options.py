@@ -58,7 +58,7 @@ Output = Annotated[
         "-o",
         metavar="FILE",
         readable=False,
-        help="Write to this file, whole or not at all; .json, .csv, .md and .tex say the format.",
+        help="Write to this file, whole or not at all.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import MISSING, Field, fields
 from enum import Enum
 from inspect import Parameter, Signature, get_annotations
-from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from rnninspect.commands.shared.options import Output
 
@@ -27,6 +27,8 @@ def signature_of(record: type) -> Signature:
     for each in reversed(record.__mro__):
         names = [name for name in get_annotations(each) if name not in names] + names
     hints = get_type_hints(record, include_extras=True)
+    if ends := formats_by_suffix(record):
+        hints["output"] = _telling(hints["output"], list(ends))
     defaults = {field.name: _default(field) for field in fields(record)}
     keywords = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hints[name]) for name in names
@@ -38,16 +40,24 @@ def signature_of(record: type) -> Signature:
 _BY_SUFFIX = {".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex"}
 
 
-def format_by_suffix(record: type, output: Path | None) -> Enum | None:
-    """The format that a result is written to `output` in where none is asked for; None where its name says none.
+def formats_by_suffix(record: type) -> Mapping[str, Enum]:
+    """By the end of its name, the format that a result is written to a file in where none is asked for.
 
-    Of a command that has that format, and whose --output is its result.
+    Of a command whose --output is its result; without those formats that it does not have.
     """
     hints = get_type_hints(record, include_extras=True)
-    if output is None or hints.get("output") != Output or "format" not in hints:
-        return None
-    name = _BY_SUFFIX.get(output.suffix.lower())
-    return next((each for each in get_args(hints["format"])[0] if each.value == name), None)
+    if hints.get("output") != Output or "format" not in hints:
+        return {}
+    formats: dict[str, Enum] = {each.value: each for each in get_args(hints["format"])[0]}
+    return {suffix: formats[name] for suffix, name in _BY_SUFFIX.items() if name in formats}
+
+
+def _telling(annotated: Any, ends: list[str]) -> Any:
+    """The annotation of --output with a help that tells which ends of a name say the format."""
+    kind, option = get_args(annotated)
+    told = copy(option)
+    told.help = f"{option.help.removesuffix('.')}; {', '.join(ends[:-1])} and {ends[-1]} say the format."
+    return Annotated[kind, told]
 
 
 def _default(field: Field[Any]) -> object:
