@@ -142,6 +142,7 @@ RED, YELLOW, PLAIN = "\x1b[38;5;160m", "\x1b[38;5;136m", "\x1b[0m"
 def test_in_a_terminal_with_the_line_and_a_caret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     error = refused(ONE, tmp_path)
     stderr = terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "400")
     messages.complain(error)
     assert stderr.getvalue().splitlines() == [
         f"{RED}error{PLAIN}: {error}",
@@ -149,6 +150,24 @@ def test_in_a_terminal_with_the_line_and_a_caret(monkeypatch: pytest.MonkeyPatch
         "2 | layers: [{type: X}]",
         f"  |                 {RED}^{PLAIN}",
     ]
+
+
+def test_a_long_line_is_broken_between_words_in_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"/a-folder/{'of-a-long-name/' * 3}doc.yaml:1:1:"
+    line = f"error: {path} what is wrong with it, where one line has no room"
+    stderr = terminal(monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+    messages.say(line)
+    assert stderr.getvalue().splitlines() == [
+        "error:",
+        f"  {path}",
+        "  what is wrong with it, where one line",
+        "  has no room",
+    ]
+    pipe = io.StringIO()
+    monkeypatch.setattr("sys.stderr", pipe)
+    messages.say(line)
+    assert pipe.getvalue() == f"{line}\n"
 
 
 @pytest.mark.parametrize(

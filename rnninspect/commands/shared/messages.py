@@ -11,15 +11,27 @@ from rnninspect.output import terminal_width, wants_colour, write_stderr
 
 
 def say(line: str) -> None:
-    """Print one line to stderr; where there is none, nothing."""
+    """Print one line to stderr, in a terminal wrapped between words; where there is none, nothing."""
+    width = terminal_width(sys.stderr)
+    _write(line if width is None or len(line) <= width else _between_words(line, width))
+
+
+def _between_words(line: str, width: int) -> str:
+    from textwrap import fill  # why here: only a long line in a terminal needs it
+
+    # why no word is broken: a path is to be copied whole.
+    return fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _write(text: str) -> None:
     if os.environ.get("GITHUB_ACTIONS"):
         # why: a value that an error repeats could hold it, and the runner would take it for a command
-        line = line.replace("##[", "## [")
+        text = text.replace("##[", "## [")
     if wants_colour(sys.stderr):
         from rnninspect.formats.page import Page  # why here: where there are no colours nothing of it is needed
 
-        line = Page(0, colour=True, ascii=False).marked(line)
-    write_stderr(f"{line}\n")
+        text = Page(0, colour=True, ascii=False).marked(text)
+    write_stderr(f"{text}\n")
 
 
 def say_notes(notes: Iterable[str]) -> None:
@@ -55,4 +67,4 @@ def _show(excerpt: Excerpt) -> None:
     if width is not None:
         from rnninspect.formats import excerpt as drawn  # why here: only an error in a terminal needs it
 
-        say(drawn.render(excerpt, width, colour=wants_colour(sys.stderr)))
+        _write(drawn.render(excerpt, width, colour=wants_colour(sys.stderr)))
