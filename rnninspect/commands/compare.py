@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnninspect.commands.shared.messages import say
-from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, Output
+from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, OUTPUT, Output
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
 
@@ -51,12 +51,7 @@ class CompareOptions:
     details: Annotated[
         bool, typer.Option("--details", help="Print the intervals and the noise too.", rich_help_panel=OUTPUT)
     ] = False
-    table: Annotated[
-        CompareTable | None,
-        typer.Option(
-            metavar="NAME", help="Print this table alone (without it csv prints the first).", rich_help_panel=OUTPUT
-        ),
-    ] = None
+    table: Annotated[CompareTable | None, ONE_TABLE] = None
     format: Annotated[CompareFormat, HOW_TO_PRINT] = CompareFormat.TABLE
     output: Output = None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rnninspect.errors import printable
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
+from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table, tuple_text
 
 _HEAD = r"""% From rnninspect, to be \input; the preamble needs \usepackage{amsmath}.
 % For letters outside ASCII in names: pdfLaTeX with the right fonts, or XeLaTeX or LuaLaTeX."""
@@ -135,7 +135,7 @@ def _text(kind: Kind, cell: Cell) -> str:
         case bool():
             return str(cell).lower()
         case tuple():
-            return _escaped(f"({', '.join(map(str, cell))}{',' if len(cell) == 1 else ''})")
+            return _escaped(tuple_text(cell))
         case int() | float():
             return f"{cell:,}" if kind in (Kind.COUNT, Kind.BYTES) else _escaped(repr(cell))
 

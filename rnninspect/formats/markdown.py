@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
+from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table, tuple_text
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # why: an underscore between letters or digits never starts emphasis, so `weight_ih_l0` stays readable.
@@ -86,7 +86,7 @@ def _text(cell: Cell) -> str:
         case bool():
             return str(cell).lower()
         case tuple():
-            return _escaped(f"({', '.join(map(str, cell))}{',' if len(cell) == 1 else ''})")
+            return _escaped(tuple_text(cell))
         case str():
             return _escaped(cell)
         case float() if math.isfinite(cell):

@@ -45,23 +45,21 @@ def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: 
 
 
 def _caption(line: str, page: Page) -> str:
-    """A line of the caption, dim but for what torch said of the plan, or that it has not."""
+    """A line of the caption, dim but for what torch said of the plan."""
     first, dot, rest = line.partition(page.plain(" · "))
-    if rest.startswith("not proven"):
-        return page.paint(line, DOUBTFUL)
     style = verdict_style(first)
     return page.paint(first, style) + page.paint(dot + rest, "dim") if style else page.paint(line, "dim")
 
 
-def one_line(text: str, *, width: int, colour: bool, ascii: bool) -> str:
-    """A caption that never wraps: it is cut where the line ends."""
+def one_line(text: str, *, width: int, colour: bool, ascii: bool, doubtful: bool = False) -> str:
+    """A caption that never wraps: it is cut where the line ends. doubtful: torch has not said what it stands for."""
     page = Page(width, colour, ascii)
     plain = page.plain(text)
     if cell_len(plain) >= width:
         # why one column less: some terminals begin a new line as soon as the last one is taken.
         dots = page.plain("…")
         plain = chop_cells(plain, max(1, width - 1 - cell_len(dots)))[0] + dots
-    return _caption(plain, page)
+    return page.paint(plain, DOUBTFUL) if doubtful else _caption(plain, page)
 
 
 def _sections(block: Block, page: Page) -> Iterator[list[str]]:

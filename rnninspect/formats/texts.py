@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 
 from rnninspect.formats.page import Page
-from rnninspect.results.table import TIME_UNITS, Cell, Column, Kind, in_unit, time_unit
+from rnninspect.results.table import TIME_UNITS, Cell, Column, Kind, in_unit, time_unit, tuple_text
 
 _POINTS_ALIGNED = {Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _GIGA = ("GFLOP/s", 1e9)
@@ -60,7 +60,7 @@ def text_of(kind: Kind, cell: Cell) -> str:
         case float():
             return _two_digits(cell) if kind is Kind.PERCENT else _four_digits(cell)
         case tuple():
-            return f"({', '.join(map(str, cell))}{',' if len(cell) == 1 else ''})"
+            return tuple_text(cell)
 
 
 def _four_digits(number: float) -> str:

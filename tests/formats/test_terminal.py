@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.color import Color
 
 from rnninspect.formats import terminal
-from rnninspect.formats.page import BAD, DOUBTFUL, GOOD
+from rnninspect.formats.page import BAD, DOUBTFUL, GOOD, Page
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
@@ -223,6 +223,8 @@ def test_a_foot_stands_right_under_its_table_and_a_line_alone_never_wraps() -> N
     assert lines_of(table, width=9) == ["m", "c", "─", "x", "one two", "three", "", "a note"]
     line = terminal.one_line("one two three", width=9, colour=True, ascii=False)
     assert uncoloured(line) == "one two…"
+    doubted = terminal.one_line("one two three", width=9, colour=True, ascii=False, doubtful=True)
+    assert doubted == Page(9, colour=True, ascii=False).paint("one two…", DOUBTFUL) != line
     assert terminal.one_line("one · two", width=80, colour=False, ascii=True) == "one - two"
 
 

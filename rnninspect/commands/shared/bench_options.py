@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rnninspect.commands.shared.options import DEVICE, OUTPUT, InputGrad, Plot, TorchOptions
+from rnninspect.commands.shared.options import DEVICE, ONE_TABLE, OUTPUT, InputGrad, Plot, TorchOptions
 
 # What the help calls these options; the others' names are where several commands have them.
 _WHAT, _LONG = "What to time", "How long"
@@ -143,12 +143,7 @@ class BenchOptions(TorchOptions):
             rich_help_panel=OUTPUT,
         ),
     ] = False
-    table: Annotated[
-        BenchTable | None,
-        typer.Option(
-            metavar="NAME", help="Print this table alone (without it csv prints the first).", rich_help_panel=OUTPUT
-        ),
-    ] = None
+    table: Annotated[BenchTable | None, ONE_TABLE] = None
     resume: Annotated[
         bool,
         typer.Option(

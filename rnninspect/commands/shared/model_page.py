@@ -85,7 +85,7 @@ def _plan_first(specs: Sequence[Spec], options: LookOptions, page: LookPage) -> 
             need_torch()
             report = _prove_all(specs, options, page, outcome)
             if outcome.errors and not report.differences:
-                line.end(f"plan · not proven: {outcome.errors[0]}")
+                line.fail(str(outcome.errors[0]))
             else:
                 line.end(_caption(report))
     finally:

@@ -62,6 +62,10 @@ Output = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+# Of `--table`, whose values are not the same everywhere.
+ONE_TABLE = typer.Option(
+    metavar="NAME", help="Print this table alone (without it csv prints the first).", rich_help_panel=OUTPUT
+)
 # Of `--format`, whose values are not the same everywhere.
 HOW_TO_PRINT = typer.Option("--format", metavar="FORMAT", help="How to print it.", rich_help_panel=OUTPUT)
 

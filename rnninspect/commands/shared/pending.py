@@ -29,6 +29,10 @@ class Pending:
         """Write `text` in the line's place."""
         write_text(f"{_ERASE}{last_line(text)}\n", None)
 
+    def fail(self, reason: str) -> None:
+        """Write there why torch has not answered."""
+        write_text(f"{_ERASE}{last_line(f'plan · not proven: {reason}', doubtful=True)}\n", None)
+
 
 @contextmanager
 def pending(page: str) -> Iterator[Pending]:
@@ -38,7 +42,7 @@ def pending(page: str) -> Iterator[Pending]:
     try:
         yield line
     except (*INTERRUPTS, Exception) as reason:
-        line.end(f"plan · not proven: {_words(reason)}")
+        line.fail(_words(reason))
         raise
 
 

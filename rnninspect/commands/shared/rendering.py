@@ -65,12 +65,13 @@ def on_terminal(blocks: Sequence[Block], caption: str = "") -> str:
     return terminal.render(blocks, caption, width=terminal_width(), colour=wants_colour(), ascii=not stdout_is_utf8())
 
 
-def last_line(text: str) -> str:
-    """One line for the terminal that stdout is, which never wraps."""
+def last_line(text: str, *, doubtful: bool = False) -> str:
+    """One line for the terminal that stdout is, which never wraps; doubtful: see `terminal.one_line`."""
     from rnninspect.formats import terminal
 
     width = terminal_width() or 80
-    return terminal.one_line(text, width=width, colour=wants_colour(), ascii=not stdout_is_utf8())
+    ascii = not stdout_is_utf8()
+    return terminal.one_line(text, width=width, colour=wants_colour(), ascii=ascii, doubtful=doubtful)
 
 
 def _plainly(blocks: Sequence[Block], caption: str) -> str:
