@@ -90,8 +90,8 @@ def read_journal(path: Path) -> Read:
     except disk.TooLarge as error:
         raise no_journal(path, None, f"it is {disk.reason(error)}") from error
     except OSError as error:
-        message = f"cannot read the results: {disk.reason(error)}"
-        raise DocumentError(Place(str(path)), message, hint="rnninspect bench --output writes them") from error
+        hint = "rnninspect bench --output FILE writes one"
+        raise DocumentError(Place(str(path)), disk.reason(error).lower(), hint=hint) from error
     return read_lines(data, path)
 
 
