@@ -319,7 +319,8 @@ FAULTS = [
     ("commands/bench.py", "_check_axis(options.plot, jobs)", "pass", "test_cli_bench.py"),
     ("commands/bench.py", "if options.strict and doubtful:", "if False:", "test_cli_bench.py"),
     ("document/validate.py", "longest = max((length", "longest = min((length", "document"),
-    ("document/complaints.py", "enclosing | (missing & meant)", "enclosing | meant", "test_faults.py"),
+    ("document/complaints.py", "| (missing & meant)", "| meant", "test_faults.py"),
+    ("document/complaints.py", "len(found) < hints", "True", "document/test_document.py"),
     (
         "document/faults.py",
         "once.setdefault((fault.place, fault.message), fault)",
@@ -328,7 +329,7 @@ FAULTS = [
     ),
     ("document/chain.py", 'misfit.field in ("type", "proj_size")', "False", "test_faults.py"),
     ("commands/shared/files.py", "say_count(errors)", "pass", "test_faults.py"),
-    ("disk.py", "if entry.name.endswith(DOCUMENTS)", "", "test_hints.py"),
+    ("disk.py", "if entry.name.endswith(_DOCUMENTS)", "", "test_hints.py"),
     ("document/syntax.py", "|'[^']*'?|", "|", "document/test_json.py"),
     ("cli.py", ' and asked.name == "DEFAULT"', "", "test_options.py"),
     ("commands/shared/values.py", ' or not given.startswith("--")', "", "test_hints.py"),
