@@ -37,7 +37,6 @@ SUFFIXES = (".svg", ".png", ".pdf")
 # paper swallows. The counts have no common factor, so that two series share at most one of the three for long.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 _STYLES: tuple[object, ...] = ("-", "--", "-.", ":")
-_BOUND = "bound of "  # how the name of a limit begins; the name of what it limits follows
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 _WIDTH, _HEIGHT, _EMPTY_HEIGHT = 8.0, 3.2, 0.8  # of one chart, in inches
@@ -306,12 +305,11 @@ class _Look(NamedTuple):
 
 def _looks(chart: Chart) -> Iterator[_Look]:
     """How each series is drawn: a bound like what it bounds, but dashed and without markers."""
-    measured = [series.name for series in chart.series if not series.name.startswith(_BOUND)]
+    measured = [series.name for series in chart.series if series.limits is None]
     numbers, others = count(), count(len(measured))
     for series in chart.series:
-        if series.name.startswith(_BOUND):
-            bounded = series.name.removeprefix(_BOUND)
-            number = measured.index(bounded) if bounded in measured else next(others)
+        if series.limits is not None:
+            number = measured.index(series.limits) if series.limits in measured else next(others)
             alone = _alone(placed(chart, series))
             yield _Look(
                 color=_COLOURS[number % len(_COLOURS)], linestyle="--", marker="_" if alone else "", markevery=alone

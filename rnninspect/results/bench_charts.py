@@ -75,4 +75,4 @@ def _series(rows: Sequence[Pooled], path: str, unit: float) -> Iterator[Series]:
         if any(row.bound for _, row in at):
             bounds = ((x, row.bound_seconds) for x, row in at)
             points = tuple((x, None if seconds is None else seconds / unit) for x, seconds in bounds)
-            yield Series(f"bound of {name}", points)
+            yield Series(f"bound of {name}", points, limits=name)

@@ -181,6 +181,7 @@ class Code(NamedTuple):
 class Series(NamedTuple):
     """One line of a chart: points (x, y) in the order of x; y None where there is none.
 
+    limits: the name of the series whose limit it is.
     For pictures: halves: by point, half of y's interval, None where it is not known; unsure: the points to be
     doubted, by number.
     """
@@ -189,12 +190,13 @@ class Series(NamedTuple):
     points: tuple[tuple[float, float | None], ...]
     halves: tuple[float | None, ...] = ()
     unsure: tuple[int, ...] = ()
+    limits: str | None = None
 
 
 class Chart(NamedTuple):
     """Series over a common axis. log: the axis of y is logarithmic, and only values > 0 have a place on it.
 
-    log_x: so is the axis of x. A series named "bound of " another is drawn as a limit of that one.
+    log_x: so is the axis of x.
     about: what it was measured on, which a page says elsewhere; doubt: what is to be said of points to doubt.
     """
 

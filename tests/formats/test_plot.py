@@ -224,7 +224,9 @@ SWEPT: Points = ((64, 1e-3), (128, 2e-3), (256, 5e-3), (512, 2e-2))
 
 
 def swept(*names: str, points: Points = SWEPT) -> Chart:
-    return Chart("time", "m", "hidden_size", "seconds", tuple(Series(name, points) for name in names), True, log_x=True)
+    limits = {name: name.removeprefix("bound of ") for name in names if name.startswith("bound of ")}
+    series = tuple(Series(name, points, limits=limits.get(name)) for name in names)
+    return Chart("time", "m", "hidden_size", "seconds", series, True, log_x=True)
 
 
 @pytest.mark.usefixtures("readable")
