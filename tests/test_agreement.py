@@ -178,7 +178,14 @@ def test_every_law_agrees_at_every_size(sizes: tuple[int, int], law: str, dtype:
     assert disagreements(spec_of(document)) == ()
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+# Drawing so many weights takes seconds.
+LARGEST = ("zaremba-large", "lstm-8192-1024")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.more if path.stem in LARGEST else (), id=path.stem) for path in DOCUMENTS],
+)
 def test_every_document_of_configs_agrees(path: Path) -> None:
     spec = spec_of(path.read_text())
     assert disagreements(spec, find_device(spec.device or "cpu")) == ()

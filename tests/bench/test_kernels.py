@@ -325,7 +325,7 @@ def test_subnormals_are_told() -> None:
     assert kernels.subnormals({"w": torch.tensor([1e-310], dtype=torch.float64)}) is not None
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_torch_compile_leaves_recurrent_layers_alone() -> None:
     class Between(nn.Module):
         def __init__(self) -> None:
