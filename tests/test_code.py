@@ -102,7 +102,7 @@ def test_a_documents_code_is_the_document(path: Path, capsys: pytest.CaptureFixt
     last = spec.links[-1]
     output = last.layer.emits(last.signal).tensor("output", "H_out", spec.dtype)
     names = attributes(spec)
-    states = [f"{names[each.name]} {t.shape}" for each in planned.layers for t in each.outputs[1:]]
+    states = [f"{names[each.name]} {t.name} {t.shape}" for each in planned.layers for t in each.outputs[1:]]
     assert capsys.readouterr().out.splitlines() == [f"output {output.unpacked_shape or output.shape}", *states]
 
 
@@ -190,7 +190,7 @@ def test_a_device_that_the_document_names_is_where_the_script_runs(capsys: pytes
     spec = spec_of({"device": "meta", "input": INPUTS["packed"], "layers": [layer]})
     text = code(spec) + "    print(output.device)\n"
     exec(compile(text, "printed", "exec"), {"__name__": "__main__"})
-    assert capsys.readouterr().out.splitlines() == ["output (7, 3)", "gru (1, 3, 3)", "meta"]
+    assert capsys.readouterr().out.splitlines() == ["output (7, 3)", "gru h_n (1, 3, 3)", "meta"]
 
 
 # --- its lines alone, for a page -------------------------------------------------------------------------------

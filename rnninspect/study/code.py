@@ -287,13 +287,13 @@ def _run_once(spec: Spec, names: Mapping[str, str], given: Sequence[str]) -> Ite
             if drawn:
                 yield f'{INDENT}"{names[link.layer.name]}": {_pair(drawn)},'
         yield "}"
-    states = any(isinstance(link.layer, Recurrent) for link in spec.links)
-    yield f"output{', states' * states} = Model().eval()({', '.join(given)})"
+    recurrent = [link.layer for link in spec.links if isinstance(link.layer, Recurrent)]
+    yield f"output{', states' if recurrent else ''} = Model().eval()({', '.join(given)})"
     yield 'print("output", tuple(output.shape))'
-    if states:
-        yield "for layer, state in states.items():"
-        yield f"{INDENT}for tensor in state if isinstance(state, tuple) else (state,):"
-        yield f"{INDENT * 2}print(layer, tuple(tensor.shape))"
+    for layer in recurrent:
+        name, several = names[layer.name], len(layer.cell.states) > 1
+        for k, state in enumerate(layer.cell.states):
+            yield f'print("{name} {state}_n", tuple(states["{name}"]{f"[{k}]" * several}.shape))'
 
 
 # --- in a line ----------------------------------------------------------------------------------------------
