@@ -87,7 +87,7 @@ def test_the_code_alone_is_a_script_that_prints_the_shapes(
     assert fine(here("explain", "--code", TAGGER, "--set", "encoder.hidden_size=7", "-o", target)) == ""
     runpy.run_path(str(target), run_name="__main__")
     shown = capsys.readouterr().out.splitlines()
-    assert shown == ["output (20, 32, 10)", "encoder (4, 32, 7)", "encoder (4, 32, 7)"]
+    assert shown == ["output (20, 32, 10)", "encoder h_n (4, 32, 7)", "encoder c_n (4, 32, 7)"]
     assert fine(here("explain", "--code", LSTM)).startswith("import torch\nfrom torch import nn\n\n\nclass Model")
 
 
