@@ -227,7 +227,7 @@ def test_the_equations_count_by_hand() -> None:
 
 def test_what_a_proven_model_keeps_is_what_the_device_keeps() -> None:
     spec = spec_of(trained("type: LSTM, input_size: 100, hidden_size: 128", flags=(True,)))
-    proof = prove(spec, 0)
+    proof = prove(spec, plan(spec), 0)
     model = proof.model
     assert not proof.differences
     assert kept(model) == kept(on_cpu(spec)) > 2 * kept(plan(spec))

@@ -175,22 +175,22 @@ def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
     models = []
     for spec in specs:
         say_notes(spec.notes)
-        facts, fault = _proven(spec) if build else (plan(spec), None)
+        planned = plan(spec)
+        facts, fault = _proven(spec, planned) if build else (planned, None)
         if fault is not None:
             complain(fault)
         models.append(_Model(spec, facts, fault))
     return models
 
 
-def _proven(spec: Spec) -> tuple[ModelFacts, RnnInspectError | None]:
+def _proven(spec: Spec, planned: ModelFacts) -> tuple[ModelFacts, RnnInspectError | None]:
     """The facts of a model run on torch; where that fails its plan, and why."""
     from rnninspect.commands.shared.proof import disagreement, prove
-    from rnninspect.plan import plan
 
     try:
-        proof = prove(spec, 0, "leave out --build")
+        proof = prove(spec, planned, 0, "leave out --build")
     except RnnInspectError as error:
-        return plan(spec), error
+        return planned, error
     say_notes(proof.notes)
     return proof.model, disagreement(spec, proof.differences) if proof.differences else None
 

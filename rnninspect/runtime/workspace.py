@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnninspect.document.chain import Link
-from rnninspect.facts import ITEM_BYTES, LayerFacts
+from rnninspect.document.chain import Link, Spec
+from rnninspect.facts import ITEM_BYTES, LayerFacts, ModelFacts
 from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer
 from rnninspect.layers.recurrent import Recurrent
@@ -28,6 +28,12 @@ from rnninspect.plan import wants_of
 
 _FLOAT = ITEM_BYTES["float32"]
 _LINE = 64 // _FLOAT
+
+
+def planned_on(device: str, spec: Spec, planned: ModelFacts, *, input_grad: bool) -> ModelFacts:
+    """The plan of a model with what training keeps on a device of this type, see `kept_on`."""
+    kept = kept_on(device, spec.links, planned.layers, spec.dtype, input_grad=input_grad)
+    return replace(planned, layers=kept)
 
 
 def kept_on(

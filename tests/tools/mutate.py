@@ -350,7 +350,7 @@ FAULTS = [
     ),
     (
         "commands/shared/model_page.py",
-        "elif any(model.layers != expected[model.source]",
+        "elif any(model.layers != shown[model.source]",
         "elif any(model.layers == ()",
         "test_cli_inspect.py",
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.commands.shared.files import load_all, remark_half
@@ -21,11 +20,13 @@ from rnninspect.results.caption import PLAN, caption, each_once
 from rnninspect.results.model import Report, document
 from rnninspect.results.table import Table
 from rnninspect.runtime.here import likely_device, need_torch
-from rnninspect.runtime.workspace import kept_on
+from rnninspect.runtime.workspace import planned_on
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
 
+# A document and its plan.
+Planned = tuple[Spec, ModelFacts]
 MakeTables = Callable[[Sequence[ModelFacts]], Sequence[Table]]
 
 
@@ -58,17 +59,18 @@ def print_models(options: LookOptions, page: LookPage) -> int:
         remark_half(specs)
     for spec in specs:
         say_notes(spec.notes)
+    planned = [plan(spec, input_grad=page.input_grad) for spec in specs]
     if options.plan:
-        planned = [plan(spec, input_grad=page.input_grad) for spec in specs]
         _print(Report(models=planned, ledger="plan", seed=options.seed, differences=[]), options, page)
         return 0
-    return _plan_first(specs, options, page) if waits else _proof_first(specs, options, page)
+    show = _plan_first if waits else _proof_first
+    return show(list(zip(specs, planned, strict=True)), options, page)
 
 
-def _proof_first(specs: Sequence[Spec], options: LookOptions, page: LookPage) -> int:
+def _proof_first(models: Sequence[Planned], options: LookOptions, page: LookPage) -> int:
     outcome = _Outcome([], [])
     try:
-        report = _prove_all(specs, options, page, outcome)
+        report = _prove_all(models, options, page, outcome)
     finally:
         code = outcome.say()
     if report.models or report.differences:
@@ -76,34 +78,29 @@ def _proof_first(specs: Sequence[Spec], options: LookOptions, page: LookPage) ->
     return code
 
 
-def _plan_first(specs: Sequence[Spec], options: LookOptions, page: LookPage) -> int:
+def _plan_first(models: Sequence[Planned], options: LookOptions, page: LookPage) -> int:
     """The plan's page at once, its last line when torch has answered, then what torch says otherwise."""
-    planned = [_expected(spec, page.input_grad) for spec in specs]
+    expected = [
+        planned_on(likely_device(spec.device), spec, planned, input_grad=page.input_grad) for spec, planned in models
+    ]
     outcome = _Outcome([], [])
     try:
-        with pending(on_terminal(page.tables(planned))) as line:
+        with pending(on_terminal(page.tables(expected))) as line:
             need_torch()
-            report = _prove_all(specs, options, page, outcome)
+            report = _prove_all(models, options, page, outcome)
             if outcome.errors and not report.differences:
                 line.fail(str(outcome.errors[0]))
             else:
                 line.end(_caption(report))
     finally:
         code = outcome.say()
-    expected = {model.source: model.layers for model in planned}
+    shown = {model.source: model.layers for model in expected}
     if report.differences:
         write_text(f"\n{on_terminal(_difference_tables(report))}", None)
-    elif any(model.layers != expected[model.source] for model in report.models):
-        # The device was not the one that was thought likely, and keeps something else for backward.
+    elif any(model.layers != shown[model.source] for model in report.models):
+        # The device was not the likely one, and keeps something else for backward.
         _print(report, options, page)
     return code
-
-
-def _expected(spec: Spec, input_grad: bool) -> ModelFacts:
-    """The plan with what training keeps on the device that torch will most likely choose."""
-    planned = plan(spec, input_grad=input_grad)
-    kept = kept_on(likely_device(spec.device), spec.links, planned.layers, spec.dtype, input_grad=input_grad)
-    return replace(planned, layers=kept)
 
 
 class _Outcome(NamedTuple):
@@ -118,13 +115,13 @@ class _Outcome(NamedTuple):
         return max(map(complain, self.errors), default=0)
 
 
-def _prove_all(specs: Sequence[Spec], options: LookOptions, page: LookPage, outcome: _Outcome) -> Report:
+def _prove_all(models: Sequence[Planned], options: LookOptions, page: LookPage, outcome: _Outcome) -> Report:
     """Every model proven that can be; what is wrong with the others is put into `outcome`."""
-    models: list[ModelFacts] = []
+    agreed: list[ModelFacts] = []
     contradicted: list[tuple[ModelFacts, Sequence[Difference]]] = []
-    for spec in specs:
+    for spec, planned in models:
         try:
-            proof = prove(spec, options.seed, input_grad=page.input_grad)
+            proof = prove(spec, planned, options.seed, input_grad=page.input_grad)
         except RnnInspectError as error:
             outcome.errors.append(error)
             continue
@@ -133,8 +130,8 @@ def _prove_all(specs: Sequence[Spec], options: LookOptions, page: LookPage, outc
             outcome.errors.append(disagreement(spec, proof.differences))
             contradicted.append((proof.model, proof.differences))
         else:
-            models.append(proof.model)
-    return Report(models=models, ledger="agreed", seed=options.seed, differences=contradicted)
+            agreed.append(proof.model)
+    return Report(models=agreed, ledger="agreed", seed=options.seed, differences=contradicted)
 
 
 def _print(report: Report, options: LookOptions, page: LookPage) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import CheckFailed, TorchRefused, printable
 from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
+from rnninspect.runtime.workspace import planned_on
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
@@ -23,19 +23,17 @@ class Proof(NamedTuple):
     notes: tuple[str, ...]
 
 
-def prove(spec: Spec, seed: int, without: str = "--plan", *, input_grad: bool = False) -> Proof:
+def prove(spec: Spec, planned: ModelFacts, seed: int, without: str = "--plan", *, input_grad: bool = False) -> Proof:
     """Build and run the model on its device; what training keeps there is known from `workspace`, and not measured.
 
-    without: how the command is asked to leave it at the plan. input_grad: see `plan`.
+    planned: its plan. without: how the command is asked to leave it at that. input_grad: see `plan`.
     Raises CannotHere where it cannot be done.
     """
     from rnninspect.agree import differences, merge
     from rnninspect.runtime import modules, real
     from rnninspect.runtime.device import device_of
-    from rnninspect.runtime.workspace import kept_on
 
     device = device_of(spec, f"or {without}")
-    planned = plan(spec, input_grad=input_grad)
     run = modules.reachable(spec, device)
     expected = planned if run is spec else plan(run)
     try:
@@ -43,9 +41,8 @@ def prove(spec: Spec, seed: int, without: str = "--plan", *, input_grad: bool = 
     except TorchRefused as error:
         error.args = (f"{error} (without torch: {without})",)
         raise
-    kept = kept_on(device.type, spec.links, planned.layers, spec.dtype, input_grad=input_grad)
     return Proof(
-        model=merge(replace(planned, layers=kept), measured),
+        model=merge(planned_on(device.type, spec, planned, input_grad=input_grad), measured),
         differences=differences(expected, measured),
         notes=tuple(_remarks(spec, run, measured)),
     )
