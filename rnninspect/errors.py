@@ -188,6 +188,12 @@ def show(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def listed(words: Sequence[str]) -> str:
+    """`RNN, LSTM and GRU`."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the nearest of `known`, or all of them when none is near."""
     names = list(known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, Input
 from rnninspect.document.faults import together
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.tree import Tree
-from rnninspect.errors import DocumentError, did_you_mean, nearest, show
+from rnninspect.errors import DocumentError, did_you_mean, listed, nearest, show
 from rnninspect.layers.fields import Expect, expectations
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.registry import TYPES, kind_of
@@ -115,12 +115,8 @@ def _elsewhere(key: str, owner: type[BaseModel]) -> str:
         kinds = [kind for kind in kinds if f"{kind}Cell" == owner.__name__] or kinds
         if kinds and name not in Layer.model_fields:
             has = "has" if len(kinds) == 1 else "have"
-            return f"{_listed(kinds)} {has} {'it' if name == key else name}"
+            return f"{listed(kinds)} {has} {'it' if name == key else name}"
     return ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _submodel(model: type[BaseModel], path: Path) -> type[BaseModel]:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 
 from rnninspect.formats.page import Page
-from rnninspect.results.table import TIME_UNITS, Cell, Column, Kind, in_unit, time_unit, tuple_text
+from rnninspect.results.table import POWERS, TIME_UNITS, Cell, Column, Kind, in_unit, time_unit, tuple_text
 
 _POINTS_ALIGNED = {Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _GIGA = ("GFLOP/s", 1e9)
-_POWERS = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 PAD = "\ue000"  # why no space: rich takes those at the end of a cell away; nothing else that is printed has this one
 _BAR = 20  # cells of the longest
 _EIGHTHS = "▏▎▍▌▋▊▉█"
@@ -90,7 +89,7 @@ def _unit(cells: Iterable[Cell]) -> tuple[str, float]:
 def _short(cells: Sequence[Cell]) -> list[Cell]:
     """Integers in one unit, that of the largest."""
     largest = max((cell for cell in cells if isinstance(cell, int)), default=0)
-    letter, size = next((power for power in _POWERS if largest >= power[1]), ("", 1.0))
+    size, letter = next((power for power in POWERS if largest >= power[0]), (1.0, ""))
     if not letter:
         return list(cells)
     return [f"{_one_decimal(cell / size)} {letter}" if isinstance(cell, int) and cell else cell for cell in cells]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnninspect.study.explain import Explained, Recurrence, listed
+from rnninspect.errors import listed
+from rnninspect.study.explain import Explained, Recurrence
 
 
 def conventions(layer: Explained) -> Iterator[str]:

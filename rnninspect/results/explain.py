@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rnninspect.cells.write import Written
+from rnninspect.errors import listed
 from rnninspect.facts import LayerFacts, TensorFact
 from rnninspect.layers.signal import Signal
 from rnninspect.results.conventions import conventions
@@ -13,7 +14,7 @@ from rnninspect.results.table import Block, Code, Column, Drawing, Formula, Form
 from rnninspect.results.unrolled import draw, output_at, size_text
 from rnninspect.results.weights import law_text
 from rnninspect.study.code import Sketch
-from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Unrolled, Upper, is_first, listed
+from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Unrolled, Upper, is_first
 
 _VECTORS = (
     Column("symbol", "symbol", Kind.SYMBOL, repeats=True),

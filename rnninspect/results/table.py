@@ -125,6 +125,8 @@ def in_unit(heading: str, unit: str) -> str:
     return f"{heading}, {unit}" if heading else unit
 
 
+# From the largest, each with its letter.
+POWERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 # From the largest, each with its seconds.
 TIME_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 

@@ -119,7 +119,11 @@ def attributes(spec: Spec) -> dict[str, str]:
 
 
 def _takes_states(spec: Spec) -> bool:
-    return spec.batch.state == "random" and any(isinstance(link.layer, Recurrent) for link in spec.links)
+    return spec.batch.state == "random" and bool(_recurrent(spec))
+
+
+def _recurrent(spec: Spec) -> list[Recurrent]:
+    return [link.layer for link in spec.links if isinstance(link.layer, Recurrent)]
 
 
 # --- __init__ ---------------------------------------------------------------------------------------------
@@ -189,7 +193,7 @@ def _forward(spec: Spec, names: Mapping[str, str], owner: str = "self.") -> Iter
     if spec.batch.lengths is not None:
         first = ", batch_first=True" * spec.batch.batch_first
         yield f"x = nn.utils.rnn.pack_padded_sequence(x, lengths{first}, enforce_sorted=False)"
-    several = sum(isinstance(link.layer, Recurrent) for link in spec.links) > 1
+    several = len(_recurrent(spec)) > 1
     for link in spec.links:
         name = names[link.layer.name]
         given = f'states["{name}"]' if spec.batch.state == "random" else ""
@@ -241,7 +245,7 @@ def _pair(names: Sequence[str]) -> str:
 
 
 def _returned(spec: Spec, names: Mapping[str, str]) -> Iterator[str]:
-    layers = [link.layer for link in spec.links if isinstance(link.layer, Recurrent)]
+    layers = _recurrent(spec)
     if not layers:
         yield "return x"
         return
@@ -287,7 +291,7 @@ def _run_once(spec: Spec, names: Mapping[str, str], given: Sequence[str]) -> Ite
             if drawn:
                 yield f'{INDENT}"{names[link.layer.name]}": {_pair(drawn)},'
         yield "}"
-    recurrent = [link.layer for link in spec.links if isinstance(link.layer, Recurrent)]
+    recurrent = _recurrent(spec)
     yield f"output{', states' if recurrent else ''} = Model().eval()({', '.join(given)})"
     yield 'print("output", tuple(output.shape))'
     for layer in recurrent:

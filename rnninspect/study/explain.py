@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rnninspect.cells.language import Bias, Cell, Equation, Matrix, Product, Value, walk
 from rnninspect.cells.write import Shapes, Symbol, Written, name, shapes, write
 from rnninspect.document.chain import Link, Spec
+from rnninspect.errors import listed
 from rnninspect.facts import LayerFacts, WeightFact
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer
@@ -330,9 +331,3 @@ def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[Lege
 def _owners(option: str) -> str:
     """The kinds that have an option."""
     return listed([kind for kind in TYPES if option in kind_of(kind).model_fields])
-
-
-def listed(words: Sequence[str]) -> str:
-    """`RNN, LSTM and GRU`."""
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last

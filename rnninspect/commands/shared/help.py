@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import EnumMeta
 from inspect import signature
-from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typer.core import TyperArgument
 
 from rnninspect.commands.shared.options import DEVICE, OUTPUT
+from rnninspect.commands.shared.signature import kinds_of
 from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour, write_text
 
 if TYPE_CHECKING:
@@ -78,19 +78,13 @@ def _name(option: Any) -> str:
 def _text(command: Any, option: Any) -> str:
     """What an option is for, what it can be where that is one of a few, and what it is without being given."""
     keyword = signature(command.callback).parameters.get(option.name)
-    kinds = [] if keyword is None else _kinds(keyword.annotation)
+    kinds = [] if keyword is None else kinds_of(keyword.annotation)
     default = option.default if keyword is not None and not option.is_flag else None
     choices: list[Any] = [kind for kind in kinds if isinstance(kind, EnumMeta)]
     if choices:
         listed = ", ".join(f"{each.value} (default)" if each == default else each.value for each in choices[0])
         return f"{option.help.removesuffix('.')}: {listed}."
     return option.help if default in (None, []) else f"{option.help} Default: {default}."
-
-
-def _kinds(annotation: Any) -> list[Any]:
-    """The types that a value may have, of `Annotated[X | None, ...]` X alone."""
-    (kind, *_) = get_args(annotation) or (annotation,)
-    return [each for each in get_args(kind) or (kind,) if each is not NoneType]
 
 
 def help_text(paragraphs: Sequence[str], groups: Sequence[Sequence[Section]], page: Page) -> str:

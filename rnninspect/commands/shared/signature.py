@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import MISSING, Field, fields
 from enum import Enum
+from functools import cache
 from inspect import Parameter, Signature, get_annotations
+from types import NoneType
 from typing import Annotated, Any, get_args, get_type_hints
 
 from rnninspect.commands.shared.options import Output
+from rnninspect.errors import listed
 
 
 def record_of(run: Callable[..., int]) -> type:
@@ -36,10 +39,17 @@ def signature_of(record: type) -> Signature:
     return Signature(sorted(keywords, key=lambda keyword: keyword.default is not Parameter.empty))
 
 
+def kinds_of(annotation: Any) -> list[Any]:
+    """The types that an option's value may have: of `Annotated[X | None, ...]` X alone, of a list what is in it."""
+    (kind, *_) = get_args(annotation) or (annotation,)
+    return [each for each in get_args(kind) or (kind,) if each is not NoneType]
+
+
 # The format that the name of a file stands for.
 _BY_SUFFIX = {".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex"}
 
 
+@cache  # why: both the help and what fills the record go by it
 def formats_by_suffix(record: type) -> Mapping[str, Enum]:
     """By the end of its name, the format that a result is written to a file in where none is asked for.
 
@@ -56,7 +66,7 @@ def _telling(annotated: Any, ends: list[str]) -> Any:
     """The annotation of --output with a help that tells which ends of a name say the format."""
     kind, option = get_args(annotated)
     told = copy(option)
-    told.help = f"{option.help.removesuffix('.')}; {', '.join(ends[:-1])} and {ends[-1]} say the format."
+    told.help = f"{option.help.removesuffix('.')}; {listed(ends)} say the format."
     return Annotated[kind, told]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from inspect import signature
-from types import NoneType
 from typing import Any, get_args
 
 import typer
 
-from rnninspect.errors import OptionError, nearest, printable, show
+from rnninspect.commands.shared.signature import kinds_of
+from rnninspect.errors import OptionError, listed, nearest, printable, show
 
 # What more commands have than these would take more than a line to list.
 _MOST_NAMED = 4
@@ -29,9 +29,8 @@ def refused(error: Exception) -> OptionError | None:
     if not (error.param and error.ctx and error.ctx.command.callback):
         return None
     keywords = signature(error.ctx.command.callback).parameters
-    kind, *about = get_args(keywords[str(error.param.name)].annotation)
-    # X | None is what an option without a value of its own is.
-    (kind,) = [each for each in get_args(kind) if each is not NoneType] or [kind]
+    annotation = keywords[str(error.param.name)].annotation
+    (kind,), option = kinds_of(annotation), get_args(annotation)[1]
     given = error.__cause__.errors()[0]["input"]
     hint = ""
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -40,7 +39,7 @@ def refused(error: Exception) -> OptionError | None:
         near = nearest(str(given), known)
         hint = f" (did you mean {near!r}?)" if near else ""
     elif kind in _NUMBERS:
-        expected = _NUMBERS[kind] + _range(about[0].min, about[0].max)
+        expected = _NUMBERS[kind] + _range(option.min, option.max)
     else:
         return None
     return OptionError(f"{error.param.opts[0]}: expected {expected}, got {show(given)}{hint}")
@@ -77,8 +76,8 @@ def misused(error: typer.TyperException, command: str, having: Callable[[str], S
     given: str = getattr(error, "option_name")  # noqa: B009 (see above)
     others = having(given)
     if 0 < len(others) <= _MOST_NAMED:
-        listed = " and ".join(filter(None, [", ".join(others[:-1]), others[-1]]))
-        return OptionError(f"{given}: no such option of {command} ({listed} {'have' if others[1:] else 'has'} it)")
+        have = "have" if others[1:] else "has"
+        return OptionError(f"{given}: no such option of {command} ({listed(others)} {have} it)")
     context = getattr(error, "ctx", None)
     # why without the dashes: all options begin with them, and --wat would be near --format.
     names = [name for each in context.command.params for name in each.opts] if context else []
