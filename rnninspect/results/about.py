@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from rnninspect.bench.records import WHOLE_MODEL, settings_text
 from rnninspect.errors import printable
 from rnninspect.results.table import Cell, Column
 
+_Thing = TypeVar("_Thing")
+# More sentences than this are no answer.
+_MOST_SENTENCES = 8
 POINT = (
     Column("model", "model", repeats=True),
     Column("file", "file", repeats=True),
@@ -105,6 +108,17 @@ def told_apart(thing: About, things: Iterable[About], keys: Sequence[str]) -> st
     names = [thing.model] * (len(files) > 1) + [thing.file] * (len(files) > len({model for model, _ in files}))
     differing = [key for key in keys if len({str(cell(one, key)) for one in among}) > 1]
     return " ".join(filter(None, [*names, *(str(cell(thing, key)) for key in differing)]))
+
+
+def sentences(things: Sequence[_Thing], of: Callable[[_Thing], tuple[str, str]], elsewhere: str) -> Iterator[str]:
+    """A sentence for each of the first things. of: what it is about, "" for nothing, and the sentence.
+
+    elsewhere: where the others are to be found.
+    """
+    for about, sentence in map(of, things[:_MOST_SENTENCES]):
+        yield f"{about}: {sentence}" if about else sentence
+    if len(things) > _MOST_SENTENCES:
+        yield f"{len(things) - _MOST_SENTENCES} more are in {elsewhere}"
 
 
 def for_people(columns: Sequence[Column], things: Iterable[About], silent: Collection[str] = ()) -> tuple[Column, ...]:

@@ -8,7 +8,17 @@ from rnninspect.bench.compare import THRESHOLD
 from rnninspect.bench.records import STEADY, settings_text, verdict_parts
 from rnninspect.bench.results import Pooled, Ratio, ratios
 from rnninspect.errors import printable
-from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cells, for_people, short_points, told_apart
+from rnninspect.results.about import (
+    PHASE,
+    POINT,
+    SUBJECT,
+    VARIANT,
+    cells,
+    for_people,
+    sentences,
+    short_points,
+    told_apart,
+)
 from rnninspect.results.faster import faster
 from rnninspect.results.table import Cell, Column, Kind, Table
 
@@ -20,8 +30,6 @@ _COLUMNS = (
     Column("tokens_per_second", "tokens/s", Kind.NUMBER, group="figure"),
     Column("verdict", "verdict", verdict=True, group="figure"),
 )
-# More sentences than this are no answer.
-_MOST_SENTENCES = 8
 
 
 def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
@@ -60,12 +68,8 @@ def _unsteady(rows: Sequence[Pooled]) -> Iterator[str]:
 
 def _sentences(rows: Sequence[Pooled]) -> Iterator[str]:
     """What each variant is against the first of its point."""
-    pairs = ratios(rows)
-    for pair in pairs[:_MOST_SENTENCES]:
-        about = told_apart(pair, rows, ("point", "subject", "phase"))
-        yield f"{about}{': ' * bool(about)}{_sentence(pair)}"
-    if len(pairs) > _MOST_SENTENCES:
-        yield f"{len(pairs) - _MOST_SENTENCES} more are in --table ratios"
+    about = ("point", "subject", "phase")
+    return sentences(ratios(rows), lambda pair: (told_apart(pair, rows, about), _sentence(pair)), "--table ratios")
 
 
 def _sentence(pair: Ratio) -> str:

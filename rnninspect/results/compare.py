@@ -6,7 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Verdict
 from rnninspect.bench.records import Outcome
-from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cells, for_people, short_points, told_apart
+from rnninspect.results.about import (
+    PHASE,
+    POINT,
+    SUBJECT,
+    VARIANT,
+    cells,
+    for_people,
+    sentences,
+    short_points,
+    told_apart,
+)
 from rnninspect.results.faster import faster
 from rnninspect.results.head import common, head
 from rnninspect.results.table import Block, Cell, Column, Kind, Table
@@ -14,9 +24,6 @@ from rnninspect.shares import percent, share_text
 
 # More rows than this are too many to read, so people are not shown those that are the SAME.
 _MOST_ROWS = 60
-
-# More sentences than this are no answer.
-_MOST_SENTENCES = 8
 
 _ABOUT = (*POINT, VARIANT, SUBJECT, PHASE._replace(repeats=True))
 _FIGURES = ("old_median_seconds", "new_median_seconds", "ratio", "verdict")
@@ -78,20 +85,19 @@ def _answer(comparison: Comparison, sides: str, more: str = "") -> Table:
 def _sentences(items: Sequence[Compared], threshold: float) -> Iterator[str]:
     """What became faster or slower and by how much, and where nobody knows."""
     changed = [item for item in items if item.verdict != Verdict.SAME]
-    for item in changed[:_MOST_SENTENCES]:
-        about = told_apart(item, items, ("point", "variant", "subject", "phase"))
-        if item.verdict == Verdict.UNCLEAR:
-            sentence = f"not sure: {item.reason}"
-        else:
-            reason = f" ({item.reason})" if item.reason else ""
-            # why the noise too: an interval of one run does not know how far another would have strayed.
-            low, high = item.ratio / (1 + item.noise), item.ratio * (1 + item.noise)
-            sentence = f"new is {faster(item.ratio, min(item.low, low), max(item.high, high))}{reason}"
-        yield f"{about}: {sentence}" if about else sentence
-    if len(changed) > _MOST_SENTENCES:
-        yield f"{len(changed) - _MOST_SENTENCES} more are in the table"
     if not changed:
         yield f"new takes as long as old, within {share_text(min(threshold, THRESHOLD))}"
+    about = ("point", "variant", "subject", "phase")
+    yield from sentences(changed, lambda item: (told_apart(item, items, about), _sentence(item)), "the table")
+
+
+def _sentence(item: Compared) -> str:
+    if item.verdict == Verdict.UNCLEAR:
+        return f"not sure: {item.reason}"
+    # why the noise too: an interval of one run does not know how far another would have strayed.
+    low, high = item.ratio / (1 + item.noise), item.ratio * (1 + item.noise)
+    words = f"new is {faster(item.ratio, min(item.low, low), max(item.high, high))}"
+    return f"{words} ({item.reason})" if item.reason else words
 
 
 def _shown(comparison: Comparison) -> tuple[int, ...] | None:
