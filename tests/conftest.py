@@ -27,6 +27,9 @@ os.environ["XDG_CACHE_HOME"] = _CACHE.name
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+# why: what a command says of a CI is for the test that sets it, and a test must say the same on both.
+for _name in ("CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"):
+    os.environ.pop(_name, None)
 
 # why: `make test &` and nohup ignore these signals, and so would every process that a test starts and ends by one. What
 # is handled begins anew in a process that is started, and what is ignored does not.
