@@ -26,7 +26,8 @@ from rnninspect.errors import DocumentError, RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.formats import json as json_format
 from rnninspect.formats import terminal
-from rnninspect.guard.check import Verdict, changes, parse_growth
+from rnninspect.guard.changes import changes
+from rnninspect.guard.check import Verdict, parse_growth
 from rnninspect.guard.findings import findings
 from rnninspect.guard.lock import locked_layers, read_lock, render_lock, update_lock
 from rnninspect.layers.registry import TYPES, kind_of

@@ -196,7 +196,8 @@ def _proven(spec: Spec, planned: ModelFacts) -> tuple[ModelFacts, RnnInspectErro
 
 
 def _verdict(model: _Model, against: _Limits, *, accepted: bool, build: bool) -> Verdict:
-    from rnninspect.guard.check import Verdict, changes, limits
+    from rnninspect.guard.changes import changes
+    from rnninspect.guard.check import Verdict, limits
     from rnninspect.guard.lock import file_key
 
     budget = dict(model.spec.budget)

@@ -33,7 +33,7 @@ def run(options: DiffOptions) -> int:
     """Print what differs between two models; 0 whether or not anything does, 2 where one is unsound."""
     from rnninspect.commands.shared.files import load_all
     from rnninspect.commands.shared.rendering import print_page
-    from rnninspect.guard.check import differences
+    from rnninspect.guard.changes import differences
     from rnninspect.plan import plan
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.diff import diff_document, diff_tables

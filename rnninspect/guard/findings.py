@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import Place, RnnInspectError, printable
-from rnninspect.guard.check import Change, Growth, Verdict
+from rnninspect.guard.changes import Change
+from rnninspect.guard.check import Growth, Verdict
 from rnninspect.guard.lock import NAME
 from rnninspect.shares import percent
 

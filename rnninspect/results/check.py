@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.guard.check import Change, Limit, Verdict
+from rnninspect.guard.changes import Change
+from rnninspect.guard.check import Limit, Verdict
 from rnninspect.results.head import head
 from rnninspect.results.model import counts_of
 from rnninspect.results.table import Cell, Column, Kind, Table

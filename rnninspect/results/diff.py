@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnninspect.facts import ModelFacts
-from rnninspect.guard.check import Change
+from rnninspect.guard.changes import Change
 from rnninspect.results.check import CHANGES, change_rows
 from rnninspect.results.head import head
 from rnninspect.results.model import counts_of
