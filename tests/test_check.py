@@ -332,8 +332,14 @@ def test_what_a_lock_holds_is_shown_on_one_line_without_control_characters() -> 
 def test_an_error_as_a_finding() -> None:
     place = Place("a.yaml", 3, 5)
     error = DocumentError(place, "wrong", path="layers[0]", hint="mend it")
-    assert of_error(error, "other.yaml") == Finding(place, "", "document", "layers[0]: wrong (mend it)")
-    assert of_error(OptionError("no"), "b.yaml") == Finding(Place("b.yaml"), "", "document", "no")
+    wrong = Finding(place, "", "document", "layers[0]: wrong (mend it)", "layers[0]")
+    assert list(of_error(error, "other.yaml")) == [wrong]
+    assert list(of_error(OptionError("no"), "b.yaml")) == [Finding(Place("b.yaml"), "", "document", "no")]
+    error.also = (DocumentError(Place("a.yaml", 9), "no", path="input"),)
+    assert [(each.place.line, each.subject) for each in of_error(error, "")] == [
+        (place.line, "layers[0]"),
+        (9, "input"),
+    ]
 
 
 # --- tables ------------------------------------------------------------------------------------------------

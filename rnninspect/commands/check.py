@@ -139,7 +139,7 @@ def _annotate(options: CheckOptions, error: RnnInspectError, file: str) -> None:
         from rnninspect.guard.findings import of_error
 
         # why stderr: with exit code 2 nothing stands on stdout, and the runner reads annotations from both.
-        say(github.render([of_error(error, file)]).rstrip())
+        say(github.render(list(of_error(error, file))).rstrip())
 
 
 def _locked(options: CheckOptions, path: Path) -> Locked | None:
@@ -222,7 +222,7 @@ def _findings(models: Sequence[_Model], verdicts: Sequence[Verdict], lock: Path)
     for model, verdict in zip(models, verdicts, strict=True):
         listed = by_document.setdefault(model.spec.source, [])
         if model.fault is not None:
-            listed.append(of_error(model.fault, model.spec.source)._replace(rule="build"))
+            listed += [found._replace(rule="build") for found in of_error(model.fault, model.spec.source)]
         listed.extend(findings(model.spec, verdict, str(lock)))
     return by_document
 

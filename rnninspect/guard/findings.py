@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
-from rnninspect.errors import Place, RnnInspectError, printable
+from rnninspect.errors import DocumentError, Place, RnnInspectError, printable
 from rnninspect.guard.changes import Change
 from rnninspect.guard.check import Growth, Verdict
 from rnninspect.guard.lock import NAME
@@ -15,12 +15,17 @@ from rnninspect.shares import percent
 
 
 class Finding(NamedTuple):
-    """One complaint. rule: what was broken ("max_params", "lock", "document"); what: the whole sentence."""
+    """One complaint.
+
+    rule: what was broken ("max_params", "lock", "document"). what: the whole sentence. subject: what of the model it is
+    about, where that is less than all of it: a layer's name, a count, a key of the document.
+    """
 
     place: Place
     model: str
     rule: str
     what: str
+    subject: str = ""
 
 
 def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding]:
@@ -42,7 +47,7 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
             )
     for change, growth in verdict.outgrown:
         what = f"{_outgrown(change, growth)} (check --update accepts it)"
-        yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what)
+        yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what, subject=change.field)
     if verdict.drifted and verdict.new:
         what = f"the model is not in {printable(lock)} (check --update adds it)"
         yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what)
@@ -59,13 +64,17 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
                 rule="lock",
                 what=f"{where} is not as locked: {'; '.join(printable(_change_text(change)) for change in changed)} "
                 "(check --update accepts it)",
+                subject=layer,
             )
 
 
-def of_error(error: RnnInspectError, source: str) -> Finding:
-    """A document that could not be checked at all."""
-    place = error.place or Place(source)
-    return Finding(place=place, model="", rule="document", what=str(error).removeprefix(f"{place}: "))
+def of_error(error: RnnInspectError, source: str) -> Iterator[Finding]:
+    """A document that could not be checked at all: each of its faults."""
+    for fault in error.faults:
+        place = fault.place or Place(source)
+        key = fault.path if isinstance(fault, DocumentError) else ""
+        what = str(fault).removeprefix(f"{place}: ")
+        yield Finding(place=place, model="", rule="document", what=what, subject=key)
 
 
 def _outgrown(change: Change, growth: Growth) -> str:
