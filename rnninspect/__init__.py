@@ -4,7 +4,7 @@ import rnninspect
 model = rnninspect.load("configs/lstm.yaml")
 print(model)                # the model at a glance
 model.plan().parameters     # 90800, worked out from the equations; torch is not imported
-model.build()               # the torch.nn modules, on the document's device
+model.build()               # the torch.nn modules, on the document's device; needs rnninspect[torch]
 """
 
 from __future__ import annotations

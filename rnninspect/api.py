@@ -51,7 +51,8 @@ class Model:
         """The model as a torch.nn.Module in eval mode, its weights drawn with `seed`.
 
         device: a name such as "cpu" or "cuda:0"; None is the document's, or the best there is.
-        Raises NoTorch, NoSuchDevice, NotEnoughMemory (before anything is allocated) or TorchRefused.
+        Raises NoTorch (rnninspect[torch] brings it; a plan needs none), NoSuchDevice, NotEnoughMemory (before anything
+        is allocated) or TorchRefused.
         """
         from rnninspect.runtime.here import need_torch
 

@@ -70,7 +70,7 @@ CASES: dict[str, Case] = {
     "NoSuchDevice": Case(("shapes", "small.yaml", "--device", "cuda:99"), 3),
     "NotEnoughMemory": Case(("params", "small.yaml", "--device", "cpu", "--set", "encoder.hidden_size=10000000"), 3),
     "TorchRefused": Case(("shapes", "small.yaml", "--device", "meta", "--set", "encoder.hidden_size=4000000000"), 3),
-    "NoTorch": Case(("shapes", "small.yaml"), 3, no_torch),
+    "NoTorch": Case(("verify", "small.yaml"), 3, no_torch),
     "FolderGone": Case(("check", "small.yaml"), 3, no_folder),
     "NotInstalled": Case(("params", "small.yaml", "--plan"), 3, no_matplotlib),
     "OutputFailed": Case(("params", "small.yaml", "--plan", "--output", "nowhere/out.json"), 3),

@@ -31,12 +31,13 @@ class ParamsOptions(CountOptions):
 
 def run(options: ParamsOptions) -> int:
     """Print tables of counts for each model; returns the exit code."""
-    from rnninspect.commands.shared.model_page import LookPage, print_models
+    from rnninspect.commands.shared.model_page import LookPage, is_to_prove, print_models
     from rnninspect.results.params import ALL, OPERATIONS, SIZES, params_tables
 
     parts = ALL if options.all else OPERATIONS if options.ops else SIZES
+    proven = is_to_prove(options)
 
     def tables(models: Sequence[ModelFacts]) -> list[Table]:
-        return params_tables(models, proven=not options.plan, parts=parts)
+        return params_tables(models, proven=proven, parts=parts)
 
     return print_models(options, LookPage(tables, input_grad=options.input_grad))

@@ -40,4 +40,4 @@ def run(options: WeightsOptions) -> int:
     def tables(models: Sequence[ModelFacts]) -> list[Table]:
         return [weights_table(model, gates=options.gates, stats=options.stats) for model in models]
 
-    return print_models(options, LookPage(tables, values=options.stats))
+    return print_models(options, LookPage(tables, values=options.stats, asks_torch=options.stats))

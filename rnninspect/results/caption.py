@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 PLAN = "plan: from the equations alone, torch was not asked"
+NO_TORCH = "plan: from the equations alone, torch is not installed"
 
 
 def caption(source: str, *details: str) -> str:

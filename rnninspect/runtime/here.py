@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 
 from rnninspect.errors import FolderGone, NoTorch, first_line
 from rnninspect.runtime.memory import address_space, ran_out
@@ -14,6 +15,8 @@ _TORCH_TAKES = 720 * 2**20
 # And the tool without it: 55 MB were measured.
 _TOOL_TAKES = 64 * 2**20
 _WITHOUT = "--plan, explain, diff and check need none"
+_INSTALL = "pip install 'rnninspect[torch]'"
+NOT_INSTALLED = f"torch is not installed: the plan alone, not proven; {_INSTALL}"
 
 
 def need_folder() -> None:
@@ -22,6 +25,11 @@ def need_folder() -> None:
         os.getcwd()  # noqa: PTH109
     except OSError as error:
         raise FolderGone("the current folder is gone (cd to one that is there)") from error
+
+
+def torch_is_installed() -> bool:
+    """Whether a torch is found, be it one that loads or not; nothing is imported."""
+    return sys.modules.get("torch") is not None or find_spec("torch") is not None
 
 
 def need_torch() -> None:
@@ -42,7 +50,7 @@ def need_torch() -> None:
         import torch.nn.utils.rnn  # noqa: F401
     except Exception as error:  # why so broad: none of this is ours, and what a broken library raises is anything
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-            raise NoTorch(f"torch is not installed here (pip install torch; {_WITHOUT})") from error
+            raise NoTorch(f"torch is not installed here ({_INSTALL}; {_WITHOUT})") from error
         reason = first_line(error, named=True)
         remedy = "raise ulimit -v, or end other programs" if ran_out(error) else "install it again"
         raise NoTorch(f"torch cannot be loaded here: {reason} ({remedy}; {_WITHOUT})") from error

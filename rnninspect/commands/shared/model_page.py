@@ -16,10 +16,10 @@ from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.output import write_text
 from rnninspect.plan import plan
-from rnninspect.results.caption import PLAN, caption, each_once
+from rnninspect.results.caption import NO_TORCH, PLAN, caption, each_once
 from rnninspect.results.model import Report, document
 from rnninspect.results.table import Table
-from rnninspect.runtime.here import likely_device, need_torch
+from rnninspect.runtime.here import NOT_INSTALLED, likely_device, need_torch, torch_is_installed
 from rnninspect.runtime.workspace import planned_on
 
 if TYPE_CHECKING:
@@ -34,11 +34,13 @@ class LookPage(NamedTuple):
     """What a look command shows.
 
     tables: of models. values: they show what only torch knows, so that nothing can stand before it has answered.
-    input_grad: see `plan`.
+    asks_torch: an option asks for what only torch knows, and without it there is nothing to show. input_grad: see
+    `plan`.
     """
 
     tables: MakeTables
     values: bool = False
+    asks_torch: bool = False
     input_grad: bool = False
 
 
@@ -52,19 +54,27 @@ def print_models(options: LookOptions, page: LookPage) -> int:
     )
     if code:
         return code
-    waits = not options.plan and not page.values and can_wait(options)
-    if not options.plan:
+    proves = is_to_prove(options, asks_torch=page.asks_torch)
+    waits = proves and not page.values and can_wait(options)
+    if proves:
         if not waits:
             need_torch()
         remark_half(specs)
+    elif not options.plan:
+        say_notes([NOT_INSTALLED])
     for spec in specs:
         say_notes(spec.notes)
     planned = [plan(spec, input_grad=page.input_grad) for spec in specs]
-    if options.plan:
+    if not proves:
         _print(Report(models=planned, ledger="plan", seed=options.seed, differences=[]), options, page)
         return 0
     show = _plan_first if waits else _proof_first
     return show(list(zip(specs, planned, strict=True)), options, page)
+
+
+def is_to_prove(options: LookOptions, *, asks_torch: bool = False) -> bool:
+    """Whether torch is to be asked: unless it is not installed and nothing that was asked for needs it, or --plan."""
+    return not options.plan and (asks_torch or options.device is not None or torch_is_installed())
 
 
 def _proof_first(models: Sequence[Planned], options: LookOptions, page: LookPage) -> int:
@@ -91,7 +101,7 @@ def _plan_first(models: Sequence[Planned], options: LookOptions, page: LookPage)
             if outcome.errors and not report.differences:
                 line.fail(str(outcome.errors[0]))
             else:
-                line.end(_caption(report))
+                line.end(_caption(report, options))
     finally:
         code = outcome.say()
     shown = {model.source: model.layers for model in expected}
@@ -136,7 +146,7 @@ def _prove_all(models: Sequence[Planned], options: LookOptions, page: LookPage, 
 
 def _print(report: Report, options: LookOptions, page: LookPage) -> None:
     tables = [*(page.tables(report.models) if report.models else ()), *_difference_tables(report)]
-    print_page(options.format, tables, lambda: document(report), _caption(report), options.output)
+    print_page(options.format, tables, lambda: document(report), _caption(report, options), options.output)
 
 
 def _difference_tables(report: Report) -> list[Table]:
@@ -147,13 +157,13 @@ def _difference_tables(report: Report) -> list[Table]:
     return [differences_table(model.name, differing) for model, differing in report.differences]
 
 
-def _caption(report: Report) -> str:
+def _caption(report: Report, options: LookOptions) -> str:
     """Where the numbers come from: device, dtype, seed, torch's version, and which ledger."""
     models = [*report.models, *(model for model, _ in report.differences)]
     dtypes = each_once(model.dtype for model in models)
     runs = [model.measured for model in models if model.measured is not None]
     if not runs:
-        return caption(PLAN, dtypes)
+        return caption(PLAN if options.plan else NO_TORCH, dtypes)
     verdict = "differ: models they differ on are left out" if report.differences else "agree"
     devices = each_once(run.device for run in runs)
     return caption(f"plan and torch {runs[0].torch} {verdict}", devices, dtypes, f"seed {report.seed}")
