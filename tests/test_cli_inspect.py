@@ -196,9 +196,14 @@ def test_what_torch_refuses_ends_the_line_and_with_3(watched: Run) -> None:
 def test_where_torch_is_missing_the_page_stands_and_says_so(watched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     done = watched(TAGGER)
-    assert done.returncode == 3
+    assert (done.returncode, done.stderr) == (0, f"note: {torch_here.NOT_INSTALLED}\n")
     assert "502,610" in done.stdout
-    assert "plan · not proven: torch " in done.stdout.split(ERASE)[1]
+    assert done.stdout.endswith("\nplan: from the equations alone, torch is not installed · float32\n")
+    assert ERASE not in done.stdout
+    asked = watched(TAGGER, "--device", "cpu")
+    assert asked.returncode == 3
+    assert "502,610" in asked.stdout
+    assert "plan · not proven: torch is not installed here " in asked.stdout.split(ERASE)[1]
 
 
 def test_an_interrupt_leaves_the_page_and_says_that_it_was_not_proven(

@@ -182,7 +182,7 @@ MORE = AGAIN.replace("install it again", "raise ulimit -v, or end other programs
         ("MemoryError()", f"cannot be loaded here: MemoryError {MORE}"),
         ("RuntimeError('\\x1b[31m')", r"here: RuntimeError: \x1b[31m (install it again"),
         ("ModuleNotFoundError('No module named sympy', name='sympy')", "ModuleNotFoundError: No module named sympy ("),
-        ("ModuleNotFoundError('No module named \"torch\"', name='torch')", "is not installed here (pip install 'rnninspect[torch]';"),
+        ("ModuleNotFoundError(name='torch')", "is not installed here (pip install 'rnninspect[torch]';"),
         (None, "cannot be loaded here: ModuleNotFoundError: No module named 'torch.nn'"),
     ],
     ids=lambda value: value and value.split("(")[0],
