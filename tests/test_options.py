@@ -104,7 +104,7 @@ def test_help_tells_of_no_end_of_a_name_but_those_that_say_a_format(
     here: Callable[..., subprocess.CompletedProcess[str]], command: str
 ) -> None:
     told = here(command, "--help").stdout.partition("--output, -o FILE")[2].partition("--help")[0]
-    assert re.findall(r"\.(?:json|csv|md|tex)\b", told) == list(formats_by_suffix(whole(command)[0]))
+    assert re.findall(r"\.(?:json|csv|md|tex|xml|sarif)\b", told) == list(formats_by_suffix(whole(command)[0]))
 
 
 LOADED = """

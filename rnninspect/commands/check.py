@@ -86,8 +86,10 @@ class _Limits(NamedTuple):
 def run(options: CheckOptions) -> int:
     """Check every model and print the verdicts; returns the exit code."""
     from rnninspect.commands.shared.files import load_all
+    from rnninspect.commands.shared.reports import report_unsound
     from rnninspect.document.quantity import parse_count
     from rnninspect.guard.check import parse_growth
+    from rnninspect.guard.findings import of_error
     from rnninspect.guard.lock import NAME
 
     need_folder()
@@ -95,14 +97,16 @@ def run(options: CheckOptions) -> int:
         raise OptionError("--max-growth: --update accepts whatever the models have become (leave one of the two out)")
     max_params = _parsed("--max-params", options.max_params, parse_count)
     growth = _parsed("--max-growth", options.max_growth, parse_growth)
+    unsound: list[Finding] = []
     specs, code = load_all(
         options.files,
         options.settings,
         device=options.device,
         output=options.output,
-        also=lambda error, file: _annotate(options, error, file),
+        also=lambda error, file: unsound.extend(of_error(error, file)),
     )
     if code:
+        report_unsound(options.format, options.files, unsound, options.output)
         return code
     lock = options.lock or Path(NAME)
     limits = _Limits(max_params=max_params, growth=growth, lock=lock, locked=_locked(options, lock))
@@ -132,19 +136,11 @@ def _parsed(option: str, given: str | None, parse: Callable[[str], _Parsed]) -> 
         raise OptionError(f"{option} {printable(str(given))}: {error}") from error
 
 
-def _annotate(options: CheckOptions, error: RnnInspectError, file: str) -> None:
-    """Under GitHub a document that is not sound is an annotation too."""
-    if options.format is CheckFormat.GITHUB:
-        from rnninspect.formats import github
-        from rnninspect.guard.findings import of_error
-
-        # why stderr: with exit code 2 nothing stands on stdout, and the runner reads annotations from both.
-        say(github.render(list(of_error(error, file))).rstrip())
-
-
 def _locked(options: CheckOptions, path: Path) -> Locked | None:
     """The lock to hold models against; None where there is none and none was named."""
     from rnninspect.commands.shared.files import refuse_to_replace
+    from rnninspect.commands.shared.reports import report_unsound
+    from rnninspect.guard.findings import of_error
     from rnninspect.guard.lock import find_lock, read_lock
 
     refuse_to_replace(path, options.output, "the lock")
@@ -153,7 +149,7 @@ def _locked(options: CheckOptions, path: Path) -> Locked | None:
             return read_lock(path)
         locked = find_lock(path)
     except RnnInspectError as error:
-        _annotate(options, error, str(path))
+        report_unsound(options.format, options.files, list(of_error(error, str(path))), options.output)
         raise
     return locked
 
@@ -263,6 +259,7 @@ def _update(path: Path, models: Sequence[_Model]) -> None:
 
 def _print(options: CheckOptions, verdicts: Sequence[Verdict], findings: Mapping[str, Sequence[Finding]]) -> None:
     from rnninspect.commands.shared.rendering import print_page
+    from rnninspect.commands.shared.reports import REPORTS, report
     from rnninspect.output import write_text
     from rnninspect.results.check import check_document, check_tables
 
@@ -272,11 +269,9 @@ def _print(options: CheckOptions, verdicts: Sequence[Verdict], findings: Mapping
 
         listed = [finding for of_document in findings.values() for finding in of_document]
         write_text(annotate(listed, tables, source), options.output)
-    elif options.format is CheckFormat.JUNIT:
-        from rnninspect.formats import junit
-
+    elif options.format in REPORTS:
         rules = {verdict.model.source: _rules(options, verdict) for verdict in verdicts}
-        write_text(junit.render(rules, findings), options.output)
+        write_text(report(options.format, rules, findings), options.output)
     else:
         print_page(options.format, tables, lambda: check_document(verdicts), source, options.output)
 

@@ -41,3 +41,5 @@ class CheckFormat(StrEnum):
     MARKDOWN = "markdown"
     GITHUB = "github"
     JUNIT = "junit"
+    SARIF = "sarif"
+    GITLAB = "gitlab"

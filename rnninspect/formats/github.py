@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnninspect.errors import printable
-from rnninspect.guard.findings import Finding
+from rnninspect.guard.findings import Finding, first_of
 
+# GitHub shows no more annotations of a kind from one step, and leaves out the others without a word.
+MOST_ANNOTATIONS = 10
 # GitHub cuts a job summary at 1 MiB and then drops all of it; a line that says so is better.
 MOST_SUMMARY_BYTES = 1024 * 1024
 
 
 def render(findings: Sequence[Finding], remarks: Sequence[Finding] = ()) -> str:
-    """One `::error` line for each finding, and one `::warning` line for each remark."""
-    by_level = (("error", findings), ("warning", remarks))
+    """An `::error` line for each finding and a `::warning` line for each remark; of too many the last is a count."""
+    errors = first_of(findings, MOST_ANNOTATIONS)
+    warnings = first_of(remarks, MOST_ANNOTATIONS, "the job's summary")
+    by_level = (("error", errors), ("warning", warnings))
     return "".join(_annotation(level, finding) for level, several in by_level for finding in several)
 
 
@@ -32,8 +36,7 @@ def _annotation(level: str, finding: Finding) -> str:
     place = finding.place
     properties = {"file": place.source, "line": place.line, "col": place.column, "title": f"rnninspect: {finding.rule}"}
     written = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value is not None)
-    name = f"{finding.model}: " if finding.model else ""
-    return f"::{level} {written}::{_data(name + finding.what)}\n"
+    return f"::{level} {written}::{_data(finding.sentence)}\n"
 
 
 def _data(text: str) -> str:

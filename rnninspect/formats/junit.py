@@ -12,13 +12,14 @@ from rnninspect.guard.findings import Finding
 def render(rules: Mapping[str, Sequence[str]], findings: Mapping[str, Sequence[Finding]]) -> str:
     """One XML document.
 
-    rules: by document, what was checked. findings: by document, what was found; each has a rule that was checked.
+    rules: by document, what was checked. findings: by document, what was found; a rule that it names was checked too.
     """
     root = ElementTree.Element("testsuites", name="rnninspect check")
-    for source, checked in rules.items():
+    for source in {**rules, **findings}:
         by_rule: dict[str, list[Finding]] = {}
         for finding in findings.get(source, ()):
             by_rule.setdefault(finding.rule, []).append(finding)
+        checked = list(dict.fromkeys([*rules.get(source, ()), *by_rule]))
         suite = ElementTree.SubElement(
             root,
             "testsuite",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
@@ -26,6 +28,11 @@ class Finding(NamedTuple):
     rule: str
     what: str
     subject: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and with which model."""
+        return f"{self.model}: {self.what}" if self.model else self.what
 
 
 def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding]:
@@ -75,6 +82,30 @@ def of_error(error: RnnInspectError, source: str) -> Iterator[Finding]:
         key = fault.path if isinstance(fault, DocumentError) else ""
         what = str(fault).removeprefix(f"{place}: ")
         yield Finding(place=place, model="", rule="document", what=what, subject=key)
+
+
+def fingerprints(findings: Sequence[Finding]) -> list[str]:
+    """A name for each by which it is known again when its line has moved or its numbers have changed; no two alike."""
+    seen: Counter[str] = Counter()
+    names = []
+    for finding in findings:
+        # why ASCII: a file's name may hold what no encoding takes.
+        known = ascii((finding.place.source, finding.rule, finding.model, finding.subject))
+        names.append(sha256(f"{known} {seen[known]}".encode()).hexdigest())
+        seen[known] += 1
+    return names
+
+
+def first_of(findings: Sequence[Finding], most: int, where: str = "this step's log") -> list[Finding]:
+    """The findings, or where they are more than `most` so many that the last can say how many more, and where.
+
+    where: what has each of them.
+    """
+    if len(findings) <= most:
+        return list(findings)
+    left = findings[most - 1]
+    more = f"{len(findings) - most + 1:,} more: {where} has each of them"
+    return [*findings[: most - 1], left._replace(model="", what=more, subject="more")]
 
 
 def _outgrown(change: Change, growth: Growth) -> str:

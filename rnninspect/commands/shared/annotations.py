@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from rnninspect.commands.shared.reports import from_root
 from rnninspect.formats import github, markdown
 from rnninspect.guard.findings import Finding
 from rnninspect.output import append_text
@@ -22,4 +23,4 @@ def annotate(
         with contextlib.suppress(OSError):
             room -= Path(summary).stat().st_size
         append_text(github.summary(markdown.render(blocks, caption), max(room, 0)), Path(summary))
-    return github.render(findings, remarks)
+    return github.render(from_root(findings), from_root(remarks))

@@ -1,0 +1,71 @@
+"""What a CI server reads of a check: annotations, or a report in the format of `--format`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rnninspect import __version__
+from rnninspect.commands.shared.messages import say
+from rnninspect.formats import CheckFormat
+from rnninspect.guard.findings import Finding
+from rnninspect.output import write_text
+
+# The formats that are files for a server, and nothing for people.
+REPORTS = (CheckFormat.JUNIT, CheckFormat.SARIF, CheckFormat.GITLAB)
+
+
+def report(format: CheckFormat, rules: Mapping[str, Sequence[str]], findings: Mapping[str, Sequence[Finding]]) -> str:
+    """The text of a report. rules, findings: by document, what it was checked by, and what is wrong with it."""
+    # why imported here: each run needs one of them.
+    if format is CheckFormat.JUNIT:
+        from rnninspect.formats import junit
+
+        return junit.render(rules, findings)
+    placed = {source: from_root(of_document) for source, of_document in findings.items()}
+    if format is CheckFormat.SARIF:
+        from rnninspect.formats import sarif
+
+        return sarif.render(rules, placed, __version__)
+    from rnninspect.formats import gitlab
+
+    return gitlab.render([finding for of_document in placed.values() for finding in of_document])
+
+
+def report_unsound(format: CheckFormat, files: Sequence[str], findings: Sequence[Finding], output: Path | None) -> None:
+    """Tell a CI of documents that could not be checked, so that it shows more than a job that failed."""
+    if format is CheckFormat.GITHUB:
+        from rnninspect.formats import github
+
+        # why stderr: with exit code 2 nothing stands on stdout, and the runner reads annotations from both.
+        for line in github.render(from_root(findings)).splitlines():
+            say(line)
+    # why only into a file: nothing stands on stdout here. A step that uploads the file looks for it all the same.
+    elif format in REPORTS and output is not None:
+        by_document: dict[str, list[Finding]] = {file: [] for file in files}
+        for finding in findings:
+            by_document.setdefault(finding.place.source, []).append(finding)
+        rules = {source: ["document"] for source in by_document}
+        write_text(report(format, rules, by_document), output)
+
+
+def from_root(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings with each path as seen from the root of the repository, which is how a server knows a file."""
+    here = Path.cwd()
+    # why no matter what it is: of a worktree and of a submodule it is a file.
+    root = next((level for level in (here, *here.parents) if os.path.lexists(level / ".git")), here)
+    return [
+        finding._replace(place=replace(finding.place, source=_relative(here, finding.place.source, root)))
+        for finding in findings
+    ]
+
+
+def _relative(here: Path, source: str, root: Path) -> str:
+    if source.startswith("<"):  # standard input
+        return source
+    try:
+        return Path(os.path.relpath(here / source, root)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return Path(source).name

@@ -1,0 +1,52 @@
+"""The rules that a finding can name, in words for those who see only its report."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """What is broken, what it is held against, and what to do; severity: as GitLab calls it."""
+
+    broken: str
+    held: str
+    mend: str
+    severity: str = "major"
+
+
+def _limit(counted: str) -> Rule:
+    return Rule(
+        f"More {counted} than are allowed",
+        f"The {counted} of a model are held against its document's budget, or against what the command line allows.",
+        "Make a layer smaller, or raise the limit where it is written: `budget` in the document, or an option of "
+        "`rnninspect check`.",
+    )
+
+
+RULES = {
+    "document": Rule(
+        "Not a sound model",
+        "A document that cannot be read as a model, or that contradicts itself, is held against nothing.",
+        "Mend what the message names. `rnninspect inspect FILE` tells every fault with its line.",
+        "blocker",
+    ),
+    "build": Rule(
+        "Not proven on torch",
+        "With `--build` the real torch modules are built and run, and must have what the equations say.",
+        "Run `rnninspect inspect FILE` where torch is installed: it shows where the two differ, or why they cannot be "
+        "compared.",
+        "critical",
+    ),
+    "lock": Rule(
+        "Not as agreed on",
+        "`rnninspect.lock` remembers every layer of a model, and the model is held against that.",
+        "Undo the change, or accept it: `rnninspect check FILE --update` writes the lock anew; commit both together.",
+    ),
+    "max_params": _limit("parameters"),
+    "max_param_bytes": _limit("bytes of parameters"),
+    "max_macs": _limit("multiply-accumulates (MACs)"),
+    "max_output_bytes": _limit("bytes of what all layers put out"),
+    "max_training_bytes": _limit("bytes of memory that training takes"),
+    # The name that max_output_bytes had.
+    "max_activation_bytes": _limit("bytes of what all layers put out"),
+}
