@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
+import tarfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import jsonschema
 import pytest
+import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -269,3 +273,19 @@ def test_what_breaks_a_rule_that_nothing_is_said_to_be_checked_by_is_a_case_too(
         ("the.lock", "lock"),
     ]
     assert re.findall(r'tests="(\d)" failures="(\d)"', text) == [("2", "1"), ("1", "1")]
+
+
+@pytest.mark.more
+def test_a_report_is_valid_by_the_schema_of_jenkins(tmp_path: Path) -> None:
+    # why out of pytest's source: it has the schema of the xUnit plugin (junit-10.xsd), and writes its own by it.
+    wanted = f"pytest=={pytest.__version__}"
+    fetch = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(tmp_path), wanted]
+    subprocess.run([sys.executable, *fetch], check=True, capture_output=True)
+    with tarfile.open(tmp_path / f"pytest-{pytest.__version__}.tar.gz") as archive:
+        (member,) = (member for member in archive if member.name.endswith("/junit-10.xsd"))
+        schema = xmlschema.XMLSchema(archive.extractfile(member))
+    evil = FOUND | {name: [OVER._replace(what=name)] for name in ("]]>", "\x00\ud800", "<a b='c'>&amp;")}
+    for findings in (FOUND, evil, {}):
+        schema.validate(junit.render(CHECKED, findings))
+    with pytest.raises(xmlschema.XMLSchemaValidationError):
+        schema.validate(junit.render(CHECKED, {}).replace("failures=", "failure="))
