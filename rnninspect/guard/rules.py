@@ -42,7 +42,22 @@ RULES = {
         "`rnninspect.lock` remembers every layer of a model, and the model is held against that.",
         "Undo the change, or accept it: `rnninspect check FILE --update` writes the lock anew; commit both together.",
     ),
+    "locked": Rule(
+        "The lock and the documents do not match",
+        "With `--locked` there must be a lock, and every model in it must have its document.",
+        "Write or mend the lock: `rnninspect check FILE --update`, and commit it with the documents.",
+    ),
+    "budget": Rule(
+        "A budget without a limit",
+        "With `--locked` a document's `budget` must limit something.",
+        "Write a limit, such as `max_params: 20M`, or remove `budget`.",
+    ),
     "max_params": _limit("parameters"),
+    "max_total_params": Rule(
+        "More parameters than all models together are allowed",
+        "The parameters of all models of a command line are added up, and held against `--max-total-params`.",
+        "Make a layer of one of them smaller, or raise the limit.",
+    ),
     "max_param_bytes": _limit("bytes of parameters"),
     "max_macs": _limit("multiply-accumulates (MACs)"),
     "max_output_bytes": _limit("bytes of what all layers put out"),
