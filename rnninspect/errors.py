@@ -11,6 +11,7 @@
         ├── TorchRefused           torch would not build or run it on this device in this dtype
         ├── NoTorch                torch is not installed here, or does not load
         ├── FolderGone             the current folder was deleted
+        ├── NoGit                  git is not installed here, or cannot be run
         ├── NotInstalled           a library that only some options need is missing
         └── OutputFailed           the result could not be written
 
@@ -126,6 +127,10 @@ class TorchRefused(CannotHere):
 
 class NoTorch(CannotHere):
     """torch is not installed here, or cannot be loaded."""
+
+
+class NoGit(CannotHere):
+    """git is not installed here, or cannot be run."""
 
 
 class FolderGone(CannotHere):

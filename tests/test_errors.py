@@ -50,6 +50,11 @@ def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
 
 
+def no_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes git away."""
+    monkeypatch.setenv("PATH", os.devnull)
+
+
 def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes the current folder away, as far as anybody can tell."""
     monkeypatch.setattr(os, "getcwd", fail_with(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))))
@@ -72,6 +77,7 @@ CASES: dict[str, Case] = {
     "TorchRefused": Case(("shapes", "small.yaml", "--device", "meta", "--set", "encoder.hidden_size=4000000000"), 3),
     "NoTorch": Case(("verify", "small.yaml"), 3, no_torch),
     "FolderGone": Case(("check", "small.yaml"), 3, no_folder),
+    "NoGit": Case(("diff", "main:small.yaml", "small.yaml"), 3, no_git),
     "NotInstalled": Case(("params", "small.yaml", "--plan"), 3, no_matplotlib),
     "OutputFailed": Case(("params", "small.yaml", "--plan", "--output", "nowhere/out.json"), 3),
 }

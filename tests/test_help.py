@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from worlds import Git
 
 from rnninspect import cli
 from rnninspect.commands.shared.help import Section, help_text
@@ -94,9 +95,12 @@ def test_where_there_is_little_room_a_text_stands_below_its_name() -> None:
 BEFORE = {
     "": (),
     "init": (),
-    "diff": ("init model.yaml", "init tagger.yaml --from tagger"),
     "compare": ("init model.yaml", *(f"bench model.yaml --output {name}.jsonl" for name in ("before", "after"))),
 }
+
+
+# The commands with an example that reads the document at a branch.
+OF_BRANCHES = ("diff",)
 
 
 @pytest.mark.usefixtures("timing_nothing")
@@ -105,6 +109,8 @@ def test_the_examples_run(here: Here, tmp_path: Path, name: str) -> None:
     examples = import_module(f"rnninspect.commands.{name}").EXAMPLES if name else cli.EXAMPLES
     before = [f"rnninspect {line}" for line in BEFORE.get(name, ("init model.yaml",))]
     for line in (*before, *examples):
+        if name in OF_BRANCHES and line == examples[0]:
+            Git(tmp_path).commit("the document")
         tool, *words = shlex.split(line)
         done = here(*words, cwd=tmp_path)
         assert (tool, done.returncode) == ("rnninspect", 0), (line, done.stderr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +38,38 @@ input: {batch_size: 2, seq_len: 4}
 device: cpu
 layers: [{name: encoder, type: LSTM, input_size: 3, hidden_size: 8}]
 """
+
+
+class Git:
+    """A repository in a folder, with a branch `main`; called with the words of a git command, it runs that."""
+
+    def __init__(self, folder: Path, *, made: bool = False) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        if not made:
+            self("init", "--quiet", "--initial-branch", "main")
+
+    def __call__(self, *words: str, cwd: Path | None = None) -> str:
+        # why not the user's own settings: hooks and signatures of theirs are none of a test's.
+        names = {f"GIT_{who}_{what}": "x@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        ours = {**os.environ, **names, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        done = subprocess.run(
+            ["git", *words], cwd=cwd or self.folder, env=ours, capture_output=True, check=True, encoding="utf-8"
+        )
+        return done.stdout
+
+    def commit(self, message: str, *, add: bool = True) -> None:
+        """Commit all that is in the folder, or what is staged."""
+        if add:
+            self("add", "--all")
+        self("commit", "--quiet", "--message", message)
+
+    @classmethod
+    def clone(cls, origin: str, folder: Path, *options: str) -> Git:
+        """A clone of a repository in a folder."""
+        git = cls(folder, made=True)
+        git("clone", "--quiet", *options, origin, ".")
+        return git
 
 
 def required(kind: type[Layer]) -> set[str]:

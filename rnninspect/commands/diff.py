@@ -14,7 +14,7 @@ from rnninspect.formats import Format
 EXAMPLES = (
     "rnninspect diff model.yaml model.yaml --set encoder.hidden_size=256",
     "rnninspect diff model.yaml model.yaml --set encoder.type=GRU --format json",
-    "rnninspect diff model.yaml tagger.yaml",
+    "rnninspect diff main:model.yaml model.yaml",
 )
 
 
@@ -22,7 +22,7 @@ EXAMPLES = (
 class DiffOptions:
     """What `diff` takes; the settings are for `new`, so that a document can be held against itself changed."""
 
-    old: Annotated[str, typer.Argument(metavar="OLD", help="A YAML document; - is standard input.")]
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A YAML document, or REF:PATH of git; - is standard input.")]
     new: Annotated[str, typer.Argument(metavar="NEW", help="Another, or the same again, which --set then changes.")]
     settings: Settings = field(default_factory=list)
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
@@ -40,8 +40,8 @@ def run(options: DiffOptions) -> int:
 
     if options.old == options.new == "-":
         raise OptionError("- stands for standard input, which can be read only once")
-    old_specs, code = load_all([options.old], [], output=options.output)
-    new_specs, new_code = load_all([options.new], options.settings, output=options.output)
+    old_specs, code = load_all([options.old], [], output=options.output, revisions=True)
+    new_specs, new_code = load_all([options.new], options.settings, output=options.output, revisions=True)
     if code or new_code:
         return max(code, new_code)
     old, new = plan(old_specs[0]), plan(new_specs[0])

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.overrides import override, put
-from rnninspect.document.source import read_source
+from rnninspect.document.source import Text, read_source
 from rnninspect.document.tree import Tree, read_tree
 from rnninspect.document.validate import validate
 from rnninspect.errors import Place
@@ -23,9 +23,29 @@ def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = N
     return spec_of(load_tree(path, settings, device=device, dtype=dtype), path)
 
 
+def load_at_revision(
+    path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None
+) -> Spec:
+    """`load_spec`, of a document that may be `REF:PATH` too: PATH as it is at a revision of git.
+
+    Raises NoGit, and CannotHere where git fails, besides.
+    """
+    from rnninspect.document.revision import named_revision, read_revision  # why here: few command lines name one
+
+    named = named_revision(path)
+    if named is None:
+        return load_spec(path, settings, device=device, dtype=dtype)
+    return spec_of(tree_of(read_revision(*named), settings, device=device, dtype=dtype), named[1])
+
+
 def load_tree(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
     """The first half of `load_spec`: a document that was read and overridden, and may still be wrong."""
-    source, text = read_source(path)
+    return tree_of(read_source(path), settings, device=device, dtype=dtype)
+
+
+def tree_of(given: Text, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
+    """The tree of a document's text, overridden as `load_spec` says."""
+    source, text = given
     with with_excerpts(text, source):
         tree = override(read_tree(text, source), settings)
     for key, value in (("device", device), ("dtype", dtype)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import sys
+from typing import NamedTuple
 
 from rnninspect import disk
 from rnninspect.disk import NamedPipe, TooLarge, read, read_stream, reason
@@ -25,6 +26,8 @@ _FOREIGN_MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+# What Git LFS leaves in the place of a file.
+_LFS_POINTER = "version https://git-lfs.github.com/spec/"
 # YAML 1.1's line breaks, because those are what PyYAML counts lines by.
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
@@ -32,19 +35,40 @@ LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _PIPE_NAMES = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
-def read_source(path: str) -> tuple[str, str]:
-    """The name to use in messages and the text of the file at `path`, or of stdin for `-`."""
+class Text(NamedTuple):
+    """The text of a document. source: the name to use in messages."""
+
+    source: str
+    text: str
+
+
+def read_source(path: str) -> Text:
+    """The text of the file at `path`, or of stdin for `-`."""
     source = _STDIN if path == "-" else path
     try:
         # A pipe is one that the shell made: it has a writer, so reading it ends. A FIFO that has a name on disk
         # may have none, and then there is nothing to wait for; whoever has one can still say `- < fifo`.
         data = _read_stdin() if path == "-" else read(path, MAX_BYTES, pipe=path.startswith(_PIPE_NAMES))
     except TooLarge as error:
-        hint = "a model of thousands of layers takes less; is it a model?"
-        raise DocumentError(Place(source), reason(error), hint=hint) from error
+        raise too_large(source) from error
     except OSError as error:
         raise DocumentError(Place(source), reason(error).lower(), hint=_what_to_try(error, path)) from error
-    return source, _decode(data, source)
+    return text_of(data, source)
+
+
+def text_of(data: bytes, source: str) -> Text:
+    """The text of what was read. Raises DocumentError where it is no text in UTF-8, or stands for a document."""
+    text = _decode(data, source)
+    if text.startswith(_LFS_POINTER):
+        message = "this is a pointer of Git LFS, and the document is elsewhere"
+        raise DocumentError(Place(source, 1, 1), message, hint="git lfs pull gets it; best keep documents out of LFS")
+    return Text(source, text)
+
+
+def too_large(source: str) -> DocumentError:
+    """What to raise of a document of more than MAX_BYTES."""
+    hint = "a model of thousands of layers takes less; is it a model?"
+    return DocumentError(Place(source), f"larger than {MAX_BYTES // 1024:,} KiB", hint=hint)
 
 
 def place_at(text: str, index: int, source: str) -> Place:

@@ -24,7 +24,7 @@ import sys
 from rnninspect.errors import DocumentError
 from rnninspect.document.source import read_source
 try:
-    print(repr(read_source(sys.argv[1])))
+    print(tuple(read_source(sys.argv[1])))
 except DocumentError as error:
     print(error)
     sys.exit(error.exit_code)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rnninspect import disk
 from rnninspect.commands.shared.messages import complain, say, say_count
 from rnninspect.document.chain import Spec
-from rnninspect.document.load import load_spec
+from rnninspect.document.load import load_at_revision, load_spec
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
 
 
@@ -20,12 +20,13 @@ def load_all(
     device: str | None = None,
     dtype: str | None = None,
     output: Path | None = None,
+    revisions: bool = False,
     also: Callable[[RnnInspectError, str], None] = lambda error, file: None,
 ) -> tuple[list[Spec], int]:
     """Every document that is sound, and the worst exit code of the others, whose faults are said, a line each.
 
-    also: what else to do with an error. Raises OptionError where `output` is one of the documents, or standard
-    input is named twice.
+    revisions: each may be `REF:PATH` too. also: what else to do with an error. Raises OptionError where `output` is
+    one of the documents, or standard input is named twice.
     """
     if files.count("-") > 1:
         raise OptionError("- stands for standard input, which can be read only once")
@@ -33,7 +34,8 @@ def load_all(
     for file in files:
         refuse_to_replace(file, output)
         try:
-            specs.append(load_spec(file, settings, device=device, dtype=dtype))
+            load = load_at_revision if revisions else load_spec
+            specs.append(load(file, settings, device=device, dtype=dtype))
         except RnnInspectError as error:
             code = max(code, complain(error, file if len(files) > 1 else ""))
             errors += len(error.faults)
