@@ -106,6 +106,8 @@ WITH_TORCH = {
     "runtime.torch_errors",
     "runtime.initial",
     "runtime.recurrence",
+    "runtime.ahead",
+    "runtime.plain",
     "runtime.modules",
     "runtime.real",
     "study.reference",

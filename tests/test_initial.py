@@ -13,7 +13,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.facts import ModelFacts, Observed
 from rnninspect.plan import plan
 from rnninspect.runtime import initial, modules, real
-from rnninspect.runtime.recurrence import EquationRNN
+from rnninspect.runtime.ahead import EquationRNN
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 INIT = "{weight_ih: xavier_uniform, weight_hh: orthogonal, bias: zeros, forget_bias: 1.0}"

@@ -1,4 +1,4 @@
-"""The equations, evaluated as written in float64, against torch's own layers: outputs, states and gradients."""
+"""The equations in float64, as written and as they are trained with, against torch's layers: outputs and gradients."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import kind_of
+from rnninspect.runtime.ahead import EquationRNN
 from rnninspect.runtime.modules import zero_states
-from rnninspect.runtime.recurrence import EquationRNN, States, cell_step, run_cell
+from rnninspect.runtime.plain import PlainRNN
+from rnninspect.runtime.recurrence import RecurrentModule, States, run_cell
 
 TOLERANCE = 1e-9
 INPUT, HIDDEN = 7, 11
@@ -26,12 +28,13 @@ def layer_of(kind: str, **options: object) -> Recurrent:
     return layer
 
 
-def pair(layer: Recurrent) -> tuple[nn.Module, EquationRNN]:
+def modules(layer: Recurrent) -> tuple[nn.Module, PlainRNN, EquationRNN]:
     """torch's module and the equations, in float64 and with the same weights."""
     module = getattr(nn, layer.type)(**layer.arguments(), dtype=torch.float64).eval()
-    reference = EquationRNN(layer, dtype=torch.float64).eval()
-    reference.load_state_dict(module.state_dict())
-    return module, reference
+    plain, ahead = PlainRNN(layer, dtype=torch.float64), EquationRNN(layer, dtype=torch.float64)
+    for equations in (plain, ahead):
+        equations.load_state_dict(module.state_dict())
+    return module, plain, ahead
 
 
 def states_for(layer: Recurrent, x: Tensor | PackedSequence) -> States:
@@ -55,12 +58,17 @@ def tensors(ran: object) -> list[Tensor]:
 
 
 def largest_error(layer: Recurrent, x: Tensor | PackedSequence) -> float:
-    module, reference = pair(layer)
+    module, *equations = modules(layer)
     states = states_for(layer, x)
     given = states if len(states) > 1 else states[0]
-    expected, found = tensors(module(x, given)), tensors(reference(x, given))
-    assert [tensor.shape for tensor in expected] == [tensor.shape for tensor in found]
-    return max(float((a - b).detach().abs().max()) for a, b in zip(expected, found, strict=True))
+    return furthest(tensors(module(x, given)), *(tensors(run(x, given)) for run in equations))
+
+
+def furthest(expected: list[Tensor], *runs: list[Tensor]) -> float:
+    """The largest difference of any run's tensors."""
+    for tensors in runs:
+        assert [tensor.shape for tensor in expected] == [tensor.shape for tensor in tensors]
+    return max(float((a - b).detach().abs().max()) for run in runs for a, b in zip(expected, run, strict=True))
 
 
 def batched(layer: Recurrent) -> Tensor:
@@ -111,21 +119,19 @@ def test_cells(kind: str, options: dict[str, str], bias: bool, form: str) -> Non
     torch.manual_seed(0)
     layer = layer_of(kind, bias=bias, **options)
     x = {"batched": batched(layer), "unbatched": torch.randn(5, INPUT, dtype=torch.float64), "packed": packed()}[form]
-    module, reference = pair(layer)
+    module, *equations = modules(layer)
     states = states_for(layer, x)
-    expected = tensors(run_cell(cell_step(module), x, states))
-    found = tensors(reference(x, states if len(states) > 1 else states[0]))
-    assert [tensor.shape for tensor in expected] == [tensor.shape for tensor in found]
-    for a, b in zip(expected, found, strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=TOLERANCE)
+    given = states if len(states) > 1 else states[0]
+    assert furthest(tensors(run_cell(module, x, states)), *(tensors(run(x, given)) for run in equations)) <= TOLERANCE
 
 
+@pytest.mark.parametrize("runner", [PlainRNN, EquationRNN])
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-def test_jordan_by_hand(nonlinearity: str) -> None:
+def test_jordan_by_hand(nonlinearity: str, runner: type[RecurrentModule]) -> None:
     """Two steps of Jordan's network written out: the output is what is fed back."""
     torch.manual_seed(0)
     layer = layer_of("JordanRNN", output_size=4, nonlinearity=nonlinearity)
-    module = EquationRNN(layer, dtype=torch.float64)
+    module = runner(layer, dtype=torch.float64)
     weight = dict(module.named_parameters())
     f = getattr(torch, nonlinearity)
     x = torch.randn(2, 3, INPUT, dtype=torch.float64)
@@ -179,16 +185,16 @@ def test_random_layers(data: st.DataObject) -> None:
 def test_gradients_of_every_weight(kind: str) -> None:
     torch.manual_seed(0)
     layer = layer_of(kind, num_layers=2, bidirectional=True)
-    module, reference = pair(layer)
+    module, *equations = runs = modules(layer)
     x = batched(layer)
     states = states_for(layer, x)
     upstream = torch.randn(5, 3, layer.width_out, dtype=torch.float64)
-    for run in (module, reference):
+    for run in runs:
         output, _ = run(x, states if len(states) > 1 else states[0])
         output.backward(upstream)
-    gradients = dict(reference.named_parameters())
-    for name, parameter in module.named_parameters():
-        torch.testing.assert_close(parameter.grad, gradients[name].grad, rtol=0, atol=TOLERANCE)
+    for run in equations:
+        for name, parameter in module.named_parameters():
+            torch.testing.assert_close(parameter.grad, run.get_parameter(name).grad, rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize(

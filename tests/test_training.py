@@ -26,7 +26,8 @@ from rnninspect.document.chain import Spec
 from rnninspect.facts import Init, ModelFacts, count
 from rnninspect.layers.families import StackedLayer
 from rnninspect.plan import plan
-from rnninspect.runtime.modules import data_of, make_feed, ready, run
+from rnninspect.runtime.modules import make_feed, ready, run
+from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.workspace import kept_on
 
 CPU = torch.device("cpu")

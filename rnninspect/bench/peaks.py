@@ -28,8 +28,9 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.runtime.device import DTYPES, seeded, threads
 from rnninspect.runtime.memory import available_bytes
-from rnninspect.runtime.modules import BuiltModel, LayerOutput, data_of, make_feed, run
+from rnninspect.runtime.modules import BuiltModel, LayerOutput, make_feed, run
 from rnninspect.runtime.precision import float32_precision, multiplying_float32
+from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import refusals
 
 # Seconds for each of the parts; each kind of cell has its own.

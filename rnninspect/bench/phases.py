@@ -26,8 +26,8 @@ from rnninspect.document.chain import Link, Spec
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.runtime.modules import BuiltModel, Feed, data_of, make_feed, run, with_data
-from rnninspect.runtime.recurrence import Flow, States
+from rnninspect.runtime.modules import BuiltModel, Feed, make_feed, run
+from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
 
 POOL = 3
 # The phases whose every call is made ready by itself.

@@ -29,8 +29,9 @@ from rnninspect.facts import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan, plan_layers
 from rnninspect.runtime.device import device_of, threads
-from rnninspect.runtime.modules import data_of, ready, run
+from rnninspect.runtime.modules import ready, run
 from rnninspect.runtime.precision import float32_precision, set_float32_precision
+from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import broke_cuda
 from rnninspect.runtime.workspace import kept_on
 from rnninspect.study.verify import verify_layers

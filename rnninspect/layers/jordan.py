@@ -1,6 +1,6 @@
 """Jordan's network (Jordan 1986, "Serial order"): the *output* is fed back, where Elman's feeds the hidden state.
 
-torch has no such layer; `recurrence.EquationRNN` runs these equations with torch.nn.RNN's interface.
+torch has no such layer; `ahead.EquationRNN` runs these equations with torch.nn.RNN's interface.
 """
 
 from __future__ import annotations

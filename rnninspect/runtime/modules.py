@@ -25,8 +25,9 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime import initial
+from rnninspect.runtime.ahead import EquationRNN
 from rnninspect.runtime.device import DTYPES, device_of, enough_memory, find_device, seeded, threads_for
-from rnninspect.runtime.recurrence import EquationRNN, Flow, States, cell_step, run_cell
+from rnninspect.runtime.recurrence import Flow, States, data_of, run_cell, with_data
 from rnninspect.runtime.torch_errors import BUILD_ERRORS, quiet, refusals
 
 # why: torch's meta kernels loop over L in Python, 6 ms a step; shapes are linear in L, so two steps show them.
@@ -168,7 +169,7 @@ def _(layer: SequenceLayer, link: Link, module: Module, flow: Flow, states: Stat
 
 @run.register
 def _(layer: CellLayer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
-    return run_steps(link, partial(run_cell, cell_step(module)), flow, states)
+    return run_steps(link, partial(run_cell, module), flow, states)
 
 
 def run_steps(
@@ -220,13 +221,3 @@ def _state(fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dt
     # why zeros are passed and not left out: torch checks the shape of a state that it is given.
     fill = torch.randn if batch.state == "random" else torch.zeros
     return fill(fact.shape, device=device, dtype=dtype)
-
-
-def data_of(flow: Flow) -> Tensor:
-    """The numbers of a flow, packed or not."""
-    return flow.data if isinstance(flow, PackedSequence) else flow
-
-
-def with_data(flow: Flow, data: Tensor) -> Flow:
-    """The same flow with other numbers."""
-    return flow._replace(data=data) if isinstance(flow, PackedSequence) else data

@@ -17,8 +17,8 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime import initial
 from rnninspect.runtime.device import watch_peak
-from rnninspect.runtime.modules import BuiltModel, data_of, make_feed, ready, run
-from rnninspect.runtime.recurrence import Flow
+from rnninspect.runtime.modules import BuiltModel, make_feed, ready, run
+from rnninspect.runtime.recurrence import Flow, data_of
 from rnninspect.runtime.torch_errors import refusals
 
 # How many values of a weight are looked at together.

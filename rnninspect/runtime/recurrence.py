@@ -1,30 +1,50 @@
-"""Recurrences run step by step on tensors: torch's cells looped over L, and equations evaluated as written.
+"""Recurrences run step by step on tensors: torch's cells looped over L, and layers defined by their equations.
 
-`EquationRNN` is how a kind that torch lacks is run (JordanRNN), and the reference that torch's own layers are
-held against: it has their parameter names and their interface, but computes from the text of the equations.
+`RecurrentModule` is what a layer of equations has of torch.nn.RNN whichever way its steps are worked out: see
+`ahead.EquationRNN`, which is trained with, and `plain.PlainRNN`, which is held against it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnninspect.cells import evaluate
 from rnninspect.cells.packs import packs
 from rnninspect.layers.families import CellLayer
-from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.weights import torch_name
 
 States = tuple[Tensor, ...]
 Flow = Tensor | PackedSequence
-# One step: x of the rows that are still running, their states -> their new states; the first is the output.
-Step = Callable[[Tensor, States], States]
+# One step: its position in the sequence, and the states of the rows that are running -> their output and new states.
+Step = Callable[[int, States], tuple[Tensor, States]]
+
+
+class Level(NamedTuple):
+    """One stacked layer in one direction; suffix: of its parameters' names, `_l0_reverse`."""
+
+    stacked: int
+    direction: int
+    suffix: str
+
+
+class Block(NamedTuple):
+    """A weight of the equations: so many rows of a parameter, from `start` on."""
+
+    parameter: Tensor
+    start: int
+    rows: int
+
+    @property
+    def values(self) -> Tensor:
+        """The weight itself."""
+        return self.parameter.narrow(0, self.start, self.rows)
 
 
 class Moment(NamedTuple):
@@ -42,54 +62,61 @@ class Moment(NamedTuple):
 
 Watch = Callable[[Moment], None]
 
-FUNCTIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
+
+class Pace(NamedTuple):
+    """How a tensor of whole sequences is cut into steps: along an axis, or, packed, into so many rows each."""
+
+    axis: int
+    rows: Sequence[int] | None = None
+
+    def cut(self, data: Tensor) -> Sequence[Tensor]:
+        """The steps, each (B, H)."""
+        return data.unbind(self.axis) if self.rows is None else torch.split(data, list(self.rows))
+
+    def join(self, steps: Sequence[Tensor]) -> Tensor:
+        """What `cut` has cut."""
+        return torch.stack(list(steps), self.axis) if self.rows is None else torch.cat(list(steps))
 
 
-def unroll(step: Step, inputs: Sequence[Tensor], states: States) -> tuple[list[Tensor], States]:
-    """Run `step` over `inputs`, one a time step, each (B, H_in) or, unbatched, (H_in,).
+def unroll(
+    step: Step, length: int, states: States, *, rows: Sequence[int] | None = None, reverse: bool = False
+) -> tuple[list[Tensor], States]:
+    """Run `step` at every position, from the last to the first where `reverse`; states are (B, H) or (H,).
 
-    In a packed batch B falls (or, reversed, rises) from step to step: the rows beyond B keep their states.
-    Returns the output of every step and the states after the last.
+    rows: how many sequences run at each position of a packed batch: the rows beyond them keep their states.
+    Returns the output of every position, in order, and the states after the step that was run last.
     """
     outputs = []
-    for x in inputs:
-        running = x.shape[0] if x.dim() > 1 else None
+    for t in range(length)[:: -1 if reverse else 1]:
         # why not always a slice: its gradient is laid out anew, which makes the products of the step before slow.
-        here = states if running in (None, len(states[0])) else tuple(state[:running] for state in states)
-        after = step(x, here)
-        outputs.append(after[0])
-        if running is None:
-            states = after
+        if rows is None or rows[t] == len(states[0]):
+            output, states = step(t, states)
         else:
-            states = tuple(
-                torch.cat([new, old[running:]]) if len(new) < len(old) else new
-                for new, old in zip(after, states, strict=True)
-            )
-    return outputs, states
+            output, after = step(t, tuple(state[: rows[t]] for state in states))
+            states = tuple(torch.cat([new, old[rows[t] :]]) for new, old in zip(after, states, strict=True))
+        outputs.append(output)
+    return outputs[:: -1 if reverse else 1], states
 
 
-def cell_step(module: Callable[..., Tensor | States]) -> Step:
-    """The step of a torch.nn cell; LSTMCell takes and gives a pair, the others one state."""
+def run_cell(module: Callable[..., Tensor | States], flow: Flow, states: States) -> tuple[Flow, States]:
+    """A torch.nn cell over a whole input, packed or with L first; states are (N, H), in the order of the batch.
 
-    def step(x: Tensor, states: States) -> States:
-        after = module(x, states if len(states) > 1 else states[0])
-        return after if isinstance(after, tuple) else (after,)
+    LSTMCell takes and gives a pair, the others one state.
+    """
+    pace, data, states = _paced(flow, 0), data_of(flow), _sorted(states, flow, 0)
+    inputs = pace.cut(data)
 
-    return step
+    def step(t: int, states: States) -> tuple[Tensor, States]:
+        after = module(inputs[t], states if len(states) > 1 else states[0])
+        after = after if isinstance(after, tuple) else (after,)
+        return after[0], after
 
-
-def run_cell(step: Step, x: Tensor | PackedSequence, states: States) -> tuple[Tensor | PackedSequence, States]:
-    """A cell over a whole input, packed or with L first; states are (N, H), in the order of the batch."""
-    if isinstance(x, PackedSequence):
-        outputs, after = unroll(step, torch.split(x.data, x.batch_sizes.tolist()), _reordered(states, x.sorted_indices))
-        packed = PackedSequence(torch.cat(outputs), x.batch_sizes, x.sorted_indices, x.unsorted_indices)
-        return packed, _reordered(after, x.unsorted_indices)
-    outputs, after = unroll(step, x.unbind(0), states)
-    return torch.stack(outputs), after
+    outputs, after = unroll(step, len(inputs), states, rows=pace.rows)
+    return with_data(flow, pace.join(outputs)), _unsorted(after, flow, 0)
 
 
-class EquationRNN(nn.Module):
-    """A recurrent layer computed from its equations, with torch.nn.RNN's interface.
+class RecurrentModule(nn.Module):
+    """A recurrent layer of equations, with torch.nn.RNN's interface.
 
     forward(input, state) -> (output, state): input (L, N, H_in), (N, L, H_in) with batch_first, (L, H_in) or a
     PackedSequence; each state (num_layers*D, N, H), (N, H) for a cell; one state is a tensor, several a tuple.
@@ -103,7 +130,6 @@ class EquationRNN(nn.Module):
         super().__init__()
         self.layer = layer
         self.batch_first = getattr(layer, "batch_first", False)
-        self.functions: Mapping[str, Callable[[Tensor], Tensor]] = FUNCTIONS
         for weight in layer.weights("float32"):
             values = torch.empty(weight.shape, device=device, dtype=dtype)
             self.register_parameter(weight.name, nn.Parameter(values))
@@ -121,89 +147,76 @@ class EquationRNN(nn.Module):
     def forward(self, input: Flow, state: Tensor | States, watch: Watch | None = None) -> tuple[Flow, Tensor | States]:
         """Run the layer over a whole input; shapes as the class says."""
         given = (state,) if isinstance(state, Tensor) else state
-        output: Flow
-        if isinstance(input, PackedSequence):
-            steps = list(torch.split(input.data, input.batch_sizes.tolist()))
-            outputs, after = self._stack(steps, _reordered(given, input.sorted_indices, self._batch_axis), watch)
-            after = _reordered(after, input.unsorted_indices, self._batch_axis)
-            output = PackedSequence(torch.cat(outputs), input.batch_sizes, input.sorted_indices, input.unsorted_indices)
-        elif input.dim() == 2:
-            outputs, after = self._stack(
-                [x.unsqueeze(0) for x in input], tuple(s.unsqueeze(self._batch_axis) for s in given), watch
-            )
-            output = torch.cat(outputs)
-            after = tuple(s.squeeze(self._batch_axis) for s in after)
-        else:
-            time_axis = 1 if self.batch_first else 0
-            outputs, after = self._stack(list(input.unbind(time_axis)), given, watch)
-            output = torch.stack(outputs, time_axis)
-        return output, after if len(after) > 1 else after[0]
+        axis = 0 if isinstance(self.layer, CellLayer) else 1
+        if isinstance(input, Tensor) and input.dim() == 2:
+            output, after = self._stack(input.unsqueeze(1), Pace(0), tuple(s.unsqueeze(axis) for s in given), watch)
+            return output.squeeze(1), _one_or_all(tuple(state.squeeze(axis) for state in after))
+        pace = _paced(input, 1 if self.batch_first else 0)
+        output, after = self._stack(data_of(input), pace, _sorted(given, input, axis), watch)
+        return with_data(input, output), _one_or_all(_unsorted(after, input, axis))
 
-    @property
-    def _batch_axis(self) -> int:
-        return 0 if isinstance(self.layer, CellLayer) else 1
-
-    def _stack(self, steps: list[Tensor], states: States, watch: Watch | None) -> tuple[list[Tensor], States]:
+    def _stack(self, data: Tensor, pace: Pace, states: States, watch: Watch | None) -> tuple[Tensor, States]:
         """All stacked layers, both directions; each state (num_layers*D, N, H) or, for a cell, (N, H)."""
         if isinstance(self.layer, CellLayer):
-            return unroll(self._step(0, 0, "", range(len(steps)), watch), steps, states)
+            return self._run(Level(0, 0, ""), data, pace, states, watch)
         final: list[States] = []
         for k in range(self.layer.depth):
-            by_direction = []
+            outputs = []
             for direction in range(self.layer.directions):
-                ordered = steps[::-1] if direction else steps
-                row = self.layer.directions * k + direction
-                times = range(len(steps))[:: -1 if direction else 1]
-                step = self._step(k, direction, f"_l{k}" + "_reverse" * direction, times, watch)
-                outputs, after = unroll(step, ordered, tuple(state[row] for state in states))
-                by_direction.append(outputs[::-1] if direction else outputs)
+                level = Level(k, direction, f"_l{k}" + "_reverse" * direction)
+                output, after = self._run(level, data, pace, tuple(state[len(final)] for state in states), watch)
+                outputs.append(output)
                 final.append(after)
-            steps = [torch.cat(both, dim=-1) for both in zip(*by_direction, strict=True)]
-        return steps, tuple(torch.stack(parts) for parts in zip(*final, strict=True))
+            data = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
+        return data, tuple(torch.stack(parts) for parts in zip(*final, strict=True))
 
-    def _step(self, k: int, direction: int, suffix: str, times: Iterable[int], watch: Watch | None) -> Step:
-        """One step of stacked layer `k`, evaluated from the text; a column of each vector is one sequence.
+    def _run(
+        self, level: Level, data: Tensor, pace: Pace, states: States, watch: Watch | None
+    ) -> tuple[Tensor, States]:
+        step = self.step_of(level, data, pace, watch)
+        length = data.shape[pace.axis] if pace.rows is None else len(pace.rows)
+        outputs, after = unroll(step, length, states, rows=pace.rows, reverse=level.direction == 1)
+        return pace.join(outputs), after
 
-        times: the position of every step in the order in which they are run.
-        """
-        cell = self.layer.cell
-        weights: dict[str, Tensor] = {}
-        for pack in packs(cell, self.layer.declared(k)):
-            parameter = self.get_parameter(torch_name(pack.symbol) + suffix)
-            columns = parameter if parameter.dim() == 2 else parameter.unsqueeze(1)
-            weights |= zip(pack.blocks, columns.chunk(len(pack.blocks)), strict=True)
+    @abstractmethod
+    def step_of(self, level: Level, data: Tensor, pace: Pace, watch: Watch | None) -> Step:
+        """A step of one level, which reads `data` cut into steps."""
 
-        ahead = iter(times)
-
-        def step(x: Tensor, states: States) -> States:
-            # why contiguous: a product with the transposed layout, and above all its gradient, is ten times slower.
-            given = dict(zip(cell.states, (state.T.contiguous() for state in states), strict=True))
-            after = evaluate.step(cell, weights | given | {"x": x.T.contiguous()}, self.functions)
-            if watch is not None:
-                watch(Moment(stacked=k, direction=direction, t=next(ahead), vectors=after))
-            return tuple(cast(Tensor, after[name]).T for name in cell.states)
-
-        return step
+    def blocks(self, level: Level) -> dict[str, Block]:
+        """Where every weight of a level's equations is, by its name in them."""
+        blocks: dict[str, Block] = {}
+        for pack in packs(self.layer.cell, self.layer.declared(level.stacked)):
+            parameter = self.get_parameter(torch_name(pack.symbol) + level.suffix)
+            rows = parameter.shape[0] // len(pack.blocks)
+            blocks |= {block: Block(parameter, k * rows, rows) for k, block in enumerate(pack.blocks)}
+        return blocks
 
 
-class EquationLinear(nn.Module):
-    """torch.nn.Linear computed from its equation: (*, H_in) -> (*, H_out), with torch's parameter names."""
-
-    def __init__(self, layer: Linear, *, device: torch.device | None = None) -> None:
-        super().__init__()
-        self.layer = layer
-        for weight in layer.weights("float32"):
-            self.register_parameter(weight.name, nn.Parameter(torch.zeros(weight.shape, device=device)))
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*, H_in) -> (*, H_out)."""
-        given: dict[str, Tensor] = {"x": input.reshape(-1, input.shape[-1]).T}
-        for weight in self.layer.weights("float32"):
-            values = self.get_parameter(weight.name)
-            given[weight.symbol] = values if values.dim() == 2 else values.unsqueeze(1)
-        (result,) = evaluate.step(self.layer.cell, given, FUNCTIONS).values()
-        return cast(Tensor, result).T.reshape(*input.shape[:-1], -1)
+def data_of(flow: Flow) -> Tensor:
+    """The numbers of a flow, packed or not."""
+    return flow.data if isinstance(flow, PackedSequence) else flow
 
 
-def _reordered(states: States, order: Tensor | None, axis: int = 0) -> States:
+def with_data(flow: Flow, data: Tensor) -> Flow:
+    """The same flow with other numbers."""
+    return flow._replace(data=data) if isinstance(flow, PackedSequence) else data
+
+
+def _paced(flow: Flow, axis: int) -> Pace:
+    return Pace(axis, flow.batch_sizes.tolist()) if isinstance(flow, PackedSequence) else Pace(axis)
+
+
+def _sorted(states: States, flow: Flow, axis: int) -> States:
+    return _reordered(states, flow.sorted_indices, axis) if isinstance(flow, PackedSequence) else states
+
+
+def _unsorted(states: States, flow: Flow, axis: int) -> States:
+    return _reordered(states, flow.unsorted_indices, axis) if isinstance(flow, PackedSequence) else states
+
+
+def _reordered(states: States, order: Tensor | None, axis: int) -> States:
     return states if order is None else tuple(state.index_select(axis, order) for state in states)
+
+
+def _one_or_all(states: States) -> Tensor | States:
+    return states if len(states) > 1 else states[0]

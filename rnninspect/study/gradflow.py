@@ -29,7 +29,8 @@ from rnninspect.layers.signal import Batch
 from rnninspect.letters import DIRECTIONS
 from rnninspect.plan import plan
 from rnninspect.runtime.device import enough_memory, threads_for
-from rnninspect.runtime.modules import data_of, make_feed, ready
+from rnninspect.runtime.modules import make_feed, ready
+from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.decay import Decay, decay_of, rms
 from rnninspect.study.recorded_run import RecordedLayer, check_finite, run_links, twins_of

@@ -12,8 +12,8 @@ from rnninspect.document.chain import Link
 from rnninspect.errors import CannotHere, printable
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.runtime.modules import BuiltModel, Feed, data_of, with_data
-from rnninspect.runtime.recurrence import Flow, Moment
+from rnninspect.runtime.modules import BuiltModel, Feed
+from rnninspect.runtime.recurrence import Flow, Moment, data_of, with_data
 from rnninspect.study.reference import exact, exact_tensor, reference, run_layer
 
 

@@ -16,7 +16,8 @@ from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.modules import LayerOutput, run, run_steps
-from rnninspect.runtime.recurrence import EquationLinear, EquationRNN, Flow, States, Watch
+from rnninspect.runtime.plain import EquationLinear, PlainRNN
+from rnninspect.runtime.recurrence import Flow, States, Watch
 
 
 def has_equations(layer: Layer) -> bool:
@@ -33,7 +34,7 @@ def reference(layer: Layer, module: nn.Module) -> nn.Module:
         return copy.deepcopy(module).to("cpu", torch.float64).requires_grad_()
     # why on meta: its own first values would be drawn only to be thrown away.
     meta = torch.device("meta")
-    twin = EquationRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationLinear(layer, device=meta)
+    twin = PlainRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationLinear(layer, device=meta)
     values = {name: exact_tensor(value) for name, value in module.state_dict().items()}
     twin.load_state_dict(values, assign=True)
     return twin.requires_grad_()
@@ -44,7 +45,7 @@ def run_layer(link: Link, module: nn.Module, flow: Flow, states: States, watch: 
 
     watch: told of every step of a recurrent layer.
     """
-    if not isinstance(module, EquationRNN):
+    if not isinstance(module, PlainRNN):
         return run(link.layer, link, module, flow, states)
     watched = partial(module, watch=watch)
     if not isinstance(link.layer, CellLayer):

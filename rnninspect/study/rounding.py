@@ -15,9 +15,9 @@ from rnninspect.document.chain import Link
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.device import DTYPES
-from rnninspect.runtime.modules import data_of, with_data
+from rnninspect.runtime.plain import FUNCTIONS, PlainRNN
 from rnninspect.runtime.precision import in_tf32
-from rnninspect.runtime.recurrence import FUNCTIONS, EquationRNN, Flow
+from rnninspect.runtime.recurrence import Flow, data_of, with_data
 from rnninspect.study.reference import exact_tensor, reference
 
 TF32 = "TF32"
@@ -180,7 +180,7 @@ class Rounding:
         twin = reference(layer, module)
         # why not in place: in float64 on the CPU they are the module's own.
         twin.load_state_dict({name: self(value) for name, value in twin.state_dict().items()}, assign=True)
-        if isinstance(twin, EquationRNN):
+        if isinstance(twin, PlainRNN):
             twin.functions = {name: partial(_RoundedFunction.apply, name, self) for name in FUNCTIONS}
         return twin.requires_grad_()
 

@@ -25,8 +25,8 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.letters import DIRECTIONS
 from rnninspect.plan import plan
 from rnninspect.runtime.device import enough_memory, threads_for
-from rnninspect.runtime.modules import data_of, make_feed, ready
-from rnninspect.runtime.recurrence import Flow, Moment, States
+from rnninspect.runtime.modules import make_feed, ready
+from rnninspect.runtime.recurrence import Flow, Moment, States, data_of
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.reference import exact, exact_tensor, reference, run_layer
 from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, reconsider, roundings, unit_of

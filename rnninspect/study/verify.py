@@ -19,8 +19,8 @@ from rnninspect.errors import CheckFailed, printable
 from rnninspect.facts import ModelFacts, TensorFact, WeightFact
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.device import enough_memory, threads_for
-from rnninspect.runtime.modules import data_of, make_feed, ready, with_data
-from rnninspect.runtime.recurrence import Flow, States
+from rnninspect.runtime.modules import make_feed, ready
+from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.reference import exact, exact_tensor, has_equations, reference, reference_bytes, run_layer
 from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, depth, reconsider, roundings, unit_of

@@ -17,7 +17,8 @@ from rnninspect.bench.phases import POOL, Empty, Phase, Subject, steps_of, subje
 from rnninspect.bench.records import PHASES
 from rnninspect.bench.sampling import Timing
 from rnninspect.plan import plan
-from rnninspect.runtime.modules import data_of, ready, run
+from rnninspect.runtime.modules import ready, run
+from rnninspect.runtime.recurrence import data_of
 
 # why: torch says it once of a projected LSTM on a CPU; `job` keeps it from the user, who reads it under "kernels".
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning")

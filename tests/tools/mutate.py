@@ -111,7 +111,7 @@ FAULTS = [
     ("runtime/device.py", "if free is not None and needed > free:", "if False:", "."),
     ("plan.py", "if work > weights:", "if False:", "test_real.py"),
     ("document/chain.py", "if place.source != self.source:", "if False:", "test_real.py"),
-    ("runtime/recurrence.py", "steps[::-1] if direction else steps", "steps", "test_reference.py"),
+    ("runtime/recurrence.py", "reverse=level.direction == 1", "reverse=False", "test_reference.py"),
     ("layers/rnn.py", "b_ih + W_hh @ h", "b_ih - W_hh @ h", "test_verify.py"),
     ("layers/lstm.py", " + b_hf)", ")", "test_verify.py"),
     ("layers/lstm.py", "h = W_hr @ h\\n", "h = 0 - W_hr @ h\\n", "test_verify.py"),

@@ -1,0 +1,64 @@
+"""Equations evaluated as they are written, step by step: what all else that runs a layer is held against.
+
+It knows nothing of how a layer may be run faster, and has nothing of `ahead` but the interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from rnninspect.cells import evaluate
+from rnninspect.layers.linear import Linear
+from rnninspect.runtime.recurrence import Level, Moment, Pace, RecurrentModule, States, Step, Watch
+
+FUNCTIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
+
+
+class PlainRNN(RecurrentModule):
+    """Every equation evaluated at every step; a column of each vector is one sequence.
+
+    functions: what the functions of the equations are.
+    """
+
+    functions: Mapping[str, Callable[[Tensor], Tensor]] = FUNCTIONS
+
+    @override
+    def step_of(self, level: Level, data: Tensor, pace: Pace, watch: Watch | None) -> Step:
+        cell, inputs = self.layer.cell, pace.cut(data)
+        weights = {name: block.values for name, block in self.blocks(level).items()}
+        columns = {name: values if values.dim() == 2 else values.unsqueeze(1) for name, values in weights.items()}
+
+        def step(t: int, states: States) -> tuple[Tensor, States]:
+            # why contiguous: a product with the transposed layout, and above all its gradient, is ten times slower.
+            given = dict(zip(cell.states, (state.T.contiguous() for state in states), strict=True))
+            vectors = evaluate.step(cell, columns | given | {"x": inputs[t].T.contiguous()}, self.functions)
+            if watch is not None:
+                watch(Moment(level.stacked, level.direction, t, vectors))
+            after = tuple(cast(Tensor, vectors[name]).T for name in cell.states)
+            return after[0], after
+
+        return step
+
+
+class EquationLinear(nn.Module):
+    """torch.nn.Linear computed from its equation: (*, H_in) -> (*, H_out), with torch's parameter names."""
+
+    def __init__(self, layer: Linear, *, device: torch.device | None = None) -> None:
+        super().__init__()
+        self.layer = layer
+        for weight in layer.weights("float32"):
+            self.register_parameter(weight.name, nn.Parameter(torch.zeros(weight.shape, device=device)))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(*, H_in) -> (*, H_out)."""
+        given: dict[str, Tensor] = {"x": input.reshape(-1, input.shape[-1]).T}
+        for weight in self.layer.weights("float32"):
+            values = self.get_parameter(weight.name)
+            given[weight.symbol] = values if values.dim() == 2 else values.unsqueeze(1)
+        (result,) = evaluate.step(self.layer.cell, given, FUNCTIONS).values()
+        return cast(Tensor, result).T.reshape(*input.shape[:-1], -1)
