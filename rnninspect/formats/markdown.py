@@ -1,20 +1,23 @@
-"""Markdown for pull requests and notebooks: a heading, a pipe table and its notes; numbers without units.
+"""Markdown for pull requests and notebooks: a heading, a pipe table and its notes; values as a terminal shows them.
 
 Equations are in LaTeX between dollar signs, which GitHub and Jupyter typeset; pictures and code stand in fences.
 """
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Iterable, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table, tuple_text
+from rnninspect.formats.page import Page
+from rnninspect.formats.texts import PAD, column_texts
+from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Column, Drawing, Formulas, Kind, Table
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # why: an underscore between letters or digits never starts emphasis, so `weight_ih_l0` stays readable.
 _SPECIAL = re.compile(r"[\\`*\[\]|~#$&<>]|(?<![^\W_])_|_(?![^\W_])")
+_PAGE = Page(sys.maxsize, colour=False, ascii=False)
 _BLOCK_START = re.compile(r"^(\d*)([-+=.)])")
 
 
@@ -31,8 +34,8 @@ def _paragraphs(block: Block) -> Iterable[str]:
     notes = block.notes
     match block:
         case Table():
-            table = block.on_paper()
-            notes = table.notes
+            table = block.for_people().without_bars()
+            notes = (table.foot, *table.notes) if table.foot else table.notes
             if table.columns:
                 yield "\n".join(_lines(table))
         case Formulas():
@@ -59,40 +62,33 @@ def _fenced(lines: Sequence[str], language: str = "") -> str:
 
 
 def _lines(table: Table) -> Iterable[str]:
-    yield _line(_escaped(column.heading) for column in table.columns)
+    rows = [*table.rows, table.total or (None,) * len(table.columns)]
+    times = [k for k, column in enumerate(table.columns) if column.same_unit]
+    alike = [row[k] for k in times for row in rows]
+    headings, columns = zip(
+        *(_column(column, [row[k] for row in rows], alike) for k, column in enumerate(table.columns)), strict=True
+    )
+    yield _line(headings)
     yield _line("---:" if column.kind in RIGHT_ALIGNED else "---" for column in table.columns)
-    for row in table.rows:
-        yield _line(_cell(column.kind, cell) for column, cell in zip(table.columns, row, strict=True))
+    *lines, total = zip(*columns, strict=True)
+    yield from map(_line, lines)
     if table.total is not None:
-        yield _line(f"**{text}**" if text else "" for text in map(_text, table.total))
+        yield _line(f"**{text}**" if text else "" for text in total)
+
+
+def _column(column: Column, cells: Sequence[Cell], alike: Sequence[Cell]) -> tuple[str, list[str]]:
+    """A heading and its cells, the total last."""
+    heading, texts = column_texts(column, cells, alike, _PAGE)
+    if column.kind is Kind.SYMBOL:
+        from rnninspect.formats import latex  # why here: few tables hold symbols
+
+        return _escaped(heading), [f"${latex.symbol(cell)}$" if isinstance(cell, str) else "" for cell in cells]
+    # why without the pads: they stand decimal points under each other, where all characters are as wide as another.
+    return _escaped(heading), [_escaped(text.replace(PAD, "")) for text in texts]
 
 
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _cell(kind: Kind, cell: Cell) -> str:
-    if kind is Kind.SYMBOL and isinstance(cell, str):
-        from rnninspect.formats import latex  # why here: few tables hold symbols
-
-        return f"${latex.symbol(cell)}$"
-    return _text(cell)
-
-
-def _text(cell: Cell) -> str:
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return str(cell).lower()
-        case tuple():
-            return _escaped(tuple_text(cell))
-        case str():
-            return _escaped(cell)
-        case float() if math.isfinite(cell):
-            return repr(round(cell, 1) if abs(cell) >= 1e5 else float(f"{cell:.6g}"))
-        case int() | float():
-            return repr(cell)
 
 
 def _escaped(text: str) -> str:

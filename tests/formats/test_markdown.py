@@ -24,15 +24,15 @@ TABLE = Table(
 )
 
 
-def test_a_table_is_a_heading_a_pipe_table_with_raw_numbers_and_its_notes() -> None:
+def test_a_table_is_a_heading_a_pipe_table_with_numbers_as_people_read_them_and_its_notes() -> None:
     assert markdown.render([TABLE], "cpu · float32") == (
         "### tagger: weights\n"
         "\n"
         "| layer | shape | count | bound |\n"
         "| --- | --- | ---: | ---: |\n"
-        "| weight_ih_l0 | (200, 300) | 1234567890123 | 0.1 |\n"
+        "| weight_ih_l0 | (200, 300) | 1,234,567,890,123 | 0.1000 |\n"
         "| weight_ih_l0 | (10,) | 10 |  |\n"
-        "| **total** |  | **1234567890133** |  |\n"
+        "| **total** |  | **1,234,567,890,133** |  |\n"
         "\n"
         "\\- not a list\n"
         "\n"
@@ -44,11 +44,11 @@ def test_a_table_is_a_heading_a_pipe_table_with_raw_numbers_and_its_notes() -> N
     )
 
 
-def test_times_are_in_seconds_and_bars_are_left_out() -> None:
+def test_times_are_in_one_unit_and_bars_are_left_out() -> None:
     columns = (Column("s", "median", Kind.SECONDS), Column("b", "", Kind.BAR), Column("v", "verdict"))
     table = Table("times", "m", columns, ((0.00123456789, 0.5, "steady"),), total=(0.5, 1.0, None))
     assert markdown.render([table], "") == (
-        "### m: times\n\n| median, s | verdict |\n| ---: | --- |\n| 0.00123457 | steady |\n| **0.5** |  |\n"
+        "### m: times\n\n| median, ms | verdict |\n| ---: | --- |\n| 1.235 | steady |\n| **500.0** |  |\n"
     )
     assert markdown.render([Table("bars", "m", columns[1:2], ((1.0,),))], "") == "### m: bars\n"
 
