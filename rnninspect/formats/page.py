@@ -34,7 +34,7 @@ GOOD, BAD, DOUBTFUL = "color(28)", "color(160)", "color(136)"  # green, red, a d
 _VERDICTS = {
     GOOD: ("ok", "agree", "FASTER", "steady"),
     BAD: ("error", "FAILED", "OVER", "SLOWER", "DIFFERS", "differ", "failed", "crashed"),
-    DOUBTFUL: ("warning", "note", "UNCLEAR", "drifting", "disturbed", "timeout", "memory", "usable"),
+    DOUBTFUL: ("warning", "note", "checked", "UNCLEAR", "drifting", "disturbed", "timeout", "memory", "usable"),
 }
 _STYLES = {word: style for style, words in _VERDICTS.items() for word in words}
 

@@ -25,13 +25,21 @@ from rich.cells import cell_len, chop_cells
 from rnninspect.formats.page import DOUBTFUL, Page, verdict_style, wrapped
 from rnninspect.formats.strip import HEADING_WRAPPED, NAMES_BROKEN, PROSE_WRAPPED, Strip, total_width
 from rnninspect.formats.texts import column_texts, text_of
-from rnninspect.results.table import Block, Cell, Kind, Table
+from rnninspect.results.table import Answer, Block, Cell, Kind, Table
 
 _INDENT = "  "
 
 
-def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: bool, ascii: bool = False) -> str:
-    """`blocks` one under the other, the notes of each below it, `caption` last.
+def render(
+    blocks: Sequence[Block],
+    caption: str,
+    *,
+    width: int | None,
+    colour: bool,
+    ascii: bool = False,
+    answer: Answer | None = None,
+) -> str:
+    """`blocks` one under the other, the notes of each below it, `caption`, and what it comes to last.
 
     width: no line is wider, unless that would cut a number in two; None (a pipe) wraps and splits nothing.
     colour: with False the result has no escape sequence, whatever the tables hold.
@@ -41,7 +49,18 @@ def render(blocks: Sequence[Block], caption: str, *, width: int | None, colour: 
     sections = [section for block in blocks for section in _sections(block, page)]
     if caption:
         sections.append([_caption(line, page) for line in wrapped(page.plain(caption), page.width)])
+    if answer is not None:
+        sections.append(_answer(answer, page))
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _answer(answer: Answer, page: Page) -> list[str]:
+    text, command = page.plain(answer.text), page.plain(answer.command)
+    lines = [f"{text} {command}".rstrip()]
+    if cell_len(lines[0]) > page.width:
+        lines = [*wrapped(text, page.width, hang=_INDENT), *filter(None, [_INDENT + command if command else ""])]
+    style = verdict_style(answer.verdict)
+    return [page.paint(line, style) for line in lines]
 
 
 def _caption(line: str, page: Page) -> str:

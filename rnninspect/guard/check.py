@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rnninspect.document.quantity import parse_count, parse_percent
@@ -25,6 +27,16 @@ LIMITS: dict[str, Callable[[ModelFacts], int | None]] = {
 # What may grow over the lock, by its name in `--max-growth`: the model's count that it is.
 GROWING = {"params": "parameters", "macs": "macs"}
 _WRITE = "write 5% for both, or params=5%,macs=100k"
+# The limit of `--max-total-params`.
+TOTAL = "max_total_params"
+
+
+class Word(StrEnum):
+    """What a check comes to, from the best to the worst."""
+
+    OK = "ok"
+    NOT_CHECKED = "not checked"
+    FAILED = "FAILED"
 
 
 class Limit(NamedTuple):
@@ -69,7 +81,8 @@ class Verdict(NamedTuple):
 
     changes: None where there is no lock to hold it against. allowed_growth: how far counts may grow over the lock,
     where some are; the lock then holds the model to nothing else but being in it. accepted: the lock is brought up to
-    date with this model. built: whether it was proven on torch; None where that was not asked for.
+    date with this model. built: whether it was proven on torch; None where that was not asked for. empty_budget: its
+    document has a `budget` without a limit. demanded: it may lack no lock, and its `budget` no limit.
     """
 
     model: ModelFacts
@@ -78,6 +91,8 @@ class Verdict(NamedTuple):
     allowed_growth: tuple[Growth, ...] | None = None
     accepted: bool = False
     built: bool | None = None
+    empty_budget: bool = False
+    demanded: bool = False
 
     @property
     def new(self) -> bool:
@@ -101,9 +116,48 @@ class Verdict(NamedTuple):
         return self.allowed_growth is None or self.new or bool(self.outgrown)
 
     @property
-    def ok(self) -> bool:
-        """Whether nothing is over its limit and nothing has drifted."""
-        return all(limit.ok for limit in self.limits) and not self.drifted and self.built is not False
+    def unlocked(self) -> bool:
+        """Whether there is no lock, and one is demanded."""
+        return self.demanded and self.changes is None
+
+    @property
+    def word(self) -> Word:
+        """Failed where anything is wrong, and ok only where something was held against something."""
+        over = any(not limit.ok for limit in self.limits)
+        if over or self.drifted or self.unlocked or self.built is False or (self.demanded and self.empty_budget):
+            return Word.FAILED
+        held = self.limits or self.changes is not None or self.accepted or self.built
+        return Word.OK if held else Word.NOT_CHECKED
+
+
+class Check(NamedTuple):
+    """What one command line checked.
+
+    allowed: what all models may have together; None where that is not limited. gone: what is wrong with those
+    documents that only the lock knows, by file, where that fails.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    allowed: int | None = None
+    gone: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def parameters(self) -> int:
+        """Those of all models together."""
+        return sum(verdict.model.parameters for verdict in self.verdicts)
+
+    @property
+    def total(self) -> Limit | None:
+        """What all models may have together, beside what they have."""
+        return None if self.allowed is None else Limit(TOTAL, self.allowed, self.parameters)
+
+    @property
+    def word(self) -> Word:
+        """The worst of it; a limit on the total is held against every model."""
+        words = {verdict.word for verdict in self.verdicts}
+        if Word.FAILED in words or self.gone or (self.total is not None and not self.total.ok):
+            return Word.FAILED
+        return Word.NOT_CHECKED if Word.NOT_CHECKED in words and self.total is None else Word.OK
 
 
 def parse_growth(given: str) -> tuple[Growth, ...]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rnninspect.document.chain import Spec
 from rnninspect.errors import DocumentError, Place, RnnInspectError, printable
 from rnninspect.guard.changes import Change
-from rnninspect.guard.check import Growth, Verdict
+from rnninspect.guard.check import Growth, Limit, Verdict
 from rnninspect.guard.lock import NAME
 from rnninspect.shares import percent
 
@@ -38,20 +38,16 @@ class Finding(NamedTuple):
 def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding]:
     """Every broken limit, each count that outgrew what is allowed, or else the drift from the lock layer by layer.
 
-    lock: its path, for a model that is not in it.
+    lock: its path, for a model that is not in it. A lock that is missing is a finding about the lock itself.
     """
     name = verdict.model.name
     for limit in verdict.limits:
         if not limit.ok:
             path = ("budget", limit.name)
-            over = limit.actual - limit.allowed
-            share = f", {_digits(percent(over / limit.allowed))} %" if limit.allowed else ""
-            yield Finding(
-                place=spec.tree.place(path),
-                model=name,
-                rule=limit.name,
-                what=f"{limit.name}: {limit.actual:,}, over {limit.allowed:,} by {over:,}{share}",
-            )
+            yield Finding(place=spec.tree.place(path), model=name, rule=limit.name, what=over_limit(limit))
+    if verdict.demanded and verdict.empty_budget:
+        what = "the budget is empty, and --locked wants a limit in it (such as max_params: 20M, or remove it)"
+        yield Finding(place=spec.tree.place(("budget",)), model=name, rule="budget", what=what)
     for change, growth in verdict.outgrown:
         what = f"{_outgrown(change, growth)} (check --update accepts it)"
         yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what, subject=change.field)
@@ -73,6 +69,13 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
                 "(check --update accepts it)",
                 subject=layer,
             )
+
+
+def over_limit(limit: Limit, of: str = "") -> str:
+    """`max_params: 309, over 300 by 9, 3 %`; of: whose that is."""
+    over = limit.actual - limit.allowed
+    share = f", {digits(percent(over / limit.allowed))} %" if limit.allowed else ""
+    return f"{limit.name}: {limit.actual:,}{of}, over {limit.allowed:,} by {over:,}{share}"
 
 
 def of_error(error: RnnInspectError, source: str) -> Iterator[Finding]:
@@ -115,13 +118,13 @@ def _outgrown(change: Change, growth: Growth) -> str:
         most = percent(growth.share)
         allowed = f"{most:.15g} %"
         # from nothing there is no percentage
-        grown = grown if change.percent is None else f"{_digits(change.percent, sign=True, above=most)} %"
+        grown = grown if change.percent is None else f"{digits(change.percent, sign=True, above=most)} %"
     counts = f"{_value(change.locked)} -> {_value(change.now)}"
     return f"{change.field} {grown}, over the allowed {allowed}: {counts}"
 
 
 def _change_text(change: Change) -> str:
-    share = "" if change.percent is None else f" ({_digits(change.percent, sign=True)} %)"
+    share = "" if change.percent is None else f" ({digits(change.percent, sign=True)} %)"
     return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{share}"
 
 
@@ -129,7 +132,7 @@ def _value(value: object) -> str:
     return "not there" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _digits(share: float, *, sign: bool = False, above: float = -math.inf) -> str:
+def digits(share: float, *, sign: bool = False, above: float = -math.inf) -> str:
     """Three digits, or the whole number where it has more; so many more that it reads as more than `above`."""
     plus = "+" if sign else ""
     for digits in range(3, 18):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rnninspect.guard.changes import Change
-from rnninspect.guard.check import Limit, Verdict
+from rnninspect.guard.check import Check, Limit, Verdict, Word
 from rnninspect.results.head import head
 from rnninspect.results.model import counts_of
+from rnninspect.results.subjects import subjects
 from rnninspect.results.table import Cell, Column, Kind, Table
 from rnninspect.shares import percent
 
+# So many models that have passed are shown to people one by one.
+_MOST_SHOWN = 20
+# What each of JSON's `ok` stands for; null is neither.
+_OK = {Word.OK: True, Word.NOT_CHECKED: None, Word.FAILED: False}
+
+_WORST_FIRST = (Word.FAILED, Word.NOT_CHECKED, Word.OK)
+_FILE = Column("file", "file", for_scripts=True)
 _SUMMARY = (
     Column("model", "model", repeats=True),
     Column("file", "file"),
@@ -22,6 +31,7 @@ _SUMMARY = (
     Column("verdict", "verdict", verdict=True),
 )
 _LIMITS = (
+    _FILE,
     Column("limit", "limit"),
     Column("allowed", "allowed", Kind.COUNT),
     Column("actual", "actual", Kind.COUNT),
@@ -39,19 +49,56 @@ CHANGES = (
 )
 
 
-def check_tables(verdicts: Sequence[Verdict]) -> list[Table]:
-    """One row for each model, then for each its limits and what has changed since the lock."""
-    rows = tuple(_summary(verdict) for verdict in verdicts)
-    tables = [Table(title="check", subject="all", columns=_SUMMARY, rows=rows)]
-    for verdict in verdicts:
-        name = verdict.model.name
+def check_tables(check: Check, *, folded: bool) -> list[Table]:
+    """One row for each model, then for each its limits and what has changed since the lock.
+
+    folded: for people: failures first, of models that passed no more than can be read, and names told apart.
+    """
+    models = [verdict.model for verdict in check.verdicts]
+    names = subjects(models) if folded else [model.name for model in models]
+    told = list(zip(names, check.verdicts, strict=True))
+    rest: list[Verdict] = []
+    if folded:
+        told.sort(key=lambda pair: _WORST_FIRST.index(pair[1].word))
+        most = sum(verdict.word is Word.FAILED for verdict in check.verdicts) + _MOST_SHOWN
+        told, rest = told[:most], [verdict for _, verdict in told[most:]]
+    rows = tuple(_summary(verdict) for _, verdict in told)
+    total = _total(check) if len(models) > 1 else None
+    tables = [Table(title="check", subject="all", columns=_SUMMARY, rows=rows, total=total, foot=_folded(rest))]
+    if check.total is not None:
+        tables.append(Table(title="budget", subject="all", columns=_LIMITS, rows=(_limit_row(check.total, None),)))
+    for name, verdict in told:
+        file = verdict.model.source
         if verdict.limits:
-            limits = tuple((*_limit(limit).values(), "ok" if limit.ok else "OVER") for limit in verdict.limits)
+            limits = tuple(_limit_row(limit, file) for limit in verdict.limits)
             tables.append(Table(title="budget", subject=name, columns=_LIMITS, rows=limits))
         if verdict.changes:
-            changed = change_rows(verdict.changes)
-            tables.append(Table(title="changes since the lock", subject=name, columns=CHANGES, rows=changed))
+            changed = tuple((file, *row) for row in change_rows(verdict.changes))
+            tables.append(Table(title="changes since the lock", subject=name, columns=(_FILE, *CHANGES), rows=changed))
     return tables
+
+
+def _folded(verdicts: Sequence[Verdict]) -> str:
+    """`and 180 more models ok`; "" for none."""
+    counts = Counter(str(verdict.word) for verdict in verdicts)
+    if not counts:
+        return ""
+    return f"and {', '.join(f'{count} more models {word}' for word, count in sorted(counts.items()))}"
+
+
+def _total(check: Check) -> tuple[Cell, ...]:
+    counts = zip(*(_counts(verdict) for verdict in check.verdicts), strict=True)
+    total = check.total
+    words = (None, None, None) if total is None else (_budget([total]), None, "ok" if total.ok else "FAILED")
+    return ("total", None, *map(sum, counts), *words)
+
+
+def _budget(limits: Sequence[Limit]) -> str:
+    return "within" if all(limit.ok for limit in limits) else "over"
+
+
+def _limit_row(limit: Limit, file: str | None) -> tuple[Cell, ...]:
+    return (file, *_limit(limit).values(), "ok" if limit.ok else "OVER")
 
 
 def _limit(limit: Limit) -> dict[str, Cell]:
@@ -74,13 +121,15 @@ def change_rows(changes: Sequence[Change]) -> tuple[tuple[Cell, ...], ...]:
 
 def _summary(verdict: Verdict) -> tuple[Cell, ...]:
     model = verdict.model
-    counts = (model.parameters, model.parameter_bytes, model.macs)
-    return (model.name, model.source, *counts, *_words(verdict).values())
+    return (model.name, model.source, *_counts(verdict), *_words(verdict).values())
+
+
+def _counts(verdict: Verdict) -> tuple[int, int, int]:
+    return (verdict.model.parameters, verdict.model.parameter_bytes, verdict.model.macs)
 
 
 def _words(verdict: Verdict) -> dict[str, str]:
     """A word for each column: the budget, the lock, and the verdict of both."""
-    over = any(not limit.ok for limit in verdict.limits)
     if verdict.accepted and (verdict.changes is None or verdict.new):
         lock = "written"
     elif verdict.changes is None:
@@ -94,19 +143,27 @@ def _words(verdict: Verdict) -> dict[str, str]:
     else:
         lock = "changed" if verdict.drifted else "changed, allowed"
     return {
-        "budget": "none" if not verdict.limits else "over" if over else "within",
+        "budget": _budget(verdict.limits) if verdict.limits else "empty" if verdict.empty_budget else "none",
         "lock": lock,
-        "verdict": "ok" if verdict.ok else "FAILED",
+        "verdict": verdict.word,
     }
 
 
-def check_document(verdicts: Sequence[Verdict]) -> dict[str, object]:
+def check_document(check: Check) -> dict[str, object]:
     """The verdicts as one object: counts, limits and changes by model; changes is null without a lock."""
-    ledger = "agreed" if all(verdict.built for verdict in verdicts) else "plan"
+    ledger = "agreed" if all(verdict.built for verdict in check.verdicts) else "plan"
+    total = check.total
     return {
-        **head([verdict.model for verdict in verdicts], ledger, None),
-        "ok": all(verdict.ok for verdict in verdicts),
-        "models": [_verdict(verdict) for verdict in verdicts],
+        **head([verdict.model for verdict in check.verdicts], ledger, None),
+        "ok": _OK[check.word],
+        "verdict": check.word,
+        "total": {
+            "parameters": check.parameters,
+            "allowed": check.allowed,
+            "ok": None if total is None else total.ok,
+        },
+        "gone": list(check.gone),
+        "models": [_verdict(verdict) for verdict in check.verdicts],
     }
 
 
@@ -117,7 +174,7 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "file": verdict.model.source,
         "dtype": verdict.model.dtype,
         **counts_of(verdict.model),
-        "ok": verdict.ok,
+        "ok": _OK[verdict.word],
         **_words(verdict),
         "built": verdict.built,
         "limits": [{**_limit(limit), "ok": limit.ok} for limit in verdict.limits],

@@ -26,6 +26,7 @@ _CHANGE = some(whole("The difference, of counts; null of anything else."))
 _PERCENT = some(number("That in % of what there was; null from nothing, and of anything but counts."))
 
 
+_WORDS = ("ok", "not checked", "FAILED")
 _LIMIT = record(
     "A limit of the budget.",
     limit=text("Its name, such as max_params."),
@@ -61,12 +62,12 @@ def checked() -> Schema:
         file=FILE,
         dtype=DTYPE,
         **COUNTS,
-        ok=yes("The model passes."),
-        budget=text("What its budget says.", "none", "within", "over"),
+        ok=some(yes("The model passes; null where nothing was there to check it by.")),
+        budget=text("What its budget says; empty: it is there, and limits nothing.", "none", "empty", "within", "over"),
         lock=text(
             "What the lock says.", *("none", "same", "written", "updated", "missing", "changed", "changed, allowed")
         ),
-        verdict=text("What both come to.", "ok", "FAILED"),
+        verdict=text("What both come to.", *_WORDS),
         built=some(yes("It was proven on torch; null without --build.")),
         limits=many("Every limit of the budget.", _LIMIT),
         allowed_growth=some(many("With --max-growth, for each count; null without.", _GROWTH)),
@@ -77,7 +78,18 @@ def checked() -> Schema:
         "Models held against their budgets and the lock.",
         **HEAD,
         ledger=text("agreed: all were proven on torch; plan: not all were, or it was not asked for.", "agreed", "plan"),
-        ok=yes("Every model passes."),
+        ok=some(yes("All of it passes; null where no more is wrong than that something was not checked.")),
+        verdict=text("What all of it comes to.", *_WORDS),
+        total=record(
+            "All models together.",
+            parameters=whole("Their parameters."),
+            allowed=some(whole("What --max-total-params allows; null without it.")),
+            ok=some(yes("They are no more than that; null without it.")),
+        ),
+        gone=many(
+            "With --locked, each document that the lock has and that is not there.",
+            text("Its path from the lock's folder."),
+        ),
         models=many("The models.", model),
     )
 

@@ -214,4 +214,16 @@ class Chart(NamedTuple):
     doubt: str = ""
 
 
+class Answer(NamedTuple):
+    """What all of a page comes to: its last line.
+
+    verdict: the word whose colour it has. command: what to type next, at its end and never broken, so that it can be
+    copied.
+    """
+
+    text: str
+    verdict: str
+    command: str = ""
+
+
 Block = Table | Formulas | Drawing | Code | Chart

@@ -12,6 +12,9 @@ from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_at_revision, load_spec
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
 
+# So many documents are named in a line.
+_MOST_NAMED = 3
+
 
 def load_all(
     files: Sequence[str],
@@ -42,6 +45,24 @@ def load_all(
             also(error, file)
     say_count(errors)
     return specs, code
+
+
+def each_file_once(files: Sequence[str]) -> list[str]:
+    """The files without those that another name stands for too, such as `./a.yaml` or a link; what is left out is said.
+
+    Standard input stays as often as it is named: that is an error of its own.
+    """
+    first: dict[str, str] = {}
+    again = []
+    for number, file in enumerate(files):
+        real = f"-{number}" if file == "-" else os.path.realpath(file)
+        if real in first:
+            again.append(file)
+        first.setdefault(real, file)
+    if again:
+        more = f" and {len(again) - _MOST_NAMED} more" if len(again) > _MOST_NAMED else ""
+        say(f"note: named twice, and counted once: {', '.join(map(printable, again[:_MOST_NAMED]))}{more}")
+    return list(first.values())
 
 
 def remark_half(specs: Sequence[Spec]) -> None:

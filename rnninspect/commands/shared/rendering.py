@@ -8,7 +8,7 @@ from pathlib import Path
 from rnninspect.commands.shared.messages import say
 from rnninspect.errors import OptionError
 from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour, write_text
-from rnninspect.results.table import Block, Table
+from rnninspect.results.table import Answer, Block, Table
 
 
 def only_table(table: str | None, format: str, first: str) -> str | None:
@@ -34,8 +34,12 @@ def render(
     document: Callable[[], Mapping[str, object]],
     caption: str,
     output: Path | None,
+    answer: Answer | None = None,
 ) -> str:
-    """The text of a result. document: makes the JSON object, where one is needed. A file has no width and no colour."""
+    """The text of a result. document: makes the JSON object, where one is needed. A file has no width and no colour.
+
+    answer: the last line of a table's page.
+    """
     # why imported here: each run needs one of them.
     match format:
         case "json":
@@ -55,14 +59,16 @@ def render(
 
             return latex.render(blocks, caption)
         case _:
-            return on_terminal(blocks, caption) if output is None else _plainly(blocks, caption)
+            shown = on_terminal if output is None else _plainly
+            return shown(blocks, caption, answer)
 
 
-def on_terminal(blocks: Sequence[Block], caption: str = "") -> str:
+def on_terminal(blocks: Sequence[Block], caption: str = "", answer: Answer | None = None) -> str:
     """A page for people where stdout is: in its width, its colours and its characters."""
     from rnninspect.formats import terminal
 
-    return terminal.render(blocks, caption, width=terminal_width(), colour=wants_colour(), ascii=not stdout_is_utf8())
+    width, ascii = terminal_width(), not stdout_is_utf8()
+    return terminal.render(blocks, caption, width=width, colour=wants_colour(), ascii=ascii, answer=answer)
 
 
 def last_line(text: str, *, doubtful: bool = False) -> str:
@@ -74,11 +80,11 @@ def last_line(text: str, *, doubtful: bool = False) -> str:
     return terminal.one_line(text, width=width, colour=wants_colour(), ascii=ascii, doubtful=doubtful)
 
 
-def _plainly(blocks: Sequence[Block], caption: str) -> str:
+def _plainly(blocks: Sequence[Block], caption: str, answer: Answer | None) -> str:
     """A page for a file, which has no width and no colour."""
     from rnninspect.formats import terminal
 
-    return terminal.render(blocks, caption, width=None, colour=False)
+    return terminal.render(blocks, caption, width=None, colour=False, answer=answer)
 
 
 def print_page(
@@ -87,6 +93,7 @@ def print_page(
     document: Callable[[], Mapping[str, object]],
     caption: str,
     output: Path | None,
+    answer: Answer | None = None,
 ) -> None:
     """Write a result, as `render` makes it, to a file or to stdout."""
-    write_text(render(format, blocks, document, caption, output), output)
+    write_text(render(format, blocks, document, caption, output, answer), output)

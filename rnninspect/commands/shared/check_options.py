@@ -1,0 +1,54 @@
+"""What the command line of `check` takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnninspect.commands.shared import completion
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, Files, Output, Settings
+from rnninspect.formats import CheckFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions:
+    """What `check` takes."""
+
+    files: Files
+    lock: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="Hold models against this lock, not the nearest rnninspect.lock (here or above, in the repository).",
+        ),
+    ] = None
+    update: Annotated[
+        bool, typer.Option("--update", help="Accept the models as they are now, and write them into the lock.")
+    ] = False
+    locked: Annotated[
+        bool,
+        typer.Option("--locked", help="Fail too without a lock, or where it or a budget says nothing of a model."),
+    ] = False
+    max_params: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="Allow each model at most so many parameters, such as 20M.")
+    ] = None
+    max_total_params: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="Allow all models together at most so many parameters.")
+    ] = None
+    max_growth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIMITS",
+            help="Let models differ from the lock, but grow no further than 5%, or params=5%,macs=100k.",
+            autocompletion=completion.growths,
+        ),
+    ] = None
+    build: Annotated[bool, typer.Option("--build", help="Prove the models on the real torch modules too.")] = False
+    device: Device = None
+    settings: Settings = field(default_factory=list)
+    format: Annotated[CheckFormat, HOW_TO_PRINT] = CheckFormat.TABLE
+    output: Output = None

@@ -1,0 +1,70 @@
+"""What `check` prints: the verdicts for people, for scripts and for CI servers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rnninspect.commands.shared.again import again
+from rnninspect.commands.shared.check_options import CheckOptions
+from rnninspect.commands.shared.rendering import print_page
+from rnninspect.commands.shared.reports import REPORTS, report
+from rnninspect.formats import CheckFormat
+from rnninspect.guard.check import Check
+from rnninspect.guard.findings import Finding
+from rnninspect.output import write_text
+from rnninspect.results.caption import PLAN, caption, each_once
+from rnninspect.results.check import check_document, check_tables
+from rnninspect.results.check_answer import answer
+
+# The subject of what is said of all documents together.
+ALL = "all documents"
+
+
+def print_check(options: CheckOptions, check: Check, findings: Mapping[str, Sequence[Finding]], lock: Path) -> None:
+    """Print the verdicts in the format of the options. findings: by document, by lock, and of all together."""
+    tables, source = check_tables(check, folded=options.format is not CheckFormat.CSV), _caption(options, check)
+    if options.format is CheckFormat.GITHUB:
+        from rnninspect.commands.shared.annotations import annotate
+
+        listed = [finding for of_subject in findings.values() for finding in of_subject]
+        write_text(annotate(listed, tables, source), options.output)
+    elif options.format in REPORTS:
+        write_text(report(options.format, _rules(options, check, lock), findings), options.output)
+    else:
+        last = answer(check, "" if options.update else _update_command(options))
+        print_page(options.format, tables, lambda: check_document(check), source, options.output, last)
+
+
+def _update_command(options: CheckOptions) -> str:
+    """What accepts the models as they are, in a shell; "" where nothing does."""
+    lock = [] if options.lock is None else ["--lock", str(options.lock)]
+    settings = [part for setting in options.settings for part in ("--set", setting)]
+    return again("check", options.files, [*settings, *lock, "--update"])
+
+
+def _caption(options: CheckOptions, check: Check) -> str:
+    source = PLAN
+    if options.build:
+        proven = all(verdict.built for verdict in check.verdicts)
+        source = "plan and torch agree" if proven else "not every model could be proven on torch"
+    return caption(source, each_once(verdict.model.dtype for verdict in check.verdicts))
+
+
+def _rules(options: CheckOptions, check: Check, lock: Path) -> dict[str, list[str]]:
+    """Every rule that each document was checked by, itself always; then those of the lock, and of all together."""
+    rules = {
+        verdict.model.source: [
+            "document",
+            *(["build"] if options.build else []),
+            *(limit.name for limit in verdict.limits),
+            *(["budget"] if options.locked and verdict.empty_budget else []),
+            *([] if verdict.changes is None else ["lock"]),
+        ]
+        for verdict in check.verdicts
+    }
+    if options.locked:
+        rules[str(lock)] = ["locked"]
+    if check.total is not None:
+        rules[ALL] = [check.total.name]
+    return rules

@@ -1,0 +1,68 @@
+"""`check --update`: the lock brought up to date with models, and what has changed in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rnninspect import disk
+from rnninspect.commands.shared.messages import say
+from rnninspect.errors import printable
+from rnninspect.guard.changes import Change
+from rnninspect.guard.findings import digits
+from rnninspect.guard.lock import Locked, update_lock
+from rnninspect.guard.whole import without_document
+
+
+def update(path: Path, now: Locked) -> None:
+    """Write these models into the lock, drop those whose document is gone, and say what became of it."""
+    if os.environ.get("CI"):
+        say("warning: --update in CI accepts whatever the models have become; the check against the lock is lost")
+    name = printable(str(path))
+    notes: list[str] = []
+    told: list[str] = []
+
+    def change(before: Locked) -> Locked:
+        # Models whose document is gone are dropped; those of other documents stay as they are.
+        after = dict(before)
+        gone = without_document(path, before.keys() - now.keys())
+        for file, error in gone.items():
+            if error is None:
+                del after[file]
+                notes.append(f"note: {printable(file)} is gone, and dropped from {name}")
+            else:
+                why = f"it cannot be looked for: {disk.reason(error)}"
+                notes.append(f"warning: {printable(file)} stays in {name}, as {why}")
+        after |= now
+        told.append(what_changed(before, after))
+        return after
+
+    update_lock(path, change)
+    for note in sorted(notes):
+        say(note)
+    say(f"note: {name}: {told[-1]}")
+
+
+def what_changed(before: Locked, after: Locked) -> str:
+    """`1 added, 1 changed: +266 % parameters, 1 dropped`, or that nothing has."""
+    added, dropped = after.keys() - before.keys(), before.keys() - after.keys()
+    changed = [file for file in after.keys() & before.keys() if after[file] != before[file]]
+    parts = [f"{len(added)} added"] if added else []
+    if changed:
+        parts.append(f"{len(changed)} changed{_growth(before, after, changed)}")
+    if dropped:
+        parts.append(f"{len(dropped)} dropped")
+    return ", ".join(parts) or f"nothing new, {len(after)} model{'s' * (len(after) != 1)}"
+
+
+def _growth(before: Locked, after: Locked, files: Sequence[str]) -> str:
+    """`: +266 % parameters`, of all that have changed; MACs where only those have; "" where neither has."""
+    for field, words in (("parameters", "parameters"), ("macs", "MACs")):
+        was, now = (
+            sum(getattr(layer, field) for file in files for layer in side[file].values()) for side in (before, after)
+        )
+        share = Change("", field, was, now).percent
+        if share is not None:
+            return f": {digits(share, sign=True)} % {words}"
+    return ""

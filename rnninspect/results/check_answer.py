@@ -1,0 +1,55 @@
+"""What a check comes to, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rnninspect.guard.check import Check, Verdict, Word
+from rnninspect.results.table import Answer
+
+
+def answer(check: Check, command: str) -> Answer:
+    """The last line of a check. command: what updates the lock; "" where nothing could."""
+    failed = [verdict for verdict in check.verdicts if verdict.word is Word.FAILED]
+    unchecked = sum(verdict.word is Word.NOT_CHECKED for verdict in check.verdicts)
+    text = "; ".join([_models(len(check.verdicts), failed, unchecked), *_whole(check)])
+    remedy = _remedy(failed, len(check.gone)) if command else ""
+    return Answer(f"{text}; {remedy} with:", check.word, command) if remedy else Answer(text, check.word)
+
+
+def _models(count: int, failed: Sequence[Verdict], unchecked: int) -> str:
+    """`1 of 200 models failed`, `2 models ok, 1 not checked: no lock and no budget`."""
+    if failed:
+        of = _counted(count) if len(failed) == count else f"{len(failed)} of {_counted(count)}"
+        why = ": there is no lock" if any(verdict.unlocked for verdict in failed) else ""
+        return f"{of} failed{f', {unchecked} not checked' if unchecked else ''}{why}"
+    ok = f"{_counted(count - unchecked)} ok" if count > unchecked else ""
+    if not unchecked:
+        return ok
+    return f"{f'{ok}, {unchecked}' if ok else _counted(unchecked)} not checked: no lock and no budget"
+
+
+def _counted(models: int) -> str:
+    return f"{models} model{'s' * (models != 1)}"
+
+
+def _whole(check: Check) -> Iterator[str]:
+    """What is to be said of all of it together."""
+    total = check.total
+    if total is not None:
+        over = "" if total.ok else f", over {total.allowed:,}"
+        yield f"their total {'ok' if total.ok else 'failed'}: {total.actual:,} parameters{over}"
+    if check.gone:
+        entries = "entry" if len(check.gone) == 1 else "entries"
+        yield f"{len(check.gone)} {entries} of the lock without a document"
+
+
+def _remedy(failed: Sequence[Verdict], gone: int) -> str:
+    """What an update of the lock would do about it; "" for nothing."""
+    if any(verdict.unlocked for verdict in failed):
+        return "write a lock"
+    if any(verdict.drifted for verdict in failed):
+        # why: some of it would fail with any lock
+        stays = any(verdict._replace(changes=(), accepted=True).word is Word.FAILED for verdict in failed)
+        return "accept what has changed" if stays else "accept"
+    return ("drop it" if gone == 1 else "drop them") if gone else ""
