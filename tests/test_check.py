@@ -15,7 +15,7 @@ from rnninspect.document.blocks import Budget
 from rnninspect.errors import DocumentError, OptionError, Place
 from rnninspect.facts import ModelFacts
 from rnninspect.guard.changes import Change, changes
-from rnninspect.guard.check import LIMITS, Growth, Limit, Verdict, limits, parse_growth
+from rnninspect.guard.check import LIMITS, Check, Growth, Limit, Verdict, Word, limits, parse_growth
 from rnninspect.guard.findings import Finding, findings, of_error
 from rnninspect.guard.lock import LockedLayer, locked_layers
 from rnninspect.plan import plan
@@ -78,7 +78,7 @@ def test_limits() -> None:
         # Parameters, gradients and two moments; of 6 tokens x, and i, f, g, o, c, tanh(c) and h of the LSTM.
         Limit("max_training_bytes", 7000, 4 * 952 + 4 * 6 * (4 + 7 * 5)),
     )
-    assert Verdict(model, limits(model, spec.budget), None).ok
+    assert Verdict(model, limits(model, spec.budget), None).word is Word.OK
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -108,7 +108,7 @@ def test_a_share_is_told_as_it_was_written() -> None:
         assert f"{percent(parse_growth(written)[0].share or 0):g}%" == written
         assert repr(percent(parse_growth(written)[0].share or 0)).removesuffix(".0") == written[:-1]
     growth = both(0.07)
-    (parameters, _) = check_document([verdict_of(growth=0.07)])["models"][0]["allowed_growth"]  # type: ignore[index]
+    (parameters, _) = check_document(Check((verdict_of(growth=0.07),)))["models"][0]["allowed_growth"]  # type: ignore[index]
     assert (growth is not None, parameters["allowed_percent"]) == (True, 7.0)
 
 
@@ -145,9 +145,10 @@ def totals(locked: int, now: int) -> tuple[Change, ...]:
 )
 def test_drift(changed: tuple[Change, ...] | None, growth: float | None, drifted: bool) -> None:
     verdict = Verdict(model_of(), (), changed, both(growth))
-    assert (verdict.drifted, verdict.ok) == (drifted, not drifted)
+    unchecked = Word.NOT_CHECKED if changed is None else Word.OK
+    assert (verdict.drifted, verdict.word) == (drifted, Word.FAILED if drifted else unchecked)
     accepted = verdict._replace(accepted=True)
-    assert (accepted.drifted, accepted.ok) == (False, True)
+    assert (accepted.drifted, accepted.word) == (False, Word.OK)
 
 
 @given(st.integers(1, 10**6), st.integers(0, 10**6), st.integers(0, 1000))
@@ -188,7 +189,7 @@ def test_what_outgrows_which_limit(written: str, outgrown: list[str]) -> None:
 def test_a_layer_that_costs_nothing_is_no_growth_and_no_new_model(added: str) -> None:
     verdict = verdict_of(text=TEXT + added, growth=0.0)
     assert [change[:2] for change in verdict.changes or ()] == [(added.split()[2][:-1], "layer")]
-    assert (verdict.new, verdict.drifted, verdict.ok) == (False, False, True)
+    assert (verdict.new, verdict.drifted, verdict.word) == (False, False, Word.OK)
     assert found_in(verdict, TEXT + added) == []
     assert summary(verdict) == [("within", "changed, allowed", "ok")]
     assert verdict_of(text=TEXT + added).drifted
@@ -202,9 +203,11 @@ def test_a_limit_on_one_count_lets_no_new_model_in() -> None:
 def test_ok_wants_both_the_budget_and_the_lock() -> None:
     within, over = Limit("max_params", 2, 1), Limit("max_params", 1, 2)
     same, drifted = (), totals(1, 2)
-    sound = [Verdict(model_of(), (within, limit), change).ok for limit in (within, over) for change in (same, drifted)]
-    assert sound == [True, False, False, False]
-    assert not Verdict(model_of(), (over,), drifted, accepted=True).ok
+    words = [
+        Verdict(model_of(), (within, limit), change).word for limit in (within, over) for change in (same, drifted)
+    ]
+    assert words == [Word.OK, Word.FAILED, Word.FAILED, Word.FAILED]
+    assert Verdict(model_of(), (over,), drifted, accepted=True).word is Word.FAILED
 
 
 # --- findings ----------------------------------------------------------------------------------------------
@@ -352,26 +355,27 @@ def rows(tables: Sequence[Table], title: str, subject: str) -> tuple[tuple[Cell,
 
 
 def summary(*verdicts: Verdict) -> list[tuple[Cell, ...]]:
-    return [row[-3:] for row in rows(check_tables(verdicts), "check", "all")]
+    return [row[-3:] for row in rows(check_tables(Check(verdicts), folded=False), "check", "all")]
 
 
 def test_the_tables_of_a_check() -> None:
-    tables = check_tables([verdict_of("encoder.hidden_size=6")])
+    tables = check_tables(Check((verdict_of("encoder.hidden_size=6"),)), folded=True)
     assert [table.title for table in tables] == ["check", "budget", "changes since the lock"]
     assert rows(tables, "budget", "small")[:2] == (
-        ("max_params", 238, 309, 71, pytest.approx(30900 / 238), "OVER"),
-        ("max_param_bytes", 952, 1236, 284, pytest.approx(123600 / 952), "OVER"),
+        ("doc.yaml", "max_params", 238, 309, 71, pytest.approx(30900 / 238), "OVER"),
+        ("doc.yaml", "max_param_bytes", 952, 1236, 284, pytest.approx(123600 / 952), "OVER"),
     )
-    assert rows(tables, "budget", "small")[3][3:] == (None, pytest.approx(31.2), "ok")
+    assert rows(tables, "budget", "small")[3][4:] == (None, pytest.approx(31.2), "ok")
     changed = rows(tables, "changes since the lock", "small")
-    assert changed[0] == (None, "parameters", 238, 309, 71, pytest.approx(7100 / 238))
-    assert changed[4] == ("encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
+    assert changed[0] == ("doc.yaml", None, "parameters", 238, 309, 71, pytest.approx(7100 / 238))
+    assert changed[4] == ("doc.yaml", "encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
     assert rows(tables, "check", "all") == (("small", "doc.yaml", 309, 1236, 1548, "over", "changed", "FAILED"),)
 
 
 def test_a_sound_model_without_a_budget_has_one_row() -> None:
-    (only,) = check_tables([Verdict(model_of(), (), None)])
-    assert only.rows == (("small", "doc.yaml", 238, 952, 1170, "none", "none", "ok"),)
+    (only,) = check_tables(Check((Verdict(model_of(), (), None),)), folded=True)
+    assert only.rows == (("small", "doc.yaml", 238, 952, 1170, "none", "none", "not checked"),)
+    assert (only.total, only.foot) == (None, "")
 
 
 def test_the_words_of_a_verdict() -> None:
@@ -388,6 +392,13 @@ def test_the_words_of_a_verdict() -> None:
         Verdict(model, (), None, None, True),
         Verdict(model, (), changes(model, None), None, True),
         Verdict(model, (), (), None, True),
+        Verdict(model, (), None),
+        Verdict(model, (), None, built=True),
+        Verdict(model, (), None, empty_budget=True),
+        Verdict(model, (), (), empty_budget=True),
+        Verdict(model, (), (), empty_budget=True, demanded=True),
+        Verdict(model, within, None, demanded=True),
+        Verdict(model, (), (), demanded=True),
     ) == [
         ("within", "same", "ok"),
         ("over", "none", "FAILED"),
@@ -399,13 +410,20 @@ def test_the_words_of_a_verdict() -> None:
         ("none", "written", "ok"),
         ("none", "written", "ok"),
         ("none", "same", "ok"),
+        ("none", "none", "not checked"),
+        ("none", "none", "ok"),
+        ("empty", "none", "not checked"),
+        ("empty", "same", "ok"),
+        ("empty", "same", "FAILED"),
+        ("within", "none", "FAILED"),
+        ("none", "same", "ok"),
     ]
 
 
 def test_a_limit_of_nothing_has_no_per_cent() -> None:
     model = model_of()
-    tables = check_tables([Verdict(model, limits(model, {"max_params": 0}), None)])
-    assert rows(tables, "budget", "small") == (("max_params", 0, 238, 238, None, "OVER"),)
+    tables = check_tables(Check((Verdict(model, limits(model, {"max_params": 0}), None),)), folded=True)
+    assert rows(tables, "budget", "small") == (("doc.yaml", "max_params", 0, 238, 238, None, "OVER"),)
 
 
 def test_the_tables_of_a_diff() -> None:
@@ -446,8 +464,11 @@ def test_counts_from_nothing_have_no_per_cent() -> None:
 
 
 def test_every_cell_suits_its_column() -> None:
-    verdicts = [verdict_of("encoder.hidden_size=6"), Verdict(model_of(), (), changes(model_of(), None))]
-    for table in [*check_tables(verdicts), *diff_tables(model_of(), verdicts[0].model, verdicts[0].changes or ())]:
+    verdicts = (verdict_of("encoder.hidden_size=6"), Verdict(model_of(), (), changes(model_of(), None)))
+    for table in [
+        *check_tables(Check(verdicts), folded=True),
+        *diff_tables(model_of(), verdicts[0].model, verdicts[0].changes or ()),
+    ]:
         for row in table.rows:
             for column, cell in zip(table.columns, row, strict=True):
                 if column.kind is Kind.TEXT:
@@ -472,5 +493,5 @@ def test_whatever_is_locked_the_tables_and_findings_can_be_made(locked: Mapping[
     verdict = Verdict(model, limits(model, spec.budget), changes(model, locked))
     assert verdict.drifted is (dict(locked) != locked_layers(model))
     assert bool(list(findings(spec, verdict))) is verdict.drifted
-    assert len(check_tables([verdict])) == 2 + verdict.drifted
+    assert len(check_tables(Check((verdict,)), folded=True)) == 2 + verdict.drifted
     assert sum(change.layer == "" for change in verdict.changes or ()) <= 2

@@ -98,8 +98,8 @@ def test_an_update_drops_only_what_is_known_to_be_gone(here: Run, tmp_path: Path
     (tmp_path / "rnninspect.lock").write_text(HEADER + json.dumps({**ENTRY, "file": name}) + "\n")
     done = here("check", "a.yaml", "--update", cwd=tmp_path)
     assert done.returncode == 0
-    models = "1 of the 2 models in it" if message.startswith("warning") else "1 model"
-    assert done.stderr.splitlines() == [message.format(name), f"note: rnninspect.lock is up to date with {models}"]
+    became = "1 added" if message.startswith("warning") else "1 added, 1 dropped"
+    assert done.stderr.splitlines() == [message.format(name), f"note: rnninspect.lock: {became}"]
     kept = read_lock(tmp_path / "rnninspect.lock")
     assert sorted(kept) == sorted(["a.yaml", name] if message.startswith("warning") else ["a.yaml"])
 

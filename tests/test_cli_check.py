@@ -81,7 +81,10 @@ def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
 def verdict(done: subprocess.CompletedProcess[str]) -> tuple[int, list[tuple[str, str]]]:
     """The exit code, and budget and lock of each model of the table's last rows."""
     lines = done.stdout.split("all · check\n")[1].splitlines()[2:]
-    rows = [re.search(r" (none|within|over) +(\w.*?) +(?:ok|FAILED)$", line) for line in lines[: lines.index("")]]
+    rows = [
+        re.search(r" (none|within|over) +(\w.*?) +(?:ok|not checked|FAILED)$", line)
+        for line in lines[: lines.index("")]
+    ]
     return done.returncode, [(row[1], row[2]) for row in rows if row]
 
 
@@ -91,7 +94,8 @@ def verdict(done: subprocess.CompletedProcess[str]) -> tuple[int, list[tuple[str
 def test_without_a_lock_budgets_are_checked_and_it_is_said(run: Run, tmp_path: Path) -> None:
     put(tmp_path, small=SMALL, grown=GROWN, free=FREE)
     done = run("check", "small.yaml", "grown.yaml", "free.yaml", cwd=tmp_path)
-    assert verdict(done) == (1, [("within", "none"), ("over", "none"), ("none", "none")])
+    assert verdict(done) == (1, [("over", "none"), ("none", "none"), ("within", "none")])
+    assert done.stdout.endswith("\n\n1 of 3 models failed, 1 not checked\n")
     assert done.stderr.splitlines() == [
         "note: no rnninspect.lock here: only budgets are checked (--update writes a lock)",
         "error: grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %",
@@ -134,7 +138,7 @@ def test_update_check_grow_accept(here: Run, tmp_path: Path) -> None:
     lock = tmp_path / "rnninspect.lock"
     done = here("check", "small.yaml", "--update", cwd=tmp_path)
     assert verdict(done) == (0, [("none", "written")])
-    assert done.stderr == "note: rnninspect.lock is up to date with 1 model\n"
+    assert done.stderr == "note: rnninspect.lock: 1 added\n"
     assert {name: layer.parameters for name, layer in read_lock(lock)["small.yaml"].items()} == {
         "encoder": 220,
         "head": 18,
@@ -145,6 +149,7 @@ def test_update_check_grow_accept(here: Run, tmp_path: Path) -> None:
     before = lock.read_bytes()
     done = here("check", "small.yaml", cwd=tmp_path)
     assert verdict(done) == (1, [("none", "changed")])
+    assert done.stdout.endswith("\n\n1 model failed; accept with: rnninspect check small.yaml --update\n")
     assert [line.split(" is not as locked: ")[0] for line in done.stderr.splitlines()] == [
         "error: small.yaml:1:1: the model",
         "error: small.yaml:4:5: layer 'encoder'",
@@ -155,8 +160,12 @@ def test_update_check_grow_accept(here: Run, tmp_path: Path) -> None:
     assert re.search(r"^encoder +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
     assert lock.read_bytes() == before
 
-    assert verdict(here("check", "small.yaml", "--update", cwd=tmp_path)) == (0, [("none", "updated")])
+    done = here("check", "small.yaml", "--update", cwd=tmp_path)
+    assert verdict(done) == (0, [("none", "updated")])
+    assert done.stderr == "note: rnninspect.lock: 1 changed: +29.8 % parameters\n"
     assert lock.read_bytes() != before
+    done = here("check", "small.yaml", "--update", cwd=tmp_path)
+    assert done.stderr == "note: rnninspect.lock: nothing new, 1 model\n"
     assert verdict(here("check", "small.yaml", cwd=tmp_path)) == (0, [("none", "same")])
 
 
@@ -427,17 +436,22 @@ def shown(run: Run, locked: Path) -> Callable[[str], str]:
 
 def test_table(shown: Callable[[str], str]) -> None:
     lines = shown("table").splitlines()
-    assert [line for line in lines[:-1] if " · " in line] == [
+    assert [line for line in lines[:-3] if " · " in line] == [
         "all · check",
-        "small · budget",
-        "small · budget",
-        "small · changes since the lock",
+        "small (grown.yaml) · budget",
+        "small (grown.yaml) · changes since the lock",
+        "small (small.yaml) · budget",
     ]
-    assert re.fullmatch(r"max_params +300 +309 +9 +103\.0 +OVER", lines[14])
-    assert lines[-1] == "plan: from the equations alone, torch was not asked · float32"
+    assert re.fullmatch(r"max_params +300 +309 +9 +103\.0 +OVER", lines[11])
     assert [line.split()[-5:] for line in lines[3:5]] == [
-        ["small.yaml", "238", "within", "same", "ok"],
         ["grown.yaml", "309", "over", "missing", "FAILED"],
+        ["small.yaml", "238", "within", "same", "ok"],
+    ]
+    assert lines[6].split() == ["total", "547"]
+    assert lines[-3:] == [
+        "plan: from the equations alone, torch was not asked · float32",
+        "",
+        "1 of 2 models failed; accept what has changed with: rnninspect check small.yaml grown.yaml --update",
     ]
 
 
@@ -463,7 +477,7 @@ def test_json_without_a_lock_and_of_a_change(here: Run, locked: Path, tmp_path: 
     put(tmp_path, free=FREE)
     done = here("check", "free.yaml", "--format", "json", cwd=tmp_path)
     (model,) = json.loads(done.stdout)["models"]
-    assert (model["limits"], model["changes"], model["ok"]) == ([], None, True)
+    assert (model["limits"], model["changes"], model["ok"], model["verdict"]) == ([], None, None, "not checked")
     grown = ("--set", "encoder.hidden_size=6")
     done = here("check", "free.yaml", *grown, "--lock", "free.lock", "--format", "json", cwd=locked)
     (model,) = json.loads(done.stdout)["models"]
@@ -483,6 +497,7 @@ def test_csv(shown: Callable[[str], str]) -> None:
     assert [len(rows) for rows in sections] == [2, 2, 1]
     assert sections[1][1] == {
         "model": "small",
+        "file": "grown.yaml",
         "limit": "max_params",
         "allowed": "300",
         "actual": "309",
@@ -503,15 +518,15 @@ def test_markdown(shown: Callable[[str], str]) -> None:
     blocks = shown("markdown").split("\n\n")
     assert [block for block in blocks if block.startswith("#")] == [
         "### all: check",
-        "### small: budget",
-        "### small: budget",
-        "### small: changes since the lock",
+        "### small (grown.yaml): budget",
+        "### small (grown.yaml): changes since the lock",
+        "### small (small.yaml): budget",
     ]
     for block in blocks:
         if block.startswith("|"):
             assert len({line.count(" | ") for line in block.splitlines()}) == 1
     assert "| small | grown.yaml | 309 | over | missing | FAILED |" in blocks[1]
-    assert "| (model) | model |  | new |  |  |" in blocks[-2]
+    assert "| (model) | model |  | new |  |  |" in blocks[-4]
 
 
 @pytest.mark.parametrize("format", ["table", "github", "junit"])

@@ -27,7 +27,7 @@ from rnninspect.facts import ModelFacts
 from rnninspect.formats import json as json_format
 from rnninspect.formats import terminal
 from rnninspect.guard.changes import changes
-from rnninspect.guard.check import Verdict, parse_growth
+from rnninspect.guard.check import Check, Verdict, parse_growth
 from rnninspect.guard.findings import findings
 from rnninspect.guard.lock import locked_layers, read_lock, render_lock, update_lock
 from rnninspect.layers.registry import TYPES, kind_of
@@ -292,8 +292,8 @@ def test_any_lock(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None
         for growth in (None, parse_growth("5%"), parse_growth("params=1k,macs=0.1%")):
             verdict = Verdict(SMALL, (), changes(SMALL, locked.get("a.yaml")), growth)
             assert all(finding.what.isprintable() for finding in findings(SPEC, verdict))
-            terminal.render(check_tables([verdict]), "", width=80, colour=False)
-            json_format.render(check_document([verdict]))
+            terminal.render(check_tables(Check((verdict,)), folded=True), "", width=80, colour=False)
+            json_format.render(check_document(Check((verdict,))))
         update_lock(path, lambda before: before)
         assert read_lock(path) == locked
 

@@ -123,7 +123,17 @@ def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subproce
     light = {"cli", "disk", "ending", "errors", "formats", "output", "runtime", "stop"}
     light |= {"runtime.control_groups", "runtime.here", "runtime.memory", "commands", "commands.shared"}
     light |= {"formats.page"}
-    shared = ("bench_options", "completion", "help", "messages", "options", "signature", "typer_output", "values")
+    shared = (
+        "bench_options",
+        "check_options",
+        "completion",
+        "help",
+        "messages",
+        "options",
+        "signature",
+        "typer_output",
+        "values",
+    )
     light |= {f"commands.shared.{name}" for name in shared}
     assert loaded == light | {f"commands.{name}" for name in cli.COMMANDS}
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from rnninspect.commands.shared.check_options import CheckOptions
 from rnninspect.commands.shared.messages import complain, say, say_notes
 from rnninspect.errors import OptionError, RnnInspectError, printable
-from rnninspect.formats import CheckFormat
 from rnninspect.runtime.here import need_folder, need_torch
 
 if TYPE_CHECKING:

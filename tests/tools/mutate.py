@@ -71,7 +71,7 @@ FAULTS = [
     ("errors.py", r'return escaped.replace("##[", r"#\x23[")', "return escaped", "test_check_hostile.py"),
     ("formats/json.py", r'.replace("##[", r"#\u0023[")', "", "test_check_hostile.py"),
     ("guard/lock.py", "if isinstance(error.__cause__, disk.ABSENT):", "if True:", "test_check_hostile.py"),
-    ("commands/check.py", "if disk.status(path.parent / file) is not None:", "if True:", "test_check_hostile.py"),
+    ("guard/whole.py", "if disk.status(lock.parent / file) is None:", "if False:", "test_check_hostile.py"),
     (
         "commands/shared/files.py",
         "raise DocumentError(Place(str(file)), disk.reason(error).lower()) from error",
