@@ -516,17 +516,34 @@ def test_csv(shown: Callable[[str], str]) -> None:
 
 def test_markdown(shown: Callable[[str], str]) -> None:
     blocks = shown("markdown").split("\n\n")
-    assert [block for block in blocks if block.startswith("#")] == [
+    assert [block for block in blocks if block.startswith(("#", "<", "- ", "Accept"))] == [
+        "## 1 of 2 models failed",
         "### all: check",
+        "- grown.yaml:4:15: small: max_params: 309, over 300 by 9, 3 %\n"
+        "- grown.yaml:1:1: small: the model is not in rnninspect.lock (check --update adds it)",
+        "Accept what has changed with:",
+        "<details><summary>small (grown.yaml): budget, changes since the lock</summary>",
         "### small (grown.yaml): budget",
         "### small (grown.yaml): changes since the lock",
+        "</details>",
+        "<details><summary>models that passed: their limits and changes</summary>",
         "### small (small.yaml): budget",
+        "</details>",
     ]
     for block in blocks:
         if block.startswith("|"):
             assert len({line.count(" | ") for line in block.splitlines()}) == 1
-    assert "| small | grown.yaml | 309 | over | missing | FAILED |" in blocks[1]
-    assert "| (model) | model |  | new |  |  |" in blocks[-4]
+    verdicts, *others = (block for block in blocks if block.startswith("|"))
+    assert "| small | grown.yaml | 309 | over | missing | FAILED |" in verdicts
+    assert "| (model) | model |  | new |  |  |" in others[1]
+
+
+def test_the_answer_of_markdown_is_the_last_line_of_the_page(shown: Callable[[str], str]) -> None:
+    headline, remedy, command = (
+        line for line in shown("markdown").splitlines() if re.match(r"## |Accept |rnninspect ", line)
+    )
+    sentence = f"{headline.removeprefix('## ')}; {remedy[0].lower()}{remedy[1:]} {command}"
+    assert shown("table").splitlines()[-1] == sentence
 
 
 @pytest.mark.parametrize("format", ["table", "github", "junit"])
@@ -659,31 +676,6 @@ def test_the_summary_is_added_to_what_is_there(run: Run, locked: Path, tmp_path:
     assert run("check", "small.yaml", "--format", "json", cwd=locked, env=where).returncode == 0
     assert run("check", "small.yaml", "--format", "github", cwd=locked, env={"GITHUB_STEP_SUMMARY": ""}).returncode == 0
     assert summary.read_text() == expected
-
-
-def test_a_summary_that_has_room_is_whole() -> None:
-    assert github.summary("a\nb\n") == "a\nb\n"
-    assert github.summary("é" * 50, room=100) == "é" * 50
-    assert github.MOST_SUMMARY_BYTES <= 1024 * 1024
-
-
-@given(st.lists(st.text(st.sampled_from("ab|é\U0001f600 "), max_size=30)), st.integers(100, 400))
-def test_a_summary_is_cut_at_a_line_and_says_so(lines: list[str], room: int) -> None:
-    text = "\n".join(["first", *lines]) + "\n"
-    cut = github.summary(text, room)
-    assert len(cut.encode()) <= room
-    if len(text.encode()) > room:
-        kept, note, end = cut.rpartition("\n\n(cut here: GitHub takes no more than 1 MiB)\n")
-        assert (bool(note), end) == (True, "")
-        assert text.startswith(kept + "\n")
-    else:
-        assert cut == text
-
-
-def test_a_summary_of_a_thousand_models_is_below_the_limit() -> None:
-    cut = github.summary("| a row of a table | 1 |\n" * 100_000)
-    assert 1024 * 1024 - 100 < len(cut.encode()) <= 1024 * 1024
-    assert cut.endswith("| 1 |\n\n(cut here: GitHub takes no more than 1 MiB)\n")
 
 
 # --- JUnit -------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ WITH_TORCH = {
 }
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}
-FOR_PRINTERS = {"errors", "disk", "guard.findings", "guard.rules", "results.table", *PRINTERS}
+FOR_PRINTERS = {"errors", "disk", "guard.findings", "guard.rules", "results.digest", "results.table", *PRINTERS}
 
 
 @dataclass(frozen=True)

@@ -100,11 +100,12 @@ def _print(
     options: CompareOptions, comparison: Comparison, old: Read, new: Read, only: str | None, findings: Sequence[Finding]
 ) -> None:
     from rnninspect.bench.compare import undecided
-    from rnninspect.commands.shared.annotations import annotate
+    from rnninspect.commands.shared.annotations import annotate, comment
     from rnninspect.commands.shared.rendering import alone, print_page
+    from rnninspect.commands.shared.reports import from_root
     from rnninspect.output import write_text
     from rnninspect.results.caption import caption, each_once
-    from rnninspect.results.compare import compare_blocks, compare_document, compare_tables
+    from rnninspect.results.compare import compare_blocks, compare_digest, compare_document, compare_tables
 
     outcomes = [*old.outcomes, *new.outcomes]
     source = caption(
@@ -115,8 +116,11 @@ def _print(
         blocks = compare_blocks(comparison, sides, details=options.details)
     else:
         blocks = alone(compare_tables(comparison, sides), only)
+    digest = compare_digest(comparison, blocks, [finding.sentence for finding in findings], source)
     if options.format is CompareFormat.GITHUB:
-        write_text(annotate(findings, blocks, source, list(undecided(comparison))), options.output)
+        write_text(annotate(from_root(findings), digest, from_root(undecided(comparison))), options.output)
+    elif options.format is CompareFormat.MARKDOWN:
+        write_text(comment(digest), options.output)
     else:
         print_page(options.format, blocks, lambda: compare_document(comparison, outcomes), source, options.output)
 

@@ -9,8 +9,9 @@ from rnninspect.guard.findings import Finding, first_of
 
 # GitHub shows no more annotations of a kind from one step, and leaves out the others without a word.
 MOST_ANNOTATIONS = 10
-# GitHub cuts a job summary at 1 MiB and then drops all of it; a line that says so is better.
+# GitHub drops a job's summary that is larger, and refuses a comment that is longer (in characters, which are no more).
 MOST_SUMMARY_BYTES = 1024 * 1024
+MOST_COMMENT_BYTES = 65_536
 
 
 def render(findings: Sequence[Finding], remarks: Sequence[Finding] = ()) -> str:
@@ -19,17 +20,6 @@ def render(findings: Sequence[Finding], remarks: Sequence[Finding] = ()) -> str:
     warnings = first_of(remarks, MOST_ANNOTATIONS, "the job's summary")
     by_level = (("error", errors), ("warning", warnings))
     return "".join(_annotation(level, finding) for level, several in by_level for finding in several)
-
-
-def summary(markdown: str, room: int = MOST_SUMMARY_BYTES) -> str:
-    """Markdown for the job summary, cut at a line where it would be larger than `room` bytes."""
-    if len(markdown.encode()) <= room:
-        return markdown
-    note = "\n\n(cut here: GitHub takes no more than 1 MiB)\n"
-    if room < len(note.encode()):
-        return ""
-    kept = markdown.encode()[: room - len(note.encode())].decode(errors="ignore")
-    return kept[: kept.rfind("\n")] + note
 
 
 def _annotation(level: str, finding: Finding) -> str:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from html import escape
+from itertools import accumulate
 
 from rnninspect.errors import printable
 from rnninspect.formats.page import Page
 from rnninspect.formats.texts import PAD, column_texts
+from rnninspect.results.digest import Digest, Fold
 from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Column, Drawing, Formulas, Kind, Table
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -26,7 +29,62 @@ def render(blocks: Sequence[Block], caption: str) -> str:
     paragraphs = [paragraph for block in blocks for paragraph in _paragraphs(block)]
     if caption:
         paragraphs.append(f"*{_escaped(caption)}*")
+    return _joined(paragraphs)
+
+
+def digest(page: Digest, room: int) -> str:
+    """A page for a job or a pull request of at most `room` bytes; folds that do not fit are left out, and counted."""
+    head = [f"## {_escaped(page.answer.text)}"]
+    head += [paragraph for block in page.shown for paragraph in _paragraphs(block)]
+    if page.points:
+        head.append("\n".join(f"- {_escaped(point)}" for point in page.points))
+    if page.answer.command:
+        head += [_escaped(page.answer.remedy.capitalize()), _fenced([page.answer.command])]
+    end = [f"*{_escaped(page.caption)}*"] if page.caption else []
+    folds = [_folded(fold) for fold in page.folded]
+    kept = _fitting(folds, room - _size([*head, *end]))
+    if len(kept) < len(folds):
+        kept = _fitting(folds, room - _size([*head, *end, _left_out(len(folds), len(folds))]))
+        end.insert(0, _left_out(len(folds) - len(kept), len(folds)))
+    return cut(_joined([*head, *kept, *end]), room)
+
+
+def cut(text: str, room: int) -> str:
+    """`text`, or as many lines of it as `room` bytes can hold and a last one that says so."""
+    if len(text.encode()) <= room:
+        return text
+    note = "\n\n(cut here: GitHub takes no more text)\n"
+    if room < len(note.encode()):
+        return ""
+    kept = text.encode()[: room - len(note.encode())].decode(errors="ignore")
+    return kept[: kept.rfind("\n")] + note
+
+
+def _left_out(number: int, of: int) -> str:
+    return (
+        f"({number:,} of {of:,} folded parts are left out, as GitHub takes no more text; --format json has everything)"
+    )
+
+
+def _fitting(folds: Sequence[str], room: int) -> list[str]:
+    """The first of the folds that have room together, each with an empty line."""
+    return [
+        fold for fold, size in zip(folds, accumulate(_size([fold]) + 1 for fold in folds), strict=True) if size <= room
+    ]
+
+
+def _size(paragraphs: Iterable[str]) -> int:
+    return len(_joined(paragraphs).encode())
+
+
+def _joined(paragraphs: Iterable[str]) -> str:
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _folded(fold: Fold) -> str:
+    paragraphs = [paragraph for block in fold.blocks for paragraph in _paragraphs(block)]
+    # why a paragraph of its own: after the tag GitHub reads Markdown only where an empty line stands between.
+    return "\n\n".join([f"<details><summary>{escape(printable(fold.title))}</summary>", *paragraphs, "</details>"])
 
 
 def _paragraphs(block: Block) -> Iterable[str]:

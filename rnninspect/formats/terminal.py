@@ -55,7 +55,7 @@ def render(
 
 
 def _answer(answer: Answer, page: Page) -> list[str]:
-    text, command = page.plain(answer.text), page.plain(answer.command)
+    text, command = page.plain(answer.sentence), page.plain(answer.command)
     lines = [f"{text} {command}".rstrip()]
     if cell_len(lines[0]) > page.width:
         lines = [*wrapped(text, page.width, hang=_INDENT), *filter(None, [_INDENT + command if command else ""])]

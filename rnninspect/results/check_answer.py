@@ -14,7 +14,7 @@ def answer(check: Check, command: str) -> Answer:
     unchecked = sum(verdict.word is Word.NOT_CHECKED for verdict in check.verdicts)
     text = "; ".join([_models(len(check.verdicts), failed, unchecked), *_whole(check)])
     remedy = _remedy(failed, len(check.gone)) if command else ""
-    return Answer(f"{text}; {remedy} with:", check.word, command) if remedy else Answer(text, check.word)
+    return Answer(text, check.word, f"{remedy} with:", command) if remedy else Answer(text, check.word)
 
 
 def _models(count: int, failed: Sequence[Verdict], unchecked: int) -> str:

@@ -17,9 +17,10 @@ from rnninspect.results.about import (
     short_points,
     told_apart,
 )
+from rnninspect.results.digest import Digest, Fold, few
 from rnninspect.results.faster import faster
 from rnninspect.results.head import common, head
-from rnninspect.results.table import Block, Cell, Column, Kind, Table
+from rnninspect.results.table import Answer, Block, Cell, Column, Kind, Table
 from rnninspect.shares import percent, share_text
 
 # More rows than this are too many to read, so people are not shown those that are the SAME.
@@ -63,6 +64,14 @@ def compare_blocks(comparison: Comparison, sides: str, *, details: bool = False)
         return [answer, *(table for _, table in tables), answer]
     answer = _answer(comparison, sides, "more with --details: intervals and noise")
     return [answer, *(table for name, table in tables if name != "compared")]
+
+
+def compare_digest(comparison: Comparison, blocks: Sequence[Block], points: Sequence[str], caption: str) -> Digest:
+    """The same page with its answer first. points: what is slower than is allowed."""
+    shown, *rest = blocks
+    folds = (Fold(block.title, (block,)) for block in rest if block != shown)
+    answer = Answer(_counts(comparison).removesuffix("."), "")
+    return Digest(answer, few(points), (shown,), tuple(folds), caption)
 
 
 def _answer(comparison: Comparison, sides: str, more: str = "") -> Table:

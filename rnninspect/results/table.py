@@ -215,15 +215,21 @@ class Chart(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What all of a page comes to: its last line.
+    """What all of a page comes to: its last line, and the first where it is read among others.
 
-    verdict: the word whose colour it has. command: what to type next, at its end and never broken, so that it can be
-    copied.
+    verdict: the word whose colour it has. remedy, command: "accept with:" and what to type for it, which is never
+    broken, so that it can be copied.
     """
 
     text: str
     verdict: str
+    remedy: str = ""
     command: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """All of it but the command."""
+        return f"{self.text}; {self.remedy}" if self.remedy else self.text
 
 
 Block = Table | Formulas | Drawing | Code | Chart

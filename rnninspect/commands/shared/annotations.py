@@ -1,4 +1,4 @@
-"""`--format github`: findings as annotations, and the tables in the job's summary."""
+"""`--format github` and `markdown` of what has a verdict: annotations, the job's summary, a pull request's comment."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnninspect.commands.shared.reports import from_root
 from rnninspect.formats import github, markdown
 from rnninspect.guard.findings import Finding
 from rnninspect.output import append_text
-from rnninspect.results.table import Block
+from rnninspect.results.digest import Digest
 
 
-def annotate(
-    findings: Sequence[Finding], blocks: Sequence[Block], caption: str, remarks: Sequence[Finding] = ()
-) -> str:
-    """The annotations, remarks as warnings; `blocks` are added to the summary on the way, where the runner has one."""
-    summary, room = os.environ.get("GITHUB_STEP_SUMMARY"), github.MOST_SUMMARY_BYTES
-    if summary:
+def annotate(findings: Sequence[Finding], digest: Digest, remarks: Sequence[Finding] = ()) -> str:
+    """The annotations, remarks as warnings; the digest is added to the job's summary, where the runner has one.
+
+    findings, remarks: with paths as the root of the repository sees them.
+    """
+    file, room = os.environ.get("GITHUB_STEP_SUMMARY"), github.MOST_SUMMARY_BYTES
+    if file:
         with contextlib.suppress(OSError):
-            room -= Path(summary).stat().st_size
-        append_text(github.summary(markdown.render(blocks, caption), max(room, 0)), Path(summary))
-    return github.render(from_root(findings), from_root(remarks))
+            room -= Path(file).stat().st_size
+        append_text(markdown.digest(digest, max(room, 0)), Path(file))
+    return github.render(findings, remarks)
+
+
+def comment(digest: Digest) -> str:
+    """The same as the text of a comment."""
+    return markdown.digest(digest, github.MOST_COMMENT_BYTES)

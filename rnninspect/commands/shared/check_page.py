@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rnninspect.commands.shared.again import again
 from rnninspect.commands.shared.check_options import CheckOptions
-from rnninspect.commands.shared.rendering import print_page
-from rnninspect.commands.shared.reports import REPORTS, report
+from rnninspect.commands.shared.rendering import render
+from rnninspect.commands.shared.reports import REPORTS, from_root, report
 from rnninspect.formats import CheckFormat
 from rnninspect.guard.check import Check
 from rnninspect.guard.findings import Finding
@@ -16,6 +16,7 @@ from rnninspect.output import write_text
 from rnninspect.results.caption import PLAN, caption, each_once
 from rnninspect.results.check import check_document, check_tables
 from rnninspect.results.check_answer import answer
+from rnninspect.results.check_digest import check_digest
 
 # The subject of what is said of all documents together.
 ALL = "all documents"
@@ -23,17 +24,20 @@ ALL = "all documents"
 
 def print_check(options: CheckOptions, check: Check, findings: Mapping[str, Sequence[Finding]], lock: Path) -> None:
     """Print the verdicts in the format of the options. findings: by document, by lock, and of all together."""
-    tables, source = check_tables(check, folded=options.format is not CheckFormat.CSV), _caption(options, check)
-    if options.format is CheckFormat.GITHUB:
-        from rnninspect.commands.shared.annotations import annotate
+    source = _caption(options, check)
+    last = answer(check, "" if options.update else _update_command(options))
+    if options.format in REPORTS:
+        text = report(options.format, _rules(options, check, lock), findings)
+    elif options.format in (CheckFormat.GITHUB, CheckFormat.MARKDOWN):
+        from rnninspect.commands.shared.annotations import annotate, comment
 
-        listed = [finding for of_subject in findings.values() for finding in of_subject]
-        write_text(annotate(listed, tables, source), options.output)
-    elif options.format in REPORTS:
-        write_text(report(options.format, _rules(options, check, lock), findings), options.output)
+        listed = from_root(finding for of_subject in findings.values() for finding in of_subject)
+        digest = check_digest(check, last, [f"{found.place}: {found.sentence}" for found in listed], source)
+        text = annotate(listed, digest) if options.format is CheckFormat.GITHUB else comment(digest)
     else:
-        last = answer(check, "" if options.update else _update_command(options))
-        print_page(options.format, tables, lambda: check_document(check), source, options.output, last)
+        tables = check_tables(check, folded=options.format is not CheckFormat.CSV)
+        text = render(options.format, tables, lambda: check_document(check), source, options.output, last)
+    write_text(text, options.output)
 
 
 def _update_command(options: CheckOptions) -> str:

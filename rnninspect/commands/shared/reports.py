@@ -37,10 +37,15 @@ def report(format: CheckFormat, rules: Mapping[str, Sequence[str]], findings: Ma
 def report_unsound(format: CheckFormat, files: Sequence[str], findings: Sequence[Finding], output: Path | None) -> None:
     """Tell a CI of documents that could not be checked, so that it shows more than a job that failed."""
     if format is CheckFormat.GITHUB:
-        from rnninspect.formats import github
+        from rnninspect.commands.shared.annotations import annotate
+        from rnninspect.results.digest import Digest, few
+        from rnninspect.results.table import Answer
 
+        listed = from_root(findings)
+        answer = Answer(f"nothing was checked: {len(listed):,} error{'s' * (len(listed) != 1)}", "error")
+        digest = Digest(answer, few([f"{found.place}: {found.sentence}" for found in listed]))
         # why stderr: with exit code 2 nothing stands on stdout, and the runner reads annotations from both.
-        for line in github.render(from_root(findings)).splitlines():
+        for line in annotate(listed, digest).splitlines():
             say(line)
     # why only into a file: nothing stands on stdout here. A step that uploads the file looks for it all the same.
     elif format in REPORTS and output is not None:
