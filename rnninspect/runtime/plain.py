@@ -36,7 +36,10 @@ class PlainRNN(RecurrentModule):
         def step(t: int, states: States) -> tuple[Tensor, States]:
             # why contiguous: a product with the transposed layout, and above all its gradient, is ten times slower.
             given = dict(zip(cell.states, (state.T.contiguous() for state in states), strict=True))
-            vectors = evaluate.step(cell, columns | given | {"x": inputs[t].T.contiguous()}, self.functions)
+            x = inputs[t].T.contiguous()
+            vectors = evaluate.step(cell, columns | given | {"x": x}, self.functions)
+            # why: what is set to weights alone is one column, the same for all sequences.
+            vectors |= {name: v.expand(-1, x.shape[1]) for name, v in vectors.items() if v.shape[1] != x.shape[1]}
             if watch is not None:
                 watch(Moment(level.stacked, level.direction, t, vectors))
             after = tuple(cast(Tensor, vectors[name]).T for name in cell.states)
