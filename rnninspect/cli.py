@@ -44,6 +44,7 @@ PANELS = {
     "Guard models in CI": {
         "check": "Hold models against their budgets and against rnninspect.lock.",
         "diff": "Two models side by side, layer by layer.",
+        "fit": "The largest size with which a model keeps within a budget.",
     },
     "Time a model": {
         "bench": "Time forward and backward passes, and say what bounds them.",

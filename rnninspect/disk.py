@@ -24,7 +24,7 @@ from rnninspect.errors import nearest
 ABSENT = (FileNotFoundError, NotADirectoryError)
 _CHUNK = 2**20
 # How the names of documents end.
-_DOCUMENTS = (".yaml", ".yml", ".json")
+DOCUMENTS = (".yaml", ".yml", ".json")
 # How much of a folder is looked through for a name that is near.
 _MOST_LOOKED_THROUGH = 1_000
 # What a file system without locks answers; NFS's says EBADF of what is open for reading only.
@@ -73,7 +73,7 @@ def near_document(path: str) -> str:
 def documents_in(folder: str) -> list[str]:
     """The names of the documents in a folder; none where nobody can say."""
     with contextlib.suppress(OSError, ValueError), os.scandir(folder) as entries:
-        return [entry.name for entry in islice(entries, _MOST_LOOKED_THROUGH) if entry.name.endswith(_DOCUMENTS)]
+        return [entry.name for entry in islice(entries, _MOST_LOOKED_THROUGH) if entry.name.endswith(DOCUMENTS)]
     return []
 
 

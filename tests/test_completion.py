@@ -14,11 +14,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from worlds import CONFIGS
 
 from rnninspect.commands.shared import completion
@@ -33,6 +35,7 @@ from rnninspect.layers.registry import TYPES, kind_of
 TAGGER = str(CONFIGS / "tagger.yaml")
 HEAD = "input: {batch_size: 3, seq_len: 5}\n"
 TOP = ["name=", "device=", "dtype="]
+SIZES = [f"encoder.{key}" for key in ("input_size", "hidden_size", "num_layers", "proj_size")]
 
 
 def offered(incomplete: str, *files: str | Path, args: list[str] | None = None, **params: Any) -> list[str]:
@@ -56,6 +59,17 @@ def keys_of(name: str) -> list[str]:
     kind = kind_of(name)
     laws = [f"init.{key}" for key in kind.init_block().model_fields] if issubclass(kind, Recurrent) else []
     return [each for key in kind.model_fields for each in (laws if key == "init" else [key])]
+
+
+def takes(field: FieldInfo, value: object) -> bool:
+    """Whether a value is one that a field may have."""
+    try:
+        TypeAdapter(Annotated[field.annotation, *field.metadata, "as the kind says"]).validate_python(
+            value, strict=True
+        )
+    except ValidationError:
+        return False
+    return True
 
 
 # --- fixed names ---------------------------------------------------------------------------------------------
@@ -137,6 +151,20 @@ def test_everything_offered_can_be_set(written: Callable[[str], Path], kind: str
     assert {"dtype=", "dtype.p=", "budget.max_params="} <= set(every)
     for full in every:
         override(read_tree(text, "doc.yaml"), [f"{full}1"])
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_sizes_are_the_keys_that_take_a_whole_number_and_no_truth(written: Callable[[str], Path], kind: str) -> None:
+    path = written(f"{HEAD}layers: [{{type: {kind}, name: it}}, {{type: LSTM, name: $(reboot)}}]")
+    whole = [
+        key
+        for key, field in kind_of(kind).model_fields.items()
+        if takes(field, 3) and not takes(field, 3.5) and not takes(field, -3)
+    ]
+    assert [size for size in completion.sizes_in([str(path)]) if size.startswith("it.")] == [
+        f"it.{key}" for key in whole
+    ]
+    assert "$(reboot).hidden_size" not in completion.sizes_in([str(path)])
 
 
 def test_of_several_documents_what_all_have() -> None:
@@ -307,7 +335,7 @@ def test_every_shell_is_offered_settings(ask: Ask, shell: str) -> None:
     assert offers == ["encoder.bias=", "encoder.bidirectional="]
 
 
-@pytest.mark.parametrize("command", ["shapes", "weights", "params", "inspect", "check", "diff"])
+@pytest.mark.parametrize("command", ["shapes", "weights", "params", "inspect", "check", "diff", "fit"])
 def test_every_command_that_has_settings_offers_them(ask: Ask, command: str) -> None:
     both = [TAGGER, CONFIGS / "gru.yaml"]
     assert ask("bash", "rnninspect", command, *both, "--set", "") == ["encoder.", "input.", *TOP]
@@ -322,6 +350,11 @@ def test_every_command_that_has_settings_offers_them(ask: Ask, command: str) -> 
         (("shapes", TAGGER, "--dtype", "float"), ["float32", "float64", "float16"]),
         (("shapes", TAGGER, "--format", "m"), ["markdown"]),
         (("check", TAGGER, "--max-growth", "p"), ["params="]),
+        (("fit", TAGGER, "encoder."), SIZES),
+        (("fit", TAGGER, str(CONFIGS / "gru.yaml"), "encoder.h"), ["encoder.hidden_size"]),
+        (("fit", TAGGER, "embed.embedding_dim=encoder.h"), ["embed.embedding_dim=encoder.hidden_size"]),
+        (("fit", TAGGER, "configs"), []),  # bash names the files
+        (("fit", ""), []),
         (("init", "--from", ""), ["lstm", "gru", "rnn", "tagger", "classifier", "seq"]),
         (("shapes", ""), []),  # bash names the files
         (("shapes", "missing.yaml", "--set", ""), NO_DOCUMENT),

@@ -60,6 +60,11 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
         ("check", "both.yaml", "--build", "--set", "relu.bias=false"),
     ],
     "diff": [("diff", "both.yaml", "both.yaml", "--set", "encoder.hidden_size=3")],
+    "fit": [
+        ("fit", "both.yaml", "encoder.hidden_size", "--max-params", "1M"),
+        ("fit", "both.yaml", "encoder.hidden_size"),
+        ("fit", "both.yaml", "encoder.proj_size", "--max-params", "1M"),
+    ],
     "bench": [BENCH],
     "compare": [("compare", "old.jsonl", "new.jsonl")],
 }

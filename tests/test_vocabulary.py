@@ -31,6 +31,7 @@ COMMANDS = {
     "weights --gates": ("weights", "both.yaml", "--plan", "--gates"),
     "check": ("check", "both.yaml"),
     "diff": ("diff", "both.yaml", "both.yaml", "--set", "encoder.hidden_size=3"),
+    "fit": ("fit", "both.yaml", "encoder.hidden_size", "--max-macs", "1M"),
     "verify": ("verify", "both.yaml"),
     "trace": ("trace", "both.yaml"),
     "trace --step": ("trace", "both.yaml", "--step", "1"),

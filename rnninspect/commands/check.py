@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.commands.shared.check_options import CheckOptions
 from rnninspect.commands.shared.messages import complain, say, say_notes
-from rnninspect.errors import OptionError, RnnInspectError, printable
+from rnninspect.errors import OptionError, RnnInspectError
 from rnninspect.runtime.here import need_folder, need_torch
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rnninspect.guard.check import Check, Growth, Verdict
     from rnninspect.guard.findings import Finding
     from rnninspect.guard.lock import Locked
-
-_Parsed = TypeVar("_Parsed")
 
 EXAMPLES = (
     "rnninspect check model.yaml --max-params 20M",
@@ -91,6 +89,7 @@ def run(options: CheckOptions) -> int:
 
 def _limits(options: CheckOptions) -> _Limits:
     """What the options say of limits and of the lock. Raises OptionError where they contradict each other."""
+    from rnninspect.commands.shared.values import parsed
     from rnninspect.document.quantity import parse_count
     from rnninspect.guard.check import parse_growth
     from rnninspect.guard.nearest import nearest_lock
@@ -100,19 +99,12 @@ def _limits(options: CheckOptions) -> _Limits:
     if options.update and options.locked:
         raise OptionError("--locked: --update writes what --locked wants to be there (leave one of the two out)")
     return _Limits(
-        max_params=_parsed("--max-params", options.max_params, parse_count),
-        max_total=_parsed("--max-total-params", options.max_total_params, parse_count),
-        growth=_parsed("--max-growth", options.max_growth, parse_growth),
+        max_params=parsed("--max-params", options.max_params, parse_count),
+        max_total=parsed("--max-total-params", options.max_total_params, parse_count),
+        growth=parsed("--max-growth", options.max_growth, parse_growth),
         lock=options.lock or nearest_lock(),
         locked=None,
     )
-
-
-def _parsed(option: str, given: str | None, parse: Callable[[str], _Parsed]) -> _Parsed | None:
-    try:
-        return None if given is None else parse(given)
-    except ValueError as error:
-        raise OptionError(f"{option} {printable(str(given))}: {error}") from error
 
 
 def _locked(options: CheckOptions, path: Path) -> Locked | None:

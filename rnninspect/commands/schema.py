@@ -29,6 +29,7 @@ class Result(StrEnum):
     VERIFY = "verify"
     CHECK = "check"
     DIFF = "diff"
+    FIT = "fit"
     BENCH = "bench"
     COMPARE = "compare"
 

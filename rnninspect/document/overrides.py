@@ -33,7 +33,7 @@ def override(tree: Tree, settings: Sequence[str]) -> Tree:
             raise DocumentError(place, "expected PATH=VALUE", hint="for example --set encoder.hidden_size=128")
         # why first: of a setting with two faults, the path's is the one to mend.
         target = target.strip()
-        _path(target, tree, place)
+        path_at(target, tree, place)
         tree = put_at(tree, target, read_value(text, place.source), place)
     return tree
 
@@ -57,7 +57,7 @@ def path_of_key(key: str) -> str | None:
 
 def put_at(tree: Tree, target: str, value: object, place: Place) -> Tree:
     """The tree with `value`, written at `place`, where PATH `target` says; see `override`, and what it raises."""
-    path = _path(target, tree, place)
+    path = path_at(target, tree, place)
     if _at(tree.data, path[:-1]) is None:
         tree = put(tree, path[:-1], {}, place)
     return put(tree, path, value, place)
@@ -79,7 +79,8 @@ def _with(data: Any, path: Path, value: object) -> object:
     return copy
 
 
-def _path(target: str, tree: Tree, place: Place) -> Path:
+def path_at(target: str, tree: Tree, place: Place) -> Path:
+    """Where in the tree PATH `target`, written at `place`, points; see `override`, and what it raises."""
     if not isinstance(tree.data, dict):
         raise DocumentError(tree.place(()), f"expected a mapping with input and layers, got {show(tree.data)}")
     owner, dot, key = target.partition(".")

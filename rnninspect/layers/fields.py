@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import Field
 
@@ -48,3 +48,11 @@ Name = Annotated[
 Shape = Annotated[
     Size | Annotated[list[Size], Field(min_length=1, max_length=8)], Expect("an integer >= 1 or a list of them")
 ]
+
+
+def is_size(annotation: object) -> bool:
+    """Whether a field may hold a number of things: of features, rows, steps or stacked layers."""
+    # why no list: its numbers are one for each axis or sequence
+    return annotation in (Size, Width, Depth) or (
+        get_origin(annotation) is not list and any(map(is_size, get_args(annotation)))
+    )

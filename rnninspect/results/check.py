@@ -111,6 +111,11 @@ def _limit(limit: Limit) -> dict[str, Cell]:
     }
 
 
+def limit_document(limit: Limit) -> dict[str, object]:
+    """A limit as an object."""
+    return {**_limit(limit), "ok": limit.ok}
+
+
 def change_rows(changes: Sequence[Change]) -> tuple[tuple[Cell, ...], ...]:
     """A row for each change, in the order of `CHANGES`."""
     return tuple(
@@ -177,7 +182,7 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "ok": _OK[verdict.word],
         **_words(verdict),
         "built": verdict.built,
-        "limits": [{**_limit(limit), "ok": limit.ok} for limit in verdict.limits],
+        "limits": [limit_document(limit) for limit in verdict.limits],
         "allowed_growth": _growth(verdict),
         "changes": None
         if verdict.changes is None

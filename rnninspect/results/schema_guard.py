@@ -27,7 +27,7 @@ _PERCENT = some(number("That in % of what there was; null from nothing, and of a
 
 
 _WORDS = ("ok", "not checked", "FAILED")
-_LIMIT = record(
+LIMIT = record(
     "A limit of the budget.",
     limit=text("Its name, such as max_params."),
     allowed=whole("What it allows."),
@@ -69,7 +69,7 @@ def checked() -> Schema:
         ),
         verdict=text("What both come to.", *_WORDS),
         built=some(yes("It was proven on torch; null without --build.")),
-        limits=many("Every limit of the budget.", _LIMIT),
+        limits=many("Every limit of the budget.", LIMIT),
         allowed_growth=some(many("With --max-growth, for each count; null without.", _GROWTH)),
         changes=some(many("Everything that is not as it was locked; null without a lock.", change)),
     )

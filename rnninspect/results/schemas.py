@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from rnninspect.results.schema_bench import benched, compared
+from rnninspect.results.schema_fit import fitted
 from rnninspect.results.schema_guard import checked, differing
 from rnninspect.results.schema_models import flowing, looked, traced, verified
 from rnninspect.results.schema_words import Schema
@@ -17,6 +18,7 @@ RESULTS: Mapping[str, Callable[[], Schema]] = {
     "verify": verified,
     "check": checked,
     "diff": differing,
+    "fit": fitted,
     "bench": benched,
     "compare": compared,
 }

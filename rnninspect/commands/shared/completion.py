@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, get_args
 
 import typer
@@ -51,10 +52,25 @@ def settings(ctx: typer.Context, incomplete: str) -> list[str]:
 
     First `encoder.` and `dtype=`; after the dot, or where only one owner is left, `encoder.hidden_size=`.
     """
-    paths = [path for path in _common_paths(_named(ctx)) if path.startswith(incomplete)]
+    paths = [path for path in _common(_named(ctx), _paths, {"input": {}}) if path.startswith(incomplete)]
     short = list(dict.fromkeys(_short(path) for path in paths))
     # why: a shell puts a space behind the only thing it is offered, and `encoder.` must have none.
     return [f"{path}=" for path in paths] if "." in incomplete or len(short) == 1 else short
+
+
+def sizes(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The sizes that all the documents named have, as `fit` may be asked for them; behind `=` one more."""
+    before, equals, last = incomplete.rpartition("=")
+    named = sizes_in(_named(ctx))
+    # why not two paths: one is asked for, and more documents may follow
+    return [f"{before}{equals}{path}" for path in named if path.startswith(last) and path not in before.split("=")]
+
+
+def sizes_in(files: Iterable[str]) -> list[str]:
+    """The sizes that all these documents have, sound or not; none where none can be read."""
+    from rnninspect.document.sizes import size_paths
+
+    return _common(files, lambda data: [path for path in size_paths(data) if _NAME.fullmatch(path.split(".")[0])], {})
 
 
 def _short(path: str) -> str:
@@ -65,15 +81,18 @@ def _short(path: str) -> str:
 def _named(ctx: typer.Context) -> list[str]:
     """The documents that the command line names so far."""
     # why args: there they are while an option behind them still lacks its value.
-    words = [*(ctx.params.get("files") or ()), ctx.params.get("old"), ctx.params.get("new"), *ctx.args]
+    given = (ctx.params.get(name) or () for name in ("files", "words"))
+    words = [*chain.from_iterable(given), ctx.params.get("old"), ctx.params.get("new"), *ctx.args]
     # why not a Path's methods: they raise, for `~nobody` and for a name that is too long.
     paths = [os.path.expanduser(word) for word in words if isinstance(word, str)]  # noqa: PTH111
     # why only files: to read stdin or a pipe is to wait, and to take it from the command.
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]  # noqa: PTH113
 
 
-def _common_paths(files: Iterable[str]) -> list[str]:
-    """The paths that all the documents have; a document that cannot be read has no say."""
+def _common(
+    files: Iterable[str], paths_of: Callable[[Mapping[str, Any]], Iterable[str]], of_none: Mapping[str, Any]
+) -> list[str]:
+    """The paths that all the documents have; a document that cannot be read has no say. of_none: stands for none."""
     from rnninspect.document.source import read_source
     from rnninspect.document.tree import read_tree
     from rnninspect.errors import RnnInspectError
@@ -86,8 +105,8 @@ def _common_paths(files: Iterable[str]) -> list[str]:
         except RnnInspectError:
             continue
         if isinstance(data, dict):
-            of_each.append(_paths(data))
-    first, *others = of_each or [_paths({"input": {}})]
+            of_each.append(list(paths_of(data)))
+    first, *others = of_each or [list(paths_of(of_none))]
     common = set(first).intersection(*others)
     return [path for path in dict.fromkeys(first) if path in common]
 

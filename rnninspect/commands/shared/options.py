@@ -30,6 +30,15 @@ Device = Annotated[
         autocompletion=completion.devices,
     ),
 ]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Compute in float32, float64, float16 or bfloat16; wins over the document's dtype.",
+        rich_help_panel=DEVICE,
+        autocompletion=completion.dtypes,
+    ),
+]
 Settings = Annotated[
     list[str],
     typer.Option(
@@ -85,15 +94,7 @@ class TorchOptions(DocumentOptions):
     """What commands take that run models on torch."""
 
     device: Device = None
-    dtype: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Compute in float32, float64, float16 or bfloat16; wins over the document's dtype.",
-            rich_help_panel=DEVICE,
-            autocompletion=completion.dtypes,
-        ),
-    ] = None
+    dtype: Dtype = None
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Draw other first weights and another batch.")
     ] = 0

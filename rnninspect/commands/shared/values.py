@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from inspect import signature
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import typer
 
 from rnninspect.commands.shared.signature import kinds_of
 from rnninspect.errors import OptionError, listed, nearest, printable, show
 
+_Parsed = TypeVar("_Parsed")
 # What more commands have than these would take more than a line to list.
 _MOST_NAMED = 4
 _NUMBERS: Mapping[Any, str] = {int: "an integer", float: "a number"}
+
+
+def parsed(option: str, given: str | None, parse: Callable[[str], _Parsed]) -> _Parsed | None:
+    """What an option was given, as `parse` reads it. Raises OptionError for what it refuses."""
+    try:
+        return None if given is None else parse(given)
+    except ValueError as error:
+        raise OptionError(f"{option} {printable(str(given))}: {error}") from error
 
 
 def refused(error: Exception) -> OptionError | None:

@@ -1,0 +1,52 @@
+"""The keys of a document that are sizes: whole numbers of features, rows, steps, sequences or stacked layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+from rnninspect.document.blocks import Input, layer_names
+from rnninspect.document.overrides import path_at
+from rnninspect.document.paths import Path
+from rnninspect.document.synonyms import fields_meant
+from rnninspect.document.tree import Tree
+from rnninspect.errors import DocumentError, Place, nearest, printable, show
+from rnninspect.layers.fields import is_size
+from rnninspect.layers.registry import TYPES, kind_of
+
+
+def size_paths(data: Mapping[str, Any]) -> dict[str, Path]:
+    """Every size that a document may have, sound or not: what PATH calls it, and where it stands or would stand."""
+    found: dict[str, Path] = {}
+    names = layer_names(data)
+    for i, (name, layer) in enumerate(zip(names, data["layers"] if names else (), strict=True)):
+        kind = layer.get("type") if isinstance(layer, dict) else None
+        if isinstance(kind, str) and kind in TYPES:
+            found |= {f"{name}.{key}": ("layers", i, key) for key in _sizes(kind_of(kind))}
+    if isinstance(data.get("input"), dict):
+        found |= {f"input.{key}": ("input", key) for key in _sizes(Input)}
+    return found
+
+
+def size_at(target: str, tree: Tree, place: Place) -> Path:
+    """Where the size is that PATH `target`, written at `place`, names.
+
+    Raises DocumentError for a path that there is none of, and for a key that is no size.
+    """
+    path = path_at(target, tree, place)
+    sizes = size_paths(tree.data) if isinstance(tree.data, dict) else {}
+    if target in sizes:
+        return path
+    owner, _, key = target.partition(".")
+    of_owner = [size.partition(".")[2] for size in sizes if size.startswith(f"{owner}.")]
+    near = next((name for name in fields_meant(key) if name in of_owner), "") or nearest(key, of_owner)
+    known = f"the sizes of {owner} are {', '.join(of_owner)}" if of_owner else f"{printable(owner)} has none"
+    hint = f"did you mean {owner}.{near}?" if near else known
+    raise DocumentError(place, f"{show(key or target)} is no size", hint=hint)
+
+
+def _sizes(model: type[BaseModel]) -> list[str]:
+    hints = get_type_hints(model, include_extras=True)
+    return [key for key in model.model_fields if is_size(hints[key])]
