@@ -63,6 +63,22 @@ def status(path: str | Path) -> os.stat_result | None:
         return None
 
 
+def is_there(path: Path) -> bool:
+    """Whether anything has this name, whatever it is: a link to nothing, or what cannot be looked at."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return not isinstance(error, ABSENT)
+    return True
+
+
+def repository() -> Path | None:
+    """The root of the repository that the current folder is in."""
+    folder = Path.cwd()
+    # why no matter what it is: of a worktree and of a submodule it is a file.
+    return next((level for level in (folder, *folder.parents) if is_there(level / ".git")), None)
+
+
 def near_document(path: str) -> str:
     """The document beside `path` whose name is nearest to its; "" where none is near, or nobody can say."""
     folder, name = os.path.split(path)

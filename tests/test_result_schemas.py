@@ -19,6 +19,7 @@ from rnninspect.bench.journal import read_journal
 from rnninspect.commands.schema import Result
 from rnninspect.commands.shared.signature import record_of, signature_of
 from rnninspect.formats import json as as_json
+from rnninspect.guard.lock import locked_layers, render_lock
 from rnninspect.plan import plan
 from rnninspect.results.bench_json import bench_document
 from rnninspect.results.model import Report, document
@@ -56,6 +57,8 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "check": [
         ("check", "both.yaml"),
         ("check", "both.yaml", "--update"),
+        ("check", "both.yaml", "--max-total-params", "1k"),
+        ("check", "both.yaml", "--locked", "--lock", "gone.lock"),
         ("check", "both.yaml", "--max-growth", "params=5%,macs=100", "--set", "encoder.hidden_size=3"),
         ("check", "both.yaml", "--build", "--set", "relu.bias=false"),
     ],
@@ -80,6 +83,7 @@ def found(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_no
     """The object that a command prints in a folder with the document and journals, `bench` timing nothing."""
     monkeypatch.chdir(tmp_path)
     Path("both.yaml").write_text(DOCUMENT)
+    Path("gone.lock").write_text(render_lock({"gone.yaml": locked_layers(plan(spec_of(DOCUMENT)))}))
 
     def run(*asked: str) -> Any:
         done = here(*asked, "--format", "json")

@@ -98,6 +98,8 @@ def _limits(options: CheckOptions) -> _Limits:
         raise OptionError("--max-growth: --update accepts whatever the models have become (leave one of the two out)")
     if options.update and options.locked:
         raise OptionError("--locked: --update writes what --locked wants to be there (leave one of the two out)")
+    if options.update and "-" in options.files:
+        raise OptionError("--update: standard input has no path that a lock could know it by (write it to a file)")
     return _Limits(
         max_params=parsed("--max-params", options.max_params, parse_count),
         max_total=parsed("--max-total-params", options.max_total_params, parse_count),
@@ -171,8 +173,8 @@ def _check(options: CheckOptions, models: Sequence[_Model], against: _Limits, *,
     gone: dict[str, str] = {}
     if options.locked and against.locked is not None:
         for file, error in sorted(without_document(against.lock, against.locked).items()):
-            why = "is locked and not there" if error is None else f"cannot be looked for: {reason(error)}"
-            gone[file] = f"{why} (check --update drops what is gone)"
+            absent = "is locked and not there (check --update drops it)"
+            gone[file] = absent if error is None else f"is locked and cannot be looked for: {reason(error)}"
     verdicts = tuple(_verdict(options, model, against, accepted=accepted) for model in models)
     return Check(verdicts, against.max_total, gone)
 

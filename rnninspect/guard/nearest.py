@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from rnninspect.disk import ABSENT
+from rnninspect import disk
 from rnninspect.guard.lock import NAME
 
 
@@ -15,25 +14,8 @@ def nearest_lock() -> Path:
     Where there is none, the one of this folder, which --update writes. Outside a repository no other folder is
     looked into: what stands there is somebody else's.
     """
-    up, folder = Path(), Path.cwd()
-    nearest: Path | None = None
-    for level in (folder, *folder.parents):
-        if nearest is None and _is_there(level / NAME):
-            nearest = up / NAME
-            if up == Path():
-                return nearest
-        # why no matter what it is: of a worktree and of a submodule it is a file.
-        if _is_there(level / ".git"):
-            return nearest or Path(NAME)
-        up /= ".."
-    return Path(NAME)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        os.lstat(path)
-    except ABSENT:
-        return False
-    except OSError:
-        return True  # why: what cannot be looked at is not missing, and reading it says what is wrong
-    return True
+    here, root = Path.cwd(), disk.repository()
+    above = [] if root is None else [*here.relative_to(root).parts]
+    ways = [Path(*[".."] * levels, NAME) for levels in range(len(above) + 1)]
+    # why whatever it is: what cannot be looked at is not missing, and who reads it says what is wrong.
+    return next((way for way in ways if disk.is_there(way)), Path(NAME))

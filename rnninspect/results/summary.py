@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rnninspect.facts import LayerFacts, ModelFacts
 from rnninspect.results.amounts import short_bytes
 from rnninspect.results.caption import each_once
+from rnninspect.results.subjects import subjects
 from rnninspect.results.table import Cell, Column, Kind, Table
 from rnninspect.shares import percent
 
@@ -23,7 +24,8 @@ _COLUMNS = (
 def summary_table(models: Sequence[ModelFacts]) -> Table:
     """One table of all layers of all models, so that an encoder and a decoder in two documents add up."""
     parameters, macs = sum(model.parameters for model in models), sum(model.macs for model in models)
-    layers = [(model.name, layer) for model in models for layer in model.layers]
+    names = subjects(models)
+    layers = [(name, layer) for name, model in zip(names, models, strict=True) for layer in model.layers]
     rows: list[tuple[Cell, ...]] = [(name, *_row(layer, parameters)) for name, layer in layers]
     total: tuple[Cell, ...] = ("total", None, None, None, parameters, _share(parameters, parameters), macs)
     columns = [Column("model", "model", repeats=True), *_COLUMNS]
@@ -31,7 +33,7 @@ def summary_table(models: Sequence[ModelFacts]) -> Table:
         columns, rows, total = columns[1:], [row[1:] for row in rows], ("total", *total[2:])
     return Table(
         title="",
-        subject=" + ".join(model.name for model in models),
+        subject=" + ".join(names),
         columns=tuple(columns),
         rows=tuple(rows),
         total=total,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rnninspect import __version__
+from rnninspect import __version__, disk
 from rnninspect.commands.shared.messages import say
 from rnninspect.formats import CheckFormat
 from rnninspect.guard.findings import Finding
@@ -59,8 +59,7 @@ def report_unsound(format: CheckFormat, files: Sequence[str], findings: Sequence
 def from_root(findings: Iterable[Finding]) -> list[Finding]:
     """The findings with each path as seen from the root of the repository, which is how a server knows a file."""
     here = Path.cwd()
-    # why no matter what it is: of a worktree and of a submodule it is a file.
-    root = next((level for level in (here, *here.parents) if os.path.lexists(level / ".git")), here)
+    root = disk.repository() or here
     return [
         finding._replace(place=replace(finding.place, source=_relative(here, finding.place.source, root)))
         for finding in findings
