@@ -261,10 +261,10 @@ def test_a_command_is_never_broken(width: int) -> None:
     from rnninspect.results.table import Answer
 
     command = "rnninspect check services/encoder/models/*.yaml --update"
-    answer = Answer("1 of 200 models failed; accept what has changed with:", "FAILED", command)
+    answer = Answer("1 of 200 models failed", "FAILED", "accept what has changed with:", command)
     lines = terminal.render([], "", width=width, colour=False, answer=answer).splitlines()
     assert lines[-1] == f"  {command}"
-    assert " ".join(map(str.strip, lines[:-1])) == answer.text
+    assert " ".join(map(str.strip, lines[:-1])) == answer.sentence
     assert all(len(line) <= width for line in lines[:-1])
     painted = terminal.render([], "", width=width, colour=True, answer=answer)
     assert painted != terminal.render([], "", width=width, colour=True, answer=answer._replace(verdict="ok"))
