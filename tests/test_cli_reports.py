@@ -104,6 +104,20 @@ def test_what_is_no_model_is_in_the_file_of_the_report_and_not_on_stdout(
         assert places(text) == [("team/wrong.yaml", 2), ("team/wrong.yaml", 3)]
 
 
+def test_what_is_no_model_is_in_the_summary_of_the_job(run: Run, repository: Path, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    check = ("check", "over.yaml", "wrong.yaml", "--format", "github")
+    done = run(*check, cwd=repository / "team", env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert (done.returncode, done.stdout) == (2, "")
+    headline, empty, *points = summary.read_text().splitlines()
+    assert (headline, empty) == ("## nothing was checked: 2 errors", "")
+    assert [point.split(": ")[:2] for point in points] == [
+        ["- team/wrong.yaml:2:1", "budgte"],
+        ["- team/wrong.yaml:3:9", "layers"],
+    ]
+    assert [line[:30] for line in done.stderr.splitlines()[-2:]] == ["::error file=team/wrong.yaml,l"] * 2
+
+
 @pytest.mark.parametrize("format", ["sarif", "gitlab", "junit"])
 def test_a_lock_that_cannot_be_read_is_in_the_report(here: Run, repository: Path, format: str) -> None:
     (repository / "team" / "rnninspect.lock").write_text("no lock\n")
