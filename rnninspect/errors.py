@@ -193,8 +193,10 @@ def show(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def listed(words: Sequence[str]) -> str:
-    """`RNN, LSTM and GRU`."""
+def listed(words: Sequence[str], most: int | None = None) -> str:
+    """`RNN, LSTM and GRU`; of more than `most` so many, and how many more there are."""
+    if most is not None and len(words) > most:
+        words = [*words[:most], f"{len(words) - most} more"]
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
 

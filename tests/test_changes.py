@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from worlds import CONFIGS, spec_of
 
 from rnninspect.document.load import load_spec
-from rnninspect.facts import ModelFacts
 from rnninspect.guard.changes import Change, changes, differences, grows
-from rnninspect.guard.lock import locked_layers
+from rnninspect.guard.locked import LockedModel, locked_model
 from rnninspect.plan import plan
 
 # 4 * 5 * (4 + 5 + 2) = 220 parameters and 3 * 5 + 3 = 18; 6 tokens, 6 * 180 and 6 * 15 MACs.
@@ -27,8 +27,9 @@ layers:
 """
 
 
-def model_of(text: str = TEXT, *settings: str) -> ModelFacts:
-    return plan(spec_of(text, *settings))
+def model_of(text: str = TEXT, *settings: str) -> LockedModel:
+    spec = spec_of(text, *settings)
+    return locked_model(spec, plan(spec))
 
 
 def facts(listed: Sequence[Change]) -> list[tuple[object, ...]]:
@@ -39,9 +40,28 @@ def facts(listed: Sequence[Change]) -> list[tuple[object, ...]]:
 
 
 def test_the_same_model_has_not_changed() -> None:
-    assert changes(model_of(), locked_layers(model_of())) == ()
-    # What the lock does not hold does not count: the batch changes activations, the dtype bytes, the name nothing.
-    assert changes(model_of(TEXT, "name=other", "dtype=float64"), locked_layers(model_of())) == ()
+    assert changes(model_of(), model_of()) == ()
+    # What the lock does not hold does not count: what the model is called, what it may cost, where it runs.
+    assert changes(model_of(TEXT, "name=other", "budget.max_params=1", "device=cpu"), model_of()) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("out_features: 3", "in_features: 5, out_features: 3, bias: true"),
+        ("hidden_size: 5", "hidden_size: 5\n    init: {weight_hh: null}"),
+        ("{batch_size: 2, seq_len: 3}", "{batch_size: 2, seq_len: 3, state: zeros, lengths: null}"),
+    ],
+)
+def test_two_ways_to_write_a_model_are_one_model(old: str, new: str) -> None:
+    assert new in TEXT.replace(old, new)
+    assert model_of(TEXT.replace(old, new)) == model_of()
+
+
+def test_a_shape_of_one_axis_may_be_written_as_a_list() -> None:
+    norm = TEXT + "  - {name: norm, type: LayerNorm}\n"
+    for written in ("normalized_shape: 3", "normalized_shape: [3]"):
+        assert model_of(norm.replace("LayerNorm", f"LayerNorm, {written}")) == model_of(norm)
 
 
 def test_a_new_model() -> None:
@@ -49,16 +69,18 @@ def test_a_new_model() -> None:
 
 
 def test_a_grown_layer() -> None:
-    changed = changes(model_of(TEXT, "encoder.hidden_size=6"), locked_layers(model_of()))
+    changed = changes(model_of(TEXT, "encoder.hidden_size=6"), model_of())
     assert facts(changed) == [
         ("", "parameters", 238, 4 * 6 * (4 + 6 + 2) + 3 * 6 + 3),
         ("", "macs", 1170, 6 * (240 + 18)),
+        ("encoder", "encoder.hidden_size", 5, 6),
         ("encoder", "parameters", 220, 288),
         ("encoder", "macs", 1080, 1440),
         ("encoder", "weight_ih_l0", (20, 4), (24, 4)),
         ("encoder", "weight_hh_l0", (20, 5), (24, 6)),
         ("encoder", "bias_ih_l0", (20,), (24,)),
         ("encoder", "bias_hh_l0", (20,), (24,)),
+        ("head", "head.in_features", 5, 6),
         ("head", "parameters", 18, 21),
         ("head", "macs", 90, 108),
         ("head", "weight", (3, 5), (3, 6)),
@@ -67,48 +89,63 @@ def test_a_grown_layer() -> None:
 
 def test_a_weight_that_is_gone_and_one_that_is_new() -> None:
     without = TEXT.replace("out_features: 3", "out_features: 3, bias: false")
-    assert facts(changes(model_of(without), locked_layers(model_of()))) == [
+    assert facts(changes(model_of(without), model_of())) == [
         ("", "parameters", 238, 235),
+        ("head", "head.bias", True, False),
         ("head", "parameters", 18, 15),
         ("head", "bias", (3,), None),
     ]
-    assert facts(changes(model_of(), locked_layers(model_of(without))))[-1] == ("head", "bias", None, (3,))
+    assert facts(changes(model_of(), model_of(without)))[-1] == ("head", "bias", None, (3,))
 
 
-def test_more_operations_alone_are_a_change() -> None:
-    changed = changes(model_of(TEXT, "input.seq_len=4"), locked_layers(model_of()))
-    assert [(change.layer, change.field) for change in changed] == [("", "macs"), ("encoder", "macs"), ("head", "macs")]
+def test_a_longer_sequence_is_a_change_of_the_model_and_of_every_layers_macs() -> None:
+    changed = changes(model_of(TEXT, "input.seq_len=4"), model_of())
+    assert [(change.layer, change.field) for change in changed] == [
+        *(("", "input.seq_len"), ("", "macs"), ("encoder", "macs"), ("head", "macs"))
+    ]
 
 
 def test_a_removed_layer_and_an_added_one() -> None:
     short = TEXT[: TEXT.index("  - {name: head")]
-    gone = changes(model_of(short), locked_layers(model_of()))
+    gone = changes(model_of(short), model_of())
     assert facts(gone) == [
         ("", "parameters", 238, 220),
         ("", "macs", 1170, 1080),
         ("head", "layer", "Linear", None),
+        ("head", "parameters", 18, None),
+        ("head", "macs", 90, None),
         ("head", "weight", (3, 5), None),
         ("head", "bias", (3,), None),
     ]
-    assert facts(changes(model_of(), locked_layers(model_of(short)))) == [
+    assert facts(changes(model_of(), model_of(short))) == [
         (layer, field, now, locked) for layer, field, locked, now in facts(gone)
     ]
 
 
-def test_a_renamed_layer_is_one_gone_and_one_new() -> None:
-    changed = changes(model_of(TEXT.replace("head", "tail")), locked_layers(model_of()))
-    assert facts(changed) == [
-        ("head", "layer", "Linear", None),
-        ("head", "weight", (3, 5), None),
-        ("head", "bias", (3,), None),
-        ("tail", "layer", None, "Linear"),
-        ("tail", "weight", None, (3, 5)),
-        ("tail", "bias", None, (3,)),
+def test_a_renamed_layer_is_one_change() -> None:
+    renamed = TEXT.replace("head", "tail")
+    assert facts(changes(model_of(renamed), model_of())) == [("tail", "tail.name", "head", "tail")]
+    longer = changes(model_of(renamed, "input.seq_len=4"), model_of())
+    assert [change[:2] for change in longer if change.layer == "tail"] == [("tail", "tail.name"), ("tail", "macs")]
+
+
+def test_a_layer_in_the_place_of_another_that_it_is_not_like_is_no_other_name_for_it() -> None:
+    other = TEXT.replace("name: head, type: Linear", "name: tail, trainable: false, type: Linear")
+    fields = [change[:2] for change in changes(model_of(other), model_of()) if change.field in ("layer", "tail.name")]
+    assert fields == [("head", "layer"), ("tail", "layer")]
+
+
+def test_layers_alike_under_other_names_are_told_in_their_order() -> None:
+    drops = "".join(f"  - {{name: {name}, type: Dropout}}\n" for name in "ab")
+    others = drops.replace("name: a", "name: c").replace("name: b", "name: d")
+    assert facts(changes(model_of(TEXT + others), model_of(TEXT + drops))) == [
+        ("c", "c.name", "a", "c"),
+        ("d", "d.name", "b", "d"),
     ]
 
 
 def test_a_changed_type() -> None:
-    changed = changes(model_of(TEXT.replace("LSTM", "GRU")), locked_layers(model_of()))
+    changed = changes(model_of(TEXT.replace("LSTM", "GRU")), model_of())
     assert facts(changed)[:4] == [
         ("", "parameters", 238, 183),
         ("", "macs", 1170, 900),
@@ -117,11 +154,52 @@ def test_a_changed_type() -> None:
     ]
 
 
+def with_layer(model: LockedModel, name: str, **fields: Any) -> LockedModel:
+    return model._replace(layers={**model.layers, name: model.layers[name]._replace(**fields)})
+
+
 def test_a_type_of_the_same_shapes_is_a_change_too() -> None:
     """torch's RNN and one layer of RNNCell have other names; LSTM with its type altered in the lock alone does not."""
-    locked = locked_layers(model_of())
-    altered = {**locked, "encoder": locked["encoder"]._replace(type="GRU")}
+    altered = with_layer(model_of(), "encoder", type="GRU")
     assert changes(model_of(), altered) == (Change("encoder", "type", "GRU", "LSTM"),)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fields"),
+    [
+        (("encoder.trainable=false",), ["encoder.trainable"]),
+        (("encoder.batch_first=true",), ["encoder.batch_first"]),
+        (("dtype=float64",), ["dtype"]),
+        (("input.state=random",), ["input.state"]),
+        (("input.lengths=[3, 3]",), ["input.lengths"]),
+    ],
+)
+def test_settings_alone_are_a_change(settings: tuple[str, ...], fields: list[str]) -> None:
+    assert [change.field for change in changes(model_of(TEXT, *settings), model_of())] == fields
+
+
+def without_settings(model: LockedModel) -> LockedModel:
+    """The model as a lock of version 1 has it: its layers by name, and nothing but their counts and weights."""
+    layers = {name: model.layers[name]._replace(settings=None) for name in sorted(model.layers)}
+    return LockedModel(None, layers)
+
+
+def test_settings_that_a_lock_does_not_know_are_no_change() -> None:
+    assert (
+        changes(model_of(TEXT.replace("encoder", "z")), without_settings(model_of(TEXT.replace("encoder", "z")))) == ()
+    )
+    changed = changes(model_of(TEXT, "encoder.hidden_size=6", "encoder.bias=false"), without_settings(model_of()))
+    assert not [change.field for change in changed if "." in change.field]
+    renamed = changes(model_of(TEXT.replace("head", "tail")), without_settings(model_of()))
+    assert facts(renamed) == [("tail", "tail.name", "head", "tail")]
+
+
+def test_a_key_that_documents_have_no_more_is_a_change_and_so_is_a_kind() -> None:
+    unknown = with_layer(model_of(), "head", settings={**(model_of().layers["head"].settings or {}), "peephole": True})
+    assert facts(changes(model_of(), unknown)) == [("head", "head.peephole", True, None)]
+    assert facts(changes(model_of(), with_layer(model_of(), "head", type="Conv9d"))) == [
+        ("head", "type", "Conv9d", "Linear")
+    ]
 
 
 def test_a_tied_matrix_is_counted_once_and_its_shape_kept() -> None:
@@ -132,9 +210,9 @@ layers:
   - {name: encoder, type: LSTM, hidden_size: 5}
   - {name: head, type: Linear, tied_to: embed, bias: false}
 """
-    locked = locked_layers(model_of(tied))
+    locked = model_of(tied).layers
     assert (locked["head"].parameters, dict(locked["head"].weights)) == (0, {"weight": (7, 5)})
-    assert sum(layer.parameters for layer in locked.values()) == model_of(tied).parameters
+    assert sum(layer.parameters for layer in locked.values()) == plan(spec_of(tied)).parameters
 
 
 @pytest.mark.parametrize(
@@ -166,7 +244,7 @@ def test_a_change_in_numbers(
 def differing(*settings: str, text: str = TEXT, other: str | None = None) -> list[tuple[object, ...]]:
     """What differs between the model of `text` and that of `other`, or the same, with `settings`."""
     old, new = spec_of(text), spec_of(other or text, *settings)
-    return facts(differences(old, new, plan(old), plan(new)))
+    return facts(differences(locked_model(old, plan(old)), locked_model(new, plan(new))))
 
 
 @pytest.mark.parametrize(
@@ -217,5 +295,5 @@ def test_layers_in_another_order_differ() -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_document_does_not_differ_from_itself(path: Path) -> None:
-    spec = load_spec(str(path))
-    assert differences(spec, load_spec(str(path)), plan(spec), plan(spec)) == ()
+    models = [locked_model(spec, plan(spec)) for spec in (load_spec(str(path)), load_spec(str(path)))]
+    assert differences(*models) == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,10 +14,10 @@ from worlds import spec_of
 from rnninspect.document.blocks import Budget
 from rnninspect.errors import DocumentError, OptionError, Place
 from rnninspect.facts import ModelFacts
-from rnninspect.guard.changes import Change, changes
+from rnninspect.guard.changes import Change, changes, differences
 from rnninspect.guard.check import LIMITS, Check, Growth, Limit, Verdict, Word, limits, parse_growth
 from rnninspect.guard.findings import Finding, findings, of_error
-from rnninspect.guard.lock import LockedLayer, locked_layers
+from rnninspect.guard.locked import LockedLayer, LockedModel, locked_model
 from rnninspect.plan import plan
 from rnninspect.results.check import check_document, check_tables
 from rnninspect.results.diff import diff_tables
@@ -47,6 +47,12 @@ def model_of(text: str = TEXT, *settings: str) -> ModelFacts:
     return plan(spec_of(text, *settings))
 
 
+def locked_of(text: str = TEXT, *settings: str) -> LockedModel:
+    """What the lock keeps of a model."""
+    spec = spec_of(text, *settings)
+    return locked_model(spec, plan(spec))
+
+
 def both(share: float | None) -> tuple[Growth, ...] | None:
     """Parameters and MACs, each allowed to grow by a share."""
     return None if share is None else (Growth("parameters", share, None), Growth("macs", share, None))
@@ -56,7 +62,8 @@ def verdict_of(*settings: str, text: str = TEXT, growth: float | None = None, ac
     """The verdict on the model with `settings`, where the lock holds it without them."""
     spec = spec_of(text, *settings)
     model = plan(spec)
-    return Verdict(model, limits(model, spec.budget), changes(model, locked_layers(model_of())), both(growth), accepted)
+    changed = changes(locked_model(spec, model), locked_of())
+    return Verdict(model, limits(model, spec.budget), changed, both(growth), accepted)
 
 
 # --- limits ------------------------------------------------------------------------------------------------
@@ -196,7 +203,7 @@ def test_a_layer_that_costs_nothing_is_no_growth_and_no_new_model(added: str) ->
 
 
 def test_a_limit_on_one_count_lets_no_new_model_in() -> None:
-    verdict = Verdict(model_of(), (), changes(model_of(), None), parse_growth("macs=1G"))
+    verdict = Verdict(model_of(), (), changes(locked_of(), None), parse_growth("macs=1G"))
     assert (verdict.drifted, verdict.outgrown) == (True, ())
 
 
@@ -244,33 +251,25 @@ def test_a_limit_that_an_option_sets_is_placed_there_or_at_the_budget() -> None:
     assert finding.place == Place("doc.yaml", 1, 1)
 
 
-def test_drift_is_one_finding_for_the_model_and_one_for_each_layer_at_its_line() -> None:
-    listed = found_in(verdict_of("encoder.hidden_size=6"))
-    assert [(finding.place, finding.model, finding.rule) for finding in listed] == [
-        (Place("doc.yaml", 4, 15), "small", "max_params"),
-        (Place("doc.yaml", 5, 20), "small", "max_param_bytes"),
-        (Place("doc.yaml", 6, 13), "small", "max_macs"),
-        (Place("doc.yaml", 1, 1), "small", "lock"),
-        (Place("doc.yaml", 10, 5), "small", "lock"),
-        (Place("doc.yaml", 14, 5), "small", "lock"),
+def test_drift_is_told_by_its_cause_and_by_what_it_comes_to() -> None:
+    listed = found_in(verdict_of("encoder.hidden_size=6")._replace(limits=()))
+    assert [(finding.place, finding.model, finding.rule, finding.subject) for finding in listed] == [
+        (Place("doc.yaml", 13, 18), "small", "lock", "encoder"),
+        (Place("doc.yaml", 1, 1), "small", "lock", ""),
     ]
-    assert listed[3].what == (
-        "the model is not as locked: parameters 238 -> 309 (+29.8 %); macs 1,170 -> 1,548 (+32.3 %) "
-        "(check --update accepts it)"
-    )
-    assert listed[5].what == (
-        "layer 'head' is not as locked: parameters 18 -> 21 (+16.7 %); macs 90 -> 108 (+20 %); "
-        "weight (3, 5) -> (3, 6) (check --update accepts it)"
-    )
+    assert [finding.what for finding in listed] == [
+        "encoder: hidden_size 5 → 6: parameters 220 → 288 (+30.9 %)",
+        "the model: parameters 238 → 309 (+29.8 %), MACs 1,170 → 1,548 (+32.3 %)",
+    ]
+    finding = found_in(verdict_of("encoder.hidden_size=6"), TEXT, "encoder.hidden_size=6")[-2]
+    assert str(finding.place) == "--set encoder.hidden_size=6"
 
 
 def test_a_layer_that_is_gone_is_placed_at_the_document() -> None:
     short = TEXT[: TEXT.index("  - {name: head")]
     *_, finding = found_in(verdict_of(text=short), short)
     assert finding.place == Place("doc.yaml", 1, 1)
-    assert finding.what.startswith(
-        "layer 'head' is not as locked: layer Linear -> not there; weight (3, 5) -> not there"
-    )
+    assert finding.what == "layer 'head' (Linear, 18 parameters) is gone"
 
 
 @pytest.mark.parametrize(
@@ -288,16 +287,16 @@ def test_what_outgrows_a_limit_is_told_with_it_and_what_does_not_is_no_finding()
         return [finding.what.removesuffix(" (check --update accepts it)") for finding in found_in(verdict)]
 
     grown = "encoder.hidden_size=6"
-    assert complaints("30%", grown) == ["macs +32.3 %, over the allowed 30 %: 1,170 -> 1,548"]
-    assert complaints("params=70,macs=32.4%", grown) == ["parameters +71, over the allowed 70: 238 -> 309"]
+    assert complaints("30%", grown) == ["macs +32.3 %, over the allowed 30 %: 1,170 → 1,548"]
+    assert complaints("params=70,macs=32.4%", grown) == ["parameters +71, over the allowed 70: 238 → 309"]
     # 71 / 238 is 29.832 %: so many digits that it reads as what it is, more
-    assert complaints("params=29.83%", grown) == ["parameters +29.832 %, over the allowed 29.83 %: 238 -> 309"]
+    assert complaints("params=29.83%", grown) == ["parameters +29.832 %, over the allowed 29.83 %: 238 → 309"]
     assert complaints("macs=7%,params=1000%", "encoder.hidden_size=60", "head.out_features=1") == [
-        "macs +7,808 %, over the allowed 7 %: 1,170 -> 92,520",
-        "parameters +6,581 %, over the allowed 1000 %: 238 -> 15,901",
+        "macs +7,808 %, over the allowed 7 %: 1,170 → 92,520",
+        "parameters +6,581 %, over the allowed 1000 %: 238 → 15,901",
     ]
     nothing = Verdict(model_of(), (), totals(0, 1), parse_growth("5%"))
-    assert found_in(nothing)[0].what.startswith("parameters +1, over the allowed 5 %: 0 -> 1 (")
+    assert found_in(nothing)[0].what.startswith("parameters +1, over the allowed 5 %: 0 → 1 (")
 
 
 @pytest.mark.parametrize(
@@ -324,10 +323,12 @@ def test_growth_that_cannot_be_read(written: str, message: str) -> None:
 
 
 def test_what_a_lock_holds_is_shown_on_one_line_without_control_characters() -> None:
-    locked = locked_layers(model_of())
-    hostile = locked["head"]._replace(type="a\x1b[31m\nb", weights={"w\r\n::error::x\u2028": (3,)})
-    for layers in ({**locked, "head": hostile}, {**locked, "a\x1b\n": hostile}):
-        verdict = Verdict(model_of(), (), changes(model_of(), layers))
+    locked = locked_of()
+    sign = "w\r\n::error::x\u2028"
+    hostile = locked.layers["head"]._replace(type="a\x1b[31m\nb", weights={sign: (3,)}, settings={sign: sign})
+    for layers in ({**locked.layers, "head": hostile}, {**locked.layers, "a\x1b\n": hostile}):
+        model = LockedModel({sign: sign}, layers)
+        verdict = Verdict(model_of(), (), changes(locked_of(), model))
         for finding in found_in(verdict):
             assert finding.what.isprintable()
 
@@ -368,7 +369,8 @@ def test_the_tables_of_a_check() -> None:
     assert rows(tables, "budget", "small")[3][4:] == (None, pytest.approx(31.2), "ok")
     changed = rows(tables, "changes since the lock", "small")
     assert changed[0] == ("doc.yaml", None, "parameters", 238, 309, 71, pytest.approx(7100 / 238))
-    assert changed[4] == ("doc.yaml", "encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
+    assert changed[2] == ("doc.yaml", "encoder", "encoder.hidden_size", 5, 6, 1, pytest.approx(20))
+    assert changed[5] == ("doc.yaml", "encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
     assert rows(tables, "check", "all") == (("small", "doc.yaml", 309, 1236, 1548, "over", "changed", "FAILED"),)
 
 
@@ -390,7 +392,7 @@ def test_the_words_of_a_verdict() -> None:
         Verdict(model, (), (Change("", "model", None, "new"),), both(9.0)),
         Verdict(model, over, drift, None, True),
         Verdict(model, (), None, None, True),
-        Verdict(model, (), changes(model, None), None, True),
+        Verdict(model, (), changes(locked_of(), None), None, True),
         Verdict(model, (), (), None, True),
         Verdict(model, (), None),
         Verdict(model, (), None, built=True),
@@ -428,7 +430,7 @@ def test_a_limit_of_nothing_has_no_per_cent() -> None:
 
 def test_the_tables_of_a_diff() -> None:
     old, new = model_of(), replace(model_of(TEXT, "encoder.hidden_size=6"), name="grown")
-    tables = diff_tables(old, new, changes(new, locked_layers(old))[2:])
+    tables = diff_tables(old, new, differences(locked_of(), locked_of(TEXT, "encoder.hidden_size=6")))
     assert [(table.title, table.subject) for table in tables] == [
         ("totals", "small -> grown"),
         ("layers that differ", "small -> grown"),
@@ -445,7 +447,10 @@ def test_the_tables_of_a_diff() -> None:
         ("training_bytes", 4744, 6048, 1304, pytest.approx(130400 / 4744)),
     )
     differing = rows(tables, "layers that differ", "small -> grown")
-    assert differing[0] == ("encoder", "parameters", 220, 288, 68, pytest.approx(6800 / 220))
+    assert differing[:2] == (
+        ("encoder", "encoder.hidden_size", 5, 6, 1, pytest.approx(20)),
+        ("encoder", "parameters", 220, 288, 68, pytest.approx(6800 / 220)),
+    )
     assert [column.key for column in tables[1].columns] == ["layer", "field", "old", "new", "change", "percent"]
 
 
@@ -458,13 +463,13 @@ def test_the_tables_of_a_diff_of_a_model_with_itself() -> None:
 
 def test_counts_from_nothing_have_no_per_cent() -> None:
     table = "layers: [{name: encoder, type: Embedding, num_embeddings: 7, embedding_dim: 5}]\n"
-    nothing = model_of(f"input: {{batch_size: 2, seq_len: 3}}\n{table}")
-    tables = diff_tables(nothing, model_of(), changes(model_of(), locked_layers(nothing)))
+    text = f"input: {{batch_size: 2, seq_len: 3}}\n{table}"
+    tables = diff_tables(model_of(text), model_of(), differences(locked_of(text), locked_of()))
     assert rows(tables, "totals", "doc -> small")[2] == ("macs", 0, 1170, 1170, None)
 
 
 def test_every_cell_suits_its_column() -> None:
-    verdicts = (verdict_of("encoder.hidden_size=6"), Verdict(model_of(), (), changes(model_of(), None)))
+    verdicts = (verdict_of("encoder.hidden_size=6"), Verdict(model_of(), (), changes(locked_of(), None)))
     for table in [
         *check_tables(Check(verdicts), folded=True),
         *diff_tables(model_of(), verdicts[0].model, verdicts[0].changes or ()),
@@ -477,21 +482,29 @@ def test_every_cell_suits_its_column() -> None:
                     assert type(cell) is int
 
 
+SINGLE = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=60)
+SETTINGS = st.dictionaries(
+    st.sampled_from(["hidden_size", "in_features", "bias", "x", "input.seq_len", "dtype", "encoder.bias"]),
+    SINGLE | st.lists(st.integers(), max_size=60).map(tuple),
+    max_size=3,
+)
 LAYER = st.builds(
     LockedLayer,
     st.sampled_from(["LSTM", "GRU"]),
     st.integers(0, 10**20),
     st.integers(0, 10**20),
     st.dictionaries(st.text(max_size=3), st.tuples(st.integers(0, 9)), max_size=2),
+    st.none() | SETTINGS,
 )
 
 
-@given(st.dictionaries(st.sampled_from(["encoder", "head", "tail"]), LAYER))
-def test_whatever_is_locked_the_tables_and_findings_can_be_made(locked: Mapping[str, LockedLayer]) -> None:
+@given(
+    st.builds(LockedModel, st.none() | SETTINGS, st.dictionaries(st.sampled_from(["encoder", "head", "tail"]), LAYER))
+)
+def test_whatever_is_locked_the_tables_and_findings_can_be_made(locked: LockedModel) -> None:
     spec = spec_of(TEXT)
     model = plan(spec)
-    verdict = Verdict(model, limits(model, spec.budget), changes(model, locked))
-    assert verdict.drifted is (dict(locked) != locked_layers(model))
+    verdict = Verdict(model, limits(model, spec.budget), changes(locked_model(spec, model), locked))
     assert bool(list(findings(spec, verdict))) is verdict.drifted
     assert len(check_tables(Check((verdict,)), folded=True)) == 2 + verdict.drifted
-    assert sum(change.layer == "" for change in verdict.changes or ()) <= 2
+    assert all(finding.what.isprintable() and len(finding.what) <= 240 for finding in findings(spec, verdict))

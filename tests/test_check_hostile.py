@@ -14,7 +14,9 @@ import pytest
 from worlds import SMALL
 
 from rnninspect.errors import DocumentError, OutputFailed
-from rnninspect.guard.lock import LockedLayer, read_lock, render_lock, update_lock
+from rnninspect.guard.lock import read_lock, update_lock
+from rnninspect.guard.lock_lines import render_lock
+from rnninspect.guard.locked import LockedLayer, LockedModel
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -31,7 +33,7 @@ def test_branches_that_change_neighbouring_layers_merge(tmp_path: Path) -> None:
         subprocess.run(["git", *args], cwd=tmp_path, check=True, capture_output=True)
 
     def commit(**sizes: int) -> None:
-        models = {"a.yaml": {name: layer(size) for name, size in sizes.items()}}
+        models = {"a.yaml": LockedModel({}, {name: layer(size) for name, size in sizes.items()})}
         (tmp_path / "rnninspect.lock").write_text(render_lock(models))
         git("add", ".")
         git("commit", "-q", "-m", "a change")
@@ -45,7 +47,7 @@ def test_branches_that_change_neighbouring_layers_merge(tmp_path: Path) -> None:
     git("checkout", "-q", "main")
     commit(a=5, b=5, c=7)
     git("merge", "-q", "--no-edit", "theirs")
-    assert read_lock(tmp_path / "rnninspect.lock") == {"a.yaml": {"a": layer(5), "b": layer(6), "c": layer(7)}}
+    assert read_lock(tmp_path / "rnninspect.lock")["a.yaml"].layers == {"a": layer(5), "b": layer(6), "c": layer(7)}
 
 
 def test_bytes_that_are_not_utf8_inside_a_name(tmp_path: Path) -> None:

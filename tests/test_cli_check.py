@@ -139,7 +139,7 @@ def test_update_check_grow_accept(here: Run, tmp_path: Path) -> None:
     done = here("check", "small.yaml", "--update", cwd=tmp_path)
     assert verdict(done) == (0, [("none", "written")])
     assert done.stderr == "note: rnninspect.lock: 1 added\n"
-    assert {name: layer.parameters for name, layer in read_lock(lock)["small.yaml"].items()} == {
+    assert {name: layer.parameters for name, layer in read_lock(lock)["small.yaml"].layers.items()} == {
         "encoder": 220,
         "head": 18,
     }
@@ -150,14 +150,12 @@ def test_update_check_grow_accept(here: Run, tmp_path: Path) -> None:
     done = here("check", "small.yaml", cwd=tmp_path)
     assert verdict(done) == (1, [("none", "changed")])
     assert done.stdout.endswith("\n\n1 model failed; accept with: rnninspect check small.yaml --update\n")
-    assert [line.split(" is not as locked: ")[0] for line in done.stderr.splitlines()] == [
-        "error: small.yaml:1:1: the model",
-        "error: small.yaml:4:5: layer 'encoder'",
-        "error: small.yaml:5:5: layer 'head'",
+    assert done.stderr.splitlines() == [
+        "error: small.yaml:4:61: encoder: hidden_size 5 → 6: parameters 220 → 288 (+30.9 %)",
+        "error: small.yaml:1:1: the model: parameters 238 → 309 (+29.8 %), MACs 1,170 → 1,548 (+32.3 %)",
     ]
-    assert "parameters 238 -> 309 (+29.8 %)" in done.stderr
     assert re.search(r"^ +weight_ih_l0 +\(20, 4\) +\(24, 4\)$", done.stdout, re.MULTILINE)
-    assert re.search(r"^encoder +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
     assert lock.read_bytes() == before
 
     done = here("check", "small.yaml", "--update", cwd=tmp_path)
@@ -188,11 +186,11 @@ def test_growth(here: Run, locked: Path, growth: str, code: int, lock: str) -> N
 def test_growth_names_the_limit_and_the_count_that_broke_it(run: Run, locked: Path) -> None:
     """Of 238 -> 309 parameters and 1,170 -> 1,548 MACs; no layer is an error, and the table has what changed."""
     grown = ("--lock", "free.lock", "--set", "encoder.hidden_size=6", "--max-growth", "params=71,macs=25%")
-    what = "macs +32.3 %, over the allowed 25 %: 1,170 -> 1,548 (check --update accepts it)"
+    what = "macs +32.3 %, over the allowed 25 %: 1,170 → 1,548 (check --update accepts it)"
     done = run("check", "free.yaml", *grown, cwd=locked)
     assert verdict(done) == (1, [("none", "changed")])
     assert done.stderr == f"error: free.yaml:1:1: {what}\n"
-    assert re.search(r"^encoder +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
 
     done = run("check", "free.yaml", *grown, "--format", "github", cwd=locked)
     where = {"file": "free.yaml", "line": "1", "col": "1", "title": "rnninspect: lock"}
@@ -307,7 +305,7 @@ def wrong(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--lock", "newer.lock"), r"newer\.lock:1: this lock is of version 99, and this rnninspect knows 1 \("),
+        (("--lock", "newer.lock"), r"newer\.lock:1: this lock is of version 99, and this rnninspect knows 2 \("),
         (("--lock", "half.lock", "--update"), r"half\.lock:\d+: the lock is broken: the last line is only half there"),
         (("--lock", "conflict.lock"), r"conflict\.lock:\d+: the lock is broken: a merge conflict stands here \("),
         (("--lock", "none.lock"), r"none\.lock: cannot read the lock: No such file or directory \(--update writes"),
@@ -737,10 +735,10 @@ def test_drift_is_one_failure_with_a_line_for_each_layer(here: Run, locked: Path
     (suite,) = well_formed(done.stdout)
     (lock,) = (case for case in suite if case.get("name") == "lock")
     (failure,) = lock
-    assert [line.partition(" is not as locked")[0] for line in (failure.text or "").splitlines()] == [
-        "grown.yaml:1:1: the model",
-        "grown.yaml:6:5: layer 'encoder'",
-        "grown.yaml:7:5: layer 'head'",
+    assert failure.get("message") == "encoder: hidden_size 5 → 6: parameters 220 → 288 (+30.9 %)"
+    assert (failure.text or "").splitlines() == [
+        f"grown.yaml:6:61: {failure.get('message')}",
+        "grown.yaml:1:1: the model: parameters 238 → 309 (+29.8 %), MACs 1,170 → 1,548 (+32.3 %)",
     ]
 
 
@@ -838,8 +836,7 @@ def test_diff_by_layer_name_and_with_stdin(run: Run, locked: Path) -> None:
     data = json.loads(fine(run("diff", "small.yaml", "-", "--format", "json", stdin=renamed, cwd=locked)))
     changed = [(change["layer"], change["field"], change["old"], change["new"]) for change in data["changes"]]
     assert ("encoder", "type", "LSTM", "GRU") in changed
-    assert ("head", "layer", "Linear", None) in changed
-    assert ("tail", "layer", None, "Linear") in changed
+    assert ("tail", "tail.name", "head", "tail") in changed
 
 
 def test_set_holds_for_the_new_model_alone(here: Run, locked: Path) -> None:
@@ -951,11 +948,9 @@ def test_a_team_grows_a_layer_breaks_a_budget_and_updates_the_lock(
     line = edit("hidden_size: 64", "hidden_size: 72")
     grown = commit("grow")
     assert grown.code == 1
-    assert [place for *place, _ in grown.annotations][1] == ["models/tagger.yaml", line - 2]
-    assert grown.annotations[0][2].startswith(
-        "tagger: the model is not as locked: parameters 98,060 -> 104,620 (+6.69 %); macs "
-    )
-    assert "layer 'encoder' is not as locked: parameters 33,280 -> 39,744 (+19.4 %)" in grown.annotations[1][2]
+    assert [place for *place, _ in grown.annotations] == [["models/tagger.yaml", line], ["models/tagger.yaml", 2]]
+    assert grown.annotations[0][2] == ("tagger: encoder: hidden_size 64 → 72: parameters 33,280 → 39,744 (+19.4 %)")
+    assert grown.annotations[1][2].startswith("tagger: the model: parameters 98,060 → 104,620 (+6.69 %), MACs ")
     assert "| within | changed | FAILED |" in grown.summary
     assert "| encoder | weight\\_hh\\_l0 |" in grown.summary or "| encoder | weight_hh_l0 |" in grown.summary
 

@@ -18,7 +18,9 @@ from worlds import SMALL
 
 from rnninspect import cli, errors
 from rnninspect.errors import DocumentError, OutputFailed, RnnInspectError, first_line
-from rnninspect.guard.lock import LockedLayer, read_lock, render_lock, update_lock
+from rnninspect.guard.lock import read_lock, update_lock
+from rnninspect.guard.lock_lines import render_lock
+from rnninspect.guard.locked import LockedLayer, LockedModel
 from rnninspect.output import append_text, write_bytes, write_text
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -193,8 +195,8 @@ def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 # --- writers -----------------------------------------------------------------------------------------------
 
-OLD = {"old.yaml": {"x": LockedLayer("LSTM", 1, 2, {"w": (3, 4)})}}
-NEW = {"new.yaml": {f"layer{k}": LockedLayer("LSTM", k, k, {"w": (k,)}) for k in range(1, 200)}}
+OLD = {"old.yaml": LockedModel({}, {"x": LockedLayer("LSTM", 1, 2, {"w": (3, 4)}, {})})}
+NEW = {"new.yaml": LockedModel({}, {f"layer{k}": LockedLayer("LSTM", k, k, {"w": (k,)}, {}) for k in range(1, 200)})}
 OLD_TEXT, NEW_TEXT = render_lock(OLD), render_lock(NEW)
 
 # Each writer, and what a file that held OLD_TEXT holds when it is done.
@@ -365,11 +367,12 @@ import fcntl, os, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from rnninspect.errors import RnnInspectError
-from rnninspect.guard.lock import LockedLayer, update_lock
+from rnninspect.guard.lock import update_lock
+from rnninspect.guard.locked import LockedLayer, LockedModel
 from rnninspect.output import append_text, write_bytes, write_text
 
 long = "x" * 100_000
-many = {f"{k}.yaml": {"x": LockedLayer("LSTM", k, k, {"w": (k,)})} for k in range(1000)}
+many = {f"{k}.yaml": LockedModel({}, {"x": LockedLayer("LSTM", k, k, {"w": (k,)}, {})}) for k in range(1000)}
 writers = {
     "write_text": lambda path: write_text(long, path),
     "write_bytes": lambda path: write_bytes(long.encode(), path),

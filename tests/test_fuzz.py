@@ -29,7 +29,9 @@ from rnninspect.formats import terminal
 from rnninspect.guard.changes import changes
 from rnninspect.guard.check import Check, Verdict, parse_growth
 from rnninspect.guard.findings import findings
-from rnninspect.guard.lock import locked_layers, read_lock, render_lock, update_lock
+from rnninspect.guard.lock import read_lock, update_lock
+from rnninspect.guard.lock_lines import render_lock
+from rnninspect.guard.locked import locked_model
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.plan import plan
 from rnninspect.results.bench import bench_blocks
@@ -277,7 +279,8 @@ def test_any_journal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> N
 
 SPEC = spec_of(CONFIGS[0], name="a")
 SMALL = plan(SPEC)
-LOCK = [json.loads(line) for line in render_lock({"a.yaml": locked_layers(SMALL)}).splitlines() if line]
+LOCKED = locked_model(SPEC, SMALL)
+LOCK = [json.loads(line) for line in render_lock({"a.yaml": LOCKED}).splitlines() if line]
 
 
 @settings(max_examples=100)
@@ -290,7 +293,7 @@ def test_any_lock(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None
     def hold() -> None:
         locked = read_lock(path)
         for growth in (None, parse_growth("5%"), parse_growth("params=1k,macs=0.1%")):
-            verdict = Verdict(SMALL, (), changes(SMALL, locked.get("a.yaml")), growth)
+            verdict = Verdict(SMALL, (), changes(LOCKED, locked.get("a.yaml")), growth)
             assert all(finding.what.isprintable() for finding in findings(SPEC, verdict))
             terminal.render(check_tables(Check((verdict,)), folded=True), "", width=80, colour=False)
             json_format.render(check_document(Check((verdict,))))

@@ -19,14 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnninspect.errors import DocumentError, OutputFailed
-from rnninspect.guard.lock import VERSION, Locked, LockedLayer, file_key, read_lock, render_lock, update_lock
+from rnninspect.guard.lock import file_key, find_lock, read_lock, update_lock
+from rnninspect.guard.lock_lines import VERSION, render_lock
+from rnninspect.guard.locked import Locked, LockedLayer, LockedModel
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-HEADER = '{"rnninspect_lock": 1}\n'
-ENTRY = {"file": "a.yaml", "layer": "x", "type": "LSTM", "parameters": 8, "macs": 9, "weights": {"w": [2, 4]}}
+HEADER = '{"rnninspect_lock": 2}\n'
+COUNTS = {"parameters": 8, "macs": 9, "weights": {"w": [2, 4]}}
+ENTRY: dict[str, object] = {"file": "a.yaml", "layer": "x", "type": "LSTM", **COUNTS, "settings": {"hidden_size": 2}}
 HINT = "(restore it, or delete it and run check --update)"
-EXPECTED = '{"rnninspect_lock": 1}'
+EXPECTED = '{"rnninspect_lock": 2}'
 NO_LOCK = f"this is no lock of rnninspect's: expected {EXPECTED} in its first line (name another file with --lock)"
 
 
@@ -36,7 +39,11 @@ def entry(**fields: object) -> str:
 
 
 def layer(size: int) -> LockedLayer:
-    return LockedLayer("Linear", size * size, size, {"weight": (size, size), "bias": (size,)})
+    return LockedLayer("Linear", size * size, size, {"weight": (size, size), "bias": (size,)}, {"out_features": size})
+
+
+def model(**layers: LockedLayer) -> LockedModel:
+    return LockedModel({"input.seq_len": 7}, layers)
 
 
 def refused(path: Path) -> str:
@@ -63,14 +70,22 @@ def read_or_refuse(path: Path) -> Locked | None:
 
 # Names as they come: files of any name, layers and weights of any text.
 names = st.text(max_size=8)
+single = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | names | st.floats(allow_nan=False, allow_infinity=False)
+)
+settings_of_any = st.dictionaries(names, single | st.lists(st.integers() | names, max_size=3).map(tuple), max_size=3)
 layers = st.builds(
     LockedLayer,
     names,
     st.integers(0, 2**70),
     st.integers(0, 2**70),
     st.dictionaries(names, st.lists(st.integers(0, 2**63), max_size=3).map(tuple), max_size=3),
+    st.none() | settings_of_any,
 )
-locks = st.dictionaries(names, st.dictionaries(names, layers, min_size=1, max_size=3), max_size=3)
+models_of_any = st.builds(
+    LockedModel, st.none() | settings_of_any, st.dictionaries(names, layers, min_size=1, max_size=3)
+)
+locks = st.dictionaries(names, models_of_any, max_size=3)
 
 
 @pytest.fixture(scope="module")
@@ -91,24 +106,37 @@ def test_the_same_models_are_the_same_bytes_whatever_their_order(models: Locked,
         order.shuffle(keys)
         return {key: mapping[key] for key in keys}
 
-    other = {file: shuffled(models[file]) for file in shuffled(models)}
-    assert render_lock(other) == render_lock(models)  # type: ignore[arg-type]
+    assert render_lock(shuffled(models)) == render_lock(models)  # type: ignore[arg-type]
 
 
 @given(models=locks)
-def test_a_layer_is_a_line_of_json_and_the_lines_are_sorted(models: Locked) -> None:
+def test_a_model_and_a_layer_are_a_line_of_json_each_in_the_order_of_files_and_of_layers(models: Locked) -> None:
     header, *lines = (json.loads(line) for line in render_lock(models).split("\n") if line)
     assert header == {"rnninspect_lock": VERSION}
-    keys = [(line["file"], line["layer"]) for line in lines]
-    assert keys == sorted((file, name) for file, named in models.items() for name in named)
+    keys = [(line["file"], line.get("layer")) for line in lines]
+    assert keys == [
+        (file, name)
+        for file, model in sorted(models.items())
+        for name in (*([] if model.settings is None else [None]), *model.layers)
+    ]
+
+
+@given(models=locks)
+def test_layers_are_read_in_their_order(scratch: Path, models: Locked) -> None:
+    scratch.write_text(render_lock(models), encoding="utf-8", errors="backslashreplace", newline="")
+    assert {file: list(model.layers) for file, model in read_lock(scratch).items()} == {
+        file: list(model.layers) for file, model in models.items()
+    }
 
 
 def test_the_text_of_a_lock() -> None:
-    models = {"b.yaml": {"x": LockedLayer("LSTM", 8, 9, {"w": (2, 4), "b": (1,)})}, "a/é.yaml": {"x": layer(2)}}
+    old = LockedModel(None, {"x": LockedLayer("LSTM", 8, 9, {"w": (2, 4), "b": (1,)})})
+    models = {"b.yaml": old, "a/é.yaml": model(x=layer(2))}
     assert [line for line in render_lock(models).split("\n") if line] == [
-        '{"rnninspect_lock": 1}',
-        '{"file": "a/é.yaml", "layer": "x", "type": "Linear", "parameters": 4, "macs": 2, '
-        '"weights": {"weight": [2, 2], "bias": [2]}}',
+        '{"rnninspect_lock": 2}',
+        '{"file": "a/é.yaml", "settings": {"input.seq_len": 7}}',
+        '{"file": "a/é.yaml", "layer": "x", "type": "Linear", "settings": {"out_features": 2}, '
+        '"parameters": 4, "macs": 2, "weights": {"weight": [2, 2], "bias": [2]}}',
         '{"file": "b.yaml", "layer": "x", "type": "LSTM", "parameters": 8, "macs": 9, '
         '"weights": {"w": [2, 4], "b": [1]}}',
     ]
@@ -129,7 +157,7 @@ def written(folder: Path, models: Locked) -> Path:
 def test_line_ends_of_windows_and_keys_of_later_versions_are_read(tmp_path: Path) -> None:
     text = HEADER + entry(layer="x", later=[1]) + entry(layer="y")
     (tmp_path / "lock").write_text(text.replace("\n", "\r\n"), newline="")
-    assert list(read_lock(tmp_path / "lock")["a.yaml"]) == ["x", "y"]
+    assert list(read_lock(tmp_path / "lock")["a.yaml"].layers) == ["x", "y"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +179,7 @@ def test_a_document_is_named_from_the_folder_of_the_lock(document: str, lock: st
 
 # --- broken ------------------------------------------------------------------------------------------------
 
-NO_HEADER = 'the lock is broken: expected {"rnninspect_lock": 1}'
+NO_HEADER = 'the lock is broken: expected {"rnninspect_lock": 2}'
 NOT_JSON = "the lock is broken: expected one JSON object a line"
 CONFLICT = "the lock is broken: a merge conflict stands here"
 
@@ -168,7 +196,8 @@ BROKEN: list[tuple[str, str, int, str]] = [
     ("half a last line", HEADER + entry() + entry(layer="y")[:40], 3, "the lock is broken: the last line is only half"),
     ("no newline at the end", HEADER + entry().strip(), 2, "the lock is broken: the last line is only half there"),
     ("a header without a newline", HEADER.strip(), 1, "the lock is broken: the last line is only half there"),
-    ("merge", f"{HEADER}<<<<<<< HEAD\n{entry()}=======\n{entry(macs=1)}>>>>>>> other\n", 2, CONFLICT),
+    ("merge, the start of it", f"{HEADER}{entry()}<<<<<<< HEAD\n{entry(macs=1)}=======\n", 3, CONFLICT),
+    ("merge, within another", f"{HEADER}<<<<<<< HEAD\n{entry()}<<<<<<< HEAD\n=======\n>>>>>>> other\n", 4, CONFLICT),
     ("merge, mended in part", f"{HEADER}{entry()}=======\n", 3, CONFLICT),
     ("merge, the end of it", f"{HEADER}{entry()}>>>>>>> other\n", 3, CONFLICT),
     ("merge, diff3", f"{HEADER}{entry()}||||||| base\n", 3, CONFLICT),
@@ -228,7 +257,7 @@ def test_a_field_of_the_wrong_type(tmp_path: Path, key: str, value: object) -> N
     assert refused(tmp_path / "lock").startswith(f"3: the lock is broken: expected {key} to be ")
 
 
-@pytest.mark.parametrize("key", ENTRY)
+@pytest.mark.parametrize("key", [key for key in ENTRY if key != "settings"])
 def test_a_field_that_is_missing(tmp_path: Path, key: str) -> None:
     line = json.dumps({name: value for name, value in ENTRY.items() if name != key})
     (tmp_path / "lock").write_text(f"{HEADER}{line}\n")
@@ -274,7 +303,9 @@ def test_the_start_of_a_lock_is_never_taken_for_all_of_it(scratch: Path, cut: in
     if locked is not None:
         # Cut between two lines nothing is half there; what is left is what was written.
         assert kept.endswith(b"\n")
-        assert all(models[file][name] == locked[file][name] for file in locked for name in locked[file])
+        for file, kept_model in locked.items():
+            assert kept_model.settings == models[file].settings
+            assert all(models[file].layers[name] == found for name, found in kept_model.layers.items())
 
 
 @given(st.binary(max_size=200))
@@ -293,12 +324,12 @@ def test_an_update_sees_what_there_is_and_replaces_it(tmp_path: Path) -> None:
 
     def change(before: Locked) -> Locked:
         befores.append(before)
-        return {**before, f"{len(before)}.yaml": {"x": layer(len(before) + 1)}}
+        return {**before, f"{len(before)}.yaml": model(x=layer(len(before) + 1))}
 
     update_lock(path, change)
     update_lock(path, change)
-    assert befores == [{}, {"0.yaml": {"x": layer(1)}}]
-    assert read_lock(path) == {"0.yaml": {"x": layer(1)}, "1.yaml": {"x": layer(2)}}
+    assert befores == [{}, {"0.yaml": model(x=layer(1))}]
+    assert read_lock(path) == {"0.yaml": model(x=layer(1)), "1.yaml": model(x=layer(2))}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -315,16 +346,16 @@ def test_an_update_through_a_link_keeps_the_link_and_holds_its_folder(tmp_path: 
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         finally:
             os.close(folder)
-        return {"a": {"x": layer(2)}}
+        return {"a": model(x=layer(2))}
 
     update_lock(tmp_path / "link", change)
     assert (tmp_path / "link").is_symlink()
-    assert read_lock(tmp_path / "there" / "lock") == {"a": {"x": layer(2)}}
+    assert read_lock(tmp_path / "there" / "lock") == {"a": model(x=layer(2))}
 
 
 def test_a_change_that_fails_leaves_the_lock_and_frees_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "rnninspect.lock"
-    update_lock(path, lambda before: {"a": {"x": layer(2)}})
+    update_lock(path, lambda before: {"a": model(x=layer(2))})
     before = path.read_bytes()
 
     def fail(models: Locked) -> Locked:
@@ -346,12 +377,13 @@ def test_a_folder_that_is_missing(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from rnninspect.guard.lock import LockedLayer, update_lock
+from rnninspect.guard.lock import update_lock
+from rnninspect.guard.locked import LockedLayer, LockedModel
 path, name, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("running", flush=True)
 for number in range(times):
-    layers = {"x": LockedLayer("LSTM", number, 0, {"weight": (number,)})}
-    update_lock(path, lambda before: {**before, f"{name}-{number:05}.yaml": layers})
+    model = LockedModel({}, {"x": LockedLayer("LSTM", number, 0, {"weight": (number,)}, {})})
+    update_lock(path, lambda before: {**before, f"{name}-{number:05}.yaml": model})
 """
 
 
@@ -368,7 +400,7 @@ def test_four_processes_at_once_lose_nothing(environment: Callable[..., dict[str
     expected = {f"{name}-{number:05}.yaml" for name in "abcd" for number in range(30)}
     locked = read_lock(path)
     assert set(locked) == expected
-    assert {file: layers["x"].parameters for file, layers in locked.items()} == {
+    assert {file: model.layers["x"].parameters for file, model in locked.items()} == {
         file: int(file[2:7]) for file in expected
     }
     assert list(tmp_path.iterdir()) == [path]
@@ -378,7 +410,7 @@ def test_a_killed_writer_leaves_a_whole_lock_and_holds_nobody_off(
     environment: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     path = tmp_path / "rnninspect.lock"
-    update_lock(path, lambda before: {"kept.yaml": {"x": layer(9)}})
+    update_lock(path, lambda before: {"kept.yaml": model(x=layer(9))})
     moments = random.Random(0)
     counts = []
     for turn in range(20):
@@ -389,14 +421,14 @@ def test_a_killed_writer_leaves_a_whole_lock_and_holds_nobody_off(
             process.send_signal(signal.SIGKILL)
             process.wait()
         locked = read_lock(path)
-        assert locked["kept.yaml"] == {"x": layer(9)}
+        assert locked["kept.yaml"] == model(x=layer(9))
         counts.append(len(locked))
         # What is there of each writer is its first entries, none left out.
         numbers = [int(file[3:8]) for file in locked if file.startswith(f"{turn:02}-")]
         assert sorted(numbers) == list(range(len(numbers)))
     assert counts == sorted(counts)
     assert counts[-1] > 1, "no writer ever came to write"
-    update_lock(path, lambda before: {**before, "after.yaml": {"x": layer(1)}})
+    update_lock(path, lambda before: {**before, "after.yaml": model(x=layer(1))})
     assert len(read_lock(path)) == counts[-1] + 1
     # Killed between writing and renaming, a writer cannot clean up; it leaves nothing but hidden files.
     left = [file.name for file in tmp_path.iterdir() if file != path]
@@ -446,25 +478,117 @@ def repository(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Re
     return Repository(tmp_path, environment())
 
 
-BASE = {f"{model}.yaml": {name: layer(5) for name in ("a", "b", "c")} for model in ("one", "two")}
+BASE = {f"{name}.yaml": model(a=layer(5), b=layer(5), c=layer(5)) for name in ("one", "two")}
 
 
 def test_branches_that_change_different_layers_merge(repository: Repository) -> None:
-    ours = {**BASE, "one.yaml": {**BASE["one.yaml"], "a": layer(6)}}
-    theirs = {**BASE, "two.yaml": {"a": layer(5), "b": layer(5), "new": layer(8), "c": layer(7)}}
+    ours = {**BASE, "one.yaml": model(a=layer(6), b=layer(5), c=layer(5))}
+    theirs = {**BASE, "two.yaml": model(a=layer(5), b=layer(5), new=layer(8), c=layer(7))}
     repository.merged(BASE, ours, theirs)
     assert read_lock(repository.folder / "rnninspect.lock") == {**ours, "two.yaml": theirs["two.yaml"]}
 
 
 def test_branches_that_remove_and_add_models_merge(repository: Repository) -> None:
     ours = {"two.yaml": BASE["two.yaml"]}
-    theirs = {**BASE, "zero.yaml": {"a": layer(3)}}
+    theirs = {**BASE, "zero.yaml": model(a=layer(3))}
     repository.merged(BASE, ours, theirs)
     assert set(read_lock(repository.folder / "rnninspect.lock")) == {"two.yaml", "zero.yaml"}
 
 
-def test_branches_that_change_the_same_layer_are_a_conflict_that_is_named(repository: Repository) -> None:
-    ours, theirs = ({"one.yaml": {"a": layer(size), "b": layer(5)}} for size in (6, 7))
-    repository.merged({"one.yaml": {"a": layer(5), "b": layer(5)}}, ours, theirs, code=1)
-    message = refused(repository.folder / "rnninspect.lock")
-    assert re.match(r"\d+: the lock is broken: a merge conflict stands here \(", message)
+# --- conflicts ---------------------------------------------------------------------------------------------
+
+
+def torn(folder: Path, ours: str, theirs: str, *, before: str = HEADER, after: str = "") -> Path:
+    """A lock as git leaves it where two branches do not agree."""
+    path = folder / "rnninspect.lock"
+    path.write_text(f"{before}<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> other\n{after}")
+    return path
+
+
+def test_branches_that_change_the_same_layer_are_a_conflict_that_an_update_ends(repository: Repository) -> None:
+    path = repository.folder / "rnninspect.lock"
+    one, two, other = (model(a=layer(size), b=layer(5)) for size in (6, 7, 8))
+    ours, theirs = {"one.yaml": one, "two.yaml": other}, {"one.yaml": two, "two.yaml": BASE["two.yaml"]}
+    repository.merged(BASE, ours, theirs, code=1)
+    message = refused(path)
+    assert re.match(r"\d+: the lock is broken: a merge conflict stands here \(check .*one.yaml --update ", message)
+    before = path.read_bytes()
+    with pytest.raises(
+        DocumentError, match=r"stands here, and one.yaml in it would be lost \(check .*one.yaml --update"
+    ):
+        update_lock(path, lambda models: {**models, "two.yaml": two}, ["two.yaml"])
+    assert path.read_bytes() == before
+    assert find_lock(path, mend=True) == {"two.yaml": other}
+    assert update_lock(path, lambda models: {**models, "one.yaml": two}, ["one.yaml"])
+    # what stood outside of the conflict is kept: ours, which theirs had not touched
+    assert read_lock(path) == {"one.yaml": two, "two.yaml": other}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_conflict_of_the_header_ends_too(tmp_path: Path, version: int) -> None:
+    old = f'{{"rnninspect_lock": {version}}}\n'
+    path = torn(tmp_path, old + entry(), HEADER + entry(macs=1), before="", after=entry(file="b.yaml"))
+    assert refused(path).startswith("1: the lock is broken: a merge conflict stands here (check ")
+    assert update_lock(path, lambda models: {**models, "a.yaml": model(x=layer(2))}, ["a.yaml"])
+    assert list(read_lock(path)) == ["a.yaml", "b.yaml"]
+
+
+def test_a_conflict_with_the_base_beside_both_sides_ends_too(tmp_path: Path) -> None:
+    path = torn(tmp_path, f"{entry()}||||||| base\n{entry(file='gone.yaml')}", entry(macs=1))
+    seen: list[Locked] = []
+
+    def drop(models: Locked) -> Locked:
+        seen.append(models)
+        return {"a.yaml": model(x=layer(2))}
+
+    assert update_lock(path, drop, ["a.yaml"])
+    assert set(seen[0]) == {"a.yaml", "gone.yaml"}
+    assert list(read_lock(path)) == ["a.yaml"]
+
+
+def test_models_of_a_conflict_that_nobody_gave_are_named_and_not_lost(tmp_path: Path) -> None:
+    files = [f"{name} {number}.yaml" for number, name in enumerate("abcde")]
+    both = ["".join(entry(file=file, macs=macs) for file in files) for macs in (1, 2)]
+    path = torn(tmp_path, *both)
+    assert "(check --update of its 5 models writes it anew: " in refused(path)
+    with pytest.raises(DocumentError, match=re.escape("and b 1.yaml and d 3.yaml in it would be lost")):
+        update_lock(path, lambda models: models, {*files} - {"b 1.yaml", "d 3.yaml"})
+    path = torn(tmp_path, entry(file="a b.yaml"), "")
+    assert refused(path).endswith(f"(check '{tmp_path}/a b.yaml' --update writes it anew)")
+
+
+def test_what_cannot_be_read_of_a_conflict_is_not_written_anew(tmp_path: Path) -> None:
+    newer = f'{{"rnninspect_lock": {VERSION + 1}}}\n'
+    for ours, message in (("{half\n", "expected one JSON object a line"), (newer, "this lock is of version 3")):
+        path = torn(tmp_path, ours, entry())
+        before = path.read_bytes()
+        with pytest.raises(DocumentError, match=message):
+            update_lock(path, lambda models: {}, ["a.yaml"])
+        assert path.read_bytes() == before
+
+
+# --- versions ----------------------------------------------------------------------------------------------
+
+
+def test_a_lock_of_version_1_is_read_and_becomes_version_2(tmp_path: Path) -> None:
+    path = tmp_path / "rnninspect.lock"
+    old = {key: value for key, value in ENTRY.items() if key != "settings"}
+    path.write_text('{"rnninspect_lock": 1}\n' + "".join(json.dumps({**old, "layer": name}) + "\n" for name in "xy"))
+    locked = read_lock(path)
+    unknown = LockedLayer("LSTM", 8, 9, {"w": (2, 4)}, None)
+    assert locked == {"a.yaml": LockedModel(None, {"x": unknown, "y": unknown})}
+    assert update_lock(path, lambda models: models)
+    assert path.read_text().startswith(HEADER)
+    assert read_lock(path) == locked
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_an_update_that_changes_nothing_leaves_the_file_untouched(tmp_path: Path, ends: str) -> None:
+    path = tmp_path / "rnninspect.lock"
+    path.write_text(render_lock(BASE), newline=ends)
+    before = path.read_bytes(), path.stat()
+    assert not update_lock(path, lambda models: {**models, "one.yaml": BASE["one.yaml"]})
+    assert (path.read_bytes(), path.stat()) == before
+    turned = model(b=layer(5), a=layer(5), c=layer(5))
+    assert update_lock(path, lambda models: {**models, "one.yaml": turned})
+    assert list(read_lock(path)["one.yaml"].layers) == ["b", "a", "c"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rnninspect.facts import ModelFacts
     from rnninspect.guard.check import Check, Growth, Verdict
     from rnninspect.guard.findings import Finding
-    from rnninspect.guard.lock import Locked
+    from rnninspect.guard.locked import Locked
 
 EXAMPLES = (
     "rnninspect check model.yaml --max-params 20M",
@@ -120,7 +120,7 @@ def _locked(options: CheckOptions, path: Path) -> Locked | None:
     try:
         if options.lock is not None and not options.update:
             return read_lock(path)
-        locked = find_lock(path)
+        locked = find_lock(path, mend=options.update)
     except RnnInspectError as error:
         report_unsound(options.format, options.files, list(of_error(error, str(path))), options.output)
         raise
@@ -183,6 +183,7 @@ def _verdict(options: CheckOptions, model: _Model, against: _Limits, *, accepted
     from rnninspect.guard.changes import changes
     from rnninspect.guard.check import Verdict, limits
     from rnninspect.guard.lock import file_key
+    from rnninspect.guard.locked import locked_model
 
     budget = dict(model.spec.budget)
     if against.max_params is not None:
@@ -191,7 +192,7 @@ def _verdict(options: CheckOptions, model: _Model, against: _Limits, *, accepted
     return Verdict(
         model=model.facts,
         limits=limits(model.facts, budget),
-        changes=None if against.locked is None else changes(model.facts, before),
+        changes=None if against.locked is None else changes(locked_model(model.spec, model.facts), before),
         allowed_growth=against.growth,
         accepted=accepted,
         built=model.fault is None if options.build else None,
@@ -218,6 +219,7 @@ def _findings(models: Sequence[_Model], check: Check, lock: Path) -> dict[str, l
 
 def _update(lock: Path, models: Sequence[_Model]) -> None:
     from rnninspect.commands.shared.lock_update import update
-    from rnninspect.guard.lock import file_key, locked_layers
+    from rnninspect.guard.lock import file_key
+    from rnninspect.guard.locked import locked_model
 
-    update(lock, {file_key(model.spec.source, lock): locked_layers(model.facts) for model in models})
+    update(lock, {file_key(model.spec.source, lock): locked_model(model.spec, model.facts) for model in models})

@@ -34,6 +34,7 @@ def run(options: DiffOptions) -> int:
     from rnninspect.commands.shared.files import load_all
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.guard.changes import differences
+    from rnninspect.guard.locked import locked_model
     from rnninspect.plan import plan
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.diff import diff_document, diff_tables
@@ -45,7 +46,7 @@ def run(options: DiffOptions) -> int:
     if code or new_code:
         return max(code, new_code)
     old, new = plan(old_specs[0]), plan(new_specs[0])
-    changes = differences(old_specs[0], new_specs[0], old, new)
+    changes = differences(locked_model(old_specs[0], old), locked_model(new_specs[0], new))
     print_page(
         options.format,
         diff_tables(old, new, changes),

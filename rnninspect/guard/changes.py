@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.document.chain import Spec
-from rnninspect.facts import ModelFacts
-from rnninspect.guard.lock import LockedLayer, locked_layers
+from rnninspect.guard.locked import LockedLayer, LockedModel, Settings, Value, layer_defaults, model_defaults
 from rnninspect.shares import percent
 
-# What a fact or a key of a document may be.
-Value = int | float | str | tuple[int | str, ...] | None
+# The counts of a layer that add up to the model's.
+COUNTS = ("parameters", "macs")
 
 
 class Change(NamedTuple):
@@ -50,97 +48,85 @@ def grows(change: Change) -> float:
     return difference / int(str(change.locked)) if change.locked else float("inf")
 
 
-def changes(model: ModelFacts, locked: Mapping[str, LockedLayer] | None) -> tuple[Change, ...]:
-    """Everything that differs from the lock, the model's own counts first (layer ""), then layer by layer."""
+def changes(now: LockedModel, locked: LockedModel | None) -> tuple[Change, ...]:
+    """Everything that differs from the lock: the model's own settings and counts (layer ""), then layer by layer."""
     if locked is None:
         return (NEW,)
-    now = locked_layers(model)
-    in_layers = [
-        change for name in {**locked, **now} for change in _layer_changes(name, locked.get(name), now.get(name))
-    ]
-    if not in_layers:
+    differing = differences(locked, now)
+    if not differing:
         return ()
-    totals = (
-        Change(
-            layer="",
-            field=field,
-            locked=sum(getattr(x, field) for x in locked.values()),
-            now=sum(getattr(x, field) for x in now.values()),
-        )
-        for field in ("parameters", "macs")
-    )
-    return (*(total for total in totals if total.locked != total.now), *in_layers)
+    own = [change for change in differing if not change.layer]
+    totals = (Change(layer="", field=field, locked=_sum(locked, field), now=_sum(now, field)) for field in COUNTS)
+    in_layers = (change for change in differing if change.layer)
+    return (*own, *(total for total in totals if total.difference), *in_layers)
 
 
-def _layer_changes(name: str, locked: LockedLayer | None, now: LockedLayer | None) -> Iterator[Change]:
-    if locked is None or now is None:
-        yield Change(layer=name, field="layer", locked=locked and locked.type, now=now and now.type)
-    for field in ("type", "parameters", "macs"):
-        a, b = (getattr(side, field) if side else None for side in (locked, now))
-        if locked and now and a != b:
+def _sum(model: LockedModel, field: str) -> int:
+    return sum(getattr(layer, field) for layer in model.layers.values())
+
+
+def differences(old: LockedModel, new: LockedModel) -> tuple[Change, ...]:
+    """Everything that differs between two models: the model's own settings, then layer by layer.
+
+    Of a model whose settings a lock does not know, that are no changes.
+    """
+    renamed = dict(_renamed(old.layers, new.layers))
+    before = {renamed.get(name, name): layer for name, layer in old.layers.items()}
+    listed: list[Change] = []
+    if old.settings is not None and new.settings is not None:
+        defaults = model_defaults()
+        listed += _setting_changes("", {**defaults, **old.settings}, {**defaults, **new.settings})
+        # why by those that both have: what is gone, and what is new, is told by itself.
+        orders = [
+            tuple(name for name in layers if name in before and name in new.layers) for layers in (before, new.layers)
+        ]
+        if orders[0] != orders[1]:
+            listed.append(Change("", "layers", *orders))
+    listed += (Change(layer=name, field=f"{name}.name", locked=former, now=name) for former, name in renamed.items())
+    for name in {**before, **new.layers}:
+        listed += _layer_changes(name, before.get(name), new.layers.get(name))
+    return tuple(listed)
+
+
+def _renamed(old: Mapping[str, LockedLayer], new: Mapping[str, LockedLayer]) -> Iterator[tuple[str, str]]:
+    """The layers that are there under another name: what each was called, and what it is called now."""
+    added = [name for name in new if name not in old]
+    for former in [name for name in old if name not in new]:
+        name = next((name for name in added if _alike(old[former], new[name])), None)
+        if name is not None:
+            added.remove(name)
+            yield former, name
+
+
+def _alike(old: LockedLayer, new: LockedLayer) -> bool:
+    # why without MACs: a longer batch changes those of all layers.
+    return (old.type, old.weights) == (new.type, new.weights) and old.settings in (None, new.settings)
+
+
+def _layer_changes(name: str, old: LockedLayer | None, new: LockedLayer | None) -> Iterator[Change]:
+    if old == new:
+        return
+    if old is None or new is None:
+        yield Change(layer=name, field="layer", locked=old and old.type, now=new and new.type)
+    elif old.settings is not None and new.settings is not None:
+        was, is_now = ({**layer_defaults(side.type), **(side.settings or {})} for side in (old, new))
+        if old.type != new.type:  # why: what one kind alone has is told by its type
+            was, is_now = ({key: side[key] for key in side if key in was and key in is_now} for side in (was, is_now))
+        yield from _setting_changes(name, was, is_now)
+    if old and new and old.type != new.type:
+        yield Change(layer=name, field="type", locked=old.type, now=new.type)
+    for field in COUNTS:
+        a, b = (getattr(side, field) if side else None for side in (old, new))
+        if (a or 0) != (b or 0):
             yield Change(layer=name, field=field, locked=a, now=b)
-    before, after = (side.weights if side else {} for side in (locked, now))
+    before, after = (side.weights if side else {} for side in (old, new))
     for weight in {**before, **after}:
         if before.get(weight) != after.get(weight):
             yield Change(layer=name, field=weight, locked=before.get(weight), now=after.get(weight))
 
 
-def differences(old: Spec, new: Spec, before: ModelFacts, after: ModelFacts) -> tuple[Change, ...]:
-    """Everything that differs between two documents and their facts: the model's own keys, then layer by layer."""
-    was, is_now = (locked_layers(facts) for facts in (before, after))
-    keys = [_keys(spec) for spec in (old, new)]
-    changes = list(_key_changes("", keys[0][""], keys[1][""]))
-    # why by those that both have: what is gone, and what is new, is told by itself.
-    orders = [tuple(name for name in layers if name in was and name in is_now) for layers in (was, is_now)]
-    if orders[0] != orders[1]:
-        changes.append(Change("", "layers", *orders))
-    for name in {**was, **is_now}:
-        if name in was and name in is_now:
-            a, b = keys[0][name], keys[1][name]
-            if was[name].type != is_now[name].type:  # why: what one kind alone has is told by its type
-                a, b = ({key: value for key, value in side.items() if key in a and key in b} for side in (a, b))
-            changes += _key_changes(name, a, b)
-        changes += _layer_changes(name, was.get(name), is_now.get(name))
-    return tuple(changes)
-
-
-def _keys(spec: Spec) -> dict[str, dict[str, Value]]:
-    """What a sound document says, by layer ("" is the model): keys as `--set` calls them, sizes filled in."""
-    batch = spec.batch
-    keys: dict[str, dict[str, Value]] = {
-        "": {
-            "dtype": spec.dtype,
-            "input.batch_size": batch.size,
-            "input.seq_len": batch.seq_len,
-            "input.lengths": batch.lengths,
-            "input.state": batch.state,
-        }
-    }
-    for link in spec.links:
-        keys[link.layer.name] = {
-            f"{link.layer.name}.{key}": value
-            for field, given in link.layer
-            if field not in ("name", "type")
-            for key, value in _flat(field, given)
-        }
-    return keys
-
-
-def _flat(key: str, given: object) -> Iterator[tuple[str, Value]]:
-    """The single values of a key: those of a block each under its own."""
-    if isinstance(given, Mapping):
-        for inner, value in given.items():
-            yield from _flat(f"{key}.{inner}", value)
-    elif isinstance(given, list | tuple):
-        yield key, tuple(given)
-    elif given is None or isinstance(given, int | float | str):
-        yield key, given
-    else:
-        raise TypeError(f"{key}: no plain value: {given!r}")
-
-
-def _key_changes(layer: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> Iterator[Change]:
+def _setting_changes(layer: str, old: Settings, new: Settings) -> Iterator[Change]:
     for key in {**old, **new}:
-        a, b = old.get(key), new.get(key)
-        if a != b:
-            yield Change(layer=layer, field=key, locked=a, now=b)
+        if old.get(key) != new.get(key):
+            field = f"{layer}.{key}" if layer else key
+            yield Change(layer=layer, field=field, locked=old.get(key), now=new.get(key))

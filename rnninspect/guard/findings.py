@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -10,10 +9,14 @@ from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import DocumentError, Place, RnnInspectError, printable
+from rnninspect.guard.causes import causes
 from rnninspect.guard.changes import Change
 from rnninspect.guard.check import Growth, Limit, Verdict
 from rnninspect.guard.lock import NAME
-from rnninspect.shares import percent
+from rnninspect.shares import digits, percent
+
+# So many characters of a line in a pipe are enough for what is on it.
+_LONGEST_LINE = 240
 
 
 class Finding(NamedTuple):
@@ -36,7 +39,7 @@ class Finding(NamedTuple):
 
 
 def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding]:
-    """Every broken limit, each count that outgrew what is allowed, or else the drift from the lock layer by layer.
+    """Every broken limit, each count that outgrew what is allowed, or else why it is not as locked.
 
     lock: its path, for a model that is not in it. A lock that is missing is a finding about the lock itself.
     """
@@ -55,20 +58,10 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
         what = f"the model is not in {printable(lock)} (check --update adds it)"
         yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what)
     elif verdict.drifted and not verdict.outgrown:
-        layers = {link.layer.name: ("layers", i) for i, link in enumerate(spec.links)}
-        by_layer: dict[str, list[Change]] = {}
-        for change in verdict.changes or ():
-            by_layer.setdefault(change.layer, []).append(change)
-        for layer, changed in by_layer.items():
-            where = f"layer {layer!r}" if layer else "the model"
-            yield Finding(
-                place=spec.tree.place(layers.get(layer, ())),
-                model=name,
-                rule="lock",
-                what=f"{where} is not as locked: {'; '.join(printable(_change_text(change)) for change in changed)} "
-                "(check --update accepts it)",
-                subject=layer,
-            )
+        for cause in causes(spec, verdict.changes or ()):
+            place = spec.tree.place(cause.path)
+            what = cause.sentence(_LONGEST_LINE - len(f"error: {place}: "))
+            yield Finding(place=place, model=name, rule="lock", what=what, subject=cause.layer)
 
 
 def over_limit(limit: Limit, of: str = "") -> str:
@@ -112,31 +105,11 @@ def first_of(findings: Sequence[Finding], most: int, where: str = "this step's l
 
 
 def _outgrown(change: Change, growth: Growth) -> str:
-    """`macs +40.3 %, over the allowed 25 %: 1,170 -> 1,641`."""
+    """`macs +40.3 %, over the allowed 25 %: 1,170 → 1,641`."""
     grown, allowed = f"{change.difference:+,}", f"{growth.amount or 0:,}"
     if growth.share is not None:
         most = percent(growth.share)
         allowed = f"{most:.15g} %"
         # from nothing there is no percentage
         grown = grown if change.percent is None else f"{digits(change.percent, sign=True, above=most)} %"
-    counts = f"{_value(change.locked)} -> {_value(change.now)}"
-    return f"{change.field} {grown}, over the allowed {allowed}: {counts}"
-
-
-def _change_text(change: Change) -> str:
-    share = "" if change.percent is None else f" ({digits(change.percent, sign=True)} %)"
-    return f"{change.field} {_value(change.locked)} -> {_value(change.now)}{share}"
-
-
-def _value(value: object) -> str:
-    return "not there" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def digits(share: float, *, sign: bool = False, above: float = -math.inf) -> str:
-    """Three digits, or the whole number where it has more; so many more that it reads as more than `above`."""
-    plus = "+" if sign else ""
-    for digits in range(3, 18):
-        text = f"{share:{plus}.{digits}g}" if abs(share) < 999.5 else f"{share:{plus},.{digits - 3}f}"
-        if float(text.replace(",", "")) > above:
-            break
-    return text
+    return f"{change.field} {grown}, over the allowed {allowed}: {change.locked:,} → {change.now:,}"

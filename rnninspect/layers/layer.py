@@ -90,6 +90,11 @@ class Layer(BaseModel):
         """
 
     @property
+    def filled_in(self) -> frozenset[str]:
+        """The fields that `fit` fills in where they are left out."""
+        return frozenset()
+
+    @property
     def cell(self) -> Cell | None:
         """The equations, where the layer is defined by any."""
         return None

@@ -43,10 +43,11 @@ class LayerNorm(PointwiseLayer):
 
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        if not isinstance(self.normalized_shape, list):
-            width = inferred("normalized_shape", self.normalized_shape, signal)
+        last = self.normalized_shape[-1] if isinstance(self.normalized_shape, list) else self.normalized_shape
+        width = inferred("normalized_shape", last, signal)
+        # why of a list of one too: both mean the features, and make the same model.
+        if not isinstance(self.normalized_shape, list) or len(self.normalized_shape) == 1:
             return self.model_copy(update={"normalized_shape": width})
-        width = inferred("normalized_shape", self.normalized_shape[-1], signal)
         whole = (*shape_of(signal.axes, signal.batch.letters), width)
         if self.shape != whole[-len(self.shape) :]:
             raise Misfit(
@@ -55,6 +56,11 @@ class LayerNorm(PointwiseLayer):
                 f"{width} alone normalizes each token by itself",
             )
         return self
+
+    @property
+    @override
+    def filled_in(self) -> frozenset[str]:
+        return frozenset({"normalized_shape"})
 
     @override
     def spans(self, signal: Signal) -> frozenset[str]:

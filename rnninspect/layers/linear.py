@@ -93,6 +93,12 @@ class Linear(PointwiseLayer):
             )
         return self.model_copy(update={"in_features": in_features, "out_features": table.num_embeddings})
 
+    @property
+    @override
+    def filled_in(self) -> frozenset[str]:
+        """Of one that is tied its output too, which is as wide as the table is long."""
+        return frozenset({"in_features"} if self.tied_to is None else {"in_features", "out_features"})
+
     @override
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
         weight, *rest = cell_weights(

@@ -134,6 +134,11 @@ class Recurrent(Layer):
             laws.check(self.init, fitted.weights_below(2, "float32"), missing)
         return fitted
 
+    @property
+    @override
+    def filled_in(self) -> frozenset[str]:
+        return frozenset({"input_size"})
+
     @classmethod
     def init_block(cls) -> type[BaseModel]:
         """What `init` may hold."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from rnninspect import disk
 from rnninspect.commands.shared.messages import say
 from rnninspect.errors import printable
-from rnninspect.guard.changes import Change
-from rnninspect.guard.findings import digits
-from rnninspect.guard.lock import Locked, update_lock
+from rnninspect.guard.changes import Change, differences
+from rnninspect.guard.lock import update_lock
+from rnninspect.guard.locked import Locked
 from rnninspect.guard.whole import without_document
+from rnninspect.shares import digits
 
 
 def update(path: Path, now: Locked) -> None:
@@ -38,19 +39,29 @@ def update(path: Path, now: Locked) -> None:
         told.append(what_changed(before, after))
         return after
 
-    update_lock(path, change)
+    update_lock(path, change, now)
     for note in sorted(notes):
         say(note)
     say(f"note: {name}: {told[-1]}")
 
 
 def what_changed(before: Locked, after: Locked) -> str:
-    """`1 added, 1 changed: +266 % parameters, 1 dropped`, or that nothing has."""
+    """`1 added, 1 changed: +266 % parameters, 1 dropped`, or that nothing has.
+
+    before: a model that a merge conflict has torn is there without a layer.
+    """
     added, dropped = after.keys() - before.keys(), before.keys() - after.keys()
-    changed = [file for file in after.keys() & before.keys() if after[file] != before[file]]
+    kept = [(file, before[file], after[file]) for file in after.keys() & before.keys()]
+    changed = [file for file, was, is_now in kept if was.layers and differences(was, is_now)]
+    rebuilt = [file for file, was, _ in kept if not was.layers]
+    described = [file for file, was, is_now in kept if was.layers and was.settings is None and is_now.settings]
     parts = [f"{len(added)} added"] if added else []
     if changed:
         parts.append(f"{len(changed)} changed{_growth(before, after, changed)}")
+    if rebuilt:
+        parts.append(f"{len(rebuilt)} rebuilt")
+    if described:
+        parts.append(f"{len(described)} with settings now")
     if dropped:
         parts.append(f"{len(dropped)} dropped")
     return ", ".join(parts) or f"nothing new, {len(after)} model{'s' * (len(after) != 1)}"
@@ -60,7 +71,8 @@ def _growth(before: Locked, after: Locked, files: Sequence[str]) -> str:
     """`: +266 % parameters`, of all that have changed; MACs where only those have; "" where neither has."""
     for field, words in (("parameters", "parameters"), ("macs", "MACs")):
         was, now = (
-            sum(getattr(layer, field) for file in files for layer in side[file].values()) for side in (before, after)
+            sum(getattr(layer, field) for file in files for layer in side[file].layers.values())
+            for side in (before, after)
         )
         share = Change("", field, was, now).percent
         if share is not None:

@@ -1,0 +1,156 @@
+"""Changes told by their cause: a sentence for each layer whose own settings changed, with what that came to.
+
+What follows from another change has no sentence of its own: a Linear after an LSTM that has grown reads more features,
+and a longer batch multiplies more in every layer. It stays in the table of changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rnninspect.document.chain import Spec
+from rnninspect.document.paths import Path
+from rnninspect.errors import printable
+from rnninspect.guard.changes import COUNTS, Change
+from rnninspect.guard.locked import Value
+from rnninspect.shares import digits
+
+# So many characters of a value are told.
+_LONGEST = 40
+_NAMES = {"parameters": "parameters", "macs": "MACs"}
+
+
+class Cause(NamedTuple):
+    """What has changed in a layer ("" is the model), and what it came to.
+
+    path: where the document has it. subject: how the sentence begins, or all there is to say. changed: what is not as
+    it was. counts: what that came to, "" where no count changed.
+    """
+
+    layer: str
+    path: Path
+    subject: str
+    changed: tuple[str, ...] = ()
+    counts: str = ""
+
+    def sentence(self, room: int) -> str:
+        """All of it, or of what changed as much as `room` holds: the first at least, and the counts."""
+        whole = len(self.changed)
+        texts = (self._sentence(told) for told in range(whole, 1, -1))
+        return next((text for text in texts if len(text) <= room), self._sentence(min(whole, 1)))
+
+    def _sentence(self, told: int) -> str:
+        more = len(self.changed) - told
+        changed = ", ".join(self.changed[:told]) + (f" and {more} more" if more else "")
+        return ": ".join(part for part in (self.subject, changed, self.counts) if part)
+
+
+def causes(spec: Spec, changes: Sequence[Change]) -> list[Cause]:
+    """Why a model is not as it was: the model's own settings, then layer by layer, then all that it came to.
+
+    The last only where no single cause has told it.
+    """
+    by_layer: dict[str, list[Change]] = {}
+    for change in changes:
+        by_layer.setdefault(change.layer, []).append(change)
+    model = by_layer.pop("", [])
+    own = [change for change in model if change.field not in COUNTS]
+    layers = {name: _of_layer(spec, name, changed) for name, changed in by_layer.items()}
+    told = [cause for cause in layers.values() if cause is not None]
+    if not (told or model):
+        # why: each follows from a cause that is not there, as in a lock that was merged by hand.
+        told = [
+            Cause(layer=name, path=(), subject=printable(name), changed=_texts(name, changed))
+            for name, changed in by_layer.items()
+        ]
+    if own:
+        path = () if own[0].field == "layers" else tuple(own[0].field.split("."))
+        return [_of_model(model, path, _texts("", own)), *told]
+    counted = [name for name, changed in by_layer.items() if _counts(changed)]
+    if not model or (len(counted) == 1 and layers[counted[0]] is not None):
+        return told
+    return [*told, _of_model(model)]
+
+
+def _of_model(changed: Sequence[Change], path: Path = (), texts: tuple[str, ...] = ()) -> Cause:
+    return Cause(layer="", path=path, subject="the model", changed=texts, counts=_counts(changed))
+
+
+def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
+    """Why a layer is not as it was; None where that follows from another change."""
+    fields = {change.field: change for change in changed}
+    index = next((i for i, link in enumerate(spec.links) if link.layer.name == name), None)
+    path: Path = () if index is None else ("layers", index)
+    if "layer" in fields:
+        return Cause(layer=name, path=path, subject=_come_or_gone(name, fields))
+    if f"{name}.name" in fields:
+        former = fields[f"{name}.name"].locked
+        return Cause(layer=name, path=path, subject=f"layer {_quoted(former)} is named {_quoted(name)} now")
+    settings = [change for change in changed if change.field == "type" or change.field.startswith(f"{name}.")]
+    filled = frozenset(f"{name}.{key}" for key in spec.links[index].layer.filled_in) if index else frozenset()
+    own = [change for change in settings if change.field not in filled]
+    shapes = [change for change in changed if change not in settings and change.field not in COUNTS]
+    if own:
+        path = (*path, *own[0].field.removeprefix(f"{name}.").split("."))
+    elif settings or not (shapes or "parameters" in fields):
+        return None
+    # why no shapes beside a count: they are what it counts
+    texts = _texts(name, own or ([] if "parameters" in fields else shapes))
+    counts = _counts(changed, first=True)
+    return Cause(layer=name, path=path, subject=printable(name), changed=texts, counts=counts)
+
+
+def _come_or_gone(name: str, fields: dict[str, Change]) -> str:
+    kind, parameters = fields["layer"], fields.get("parameters")
+    gone = kind.now is None
+    count = None if parameters is None else parameters.locked if gone else parameters.now
+    has = f"{count:,} parameters" if count else "no parameters"
+    type_name = printable(str(kind.locked if gone else kind.now))
+    return f"layer {_quoted(name)} ({type_name}, {has}) is {'gone' if gone else 'new'}"
+
+
+def _quoted(name: Value) -> str:
+    return printable(repr(name))
+
+
+def _texts(layer: str, changed: Sequence[Change]) -> tuple[str, ...]:
+    """`hidden_size 128 → 256` of each change."""
+    texts = []
+    for change in changed:
+        key = _cut(printable(change.field.removeprefix(f"{layer}.")))
+        was, is_now = _value(change.locked), _value(change.now)
+        texts.append(f"{key} {was} → {is_now}" if was != is_now else f"other {key}")
+    return tuple(texts)
+
+
+def _counts(changed: Sequence[Change], *, first: bool = False) -> str:
+    """`parameters 630,784 → 2,310,144 (+266 %), MACs ...`; first: of the first count that changed alone."""
+    counts = [change for field in COUNTS for change in changed if change.field == field]
+    return ", ".join(count_text(change) for change in counts[: 1 if first else None])
+
+
+def count_text(change: Change) -> str:
+    """`parameters 630,784 → 2,310,144 (+266 %)`."""
+    share = "" if change.percent is None else f" ({digits(change.percent, sign=True)} %)"
+    return f"{_NAMES.get(change.field, change.field)} {_value(change.locked)} → {_value(change.now)}{share}"
+
+
+def _value(value: Value) -> str:
+    """A value as a document writes it, an integer with its thousands apart."""
+    match value:
+        case None:
+            text = "null"
+        case bool():
+            text = str(value).lower()
+        case int():
+            text = f"{value:,}"
+        case tuple():
+            text = f"[{', '.join(map(_value, value))}]"
+        case _:
+            text = printable(str(value))
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

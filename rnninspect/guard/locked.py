@@ -1,0 +1,116 @@
+"""What a lock keeps of a model: its settings and its layers, each with its own settings, counts and weights.
+
+Settings are the keys of a document, sizes that it leaves to be inferred filled in, so that two ways to write one model
+are the same. Those at their default are left out: a key that is added to documents later changes no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from rnninspect.document.blocks import Document, Input
+from rnninspect.document.chain import Spec
+from rnninspect.facts import ModelFacts
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.registry import TYPES, kind_of
+
+# What a fact or a key of a document may be.
+Value = int | float | str | tuple[int | str, ...] | None
+# The fields of a layer that have a place of their own in a lock.
+_NO_SETTINGS = ("name", "type")
+# By key: of a layer `hidden_size` and `init.weight_hh`, of the model `input.seq_len`. What is not there is at its
+# default, or null where it has none.
+Settings = Mapping[str, Value]
+
+
+class LockedLayer(NamedTuple):
+    """One layer as the lock knows it; weights are name to shape, shared ones left out of the counts.
+
+    settings: None where the lock is older than they are.
+    """
+
+    type: str
+    parameters: int
+    macs: int
+    weights: Mapping[str, tuple[int, ...]]
+    settings: Settings | None = None
+
+
+class LockedModel(NamedTuple):
+    """One model as the lock knows it: its own settings (None where the lock is older), and its layers in order."""
+
+    settings: Settings | None
+    layers: Mapping[str, LockedLayer]
+
+
+# The models of a lock by file.
+Locked = Mapping[str, LockedModel]
+
+
+def locked_model(spec: Spec, model: ModelFacts) -> LockedModel:
+    """What the lock keeps of a model."""
+    batch = spec.batch
+    own = {
+        "dtype": spec.dtype,
+        "input.batch_size": batch.size,
+        "input.seq_len": batch.seq_len,
+        "input.lengths": batch.lengths,
+        "input.state": batch.state,
+    }
+    settings = {link.layer.name: _settings_of(link.layer) for link in spec.links}
+    layers = {
+        layer.name: LockedLayer(
+            type=layer.type,
+            parameters=layer.counts.parameters,
+            macs=layer.forward.macs,
+            weights={weight.name: weight.shape for weight in layer.weights},
+            settings=settings[layer.name],
+        )
+        for layer in model.layers
+    }
+    return LockedModel(_without(own, model_defaults()), layers)
+
+
+def model_defaults() -> Settings:
+    """The settings of a model whose document leaves them out; null for what it may not leave out."""
+    inputs = {f"input.{key}": value for key, value in _defaults(Input).items()}
+    return {"dtype": _defaults(Document)["dtype"], **inputs}
+
+
+def layer_defaults(type_name: str) -> Settings:
+    """The same of a layer; of a type that there is none of nothing is known."""
+    return _defaults(kind_of(type_name)) if type_name in TYPES else {}
+
+
+@cache
+def _defaults(block: type[BaseModel]) -> dict[str, Value]:
+    fields = {name: field for name, field in block.model_fields.items() if name not in _NO_SETTINGS}
+    return {name: None if field.is_required() else field.default for name, field in fields.items()}
+
+
+def _settings_of(layer: Layer) -> Settings:
+    given = {
+        key: value for field, written in layer if field not in _NO_SETTINGS for key, value in _flat(field, written)
+    }
+    return _without(given, layer_defaults(layer.type))
+
+
+def _without(given: Settings, defaults: Settings) -> Settings:
+    return {key: value for key, value in given.items() if value != defaults.get(key)}
+
+
+def _flat(key: str, given: object) -> Iterator[tuple[str, Value]]:
+    """The single values of a key: those of a block each under its own."""
+    if isinstance(given, Mapping):
+        for inner, value in given.items():
+            yield from _flat(f"{key}.{inner}", value)
+    elif isinstance(given, list | tuple):
+        yield key, tuple(given)
+    elif given is None or isinstance(given, int | float | str):
+        yield key, given
+    else:
+        raise TypeError(f"{key}: no plain value: {given!r}")
