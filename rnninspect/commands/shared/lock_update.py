@@ -74,7 +74,7 @@ def _growth(before: Locked, after: Locked, files: Sequence[str]) -> str:
             sum(getattr(layer, field) for file in files for layer in side[file].layers.values())
             for side in (before, after)
         )
-        share = Change("", field, was, now).percent
+        share = Change(layer="", field=field, locked=was, now=now).percent
         if share is not None:
             return f": {digits(share, sign=True)} % {words}"
     return ""
