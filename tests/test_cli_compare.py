@@ -131,6 +131,21 @@ def test_json_and_markdown(here: Run, results: Path, tmp_path: Path) -> None:
     assert re.search(r"\| m +\|.*\| SLOWER +\|", done.stdout)
 
 
+@pytest.mark.parametrize("details", [(), ("--details",)])
+def test_markdown_begins_with_the_answer_and_folds_what_it_rests_on(
+    here: Run, results: Path, details: tuple[str, ...]
+) -> None:
+    lines = here("compare", "old", "other", *details, "--format", "markdown", cwd=results).stdout.splitlines()
+    assert lines[:3] == ["## 1 SLOWER; threshold 5 %", "", "### old -&gt; other: time"]
+    (point,) = (line for line in lines if line.startswith("- "))
+    assert point.startswith(
+        "- m: forward of encoder (input.batch_size=8) takes 1.5 x the time: 0.003 s, before 0.002 s"
+    )
+    folds = [line for line in lines if line.startswith("<details>")]
+    titles = ["compared", "not compared", "differing"][not details :]
+    assert folds == [f"<details><summary>{title}</summary>" for title in titles]
+
+
 def test_csv_is_one_table_and_names_the_others(here: Run, results: Path) -> None:
     old, new = results / "old", results / "other"
     done = here("compare", old, new, "--format", "csv")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
@@ -82,6 +81,8 @@ def of_error(error: RnnInspectError, source: str) -> Iterator[Finding]:
 
 def fingerprints(findings: Sequence[Finding]) -> list[str]:
     """A name for each by which it is known again when its line has moved or its numbers have changed; no two alike."""
+    from hashlib import sha256  # why here: it loads OpenSSL, and only reports need it
+
     seen: Counter[str] = Counter()
     names = []
     for finding in findings:
