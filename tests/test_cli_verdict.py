@@ -220,6 +220,9 @@ def test_what_passed_is_folded_and_what_failed_comes_first(here: Run, folder: Pa
     assert shown == ["m17.yaml", "m29.yaml", *[file for file in files if file != "m17.yaml"][:20]]
     assert "and 8 more models ok" in lines
     assert last(done) == "2 of 30 models failed; accept what has changed with: rnninspect check *.yaml --update"
+    done = here("check", *files, "--max-params", "1")
+    assert len(re.findall(r"^m\d\d|^.* · budget$", done.stdout, re.MULTILINE)) == 20
+    assert "limits and changes of 10 more that failed: --format json" in done.stdout.splitlines()
     done = here("check", *files, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout.split("\n\n")[0])))
     assert [row["file"] for row in rows] == files
@@ -236,6 +239,10 @@ def test_an_update_is_offered_only_where_it_helps(here: Run, folder: Path) -> No
     assert last(done) == f"2 models failed; accept with: {command}"
     done = here("check", "a.yaml", "b.yaml", *options, "--max-params", "1")
     assert last(done) == "2 models failed"
+    done = here("check", "a.yaml", "b.yaml", *grown, "--max-total-params", "1")
+    assert last(done) == (
+        f"2 models failed; their total failed: 618 parameters, over 1; accept what has changed with: {command}"
+    )
     assert here(*shlex.split(command)[1:]).returncode == 0
     assert here("check", "a.yaml", "b.yaml", *grown).returncode == 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rnninspect.guard.changes import Change
 from rnninspect.guard.check import Check, Limit, Verdict, Word
@@ -13,7 +13,7 @@ from rnninspect.results.subjects import subjects
 from rnninspect.results.table import Cell, Column, Kind, Table
 from rnninspect.shares import percent
 
-# So many models that have passed are shown to people one by one.
+# So many models that have passed are shown to people one by one, and so many of all with tables of their own.
 _MOST_SHOWN = 20
 # What each of JSON's `ok` stands for; null is neither.
 _OK = {Word.OK: True, Word.NOT_CHECKED: None, Word.FAILED: False}
@@ -52,30 +52,49 @@ CHANGES = (
 def check_tables(check: Check, *, folded: bool) -> list[Table]:
     """One row for each model, then for each its limits and what has changed since the lock.
 
-    folded: for people: failures first, of models that passed no more than can be read, and names told apart.
+    folded: for people: failures first, of the rest no more than can be read, and names told apart.
     """
     models = [verdict.model for verdict in check.verdicts]
     names = subjects(models) if folded else [model.name for model in models]
     told = list(zip(names, check.verdicts, strict=True))
-    rest: list[Verdict] = []
+    detailed, rest = told, told[:0]
     if folded:
         told.sort(key=lambda pair: _WORST_FIRST.index(pair[1].word))
-        most = sum(verdict.word is Word.FAILED for verdict in check.verdicts) + _MOST_SHOWN
-        told, rest = told[:most], [verdict for _, verdict in told[most:]]
-    rows = tuple(_summary(verdict) for _, verdict in told)
-    total = _total(check) if len(models) > 1 else None
-    tables = [Table(title="check", subject="all", columns=_SUMMARY, rows=rows, total=total, foot=_folded(rest))]
-    if check.total is not None:
-        tables.append(Table(title="budget", subject="all", columns=_LIMITS, rows=(_limit_row(check.total, None),)))
-    for name, verdict in told:
-        file = verdict.model.source
-        if verdict.limits:
-            limits = tuple(_limit_row(limit, file) for limit in verdict.limits)
-            tables.append(Table(title="budget", subject=name, columns=_LIMITS, rows=limits))
-        if verdict.changes:
-            changed = tuple((file, *row) for row in change_rows(verdict.changes))
-            tables.append(Table(title="changes since the lock", subject=name, columns=(_FILE, *CHANGES), rows=changed))
-    return tables
+        failed = sum(verdict.word is Word.FAILED for verdict in check.verdicts)
+        detailed, told, rest = told[:_MOST_SHOWN], told[: failed + _MOST_SHOWN], told[failed + _MOST_SHOWN :]
+    first = Table(
+        title="check",
+        subject="all",
+        columns=_SUMMARY,
+        rows=tuple(_summary(verdict) for _, verdict in told),
+        total=_total(check) if len(models) > 1 else None,
+        notes=tuple(_left_out(told[len(detailed) :])),
+        foot=_folded([verdict for _, verdict in rest]),
+    )
+    of_all = [] if check.total is None else [_limits_table("all", [check.total], None)]
+    return [first, *of_all, *(table for name, verdict in detailed for table in _details(name, verdict))]
+
+
+def _details(name: str, verdict: Verdict) -> Iterator[Table]:
+    """The limits of one model, and what has changed in it."""
+    file = verdict.model.source
+    if verdict.limits:
+        yield _limits_table(name, verdict.limits, file)
+    if verdict.changes:
+        changed = tuple((file, *row) for row in change_rows(verdict.changes))
+        yield Table(title="changes since the lock", subject=name, columns=(_FILE, *CHANGES), rows=changed)
+
+
+def _limits_table(subject: str, limits: Sequence[Limit], file: str | None) -> Table:
+    rows = tuple((file, *_limit(limit).values(), "ok" if limit.ok else "OVER") for limit in limits)
+    return Table(title="budget", subject=subject, columns=_LIMITS, rows=rows)
+
+
+def _left_out(told: Sequence[tuple[str, Verdict]]) -> Iterator[str]:
+    """That so many models that failed have no tables of their own."""
+    count = sum(verdict.word is Word.FAILED for _, verdict in told)
+    if count:
+        yield f"limits and changes of {count} more that failed: --format json"
 
 
 def _folded(verdicts: Sequence[Verdict]) -> str:
@@ -95,10 +114,6 @@ def _total(check: Check) -> tuple[Cell, ...]:
 
 def _budget(limits: Sequence[Limit]) -> str:
     return "within" if all(limit.ok for limit in limits) else "over"
-
-
-def _limit_row(limit: Limit, file: str | None) -> tuple[Cell, ...]:
-    return (file, *_limit(limit).values(), "ok" if limit.ok else "OVER")
 
 
 def _limit(limit: Limit) -> dict[str, Cell]:

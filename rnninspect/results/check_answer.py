@@ -13,7 +13,7 @@ def answer(check: Check, command: str) -> Answer:
     failed = [verdict for verdict in check.verdicts if verdict.word is Word.FAILED]
     unchecked = sum(verdict.word is Word.NOT_CHECKED for verdict in check.verdicts)
     text = "; ".join([_models(len(check.verdicts), failed, unchecked), *_whole(check)])
-    remedy = _remedy(failed, len(check.gone)) if command else ""
+    remedy = _remedy(check, failed) if command else ""
     return Answer(text, check.word, f"{remedy} with:", command) if remedy else Answer(text, check.word)
 
 
@@ -44,12 +44,13 @@ def _whole(check: Check) -> Iterator[str]:
         yield f"{len(check.gone)} {entries} of the lock without a document"
 
 
-def _remedy(failed: Sequence[Verdict], gone: int) -> str:
+def _remedy(check: Check, failed: Sequence[Verdict]) -> str:
     """What an update of the lock would do about it; "" for nothing."""
     if any(verdict.unlocked for verdict in failed):
         return "write a lock"
     if any(verdict.drifted for verdict in failed):
+        as_locked = tuple(verdict._replace(changes=(), accepted=True) for verdict in check.verdicts)
         # why: some of it would fail with any lock
-        stays = any(verdict._replace(changes=(), accepted=True).word is Word.FAILED for verdict in failed)
+        stays = check._replace(verdicts=as_locked, gone={}).word is Word.FAILED
         return "accept what has changed" if stays else "accept"
-    return ("drop it" if gone == 1 else "drop them") if gone else ""
+    return ("drop it" if len(check.gone) == 1 else "drop them") if check.gone else ""
