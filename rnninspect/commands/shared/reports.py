@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rnninspect import __version__, disk
 from rnninspect.commands.shared.messages import say
-from rnninspect.disk import repository
 from rnninspect.formats import CheckFormat
 from rnninspect.guard.findings import Finding
 from rnninspect.output import write_text
