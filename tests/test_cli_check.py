@@ -214,7 +214,10 @@ def test_growth_lets_a_model_shrink_and_no_new_one_in(here: Run, locked: Path) -
     assert verdict(done) == (0, [("within", "changed, allowed")])
     done = here("check", "free.yaml", *options, cwd=locked)
     assert verdict(done) == (1, [("none", "missing")])
-    assert done.stderr == "error: free.yaml:1:1: the model is not in rnninspect.lock (check --update adds it)\n"
+    what = (
+        "the model is not in rnninspect.lock yet; it has small.yaml, which is the same model (check --update adds it)"
+    )
+    assert done.stderr == f"error: free.yaml:1:1: {what}\n"
 
 
 @pytest.mark.parametrize(("ci", "warned"), [("1", True), ("", False), (None, False)])
@@ -424,7 +427,7 @@ def shown(run: Run, locked: Path) -> Callable[[str], str]:
             assert done.returncode == 1
             assert done.stderr.splitlines() == [
                 "error: grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %",
-                "error: grown.yaml:1:1: the model is not in rnninspect.lock (check --update adds it)",
+                "error: grown.yaml:1:1: the model is not in rnninspect.lock yet (check --update adds it)",
             ]
             known[format] = done.stdout
         return known[format]
@@ -518,7 +521,7 @@ def test_markdown(shown: Callable[[str], str]) -> None:
         "## 1 of 2 models failed",
         "### all: check",
         "- grown.yaml:4:15: small: max_params: 309, over 300 by 9, 3 %\n"
-        "- grown.yaml:1:1: small: the model is not in rnninspect.lock (check --update adds it)",
+        "- grown.yaml:1:1: small: the model is not in rnninspect.lock yet (check --update adds it)",
         "Accept what has changed with:",
         "<details><summary>small (grown.yaml): budget, changes since the lock</summary>",
         "### small (grown.yaml): budget",
@@ -597,7 +600,7 @@ def test_annotations(shown: Callable[[str], str]) -> None:
         (
             "error",
             {"file": "grown.yaml", "line": "1", "col": "1", "title": "rnninspect: lock"},
-            "small: the model is not in rnninspect.lock (check --update adds it)",
+            "small: the model is not in rnninspect.lock yet (check --update adds it)",
         ),
     ]
     assert shown("github").splitlines()[0] == (
@@ -727,7 +730,7 @@ def test_a_report(shown: Callable[[str], str]) -> None:
     assert over.attrib == {"message": "max_params: 309, over 300 by 9, 3 %", "type": "max_params"}
     assert over.text == "grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %"
     assert drift is not None
-    assert (drift.text or "").startswith("grown.yaml:1:1: the model is not in rnninspect.lock (")
+    assert (drift.text or "").startswith("grown.yaml:1:1: the model is not in rnninspect.lock yet (")
 
 
 def test_drift_is_one_failure_with_a_line_for_each_layer(here: Run, locked: Path) -> None:

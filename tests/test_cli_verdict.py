@@ -105,7 +105,7 @@ def test_locked_wants_every_model_in_the_lock(here: Run, folder: Path) -> None:
     for options in ((), ("--locked",)):  # without it too: a model that is new is a change
         done = here("check", "a.yaml", "b.yaml", *options)
         assert done.returncode == 1
-        assert done.stderr == "error: b.yaml:1:1: the model is not in rnninspect.lock (check --update adds it)\n"
+        assert done.stderr == "error: b.yaml:1:1: the model is not in rnninspect.lock yet (check --update adds it)\n"
         assert last(done) == "1 of 2 models failed; accept with: rnninspect check a.yaml b.yaml --update"
 
 
@@ -197,7 +197,7 @@ def test_a_folder_of_a_repository_has_the_lock_of_its_root(here: Run, folder: Pa
     assert last(done) == f"1 model failed; accept with: {command}"
     put(inner, new=FREE)
     done = here("check", "new.yaml", cwd=inner)
-    assert "the model is not in ../../rnninspect.lock (" in done.stderr
+    assert "the model is not in ../../rnninspect.lock yet" in done.stderr
     # What is found is written, and nothing else.
     done = here("check", "new.yaml", "--update", cwd=inner)
     assert done.stderr == "note: ../../rnninspect.lock: 1 added\n"

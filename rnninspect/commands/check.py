@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.commands.shared.check_options import CheckOptions
 from rnninspect.commands.shared.messages import complain, say, say_notes
-from rnninspect.errors import OptionError, RnnInspectError
+from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.runtime.here import need_folder, need_torch
 
 if TYPE_CHECKING:
@@ -73,11 +73,13 @@ def run(options: CheckOptions) -> int:
     check = _check(options, models, limits, accepted=accepted)
     if limits.locked is None and not options.update and not options.locked:
         _say_unlocked(check)
+    if not options.update:
+        _say_old(models, limits)
     if accepted:
         _update(limits.lock, models)
     elif options.update:
         say("note: the lock is left as it was, because not every model could be proven")
-    findings = _findings(models, check, limits.lock)
+    findings = _findings(models, check, limits)
     for subject, listed in findings.items():
         for finding in listed:
             if finding.rule != "build":
@@ -134,6 +136,20 @@ def _say_unlocked(check: Check) -> None:
     limited = check.total is not None or any(verdict.limits for verdict in check.verdicts)
     left = ": only budgets are checked" if limited else " and no budget to check"
     say(f"note: no {NAME} here{left} (--update writes a lock)")
+
+
+def _say_old(models: Sequence[_Model], against: _Limits) -> None:
+    """Say where the lock is too old to tell why a model is not as locked."""
+    from rnninspect.guard.lock import file_key
+
+    keys = [file_key(model.spec.source, against.lock) for model in models]
+    locked = [against.locked[key] for key in keys if against.locked is not None and key in against.locked]
+    old = [model for model in locked if model.settings is None]
+    if old:
+        part = f"keeps no settings of {len(old)} of these {len(models)} models"
+        what = "is of version 1 and keeps no settings" if len(old) == len(locked) else part
+        lock = printable(str(against.lock))
+        say(f"note: {lock} {what}: changes are told by their weights (check --update writes them)")
 
 
 def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
@@ -201,20 +217,41 @@ def _verdict(options: CheckOptions, model: _Model, against: _Limits, *, accepted
     )
 
 
-def _findings(models: Sequence[_Model], check: Check, lock: Path) -> dict[str, list[Finding]]:
+def _findings(models: Sequence[_Model], check: Check, against: _Limits) -> dict[str, list[Finding]]:
     """What is wrong with each document, by its path, with the lock, and with all together."""
     from rnninspect.commands.shared.check_page import ALL
     from rnninspect.guard.findings import findings, of_error
     from rnninspect.guard.whole import lock_findings, total_findings
 
+    lock = against.lock
+    likenesses = _likenesses(models, check, against)
     by_subject: dict[str, list[Finding]] = {}
     for model, verdict in zip(models, check.verdicts, strict=True):
         listed = by_subject.setdefault(model.spec.source, [])
         if model.fault is not None:
             listed += [found._replace(rule="build") for found in of_error(model.fault, model.spec.source)]
-        listed.extend(findings(model.spec, verdict, str(lock)))
+        listed.extend(findings(model.spec, verdict, str(lock), likenesses.get(model.spec.source, "")))
     of_whole = {str(lock): list(lock_findings(check, lock)), ALL: list(total_findings(check))}
     return by_subject | {subject: listed for subject, listed in of_whole.items() if listed}
+
+
+def _likenesses(models: Sequence[_Model], check: Check, against: _Limits) -> dict[str, str]:
+    """What the lock has like the models that it lacks, by document."""
+    from rnninspect.guard.lock import file_key
+
+    if against.locked is None or not any(verdict.drifted and verdict.new for verdict in check.verdicts):
+        return {}
+    from rnninspect.guard.likeness import likenesses
+    from rnninspect.guard.locked import locked_model
+
+    keys = {model.spec.source: file_key(model.spec.source, against.lock) for model in models}
+    new = {
+        keys[model.spec.source]: locked_model(model.spec, model.facts)
+        for model, verdict in zip(models, check.verdicts, strict=True)
+        if verdict.new
+    }
+    told = likenesses(new, against.locked, set(keys.values()), against.lock)
+    return {source: told[key] for source, key in keys.items() if key in told}
 
 
 def _update(lock: Path, models: Sequence[_Model]) -> None:

@@ -60,10 +60,7 @@ def causes(spec: Spec, changes: Sequence[Change]) -> list[Cause]:
     told = [cause for cause in layers.values() if cause is not None]
     if not (told or model):
         # why: each follows from a cause that is not there, as in a lock that was merged by hand.
-        told = [
-            Cause(layer=name, path=(), subject=printable(name), changed=_texts(name, changed))
-            for name, changed in by_layer.items()
-        ]
+        told = [_unexplained(name, changed) for name, changed in by_layer.items()]
     if own:
         path = () if own[0].field == "layers" else tuple(own[0].field.split("."))
         return [_of_model(model, path, _texts("", own)), *told]
@@ -89,7 +86,8 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
         return Cause(layer=name, path=path, subject=f"layer {_quoted(former)} is named {_quoted(name)} now")
     settings = [change for change in changed if change.field == "type" or change.field.startswith(f"{name}.")]
     filled = frozenset(f"{name}.{key}" for key in spec.links[index].layer.filled_in) if index else frozenset()
-    own = [change for change in settings if change.field not in filled]
+    # why sizes first: where a sentence is too long they are what the counts are from.
+    own = sorted((change for change in settings if change.field not in filled), key=_by_weight)
     shapes = [change for change in changed if change not in settings and change.field not in COUNTS]
     if own:
         path = (*path, *own[0].field.removeprefix(f"{name}.").split("."))
@@ -99,6 +97,15 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
     texts = _texts(name, own or ([] if "parameters" in fields else shapes))
     counts = _counts(changed, first=True)
     return Cause(layer=name, path=path, subject=printable(name), changed=texts, counts=counts)
+
+
+def _by_weight(change: Change) -> tuple[bool, bool]:
+    return change.field != "type", change.difference is None
+
+
+def _unexplained(name: str, changed: Sequence[Change]) -> Cause:
+    texts = _texts(name, [change for change in changed if change.field not in COUNTS])
+    return Cause(layer=name, path=(), subject=printable(name), changed=texts, counts=_counts(changed, first=True))
 
 
 def _come_or_gone(name: str, fields: dict[str, Change]) -> str:

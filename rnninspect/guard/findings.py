@@ -37,10 +37,11 @@ class Finding(NamedTuple):
         return f"{self.model}: {self.what}" if self.model else self.what
 
 
-def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding]:
+def findings(spec: Spec, verdict: Verdict, lock: str = NAME, likeness: str = "") -> Iterator[Finding]:
     """Every broken limit, each count that outgrew what is allowed, or else why it is not as locked.
 
-    lock: its path, for a model that is not in it. A lock that is missing is a finding about the lock itself.
+    lock: its path, for a model that is not in it. likeness: what it has like that. A lock that is missing is a finding
+    about the lock itself.
     """
     name = verdict.model.name
     for limit in verdict.limits:
@@ -54,7 +55,8 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME) -> Iterator[Finding
         what = f"{_outgrown(change, growth)} (check --update accepts it)"
         yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what, subject=change.field)
     if verdict.drifted and verdict.new:
-        what = f"the model is not in {printable(lock)} (check --update adds it)"
+        other = f"; {likeness}" if likeness else ""
+        what = f"the model is not in {printable(lock)} yet{other} (check --update adds it)"
         yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what)
     elif verdict.drifted and not verdict.outgrown:
         for cause in causes(spec, verdict.changes or ()):
