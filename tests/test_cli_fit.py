@@ -87,7 +87,9 @@ def test_the_table_for_scripts(here: Here) -> None:
     assert all(int(row["actual"]) == int(row["macs"]) <= 10**8 for row in rows)
     shown = fine(here("fit", *THREE, SIZE, "--max-macs", "100M"))
     assert "limit" in shown.splitlines()[1]
-    assert "actual" not in fine(here("fit", *THREE, SIZE, *MILLION)).splitlines()[1]
+    assert "limit" not in fine(here("fit", *THREE, SIZE, *MILLION)).splitlines()[1]
+    assert all(int(row["next_actual"]) > 10**8 > int(row["next_parameters"]) for row in rows)
+    assert "differ" not in shown
 
 
 def test_where_even_the_least_is_over_the_others_are_told(here: Here) -> None:
@@ -101,6 +103,12 @@ def test_where_even_the_least_is_over_the_others_are_told(here: Here) -> None:
     shown = here("fit", *THREE, SIZE, "--max-params", "900").stdout
     assert "none" in shown
     assert f"{THREE[0]}: {least}" in shown.replace("\n  ", " ")
+
+
+def test_what_is_said_of_one_of_several(here: Here) -> None:
+    shown = here("fit", *THREE[:2], SIZE, "--max-params", "900").stdout
+    assert "encoder.hidden_size 4 is the largest within max_params 900\n" in shown
+    assert "--write" not in shown
 
 
 def test_where_there_is_no_size_above_it_says_why(here: Here) -> None:
@@ -143,6 +151,12 @@ def test_a_limit_of_the_documents_own_that_is_then_broken(here: Here, folder: Pa
     assert done.stderr.startswith("warning: own.yaml: its own budget says max_macs: ")
     assert done.stderr.count("\n") == 1
     assert ",max_macs,1000," in fine(here("fit", "own.yaml", SIZE, "--format", "csv"))
+
+
+def test_two_names_of_one_key_are_one(here: Here) -> None:
+    done = here("fit", THREE[0], THREE[0], f"{SIZE} = {SIZE}", *MILLION, "--format", "csv")
+    assert done.stderr.startswith("note: named twice")
+    assert [row["path"] for row in csv.DictReader(io.StringIO(done.stdout))] == [SIZE]
 
 
 def test_standard_input(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:

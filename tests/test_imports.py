@@ -50,6 +50,7 @@ EVERY_CONFIG = tuple(str(path) for path in sorted(CONFIGS.glob("*.yaml")))
         (("weights", "--plan", LSTM, "--gates"), 0),
         (("inspect", "--plan", LSTM, "--format", "json"), 0),
         (("explain", LSTM), 0),
+        (("fit", LSTM, "encoder.hidden_size", "--max-params", "1M", "--multiple", "8"), 0),
         (("params", LSTM, "--set", "encoder.hidden_size=big"), 2),
         (("shapes", LSTM, "missing.yaml"), 2),
         (("inspect", "/dev/null"), 2),

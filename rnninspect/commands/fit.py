@@ -136,16 +136,17 @@ def _told_apart(options: FitOptions) -> _Words:
         told = " and ".join(printable(path) for path in paths[:2])
         hint = "two that are to be one size are joined: A=B; a document that is not there ends in .yaml"
         raise OptionError(f"expected one size to find, got {told} ({hint})")
-    for part in paths[0].split("="):
+    parts = [part.strip() for part in paths[0].split("=")]
+    for part in parts:
         owner, _, key = part.partition(".")
-        if not (owner.strip() and key.strip()):
+        if not (owner and key):
             hint = f"a value is set with --set {printable(paths[0])}" if part.isdecimal() else _such_as(documents)
             raise OptionError(f"{printable(paths[0])}: expected LAYER.KEY, got {show(part)} ({hint})")
     if [*documents, options.like].count("-") > 1:
         raise OptionError("- stands for standard input, which can be read only once")
     if options.write:
         _check_writable(options, documents)
-    return _Words(each_file_once(documents), paths[0])
+    return _Words(each_file_once(documents), "=".join(dict.fromkeys(parts)))
 
 
 def _is_document(word: str) -> bool:

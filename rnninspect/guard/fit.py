@@ -144,7 +144,7 @@ class _Models:
 
 def paths_of(path: str, tree: Tree) -> tuple[Path, ...]:
     """Where the sizes are that `A.key`, or `A.key=B.key`, names. Raises DocumentError where one is none."""
-    return tuple(size_at(target.strip(), tree, Place(path[:_MOST_SHOWN])) for target in path.split("="))
+    return tuple(size_at(target, tree, Place(path[:_MOST_SHOWN])) for target in path.split("="))
 
 
 def fit(file: str, tree: Tree, asked: Asked) -> Fitted:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnninspect.guard.fit import Fitted, limits_text
+from rnninspect.guard.check import LIMITS
+from rnninspect.guard.fit import Fitted, Sized, limits_text
 from rnninspect.results.check import limit_document
 from rnninspect.results.head import head
 from rnninspect.results.table import Cell, Column, Kind, Table
@@ -19,20 +20,19 @@ _COLUMNS = (
     Column("macs", "MACs", Kind.COUNT, for_scripts=True),
     Column("limit", "limit"),
     Column("allowed", "allowed", Kind.COUNT, for_scripts=True),
-    Column("actual", "actual", Kind.COUNT),
-    Column("percent_of_allowed", "% of budget", Kind.NUMBER),
+    Column("actual", "actual", Kind.COUNT, for_scripts=True),
+    Column("percent_of_allowed", "% used", Kind.NUMBER),
     Column("next_value", "next", Kind.COUNT),
-    Column("next_parameters", "its parameters", Kind.COUNT),
+    Column("next_parameters", "its parameters", Kind.COUNT, for_scripts=True),
+    Column("next_actual", "would have", Kind.COUNT),
 )
-# What people see in `parameters` already, where these are all that is limited.
-_OF_OTHER_LIMITS = ("limit", "actual")
 
 
 def fit_tables(fitted: Sequence[Fitted], *, written: bool, nearest: bool) -> list[Table]:
     """The sizes that were found, and what they are in a sentence."""
-    counted = all(each.held_by.name == "max_params" for each in fitted)
+    # why: where parameters are all that is limited, the page says so below
     columns = tuple(
-        column._replace(for_scripts=column.for_scripts or (counted and column.key in _OF_OTHER_LIMITS))
+        column._replace(for_scripts=column.for_scripts or (column.key == "limit" and _of_parameters(fitted)))
         for column in _COLUMNS
     )
     rows = tuple(_row(each) for each in fitted)
@@ -40,11 +40,16 @@ def fit_tables(fitted: Sequence[Fitted], *, written: bool, nearest: bool) -> lis
     return [Table(title="fit", subject=fitted[0].path, columns=columns, rows=rows, notes=notes)]
 
 
+def _of_parameters(fitted: Sequence[Fitted]) -> bool:
+    """Whether it is the number of parameters that holds every one of them."""
+    return all(each.held_by.name == "max_params" for each in fitted)
+
+
 def _row(each: Fitted) -> tuple[Cell, ...]:
     best, after, limit = each.best, each.next, each.held_by
     found = (None, None, None) if best is None else (best.value, best.model.parameters, best.model.macs)
     held = (limit.name, limit.allowed, limit.actual, limit.percent_of_allowed)
-    following = (None, None) if after is None else (after.value, after.model.parameters)
+    following = (None,) * 3 if after is None else (after.value, after.model.parameters, LIMITS[limit.name](after.model))
     return (each.shown.model.name, each.file, each.path, *found, *held, *following)
 
 
@@ -53,10 +58,8 @@ def _sentences(fitted: Sequence[Fitted], *, written: bool, nearest: bool) -> Ite
     within = budgets.pop() if len(budgets) == 1 else "its budget"
     found = [each.best for each in fitted if each.best is not None]
     sort = f"nearest to {within}" if nearest else f"the largest within {within}"
-    if len(fitted) > 1 and found:
-        counts = [best.model.parameters for best in found]
-        apart = f"{percent((max(counts) - min(counts)) / max(counts)):.2g} %" if max(counts) else "0 %"
-        yield f"each {sort}; counts differ by up to {apart}"
+    if len(found) > 1:
+        yield f"each {sort}{_apart(found) if _of_parameters(fitted) else ''}"
     elif found:
         yield f"{fitted[0].path} {found[0].value:,} is {sort}"
     for each in fitted:
@@ -65,8 +68,14 @@ def _sentences(fitted: Sequence[Fitted], *, written: bool, nearest: bool) -> Ite
             yield f"{about}{none_fits(each)}"
         elif each.next is None:
             yield f"{about}no size above it: {each.refusal}"
-    if found and not written:
+    if len(found) == len(fitted) and not written:
         yield "--write puts it into the document" if len(fitted) == 1 else "--write puts them into the documents"
+
+
+def _apart(found: Sequence[Sized]) -> str:
+    """How equal the models are."""
+    counts = [best.model.parameters for best in found]
+    return f"; counts differ by up to {percent((max(counts) - min(counts)) / max(counts)):.2g} %" if max(counts) else ""
 
 
 def none_fits(fitted: Fitted) -> str:
