@@ -103,6 +103,7 @@ LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"study.input_npy"}, "pynvml": {"bench.gpu"}}
 WITH_TORCH = {
     "runtime.device",
+    "runtime.functions",
     "runtime.precision",
     "runtime.torch_errors",
     "runtime.initial",

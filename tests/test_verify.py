@@ -33,7 +33,7 @@ from rnninspect.layers.registry import kind_of
 from rnninspect.plan import plan
 from rnninspect.results.verify import verify_document, verify_tables
 from rnninspect.runtime import device, modules
-from rnninspect.runtime.plain import FUNCTIONS
+from rnninspect.runtime.functions import COLUMNS as FUNCTIONS
 from rnninspect.study import rounding, verify
 from rnninspect.study.reference import exact, has_equations, reference, reference_bytes, run_layer
 from rnninspect.study.rounding import Deviation, Rounding

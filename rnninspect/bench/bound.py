@@ -33,7 +33,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.bench.records import Bound, Peaks
-from rnninspect.cells.language import Cell, Product, Value
+from rnninspect.cells.tree import Cell, Product, Value
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.document.chain import Link
 from rnninspect.facts import ITEM_BYTES, LayerFacts, WeightFact
@@ -191,11 +191,10 @@ def stack(layer: Layer) -> Iterator[tuple[Cell, Declared, Mapping[str, int], int
 def _chain_elements(cell: Cell, declared: Declared, sizes: Mapping[str, int]) -> int:
     """Elements of the matrices that multiply anything but x, and so are wanted at every step."""
     solved = widths(cell, declared)
-    return sum(
-        math.prod(shape_of((solved.length(node.matrix), solved.operand(node.operand)), sizes))
-        for node in cell.nodes
-        if isinstance(node, Product) and node.operand != Value("x", 0)
+    matrices = dict.fromkeys(
+        node.matrix for node in cell.nodes if isinstance(node, Product) and node.operand != Value("x", 0)
     )
+    return sum(math.prod(shape_of((solved.length(matrix), solved.columns(matrix)), sizes)) for matrix in matrices)
 
 
 def _kept(layer: Layer) -> int:

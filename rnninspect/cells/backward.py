@@ -3,17 +3,22 @@
 Autograd goes back to what wants a gradient, and to what lies between that and the loss. Counted is reverse-mode
 differentiation of the equations:
 
-    W @ v        the operand's gradient (W' g) and the weight's (g v'): rows x columns MACs each
+    W @ v        the operand's gradient (W' g) and the weight's (g v'): rows x columns MACs each; W.T @ v the same
     a + b        nothing: the gradient passes through
-    a - b        one sign change for b
+    a - b, -b    one sign change for b
     a * b        one multiplication for each factor
-    sigmoid      s (1 - s) g: 3;  tanh: (1 - t t) g: 3;  relu: a mask: 1
-    a bias       its gradient is summed over the tokens: 1
+    a / b        g / b for a: 1;  -g (a / b) / b for b: 4
+    a ** b       b a**(b - 1) g for a: 3, of a power that is no number 4;  a**b log(a) g for b: 3
+    max, min     a mask for each: 1
+    a function   what `functions` says
+    a bias       its gradient is summed over the tokens, as is that of a weight vector: 1
     a vector     one addition for each use beyond the first; the products of one packed weight are one use, and a
                  state is also used by the next step, the step's output by whoever reads it
+    one number   beside a vector: its gradient is summed over the vector: 1
 
 each where the operand, weight, factor or vector wants a gradient; the rest falls away. What is kept for it from the
-forward pass is v of a W that trains, the other factor of a * b, and the value of a function.
+forward pass is v of a W that trains, the other factor of a * b, both sides of a quotient, a power or a maximum, and the
+value of a function, or its argument where its derivative needs that.
 """
 
 from __future__ import annotations
@@ -23,12 +28,24 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from rnninspect.cells.language import Apply, Bias, Binary, Cell, Expr, Number, Product, Value
-from rnninspect.cells.ops import Terms, axes_of, length_of
+from rnninspect.cells.functions import FUNCTIONS
+from rnninspect.cells.ops import Terms, axes_of
 from rnninspect.cells.reach import Sources, is_reached, reached
-from rnninspect.cells.widths import Declared, widths
+from rnninspect.cells.tree import (
+    Apply,
+    Bias,
+    Binary,
+    Cell,
+    Expr,
+    Matrix,
+    Negative,
+    Product,
+    Value,
+    WeightVector,
+    is_number,
+)
+from rnninspect.cells.widths import Declared, Widths, widths
 
-_DERIVATIVE_OPS = {"sigmoid": 3, "tanh": 3, "relu": 1}
 _X = Value("x", 0)
 
 
@@ -46,14 +63,17 @@ class Kept(NamedTuple):
 def gradient_sources(cell: Cell, *, matrices: bool, biases: bool, x: bool, states: bool) -> tuple[Sources, ...]:
     """What wants a gradient at every step, from the first on; all further steps are like the last of these.
 
-    states: what the first step reads of them wants one; later steps read what the step before has worked out.
+    matrices: they do, and weight vectors, those apart that are fixed. states: what the first step reads of them wants
+    one; later steps read what the step before has worked out.
     """
     first = frozenset({_X} if x else ()) | frozenset(Value(name, 0) for name in cell.states if states)
-    steps = [Sources(first, matrices, biases)]
+    trained = (weight.name for weight in cell.weights if (biases if isinstance(weight, Bias) else matrices))
+    weights = frozenset(trained) - cell.fixed
+    steps = [Sources(first, weights)]
     while True:
         vectors = reached(cell, steps[-1])
         carried = frozenset(Value(name, 0) for name in cell.states if cell.last(name) in vectors)
-        following = Sources(first | carried, matrices, biases)
+        following = Sources(first | carried, weights)
         if following == steps[-1]:
             return tuple(steps)
         steps.append(following)
@@ -67,22 +87,40 @@ def backward_terms(cell: Cell, declared: Declared, sources: Sources) -> Terms:
     lengths: Counter[str] = Counter()
     vectors = reached(cell, sources)
     for node in cell.nodes:
-        length = length_of(node, solved)
         match node:
-            case Product(operand=operand):
-                products[axes_of(node, solved)] += sources.matrices + (operand in vectors)
+            case Product(matrix=matrix, operand=operand):
+                products[axes_of(node, solved)] += (matrix.name in sources.weights) + is_reached(
+                    operand, sources, vectors
+                )
             case Apply(function=function) if is_reached(node, sources, vectors):
-                lengths[length] += _DERIVATIVE_OPS[function]
-            case Binary(op="*", left=left, right=right):
-                lengths[length] += sum(is_reached(side, sources, vectors) for side in (left, right))
-            case Binary(op="-", right=right):
-                lengths[length] += is_reached(right, sources, vectors)
-            case Bias():
-                lengths[length] += sources.biases
-    for value, uses in _uses(cell).items():
+                lengths[solved.of(node)] += FUNCTIONS[function].backward
+            case Negative() if is_reached(node, sources, vectors):
+                lengths[solved.of(node)] += 1
+            case Binary(left=left, right=right):
+                wanted = tuple(is_reached(side, sources, vectors) for side in (left, right))
+                sums = sum(want for side, want in zip((left, right), wanted, strict=True) if solved.of(side) == "1")
+                lengths[solved.of(node)] += _of_sides(node, *wanted) + sums * (solved.of(node) != "1")
+            case Bias(name=name) | WeightVector(name=name):
+                lengths[solved.of(node)] += name in sources.weights
+    for value, uses in _uses(cell, solved).items():
         if value in vectors:
             lengths[solved.length(value)] += uses - 1
     return Terms(products, lengths)
+
+
+def _of_sides(node: Binary, left: bool, right: bool) -> int:
+    """Operations for the gradients of the sides that want one."""
+    match node.op:
+        case "-":
+            return right
+        case "*" | "max" | "min":
+            return left + right
+        case "/":
+            return left + 4 * right
+        case "**":
+            return left * (3 if is_number(node.right) else 4) + 3 * right
+        case _:
+            return 0
 
 
 @cache
@@ -93,12 +131,8 @@ def kept(cell: Cell, declared: Declared, sources: Sources) -> Kept:
     same: dict[Expr, Expr] = {equation.expression: equation.target for equation in cell.equations}
     same |= {Value(name, 0): cell.last(name) for name in cell.states}
     held = {same.get(node, node) for node in _operands(cell, sources)}
-    own = [node for node in held if node != _X and not isinstance(node, Bias)]
-    return Kept(
-        Counter(length_of(node, solved) for node in own),
-        input=_X in held,
-        output=bool(cell.states) and cell.last(cell.states[0]) in held,
-    )
+    own = [node for node in held if node != _X and not isinstance(node, Bias | WeightVector)]
+    return Kept(Counter(map(solved.of, own)), input=_X in held, output=bool(cell.states) and cell.result in held)
 
 
 def _operands(cell: Cell, sources: Sources) -> Iterator[Expr]:
@@ -106,21 +140,43 @@ def _operands(cell: Cell, sources: Sources) -> Iterator[Expr]:
     vectors = reached(cell, sources)
     for node in cell.nodes:
         match node:
-            case Product(operand=operand) if sources.matrices:
+            case Product(matrix=matrix, operand=operand) if matrix.name in sources.weights:
                 yield operand
-            case Apply() if is_reached(node, sources, vectors):
-                yield node
-            case Binary(op="*", left=left, right=right):
-                for side, other in ((left, right), (right, left)):
-                    if is_reached(side, sources, vectors) and not isinstance(other, Number):
-                        yield other
+            case Apply(function=function, argument=argument) if is_reached(node, sources, vectors):
+                yield node if FUNCTIONS[function].keeps == "result" else argument
+            case Binary(left=left, right=right):
+                wanted = tuple(is_reached(side, sources, vectors) for side in (left, right))
+                yield from (side for side in _kept_of(node, *wanted) if not is_number(side))
 
 
-def _uses(cell: Cell) -> Counter[Value]:
+def _kept_of(node: Binary, left: bool, right: bool) -> Iterator[Expr]:
+    """What the gradients of the sides are worked out with that want one."""
+    match node.op:
+        case "*":
+            yield from [node.right] * left
+            yield from [node.left] * right
+        case "/":
+            yield from [node.right] * (left or right)
+            yield from [node.left] * right
+        case "**":
+            yield from (node.left, node.right) * (left or right)
+            yield from [node] * right
+        case "max" | "min":
+            yield from (node.left, node.right) * (left or right)
+
+
+def _uses(cell: Cell, solved: Widths) -> Counter[Value]:
     products = [node for node in cell.nodes if isinstance(node, Product)]
     uses = Counter(node for node in cell.nodes if isinstance(node, Value))
     # why: `nodes` has a product's operand too; the gates of one packed weight are one product.
-    uses -= Counter(product.operand for product in products)
-    uses += Counter({product.operand for product in products})
+    uses -= Counter(product.operand for product in products if isinstance(product.operand, Value))
+    stacks = {_stack(cell, product, solved) for product in products}
+    uses += Counter(operand for operand, _ in stacks if isinstance(operand, Value))
     handed_on = [cell.last(state) for state in cell.states]
-    return uses + Counter(handed_on) + Counter(handed_on[:1])
+    return uses + Counter([*handed_on, cell.result])
+
+
+def _stack(cell: Cell, product: Product, solved: Widths) -> tuple[Expr, Matrix | str]:
+    """What the products have in common that are one: their operand, and the length of their rows."""
+    alone = product.transposed or not cell.stacked
+    return product.operand, product.matrix if alone else solved.length(product.matrix)

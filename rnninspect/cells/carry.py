@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.cells.language import Binary, Cell, Expr, Number, Value
+from rnninspect.cells.tree import Binary, Cell, Expr, Number, Value
 
 
 class Carrier(NamedTuple):
@@ -51,10 +51,12 @@ def _carrier(factor: Expr) -> Carrier | None:
 
 
 def _terms(expression: Expr) -> Iterator[Expr]:
-    """What is added up in `expression`, left to right."""
+    """What is added up in `expression`, left to right; what is taken away is left out."""
     match expression:
         case Binary(op="+", left=left, right=right):
             yield from _terms(left)
             yield from _terms(right)
+        case Binary(op="-", left=left):
+            yield from _terms(left)
         case _:
             yield expression

@@ -6,16 +6,40 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rnninspect.cells.language import Apply, Bias, Binary, Cell, Expr, Number, Product, Value
+from rnninspect.cells.functions import FUNCTIONS
+from rnninspect.cells.tree import (
+    Apply,
+    Bias,
+    Binary,
+    Cell,
+    Constant,
+    Expr,
+    Negative,
+    Number,
+    Product,
+    Value,
+    WeightVector,
+    is_number,
+)
 
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+# What is done with two numbers; of vectors, the larger and the smaller come with the functions.
+OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "max": max,
+    "min": min,
+}
+Functions = Mapping[str, Callable[..., Any]]
 
 
-def step(cell: Cell, given: Mapping[str, Any], functions: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+def step(cell: Cell, given: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
     """One step: from x, the states and the weights by name to every vector the equations assign.
 
     With B sequences a vector is (H, B), a matrix (rows, columns) and a bias (rows, 1), so that `W @ x + b` reads
-    as it is written.
+    as it is written. functions: of vectors by name, max and min among them.
     """
     values = dict(given)
     for equation in cell.equations:
@@ -23,15 +47,42 @@ def step(cell: Cell, given: Mapping[str, Any], functions: Mapping[str, Callable[
     return {equation.target.name: values[equation.target.name] for equation in cell.equations}
 
 
-def _evaluate(expression: Expr, values: Mapping[str, Any], functions: Mapping[str, Callable[[Any], Any]]) -> Any:
+def number(expression: Expr) -> float:
+    """The value of an expression of numbers alone.
+
+    Raises ArithmeticError or ValueError where it has none, TypeError where it is no real number.
+    """
     match expression:
-        case Number(value=value):
+        case Number(value=value) | Constant(value=value):
             return value
-        case Value(name=name) | Bias(name=name):
+        case Negative(operand=operand):
+            return -number(operand)
+        case Apply(function=function, argument=argument):
+            of_number = FUNCTIONS[function].number
+            if of_number is None:
+                raise ValueError(f"{function} takes a vector")
+            return of_number(number(argument))
+        case Binary(op=op, left=left, right=right):
+            return float(OPERATORS[op](number(left), number(right)))
+        case _:
+            raise ValueError("not made of numbers alone")
+
+
+def _evaluate(expression: Expr, values: Mapping[str, Any], functions: Functions) -> Any:
+    if is_number(expression):
+        return number(expression)
+    match expression:
+        case Value(name=name) | Bias(name=name) | WeightVector(name=name):
             return values[name]
-        case Product(matrix=matrix, operand=operand):
-            return values[matrix.name] @ values[operand.name]
+        case Product(matrix=matrix, operand=operand, transposed=transposed):
+            weight = values[matrix.name].T if transposed else values[matrix.name]
+            return weight @ _evaluate(operand, values, functions)
+        case Negative(operand=operand):
+            return -_evaluate(operand, values, functions)
         case Apply(function=function, argument=argument):
             return functions[function](_evaluate(argument, values, functions))
         case Binary(op=op, left=left, right=right):
-            return _OPERATORS[op](_evaluate(left, values, functions), _evaluate(right, values, functions))
+            of_two = functions[op] if op in ("max", "min") else OPERATORS[op]
+            return of_two(_evaluate(left, values, functions), _evaluate(right, values, functions))
+        case _:
+            raise AssertionError(expression)

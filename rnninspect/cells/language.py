@@ -2,155 +2,79 @@
 
     h = tanh(W_ih @ x + b_ih + W_hh @ h + b_hh)
 
-A name that starts with `W` is a matrix, with `b` (alone or before `_`) a bias, any other a vector. `x` is the
+Names decide. One that begins with `W` is a matrix, which stands left of `@` (`W.T @ v` is its transpose); `w` and `w_*`
+are weight vectors, `b` and `b_*` biases; a name that was given a value is a number; any other is a vector. `x` is the
 input; a vector read before it is assigned is a *state*, and what is read is its value after the step before.
-Allowed are names, numbers, + - * @ and sigmoid, tanh, relu; nothing is ever executed.
+
+Allowed are + - * / ** and @, max and min of two, the functions of `functions`, and loops over `range` with constant
+bounds, which are unrolled; in them `W_n[k]` is one of a family. Nothing is ever executed.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache, cached_property
+from fnmatch import fnmatchcase
+from functools import cache
 from math import isfinite
-from typing import NamedTuple
 
-FUNCTIONS = ("sigmoid", "tanh", "relu")
-_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+from rnninspect.cells.bias import without_biases
+from rnninspect.cells.expressions import Expressions, is_vector, no_name
+from rnninspect.cells.functions import FUNCTIONS
+from rnninspect.cells.limits import MOST_EQUATIONS, MOST_ROUNDS, check_depth, checked
+from rnninspect.cells.tree import Cell, CellError, Equation, states_of
 
-
-class CellError(Exception):
-    """The text of a cell is wrong: a fault of whoever wrote the layer kind, not of a document."""
-
-
-class Value(NamedTuple):
-    """A vector. version 0 came from outside (x, or a state after the step before), 1 is the first assignment."""
-
-    name: str
-    version: int
-
-
-class Matrix(NamedTuple):
-    """A weight matrix, `W_if`; only ever the left side of @."""
-
-    name: str
-
-
-class Bias(NamedTuple):
-    """A bias vector, `b_if`; it belongs to the matrix of the same suffix."""
-
-    name: str
-
-
-class Number(NamedTuple):
-    """A constant."""
-
-    value: float
-
-
-class Apply(NamedTuple):
-    """A function applied to each element."""
-
-    function: str
-    argument: Expr
-
-
-class Binary(NamedTuple):
-    """left op right, element by element; op is one of + - *."""
-
-    op: str
-    left: Expr
-    right: Expr
-
-
-class Product(NamedTuple):
-    """matrix @ operand."""
-
-    matrix: Matrix
-    operand: Value
-
-
-Expr = Value | Bias | Number | Apply | Binary | Product
-
-
-class Equation(NamedTuple):
-    """target = expression."""
-
-    target: Value
-    expression: Expr
-
-    @property
-    def biases(self) -> tuple[str, ...]:
-        """The names of its biases, in the order of the text."""
-        return tuple(node.name for node in walk(self.expression) if isinstance(node, Bias))
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One step of a recurrence: equations in the order they are computed."""
-
-    equations: tuple[Equation, ...]
-
-    @cached_property
-    def states(self) -> tuple[str, ...]:
-        """The vectors fed back from one step to the next, in the order they are first read."""
-        read = dict.fromkeys(
-            node.name for node in self.nodes if isinstance(node, Value) and node.version == 0 and node.name != "x"
-        )
-        return tuple(read)
-
-    @cached_property
-    def nodes(self) -> tuple[Expr, ...]:
-        """Every node of every expression, in the order of the text; of a product its operand too."""
-        return tuple(node for equation in self.equations for node in walk(equation.expression))
-
-    def last(self, name: str) -> Value:
-        """The final version of the vector `name`: what the step hands on."""
-        versions = [equation.target for equation in self.equations if equation.target.name == name]
-        if not versions:
-            raise CellError(f"{name!r} is read but never assigned")
-        return versions[-1]
-
-
-def walk(expression: Expr) -> Iterator[Expr]:
-    """`expression` and everything under it, left to right."""
-    yield expression
-    match expression:
-        case Apply(argument=argument):
-            yield from walk(argument)
-        case Binary(left=left, right=right):
-            yield from walk(left)
-            yield from walk(right)
-        case Product(operand=operand):
-            yield operand
+Numbers = tuple[tuple[str, float], ...]
 
 
 @cache
-def parse(text: str, *, bias: bool = True) -> Cell:
+def parse(
+    text: str,
+    *,
+    bias: bool = True,
+    output: str | None = None,
+    numbers: Numbers = (),
+    fixed: tuple[str, ...] = (),
+    stacked: bool = True,
+) -> Cell:
     """Parse a cell's equations; with `bias` false every bias term is dropped.
 
-    Raises CellError for whatever the language does not have.
+    output: the vector that a step puts out; None for the first state, or the last vector where there is no state.
+    numbers: constants and sizes by name. fixed: weights that are not trained, by name or with wildcards.
+    stacked: matrices of one operand are rows of one parameter. Raises CellError for whatever the language does not
+    have, NeedsBiasError where it cannot do without biases.
     """
-    versions: dict[str, int] = {}
-    equations = []
-    try:
-        statements = ast.parse(text.strip()).body
-    except (SyntaxError, ValueError) as error:
-        raise CellError(f"not in Python's syntax: {text!r}") from error
-    for number, statement in enumerate(statements, 1):
-        with _located(number, statement):
-            equations.append(_equation(statement, versions, bias=bias))
-    if not equations:
+    _check_numbers(numbers)
+    lines = checked(text)
+    body = _parsed(lines)
+    reader = _Reader(lines, dict(numbers))
+    reader.read(body)
+    if not reader.equations:
         raise CellError("a cell needs at least one equation")
-    cell = Cell(tuple(equations))
-    for number, (statement, equation) in enumerate(zip(statements, equations, strict=True), 1):
-        with _located(number, statement):
-            for node in walk(equation.expression):
-                if isinstance(node, Value) and node.version == 0 and node.name != "x":
-                    cell.last(node.name)
-    return cell
+    reader.expressions.check_states({equation.target.name for equation in reader.equations})
+    equations = []
+    for line, equation in zip(reader.lines, reader.equations, strict=True):
+        with located(line):
+            equations.append(equation if bias else without_biases(equation))
+    states = states_of(tuple(equations))
+    chosen = output or (states[0] if states else equations[-1].target.name)
+    if chosen not in {equation.target.name for equation in equations}:
+        raise CellError(f"the output {chosen!r} is never assigned")
+    cell = Cell(tuple(equations), chosen, stacked=stacked, lines=tuple(reader.lines))
+    return Cell(cell.equations, chosen, _fixed(cell, fixed), stacked, cell.lines)
+
+
+@contextmanager
+def located(line: int) -> Iterator[None]:
+    """A block in which a fault without a place is about the equation on `line`."""
+    try:
+        yield
+    except CellError as error:
+        error.line = line if error.line is None else error.line
+        raise
 
 
 @contextmanager
@@ -159,68 +83,108 @@ def faults_of(kind: str) -> Iterator[None]:
     try:
         yield
     except CellError as error:
-        raise CellError(f"layer type {kind}: {error}") from error
+        error.message = f"layer type {kind}: {error.message}"
+        raise
 
 
-@contextmanager
-def _located(number: int, statement: ast.stmt) -> Iterator[None]:
-    """A block in which a fault names the equation, counted from 1."""
+def _fixed(cell: Cell, patterns: Sequence[str]) -> frozenset[str]:
+    names = [weight.name for weight in cell.weights]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise CellError(f"no weight is called {pattern!r}", hint=f"the weights: {', '.join(names)}")
+    return frozenset(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def _check_numbers(numbers: Numbers) -> None:
+    for name, value in numbers:
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) or not is_vector(name) or name == "x" or name in FUNCTIONS:
+            raise CellError(f"a number cannot be called {name!r}", hint="not as weights, functions and x are")
+        if not isfinite(value):
+            raise CellError(f"{name} is {value}, no number to reckon with")
+
+
+def _parsed(text: str) -> list[ast.stmt]:
+    # why stripped: the text may be indented as a whole, and its first line is where it begins.
+    start = len(text) - len(text.lstrip())
+    lines, column = text[:start].count("\n"), start - text.rfind("\n", 0, start) - 1
     try:
-        yield
-    except CellError as error:
-        raise CellError(f"equation {number}, `{ast.unparse(statement)}`: {error}") from error
+        with warnings.catch_warnings(action="ignore"):
+            body = ast.parse(text.strip()).body
+    except SyntaxError as error:
+        line = error.lineno or 1
+        raise CellError(
+            f"not in Python's syntax: {(error.text or '').strip()!r}",
+            line=line + lines,
+            column=(error.offset or 1) + (column if line == 1 else 0),
+            hint=error.msg,
+        ) from error
+    except (ValueError, MemoryError, RecursionError) as error:
+        raise CellError("not in Python's syntax") from error
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.expr | ast.stmt):
+                node.col_offset += column if node.lineno == 1 else 0
+                node.end_col_offset = (node.end_col_offset or 0) + (column if node.end_lineno == 1 else 0)
+                node.lineno, node.end_lineno = node.lineno + lines, (node.end_lineno or node.lineno) + lines
+    return body
 
 
-def _equation(statement: ast.stmt, versions: dict[str, int], *, bias: bool) -> Equation:
-    match statement:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_vector(name):
-            expression = _expression(value, versions)
-            versions[name] = versions.get(name, 0) + 1
-            remaining = expression if bias else _without_bias(expression)
-            if remaining is None:
-                raise CellError(f"without biases nothing is left of {ast.unparse(statement)!r}")
-            return Equation(Value(name, versions[name]), remaining)
-        case _:
-            raise CellError(f"not of the form `vector = expression`: {ast.unparse(statement)!r}")
+class _Reader:
+    """Reads statements in order, loops unrolled. lines: where each equation stands."""
 
+    def __init__(self, text: str, numbers: dict[str, float]) -> None:
+        self.expressions = Expressions(text, numbers)
+        self.equations: list[Equation] = []
+        self.lines: list[int] = []
+        self._rounds = 0
 
-def _is_vector(name: str) -> bool:
-    return not name.startswith("W") and name != "b" and not name.startswith("b_")
+    def read(self, body: Sequence[ast.stmt]) -> None:
+        for statement in body:
+            match statement:
+                case ast.For(target=ast.Name() as variable, iter=iterated, body=inner, orelse=[]):
+                    self._loop(variable, iterated, inner)
+                case ast.Assign(targets=[ast.Name() as target], value=value) if is_vector(target.id):
+                    check_depth(statement)
+                    self._equation(target, value)
+                case _:
+                    raise self.expressions.fault(
+                        statement, f"not of the form `vector = expression`: {self.expressions.quoted(statement)!r}"
+                    )
 
+    def _equation(self, target: ast.Name, value: ast.expr) -> None:
+        self._check_target(target)
+        expression = self.expressions.read(value)
+        self.equations.append(Equation(self.expressions.assigned(target.id), expression))
+        self.lines.append(target.lineno)
+        if len(self.equations) > MOST_EQUATIONS:
+            raise self.expressions.fault(target, f"more than {MOST_EQUATIONS:,} equations, with loops unrolled")
 
-def _expression(node: ast.expr, versions: dict[str, int]) -> Expr:
-    match node:
-        case ast.Name(id=name) if _is_vector(name):
-            return Value(name, versions.get(name, 0))
-        case ast.Name(id=name) if not name.startswith("W"):
-            return Bias(name)
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and isfinite(value):
-            return Number(float(value))
-        case ast.Call(func=ast.Name(id=function), args=[argument], keywords=[]) if function in FUNCTIONS:
-            return Apply(function, _expression(argument, versions))
-        case ast.BinOp(left=ast.Name(id=matrix), op=ast.MatMult(), right=ast.Name(id=operand)) if matrix.startswith(
-            "W"
-        ) and _is_vector(operand):
-            return Product(Matrix(matrix), Value(operand, versions.get(operand, 0)))
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as op, right=right):
-            return Binary(_OPERATORS[type(op)], _expression(left, versions), _expression(right, versions))
-        case _:
-            raise CellError(f"not in the equation language: {ast.unparse(node)!r}")
+    def _loop(self, variable: ast.Name, iterated: ast.expr, body: Sequence[ast.stmt]) -> None:
+        self._check_target(variable)
+        if self.expressions.is_assigned(variable.id):
+            raise self.expressions.fault(variable, f"{variable.id!r} is a vector already")
+        for k in self._range(iterated):
+            self._rounds += 1
+            if self._rounds > MOST_ROUNDS:
+                raise self.expressions.fault(variable, f"loops of more than {MOST_ROUNDS:,} rounds")
+            self.expressions.counters[variable.id] = k
+            self.read(body)
+        self.expressions.counters.pop(variable.id, None)
 
+    def _range(self, iterated: ast.expr) -> range:
+        match iterated:
+            case ast.Call(func=ast.Name(id="range"), args=[_] | [_, _], keywords=[]):
+                return range(*map(self.expressions.whole, iterated.args))
+            case _:
+                raise self.expressions.fault(
+                    iterated, f"not a range: {self.expressions.quoted(iterated)!r}", "range(n) or range(first, n)"
+                )
 
-def _without_bias(expression: Expr) -> Expr | None:
-    match expression:
-        case Bias():
-            return None
-        case Apply(function=function, argument=argument):
-            inner = _without_bias(argument)
-            return None if inner is None else Apply(function, inner)
-        case Binary(op=op, left=left, right=right):
-            a, b = _without_bias(left), _without_bias(right)
-            if a is None or b is None:
-                if op != "+":
-                    raise CellError(f"a bias may only be added, not stand beside {op!r}")
-                return a or b
-            return Binary(op, a, b)
-        case _:
-            return expression
+    def _check_target(self, target: ast.Name) -> None:
+        name, reason = target.id, no_name(target.id)
+        if name in FUNCTIONS or name in ("max", "min", "range"):
+            reason = "it is a function"
+        if name in self.expressions.numbers or name in self.expressions.counters:
+            reason = "it is a number"
+        if reason:
+            raise self.expressions.fault(target, f"{name!r} cannot be assigned: {reason}")

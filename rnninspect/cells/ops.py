@@ -1,8 +1,10 @@
 """What one step of a cell costs forward, counted on its equations.
 
-A product W @ v costs rows x columns multiply-accumulates; each + - * and each function costs one elementwise operation
-per element of its result. Counted is in letters, so that a cell is walked once however many layers use it; the sizes
-are put in last. An operation with a `Number` is one with a constant.
+A product W @ v costs rows x columns multiply-accumulates, and so does W.T @ v; each sign, max and min costs one
+elementwise operation per element of its result, and each function what `functions` says. What is made of numbers alone
+is worked out once and for all, and costs nothing; an operation with a number is one with a constant. A weight that is
+used twice is multiplied twice, and an expression that is written twice is worked out twice. Counted is in letters, so
+that a cell is walked once however many layers use it; the sizes are put in last.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from functools import cache
 from math import prod
 from typing import NamedTuple
 
-from rnninspect.cells.language import Apply, Bias, Binary, Cell, Expr, Number, Product, Value
+from rnninspect.cells.functions import FUNCTIONS
+from rnninspect.cells.tree import Apply, Binary, Cell, Negative, Product, Value, is_number
 from rnninspect.cells.widths import Declared, Widths, widths
 from rnninspect.facts import Ops
 from rnninspect.letters import shape_of
@@ -41,8 +44,10 @@ def forward_terms(cell: Cell, declared: Declared) -> Terms:
         match node:
             case Product():
                 products[axes_of(node, solved)] += 1
-            case Apply() | Binary():
-                lengths[length_of(node, solved)] += 1
+            case Apply(function=function) if not is_number(node):
+                lengths[solved.of(node)] += FUNCTIONS[function].forward
+            case Binary() | Negative() if not is_number(node):
+                lengths[solved.of(node)] += 1
     return Terms(products, lengths)
 
 
@@ -55,20 +60,5 @@ def state_terms(cell: Cell, declared: Declared) -> Terms:
 
 
 def axes_of(product: Product, solved: Widths) -> tuple[str, str]:
-    """The letters of a product's rows and columns."""
-    return solved.length(product.matrix), solved.operand(product.operand)
-
-
-def length_of(node: Expr, solved: Widths) -> str:
-    """The letter of an expression's length; of a constant 1."""
-    match node:
-        case Value() | Bias():
-            return solved.length(node)
-        case Product(matrix=matrix):
-            return solved.length(matrix)
-        case Apply(argument=argument):
-            return length_of(argument, solved)
-        case Binary(left=left, right=right):
-            return length_of(right if isinstance(left, Number) else left, solved)
-        case Number():
-            return "1"
+    """The letters of the rows and columns of a product's matrix."""
+    return solved.length(product.matrix), solved.columns(product.matrix)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import NamedTuple
 
-from rnninspect.cells.language import Apply, Bias, Binary, Cell, Expr, Number, Product, Value
+from rnninspect.cells.tree import Bias, Cell, Expr, Product, Value, WeightVector, parts
 
 
 class Sources(NamedTuple):
-    """What changes: these vectors, and perhaps all matrices and all biases."""
+    """What changes: these vectors, and the weights of these names."""
 
     vectors: frozenset[Value]
-    matrices: bool = False
-    biases: bool = False
+    weights: frozenset[str] = frozenset()
 
 
 def reached(cell: Cell, sources: Sources) -> frozenset[Value]:
@@ -28,15 +27,11 @@ def reached(cell: Cell, sources: Sources) -> frozenset[Value]:
 def is_reached(expression: Expr, sources: Sources, vectors: Set[Value]) -> bool:
     """Whether an expression changes with the sources. vectors: those that are known to."""
     match expression:
-        case Number():
-            return False
         case Value():
             return expression in vectors
-        case Bias():
-            return sources.biases
-        case Product(operand=operand):
-            return sources.matrices or operand in vectors
-        case Apply(argument=argument):
-            return is_reached(argument, sources, vectors)
-        case Binary(left=left, right=right):
-            return is_reached(left, sources, vectors) or is_reached(right, sources, vectors)
+        case Bias(name=name) | WeightVector(name=name):
+            return name in sources.weights
+        case Product(matrix=matrix, operand=operand):
+            return matrix.name in sources.weights or is_reached(operand, sources, vectors)
+        case _:
+            return any(is_reached(part, sources, vectors) for part in parts(expression))

@@ -13,31 +13,44 @@ documentation; a matrix stands before its vector without a sign between, and `·
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple
 
-from rnninspect.cells.language import (
-    FUNCTIONS,
+from rnninspect.cells.evaluate import number
+from rnninspect.cells.functions import FUNCTIONS
+from rnninspect.cells.tree import (
     Apply,
     Bias,
     Binary,
     Cell,
+    Constant,
     Equation,
     Expr,
     Matrix,
+    Negative,
     Number,
     Product,
     Value,
+    WeightVector,
+    is_number,
 )
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.letters import shape_of
 
-Symbol = Value | Bias | Matrix
+Symbol = Value | WeightVector | Bias | Matrix
 Shapes = Callable[[Symbol], tuple[int, ...]]
 
 # How tightly each part binds, loosest first; W h binds tighter than the signs around it: r ⊙ W h is r ⊙ (W h).
-_SUM, _TIMES, _WHOLE = 1, 2, 3
-_BINDS = {"+": _SUM, "-": _SUM, "*": _TIMES}
+_SUM, _TIMES, _WHOLE, _BASE = 1, 2, 3, 4
+_BINDS = {"+": _SUM, "-": _SUM, "*": _TIMES, "/": _TIMES, "**": _WHOLE, "max": _BASE, "min": _BASE}
+_GREEK = frozenset(
+    (
+        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu"),
+        *("xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta"),
+        *("Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
+    )
+)
 
 
 class Written(NamedTuple):
@@ -61,7 +74,7 @@ def write(cell: Cell, shape: Shapes, *, reverse: bool = False, timed: bool = Tru
     """
     notations = [kind(cell, shape, reverse=reverse, timed=timed) for kind in (_Text, _Sizes, _Latex, _LatexSizes)]
     return tuple(
-        Written(equation.target, *(_equation(equation, notation) for notation in notations))
+        Written(equation.target, *(notation.equation(equation) for notation in notations))
         for equation in cell.equations
     )
 
@@ -69,21 +82,21 @@ def write(cell: Cell, shape: Shapes, *, reverse: bool = False, timed: bool = Tru
 def python(cell: Cell) -> tuple[str, ...]:
     """Every equation as a statement on torch's tensors, one row a sequence: `h = torch.tanh(x_t @ W_ih.T + b_ih)`."""
     notation = _Python(cell, _no_shape, reverse=False, timed=False)
-    return tuple(_equation(equation, notation) for equation in cell.equations)
+    return tuple(map(notation.equation, cell.equations))
 
 
-def name(cell: Cell, symbol: Symbol, *, reverse: bool = False, timed: bool = True) -> str:
-    """One symbol as the equations' text has it: `W_ii`, `x_t`, `h_{t-1}`, `h'_t`."""
-    return _Text(cell, _no_shape, reverse=reverse, timed=timed).symbol(symbol)
+def name(cell: Cell, part: Expr | Matrix, *, reverse: bool = False, timed: bool = True) -> str:
+    """A symbol or an expression as the equations' text has it: `W_ii`, `x_t`, `h_{t-1}`, `h'_t`, `(f_t ⊙ h_{t-1})`."""
+    text = _Text(cell, _no_shape, reverse=reverse, timed=timed)
+    return text.symbol(part) if isinstance(part, Matrix) else text.factor(part)
 
 
 def shapes(cell: Cell, declared: Declared, sizes: Mapping[str, int]) -> Shapes:
     """What gives the shape of every symbol: (rows, columns) of a matrix, (length,) of a vector or a bias."""
     solved = widths(cell, declared)
-    operands = {node.matrix: node.operand for node in cell.nodes if isinstance(node, Product)}
 
     def shape(symbol: Symbol) -> tuple[int, ...]:
-        columns = [solved.operand(operands[symbol])] if isinstance(symbol, Matrix) else []
+        columns = [solved.columns(symbol)] if isinstance(symbol, Matrix) else []
         return shape_of([solved.length(symbol), *columns], sizes)
 
     return shape
@@ -99,11 +112,11 @@ def _no_shape(symbol: Symbol) -> tuple[int, ...]:
 class _Text:
     """How each part of an equation is written. This is plain text; the others change what they write otherwise."""
 
-    functions: ClassVar[Mapping[str, str]] = {"sigmoid": "σ", "tanh": "tanh", "relu": "ReLU"}
-    operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": "⊙"}
+    operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": "⊙", "/": "/"}
     sign: ClassVar[str] = " "
-    # How tightly a product binds.
+    # How tightly a product binds, and a quotient.
     binds: ClassVar[int] = _WHOLE
+    quotient: ClassVar[int] = _TIMES
 
     def __init__(self, cell: Cell, shape: Shapes, *, reverse: bool, timed: bool) -> None:
         self.cell, self.shape = cell, shape
@@ -111,8 +124,35 @@ class _Text:
         self.timed = timed
 
     def product(self, product: Product) -> str:
-        """A matrix and its vector."""
-        return self.symbol(product.matrix) + self.sign + self.symbol(product.operand)
+        """A matrix and what it multiplies."""
+        matrix = self.symbol(product.matrix) + ("ᵀ" if product.transposed else "")
+        return matrix + self.sign + self.factor(product.operand)
+
+    def apply(self, function: str, argument: Expr) -> str:
+        """A function."""
+        return FUNCTIONS[function].text.format(self.expression(argument))
+
+    def of_two(self, op: str, left: Expr, right: Expr) -> str:
+        """The larger or the smaller of two."""
+        return f"{op}({self.expression(left)}, {self.expression(right)})"
+
+    def power(self, base: Expr, exponent: Expr) -> str:
+        """A power."""
+        return f"{self.expression(base, _BASE)}^{self.expression(exponent, _BASE)}"
+
+    def binary(self, op: str, left: Expr, right: Expr) -> str:
+        """What stands on both sides of a sign."""
+        binds = _BINDS[op]
+        # why + 1: signs of one kind group from the left, so that a - (b - c) keeps its brackets.
+        return f"{self.expression(left, binds)} {self.operators[op]} {self.expression(right, binds + 1)}"
+
+    def numeral(self, value: float) -> str:
+        """A number."""
+        return repr(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+
+    def constant(self, constant: Constant) -> str:
+        """A number with a name."""
+        return constant.name
 
     def symbol(self, symbol: Symbol) -> str:
         """A name, with the step that a vector belongs to."""
@@ -132,6 +172,41 @@ class _Text:
             return ""
         return self.before if value.version == 0 and value.name in self.cell.states else "t"
 
+    def equation(self, equation: Equation) -> str:
+        """A whole equation."""
+        return f"{self.symbol(equation.target)} = {self.expression(equation.expression)}"
+
+    def factor(self, expression: Expr) -> str:
+        """An expression as a matrix multiplies it."""
+        return self.expression(expression, _WHOLE)
+
+    def expression(self, expression: Expr, least: int = _SUM) -> str:
+        """An expression, in brackets where it binds looser than `least`."""
+        text, binds = self._bare(expression)
+        return text if binds >= least else f"({text})"
+
+    def _bare(self, expression: Expr) -> tuple[str, int]:
+        """An expression without brackets, and how tightly it binds."""
+        match expression:
+            case Number(value=value):
+                return self.numeral(value), _SUM if value < 0 else _BASE
+            case Constant():
+                return self.constant(expression), _BASE
+            case Value() | Bias() | WeightVector():
+                return self.symbol(expression), _BASE
+            case Product():
+                return self.product(expression), self.binds
+            case Negative(operand=operand):
+                return f"-{self.expression(operand, _TIMES)}", _SUM
+            case Apply(function=function, argument=argument):
+                return self.apply(function, argument), _BASE
+            case Binary(op="max" | "min" as op, left=left, right=right):
+                return self.of_two(op, left, right), _BASE
+            case Binary(op="**", left=left, right=right):
+                return self.power(left, right), _WHOLE
+            case Binary(op=op, left=left, right=right):
+                return self.binary(op, left, right), self.quotient if op == "/" else _BINDS[op]
+
 
 class _Sizes(_Text):
     sign = "·"
@@ -141,62 +216,95 @@ class _Sizes(_Text):
 
 
 class _Python(_Text):
-    functions: ClassVar[Mapping[str, str]] = {name: f"torch.{name}" for name in FUNCTIONS}
-    operators: ClassVar[Mapping[str, str]] = {sign: sign for sign in _BINDS}
+    operators: ClassVar[Mapping[str, str]] = {sign: sign for sign in "+-*/"}
     binds = _TIMES
 
     def product(self, product: Product) -> str:
-        return f"{self.symbol(product.operand)} @ {product.matrix.name}.T"
+        # why * + 1: @ binds as it does, from the left.
+        operand = self.expression(product.operand, _TIMES)
+        return f"{operand} @ {product.matrix.name}{'' if product.transposed else '.T'}"
+
+    def apply(self, function: str, argument: Expr) -> str:
+        return FUNCTIONS[function].python.format(self.expression(argument))
+
+    def of_two(self, op: str, left: Expr, right: Expr) -> str:
+        vector, other = (right, left) if is_number(left) else (left, right)
+        if is_number(other):
+            bound = "min" if op == "max" else "max"
+            return f"torch.clamp({self.expression(vector)}, {bound}={self.expression(other)})"
+        return f"torch.{op}imum({self.expression(left)}, {self.expression(right)})"
+
+    def power(self, base: Expr, exponent: Expr) -> str:
+        return f"{self.expression(base, _BASE)} ** {self.expression(exponent, _BASE)}"
 
     def symbol(self, symbol: Symbol) -> str:
         return "x_t" if symbol.name == "x" else symbol.name
 
+    def _bare(self, expression: Expr) -> tuple[str, int]:
+        # why not as it stands: torch's functions take no numbers, and names of constants are none of the code's.
+        if is_number(expression):
+            return super()._bare(Number(number(expression)))
+        return super()._bare(expression)
+
 
 class _Latex(_Text):
-    functions: ClassVar[Mapping[str, str]] = {"sigmoid": r"\sigma", "tanh": r"\tanh", "relu": r"\mathrm{ReLU}"}
     operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": r"\odot"}
+    quotient = _BASE
+
+    def product(self, product: Product) -> str:
+        matrix = self.symbol(product.matrix)
+        if product.transposed:
+            matrix = rf"{{{matrix}}}^\top"
+        return f"{matrix} {self.factor(product.operand)}"
+
+    def apply(self, function: str, argument: Expr) -> str:
+        return FUNCTIONS[function].latex.format(self.expression(argument))
+
+    def of_two(self, op: str, left: Expr, right: Expr) -> str:
+        return "\\" + super().of_two(op, left, right)
+
+    def power(self, base: Expr, exponent: Expr) -> str:
+        # why braces: a prime is an exponent too.
+        return f"{{{self.expression(base, _BASE)}}}^{{{self.expression(exponent)}}}"
+
+    def binary(self, op: str, left: Expr, right: Expr) -> str:
+        if op != "/":
+            return super().binary(op, left, right)
+        return rf"\frac{{{self.expression(left)}}}{{{self.expression(right)}}}"
+
+    def constant(self, constant: Constant) -> str:
+        base, _, index = constant.name.partition("_")
+        return f"{_letter(base)}_{_braced(index)}" if index else _letter(base)
 
     def symbol(self, symbol: Symbol) -> str:
         base, _, index = symbol.name.partition("_")
-        marks = ""
+        index, marks = _index(index), ""
         if isinstance(symbol, Value):
             step = self.step(symbol)
             marks, index = self.primes(symbol), f"{index},{step}" if index and step else index or step
-        index = index.replace("_", r"\_")
-        if len(index) > 1 and not index.startswith("{"):
-            index = f"{{{index}}}"
-        base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
-        return f"{base}{marks}_{index}" if index else base + marks
+        base = _letter(base)
+        return f"{base}{marks}_{_braced(index)}" if index else base + marks
+
+
+def _letter(base: str) -> str:
+    """A name before its index."""
+    if base in _GREEK:
+        return f"\\{base}"
+    return base if len(base) == 1 else rf"\mathrm{{{base}}}"
+
+
+def _index(index: str) -> str:
+    """What stands after the first _ of a name: of a family, W_n_2, its number apart."""
+    if index in _GREEK:
+        return f"\\{index}"
+    return re.sub(r"(?<=.)_(\d+)$", r",\1", index).replace("_", r"\_")
+
+
+def _braced(index: str) -> str:
+    return index if len(index) == 1 or index.startswith("{") else f"{{{index}}}"
 
 
 class _LatexSizes(_Latex):
     def symbol(self, symbol: Symbol) -> str:
         shape = str(self.shape(symbol)).replace(",)", "{,})")  # why braces: a comma is followed by a space else
         return rf"\underset{{{shape}}}{{{super().symbol(symbol)}}}"
-
-
-# --- the tree ---------------------------------------------------------------------------------------------
-
-
-def _equation(equation: Equation, notation: _Text) -> str:
-    return f"{notation.symbol(equation.target)} = {_written(equation.expression, notation)}"
-
-
-def _written(expression: Expr, notation: _Text, least: int = _SUM) -> str:
-    """An expression, in brackets where it binds looser than `least`."""
-    match expression:
-        case Number(value=value):
-            return repr(int(value)) if value.is_integer() else repr(value)
-        case Value() | Bias():
-            return notation.symbol(expression)
-        case Product():
-            text = notation.product(expression)
-            return text if notation.binds >= least else f"({text})"
-        case Apply(function=function, argument=argument):
-            return f"{notation.functions[function]}({_written(argument, notation)})"
-        case Binary(op=op, left=left, right=right):
-            binds = _BINDS[op]
-            # why + 1: signs of one kind group from the left, so that a - (b - c) keeps its brackets.
-            sides = _written(left, notation, binds), _written(right, notation, binds + 1)
-            text = f"{sides[0]} {notation.operators[op]} {sides[1]}"
-            return text if binds >= least else f"({text})"

@@ -25,8 +25,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from rnninspect.cells.carry import carry_gate, gate_biases
-from rnninspect.cells.language import Cell
 from rnninspect.cells.packs import packs
+from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
 from rnninspect.facts import ITEM_BYTES, Init, WeightFact
 from rnninspect.layers.fields import Expect

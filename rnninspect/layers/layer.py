@@ -13,7 +13,7 @@ from rnninspect.layers.fields import Flag, Name
 from rnninspect.layers.signal import Signal
 
 if TYPE_CHECKING:
-    from rnninspect.cells.language import Cell
+    from rnninspect.cells.tree import Cell
     from rnninspect.cells.widths import Declared
 
 

@@ -9,9 +9,10 @@ from typing import Annotated, ClassVar, Literal, Self
 from typing_extensions import override
 
 from rnninspect.cells.backward import backward_terms, gradient_sources, kept
-from rnninspect.cells.language import Cell, parse
+from rnninspect.cells.language import parse
 from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.reach import Sources
+from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
 from rnninspect.errors import did_you_mean
 from rnninspect.facts import Ops, WeightFact

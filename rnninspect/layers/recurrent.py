@@ -13,18 +13,22 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel
 from typing_extensions import override
 
-from rnninspect.cells import language
 from rnninspect.cells.backward import backward_terms, gradient_sources, kept
+from rnninspect.cells.language import faults_of, parse
 from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.packs import packs
 from rnninspect.cells.reach import Sources
-from rnninspect.cells.widths import Declared
+from rnninspect.cells.tree import Cell
+from rnninspect.cells.widths import Declared, widths
 from rnninspect.facts import ITEM_BYTES, Init, Ops, TensorFact, WeightFact
 from rnninspect.layers.fields import Expect, Feeds, Flag, Size
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, uniform
 from rnninspect.letters import shape_of
+
+# What a document calls the sizes that a cell's equations may need to be equal.
+_WORDS = {"H_in": "input_size", "H_cell": "hidden_size", "H_out": "the output's size", "D*H_out": "D times the output"}
 
 
 class Recurrent(Layer):
@@ -60,9 +64,14 @@ class Recurrent(Layer):
         """Letters of every state, and of any vector that the equations leave open."""
 
     @property
-    def cell(self) -> language.Cell:
+    def cell(self) -> Cell:
         """The equations as this layer runs them."""
-        return language.parse(self.equations(), bias=self.bias)
+        return parse(self.equations(), bias=self.bias)
+
+    @property
+    def output_state(self) -> int:
+        """Which of the states is what the layer puts out: 0 is the first. Only with `feeds: last` must one be."""
+        return self.cell.states.index(self.cell.output)
 
     @property
     def keras_biases(self) -> int | None:
@@ -123,10 +132,17 @@ class Recurrent(Layer):
                 f"expected a sequence, got the last state of layer {signal.producer!r}",
                 f"give {signal.producer!r} feeds: output",
             )
+        if self.feeds == "last" and self.cell.output not in self.cell.states:
+            raise Misfit(
+                "feeds",
+                f"expected output: {self.cell.output} is put out, and is no state that there would be a last one of",
+                "leave feeds out",
+            )
         fitted = self.model_copy(update={"input_size": inferred("input_size", self.input_size, signal)})
         # why here: every layer of a document is fitted, and what is worked out from its equations comes after.
-        with language.faults_of(self.type):
+        with faults_of(self.type):
             packs(fitted.cell, fitted.declared(0))
+            fitted.check_widths()
         if self.init:
             from rnninspect.layers import laws
 
@@ -139,6 +155,18 @@ class Recurrent(Layer):
     def filled_in(self) -> frozenset[str]:
         return frozenset({"input_size"})
 
+    def check_widths(self) -> None:
+        """Raise Misfit where the equations need two sizes to be equal that are not."""
+        sizes = self.sizes()
+        for layer in range(min(self.depth, 2)):
+            for letters in widths(self.cell, self.declared(layer)).conditions:
+                values = shape_of(letters, sizes)
+                if len(set(values)) > 1:
+                    equal = " = ".join(_WORDS.get(letter, letter) for letter in letters)
+                    above = " in the layers above the first" if layer else ""
+                    got = ", ".join(map(str, values))
+                    raise Misfit("hidden_size", f"the equations need {equal}{above}, got {got}", "make them equal")
+
     @classmethod
     def init_block(cls) -> type[BaseModel]:
         """What `init` may hold."""
@@ -146,7 +174,7 @@ class Recurrent(Layer):
 
         options: dict[str, Any] = {"hidden_size": 2, **cls.fullest}
         fullest = cls.model_construct(**options)
-        with language.faults_of(cls.__name__):
+        with faults_of(cls.__name__):
             return laws.block(cls.__name__, fullest.cell, fullest.declared(0))
 
     @override

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from rnninspect.cells.language import Cell
 from rnninspect.cells.packs import Pack, packs
+from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
 from rnninspect.facts import GateFact, Init, WeightFact
 from rnninspect.letters import shape_of
@@ -49,7 +49,7 @@ def cell_weights(
             dtype=dtype,
             init=init,
             gates=_gates(pack, rows, tuple(rest)),
-            trainable=trainable,
+            trainable=trainable and not cell.fixed.issuperset(pack.blocks),
             recurrent=pack.recurrent,
             second_bias=pack.second,
             in_keras=None if keras_biases is None else keras_biases > 1 or not pack.second,
@@ -58,8 +58,8 @@ def cell_weights(
 
 
 def torch_name(symbol: str) -> str:
-    """`W_ih` -> `weight_ih`, `b_ih` -> `bias_ih`, `W` -> `weight`."""
-    return {"W": "weight", "b": "bias"}[symbol[0]] + symbol[1:]
+    """`W_ih` -> `weight_ih`, `w_ci` -> `weight_ci`, `b_ih` -> `bias_ih`, `W` -> `weight`."""
+    return {"W": "weight", "w": "weight", "b": "bias"}[symbol[0]] + symbol[1:]
 
 
 def _gates(pack: Pack, rows: int, rest: tuple[int, ...]) -> tuple[GateFact, ...]:

@@ -150,17 +150,18 @@ def _about_upper(upper: Upper, facts: LayerFacts) -> Iterator[str]:
 def _about_reverse(reverse: Reverse, layer: Explained, unrolled: Unrolled) -> Iterator[str]:
     last, row = unrolled.steps - 1, unrolled.depth * 2 - 1
     output, *states = layer.facts.outputs
-    state = unrolled.states[0][0]
+    state, _ = unrolled.output
     swapped = listed([f"{after} in place of {before}" for before, after in reverse.states])
     shorter = ", a shorter one from its own last step" if layer.signal.batch.lengths is not None else ""
     yield f"It reads the sequence from t = {last:,} down to t = 0{shorter}: with {swapped}. Every size stays."
     yield f"The weights are its own: {', '.join(reverse.own)}{', and so on' * (unrolled.depth > 1)}."
     ends = [f"{tensor.name.removesuffix('_n')}_0 and {tensor.name}" for tensor in states]
     yield f"output[t] holds the {state}_t of both, {halves(output.layout[-1] or ())}; along {', '.join(ends)}, {ROWS}."
-    yield (
-        f"The reverse one's last state, {state}_n[{row}], is the one at t = 0, which stands in "
-        f"{output_at(unrolled, 0)}; {output_at(unrolled, last)} holds its first."
-    )
+    if unrolled.output in unrolled.states:
+        yield (
+            f"The reverse one's last state, {state}_n[{row}], is the one at t = 0, which stands in "
+            f"{output_at(unrolled, 0)}; {output_at(unrolled, last)} holds its first."
+        )
 
 
 def _about_flow(unrolled: Unrolled, signal: Signal) -> Iterator[str]:
@@ -170,7 +171,9 @@ def _about_flow(unrolled: Unrolled, signal: Signal) -> Iterator[str]:
     )
     alike = "" if batch.size is None else f"; the {batch.size:,} of the batch run alike"
     direction = " and direction" * (unrolled.directions > 1)
-    first, *others = (state for state, _ in unrolled.states)
+    first, _ = unrolled.output
+    states = [state for state, _ in unrolled.states]
+    others = [state for state in states if state != first]
     if unrolled.inner is None:
         yield f"A box is one step of one layer{direction}, for one sequence{alike}.{drawn}"
     else:
@@ -180,13 +183,15 @@ def _about_flow(unrolled: Unrolled, signal: Signal) -> Iterator[str]:
             f"step leaves above: {first} is fed back, where Elman's network feeds back {inner}.{drawn}"
         )
     if others:
-        yield f"{first} goes to the next step and up; {listed(others)} to the next step only."
+        way = "to the next step and up" if first in states else "up only"
+        yield f"{first} goes {way}; {listed(others)} to the next step only."
     if unrolled.directions > 1:
-        above, width = size_text(unrolled.above), size_text(unrolled.states[0][1])
+        above, width = size_text(unrolled.above), size_text(unrolled.output[1])
         yield f"{above} is {width} of the forward direction, then of the reverse one."
     if batch.lengths is not None:
+        state = first if first in states else states[0]
         starts = ", and where the reverse direction starts" if unrolled.directions > 1 else ""
-        yield f"Drawn is a longest sequence; one of n steps ends at t = n - 1, where its {first}_n is from{starts}."
+        yield f"Drawn is a longest sequence; one of n steps ends at t = n - 1, where its {state}_n is from{starts}."
 
 
 def _about_setting(setting: Setting, facts: LayerFacts) -> str:

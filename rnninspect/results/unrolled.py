@@ -243,7 +243,7 @@ class _Picture(NamedTuple):
         bottom = self._boxes(between + 1, layer, 0)
         for direction, line in enumerate((between + 1, row + 2)):
             canvas.put(line, 0, DIRECTIONS[direction])
-        size = size_text(self.unrolled.states[0][1])
+        size = size_text(self.unrolled.output[1])
         for column in places.columns:
             left, right = column + places.centre, column + places.shift + places.centre
             for line, corners, meeting in ((row, "┌┐", "┴"), (bottom, "└┘", "┬")):

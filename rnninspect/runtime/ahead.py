@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
-from rnninspect.cells.language import Apply, Bias, Binary, Cell, Expr, Number, Product, Value
+from rnninspect.cells.evaluate import OPERATORS, number
+from rnninspect.cells.tree import Apply, Bias, Binary, Cell, Expr, Negative, Product, Value, WeightVector, is_number
+from rnninspect.runtime.functions import OF_TWO, ROWS
 from rnninspect.runtime.recurrence import Block, Level, Moment, Pace, RecurrentModule, States, Step, Watch
-
-FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
 
 
 class EquationRNN(RecurrentModule):
@@ -28,7 +28,7 @@ class EquationRNN(RecurrentModule):
     def step_of(self, level: Level, data: Tensor, pace: Pace, watch: Watch | None) -> Step:
         cell, ahead = self.layer.cell, _Ahead(self.layer.cell, self.blocks(level), data, pace)
         vectors = {equation.target.name: ahead.vector(cell.last(equation.target.name)) for equation in cell.equations}
-        program, after = ahead.program, [vectors[name] for name in cell.states]
+        program, output, after = ahead.program, vectors[cell.output], [vectors[name] for name in cell.states]
 
         def step(t: int, states: States) -> tuple[Tensor, States]:
             values = list(states)
@@ -37,8 +37,7 @@ class EquationRNN(RecurrentModule):
             if watch is not None:
                 columns = {name: vector(values, t).T for name, vector in vectors.items()}
                 watch(Moment(level.stacked, level.direction, t, columns))
-            new = tuple(vector(values, t) for vector in after)
-            return new[0], new
+            return output(values, t), tuple(vector(values, t) for vector in after)
 
         return step
 
@@ -58,7 +57,7 @@ _Part = _Known | _Later
 class _Affine(NamedTuple):
     """The part of a sum that stacks: matrices with what they multiply, and biases."""
 
-    products: tuple[tuple[Value, str], ...]
+    products: tuple[tuple[Expr, str], ...]
     biases: tuple[str, ...]
 
     @property
@@ -107,19 +106,23 @@ class _Ahead:
         return lambda values, t: steps[t]
 
     def _part(self, expression: Expr) -> _Part:
+        if is_number(expression):
+            return _Known(number(expression), timed=False)
         match expression:
-            case Number(value=value):
-                return _Known(value, timed=False)
-            case Bias(name=name):
+            case Bias(name=name) | WeightVector(name=name):
                 return _Known(self._blocks[name].values, timed=False)
             case Value():
                 return self._vectors[expression]
             case Apply(function=function, argument=argument):
-                return self._apply(FUNCTIONS[function], self._part(argument))
-            case Binary(op="*", left=left, right=right):
-                return self._apply(operator.mul, self._part(left), self._part(right))
-            case Binary() | Product():
+                return self._apply(ROWS[function], self._part(argument))
+            case Product(matrix=matrix, operand=operand, transposed=True):
+                return self._product(self._blocks[matrix.name].values.T, self._part(operand), None)
+            case Binary(op="+" | "-") | Product() | Negative():
                 return self._sum(expression)
+            case Binary(op=op, left=left, right=right):
+                return self._apply(OF_TWO.get(op, OPERATORS[op]), self._part(left), self._part(right))
+            case _:
+                raise AssertionError(expression)
 
     def _apply(self, function: Callable[..., Any], *parts: _Part) -> _Part:
         """A function of parts: at once where all are known."""
@@ -134,7 +137,7 @@ class _Ahead:
 
     def _sum(self, expression: Expr) -> _Part:
         """A sum, known terms first."""
-        affine, others = _affine(expression)
+        affine, others = _affine(expression, self._blocks)
         signed = [(sign, self._part(term)) for sign, term in others]
         if affine.products:
             signed.insert(0, ("+", self._stacked(affine)))
@@ -165,7 +168,7 @@ class _Ahead:
         biases = weights[count:]
         total: _Part | None = _Known(sum(biases[1:], biases[0]), timed=False) if biases else None
         operands = [
-            (self._vectors[value], weight) for (value, _), weight in zip(stack[0].products, weights, strict=False)
+            (self._part(operand), weight) for (operand, _), weight in zip(stack[0].products, weights, strict=False)
         ]
         for operand, weight in sorted(operands, key=lambda pair: not isinstance(pair[0], _Known)):
             total = self._product(weight, operand, total)
@@ -196,29 +199,37 @@ def _rows(blocks: Sequence[Block]) -> Tensor:
     return parameter if rows == len(parameter) else parameter.narrow(0, blocks[0].start, rows)
 
 
+_OTHER = {"+": "-", "-": "+"}
+
+
 def _terms(expression: Expr, sign: str = "+") -> Iterator[tuple[str, Expr]]:
     """What is added up, left to right, each with its sign."""
     match expression:
         case Binary(op="+" | "-" as op, left=left, right=right):
             yield from _terms(left, sign)
-            yield from _terms(right, sign if op == "+" else {"+": "-", "-": "+"}[sign])
+            yield from _terms(right, sign if op == "+" else _OTHER[sign])
+        case Negative(operand=operand):
+            yield from _terms(operand, _OTHER[sign])
         case _:
             yield sign, expression
 
 
-def _affine(expression: Expr) -> tuple[_Affine, list[tuple[str, Expr]]]:
-    """A sum's products and biases, and its other terms; all of them where it has no products."""
+def _affine(expression: Expr, blocks: Mapping[str, Block]) -> tuple[_Affine, list[tuple[str, Expr]]]:
+    """A sum's products and biases, as long as each other, and its other terms; all where it has no products."""
     products, biases, others = [], [], []
-    for sign, term in _terms(expression):
+    terms = list(_terms(expression))
+    stacking = [term for sign, term in terms if sign == "+" and isinstance(term, Product) and not term.transposed]
+    rows = blocks[stacking[0].matrix.name].rows if stacking else None
+    for sign, term in terms:
         match term:
-            case Product(matrix=matrix, operand=operand) if sign == "+":
+            case Product(matrix=matrix, operand=operand) if term in stacking and blocks[matrix.name].rows == rows:
                 products.append((operand, matrix.name))
-            case Bias(name=name) if sign == "+":
+            case Bias(name=name) if sign == "+" and blocks[name].rows == rows:
                 biases.append(name)
             case _:
                 others.append((sign, term))
     if not products:
-        return _Affine((), ()), list(_terms(expression))
+        return _Affine((), ()), terms
     return _Affine(tuple(products), tuple(biases)), others
 
 
@@ -230,7 +241,7 @@ def _stacks(cell: Cell, blocks: Mapping[str, Block]) -> dict[_Affine, list[tuple
     """
     stacks: list[list[_Affine]] = []
     for node in cell.nodes:
-        affine = _affine(node.argument)[0] if isinstance(node, Apply) else _Affine((), ())
+        affine = _affine(node.argument, blocks)[0] if isinstance(node, Apply) else _Affine((), ())
         if affine.products:
             stack = next((stack for stack in stacks if _follows(stack[-1], affine, blocks)), None)
             if stack is None:

@@ -163,8 +163,10 @@ def _(layer: SequenceLayer, link: Link, module: Module, flow: Flow, states: Stat
     output, after = module(flow, states if len(states) > 1 else states[0])
     after = after if isinstance(after, tuple) else (after,)
     # why: with feeds: last, the two directions of the top layer stand side by side, (N, D*H_out).
-    last = torch.cat(tuple(after[0][-layer.directions :]), dim=-1)
-    return LayerOutput(output, after, last if layer.feeds == "last" else output)
+    if layer.feeds != "last":
+        return LayerOutput(output, after, output)
+    last = after[layer.output_state][-layer.directions :]
+    return LayerOutput(output, after, torch.cat(tuple(last), dim=-1))
 
 
 @run.register
@@ -184,7 +186,9 @@ def run_steps(
     x = flow.transpose(0, 1) if batch_first and isinstance(flow, Tensor) else flow
     output, after = steps(x, states)
     output = output.transpose(0, 1) if batch_first and isinstance(output, Tensor) else output
-    return LayerOutput(output, after, after[0] if isinstance(layer, Recurrent) and layer.feeds == "last" else output)
+    if isinstance(layer, Recurrent) and layer.feeds == "last":
+        return LayerOutput(output, after, after[layer.output_state])
+    return LayerOutput(output, after, output)
 
 
 @run.register

@@ -6,6 +6,7 @@ It knows nothing of how a layer may be run faster, and has nothing of `ahead` bu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import cast
 
 import torch
@@ -14,9 +15,8 @@ from typing_extensions import override
 
 from rnninspect.cells import evaluate
 from rnninspect.layers.linear import Linear
+from rnninspect.runtime.functions import COLUMNS, OF_TWO
 from rnninspect.runtime.recurrence import Level, Moment, Pace, RecurrentModule, States, Step, Watch
-
-FUNCTIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
 
 
 class PlainRNN(RecurrentModule):
@@ -25,7 +25,7 @@ class PlainRNN(RecurrentModule):
     functions: what the functions of the equations are.
     """
 
-    functions: Mapping[str, Callable[[Tensor], Tensor]] = FUNCTIONS
+    functions: Mapping[str, Callable[..., Tensor]] = MappingProxyType({**COLUMNS, **OF_TWO})
 
     @override
     def step_of(self, level: Level, data: Tensor, pace: Pace, watch: Watch | None) -> Step:
@@ -43,7 +43,7 @@ class PlainRNN(RecurrentModule):
             if watch is not None:
                 watch(Moment(level.stacked, level.direction, t, vectors))
             after = tuple(cast(Tensor, vectors[name]).T for name in cell.states)
-            return after[0], after
+            return cast(Tensor, vectors[cell.output]).T, after
 
         return step
 
@@ -63,5 +63,5 @@ class EquationLinear(nn.Module):
         for weight in self.layer.weights("float32"):
             values = self.get_parameter(weight.name)
             given[weight.symbol] = values if values.dim() == 2 else values.unsqueeze(1)
-        (result,) = evaluate.step(self.layer.cell, given, FUNCTIONS).values()
+        (result,) = evaluate.step(self.layer.cell, given, COLUMNS).values()
         return cast(Tensor, result).T.reshape(*input.shape[:-1], -1)

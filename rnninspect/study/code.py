@@ -233,7 +233,7 @@ def _ran(
         yield from loop(run, of_torch=layer.type in OF_TORCH)
         yield f"# {', '.join([put_out] * (not last) + [f'{tensor.name} {tensor.shape}' for tensor in finals])}"
     if last:
-        h = states[0]
+        h = states[layer.output_state]
         rows = f"{h}[-1]" if layer.directions == 1 else f"torch.cat([{h}[-2], {h}[-1]], dim=-1)"
         handed_on = layer.emits(signal).tensor("x", "H_in", "float32")
         yield f"{result} = {rows if layer.stack_axes else h}  # {handed_on.shape}"

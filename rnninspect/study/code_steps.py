@@ -147,6 +147,6 @@ def _step(run: Run, *, of_torch: bool, every: bool) -> Iterator[str]:
         yield f"{names} = {run.owner}(x_t, {f'({names})' if len(states) > 1 else names})"
     else:
         yield from python(run.layer.cell)
-    yield from [f"outputs.append({states[0]})"] * every
+    yield from [f"outputs.append({run.layer.cell.output})"] * every
     if run.packed:
         yield from (f"{s} = torch.cat([{s}, {s}_rest])" for s in states)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from string import Template
 from typing import NamedTuple
 
-from rnninspect.cells.language import Bias, Cell, Equation, Matrix, Product, Value, walk
+from rnninspect.cells.tree import Bias, Binary, Cell, Equation, Expr, Matrix, Product, Value, Weight, symbols_of, walk
 from rnninspect.cells.write import Shapes, Symbol, Written, name, shapes, write
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed
@@ -73,8 +73,8 @@ class Setting(NamedTuple):
 class Unrolled(NamedTuple):
     """The layer as it is unrolled, for one sequence.
 
-    states: each with its width; the first is what goes on to the next layer. features: the width of x_t; above: of
-    what a whole layer, both directions, puts out. indexed: h_0 has an axis over layers and directions.
+    states: each with its width; output: what goes on to the next layer, with its width. features: the width of x_t;
+    above: of what a whole layer, both directions, puts out. indexed: h_0 has an axis over layers and directions.
     inner: the vector below the only state where that is made of nothing else, with its width: h below Jordan's y.
     """
 
@@ -82,6 +82,7 @@ class Unrolled(NamedTuple):
     depth: int
     directions: int
     states: tuple[tuple[str, int], ...]
+    output: tuple[str, int]
     features: int
     above: int
     indexed: bool
@@ -161,12 +162,7 @@ def _entries(layer: Layer, cell: Cell, facts: LayerFacts, shape: Shapes, timed: 
 
 def _symbols(equation: Equation) -> Iterator[Symbol]:
     """Every symbol of an equation, its target last: what goes in before what comes out."""
-    for node in walk(equation.expression):
-        match node:
-            case Value() | Bias():
-                yield node
-            case Product(matrix=matrix):
-                yield matrix
+    yield from symbols_of(equation.expression)
     yield equation.target
 
 
@@ -198,14 +194,23 @@ def _meaning_of_vector(layer: Layer, cell: Cell, vector: Value, timed: bool) -> 
     return f"{vector.name} on its way to {name(cell, last, timed=timed)}"
 
 
-def _meaning_of_parameter(layer: Layer, cell: Cell, parameter: Matrix | Bias, timed: bool) -> str:
-    """What a matrix leads from and to, or a bias is added to: read off the equation it stands in."""
-    product = _product_of(cell, parameter)
+def _meaning_of_parameter(layer: Layer, cell: Cell, parameter: Weight, timed: bool) -> str:
+    """What a matrix leads from and to, and what takes part with a vector: read off the equation it stands in."""
     target = _target_of(cell, parameter)
-    operand, to = (name(cell, vector, timed=timed) for vector in (product.operand, target))
-    if isinstance(parameter, Bias):
-        return f"added to {product.matrix.name} {operand}, in {to}"
-    return f"from {operand} to {_short(layer, target)} {to}".replace("  ", " ")
+    to = name(cell, target, timed=timed)
+    product = _product_of(cell, parameter)
+    operand = "" if product is None else name(cell, product.operand, timed=timed)
+    match parameter:
+        case Matrix():
+            return f"from {operand} to {_short(layer, target)} {to}".replace("  ", " ")
+        case Bias() if product is not None:
+            return f"added to {product.matrix.name} {operand}, in {to}"
+        case Bias():
+            return f"added in {to}"
+        case _:
+            factor = _factor_of(cell, parameter)
+            times = "" if factor is None else f"times {name(cell, factor, timed=timed)}, element by element, "
+            return f"{times}in {to}"
 
 
 def _short(layer: Layer, vector: Value) -> str:
@@ -214,13 +219,20 @@ def _short(layer: Layer, vector: Value) -> str:
     return words if colon else ""
 
 
-def _product_of(cell: Cell, parameter: Matrix | Bias) -> Product:
+def _product_of(cell: Cell, parameter: Weight) -> Product | None:
     """The product of a matrix, or of the matrix that a bias shares its suffix with."""
     products = (node for node in cell.nodes if isinstance(node, Product))
-    return next(product for product in products if product.matrix.name[1:] == parameter.name[1:])
+    return next((product for product in products if product.matrix.name[1:] == parameter.name[1:]), None)
 
 
-def _target_of(cell: Cell, parameter: Matrix | Bias) -> Value:
+def _factor_of(cell: Cell, parameter: Weight) -> Expr | None:
+    """What a weight vector is multiplied with."""
+    products = (node for node in cell.nodes if isinstance(node, Binary) and node.op == "*")
+    sides = (sides for node in products for sides in ((node.left, node.right), (node.right, node.left)))
+    return next((other for side, other in sides if side == parameter), None)
+
+
+def _target_of(cell: Cell, parameter: Weight) -> Value:
     """The vector that the equation with `parameter` assigns."""
     return next(equation.target for equation in cell.equations if parameter in _symbols(equation))
 
@@ -243,6 +255,7 @@ def _unrolled(layer: Recurrent, cell: Cell, signal: Signal, shape: Shapes) -> Un
         depth=layer.depth,
         directions=layer.directions,
         states=tuple((state, shape(cell.last(state))[0]) for state in cell.states),
+        output=(cell.output, shape(cell.result)[0]),
         features=layer.width_in,
         above=layer.width_out,
         indexed=bool(layer.stack_axes),
@@ -253,13 +266,15 @@ def _unrolled(layer: Recurrent, cell: Cell, signal: Signal, shape: Shapes) -> Un
 
 
 def _inner(cell: Cell, shape: Shapes) -> tuple[str, int] | None:
-    state, *others = cell.states
+    if cell.states != (cell.output,):
+        return None
+    state = cell.output
     (made,) = (equation for equation in cell.equations if equation.target == cell.last(state))
     read = {node for node in walk(made.expression) if isinstance(node, Value)}
-    vector = next(iter(read))
-    if others or len(read) > 1 or vector.name in ("x", state):
+    if len(read) != 1:
         return None
-    return vector.name, shape(vector)[0]
+    (vector,) = read
+    return None if vector.name in ("x", state) else (vector.name, shape(vector)[0])
 
 
 def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts, shape: Shapes) -> Upper:
@@ -315,9 +330,10 @@ def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, obj
 def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[LegendEntry], timed: bool) -> Iterator[str]:
     """The kind's remarks, filled in; one that names what this layer does not have, or set, is not about it."""
     known = {tensor.name: f"{tensor.name} {tensor.shape}" for tensor in facts.outputs}
+    parameters = {weight.name: weight for weight in cell.weights}
     for entry in entries:
         if entry.packed:
-            target = _target_of(cell, (Matrix if entry.symbol.startswith("W") else Bias)(entry.symbol))
+            target = _target_of(cell, parameters[entry.symbol])
             known[entry.symbol] = f"{entry.symbol} ({entry.packed}, in {name(cell, target, timed=timed)})"
     for remark in layer.remarks:
         template = Template(remark)

@@ -186,7 +186,7 @@ def follow(
 ) -> tuple[tuple[Curve, ...], tuple[WeightNorm, ...]]:
     """Every curve, and the norm of every weight's gradient, from one backward pass. seed: of v."""
     aimed = runs[-1]
-    output, top = aimed.layer.cell.states[0], aimed.layer.depth - 1
+    output, top = aimed.layer.cell.output, aimed.layer.depth - 1
     read = probes(aimed, aim.reads, seed).items()
     loss = torch.stack([(aimed.levels[top, way][t][output] * v).sum() for (way, t), v in read]).sum()
     inputs = [data_of(run.x) for run in runs]
@@ -231,7 +231,7 @@ def _curves(run: RecordedLayer, aim: Aim, gradients: Mapping[Tensor, Tensor | No
 def probes(aimed: RecordedLayer, reads: Tensor, seed: int) -> dict[tuple[int, int], Tensor]:
     """v for each direction and step that the loss reads: a unit vector for each sequence that reads it, (H_out, B)."""
     generator = torch.Generator().manual_seed(seed)
-    output, top = aimed.layer.cell.states[0], aimed.layer.depth - 1
+    output, top = aimed.layer.cell.output, aimed.layer.depth - 1
     vectors = {}
     for direction in range(aimed.layer.directions):
         for t, states in sorted(aimed.levels[top, direction].items()):

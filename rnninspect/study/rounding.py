@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.document.chain import Link
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.device import DTYPES
-from rnninspect.runtime.plain import FUNCTIONS, PlainRNN
+from rnninspect.runtime.functions import COLUMNS, OF_TWO, OPERATIONS
+from rnninspect.runtime.plain import PlainRNN
 from rnninspect.runtime.precision import in_tf32
 from rnninspect.runtime.recurrence import Flow, data_of, with_data
 from rnninspect.study.reference import exact_tensor, reference
@@ -181,27 +183,21 @@ class Rounding:
         # why not in place: in float64 on the CPU they are the module's own.
         twin.load_state_dict({name: self(value) for name, value in twin.state_dict().items()}, assign=True)
         if isinstance(twin, PlainRNN):
-            twin.functions = {name: partial(_RoundedFunction.apply, name, self) for name in FUNCTIONS}
+            rounded = {name: partial(_RoundedFunction.apply, name, self) for name in COLUMNS}
+            twin.functions = {**rounded, **OF_TWO}
         return twin.requires_grad_()
-
-
-# The derivatives of FUNCTIONS, from the result as torch works them out: a result that is off takes them along.
-_DERIVATIVES = {
-    "sigmoid": lambda result: result * (1 - result),
-    "tanh": lambda result: 1 - result * result,
-    "relu": lambda result: (result > 0).double(),
-}
 
 
 class _RoundedFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, name: str, rounding: Rounding, values: Tensor) -> Tensor:
-        result = rounding(FUNCTIONS[name](values))
-        ctx.save_for_backward(result)
+        result = rounding(COLUMNS[name](values))
+        # why the result: as in torch a derivative is worked out from it, and one that is off takes that along.
+        ctx.save_for_backward(values, result)
         ctx.name, ctx.rounding = name, rounding
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
-        (result,) = ctx.saved_tensors
-        return None, None, ctx.rounding(gradients[0] * _DERIVATIVES[ctx.name](result))
+        values, result = ctx.saved_tensors
+        return None, None, ctx.rounding(FUNCTIONS[ctx.name].gradient(gradients[0], values, result, OPERATIONS))

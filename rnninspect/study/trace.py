@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.cells.carry import carry_gate
-from rnninspect.cells.language import Apply, Cell
+from rnninspect.cells.tree import Apply, Cell
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, printable
 from rnninspect.facts import ModelFacts

@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rnninspect.cells.backward import backward_terms, gradient_sources
 from rnninspect.cells.evaluate import step
-from rnninspect.cells.language import Cell, parse
+from rnninspect.cells.language import parse
 from rnninspect.cells.ops import forward_terms
+from rnninspect.cells.tree import Cell
 from rnninspect.facts import Ops
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.jordan import JordanRNN

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from rnninspect.cells.language import CellError, parse
+from rnninspect.cells.language import parse
 from rnninspect.cells.packs import Pack, packs
+from rnninspect.cells.tree import CellError
 from rnninspect.layers.gru import GRU, GRUCell
 from rnninspect.layers.jordan import JordanRNN
 from rnninspect.layers.lstm import LSTM, LSTMCell
@@ -106,28 +107,95 @@ def test_torch_packs_the_same(
 X_AND_H = (("x", ("H_in",)), ("h", ("H_out",)))
 
 
+def packed(text: str, **options: bool) -> list[tuple[str, tuple[str, ...]]]:
+    """Every parameter of a cell with what it is made of."""
+    return [(pack.symbol, pack.blocks) for pack in packs(parse(text, **options), (*X_AND_H, ("*", ("H_out",))))]
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "expected"),
     [
-        ("h = W_xh @ x + W_xh @ x", "a weight is used twice: ['W_xh', 'W_xh']"),
-        ("h = W_hh @ h\nh = W_hh @ h", "a weight is used twice: ['W_hh', 'W_hh']"),
-        ("h = W_xh @ x + b_xh + b_xh", "a weight is used twice: ['W_xh', 'b_xh']"),
-        ("h = W_xh @ x + b_zh", "a bias has no matrix of its suffix: ['b_zh']"),
-        ("h = W_xh @ x + b", "a bias has no matrix of its suffix: ['b']"),
-        ("h = h * h + b_h", "a bias has no matrix of its suffix: ['b_h']"),
+        # a weight that is used twice is one parameter
+        ("h = W_xh @ x + W_xh @ x", [("W_xh", ("W_xh",))]),
+        ("h = W_hh @ h\nh = W_hh @ h", [("W_hh", ("W_hh",))]),
+        ("h = W_hh @ h - W_hh.T @ h", [("W_hh", ("W_hh",))]),
+        ("h = W_xh @ x + b_xh + b_xh", [("W_xh", ("W_xh",)), ("b_xh", ("b_xh",))]),
+        # a bias without a matrix of its suffix is its own
+        ("h = W_xh @ x + b_zh", [("W_xh", ("W_xh",)), ("b_zh", ("b_zh",))]),
+        ("h = W_xh @ x + b", [("W_xh", ("W_xh",)), ("b", ("b",))]),
+        ("h = h * h + b_h", [("b_h", ("b_h",))]),
+        # so is a weight vector
+        ("h = W_xh @ x + w_c * h + b_xh", [("W_xh", ("W_xh",)), ("b_xh", ("b_xh",)), ("w_c", ("w_c",))]),
+        # by what is multiplied, whatever the matrices are called
+        ("h = W_xb @ x + W_xa @ x", [("W_ih", ("W_xb", "W_xa"))]),
+        (
+            "h = W_fx @ x + W_fh @ h + W_ix @ x + W_ih @ h",
+            [("W_fx", ("W_fx",)), ("W_ix", ("W_ix",)), ("W_hh", ("W_fh", "W_ih"))],
+        ),
+        ("h = W_a @ h + W_b @ h\nh = W_c @ h + W_d @ h", [("W_hh", ("W_a", "W_b")), ("W_h1h", ("W_c", "W_d"))]),
+        (
+            "m = tanh(W_xm @ x)\nh = W_a @ m + b_a + W_b @ m + b_b",
+            [("W_xm", ("W_xm",)), ("W_mh", ("W_a", "W_b")), ("b_mh", ("b_a", "b_b"))],
+        ),
+        # an expression, and a transposed matrix, have a parameter of their own
+        ("h = W_a @ tanh(h) + W_b @ tanh(h)", [("W_a", ("W_a",)), ("W_b", ("W_b",))]),
+        ("h = W_a.T @ h + W_b.T @ h", [("W_a", ("W_a",)), ("W_b", ("W_b",))]),
+    ],
+)  # fmt: skip
+def test_of_other_cells(text: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
+    assert packed(text) == expected
+
+
+def test_a_stack_never_takes_the_name_of_another_weight() -> None:
+    """W_ih multiplies h here, so that W_a and W_c, which multiply x, stay by themselves."""
+    assert packed("h = W_a @ x + W_c @ x + W_ih @ h") == [("W_a", ("W_a",)), ("W_c", ("W_c",)), ("W_ih", ("W_ih",))]
+
+
+def test_unstacked_every_matrix_is_a_parameter() -> None:
+    text = "h = W_a @ h + b_a + W_c @ h + b_c"
+    assert packed(text, stacked=False) == [(name, (name,)) for name in ("W_a", "W_c", "b_a", "b_c")]
+
+
+def test_blocks_of_unequal_rows_are_not_stacked() -> None:
+    found = packs(parse("a = W_xa @ x\nh = W_xh @ x"), (*X_AND_H, ("a", ("H_cell",))))
+    assert [(pack.symbol, pack.rows) for pack in found] == [("W_xa", "H_cell"), ("W_xh", "H_out")]
+
+
+@pytest.mark.parametrize("text", ["h = W_c @ h + w_c * h", "h = W_c @ tanh(h) + w_c * h"])
+def test_two_parameters_of_one_name_are_refused(text: str) -> None:
+    with pytest.raises(CellError, match="W_c and w_c would be parameters of one name"):
+        packs(parse(text), X_AND_H)
+
+
+@pytest.mark.parametrize(
+    ("text", "recurrent"),
+    [
+        # MGU: what the matrix multiplies is no state, and a change of the state reaches it.
+        ("f = sigmoid(W_f @ x)\nh = tanh(W_n @ (f * h))", {"W_f": False, "W_n": True}),
+        ("q = W_q @ x\nh = W_n @ q + h", {"W_q": False, "W_n": False}),
+        ("h = tanh(W_x @ x + b_x + W_h @ h + b_h)", {"W_x": False, "W_h": True, "b_x": False, "b_h": True}),
+        # a weight vector and a free bias: by what they stand beside
+        ("h = w_c * h + w_x * x", {"w_c": True, "w_x": False}),
+        ("h = sigmoid(w_a) * h + exp(w_b) * x", {"w_a": True, "w_b": False}),
+        ("h = tanh(h + b_n) + sigmoid(b_f) * x", {"b_n": True, "b_f": False}),
     ],
 )
-def test_a_weight_used_twice_or_a_bias_without_a_matrix(text: str, message: str) -> None:
-    with pytest.raises(CellError) as caught:
-        packs(parse(text), X_AND_H)
-    assert str(caught.value) == message
+def test_what_is_recurrent(text: str, recurrent: dict[str, bool]) -> None:
+    found = packs(parse(text), (("x", ("H_in", "H_out")), ("h", ("H_in", "H_out")), ("*", ("H_in",))))
+    assert {pack.symbol: pack.recurrent for pack in found} == recurrent
 
 
-def test_blocks_of_unequal_rows_cannot_be_stacked() -> None:
-    with pytest.raises(CellError, match=r"\('W_xa', 'W_xh'\) cannot be stacked: their rows differ"):
-        packs(parse("a = W_xa @ x\nh = W_xh @ x"), (*X_AND_H, ("a", ("H_cell",))))
-
-
-def test_a_pack_is_stacked_in_the_order_of_the_text() -> None:
-    (pack,) = packs(parse("h = W_xb @ x + W_xa @ x"), X_AND_H)
-    assert pack == Pack("W_xh", ("W_xb", "W_xa"), "H_out", "H_in", False, False)
+@pytest.mark.parametrize(
+    ("expression", "second"),
+    [
+        ("x + b_a + h + b_c", {"b_c"}),
+        ("tanh(x + b_a + h * (h + b_c))", {"b_c"}),
+        # gates that stand in one equation
+        ("sigmoid(x + b_a) * h + tanh(h + b_c)", set()),
+        ("(x + b_a) * (h + b_c)", set()),
+        ("tanh(x + b_a + tanh(h + b_c + b_d))", {"b_d"}),
+    ],
+)
+def test_second_biases_are_those_of_one_sum(expression: str, second: set[str]) -> None:
+    found = packs(parse(f"h = {expression}"), (("x", ("H_in", "H_out")), ("h", ("H_in", "H_out"))))
+    assert {pack.symbol for pack in found if pack.second} == second

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rnninspect.cells.language import Bias, CellError, Matrix, Value, parse
+from rnninspect.cells.language import parse
+from rnninspect.cells.tree import Bias, CellError, Matrix, Value
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.jordan import JordanRNN

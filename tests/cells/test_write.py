@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 from worlds import RECURRENT, least_keys
 
-from rnninspect.cells.language import Bias, Cell, Matrix, Value, parse
+from rnninspect.cells.language import parse
+from rnninspect.cells.tree import Bias, Cell, Matrix, Value
 from rnninspect.cells.write import Written, name, shapes, write
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
