@@ -365,8 +365,9 @@ def test_axes_and_dropout_are_told_where_they_are_set() -> None:
 
 
 def flow(**changes: Any) -> Unrolled:
-    least = Unrolled(20, 2, 1, (("h", 50),), 300, 50, True, False, False)._replace(**changes)
-    return least._replace(above=least.states[0][1] * least.directions)
+    least = Unrolled(20, 2, 1, (("h", 50),), ("h", 50), 300, 50, True, False, False)._replace(**changes)
+    output = least.states[0]
+    return least._replace(output=output, above=output[1] * least.directions)
 
 
 def test_one_direction() -> None:
@@ -455,6 +456,7 @@ def flows(draw: st.DrawFn) -> Unrolled:
         depth=draw(st.sampled_from([1, 2, 3, 4, 5, 10_000])),
         directions=directions,
         states=states,
+        output=states[0],
         features=next(size for size in (sizes[2], sizes[3], 3, 7, 9) if size not in (*sizes[:2], above)),
         above=above,
         indexed=draw(st.booleans()),

@@ -105,16 +105,16 @@ def test_every_command_knows_it(with_mgu: Start) -> None:
     ("change", "message"),
     [
         (
-            ("f * h\n", "f / h\n"),
-            "layer type MGU: equation 2, `r = f / h`: not in the equation language: 'f / h'",
+            ("f * h\n", "f % h\n"),
+            "layer type MGU: line 3, column 5: not in the equation language: 'f % h' (it has + - * / ** @, max, min",
         ),
         (
-            ("W_rn @ r", "W_if @ x"),
-            "layer type MGU: a weight is used twice: ",
+            ("W_rn @ r", "x * r"),
+            "layer type MGU: the equations make vectors as wide as H_cell and H_in and H_out at once",
         ),
-        (("f * h\n", "f * g\n"), "layer type MGU: equation 2, `r = f * g`: 'g' is read but never assigned"),
+        (("f * h\n", "f * g\n"), "layer type MGU: line 3, column 9: 'g' is read but never assigned"),
     ],
-    ids=["language", "weights", "states"],
+    ids=["language", "widths", "states"],
 )
 def test_a_fault_in_its_equations_is_told_with_kind_line_and_rule(
     with_mgu: Start, change: tuple[str, str], message: str

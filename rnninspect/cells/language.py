@@ -83,7 +83,7 @@ def faults_of(kind: str) -> Iterator[None]:
     try:
         yield
     except CellError as error:
-        error.message = f"layer type {kind}: {error.message}"
+        error.whose = f"layer type {kind}: "
         raise
 
 

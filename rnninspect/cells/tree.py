@@ -12,18 +12,19 @@ class CellError(Exception):
     """The text of a cell is wrong.
 
     line, column: where in the text, from 1; None where it is not about one place. hint: what to write instead.
+    whose: what its line begins with.
     """
 
     def __init__(self, message: str, *, line: int | None = None, column: int | None = None, hint: str = "") -> None:
         super().__init__(message)
-        self.message, self.line, self.column, self.hint = message, line, column, hint
+        self.message, self.line, self.column, self.hint, self.whose = message, line, column, hint, ""
 
     def __str__(self) -> str:
         """All of it in one line."""
         place = "" if self.line is None else f"line {self.line}: "
         if self.column is not None:
             place = f"line {self.line}, column {self.column}: "
-        return place + self.message + (f" ({self.hint})" if self.hint else "")
+        return self.whose + place + self.message + (f" ({self.hint})" if self.hint else "")
 
 
 class NeedsBiasError(CellError):

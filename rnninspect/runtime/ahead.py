@@ -16,7 +16,19 @@ from torch.nn import functional
 from typing_extensions import override
 
 from rnninspect.cells.evaluate import OPERATORS, number
-from rnninspect.cells.tree import Apply, Bias, Binary, Cell, Expr, Negative, Product, Value, WeightVector, is_number
+from rnninspect.cells.tree import (
+    Apply,
+    Bias,
+    Binary,
+    Cell,
+    Expr,
+    Matrix,
+    Negative,
+    Product,
+    Value,
+    WeightVector,
+    is_number,
+)
 from rnninspect.runtime.functions import OF_TWO, ROWS
 from rnninspect.runtime.recurrence import Block, Level, Moment, Pace, RecurrentModule, States, Step, Watch
 
@@ -218,13 +230,13 @@ def _affine(expression: Expr, blocks: Mapping[str, Block]) -> tuple[_Affine, lis
     """A sum's products and biases, as long as each other, and its other terms; all where it has no products."""
     products, biases, others = [], [], []
     terms = list(_terms(expression))
-    stacking = [term for sign, term in terms if sign == "+" and isinstance(term, Product) and not term.transposed]
-    rows = blocks[stacking[0].matrix.name].rows if stacking else None
+    stacking = (term for sign, term in terms if sign == "+" and isinstance(term, Product) and not term.transposed)
+    rows = next((blocks[term.matrix.name].rows for term in stacking), None)
     for sign, term in terms:
-        match term:
-            case Product(matrix=matrix, operand=operand) if term in stacking and blocks[matrix.name].rows == rows:
-                products.append((operand, matrix.name))
-            case Bias(name=name) if sign == "+" and blocks[name].rows == rows:
+        match sign, term:
+            case "+", Product(matrix=Matrix(name=name), operand=operand, transposed=False) if blocks[name].rows == rows:
+                products.append((operand, name))
+            case "+", Bias(name=name) if blocks[name].rows == rows:
                 biases.append(name)
             case _:
                 others.append((sign, term))
