@@ -193,10 +193,10 @@ class Recurrent(Layer):
 
     def states(self, time: str, signal: Signal, dtype: str) -> Iterator[TensorFact]:
         """The states before the first step (`time` "0") or after the last ("n")."""
-        letters = dict(self.vector_widths())
+        solved = widths(self.cell, self.declared(0))
         sizes = self.sizes() | signal.batch.letters
         for state in self.cell.states:
-            axes = (*self.stack_axes, *signal.batch.states_axes, letters[state][-1])
+            axes = (*self.stack_axes, *signal.batch.states_axes, solved.operand(self.cell.last(state)))
             yield TensorFact(
                 name=f"{state}_{time}", axes=axes, shape=shape_of(axes, sizes), dtype=dtype, directions=self.directions
             )
