@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from worlds import CONFIGS, DOCUMENTS, spec_of
 
 from rnninspect import formats
-from rnninspect.cells.language import CellError, parse
+from rnninspect.cells.language import parse
 from rnninspect.commands import verify as command
 from rnninspect.commands.shared.options import TorchOptions
 from rnninspect.document.load import load_spec
@@ -263,8 +263,10 @@ def test_rounding_by_nothing_changes_nothing(name: str) -> None:
     cell = kind.model_validate({"type": "RNNCell", "input_size": 3, "hidden_size": 5})
     module = nn.RNNCell(3, 5, dtype=torch.float64)
     functions = Rounding(0.0, 0.0, seed=0).reference(cell, module).functions  # type: ignore[union-attr, operator]
-    values = torch.linspace(-3, 3, 8, dtype=torch.float64, requires_grad=True)
-    upstream = torch.linspace(1, 2, 8, dtype=torch.float64)
+    # why a column: some functions take a whole vector, and a column is one sequence's.
+    least = 0.1 if name in ("log", "sqrt") else -3.5
+    values = torch.linspace(least, 3.5, 8, dtype=torch.float64)[:, None].requires_grad_()
+    upstream = torch.linspace(1, 2, 8, dtype=torch.float64)[:, None]
     expected, found = FUNCTIONS[name](values), functions[name](values)
     assert torch.equal(found, expected)
     (right,), (ours,) = (torch.autograd.grad(result, values, upstream) for result in (expected, found))
@@ -319,7 +321,6 @@ LONG_SHORT = [
     ("c = f * c + i * g", "c = f * c + i + g"),
     ("h = o * tanh(c)", "h = o * c"),
     ("h = o * tanh(c)", "h = o + tanh(c)"),
-    ("W_ii @ x + b_ii + W_hi @ h", "W_hi @ x + b_ii + W_ii @ h"),
 ]
 GATED = [
     ("r = sigmoid", "r = tanh"),
@@ -335,7 +336,6 @@ GATED = [
     ("(1 - z) * n + z * h", "z * n + (1 - z) * h"),
     ("(1 - z) * n + z * h", "(1 - z) * n - z * h"),
     ("(1 - z) * n + z * h", "(1 - r) * n + z * h"),
-    ("W_ir @ x + b_ir + W_hr @ h", "W_hr @ x + b_ir + W_ir @ h"),
 ]
 # The rows of one gate are those of another: the text's lines stand in another order.
 ORDERS = {
@@ -439,10 +439,10 @@ def test_a_planted_error_in_linear_is_caught(
     assert_caught(document_for("Linear", dtype))
 
 
-def test_a_bias_that_is_used_twice_is_no_equation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slip of the seed's text, b_hi in the output gate, does not come as far as torch."""
+def test_a_bias_that_is_used_twice_is_one_less_than_torch_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slip of the seed's text, b_hi in the output gate."""
     rewrite(monkeypatch, "LSTM", {}, lambda text: text.replace("b_ho", "b_hi"))
-    with pytest.raises(CellError, match="used twice"):
+    with pytest.raises(CheckFailed, match=r"bias_hh_l0 is \(12,\) by the equations, \(16,\) in torch"):
         verified(document_for("LSTM"))
 
 
