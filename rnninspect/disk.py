@@ -63,20 +63,11 @@ def status(path: str | Path) -> os.stat_result | None:
         return None
 
 
-def is_there(path: Path) -> bool:
-    """Whether anything has this name, whatever it is: a link to nothing, or what cannot be looked at."""
-    try:
-        os.lstat(path)
-    except OSError as error:
-        return not isinstance(error, ABSENT)
-    return True
-
-
 def repository() -> Path | None:
     """The root of the repository that the current folder is in."""
     folder = Path.cwd()
     # why no matter what it is: of a worktree and of a submodule it is a file.
-    return next((level for level in (folder, *folder.parents) if is_there(level / ".git")), None)
+    return next((level for level in (folder, *folder.parents) if os.path.lexists(level / ".git")), None)
 
 
 def near_document(path: str) -> str:

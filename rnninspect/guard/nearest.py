@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rnninspect import disk
@@ -17,5 +18,13 @@ def nearest_lock() -> Path:
     here, root = Path.cwd(), disk.repository()
     above = [] if root is None else [*here.relative_to(root).parts]
     ways = [Path(*[".."] * levels, NAME) for levels in range(len(above) + 1)]
-    # why whatever it is: what cannot be looked at is not missing, and who reads it says what is wrong.
-    return next((way for way in ways if disk.is_there(way)), Path(NAME))
+    return next((way for way in ways if _is_there(way)), Path(NAME))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        # why no other error: what cannot be looked at is not missing, and who reads it says what is wrong.
+        return not isinstance(error, disk.ABSENT)
+    return True

@@ -31,7 +31,9 @@ class CheckOptions:
     ] = False
     locked: Annotated[
         bool,
-        typer.Option("--locked", help="Fail too without a lock, or where it or a budget says nothing of a model."),
+        typer.Option(
+            "--locked", help="Fail too without a lock, on an entry whose document is gone, on an empty budget."
+        ),
     ] = False
     max_params: Annotated[
         str | None, typer.Option(metavar="COUNT", help="Allow each model at most so many parameters, such as 20M.")
