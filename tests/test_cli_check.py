@@ -646,7 +646,7 @@ def test_names_start_no_command_of_their_own(run: Run, tmp_path: Path) -> None:
         )
     ]
     assert [command(line) for line in done.stderr.splitlines()] == [None, None]
-    for format in ("markdown", "json", "junit"):
+    for format in ("markdown", "json", "junit", "sarif", "gitlab"):
         done = run("check", name, "--format", format, "--max-params", "1", cwd=folder)
         assert [command(line) for line in (done.stdout + done.stderr).splitlines() if command(line)] == [], format
 
