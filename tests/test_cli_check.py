@@ -888,7 +888,7 @@ def test_the_workflow_stands_by_itself() -> None:
     assert str(checkout["uses"]).startswith("actions/checkout@v")
     assert str(python["uses"]).startswith("actions/setup-python@v")
     assert re.match(r"pip install .*\brnninspect$", str(install["run"]))
-    assert check == {"run": "rnninspect check models/*.yaml --format github"}
+    assert check == {"run": "rnninspect check models/*.yaml --locked --format github"}
 
 
 @pytest.fixture
