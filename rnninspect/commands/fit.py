@@ -94,7 +94,7 @@ def run(options: FitOptions) -> int:
     from rnninspect.results.fit import fit_document, fit_tables, none_fits
 
     words = _told_apart(options)
-    asked = Asked(words.path, _budget(options), options.multiple, options.nearest)
+    asked = Asked(path=words.path, budget=_budget(options), step=options.multiple, nearest=options.nearest)
     fitted, texts, code = _fit_all(words.files, asked, options)
     if code:
         return code

@@ -176,7 +176,7 @@ def fit(file: str, tree: Tree, asked: Asked) -> Fitted:
             after = following
         else:
             refusal = str(following).removeprefix(f"{following.place}: ")
-    fitted = Fitted(tree.source, asked.path, best, after, (), refusal)
+    fitted = Fitted(file=tree.source, path=asked.path, best=best, next=after, limits=(), refusal=refusal)
     return fitted._replace(limits=limits(fitted.shown.model, budget))
 
 
