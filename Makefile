@@ -1,30 +1,56 @@
-# `make` lists the targets. Everything lives in .venv, which is made when it is missing or out of date.
+# `make` lists the targets. Everything lives in .venv, which is made when it is missing or out of date; its two stamps
+# say what is in there: the tool alone, or torch and all that development needs too.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PLAIN := .venv/.plain
+# The tests' own environment without torch.
+TORCHLESS := .venv-plain
 OUT ?= build/gpu-check-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml .ci/constraints.txt
+# $(call environment,FOLDER): a virtual environment there, if there is none.
+define environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rnninspect needs Python 3.11 or newer, this is " + sys.version)'
-	@echo "setting up .venv: torch and the rest, about a minute"
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]'
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+endef
+INSTALL := python -m pip install --disable-pip-version-check -c .ci/constraints.txt
+
+$(PLAIN): pyproject.toml .ci/constraints.txt
+	@echo "setting up .venv: the tool alone, some 15 seconds"
+	$(call environment,.venv)
+	$(BIN)/$(INSTALL) --quiet -e .
+	@touch $@
+
+# why torch by itself: it is nine tenths of the waiting, and pip shows how far it is.
+$(READY): pyproject.toml .ci/constraints.txt
+	@echo "setting up .venv: torch, 200 MB for the CPU and gigabytes with CUDA, then the rest: a minute or two"
+	$(call environment,.venv)
+	$(BIN)/$(INSTALL) torch
+	$(BIN)/$(INSTALL) --quiet -e '.[dev]'
+	@touch $(PLAIN) $@
+
+$(TORCHLESS)/.ready: pyproject.toml .ci/constraints.txt
+	@echo "setting up $(TORCHLESS): what the tests need but torch, half a minute"
+	$(call environment,$(TORCHLESS))
+	$(TORCHLESS)/bin/$(INSTALL) --quiet -e '.[test]'
 	@touch $@
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything that is needed
 
 .PHONY: demo
-demo: $(READY) ## The main job on real input: the documents of configs/
+demo: $(PLAIN) ## The main job on real input, the documents of configs/: the plan first, then torch's proof
+	$(BIN)/rnninspect configs/tagger.yaml --plan
+	@$(MAKE) --no-print-directory $(READY)
 	$(BIN)/rnninspect shapes configs/rnn.yaml configs/lstm.yaml configs/gru.yaml
 	$(BIN)/rnninspect weights configs/lstm.yaml --gates
 	$(BIN)/rnninspect params configs/*.yaml --plan
-	$(BIN)/rnninspect inspect configs/tagger.yaml
+	$(BIN)/rnninspect configs/tagger.yaml
 
 .PHONY: test
 test: lint $(READY) ## Linter, type checker and the tests, in two processes
@@ -33,6 +59,10 @@ test: lint $(READY) ## Linter, type checker and the tests, in two processes
 .PHONY: test-more
 test-more: $(READY) ## The tests that take minutes each, or need more than this checkout
 	$(BIN)/pytest -m more
+
+.PHONY: test-plain
+test-plain: $(TORCHLESS)/.ready ## The tests where torch is not installed: what needs it is skipped
+	$(TORCHLESS)/bin/pytest -n 2 --dist worksteal -m 'not more' -rs
 
 .PHONY: quick
 quick: $(READY) ## The tests that take no more than a few seconds each
@@ -91,6 +121,6 @@ readme: $(READY) ## Run the commands of the README and the books behind it, and 
 	$(BIN)/python tests/test_readme.py
 
 .PHONY: clean
-clean: ## Remove .venv and every cache
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## Remove the environments and every cache
+	rm -rf .venv $(TORCHLESS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find rnninspect tests -name __pycache__ -prune -exec rm -rf {} +

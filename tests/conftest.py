@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,41 @@ for _name in ("CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"):
 for _number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, lambda number, frame: None)
+
+# --- where torch is not installed: `make test-plain` ----------------------------------------------------------
+
+_HAS_TORCH = find_spec("torch") is not None
+_NO_TORCH = "needs torch, which is not installed"
+
+
+class _LeftOut(pytest.Item):
+    """What stands for the tests of a file in which torch is imported."""
+
+    def runtest(self) -> None:
+        pytest.skip(_NO_TORCH)
+
+
+class _TestFile(pytest.Module):
+    """A file of tests. Where importing it fails for want of torch alone, one test that is skipped stands for it."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            missing = getattr(error.__cause__, "name", None) or ""
+            if _HAS_TORCH or missing.partition(".")[0] != "torch":
+                raise
+            return [_LeftOut.from_parent(self, name="all")]
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    return _TestFile.from_parent(parent, path=module_path)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not _HAS_TORCH and item.get_closest_marker("torch"):
+        pytest.skip(_NO_TORCH)
+
 
 # A guard against hanging, nothing that is asserted: a busy machine may take its time.
 HANG = 120

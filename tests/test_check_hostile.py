@@ -239,6 +239,7 @@ def test_a_broken_lock_is_an_annotation_too(run: Run, tmp_path: Path) -> None:
     assert "::error file=rnninspect.lock,line=1," in done.stderr
 
 
+@pytest.mark.torch
 @pytest.mark.slow
 def test_a_build_that_failed_is_not_called_agreement(
     here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -254,6 +255,7 @@ def test_a_build_that_failed_is_not_called_agreement(
     assert (done.returncode, json.loads(done.stdout)["ok"]) == (3, False)
 
 
+@pytest.mark.torch
 @pytest.mark.slow
 def test_a_build_that_agreed_says_so_in_json(here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -254,6 +254,7 @@ def test_laws_stand_in_json_at_every_gate(here: Run) -> None:
     }
 
 
+@pytest.mark.torch
 def test_what_values_are_by_the_laws_of_the_document(here: Run) -> None:
     printed = fine(
         here("weights", INIT, CONFIGS / "gru.yaml", "--gates", "--stats", "--device", "cpu", "--format", "csv")
@@ -276,6 +277,7 @@ def test_what_values_are_by_the_laws_of_the_document(here: Run) -> None:
 # --- proven on torch ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_plan_every_number_is_torchs_too(here: Run, small: Path, command: str) -> None:
     options = {"weights": ("--stats", "--gates"), "inspect": ("--all",)}.get(command, ())
@@ -290,6 +292,7 @@ def test_without_plan_every_number_is_torchs_too(here: Run, small: Path, command
     assert len(others) == (2 if command == "inspect" else 0)
 
 
+@pytest.mark.torch
 @pytest.mark.slow
 def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(
     run: Run, here: Run, small: Path
@@ -320,6 +323,7 @@ def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(
         assert [values for values, unlike in drawn if values == unlike] == []
 
 
+@pytest.mark.torch
 def test_a_device_that_is_not_here(here: Run, small: Path) -> None:
     done = here("shapes", small, "--device", "cuda:99")
     line = refused(done, 3)
@@ -327,6 +331,7 @@ def test_a_device_that_is_not_here(here: Run, small: Path) -> None:
     assert re.search(r"device cuda:99 .* sees cpu, meta.* here .*--device cpu.*--plan", line)
 
 
+@pytest.mark.torch
 def test_too_large_for_memory_is_said_before_any_is_taken_and_the_others_are_shown(
     here: Run, small: Path, absurd: Path
 ) -> None:
@@ -340,6 +345,7 @@ def test_too_large_for_memory_is_said_before_any_is_taken_and_the_others_are_sho
     assert model(done.stdout)["parameters"] == 220
 
 
+@pytest.mark.torch
 @pytest.mark.slow
 def test_the_same_document_on_meta(here: Run, absurd: Path) -> None:
     done = here("params", absurd, "--device", "meta", "--format", "json")
@@ -712,6 +718,7 @@ def test_an_interrupt_of_a_command(
     assert capsys.readouterr() == ("", "interrupted\n")
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("format", ["table", "json"])
 def test_where_torch_disagrees_the_differences_are_shown_and_the_exit_code_is_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path, format: str

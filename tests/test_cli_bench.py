@@ -131,6 +131,7 @@ def wait_for(journal: Path, count: int, process: subprocess.Popen[str]) -> None:
 # --- for real ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.torch
 @pytest.mark.slow
 def test_a_real_run_and_its_journal(run: Run, folder: Path) -> None:
     options = ("--sweep", "encoder.hidden_size=4,8", "--phase", "forward", "--phase", "step", "--budget", "50ms")
@@ -559,6 +560,7 @@ def test_figures_that_came_about_in_another_way_are_not_gone_on_with(faked: Run,
     assert faked(*options, "--resume", "--output", "r2.jsonl").returncode == 0
 
 
+@pytest.mark.torch
 def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environment: Environment) -> None:
     journal = folder / "r.jsonl"
     options = ("--sweep", "encoder.hidden_size=range(1,41)", "--phase", "forward", "--output", "r.jsonl")

@@ -80,6 +80,7 @@ def test_where_there_is_no_utf8_it_is_ascii(run: Run) -> None:
     assert " h_0[1]-(50,)>| h |-(50,)>" in shown
 
 
+@pytest.mark.torch
 def test_the_code_alone_is_a_script_that_prints_the_shapes(
     here: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,6 +69,7 @@ def test_help_names_the_options(here: Run) -> None:
     assert {option for option in options if option not in shown} == set()
 
 
+@pytest.mark.torch
 def test_decays_a_chart_and_the_numbers(here: Run, small: Path) -> None:
     shown = fine(here("gradflow", small, "--seed", "4"))
     blocks = re.findall(r"^small · (.+)$", shown, re.MULTILINE)
@@ -92,6 +93,7 @@ def test_decays_a_chart_and_the_numbers(here: Run, small: Path) -> None:
     assert re.fullmatch(r"equations in float64 · weights drawn by torch \S+ on cpu · float32 · seed 4", last)
 
 
+@pytest.mark.torch
 def test_several_documents_are_on_one_chart(here: Run) -> None:
     shown = fine(here("gradflow", *THREE))
     assert re.findall(r"^all · (.+)$", shown, re.MULTILINE) == [
@@ -106,6 +108,7 @@ def test_several_documents_are_on_one_chart(here: Run) -> None:
     assert verdicts == dict(zip(names, ("fading", "growing", "vanishing"), strict=True))
 
 
+@pytest.mark.torch
 def test_both_sides_of_a_position(here: Run, small: Path) -> None:
     shown = fine(here("gradflow", small, "--layer", "encoder", "--set", "input.seq_len=5"))
     decays = shown.split("\n\n")[0]
@@ -117,6 +120,7 @@ def test_both_sides_of_a_position(here: Run, small: Path) -> None:
     assert "in layer encoder at t = 0. " in fine(here("gradflow", small, "--layer", "encoder", "--step", "0"))
 
 
+@pytest.mark.torch
 def test_of_a_sum_there_is_no_decay(here: Run, small: Path) -> None:
     shown = fine(here("gradflow", small, "--target", "sum"))
     assert shown.splitlines()[0] == "small · gradients"
@@ -133,6 +137,7 @@ def test_of_a_sum_there_is_no_decay(here: Run, small: Path) -> None:
     assert header == fine(here("gradflow", small, "--format", "csv")).splitlines()[0]
 
 
+@pytest.mark.torch
 def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
     small.write_text(PACKED)
     args = ("gradflow", small, THREE[0], "--layer", "encoder", "--format")
@@ -168,6 +173,7 @@ def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
     assert len(names) == 1 + 8 + 4
 
 
+@pytest.mark.torch
 def test_json_has_null_for_what_is_no_number(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path) -> None:
     from rnninspect.study import gradflow
 
@@ -177,6 +183,7 @@ def test_json_has_null_for_what_is_no_number(here: Run, monkeypatch: pytest.Monk
     assert model["gradients"][0]["norms"] == [None] * 30
 
 
+@pytest.mark.torch
 def test_markdown(here: Run, small: Path) -> None:
     shown = fine(here("gradflow", small, "--format", "markdown"))
     assert "### small: decay\n\n| layer | with respect to | at the start |" in shown
@@ -186,6 +193,7 @@ def test_markdown(here: Run, small: Path) -> None:
         assert {line.count(" | ") for line in part.splitlines() if line.startswith("|")} == {bars}
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, columns: int) -> None:
     """Every line fits, the chart too, and no number is cut."""
@@ -216,6 +224,7 @@ def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, col
 # --- what else it does ------------------------------------------------------------------------------------
 
 
+@pytest.mark.torch
 def test_the_same_seed_is_the_same_bytes(run: Run, here: Run, small: Path) -> None:
     """In another process, and from stdin."""
     first = fine(here("gradflow", small, "--format", "csv", "--seed", "3"))
@@ -224,6 +233,7 @@ def test_the_same_seed_is_the_same_bytes(run: Run, here: Run, small: Path) -> No
     assert fine(here("gradflow", small, "--format", "csv", "--seed", "5")) != first
 
 
+@pytest.mark.torch
 def test_output_and_plot(here: Run, small: Path, tmp_path: Path) -> None:
     expected = fine(here("gradflow", small))
     for suffix, start in ((".svg", b"<?xml "), (".png", b"\x89PNG"), (".pdf", b"%PDF-")):
@@ -240,6 +250,7 @@ def test_output_and_plot(here: Run, small: Path, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.torch
 def test_both_sides_of_a_position_are_one_line(
     here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, tmp_path: Path
 ) -> None:
@@ -264,6 +275,7 @@ def test_both_sides_of_a_position_are_one_line(
     assert points == {}
 
 
+@pytest.mark.torch
 def test_one_that_cannot_be_done_leaves_the_others(here: Run, small: Path, tmp_path: Path) -> None:
     (tmp_path / "vast.yaml").write_text(SMALL.replace("hidden_size: 5", "hidden_size: 10000000"))
     done = here("gradflow", tmp_path / "vast.yaml", small, "--format", "json")
@@ -280,11 +292,13 @@ def test_one_that_is_wrong_leaves_none(here: Run, small: Path, tmp_path: Path) -
     assert re.search(r"short\.yaml: --step 5: expected 0 to 2, the input has 3 steps$", refused(done))
 
 
+@pytest.mark.torch
 def test_on_meta_there_is_nothing_to_follow(here: Run, small: Path) -> None:
     line = refused(here("gradflow", small, "--device", "meta"), 3)
     assert re.search(r"small\.yaml: --device meta: on meta there are no values \(use --device cpu\)$", line)
 
 
+@pytest.mark.torch
 def test_a_note_of_the_document_is_said(here: Run, small: Path) -> None:
     done = here("gradflow", small, "--set", "decoder.dropout=0.5")
     assert done.returncode == 0

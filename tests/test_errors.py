@@ -140,6 +140,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
     return caught.value.code
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", CASES)
 def test_an_error_is_one_line_and_its_exit_code(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path

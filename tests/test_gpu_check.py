@@ -152,6 +152,7 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(whole, cwd=folder.parent, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.torch
 def test_without_a_device_nothing_is_called_checked(tmp_path: Path) -> None:
     import torch
 

@@ -103,6 +103,7 @@ BEFORE = {
 OF_BRANCHES = ("diff",)
 
 
+@pytest.mark.torch
 @pytest.mark.usefixtures("timing_nothing")
 @pytest.mark.parametrize("name", ["", *cli.COMMANDS])
 def test_the_examples_run(here: Here, tmp_path: Path, name: str) -> None:

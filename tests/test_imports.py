@@ -72,6 +72,7 @@ def test_the_plan_of_the_library_needs_no_torch(program: Program) -> None:
     assert program(LIBRARY, args=(LSTM,)).stderr == "90800 False\n"
 
 
+@pytest.mark.torch
 def test_the_check_sees_torch_where_it_is_needed(program: Program) -> None:
     done = program(COMMAND_LINE, args=("shapes", str(CONFIGS / "rnn.yaml")))
     assert done.stderr.splitlines()[-1] == "0 True"

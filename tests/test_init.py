@@ -48,6 +48,7 @@ def test_there_is_a_document_for_each_starter() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == sorted(f"{starter}.yaml" for starter in Starter)
 
 
+@pytest.mark.torch
 def test_they_agree_on_torch_without_a_note(
     here: Run, capsys: pytest.CaptureFixture[str], starters: list[Path]
 ) -> None:

@@ -85,6 +85,7 @@ def with_mgu(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Star
     return start
 
 
+@pytest.mark.torch
 @pytest.mark.slow
 def test_every_command_knows_it(with_mgu: Start) -> None:
     results: dict[str, Any] = dict(zip(LINES, with_mgu(*LINES), strict=True))

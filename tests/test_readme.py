@@ -87,6 +87,7 @@ def without_build(text: str) -> str:
     return re.sub(r"(torch \d+\.\d+\.\d+)\+\w+", r"\1", text)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("book", "number"),
     [(book, number) for book in BOOKS for number in range(len(sessions(book.read_text())))],
@@ -97,6 +98,7 @@ def test_every_session_prints_what_the_book_says(book: Path, number: int) -> Non
     assert "".join(map(transcript, sessions(text)[number])) == CONSOLE.findall(text)[number]
 
 
+@pytest.mark.torch
 def test_the_python_of_the_books_runs() -> None:
     blocks = [block for book in BOOKS for block in re.findall(r"```pycon\n(.*?)```", book.read_text(), re.DOTALL)]
     assert blocks

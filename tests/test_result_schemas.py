@@ -19,8 +19,7 @@ from rnninspect.bench.journal import read_journal
 from rnninspect.commands.schema import Result
 from rnninspect.commands.shared.signature import record_of, signature_of
 from rnninspect.formats import json as as_json
-from rnninspect.guard.lock_lines import render_lock
-from rnninspect.guard.locked import locked_model
+from rnninspect.guard.lock import locked_layers, render_lock
 from rnninspect.plan import plan
 from rnninspect.results.bench_json import bench_document
 from rnninspect.results.model import Report, document
@@ -84,7 +83,7 @@ def found(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_no
     """The object that a command prints in a folder with the document and journals, `bench` timing nothing."""
     monkeypatch.chdir(tmp_path)
     Path("both.yaml").write_text(DOCUMENT)
-    Path("gone.lock").write_text(render_lock({"gone.yaml": locked_model(spec_of(DOCUMENT), plan(spec_of(DOCUMENT)))}))
+    Path("gone.lock").write_text(render_lock({"gone.yaml": locked_layers(plan(spec_of(DOCUMENT)))}))
 
     def run(*asked: str) -> Any:
         done = here(*asked, "--format", "json")
@@ -118,6 +117,7 @@ def crashed() -> Any:
     return json.loads(as_json.render(bench_document(read_journal(Path("new.jsonl")).outcomes)))
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("command", RESULTS)
 def test_what_a_command_prints_is_what_its_schema_says(found: Callable[..., Any], command: str) -> None:
     schema = RESULTS[command]()
@@ -142,6 +142,7 @@ def test_every_key_is_described_and_no_other_is_allowed(command: str) -> None:
         assert "properties" not in each or each["additionalProperties"] is False
 
 
+@pytest.mark.torch
 def test_a_key_that_is_not_described_is_refused(found: Callable[..., Any]) -> None:
     schema = RESULTS["verify"]()
     data = found("verify", "both.yaml")

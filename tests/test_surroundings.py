@@ -75,6 +75,7 @@ def sprung(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.was-run"))
 
 
+@pytest.mark.torch
 @pytest.mark.slow
 def test_no_file_of_the_current_folder_is_run(folder: Path, environment: Environment) -> None:
     lay_traps(folder, {*sys.stdlib_module_names, *OTHERS, "rnninspect", "sitecustomize", "usercustomize", "m"})
@@ -240,6 +241,7 @@ def test_an_import_of_our_own_that_fails_is_a_fault_of_ours(folder: Path, enviro
     assert [line.split()[-1] for line in lines[1::2]] == ["70", "70"]
 
 
+@pytest.mark.torch
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process takes other amounts of addresses")
 @pytest.mark.parametrize("kilobytes", [44_000, 300_000, 650_000])
 @pytest.mark.parametrize("command", [("shapes", "m.yaml"), BENCH])
@@ -266,6 +268,7 @@ def test_too_little_address_space(
 # --- a current folder that is gone -------------------------------------------------------------------------
 
 
+@pytest.mark.torch
 def test_in_a_folder_that_is_gone(tmp_path: Path, environment: Environment) -> None:
     (tmp_path / "m.yaml").write_text(TIMED)
     (tmp_path / "every.py").write_text(EVERY.replace('"m.yaml"', "sys.argv[0].replace('every.py', 'm.yaml')"))

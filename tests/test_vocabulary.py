@@ -108,6 +108,7 @@ def pairs(found: object) -> Iterator[tuple[str, object]]:
             yield from pairs(item)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("command", COMMANDS)
 def test_json_and_csv_speak_one_language(said: Callable[..., str], command: str) -> None:
     found = json.loads(said(*COMMANDS[command], "--format", "json"))
@@ -153,6 +154,7 @@ def test_what_was_measured_speaks_it_too(measured: Callable[..., str], command: 
         assert isinstance(value, (TYPES.get(key, object), type(None))), (key, value)
 
 
+@pytest.mark.torch
 def test_a_stacked_layer_is_a_number_and_a_layer_a_name_everywhere(said: Callable[..., str]) -> None:
     weights = json.loads(said(*COMMANDS["weights"], "--format", "json"))["models"][0]["layers"][0]
     trace, flow = (

@@ -241,6 +241,7 @@ def test_what_is_no_plain_value_is_a_fault_of_ours() -> None:
 # --- what is written is read ---------------------------------------------------------------------------------
 
 
+@pytest.mark.torch
 def test_a_head_and_a_line_for_each_outcome(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     data = written(path, outcome(1), outcome(2, "crashed", reason="SIGSEGV\n\N{SNOWMAN}\udcff", figures=()))

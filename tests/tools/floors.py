@@ -3,7 +3,7 @@
 The oldest are what pyproject.toml allows, all at once, on the oldest Python that it allows: what was released before a
 Python often has no wheels for it. torch is the one that .ci/constraints.txt names, since an old one may be had with
 CUDA only, which is gigabytes. Other interpreters than this one can be named: `python tests/tools/floors.py python3.13`;
-with `--without-torch` before them torch is left out, and so are the tests that need it.
+with `--without-torch` before them torch is left out, and the tests that need it skip themselves.
 """
 
 from __future__ import annotations
@@ -20,15 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OLDEST_PYTHON = "3.11"
-# What tests need of the extra for development; its linters are none of them.
-EXTRAS = ("plot", "npy")
-TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema")
-# Files and folders of tests of which the quick ones need no torch.
-TORCHLESS = (
-    *("document", "formats", "bench/test_compare.py", "bench/test_history.py", "bench/test_points.py", "test_check.py"),
-    *("test_check_hostile.py", "test_cli_check.py", "test_completion.py", "test_disk.py", "test_explain.py"),
-    *("test_input_file.py", "test_fuzz.py", "test_lock.py", "test_output.py"),
-)
+# What the tests need: of development's own extra the linters are left out.
+EXTRAS = ("plot", "npy", "test")
 # Amounts of memory that were measured of the versions that are developed with.
 LEFT_OUT = "test_too_little_address_space"
 
@@ -36,10 +29,10 @@ LEFT_OUT = "test_too_little_address_space"
 def floors() -> tuple[list[str], str]:
     """Every dependency as `NAME==OLDEST`, and torch as `NAME==THE ONE THAT IS DEVELOPED WITH`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    listed = [*project["dependencies"], *(each for extra in EXTRAS for each in project["optional-dependencies"][extra])]
-    listed += [each for each in project["optional-dependencies"]["dev"] if re.split("[^a-z-]", each)[0] in TOOLS]
+    extras = [each for extra in EXTRAS for each in project["optional-dependencies"][extra]]
+    listed = [*project["dependencies"], *(each for each in extras if not each.startswith("rnninspect["))]
     # why pyparsing: later ones warn of what an old matplotlib calls, which nobody sees but tests, where it is an error.
-    oldest = ["pyparsing<3.3"] + [each.replace(">=", "==") for each in listed if not each.startswith("torch")]
+    oldest = ["pyparsing<3.3"] + [each.replace(">=", "==") for each in listed]
     pinned = (ROOT / ".ci" / "constraints.txt").read_text().splitlines()
     return oldest, next(line for line in pinned if line.startswith("torch=="))
 
@@ -49,7 +42,7 @@ def tried(python: str, what: str, wanted: Sequence[str], torch: str | None) -> b
     with tempfile.TemporaryDirectory(prefix="floors-") as name:
         # why a copy: it takes minutes, in which somebody may work on.
         copy = Path(name) / "copy"
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache"))
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache"))
         subprocess.run([python, "-m", "venv", f"{name}/venv"], check=True)
         own = f"{name}/venv/bin/python"
         install = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary"]
@@ -65,21 +58,8 @@ def tried(python: str, what: str, wanted: Sequence[str], torch: str | None) -> b
         said += "f'{d.name} {d.version}' for d in m.distributions() if d.name.lower() in sys.argv[1:]), sep=', ')"
         names = [re.split("[=><]", each)[0].lower() for each in (*wanted, *([] if torch is None else [torch]))]
         print(f"{what}: {subprocess.check_output([own, '-c', said, *names], text=True).strip()}", flush=True)
-        paths = [str(copy / "tests" / part) for part in (("",) if torch is not None else TORCHLESS)]
-        quick = [
-            own,
-            "-m",
-            "pytest",
-            "-n",
-            "2",
-            "-m",
-            "not slow and not more",
-            "-k",
-            f"not {LEFT_OUT}",
-            "-p",
-            "no:cacheprovider",
-            *paths,
-        ]
+        chosen = ("-m", "not slow and not more", "-k", f"not {LEFT_OUT}")
+        quick = [own, "-m", "pytest", "-n", "2", *chosen, "-p", "no:cacheprovider", str(copy / "tests")]
         return subprocess.run(quick, cwd=copy, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode == 0
 
 
