@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pytest
-from worlds import SMALL
+from worlds import SMALL, Git
 
 from rnninspect import cli
 
@@ -42,14 +43,16 @@ class Ran(NamedTuple):
     stderr: str
 
 
-def examples() -> tuple[list[str], list[str]]:
-    """The lines that the help of each command ends with, and those that need results of `bench`.
-
-    `init` is first, since it writes what the others read.
-    """
+def examples(folder: Path, timed: Callable[[Path], None]) -> Iterator[str]:
+    """The lines that the help of each command ends with; between them what some need is put into the folder."""
     lines = {name: import_module(f"rnninspect.commands.{name}").EXAMPLES for name in cli.COMMANDS}
-    first, last = lines.pop("init"), lines.pop("compare")
-    return [*first, *(line for each in lines.values() for line in each)], [*last]
+    last = lines.pop("compare")
+    yield from lines.pop("init")  # which writes what the others read
+    Git(folder).commit("the documents")
+    for each in lines.values():
+        yield from each
+    timed(folder)
+    yield from last
 
 
 def judged(line: str, ran: Ran) -> str | None:
@@ -66,14 +69,14 @@ def judged(line: str, ran: Ran) -> str | None:
     return None if fine else f"{line}: {ran}"
 
 
-# Command lines in one process that finds no torch, and neither do those that it starts.
+# Command lines in one process that finds no torch, and neither do those that it starts: a line each from stdin.
 HIDDEN = """
 import sys
 sys.modules["torch"] = None
 from rnninspect.cli import app
 if __name__ == "__main__":
     import shlex
-    for line in sys.argv[1:]:
+    for line in iter(input, ""):
         try:
             app(shlex.split(line)[1:])
         except SystemExit as ended:
@@ -83,37 +86,31 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def hidden(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Callable[..., list[Ran]]:
-    """`hidden(line, ...)`: how command lines end where no torch is found, in a folder of their own."""
+def hidden(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Iterator[Callable[[str], Ran]]:
+    """`hidden(line)`: how a command line ends where no torch is found, in a folder of its own."""
     (tmp_path / "every.py").write_text(HIDDEN)
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "m.yaml").write_text(SMALL)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "m.yaml").write_text(SMALL)
+    command = [sys.executable, "../every.py"]
+    with subprocess.Popen(command, cwd=folder, env=environment(), stdin=-1, stdout=-1, stderr=-1, text=True) as process:
 
-    def start(*lines: str) -> list[Ran]:
-        done = subprocess.run(
-            [sys.executable, "../every.py", *lines],
-            cwd=tmp_path / "folder",
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=HANG,
-        )
-        assert done.returncode == 0, done.stderr
-        return [
-            Ran(int(code), out, err)
-            for (out, code), (err, _) in zip(parts(done.stdout), parts(done.stderr), strict=True)
-        ]
+        def start(line: str) -> Ran:
+            assert process.stdin is not None
+            print(line, file=process.stdin, flush=True)
+            (stdout, code), (stderr, _) = map(said, (process.stdout, process.stderr))
+            return Ran(int(code), stdout, stderr)
 
-    return start
+        yield start
+        process.communicate("\n", timeout=HANG)
 
 
-def parts(text: str) -> list[tuple[str, str]]:
-    """What each line of a `HIDDEN` process printed, and its exit code."""
-    *said, rest = text.split(">\n")
-    assert rest == ""
-    return [(part.rpartition("<")[0], part.rpartition("<")[2]) for part in said]
+def said(stream: IO[str] | None) -> tuple[str, str]:
+    """What a `HIDDEN` process printed of a line, and its exit code."""
+    text = ""
+    while not (ended := re.search(r"<(\d+)>\n\Z", text)):
+        text += next(stream or iter(()))
+    return text[: ended.start()], ended[1]
 
 
 @pytest.fixture
@@ -129,24 +126,18 @@ def timed(here: Run, timing_nothing: None, tmp_path: Path) -> Callable[[Path], N
 
 
 def test_every_command_does_what_it_can(
-    hidden: Callable[..., list[Ran]], timed: Callable[[Path], None], tmp_path: Path
+    hidden: Callable[[str], Ran], timed: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    first, last = examples()
-    ended = hidden(*first)
-    timed(tmp_path / "folder")
-    ended += hidden(*last)
-    assert {line.split()[1] for line in (*first, *last)} == {*cli.COMMANDS}
-    assert list(filter(None, map(judged, (*first, *last), ended))) == []
+    lines = {line: hidden(line) for line in examples(tmp_path / "folder", timed)}
+    assert {line.split()[1] for line in lines} == {*cli.COMMANDS}
+    assert list(filter(None, map(judged, lines, lines.values()))) == []
 
 
 @pytest.mark.parametrize("command", LOOK)
-def test_what_is_printed_is_what_plan_prints_but_for_its_last_line(
-    hidden: Callable[..., list[Ran]], command: str
-) -> None:
+def test_what_is_printed_is_what_plan_prints_but_for_its_last_line(hidden: Callable[[str], Ran], command: str) -> None:
     line = f"rnninspect {command} m.yaml"
-    page, plan, object_, plans_object = hidden(
-        line, f"{line} --plan", f"{line} --format json", f"{line} --plan --format json"
-    )
+    endings = ("", " --plan", " --format json", " --plan --format json")
+    page, plan, object_, plans_object = (hidden(line + ending) for ending in endings)
     *shown, last = page.stdout.splitlines()
     assert (shown, last) == (
         plan.stdout.splitlines()[:-1],
@@ -157,19 +148,19 @@ def test_what_is_printed_is_what_plan_prints_but_for_its_last_line(
     assert (page.stderr, object_.stderr, plan.stderr) == (NOTE, NOTE, "")
 
 
-def test_what_is_asked_of_torch_is_not_answered_by_the_plan(hidden: Callable[..., list[Ran]]) -> None:
+def test_what_is_asked_of_torch_is_not_answered_by_the_plan(hidden: Callable[[str], Ran]) -> None:
     asked = [
         *(f"rnninspect {command} m.yaml --device cpu" for command in LOOK),
         "rnninspect weights m.yaml --stats",
         "rnninspect check m.yaml --build",
     ]
-    assert hidden(*asked) == [Ran(3, "", f"{MISSING}\n")] * len(asked)
-    (told,) = hidden("rnninspect weights m.yaml --stats --device cpu --plan")
+    assert [hidden(line) for line in asked] == [Ran(3, "", f"{MISSING}\n")] * len(asked)
+    told = hidden("rnninspect weights m.yaml --stats --device cpu --plan")
     assert (told.code, told.stderr) == (0, "")
 
 
-def test_a_document_is_found_unsound_first(hidden: Callable[..., list[Ran]]) -> None:
-    (told,) = hidden("rnninspect shapes m.yaml --set encoder.hidden_size=big")
+def test_a_document_is_found_unsound_first(hidden: Callable[[str], Ran]) -> None:
+    told = hidden("rnninspect shapes m.yaml --set encoder.hidden_size=big")
     assert (told.code, told.stdout) == (2, "")
     assert "torch" not in told.stderr
 
@@ -205,27 +196,25 @@ def test_the_wheel_alone_is_small_and_runs_every_command(
         return subprocess.run(command, env=bare, cwd=tmp_path, check=True, stdout=-1, text=True, timeout=HANG).stdout
 
     bare = plainly(os.environ)
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", "wheels", ROOT)
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", "ci", ROOT)
     run(sys.executable, "-m", "venv", "bare")
     python = tmp_path / "bare" / "bin" / "python"
     empty, began = size_of(tmp_path / "bare"), time.monotonic()
-    run(python, "-m", "pip", "install", "--quiet", *(tmp_path / "wheels").iterdir())
+    run(python, "-m", "pip", "install", "--quiet", *(tmp_path / "ci").glob("rnninspect-*.whl"))
     seconds, megabytes = time.monotonic() - began, (size_of(tmp_path / "bare") - empty) / 1e6
     with capsys.disabled():
         print(f"\nwithout torch: installed in {seconds:.1f} s, {megabytes:.0f} MB")
     assert megabytes < 60
     assert run(python, "-c", "import importlib.util as u; print(u.find_spec('torch'))") == "None\n"
 
-    first, last = examples()
-    for line in (*first, *last):
-        if line == last[0]:
-            timed(tmp_path)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for line in examples(folder, timed):
         tool, *words = shlex.split(line)
         done = subprocess.run(
-            [python.parent / tool, *words], env=bare, cwd=tmp_path, check=False, capture_output=True, timeout=HANG
+            [python.parent / tool, *words], env=bare, cwd=folder, check=False, capture_output=True, timeout=HANG
         )
-        ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
-        assert judged(line, ran) is None
+        assert judged(line, Ran(done.returncode, done.stdout.decode(), done.stderr.decode())) is None
 
     # What the note says to type finds the package that is installed, wherever it came from.
     planned = run(python, "-m", "pip", "install", "--quiet", "--dry-run", "--report", "-", "rnninspect[torch]")
