@@ -14,6 +14,7 @@ from worlds import spec_of
 from rnninspect.document.blocks import Budget
 from rnninspect.errors import DocumentError, OptionError, Place
 from rnninspect.facts import ModelFacts
+from rnninspect.guard.against import Against
 from rnninspect.guard.changes import Change, changes, differences
 from rnninspect.guard.check import LIMITS, Check, Growth, Limit, Verdict, Word, limits, parse_growth
 from rnninspect.guard.findings import Finding, findings, of_error
@@ -115,7 +116,7 @@ def test_a_share_is_told_as_it_was_written() -> None:
         assert f"{percent(parse_growth(written)[0].share or 0):g}%" == written
         assert repr(percent(parse_growth(written)[0].share or 0)).removesuffix(".0") == written[:-1]
     growth = both(0.07)
-    (parameters, _) = check_document(Check((verdict_of(growth=0.07),)))["models"][0]["allowed_growth"]  # type: ignore[index]
+    (parameters, _) = check_document(Check((verdict_of(growth=0.07),), LOCK))["models"][0]["allowed_growth"]  # type: ignore[index]
     assert (growth is not None, parameters["allowed_percent"]) == (True, 7.0)
 
 
@@ -221,7 +222,7 @@ def test_ok_wants_both_the_budget_and_the_lock() -> None:
 
 
 def found_in(verdict: Verdict, text: str = TEXT, *settings: str) -> list[Finding]:
-    return list(findings(spec_of(text, *settings), verdict))
+    return list(findings(spec_of(text, *settings), verdict, LOCK))
 
 
 def test_nothing_is_found_in_a_sound_model() -> None:
@@ -233,7 +234,7 @@ def test_a_broken_limit_is_placed_at_its_line_of_the_budget() -> None:
     text = TEXT.replace("max_macs: 1170", "max_macs:   1000").replace("max_params: 238", "max_params: 0")
     spec = spec_of(text)
     verdict = Verdict(plan(spec), limits(plan(spec), spec.budget), None)
-    assert list(findings(spec, verdict)) == [
+    assert list(findings(spec, verdict, LOCK)) == [
         Finding(Place("doc.yaml", 4, 15), "small", "max_params", "max_params: 238, over 0 by 238"),
         Finding(Place("doc.yaml", 6, 15), "small", "max_macs", "max_macs: 1,170, over 1,000 by 170, 17 %"),
     ]
@@ -242,12 +243,12 @@ def test_a_broken_limit_is_placed_at_its_line_of_the_budget() -> None:
 def test_a_limit_that_an_option_sets_is_placed_there_or_at_the_budget() -> None:
     spec = spec_of(TEXT, "budget.max_params=3")
     verdict = Verdict(plan(spec), limits(plan(spec), {"max_params": 3}), None)
-    (finding,) = findings(spec, verdict)
+    (finding,) = findings(spec, verdict, LOCK)
     assert str(finding.place) == "--set budget.max_params=3"
-    (finding,) = findings(spec_of(TEXT), verdict)
+    (finding,) = findings(spec_of(TEXT), verdict, LOCK)
     assert (finding.place.line, finding.place.column) == (4, 15)
     without = spec_of(TEXT.replace(TEXT[TEXT.index("budget") : TEXT.index("layers")], ""))
-    (finding,) = findings(without, verdict)
+    (finding,) = findings(without, verdict, LOCK)
     assert finding.place == Place("doc.yaml", 1, 1)
 
 
@@ -356,11 +357,12 @@ def rows(tables: Sequence[Table], title: str, subject: str) -> tuple[tuple[Cell,
 
 
 def summary(*verdicts: Verdict) -> list[tuple[Cell, ...]]:
-    return [row[-3:] for row in rows(check_tables(Check(verdicts), folded=False), "check", "all")]
+    """Budget, lock and verdict of each; without a base nothing is said of it."""
+    return [(*row[-4:-2], row[-1]) for row in rows(check_tables(Check(verdicts, LOCK), folded=False), "check", "all")]
 
 
 def test_the_tables_of_a_check() -> None:
-    tables = check_tables(Check((verdict_of("encoder.hidden_size=6"),)), folded=True)
+    tables = check_tables(Check((verdict_of("encoder.hidden_size=6"),), LOCK), folded=True)
     assert [table.title for table in tables] == ["check", "budget", "changes since the lock"]
     assert rows(tables, "budget", "small")[:2] == (
         ("doc.yaml", "max_params", 238, 309, 71, pytest.approx(30900 / 238), "OVER"),
@@ -371,12 +373,14 @@ def test_the_tables_of_a_check() -> None:
     assert changed[0] == ("doc.yaml", None, "parameters", 238, 309, 71, pytest.approx(7100 / 238))
     assert changed[2] == ("doc.yaml", "encoder", "encoder.hidden_size", 5, 6, 1, pytest.approx(20))
     assert changed[5] == ("doc.yaml", "encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
-    assert rows(tables, "check", "all") == (("small", "doc.yaml", 309, 1236, 1548, "over", "changed", "FAILED"),)
+    assert rows(tables, "check", "all") == (
+        ("small", "doc.yaml", 309, 1236, 1548, "over", "changed", "none", "FAILED"),
+    )
 
 
 def test_a_sound_model_without_a_budget_has_one_row() -> None:
-    (only,) = check_tables(Check((Verdict(model_of(), (), None),)), folded=True)
-    assert only.rows == (("small", "doc.yaml", 238, 952, 1170, "none", "none", "not checked"),)
+    (only,) = check_tables(Check((Verdict(model_of(), (), None),), LOCK), folded=True)
+    assert only.rows == (("small", "doc.yaml", 238, 952, 1170, "none", "none", "none", "not checked"),)
     assert (only.total, only.foot) == (None, "")
 
 
@@ -424,7 +428,7 @@ def test_the_words_of_a_verdict() -> None:
 
 def test_a_limit_of_nothing_has_no_per_cent() -> None:
     model = model_of()
-    tables = check_tables(Check((Verdict(model, limits(model, {"max_params": 0}), None),)), folded=True)
+    tables = check_tables(Check((Verdict(model, limits(model, {"max_params": 0}), None),), LOCK), folded=True)
     assert rows(tables, "budget", "small") == (("doc.yaml", "max_params", 0, 238, 238, None, "OVER"),)
 
 
@@ -471,7 +475,7 @@ def test_counts_from_nothing_have_no_per_cent() -> None:
 def test_every_cell_suits_its_column() -> None:
     verdicts = (verdict_of("encoder.hidden_size=6"), Verdict(model_of(), (), changes(locked_of(), None)))
     for table in [
-        *check_tables(Check(verdicts), folded=True),
+        *check_tables(Check(verdicts, LOCK), folded=True),
         *diff_tables(model_of(), verdicts[0].model, verdicts[0].changes or ()),
     ]:
         for row in table.rows:
@@ -488,6 +492,8 @@ SETTINGS = st.dictionaries(
     SINGLE | st.lists(st.integers(), max_size=60).map(tuple),
     max_size=3,
 )
+# What is held against.
+LOCK = Against("rnninspect.lock")
 LAYER = st.builds(
     LockedLayer,
     st.sampled_from(["LSTM", "GRU"]),
@@ -505,6 +511,6 @@ def test_whatever_is_locked_the_tables_and_findings_can_be_made(locked: LockedMo
     spec = spec_of(TEXT)
     model = plan(spec)
     verdict = Verdict(model, limits(model, spec.budget), changes(locked_model(spec, model), locked))
-    assert bool(list(findings(spec, verdict))) is verdict.drifted
-    assert len(check_tables(Check((verdict,)), folded=True)) == 2 + verdict.drifted
-    assert all(finding.what.isprintable() and len(finding.what) <= 240 for finding in findings(spec, verdict))
+    assert bool(list(findings(spec, verdict, LOCK))) is verdict.drifted
+    assert len(check_tables(Check((verdict,), LOCK), folded=True)) == 2 + verdict.drifted
+    assert all(finding.what.isprintable() and len(finding.what) <= 240 for finding in findings(spec, verdict, LOCK))

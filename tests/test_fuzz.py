@@ -26,6 +26,7 @@ from rnninspect.errors import DocumentError, RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.formats import json as json_format
 from rnninspect.formats import terminal
+from rnninspect.guard.against import Against
 from rnninspect.guard.changes import changes
 from rnninspect.guard.check import Check, Verdict, parse_growth
 from rnninspect.guard.findings import findings
@@ -41,6 +42,8 @@ from rnninspect.results.compare import compare_blocks, compare_document
 from rnninspect.study.input_expected import Expected
 from rnninspect.study.input_file import read_values
 
+# What is held against.
+AGAINST = Against("rnninspect.lock")
 CONFIGS = [path.read_text() for path in DOCUMENTS]
 KEYS = sorted({*Document.model_fields, *Input.model_fields, *(key for t in TYPES for key in kind_of(t).model_fields)})
 
@@ -294,9 +297,9 @@ def test_any_lock(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None
         locked = read_lock(path)
         for growth in (None, parse_growth("5%"), parse_growth("params=1k,macs=0.1%")):
             verdict = Verdict(SMALL, (), changes(LOCKED, locked.get("a.yaml")), growth)
-            assert all(finding.what.isprintable() for finding in findings(SPEC, verdict))
-            terminal.render(check_tables(Check((verdict,)), folded=True), "", width=80, colour=False)
-            json_format.render(check_document(Check((verdict,))))
+            assert all(finding.what.isprintable() for finding in findings(SPEC, verdict, AGAINST))
+            terminal.render(check_tables(Check((verdict,), AGAINST), folded=True), "", width=80, colour=False)
+            json_format.render(check_document(Check((verdict,), AGAINST)))
         update_lock(path, lambda before: before)
         assert read_lock(path) == locked
 

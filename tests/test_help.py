@@ -100,7 +100,7 @@ BEFORE = {
 
 
 # The commands with an example that reads the document at a branch.
-OF_BRANCHES = ("diff",)
+OF_BRANCHES = ("check", "diff")
 
 
 @pytest.mark.torch

@@ -19,7 +19,8 @@ from rnninspect.bench.journal import read_journal
 from rnninspect.commands.schema import Result
 from rnninspect.commands.shared.signature import record_of, signature_of
 from rnninspect.formats import json as as_json
-from rnninspect.guard.lock import locked_layers, render_lock
+from rnninspect.guard.lock import render_lock
+from rnninspect.guard.locked import locked_model
 from rnninspect.plan import plan
 from rnninspect.results.bench_json import bench_document
 from rnninspect.results.model import Report, document
@@ -83,7 +84,7 @@ def found(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_no
     """The object that a command prints in a folder with the document and journals, `bench` timing nothing."""
     monkeypatch.chdir(tmp_path)
     Path("both.yaml").write_text(DOCUMENT)
-    Path("gone.lock").write_text(render_lock({"gone.yaml": locked_layers(plan(spec_of(DOCUMENT)))}))
+    Path("gone.lock").write_text(render_lock({"gone.yaml": locked_model(spec_of(DOCUMENT), plan(spec_of(DOCUMENT)))}))
 
     def run(*asked: str) -> Any:
         done = here(*asked, "--format", "json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +15,9 @@ from rnninspect.runtime.here import need_folder, need_torch
 if TYPE_CHECKING:
     from rnninspect.document.chain import Spec
     from rnninspect.facts import ModelFacts
+    from rnninspect.guard.against import Against
+    from rnninspect.guard.base import Base
+    from rnninspect.guard.changes import Change
     from rnninspect.guard.check import Check, Growth, Verdict
     from rnninspect.guard.findings import Finding
     from rnninspect.guard.locked import Locked
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "rnninspect check model.yaml --max-params 20M",
     "rnninspect check model.yaml --update",
-    "rnninspect check model.yaml --build --max-growth params=5%",
+    "rnninspect check model.yaml --base main --max-growth params=5%",
 )
 
 
@@ -35,13 +38,21 @@ class _Model(NamedTuple):
 
 
 class _Limits(NamedTuple):
-    """What models are held against besides their documents' budgets. locked: None without a lock."""
+    """What models are held against besides their documents' budgets. locked, base: no more than one; None without."""
 
     max_params: int | None
     max_total: int | None
     growth: tuple[Growth, ...] | None
     lock: Path
     locked: Locked | None
+    base: Base | None
+
+    @property
+    def against(self) -> Against:
+        """What models are held against, or would be."""
+        from rnninspect.guard.against import Against
+
+        return self.base.against if self.base is not None else Against(str(self.lock))
 
 
 def run(options: CheckOptions) -> int:
@@ -65,13 +76,14 @@ def run(options: CheckOptions) -> int:
     if code:
         report_unsound(options.format, options.files, unsound, options.output)
         return code
-    limits = limits._replace(locked=_locked(options, limits.lock))
+    base = _base(options)
+    limits = limits._replace(locked=None if base else _locked(options, limits.lock), base=base)
     models = _models(specs, build=options.build)
     code = max((model.fault.exit_code for model in models if model.fault is not None), default=0)
     # why not before all are proven: until then nobody knows whether the lock is written.
     accepted = options.update and not code
     check = _check(options, models, limits, accepted=accepted)
-    if limits.locked is None and not options.update and not options.locked:
+    if check.against is None and not options.update and not options.locked:
         _say_unlocked(check)
     if not options.update:
         _say_old(models, limits)
@@ -102,13 +114,34 @@ def _limits(options: CheckOptions) -> _Limits:
         raise OptionError("--locked: --update writes what --locked wants to be there (leave one of the two out)")
     if options.update and "-" in options.files:
         raise OptionError("--update: standard input has no path that a lock could know it by (write it to a file)")
+    given = [name for name, there in (("--update", options.update), ("--lock", options.lock is not None)) if there]
+    if options.base is not None and given:
+        raise OptionError(f"--base: no lock is read or written with it (leave {given[0]} or --base out)")
+    if options.base is not None and "-" in options.files:
+        raise OptionError("--base: standard input is at no revision (name a file)")
     return _Limits(
         max_params=parsed("--max-params", options.max_params, parse_count),
         max_total=parsed("--max-total-params", options.max_total_params, parse_count),
         growth=parsed("--max-growth", options.max_growth, parse_growth),
         lock=options.lock or nearest_lock(),
         locked=None,
+        base=None,
     )
+
+
+def _base(options: CheckOptions) -> Base | None:
+    """The documents at the base; None where none was asked for."""
+    from rnninspect.commands.shared.reports import report_unsound
+    from rnninspect.guard.base import read_base
+    from rnninspect.guard.findings import of_error
+
+    if options.base is None:
+        return None
+    try:
+        return read_base(options.base, options.files)
+    except RnnInspectError as error:
+        report_unsound(options.format, options.files, list(of_error(error, options.files[0])), options.output)
+        raise
 
 
 def _locked(options: CheckOptions, path: Path) -> Locked | None:
@@ -191,29 +224,56 @@ def _check(options: CheckOptions, models: Sequence[_Model], against: _Limits, *,
         for file, error in sorted(without_document(against.lock, against.locked).items()):
             absent = "is locked and not there (check --update drops it)"
             gone[file] = absent if error is None else f"is locked and cannot be looked for: {reason(error)}"
-    verdicts = tuple(_verdict(options, model, against, accepted=accepted) for model in models)
-    return Check(verdicts, against.max_total, gone)
+    each = zip(models, _changes(options, models, against), strict=True)
+    verdicts = tuple(_verdict(options, model, against, changes, accepted=accepted) for model, changes in each)
+    there = against.locked is not None or against.base is not None
+    return Check(verdicts, against.against if there else None, against.max_total, gone)
 
 
-def _verdict(options: CheckOptions, model: _Model, against: _Limits, *, accepted: bool) -> Verdict:
-    from rnninspect.guard.changes import changes
-    from rnninspect.guard.check import Verdict, limits
+def _changes(options: CheckOptions, models: Sequence[_Model], against: _Limits) -> Iterator[tuple[Change, ...] | None]:
+    """What has changed of each model since the lock or the base; None where there is neither."""
+    from rnninspect.guard.changes import UNREADABLE, changes
     from rnninspect.guard.lock import file_key
     from rnninspect.guard.locked import locked_model
+
+    if against.base is not None:
+        from rnninspect.guard.base import model_at_base
+
+        for model, found in zip(models, against.base.documents, strict=True):
+            now = locked_model(model.spec, model.facts)
+            try:
+                yield changes(now, model_at_base(found, model.spec, now, options.settings, options.device))
+            except RnnInspectError as error:
+                file, base = printable(model.spec.source), against.against.since
+                say(f"note: {file} is taken for new, as its document at {base} is no model: {error}")
+                yield (UNREADABLE,)
+        return
+    for model in models:
+        if against.locked is None:
+            yield None
+        else:
+            before = against.locked.get(file_key(model.spec.source, against.lock))
+            yield changes(locked_model(model.spec, model.facts), before)
+
+
+def _verdict(
+    options: CheckOptions, model: _Model, against: _Limits, changes: tuple[Change, ...] | None, *, accepted: bool
+) -> Verdict:
+    from rnninspect.guard.check import Verdict, limits
 
     budget = dict(model.spec.budget)
     if against.max_params is not None:
         budget["max_params"] = against.max_params
-    before = None if against.locked is None else against.locked.get(file_key(model.spec.source, against.lock))
     return Verdict(
         model=model.facts,
         limits=limits(model.facts, budget),
-        changes=None if against.locked is None else changes(locked_model(model.spec, model.facts), before),
+        changes=changes,
         allowed_growth=against.growth,
         accepted=accepted,
         built=model.fault is None if options.build else None,
         empty_budget=("budget",) in model.spec.tree.keys and not model.spec.budget,
         demanded=options.locked,
+        new_allowed=against.base is not None and not options.locked,
     )
 
 
@@ -230,7 +290,7 @@ def _findings(models: Sequence[_Model], check: Check, against: _Limits) -> dict[
         listed = by_subject.setdefault(model.spec.source, [])
         if model.fault is not None:
             listed += [found._replace(rule="build") for found in of_error(model.fault, model.spec.source)]
-        listed.extend(findings(model.spec, verdict, str(lock), likenesses.get(model.spec.source, "")))
+        listed.extend(findings(model.spec, verdict, against.against, likenesses.get(model.spec.source, "")))
     of_whole = {str(lock): list(lock_findings(check, lock)), ALL: list(total_findings(check))}
     return by_subject | {subject: listed for subject, listed in of_whole.items() if listed}
 

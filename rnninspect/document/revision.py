@@ -99,8 +99,6 @@ def documents_at(revision: Revision, files: Sequence[str]) -> list[Found]:
 
 def _path_within(revision: Revision, file: str) -> str:
     """The path of a file of this machine from the top of the repository."""
-    if file == "-":
-        raise DocumentError(Place(file), f"standard input is nowhere in {printable(revision.name)}", hint="name a file")
     if revision.folder.up is None:
         raise DocumentError(Place(file), "this folder is in no work tree of git", hint="cd to the one of the documents")
     root, path = Path(revision.folder.up).resolve(), Path(file)

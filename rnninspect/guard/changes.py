@@ -38,6 +38,8 @@ class Change(NamedTuple):
 
 # What a model has changed that the lock does not hold.
 NEW = Change(layer="", field="model", locked=None, now="new")
+# The same of one whose document was there, and no model.
+UNREADABLE = Change(layer="", field="model", locked="unreadable", now="new")
 
 
 def grows(change: Change) -> float:

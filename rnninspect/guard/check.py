@@ -10,7 +10,8 @@ from typing import NamedTuple
 from rnninspect.document.quantity import parse_count, parse_percent
 from rnninspect.errors import did_you_mean
 from rnninspect.facts import ModelFacts
-from rnninspect.guard.changes import NEW, Change, grows
+from rnninspect.guard.against import Against
+from rnninspect.guard.changes import NEW, UNREADABLE, Change, grows
 from rnninspect.shares import percent
 
 # What a document's `budget` can limit, and the fact it is held against.
@@ -82,7 +83,8 @@ class Verdict(NamedTuple):
     changes: None where there is no lock to hold it against. allowed_growth: how far counts may grow over the lock,
     where some are; the lock then holds the model to nothing else but being in it. accepted: the lock is brought up to
     date with this model. built: whether it was proven on torch; None where that was not asked for. empty_budget: its
-    document has a `budget` without a limit. demanded: it may lack no lock, and its `budget` no limit.
+    document has a `budget` without a limit. demanded: it may lack no lock, and its `budget` no limit. new_allowed: what
+    it is held against need not have it.
     """
 
     model: ModelFacts
@@ -93,11 +95,12 @@ class Verdict(NamedTuple):
     built: bool | None = None
     empty_budget: bool = False
     demanded: bool = False
+    new_allowed: bool = False
 
     @property
     def new(self) -> bool:
-        """Whether there is a lock, and the model is not in it."""
-        return NEW in (self.changes or ())
+        """Whether there is something to hold the model against, and the model is not in it."""
+        return self.changes in ((NEW,), (UNREADABLE,))
 
     @property
     def outgrown(self) -> tuple[tuple[Change, Growth], ...]:
@@ -113,7 +116,9 @@ class Verdict(NamedTuple):
         """Whether the model has moved away from the lock further than is allowed."""
         if not self.changes or self.accepted:
             return False
-        return self.allowed_growth is None or self.new or bool(self.outgrown)
+        if self.new:
+            return not self.new_allowed
+        return self.allowed_growth is None or bool(self.outgrown)
 
     @property
     def unlocked(self) -> bool:
@@ -126,18 +131,20 @@ class Verdict(NamedTuple):
         over = any(not limit.ok for limit in self.limits)
         if over or self.drifted or self.unlocked or self.built is False or (self.demanded and self.empty_budget):
             return Word.FAILED
-        held = self.limits or self.changes is not None or self.accepted or self.built
+        held = self.limits or not (self.changes is None or self.new) or self.accepted or self.built
         return Word.OK if held else Word.NOT_CHECKED
 
 
 class Check(NamedTuple):
     """What one command line checked.
 
-    allowed: what all models may have together; None where that is not limited. gone: what is wrong with those
-    documents that only the lock knows, by file, where that fails.
+    against: what models were held against besides budgets; None where there was no lock. allowed: what all models may
+    have together; None where that is not limited. gone: what is wrong with those documents that only the lock knows,
+    by file, where that fails.
     """
 
     verdicts: tuple[Verdict, ...]
+    against: Against | None = None
     allowed: int | None = None
     gone: Mapping[str, str] = MappingProxyType({})
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
-from rnninspect.errors import DocumentError, Place, RnnInspectError, printable
+from rnninspect.errors import DocumentError, Place, RnnInspectError
+from rnninspect.guard.against import Against
 from rnninspect.guard.causes import causes
 from rnninspect.guard.changes import Change
 from rnninspect.guard.check import Growth, Limit, Verdict
-from rnninspect.guard.lock import NAME
 from rnninspect.shares import digits, percent
 
 # So many characters of a line in a pipe are enough for what is on it.
@@ -37,11 +37,11 @@ class Finding(NamedTuple):
         return f"{self.model}: {self.what}" if self.model else self.what
 
 
-def findings(spec: Spec, verdict: Verdict, lock: str = NAME, likeness: str = "") -> Iterator[Finding]:
-    """Every broken limit, each count that outgrew what is allowed, or else why it is not as locked.
+def findings(spec: Spec, verdict: Verdict, against: Against, likeness: str = "") -> Iterator[Finding]:
+    """Every broken limit, each count that outgrew what is allowed, or else why it is not as it was.
 
-    lock: its path, for a model that is not in it. likeness: what it has like that. A lock that is missing is a finding
-    about the lock itself.
+    against: the lock, or the base. likeness: what the lock has like a model that it lacks. A lock that is missing is a
+    finding about the lock itself.
     """
     name = verdict.model.name
     for limit in verdict.limits:
@@ -52,17 +52,16 @@ def findings(spec: Spec, verdict: Verdict, lock: str = NAME, likeness: str = "")
         what = "the budget is empty, and --locked wants a limit in it (such as max_params: 20M, or remove it)"
         yield Finding(place=spec.tree.place(("budget",)), model=name, rule="budget", what=what)
     for change, growth in verdict.outgrown:
-        what = f"{_outgrown(change, growth)} (check --update accepts it)"
-        yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what, subject=change.field)
+        what = _outgrown(change, growth, against)
+        yield Finding(place=spec.tree.place(()), model=name, rule=against.kind, what=what, subject=change.field)
     if verdict.drifted and verdict.new:
-        other = f"; {likeness}" if likeness else ""
-        what = f"the model is not in {printable(lock)} yet{other} (check --update adds it)"
-        yield Finding(place=spec.tree.place(()), model=name, rule="lock", what=what)
+        what = against.lacks(likeness)
+        yield Finding(place=spec.tree.place(()), model=name, rule=against.kind, what=what)
     elif verdict.drifted and not verdict.outgrown:
         for cause in causes(spec, verdict.changes or ()):
             place = spec.tree.place(cause.path)
             what = cause.sentence(_LONGEST_LINE - len(f"error: {place}: "))
-            yield Finding(place=place, model=name, rule="lock", what=what, subject=cause.layer)
+            yield Finding(place=place, model=name, rule=against.kind, what=what, subject=cause.layer)
 
 
 def over_limit(limit: Limit, of: str = "") -> str:
@@ -107,12 +106,15 @@ def first_of(findings: Sequence[Finding], most: int, where: str = "this step's l
     return [*findings[: most - 1], left._replace(model="", what=more, subject="more")]
 
 
-def _outgrown(change: Change, growth: Growth) -> str:
-    """`macs +40.3 %, over the allowed 25 %: 1,170 → 1,641`."""
+def _outgrown(change: Change, growth: Growth, against: Against) -> str:
+    """`macs +40.3 % since main, over the allowed 25 %: 1,170 → 1,641`."""
     grown, allowed = f"{change.difference:+,}", f"{growth.amount or 0:,}"
     if growth.share is not None:
         most = percent(growth.share)
         allowed = f"{most:.15g} %"
         # from nothing there is no percentage
         grown = grown if change.percent is None else f"{digits(change.percent, sign=True, above=most)} %"
-    return f"{change.field} {grown}, over the allowed {allowed}: {change.locked:,} → {change.now:,}"
+    counts = f"{change.locked:,} → {change.now:,}"
+    if against.kind == "lock":
+        return f"{change.field} {grown}, over the allowed {allowed}: {counts} (check --update accepts it)"
+    return f"{change.field} {grown} since {against.since}, over the allowed {allowed}: {counts}"

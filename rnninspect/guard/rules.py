@@ -47,6 +47,11 @@ RULES = {
         "With `--locked` there must be a lock, and every model in it must have its document.",
         "Write or mend the lock: `rnninspect check FILE --update`, and commit it with the documents.",
     ),
+    "base": Rule(
+        "Not as at the base",
+        "With `--base` a model is held against its own document as it is at a branch, a tag or a commit of git.",
+        "Undo the change, or let models grow: `--max-growth 10%`. `rnninspect diff REF:FILE FILE` shows all of it.",
+    ),
     "budget": Rule(
         "A budget without a limit",
         "With `--locked` a document's `budget` must limit something.",

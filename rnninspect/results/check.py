@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rnninspect.guard.changes import Change
+from rnninspect.guard.changes import NEW, Change
 from rnninspect.guard.check import Check, Limit, Verdict, Word
 from rnninspect.results.head import head
 from rnninspect.results.model import counts_of
@@ -28,6 +28,7 @@ _SUMMARY = (
     Column("macs", "MACs", Kind.COUNT, for_scripts=True),
     Column("budget", "budget"),
     Column("lock", "lock"),
+    Column("base", "base"),
     Column("verdict", "verdict", verdict=True),
 )
 _LIMITS = (
@@ -65,24 +66,26 @@ def check_tables(check: Check, *, folded: bool) -> list[Table]:
     first = Table(
         title="check",
         subject="all",
-        columns=_SUMMARY,
-        rows=tuple(_summary(verdict) for _, verdict in told),
+        columns=_summary_columns(check),
+        rows=tuple(_summary(verdict, check) for _, verdict in told),
         total=_total(check) if len(models) > 1 else None,
         notes=tuple(_left_out(told[len(detailed) :])),
         foot=_folded([verdict for _, verdict in rest]),
     )
     of_all = [] if check.total is None else [_limits_table("all", [check.total], None)]
-    return [first, *of_all, *(table for name, verdict in detailed for table in _details(name, verdict))]
+    return [first, *of_all, *(table for name, verdict in detailed for table in _details(name, verdict, check))]
 
 
-def _details(name: str, verdict: Verdict) -> Iterator[Table]:
+def _details(name: str, verdict: Verdict, check: Check) -> Iterator[Table]:
     """The limits of one model, and what has changed in it."""
     file = verdict.model.source
     if verdict.limits:
         yield _limits_table(name, verdict.limits, file)
-    if verdict.changes:
+    # why not of one that is new since the base: its word says it all.
+    if verdict.changes and check.against is not None and not (verdict.new and _at_base(check)):
         changed = tuple((file, *row) for row in change_rows(verdict.changes))
-        yield Table(title="changes since the lock", subject=name, columns=(_FILE, *CHANGES), rows=changed)
+        title, columns = f"changes since {check.against.since}", (_FILE, *_change_columns(check))
+        yield Table(title=title, subject=name, columns=columns, rows=changed)
 
 
 def _limits_table(subject: str, limits: Sequence[Limit], file: str | None) -> Table:
@@ -97,6 +100,22 @@ def _left_out(told: Sequence[tuple[str, Verdict]]) -> Iterator[str]:
         yield f"limits and changes of {count} more that failed: --format json"
 
 
+def _summary_columns(check: Check) -> tuple[Column, ...]:
+    """The columns, that of the lock or of the base for scripts alone where models are held against the other."""
+    idle = "lock" if _at_base(check) else "base"
+    return tuple(column._replace(for_scripts=True) if column.key == idle else column for column in _SUMMARY)
+
+
+def _change_columns(check: Check) -> tuple[Column, ...]:
+    if not _at_base(check):
+        return CHANGES
+    return tuple(column._replace(heading="base") if column.key == "locked" else column for column in CHANGES)
+
+
+def _at_base(check: Check) -> bool:
+    return check.against is not None and check.against.kind == "base"
+
+
 def _folded(verdicts: Sequence[Verdict]) -> str:
     """`and 180 more models ok`; "" for none."""
     counts = Counter(str(verdict.word) for verdict in verdicts)
@@ -108,7 +127,7 @@ def _folded(verdicts: Sequence[Verdict]) -> str:
 def _total(check: Check) -> tuple[Cell, ...]:
     counts = zip(*(_counts(verdict) for verdict in check.verdicts), strict=True)
     total = check.total
-    words = (None, None, None) if total is None else (_budget([total]), None, "ok" if total.ok else "FAILED")
+    words = (None,) * 4 if total is None else (_budget([total]), None, None, "ok" if total.ok else "FAILED")
     return ("total", None, *map(sum, counts), *words)
 
 
@@ -139,17 +158,17 @@ def change_rows(changes: Sequence[Change]) -> tuple[tuple[Cell, ...], ...]:
     )
 
 
-def _summary(verdict: Verdict) -> tuple[Cell, ...]:
+def _summary(verdict: Verdict, check: Check) -> tuple[Cell, ...]:
     model = verdict.model
-    return (model.name, model.source, *_counts(verdict), *_words(verdict).values())
+    return (model.name, model.source, *_counts(verdict), *_words(verdict, check).values())
 
 
 def _counts(verdict: Verdict) -> tuple[int, int, int]:
     return (verdict.model.parameters, verdict.model.parameter_bytes, verdict.model.macs)
 
 
-def _words(verdict: Verdict) -> dict[str, str]:
-    """A word for each column: the budget, the lock, and the verdict of both."""
+def _words(verdict: Verdict, check: Check) -> dict[str, str]:
+    """A word for each column: the budget, the lock, the base, and the verdict of all."""
     if verdict.accepted and (verdict.changes is None or verdict.new):
         lock = "written"
     elif verdict.changes is None:
@@ -160,11 +179,13 @@ def _words(verdict: Verdict) -> dict[str, str]:
         lock = "updated"
     elif verdict.new:
         lock = "missing"
+        if _at_base(check):
+            lock = "new" if verdict.changes == (NEW,) else "unreadable"
     else:
         lock = "changed" if verdict.drifted else "changed, allowed"
     return {
         "budget": _budget(verdict.limits) if verdict.limits else "empty" if verdict.empty_budget else "none",
-        "lock": lock,
+        **({"lock": "none", "base": lock} if _at_base(check) else {"lock": lock, "base": "none"}),
         "verdict": verdict.word,
     }
 
@@ -175,6 +196,7 @@ def check_document(check: Check) -> dict[str, object]:
     total = check.total
     return {
         **head([verdict.model for verdict in check.verdicts], ledger, None),
+        "against": None if check.against is None else {"kind": check.against.kind, **check.against._asdict()},
         "ok": _OK[check.word],
         "verdict": check.word,
         "total": {
@@ -183,11 +205,11 @@ def check_document(check: Check) -> dict[str, object]:
             "ok": None if total is None else total.ok,
         },
         "gone": list(check.gone),
-        "models": [_verdict(verdict) for verdict in check.verdicts],
+        "models": [_verdict(verdict, check) for verdict in check.verdicts],
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, object]:
+def _verdict(verdict: Verdict, check: Check) -> dict[str, object]:
     keys = [column.key for column in CHANGES]
     return {
         "name": verdict.model.name,
@@ -195,7 +217,7 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "dtype": verdict.model.dtype,
         **counts_of(verdict.model),
         "ok": _OK[verdict.word],
-        **_words(verdict),
+        **_words(verdict, check),
         "built": verdict.built,
         "limits": [limit_document(limit) for limit in verdict.limits],
         "allowed_growth": _growth(verdict),

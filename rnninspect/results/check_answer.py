@@ -7,18 +7,22 @@ from collections.abc import Iterator, Sequence
 from rnninspect.guard.check import Check, Verdict, Word
 from rnninspect.results.table import Answer
 
+# So much of a commit's name tells it from others.
+_SHORT = 10
+
 
 def answer(check: Check, command: str) -> Answer:
     """The last line of a check. command: what updates the lock; "" where nothing could."""
     failed = [verdict for verdict in check.verdicts if verdict.word is Word.FAILED]
     unchecked = sum(verdict.word is Word.NOT_CHECKED for verdict in check.verdicts)
-    text = "; ".join([_models(len(check.verdicts), failed, unchecked), *_whole(check)])
+    text = "; ".join([_models(check, failed, unchecked), *_whole(check)])
     remedy = _remedy(check, failed) if command else ""
     return Answer(text, check.word, f"{remedy} with:", command) if remedy else Answer(text, check.word)
 
 
-def _models(count: int, failed: Sequence[Verdict], unchecked: int) -> str:
+def _models(check: Check, failed: Sequence[Verdict], unchecked: int) -> str:
     """`1 of 200 models failed`, `2 models ok, 1 not checked: no lock and no budget`."""
+    count = len(check.verdicts)
     if failed:
         of = _counted(count) if len(failed) == count else f"{len(failed)} of {_counted(count)}"
         why = ": there is no lock" if any(verdict.unlocked for verdict in failed) else ""
@@ -26,7 +30,14 @@ def _models(count: int, failed: Sequence[Verdict], unchecked: int) -> str:
     ok = f"{_counted(count - unchecked)} ok" if count > unchecked else ""
     if not unchecked:
         return ok
-    return f"{f'{ok}, {unchecked}' if ok else _counted(unchecked)} not checked: no lock and no budget"
+    return f"{f'{ok}, {unchecked}' if ok else _counted(unchecked)} not checked: {_why_not(check)}"
+
+
+def _why_not(check: Check) -> str:
+    """Why a model was not checked."""
+    if check.against is None or check.against.kind == "lock":
+        return "no lock and no budget"
+    return f"nothing at {check.against.since} and no budget"
 
 
 def _counted(models: int) -> str:
@@ -35,6 +46,8 @@ def _counted(models: int) -> str:
 
 def _whole(check: Check) -> Iterator[str]:
     """What is to be said of all of it together."""
+    if check.against is not None and check.against.commit is not None:
+        yield f"base: {check.against.since} ({check.against.commit[:_SHORT]})"
     total = check.total
     if total is not None:
         over = "" if total.ok else f", over {total.allowed:,}"

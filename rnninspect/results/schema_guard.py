@@ -48,10 +48,10 @@ _GROWTH = record(
 def checked() -> Schema:
     """What `check` prints."""
     change = record(
-        "Something that is not as it was locked.",
+        "Something that is not as it was locked, or is at the base.",
         layer=_CHANGED_LAYER,
         field=_FIELD,
-        locked=of_any("What the lock says; null where it has no such thing."),
+        locked=of_any("What the lock or the base says; null where it has no such thing."),
         now=of_any("What there is now; null where there is none."),
         change=_CHANGE,
         percent=_PERCENT,
@@ -67,17 +67,29 @@ def checked() -> Schema:
         lock=text(
             "What the lock says.", *("none", "same", "written", "updated", "missing", "changed", "changed, allowed")
         ),
-        verdict=text("What both come to.", *_WORDS),
+        base=text(
+            "What its document at the base says.",
+            *("none", "same", "new", "unreadable", "changed", "changed, allowed"),
+        ),
+        verdict=text("What all come to.", *_WORDS),
         built=some(yes("It was proven on torch; null without --build.")),
         limits=many("Every limit of the budget.", LIMIT),
         allowed_growth=some(many("With --max-growth, for each count; null without.", _GROWTH)),
-        changes=some(many("Everything that is not as it was locked; null without a lock.", change)),
+        changes=some(many("Everything that has changed; null without a lock and a base.", change)),
     )
     return result(
         "check",
         "Models held against their budgets and the lock.",
         **HEAD,
         ledger=text("agreed: all were proven on torch; plan: not all were, or it was not asked for.", "agreed", "plan"),
+        against=some(
+            record(
+                "What models are held against besides budgets; null without a lock.",
+                kind=text("Which it is.", "lock", "base"),
+                name=text("The lock's path, or the revision as --base calls it."),
+                commit=some(text("The revision's commit; null of a lock.")),
+            )
+        ),
         ok=some(yes("All of it passes; null where no more is wrong than that something was not checked.")),
         verdict=text("What all of it comes to.", *_WORDS),
         total=record(

@@ -202,8 +202,6 @@ def test_files_that_are_none_of_the_repository(inside: Git, tmp_path: Path) -> N
     revision = find_revision("main", ASKED)
     with pytest.raises(DocumentError, match="outside of the repository"):
         documents_at(revision, ["models/a.yaml", str(tmp_path / "a.yaml")])
-    with pytest.raises(DocumentError, match="standard input is nowhere in main"):
-        documents_at(revision, ["-"])
 
 
 def test_files_are_found_by_every_way_to_them(inside: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,14 @@ class CheckOptions:
             "--locked", help="Fail too without a lock, on an entry whose document is gone, on an empty budget."
         ),
     ] = False
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Hold models against their documents at this branch, tag or commit of git, not against a lock.",
+            autocompletion=completion.branches,
+        ),
+    ] = None
     max_params: Annotated[
         str | None, typer.Option(metavar="COUNT", help="Allow each model at most so many parameters, such as 20M.")
     ] = None
@@ -45,7 +53,7 @@ class CheckOptions:
         str | None,
         typer.Option(
             metavar="LIMITS",
-            help="Let models differ from the lock, but grow no further than 5%, or params=5%,macs=100k.",
+            help="Let models differ from the lock or base, but grow no further than 5%, or params=5%,macs=100k.",
             autocompletion=completion.growths,
         ),
     ] = None

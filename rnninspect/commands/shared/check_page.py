@@ -25,7 +25,7 @@ ALL = "all documents"
 def print_check(options: CheckOptions, check: Check, findings: Mapping[str, Sequence[Finding]], lock: Path) -> None:
     """Print the verdicts in the format of the options. findings: by document, by lock, and of all together."""
     source = _caption(options, check)
-    last = answer(check, "" if options.update else _update_command(options))
+    last = answer(check, "" if options.update or options.base else _update_command(options))
     if options.format in REPORTS:
         text = report(options.format, _rules(options, check, lock), findings)
     elif options.format in (CheckFormat.GITHUB, CheckFormat.MARKDOWN):
@@ -63,11 +63,11 @@ def _rules(options: CheckOptions, check: Check, lock: Path) -> dict[str, list[st
             *(["build"] if options.build else []),
             *(limit.name for limit in verdict.limits),
             *(["budget"] if options.locked and verdict.empty_budget else []),
-            *([] if verdict.changes is None else ["lock"]),
+            *([] if verdict.changes is None or check.against is None else [check.against.kind]),
         ]
         for verdict in check.verdicts
     }
-    if options.locked:
+    if options.locked and options.base is None:
         rules[str(lock)] = ["locked"]
     if check.total is not None:
         rules[ALL] = [check.total.name]

@@ -22,6 +22,7 @@ _DEVICES = ("auto", "cpu", "cuda", "mps", "meta")
 # What a layer can be called. why here too: bash and zsh put what they are offered into the line as it is, so a
 # layer called `$(reboot)` must not be offered.
 _NAME = re.compile(r"[\w-]{1,100}")
+_BRANCH = re.compile(r"[\w./-]{1,200}")
 
 
 def devices(incomplete: str) -> list[str]:
@@ -45,6 +46,19 @@ def growths(incomplete: str) -> list[str]:
     before, comma, name = incomplete.rpartition(",")
     named = {part.partition("=")[0] for part in before.split(",")}
     return [f"{before}{comma}{other}=" for other in GROWING if other.startswith(name) and other not in named]
+
+
+def branches(incomplete: str) -> list[str]:
+    """The branches that `--base` may name."""
+    from rnninspect.document import git
+    from rnninspect.errors import Place, RnnInspectError
+
+    try:
+        names = git.branches(Place("--base"))
+    except RnnInspectError:
+        return []
+    # why not all: as with the names of layers.
+    return [name for name in names if name.startswith(incomplete) and _BRANCH.fullmatch(name)]
 
 
 def settings(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -1,0 +1,34 @@
+"""What models are held against besides their budgets, and how messages speak of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rnninspect.errors import printable
+
+
+class Against(NamedTuple):
+    """A lock, or the base: the models' own documents at a revision.
+
+    name: the lock's path, or what the revision was called by. commit: the revision's.
+    """
+
+    name: str
+    commit: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is, which is the rule that a model breaks."""
+        return "lock" if self.commit is None else "base"
+
+    @property
+    def since(self) -> str:
+        """Since when models have changed."""
+        return "the lock" if self.commit is None else printable(self.name)
+
+    def lacks(self, likeness: str) -> str:
+        """What is wrong with a model that is not there. likeness: what is there like it."""
+        if self.kind == "base":
+            return f"the model is not at {printable(self.name)}, and --locked wants it there"
+        other = f"; {likeness}" if likeness else ""
+        return f"the model is not in {printable(self.name)} yet{other} (check --update adds it)"
