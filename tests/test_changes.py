@@ -58,6 +58,15 @@ def test_two_ways_to_write_a_model_are_one_model(old: str, new: str) -> None:
     assert model_of(TEXT.replace(old, new)) == model_of()
 
 
+def test_a_key_at_its_default_is_not_kept() -> None:
+    model = model_of(TEXT, "encoder.bias=true", "input.state=zeros")
+    assert model.settings == {"input.batch_size": 2, "input.seq_len": 3}
+    assert {name: layer.settings for name, layer in model.layers.items()} == {
+        "encoder": {"input_size": 4, "hidden_size": 5},
+        "head": {"in_features": 5, "out_features": 3},
+    }
+
+
 def test_a_shape_of_one_axis_may_be_written_as_a_list() -> None:
     norm = TEXT + "  - {name: norm, type: LayerNorm}\n"
     for written in ("normalized_shape: 3", "normalized_shape: [3]"):

@@ -19,7 +19,7 @@ from rnninspect.bench.journal import read_journal
 from rnninspect.commands.schema import Result
 from rnninspect.commands.shared.signature import record_of, signature_of
 from rnninspect.formats import json as as_json
-from rnninspect.guard.lock import render_lock
+from rnninspect.guard.lock_lines import render_lock
 from rnninspect.guard.locked import locked_model
 from rnninspect.plan import plan
 from rnninspect.results.bench_json import bench_document

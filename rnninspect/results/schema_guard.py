@@ -21,7 +21,10 @@ from rnninspect.results.schema_words import (
 )
 
 _CHANGED_LAYER = some(text("The layer's name; null for the model itself."))
-_FIELD = text("What has changed: a count, or a key as --set calls it.")
+_FIELD = text(
+    "What has changed: a count, a weight, or a key as --set calls it; layer where one is new or gone, layers for their "
+    "order, model where the lock lacks it."
+)
 _CHANGE = some(whole("The difference, of counts; null of anything else."))
 _PERCENT = some(number("That in % of what there was; null from nothing, and of anything but counts."))
 
