@@ -107,6 +107,10 @@ bench-verify: $(READY) ## What a verification costs, against shapes of the same 
 bench-gradflow: $(READY) ## What gradflow costs over 1,000 and 2,000 steps
 	$(BIN)/python tests/tools/bench_gradflow.py
 
+.PHONY: bench-cells
+bench-cells: $(READY) ## What a layer costs that is run by its equations, against torch's own
+	$(BIN)/python tests/tools/bench_cells.py
+
 # why not $(READY): where the GPU is there may be no network, and a torch of the site's own.
 .PHONY: gpu-check
 gpu-check: ## What only a CUDA device can show, in eight minutes, into OUT; with PYTHON where there is no .venv

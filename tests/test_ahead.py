@@ -78,11 +78,11 @@ def flow_of(form: str, layer: Recurrent) -> Flow:
 FORMS = ("batched", "unbatched", "packed")
 
 TEXTS = {
-    # Gates of which some read x alone, some a state alone, some both; what reads no state feeds them.
+    # Gates that read x, a state, or both, whose biases stand in any order; one that reads no state feeds the others.
     "mixed": """
 z = sigmoid(W_iz @ x + b_iz)
 r = sigmoid(W_ir @ x + b_ir + W_hr @ h + b_hr)
-u = sigmoid(W_iu @ x + b_iu + W_hu @ h + b_hu)
+u = sigmoid(W_iu @ x + W_hu @ h + b_hu + b_iu)
 n = tanh(z * (W_in @ x + b_in) + r * (W_hn @ h + b_hn) - W_cn @ c)
 h = u * h + (1 - u) * n
 c = z

@@ -169,7 +169,6 @@ FAULTS = [
         "torch.cat([new, new[rows[t] :]])",
         "test_reference.py",
     ),
-    ("runtime/ahead.py", "a.parameter is b.parameter and ", "", "test_ahead.py"),
     ("runtime/ahead.py", "(a.start + a.rows, a.rows)", "(b.start, a.rows)", "test_ahead.py"),
     ("runtime/ahead.py", "parameter.narrow(0, blocks[0].start, rows)", "parameter.narrow(0, 0, rows)", "test_ahead.py"),
     ("runtime/ahead.py", 'sign if op == "+" else', "sign if True else", "test_ahead.py"),
