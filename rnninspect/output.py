@@ -19,6 +19,22 @@ from rnninspect.errors import OutputFailed, printable
 # `.NAME.XXXXXXXX.tmp` stands beside a file while that is written.
 _TEMPORARY = ".tmp"
 _DAY = 24 * 60 * 60
+# What stands for signs where a stream or a page has ASCII alone.
+IN_ASCII = str.maketrans(
+    {
+        "·": "-",
+        "–": "-",
+        "—": "-",
+        "─": "-",
+        "×": "x",
+        "±": "+/-",
+        "µ": "u",
+        "≤": "<=",
+        "≥": ">=",
+        "→": "->",
+        "…": "...",
+    }
+)
 
 
 def write_text(text: str, path: Path | None) -> None:
@@ -55,10 +71,19 @@ def write_stderr(text: str) -> None:
     stream = sys.stderr
     if _is_open(stream):
         try:
-            stream.write(text)
+            stream.write(_encodable(text, stream.encoding or "utf-8"))
             stream.flush()
         except OSError:
             _abandon(stream)
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """The same, or where an encoding lacks one of its characters what stands for signs, and escapes for the rest."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(IN_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def stdout_is_utf8() -> bool:

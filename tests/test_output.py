@@ -426,3 +426,16 @@ def test_when_there_are_colours(
     with contextlib.redirect_stdout(io.StringIO()):
         assert output.wants_colour() is in_pipe
         assert output.wants_colour(Terminal()) is in_terminal
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("utf-8", "5 → 6 ± é"), ("ascii", r"5 -> 6 +/- \xe9"), ("cp1252", "5 -> 6 +/- é")],
+)
+def test_a_sign_that_stderr_cannot_show_is_written_in_ascii(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, expected: str
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(written, encoding=encoding))
+    output.write_stderr("5 → 6 ± é")
+    assert written.getvalue().decode(encoding) == expected

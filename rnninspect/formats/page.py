@@ -10,24 +10,10 @@ from typing import NamedTuple
 from rich.cells import cell_len, chop_cells
 
 from rnninspect.errors import printable
+from rnninspect.output import IN_ASCII
 
 _AFTER_SPACE = re.compile(r"(?<= )")
 _AFTER_JOINT = re.compile(r"(?<=[_./])(?=[^\W\d])")  # a letter follows, so `0.5` stays whole
-_IN_ASCII = str.maketrans(
-    {
-        "·": "-",
-        "–": "-",
-        "—": "-",
-        "─": "-",
-        "×": "x",
-        "±": "+/-",
-        "µ": "u",
-        "≤": "<=",
-        "≥": ">=",
-        "→": "->",
-        "…": "...",
-    }
-)
 
 # why of the 256 and not the first 16: those are the terminal's own, whose yellow is not to be read on white in many.
 GOOD, BAD, DOUBTFUL = "color(28)", "color(160)", "color(136)"  # green, red, a dark yellow
@@ -54,7 +40,7 @@ class Page(NamedTuple):
     def plain(self, text: str) -> str:
         """`text` in characters that the page can show."""
         text = printable(text)
-        return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii else text
+        return text.translate(IN_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii else text
 
     def paint(self, text: str, style: str) -> str:
         """`text` in a style of rich's, such as "bold"."""

@@ -79,6 +79,7 @@ FAULTS = [
     ("guard/check.py", "(self.changes is None or self.new)", "(self.changes is None)", "test_cli_base.py"),
     ("commands/check.py", "None if base else _locked(", "_locked(", "test_cli_base.py"),
     ("commands/shared/check_page.py", "options.update or options.base", "options.update", "test_cli_base.py"),
+    ("output.py", "text.translate(IN_ASCII).encode(encoding", "text.encode(encoding", "test_output.py"),
     ("guard/lock_lines.py", "if _HEADER in header", "if True", "test_lock.py"),
     ("guard/lock_lines.py", "for file in sorted(models):", "for file in models:", "test_lock.py"),
     ("guard/lock_lines.py", "in model.layers.items()", "in sorted(model.layers.items())", "test_lock.py"),
