@@ -8,7 +8,7 @@ from math import isfinite
 
 from rnninspect.cells.evaluate import number
 from rnninspect.cells.functions import FUNCTIONS
-from rnninspect.cells.limits import MOST_NUMBER
+from rnninspect.cells.limits import MOST_NUMBER, quote
 from rnninspect.cells.tree import (
     Apply,
     Bias,
@@ -29,7 +29,6 @@ from rnninspect.errors import did_you_mean
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _OF_TWO = ("max", "min")
 _LONGEST_NAME = 40
-_LONGEST_QUOTE = 60
 
 
 def is_matrix(name: str) -> bool:
@@ -58,7 +57,7 @@ class Expressions:
     def __init__(self, text: str, numbers: Mapping[str, float]) -> None:
         self.numbers = numbers
         self.counters: dict[str, int] = {}
-        self._lines = text.splitlines()
+        self._text = text
         self._versions: dict[str, int] = {}
         self._first_reads: dict[str, ast.Name] = {}
         # What each weight is called in the text: `W_n[0]`, or `W_n_0`.
@@ -84,7 +83,7 @@ class Expressions:
             case ast.Call(func=ast.Name(id=function), args=[argument], keywords=[]) if function in FUNCTIONS:
                 return self._worked_out(node, Apply(function, self.read(argument)))
             case _:
-                raise self.fault(node, f"not in the equation language: {self.quoted(node)!r}", _hint(node))
+                raise self.fault(node, f"not in the equation language: {self.quoted(node)}", _hint(node))
 
     def assigned(self, name: str) -> Value:
         """The next version of a vector."""
@@ -99,7 +98,7 @@ class Expressions:
         """A whole number made of numbers and the counters of loops. Raises CellError where it is none."""
         expression = self.read(node)
         if not is_number(expression) or not (value := number(expression)).is_integer() or value < 0:
-            raise self.fault(node, f"expected a whole number, got {self.quoted(node)!r}")
+            raise self.fault(node, f"expected a whole number, got {self.quoted(node)}")
         return int(value)
 
     def check_states(self, assigned: Set[str]) -> None:
@@ -113,9 +112,7 @@ class Expressions:
 
     def quoted(self, node: ast.expr | ast.stmt) -> str:
         """What stands in the text, in one line."""
-        found = ast.get_source_segment("\n".join(self._lines), node) or ""
-        text = " ".join(found.split())
-        return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "..."
+        return quote(ast.get_source_segment(self._text, node) or "")
 
     @staticmethod
     def fault(node: ast.expr | ast.stmt, message: str, hint: str = "") -> CellError:
@@ -127,13 +124,13 @@ class Expressions:
         if is_matrix(name):
             raise self.fault(
                 node,
-                f"not in the equation language: {self.quoted(node)!r} by itself",
+                f"not in the equation language: {self.quoted(node)} by itself",
                 f"a matrix stands left of @, as in {name} @ h; what takes part element by element is w{name[1:]}",
             )
         if is_vector(name):
             if index is not None:
                 raise self.fault(
-                    node, f"not in the equation language: {self.quoted(node)!r}", "only weights have an index, as W[k]"
+                    node, f"not in the equation language: {self.quoted(node)}", "only weights have an index, as W[k]"
                 )
             return self._vector(node, name)
         symbol = self._weight(node, name, index)
@@ -147,9 +144,9 @@ class Expressions:
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Name() | ast.Constant() | ast.BinOp() as place):
                 index = self.whole(place) if not is_vector(name) else 0
             case _:
-                raise self.fault(node, f"not in the equation language: {self.quoted(node)!r}", _hint(node))
+                raise self.fault(node, f"not in the equation language: {self.quoted(node)}", _hint(node))
         if reason := no_name(name):
-            raise self.fault(node, f"{name!r} is refused: {reason}")
+            raise self.fault(node, f"{quote(name)} is refused: {reason}")
         return name, index
 
     def _vector(self, node: ast.expr, name: str) -> Expr:
@@ -171,7 +168,7 @@ class Expressions:
     def _number(self, node: ast.expr, value: float) -> Expr:
         # why: float() of a whole number of hundreds of digits fails.
         if abs(value) > MOST_NUMBER if isinstance(value, int) else not isfinite(value):
-            raise self.fault(node, f"not in the equation language: {self.quoted(node)!r}", "too large a number")
+            raise self.fault(node, f"not in the equation language: {self.quoted(node)}", "too large a number")
         return Number(float(value))
 
     def _product(self, node: ast.BinOp, left: ast.expr, right: ast.expr) -> Product:
@@ -189,20 +186,20 @@ class Expressions:
                 hint = f"left of @ stands a matrix, whose name begins with W: W_{name}"
         else:
             hint = "left of @ stands a matrix; @ binds as * does, from the left, so that W @ x has brackets here"
-        raise self.fault(node, f"not in the equation language: {self.quoted(node)!r}", hint)
+        raise self.fault(node, f"not in the equation language: {self.quoted(node)}", hint)
 
     def _worked_out(self, node: ast.expr, expression: Expr) -> Expr:
         """The expression, once it is known that its numbers have a value."""
         match expression:
             case Binary(op="/", right=right) if is_number(right) and number(right) == 0:
-                raise self.fault(node, f"{self.quoted(node)!r} divides by zero")
+                raise self.fault(node, f"{self.quoted(node)} divides by zero")
         if is_number(expression):
             try:
                 value = number(expression)
             except (ArithmeticError, ValueError, TypeError) as error:
-                raise self.fault(node, f"{self.quoted(node)!r} has no value: {error}") from error
+                raise self.fault(node, f"{self.quoted(node)} has no value: {error}") from error
             if not isfinite(value):
-                raise self.fault(node, f"{self.quoted(node)!r} is {value}")
+                raise self.fault(node, f"{self.quoted(node)} is {value}")
         return expression
 
 

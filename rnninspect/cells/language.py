@@ -24,9 +24,11 @@ from math import isfinite
 from rnninspect.cells.bias import without_biases
 from rnninspect.cells.expressions import Expressions, is_vector, no_name
 from rnninspect.cells.functions import FUNCTIONS
-from rnninspect.cells.limits import MOST_EQUATIONS, MOST_ROUNDS, check_depth, checked
+from rnninspect.cells.limits import MOST_EQUATIONS, MOST_ROUNDS, check_depth, checked, quote
 from rnninspect.cells.tree import Cell, CellError, Equation, states_of
 
+# Python's reasons quote what they are about.
+_LONGEST_REASON = 100
 Numbers = tuple[tuple[str, float], ...]
 
 
@@ -113,10 +115,10 @@ def _parsed(text: str) -> list[ast.stmt]:
     except SyntaxError as error:
         line = error.lineno or 1
         raise CellError(
-            f"not in Python's syntax: {(error.text or '').strip()!r}",
+            f"not in Python's syntax: {quote(error.text or '')}",
             line=line + lines,
             column=(error.offset or 1) + (column if line == 1 else 0),
-            hint=error.msg,
+            hint=error.msg[:_LONGEST_REASON],
         ) from error
     except (ValueError, MemoryError, RecursionError) as error:
         raise CellError("not in Python's syntax") from error
@@ -141,14 +143,16 @@ class _Reader:
     def read(self, body: Sequence[ast.stmt]) -> None:
         for statement in body:
             match statement:
-                case ast.For(target=ast.Name() as variable, iter=iterated, body=inner, orelse=[]):
-                    self._loop(variable, iterated, inner)
+                case ast.For(target=ast.Name() as counter, iter=iterated, body=inner, orelse=[]) if is_vector(
+                    counter.id
+                ):
+                    self._loop(counter, iterated, inner)
                 case ast.Assign(targets=[ast.Name() as target], value=value) if is_vector(target.id):
                     check_depth(statement)
                     self._equation(target, value)
                 case _:
                     raise self.expressions.fault(
-                        statement, f"not of the form `vector = expression`: {self.expressions.quoted(statement)!r}"
+                        statement, f"not of the form `vector = expression`: {self.expressions.quoted(statement)}"
                     )
 
     def _equation(self, target: ast.Name, value: ast.expr) -> None:
@@ -177,7 +181,7 @@ class _Reader:
                 return range(*map(self.expressions.whole, iterated.args))
             case _:
                 raise self.expressions.fault(
-                    iterated, f"not a range: {self.expressions.quoted(iterated)!r}", "range(n) or range(first, n)"
+                    iterated, f"not a range: {self.expressions.quoted(iterated)}", "range(n) or range(first, n)"
                 )
 
     def _check_target(self, target: ast.Name) -> None:
@@ -187,4 +191,4 @@ class _Reader:
         if name in self.expressions.numbers or name in self.expressions.counters:
             reason = "it is a number"
         if reason:
-            raise self.expressions.fault(target, f"{name!r} cannot be assigned: {reason}")
+            raise self.expressions.fault(target, f"{quote(name)} cannot be assigned: {reason}")

@@ -20,6 +20,8 @@ MOST_EQUATIONS = 1_000
 # The largest whole number up to which float64 has them all.
 MOST_NUMBER = 2**53
 
+_LONGEST_QUOTE = 60
+
 _COMMENT = re.compile(r"#[^\n]*")
 _WORD = re.compile(r"[A-Za-z0-9_.]+|[^\sA-Za-z0-9_.]")
 
@@ -37,7 +39,9 @@ def checked(text: str) -> str:
         sign, column = word[0], word.start() - start + 1
         if sign == "\n":
             line, start = line + 1, word.end()
-        elif not all(letter.isascii() and (letter.isprintable() or letter in "\t\r") for letter in sign):
+        elif sign == "\\" or not all(
+            letter.isascii() and (letter.isprintable() or letter in "\t\r") for letter in sign
+        ):
             raise CellError(
                 f"a character that the language does not have: {sign[0]!a}",
                 line=line,
@@ -57,6 +61,12 @@ def checked(text: str) -> str:
                 hint="give parts of it a name, in equations of their own",
             )
     return bare
+
+
+def quote(text: str) -> str:
+    """What stands in a text as a message has it: in one line, and not all of it."""
+    line = " ".join(text.split())
+    return repr(line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + "...")
 
 
 def check_depth(statement: ast.stmt) -> None:
