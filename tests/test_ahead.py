@@ -15,7 +15,7 @@ from test_reference import states_for, tensors
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from rnninspect.cells.language import CellError
+from rnninspect.cells.tree import CellError
 from rnninspect.layers.jordan import JordanRNN
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.ahead import EquationRNN
@@ -91,6 +91,13 @@ c = z
     "minimal": "z = sigmoid(W_iz @ x)\nn = W_in @ x\nh = (1 - z) * h + z * n",
     # A state that is a bias at every step, one that is what another was, one that is assigned twice.
     "edges": "s = c - (g - s) * s\nc = tanh(b_g)\ng = W_g @ x + h\nh = b_h + W_h @ s\nh = tanh(h)",
+    # A weight used twice and transposed, expressions multiplied, whole vectors, numbers alone, weight vectors.
+    "rich": """
+g = max(W_g[0] @ x + b, 0.5 * h) / (1 + abs(c)) ** 2
+s = softmax(w_s * g) + layernorm(W_hh @ h - W_hh.T @ (g * h + 2) + b_hh)
+c = -(exp(-abs(W_a @ tanh(c) + w_c + b_c)) * c) - min(s, -g)
+h = tanh(W_a @ s + rmsnorm(c) * exp(0.5) ** 2 - W_g[1] @ x)
+""",
     # One product within another's factor, differences first, a sum of sums.
     "signs": "h = tanh(0 - h - W_1 @ x - (W_2 @ h - (W_3 @ h + b_3) * (c - 1)))\nc = sigmoid(c - (W_4 @ x - W_5 @ h))",
 }
@@ -107,7 +114,7 @@ def test_stacked_both_ways(text: str, depth: int, two: bool, first: bool, bias: 
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("text", ["edges", "signs"])
+@pytest.mark.parametrize("text", ["edges", "rich", "signs"])
 def test_what_else_a_text_may_say(text: str, form: str) -> None:
     torch.manual_seed(0)
     layer = AnyCell(text=TEXTS[text], **SIZES)

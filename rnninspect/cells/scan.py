@@ -27,17 +27,25 @@ class Reads(IntEnum):
 
 @cache
 def scannable(cell: Cell) -> Reads:
-    """How the new states depend on the old: by anything but BOUND the recurrence can be run in log2 L rounds."""
-    known: dict[Value, Reads] = {}
-    for equation in cell.equations:
-        known[equation.target] = _reads(equation.expression, known)
-    return max((known[cell.last(state)] for state in cell.states), default=Reads.NOTHING)
+    """How the new states depend on the old: by anything but BOUND the recurrence can be run in log2 L rounds.
+
+    A state that only holds what came in before, `p = x`, is no more than an input.
+    """
+    held: frozenset[str] = frozenset()
+    while True:
+        known: dict[Value, Reads] = {Value(name, 0): Reads.NOTHING for name in ("x", *held)}
+        known |= {Value(name, 0): Reads.DIAGONAL for name in cell.states if name not in held}
+        for equation in cell.equations:
+            known[equation.target] = _reads(equation.expression, known)
+        new = {state: known[cell.last(state)] for state in cell.states}
+        following = frozenset(state for state, reads in new.items() if reads is Reads.NOTHING)
+        if following == held:
+            return max(new.values(), default=Reads.NOTHING)
+        held = following
 
 
 def _reads(expression: Expr, known: Mapping[Value, Reads]) -> Reads:
     match expression:
-        case Value(name=name, version=0):
-            return Reads.NOTHING if name == "x" else Reads.DIAGONAL
         case Value():
             return known[expression]
         case Product(operand=operand):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from rnninspect.cells.backward import backward_terms, gradient_sources
+from rnninspect.cells.backward import backward_terms, gradient_sources, kept
 from rnninspect.cells.evaluate import step
 from rnninspect.cells.language import parse
 from rnninspect.cells.ops import forward_terms
@@ -80,6 +80,30 @@ class TestByHand:
             ("y = sigmoid(x)", 3, 9),
             # Three uses of x: two additions.
             ("y = x + x + x", 6, 6),
+            ("y = -x", 3, 3),
+            ("y = x / 2", 3, 3),
+            # -g (2 / x) / x
+            ("y = 2 / x", 3, 12),
+            # both, and one addition
+            ("y = x / x", 3, 18),
+            ("y = x ** 2", 3, 9),
+            ("y = 2 ** x", 3, 9),
+            # 4 for the base, whose exponent is no number, 3 for the exponent, one addition
+            ("y = x ** x", 3, 24),
+            ("y = max(x, 0)", 3, 3),
+            ("y = min(x, x)", 3, 9),
+            # What is made of numbers alone is worked out once.
+            ("y = x * (1 - 0.5)", 3, 3),
+            ("y = x * exp(0.5) ** 2", 3, 3),
+            ("y = exp(x)", 3, 3),
+            ("y = gelu(x)", 3, 33),
+            ("y = softmax(x)", 15, 12),
+            ("y = layernorm(x)", 15, 21),
+            ("y = rmsnorm(x)", 9, 15),
+            # w: w g for x, x g and its sum over the tokens for w
+            ("y = w * x", 3, 9),
+            ("y = w + x", 3, 3),
+            ("y = b + x", 3, 3),
         ],
     )
     def test_each_operator(self, text: str, forward: int, backward: int) -> None:
@@ -87,6 +111,84 @@ class TestByHand:
         assert forward_terms(cell, declared).ops(SIZES) == Ops(0, forward)
         (sources,) = gradient_sources(cell, matrices=True, biases=True, x=True, states=False)
         assert backward_terms(cell, declared, sources).ops(SIZES) == Ops(0, backward)
+
+
+class TestOtherCells:
+    """Cells with the parts that torch's kinds lack, worked by hand, where everything is 3 wide and all train."""
+
+    DECLARED = (("x", ("H_in",)), ("s", ("1",)), ("w_s", ("1",)), ("*", ("H_in",)))
+
+    @classmethod
+    def counts(cls, text: str, **options: Any) -> tuple[Ops, Ops, dict[str, int]]:
+        cell = parse(text, **options)
+        *_, later = gradient_sources(cell, matrices=True, biases=True, x=True, states=False)
+        backward = backward_terms(cell, cls.DECLARED, later).ops(SIZES)
+        return (
+            forward_terms(cell, cls.DECLARED).ops(SIZES),
+            backward,
+            dict(kept(cell, cls.DECLARED, later).lengths),
+        )
+
+    def test_a_weight_that_is_used_twice_is_multiplied_twice(self) -> None:
+        forward, backward, own = self.counts("y = W @ x + W @ tanh(x)")
+        # two products, a tanh and an addition; backward each operand and each use of W
+        assert forward == Ops(macs=2 * 9, elementwise=3 + 3)
+        # (1 - t t) g, and x is used twice
+        assert backward == Ops(macs=4 * 9, elementwise=3 * 3 + 3)
+        assert own == {"H_in": 1}
+
+    def test_a_transposed_matrix_costs_what_the_matrix_does(self) -> None:
+        forward, backward, _ = self.counts("y = W @ x - W.T @ x")
+        assert forward == Ops(macs=2 * 9, elementwise=3)
+        # one sign, and x is used by two products that are no stack
+        assert backward == Ops(macs=4 * 9, elementwise=3 + 3)
+
+    def test_a_fixed_weight_wants_no_gradient(self) -> None:
+        _, backward, own = self.counts("y = W @ tanh(W_in @ x)", fixed=("W*",))
+        assert backward == Ops(macs=2 * 9, elementwise=3 * 3)
+        # what tanh gave: no operand is kept of weights that do not train
+        assert own == {"H_in": 1}
+
+    def test_one_number_beside_a_vector_has_its_gradient_summed(self) -> None:
+        forward, backward, own = self.counts("y = sigmoid(w_s) * x")
+        assert forward == Ops(0, 1 + 3)
+        # for x and for the number 3 each, its sum 3; sigmoid of one number 3, and its gradient over the tokens 1
+        assert backward == Ops(0, 3 + 3 + 3 + 3 + 1)
+        assert own == {"1": 1}
+
+    def test_a_number_that_is_computed_is_one_wide(self) -> None:
+        forward, _, _ = self.counts("s = sigmoid(W_s @ x + b_s)\ny = s * x")
+        assert forward == Ops(macs=3, elementwise=1 + 1 + 3)
+
+    def test_a_product_of_an_expression_keeps_it(self) -> None:
+        _, _, own = self.counts("y = W @ (x * h)\nh = tanh(y)")
+        # x h, the factor h, which is what the step before has handed on, y not; tanh's result is that h
+        assert own == {"H_in": 2}
+
+    @pytest.mark.parametrize(
+        ("expression", "own"),
+        [
+            ("tanh(x) / sigmoid(x)", 2),
+            ("2 / sigmoid(x)", 1),
+            ("sigmoid(x) / 2", 1),
+            # of log its argument, sigmoid's result
+            ("log(sigmoid(x))", 1),
+            ("exp(sigmoid(x))", 2),
+            ("max(tanh(x), 0)", 1),
+            ("tanh(x) ** 2", 1),
+            # the base, the exponent and the power itself
+            ("sigmoid(x) ** tanh(x)", 3),
+            ("-tanh(x)", 1),
+        ],
+    )
+    def test_what_is_kept(self, expression: str, own: int) -> None:
+        assert self.counts(f"y = {expression}")[2] == {"H_in": own}
+
+    def test_an_output_that_is_no_state_is_read_by_whoever_reads_it(self) -> None:
+        text = "h = tanh(x + h)\ny = h * 2"
+        (_, state, _), (_, other, _) = self.counts(text), self.counts(text, output="y")
+        # h: handed on, read by the y of the step, and put out; y is used by nobody else where it is not
+        assert state.elementwise - other.elementwise == 3
 
 
 # --- against the dispatcher: the equations are run on tensors, and torch's own operators are counted --------
