@@ -75,6 +75,7 @@ def test_ok_is_not_said_of_what_was_not_checked(
             assert next(csv.DictReader(io.StringIO(done.stdout)))["verdict"] == word
 
 
+@pytest.mark.torch
 def test_a_model_that_was_proven_on_torch_alone_was_checked(here: Run, folder: Path) -> None:
     put(folder, a=FREE)
     done = here("check", "a.yaml", "--build", "--device", "cpu")
