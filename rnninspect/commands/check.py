@@ -227,7 +227,8 @@ def _check(options: CheckOptions, models: Sequence[_Model], against: _Limits, *,
     each = zip(models, _changes(options, models, against), strict=True)
     verdicts = tuple(_verdict(options, model, against, changes, accepted=accepted) for model, changes in each)
     there = against.locked is not None or against.base is not None
-    return Check(verdicts, against.against if there else None, against.max_total, gone)
+    held = against.against if there else None
+    return Check(verdicts=verdicts, against=held, allowed=against.max_total, gone=gone)
 
 
 def _changes(options: CheckOptions, models: Sequence[_Model], against: _Limits) -> Iterator[tuple[Change, ...] | None]:

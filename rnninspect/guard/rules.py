@@ -25,17 +25,17 @@ def _limit(counted: str) -> Rule:
 
 RULES = {
     "document": Rule(
-        "Not a sound model",
-        "A document that cannot be read as a model, or that contradicts itself, is held against nothing.",
-        "Mend what the message names. `rnninspect inspect FILE` tells every fault with its line.",
-        "blocker",
+        broken="Not a sound model",
+        held="A document that cannot be read as a model, or that contradicts itself, is held against nothing.",
+        mend="Mend what the message names. `rnninspect inspect FILE` tells every fault with its line.",
+        severity="blocker",
     ),
     "build": Rule(
-        "Not proven on torch",
-        "With `--build` the real torch modules are built and run, and must have what the equations say.",
-        "Run `rnninspect inspect FILE` where torch is installed: it shows where the two differ, or why they cannot be "
-        "compared.",
-        "critical",
+        broken="Not proven on torch",
+        held="With `--build` the real torch modules are built and run, and must have what the equations say.",
+        mend="Run `rnninspect inspect FILE` where torch is installed: it shows where the two differ, or why they "
+        "cannot be compared.",
+        severity="critical",
     ),
     "lock": Rule(
         "Not as agreed on",

@@ -17,7 +17,8 @@ def answer(check: Check, command: str) -> Answer:
     unchecked = sum(verdict.word is Word.NOT_CHECKED for verdict in check.verdicts)
     text = "; ".join([_models(check, failed, unchecked), *_whole(check)])
     remedy = _remedy(check, failed) if command else ""
-    return Answer(text, check.word, f"{remedy} with:", command) if remedy else Answer(text, check.word)
+    offered = Answer(text, check.word)
+    return offered._replace(remedy=f"{remedy} with:", command=command) if remedy else offered
 
 
 def _models(check: Check, failed: Sequence[Verdict], unchecked: int) -> str:

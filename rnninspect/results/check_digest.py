@@ -16,7 +16,13 @@ def check_digest(check: Check, answer: Answer, points: Sequence[str], caption: s
     """The page of a check. points: what is wrong, a sentence each."""
     tables = check_tables(check, folded=True)
     of_all = 1 if check.total is None else 2
-    return Digest(answer, few(points), tuple(tables[:of_all]), tuple(_folds(check, tables[of_all:])), caption)
+    return Digest(
+        answer=answer,
+        points=few(points),
+        shown=tuple(tables[:of_all]),
+        folded=tuple(_folds(check, tables[of_all:])),
+        caption=caption,
+    )
 
 
 def _folds(check: Check, tables: Sequence[Table]) -> Iterator[Fold]:

@@ -71,7 +71,7 @@ def compare_digest(comparison: Comparison, blocks: Sequence[Block], points: Sequ
     shown, *rest = blocks
     folds = (Fold(block.title, (block,)) for block in rest if block != shown)
     answer = Answer(_counts(comparison).removesuffix("."), "")
-    return Digest(answer, few(points), (shown,), tuple(folds), caption)
+    return Digest(answer=answer, points=few(points), shown=(shown,), folded=tuple(folds), caption=caption)
 
 
 def _answer(comparison: Comparison, sides: str, more: str = "") -> Table:
