@@ -218,6 +218,16 @@ def test_a_line_in_a_pipe_has_at_most_240_characters(folder: str) -> None:
     assert re.search(r" and \d+ more: parameters 220 → ", lines[0])
 
 
+def test_what_a_lock_has_like_a_model_is_left_out_where_it_makes_a_line_too_long() -> None:
+    spec = spec_of(TEXT)
+    verdict = Verdict(plan(spec), (), changes(model_of(TEXT), None))
+    for folders, there in ((1, True), (40, False)):
+        like = f"it has {'folder/' * folders}a.yaml, which is the same model"
+        (finding,) = findings(spec, verdict, Against("rnninspect.lock"), like)
+        assert (like in finding.what) is there
+        assert len(f"error: {finding.place}: {finding.what}") <= 240
+
+
 def test_values_that_are_too_long_are_cut_and_never_read_as_the_same() -> None:
     lengths = [3] * 40
     spec = f"input.lengths={lengths}"

@@ -55,13 +55,21 @@ def findings(spec: Spec, verdict: Verdict, against: Against, likeness: str = "")
         what = _outgrown(change, growth, against)
         yield Finding(place=spec.tree.place(()), model=name, rule=against.kind, what=what, subject=change.field)
     if verdict.drifted and verdict.new:
+        place = spec.tree.place(())
         what = against.lacks(likeness)
-        yield Finding(place=spec.tree.place(()), model=name, rule=against.kind, what=what)
+        if len(what) > _room(place):
+            what = against.lacks("")
+        yield Finding(place=place, model=name, rule=against.kind, what=what)
     elif verdict.drifted and not verdict.outgrown:
         for cause in causes(spec, verdict.changes or ()):
             place = spec.tree.place(cause.path)
-            what = cause.sentence(_LONGEST_LINE - len(f"error: {place}: "))
+            what = cause.sentence(_room(place))
             yield Finding(place=place, model=name, rule=against.kind, what=what, subject=cause.layer)
+
+
+def _room(place: Place) -> int:
+    """How long a sentence may be that stands behind its place."""
+    return _LONGEST_LINE - len(f"error: {place}: ")
 
 
 def over_limit(limit: Limit, of: str = "") -> str:
