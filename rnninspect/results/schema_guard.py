@@ -48,8 +48,8 @@ _GROWTH = record(
 )
 
 
-def checked() -> Schema:
-    """What `check` prints."""
+def _checked_model() -> Schema:
+    """A model that was checked."""
     change = record(
         "Something that is not as it was locked, or is at the base.",
         layer=_CHANGED_LAYER,
@@ -59,7 +59,7 @@ def checked() -> Schema:
         change=_CHANGE,
         percent=_PERCENT,
     )
-    model = record(
+    return record(
         "A model.",
         name=NAME,
         file=FILE,
@@ -80,6 +80,10 @@ def checked() -> Schema:
         allowed_growth=some(many("With --max-growth, for each count; null without.", _GROWTH)),
         changes=some(many("Everything that has changed; null without a lock and a base.", change)),
     )
+
+
+def checked() -> Schema:
+    """What `check` prints."""
     return result(
         "check",
         "Models held against their budgets and the lock.",
@@ -105,7 +109,7 @@ def checked() -> Schema:
             "With --locked, each document that the lock has and that is not there.",
             text("Its path from the lock's folder."),
         ),
-        models=many("The models.", model),
+        models=many("The models.", _checked_model()),
     )
 
 
