@@ -134,10 +134,10 @@ def _texts(layer: str, changed: Sequence[Change]) -> tuple[str, ...]:
 def _counts(changed: Sequence[Change], *, first: bool = False) -> str:
     """`parameters 630,784 → 2,310,144 (+266 %), MACs ...`; first: of the first count that changed alone."""
     counts = [change for field in COUNTS for change in changed if change.field == field]
-    return ", ".join(count_text(change) for change in counts[: 1 if first else None])
+    return ", ".join(_count_text(change) for change in counts[: 1 if first else None])
 
 
-def count_text(change: Change) -> str:
+def _count_text(change: Change) -> str:
     """`parameters 630,784 → 2,310,144 (+266 %)`."""
     share = "" if change.percent is None else f" ({digits(change.percent, sign=True)} %)"
     return f"{_NAMES.get(change.field, change.field)} {_value(change.locked)} → {_value(change.now)}{share}"
