@@ -43,7 +43,11 @@ def equations(draw: st.DrawFn) -> str:
 
 
 BOUNDED = ("sigmoid", "tanh")
-FUNCTIONS = (*BOUNDED, "relu")
+FUNCTIONS = (*BOUNDED, "relu", "sin", "softplus", "silu", "gelu", "hardsigmoid", "softsign", "abs", "softmax")
+TERMS = (
+    *("product", "product", "vector", "number", "function", "times", "brackets"),
+    *("weight", "transposed", "expression", "quotient", "power", "two"),
+)
 
 
 class _Writer:
@@ -57,12 +61,31 @@ class _Writer:
 
     def sum(self, depth: int) -> str:
         signs = self.draw(st.lists(st.sampled_from("+-"), max_size=3))
-        return self.term(depth) + "".join(f" {sign} {self.term(depth)}" for sign in signs)
+        negative = self.draw(st.sampled_from(["", "", "-"]))
+        return negative + self.term(depth) + "".join(f" {sign} {self.term(depth)}" for sign in signs)
 
     def term(self, depth: int) -> str:
-        match self.draw(st.sampled_from(["product", "product", "vector", "number", "function", "times", "brackets"])):
+        match self.draw(st.sampled_from(TERMS)):
             case "vector":
                 return self.vector()
+            case "weight":
+                return f"{self.draw(st.sampled_from(['w_1', 'w_2', 'b_free', '-w_2', '(1 - w_1)']))} * {self.vector()}"
+            case "transposed":
+                return f"W_t.T @ (W_t @ {self.vector()})"
+            case "expression" if depth:
+                return f"W_e @ ({self.sum(depth - 1)})"
+            case "quotient" if depth:
+                return f"({self.sum(depth - 1)}) / (1 + abs({self.sum(depth - 1)}))"
+            case "power" if depth:
+                power = self.draw(st.sampled_from(["2", "0.5", f"sigmoid({self.vector()})"]))
+                return f"(0.1 + abs({self.sum(depth - 1)})) ** {power}"
+            case "two" if depth:
+                of_two, other = (
+                    self.draw(st.sampled_from(["max", "min"])),
+                    self.draw(st.sampled_from(["0.1", "w_1", "h"])),
+                )
+                self.states |= {other} & {"h"} - self.assigned
+                return f"{of_two}({self.sum(depth - 1)}, {other})"
             case "number":
                 return f"{self.draw(st.sampled_from(['0.5', '2', '1']))} * {self.vector()}"
             case "function" if depth:

@@ -98,6 +98,15 @@ s = softmax(w_s * g) + layernorm(W_hh @ h - W_hh.T @ (g * h + 2) + b_hh)
 c = -(exp(-abs(W_a @ tanh(c) + w_c + b_c)) * c) - min(s, -g)
 h = tanh(W_a @ s + rmsnorm(c) * exp(0.5) ** 2 - W_g[1] @ x)
 """,
+    # Every function, whole vectors too; a matrix twice and transposed, one weight for a whole vector, loops.
+    "all": """
+u = layernorm(W_iu @ x + W_hu @ h + b_u) * w_u + rmsnorm(h)
+v = softmax(W_iv @ x + W_hv @ h + b_v) + exp(-w_v) * log(2 + W_iu @ x / 9) + b_free ** 2
+for k in range(2):
+    v = max(gelu(W_k[k] @ v), min(silu(v), 0.3)) + sqrt(1 + abs(sin(v) * cos(h))) + W_k[k].T @ (W_k[0] @ (v - h))
+h = hardsigmoid(u) * -softsign(v) + softplus(relu(c)) / (1 + exp(v))
+c = tanh(max(u, h)) ** 2 + sigmoid(W_hu @ h)
+""",
     # One product within another's factor, differences first, a sum of sums.
     "signs": "h = tanh(0 - h - W_1 @ x - (W_2 @ h - (W_3 @ h + b_3) * (c - 1)))\nc = sigmoid(c - (W_4 @ x - W_5 @ h))",
 }
@@ -114,7 +123,7 @@ def test_stacked_both_ways(text: str, depth: int, two: bool, first: bool, bias: 
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("text", ["edges", "rich", "signs"])
+@pytest.mark.parametrize("text", ["edges", "rich", "all", "signs"])
 def test_what_else_a_text_may_say(text: str, form: str) -> None:
     torch.manual_seed(0)
     layer = AnyCell(text=TEXTS[text], **SIZES)

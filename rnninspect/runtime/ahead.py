@@ -16,6 +16,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from rnninspect.cells.evaluate import OPERATORS, number
+from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.tree import (
     Apply,
     Bias,
@@ -248,12 +249,14 @@ def _affine(expression: Expr, blocks: Mapping[str, Block]) -> tuple[_Affine, lis
 def _stacks(cell: Cell, blocks: Mapping[str, Block]) -> dict[_Affine, list[tuple[_Affine, ...]]]:
     """By sum of products the stack that it is in, one for each time that the text has it.
 
-    why only the arguments of functions: a gradient needs their results. Of what it needs itself, as a factor, or as a
-    vector that is multiplied, autograd would keep the whole stack.
+    why only the arguments of functions whose gradient needs the result: of what a gradient needs itself, as a factor or
+    as a vector that is multiplied, autograd would keep the whole stack.
     """
     stacks: list[list[_Affine]] = []
     for node in cell.nodes:
-        affine = _affine(node.argument, blocks)[0] if isinstance(node, Apply) else _Affine((), ())
+        if not isinstance(node, Apply) or FUNCTIONS[node.function].keeps != "result":
+            continue
+        affine, _ = _affine(node.argument, blocks)
         if affine.products:
             stack = next((stack for stack in stacks if _follows(stack[-1], affine, blocks)), None)
             if stack is None:
