@@ -163,6 +163,11 @@ class WeightFact:
         return self.count * ITEM_BYTES[self.dtype]
 
     @property
+    def laws(self) -> dict[str, Init]:
+        """The law of each gate by its symbol, or of the whole weight by its own."""
+        return {gate.name: gate.init or self.init for gate in self.gates} or {self.symbol: self.init}
+
+    @property
     def laws_differ(self) -> bool:
         """Whether a gate has a law of its own, so that there is none of the weight as a whole."""
         return any(gate.init is not None for gate in self.gates)

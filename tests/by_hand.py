@@ -31,6 +31,9 @@ def step(
     put: Callable[[str, Tensor], Tensor],
 ) -> None:
     """One step; every vector is `put` in the order of the equations, and goes on as that gives it back."""
+    if kind in CELLS:
+        CELLS[kind](weight, x, states, put)
+        return
     act = getattr(torch, nonlinearity)
 
     def fed(name: str, values: Tensor) -> Tensor:
@@ -54,6 +57,47 @@ def step(
         i, f, g, o = put("i", i.sigmoid()), put("f", f.sigmoid()), put("g", g.tanh()), put("o", o.sigmoid())
         c = put("c", f * states["c"] + i * g)
         put("h", fed("hr", o * c.tanh()) if "weight_hr" in weight else o * c.tanh())
+
+
+Put = Callable[[str, Tensor], Tensor]
+
+
+def cornn(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
+    """coRNN (Rusch & Mishra 2021), dt = 0.5, gamma = 2, epsilon = 0.25: its first state is not its output."""
+    c, h = s["c"], s["h"]
+    moved = x @ w["weight_ih"].T + h @ w["weight_hh"].T + c @ w["weight_ch"].T + w["bias_h"]
+    c = put("c", c + 0.5 * (moved.tanh() - 2 * h - 0.25 * c))
+    put("h", h + 0.5 * c)
+
+
+def lmu(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
+    """The Legendre memory unit (Voelker et al. 2019): a memory of another width beside the output."""
+    h, m = s["h"], s["m"]
+    u = put("u", x @ w["weight_ex"].T + h @ w["weight_eh"].T + m @ w["weight_em"].T)
+    m = put("m", m @ w["weight_A"].T + u @ w["weight_B"].T)
+    put("h", (x @ w["weight_ih"].T + h @ w["weight_hh"].T + m @ w["weight_mh"].T).tanh())
+
+
+def sru(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
+    """The simple recurrent unit (Lei et al. 2018): its output is no state."""
+    u, f, r, skip = (x @ w["weight_ih"].T).chunk(4, -1)
+    put("u", u)
+    f = put("f", (f + w["weight_f"] * s["c"] + w["bias_f"]).sigmoid())
+    r = put("r", (r + w["weight_r"] * s["c"] + w["bias_r"]).sigmoid())
+    c = put("c", f * s["c"] + (1 - f) * u)
+    put("h", r * c + (1 - r) * skip)
+
+
+def delayed(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
+    """A network that reads its state of two steps before, and the input of the step before."""
+    h = s["h"] @ w["weight_hh"].T + s["q"] @ w["weight_qh"].T + x @ w["weight_ih"].T + s["p"] @ w["weight_ph"].T
+    put("n", h)
+    put("q", s["h"])
+    put("h", (h + w["weight_q"] * s["h"]).tanh())
+    put("p", x)
+
+
+CELLS = {"coRNN": cornn, "LMU": lmu, "SRU": sru, "Delayed": delayed}
 
 
 def sequences(spec: Spec, feed: Feed) -> list[tuple[Tensor, list[States]]]:

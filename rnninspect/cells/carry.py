@@ -19,16 +19,17 @@ def carry_gate(cell: Cell) -> Mapping[str, Carrier]:
     """The gate of each state that one carries over: f of an LSTM's c, z of a GRU's h, none of an RNN.
 
     It is the vector that multiplies the state of the step before, itself or as what it lacks of 1, in a term of the sum
-    that the state is set to: where it is 1, or 0, the state stays, and its gradient passes through.
+    that the state is set to: where it is 1, or 0, the state stays, and its gradient passes through. Where several
+    equations carry a state in turn, as in a recurrent highway network, no gate alone says how much of it stays.
     """
     carriers: dict[str, Carrier] = {}
     for equation in cell.equations:
         before = Value(equation.target.name, 0)
-        for term in _terms(equation.expression):
+        for term in _terms(equation.expression) if equation.target == cell.last(before.name) else ():
             if not isinstance(term, Binary) or term.op != "*":
                 continue
             for factor, carried in ((term.left, term.right), (term.right, term.left)):
-                carrier = _carrier(factor)
+                carrier = _carrier(cell, factor)
                 if carried == before and carrier is not None:
                     carriers.setdefault(before.name, carrier)
     return carriers
@@ -39,15 +40,16 @@ def gate_biases(cell: Cell, gate: str) -> tuple[str, ...]:
     return tuple(bias for equation in cell.equations if equation.target.name == gate for bias in equation.biases)
 
 
-def _carrier(factor: Expr) -> Carrier | None:
-    # why version > 0: a gate is worked out in the step; x and the states come from outside.
+def _carrier(cell: Cell, factor: Expr) -> Carrier | None:
     match factor:
-        case Value(name=gate, version=version) if version > 0:
-            return Carrier(gate)
-        case Binary(op="-", left=Number(value=1.0), right=Value(name=gate, version=version)) if version > 0:
-            return Carrier(gate, inverse=True)
+        case Value() as gate:
+            inverse = False
+        case Binary(op="-", left=Number(value=1.0), right=Value() as gate):
+            inverse = True
         case _:
             return None
+    # why: a gate is worked out in the step, x and the states come from outside; and a name means its last value.
+    return Carrier(gate.name, inverse) if gate.version > 0 and gate == cell.last(gate.name) else None
 
 
 def _terms(expression: Expr) -> Iterator[Expr]:

@@ -43,7 +43,10 @@ def step(cell: Cell, given: Mapping[str, Any], functions: Functions) -> dict[str
     """
     values = dict(given)
     for equation in cell.equations:
-        values[equation.target.name] = _evaluate(equation.expression, values, functions)
+        value = _evaluate(equation.expression, values, functions)
+        # why times 1: `p = x` makes a vector of its own, whose gradient is not that of x.
+        alone = isinstance(equation.expression, Value | WeightVector | Bias)
+        values[equation.target.name] = value * 1 if alone else value
     return {equation.target.name: values[equation.target.name] for equation in cell.equations}
 
 

@@ -196,7 +196,7 @@ _STATS = record(
 _VECTOR = record(
     "A vector of the equations.",
     name=text("Its name there, such as f or h."),
-    function=some(text("The last function applied to it: sigmoid, tanh, relu.")),
+    function=some(text("The last function applied to it, such as sigmoid or tanh.")),
     is_state=yes("It is carried to the next step."),
     carries=some(text("The state whose past it multiplies; null for what is no such gate.")),
     inverse=yes("It does so as 1 - itself."),

@@ -100,7 +100,7 @@ def _about(result: Trace, level: Level, t: int) -> tuple[Cell, ...]:
 
 
 def _has(vector: Vector, stat: str) -> bool:
-    return (vector.function is not None or stat != "saturated") and (vector.carries is not None or stat != "half_life")
+    return (vector.saturates or stat != "saturated") and (vector.carries is not None or stat != "half_life")
 
 
 def _for_people(vector: Vector) -> tuple[str, ...]:
@@ -149,12 +149,9 @@ def _thinned(count: int) -> str:
 def _legend(levels: Sequence[Level]) -> Iterator[str]:
     """What the headings of these levels' statistics mean."""
     functions = {vector.function for level in levels for vector in level.vectors}
-    meanings = []
-    if "sigmoid" in functions:
-        meanings.append("a sigmoid below 0.1 or above 0.9")
-    if "tanh" in functions:
-        meanings.append("a tanh beyond -0.9 or 0.9")
-    if meanings:
+    words = {"sigmoid": "below 0.1 or above 0.9", "tanh": "beyond -0.9 or 0.9"}
+    words |= {"hardsigmoid": words["sigmoid"], "softsign": words["tanh"]}
+    if meanings := [f"a {function} {where}" for function, where in words.items() if function in functions]:
         yield f"saturated: {', '.join(meanings)}."
     if "relu" in functions:
         yield "off: a relu that gives 0."
@@ -183,7 +180,7 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
     off = any(vector.function == "relu" for vector in level.vectors)
     for title, stat, drawn in (
         ("mean", "mean", [not vector.is_state for vector in level.vectors]),
-        (f"share {'off' if off else 'saturated'}, %", "saturated", [bool(v.function) for v in level.vectors]),
+        (f"share {'off' if off else 'saturated'}, %", "saturated", [v.saturates for v in level.vectors]),
         ("norm", "norm", [vector.is_state for vector in level.vectors]),
     ):
         series = tuple(_series(level, k, stat) for k, is_drawn in enumerate(drawn) if is_drawn)

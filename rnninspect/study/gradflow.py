@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnninspect.cells.carry import carry_gate
+from rnninspect.cells.carry import carry_gate, gate_biases
+from rnninspect.cells.tree import Equation
 from rnninspect.document.chain import Link, Spec
 from rnninspect.facts import ModelFacts
 from rnninspect.layers.families import CellLayer
@@ -146,9 +147,18 @@ def gradients_by_lag(
 
 def _half_open(links: Sequence[Link]) -> Iterator[HalfOpen]:
     for layer in (link.layer for link in links):
-        if isinstance(layer, Recurrent) and layer.bias and not (layer.init or {}).get("forget_bias"):
-            for state, carrier in carry_gate(layer.cell).items():
+        if not isinstance(layer, Recurrent):
+            continue
+        laws = {name: init for weight in layer.weights_below(1, "float32") for name, init in weight.laws.items()}
+        for state, carrier in carry_gate(layer.cell).items():
+            biases = gate_biases(layer.cell, carrier.gate)
+            sigmoid = any(_is_sigmoid(equation, carrier.gate) for equation in layer.cell.equations)
+            if biases and sigmoid and not any(laws[bias].constant for bias in biases):
                 yield HalfOpen(layer=layer.name, state=state, gate=carrier.gate)
+
+
+def _is_sigmoid(equation: Equation, gate: str) -> bool:
+    return equation.target.name == gate and getattr(equation.expression, "function", "") == "sigmoid"
 
 
 class Aim(NamedTuple):
@@ -191,7 +201,11 @@ def follow(
     loss = torch.stack([(aimed.levels[top, way][t][output] * v).sum() for (way, t), v in read]).sum()
     inputs = [data_of(run.x) for run in runs]
     states = [
-        state for run in runs for steps in run.levels.values() for step in steps.values() for state in step.values()
+        step[name]
+        for run in runs
+        for steps in run.levels.values()
+        for step in steps.values()
+        for name in run.layer.cell.states
     ]
     owners: dict[nn.Parameter, tuple[str, str]] = {}
     for layer_name, twin in twins.items():

@@ -20,7 +20,8 @@ from rnninspect.study.reference import exact, exact_tensor, reference, run_layer
 class RecordedLayer(NamedTuple):
     """What one recurrent layer was fed with, and what it handed on from step to step.
 
-    axes: of x, without the features. levels: by (stacked layer, direction), then by t, each state (H, B).
+    axes: of x, without the features.
+    levels: by (stacked layer, direction), then by t, each state and the output, (H, B).
     """
 
     layer: Recurrent
@@ -35,7 +36,9 @@ def twins_of(links: Sequence[Link], model: BuiltModel) -> dict[str, nn.Module]:
     # why not strict: `links` ends with the layer whose output is read.
     for link, module in zip(links, model.layers, strict=False):
         layer = link.layer
-        twin = reference(layer, module).requires_grad_(layer.trainable)
+        twin = reference(layer, module)
+        for weight in layer.weights("float32"):
+            twin.get_parameter(weight.name).requires_grad_(weight.trainable)
         if isinstance(twin, nn.Embedding):
             twin.sparse = False  # its gradient is the same, and has a norm
         if isinstance(layer, Linear) and layer.tied_to is not None:
@@ -57,17 +60,20 @@ def run_links(links: Sequence[Link], twins: Mapping[str, nn.Module], feed: Feed)
         if isinstance(link.layer, Recurrent):
             runs.append(RecordedLayer(layer=link.layer, axes=link.signal.axes, x=flow, levels={}))
             watch = partial(_record, runs[-1])
-        flow = run_layer(link, twins[link.layer.name], flow, tuple(map(exact_tensor, states)), watch).handed_on
+        # why: a state may be what another one was before, or start as what only trains elsewhere.
+        given = tuple(exact_tensor(state).requires_grad_() for state in states)
+        flow = run_layer(link, twins[link.layer.name], flow, given, watch).handed_on
     return runs
 
 
 def _record(run: RecordedLayer, moment: Moment) -> None:
-    states = {name: moment.vectors[name] for name in run.layer.cell.states}
-    for state in states.values():
+    cell = run.layer.cell
+    handed_on = {name: moment.vectors[name] for name in (*cell.states, cell.output)}
+    for vector in handed_on.values():
         # why: where a packed batch loses a sequence its gradient is laid out anew, which from there on makes every
         # product four times slower.
-        state.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
-    run.levels.setdefault((moment.stacked, moment.direction), {})[moment.t] = states
+        vector.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
+    run.levels.setdefault((moment.stacked, moment.direction), {})[moment.t] = handed_on
 
 
 def check_finite(runs: Sequence[RecordedLayer], source: str) -> None:

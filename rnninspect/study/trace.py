@@ -33,7 +33,11 @@ from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, recons
 
 # Where a function is said to be saturated: below the first or above the second. For gates that is where Karpathy et
 # al. 2016, "Visualizing and understanding recurrent networks", section 4.2, draw the line; relu is off, not saturated.
-SATURATED = {"sigmoid": (0.1, 0.9), "tanh": (-0.9, 0.9), "relu": (math.ulp(0.0), math.inf)}
+SATURATED = {
+    **dict.fromkeys(("sigmoid", "hardsigmoid"), (0.1, 0.9)),
+    **dict.fromkeys(("tanh", "softsign"), (-0.9, 0.9)),
+    "relu": (math.ulp(0.0), math.inf),
+}
 _CPU = torch.device("cpu")
 # How often the equations are rounded at random where torch's output is off by more than rounding once explains.
 _TRIALS = 8
@@ -59,9 +63,14 @@ class Vector(NamedTuple):
     carries: str | None
     inverse: bool = False
 
+    @property
+    def saturates(self) -> bool:
+        """Whether it is made by a function that can be saturated, or off."""
+        return self.function in SATURATED
+
     def share(self, values: Tensor) -> Tensor:
-        """How much of the state that it carries stays."""
-        return 1 - values if self.inverse else values
+        """How much of the state that it carries stays, whatever its sign."""
+        return (1 - values if self.inverse else values).abs()
 
 
 class VectorStats(NamedTuple):
@@ -303,7 +312,7 @@ class _Recorder:
 def _stats(vector: Vector, values: Tensor) -> VectorStats:
     """Statistics of one vector, (H, B)."""
     saturated = half_life = None
-    if vector.function is not None:
+    if vector.function in SATURATED:
         low, high = SATURATED[vector.function]
         saturated = float(((values < low) | (values > high)).double().mean())
     if vector.carries is not None:

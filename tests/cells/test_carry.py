@@ -57,6 +57,10 @@ GATE = "a = sigmoid(W_ia @ x + b_ia + W_ha @ h + b_ha)\n"
         ("h = (1 - x) * h + a", {}),
         ("h = (2 - a) * h", {}),
         ("h = (a - 1) * h", {}),
+        # a state that several equations set, a gate that is something else in the end
+        ("h = a * h + x\nh = a * h + x", {}),
+        ("h = tanh(x)\nh = a * h + x", {}),
+        ("h = a * h + x\na = tanh(h)", {}),
         # not a term of the sum: what passes through is not the state itself
         ("h = tanh(a * h)", {}),
         ("h = x - a * h", {}),
