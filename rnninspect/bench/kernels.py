@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnninspect.bench.records import Kernels, Warned
@@ -21,6 +21,7 @@ from rnninspect.document.chain import Link
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.device import DTYPES
+from rnninspect.runtime.modules import in_torch
 from rnninspect.runtime.precision import in_tf32
 
 # Operators that run a whole layer of a recurrent network, by the library that they belong to.
@@ -140,7 +141,7 @@ def _obstacles(link: Link, dtype: str, device: torch.device, phase: str) -> Iter
         whole = layer.type.removesuffix("Cell")
         steps = link.signal.batch.letters["L"]
         yield f"{layer.type} is one step: {steps:,} calls from Python", f"{whole} computes the same in one call"
-    elif not hasattr(nn, layer.type):
+    elif not in_torch(layer):
         yield f"torch has no {layer.type}: its equations are run step by step in Python", ""
     elif device.type == "cpu":
         yield from _without_onednn(link, dtype, phase)
@@ -199,7 +200,7 @@ def _without_cudnn(dtype: str) -> Iterator[tuple[str, str]]:
 
 def tf32_in_force(links: Sequence[Link], dtype: str, device: torch.device) -> Warned | None:
     """Where cuDNN's recurrent layers are not computed in float32 though that is the dtype: their default on Ampere."""
-    served = any(isinstance(link.layer, Recurrent) and hasattr(nn, link.layer.type) for link in links)
+    served = any(isinstance(link.layer, Recurrent) and in_torch(link.layer) for link in links)
     if dtype != "float32" or not served or not in_tf32(device):
         return None
     return Warned(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnninspect.bench.bound import PASSES, ChipMemory
 from rnninspect.bench.clock import clock_for
@@ -28,7 +28,7 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.runtime.device import DTYPES, seeded, threads
 from rnninspect.runtime.memory import available_bytes
-from rnninspect.runtime.modules import BuiltModel, LayerOutput, make_feed, run
+from rnninspect.runtime.modules import BuiltModel, LayerOutput, in_torch, make_feed, run
 from rnninspect.runtime.precision import float32_precision, multiplying_float32
 from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import refusals
@@ -197,7 +197,7 @@ def widths(spec: Spec, device: torch.device) -> dict[str, int]:
     for link in spec.links:
         if isinstance(link.layer, Recurrent):
             width = TINY
-            fused = isinstance(link.layer, SequenceLayer) and hasattr(nn, link.layer.type)
+            fused = isinstance(link.layer, SequenceLayer) and in_torch(link.layer)
             if device.type == "cuda" and fused and link.layer.hidden_size <= NARROW:
                 width = link.layer.hidden_size
             # why the least: the step of a kind is for all its layers, and none may have a shorter one.

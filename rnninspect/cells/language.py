@@ -49,7 +49,7 @@ def parse(
     stacked: matrices of one operand are rows of one parameter. Raises CellError for whatever the language does not
     have, NeedsBiasError where it cannot do without biases.
     """
-    _check_numbers(numbers)
+    check_numbers(numbers)
     lines = checked(text)
     body = _parsed(lines)
     reader = _Reader(lines, dict(numbers))
@@ -97,7 +97,8 @@ def _fixed(cell: Cell, patterns: Sequence[str]) -> frozenset[str]:
     return frozenset(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
-def _check_numbers(numbers: Numbers) -> None:
+def check_numbers(numbers: Numbers) -> None:
+    """Raise CellError for a number whose name the language reads otherwise, and for one that is not finite."""
     for name, value in numbers:
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) or not is_vector(name) or name == "x" or name in FUNCTIONS:
             raise CellError(f"a number cannot be called {name!r}", hint="not as weights, functions and x are")

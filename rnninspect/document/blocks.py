@@ -14,7 +14,7 @@ from rnninspect.layers.fields import Expect, Size
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
 
 # The keys at the top of a document that are no single values, so that no option replaces them whole.
-BLOCKS = ("input", "budget", "sweep", "cases", "layers")
+BLOCKS = ("input", "budget", "sweep", "cases", "cells", "layers")
 
 # range(16), range(16, 65), range(16, 65, 16), as Python means it. why 18 digits: their difference fits 64 bits.
 RANGE = r"^ *range\( *-?[0-9]{1,18}( *, *-?[0-9]{1,18}){0,2} *\) *$"
@@ -95,6 +95,7 @@ class Document(BaseModel):
     cases: Annotated[
         Annotated[list[_Case], Field(min_length=1)] | None, Expect("a list of at least one mapping of paths to values")
     ] = None
+    cells: Annotated[dict[str, Any] | None, Expect("a mapping of names to cells, each with equations")] = None
     layers: Annotated[list[Any], Field(min_length=1), Expect("a list of at least one layer")]
 
 

@@ -128,7 +128,8 @@ def _submodel(model: type[BaseModel], path: Path) -> type[BaseModel]:
 def _words(model: type[BaseModel], loc: Path) -> str:
     """What the field at `loc`, its path within `model`, expects: its own Expect, or inside a list its items'."""
     owner = _submodel(model, loc)
-    names = [part for part in loc if isinstance(part, str)]
+    # why: what is looked at by itself is the one field of its model.
+    names = [part for part in loc if isinstance(part, str)] or list(model.model_fields)[:1]
     # why: the keys of a `sweep` and of a case are paths, one of which is `dtype`.
     of_paths = owner is model and len(names) > 1
     field = owner.model_fields[names[-1]] if names[-1] in owner.model_fields and not of_paths else None

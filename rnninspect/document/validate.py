@@ -38,11 +38,16 @@ def validate(tree: Tree) -> Validated:
     faults = Faults(tree.faults)
     with faults.kept():
         document = valid(Document, _with_sizes(tree.data), (), tree)
+    kinds: Mapping[str, Any] = {}
+    if tree.data.get("cells"):
+        from rnninspect.document.defined import kinds_in  # why here, and below: few documents have cells of their own
+
+        kinds = kinds_in(tree, faults)
     names = layer_names(tree.data)
-    layers = []
+    layers: list[Layer] = []
     for i, name in enumerate(names):
         with faults.kept():
-            layers.append(_layer(tree.data["layers"][i], ("layers", i), name, tree, MOST_HINTS - len(faults)))
+            layers += _layer(tree.data["layers"][i], ("layers", i), name, tree, kinds, MOST_HINTS - len(faults))
     faults.add(*_no_lengths(tree.data, tree), *_wrong_case_names(tree.data, tree), *_wrong_names(names, tree))
     faults.tell()
     return Validated(document, tuple(layers))
@@ -82,7 +87,8 @@ def _wrong_case_names(data: Mapping[str, Any], tree: Tree) -> Iterator[DocumentE
                 yield fault_at(("cases", i, "name"), tree, f"expected 1 to 100 printable characters, got {show(name)}")
 
 
-def _layer(data: object, path: Path, name: str, tree: Tree, hints: int) -> Layer:
+def _layer(data: object, path: Path, name: str, tree: Tree, kinds: Mapping[str, Any], hints: int) -> Iterator[Layer]:
+    """The layer at `path`; none where what is wrong is told of its cell."""
     if not isinstance(data, dict):
         raise fault_at(path, tree, f"expected a mapping with type, got {show(data)}", in_place_of_layer(data))
     if "type" not in data:
@@ -90,8 +96,10 @@ def _layer(data: object, path: Path, name: str, tree: Tree, hints: int) -> Layer
         raise fault_at((*path, "type"), tree, "required key type is missing", hint)
     kind = data["type"]
     if not isinstance(kind, str) or kind not in TYPES:
-        hint = (in_place_of_type(str(kind)) or did_you_mean(str(kind), TYPES)) if hints > 0 else ""
-        raise fault_at((*path, "type"), tree, f"expected a layer type, got {show(kind)}", hint)
+        cell = _cell(kind, data, path, tree, kinds, hints)
+        if cell is not None:
+            yield _called(cell, name)
+        return
     faults = Faults()
     model = kind_of(kind)
     with faults.kept():
@@ -102,7 +110,24 @@ def _layer(data: object, path: Path, name: str, tree: Tree, hints: int) -> Layer
         with faults.kept():
             valid(model.init_block(), init, (*path, "init"), tree, hints)
     faults.tell()
+    yield _called(layer, name)
+
+
+def _called(layer: Layer, name: str) -> Layer:
     return layer if layer.name else layer.model_copy(update={"name": name})
+
+
+def _cell(
+    kind: object, data: Mapping[str, Any], path: Path, tree: Tree, kinds: Mapping[str, Any], hints: int
+) -> Layer | None:
+    """The layer of a cell that the document or the library has; None where what is wrong is told of the cell."""
+    from rnninspect.document.defined import read_layer, type_names
+
+    known = type_names(kinds)
+    if isinstance(kind, str) and kind in known:
+        return read_layer(kind, data, path, tree, kinds, hints)
+    hint = (in_place_of_type(str(kind)) or did_you_mean(str(kind), known)) if hints > 0 else ""
+    raise fault_at((*path, "type"), tree, f"expected a layer type, got {show(kind)}", hint)
 
 
 def _wrong_names(names: Sequence[str], tree: Tree) -> Iterator[DocumentError]:

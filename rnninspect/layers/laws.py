@@ -48,7 +48,7 @@ LAWS: Mapping[str, Callable[[int, int], Init]] = {
 }
 
 # why: beyond it sigmoid is 0 or 1 whatever is added, and it fits every dtype.
-_MOST_BIAS = 100
+MOST_BIAS = 100
 # How many times the matrix torch.nn.init.orthogonal_ holds at once: measured 3.7, and in half precision a copy.
 _ORTHOGONAL_COPIES = 5
 
@@ -75,8 +75,8 @@ def block(kind: str, cell: Cell, declared: Declared) -> type[BaseModel]:
     fields: dict[str, Any] = dict.fromkeys(matrices, (law, None))
     fields["bias"] = (Annotated[Literal["zeros"] | None, Expect("zeros")], None)
     if carry_gate(cell):
-        amount = Field(ge=-_MOST_BIAS, le=_MOST_BIAS)
-        words = Expect(f"a number from -{_MOST_BIAS} to {_MOST_BIAS}")
+        amount = Field(ge=-MOST_BIAS, le=MOST_BIAS)
+        words = Expect(f"a number from -{MOST_BIAS} to {MOST_BIAS}")
         fields["forget_bias"] = (Annotated[Annotated[float, amount] | None, words], None)
     return create_model(f"{kind}Init", __base__=_Block, __doc__=_Block.__doc__, **fields)
 
@@ -95,9 +95,14 @@ def check(init: InitBlock, weights: Sequence[WeightFact], missing: Sequence[str]
         elif key not in names:
             needs = ", ".join(missing)
             raise Misfit(f"init.{key}", f"there is no {key} without {needs}", f"set {needs}, or leave {key} out")
+    check_eye(weights)
+
+
+def check_eye(weights: Iterable[WeightFact]) -> None:
+    """Raise Misfit for a matrix that is to be the identity and is not square."""
     for weight in weights:
-        shape = _matrix(weight)
-        if weight.init.law == "eye" and shape[0] != shape[1]:
+        shape, laws = _matrix(weight), {weight.init.law, *(gate.init.law for gate in weight.gates if gate.init)}
+        if "eye" in laws and shape[0] != shape[1]:
             each = " for each gate" if weight.gates else ""
             raise Misfit(
                 f"init.{torch_name(weight.symbol)}",
@@ -109,7 +114,7 @@ def check(init: InitBlock, weights: Sequence[WeightFact], missing: Sequence[str]
 def chosen(init: InitBlock, weights: Iterable[WeightFact], cell: Cell) -> tuple[WeightFact, ...]:
     """The weights of a layer with the laws of its `init` block; what that does not name keeps its own."""
     laws = _set(init)
-    blocks = _forget_biases(cell, laws["forget_bias"]) if "forget_bias" in laws else {}
+    blocks = forget_biases(cell, laws["forget_bias"]) if "forget_bias" in laws else {}
     return tuple(_chosen(weight, laws, blocks) for weight in weights)
 
 
@@ -119,7 +124,7 @@ def work_bytes(weights: Iterable[WeightFact]) -> int:
     sizes = (
         math.prod(_matrix(weight)) * max(ITEM_BYTES[weight.dtype], ITEM_BYTES["float32"])
         for weight in weights
-        if weight.init.law == "orthogonal"
+        if "orthogonal" in (weight.init.law, *(gate.init.law for gate in weight.gates if gate.init))
     )
     return _ORTHOGONAL_COPIES * max(sizes, default=0)
 
@@ -141,7 +146,7 @@ def _chosen(weight: WeightFact, laws: InitBlock, blocks: Mapping[str, Init]) -> 
     )
 
 
-def _forget_biases(cell: Cell, value: float) -> dict[str, Init]:
+def forget_biases(cell: Cell, value: float) -> dict[str, Init]:
     """The law of every bias of the gates that carry a state over, negative where a gate that is 0 does so.
 
     why the first has it all: torch adds two biases, b_if and b_hf, so that who sets both to 1 starts at 2.

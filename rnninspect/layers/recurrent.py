@@ -143,12 +143,27 @@ class Recurrent(Layer):
         with faults_of(self.type):
             packs(fitted.cell, fitted.declared(0))
             fitted.check_widths()
-        if self.init:
-            from rnninspect.layers import laws
-
-            missing = [name for name in self.fullest if not getattr(self, name)]
-            laws.check(self.init, fitted.weights_below(2, "float32"), missing)
+        if self.has_laws:
+            fitted.check_laws()
         return fitted
+
+    @property
+    def has_laws(self) -> bool:
+        """Whether any first values are drawn by another law than torch's."""
+        return bool(self.init)
+
+    def check_laws(self) -> None:
+        """Raise Misfit where `init` is about what this layer, which is fitted, does not have."""
+        from rnninspect.layers import laws
+
+        missing = [name for name in self.fullest if not getattr(self, name)]
+        laws.check(self.init or {}, self.weights_below(2, "float32"), missing)
+
+    def with_laws(self, weights: tuple[WeightFact, ...]) -> tuple[WeightFact, ...]:
+        """The weights with the laws of `init`."""
+        from rnninspect.layers import laws
+
+        return laws.chosen(self.init or {}, weights, self.cell)
 
     @property
     @override
@@ -219,11 +234,7 @@ class Recurrent(Layer):
             for direction in range(self.directions)
             for weight in self.weights_of(k, direction, dtype, init)
         )
-        if not self.init:
-            return weights
-        from rnninspect.layers import laws
-
-        return laws.chosen(self.init, weights, self.cell)
+        return self.with_laws(weights) if self.has_laws else weights
 
     def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
         """The parameters of one stacked layer in one direction (1 is the reverse), all drawn by `init`."""
@@ -320,7 +331,7 @@ class Recurrent(Layer):
         """Besides its inputs and outputs a layer holds W_ih @ x of every step."""
         products = self.gates * self.hidden_size * signal.tokens * ITEM_BYTES[dtype]
         run = super().work_bytes(signal, dtype) + products
-        if not self.init:
+        if not self.has_laws:
             return run
         from rnninspect.layers import laws
 

@@ -51,8 +51,8 @@ def deviation(law: str, matrices: Iterable[Tensor]) -> float | None:
 
 
 def _draw(init: Init, values: Tensor) -> None:
-    if init.law == "constant":
-        nn.init.constant_(values, init.value or 0.0)
+    if init.law in ("constant", "ones"):
+        nn.init.constant_(values, init.constant or 0.0)
     elif init.law in LAWS:
         # why: orthogonal_ has no half precision, and torch's half precision uniforms are a coarse grid.
         exact = values if values.element_size() >= 4 else torch.empty_like(values, dtype=torch.float32)

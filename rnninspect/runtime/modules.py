@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from rnninspect.document.chain import Link, Spec
 from rnninspect.facts import ModelFacts, TensorFact
+from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer, SequenceLayer
 from rnninspect.layers.layer import Layer
@@ -69,13 +70,14 @@ class BuiltModel(nn.Module):
         for link in spec.links:
             with refusals(spec, "build", device, layer=link.layer.name, errors=BUILD_ERRORS):
                 module = _module(link.layer, device, DTYPES[spec.dtype]).requires_grad_(link.layer.trainable)
+                freeze_fixed(link.layer, module)
                 if isinstance(link.layer, Linear) and link.layer.tied_to is not None:
                     module.weight = names[link.layer.tied_to].weight
             names[link.layer.name] = module
             self.layers.append(module)
         # why only now: what other layers draw is the same with an `init` block as without, and so can be compared.
         for link, module in zip(spec.links, self.layers, strict=True):
-            if isinstance(link.layer, Recurrent) and link.layer.init:
+            if isinstance(link.layer, Recurrent) and link.layer.has_laws:
                 with refusals(spec, "draw the first values of", device, layer=link.layer.name, errors=BUILD_ERRORS):
                     initial.draw(module, link.layer.weights(spec.dtype))
         self.eval()
@@ -197,9 +199,25 @@ def _(layer: PointwiseLayer, link: Link, module: Module, flow: Flow, states: Sta
     return LayerOutput(output, (), output)
 
 
+def in_torch(layer: Layer) -> bool:
+    """Whether torch.nn has a class of this kind."""
+    # why the second: a document may call a cell as it likes.
+    return hasattr(nn, layer.type) and not isinstance(layer, DefinedLayer)
+
+
+def freeze_fixed(layer: Layer, module: nn.Module) -> None:
+    """Let the weights be that a cell does not train, whatever the layer does."""
+    if isinstance(layer, DefinedLayer) and layer.definition.fixed:
+        for weight in layer.weights("float32"):
+            if not weight.trainable:
+                module.get_parameter(weight.name).requires_grad_(False)
+
+
 def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    if isinstance(layer, Recurrent) and not hasattr(nn, layer.type):
-        return EquationRNN(layer, device=device, dtype=dtype)
+    if isinstance(layer, Recurrent) and not in_torch(layer):
+        equations = EquationRNN(layer, device=device, dtype=dtype)
+        equations.dropout = getattr(layer, "dropout", 0.0)
+        return equations
     placed = {"device": device, "dtype": dtype} if layer.weights("float32") or isinstance(layer, Recurrent) else {}
     with warnings.catch_warnings():
         # why: the document's reader has said it already, with the line it stands on.

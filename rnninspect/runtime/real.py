@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from rnninspect.cells.tree import Product
 from rnninspect.document.chain import Spec
 from rnninspect.facts import Init, LayerFacts, Measured, ModelFacts, Observed, Ops, TensorFact, WeightFact
+from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
@@ -90,12 +93,24 @@ def _unpacked(flow: PackedSequence, declared: TensorFact) -> tuple[int, ...]:
 
 
 def _macs(layer: Layer, module: nn.Module, output: Flow) -> int:
-    """Each token is multiplied once by each matrix of the module."""
+    """Each token is multiplied once by each matrix of the module; of a document's cell as often as that has it."""
     if not isinstance(layer, Recurrent | Linear):  # an Embedding looks rows up, a LayerNorm's weight is no matrix
         return 0
     data = data_of(output)
     matrices = sum(parameter.numel() for parameter in module.parameters() if parameter.dim() == 2)
+    if isinstance(layer, DefinedLayer):
+        matrices = _multiplied(layer, module)
     return matrices * (data.numel() // data.shape[-1])
+
+
+def _multiplied(layer: DefinedLayer, module: nn.Module) -> int:
+    """How many numbers of the module's matrices a token is multiplied with, those that are used twice twice."""
+    uses = Counter(node.matrix.name for node in layer.cell.nodes if isinstance(node, Product))
+    total = 0
+    for weight in layer.weights("float32"):
+        blocks = [gate.name for gate in weight.gates] or [weight.symbol]
+        total += module.get_parameter(weight.name).numel() // len(blocks) * sum(uses[block] for block in blocks)
+    return total
 
 
 def _dtype_name(tensor: Tensor) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.cells.packs import packs
@@ -120,7 +121,8 @@ class RecurrentModule(nn.Module):
 
     forward(input, state) -> (output, state): input (L, N, H_in), (N, L, H_in) with batch_first, (L, H_in) or a
     PackedSequence; each state (num_layers*D, N, H), (N, H) for a cell; one state is a tensor, several a tuple.
-    Parameters carry torch's names, so `load_state_dict` of the torch module fits. Dropout is left out.
+    Parameters carry torch's names, so `load_state_dict` of the torch module fits.
+    dropout: between stacked layers, in training; none unless it is set.
     watch, where given to forward, is called with every step as soon as it is computed.
     """
 
@@ -129,6 +131,7 @@ class RecurrentModule(nn.Module):
     ) -> None:
         super().__init__()
         self.layer = layer
+        self.dropout = 0.0
         self.batch_first = getattr(layer, "batch_first", False)
         for weight in layer.weights("float32"):
             values = torch.empty(weight.shape, device=device, dtype=dtype)
@@ -161,6 +164,8 @@ class RecurrentModule(nn.Module):
             return self._run(Level(0, 0, ""), data, pace, states, watch)
         final: list[States] = []
         for k in range(self.layer.depth):
+            if k and self.dropout:
+                data = functional.dropout(data, self.dropout, self.training)
             outputs = []
             for direction in range(self.layer.directions):
                 level = Level(k, direction, f"_l{k}" + "_reverse" * direction)

@@ -19,8 +19,8 @@ from rnninspect.errors import CheckFailed, printable
 from rnninspect.facts import ModelFacts, TensorFact, WeightFact
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.device import enough_memory, threads_for
-from rnninspect.runtime.modules import make_feed, ready
-from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
+from rnninspect.runtime.modules import in_torch, make_feed, ready
+from rnninspect.runtime.recurrence import Flow, RecurrentModule, States, data_of, with_data
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.reference import exact, exact_tensor, has_equations, reference, reference_bytes, run_layer
 from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, depth, reconsider, roundings, unit_of
@@ -102,7 +102,7 @@ def verify_layers(spec: Spec, device: torch.device, seed: int = 0) -> Verified:
         layers=tuple(layers),
         skipped=tuple(link.layer.name for link in spec.links if not has_equations(link.layer)),
         dropout=tuple(link.layer.name for link in links if getattr(link.layer, "dropout", 0.0) > 0),
-        not_in_torch=tuple(link.layer.name for link in links if not hasattr(nn, link.layer.type)),
+        not_in_torch=tuple(link.layer.name for link in links if not in_torch(link.layer)),
     )
 
 
@@ -208,13 +208,13 @@ def _rounded_passes(
 @contextmanager
 def _in_training(module: nn.Module) -> Iterator[None]:
     """In training mode, which cuDNN needs for a backward pass, and with dropout off: its mask is torch's secret."""
-    dropout = module.dropout if isinstance(module, nn.RNNBase) else 0.0
+    dropout = module.dropout if isinstance(module, nn.RNNBase | RecurrentModule) else 0.0
     module.train()
-    if isinstance(module, nn.RNNBase):
+    if isinstance(module, nn.RNNBase | RecurrentModule):
         module.dropout = 0.0
     try:
         yield
     finally:
         module.eval()
-        if isinstance(module, nn.RNNBase):
+        if isinstance(module, nn.RNNBase | RecurrentModule):
             module.dropout = dropout

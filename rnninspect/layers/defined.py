@@ -1,0 +1,205 @@
+"""Layers of cells that a document or the library describes: one class for all, made from the cell's definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Any, ClassVar, Self
+
+from pydantic import PrivateAttr
+from typing_extensions import override
+
+from rnninspect.cells.language import Numbers, check_numbers, parse
+from rnninspect.cells.packs import packs
+from rnninspect.cells.tree import Cell, CellError, NeedsBiasError
+from rnninspect.cells.widths import Declared, declare
+from rnninspect.errors import did_you_mean
+from rnninspect.facts import WeightFact
+from rnninspect.layers.definition import Definition
+from rnninspect.layers.families import StackedLayer
+from rnninspect.layers.layer import Layer, Misfit
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.letters import LETTERS
+
+# Widths by the keys of a layer.
+_HIDDEN, _INPUT = "hidden_size", "input_size"
+
+
+class DefinedLayer(StackedLayer):
+    """A recurrent layer whose equations a document or the library has; torch has no such layer.
+
+    Its keys are these and the cell's constants and sizes.
+    """
+
+    definition: ClassVar[Definition]
+    # What the layer says of the cell's constants and sizes.
+    _numbers: dict[str, int | float] = PrivateAttr(default_factory=dict)
+
+    def with_numbers(self, numbers: Mapping[str, int | float]) -> Self:
+        """This layer with constants and sizes of its own."""
+        layer = self.model_copy()
+        layer._numbers = dict(numbers)
+        return layer
+
+    @property
+    def numbers(self) -> dict[str, int | float]:
+        """The cell's constants and sizes, as this layer has them."""
+        return {**self.definition.numbers, **self._numbers}
+
+    def equations(self) -> str:
+        """As they are written."""
+        return self.definition.equations
+
+    @property
+    @override
+    def cell(self) -> Cell:
+        definition = self.definition
+        return parse(
+            definition.equations,
+            bias=self.bias,
+            output=definition.output,
+            numbers=self._pairs,
+            fixed=tuple(definition.fixed),
+            stacked=definition.packing is None,
+        )
+
+    @property
+    def _pairs(self) -> Numbers:
+        return tuple(self.numbers.items())
+
+    @override
+    def vector_widths(self) -> Declared:
+        return self.declared(0)[1:]
+
+    @override
+    def declared(self, layer: int) -> Declared:
+        features = "H_in" if layer == 0 else "D*H_out"
+        own = tuple((name, _letter(width, features)) for name, width in self.definition.widths.items())
+        return (("x", (features,)), *_declared(self.cell, own))
+
+    @property
+    @override
+    def h_out(self) -> int:
+        width = self.definition.widths.get(self.cell.output, _HIDDEN)
+        if isinstance(width, int):
+            return width
+        if width == _INPUT:
+            return self.width_in
+        return self.hidden_size if width == _HIDDEN else int(self.numbers[width])
+
+    @override
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes(), **{name: int(self.numbers[name]) for name in self.definition.sizes}}
+
+    @override
+    def fit(self, signal: Any, earlier: Mapping[str, Layer]) -> Self:
+        fitted = super().fit(signal, earlier)
+        if fitted.depth > 1 and fitted.definition.widths.get(fitted.cell.output) == _INPUT and fitted.directions > 1:
+            raise Misfit("num_layers", "an output as wide as the input cannot be stacked in both directions")
+        return fitted
+
+    @property
+    @override
+    def has_laws(self) -> bool:
+        return bool(self.init or self.definition.init)
+
+    @override
+    def check_laws(self) -> None:
+        from rnninspect.layers import laws, symbol_laws  # why here: few cells have any
+
+        for wrong in symbol_laws.wrong_laws(self.cell, packs(self.cell, self.declared(0)), self.init or {}):
+            raise wrong
+        laws.check_eye(self.weights_below(2, "float32"))
+
+    @override
+    def with_laws(self, weights: tuple[WeightFact, ...]) -> tuple[WeightFact, ...]:
+        from rnninspect.layers.symbol_laws import laws_of, with_laws
+
+        blocks = (self.definition.init or {}, self.init or {})
+        return with_laws(weights, laws_of(self.cell, packs(self.cell, self.declared(0)), blocks))
+
+    def faults(self) -> Iterator[Misfit | CellError]:
+        """What is wrong with the cell as this layer has it: of the equations the first fault, of all else each.
+
+        A Misfit's field is a key of the definition, but for `bias`, which is the layer's.
+        """
+        wrong = list(_wrong_numbers(self.definition))
+        yield from wrong
+        if wrong:
+            return
+        try:
+            cell = parse(self.definition.equations, bias=self.bias, numbers=self._pairs)
+            wrong = list(_wrong_keys(self.definition, cell))
+            yield from wrong
+            if not wrong:
+                tensors = [packs(self.cell, self.declared(layer)) for layer in (0, 1)]
+                if self.definition.init:
+                    from rnninspect.layers.symbol_laws import wrong_laws
+
+                    yield from wrong_laws(self.cell, tensors[0], self.definition.init)
+        except NeedsBiasError as error:
+            yield Misfit("bias", f"expected true: {error.message}", "without biases this cell is none")
+        except CellError as error:
+            yield error
+
+
+def _wrong_numbers(definition: Definition) -> Iterator[Misfit]:
+    for block in ("constants", "sizes"):
+        for name, value in getattr(definition, block).items():
+            where = f"{block}.{name}"
+            if name in DefinedLayer.model_fields or name in Definition.model_fields:
+                yield Misfit(where, f"{name} is a key of every layer", "call it otherwise")
+            elif block == "sizes" and (name in LETTERS or name in definition.constants):
+                taken = "stands under constants too" if name in definition.constants else "is a letter of axes"
+                yield Misfit(where, f"{name} {taken}", "call it otherwise")
+            else:
+                try:
+                    check_numbers(((name, value),))
+                except CellError as error:
+                    yield Misfit(where, error.message, error.hint)
+
+
+def _wrong_keys(definition: Definition, cell: Cell) -> Iterator[Misfit]:
+    """What the keys beside the equations say of names that these do not have."""
+    assigned = [equation.target.name for equation in cell.equations]
+    if definition.output is not None and definition.output not in assigned:
+        yield Misfit("output", f"no equation assigns {definition.output!r}", did_you_mean(definition.output, assigned))
+    weights = [weight.name for weight in cell.weights]
+    for name, width in definition.widths.items():
+        if name not in (*assigned, *cell.states, *weights):
+            hint = "x is as wide as input_size" if name == "x" else did_you_mean(name, [*assigned, *weights])
+            yield Misfit(f"widths.{name}", f"the equations have no {name!r} that would have a width", hint)
+        known = [*definition.sizes, _HIDDEN, _INPUT]
+        if isinstance(width, str) and width not in known:
+            yield Misfit(f"widths.{name}", f"expected a whole number or one of {', '.join(known)}, got {width!r}")
+    for state in definition.initial:
+        if state not in cell.states:
+            yield Misfit(f"initial.{state}", f"{state!r} is no state", did_you_mean(state, cell.states))
+    for i, pattern in enumerate(definition.fixed):
+        try:
+            parse(definition.equations, numbers=tuple(definition.numbers.items()), fixed=(pattern,))
+        except CellError as error:
+            yield Misfit(f"fixed.{i}", error.message, error.hint)
+
+
+def _letter(width: int | str, features: str) -> str:
+    """The letter of a width."""
+    return {_HIDDEN: "H_cell", _INPUT: features}.get(str(width), str(width))
+
+
+@cache
+def _declared(cell: Cell, own: tuple[tuple[str, str], ...]) -> Declared:
+    return declare(cell, dict(own))
+
+
+def kind_from(name: str, definition: Definition) -> type[DefinedLayer]:
+    """The class of the layers that a document calls `name`."""
+    return _kind_from(name, definition.model_dump_json(), type(definition))
+
+
+# why by the text: sweeps read the same document again and again, and a class takes a millisecond.
+@lru_cache(maxsize=200)
+def _kind_from(name: str, text: str, model: type[Definition]) -> type[DefinedLayer]:
+    definition = model.model_validate_json(text)
+    meanings = {**{key: Recurrent.meanings[key] for key in "x"}, **definition.meanings}
+    return type(name, (DefinedLayer,), {"definition": definition, "meanings": meanings, "__module__": __name__})
