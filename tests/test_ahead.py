@@ -12,12 +12,15 @@ from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from mgu import MGU
 from test_reference import states_for, tensors
+from test_training import saved_storages
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnninspect.cells.tree import CellError
 from rnninspect.layers.jordan import JordanRNN
+from rnninspect.layers.layer import Wants
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.signal import Batch, Signal
 from rnninspect.runtime.ahead import EquationRNN
 from rnninspect.runtime.plain import PlainRNN
 from rnninspect.runtime.recurrence import Flow, Moment, data_of, with_data
@@ -143,6 +146,22 @@ def test_what_else_a_text_may_say(text: str, form: str) -> None:
 def test_kinds_that_torch_lacks(layer: Recurrent, form: str) -> None:
     torch.manual_seed(0)
     check(layer, flow_of(form, layer))
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_autograd_keeps_what_the_plan_says(text: str) -> None:
+    """But for first states, weights' own functions, and what is kept of a constant beside a vector."""
+    layer, steps, size = AnyCell(text=TEXTS[text], name="a", input_size=30, hidden_size=50), 20, 8
+    module, x = EquationRNN(layer), torch.randn(steps, size, 30)
+    states = tuple(torch.zeros(1, size, 50) for _ in layer.cell.states)
+    ran: list[object] = []
+    storages = saved_storages(lambda: ran.append(module(x, states if len(states) > 1 else states[0])))
+    own = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+    saved = sum(nbytes for address, nbytes in storages.items() if address not in own)
+    signal = Signal(Batch(size, steps), ("L", "N"), 30)
+    kept = layer.kept(signal, "float32", layer.weights("float32"), Wants(input=False, states=False))
+    said = kept.nbytes + kept.input * x.nbytes
+    assert said <= saved <= 1.06 * said
 
 
 @settings(max_examples=150)

@@ -155,6 +155,14 @@ def test_a_tied_matrix_trains_where_its_embedding_does() -> None:
 
 def saved_bytes(spec: Spec) -> int:
     """What autograd saves in a forward pass: every storage once, parameters left out."""
+    steps: list[Step] = []
+    storages = saved_storages(lambda: steps.append(Step(spec)))
+    own = {parameter.untyped_storage().data_ptr() for parameter in steps[0].model.parameters()}
+    return sum(nbytes for address, nbytes in storages.items() if address not in own)
+
+
+def saved_storages(run: Callable[[], object]) -> dict[int, int]:
+    """The bytes of every storage that autograd saves while something runs, by address."""
     storages: dict[int, int] = {}
     held: list[Tensor] = []
 
@@ -165,9 +173,8 @@ def saved_bytes(spec: Spec) -> int:
         return tensor
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
-        step = Step(spec)
-    own = {parameter.untyped_storage().data_ptr() for parameter in step.model.parameters()}
-    return sum(nbytes for address, nbytes in storages.items() if address not in own)
+        run()
+    return storages
 
 
 def kept(model: ModelFacts) -> int:

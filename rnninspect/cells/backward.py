@@ -127,12 +127,30 @@ def _of_sides(node: Binary, left: bool, right: bool) -> int:
 def kept(cell: Cell, declared: Declared, sources: Sources) -> Kept:
     """What one step keeps for one sequence until its backward pass, weights apart."""
     solved = widths(cell, declared)
-    # why: what a vector is set to is that vector, and a state as it was read is what the step before has handed on.
-    same: dict[Expr, Expr] = {equation.expression: equation.target for equation in cell.equations}
-    same |= {Value(name, 0): cell.last(name) for name in cell.states}
-    held = {same.get(node, node) for node in _operands(cell, sources)}
-    own = [node for node in held if node != _X and not isinstance(node, Bias | WeightVector)]
-    return Kept(Counter(map(solved.of, own)), input=_X in held, output=bool(cell.states) and cell.result in held)
+    given = Sources(frozenset({_X, *(Value(name, 0) for name in cell.states)}), frozenset())
+    varying = reached(cell, given)
+    # why by id: what is written twice is worked out twice.
+    targets = {id(equation.expression): equation.target for equation in cell.equations}
+    held: dict[Expr | int, Expr] = {}
+    for node in _operands(cell, sources):
+        # why: what reads weights alone is the same at every step.
+        if is_reached(node, given, varying):
+            vector = _stored(cell, node if isinstance(node, Value) else targets.get(id(node)))
+            held[vector or id(node)] = vector or node
+    own = [node for node in held.values() if node != _X]
+    output = bool(cell.states) and _stored(cell, cell.result) in held
+    return Kept(Counter(map(solved.of, own)), input=_X in held, output=output)
+
+
+def _stored(cell: Cell, vector: Value | None) -> Value | None:
+    """The vector whose numbers these are: a state as it was read is what the step before has handed on."""
+    expressions = {equation.target: equation.expression for equation in cell.equations}
+    seen: list[Value] = []
+    while vector is not None and vector not in seen:
+        seen.append(vector)
+        source = cell.last(vector.name) if vector.version == 0 and vector.name != "x" else expressions.get(vector)
+        vector = source if isinstance(source, Value) else vector
+    return vector
 
 
 def _operands(cell: Cell, sources: Sources) -> Iterator[Expr]:
