@@ -25,7 +25,7 @@ from rnninspect.cells.bias import without_biases
 from rnninspect.cells.expressions import Expressions, is_vector, no_name
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.limits import MOST_EQUATIONS, MOST_ROUNDS, check_depth, checked, quote
-from rnninspect.cells.tree import Cell, CellError, Equation, states_of
+from rnninspect.cells.tree import Cell, CellError, Equation, Value, states_of, symbols_of
 
 # Python's reasons quote what they are about.
 _LONGEST_REASON = 100
@@ -65,8 +65,7 @@ def parse(
     chosen = output or (states[0] if states else equations[-1].target.name)
     if chosen not in {equation.target.name for equation in equations}:
         raise CellError(f"the output {chosen!r} is never assigned")
-    cell = Cell(tuple(equations), chosen, stacked=stacked, lines=tuple(reader.lines))
-    return Cell(cell.equations, chosen, _fixed(cell, fixed), stacked, cell.lines)
+    return Cell(tuple(equations), chosen, _fixed(reader.equations, fixed), stacked, tuple(reader.lines))
 
 
 @contextmanager
@@ -89,8 +88,9 @@ def faults_of(kind: str) -> Iterator[None]:
         raise
 
 
-def _fixed(cell: Cell, patterns: Sequence[str]) -> frozenset[str]:
-    names = [weight.name for weight in cell.weights]
+def _fixed(equations: Sequence[Equation], patterns: Sequence[str]) -> frozenset[str]:
+    symbols = (symbol for equation in equations for symbol in symbols_of(equation.expression))
+    names = list(dict.fromkeys(symbol.name for symbol in symbols if not isinstance(symbol, Value)))
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise CellError(f"no weight is called {pattern!r}", hint=f"the weights: {', '.join(names)}")

@@ -173,14 +173,23 @@ class Recurrent(Layer):
     def check_widths(self) -> None:
         """Raise Misfit where the equations need two sizes to be equal that are not."""
         sizes = self.sizes()
-        for layer in range(min(self.depth, 2)):
-            for letters in widths(self.cell, self.declared(layer)).conditions:
+        solved = [widths(self.cell, self.declared(layer)) for layer in range(min(self.depth, 2))]
+        for layer, found in enumerate(solved):
+            for letters in found.conditions:
                 values = shape_of(letters, sizes)
                 if len(set(values)) > 1:
                     equal = " = ".join(_WORDS.get(letter, letter) for letter in letters)
                     above = " in the layers above the first" if layer else ""
                     got = ", ".join(map(str, values))
                     raise Misfit("hidden_size", f"the equations need {equal}{above}, got {got}", "make them equal")
+        for state in self.cell.states:
+            first, *upper = shape_of((found.length(self.cell.last(state)) for found in solved), sizes)
+            if upper and upper != [first]:
+                raise Misfit(
+                    "num_layers",
+                    f"its state {state} is as wide as what it reads, {first} in the first layer and {upper[0]} above",
+                    "use several layers, each with a name, in place of num_layers",
+                )
 
     @classmethod
     def init_block(cls) -> type[BaseModel]:
