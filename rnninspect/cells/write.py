@@ -8,7 +8,7 @@ is written
     (50,) = σ((50, 300)·(300,) + (50,) + (50, 50)·(50,) + (50,))
 
 and all of it is read off the tree, so that a new kind needs nothing here. ⊙ is element by element, as in torch's
-documentation; a matrix stands before its vector without a sign between, and `·` between their sizes.
+documentation, and · by a number; a matrix stands before its vector without a sign between, and `·` between their sizes.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def _no_shape(symbol: Symbol) -> tuple[int, ...]:
 class _Text:
     """How each part of an equation is written. This is plain text; the others change what they write otherwise."""
 
+    # why two for *: ⊙ stands between vectors, and a number multiplies all of one.
     operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": "⊙", "/": "/"}
+    times: ClassVar[str] = "·"
     sign: ClassVar[str] = " "
     # How tightly a product binds, and a quotient.
     binds: ClassVar[int] = _WHOLE
@@ -143,8 +145,9 @@ class _Text:
     def binary(self, op: str, left: Expr, right: Expr) -> str:
         """What stands on both sides of a sign."""
         binds = _BINDS[op]
+        sign = self.times if op == "*" and (is_number(left) or is_number(right)) else self.operators[op]
         # why + 1: signs of one kind group from the left, so that a - (b - c) keeps its brackets.
-        return f"{self.expression(left, binds)} {self.operators[op]} {self.expression(right, binds + 1)}"
+        return f"{self.expression(left, binds)} {sign} {self.expression(right, binds + 1)}"
 
     def numeral(self, value: float) -> str:
         """A number."""
@@ -217,6 +220,7 @@ class _Sizes(_Text):
 
 class _Python(_Text):
     operators: ClassVar[Mapping[str, str]] = {sign: sign for sign in "+-*/"}
+    times = "*"
     binds = _TIMES
 
     def product(self, product: Product) -> str:
@@ -249,6 +253,7 @@ class _Python(_Text):
 
 class _Latex(_Text):
     operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": r"\odot"}
+    times = r"\cdot"
     quotient = _BASE
 
     def product(self, product: Product) -> str:

@@ -209,13 +209,7 @@ FAULTS = [
     ("runtime/precision.py", 'os.environ.get("NVIDIA_TF32_OVERRIDE") != "0"', "True", "test_device.py"),
     ("runtime/precision.py", 'getattr(part, "fp32_precision", None) is not None', "part is not None", "test_device.py"),
     ("runtime/precision.py", "torch.version.hip or", "", "test_device.py"),
-    ("study/rounding.py", "1 - result * result", "1 - result", "test_verify.py"),
-    (
-        "study/rounding.py",
-        '"relu": lambda result: (result > 0)',
-        '"relu": lambda result: (result >= 0)',
-        "test_verify.py",
-    ),
+    ("cells/functions.py", "g * (1 - y * y)", "g * (1 - y)", "test_verify.py"),
     (
         "commands/verify.py",
         "code = max(code, complain(_failure(result)))",
