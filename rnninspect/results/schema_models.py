@@ -171,7 +171,7 @@ def verified() -> Schema:
         layers=many("The layers that could be compared.", layer),
         skipped=many("Layers without equations, which were only run.", LAYER),
         without_dropout=many("Layers whose dropout was taken as 0.", LAYER),
-        not_in_torch=many("Layers that torch lacks, whose equations are held against themselves.", LAYER),
+        not_in_torch=many("Layers that torch lacks, whose equations are run in two ways.", LAYER),
     )
     return result(
         "verify",

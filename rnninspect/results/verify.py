@@ -82,7 +82,10 @@ def _notes(result: Verified) -> Iterator[str]:
         )
     if result.not_in_torch:
         names = ", ".join(result.not_in_torch)
-        yield f"torch has no such layer, so the equations are held against themselves: {names}."
+        yield (
+            "torch has no such layer, so its equations are held against themselves, run in two ways: as they are "
+            f"trained with, and as they are written: {names}."
+        )
     if result.dropout:
         yield f"dropout is left out, as if 0: torch does not hand out its mask ({', '.join(result.dropout)})."
     if result.skipped:

@@ -50,7 +50,7 @@ class Verified(NamedTuple):
     """One model.
 
     skipped: layers that have no equations in the language. dropout: those whose dropout was taken as 0.
-    not_in_torch: those of a kind that torch lacks, whose equations are held against themselves.
+    not_in_torch: those of a kind that torch lacks, run as they are trained with.
     """
 
     model: ModelFacts
