@@ -89,6 +89,8 @@ FAULTS = [
     ("guard/changes.py", "old.settings in (None, new.settings)", "True", "test_changes.py"),
     ("guard/changes.py", "if (a or 0) != (b or 0)", "if a != b", "test_check.py"),
     ("guard/causes.py", "if change.field not in filled", "", "test_causes.py"),
+    ("guard/causes.py", "-grown[cause.layer]", "grown[cause.layer]", "test_causes.py"),
+    ("guard/likeness.py", "if other not in former", "", "test_cli_lock.py"),
     ("guard/causes.py", "key=_by_weight", "key=lambda change: 0", "test_causes.py"),
     ("guard/findings.py", "_LONGEST_LINE = 240", "_LONGEST_LINE = 300", "test_causes.py"),
     ("guard/likeness.py", "if file not in given", "", "test_cli_verdict.py"),
