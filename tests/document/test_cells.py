@@ -13,16 +13,16 @@ from rnninspect.runtime.real import measure
 HEAD = "input: {batch_size: 3, seq_len: 5}\n"
 CORNN = """\
 cells:
-  coRNN:
+  wave:
     equations: |
       c = c + dt * tanh(W_ih @ x + W_hh @ h + W_ch @ c + b_h) - dt * gamma * h - dt * epsilon * c
       h = h + dt * c
     output: h
     constants: {dt: 0.1, gamma: 1.0, epsilon: 1.0}
 """
-LMU = """\
+Memory = """\
 cells:
-  LMU:
+  Memory:
     equations: |
       u = W_ex @ x + W_eh @ h + W_em @ m
       m = W_A @ m + W_B @ u
@@ -35,7 +35,7 @@ cells:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("cell", [CORNN, LMU], ids=["coRNN", "LMU"])
+@pytest.mark.parametrize("cell", [CORNN, Memory], ids=["wave", "Memory"])
 @pytest.mark.parametrize("layer", ["num_layers: 1", "num_layers: 2, bidirectional: true", "bias: false"])
 def test_plan_and_torch_agree(cell: str, layer: str) -> None:
     name = cell.split()[1].removesuffix(":")
