@@ -235,12 +235,12 @@ def test_a_line_in_a_pipe_has_at_most_240_characters(folder: str) -> None:
 
 def test_what_a_lock_has_like_a_model_is_left_out_where_it_makes_a_line_too_long() -> None:
     spec = spec_of(TEXT)
-    new = Verdict(plan(spec), (), changes(model_of(TEXT), None))
-    for file, there in (("folder/a.yaml", True), (f"{'folder/' * 40}a.yaml", False)):
-        likes = (new._replace(likeness=f"it has {file}, which is the same model"), new._replace(former=file))
-        for finding in (found for verdict in likes for found in findings(spec, verdict, Against("rnninspect.lock"))):
-            assert (file in finding.what) is there
-            assert len(f"error: {finding.place}: {finding.what}") <= 240
+    verdict = Verdict(plan(spec), (), changes(model_of(TEXT), None))
+    for folders, there in ((1, True), (40, False)):
+        like = f"it has {'folder/' * folders}a.yaml, which is the same model"
+        (finding,) = findings(spec, verdict, Against("rnninspect.lock"), like)
+        assert (like in finding.what) is there
+        assert len(f"error: {finding.place}: {finding.what}") <= 240
 
 
 def test_values_that_are_too_long_are_cut_and_never_read_as_the_same() -> None:

@@ -34,6 +34,7 @@ from rnninspect.cells.tree import (
     Value,
     WeightVector,
     is_number,
+    walk,
 )
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.letters import shape_of
@@ -79,9 +80,12 @@ def write(cell: Cell, shape: Shapes, *, reverse: bool = False, timed: bool = Tru
     )
 
 
-def python(cell: Cell) -> tuple[str, ...]:
-    """Every equation as a statement on torch's tensors, one row a sequence: `h = torch.tanh(x_t @ W_ih.T + b_ih)`."""
-    notation = _Python(cell, _no_shape, reverse=False, timed=False)
+def python(cell: Cell, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Every equation as a statement on torch's tensors, one row a sequence: `h = torch.tanh(x_t @ W_ih.T + b_ih)`.
+
+    names: what its vectors and constants are called.
+    """
+    notation = _Python(cell, names)
     return tuple(map(notation.equation, cell.equations))
 
 
@@ -223,6 +227,10 @@ class _Python(_Text):
     times = "*"
     binds = _TIMES
 
+    def __init__(self, cell: Cell, names: Mapping[str, str]) -> None:
+        super().__init__(cell, _no_shape, reverse=False, timed=False)
+        self.names = names
+
     def product(self, product: Product) -> str:
         # why * + 1: @ binds as it does, from the left.
         operand = self.expression(product.operand, _TIMES)
@@ -242,13 +250,20 @@ class _Python(_Text):
         return f"{self.expression(base, _BASE)} ** {self.expression(exponent, _BASE)}"
 
     def symbol(self, symbol: Symbol) -> str:
-        return "x_t" if symbol.name == "x" else symbol.name
+        return self.names.get(symbol.name, symbol.name)
+
+    def constant(self, constant: Constant) -> str:
+        return self.names[constant.name]
 
     def _bare(self, expression: Expr) -> tuple[str, int]:
-        # why not as it stands: torch's functions take no numbers, and names of constants are none of the code's.
-        if is_number(expression):
+        # why not as it stands: torch's functions take no numbers.
+        if is_number(expression) and any(_is_function(node) for node in walk(expression)):
             return super()._bare(Number(number(expression)))
         return super()._bare(expression)
+
+
+def _is_function(node: Expr) -> bool:
+    return isinstance(node, Apply) or (isinstance(node, Binary) and node.op in ("max", "min"))
 
 
 class _Latex(_Text):

@@ -74,6 +74,11 @@ class Recurrent(Layer):
         return self.cell.states.index(self.cell.output)
 
     @property
+    def source(self) -> str:
+        """Where the equations are from; "" where nobody says."""
+        return ""
+
+    @property
     def keras_biases(self) -> int | None:
         """How many bias vectors each gate has in Keras; None where Keras has no such layer."""
         return None
