@@ -23,6 +23,13 @@ FAULTS = [
     ("layers/gru.py", "(1 - z) * n + z * h", "z * n + (1 - z) * h", "test_reference.py"),
     ("layers/gru.py", "r * (W_hn @ h + b_hn)", "r * (W_hn @ h) + b_hn", "test_reference.py"),
     ("layers/jordan.py", "W_yh @ y + b_yh", "W_yh @ y", "test_reference.py"),
+    ("cells/library/MGU.yaml", "W_hn @ (f * h)", "W_hn @ h", "cells/test_library.py"),
+    ("cells/library/LEM.yaml", "W_zn @ z", "W_zn @ h", "cells/test_library.py"),
+    ("cells/library/sLSTM.yaml", "exp(i - k) * z", "exp(i) * z", "cells/test_library.py"),
+    ("cells/library/minGRU.yaml", "(1 - z) * h", "z * h", "cells/test_library.py"),
+    ("study/library.py", "is not Reads.BOUND", "is Reads.DIAGONAL", "test_cli_cells.py"),
+    ("study/library.py", "key=str.lower", "key=len", "test_cli_cells.py"),
+    ("results/cells.py", "100 * each.parameters / lstm", "100 * lstm / each.parameters", "test_cli_cells.py"),
     (
         "layers/recurrent.py",
         '"H_in" if layer == 0 else "D*H_out"',
