@@ -113,7 +113,7 @@ class Recurrent(Layer):
     @property
     def gates(self) -> int:
         """G: how many gates the largest packed weight holds."""
-        return max(len(pack.blocks) for pack in packs(self.cell, self.declared(0)))
+        return max((len(pack.blocks) for pack in packs(self.cell, self.declared(0))), default=0)
 
     def declared(self, layer: int) -> Declared:
         """Widths in letters of the cell of stacked layer `layer`: all but the first read D*H_out."""
