@@ -163,7 +163,12 @@ FAULTS = [
         'dict.fromkeys(biases[1:], Init("constant", value=float(value)))',
         "layers/test_laws.py",
     ),
-    ("layers/recurrent.py", "fitted.weights_below(2,", "fitted.weights_below(1,", "layers/test_laws.py"),
+    (
+        "layers/recurrent.py",
+        "init or {}, self.weights_below(2,",
+        "init or {}, self.weights_below(1,",
+        "layers/test_laws.py",
+    ),
     ("runtime/initial.py", "yield gate.init or weight.init, values", "yield weight.init, values", "test_agreement.py"),
     ("runtime/initial.py", "if exact is not values:", "if False:", "test_agreement.py"),
     ("runtime/initial.py", "exact.shape[0] <= exact.shape[1] else exact.T", "True else exact", "test_agreement.py"),
