@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import kind_of
 from rnninspect.runtime.ahead import EquationRNN
-from rnninspect.runtime.modules import zero_states
+from rnninspect.runtime.modules import first_states
 from rnninspect.runtime.plain import PlainRNN
 from rnninspect.runtime.recurrence import RecurrentModule, States, run_cell
 
@@ -43,7 +43,7 @@ def states_for(layer: Recurrent, x: Tensor | PackedSequence) -> States:
         axes = ("L",)
     elif getattr(layer, "batch_first", False):
         axes = ("N", "L")
-    return tuple(torch.randn_like(zeros) for zeros in zero_states(layer, x, axes))
+    return tuple(torch.randn_like(zeros) for zeros in first_states(layer, x, axes))
 
 
 def tensors(ran: object) -> list[Tensor]:

@@ -24,7 +24,7 @@ value of a function, or its argument where its derivative needs that.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -60,13 +60,17 @@ class Kept(NamedTuple):
     output: bool
 
 
-def gradient_sources(cell: Cell, *, matrices: bool, biases: bool, x: bool, states: bool) -> tuple[Sources, ...]:
+def gradient_sources(
+    cell: Cell, *, matrices: bool, biases: bool, x: bool, states: bool, learned: Collection[str] = ()
+) -> tuple[Sources, ...]:
     """What wants a gradient at every step, from the first on; all further steps are like the last of these.
 
     matrices: they do, and weight vectors, those apart that are fixed. states: what the first step reads of them wants
-    one; later steps read what the step before has worked out.
+    one; later steps read what the step before has worked out. learned: states that want one whatever `states` says.
     """
-    first = frozenset({_X} if x else ()) | frozenset(Value(name, 0) for name in cell.states if states)
+    first = frozenset({_X} if x else ()) | frozenset(
+        Value(name, 0) for name in cell.states if states or name in learned
+    )
     trained = (weight.name for weight in cell.weights if (biases if isinstance(weight, Bias) else matrices))
     weights = frozenset(trained) - cell.fixed
     steps = [Sources(first, weights)]

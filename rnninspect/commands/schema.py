@@ -30,7 +30,6 @@ class Result(StrEnum):
     CHECK = "check"
     DIFF = "diff"
     FIT = "fit"
-    CELLS = "cells"
     BENCH = "bench"
     COMPARE = "compare"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from rnninspect.cells.tree import CellError
 from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
@@ -27,12 +29,20 @@ OWN = "Cell"
 Kinds = Mapping[str, type[DefinedLayer] | None]
 
 
-class _Number(BaseModel):
+class _Value(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, defer_build=True)
+
+
+class _Number(_Value):
     value: Number
 
 
-class _Size(BaseModel):
+class _Size(_Value):
     value: Size
+
+
+# What a number is that stands under each.
+_NUMBERS: Mapping[str, type[_Number | _Size]] = {"constants": _Number, "sizes": _Size}
 
 
 def kinds_in(tree: Tree, faults: Faults) -> Kinds:
@@ -53,6 +63,13 @@ def type_names(kinds: Kinds) -> tuple[str, ...]:
     return (*TYPES, OWN, *kinds, *library_names())
 
 
+def what_to_try(type_name: str, kinds: Kinds) -> str:
+    """A hint for a type that there is none of."""
+    near = nearest(type_name, type_names(kinds))
+    few = ", ".join((*TYPES, OWN, *kinds))
+    return f"did you mean {near!r}?" if near else f"known: {few}, and the cells of the library"
+
+
 def read_layer(
     type_name: str, data: Mapping[str, Any], path: Path, tree: Tree, kinds: Kinds, hints: int
 ) -> DefinedLayer | None:
@@ -60,32 +77,52 @@ def read_layer(
 
     Raises DocumentError with its faults, KeyError for a type that is no cell.
     """
-    written: dict[str, Any] = {}
-    if type_name == OWN:
-        meant = [key for key in data if _meant(key) and key not in DefinedLayer.model_fields]
-        written = {key: data[key] for key in meant}
-        kind: type[DefinedLayer] | None = _kind(OWN, written, path, tree, hints)
-    else:
-        kind = kinds[type_name] if type_name in kinds else kind_from(type_name, published(type_name))
-    if kind is None:
-        return None
     faults = Faults()
-    numbers: dict[str, int | float] = {}
-    for name in kind.definition.numbers:
-        if name in data:
-            model: type[_Number | _Size] = _Size if name in kind.definition.sizes else _Number
-            with faults.kept():
-                numbers[name] = valid(model, {"value": data[name]}, (*path, name), tree, hints).value
-    rest = {key: value for key, value in data.items() if key not in written and key not in kind.definition.numbers}
-    layer = None
+    written = {key: data[key] for key in data if _meant(key)} if type_name == OWN else {}
+    kind: type[DefinedLayer] | None = None
     with faults.kept():
-        layer = valid(kind, rest, path, tree, hints).with_numbers(numbers)
+        kind = _kind(OWN, written, path, tree, hints) if type_name == OWN else _named(type_name, kinds)
+    if kind is None and not faults:
+        return None
+    numbers, rest = _numbers(data, written, kind, path, tree, faults)
+    with faults.kept():
+        layer = valid(kind or DefinedLayer, rest, path, tree, hints).with_numbers(numbers)
     faults.tell()
-    assert layer is not None
     if numbers or not layer.bias:
-        faults.add(*(_fault(wrong, path, tree, type_name) for wrong in layer.faults()))
+        faults.add(*(_of_layer(wrong, numbers, path, tree) for wrong in layer.faults()))
         faults.tell()
+    faults.add(*(_fault(wrong, path, tree) for wrong in islice(layer.wrong_laws(), MOST_HINTS)))
+    faults.tell()
     return layer
+
+
+def _named(type_name: str, kinds: Kinds) -> type[DefinedLayer] | None:
+    return kinds[type_name] if type_name in kinds else kind_from(type_name, published(type_name))
+
+
+def _numbers(
+    data: Mapping[str, Any],
+    written: Mapping[str, Any],
+    kind: type[DefinedLayer] | None,
+    path: Path,
+    tree: Tree,
+    faults: Faults,
+) -> tuple[dict[str, int | float], dict[str, Any]]:
+    """What a layer says of its cell's constants and sizes, and all else that it says but for the cell's own keys.
+
+    faults: gets what is wrong with the numbers.
+    """
+    blocks = [written.get(block) if kind is None else getattr(kind.definition, block) for block in _NUMBERS]
+    models = {
+        name: model
+        for block, model in zip(blocks, _NUMBERS.values(), strict=True)
+        for name in (block if isinstance(block, dict) else ())
+    }
+    numbers: dict[str, int | float] = {}
+    for name in data.keys() & models:
+        with faults.kept():
+            numbers[name] = valid(models[name], {"value": data[name]}, (*path, name), tree).value
+    return numbers, {key: value for key, value in data.items() if key not in written and key not in models}
 
 
 def _meant(key: str) -> str:
@@ -103,12 +140,12 @@ def _kind(name: str, data: object, path: Path, tree: Tree, hints: int) -> type[D
         raise fault_at(path, tree, f"expected a mapping with equations, got {show(data)}", hint)
     kind = kind_from(name, valid(Definition, data, path, tree, hints))
     probe = kind.model_construct(type=name, input_size=3, hidden_size=2)
-    faults = Faults(_fault(wrong, path, tree, name) for wrong in probe.faults())
+    faults = Faults(_fault(wrong, path, tree) for wrong in islice(probe.faults(), MOST_HINTS))
     faults.tell()
     return kind
 
 
-def _fault(wrong: Misfit | CellError, path: Path, tree: Tree, name: str) -> DocumentError:
+def _fault(wrong: Misfit | CellError, path: Path, tree: Tree) -> DocumentError:
     """A fault of a cell as the document's."""
     if isinstance(wrong, Misfit):
         parts = [int(part) if part.isdecimal() else part for part in wrong.field.split(".", 1)]
@@ -118,7 +155,19 @@ def _fault(wrong: Misfit | CellError, path: Path, tree: Tree, name: str) -> Docu
     return DocumentError(place, message, path=dotted(where), hint=wrong.hint)
 
 
+def _of_layer(wrong: Misfit | CellError, numbers: Mapping[str, object], path: Path, tree: Tree) -> DocumentError:
+    """What is wrong with a cell only as a layer has it, without biases or with these numbers."""
+    if isinstance(wrong, Misfit) and wrong.field == "bias":
+        return fault_at((*path, "bias"), tree, wrong.message, wrong.hint)
+    given = ", ".join(f"{name} {show(value)}" for name, value in numbers.items())
+    where = (*path, *numbers) if len(numbers) == 1 else path
+    return fault_at(where, tree, f"with {given or 'bias: false'} the equations are wrong: {wrong.message}", wrong.hint)
+
+
 def _check_name(name: str, path: Path, tree: Tree) -> None:
+    if not re.fullmatch(r"[\w-]{1,100}", name):
+        message = f"expected a name of letters, digits, _ and -, got {show(name)}"
+        raise DocumentError(tree.keys[path], message, path=dotted(path))
     if name in (*TYPES, OWN) or name in library_names():
         taken = "a cell of the library" if name in library_names() else "a type of layer"
         raise DocumentError(tree.keys[path], f"{name} is {taken}", path=dotted(path), hint="call the cell otherwise")

@@ -15,15 +15,15 @@ from rnninspect.layers.registry import TYPES, kind_of
 
 # How much of an option an error repeats.
 _MOST_SHOWN = 80
-# Blocks, of a document and of a layer, that need not be there already.
-_MADE = ("budget", "init")
+# Blocks, of a document, a layer and a cell, that need not be there already.
+_MADE = ("budget", "init", "initial", "widths", "constants", "sizes")
 
 
 def override(tree: Tree, settings: Sequence[str]) -> Tree:
     """The tree with each `PATH=VALUE` of `settings` put in, the later winning.
 
     PATH is a layer's name and one of its keys, a block of it (`encoder.init.weight_hh`), `input` and one of its keys,
-    or a top-level key (`dtype`).
+    a cell's key (`cells.MyCell.constants.dt`), or a top-level key (`dtype`).
     Raises DocumentError, its place the option, for a path that does not exist.
     """
     for setting in settings:
@@ -99,12 +99,17 @@ def path_at(target: str, tree: Tree, place: Place) -> Path:
             raise DocumentError(place, f"unknown key {show(key)}", path=target, hint=did_you_mean(key, known))
     elif owner in names:
         mapping = ("layers", names.index(owner))
+    elif owner == "cells" and isinstance(tree.data.get("cells"), dict):
+        name, _, key = key.partition(".")
+        if name not in tree.data["cells"]:
+            raise DocumentError(place, f"no cell is called {show(name)}", hint=did_you_mean(name, tree.data["cells"]))
+        mapping = ("cells", name)
     else:
         hint = did_you_mean(owner, [*names, *KEYED_BLOCKS])
         raise DocumentError(place, f"no layer is called {show(owner)}", hint=hint)
     mappings = [mapping]
     block, dot, inner = key.partition(".")
-    if mapping[0] == "layers" and dot and block in _MADE:
+    if mapping[0] in ("layers", "cells") and dot and block in _MADE:
         mappings, key = [mapping, (*mapping, block)], inner
     for mapping in mappings:
         there = _at(tree.data, mapping)

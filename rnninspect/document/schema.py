@@ -1,13 +1,15 @@
 """The JSON Schema of a document, for editors: taken from the models that the reader validates with.
 
 It accepts whatever the reader accepts. The reader is stricter where JSON Schema has no words: 50.0 is an integer to
-it, names of layers need not differ, and sizes are not held against each other.
+it, names of layers need not differ, and sizes are not held against each other; equations are a text, and a layer of a
+cell may have any number, as the cell's constants and sizes are.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -18,6 +20,10 @@ from pydantic_core import core_schema
 
 from rnninspect.document import quantity
 from rnninspect.document.blocks import Document
+from rnninspect.document.defined import OWN
+from rnninspect.document.library import library_names
+from rnninspect.layers.defined import DefinedLayer
+from rnninspect.layers.definition import Definition
 from rnninspect.layers.fields import expectations
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
@@ -29,15 +35,36 @@ def document_schema() -> dict[str, object]:
     layers = Document.model_fields["layers"]
     kinds: Any = reduce(or_, (_with_block(kind_of(name)) for name in TYPES))
     layer: Any = Annotated[kinds, Field(discriminator="type")]
+    cells: Any = Annotated[dict[str, Definition] | None, *Document.model_fields["cells"].metadata]
     model = create_model(
         "rnninspect document",
         __base__=Document,
         __doc__="One model: its layers run in order, each fed with what the one before puts out.",
+        cells=(cells, None),
         layers=(Annotated[list[layer], *layers.metadata], ...),
     )
     written = model.model_json_schema(schema_generator=_Schema)
     definitions = written.pop("$defs")
+    definitions |= {"Cell": _layer_of(OWN, definitions["Definition"]), "NamedCell": _layer_of("", {})}
+    written["properties"]["layers"]["items"]["oneOf"] += [{"$ref": f"#/$defs/{name}"} for name in ("Cell", "NamedCell")]
+    # why: without cells of its own a document has these types and no others.
+    known = {"properties": {"type": {"enum": [*TYPES, OWN, *library_names()]}}}
+    written["anyOf"] = [{"required": ["cells"]}, {"properties": {"layers": {"items": known}}}]
     return {"$schema": _Schema.schema_dialect, **written, "$defs": definitions}
+
+
+def _layer_of(type_name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of the layers of a cell: with the keys of the cell in it, or of one that is named, ""."""
+    layer = DefinedLayer.model_json_schema(schema_generator=_Schema)
+    cell = {key: value for key, value in definition.get("properties", {}).items() if key != "init"}
+    own = {"const": type_name, "type": "string"} if type_name else {"type": "string", "not": {"enum": [*TYPES, OWN]}}
+    return {
+        **layer,
+        "title": type_name or "NamedCell",
+        "properties": {**layer["properties"], "type": own, **cell},
+        "required": [*layer["required"], *definition.get("required", [])],
+        "additionalProperties": {"type": "number"},
+    }
 
 
 def _with_block(kind: type[Layer]) -> type[Layer]:
@@ -82,7 +109,7 @@ class _Schema(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """A value with its default, unless that only says that nothing was given."""
         written = super().default_schema(schema)
-        if written.get("default") in (None, ""):
+        if written.get("default") in (None, "", [], {}):
             written.pop("default", None)
         return written
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_type_hints
-
-from pydantic import BaseModel
+from typing import Any
 
 from rnninspect.document.blocks import Input, layer_names
+from rnninspect.document.keys import keys_of, sizes_of
 from rnninspect.document.overrides import path_at
 from rnninspect.document.paths import Path
 from rnninspect.document.synonyms import fields_meant
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, Place, nearest, printable, show
-from rnninspect.layers.fields import is_size
-from rnninspect.layers.registry import TYPES, kind_of
 
 
 def size_paths(data: Mapping[str, Any]) -> dict[str, Path]:
@@ -22,11 +19,10 @@ def size_paths(data: Mapping[str, Any]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     names = layer_names(data)
     for i, (name, layer) in enumerate(zip(names, data["layers"] if names else (), strict=True)):
-        kind = layer.get("type") if isinstance(layer, dict) else None
-        if isinstance(kind, str) and kind in TYPES:
-            found |= {f"{name}.{key}": ("layers", i, key) for key in _sizes(kind_of(kind))}
+        keys = keys_of(layer, data)
+        found |= {f"{name}.{key}": ("layers", i, key) for key in (keys.sizes if keys else ())}
     if isinstance(data.get("input"), dict):
-        found |= {f"input.{key}": ("input", key) for key in _sizes(Input)}
+        found |= {f"input.{key}": ("input", key) for key in sizes_of(Input)}
     return found
 
 
@@ -45,8 +41,3 @@ def size_at(target: str, tree: Tree, place: Place) -> Path:
     known = f"the sizes of {owner} are {', '.join(of_owner)}" if of_owner else f"{printable(owner)} has none"
     hint = f"did you mean {owner}.{near}?" if near else known
     raise DocumentError(place, f"{show(key or target)} is no size", hint=hint)
-
-
-def _sizes(model: type[BaseModel]) -> list[str]:
-    hints = get_type_hints(model, include_extras=True)
-    return [key for key in model.model_fields if is_size(hints[key])]

@@ -14,7 +14,7 @@ from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
 from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
 from rnninspect.document.tree import Tree
-from rnninspect.errors import DocumentError, did_you_mean, show
+from rnninspect.errors import DocumentError, show
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
@@ -121,12 +121,11 @@ def _cell(
     kind: object, data: Mapping[str, Any], path: Path, tree: Tree, kinds: Mapping[str, Any], hints: int
 ) -> Layer | None:
     """The layer of a cell that the document or the library has; None where what is wrong is told of the cell."""
-    from rnninspect.document.defined import read_layer, type_names
+    from rnninspect.document.defined import read_layer, type_names, what_to_try
 
-    known = type_names(kinds)
-    if isinstance(kind, str) and kind in known:
+    if isinstance(kind, str) and kind in type_names(kinds):
         return read_layer(kind, data, path, tree, kinds, hints)
-    hint = (in_place_of_type(str(kind)) or did_you_mean(str(kind), known)) if hints > 0 else ""
+    hint = (in_place_of_type(str(kind)) or what_to_try(str(kind), kinds)) if hints > 0 else ""
     raise fault_at((*path, "type"), tree, f"expected a layer type, got {show(kind)}", hint)
 
 

@@ -129,6 +129,19 @@ def _layer_changes(name: str, old: LockedLayer | None, new: LockedLayer | None) 
 
 def _setting_changes(layer: str, old: Settings, new: Settings) -> Iterator[Change]:
     for key in {**old, **new}:
-        if old.get(key) != new.get(key):
-            field = f"{layer}.{key}" if layer else key
-            yield Change(layer=layer, field=field, locked=old.get(key), now=new.get(key))
+        was, is_now = old.get(key), new.get(key)
+        if was != is_now:
+            if key == "equations" and isinstance(was, tuple) and isinstance(is_now, tuple):
+                was, is_now = _differing(was, is_now)
+            yield Change(layer=layer, field=f"{layer}.{key}" if layer else key, locked=was, now=is_now)
+
+
+def _differing(old: tuple[int | str, ...], new: tuple[int | str, ...]) -> tuple[Value, Value]:
+    """Of two lists of equations the lines in which they differ, from the first to the last."""
+    rest = list(old), list(new)
+    for end in (0, -1):
+        while all(rest) and rest[0][end] == rest[1][end]:
+            for lines in rest:
+                lines.pop(end)
+    was, is_now = ("; ".join(str(line).strip() for line in lines) or None for lines in rest)
+    return was, is_now

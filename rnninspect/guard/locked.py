@@ -82,8 +82,12 @@ def model_defaults() -> Settings:
 
 
 def layer_defaults(type_name: str) -> Settings:
-    """The same of a layer; of a type that there is none of nothing is known."""
-    return _defaults(kind_of(type_name)) if type_name in TYPES else {}
+    """The same of a layer. A type that is none of ours is a cell's, and what a cell says has no default."""
+    if type_name in TYPES:
+        return _defaults(kind_of(type_name))
+    from rnninspect.layers.defined import DefinedLayer  # why here, and below: few models have one
+
+    return _defaults(DefinedLayer)
 
 
 @cache
@@ -96,6 +100,11 @@ def _settings_of(layer: Layer) -> Settings:
     given = {
         key: value for field, written in layer if field not in _NO_SETTINGS for key, value in _flat(field, written)
     }
+    if layer.type not in TYPES:
+        from rnninspect.layers.defined import DefinedLayer
+
+        assert isinstance(layer, DefinedLayer)
+        given |= {key: value for field, said in layer.described().items() for key, value in _flat(field, said)}
     return _without(given, layer_defaults(layer.type))
 
 

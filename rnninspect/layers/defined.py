@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import cache, lru_cache
+from textwrap import dedent
 from typing import Any, ClassVar, Self
 
-from pydantic import PrivateAttr
+from pydantic import BaseModel, PrivateAttr
 from typing_extensions import override
 
 from rnninspect.cells.language import Numbers, check_numbers, parse
-from rnninspect.cells.packs import packs
+from rnninspect.cells.packs import Pack, packs
 from rnninspect.cells.tree import Cell, CellError, NeedsBiasError
-from rnninspect.cells.widths import Declared, declare
-from rnninspect.errors import did_you_mean
-from rnninspect.facts import WeightFact
+from rnninspect.cells.widths import Declared, declare, widths
+from rnninspect.errors import did_you_mean, listed
+from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.definition import Definition
 from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.layer import Layer, Misfit
-from rnninspect.layers.recurrent import Recurrent
-from rnninspect.letters import LETTERS
+from rnninspect.layers.recurrent import Recurrent, first_of
+from rnninspect.layers.weights import torch_name
+from rnninspect.letters import LETTERS, shape_of
 
+_MOST_NEAR = 60
 # Widths by the keys of a layer.
 _HIDDEN, _INPUT = "hidden_size", "input_size"
 
@@ -79,11 +83,6 @@ class DefinedLayer(StackedLayer):
 
     @property
     @override
-    def source(self) -> str:
-        return self.definition.source or ""
-
-    @property
-    @override
     def h_out(self) -> int:
         width = self.definition.widths.get(self.cell.output, _HIDDEN)
         if isinstance(width, int):
@@ -96,6 +95,37 @@ class DefinedLayer(StackedLayer):
     def sizes(self) -> dict[str, int]:
         return {**super().sizes(), **{name: int(self.numbers[name]) for name in self.definition.sizes}}
 
+    @property
+    @override
+    def first_values(self) -> dict[str, float]:
+        return {state: first for state, first in self.definition.initial.items() if first != "learned"}
+
+    @property
+    @override
+    def learned(self) -> tuple[str, ...]:
+        return tuple(state for state in self.cell.states if self.definition.initial.get(state) == "learned")
+
+    @override
+    def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
+        """Those of the equations, then the states that are learned."""
+        yield from super().weights_of(layer, direction, dtype, init)
+        solved, placed = widths(self.cell, self.declared(layer)), self.placement(layer, direction)
+        suffix = placed.pop("suffix")
+        for state in self.learned:
+            axes = (solved.operand(self.cell.last(state)),)
+            yield WeightFact(
+                name=first_of(state) + suffix,
+                symbol=first_of(state),
+                axes=axes,
+                shape=shape_of(axes, self.sizes()),
+                dtype=dtype,
+                init=Init("zeros"),
+                trainable=self.trainable,
+                in_keras=None,
+                directions=self.directions,
+                **placed,
+            )
+
     @override
     def fit(self, signal: Any, earlier: Mapping[str, Layer]) -> Self:
         fitted = super().fit(signal, earlier)
@@ -103,17 +133,24 @@ class DefinedLayer(StackedLayer):
             raise Misfit("num_layers", "an output as wide as the input cannot be stacked in both directions")
         return fitted
 
+    @classmethod
+    @override
+    def init_block(cls) -> type[BaseModel]:
+        """One without keys: what it may hold depends on the cell, see `symbol_laws`."""
+        from rnninspect.layers.laws import Block
+
+        return Block
+
     @property
     @override
     def has_laws(self) -> bool:
-        return bool(self.init or self.definition.init)
+        return bool(self.init or self.definition.init or self.learned)
 
     @override
     def check_laws(self) -> None:
-        from rnninspect.layers import laws, symbol_laws  # why here: few cells have any
+        """Raise Misfit for a matrix that is to be the identity and is not square; for the rest see `wrong_laws`."""
+        from rnninspect.layers import laws
 
-        for wrong in symbol_laws.wrong_laws(self.cell, packs(self.cell, self.declared(0)), self.init or {}):
-            raise wrong
         laws.check_eye(self.weights_below(2, "float32"))
 
     @override
@@ -122,6 +159,31 @@ class DefinedLayer(StackedLayer):
 
         blocks = (self.definition.init or {}, self.init or {})
         return with_laws(weights, laws_of(self.cell, packs(self.cell, self.declared(0)), blocks))
+
+    def wrong_laws(self) -> Iterator[Misfit]:
+        """What of the layer's own `init` is about nothing that the cell has."""
+        if self.init:
+            from rnninspect.layers.symbol_laws import wrong_laws
+
+            yield from wrong_laws(self.cell, packs(self.cell, self.declared(0)), self.init)
+
+    def described(self) -> dict[str, Any]:
+        """What the cell is, as settings of the layer: its equations line by line, and whatever else makes a difference.
+
+        `init` is the cell's with the layer's own; numbers are the layer's.
+        """
+        definition = self.definition
+        lines = (line.partition("#")[0].rstrip() for line in dedent(definition.equations).splitlines())
+        return {
+            "equations": [line for line in lines if line],
+            "output": self.cell.output,
+            "widths": definition.widths,
+            "init": {**(definition.init or {}), **(self.init or {})},
+            "initial": definition.initial,
+            "fixed": sorted(self.cell.fixed) or None,
+            "packing": definition.packing,
+            **self.numbers,
+        }
 
     def faults(self) -> Iterator[Misfit | CellError]:
         """What is wrong with the cell as this layer has it: of the equations the first fault, of all else each.
@@ -134,18 +196,17 @@ class DefinedLayer(StackedLayer):
             return
         try:
             cell = parse(self.definition.equations, bias=self.bias, numbers=self._pairs)
+            if not cell.states:
+                raise CellError("nothing is carried from step to step: no vector is read before it is assigned")
             wrong = list(_wrong_keys(self.definition, cell))
             yield from wrong
             if not wrong:
-                for layer in (0, 1):
-                    packs(self.cell, self.declared(layer))
+                tensors = [packs(self.cell, self.declared(layer)) for layer in (0, 1)]
+                yield from _half_fixed(self.cell, tensors[0])
                 if self.definition.init:
                     from rnninspect.layers.symbol_laws import wrong_laws
 
-                    # why: laws of biases are none too many where a layer has bias: false.
-                    whole = self.model_copy(update={"bias": True})
-                    tensors = packs(whole.cell, whole.declared(0))
-                    yield from wrong_laws(whole.cell, tensors, self.definition.init)
+                    yield from wrong_laws(self.cell, tensors[0], self.definition.init)
         except NeedsBiasError as error:
             yield Misfit("bias", f"expected true: {error.message}", "without biases this cell is none")
         except CellError as error:
@@ -172,23 +233,36 @@ def _wrong_keys(definition: Definition, cell: Cell) -> Iterator[Misfit]:
     """What the keys beside the equations say of names that these do not have."""
     assigned = [equation.target.name for equation in cell.equations]
     if definition.output is not None and definition.output not in assigned:
-        yield Misfit("output", f"no equation assigns {definition.output!r}", did_you_mean(definition.output, assigned))
+        yield Misfit("output", f"no equation assigns {definition.output!r}", _near(definition.output, assigned))
     weights = [weight.name for weight in cell.weights]
     for name, width in definition.widths.items():
         if name not in (*assigned, *cell.states, *weights):
-            hint = "x is as wide as input_size" if name == "x" else did_you_mean(name, [*assigned, *weights])
+            hint = "x is as wide as input_size" if name == "x" else _near(name, [*assigned, *weights])
             yield Misfit(f"widths.{name}", f"the equations have no {name!r} that would have a width", hint)
         known = [*definition.sizes, _HIDDEN, _INPUT]
         if isinstance(width, str) and width not in known:
             yield Misfit(f"widths.{name}", f"expected a whole number or one of {', '.join(known)}, got {width!r}")
     for state in definition.initial:
         if state not in cell.states:
-            yield Misfit(f"initial.{state}", f"{state!r} is no state", did_you_mean(state, cell.states))
+            yield Misfit(f"initial.{state}", f"{state!r} is no state", _near(state, cell.states))
     for i, pattern in enumerate(definition.fixed):
-        try:
-            parse(definition.equations, numbers=tuple(definition.numbers.items()), fixed=(pattern,))
-        except CellError as error:
-            yield Misfit(f"fixed.{i}", error.message, error.hint)
+        if not any(fnmatchcase(name, pattern) for name in weights):
+            yield Misfit(f"fixed.{i}", f"no weight is called {pattern!r}", _near(pattern, weights))
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    """What was meant; "" where there are so many that to look for it takes its time."""
+    return did_you_mean(word, known) if len(known) <= _MOST_NEAR else ""
+
+
+def _half_fixed(cell: Cell, tensors: Iterable[Pack]) -> Iterator[Misfit]:
+    """What of a parameter is fixed where the rest of it trains: autograd knows whole tensors alone."""
+    for tensor in tensors:
+        fixed = cell.fixed.intersection(tensor.blocks)
+        if fixed and len(fixed) < len(tensor.blocks):
+            rest = listed([block for block in tensor.blocks if block not in fixed])
+            message = f"{listed(sorted(fixed))} and {rest} are one parameter, {torch_name(tensor.symbol)}"
+            yield Misfit("fixed", message, "packing: none takes them apart")
 
 
 def _letter(width: int | str, features: str) -> str:

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rnninspect.layers.fields import Expect, Size
 
-_MOST = 1e100  # why: beyond any use, and float16 is the only dtype that has less
-Number = Annotated[int | float, Field(ge=-_MOST, le=_MOST), Expect("a number")]
+# why: a number is also a float to the equations, and a product of some still is one.
+_MOST = 10**100
+_BOUNDS = Field(ge=-_MOST, le=_MOST)
+Number = Annotated[Annotated[int, _BOUNDS] | Annotated[float, _BOUNDS], Expect("a number")]
 _Width = Annotated[
     Size | Annotated[str, Field(max_length=40)], Expect("an integer >= 1, a key of sizes, hidden_size or input_size")
 ]
@@ -53,13 +55,7 @@ class Definition(BaseModel):
 
 
 class Published(Definition):
-    """A cell of the library.
+    """A cell of the library. year: of its publication; oracle: what its numbers were checked against."""
 
-    name: what it is called in full. year: of its publication. oracle: what its numbers were checked against, and what
-    differs there.
-    """
-
-    name: Annotated[_Words, Expect("a text")]
-    year: Annotated[int, Expect("a year")]
-    source: Annotated[_Words, Expect("a text")]
-    oracle: Annotated[_Words, Expect("a text")]
+    year: Annotated[int | None, Expect("a year")] = None
+    oracle: Annotated[dict[str, Any] | _Words | None, Expect("what it was checked against")] = None

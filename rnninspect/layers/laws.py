@@ -53,7 +53,7 @@ MOST_BIAS = 100
 _ORTHOGONAL_COPIES = 5
 
 
-class _Block(BaseModel):
+class Block(BaseModel):
     """The laws that first values are drawn from, each gate's matrix by itself."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
@@ -78,7 +78,7 @@ def block(kind: str, cell: Cell, declared: Declared) -> type[BaseModel]:
         amount = Field(ge=-MOST_BIAS, le=MOST_BIAS)
         words = Expect(f"a number from -{MOST_BIAS} to {MOST_BIAS}")
         fields["forget_bias"] = (Annotated[Annotated[float, amount] | None, words], None)
-    return create_model(f"{kind}Init", __base__=_Block, __doc__=_Block.__doc__, **fields)
+    return create_model(f"{kind}Init", __base__=Block, __doc__=Block.__doc__, **fields)
 
 
 def check(init: InitBlock, weights: Sequence[WeightFact], missing: Sequence[str]) -> None:

@@ -27,6 +27,12 @@ from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, uniform
 from rnninspect.letters import shape_of
 
+
+def first_of(state: str) -> str:
+    """What a state is called before the first step."""
+    return f"{state}_0"
+
+
 # What a document calls the sizes that a cell's equations may need to be equal.
 _WORDS = {"H_in": "input_size", "H_cell": "hidden_size", "H_out": "the output's size", "D*H_out": "D times the output"}
 
@@ -74,9 +80,20 @@ class Recurrent(Layer):
         return self.cell.states.index(self.cell.output)
 
     @property
-    def source(self) -> str:
-        """Where the equations are from; "" where nobody says."""
-        return ""
+    def first_values(self) -> Mapping[str, float]:
+        """What states start as, of those that neither start as the document's input says nor are learned."""
+        return {}
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The states that start as parameters, the same for all sequences."""
+        return ()
+
+    @property
+    def trains(self) -> bool:
+        """Whether any of the parameters does."""
+        cell = self.cell
+        return self.trainable and (bool(self.learned) or any(w.name not in cell.fixed for w in cell.weights))
 
     @property
     def keras_biases(self) -> int | None:
@@ -113,7 +130,7 @@ class Recurrent(Layer):
     @property
     def gates(self) -> int:
         """G: how many gates the largest packed weight holds."""
-        return max((len(pack.blocks) for pack in packs(self.cell, self.declared(0))), default=0)
+        return max(len(pack.blocks) for pack in packs(self.cell, self.declared(0)))
 
     def declared(self, layer: int) -> Declared:
         """Widths in letters of the cell of stacked layer `layer`: all but the first read D*H_out."""
@@ -208,7 +225,9 @@ class Recurrent(Layer):
 
     @override
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
-        return (signal.tensor("input", "H_in", dtype), *self.states("0", signal, dtype))
+        learned = [first_of(state) for state in self.learned]
+        given = (state for state in self.states("0", signal, dtype) if state.name not in learned)
+        return (signal.tensor("input", "H_in", dtype), *given)
 
     @override
     def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
@@ -290,7 +309,11 @@ class Recurrent(Layer):
 
         # why: both directions read the same x, so their gradients of it are added.
         shared = wants.input * self.width_in + above.input * (self.depth - 1) * self.width_out
-        return self._stacked(of_layer) + Ops(0, (self.directions - 1) * shared * signal.tokens)
+        ops = self._stacked(of_layer) + Ops(0, (self.directions - 1) * shared * signal.tokens)
+        starts = [
+            weight.count for weight in weights if weight.symbol in map(first_of, self.learned) and weight.trainable
+        ]
+        return ops + Ops(0, sum(starts) * signal.batch.letters["N"])
 
     @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
@@ -318,7 +341,7 @@ class Recurrent(Layer):
 
     def _above(self, wants: Wants) -> Wants:
         """What the stacked layers above the first want: their input is the output of the one below."""
-        return wants._replace(input=self.trainable or wants.input or wants.states)
+        return wants._replace(input=self.trains or wants.input or wants.states)
 
     def _steps(self, signal: Signal, wants: Wants, direction: int) -> Iterator[tuple[Sources, int]]:
         """What wants a gradient at a step of one cell, and how many tokens are at such a step, the last at all others.
@@ -326,7 +349,10 @@ class Recurrent(Layer):
         why not all alike: nobody wants that of h_0, so that the first step has less to do.
         """
         train = self.trainable
-        *early, rest = gradient_sources(self.cell, matrices=train, biases=train, x=wants.input, states=wants.states)
+        learned = self.learned if self.trainable else ()
+        *early, rest = gradient_sources(
+            self.cell, matrices=train, biases=train, x=wants.input, states=wants.states, learned=learned
+        )
         # why from the end: the reverse direction of a packed batch begins with its longest sequences alone, and what
         # joins them later is one tensor with what they have come to.
         order = range(signal.batch.letters["L"])[:: -1 if direction else 1]

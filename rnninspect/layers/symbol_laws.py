@@ -23,6 +23,8 @@ from rnninspect.layers.laws import LAWS, MOST_BIAS, InitBlock, forget_biases
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.weights import torch_name
 
+# Of so many names it is looked for the one that was meant.
+_MOST_NEAR = 100
 # Laws of anything, whatever its shape.
 _OF_ALL = ("zeros", "ones")
 
@@ -56,7 +58,8 @@ def wrong_laws(cell: Cell, packs: Sequence[Pack], block: InitBlock) -> Iterator[
                 yield Misfit(field, "no gate carries a state over to the next step", "leave it out")
                 continue
             known = [weight.name for weight in cell.weights] + [torch_name(pack.symbol) for pack in packs]
-            yield Misfit(field, "no weight is called so", did_you_mean(key, dict.fromkeys(known)))
+            hint = did_you_mean(key, dict.fromkeys(known)) if len(known) <= _MOST_NEAR else ""
+            yield Misfit(field, "no weight is called so", hint)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             if not -MOST_BIAS <= value <= MOST_BIAS:
                 yield Misfit(field, f"expected a number from -{MOST_BIAS} to {MOST_BIAS}, got {show(value)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from rnninspect.cells.expressions import is_vector
 from rnninspect.cells.packs import Pack, packs
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
@@ -58,7 +59,9 @@ def cell_weights(
 
 
 def torch_name(symbol: str) -> str:
-    """`W_ih` -> `weight_ih`, `w_ci` -> `weight_ci`, `b_ih` -> `bias_ih`, `W` -> `weight`."""
+    """`W_ih` -> `weight_ih`, `w_ci` -> `weight_ci`, `b_ih` -> `bias_ih`, `W` -> `weight`; `h_0` is as it is."""
+    if is_vector(symbol):
+        return symbol
     return {"W": "weight", "w": "weight", "b": "bias"}[symbol[0]] + symbol[1:]
 
 

@@ -22,7 +22,7 @@ from rnninspect.layers.families import CellLayer, SequenceLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import PointwiseLayer
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.recurrent import Recurrent, first_of
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime import initial
@@ -59,7 +59,7 @@ class BuiltModel(nn.Module):
     """The layers of a document as torch modules on a device; `layers` holds them in order.
 
     Called with an input of the shape the plan says, (L, N, H_in), token indices (L, N), or a PackedSequence, it
-    returns what the last layer hands on. States start at zero.
+    returns what the last layer hands on. States start at zero, but for those that a cell's text has start otherwise.
     """
 
     def __init__(self, spec: Spec, device: torch.device) -> None:
@@ -85,7 +85,7 @@ class BuiltModel(nn.Module):
     def forward(self, input: Flow) -> Flow:
         """Run every layer in order."""
         for link, module in zip(self.links, self.layers, strict=True):
-            states = zero_states(link.layer, input, link.signal.axes) if isinstance(link.layer, Recurrent) else ()
+            states = first_states(link.layer, input, link.signal.axes) if isinstance(link.layer, Recurrent) else ()
             input = run(link.layer, link, module, input, states).handed_on
         return input
 
@@ -136,22 +136,29 @@ def make_feed(spec: Spec, device: torch.device, values: array[float] | array[int
         lengths = None if spec.batch.lengths is None else torch.tensor(spec.batch.lengths, device="cpu")
         flow = x if lengths is None else pack_padded_sequence(x, lengths, enforce_sorted=False)
         states = tuple(
-            tuple(_state(fact, spec.batch, device, dtype) for fact in link.layer.inputs(link.signal, spec.dtype)[1:])
+            tuple(
+                _state(link.layer, fact, spec.batch, device, dtype)
+                for fact in link.layer.inputs(link.signal, spec.dtype)[1:]
+            )
             for link in spec.links
         )
     return Feed(flow, states)
 
 
-def zero_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
-    """Zeros of the shape of the states of `layer` for the batch in `flow`, whose leading axes are `axes`."""
+def first_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
+    """Zeros, or what its cell says, for the states that `layer` is given with the batch in `flow`.
+
+    axes: the leading axes of the flow.
+    """
     data = data_of(flow)
     size: int | None = None
     if isinstance(flow, PackedSequence):
         size = int(flow.batch_sizes[0])
     elif "N" in axes:
         size = flow.shape[axes.index("N")]
-    facts = layer.states("0", Signal(Batch(size, 1), axes, layer.width_in), "float32")
-    return tuple(torch.zeros(fact.shape, device=data.device, dtype=data.dtype) for fact in facts)
+    batch = Batch(size, 1)
+    _, *facts = layer.inputs(Signal(batch, axes, layer.width_in), "float32")
+    return tuple(_state(layer, fact, batch, data.device, data.dtype) for fact in facts)
 
 
 @singledispatch
@@ -162,7 +169,7 @@ def run(layer: Layer, link: Link, module: Module, flow: Flow, states: States) ->
 
 @run.register
 def _(layer: SequenceLayer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
-    output, after = module(flow, states if len(states) > 1 else states[0])
+    output, after = module(flow, states[0] if len(states) == 1 else states)
     after = after if isinstance(after, tuple) else (after,)
     # why: with feeds: last, the two directions of the top layer stand side by side, (N, D*H_out).
     if layer.feeds != "last":
@@ -239,7 +246,11 @@ def _given_input(spec: Spec, device: torch.device, dtype: torch.dtype, values: a
     return read.reshape(spec.input_shape).to(device, torch.int64 if whole else dtype, copy=True)
 
 
-def _state(fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _state(layer: Layer, fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dtype) -> Tensor:
+    firsts = layer.first_values if isinstance(layer, Recurrent) else {}
+    first = next((value for state, value in firsts.items() if first_of(state) == fact.name), None)
+    if first is not None:
+        return torch.full(fact.shape, first, device=device, dtype=dtype)
     # why zeros are passed and not left out: torch checks the shape of a state that it is given.
     fill = torch.randn if batch.state == "random" else torch.zeros
     return fill(fact.shape, device=device, dtype=dtype)

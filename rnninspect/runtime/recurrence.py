@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.cells.packs import packs
 from rnninspect.layers.families import CellLayer
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.recurrent import Recurrent, first_of
 from rnninspect.layers.weights import torch_name
 
 States = tuple[Tensor, ...]
@@ -121,6 +121,7 @@ class RecurrentModule(nn.Module):
 
     forward(input, state) -> (output, state): input (L, N, H_in), (N, L, H_in) with batch_first, (L, H_in) or a
     PackedSequence; each state (num_layers*D, N, H), (N, H) for a cell; one state is a tensor, several a tuple.
+    States that are learned are not given, and come out as all do.
     Parameters carry torch's names, so `load_state_dict` of the torch module fits.
     dropout: between stacked layers, in training; none unless it is set.
     watch, where given to forward, is called with every step as soon as it is computed.
@@ -179,9 +180,18 @@ class RecurrentModule(nn.Module):
         self, level: Level, data: Tensor, pace: Pace, states: States, watch: Watch | None
     ) -> tuple[Tensor, States]:
         step = self.step_of(level, data, pace, watch)
+        states = self._with_learned(level, states, data.shape[1 - pace.axis] if pace.rows is None else pace.rows[0])
         length = data.shape[pace.axis] if pace.rows is None else len(pace.rows)
         outputs, after = unroll(step, length, states, rows=pace.rows, reverse=level.direction == 1)
         return pace.join(outputs), after
+
+    def _with_learned(self, level: Level, given: States, size: int) -> States:
+        """The states of a level before its first step, for so many sequences, in the order of the equations."""
+        rest, learned = iter(given), self.layer.learned
+        return tuple(
+            self.get_parameter(first_of(state) + level.suffix).expand(size, -1) if state in learned else next(rest)
+            for state in self.layer.cell.states
+        )
 
     @abstractmethod
     def step_of(self, level: Level, data: Tensor, pace: Pace, watch: Watch | None) -> Step:

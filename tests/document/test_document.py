@@ -181,7 +181,7 @@ KEYS = [
         f"{HEAD}{LSTM}▶optimizer: 3",
         "optimizer",
         "unknown key 'optimizer'",
-        "known: name, input, device, dtype, budget, sweep, cases, layers",
+        "known: name, input, device, dtype, budget, sweep, cases, cells, layers",
     ),
     (
         f"input: {{batch_size: 3, seq_len: 5, ▶length: [1]}}\n{LSTM}",
@@ -592,7 +592,7 @@ def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | 
     for field in model.model_fields:
         if model is Document:
             text = f"{HEAD}{LSTM}" if field not in ("input", "layers") else ""
-            text += f"{field}: {'3' if field in ('input', 'budget', 'sweep') else '{a: 1}'}\n"
+            text += f"{field}: {'3' if field in ('input', 'budget', 'sweep', 'cells') else '{a: 1}'}\n"
             text += {"input": LSTM, "layers": HEAD}.get(field, "")
         elif model is Input:
             keys = {"batch_size": "3", "seq_len": "5"} | {field: "{a: 1}"}

@@ -66,7 +66,7 @@ def test_it_is_a_schema_of_the_draft_it_names() -> None:
 def test_every_word_is_json_schemas() -> None:
     """A strict validator refuses a word it does not know, such as OpenAPI's `discriminator`."""
     known = {"$schema", "$ref", "$defs", "title", "description", "default", "type", "const", "enum", "properties"}
-    known |= {"required", "additionalProperties", "items", "minItems", "maxItems", "anyOf", "oneOf"}
+    known |= {"required", "additionalProperties", "items", "minItems", "maxItems", "anyOf", "oneOf", "not"}
     known |= {"minimum", "maximum", "exclusiveMinimum", "pattern", "minLength", "maxLength"}
     assert {word for subschema in subschemas(SCHEMA) for word in subschema} <= known
 
@@ -88,13 +88,17 @@ def test_no_mapping_takes_other_keys() -> None:
     mappings = [
         mapping for mapping in subschemas(SCHEMA) if mapping.get("type") == "object" and "properties" in mapping
     ]
-    assert {mapping["title"] for mapping in mappings} == {"rnninspect document", "Input", "Budget", *TYPES, *BLOCKS}
-    assert all(mapping["additionalProperties"] is False for mapping in mappings)
+    of_cells = {mapping["title"]: mapping for mapping in mappings if mapping["title"] in ("Cell", "NamedCell")}
+    assert all(mapping["additionalProperties"] == {"type": "number"} for mapping in of_cells.values())
+    others = [mapping for mapping in mappings if mapping["title"] not in of_cells]
+    known = {"rnninspect document", "Input", "Budget", "Definition", *TYPES, *BLOCKS}
+    assert {mapping["title"] for mapping in others} == known
+    assert all(mapping["additionalProperties"] is False for mapping in others)
 
 
 def test_a_layer_is_one_of_the_kinds_by_its_type() -> None:
     kinds = SCHEMA["properties"]["layers"]["items"]["oneOf"]
-    assert kinds == [{"$ref": f"#/$defs/{name}"} for name in TYPES]
+    assert kinds == [{"$ref": f"#/$defs/{name}"} for name in (*TYPES, "Cell", "NamedCell")]
     assert [SCHEMA["$defs"][name]["properties"]["type"]["const"] for name in TYPES] == list(TYPES)
 
 
@@ -149,6 +153,9 @@ def test_every_document_of_configs_is_valid(path: Path) -> None:
 
 
 LSTM = {"type": "LSTM", "input_size": 2, "hidden_size": 4}
+
+CELL = {"type": "Cell", "input_size": 2, "hidden_size": 4, "equations": "h = tanh(W_ih @ x + W_hh @ h + b)"}
+MINE = {"equations": "h = dt * tanh(W_ih @ x + W_hh @ h)", "constants": {"dt": 1}, "sizes": {"order": 3}}
 
 WRONG: list[Any] = [
     None,
@@ -256,6 +263,29 @@ WRONG: list[Any] = [
     document(LSTM, {"type": "LayerNorm", "normalized_shape": [1] * 9}),
     document(LSTM, {"type": "Dropout", "p": -0.1}),
     document(LSTM, {"type": "Linear", "tied_to": 3}),
+    document(CELL | {"equations": 3}),
+    document(CELL | {"hidden_size": None}),
+    document(CELL | {"widths": {"h": 0}}),
+    document(CELL | {"widths": ["h"]}),
+    document(CELL | {"sizes": {"order": 1.5}}),
+    document(CELL | {"constants": {"dt": "x"}}),
+    document(CELL | {"constants": {"dt": 2e100}}),
+    document(CELL | {"initial": {"h": "learnt"}}),
+    document(CELL | {"fixed": "W"}),
+    document(CELL | {"packing": "all"}),
+    document(CELL | {"meanings": {"h": 3}}),
+    document(CELL | {"wat": "x"}),
+    document({"type": "Cell", "hidden_size": 3}),
+    document({"type": "MGU", "hidden_size": 3, "equations": "h = h"}),
+    document({"type": "MGU"}),
+    document({"type": "Mine", "hidden_size": 3}),
+    document({"type": "Mine"}, cells={"Mine": MINE}),
+    document({"type": "Mine", "hidden_size": 3, "dt": "x"}, cells={"Mine": MINE}),
+    document({"type": "LSTM", "dt": 3, "hidden_size": 3}, cells={"Mine": MINE}),
+    document(LSTM, cells={"Mine": {**MINE, "hidden_size": 3}}),
+    document(LSTM, cells={"Mine": {}}),
+    document(LSTM, cells={"Mine": "h = h"}),
+    document(LSTM, cells=["Mine"]),
 ]
 
 
@@ -288,6 +318,13 @@ def test_both_refuse(data: Any) -> None:
         document(LSTM | {"init": {"weight_hr": "eye", "weight_ih": None, "forget_bias": -0.5}}),
         document(LSTM | {"init": {}}, {"type": "GRUCell", "hidden_size": 3, "init": {"forget_bias": None}}),
         document({"type": "LayerNorm", "normalized_shape": [5, 4]}),
+        document(CELL | {"init": {"W_*": "orthogonal", "b": 1}, "initial": {"h": "learned"}, "fixed": ["W_hh"]}),
+        document(CELL | {"sizes": {"order": 3}, "constants": {"dt": 1e-3}, "widths": {"h": "hidden_size"}, "dt": 2}),
+        document(CELL | {"output": "h", "packing": "none", "source": "me", "meanings": {"h": "state"}, "init": None}),
+        document({"type": "MGU", "hidden_size": 3, "num_layers": 2, "bidirectional": True, "dropout": 0.5}),
+        document({"type": "Mine", "hidden_size": 3, "dt": 0.5, "order": 7}, LSTM, cells={"Mine": MINE}),
+        document(LSTM, cells={}),
+        document(LSTM, cells=None),
     ],
 )
 def test_both_accept(data: Any) -> None:
@@ -304,6 +341,11 @@ def test_both_accept(data: Any) -> None:
         document(LSTM, name="\x1b"),
         document(LSTM, budget={"max_params": "1.5"}),  # half a parameter
         document(LSTM, cases=[{"name": 3}]),
+        document(CELL | {"equations": "h = wat(x)"}),
+        document(CELL | {"hiden_size": 3}),  # a number, as constants are
+        document(CELL | {"constants": {"hidden_size": 3}}),
+        document({"type": "mine", "hidden_size": 3}, cells={"Mine": MINE}),
+        document(LSTM, cells={"LSTM": MINE}),
     ],
 )
 def test_only_the_reader_refuses(data: Any) -> None:

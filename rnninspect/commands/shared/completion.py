@@ -87,13 +87,6 @@ def sizes_in(files: Iterable[str]) -> list[str]:
     return _common(files, lambda data: [path for path in size_paths(data) if _NAME.fullmatch(path.split(".")[0])], {})
 
 
-def cells(incomplete: str) -> list[str]:
-    """The cells of the library."""
-    from rnninspect.document.library import library_names
-
-    return [name for name in library_names() if name.startswith(incomplete)]
-
-
 def _short(path: str) -> str:
     owner, dot, _ = path.partition(".")
     return f"{owner}." if dot else f"{owner}="
@@ -135,16 +128,17 @@ def _common(
 def _paths(data: Mapping[str, Any]) -> list[str]:
     """Every `layer.key`, `layer.init.key`, `input.key` and top-level key of a document, sound or not."""
     from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, layer_names
+    from rnninspect.document.keys import keys_of
     from rnninspect.layers.layer import Layer
-    from rnninspect.layers.registry import TYPES, kind_of
 
     paths = []
     names = layer_names(data)
     for name, layer in zip(names, data["layers"] if names else (), strict=True):
         if isinstance(layer, dict) and _NAME.fullmatch(name):
-            kind = kind_of(layer["type"]) if layer.get("type") in TYPES else Layer
-            for key in kind.model_fields:
-                paths += [f"{name}.{key}.{law}" for law in _laws(kind)] if key == "init" else [f"{name}.{key}"]
+            keys = keys_of(layer, data)
+            for key in filter(_NAME.fullmatch, keys.names if keys else Layer.model_fields):
+                laws = _laws(keys.kind) if keys and key == "init" else [""]
+                paths += [f"{name}.{key}.{law}".removesuffix(".") for law in laws]
     for block, model in KEYED_BLOCKS.items():
         if isinstance(data.get(block), dict):
             paths += [f"{block}.{key}" for key in model.model_fields]
