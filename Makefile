@@ -91,6 +91,10 @@ torture: $(READY) ## Every system call of what writes, made to fail in turn, whe
 floors: $(READY) ## The quick tests with the oldest and the newest of each dependency; FLOORS names other interpreters
 	$(BIN)/python tests/tools/floors.py $(FLOORS)
 
+.PHONY: golden-cells
+golden-cells: $(READY) ## Record anew what the oracles of the library's cells give
+	$(BIN)/python tests/tools/golden_cells.py
+
 .PHONY: bench-startup
 bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in one run
 	$(BIN)/python tests/tools/bench_startup.py

@@ -39,6 +39,7 @@ PANELS = {
     },
     "Write a document": {
         "init": "Write a commented document to start from; it replaces no file.",
+        "cells": "The library of published cells, MGU to sLSTM, and the text of each.",
         "schema": "The JSON Schema of documents, and of each command's JSON.",
     },
     "Guard models in CI": {

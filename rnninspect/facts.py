@@ -148,6 +148,11 @@ class WeightFact:
     observed: Observed | None = field(default=None, compare=False)
 
     @property
+    def is_bias(self) -> bool:
+        """Whether it is a bias: what has one axis may be a weight too, as LayerNorm's is."""
+        return self.symbol.startswith("b")
+
+    @property
     def layout(self) -> Layout:
         """What of each axis is whose; None for an axis that is nobody's in particular."""
         return layout_of(self.axes, self.shape, self.directions)
@@ -236,7 +241,7 @@ def count(weights: Iterable[WeightFact]) -> Counts:
     return Counts(
         parameters=parameters,
         trainable=sum(weight.count for weight in own if weight.trainable),
-        recurrent=sum(weight.count for weight in own if weight.recurrent and len(weight.shape) == 2),
+        recurrent=sum(weight.count for weight in own if weight.recurrent and not weight.is_bias),
         one_bias=parameters - sum(weight.count for weight in own if weight.second_bias),
         keras=None if any(w.in_keras is None for w in own) else sum(w.count for w in own if w.in_keras),
         nbytes=sum(weight.nbytes for weight in own),

@@ -61,8 +61,10 @@ class _Writer:
 
     def sum(self, depth: int) -> str:
         signs = self.draw(st.lists(st.sampled_from("+-"), max_size=3))
-        negative = self.draw(st.sampled_from(["", "", "-"]))
-        return negative + self.term(depth) + "".join(f" {sign} {self.term(depth)}" for sign in signs)
+        first = self.term(depth)
+        if self.draw(st.integers(0, 2)) == 2:
+            first = f"-({first})"
+        return first + "".join(f" {sign} {self.term(depth)}" for sign in signs)
 
     def term(self, depth: int) -> str:
         match self.draw(st.sampled_from(TERMS)):

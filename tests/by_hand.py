@@ -62,7 +62,7 @@ def step(
 Put = Callable[[str, Tensor], Tensor]
 
 
-def cornn(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
+def oscillator(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
     """coRNN (Rusch & Mishra 2021), dt = 0.5, gamma = 2, epsilon = 0.25: its first state is not its output."""
     c, h = s["c"], s["h"]
     moved = x @ w["weight_ih"].T + h @ w["weight_hh"].T + c @ w["weight_ch"].T + w["bias_h"]
@@ -70,7 +70,7 @@ def cornn(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
     put("h", h + 0.5 * c)
 
 
-def lmu(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
+def legendre(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
     """The Legendre memory unit (Voelker et al. 2019): a memory of another width beside the output."""
     h, m = s["h"], s["m"]
     u = put("u", x @ w["weight_ex"].T + h @ w["weight_eh"].T + m @ w["weight_em"].T)
@@ -78,7 +78,7 @@ def lmu(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
     put("h", (x @ w["weight_ih"].T + h @ w["weight_hh"].T + m @ w["weight_mh"].T).tanh())
 
 
-def sru(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
+def simple(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
     """The simple recurrent unit (Lei et al. 2018): its output is no state."""
     u, f, r, skip = (x @ w["weight_ih"].T).chunk(4, -1)
     put("u", u)
@@ -97,7 +97,41 @@ def delayed(w: Vectors, x: Tensor, s: Vectors, put: Put) -> None:
     put("p", x)
 
 
-CELLS = {"coRNN": cornn, "LMU": lmu, "SRU": sru, "Delayed": delayed}
+# As documents have them.
+AS_TEXT = """
+cells:
+  Oscillator:
+    equations: |
+      c = c + dt * (tanh(W_ih @ x + W_hh @ h + W_ch @ c + b_h) - gamma * h - epsilon * c)
+      h = h + dt * c
+    output: h
+    constants: {dt: 0.5, gamma: 2, epsilon: 0.25}
+  Legendre:
+    equations: |
+      u = W_ex @ x + W_eh @ h + W_em @ m
+      m = W_A @ m + W_B @ u
+      h = tanh(W_ih @ x + W_hh @ h + W_mh @ m)
+    output: h
+    sizes: {order: 4}
+    widths: {m: order, u: 1}
+    fixed: [W_A, W_B]
+  Simple:
+    equations: |
+      u = W_iu @ x
+      f = sigmoid(W_if @ x + w_f * c + b_f)
+      r = sigmoid(W_ir @ x + w_r * c + b_r)
+      c = f * c + (1 - f) * u
+      h = r * c + (1 - r) * (W_is @ x)
+    output: h
+  Delayed:
+    equations: |
+      n = W_hh @ h + W_qh @ q + W_ih @ x + W_ph @ p
+      q = h
+      h = tanh(n + w_q * h)
+      p = x
+    output: h
+"""
+CELLS = {"Oscillator": oscillator, "Legendre": legendre, "Simple": simple, "Delayed": delayed}
 
 
 def sequences(spec: Spec, feed: Feed) -> list[tuple[Tensor, list[States]]]:

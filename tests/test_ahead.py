@@ -92,6 +92,14 @@ c = z
 """,
     # Nothing of the state's own in it: all gates are known ahead (minGRU).
     "minimal": "z = sigmoid(W_iz @ x)\nn = W_in @ x\nh = (1 - z) * h + z * n",
+    # Weights that are neighbours in one parameter and not in the other; a gradient that needs its argument.
+    "apart": """
+z = sigmoid(W_iz @ x + W_hz @ h)
+r = sigmoid(W_hr @ h)
+q = sigmoid(W_iq @ x + W_hq @ h)
+n = softplus(W_in @ x + W_hn @ h)
+h = z * h - r * q * n
+""",
     # A state that is a bias at every step, one that is what another was, one that is assigned twice.
     "edges": "s = c - (g - s) * s\nc = tanh(b_g)\ng = W_g @ x + h\nh = b_h + W_h @ s\nh = tanh(h)",
     # A weight used twice and transposed, expressions multiplied, whole vectors, numbers alone, weight vectors.
@@ -126,7 +134,7 @@ def test_stacked_both_ways(text: str, depth: int, two: bool, first: bool, bias: 
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("text", ["edges", "rich", "all", "signs"])
+@pytest.mark.parametrize("text", ["apart", "edges", "rich", "all", "signs"])
 def test_what_else_a_text_may_say(text: str, form: str) -> None:
     torch.manual_seed(0)
     layer = AnyCell(text=TEXTS[text], **SIZES)

@@ -10,7 +10,7 @@ from worlds import CONFIGS, spec_of
 
 from rnninspect.errors import Place
 from rnninspect.guard.against import Against
-from rnninspect.guard.causes import Cause, causes
+from rnninspect.guard.causes import Cause, causes, grown_by
 from rnninspect.guard.changes import changes
 from rnninspect.guard.check import Verdict
 from rnninspect.guard.findings import findings
@@ -78,6 +78,21 @@ def test_a_count_and_its_share_are_those_of_the_example_in_the_manual() -> None:
     assert told("encoder.hidden_size=256", text=text, before=text) == [
         "encoder: hidden_size 128 → 256: parameters 630,784 → 2,310,144 (+266 %)"
     ]
+
+
+def test_of_what_a_count_has_grown_by_the_most_comes_first_and_what_has_not_grown_is_left_out() -> None:
+    def grown(field: str, *settings: str) -> list[str]:
+        moved = changes(model_of(TEXT, *settings), model_of(TEXT))
+        return [cause.alone for cause in grown_by(spec_of(TEXT, *settings), moved, field)]
+
+    both = ("head.out_features=4", "encoder.hidden_size=6")
+    sentences = ["encoder: hidden_size 5 → 6", "head: out_features 3 → 4"]
+    assert grown("parameters", *both) == grown("macs", *both) == sentences
+    assert grown("parameters", "encoder.hidden_size=6", "head.out_features=1") == sentences[:1]
+    longer = ("input.seq_len=6", "dtype=float64")
+    assert grown("parameters", *longer, *both) == sentences
+    assert grown("macs", *longer)[0].startswith("the model: dtype float32 → float64, input.seq_len 3 → 6")
+    assert grown("macs", "dtype=float64", *both) == sentences
 
 
 def test_what_follows_from_a_cause_has_no_sentence_whatever_layer_it_reaches() -> None:
@@ -220,12 +235,12 @@ def test_a_line_in_a_pipe_has_at_most_240_characters(folder: str) -> None:
 
 def test_what_a_lock_has_like_a_model_is_left_out_where_it_makes_a_line_too_long() -> None:
     spec = spec_of(TEXT)
-    verdict = Verdict(plan(spec), (), changes(model_of(TEXT), None))
-    for folders, there in ((1, True), (40, False)):
-        like = f"it has {'folder/' * folders}a.yaml, which is the same model"
-        (finding,) = findings(spec, verdict, Against("rnninspect.lock"), like)
-        assert (like in finding.what) is there
-        assert len(f"error: {finding.place}: {finding.what}") <= 240
+    new = Verdict(plan(spec), (), changes(model_of(TEXT), None))
+    for file, there in (("folder/a.yaml", True), (f"{'folder/' * 40}a.yaml", False)):
+        likes = (new._replace(likeness=f"it has {file}, which is the same model"), new._replace(former=file))
+        for finding in (found for verdict in likes for found in findings(spec, verdict, Against("rnninspect.lock"))):
+            assert (file in finding.what) is there
+            assert len(f"error: {finding.place}: {finding.what}") <= 240
 
 
 def test_values_that_are_too_long_are_cut_and_never_read_as_the_same() -> None:

@@ -285,19 +285,24 @@ def test_drift_that_is_allowed_or_accepted_is_no_finding(growth: float, accepted
 def test_what_outgrows_a_limit_is_told_with_it_and_what_does_not_is_no_finding() -> None:
     def complaints(written: str, *settings: str) -> list[str]:
         verdict = verdict_of(*settings)._replace(limits=(), allowed_growth=parse_growth(written))
-        return [finding.what.removesuffix(" (check --update accepts it)") for finding in found_in(verdict)]
+        return [finding.what for finding in found_in(verdict, TEXT, *settings)]
 
     grown = "encoder.hidden_size=6"
-    assert complaints("30%", grown) == ["macs +32.3 %, over the allowed 30 %: 1,170 → 1,548"]
-    assert complaints("params=70,macs=32.4%", grown) == ["parameters +71, over the allowed 70: 238 → 309"]
+    parameters, macs, why = "parameters 238 → 309", "MACs 1,170 → 1,548", "encoder: hidden_size 5 → 6"
+    assert complaints("30%", grown) == [f"{macs}, +32.3 % since the lock, over the allowed 30 %: {why}"]
+    assert complaints("params=70,macs=32.4%", grown) == [
+        f"{parameters}, +71 since the lock, over the allowed 70: {why}"
+    ]
     # 71 / 238 is 29.832 %: so many digits that it reads as what it is, more
-    assert complaints("params=29.83%", grown) == ["parameters +29.832 %, over the allowed 29.83 %: 238 → 309"]
+    over = "+29.832 % since the lock, over the allowed 29.83 %"
+    assert complaints("params=29.83%", grown) == [f"{parameters}, {over}: {why}"]
+    why = "encoder: hidden_size 5 → 60, head: out_features 3 → 1"  # which reads so many features that it has grown
     assert complaints("macs=7%,params=1000%", "encoder.hidden_size=60", "head.out_features=1") == [
-        "macs +7,808 %, over the allowed 7 %: 1,170 → 92,520",
-        "parameters +6,581 %, over the allowed 1000 %: 238 → 15,901",
+        "MACs 1,170 → 92,520, +7,808 % since the lock, over the allowed 7 %: " + why,
+        "parameters 238 → 15,901, +6,581 % since the lock, over the allowed 1000 %: " + why,
     ]
     nothing = Verdict(model_of(), (), totals(0, 1), parse_growth("5%"))
-    assert found_in(nothing)[0].what.startswith("parameters +1, over the allowed 5 %: 0 → 1 (")
+    assert found_in(nothing)[0].what == "parameters 0 → 1, +1 since the lock, over the allowed 5 %: encoder"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,9 @@ def test_growth_since_the_base_is_limited(here: Run, git: Git) -> None:
     assert "changed, allowed  ok" in allowed.stdout
     over = here("check", "grown.yaml", "--base", "main", "--max-growth", "params=30%", cwd=git.folder)
     assert over.returncode == 1
-    assert errors(over) == ["grown.yaml:1:1: parameters +30.9 % since main, over the allowed 30 %: 220 → 288"]
+    assert errors(over) == [
+        "grown.yaml:3:61: parameters 220 → 288, +30.9 % since main, over the allowed 30 %: encoder: hidden_size 5 → 6"
+    ]
 
 
 def test_a_model_that_is_new_is_allowed_and_not_with_locked(here: Run, git: Git) -> None:
@@ -143,7 +145,7 @@ def test_reports_call_the_rule_by_its_name(here: Run, git: Git) -> None:
     assert [case.get("name") for case in suite] == ["document", "base"]
     (run,) = json.loads(here(*args, "sarif", cwd=git.folder).stdout)["runs"]
     assert {result["ruleId"] for result in run["results"]} == {"base"}
-    assert here(*args, "github", cwd=git.folder).stdout.startswith("::error file=grown.yaml,line=1")
+    assert here(*args, "github", cwd=git.folder).stdout.startswith("::error file=grown.yaml,line=3")
 
 
 # --- a repository that uses it -----------------------------------------------------------------------------
@@ -180,10 +182,16 @@ def test_two_branches_that_add_up_are_each_judged_against_their_own_base(here: R
     assert here(*args, "--base", "main", cwd=tmp_path).returncode == 0
     done = here(*args, cwd=tmp_path)
     assert done.returncode == 1
-    assert "parameters +56.3 %, over the allowed 30 %: 238 → 372" in done.stderr
+    assert (
+        "parameters 238 → 372, +56.3 % since the lock, over the allowed 30 %: encoder: hidden_size 5 → 6, "
+        in done.stderr
+    )
     done = here(*args, "--base", "main~1", cwd=tmp_path)
     assert done.returncode == 1
-    assert errors(done) == ["a.yaml:1:1: parameters +56.3 % since main~1, over the allowed 30 %: 238 → 372"]
+    assert errors(done) == [
+        "a.yaml:3:61: parameters 238 → 372, +56.3 % since main~1, over the allowed 30 %: "
+        "encoder: hidden_size 5 → 6, head: out_features 3 → 12"
+    ]
 
 
 def test_from_within_a_folder_and_of_a_file_that_has_moved(here: Run, tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def errors(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line.removeprefix("error: ") for line in lines]
 
 
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stdout.splitlines()[-1]
+
+
 @pytest.fixture
 def folder(here: Run, tmp_path: Path) -> Path:
     """`models/a.yaml` and `models/b.yaml`, both locked."""
@@ -77,12 +81,28 @@ def test_a_renamed_document_is_known_again(here: Run, folder: Path) -> None:
     (folder / "models" / "near" / "b.yaml").write_text(MODEL.replace("size: 7", "size: 8"))
     (folder / "other.yaml").write_text(MODEL.replace("size: 7", "size: 9"))
     new, adds = "the model is not in rnninspect.lock yet", "(check --update adds it)"
+    renamed = "renamed from models/a.yaml, else unchanged (check --update renames it in rnninspect.lock)"
     done = here("check", "models/first.yaml", "models/near/b.yaml", "other.yaml", cwd=folder)
     assert errors(done) == [
-        f"models/first.yaml:1:1: {new}; it has models/a.yaml, which is the same model, and is gone {adds}",
+        f"models/first.yaml:1:1: {renamed}",
         f"models/near/b.yaml:1:1: {new}; it has models/b.yaml {adds}",
         f"other.yaml:1:1: {new} {adds}",
     ]
+    # told once, though the lock has an entry whose document is gone; and a copy of what was renamed is no second one
+    (folder / "models" / "copy.yaml").write_text(MODEL)
+    done = here("check", "models/copy.yaml", "models/first.yaml", "--locked", cwd=folder)
+    assert errors(done)[0] == f"models/copy.yaml:1:1: {renamed}"
+    same = "it has models/b.yaml, which is the same model"
+    assert errors(done)[1] == f"models/first.yaml:1:1: {new}; {same} {adds}"
+    assert [line.split()[-2:] for line in done.stdout.splitlines()[3:5]] == [
+        ["renamed", "FAILED"],
+        ["missing", "FAILED"],
+    ]
+    assert last_line(done).startswith("2 models failed; accept with")
+    (folder / "models" / "copy.yaml").unlink()
+    done = here("check", "models/first.yaml", "--update", cwd=folder)
+    assert done.stderr == "note: models/a.yaml is models/first.yaml now\nnote: rnninspect.lock: 1 renamed\n"
+    assert here("check", "models/first.yaml", "--locked", cwd=folder).returncode == 0
 
 
 def test_an_old_lock_is_read_and_said_to_be_one(here: Run, folder: Path) -> None:

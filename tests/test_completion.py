@@ -355,6 +355,8 @@ def test_every_command_that_has_settings_offers_them(ask: Ask, command: str) -> 
         (("fit", TAGGER, "embed.embedding_dim=encoder.h"), ["embed.embedding_dim=encoder.hidden_size"]),
         (("fit", TAGGER, "configs"), []),  # bash names the files
         (("fit", ""), []),
+        (("cells", "Peep"), ["PeepholeLSTM"]),
+        (("cells", "MGU", "min"), ["minGRU", "minGRULog", "minLSTM"]),
         (("init", "--from", ""), ["lstm", "gru", "rnn", "tagger", "classifier", "seq"]),
         (("shapes", ""), []),  # bash names the files
         (("shapes", "missing.yaml", "--set", ""), NO_DOCUMENT),

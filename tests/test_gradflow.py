@@ -321,6 +321,16 @@ MODELS = {
         "type: GRU, input_size: 2, hidden_size: 3, num_layers: 2, bidirectional: true", size=4, more=PACKED
     ),
     "packed cells": document("type: LSTMCell, input_size: 2, hidden_size: 3", size=4, more=PACKED),
+    **{
+        f"{kind} {way}": document(f"type: {kind}, input_size: 2, hidden_size: 3{options}", size=size, more=more)
+        + by_hand.AS_TEXT
+        for kind in by_hand.CELLS
+        for way, options, size, more in (
+            ("alone", "", None, RANDOM),
+            ("packed", ", bidirectional: true", 4, PACKED),
+            *[("stacked", ", num_layers: 2", 3, "")] * (kind != "Delayed"),
+        )
+    },
     "chain": document(
         "type: Embedding, num_embeddings: 9, embedding_dim: 4",
         "type: LSTM, hidden_size: 3, bidirectional: true",
@@ -616,6 +626,13 @@ def test_the_gradient_of_every_weight_is_torchs(name: str, target: Any) -> None:
             pytest.approx(expected[layer, weight], rel=1e-9) if expected[layer, weight] is not None else None
         )
     assert [norm is None for *_, norm in found].count(True) == (2 if name == "chain" else 0)
+
+
+def test_a_weight_that_is_fixed_has_no_norm() -> None:
+    found = gradients_by_lag(spec_of(MODELS["Legendre stacked"]), CPU)
+    assert [weight for _, weight, norm in found.weights if norm is None] == [
+        f"weight_{matrix}_l{layer}" for layer in (0, 1) for matrix in "AB"
+    ]
 
 
 def test_the_gradient_of_a_weight_grows_with_the_steps_that_are_read() -> None:

@@ -69,6 +69,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
         ("fit", "both.yaml", "encoder.hidden_size"),
         ("fit", "both.yaml", "encoder.proj_size", "--max-params", "1M"),
     ],
+    "cells": [("cells",), ("cells", "coRNN", "LMU")],
     "bench": [BENCH],
     "compare": [("compare", "old.jsonl", "new.jsonl")],
 }

@@ -54,6 +54,15 @@ MODELS = {
         more=PACKED,
     ),
     "packed cells": document("type: LSTMCell, input_size: 2, hidden_size: 3", size=4, more=PACKED),
+    **{
+        f"{kind} {way}": document(f"type: {kind}, input_size: 2, hidden_size: 3{options}", size=size, more=more)
+        + by_hand.AS_TEXT
+        for kind in by_hand.CELLS
+        for way, options, size, more in (
+            ("alone", "", None, ", state: random"),
+            ("both ways", ", bidirectional: true", 4, PACKED),
+        )
+    },
     "chain": document(
         "type: Embedding, num_embeddings: 9, embedding_dim: 4",
         "type: LSTM, hidden_size: 3",
@@ -125,7 +134,8 @@ def test_statistics_of_every_step(name: str) -> None:
                 )
                 told = None if vector.function is None else share_off(vector.function, flat)
                 assert stats.saturated == (told if told is None else approx(told))
-                carried = vector.name == {"LSTM": "f", "GRU": "z"}.get(level.type[:4].rstrip("C"))
+                carriers = {"LSTM": "f", "GRU": "z", "Simple": "f"}
+                carried = vector.name == carriers.get(level.type.removesuffix("Cell"))
                 assert (stats.half_life is not None) == carried
                 if carried:
                     mean = statistics.fmean(map(math.log, flat))

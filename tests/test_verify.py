@@ -696,7 +696,8 @@ def test_a_chain_says_what_was_left_out() -> None:
     notes = "\n".join(verify_tables(result)[0].notes)
     assert "dropout is left out, as if 0: torch does not hand out its mask (frozen)" in notes
     assert "not in the equation language, so only run: embed, norm, drop" in notes
-    assert "torch has no such layer, so the equations are held against themselves: jordan" in notes
+    (_, proofs) = verify_tables(result)
+    assert "torch has no such layer (jordan): in float64 on the CPU, its equations" in proofs.notes[0]
     assert tensors(result)["frozen grad weight_ih_l0"].largest > 0
     assert tensors(result)["head grad weight"].shape == (7, 5)
 

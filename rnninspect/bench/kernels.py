@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rnninspect.bench.records import Kernels, Warned
+from rnninspect.bench.records import BY_EQUATIONS, Kernels, Warned
 from rnninspect.document.chain import Link
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
@@ -142,7 +142,7 @@ def _obstacles(link: Link, dtype: str, device: torch.device, phase: str) -> Iter
         steps = link.signal.batch.letters["L"]
         yield f"{layer.type} is one step: {steps:,} calls from Python", f"{whole} computes the same in one call"
     elif not in_torch(layer):
-        yield f"torch has no {layer.type}: its equations are run step by step in Python", ""
+        yield f"torch has no {layer.type}: {BY_EQUATIONS}", ""
     elif device.type == "cpu":
         yield from _without_onednn(link, dtype, phase)
     elif device.type == "cuda":

@@ -121,6 +121,10 @@ class Peaks(NamedTuple):
     disturbed: str = ""
 
 
+# How a reason ends that is no setting's: torch has no such layer.
+BY_EQUATIONS = "its equations are run step by step, by no fused kernel"
+
+
 class Kernels(NamedTuple):
     """Which operators served a phase. fast: the fused path; reason and remedy: why not, and what would be."""
 

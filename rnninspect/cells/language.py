@@ -65,7 +65,13 @@ def parse(
     chosen = output or (states[0] if states else equations[-1].target.name)
     if chosen not in {equation.target.name for equation in equations}:
         raise CellError(f"the output {chosen!r} is never assigned")
-    return Cell(tuple(equations), chosen, _fixed(reader.equations, fixed), stacked, tuple(reader.lines))
+    return Cell(
+        tuple(equations),
+        chosen,
+        fixed=_fixed(reader.equations, fixed),
+        stacked=stacked,
+        lines=tuple(reader.lines),
+    )
 
 
 @contextmanager

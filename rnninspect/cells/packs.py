@@ -118,16 +118,28 @@ class _Packer:
         symbol = self._symbol(kind, group, blocks)
         for name, part in [(symbol, blocks)] if symbol else [(block, (block,)) for block in blocks]:
             self._taken.add(name)
-            yield Pack(name, part, rows, columns, recurrent, self.second.issuperset(part))
+            yield Pack(
+                symbol=name,
+                blocks=part,
+                rows=rows,
+                columns=columns,
+                recurrent=recurrent,
+                second=self.second.issuperset(part),
+            )
 
     def vectors(self, packed: Set[str]) -> Iterator[Pack]:
         """The tensors of weight vectors and of biases that no matrix has: those that are not yet packed."""
         for kind in (WeightVector, Bias):
             for weight in self.weights:
                 if isinstance(weight, kind) and weight.name not in packed:
-                    recurrent = any(self._meets(weight, equation.expression) for equation in self.cell.equations)
-                    rows = self.solved.length(weight)
-                    yield Pack(weight.name, (weight.name,), rows, None, recurrent, weight.name in self.second)
+                    yield Pack(
+                        symbol=weight.name,
+                        blocks=(weight.name,),
+                        rows=self.solved.length(weight),
+                        columns=None,
+                        recurrent=any(self._meets(weight, equation.expression) for equation in self.cell.equations),
+                        second=weight.name in self.second,
+                    )
 
     def _biases_of(self, group: _Group) -> Iterator[str]:
         for matrix in group.matrices:

@@ -128,16 +128,13 @@ def widths(cell: Cell, declared: Declared) -> Widths:
     conditions = tuple(width for width in together if not any(set(width) <= set(own) for _, own in declared))
     if conditions and not default:
         raise CellError(f"the equations make vectors as wide as {' and '.join(sorted(conditions[0]))} at once")
+    products = [node for node in cell.nodes if isinstance(node, Product) and not node.transposed]
     return Widths(
-        {thing: groups.letters(thing) for thing in things},
-        outward,
-        {
-            node.matrix: node.operand
-            for node in reversed(cell.nodes)
-            if isinstance(node, Product) and not node.transposed
-        },
-        tuple(dict.fromkeys(thing.name for thing in open_things if isinstance(thing, Value))),
-        conditions,
+        _letters={thing: groups.letters(thing) for thing in things},
+        _declared=outward,
+        _operands={product.matrix: product.operand for product in reversed(products)},
+        open=tuple(dict.fromkeys(thing.name for thing in open_things if isinstance(thing, Value))),
+        conditions=conditions,
     )
 
 

@@ -8,7 +8,7 @@ is written
     (50,) = σ((50, 300)·(300,) + (50,) + (50, 50)·(50,) + (50,))
 
 and all of it is read off the tree, so that a new kind needs nothing here. ⊙ is element by element, as in torch's
-documentation; a matrix stands before its vector without a sign between, and `·` between their sizes.
+documentation, and · by a number; a matrix stands before its vector without a sign between, and `·` between their sizes.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from rnninspect.cells.tree import (
     Value,
     WeightVector,
     is_number,
+    walk,
 )
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.letters import shape_of
@@ -79,9 +80,12 @@ def write(cell: Cell, shape: Shapes, *, reverse: bool = False, timed: bool = Tru
     )
 
 
-def python(cell: Cell) -> tuple[str, ...]:
-    """Every equation as a statement on torch's tensors, one row a sequence: `h = torch.tanh(x_t @ W_ih.T + b_ih)`."""
-    notation = _Python(cell, _no_shape, reverse=False, timed=False)
+def python(cell: Cell, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Every equation as a statement on torch's tensors, one row a sequence: `h = torch.tanh(x_t @ W_ih.T + b_ih)`.
+
+    names: what its vectors and constants are called.
+    """
+    notation = _Python(cell, names)
     return tuple(map(notation.equation, cell.equations))
 
 
@@ -112,7 +116,9 @@ def _no_shape(symbol: Symbol) -> tuple[int, ...]:
 class _Text:
     """How each part of an equation is written. This is plain text; the others change what they write otherwise."""
 
+    # why two for *: ⊙ stands between vectors, and a number multiplies all of one.
     operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": "⊙", "/": "/"}
+    times: ClassVar[str] = "·"
     sign: ClassVar[str] = " "
     # How tightly a product binds, and a quotient.
     binds: ClassVar[int] = _WHOLE
@@ -143,8 +149,9 @@ class _Text:
     def binary(self, op: str, left: Expr, right: Expr) -> str:
         """What stands on both sides of a sign."""
         binds = _BINDS[op]
+        sign = self.times if op == "*" and (is_number(left) or is_number(right)) else self.operators[op]
         # why + 1: signs of one kind group from the left, so that a - (b - c) keeps its brackets.
-        return f"{self.expression(left, binds)} {self.operators[op]} {self.expression(right, binds + 1)}"
+        return f"{self.expression(left, binds)} {sign} {self.expression(right, binds + 1)}"
 
     def numeral(self, value: float) -> str:
         """A number."""
@@ -217,7 +224,12 @@ class _Sizes(_Text):
 
 class _Python(_Text):
     operators: ClassVar[Mapping[str, str]] = {sign: sign for sign in "+-*/"}
+    times = "*"
     binds = _TIMES
+
+    def __init__(self, cell: Cell, names: Mapping[str, str]) -> None:
+        super().__init__(cell, _no_shape, reverse=False, timed=False)
+        self.names = names
 
     def product(self, product: Product) -> str:
         # why * + 1: @ binds as it does, from the left.
@@ -238,17 +250,25 @@ class _Python(_Text):
         return f"{self.expression(base, _BASE)} ** {self.expression(exponent, _BASE)}"
 
     def symbol(self, symbol: Symbol) -> str:
-        return "x_t" if symbol.name == "x" else symbol.name
+        return self.names.get(symbol.name, symbol.name)
+
+    def constant(self, constant: Constant) -> str:
+        return self.names[constant.name]
 
     def _bare(self, expression: Expr) -> tuple[str, int]:
-        # why not as it stands: torch's functions take no numbers, and names of constants are none of the code's.
-        if is_number(expression):
+        # why not as it stands: torch's functions take no numbers.
+        if is_number(expression) and any(_is_function(node) for node in walk(expression)):
             return super()._bare(Number(number(expression)))
         return super()._bare(expression)
 
 
+def _is_function(node: Expr) -> bool:
+    return isinstance(node, Apply) or (isinstance(node, Binary) and node.op in ("max", "min"))
+
+
 class _Latex(_Text):
     operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": r"\odot"}
+    times = r"\cdot"
     quotient = _BASE
 
     def product(self, product: Product) -> str:

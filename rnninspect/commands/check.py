@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +27,10 @@ EXAMPLES = (
     "rnninspect check model.yaml --update",
     "rnninspect check model.yaml --base main --max-growth params=5%",
 )
+
+
+# So many documents are named in a note.
+_FEW = 3
 
 
 class _Model(NamedTuple):
@@ -185,6 +189,16 @@ def _say_old(models: Sequence[_Model], against: _Limits) -> None:
         say(f"note: {lock} {what}: changes are told by their weights (check --update writes them)")
 
 
+def _say_gone(gone: Collection[str], lock: Path) -> None:
+    """Say of which documents the lock alone knows: without --locked that is no error."""
+    few = ", ".join(printable(file) for file in list(gone)[:_FEW])
+    more = f" and {len(gone) - _FEW:,} more" if len(gone) > _FEW else ""
+    say(
+        f"note: {printable(str(lock))} has {few}{more}, which {'is' if len(gone) == 1 else 'are'} not there "
+        f"(check --update drops {'it' if len(gone) == 1 else 'them'})"
+    )
+
+
 def _models(specs: Sequence[Spec], *, build: bool) -> list[_Model]:
     """The facts of every model, proven on torch with `build`; what stands against that is said."""
     from rnninspect.plan import plan
@@ -215,20 +229,17 @@ def _proven(spec: Spec, planned: ModelFacts) -> tuple[ModelFacts, RnnInspectErro
 
 
 def _check(options: CheckOptions, models: Sequence[_Model], against: _Limits, *, accepted: bool) -> Check:
-    from rnninspect.disk import reason
     from rnninspect.guard.check import Check
-    from rnninspect.guard.whole import without_document
 
-    gone: dict[str, str] = {}
-    if options.locked and against.locked is not None:
-        for file, error in sorted(without_document(against.lock, against.locked).items()):
-            absent = "is locked and not there (check --update drops it)"
-            gone[file] = absent if error is None else f"is locked and cannot be looked for: {reason(error)}"
     each = zip(models, _changes(options, models, against), strict=True)
     verdicts = tuple(_verdict(options, model, against, changes, accepted=accepted) for model, changes in each)
+    verdicts = _likened(models, verdicts, against)
+    gone = {} if options.update else _gone(verdicts, against)
+    if gone and not options.locked:
+        _say_gone(gone, against.lock)
     there = against.locked is not None or against.base is not None
     held = against.against if there else None
-    return Check(verdicts=verdicts, against=held, allowed=against.max_total, gone=gone)
+    return Check(verdicts=verdicts, against=held, allowed=against.max_total, gone=gone if options.locked else {})
 
 
 def _changes(options: CheckOptions, models: Sequence[_Model], against: _Limits) -> Iterator[tuple[Change, ...] | None]:
@@ -285,34 +296,48 @@ def _findings(models: Sequence[_Model], check: Check, against: _Limits) -> dict[
     from rnninspect.guard.whole import lock_findings, total_findings
 
     lock = against.lock
-    likenesses = _likenesses(models, check, against)
     by_subject: dict[str, list[Finding]] = {}
     for model, verdict in zip(models, check.verdicts, strict=True):
         listed = by_subject.setdefault(model.spec.source, [])
         if model.fault is not None:
             listed += [found._replace(rule="build") for found in of_error(model.fault, model.spec.source)]
-        listed.extend(findings(model.spec, verdict, against.against, likenesses.get(model.spec.source, "")))
+        listed.extend(findings(model.spec, verdict, against.against))
     of_whole = {str(lock): list(lock_findings(check, lock)), ALL: list(total_findings(check))}
     return by_subject | {subject: listed for subject, listed in of_whole.items() if listed}
 
 
-def _likenesses(models: Sequence[_Model], check: Check, against: _Limits) -> dict[str, str]:
-    """What the lock has like the models that it lacks, by document."""
+def _likened(models: Sequence[_Model], verdicts: Sequence[Verdict], against: _Limits) -> tuple[Verdict, ...]:
+    """The verdicts, those of models that the lock lacks with what it has like them."""
     from rnninspect.guard.lock import file_key
 
-    if against.locked is None or not any(verdict.drifted and verdict.new for verdict in check.verdicts):
-        return {}
+    if against.locked is None or not any(verdict.drifted and verdict.new for verdict in verdicts):
+        return tuple(verdicts)
     from rnninspect.guard.likeness import likenesses
     from rnninspect.guard.locked import locked_model
 
-    keys = {model.spec.source: file_key(model.spec.source, against.lock) for model in models}
-    new = {
-        keys[model.spec.source]: locked_model(model.spec, model.facts)
-        for model, verdict in zip(models, check.verdicts, strict=True)
-        if verdict.new
+    keys = [file_key(model.spec.source, against.lock) for model in models]
+    each = list(zip(keys, models, verdicts, strict=True))
+    new = {key: locked_model(model.spec, model.facts) for key, model, verdict in each if verdict.new}
+    alike = likenesses(new, against.locked, keys, against.lock)
+    return tuple(
+        verdict._replace(likeness=alike[key].sentence, former=alike[key].file if alike[key].renamed else "")
+        if key in alike
+        else verdict
+        for key, _, verdict in each
+    )
+
+
+def _gone(verdicts: Sequence[Verdict], against: _Limits) -> dict[str, str]:
+    """What is wrong with those documents that the lock alone knows, by file."""
+    from rnninspect.disk import reason
+    from rnninspect.guard.whole import without_document
+
+    absent = "is locked and not there (check --update drops it)"
+    others = set(against.locked or ()) - {verdict.former for verdict in verdicts}
+    return {
+        file: absent if error is None else f"is locked and cannot be looked for: {reason(error)}"
+        for file, error in sorted(without_document(against.lock, others).items())
     }
-    told = likenesses(new, against.locked, set(keys.values()), against.lock)
-    return {source: told[key] for source, key in keys.items() if key in told}
 
 
 def _update(lock: Path, models: Sequence[_Model]) -> None:

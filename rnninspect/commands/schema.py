@@ -30,6 +30,7 @@ class Result(StrEnum):
     CHECK = "check"
     DIFF = "diff"
     FIT = "fit"
+    CELLS = "cells"
     BENCH = "bench"
     COMPARE = "compare"
 

@@ -26,9 +26,12 @@ class Against(NamedTuple):
         """Since when models have changed."""
         return "the lock" if self.commit is None else printable(self.name)
 
-    def lacks(self, likeness: str) -> str:
-        """What is wrong with a model that is not there. likeness: what is there like it."""
+    def lacks(self, likeness: str, former: str = "") -> str:
+        """What is wrong with a model that is not there. likeness: what is there like it; former: itself, renamed."""
         if self.kind == "base":
             return f"the model is not at {printable(self.name)}, and --locked wants it there"
+        if former:
+            update = f"check --update renames it in {printable(self.name)}"
+            return f"renamed from {printable(former)}, else unchanged ({update})"
         other = f"; {likeness}" if likeness else ""
         return f"the model is not in {printable(self.name)} yet{other} (check --update adds it)"

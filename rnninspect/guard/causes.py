@@ -18,6 +18,8 @@ from rnninspect.shares import digits
 
 # So many characters of a value are told.
 _LONGEST = 40
+# So many of what is not as it was, where that is one cause of several.
+_FEW_WORDS = 80
 _NAMES = {"parameters": "parameters", "macs": "MACs"}
 
 
@@ -39,6 +41,11 @@ class Cause(NamedTuple):
         whole = len(self.changed)
         texts = (self._sentence(told) for told in range(whole, 1, -1))
         return next((text for text in texts if len(text) <= room), self._sentence(min(whole, 1)))
+
+    @property
+    def alone(self) -> str:
+        """What is not as it was, in few words, without what that came to."""
+        return self._replace(counts="").sentence(_FEW_WORDS)
 
     def _sentence(self, told: int) -> str:
         more = len(self.changed) - told
@@ -68,6 +75,23 @@ def causes(spec: Spec, changes: Sequence[Change]) -> list[Cause]:
     if not model or (len(counted) == 1 and layers[counted[0]] is not None):
         return told
     return [*told, _of_model(model)]
+
+
+def grown_by(spec: Spec, changes: Sequence[Change], field: str) -> list[Cause]:
+    """Why a count of a model has grown: what is the model's own, then the layers that it grew in, most first."""
+    grown = {change.layer: _number(change.now) - _number(change.locked) for change in changes if change.field == field}
+    # why: of the model's own settings only a batch multiplies, and nothing of them has parameters.
+    batch = field == "macs" and any(change.field.startswith("input.") for change in changes if not change.layer)
+    kept = [
+        cause
+        for cause in causes(spec, changes)
+        if (grown.get(cause.layer, 0) > 0 if cause.layer else batch and cause.changed)
+    ]
+    return sorted(kept, key=lambda cause: -grown[cause.layer])
+
+
+def _number(value: Value) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _of_model(changed: Sequence[Change], path: Path = (), texts: tuple[str, ...] = ()) -> Cause:
@@ -140,7 +164,12 @@ def _counts(changed: Sequence[Change], *, first: bool = False) -> str:
 def _count_text(change: Change) -> str:
     """`parameters 630,784 → 2,310,144 (+266 %)`."""
     share = "" if change.percent is None else f" ({digits(change.percent, sign=True)} %)"
-    return f"{_NAMES.get(change.field, change.field)} {_value(change.locked)} → {_value(change.now)}{share}"
+    return f"{counts_moved(change)}{share}"
+
+
+def counts_moved(change: Change) -> str:
+    """`parameters 630,784 → 2,310,144`."""
+    return f"{_NAMES[change.field]} {_value(change.locked)} → {_value(change.now)}"
 
 
 def _value(value: Value) -> str:

@@ -84,7 +84,8 @@ class Verdict(NamedTuple):
     where some are; the lock then holds the model to nothing else but being in it. accepted: the lock is brought up to
     date with this model. built: whether it was proven on torch; None where that was not asked for. empty_budget: its
     document has a `budget` without a limit. demanded: it may lack no lock, and its `budget` no limit. new_allowed: what
-    it is held against need not have it.
+    it is held against need not have it. likeness: what the lock has like a model that it lacks, in words. former: the
+    document, gone since, that the lock knows the very same model by.
     """
 
     model: ModelFacts
@@ -96,6 +97,8 @@ class Verdict(NamedTuple):
     empty_budget: bool = False
     demanded: bool = False
     new_allowed: bool = False
+    likeness: str = ""
+    former: str = ""
 
     @property
     def new(self) -> bool:

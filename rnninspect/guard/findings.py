@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rnninspect.document.chain import Spec
 from rnninspect.errors import DocumentError, Place, RnnInspectError
 from rnninspect.guard.against import Against
-from rnninspect.guard.causes import causes
+from rnninspect.guard.causes import causes, counts_moved, grown_by
 from rnninspect.guard.changes import Change
 from rnninspect.guard.check import Growth, Limit, Verdict
 from rnninspect.shares import digits, percent
@@ -37,11 +37,10 @@ class Finding(NamedTuple):
         return f"{self.model}: {self.what}" if self.model else self.what
 
 
-def findings(spec: Spec, verdict: Verdict, against: Against, likeness: str = "") -> Iterator[Finding]:
+def findings(spec: Spec, verdict: Verdict, against: Against) -> Iterator[Finding]:
     """Every broken limit, each count that outgrew what is allowed, or else why it is not as it was.
 
-    against: the lock, or the base. likeness: what the lock has like a model that it lacks. A lock that is missing is a
-    finding about the lock itself.
+    against: the lock, or the base. A lock that is missing is a finding about the lock itself.
     """
     name = verdict.model.name
     for limit in verdict.limits:
@@ -52,11 +51,10 @@ def findings(spec: Spec, verdict: Verdict, against: Against, likeness: str = "")
         what = "the budget is empty, and --locked wants a limit in it (such as max_params: 20M, or remove it)"
         yield Finding(place=spec.tree.place(("budget",)), model=name, rule="budget", what=what)
     for change, growth in verdict.outgrown:
-        what = _outgrown(change, growth, against)
-        yield Finding(place=spec.tree.place(()), model=name, rule=against.kind, what=what, subject=change.field)
+        yield _outgrown(spec, verdict, change, growth, against)
     if verdict.drifted and verdict.new:
         place = spec.tree.place(())
-        what = against.lacks(likeness)
+        what = against.lacks(verdict.likeness, verdict.former)
         if len(what) > _room(place):
             what = against.lacks("")
         yield Finding(place=place, model=name, rule=against.kind, what=what)
@@ -114,15 +112,27 @@ def first_of(findings: Sequence[Finding], most: int, where: str = "this step's l
     return [*findings[: most - 1], left._replace(model="", what=more, subject="more")]
 
 
-def _outgrown(change: Change, growth: Growth, against: Against) -> str:
-    """`macs +40.3 % since main, over the allowed 25 %: 1,170 → 1,641`."""
+def _outgrown(spec: Spec, verdict: Verdict, change: Change, growth: Growth, against: Against) -> Finding:
+    """`MACs 1,170 → 1,641, +40.3 % since main, over the allowed 25 %: encoder: hidden_size 5 → 7`, at that line."""
     grown, allowed = f"{change.difference:+,}", f"{growth.amount or 0:,}"
     if growth.share is not None:
         most = percent(growth.share)
         allowed = f"{most:.15g} %"
         # from nothing there is no percentage
         grown = grown if change.percent is None else f"{digits(change.percent, sign=True, above=most)} %"
-    counts = f"{change.locked:,} → {change.now:,}"
-    if against.kind == "lock":
-        return f"{change.field} {grown}, over the allowed {allowed}: {counts} (check --update accepts it)"
-    return f"{change.field} {grown} since {against.since}, over the allowed {allowed}: {counts}"
+    why = grown_by(spec, verdict.changes or (), change.field)
+    place = spec.tree.place(why[0].path if why else ())
+    what = f"{counts_moved(change)}, {grown} since {against.since}, over the allowed {allowed}"
+    reasons = _as_many([cause.alone for cause in why], _room(place) - len(what) - len(": "))
+    what = f"{what}: {reasons}" if reasons else what
+    return Finding(place=place, model=verdict.model.name, rule=against.kind, what=what, subject=change.field)
+
+
+def _as_many(texts: Sequence[str], room: int) -> str:
+    """The texts, or so many of the first as there is room for, one at least, and how many more."""
+    for told in range(len(texts), 0, -1):
+        more = len(texts) - told
+        text = ", ".join(texts[:told]) + (f" and {more} more" if more else "")
+        if len(text) <= room or told == 1:
+            return text
+    return ""

@@ -83,6 +83,11 @@ class DefinedLayer(StackedLayer):
 
     @property
     @override
+    def source(self) -> str:
+        return self.definition.source or ""
+
+    @property
+    @override
     def h_out(self) -> int:
         width = self.definition.widths.get(self.cell.output, _HIDDEN)
         if isinstance(width, int):
@@ -201,12 +206,15 @@ class DefinedLayer(StackedLayer):
             wrong = list(_wrong_keys(self.definition, cell))
             yield from wrong
             if not wrong:
-                tensors = [packs(self.cell, self.declared(layer)) for layer in (0, 1)]
-                yield from _half_fixed(self.cell, tensors[0])
+                tensors, _ = [packs(self.cell, self.declared(layer)) for layer in (0, 1)]
+                yield from _half_fixed(self.cell, tensors)
                 if self.definition.init:
                     from rnninspect.layers.symbol_laws import wrong_laws
 
-                    yield from wrong_laws(self.cell, tensors[0], self.definition.init)
+                    # why: laws of biases are none too many where a layer has bias: false.
+                    whole = self.model_copy(update={"bias": True})
+                    tensors = packs(whole.cell, whole.declared(0))
+                    yield from wrong_laws(whole.cell, tensors, self.definition.init)
         except NeedsBiasError as error:
             yield Misfit("bias", f"expected true: {error.message}", "without biases this cell is none")
         except CellError as error:

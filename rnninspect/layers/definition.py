@@ -55,7 +55,13 @@ class Definition(BaseModel):
 
 
 class Published(Definition):
-    """A cell of the library. year: of its publication; oracle: what its numbers were checked against."""
+    """A cell of the library.
 
-    year: Annotated[int | None, Expect("a year")] = None
-    oracle: Annotated[dict[str, Any] | _Words | None, Expect("what it was checked against")] = None
+    name: what it is called in full. year: of its publication. oracle: what its numbers were checked against, and what
+    differs there.
+    """
+
+    name: Annotated[_Words, Expect("a text")]
+    year: Annotated[int, Expect("a year")]
+    source: Annotated[_Words, Expect("a text")]
+    oracle: Annotated[_Words, Expect("a text")]

@@ -90,7 +90,7 @@ def check(init: InitBlock, weights: Sequence[WeightFact], missing: Sequence[str]
     names = {torch_name(weight.symbol) for weight in weights}
     for key in _set(init):
         if key in ("bias", "forget_bias"):
-            if all(len(weight.shape) == 2 for weight in weights):
+            if not any(weight.is_bias for weight in weights):
                 raise Misfit(f"init.{key}", "expected bias: true, there are no biases", f"leave {key} out")
         elif key not in names:
             needs = ", ".join(missing)
@@ -136,7 +136,7 @@ def _set(init: InitBlock) -> dict[str, Any]:
 
 def _chosen(weight: WeightFact, laws: InitBlock, blocks: Mapping[str, Init]) -> WeightFact:
     init, name = weight.init, torch_name(weight.symbol)
-    if len(weight.shape) == 1:
+    if weight.is_bias:
         init = blocks.get(weight.symbol, Init("zeros") if "bias" in laws else init)
     elif name in laws:
         init = LAWS[laws[name]](*_matrix(weight))

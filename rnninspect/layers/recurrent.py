@@ -80,6 +80,11 @@ class Recurrent(Layer):
         return self.cell.states.index(self.cell.output)
 
     @property
+    def source(self) -> str:
+        """Where the equations are from; "" where nobody says."""
+        return ""
+
+    @property
     def first_values(self) -> Mapping[str, float]:
         """What states start as, of those that neither start as the document's input says nor are learned."""
         return {}
@@ -130,7 +135,7 @@ class Recurrent(Layer):
     @property
     def gates(self) -> int:
         """G: how many gates the largest packed weight holds."""
-        return max(len(pack.blocks) for pack in packs(self.cell, self.declared(0)))
+        return max((len(pack.blocks) for pack in packs(self.cell, self.declared(0))), default=0)
 
     def declared(self, layer: int) -> Declared:
         """Widths in letters of the cell of stacked layer `layer`: all but the first read D*H_out."""

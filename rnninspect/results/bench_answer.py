@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rnninspect.bench.compare import THRESHOLD
-from rnninspect.bench.records import STEADY, settings_text, verdict_parts
+from rnninspect.bench.records import BY_EQUATIONS, STEADY, settings_text, verdict_parts
 from rnninspect.bench.results import Pooled, Ratio, ratios
 from rnninspect.errors import printable
 from rnninspect.results.about import (
@@ -44,7 +44,7 @@ def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
         subject=rows[0].model if len(models) == 1 else "all",
         columns=for_people(_COLUMNS, rows, [*silent, *["phase"] * one_phase]),
         rows=tuple(_row(row) for row in rows),
-        notes=(*_sentences(rows), *_unsteady(rows), *filter(None, [more])),
+        notes=(*_sentences(rows), *_by_equations(rows), *_unsteady(rows), *filter(None, [more])),
         summary=True,
     )
 
@@ -54,6 +54,13 @@ def _row(row: Pooled) -> tuple[Cell, ...]:
     if not row.is_usable:
         return (*about, None, row.half_width_percent, None, "no usable figure")
     return (*about, row.median_seconds, row.half_width_percent, row.tokens_per_second, verdict_parts(row.verdict)[0])
+
+
+def _by_equations(rows: Sequence[Pooled]) -> Iterator[str]:
+    """Of layers that torch lacks, that nothing but their equations could be timed."""
+    kernels = [row.nearest.kernels for row in rows]
+    reasons = [reason for each in kernels if each is not None for reason in each.reason.split("; ")]
+    yield from dict.fromkeys(reason for reason in reasons if reason.endswith(BY_EQUATIONS))
 
 
 def _unsteady(rows: Sequence[Pooled]) -> Iterator[str]:

@@ -81,8 +81,8 @@ def _details(name: str, verdict: Verdict, check: Check) -> Iterator[Table]:
     file = verdict.model.source
     if verdict.limits:
         yield _limits_table(name, verdict.limits, file)
-    # why not of one that is new since the base: its word says it all.
-    if verdict.changes and check.against is not None and not (verdict.new and _at_base(check)):
+    # why not of one that is new: its word says it all.
+    if verdict.changes and check.against is not None and not verdict.new:
         changed = tuple((file, *row) for row in change_rows(verdict.changes))
         title, columns = f"changes since {check.against.since}", (_FILE, *_change_columns(check))
         yield Table(title=title, subject=name, columns=columns, rows=changed)
@@ -178,7 +178,7 @@ def _words(verdict: Verdict, check: Check) -> dict[str, str]:
     elif verdict.accepted:
         lock = "updated"
     elif verdict.new:
-        lock = "missing"
+        lock = "renamed" if verdict.former else "missing"
         if _at_base(check):
             lock = "new" if verdict.changes == (NEW,) else "unreadable"
     else:

@@ -15,7 +15,10 @@ def answer(check: Check, command: str) -> Answer:
     """The last line of a check. command: what updates the lock; "" where nothing could."""
     failed = [verdict for verdict in check.verdicts if verdict.word is Word.FAILED]
     unchecked = sum(verdict.word is Word.NOT_CHECKED for verdict in check.verdicts)
-    text = "; ".join([_models(check, failed, unchecked), *_whole(check)])
+    parts = [_models(check, failed, unchecked), *_whole(check)]
+    entries = list(_entries(check))
+    # why: the answer first, and it is not that the models are ok
+    text = "; ".join([*parts, *entries] if failed else [*(f"failed: {entry}" for entry in entries), *parts])
     remedy = _remedy(check, failed) if command else ""
     offered = Answer(text, check.word)
     return offered._replace(remedy=f"{remedy} with:", command=command) if remedy else offered
@@ -53,6 +56,10 @@ def _whole(check: Check) -> Iterator[str]:
     if total is not None:
         over = "" if total.ok else f", over {total.allowed:,}"
         yield f"their total {'ok' if total.ok else 'failed'}: {total.actual:,} parameters{over}"
+
+
+def _entries(check: Check) -> Iterator[str]:
+    """What is to be said of the lock's entries that nothing could be held against."""
     if check.gone:
         entries = "entry" if len(check.gone) == 1 else "entries"
         yield f"{len(check.gone)} {entries} of the lock without a document"

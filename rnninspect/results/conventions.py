@@ -40,7 +40,7 @@ def _about_first_values(layer: Explained) -> Iterator[str]:
     bound = uniform[0][1]
     size, fan = "hidden_size" if layer.recurrence is not None else "in_features", round(bound**-2)
     whole = len(uniform) == len(layer.facts.weights) and not any(weight.laws_differ for weight in own)
-    biases = any(len(weight.shape) == 1 for weight, _ in uniform)
+    biases = any(weight.is_bias for weight, _ in uniform)
     what = f"Weights{' and biases' * biases} start" if whole else "What has no other law starts"
     yield f"{what} uniform on ±1/sqrt({size}): 1/sqrt({fan:,}) = {bound:.4g}."
 

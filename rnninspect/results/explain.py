@@ -26,6 +26,7 @@ _SIGNS = {
     "σ": "σ(v) is 1 / (1 + exp(-v))",
     "ReLU": "ReLU(v) is v where it is positive, else 0",
     "⊙": "⊙ multiplies element by element",
+    "·": "· by a number",
 }
 
 

@@ -68,7 +68,8 @@ def _checked_model() -> Schema:
         ok=some(yes("The model passes; null where nothing was there to check it by.")),
         budget=text("What its budget says; empty: it is there, and limits nothing.", "none", "empty", "within", "over"),
         lock=text(
-            "What the lock says.", *("none", "same", "written", "updated", "missing", "changed", "changed, allowed")
+            "What the lock says.",
+            *("none", "same", "written", "updated", "missing", "renamed", "changed", "changed, allowed"),
         ),
         base=text(
             "What its document at the base says.",

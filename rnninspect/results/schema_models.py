@@ -152,14 +152,30 @@ def verified() -> Schema:
         allowed_epsilons=number("The most that it may be."),
         ok=yes("It is within what is allowed."),
     )
+    proof = record(
+        "One thing that was held against another, in float64 on the CPU.",
+        what=text(
+            "states: output and final states; slope: that of the gradients along a random direction.",
+            *("states", "gradients", "slope"),
+        ),
+        against=text(
+            "equations: evaluated as they are written; differences: central ones.", "equations", "differences"
+        ),
+        tensor=some(text("The one that is farthest off; null of a slope.")),
+        relative_error=some(number("The largest error over the largest magnitude; null where it is not finite.")),
+        allowed_error=some(number("The most that it may be; null where it is not finite.")),
+        kinks=whole("How many kinks lay within the step of the differences, and were not crossed."),
+        ok=some(yes("It is within what is allowed; null where nothing can be said.")),
+    )
     layer = record(
         "A layer.",
         layer=LAYER,
         type=TYPE,
-        ok=yes("Every tensor is within what is allowed."),
+        ok=yes("Every tensor is within what is allowed, and no proof has failed."),
         terms=whole("The most numbers that are added up in one (K)."),
         steps=whole("How many steps a state is carried over (L); 1 where none follow."),
         tensors=many("Its tensors.", tensor),
+        proofs=many("Of a layer that torch lacks: what else was held against what.", proof),
     )
     model = record(
         "A model.",
@@ -171,7 +187,7 @@ def verified() -> Schema:
         layers=many("The layers that could be compared.", layer),
         skipped=many("Layers without equations, which were only run.", LAYER),
         without_dropout=many("Layers whose dropout was taken as 0.", LAYER),
-        not_in_torch=many("Layers that torch lacks, whose equations are held against themselves.", LAYER),
+        not_in_torch=many("Layers that torch lacks, whose equations are held against themselves: see `proofs`.", LAYER),
     )
     return result(
         "verify",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from rnninspect.results.schema_bench import benched, compared
+from rnninspect.results.schema_cells import listed
 from rnninspect.results.schema_fit import fitted
 from rnninspect.results.schema_guard import checked, differing
 from rnninspect.results.schema_models import flowing, looked, traced, verified
@@ -19,6 +20,7 @@ RESULTS: Mapping[str, Callable[[], Schema]] = {
     "check": checked,
     "diff": differing,
     "fit": fitted,
+    "cells": listed,
     "bench": benched,
     "compare": compared,
 }

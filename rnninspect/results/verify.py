@@ -10,6 +10,7 @@ from rnninspect.results.table import Cell, Column, Kind, Table
 
 if TYPE_CHECKING:
     from rnninspect.study.rounding import Deviation
+    from rnninspect.study.two_ways import Proof
     from rnninspect.study.verify import Verified, VerifiedLayer
 
 _COLUMNS = (
@@ -23,10 +24,27 @@ _COLUMNS = (
     Column("allowed_epsilons", "allowed", Kind.NUMBER),
     Column("verdict", "verdict", verdict=True),
 )
+_PROOF_COLUMNS = (
+    Column("layer", "layer", repeats=True),
+    Column("type", "type", for_scripts=True),
+    Column("held", "held"),
+    Column("against", "against"),
+    Column("tensor", "farthest off"),
+    Column("relative_error", "relative error", Kind.NUMBER),
+    Column("allowed_error", "allowed", Kind.NUMBER),
+    Column("verdict", "verdict", verdict=True),
+)
+# What was held against what.
+_HELD = {
+    "states": ("states", "as written"),
+    "gradients": ("gradients", "as written"),
+    "slope": ("slope", "differences"),
+}
+_VERDICTS = {True: "ok", False: "DIFFERS", None: "not told"}
 
 
 def verify_tables(result: Verified) -> list[Table]:
-    """One table: a row for each tensor, and why it is held to what it is."""
+    """A row for each tensor, and why it is held to what it is; then the proofs of layers that torch lacks."""
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             layer.name,
@@ -38,7 +56,50 @@ def verify_tables(result: Verified) -> list[Table]:
         for layer in result.layers
         for tensor in layer.tensors
     )
-    return [Table(title="verify", subject=result.model.name, columns=_COLUMNS, rows=rows, notes=tuple(_notes(result)))]
+    notes = tuple(_notes(result))
+    table = Table(title="verify", subject=result.model.name, columns=_COLUMNS, rows=rows, notes=notes)
+    return [table, _proofs_table(result)] if result.not_in_torch else [table]
+
+
+def _proofs_table(result: Verified) -> Table:
+    """What else is held against what of the layers that torch lacks."""
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (layer.name, layer.type, *_HELD[proof.what], proof.tensor, *_far(proof), _VERDICTS[proof.ok])
+        for layer in result.layers
+        for proof in layer.proofs
+    )
+    return Table(
+        title="what torch lacks",
+        subject=result.model.name,
+        columns=_PROOF_COLUMNS,
+        rows=rows,
+        notes=tuple(_proof_notes(result)),
+    )
+
+
+def _proof_notes(result: Verified) -> Iterator[str]:
+    names = ", ".join(result.not_in_torch)
+    yield (
+        f"torch has no such layer ({names}): in float64 on the CPU, its equations as they are trained with are held "
+        "against the same evaluated as they are written, each tensor relative to its largest magnitude; and its "
+        "gradients against how the output changes along one random direction of input, states and weights."
+    )
+    for layer in result.layers:
+        for proof in layer.proofs:
+            if proof.kinks:
+                yield (
+                    f"{layer.name}: {proof.kinks:,} times a kink (of relu, max, min, abs, hardsigmoid) lay within the "
+                    "step of the differences, and was not crossed: each stays on the side where it is."
+                )
+            if proof.ok is None:
+                yield (
+                    f"{layer.name}: differences are not sure enough here to tell anything of the gradients: an output "
+                    "that changes as fast as this, or that is not finite, has none."
+                )
+
+
+def _far(proof: Proof) -> tuple[Cell, ...]:
+    return (None, None) if proof.ok is None else (proof.relative, proof.allowed)
 
 
 def _measures(tensor: Deviation) -> dict[str, Cell]:
@@ -80,9 +141,6 @@ def _notes(result: Verified) -> Iterator[str]:
             f"{unit.name} is on: the factors of a float32 product are rounded to 10 bits on this GPU "
             "(NVIDIA_TF32_OVERRIDE=0 turns it off)."
         )
-    if result.not_in_torch:
-        names = ", ".join(result.not_in_torch)
-        yield f"torch has no such layer, so the equations are held against themselves: {names}."
     if result.dropout:
         yield f"dropout is left out, as if 0: torch does not hand out its mask ({', '.join(result.dropout)})."
     if result.skipped:
@@ -120,4 +178,16 @@ def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
         "terms": layer.terms,
         "steps": layer.steps,
         "tensors": tensors,
+        "proofs": [
+            {
+                "what": proof.what,
+                "against": "differences" if proof.what == "slope" else "equations",
+                "tensor": proof.tensor or None,
+                "relative_error": proof.relative,
+                "allowed_error": proof.allowed,
+                "kinks": proof.kinks,
+                "ok": proof.ok,
+            }
+            for proof in layer.proofs
+        ],
     }

@@ -49,7 +49,7 @@ class EquationRNN(RecurrentModule):
                 values.append(part(values, t))
             if watch is not None:
                 columns = {name: vector(values, t).T for name, vector in vectors.items()}
-                watch(Moment(level.stacked, level.direction, t, columns))
+                watch(Moment(stacked=level.stacked, direction=level.direction, t=t, vectors=columns))
             return output(values, t), tuple(vector(values, t) for vector in after)
 
         return step

@@ -41,7 +41,7 @@ class PlainRNN(RecurrentModule):
             # why: what is set to weights alone is one column, the same for all sequences.
             vectors |= {name: v.expand(-1, x.shape[1]) for name, v in vectors.items() if v.shape[1] != x.shape[1]}
             if watch is not None:
-                watch(Moment(level.stacked, level.direction, t, vectors))
+                watch(Moment(stacked=level.stacked, direction=level.direction, t=t, vectors=vectors))
             after = tuple(cast(Tensor, vectors[name]).T for name in cell.states)
             return cast(Tensor, vectors[cell.output]).T, after
 

@@ -1,7 +1,8 @@
 """A document as Python: one `torch.nn.Module` that runs by itself, and its lines alone for a page. Made without torch.
 
-A layer gives lines for `__init__` and lines for `forward`; `code_steps` writes those of what runs a step at a time.
-Between layers `x` is a tensor or, of a packed batch, a PackedSequence. All of it is ASCII.
+A layer gives lines for `__init__` and lines for `forward`; `code_cells` writes a class for each kind that torch lacks,
+`code_steps` the loop over a cell. Between layers `x` is a tensor or, of a packed batch, a PackedSequence. All of it is
+ASCII.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.document.chain import Link, Spec
+from rnninspect.errors import listed
 from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer
@@ -19,13 +21,12 @@ from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.weights import torch_name
+from rnninspect.study.code_cells import classes, is_written, lines, made
 from rnninspect.study.code_lines import INDENT, fitted, indented
-from rnninspect.study.code_steps import Run, loop, parameters
+from rnninspect.study.code_steps import Run, loop
 from rnninspect.study.explain import is_first
 
 _HINT = "rnninspect explain --code CONFIG prints all of it as a class that runs."
-# The recurrent kinds that torch.nn has; any other is written from its equations.
-OF_TORCH = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 # Arguments that are given by place, as everybody writes them.
 _BY_PLACE = (
     *("num_embeddings", "embedding_dim", "input_size", "hidden_size", "in_features", "out_features"),
@@ -64,17 +65,18 @@ class Sketch(NamedTuple):
 def code(spec: Spec) -> str:
     """A script: the class `Model`, whose constructor takes nothing, and what runs it once and prints the shapes."""
     names = attributes(spec)
-    made = list(_made(spec, spec.links, names, "self."))
+    created = list(_made(spec, spec.links, names, "self."))
     if spec.dtype != "float32":
-        made.append(f"self.to(torch.{spec.dtype})")
+        created.append(f"self.to(torch.{spec.dtype})")
     given = ["x", *["lengths"] * (spec.batch.lengths is not None), *["states"] * _takes_states(spec)]
-    lines = [
+    script = [
         "import torch",
         "from torch import nn",
+        *(line for written in dict.fromkeys(classes(spec).values()) for line in ("", "", *lines(written))),
         *["", ""],
         "class Model(nn.Module):",
         *indented(["def __init__(self):"]),
-        *indented(["super().__init__()", *made], 2),
+        *indented(["super().__init__()", *created], 2),
         "",
         *indented([f"def forward(self, {', '.join(given)}):"]),
         *indented([*_forward(spec, names), *_returned(spec, names)], 2),
@@ -82,27 +84,32 @@ def code(spec: Spec) -> str:
         'if __name__ == "__main__":',
         *_main(spec, names, given),
     ]
-    return "\n".join(fitted(lines)) + "\n"
+    return "\n".join(fitted(script)) + "\n"
 
 
 def sketch(spec: Spec, only: str | None = None) -> Sketch:
     """The lines of every layer, or of the one that is called `only`."""
     names = attributes(spec)
     links = [link for link in spec.links if only in (None, link.layer.name)]
-    made = list(_made(spec, links, names, ""))
+    created = list(_made(spec, links, names, ""))
     if spec.dtype != "float32":
-        made.insert(0, f"torch.set_default_dtype(torch.{spec.dtype})")
+        created.insert(0, f"torch.set_default_dtype(torch.{spec.dtype})")
     if len(links) > 1:
-        code = fitted([*made, "", *_forward(spec, names, "")])
-        return Sketch(model=spec.name, chain=_chain(spec), code=tuple(code), notes=(_HINT,))
+        code = fitted([*created, "", *_forward(spec, names, "")])
+        return Sketch(model=spec.name, chain=_chain(spec), code=tuple(code), notes=(_hint(spec),))
     (link,) = links
     states = link.layer.cell.states if isinstance(link.layer, Recurrent) else ()
     run = _ran(link, names, "", given=_pair([f"{state}_0" for state in states]), result="output")
     given = ", ".join(f"{tensor.name} {tensor.shape}" for tensor in link.layer.inputs(link.signal, "float32")[1:])
     (x,) = [tensor.shape for tensor in link.layer.inputs(link.signal, "float32")[:1]]
     packed = ", a PackedSequence's data" * ("T" in link.signal.axes)
-    notes = (f"x is {x}{packed}{f'; {given}' if given else ''}.", _HINT)
-    return Sketch(model=spec.name, chain="", code=tuple(fitted([*made, *run])), notes=notes)
+    notes = (f"x is {x}{packed}{f'; {given}' if given else ''}.", _hint(spec))
+    return Sketch(model=spec.name, chain="", code=tuple(fitted([*created, *run])), notes=notes)
+
+
+def _hint(spec: Spec) -> str:
+    own = list(dict.fromkeys(written.name for written in classes(spec).values()))
+    return f"{_HINT[:-1]}, and with it {listed(own)}, written from the equations." if own else _HINT
 
 
 def attributes(spec: Spec) -> dict[str, str]:
@@ -131,10 +138,11 @@ def _recurrent(spec: Spec) -> list[Recurrent]:
 
 def _made(spec: Spec, links: Sequence[Link], names: Mapping[str, str], owner: str) -> Iterator[str]:
     """What makes the layers: their modules, then what of them is not torch's own way."""
+    written = classes(spec)
     for link in links:
         layer, name = link.layer, owner + names[link.layer.name]
-        if isinstance(layer, Recurrent) and layer.type not in OF_TORCH:
-            yield from parameters(layer, name)
+        if isinstance(layer, Recurrent) and layer.name in written:
+            yield f"{name} = {made(layer, written[layer.name], link.signal.axes)}"
         else:
             yield f"{name} = nn.{layer.type}({', '.join(_arguments(layer))})"
         if not layer.trainable and layer.weights("float32"):
@@ -143,7 +151,7 @@ def _made(spec: Spec, links: Sequence[Link], names: Mapping[str, str], owner: st
             yield f"{name}.weight = {owner}{names[layer.tied_to]}.weight"
     # why only now: so does what builds the document, and one seed gives both the same values.
     for link in links:
-        if isinstance(link.layer, Recurrent) and link.layer.init:
+        if isinstance(link.layer, Recurrent) and link.layer.has_laws:
             yield f"for name, values in {owner}{names[link.layer.name]}.named_parameters():"
             for weight in filter(is_first, link.layer.weights_below(1, spec.dtype)):
                 yield from indented(_drawn(weight))
@@ -166,19 +174,21 @@ def _text(value: object) -> str:
 
 def _drawn(weight: WeightFact) -> Iterator[str]:
     """What draws a parameter by the laws of an `init` block; nothing where it keeps torch's."""
-    gates = len(weight.gates)
-    blocks = f"values.data.chunk({gates})" if gates else "[values]"
-    lines = []
-    if weight.init.of_matrix and gates:
-        lines += [f"for gate in {blocks}:", INDENT + _law(weight.init, "gate")]
-    elif weight.init.law != "uniform":
-        lines.append(_law(weight.init, "values"))
-    for number, gate in enumerate(weight.gates):
-        if gate.init is not None:
-            lines.append(f"{_law(gate.init, f'{blocks}[{number}]')}  # {gate.name}")
-    if lines:
-        yield f'if name.startswith("{torch_name(weight.symbol)}"):'
-        yield from indented(lines)
+    blocks = f"values.data.chunk({len(weight.gates)})"
+    drawn = {symbol: init for symbol, init in weight.laws.items() if init.law != "uniform"}
+    if not drawn:
+        return
+    name = torch_name(weight.symbol)
+    whose = "name" if weight.name == name else 'name.rpartition("_l")[0]'
+    yield f'if {whose} == "{name}":'
+    if weight.gates and weight.laws_differ:
+        numbers = {gate.name: number for number, gate in enumerate(weight.gates)}
+        drawings = [f"{_law(init, f'{blocks}[{numbers[symbol]}]')}  # {symbol}" for symbol, init in drawn.items()]
+    elif weight.gates and weight.init.of_matrix:
+        drawings = [f"for gate in {blocks}:", INDENT + _law(weight.init, "gate")]
+    else:
+        drawings = [_law(weight.init, "values")]
+    yield from indented(drawings)
 
 
 def _law(init: Init, values: str) -> str:
@@ -224,13 +234,13 @@ def _ran(
         return
     states = [prefix + tensor.name for tensor in finals]
     last = layer.feeds == "last"
-    if layer.type in OF_TORCH and not isinstance(layer, CellLayer):
+    if is_written(layer) or not isinstance(layer, CellLayer):
         shapes = ", ".join([put_out] * (not last) + [str(tensor.shape) for tensor in finals])
         call = f"{name}({', '.join(filter(None, ['x', given]))})"
         yield f"{'_' if last else result}, {_pair(states)} = {call}  # {shapes}"
     else:
         run = Run(layer=layer, signal=signal, owner=name, finals=states, given=given, result=result)
-        yield from loop(run, of_torch=layer.type in OF_TORCH)
+        yield from loop(run)
         yield f"# {', '.join([put_out] * (not last) + [f'{tensor.name} {tensor.shape}' for tensor in finals])}"
     if last:
         h = states[layer.output_state]

@@ -35,9 +35,13 @@ def reference(layer: Layer, module: nn.Module) -> nn.Module:
     # why on meta: its own first values would be drawn only to be thrown away.
     meta = torch.device("meta")
     twin = PlainRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationLinear(layer, device=meta)
-    values = {name: exact_tensor(value) for name, value in module.state_dict().items()}
-    twin.load_state_dict(values, assign=True)
+    twin.load_state_dict(exact_values(module), assign=True)
     return twin.requires_grad_()
+
+
+def exact_values(module: nn.Module) -> dict[str, Tensor]:
+    """The module's weights in float64 on the CPU."""
+    return {name: exact_tensor(value) for name, value in module.state_dict().items()}
 
 
 def run_layer(link: Link, module: nn.Module, flow: Flow, states: States, watch: Watch | None = None) -> LayerOutput:

@@ -84,7 +84,7 @@ def depth(link: Link) -> tuple[int, int]:
     rows, or, for the gradient of a weight, as there are tokens.
     """
     weights = [weight for weight in link.layer.weights("float32") if len(weight.shape) == 2]
-    rows = max(weight.shape[0] for weight in weights)
+    rows = max((weight.shape[0] for weight in weights), default=1)
     columns: Counter[object] = Counter()
     for weight in weights:
         columns[weight.layer, weight.direction] += weight.shape[1]

@@ -1,7 +1,8 @@
 """What torch computed held against the equations: every output, final state and gradient of every layer.
 
 Each layer that has equations is run by torch on the device, and by its equations in float64, from the same weights,
-input, states and upstream gradients. So an error is that layer's own.
+input, states and upstream gradients. So an error is that layer's own. Of a kind that torch lacks there is more to hold
+against each other: see `two_ways`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from rnninspect.facts import ModelFacts, TensorFact, WeightFact
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import in_torch, make_feed, ready
-from rnninspect.runtime.recurrence import Flow, RecurrentModule, States, data_of, with_data
+from rnninspect.runtime.recurrence import Flow, RecurrentModule, States
 from rnninspect.runtime.torch_errors import refusals
+from rnninspect.study import two_ways
+from rnninspect.study.passes import Given, passes
 from rnninspect.study.reference import exact, exact_tensor, has_equations, reference, reference_bytes, run_layer
 from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, depth, reconsider, roundings, unit_of
+from rnninspect.study.two_ways import Proof
 
 # How often the equations are rounded at random where a tensor is off by more than that. Measured on 45,000 random
 # documents with sizes from 1 to 40, half of them tiny and of relu: that is one tensor in 150 in half precision and one
@@ -32,25 +36,29 @@ _TRIALS = 16
 
 
 class VerifiedLayer(NamedTuple):
-    """One layer's tensors. terms: the most numbers that are added up in one; steps: L, or 1 where none follow."""
+    """One layer's tensors. terms: the most numbers that are added up in one; steps: L, or 1 where none follow.
+
+    proofs: of a layer that torch lacks, whose tensors are those of its equations run as they are trained with.
+    """
 
     name: str
     type: str
     terms: int
     steps: int
     tensors: tuple[Deviation, ...]
+    proofs: tuple[Proof, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether every tensor is within what is allowed."""
-        return all(tensor.ok for tensor in self.tensors)
+        """Whether every tensor is within what is allowed, and no proof has failed."""
+        return all(tensor.ok for tensor in self.tensors) and all(proof.ok is not False for proof in self.proofs)
 
 
 class Verified(NamedTuple):
     """One model.
 
     skipped: layers that have no equations in the language. dropout: those whose dropout was taken as 0.
-    not_in_torch: those of a kind that torch lacks, whose equations are held against themselves.
+    not_in_torch: those of a kind that torch lacks, whose equations are held against themselves: see their proofs.
     """
 
     model: ModelFacts
@@ -133,17 +141,6 @@ def _same_shapes(
             )
 
 
-class _Passes(NamedTuple):
-    """A forward and a backward pass.
-
-    tensors: by the names of `Deviation`. upstream: the gradients that went in. handed_on: the next layer's input.
-    """
-
-    tensors: dict[str, Tensor]
-    upstream: tuple[Tensor, ...]
-    handed_on: Flow
-
-
 def _verify_layer(
     spec: Spec, device: torch.device, link: Link, module: nn.Module, flow: Flow, states: States, unit: Unit
 ) -> tuple[VerifiedLayer, Flow]:
@@ -151,7 +148,7 @@ def _verify_layer(
     terms, steps = depth(link)
     name = link.layer.name
     with refusals(spec, "run", device, layer=name), _in_training(module):
-        by_torch = _passes(link, module, flow, states)
+        by_torch = passes(link, module, flow, states)
     outputs = link.layer.outputs(link.signal, spec.dtype)
     _same_shapes(spec, link, outputs, {fact.name: by_torch.tensors[fact.name] for fact in outputs})
     # why other errors: whatever else is wrong with the equations is a fault of ours.
@@ -160,49 +157,40 @@ def _verify_layer(
     refused = refusals(spec, "evaluate the equations of", cpu, layer=name, dtype="float64", errors=few)
     # why by the work of one step: there are many, and threads that wait for one another at each are slower than one.
     with refused, threads_for(link.layer.forward_ops(link.signal).macs // steps, cpu):
-        given = (exact(flow), tuple(map(exact_tensor, states)), tuple(map(exact_tensor, by_torch.upstream)))
-        expected = _passes(link, reference(link.layer, module), *given).tensors
-        tensors = [compare(name, by_torch.tensors[name], expected[name], unit, link) for name in expected]
-        tensors = reconsider(
-            tensors,
-            expected,
-            roundings(unit, link, _TRIALS),
-            partial(_rounded_passes, link, module, given),
-            unit,
-        )
-    layer = VerifiedLayer(name=name, type=link.layer.type, terms=terms, steps=steps, tensors=tuple(tensors))
+        given = Given(exact(flow), tuple(map(exact_tensor, states)), tuple(map(exact_tensor, by_torch.upstream)))
+        expected = passes(link, reference(link.layer, module), *given).tensors
+        tensors = _weighed(link, module, given, expected, by_torch.tensors, unit)
+        proofs = () if in_torch(link.layer) else _proofs(link, module, given, expected)
+    layer = VerifiedLayer(name=name, type=link.layer.type, terms=terms, steps=steps, tensors=tensors, proofs=proofs)
     return layer, by_torch.handed_on
 
 
-def _passes(
-    link: Link, module: nn.Module, flow: Flow, states: States, upstream: tuple[Tensor, ...] | None = None
-) -> _Passes:
-    """Forward and backward once; upstream: None draws the gradients that go in at the outputs."""
-    leaf = data_of(flow).detach().requires_grad_()
-    given = tuple(state.detach().requires_grad_() for state in states)
-    ran = run_layer(link, module, with_data(flow, leaf), given)
-    put_out = _by_name(link.layer.outputs(link.signal, "float32"), (data_of(ran.output), *ran.states))
-    taken_in = _by_name(link.layer.inputs(link.signal, "float32"), (leaf, *given))
-    leaves = taken_in | dict(module.named_parameters())
-    if upstream is None:
-        upstream = tuple(torch.randn_like(tensor) for tensor in put_out.values())
-    gradients = torch.autograd.grad(list(put_out.values()), list(leaves.values()), upstream)
-    of = {f"grad {name}": gradient for name, gradient in zip(leaves, gradients, strict=True)}
-    return _Passes(put_out | of, upstream, with_data(ran.handed_on, data_of(ran.handed_on).detach()))
+def _proofs(link: Link, module: nn.Module, given: Given, expected: Mapping[str, Tensor]) -> tuple[Proof, ...]:
+    """Of a layer that torch lacks: its equations held against themselves in float64."""
+    unit = unit_of("float64", torch.device("cpu"))
+    ahead = two_ways.run_ahead(link, module, given)
+    tensors = _weighed(link, module, given, expected, ahead, unit)
+    return (*two_ways.of_tensors(tensors, unit.epsilon), two_ways.slope(link, module, given, ahead))
 
 
-def _by_name(facts: Sequence[TensorFact], tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-    return {fact.name: tensor for fact, tensor in zip(facts, tensors, strict=True)}
+def _weighed(
+    link: Link,
+    module: nn.Module,
+    given: Given,
+    expected: Mapping[str, Tensor],
+    computed: Mapping[str, Tensor],
+    unit: Unit,
+) -> tuple[Deviation, ...]:
+    """Every tensor that was computed for a layer, against the one that its equations have."""
+    tensors = [compare(name, computed[name], expected[name], unit, link) for name in expected]
+    ways = roundings(unit, link, _TRIALS)
+    return tuple(reconsider(tensors, expected, ways, partial(_rounded_passes, link, module, given), unit))
 
 
-def _rounded_passes(
-    link: Link, module: nn.Module, given: tuple[Flow, States, tuple[Tensor, ...]], rounding: Rounding
-) -> Mapping[str, Tensor]:
+def _rounded_passes(link: Link, module: nn.Module, given: Given, rounding: Rounding) -> Mapping[str, Tensor]:
     flow, states, upstream = given
     twin = rounding.reference(link.layer, module)
-    return _passes(
-        link, twin, rounding.flow(flow), tuple(map(rounding, states)), tuple(map(rounding, upstream))
-    ).tensors
+    return passes(link, twin, rounding.flow(flow), tuple(map(rounding, states)), tuple(map(rounding, upstream))).tensors
 
 
 @contextmanager

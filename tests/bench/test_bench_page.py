@@ -12,9 +12,10 @@ from worlds import CONFIGS
 
 from rnninspect.bench.option_values import parse_varies
 from rnninspect.bench.points import load_points
-from rnninspect.bench.records import PHASES, Interval, Outcome, TimingRequest
+from rnninspect.bench.records import BY_EQUATIONS, PHASES, Interval, Kernels, Outcome, TimingRequest
 from rnninspect.bench.schedule import jobs_of
 from rnninspect.commands.shared.bench_page import page_of
+from rnninspect.results.bench import bench_blocks
 
 sys.path.insert(0, str(Path(__file__).parent))
 import fake_work
@@ -68,6 +69,15 @@ def test_the_first_line_of_a_phase_is_its_time_how_sure_how_many_tokens_and_the_
     ]
     assert lines[6] == "more with --details: 1 warning, bound, kernels, memory, machine, method"
     assert lines[-1] == "torch 2.13.0 · cpu (a made-up CPU) · 1 thread · float32 · seed 0"
+
+
+def test_the_answer_says_whose_equations_were_run() -> None:
+    """Of two layers that torch lacks each is named, once for all phases; settings that keep a kernel away are not."""
+    reason = f"a: torch has no JordanRNN: {BY_EQUATIONS}; b: torch has no MGU: {BY_EQUATIONS}; c: in float64"
+    outcomes = [with_figures(each, kernels=Kernels(("add",), False, reason)) for each in timed(TAGGER)]
+    (answer,) = bench_blocks(outcomes)
+    said = [note for note in answer.notes if "torch has no" in note or "float64" in note]
+    assert said == [f"a: torch has no JordanRNN: {BY_EQUATIONS}", f"b: torch has no MGU: {BY_EQUATIONS}"]
 
 
 def test_with_details_the_answer_stands_at_both_ends() -> None:

@@ -143,7 +143,7 @@ LOOP = ("addmm", "sigmoid_")
         (sized(LSTMCell), "float32", "cpu", "LSTMCell is one step: 5 calls from Python"),
         (
             *(sized(JordanRNN, output_size=2), "float32", "cpu"),
-            "torch has no JordanRNN: its equations are run step by step in Python",
+            "torch has no JordanRNN: its equations are run step by step, by no fused kernel",
         ),
         (sized(GRU), "float32", "mps", "torch has no fused GRU for mps: it runs step by step"),
     ],

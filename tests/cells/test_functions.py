@@ -12,6 +12,9 @@ from torch import Tensor
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.language import parse
 from rnninspect.cells.write import python, write
+from rnninspect.layers.layer import Wants
+from rnninspect.layers.layer_norm import LayerNorm
+from rnninspect.layers.signal import Batch, Signal
 from rnninspect.runtime.functions import COLUMNS, OF_TWO, OPERATIONS, ROWS
 
 ELEMENTWISE = [name for name, function in FUNCTIONS.items() if not function.whole]
@@ -81,8 +84,45 @@ def test_it_is_written_and_read_as_what_it_is(name: str) -> None:
     (written,) = write(cell, lambda symbol: (7,))
     assert "x_t + 1" in written.text
     assert "x_t + 1" in written.latex
-    (statement,) = python(cell)
+    (statement,) = python(cell, {"x": "x_t"})
     x = values_for(name).T
     scope = {"torch": torch, "nn": torch.nn, "x_t": x - 1}
     exec(statement, scope)
     torch.testing.assert_close(scope["h"], ROWS[name](x), rtol=1e-12, atol=1e-12)
+
+
+# Operations for each element of the result, forward and backward, as the table's docstring counts them.
+COSTS = {
+    "sigmoid": (1, 3),
+    "tanh": (1, 3),
+    "relu": (1, 1),
+    "exp": (1, 1),
+    "log": (1, 1),
+    "sqrt": (1, 2),
+    "sin": (1, 2),
+    "cos": (1, 3),
+    "abs": (1, 2),
+    "softplus": (1, 2),
+    "softsign": (1, 4),
+    "hardsigmoid": (1, 2),
+    "gelu": (1, 11),
+    "silu": (1, 6),
+    "layernorm": (5, 7),
+    "rmsnorm": (3, 5),
+    "softmax": (5, 4),
+}
+
+
+def test_what_each_costs() -> None:
+    assert {name: (function.forward, function.backward) for name, function in FUNCTIONS.items()} == COSTS
+
+
+@pytest.mark.parametrize("name", ["layernorm"])
+def test_a_norm_costs_what_the_layer_of_its_name_does(name: str) -> None:
+    """LayerNorm without gain and bias, of a batch whose gradient is wanted."""
+    layer = LayerNorm(type="LayerNorm", normalized_shape=7, elementwise_affine=False)
+    signal = Signal(Batch(1, 1), ("L", "N"), 7)
+    fitted = layer.fit(signal, {})
+    assert fitted.forward_ops(signal).elementwise == 7 * FUNCTIONS[name].forward
+    backward = fitted.backward_ops(signal, (), Wants(input=True, states=False))
+    assert backward.elementwise == 7 * FUNCTIONS[name].backward

@@ -11,8 +11,13 @@ from rnninspect.cells.limits import MOST_CHARACTERS, MOST_EQUATIONS, MOST_ROUNDS
 from rnninspect.cells.tree import CellError
 
 NESTED = "for i in range(1000):\n    for j in range(1000):\n        for k in range(1000):\n            h = x"
+# As many terms as leaves a depth of 100, far less than one bracket in another fifty times.
+WIDE = "+".join(f"({'+'.join(['x'] * 20)})" for _ in range(40))
 HOSTILE = {
     "minus signs": "h = " + "-" * 20_000 + "x",
+    "blanks": "h = x" + " " * 20_000,
+    "brackets that Python would read": "h = " + "(" * 60 + "x" + ")" * 60,
+    "a wide sum in brackets": "h = " + WIDE,
     "minus signs within the length": "h = " + "-" * 9_900 + "x",
     "brackets": "h = " + "(" * 4_000 + "x" + ")" * 4_000,
     "open brackets": "h = " + "(" * 9_000,

@@ -143,7 +143,7 @@ def test_it_is_printed_as_python_for_torch(text: str) -> None:
     matrices = {weight.name for weight in cell.weights if weight.kind == "matrix"}
     rows = {name: value if name in matrices else value.T for name, value in values.items()}
     scope: dict[str, Any] = {**rows, "x_t": rows["x"], "torch": torch, "nn": torch.nn}
-    exec("\n".join(python(cell)), scope)
+    exec("\n".join(python(cell, {"x": "x_t", "dt": "0.25", "depth": "3"})), scope)
     for name, vector in step(cell, values, {**COLUMNS, **OF_TWO}).items():
         close(scope[name].T.expand(WIDTH, SEQUENCES), vector.expand(WIDTH, SEQUENCES))
 

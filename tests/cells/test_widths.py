@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rnninspect.cells.language import parse
-from rnninspect.cells.tree import Bias, CellError, Matrix, Value
-from rnninspect.cells.widths import Declared, widths
+from rnninspect.cells.tree import Bias, CellError, Matrix, Value, WeightVector
+from rnninspect.cells.widths import Declared, Widths, declare, widths
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.jordan import JordanRNN
 from rnninspect.layers.lstm import LSTM
@@ -112,3 +112,64 @@ def test_widths_that_the_kind_has_not_declared_equal_are_refused() -> None:
     with pytest.raises(CellError, match="as wide as H_cell and H_in at once"):
         widths(cell, (("x", ("H_in",)), ("h", ("H_cell",))))
     assert widths(cell, (("x", ("H_in", "H_cell")), ("h", ("H_in", "H_cell")))).length(Value("h", 1)) == "H_in"
+
+
+def solved(text: str, **own: str) -> Widths:
+    """The widths of a cell that says little of them, and puts out h."""
+    cell = parse(text, output="h")
+    return widths(cell, (("x", ("H_in",)), *declare(cell, own)))
+
+
+class TestWidthsOfItsOwn:
+    def test_the_output_is_hidden_and_a_state_is_as_wide_as_its_own_last_version(self) -> None:
+        found = solved("c = tanh(W_c @ c + W_m @ m)\nm = W_x @ x\nh = c * h", m="order")
+        assert found.length(Matrix("W_c")) == "H_cell"
+        assert found.operand(Value("c", 0)) == "H_cell"
+        assert found.operand(Value("m", 0)) == found.length(Matrix("W_x")) == "order"
+        assert found.open == ()
+
+    def test_what_stays_open_is_hidden_and_is_told(self) -> None:
+        found = solved("q = tanh(W_x @ x + W_q @ q)\nh = W_h @ q + h")
+        assert found.open == ("q",)
+        assert found.length(Matrix("W_q")) == found.columns(Matrix("W_h")) == "H_cell"
+
+    def test_of_a_matrix_it_is_the_rows(self) -> None:
+        found = solved("h = W_1 @ (W_2 @ x) + h", W_2="rank")
+        assert (found.length(Matrix("W_1")), found.columns(Matrix("W_1"))) == ("H_cell", "rank")
+        assert (found.length(Matrix("W_2")), found.columns(Matrix("W_2"))) == ("rank", "H_in")
+
+    def test_a_transposed_matrix_leads_back(self) -> None:
+        found = solved("q = W_q @ x\ny = W_q.T @ q\nh = W_y @ y + h", q="code")
+        assert (found.length(Matrix("W_q")), found.columns(Matrix("W_q"))) == ("code", "H_in")
+        assert found.length(Value("y", 1)) == "H_in"
+
+    def test_a_number_that_is_learnt_or_computed_stands_beside_any_vector(self) -> None:
+        text = "n = tanh(W_x @ x + W_h @ h)\nt = sigmoid(W_t @ h + b_t)\nh = exp(w_a) * n + (1 - t) * h"
+        found = solved(text, w_a="1", t="1")
+        assert found.length(WeightVector("w_a")) == found.length(Matrix("W_t")) == found.length(Bias("b_t")) == "1"
+        assert found.length(Value("n", 1)) == "H_cell"
+        assert found.open == found.conditions == ()
+
+    @pytest.mark.parametrize(
+        ("text", "own", "condition"),
+        [
+            ("h = h + x", {}, ("H_in", "H_cell", "H_out")),
+            ("h = W @ x + W @ h", {}, ("H_in", "H_cell", "H_out")),
+            ("h = W @ h - W.T @ h", {"W": "3"}, ("3", "H_cell", "H_out")),
+            ("m = h + W_m @ m\nh = tanh(m)", {"m": "order"}, ("order", "H_cell", "H_out")),
+            # one number is no vector
+            ("h = t * 2\nt = W_t @ h", {"t": "1"}, ("1", "H_cell", "H_out")),
+        ],
+    )
+    def test_sizes_that_must_be_equal_are_a_condition(
+        self, text: str, own: dict[str, str], condition: tuple[str, ...]
+    ) -> None:
+        assert solved(text, **own).conditions == (condition,)
+
+    def test_a_width_of_nothing_is_refused(self) -> None:
+        with pytest.raises(CellError, match=r"there is no 'hh' that would have a width \(did you mean 'h'\?\)"):
+            solved("h = tanh(h + W_x @ x)", hh="3")
+
+    def test_a_vector_that_is_a_number_is_told_with_its_line(self) -> None:
+        with pytest.raises(CellError, match="line 2: 'k' is set to a constant"):
+            solved("h = tanh(h)\nk = 1 - 2")

@@ -215,7 +215,7 @@ class TestNames:
         ("h = x - x - x", "h_t = x_t - x_t - x_t"),
         ("h = x * (x + 1)", "h_t = x_t ⊙ (x_t + 1)"),
         ("h = x + x * x", "h_t = x_t + x_t ⊙ x_t"),
-        ("h = tanh(x + x) * 0.5", "h_t = tanh(x_t + x_t) ⊙ 0.5"),
+        ("h = tanh(x + x) * 0.5", "h_t = tanh(x_t + x_t) · 0.5"),
         ("h = x * (W_a @ x)", "h_t = x_t ⊙ W_a x_t"),
         ("h = x * (x * x)", "h_t = x_t ⊙ (x_t ⊙ x_t)"),
     ],
@@ -230,7 +230,7 @@ def read_back(lines: list[str]) -> str:
     # A product has brackets here, because @ binds no tighter than * in Python.
     text = re.sub(r"(W_\w+) (\w'*_(?:t\b|\{t-1\}))", r"(\1 @ \2)", text)
     text = re.sub(r"\b([a-z])'*_(?:t\b|\{t-1\})", r"\1", text)
-    return text.replace("σ", "sigmoid").replace("ReLU", "relu").replace("⊙", "*")
+    return text.replace("σ", "sigmoid").replace("ReLU", "relu").replace("⊙", "*").replace("·", "*")
 
 
 @pytest.mark.parametrize("kind", RECURRENT)

@@ -87,6 +87,13 @@ def sizes_in(files: Iterable[str]) -> list[str]:
     return _common(files, lambda data: [path for path in size_paths(data) if _NAME.fullmatch(path.split(".")[0])], {})
 
 
+def cells(incomplete: str) -> list[str]:
+    """The cells of the library."""
+    from rnninspect.document.library import library_names
+
+    return [name for name in library_names() if name.startswith(incomplete)]
+
+
 def _short(path: str) -> str:
     owner, dot, _ = path.partition(".")
     return f"{owner}." if dot else f"{owner}="

@@ -1,0 +1,64 @@
+"""One layer run forward and backward, by whatever module: every output, final state and gradient by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rnninspect.document.chain import Link
+from rnninspect.facts import TensorFact
+from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
+from rnninspect.study.reference import run_layer
+
+# What the name of a gradient begins with; what it is of follows.
+GRADIENT = "grad "
+
+
+class Given(NamedTuple):
+    """What a layer is run on; upstream: the gradients that go in at its outputs."""
+
+    flow: Flow
+    states: States
+    upstream: tuple[Tensor, ...]
+
+
+class Passes(NamedTuple):
+    """A forward and a backward pass.
+
+    tensors: by the names of `Deviation`. upstream: the gradients that went in. handed_on: the next layer's input.
+    """
+
+    tensors: dict[str, Tensor]
+    upstream: tuple[Tensor, ...]
+    handed_on: Flow
+
+
+def passes(
+    link: Link, module: nn.Module, flow: Flow, states: States, upstream: tuple[Tensor, ...] | None = None
+) -> Passes:
+    """Forward and backward once; upstream: None draws the gradients that go in at the outputs."""
+    leaf = data_of(flow).detach().requires_grad_()
+    given = tuple(state.detach().requires_grad_() for state in states)
+    ran = run_layer(link, module, with_data(flow, leaf), given)
+    put_out = _by_name(link.layer.outputs(link.signal, "float32"), (data_of(ran.output), *ran.states))
+    leaves = taken_in(link, leaf, given) | dict(module.named_parameters())
+    if upstream is None:
+        upstream = tuple(torch.randn_like(tensor) for tensor in put_out.values())
+    # why zeros: there are cells that make no use of their input, or of the initial value of a state.
+    gradients = torch.autograd.grad(
+        list(put_out.values()), list(leaves.values()), upstream, allow_unused=True, materialize_grads=True
+    )
+    of = {GRADIENT + name: gradient for name, gradient in zip(leaves, gradients, strict=True)}
+    return Passes(put_out | of, upstream, with_data(ran.handed_on, data_of(ran.handed_on).detach()))
+
+
+def taken_in(link: Link, data: Tensor, states: States) -> dict[str, Tensor]:
+    """A layer's input and initial states by name."""
+    return _by_name(link.layer.inputs(link.signal, "float32"), (data, *states))
+
+
+def _by_name(facts: Sequence[TensorFact], tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+    return {fact.name: tensor for fact, tensor in zip(facts, tensors, strict=True)}
