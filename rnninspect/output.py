@@ -86,6 +86,11 @@ def _encodable(text: str, encoding: str) -> str:
     return text
 
 
+def for_people(text: str, path: Path | None) -> str:
+    """The same, or where it goes to a stdout that lacks signs what stands for them: `->`, not an escape."""
+    return text if path is not None or stdout_is_utf8() else text.translate(IN_ASCII)
+
+
 def stdout_is_utf8() -> bool:
     """Whether stdout takes every character; where not, tables had better be drawn in ASCII."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

@@ -194,8 +194,20 @@ def test_a_summary_that_is_a_pipe_is_not_waited_for(run: Run, tmp_path: Path) ->
     (tmp_path / "a.yaml").write_text(SMALL)
     os.mkfifo(tmp_path / "fifo")
     done = run("check", "a.yaml", "--format", "github", cwd=tmp_path, env={"GITHUB_STEP_SUMMARY": "fifo"})
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.splitlines()[-1] == "error: cannot write fifo: it is a named pipe"
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines()[-1] == "warning: the job has no summary: cannot write fifo: it is a named pipe"
+
+
+def test_a_summary_that_cannot_be_written_costs_neither_the_exit_code_nor_the_annotations(
+    here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    for text, code in ((SMALL.replace("LSTM", "LTSM"), 2), (SMALL, 1)):
+        (tmp_path / "a.yaml").write_text(text)
+        done = here("check", "a.yaml", "--max-params", "1", "--format", "github", cwd=tmp_path)
+        assert done.returncode == code
+        assert (done.stderr if code == 2 else done.stdout).count("::error file=a.yaml") == 1
+        assert f"warning: the job has no summary: cannot write {tmp_path}: " in done.stderr
 
 
 @pytest.mark.parametrize("name", ["##[add-mask]secret.yaml", "::add-mask::secret.yaml", " ::add-mask::secret.yaml"])

@@ -368,7 +368,8 @@ def test_where_results_go(shell: Run, locked: Path) -> None:
         done = shell(f"rnninspect check grown.yaml --max-params 1 {redirected}", cwd=locked)
         assert (done.returncode, "Traceback" in done.stderr) == (code, False), redirected
     done = shell("GITHUB_STEP_SUMMARY=/dev/full rnninspect check small.yaml --format github", cwd=locked)
-    assert refused(done, 3) == "error: cannot write /dev/full: No space left on device"
+    assert done.returncode == 0
+    assert done.stderr == "warning: the job has no summary: cannot write /dev/full: No space left on device\n"
 
 
 # --- without torch, and with it ----------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from rnninspect import output
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 MODEL = """\
@@ -52,7 +54,9 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_a_change_is_told_in_the_same_words_wherever_it_is_told(here: Run, folder: Path) -> None:
+def test_a_change_is_told_in_the_same_words_wherever_it_is_told(
+    here: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     edit(folder / "models" / "a.yaml", "hidden_size: 5", "hidden_size: 6")
     done = here("check", "models/a.yaml", cwd=folder)
     total = "the model: parameters 538 → 627 (+16.5 %), MACs 2,718 → 3,204 (+17.9 %)"
@@ -61,6 +65,11 @@ def test_a_change_is_told_in_the_same_words_wherever_it_is_told(here: Run, folde
     assert f"::a: {CAUSE}\n".replace("%", "%25") in github
     junit = ElementTree.fromstring(here("check", "models/a.yaml", "--format", "junit", cwd=folder).stdout)
     assert [failure.get("message") for failure in junit.iter("failure")] == [CAUSE]
+    # where there are no arrows
+    monkeypatch.setattr(output, "stdout_is_utf8", lambda: False)
+    for format in ("github", "markdown"):
+        plain = here("check", "models/a.yaml", "--format", format, cwd=folder).stdout
+        assert "encoder: hidden_size 5 -> 6: parameters 220 -> 288" in plain
     # tensors stay in the table
     assert "weight_ih_l0" in done.stdout
     assert "weight" not in done.stderr + github.partition("##")[0]

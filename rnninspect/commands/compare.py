@@ -103,7 +103,7 @@ def _print(
     from rnninspect.commands.shared.annotations import annotate, comment
     from rnninspect.commands.shared.rendering import alone, print_page
     from rnninspect.commands.shared.reports import from_root
-    from rnninspect.output import write_text
+    from rnninspect.output import for_people, write_text
     from rnninspect.results.caption import caption, each_once
     from rnninspect.results.compare import compare_blocks, compare_digest, compare_document, compare_tables
 
@@ -118,9 +118,10 @@ def _print(
         blocks = alone(compare_tables(comparison, sides), only)
     digest = compare_digest(comparison, blocks, [finding.sentence for finding in findings], source)
     if options.format is CompareFormat.GITHUB:
-        write_text(annotate(from_root(findings), digest, from_root(undecided(comparison))), options.output)
+        text = annotate(from_root(findings), digest, from_root(undecided(comparison)))
+        write_text(for_people(text, options.output), options.output)
     elif options.format is CompareFormat.MARKDOWN:
-        write_text(comment(digest), options.output)
+        write_text(for_people(comment(digest), options.output), options.output)
     else:
         print_page(options.format, blocks, lambda: compare_document(comparison, outcomes), source, options.output)
 

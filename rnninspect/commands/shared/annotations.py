@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from rnninspect.commands.shared.messages import say
+from rnninspect.errors import OutputFailed
 from rnninspect.formats import github, markdown
 from rnninspect.guard.findings import Finding
 from rnninspect.output import append_text
@@ -22,7 +24,11 @@ def annotate(findings: Sequence[Finding], digest: Digest, remarks: Sequence[Find
     if file:
         with contextlib.suppress(OSError):
             room -= Path(file).stat().st_size
-        append_text(markdown.digest(digest, max(room, 0)), Path(file))
+        try:
+            append_text(markdown.digest(digest, max(room, 0)), Path(file))
+        except OutputFailed as error:
+            # why no error: what was found is in the annotations and the log, and the exit code is about that.
+            say(f"warning: the job has no summary: {error}")
     return github.render(findings, remarks)
 
 

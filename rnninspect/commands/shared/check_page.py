@@ -12,7 +12,7 @@ from rnninspect.commands.shared.reports import REPORTS, from_root, report
 from rnninspect.formats import CheckFormat
 from rnninspect.guard.check import Check
 from rnninspect.guard.findings import Finding
-from rnninspect.output import write_text
+from rnninspect.output import for_people, write_text
 from rnninspect.results.caption import PLAN, caption, each_once
 from rnninspect.results.check import check_document, check_tables
 from rnninspect.results.check_answer import answer
@@ -34,6 +34,7 @@ def print_check(options: CheckOptions, check: Check, findings: Mapping[str, Sequ
         listed = from_root(finding for of_subject in findings.values() for finding in of_subject)
         digest = check_digest(check, last, [f"{found.place}: {found.sentence}" for found in listed], source)
         text = annotate(listed, digest) if options.format is CheckFormat.GITHUB else comment(digest)
+        text = for_people(text, options.output)
     else:
         tables = check_tables(check, folded=options.format is not CheckFormat.CSV)
         text = render(options.format, tables, lambda: check_document(check), source, options.output, last)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnninspect.commands.shared.messages import say
 from rnninspect.errors import OptionError
-from rnninspect.output import stdout_is_utf8, terminal_width, wants_colour, write_text
+from rnninspect.output import for_people, stdout_is_utf8, terminal_width, wants_colour, write_text
 from rnninspect.results.table import Answer, Block, Table
 
 
@@ -53,7 +53,7 @@ def render(
         case "markdown":
             from rnninspect.formats import markdown
 
-            return markdown.render(blocks, caption)
+            return for_people(markdown.render(blocks, caption), output)
         case "latex":
             from rnninspect.formats import latex
 
