@@ -20,7 +20,6 @@ from rnninspect.shares import digits
 _LONGEST = 40
 # So many of what is not as it was, where that is one cause of several.
 _FEW_WORDS = 80
-_NAMES = {"parameters": "parameters", "macs": "MACs"}
 
 
 class Cause(NamedTuple):
@@ -109,7 +108,8 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
         former = fields[f"{name}.name"].locked
         return Cause(layer=name, path=path, subject=f"layer {_quoted(former)} is named {_quoted(name)} now")
     settings = [change for change in changed if change.field == "type" or change.field.startswith(f"{name}.")]
-    filled = frozenset(f"{name}.{key}" for key in spec.links[index].layer.filled_in) if index else frozenset()
+    # why not of the first layer: what it reads follows from no other.
+    filled = {f"{name}.{key}" for key in spec.links[index].layer.filled_in} if index else set[str]()
     # why sizes first: where a sentence is too long they are what the counts are from.
     own = sorted((change for change in settings if change.field not in filled), key=_by_weight)
     shapes = [change for change in changed if change not in settings and change.field not in COUNTS]
@@ -169,7 +169,7 @@ def _count_text(change: Change) -> str:
 
 def counts_moved(change: Change) -> str:
     """`parameters 630,784 → 2,310,144`."""
-    return f"{_NAMES[change.field]} {_value(change.locked)} → {_value(change.now)}"
+    return f"{COUNTS[change.field]} {_value(change.locked)} → {_value(change.now)}"
 
 
 def _value(value: Value) -> str:

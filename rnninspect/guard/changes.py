@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from rnninspect.guard.locked import LockedLayer, LockedModel, Settings, Value, layer_defaults, model_defaults
 from rnninspect.shares import percent
 
-# The counts of a layer that add up to the model's.
-COUNTS = ("parameters", "macs")
+# The counts of a layer that add up to the model's, and what a sentence calls them.
+COUNTS = {"parameters": "parameters", "macs": "MACs"}
 
 
 class Change(NamedTuple):
@@ -31,9 +32,16 @@ class Change(NamedTuple):
         return None
 
     @property
+    def share(self) -> float | None:
+        """The change of a count as a share of what was locked; None from nothing, and where there is none."""
+        if not self.difference or type(self.locked) is not int or not self.locked:
+            return None
+        return self.difference / self.locked
+
+    @property
     def percent(self) -> float | None:
-        """The change of a count in % of what was locked; None from nothing."""
-        return None if not self.difference or not self.locked else percent(self.difference / int(str(self.locked)))
+        """The same in %."""
+        return None if self.share is None else percent(self.share)
 
 
 # What a model has changed that the lock does not hold.
@@ -43,11 +51,10 @@ UNREADABLE = Change(layer="", field="model", locked="unreadable", now="new")
 
 
 def grows(change: Change) -> float:
-    """By what fraction a count has grown; 0 where it shrank or is no count."""
-    difference = change.difference
-    if not difference or difference < 0:
+    """By what share a count has grown, infinity from nothing; 0 where it shrank or is no count."""
+    if (change.difference or 0) <= 0:
         return 0.0
-    return difference / int(str(change.locked)) if change.locked else float("inf")
+    return math.inf if change.share is None else change.share
 
 
 def changes(now: LockedModel, locked: LockedModel | None) -> tuple[Change, ...]:
@@ -70,7 +77,7 @@ def _sum(model: LockedModel, field: str) -> int:
 def differences(old: LockedModel, new: LockedModel) -> tuple[Change, ...]:
     """Everything that differs between two models: the model's own settings, then layer by layer.
 
-    Of a model whose settings a lock does not know, that are no changes.
+    Settings are compared only where both sides know theirs: an older lock has none.
     """
     renamed = dict(_renamed(old.layers, new.layers))
     before = {renamed.get(name, name): layer for name, layer in old.layers.items()}
@@ -83,7 +90,7 @@ def differences(old: LockedModel, new: LockedModel) -> tuple[Change, ...]:
             tuple(name for name in layers if name in before and name in new.layers) for layers in (before, new.layers)
         ]
         if orders[0] != orders[1]:
-            listed.append(Change("", "layers", *orders))
+            listed.append(Change(layer="", field="layers", locked=orders[0], now=orders[1]))
     listed += (Change(layer=name, field=f"{name}.name", locked=former, now=name) for former, name in renamed.items())
     for name in {**before, **new.layers}:
         listed += _layer_changes(name, before.get(name), new.layers.get(name))

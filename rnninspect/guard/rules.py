@@ -16,10 +16,11 @@ class Rule(NamedTuple):
 
 def _limit(counted: str) -> Rule:
     return Rule(
-        f"More {counted} than are allowed",
-        f"The {counted} of a model are held against its document's budget, or against what the command line allows.",
-        "Make a layer smaller, or raise the limit where it is written: `budget` in the document, or an option of "
-        "`rnninspect check`.",
+        broken=f"More {counted} than are allowed",
+        held=f"The {counted} of a model are held against its document's budget, or against what the command line "
+        "allows.",
+        mend="Make a layer smaller, or raise the limit where it is written: `budget` in the document, or an option "
+        "of `rnninspect check`.",
     )
 
 
@@ -38,30 +39,32 @@ RULES = {
         severity="critical",
     ),
     "lock": Rule(
-        "Not as agreed on",
-        "`rnninspect.lock` remembers every layer of a model, and the model is held against that.",
-        "Undo the change, or accept it: `rnninspect check FILE --update` writes the lock anew; commit both together.",
+        broken="Not as agreed on",
+        held="`rnninspect.lock` remembers every layer of a model, and the model is held against that.",
+        mend="Undo the change, or accept it: `rnninspect check FILE --update` writes the lock anew; commit both "
+        "together.",
     ),
     "locked": Rule(
-        "The lock and the documents do not match",
-        "With `--locked` there must be a lock, and every model in it must have its document.",
-        "Write or mend the lock: `rnninspect check FILE --update`, and commit it with the documents.",
+        broken="The lock and the documents do not match",
+        held="With `--locked` there must be a lock, and every model in it must have its document.",
+        mend="Write or mend the lock: `rnninspect check FILE --update`, and commit it with the documents.",
     ),
     "base": Rule(
-        "Not as at the base",
-        "With `--base` a model is held against its own document as it is at a branch, a tag or a commit of git.",
-        "Undo the change, or let models grow: `--max-growth 10%`. `rnninspect diff REF:FILE FILE` shows all of it.",
+        broken="Not as at the base",
+        held="With `--base` a model is held against its own document as it is at a branch, a tag or a commit of git.",
+        mend="Undo the change, or let models grow: `--max-growth 10%`. `rnninspect diff REF:FILE FILE` shows all of "
+        "it.",
     ),
     "budget": Rule(
-        "A budget without a limit",
-        "With `--locked` a document's `budget` must limit something.",
-        "Write a limit, such as `max_params: 20M`, or remove `budget`.",
+        broken="A budget without a limit",
+        held="With `--locked` a document's `budget` must limit something.",
+        mend="Write a limit, such as `max_params: 20M`, or remove `budget`.",
     ),
     "max_params": _limit("parameters"),
     "max_total_params": Rule(
-        "More parameters than all models together are allowed",
-        "The parameters of all models of a command line are added up, and held against `--max-total-params`.",
-        "Make a layer of one of them smaller, or raise the limit.",
+        broken="More parameters than all models together are allowed",
+        held="The parameters of all models of a command line are added up, and held against `--max-total-params`.",
+        mend="Make a layer of one of them smaller, or raise the limit.",
     ),
     "max_param_bytes": _limit("bytes of parameters"),
     "max_macs": _limit("multiply-accumulates (MACs)"),

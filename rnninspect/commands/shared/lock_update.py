@@ -9,7 +9,7 @@ from pathlib import Path
 from rnninspect import disk
 from rnninspect.commands.shared.messages import say
 from rnninspect.errors import printable
-from rnninspect.guard.changes import Change, differences
+from rnninspect.guard.changes import COUNTS, Change, differences
 from rnninspect.guard.likeness import layers_of
 from rnninspect.guard.lock import update_lock
 from rnninspect.guard.locked import Locked
@@ -93,7 +93,7 @@ def renamed(before: Locked, after: Locked, gone: Iterable[str]) -> dict[str, str
 
 def _growth(before: Locked, after: Locked, files: Sequence[str]) -> str:
     """`: +266 % parameters`, of all that have changed; MACs where only those have; "" where neither has."""
-    for field, words in (("parameters", "parameters"), ("macs", "MACs")):
+    for field, words in COUNTS.items():
         was, now = (
             sum(getattr(layer, field) for file in files for layer in side[file].layers.values())
             for side in (before, after)
