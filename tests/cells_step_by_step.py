@@ -40,7 +40,7 @@ def _gates(w: Weights, names: str, x: Tensor, h: Tensor) -> list[Tensor]:
 
 @_named
 def RHN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Zilly et al., equations 6 to 8, the carry gate coupled: the input reaches the first layer alone."""
+    """Zilly et al., the carry gate coupled: the input reaches the first layer alone."""
 
     def step(x_t: Tensor, s: Tensor) -> tuple[Tensor]:
         for layer in range(int(k["depth"])):
@@ -55,7 +55,7 @@ def RHN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
 
 @_named
 def SCRN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Mikolov et al., section 3: h alone goes back into h, the output goes nowhere."""
+    """Mikolov et al.: h alone goes back into h, the output goes nowhere."""
 
     def step(x_t: Tensor, s: Tensor, h: Tensor) -> tuple[Tensor, ...]:
         s = (1 - k["alpha"]) * linear(x_t, w["W_is"]) + k["alpha"] * s
@@ -67,7 +67,7 @@ def SCRN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N80
 
 @_named
 def LEM(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Rusch et al., equation 3: y_n reads z_n."""
+    """Rusch et al.: y_n reads z_n."""
 
     def step(x_t: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
         first, second, candidate = _gates(w, "pqz", x_t, y)
@@ -80,7 +80,7 @@ def LEM(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
 
 @_named
 def LipschitzRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Erichson et al., equation 4: the two matrices made first."""
+    """Erichson et al.: the two matrices made first."""
     beta, identity = k["beta"], torch.eye(hidden, dtype=torch.float64)
     a, m = ((1 - beta) * (own + own.T) + beta * (own - own.T) - k["gamma"] * identity for own in (w["W_a"], w["W_m"]))
 
@@ -92,7 +92,7 @@ def LipschitzRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # n
 
 @_named
 def LRN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Zhang & Sennrich, equations 3 to 5."""
+    """Zhang & Sennrich."""
 
     def step(x_t: Tensor, h: Tensor) -> tuple[Tensor]:
         q, key, v = (linear(x_t, w[f"W_i{n}"]) for n in "qkv")
@@ -114,7 +114,7 @@ def MRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N80
 
 @_named
 def MIRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Wu et al., equation 4, as (alpha a + beta2) b + beta1 a."""
+    """Wu et al., as (alpha a + beta2) b + beta1 a."""
 
     def step(x_t: Tensor, h: Tensor) -> tuple[Tensor]:
         a, b = linear(h, w["W_hh"]), linear(x_t, w["W_ih"])
@@ -125,7 +125,7 @@ def MIRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N8
 
 @_named
 def DeltaRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Ororbia et al., section 3: d1 and d2, then interpolated."""
+    """Ororbia et al.: d1 and d2, then interpolated."""
 
     def step(x_t: Tensor, h: Tensor) -> tuple[Tensor]:
         v, u = linear(h, w["W_hh"]), linear(x_t, w["W_ih"])
@@ -137,7 +137,7 @@ def DeltaRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa:
 
 @_named
 def HighwayLSTM(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """He et al., equations 3 to 8."""
+    """He et al."""
 
     def step(x_t: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
         i, f, g, o, r = _gates(w, "ifgot", x_t, h)
@@ -149,7 +149,7 @@ def HighwayLSTM(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # no
 
 @_named
 def subLSTM(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Costa et al., equation 6."""
+    """Costa et al."""
 
     def step(x_t: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
         i, f, z, o = map(sigmoid, _gates(w, "ifgo", x_t, h))
@@ -161,7 +161,7 @@ def subLSTM(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: 
 
 @_named
 def SRU(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Lei et al., equations 1 to 4: both gates see the cell state before."""
+    """Lei et al.: both gates see the cell state before."""
 
     def step(x_t: Tensor, c: Tensor) -> tuple[Tensor, ...]:
         f = sigmoid(linear(x_t, w["W_if"], w["b_if"]) + w["w_f"] * c)
@@ -174,7 +174,7 @@ def SRU(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
 
 @_named
 def sLSTM(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Beck et al., equations 8 to 14, without what keeps exponentials small."""
+    """Beck et al., without what keeps exponentials small."""
 
     def step(x_t: Tensor, h: Tensor, c: Tensor, n: Tensor) -> tuple[Tensor, ...]:
         i, f, z, o = _gates(w, "ifzo", x_t, h)
@@ -199,7 +199,7 @@ def CfC(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
 
 @_named
 def LTC(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Hasani et al., algorithm 1."""
+    """Hasani et al.: the fused solver, so many steps of it."""
 
     def step(x_t: Tensor, v: Tensor) -> tuple[Tensor]:
         for _ in range(int(k["unfolds"])):
@@ -212,7 +212,7 @@ def LTC(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
 
 @_named
 def HyperRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Ha et al., section 3.2: embeddings of the smaller network's state before."""
+    """Ha et al.: embeddings of the smaller network's state before."""
 
     def step(x_t: Tensor, h: Tensor, small: Tensor) -> tuple[Tensor, ...]:
         z_h, z_x, z_b = (linear(small, w[f"W_q{n}"], w.get(f"b_q{n}")) for n in "uvs")
@@ -226,7 +226,7 @@ def HyperRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa:
 
 @_named
 def LMU(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Voelker et al., equations 6 to 8."""
+    """Voelker et al."""
 
     def step(x_t: Tensor, h: Tensor, m: Tensor) -> tuple[Tensor, ...]:
         u = linear(x_t, w["W_iu"]) + linear(h, w["W_hu"]) + linear(m, w["W_mu"])
@@ -242,7 +242,7 @@ def _normed(w: Weights, gain: str, product: Tensor) -> Tensor:
 
 @_named
 def LayerNormRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Ba et al., equation 4."""
+    """Ba et al."""
 
     def step(x_t: Tensor, h: Tensor) -> tuple[Tensor]:
         return (tanh(_normed(w, "w_a", linear(x_t, w["W_ih"]) + linear(h, w["W_hh"])) + w["b_a"]),)
@@ -252,7 +252,7 @@ def LayerNormRNN(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # n
 
 @_named
 def LayerNormGRU(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Ba et al., supplement."""
+    """Ba et al."""
 
     def step(x_t: Tensor, h: Tensor) -> tuple[Tensor]:
         own = {n: _normed(w, f"w_x{n}", linear(x_t, w[f"W_i{n}"])) for n in "rzn"}
@@ -265,7 +265,7 @@ def LayerNormGRU(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # n
 
 @_named
 def LayerNormLSTM(w: Weights, k: Numbers, x: Tensor, hidden: int) -> Tensor:  # noqa: N802
-    """Ba et al., equations 20 to 22."""
+    """Ba et al."""
 
     def step(x_t: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
         i, f, g, o = (

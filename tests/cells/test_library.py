@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,8 @@ from rnninspect.layers.registry import TYPES
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import plan
 from rnninspect.runtime.real import measure
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
 
 NAMES = library_names()
 SCANNABLE = {"GILR", "QRNN", "RGLRU", "RWKV4", "TGRU", "TLSTM", "TRNN", "minGRU", "minGRULog", "minLSTM"}
@@ -133,7 +137,7 @@ def chained(names: tuple[str, ...]) -> str:
     for name in names:
         sizes = "".join(f", {size}: 3" for size in published(name).sizes)
         first = "" if layers else ", input_size: 4"
-        layers.append(f"  - {{type: {name}, hidden_size: 4{first}{sizes}}}\n")
+        layers.append(f"  - {{name: {name}, type: {name}, hidden_size: 4{first}{sizes}}}\n")
     return f"input: {{batch_size: 2, seq_len: 3}}\nlayers:\n{''.join(layers)}"
 
 
@@ -241,6 +245,23 @@ def test_another_text_gives_other_numbers(name: str, wrong: tuple[str, str], mon
     monkeypatch.setattr("library_runs.published", lambda _: other)
     layer = layer_of(name)
     assert outputs_of(module_of(layer), layer)[-1, 0].tolist() != pytest.approx(golden(name)["last"], rel=1e-3)
+
+
+@pytest.mark.more
+@pytest.mark.parametrize(
+    "words",
+    ["inspect", "verify", "trace", "gradflow", "explain", "explain --format latex", "explain --code", "weights --plan"],
+)
+def test_every_command_knows_every_cell(words: str, here: Here, tmp_path: Path) -> None:
+    """All cells in one chain, from random states but for those that say what they start as."""
+    path = tmp_path / "all.yaml"
+    path.write_text(chained(NAMES).replace("seq_len: 3", "seq_len: 3, state: random"))
+    command, *options = words.split()
+    done = here(command, path, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(name in done.stdout for name in NAMES)
+    if "--code" in options:
+        exec(compile(done.stdout, "all.py", "exec"), {"__name__": "__main__"})
 
 
 # --- a cell of somebody else's -----------------------------------------------------------------------------
