@@ -30,6 +30,15 @@ def test_every_name_is_there(module: str, name: str) -> None:
     assert any(re.search(rf"^(def |class )?{name}\b", source, re.MULTILINE) for source in sources)
 
 
+@pytest.mark.parametrize(
+    "folder", ["bench", "cells", "document", "guard", "layers", "runtime", "study"]
+)  # why not the others: `commands`, `formats` and `results` have a file for each command or format
+def test_a_folder_names_its_files(folder: str) -> None:
+    stations = (PACKAGE / folder / "__init__.py").read_text(encoding="utf-8")
+    files = {path.stem for path in (PACKAGE / folder).glob("*.py")} - {"__init__"}
+    assert files - set(re.findall(r"\w+", stations)) == set()
+
+
 def test_every_target_is_there_and_so_is_every_tool() -> None:
     targets = set(re.findall(r"`make ([\w-]+)`", TEXT))
     assert targets <= set(re.findall(r"^([\w-]+):", MAKEFILE, re.MULTILINE))

@@ -12,7 +12,9 @@ machine         what else it did meanwhile: witness (counters), speed (a probe; 
 peaks, bound    what the device can do, and the least time that follows; deepbench counts as DeepBench does
 kernels         which operators ran, and why no faster ones
 records         what was measured, frozen: it crosses the pipe back from the process
-journal         one line an outcome, as soon as it is known (contradictions: what no measurement says)
-results         pooled over processes, ratios of variants, by the intervals of statistics; then `results/bench*.py`
-compare         two journals: slower, faster, the same
+journal         one line an outcome, as soon as it is known (journal_writer, plain; contradictions: what no
+                measurement says)
+results         pooled over processes, ratios of variants, by the intervals of statistics and bootstrap; then
+                `results/bench*.py`
+compare         two journals: matching says what both have; slower, faster, the same
 """

@@ -1,1 +1,15 @@
-"""The equation language: text, its widths, its packing, its cost, its evaluation."""
+"""The equation language: a recurrent cell as text, and all that follows from it. The stations, in order:
+
+limits                   what a text may be, before anything parses it
+language, expressions    the text parsed, line by line and name by name; bias leaves the biases out
+tree                     what it is parsed into: a `Cell`, a small tree of frozen records
+functions                the functions of the language: what one costs, how it is written, its derivative
+widths                   the width of every vector, the rows and columns of every matrix, in letters
+reach                    what a change of some vectors or weights reaches within a step
+packs                    how weights are packed into parameter tensors
+ops, backward            what a step costs forward and backward, and what is kept between the two
+carry, scan              read off the equations: the gate that carries a state over, what must be run step by step
+evaluate                 the equations run, on floats or tensors
+write                    the equations as people write them, in text and LaTeX
+library/                 published cells, a file each
+"""

@@ -1,1 +1,15 @@
-"""From YAML text to a sound document: every value has its place, its type and its range."""
+"""From YAML text to a sound document: every value has its place, its type and its range. The stations, in order:
+
+load                        from a path and overrides to a `Spec`: all that follows
+source, git, revision       to text: of a file, of standard input, or as it is at a revision of git
+syntax, nodes, scalars      to values: PyYAML's events, composed into nodes, each read as what it says
+tree, paths                 to plain data with a place for every value, and how a value is named
+overrides                   `--set` and what else of the command line replaces values; quantity reads `20M` and `5%`
+blocks, keys                what a document and each of its layers may hold
+library, defined, inside    types of layers that are published cells, or cells of the document's own; places in their text
+validate, complaints        the data held against all that; what is wrong, in a document's words; synonyms of its keys
+faults                      all faults of one document gathered, in its order
+chain                       the layers fitted to one another: the `Spec`
+schema                      the same as JSON Schema, for editors
+sizes, rewrite              the keys that are sizes, and a number put into the text in place of another
+"""
