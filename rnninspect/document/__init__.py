@@ -6,7 +6,7 @@ syntax, nodes, scalars      to values: PyYAML's events, composed into nodes, eac
 tree, paths                 to plain data with a place for every value, and how a value is named
 overrides                   `--set` and what else of the command line replaces values; quantity reads `20M` and `5%`
 blocks, keys                what a document and each of its layers may hold
-library, defined, inside    types of layers that are published cells, or cells of the document's own; places in their text
+library, defined, inside    types of layers that are published cells, or a document's own; places in their text
 validate, complaints        the data held against all that; what is wrong, in a document's words; synonyms of its keys
 faults                      all faults of one document gathered, in its order
 chain                       the layers fitted to one another: the `Spec`
