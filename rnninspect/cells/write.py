@@ -44,6 +44,7 @@ Shapes = Callable[[Symbol], tuple[int, ...]]
 
 # How tightly each part binds, loosest first; W h binds tighter than the signs around it: r ⊙ W h is r ⊙ (W h).
 _SUM, _TIMES, _WHOLE, _BASE = 1, 2, 3, 4
+_MOST_PRIMES = 4
 _BINDS = {"+": _SUM, "-": _SUM, "*": _TIMES, "/": _TIMES, "**": _WHOLE, "max": _BASE, "min": _BASE}
 _GREEK = frozenset(
     (
@@ -168,10 +169,15 @@ class _Text:
         return "_".join(filter(None, [symbol.name + self.primes(symbol), self.step(symbol)]))
 
     def primes(self, value: Value) -> str:
-        """A vector that is assigned several times has its plain name last, as it leaves the step: h'_t, then h_t."""
+        """A vector that is assigned several times has its plain name last, as it leaves the step: h'_t, then h_t.
+
+        Of one that is assigned often the others are counted: h^(7)_t.
+        """
         # why not x: its plain name is what comes in.
         last = value.name != "x" and value.version > 0 and value == self.cell.last(value.name)
-        return "" if last else "'" * value.version
+        if last or value.version == 0:
+            return ""
+        return "'" * value.version if self.cell.last(value.name).version <= _MOST_PRIMES else f"^({value.version})"
 
     def step(self, value: Value) -> str:
         """The subscript of a vector."""
@@ -301,7 +307,8 @@ class _Latex(_Text):
         index, marks = _index(index), ""
         if isinstance(symbol, Value):
             step = self.step(symbol)
-            marks, index = self.primes(symbol), f"{index},{step}" if index and step else index or step
+            marks = self.primes(symbol).replace("(", "{(").replace(")", ")}")
+            index = f"{index},{step}" if index and step else index or step
         base = _letter(base)
         return f"{base}{marks}_{_braced(index)}" if index else base + marks
 

@@ -35,6 +35,10 @@ class DefinedLayer(StackedLayer):
     Its keys are these and the cell's constants and sizes.
     """
 
+    remarks: ClassVar[tuple[str, ...]] = (
+        "torch has no such layer; rnninspect runs these equations itself, step by step, with torch.nn.RNN's interface.",
+    )
+
     definition: ClassVar[Definition]
     # What the layer says of the cell's constants and sizes.
     _numbers: dict[str, int | float] = PrivateAttr(default_factory=dict)
@@ -46,8 +50,8 @@ class DefinedLayer(StackedLayer):
         return layer
 
     @property
+    @override
     def numbers(self) -> dict[str, int | float]:
-        """The cell's constants and sizes, as this layer has them."""
         return {**self.definition.numbers, **self._numbers}
 
     def equations(self) -> str:

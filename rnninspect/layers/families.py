@@ -67,14 +67,14 @@ class StackedLayer(SequenceLayer):
 
     options: ClassVar[Mapping[str, Option]] = {
         "num_layers": Option(
-            "So many layers stand above each other at every step, each reading the h_t of the one below; the number of "
-            "steps is the input's affair.",
+            "So many layers stand above each other at every step, each reading what the one below puts out; the number "
+            "of steps is the input's affair.",
             lambda layer: 2,
         ),
         "bidirectional": Option("A second set of weights reads the sequence from its end.", lambda layer: True),
         "dropout": Option(
-            "While training, each element of h_t is zeroed with this probability between stacked layers, never after "
-            "the last.",
+            "While training, each element of the output is zeroed with this probability between stacked layers, never "
+            "after the last.",
             lambda layer: 0.5,
         ),
         **SequenceLayer.options,

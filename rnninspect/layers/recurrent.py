@@ -80,6 +80,11 @@ class Recurrent(Layer):
         return self.cell.states.index(self.cell.output)
 
     @property
+    def numbers(self) -> Mapping[str, int | float]:
+        """The constants and sizes that the equations have by name, besides torch's."""
+        return {}
+
+    @property
     def source(self) -> str:
         """Where the equations are from; "" where nobody says."""
         return ""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rnninspect.cells.scan import Reads
 from rnninspect.errors import listed
-from rnninspect.study.explain import Explained, Recurrence
+from rnninspect.results.weights import law_text
+from rnninspect.study.cell_facts import MOST_ROUNDS
+from rnninspect.study.explain import Explained, Recurrence, is_first
 
 
 def conventions(layer: Explained) -> Iterator[str]:
@@ -13,8 +16,35 @@ def conventions(layer: Explained) -> Iterator[str]:
     if layer.recurrence is not None:
         yield from _about_states(layer)
     yield from _about_first_values(layer)
+    yield from _about_other_laws(layer)
+    yield from _about_fixed(layer)
     if layer.recurrence is not None:
         yield from _about_options(layer, layer.recurrence)
+
+
+def about_cell(recurrence: Recurrence) -> Iterator[str]:
+    """What a layer's equations come to that they do not say themselves, a sentence each."""
+    cell, steps = recurrence.cell, recurrence.unrolled.steps
+    if cell.source:
+        yield f"From {cell.source}."
+    if cell.numbers:
+        yield f"{listed([f'{name} is {value:g}' for name, value in cell.numbers.items()])}."
+    if cell.rounds > MOST_ROUNDS:
+        yield f"Its loop has {cell.rounds:,} rounds, of which the first two and the last are shown."
+    if cell.open:
+        are = "the widths" if len(cell.open) > 1 else "the width"
+        yield f"The equations leave {are} of {listed(cell.open)} open: hidden_size."
+    match cell.scan:
+        case Reads.BOUND:
+            yield f"Sequential: L = {steps:,} steps, each of which needs the one before."
+        case Reads.NOTHING:
+            yield f"No state depends on the one before: all {steps:,} steps could be run at once."
+        case linear:
+            of = " of matrix products" * (linear is Reads.MATRIX)
+            yield (
+                f"Linear in its states, with factors that read none: log2 L = {(steps - 1).bit_length()} rounds{of} "
+                f"could do (a parallel scan); here it is run in L = {steps:,} steps."
+            )
 
 
 def _about_states(layer: Explained) -> Iterator[str]:
@@ -43,6 +73,23 @@ def _about_first_values(layer: Explained) -> Iterator[str]:
     biases = any(weight.is_bias for weight, _ in uniform)
     what = f"Weights{' and biases' * biases} start" if whole else "What has no other law starts"
     yield f"{what} uniform on ±1/sqrt({size}): 1/sqrt({fan:,}) = {bound:.4g}."
+
+
+def _about_other_laws(layer: Explained) -> Iterator[str]:
+    by_law: dict[str, list[str]] = {}
+    for weight in filter(is_first, layer.facts.weights):
+        for symbol, init in weight.laws.items():
+            if init.law != "uniform" and not weight.shared_with:
+                by_law.setdefault(law_text(init), []).append(symbol)
+    laws = [f"{listed(symbols)} {'are' if len(symbols) > 1 else 'is'} {law}" for law, symbols in by_law.items()]
+    if laws:
+        yield f"At first {'; '.join(laws)}."
+
+
+def _about_fixed(layer: Explained) -> Iterator[str]:
+    if layer.recurrence is not None and (fixed := layer.recurrence.cell.fixed):
+        are = "are fixed: counted as parameters" if len(fixed) > 1 else "is fixed: counted as a parameter"
+        yield f"{listed(fixed)} {are}, and not trained."
 
 
 def _about_options(layer: Explained, recurrence: Recurrence) -> Iterator[str]:

@@ -8,13 +8,14 @@ from rnninspect.cells.write import Written
 from rnninspect.errors import listed
 from rnninspect.facts import LayerFacts, TensorFact
 from rnninspect.layers.signal import Signal
-from rnninspect.results.conventions import conventions
+from rnninspect.results.conventions import about_cell, conventions
 from rnninspect.results.legend import ROWS, halves
 from rnninspect.results.table import Block, Code, Column, Drawing, Formula, Formulas, Kind, Table
 from rnninspect.results.unrolled import draw, output_at, size_text
 from rnninspect.results.weights import law_text
 from rnninspect.study.code import Sketch
-from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Unrolled, Upper, is_first
+from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Upper, is_first
+from rnninspect.study.unrolled import Unrolled
 
 _VECTORS = (
     Column("symbol", "symbol", Kind.SYMBOL, repeats=True),
@@ -22,11 +23,12 @@ _VECTORS = (
     Column("meaning", "what it is"),
 )
 _WEIGHTS = (*_VECTORS[:2], Column("packed", "where it is packed"), Column("meaning", "what it does"))
+_MOST_STACKS = 6
 _SIGNS = {
     "σ": "σ(v) is 1 / (1 + exp(-v))",
     "ReLU": "ReLU(v) is v where it is positive, else 0",
     "⊙": "⊙ multiplies element by element",
-    "·": "· by a number",
+    "·": "· multiplies by a number",
 }
 
 
@@ -72,7 +74,7 @@ def _over_time(layer: Explained, recurrence: Recurrence, title: Callable[[str], 
     model, unrolled, upper, reverse = layer.model, recurrence.unrolled, recurrence.upper, recurrence.reverse
     if upper is not None:
         which = "layer 1" if upper.layers == 1 else f"layers 1 to {upper.layers:,}"
-        notes = tuple(_about_upper(upper, layer.facts))
+        notes = tuple(_about_upper(upper, layer.facts, unrolled.output[0]))
         yield Formulas(title=title(which), subject=model, items=_formulas(upper.equations), notes=notes)
     if reverse is not None:
         equations = tuple(formula._replace(sizes="", latex_sizes="") for formula in _formulas(reverse.equations))
@@ -118,7 +120,11 @@ def _about_equations(layer: Explained) -> Iterator[str]:
     for shape in [entry.shape for entry in layer.entries if len(entry.shape) == 2][:1]:
         product = f"A matrix {shape} times a vector {shape[1:]} is a vector {shape[:1]}"
         yield f"{'; '.join([product, *signs])}."
-    yield "rnninspect verify CONFIG evaluates exactly these equations, in float64, and holds torch's results to them."
+    if layer.recurrence is not None:
+        yield from about_cell(layer.recurrence)
+    of_torch = layer.recurrence is None or layer.recurrence.cell.of_torch
+    held = "torch's results" if of_torch else "what is run and trained"
+    yield f"rnninspect verify CONFIG evaluates exactly these equations, in float64, and holds {held} to them."
 
 
 def _every_step(unrolled: Unrolled) -> str:
@@ -132,17 +138,21 @@ def _about_packing(facts: LayerFacts) -> Iterator[str]:
         if weight.gates and len(weight.shape) == 2 and is_first(weight)
     ]
     if stacked:
-        yield f"Matrices that multiply one vector are stacked as rows, their biases alike: {', '.join(stacked)}."
+        more = f", and {len(stacked) - _MOST_STACKS:,} more so" * (len(stacked) > _MOST_STACKS)
+        yield (
+            "Matrices that multiply one vector are stacked as rows, their biases alike: "
+            f"{', '.join(stacked[:_MOST_STACKS])}{more}."
+        )
 
 
-def _about_upper(upper: Upper, facts: LayerFacts) -> Iterator[str]:
-    output, state = facts.outputs[:2]
+def _about_upper(upper: Upper, facts: LayerFacts, put_out: str) -> Iterator[str]:
+    output = facts.outputs[0]
     which = "layer 0" if upper.layers == 1 else "the layer below"
     shared = output.layout[-1]
     both, whose = (", both directions side by side,", f": {halves(shared)}") if shared else ("", "")
     same = ", as wide as in layer 0, so that every size stays"
     width = f"{size_text(upper.width)}{same if upper.width == upper.below else f' instead of {size_text(upper.below)}'}"
-    yield f"x_t is what {which} puts out at step t, its {state.name.removesuffix('_n')}_t{both} {width}{whose}."
+    yield f"x_t is what {which} puts out at step t, its {put_out}_t{both} {width}{whose}."
     for first, above in upper.weights:
         yield f"So {above.name} is {above.shape}, where {first.name} is {first.shape}; every other size stays."
     yield f"The weights are its own: {', '.join(upper.own)}{', and so on' * (upper.layers > 1)}."

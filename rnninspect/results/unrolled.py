@@ -41,7 +41,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.letters import DIRECTIONS
-from rnninspect.study.explain import Unrolled
+from rnninspect.study.unrolled import Unrolled
 
 _DOTS = " ··· "
 _MOST_LAYERS = 3  # more than so many are drawn as the last and the first

@@ -12,7 +12,7 @@ from dataclasses import replace
 from string import Template
 from typing import NamedTuple
 
-from rnninspect.cells.tree import Bias, Binary, Cell, Equation, Expr, Matrix, Product, Value, Weight, symbols_of, walk
+from rnninspect.cells.tree import Bias, Binary, Cell, Equation, Expr, Matrix, Product, Value, Weight, symbols_of
 from rnninspect.cells.write import Shapes, Symbol, Written, name, shapes, write
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed
@@ -23,6 +23,8 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.layers.signal import Signal
 from rnninspect.plan import plan
+from rnninspect.study.cell_facts import CellFacts, facts_of, role, shown
+from rnninspect.study.unrolled import Unrolled, unrolled_layer
 
 
 class LegendEntry(NamedTuple):
@@ -70,30 +72,10 @@ class Setting(NamedTuple):
     after: LayerFacts | None
 
 
-class Unrolled(NamedTuple):
-    """The layer as it is unrolled, for one sequence.
-
-    states: each with its width; output: what goes on to the next layer, with its width. features: the width of x_t;
-    above: of what a whole layer, both directions, puts out. indexed: h_0 has an axis over layers and directions.
-    inner: the vector below the only state where that is made of nothing else, with its width: h below Jordan's y.
-    """
-
-    steps: int
-    depth: int
-    directions: int
-    states: tuple[tuple[str, int], ...]
-    output: tuple[str, int]
-    features: int
-    above: int
-    indexed: bool
-    batch_first: bool
-    dropout: bool
-    inner: tuple[str, int] | None = None
-
-
 class Recurrence(NamedTuple):
     """What only a layer that runs over time has."""
 
+    cell: CellFacts
     unrolled: Unrolled
     upper: Upper | None
     reverse: Reverse | None
@@ -133,11 +115,18 @@ def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
         facts=facts,
         signal=link.signal,
         summary=layer.summary,
-        equations=write(cell, shape, timed=timed),
+        equations=_written(cell, shape, timed=timed),
         entries=entries,
         remarks=tuple(_remarks(layer, cell, facts, entries, timed)),
         recurrence=recurrence,
     )
+
+
+def _written(cell: Cell, shape: Shapes, *, reverse: bool = False, timed: bool = True) -> tuple[Written, ...]:
+    """The equations that a page shows."""
+    targets = shown(cell)
+    written = write(cell, shape, reverse=reverse, timed=timed)
+    return tuple(equation for equation in written if equation.target in targets)
 
 
 # --- symbols ----------------------------------------------------------------------------------------------
@@ -146,7 +135,9 @@ def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
 def _entries(layer: Layer, cell: Cell, facts: LayerFacts, shape: Shapes, timed: bool) -> Iterator[LegendEntry]:
     """The vectors in the order the equations name them, then the parameters as they are packed."""
     packed = _packed(facts.weights)
-    symbols = dict.fromkeys(symbol for equation in cell.equations for symbol in _symbols(equation))
+    targets = shown(cell)
+    equations = [equation for equation in cell.equations if equation.target in targets]
+    symbols = dict.fromkeys(symbol for equation in equations for symbol in _symbols(equation))
     vectors = [symbol for symbol in symbols if isinstance(symbol, Value)]
     parameters = [symbol for symbol in symbols if not isinstance(symbol, Value)]
     order = list(packed)
@@ -185,12 +176,13 @@ def _packed(weights: Sequence[WeightFact]) -> dict[str, str]:
 
 
 def _meaning_of_vector(layer: Layer, cell: Cell, vector: Value, timed: bool) -> str:
-    words = layer.meanings.get(vector.name, "")
+    if vector.name == "x" and vector.version == 0:
+        return layer.meanings.get("x", "")
     if vector.version == 0:
-        return words if vector.name == "x" else f"{vector.name} of the step before; before t = 0 it is {vector.name}_0"
+        return f"{vector.name} of the step before; before t = 0 it is {vector.name}_0"
     last = cell.last(vector.name)
     if vector == last:
-        return words
+        return layer.meanings.get(vector.name) or role(cell, vector.name)
     return f"{vector.name} on its way to {name(cell, last, timed=timed)}"
 
 
@@ -243,42 +235,15 @@ def _target_of(cell: Cell, parameter: Weight) -> Value:
 def _recurrence(
     spec: Spec, layer: Recurrent, cell: Cell, facts: LayerFacts, signal: Signal, shape: Shapes
 ) -> Recurrence:
-    unrolled = _unrolled(layer, cell, signal, shape)
+    unrolled = unrolled_layer(layer, cell, signal, shape)
     upper = _upper(layer, cell, facts, shape) if unrolled.depth > 1 else None
     reverse = _reverse(cell, facts, shape) if unrolled.directions > 1 else None
-    return Recurrence(unrolled=unrolled, upper=upper, reverse=reverse, settings=tuple(_settings(spec, layer, signal)))
-
-
-def _unrolled(layer: Recurrent, cell: Cell, signal: Signal, shape: Shapes) -> Unrolled:
-    return Unrolled(
-        steps=signal.batch.letters["L"],
-        depth=layer.depth,
-        directions=layer.directions,
-        states=tuple((state, shape(cell.last(state))[0]) for state in cell.states),
-        output=(cell.output, shape(cell.result)[0]),
-        features=layer.width_in,
-        above=layer.width_out,
-        indexed=bool(layer.stack_axes),
-        batch_first=signal.axes[:1] == ("N",),
-        dropout=getattr(layer, "dropout", 0) > 0,
-        inner=_inner(cell, shape),
-    )
-
-
-def _inner(cell: Cell, shape: Shapes) -> tuple[str, int] | None:
-    if cell.states != (cell.output,):
-        return None
-    state = cell.output
-    (made,) = (equation for equation in cell.equations if equation.target == cell.last(state))
-    read = {node for node in walk(made.expression) if isinstance(node, Value)}
-    if len(read) != 1:
-        return None
-    (vector,) = read
-    return None if vector.name in ("x", state) else (vector.name, shape(vector)[0])
+    settings = tuple(_settings(spec, layer, signal))
+    return Recurrence(cell=facts_of(layer), unrolled=unrolled, upper=upper, reverse=reverse, settings=settings)
 
 
 def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts, shape: Shapes) -> Upper:
-    first, above = write(cell, shape), write(cell, shapes(cell, layer.declared(1), layer.sizes()))
+    first, above = _written(cell, shape), _written(cell, shapes(cell, layer.declared(1), layer.sizes()))
     weights = [[w for w in facts.weights if (w.layer, w.direction) == (k, "forward")] for k in (0, 1)]
     return Upper(
         layers=layer.depth - 1,
@@ -291,7 +256,7 @@ def _upper(layer: Recurrent, cell: Cell, facts: LayerFacts, shape: Shapes) -> Up
 
 
 def _reverse(cell: Cell, facts: LayerFacts, shape: Shapes) -> Reverse:
-    both = zip(write(cell, shape), write(cell, shape, reverse=True), strict=True)
+    both = zip(_written(cell, shape), _written(cell, shape, reverse=True), strict=True)
     states = [Value(state, 0) for state in cell.states]
     return Reverse(
         equations=tuple(backward for forward, backward in both if forward.text != backward.text),
