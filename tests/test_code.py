@@ -252,6 +252,14 @@ def test_whatever_a_cell_is_called_and_whatever_else_it_has() -> None:
         compare(spec)
 
 
+@pytest.mark.parametrize("initial", [{"h": "learned"}, {"h": 0.5, "m": "learned"}, {"h": "learned", "m": "learned"}])
+def test_states_start_as_the_cell_says(initial: dict[str, object]) -> None:
+    text = "m = m * h + x_2\nx_2 = W_ii @ x\nh = tanh(W_hh @ m + W_hn @ h)"
+    cell = {"equations": text, "initial": initial, "output": "m", "widths": {"h": 3, "m": 3}}
+    for spec in cells({"type": "Started"}, Started=cell):
+        compare(spec)
+
+
 def test_a_state_that_is_weights_alone_is_that_of_every_sequence() -> None:
     for spec in cells({"type": "Cell", "equations": "y = tanh(W_ih @ x + W_hh @ h)\nh = b_h", "output": "y"}):
         compare(spec)

@@ -77,6 +77,19 @@ def test_what_each_symbol_starts_as_and_what_is_fixed() -> None:
     assert "b_u are zeros" in other
 
 
+def test_what_states_start_as() -> None:
+    text = "c = c * h\nh = tanh(W_hh @ h + W_dh @ d)\nd = h * c"
+    definition = {"equations": text, "initial": {"h": "learned", "d": 0.5}}
+    said = notes(explained("Started", definition=definition), "besides the equations").splitlines()
+    assert said[:4] == [
+        "d_0 is 0.5 when not given, as in this document.",
+        "c_0 is zeros when not given, as in this document.",
+        "h_0 is learned: a parameter of each stacked layer and direction, the same for every sequence.",
+        "The states go in and come out as a tuple, (c_0, d_0) and (c_n, h_n, d_n); a layer with one state has a "
+        "tensor.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "steps", "said"),
     [

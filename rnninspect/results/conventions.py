@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from rnninspect.cells.scan import Reads
 from rnninspect.errors import listed
 from rnninspect.results.weights import law_text
-from rnninspect.study.cell_facts import MOST_ROUNDS
+from rnninspect.study.cell_facts import MOST_ROUNDS, CellFacts
 from rnninspect.study.explain import Explained, Recurrence, is_first
 
 
 def conventions(layer: Explained) -> Iterator[str]:
     """A sentence each, of what this document has."""
     if layer.recurrence is not None:
-        yield from _about_states(layer)
+        yield from _about_states(layer, layer.recurrence.cell)
     yield from _about_first_values(layer)
     yield from _about_other_laws(layer)
     yield from _about_fixed(layer)
@@ -47,15 +47,24 @@ def about_cell(recurrence: Recurrence) -> Iterator[str]:
             )
 
 
-def _about_states(layer: Explained) -> Iterator[str]:
+def _about_states(layer: Explained, cell: CellFacts) -> Iterator[str]:
     first = [tensor.name for tensor in layer.facts.inputs[1:]]
     last = [tensor.name for tensor in layer.facts.outputs[1:]]
-    zeros = f"{listed(first)} {'are' if len(first) > 1 else 'is'} zeros when not given"
-    if layer.signal.batch.state == "random":
-        yield f"{zeros}; here they are given, filled at random (state: random)."
-    else:
-        yield f"{zeros}, as in this document."
-    if len(first) > 1:
+    zeros = [name for name in first if name not in cell.firsts]
+    for name, value in cell.firsts.items():
+        yield f"{name} is {value:g} when not given, as in this document."
+    if zeros:
+        when = f"{listed(zeros)} {'are' if len(zeros) > 1 else 'is'} zeros when not given"
+        if layer.signal.batch.state == "random":
+            yield f"{when}; here they are given, filled at random (state: random)."
+        else:
+            yield f"{when}, as in this document."
+    if cell.learned:
+        are = "are learned: parameters" if len(cell.learned) > 1 else "is learned: a parameter"
+        yield f"{listed(cell.learned)} {are} of each stacked layer and direction, the same for every sequence."
+    if len(last) > 1 and len(first) <= 1:
+        yield f"The states come out as a tuple, ({', '.join(last)}); in goes {listed(first) if first else 'none'}."
+    elif len(first) > 1:
         yield (
             f"The states go in and come out as a tuple, ({', '.join(first)}) and ({', '.join(last)}); a layer with one "
             "state has a tensor."

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rnninspect.cells.scan import Reads, scannable
 from rnninspect.cells.tree import Apply, Cell, Equation, Value
 from rnninspect.cells.widths import widths
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.recurrent import Recurrent, first_of
 from rnninspect.study.code_cells import is_written
 
 # Of more rounds of a loop than these, the first two and the last are shown.
@@ -23,6 +23,7 @@ class CellFacts(NamedTuple):
     """One layer's. of_torch: torch has this kind. numbers: constants and sizes. rounds: of its longest loop.
 
     open: the vectors whose width the equations leave open. fixed: the weights that are not trained.
+    firsts: by h_0 what the states start as that have a number of their own. learned: those that are parameters.
     """
 
     of_torch: bool
@@ -32,6 +33,8 @@ class CellFacts(NamedTuple):
     scan: Reads
     open: tuple[str, ...]
     fixed: tuple[str, ...]
+    firsts: Mapping[str, float]
+    learned: tuple[str, ...]
 
 
 def facts_of(layer: Recurrent) -> CellFacts:
@@ -45,6 +48,8 @@ def facts_of(layer: Recurrent) -> CellFacts:
         scan=scannable(cell),
         open=widths(cell, layer.declared(0)).open,
         fixed=tuple(weight.name for weight in cell.weights if weight.name in cell.fixed),
+        firsts={first_of(state): first for state, first in layer.first_values.items()},
+        learned=tuple(map(first_of, layer.learned)),
     )
 
 

@@ -98,8 +98,8 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
         code = fitted([*created, "", *_forward(spec, names, "")])
         return Sketch(model=spec.name, chain=_chain(spec), code=tuple(code), notes=(_hint(spec),))
     (link,) = links
-    states = link.layer.cell.states if isinstance(link.layer, Recurrent) else ()
-    run = _ran(link, names, "", given=_pair([f"{state}_0" for state in states]), result="output")
+    firsts = [tensor.name for tensor in link.layer.inputs(link.signal, "float32")[1:]]
+    run = _ran(link, names, "", given=_pair(firsts), result="output")
     given = ", ".join(f"{tensor.name} {tensor.shape}" for tensor in link.layer.inputs(link.signal, "float32")[1:])
     (x,) = [tensor.shape for tensor in link.layer.inputs(link.signal, "float32")[:1]]
     packed = ", a PackedSequence's data" * ("T" in link.signal.axes)
@@ -206,7 +206,8 @@ def _forward(spec: Spec, names: Mapping[str, str], owner: str = "self.") -> Iter
     several = len(_recurrent(spec)) > 1
     for link in spec.links:
         name = names[link.layer.name]
-        given = f'states["{name}"]' if spec.batch.state == "random" else ""
+        takes = spec.batch.state == "random" and len(link.layer.inputs(link.signal, spec.dtype)) > 1
+        given = f'states["{name}"]' if takes else ""
         yield from _ran(link, names, owner, given=given, prefix=f"{name}_" * several)
     last = spec.links[-1]
     handed_on = last.layer.emits(last.signal).tensor("output", "H_out", spec.dtype)

@@ -13,8 +13,9 @@ from rnninspect.cells.tree import Cell, Constant, Value
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.cells.write import python
 from rnninspect.document.chain import Spec
+from rnninspect.errors import listed
 from rnninspect.layers.layer import Layer
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.recurrent import Recurrent, first_of
 from rnninspect.layers.weights import torch_name
 from rnninspect.study.code_lines import WIDTH, indented
 
@@ -30,6 +31,7 @@ class Written(NamedTuple):
     """A class. sizes: by letter what it calls each, in the order that it takes them.
 
     indexed: its parameters and states are of stacked layers and directions, `weight_ih_l0` and h_0[0].
+    starts: what each state starts as where none is given; None for one that is learned, which is never given.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Written(NamedTuple):
     declared: Declared
     sizes: tuple[tuple[str, str], ...]
     indexed: bool
+    starts: tuple[float | None, ...]
 
 
 def is_written(layer: Layer) -> bool:
@@ -58,6 +61,9 @@ def classes(spec: Spec) -> dict[str, Written]:
             declared=layer.declared(0),
             sizes=tuple(_sizes(layer).items()),
             indexed=bool(layer.stack_axes),
+            starts=tuple(
+                None if state in layer.learned else layer.first_values.get(state, 0.0) for state in layer.cell.states
+            ),
         )
         alike = [other.name for other in found.values() if other._replace(name="") == written]
         name = _class_name(layer.type, [*_BESIDE, *(other.name for other in found.values())])
@@ -116,10 +122,11 @@ def lines(written: Written) -> Iterator[str]:
 def _about(written: Written) -> Iterator[str]:
     """Its docstring."""
     state = "(num_layers * directions, N, width)" if written.indexed else "(N, width)"
-    names = ", ".join(f"{name}_0" for name in written.cell.states)
+    firsts = [(f"{name}_0", start) for name, start in zip(written.cell.states, written.starts, strict=True)]
+    given = [f"{name} (else {start:g})" for name, start in firsts if start is not None]
     called = (
-        f"Called as torch.nn.RNN is: x (L, N, input_size), (N, L, input_size) with batch_first, (L, input_size) or "
-        f"packed; then {names}, each {state}, zeros where none is given."
+        "Called as torch.nn.RNN is: x (L, N, input_size), (N, L, input_size) with batch_first, (L, input_size) or "
+        f"packed{f'; then {listed(given)}, {state}' if given else ''}."
     )
     # why ascii: whatever a document says, the quotes end where this says.
     texts = [ascii(" ".join(text.split()))[1:-1].replace('"', r"\"") for text in (written.source, called) if text]
@@ -131,8 +138,13 @@ def _about(written: Written) -> Iterator[str]:
 def _init(written: Written) -> Iterator[str]:
     cell, size = written.cell, dict(written.sizes)
     tensors, solved = packs(cell, written.declared), widths(cell, written.declared)
-    widths_of = [solved.length(cell.last(state)) for state in cell.states]
-    states = ["input_size" if letter == "H_in" else size.get(letter, letter) for letter in widths_of]
+    widths_of = {state: solved.length(cell.last(state)) for state in cell.states}
+    widths_of = {state: size.get(letter, letter) for state, letter in widths_of.items()}
+    parameters = [(torch_name(pack.symbol), _shape(pack, size)) for pack in tensors]
+    pairs = list(zip(cell.states, written.starts, strict=True))
+    parameters += [(first_of(state), f"({widths_of[state]},)") for state, start in pairs if start is None]
+    given = [widths_of[state] for state, start in pairs if start is not None]
+    states = ["input_size" if width == "features" else width for width in given]
     yield "def __init__("
     yield f"    self, {', '.join(_arguments(written))},"
     yield "    num_layers=1, bidirectional=False, batch_first=False, dropout=0.0,"
@@ -148,7 +160,7 @@ def _init(written: Written) -> Iterator[str]:
         "for layer in range(num_layers):",
         "    for side in self.sides:",
         "        for name, shape in (",
-        *indented((f'("{torch_name(pack.symbol)}", {_shape(pack, size)}),' for pack in tensors), 3),
+        *indented((f'("{name}", {shape}),' for name, shape in parameters), 3),
         "        ):",
         *indented(_registered(written, tensors), 3),
         f"    features = len(self.sides) * {size['H_out']}",
@@ -223,6 +235,15 @@ def _run(written: Written) -> Iterator[str]:
 def _forward(written: Written) -> Iterator[str]:
     several = len(written.cell.states) > 1
     suffix = 'f"_l{layer}{side}"' if written.indexed else '""'
+    firsts = [start for start in written.starts if start is not None]
+    if any(firsts):
+        values, one = f"zip(self.widths, {_tuple(list(map(str, firsts)))})", "steps[0].new_full((*size, width), first)"
+        zeros = [f"    states = [{one} for width, first in {values}]"]
+    else:
+        zeros = ["    states = [steps[0].new_zeros(*size, width) for width in self.widths]"]
+    given = ["        given = [state[len(finals)] for state in states]"]
+    if None in written.starts:
+        given = ["        given, rest = [], iter(states)", *map(_given, written.cell.states, written.starts)]
     yield "def forward(self, x, states=None):"
     yield from indented([
         "packed = isinstance(x, nn.utils.rnn.PackedSequence)",
@@ -234,9 +255,9 @@ def _forward(written: Written) -> Iterator[str]:
         "    steps = (x.unsqueeze(1) if alone else x).unbind(time)",
         "if states is None:",
         "    size = self.num_layers * len(self.sides), len(steps[0])",
-        "    states = [steps[0].new_zeros(*size, width) for width in self.widths]",
+        *zeros,
         "else:",
-        f"    states = {'list(states)' if several else '[states]'}",
+        f"    states = {'[states]' if len(firsts) == 1 else 'list(states)'}",
         *["    states = [state[None] for state in states]"] * (not written.indexed),
         "    if alone:",
         "        states = [state.unsqueeze(1) for state in states]",
@@ -246,8 +267,9 @@ def _forward(written: Written) -> Iterator[str]:
         "for layer in range(self.num_layers):",
         "    outputs = []",
         "    for side in self.sides:",
-        f"        step = self.step_of({suffix})",
-        "        given = [state[len(finals)] for state in states]",
+        f"        suffix = {suffix}",
+        "        step = self.step_of(suffix)",
+        *given,
         "        turned = steps[::-1] if side else steps",
         "        output, last = self.run(step, turned, given)",
         "        outputs.append(output[::-1] if side else output)",
@@ -269,6 +291,14 @@ def _forward(written: Written) -> Iterator[str]:
         *["states = [state[0] for state in states]"] * (not written.indexed),
         f"return output, {'tuple(states)' if several else 'states[0]'}",
     ])  # fmt: skip
+
+
+def _given(state: str, start: float | None) -> str:
+    """What a step of one level gets: of what was given its part, or the parameter."""
+    if start is None:
+        first = f'self.get_parameter("{first_of(state)}" + suffix)'
+        return f"        given.append({first}.expand(len(steps[0]), -1))"
+    return "        given.append(next(rest)[len(finals)])"
 
 
 def _shape(pack: Pack, size: Mapping[str, str]) -> str:
