@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from textwrap import dedent
@@ -49,6 +49,12 @@ class DefinedLayer(StackedLayer):
         layer._numbers = dict(numbers)
         return layer
 
+    @override
+    def __reduce__(self) -> tuple[Callable[..., DefinedLayer], tuple[Any, ...]]:
+        """How it is sent to another process: its class is made there, from the same definition."""
+        definition = self.definition
+        return _restored, (type(self).__name__, definition.model_dump_json(), type(definition), self.__getstate__())
+
     @property
     @override
     def numbers(self) -> dict[str, int | float]:
@@ -67,7 +73,7 @@ class DefinedLayer(StackedLayer):
             bias=self.bias,
             output=definition.output,
             numbers=self._pairs,
-            fixed=tuple(definition.fixed),
+            fixed=tuple(name for name in definition.fixed if self.bias or not name.startswith("b")),
             stacked=definition.packing is None,
         )
 
@@ -207,7 +213,10 @@ class DefinedLayer(StackedLayer):
             cell = parse(self.definition.equations, bias=self.bias, numbers=self._pairs)
             if not cell.states:
                 raise CellError("nothing is carried from step to step: no vector is read before it is assigned")
-            wrong = list(_wrong_keys(self.definition, cell))
+            if not cell.weights:
+                raise CellError("the cell has no weights", hint="what has none is no layer of a model")
+            # why not without biases: names of them are none that the cell lacks.
+            wrong = list(_wrong_keys(self.definition, cell)) if self.bias else []
             yield from wrong
             if not wrong:
                 tensors, _ = [packs(self.cell, self.declared(layer)) for layer in (0, 1)]
@@ -290,6 +299,13 @@ def _declared(cell: Cell, own: tuple[tuple[str, str], ...]) -> Declared:
 def kind_from(name: str, definition: Definition) -> type[DefinedLayer]:
     """The class of the layers that a document calls `name`."""
     return _kind_from(name, definition.model_dump_json(), type(definition))
+
+
+def _restored(name: str, text: str, model: type[Definition], state: dict[Any, Any]) -> DefinedLayer:
+    kind = _kind_from(name, text, model)
+    layer = kind.__new__(kind)
+    layer.__setstate__(state)
+    return layer
 
 
 # why by the text: sweeps read the same document again and again, and a class takes a millisecond.
