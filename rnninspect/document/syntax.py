@@ -80,6 +80,8 @@ _HINTS = (
 # What JSON has between values and YAML has not; what stands in quotes is left alone. why no need of a closing quote:
 # to look for one that is not there takes time quadratic in the length.
 _TABS = re.compile(r"""\"(?:\\.|[^\"\\])*\"?|'[^']*'?|\t""", re.DOTALL)
+# What git puts before the first of two sides that it could not merge.
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 # Characters that look like a space, or like nothing, and are neither to YAML.
 _ODD_SPACE = re.compile(r"[^\S \t\r\n]|[\u00ad\u200b-\u200d\u2060]")
 
@@ -108,6 +110,10 @@ def _spaced(text: str) -> str:
 
 def syntax_error(error: yaml.MarkedYAMLError, at: Places) -> DocumentError:
     """What PyYAML says over four lines, on one."""
+    conflict = _CONFLICT.search(at.text) if at.lines else None
+    if conflict is not None:
+        hint = "keep what is to stay, and delete the lines that git has put around it"
+        return DocumentError(at.index(conflict.start()), "a merge conflict stands here", hint=hint)
     # why: the parser marks the end of the text with a NUL, and none can be in the text itself.
     problem = (error.problem or "cannot be read").replace(r"'\x00'", "the end of the text")
     context = "" if error.context is None else f" {error.context}"

@@ -488,6 +488,11 @@ class TestSyntax:
         assert error.hint
         assert hint in error.hint
 
+    def test_what_git_could_not_merge_is_told_by_that(self):
+        error = refused("a:\n<<<<<<< HEAD\n  b: 1\n=======\n  b: 2\n>>>>>>> x\n")
+        assert (at(error.place), error.message) == ((2, 1), "a merge conflict stands here")
+        assert "delete the lines that git has put around it" in error.hint
+
     def test_says_where_an_open_bracket_stands(self):
         error = refused("a: 1\nb: [1\nc: 2\n")
         assert "starts on line 2" in error.message
