@@ -43,6 +43,7 @@ from rnninspect.layers.registry import TYPES
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import plan
 from rnninspect.runtime.real import measure
+from rnninspect.study.library import facts_of, names_asked
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -280,6 +281,8 @@ def test_a_new_cell_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         )
         planned = plan(spec)
         assert not differences(planned, measure(spec, planned, torch.device("cpu")))
+        assert set(names_asked([])) - {*NAMES} == {"Another"}
+        assert facts_of("Another")._replace(name="MGU", cell=published("MGU")) == facts_of("MGU")
         assert planned.parameters == sum(p.numel() for p in module_of(layer_of("MGU")).parameters())
     finally:
         library_names.cache_clear()
