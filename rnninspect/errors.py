@@ -9,6 +9,7 @@
         ├── NoSuchDevice
         ├── NotEnoughMemory
         ├── TorchRefused           torch would not build or run it on this device in this dtype
+        ├── CodeRaised             code that the user names could not be run
         ├── NoTorch                torch is not installed here, or does not load
         ├── FolderGone             the current folder was deleted
         ├── NoGit                  git is not installed here, or cannot be run
@@ -123,6 +124,10 @@ class NotEnoughMemory(CannotHere):
 
 class TorchRefused(CannotHere):
     """torch would not build or run the model on this device in this dtype."""
+
+
+class CodeRaised(CannotHere):
+    """What the user's own code raised, which `verify --against` runs."""
 
 
 class NoTorch(CannotHere):

@@ -52,6 +52,14 @@ def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
 
 
+def raising(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts a module there that raises as it is imported."""
+    above = Path.cwd().parent
+    (above / "raises.py").write_text("raise RuntimeError('as it is imported')\n")
+    (above / "raises.yaml").write_text("arguments: {}\n")
+    monkeypatch.syspath_prepend(above)
+
+
 def no_git(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes git away."""
     monkeypatch.setenv("PATH", os.devnull)
@@ -77,6 +85,7 @@ CASES: dict[str, Case] = {
     "NoSuchDevice": Case(("shapes", "small.yaml", "--device", "cuda:99"), 3),
     "NotEnoughMemory": Case(("params", "small.yaml", "--device", "cpu", "--set", "encoder.hidden_size=10000000"), 3),
     "TorchRefused": Case(("shapes", "small.yaml", "--device", "meta", "--set", "encoder.hidden_size=4000000000"), 3),
+    "CodeRaised": Case(("verify", "small.yaml", "--against", "raises:Class", "--map", "../raises.yaml"), 3, raising),
     "NoTorch": Case(("verify", "small.yaml"), 3, no_torch),
     "FolderGone": Case(("check", "small.yaml"), 3, no_folder),
     "NoGit": Case(("diff", "main:small.yaml", "small.yaml"), 3, no_git),

@@ -52,7 +52,7 @@ def test_a_help_is_what_a_person_reads(here: Here, name: str) -> None:
 def test_an_option_says_in_capitals_what_it_takes_and_a_flag_takes_nothing(here: Here, name: str) -> None:
     panels = sections(shown(here, name, "--help"))
     names = [each for panel in panels.values() for each in panel if each.startswith("--")]
-    assert [each for each in names if not re.fullmatch(r"--[a-z0-9-]+(, -\w)?( [A-Z/]+(=V1,V2|=VALUE)?)?", each)] == []
+    assert [each for each in names if not re.fullmatch(r"--[a-z0-9-]+(, -\w)?( [A-Z/:]+(=V1,V2|=VALUE)?)?", each)] == []
 
 
 def test_the_options_of_bench_stand_by_what_they_are_for(here: Here) -> None:
@@ -63,7 +63,7 @@ def test_the_options_of_bench_stand_by_what_they_are_for(here: Here) -> None:
     assert "--dtype NAME" in panels["The device"]
     assert panels["Output"][-1] == "--help, -h"
     panels = sections(shown(here, "verify", "--help"))
-    assert panels["Options"] == ["--seed N", "--set PATH=VALUE"]
+    assert panels["Options"] == ["--against MODULE:CLASS", "--map FILE", "--seed N", "--set PATH=VALUE"]
     assert list(panels) == ["Arguments", "Options", "The device", "Output", "Examples"]
 
 

@@ -48,13 +48,18 @@ layers:
 """
 LOOK = ("both.yaml", "--device", "cpu", "--input-grad")
 BENCH = ("bench", "both.yaml", "--vary", "dtype=float32,float16", "--sweep", "encoder.num_layers=1,2", "--layers")
+WHOLE = ("--set", "input.lengths=null", "--set", "input.batch_size=2", "--set", "input.seq_len=3")
+MAP = "layer: relu\narguments: {input_size: 4, hidden_size: 2, nonlinearity: relu}\n"
 # What each command is asked, so that together its objects have all that they can have.
 ASKED: dict[str, list[tuple[str, ...]]] = {
     "inspect": [("inspect", *LOOK), ("inspect", "both.yaml", "--plan")],
     **{command: [(command, "both.yaml", "--plan")] for command in ("shapes", "weights", "params")},
     "trace": [("trace", "both.yaml"), ("trace", "both.yaml", "--step", "1")],
     "gradflow": [("gradflow", "both.yaml"), ("gradflow", "both.yaml", "--target", "sum")],
-    "verify": [("verify", "both.yaml")],
+    "verify": [
+        ("verify", "both.yaml"),
+        ("verify", "both.yaml", "--against", "torch.nn:RNN", "--map", "map.yaml", *WHOLE),
+    ],
     "check": [
         ("check", "both.yaml"),
         ("check", "both.yaml", "--update"),
@@ -85,6 +90,7 @@ def found(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_no
     """The object that a command prints in a folder with the document and journals, `bench` timing nothing."""
     monkeypatch.chdir(tmp_path)
     Path("both.yaml").write_text(DOCUMENT)
+    Path("map.yaml").write_text(MAP)
     Path("gone.lock").write_text(render_lock({"gone.yaml": locked_model(spec_of(DOCUMENT), plan(spec_of(DOCUMENT)))}))
 
     def run(*asked: str) -> Any:

@@ -24,7 +24,7 @@ from worlds import CONFIGS, DOCUMENTS, spec_of
 from rnninspect import formats
 from rnninspect.cells.language import parse
 from rnninspect.commands import verify as command
-from rnninspect.commands.shared.options import TorchOptions
+from rnninspect.commands.verify import VerifyOptions
 from rnninspect.document.load import load_spec
 from rnninspect.errors import CheckFailed, NotEnoughMemory, TorchRefused
 from rnninspect.formats import Format
@@ -35,6 +35,7 @@ from rnninspect.results.verify import verify_document, verify_tables
 from rnninspect.runtime import device, modules
 from rnninspect.runtime.functions import COLUMNS as FUNCTIONS
 from rnninspect.study import rounding, verify
+from rnninspect.study.passes import _TRIALS
 from rnninspect.study.reference import exact, has_equations, reference, reference_bytes, run_layer
 from rnninspect.study.rounding import Deviation, Rounding
 from rnninspect.study.verify import Verified, VerifiedLayer
@@ -393,7 +394,7 @@ def assert_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callabl
 
 
 def run_command(*paths: Path, format: Format = Format.CSV) -> int:
-    return command.run(TorchOptions(files=[str(path) for path in paths], device="cpu", format=format))
+    return command.run(VerifyOptions(files=[str(path) for path in paths], device="cpu", format=format))
 
 
 @pytest.mark.parametrize(
@@ -738,7 +739,7 @@ def test_the_notes_say_how_the_bound_comes_about() -> None:
     (table,) = verify_tables(verified(document_for("GRU", "bfloat16")))
     assert "in epsilons of bfloat16 (0.007812). Allowed are 4 sqrt(L)" in table.notes[0]
     assert "encoder: L = 2" in table.notes[0]
-    assert (rounding._SLACK, verify._TRIALS) == (4, 16), "the notes say 4 and 16"
+    assert (rounding._SLACK, _TRIALS) == (4, 16), "the notes say 4 and 16"
 
 
 # --- what is left as it was --------------------------------------------------------------------------------

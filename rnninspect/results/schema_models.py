@@ -175,6 +175,16 @@ def verified() -> Schema:
         terms=whole("The most numbers that are added up in one (K)."),
         steps=whole("How many steps a state is carried over (L); 1 where none follow."),
         tensors=many("Its tensors.", tensor),
+        against=some(
+            record(
+                "Somebody's class that the layer was held against in float64; null where it was not.",
+                **{"class": text("module:Class.")},
+                version=some(text("What its package says it is.")),
+                ok=yes("Every tensor is within what is allowed."),
+                tensors=many("Its tensors, in epsilons of float64, by the names of ours.", tensor),
+                fixed=many("Our parameters that it lacks, set to a number.", text("A parameter.")),
+            )
+        ),
         proofs=many("Of a layer that torch lacks: what else was held against what.", proof),
     )
     model = record(

@@ -9,6 +9,7 @@ from rnninspect.results.head import head
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 if TYPE_CHECKING:
+    from rnninspect.study.against import Held
     from rnninspect.study.rounding import Deviation
     from rnninspect.study.two_ways import Proof
     from rnninspect.study.verify import Verified, VerifiedLayer
@@ -46,19 +47,42 @@ _VERDICTS = {True: "ok", False: "DIFFERS", None: "not told"}
 def verify_tables(result: Verified) -> list[Table]:
     """A row for each tensor, and why it is held to what it is; then the proofs of layers that torch lacks."""
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (
-            layer.name,
-            layer.type,
-            tensor.name,
-            *_measures(tensor).values(),
-            "ok" if tensor.ok else "DIFFERS",
-        )
-        for layer in result.layers
-        for tensor in layer.tensors
+        (layer.name, layer.type, *_tensor_row(tensor)) for layer in result.layers for tensor in layer.tensors
     )
     notes = tuple(_notes(result))
     table = Table(title="verify", subject=result.model.name, columns=_COLUMNS, rows=rows, notes=notes)
-    return [table, _proofs_table(result)] if result.not_in_torch else [table]
+    tables = [table, _proofs_table(result)] if result.not_in_torch else [table]
+    return tables + [_theirs_table(result, held) for held in _held(result)]
+
+
+def _held(result: Verified) -> list[Held]:
+    return [layer.theirs for layer in result.layers if layer.theirs is not None]
+
+
+def _theirs_table(result: Verified, held: Held) -> Table:
+    """A layer against somebody's class."""
+    return Table(
+        title="against",
+        subject=result.model.name,
+        columns=_COLUMNS[2:],
+        rows=tuple(_tensor_row(tensor) for tensor in held.tensors),
+        notes=tuple(_theirs_notes(held)),
+    )
+
+
+def _theirs_notes(held: Held) -> Iterator[str]:
+    yield (
+        f"layer {held.layer!r} as its equations are written, and {held.named}, both in float64 on the CPU. Allowed is "
+        "1e-9 of the largest magnitude, or what rounding explains."
+    )
+    if held.fixed:
+        yield f"set to a number, as the class lacks them, and their gradients not compared: {', '.join(held.fixed)}."
+    if not held.states:
+        yield "the class gives no last states, so these were not compared."
+
+
+def _tensor_row(tensor: Deviation) -> tuple[Cell, ...]:
+    return (tensor.name, *_measures(tensor).values(), _VERDICTS[tensor.ok])
 
 
 def _proofs_table(result: Verified) -> Table:
@@ -170,14 +194,14 @@ def verify_document(results: Sequence[Verified]) -> dict[str, object]:
 
 
 def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
-    tensors = [{"name": tensor.name, **_measures(tensor), "ok": tensor.ok} for tensor in layer.tensors]
+    theirs = layer.theirs
     return {
         "layer": layer.name,
         "type": layer.type,
         "ok": layer.ok,
         "terms": layer.terms,
         "steps": layer.steps,
-        "tensors": tensors,
+        "tensors": [*map(_tensor, layer.tensors)],
         "proofs": [
             {
                 "what": proof.what,
@@ -190,4 +214,16 @@ def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
             }
             for proof in layer.proofs
         ],
+        "against": theirs
+        and {
+            "class": theirs.named,
+            "version": theirs.version or None,
+            "ok": theirs.ok,
+            "tensors": [*map(_tensor, theirs.tensors)],
+            "fixed": theirs.fixed,
+        },
     }
+
+
+def _tensor(tensor: Deviation) -> dict[str, object]:
+    return {"name": tensor.name, **_measures(tensor), "ok": tensor.ok}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -12,9 +13,16 @@ from rnninspect.document.chain import Link
 from rnninspect.facts import TensorFact
 from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
 from rnninspect.study.reference import run_layer
+from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, reconsider, roundings
 
 # What the name of a gradient begins with; what it is of follows.
 GRADIENT = "grad "
+
+
+# How often the equations are rounded at random where a tensor is off by more than that. Measured on 45,000 random
+# documents with sizes from 1 to 40, half of them tiny and of relu: that is one tensor in 150 in half precision and one
+# in 650 in float32 and float64, and none is off by more than 1.06 times what rounding changes.
+_TRIALS = 16
 
 
 class Given(NamedTuple):
@@ -62,3 +70,23 @@ def taken_in(link: Link, data: Tensor, states: States) -> dict[str, Tensor]:
 
 def _by_name(facts: Sequence[TensorFact], tensors: Sequence[Tensor]) -> dict[str, Tensor]:
     return {fact.name: tensor for fact, tensor in zip(facts, tensors, strict=True)}
+
+
+def weighed(
+    link: Link,
+    module: nn.Module,
+    given: Given,
+    expected: Mapping[str, Tensor],
+    computed: Mapping[str, Tensor],
+    unit: Unit,
+) -> tuple[Deviation, ...]:
+    """Every tensor that was computed for a layer, against the one that its equations have."""
+    tensors = [compare(name, computed[name], expected[name], unit, link) for name in expected]
+    ways = roundings(unit, link, _TRIALS)
+    return tuple(reconsider(tensors, expected, ways, partial(_rounded_passes, link, module, given), unit))
+
+
+def _rounded_passes(link: Link, module: nn.Module, given: Given, rounding: Rounding) -> Mapping[str, Tensor]:
+    flow, states, upstream = given
+    twin = rounding.reference(link.layer, module)
+    return passes(link, twin, rounding.flow(flow), tuple(map(rounding, states)), tuple(map(rounding, upstream))).tensors
