@@ -3,6 +3,7 @@
 fields, signal         the types of a layer's values; what flows from one layer to the next
 layer                  what every kind answers for itself
 recurrent, families    what follows from a cell's equations; the layers that run over a sequence, and single cells
+costs                  what running them takes, over steps, directions and stacked layers
 weights                from a cell's packs to the parameters of a module
 laws, symbol_laws      the `init` block: first values by other laws than torch's
 rnn, lstm, gru, jordan                               the recurrent kinds: their equations, and little else

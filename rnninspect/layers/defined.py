@@ -20,8 +20,8 @@ from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.definition import Definition
 from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.layer import Layer, Misfit
-from rnninspect.layers.recurrent import Recurrent, first_of
-from rnninspect.layers.weights import torch_name
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.weights import first_of, torch_name
 from rnninspect.letters import LETTERS, shape_of
 
 _MOST_NEAR = 60

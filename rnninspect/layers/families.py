@@ -109,9 +109,10 @@ class StackedLayer(SequenceLayer):
     def output_letter(self) -> str:
         return "D*H_out"
 
-    def _between(self, wants: Wants, below: Kept, above: Kept) -> int:
+    @override
+    def kept_between(self, wants: Wants, below: Kept, above: Kept) -> int:
         # The mask of dropout; and what it lets through is no longer what the layer below has put out.
-        return wants.input + above.input if self.dropout > 0 else super()._between(wants, below, above)
+        return wants.input + above.input if self.dropout > 0 else super().kept_between(wants, below, above)
 
     @override
     def notes(self) -> tuple[tuple[str, str], ...]:

@@ -7,31 +7,23 @@ which.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel
 from typing_extensions import override
 
-from rnninspect.cells.backward import backward_terms, gradient_sources, kept
 from rnninspect.cells.language import faults_of, parse
-from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.packs import packs
-from rnninspect.cells.reach import Sources
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.facts import ITEM_BYTES, Init, Ops, TensorFact, WeightFact
+from rnninspect.layers import costs
 from rnninspect.layers.fields import Expect, Feeds, Flag, Size
-from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants, inferred
+from rnninspect.layers.layer import Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.signal import Signal
-from rnninspect.layers.weights import cell_weights, uniform
+from rnninspect.layers.weights import cell_weights, first_of, uniform
 from rnninspect.letters import shape_of
-
-
-def first_of(state: str) -> str:
-    """What a state is called before the first step."""
-    return f"{state}_0"
-
 
 # What a document calls the sizes that a cell's equations may need to be equal.
 _WORDS = {"H_in": "input_size", "H_cell": "hidden_size", "H_out": "the output's size", "D*H_out": "D times the output"}
@@ -298,77 +290,19 @@ class Recurrent(Layer):
 
     @override
     def forward_ops(self, signal: Signal) -> Ops:
-        sizes = self.sizes()
-        return self._stacked(
-            lambda layer, direction: forward_terms(self.cell, self.declared(layer)).ops(sizes).times(signal.tokens)
-        )
+        return costs.forward_ops(self, signal)
 
     @override
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
-        sizes, above = self.sizes(), self._above(wants)
-
-        def of_layer(layer: int, direction: int) -> Ops:
-            steps = self._steps(signal, above if layer else wants, direction)
-            return sum(
-                (
-                    backward_terms(self.cell, self.declared(layer), sources).ops(sizes).times(tokens)
-                    for sources, tokens in steps
-                ),
-                Ops(0, 0),
-            )
-
-        # why: both directions read the same x, so their gradients of it are added.
-        shared = wants.input * self.width_in + above.input * (self.depth - 1) * self.width_out
-        ops = self._stacked(of_layer) + Ops(0, (self.directions - 1) * shared * signal.tokens)
-        starts = [
-            weight.count for weight in weights if weight.symbol in map(first_of, self.learned) and weight.trainable
-        ]
-        return ops + Ops(0, sum(starts) * signal.batch.letters["N"])
+        return costs.backward_ops(self, signal, weights, wants)
 
     @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
-        """What a stacked layer reads is what the one below has put out, and is kept once."""
-        above = self._above(wants)
-        first, rest = self._kept(0, signal, dtype, wants), self._kept(1, signal, dtype, above)
-        between = self._between(above, first, rest) * self.width_out * signal.tokens * ITEM_BYTES[dtype]
-        nbytes = self.directions * (first.nbytes + (self.depth - 1) * rest.nbytes) + (self.depth - 1) * between
-        return Kept(nbytes, first.input, first.output)
+        return costs.kept(self, signal, dtype, wants)
 
-    def _kept(self, layer: int, signal: Signal, dtype: str, wants: Wants) -> Kept:
-        """What a stacked layer keeps in one direction."""
-        sizes = self.sizes()
-        nbytes, held = 0, NOTHING_KEPT
-        for sources, tokens in self._steps(signal, wants, direction=0):
-            step = kept(self.cell, self.declared(layer), sources)
-            numbers = sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
-            nbytes += tokens * numbers * ITEM_BYTES[dtype]
-            held = Kept(nbytes, step.input, step.output)
-        return held
-
-    def _between(self, wants: Wants, below: Kept, above: Kept) -> int:
+    def kept_between(self, wants: Wants, below: Kept, above: Kept) -> int:
         """How many numbers a stacked layer keeps of each that it is handed, where the one below does not keep it."""
         return above.input and not below.output
-
-    def _above(self, wants: Wants) -> Wants:
-        """What the stacked layers above the first want: their input is the output of the one below."""
-        return wants._replace(input=self.trains or wants.input or wants.states)
-
-    def _steps(self, signal: Signal, wants: Wants, direction: int) -> Iterator[tuple[Sources, int]]:
-        """What wants a gradient at a step of one cell, and how many tokens are at such a step, the last at all others.
-
-        why not all alike: nobody wants that of h_0, so that the first step has less to do.
-        """
-        train = self.trainable
-        learned = self.learned if self.trainable else ()
-        *early, rest = gradient_sources(
-            self.cell, matrices=train, biases=train, x=wants.input, states=wants.states, learned=learned
-        )
-        # why from the end: the reverse direction of a packed batch begins with its longest sequences alone, and what
-        # joins them later is one tensor with what they have come to.
-        order = range(signal.batch.letters["L"])[:: -1 if direction else 1]
-        running = [signal.batch.running(step) for step in order[: len(early)]]
-        yield from zip(early, running, strict=False)
-        yield rest, signal.tokens - sum(running)
 
     @override
     def emits(self, signal: Signal) -> Signal:
@@ -386,13 +320,3 @@ class Recurrent(Layer):
         from rnninspect.layers import laws
 
         return max(run, laws.work_bytes(self.weights_below(2, dtype)))
-
-    def _stacked(self, of_layer: Callable[[int, int], Ops]) -> Ops:
-        """The sum over all stacked layers and directions."""
-        total = Ops(0, 0)
-        for direction in range(self.directions):
-            # why: layers above the first are alike, so 10,000 of them cost no more than two.
-            total += of_layer(0, direction)
-            if self.depth > 1:
-                total += of_layer(1, direction).times(self.depth - 1)
-        return total

@@ -58,6 +58,11 @@ def cell_weights(
         )
 
 
+def first_of(state: str) -> str:
+    """What a state is called before the first step."""
+    return f"{state}_0"
+
+
 def torch_name(symbol: str) -> str:
     """`W_ih` -> `weight_ih`, `w_ci` -> `weight_ci`, `b_ih` -> `bias_ih`, `W` -> `weight`; `h_0` is as it is."""
     if is_vector(symbol):

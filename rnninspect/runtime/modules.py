@@ -22,8 +22,9 @@ from rnninspect.layers.families import CellLayer, SequenceLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import PointwiseLayer
-from rnninspect.layers.recurrent import Recurrent, first_of
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
+from rnninspect.layers.weights import first_of
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime import initial
 from rnninspect.runtime.ahead import EquationRNN

@@ -18,8 +18,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.cells.packs import packs
 from rnninspect.layers.families import CellLayer
-from rnninspect.layers.recurrent import Recurrent, first_of
-from rnninspect.layers.weights import torch_name
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.weights import first_of, torch_name
 
 States = tuple[Tensor, ...]
 Flow = Tensor | PackedSequence

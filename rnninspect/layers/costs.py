@@ -1,0 +1,130 @@
+"""What running a recurrent layer takes: operations forward and backward, and what is kept between the two.
+
+A step of one cell is counted on its equations (`cells.ops`, `cells.backward`); here it is counted how often it is run:
+over steps, directions and stacked layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from rnninspect.cells import backward
+from rnninspect.cells.ops import forward_terms
+from rnninspect.cells.reach import Sources
+from rnninspect.cells.tree import Cell
+from rnninspect.cells.widths import Declared
+from rnninspect.facts import ITEM_BYTES, Ops, WeightFact
+from rnninspect.layers.layer import NOTHING_KEPT, Kept, Wants
+from rnninspect.layers.signal import Signal
+from rnninspect.layers.weights import first_of
+from rnninspect.letters import shape_of
+
+
+class Stack(Protocol):
+    """What of a recurrent layer its costs follow from; `Recurrent` says what each is."""
+
+    trainable: bool
+
+    @property
+    def cell(self) -> Cell: ...
+    @property
+    def learned(self) -> tuple[str, ...]: ...
+    @property
+    def trains(self) -> bool: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def directions(self) -> int: ...
+    @property
+    def width_in(self) -> int: ...
+    @property
+    def width_out(self) -> int: ...
+    def declared(self, layer: int) -> Declared: ...
+    def sizes(self) -> dict[str, int]: ...
+    def kept_between(self, wants: Wants, below: Kept, above: Kept) -> int: ...
+
+
+def forward_ops(layer: Stack, signal: Signal) -> Ops:
+    """The operations of one forward pass."""
+    cell, sizes = layer.cell, layer.sizes()
+    return _sum(layer, lambda k, direction: forward_terms(cell, layer.declared(k)).ops(sizes).times(signal.tokens))
+
+
+def backward_ops(layer: Stack, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
+    """The operations of one backward pass."""
+    cell, sizes, above = layer.cell, layer.sizes(), _above(layer, wants)
+
+    def of_stacked(k: int, direction: int) -> Ops:
+        steps = _steps(layer, signal, above if k else wants, direction)
+        each = (
+            backward.backward_terms(cell, layer.declared(k), sources).ops(sizes).times(tokens)
+            for sources, tokens in steps
+        )
+        return sum(each, Ops(0, 0))
+
+    # why: both directions read the same x, so their gradients of it are added.
+    shared = wants.input * layer.width_in + above.input * (layer.depth - 1) * layer.width_out
+    ops = _sum(layer, of_stacked) + Ops(0, (layer.directions - 1) * shared * signal.tokens)
+    learned = [first_of(state) for state in layer.learned]
+    starts = [weight.count for weight in weights if weight.symbol in learned and weight.trainable]
+    return ops + Ops(0, sum(starts) * signal.batch.letters["N"])
+
+
+def kept(layer: Stack, signal: Signal, dtype: str, wants: Wants) -> Kept:
+    """What is kept for backward. What a stacked layer reads is what the one below has put out, and is kept once."""
+    above = _above(layer, wants)
+    first, rest = _kept(layer, 0, signal, dtype, wants), _kept(layer, 1, signal, dtype, above)
+    between = layer.kept_between(above, first, rest) * layer.width_out * signal.tokens * ITEM_BYTES[dtype]
+    nbytes = layer.directions * (first.nbytes + (layer.depth - 1) * rest.nbytes) + (layer.depth - 1) * between
+    return Kept(nbytes, first.input, first.output)
+
+
+def _kept(layer: Stack, k: int, signal: Signal, dtype: str, wants: Wants) -> Kept:
+    """What stacked layer `k` keeps in one direction."""
+    sizes = layer.sizes()
+    nbytes, held = 0, NOTHING_KEPT
+    for sources, tokens in _steps(layer, signal, wants, direction=0):
+        step = backward.kept(layer.cell, layer.declared(k), sources)
+        numbers = sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
+        nbytes += tokens * numbers * ITEM_BYTES[dtype]
+        held = Kept(nbytes, step.input, step.output)
+    return held
+
+
+def _above(layer: Stack, wants: Wants) -> Wants:
+    """What the stacked layers above the first want: their input is the output of the one below."""
+    return wants._replace(input=layer.trains or wants.input or wants.states)
+
+
+def _steps(layer: Stack, signal: Signal, wants: Wants, direction: int) -> Iterator[tuple[Sources, int]]:
+    """What wants a gradient at a step of one cell, and how many tokens are at such a step, the last at all others.
+
+    why not all alike: nobody wants that of h_0, so that the first step has less to do.
+    """
+    train = layer.trainable
+    *early, rest = backward.gradient_sources(
+        layer.cell,
+        matrices=train,
+        biases=train,
+        x=wants.input,
+        states=wants.states,
+        learned=layer.learned if train else (),
+    )
+    # why from the end: the reverse direction of a packed batch begins with its longest sequences alone, and what
+    # joins them later is one tensor with what they have come to.
+    order = range(signal.batch.letters["L"])[:: -1 if direction else 1]
+    running = [signal.batch.running(step) for step in order[: len(early)]]
+    yield from zip(early, running, strict=False)
+    yield rest, signal.tokens - sum(running)
+
+
+def _sum(layer: Stack, of_stacked: Callable[[int, int], Ops]) -> Ops:
+    """The sum over all stacked layers and directions."""
+    total = Ops(0, 0)
+    for direction in range(layer.directions):
+        # why: layers above the first are alike, so 10,000 of them cost no more than two.
+        total += of_stacked(0, direction)
+        if layer.depth > 1:
+            total += of_stacked(1, direction).times(layer.depth - 1)
+    return total
