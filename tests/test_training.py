@@ -26,6 +26,8 @@ from rnninspect.document.chain import Spec
 from rnninspect.facts import Init, ModelFacts, count
 from rnninspect.layers.families import StackedLayer
 from rnninspect.plan import plan
+from rnninspect.results.params import SIZES, params_tables
+from rnninspect.results.weights import weights_table
 from rnninspect.runtime.modules import make_feed, ready, run
 from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.workspace import kept_on
@@ -304,6 +306,30 @@ def test_the_count_in_keras(layers: tuple[str, ...], expected: list[Any]) -> Non
     model = plan(spec_of(trained(*layers, flags=(True,) * len(layers))))
     assert [layer.counts.keras for layer in model.layers] == expected
     assert model.counts.keras == (None if None in expected else sum(expected))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("LSTM", ["parameters", "recurrent_weights", "parameters_one_bias", "parameters_keras"]),
+        ("PeepholeLSTM", ["parameters", "recurrent_weights", "parameters_one_bias"]),
+        ("SRU", ["parameters", "recurrent_weights"]),
+        ("LMU", ["parameters", "parameters_trainable", "recurrent_weights"]),
+    ],
+)
+def test_people_are_shown_the_counts_that_tell_them_something(kind: str, shown: list[str]) -> None:
+    model = plan(spec_of(text_of(f"type: {kind}, input_size: 8, hidden_size: 6")))
+    (table,) = (one.for_people() for one in params_tables([model], proven=True, parts=SIZES))
+    assert [column.key for column in table.columns] == ["layer", "type", *shown, "parameter_bytes"]
+    said = {"parameters_one_bias": "with one bias", "parameters_keras": "in Keras", "recurrent_weights": "recurrent"}
+    assert [words in table.notes[0] for words in said.values()] == [key in shown for key in said]
+
+
+def test_a_size_of_a_cells_own_is_in_the_legend() -> None:
+    model = plan(spec_of(text_of("type: LMU, input_size: 8, hidden_size: 6, order: 3")))
+    table = weights_table(model)
+    assert "order a size of a cell's own" in table.notes[0]
+    assert "1 a size" not in table.notes[0]
 
 
 # --- on the command line ----------------------------------------------------------------------------------------

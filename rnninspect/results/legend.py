@@ -14,7 +14,10 @@ ROWS = "index 2k: layer k forward, 2k+1: layer k reverse"
 def legend(axes: Iterable[tuple[str, ...]]) -> str:
     """One sentence for the letters in `axes`, in torch's order."""
     used = {letter for names in set(axes) for axis in names for letter in letters_of(axis)}
-    return "; ".join(f"{letter} {meaning}" for letter, meaning in LETTERS.items() if letter in used)
+    own = {
+        letter: "a size of a cell's own" for letter in sorted(used) if letter not in LETTERS and not letter.isdigit()
+    }
+    return "; ".join(f"{letter} {meaning}" for letter, meaning in (LETTERS | own).items() if letter in used)
 
 
 def halves(along: Sequence[str]) -> str:

@@ -49,10 +49,9 @@ _MODEL = (
 )
 
 _ALL_TRAIN = "All are trainable. "
-_SIZES = (
-    "recurrent weights: the matrices that multiply what depends on the state of the step before; with one bias: as "
-    "most papers count, torch has two; in Keras: two in GRU, one in LSTM and SimpleRNN"
-)
+_RECURRENT = "recurrent weights: those that multiply what depends on the state of the step before"
+_ONE_BIAS = "; with one bias: as most papers count, torch has two"
+_KERAS = "; in Keras: two in GRU, one in LSTM and SimpleRNN"
 _NOT_IN_KERAS = ", nothing where Keras has no such layer"
 _OPERATIONS = (
     "For the whole batch. MACs: multiply-accumulates of matrix products; elementwise: one per element for each +, -, * "
@@ -82,19 +81,32 @@ def params_tables(models: Sequence[ModelFacts], *, proven: bool, parts: Sequence
 
     proven: the memory is what torch's kernels keep, and not what the equations need. Scripts get every part.
     """
-    # why: as a rule all train, which a sentence says in less room than a column.
-    frozen = any(model.counts.trainable != model.counts.parameters for model in models)
-    tables = [_by_layer(model, part, frozen, summary=part != parts[0]) for model in models for part in parts]
+    silent = _silent(models)
+    tables = [_by_layer(model, part, silent, summary=part != parts[0]) for model in models for part in parts]
     if len(models) > 1:
-        tables += [_by_model(models, part, frozen) for part in parts]
+        tables += [_by_model(models, part, silent) for part in parts]
     without_notes, last = tables[: -len(parts)], tables[-len(parts) :]
-    notes = [tuple(_notes(part, models, frozen, proven)) for part in parts]
+    notes = [tuple(_notes(part, models, silent, proven)) for part in parts]
     return [*without_notes, *(table._replace(notes=sentences) for table, sentences in zip(last, notes, strict=True))]
 
 
-def _by_layer(model: ModelFacts, part: str, frozen: bool, *, summary: bool) -> Table:
+def _silent(models: Sequence[ModelFacts]) -> frozenset[str]:
+    """The columns that would tell people nothing."""
+    layers = [layer for model in models for layer in model.layers]
+    counts = [layer.counts for layer in layers]
+    recurrent = [layer for layer in layers if any(weight.recurrent for weight in layer.weights)]
+    silent = {
+        # why: as a rule all train, which a sentence says in less room than a column.
+        "parameters_trainable": all(count.trainable == count.parameters for count in counts),
+        "parameters_one_bias": all(count.one_bias == count.parameters for count in counts),
+        "parameters_keras": bool(recurrent) and all(layer.counts.keras is None for layer in recurrent),
+    }
+    return frozenset(key for key, says_nothing in silent.items() if says_nothing)
+
+
+def _by_layer(model: ModelFacts, part: str, silent: frozenset[str], *, summary: bool) -> Table:
     """People see one part, scripts find all of them in the table that is no `summary`."""
-    shown = _shown_columns(part, frozen)
+    shown = _shown_columns(part, silent)
     counts = tuple(column._replace(for_scripts=column not in shown) for column in chain(*_PARTS.values()))
     return Table(
         title=part,
@@ -106,8 +118,8 @@ def _by_layer(model: ModelFacts, part: str, frozen: bool, *, summary: bool) -> T
     )
 
 
-def _by_model(models: Sequence[ModelFacts], part: str, frozen: bool) -> Table:
-    counts = _shown_columns(part, frozen)
+def _by_model(models: Sequence[ModelFacts], part: str, silent: frozenset[str]) -> Table:
+    counts = _shown_columns(part, silent)
     alike = len({model.name for model in models}) < len(models)
     name, file, layers = _MODEL
     return Table(
@@ -119,8 +131,8 @@ def _by_model(models: Sequence[ModelFacts], part: str, frozen: bool) -> Table:
     )
 
 
-def _shown_columns(part: str, frozen: bool) -> tuple[Column, ...]:
-    return tuple(column for column in _PARTS[part] if frozen or column.key != "parameters_trainable")
+def _shown_columns(part: str, silent: frozenset[str]) -> tuple[Column, ...]:
+    return tuple(column for column in _PARTS[part] if column.key not in silent)
 
 
 def _cells(facts: LayerFacts | ModelFacts, columns: Sequence[Column]) -> tuple[Cell, ...]:
@@ -128,11 +140,14 @@ def _cells(facts: LayerFacts | ModelFacts, columns: Sequence[Column]) -> tuple[C
     return tuple(counts[column.key] for column in columns)
 
 
-def _notes(part: str, models: Sequence[ModelFacts], frozen: bool, proven: bool) -> Iterator[str]:
+def _notes(part: str, models: Sequence[ModelFacts], silent: frozenset[str], proven: bool) -> Iterator[str]:
     match part:
         case "params":
             blank = any(model.counts.keras is None for model in models)
-            yield f"{_ALL_TRAIN * (not frozen)}{_SIZES}{_NOT_IN_KERAS * blank}."
+            all_train = _ALL_TRAIN * ("parameters_trainable" in silent)
+            one_bias = _ONE_BIAS * ("parameters_one_bias" not in silent)
+            keras = (_KERAS + _NOT_IN_KERAS * blank) * ("parameters_keras" not in silent)
+            yield f"{all_train}{_RECURRENT}{one_bias}{keras}."
         case "forward":
             yield _OPERATIONS
         case "backward":

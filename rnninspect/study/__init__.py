@@ -1,6 +1,7 @@
 """What a person studies of a model. The stations, in order:
 
 explain                            equations with their sizes, symbols, options: without torch
+cell_facts, unrolled               what it says of a cell besides its equations, and what its picture shows
 code, code_steps, code_cells       the document as Python, also without; code_lines breaks its lines
 library                            published cells beside one another
 input_file, input_csv, input_npy   what a model is fed with instead of random numbers; input_expected says what fits
