@@ -8,7 +8,8 @@ from typing import NamedTuple
 from rnninspect.cells.scan import Reads, scannable
 from rnninspect.cells.tree import Apply, Cell, Equation, Value
 from rnninspect.cells.widths import widths
-from rnninspect.layers.recurrent import Recurrent, first_of
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.weights import first_of
 from rnninspect.study.code_cells import is_written
 
 # Of more rounds of a loop than these, the first two and the last are shown.

@@ -15,8 +15,8 @@ from rnninspect.cells.write import python
 from rnninspect.document.chain import Spec
 from rnninspect.errors import listed
 from rnninspect.layers.layer import Layer
-from rnninspect.layers.recurrent import Recurrent, first_of
-from rnninspect.layers.weights import torch_name
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.weights import first_of, torch_name
 from rnninspect.study.code_lines import WIDTH, indented
 
 # The recurrent kinds that torch.nn has; any other is written from its equations.
