@@ -269,7 +269,10 @@ def test_an_option_of_most_commands_is_not_told_of_all_of_them(run: Run) -> None
             "--format: expected one of table, json, csv, markdown, got 'jsn' (did you mean 'json'?)",
         ),
         (("gradflow", "x", "--target", "TORCH"), "--target: expected one of last, sum, got 'TORCH'"),
-        (("init", "--from", "LSTM1", "x"), "--from: expected one of lstm, gru, rnn, tagger, classifier, seq, got "),
+        (
+            ("init", "--from", "LSTM1", "x"),
+            "--from: expected one of lstm, gru, rnn, tagger, classifier, seq, cell, or a ",
+        ),
         (("shapes", "x", "--seed", "-1"), f"--seed: expected an integer from 0 to {2**63 - 1}, got '-1'"),
         (("shapes", "x", "--seed", f"{2**63}"), f"--seed: expected an integer from 0 to {2**63 - 1}, got '{2**63}'"),
         (("trace", "x", "--step", "two\x1b"), r"--step: expected an integer >= 0, got 'two\x1b'"),

@@ -14,7 +14,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from rnninspect.commands import init as module
-from rnninspect.commands.init import InitOptions, Starter
+from rnninspect.commands.init import InitOptions
+from rnninspect.commands.shared.starters import Starter
+from rnninspect.document.library import library_names
 from rnninspect.document.load import load_spec
 from rnninspect.document.schema import document_schema
 from rnninspect.document.tree import read_tree
@@ -82,9 +84,10 @@ def test_each_is_what_its_name_says(starters: list[Path]) -> None:
         "Embedding LSTM Linear",
         "Embedding GRU Dropout Linear",
         "Embedding LSTM Dropout Linear",
+        "MyCell",
     ]
     assert [spec.name for spec in specs] == list(Starter)  # the file's: none has one of its own
-    *_, head = plan(specs[-1]).layers
+    *_, head = plan(specs[list(Starter).index(Starter.SEQ)]).layers
     assert [weight.shared_with for weight in head.weights] == ["embed.weight", None]
 
 
@@ -94,6 +97,18 @@ def test_lines_are_short_and_plain(starters: list[Path]) -> None:
         assert text.isascii()
         assert text.endswith("\n")
         assert [line for line in text.splitlines() if len(line) > 110 or line != line.rstrip()] == []
+
+
+def test_each_cell_of_the_library_has_a_document(tmp_path: Path) -> None:
+    for name in library_names():
+        path = tmp_path / f"{name}.yaml"
+        assert module.run(InitOptions(path=path, starter=name)) == 0
+        text = path.read_text(encoding="utf-8")
+        (link,) = load_spec(str(path)).links
+        assert (link.layer.type, link.layer.name) == (name, "rnn")
+        path.write_text(OPTIONAL.sub(r"\1", text), encoding="utf-8")
+        (whole,) = load_spec(str(path)).links
+        assert whole.layer.sizes() == {**link.layer.sizes(), "num_layers": 2}
 
 
 # --- the command ---------------------------------------------------------------------------------------------

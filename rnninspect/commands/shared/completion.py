@@ -87,6 +87,14 @@ def sizes_in(files: Iterable[str]) -> list[str]:
     return _common(files, lambda data: [path for path in size_paths(data) if _NAME.fullmatch(path.split(".")[0])], {})
 
 
+def starters(incomplete: str) -> list[str]:
+    """What `init --from` may start from: its own documents, and cells once a letter has been typed."""
+    from rnninspect.commands.shared.starters import Starter
+
+    named = [name for name in Starter if name.startswith(incomplete)]
+    return [*named, *(cells(incomplete) if incomplete else ())]
+
+
 def cells(incomplete: str) -> list[str]:
     """The cells of the library."""
     from rnninspect.document.library import library_names
