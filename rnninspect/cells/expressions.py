@@ -27,7 +27,8 @@ from rnninspect.cells.tree import (
 from rnninspect.errors import did_you_mean
 
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
-_OF_TWO = ("max", "min")
+# Functions of two arguments, which are operators of the tree.
+OF_TWO = ("max", "min")
 _LONGEST_NAME = 40
 
 
@@ -78,7 +79,7 @@ class Expressions:
                 return self._product(node, left, right)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _SIGNS:
                 return self._worked_out(node, Binary(_SIGNS[type(op)], self.read(left), self.read(right)))
-            case ast.Call(func=ast.Name(id=function), args=[left, right], keywords=[]) if function in _OF_TWO:
+            case ast.Call(func=ast.Name(id=function), args=[left, right], keywords=[]) if function in OF_TWO:
                 return self._worked_out(node, Binary(function, self.read(left), self.read(right)))
             case ast.Call(func=ast.Name(id=function), args=[argument], keywords=[]) if function in FUNCTIONS:
                 return self._worked_out(node, Apply(function, self.read(argument)))
@@ -106,7 +107,7 @@ class Expressions:
         for name, node in self._first_reads.items():
             if name not in assigned:
                 hint = f"a weight vector is w_{name}, a matrix W_{name}, a bias b_{name}, and a number needs a value"
-                if name in FUNCTIONS or name in _OF_TWO:
+                if name in FUNCTIONS or name in OF_TWO:
                     hint = f"it is a function: {name}(...)"
                 raise self.fault(node, f"{name!r} is read but never assigned", hint)
 
@@ -206,11 +207,11 @@ class Expressions:
 def _hint(node: ast.expr) -> str:
     """What to write instead of an expression that the language does not have."""
     match node:
-        case ast.Call(func=ast.Name(id=function)) if function in FUNCTIONS or function in _OF_TWO:
-            of = "two arguments" if function in _OF_TWO else "one argument"
+        case ast.Call(func=ast.Name(id=function)) if function in FUNCTIONS or function in OF_TWO:
+            of = "two arguments" if function in OF_TWO else "one argument"
             return f"{function} takes {of} and no options"
         case ast.Call(func=ast.Name(id=function)):
-            return did_you_mean(function, (*FUNCTIONS, *_OF_TWO))
+            return did_you_mean(function, (*FUNCTIONS, *OF_TWO))
         case ast.Attribute(attr="T"):
             return "a transposed matrix stands left of @"
         case ast.UnaryOp(op=ast.UAdd()):

@@ -22,7 +22,7 @@ from functools import cache
 from math import isfinite
 
 from rnninspect.cells.bias import without_biases
-from rnninspect.cells.expressions import Expressions, is_vector, no_name
+from rnninspect.cells.expressions import OF_TWO, Expressions, is_vector, no_name
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.limits import MOST_EQUATIONS, MOST_ROUNDS, check_depth, checked, quote
 from rnninspect.cells.tree import Cell, CellError, Equation, Value, states_of, symbols_of
@@ -193,7 +193,7 @@ class _Reader:
 
     def _check_target(self, target: ast.Name) -> None:
         name, reason = target.id, no_name(target.id)
-        if name in FUNCTIONS or name in ("max", "min", "range"):
+        if name in FUNCTIONS or name in (*OF_TWO, "range"):
             reason = "it is a function"
         if name in self.expressions.numbers or name in self.expressions.counters:
             reason = "it is a number"

@@ -70,13 +70,18 @@ def packs(cell: Cell, declared: Declared) -> tuple[Pack, ...]:
         pack for part in (given, computed) for kind in ("W", "b") for group in part for pack in packed.of(kind, group)
     ]
     tensors += packed.vectors({block for pack in tensors for block in pack.blocks})
-    names = Counter(pack.symbol[0].lower() + pack.symbol[1:] for pack in tensors)
+    names = Counter(_one_case(pack.symbol) for pack in tensors)
     for pack in tensors:
-        if names[pack.symbol.lower()[0] + pack.symbol[1:]] > 1:
+        if names[_one_case(pack.symbol)] > 1:
             raise CellError(
                 f"W{pack.symbol[1:]} and w{pack.symbol[1:]} would be parameters of one name", hint="rename one of them"
             )
     return tuple(tensors)
+
+
+def _one_case(symbol: str) -> str:
+    """A symbol in the case of vectors: W_c and w_c are both `weight_c` as parameters."""
+    return symbol[0].lower() + symbol[1:]
 
 
 def _groups(cell: Cell, solved: Widths) -> list[_Group]:
@@ -154,11 +159,11 @@ class _Packer:
         operand = group.operand
         assert isinstance(operand, Value)
         source = "i" if operand.name == "x" else operand.name
-        others = {weight.name[0].lower() + weight.name[1:] for weight in self.weights if weight.name not in blocks}
-        others |= {symbol[0].lower() + symbol[1:] for symbol in self._taken}
+        others = {_one_case(weight.name) for weight in self.weights if weight.name not in blocks}
+        others |= set(map(_one_case, self._taken))
         # why the version: h'_t, on its way to h_t, is multiplied as well as h_{t-1}.
         names = [f"{kind}_{source}h", *[f"{kind}_{source}{operand.version}h"] * (operand.version > 0)]
-        return next((name for name in names if name[0].lower() + name[1:] not in others), "")
+        return next((name for name in names if _one_case(name) not in others), "")
 
     def _meets(self, weight: WeightVector | Bias, expression: Expr) -> bool:
         """Whether a weight is a factor or a term beside what the states reach."""

@@ -53,7 +53,7 @@ def _index(source: str, start: int, text: str, offset: int) -> int | None:
     head = _HEAD.match(source, start)
     assert head is not None
     at = head.end()
-    index, last = None, at
+    last = at
     for k, sign in enumerate(text):
         if k >= offset and not sign.isspace():
             break
