@@ -52,7 +52,15 @@ cells:
     init: {b_f: 1.0, w_*: ones, W_h*: orthogonal, weight_ih: xavier_uniform, W_ii: zeros}
     initial: {h: learned, c: 0.5}
 """
-CELLS = {"Wave": WAVE, "Memory": MEMORY, "Peephole": PEEPHOLE}
+NARROW = """\
+cells:
+  Narrow:
+    equations: "c = tanh(W_ih @ x + W_hh @ h + b_h); h = W_p @ c"
+    output: h
+    sizes: {narrow: 3}
+    widths: {h: narrow}
+"""
+CELLS = {"Wave": WAVE, "Memory": MEMORY, "Peephole": PEEPHOLE, "Narrow": NARROW}
 
 
 def of(name: str, keys: str = "", head: str = HEAD) -> Spec:
