@@ -215,7 +215,7 @@ def cells(layer: Mapping[str, Any], **definitions: Any) -> Iterator[Spec]:
         with suppress(DocumentError):
             layers = [{"name": "a", "input_size": 4, "hidden_size": 4, **layer, **options}]
             # why: from a random state some run away, and with them what single precision rounds off.
-            dtype = "float64" if "state" in given else "float32"
+            dtype = "float64" if "state" in given or "num_layers" in options else "float32"
             yield spec_of({"dtype": dtype, "input": given, "cells": definitions, "layers": layers})
 
 

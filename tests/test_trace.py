@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from array import array
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from rnninspect.layers.gru import GRU
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.rnn import RNN
 from rnninspect.plan import plan
+from rnninspect.results.trace import trace_tables
 from rnninspect.runtime.modules import BuiltModel, make_feed, ready
 from rnninspect.study import trace as module
 from rnninspect.study.trace import Level, Pick, Vector, trace_layers
@@ -336,6 +338,20 @@ def test_memory_is_over_all_steps_and_sequences(name: str) -> None:
         assert memory.longest == approx(max(lives))
         assert memory.unit == lives.index(max(lives))
         assert memory.median == approx(sorted(lives)[(len(lives) - 1) // 2])
+
+
+@pytest.mark.parametrize(("kind", "gate", "stays"), [("LSTM", "f", 1), ("GRU", "z", 1), ("minGRU", "z", 0)])
+def test_it_is_said_where_a_state_stays(kind: str, gate: str, stays: int) -> None:
+    (table,) = trace_tables([trace_layers(spec_of(document(f"type: {kind}, input_size: 2, hidden_size: 3")), CPU)])
+    assert re.search(rf"half-life of .: .* where {gate} is {stays}, . stays\.$", table.notes[-1])
+
+
+def test_functions_of_a_cells_saturate_or_have_no_share() -> None:
+    text = "cells: {Odd: {equations: 'h = W_h @ h + hardsigmoid(h)\n\n  c = softsign(h)\n\n  e = exp(W_x @ x)'}}\n"
+    (level,) = trace_layers(spec_of(document("type: Odd, input_size: 2, hidden_size: 3") + text), CPU).levels
+    assert [(vector.name, vector.saturates) for vector in level.vectors] == [("h", False), ("c", True), ("e", False)]
+    for step in level.steps:
+        assert [stats.saturated is None for stats in step.stats] == [True, False, True]
 
 
 def test_what_carries_nothing_has_no_memory() -> None:

@@ -160,10 +160,11 @@ def _legend(levels: Sequence[Level]) -> Iterator[str]:
             "Means and shares are over all units and sequences of a step; ‖·‖ is the Euclidean norm over the units, "
             "averaged over the sequences."
         )
-    for gate, state in dict.fromkeys((memory.gate, memory.state) for level in levels for memory in level.memory):
+    gates = dict.fromkeys(vector for level in levels for vector in level.vectors if vector.carries is not None)
+    for gate, state, stays in dict.fromkeys((gate.name, gate.carries, 0 if gate.inverse else 1) for gate in gates):
         yield (
             f"half-life of {state}: after how many steps half of it is left, were {gate} to stay as it is; where "
-            f"{gate} is 1, {state} stays."
+            f"{gate} is {stays}, {state} stays."
         )
 
 

@@ -286,6 +286,7 @@ FAULTS = [
     ),
     ("study/cell_facts.py", "(*targets[:2], targets[-1])", "targets[:3]", "test_explain_cells.py"),
     ("results/params.py", "count.one_bias == count.parameters", "False", "test_training.py"),
+    ("results/trace.py", "0 if gate.inverse else 1", "1", "test_trace.py"),
     ("results/legend.py", "and not letter.isdigit()", "", "test_training.py"),
     ("study/cell_facts.py", "of_torch=not is_written(layer)", "of_torch=True", "test_explain_cells.py"),
     ("results/conventions.py", "(steps - 1).bit_length()", "steps.bit_length()", "test_explain_cells.py"),
