@@ -16,7 +16,8 @@ differentiation of the equations:
                  state is also used by the next step, the step's output by whoever reads it
     one number   beside a vector: its gradient is summed over the vector: 1
 
-each where the operand, weight, factor or vector wants a gradient; the rest falls away. What is kept for it from the
+each where the operand, weight, factor or vector wants a gradient, and the loss depends on it, which reads the output of
+every step: what the last step hands on, nobody reads. The rest falls away. What is kept for it from the
 forward pass is v of a W that trains, the other factor of a * b, both sides of a quotient, a power or a maximum, and the
 value of a function, or its argument where its derivative needs that.
 """
@@ -24,13 +25,13 @@ value of a function, or its argument where its derivative needs that.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.ops import Terms, axes_of
-from rnninspect.cells.reach import Sources, is_reached, reached
+from rnninspect.cells.reach import Sources, is_reached, leading_to, reached
 from rnninspect.cells.tree import (
     Apply,
     Bias,
@@ -43,6 +44,7 @@ from rnninspect.cells.tree import (
     Value,
     WeightVector,
     is_number,
+    walk,
 )
 from rnninspect.cells.widths import Declared, Widths, widths
 
@@ -84,13 +86,30 @@ def gradient_sources(
 
 
 @cache
-def backward_terms(cell: Cell, declared: Declared, sources: Sources) -> Terms:
-    """One step for one sequence, backward."""
+def read_by_loss(cell: Cell) -> tuple[frozenset[Value], ...]:
+    """What the loss depends on of the last step, of the one before it and so on: all before are like the last of these.
+
+    The loss reads the output of every step; a step's states count as far as the step after it makes something of them.
+    """
+    steps = [leading_to(cell, {cell.result})]
+    while True:
+        handed_on = {cell.last(name) for name in cell.states if Value(name, 0) in steps[-1]}
+        before = leading_to(cell, {cell.result, *handed_on})
+        if before == steps[-1]:
+            return tuple(steps)
+        steps.append(before)
+
+
+@cache
+def backward_terms(cell: Cell, declared: Declared, sources: Sources, read: frozenset[Value] | None = None) -> Terms:
+    """One step for one sequence, backward. read: what the loss depends on, see `read_by_loss`; None: on all."""
     solved = widths(cell, declared)
+    equations = (equation for equation in cell.equations if read is None or equation.target in read)
+    nodes = [node for equation in equations for node in walk(equation.expression)]
     products: Counter[tuple[str, str]] = Counter()
     lengths: Counter[str] = Counter()
     vectors = reached(cell, sources)
-    for node in cell.nodes:
+    for node in nodes:
         match node:
             case Product(matrix=matrix, operand=operand):
                 products[axes_of(node, solved)] += (matrix.name in sources.weights) + is_reached(
@@ -106,7 +125,7 @@ def backward_terms(cell: Cell, declared: Declared, sources: Sources) -> Terms:
                 lengths[solved.of(node)] += _of_sides(node, *wanted) + sums * (solved.of(node) != "1")
             case Bias(name=name) | WeightVector(name=name):
                 lengths[solved.of(node)] += name in sources.weights
-    for value, uses in _uses(cell, solved).items():
+    for value, uses in _uses(cell, nodes, solved).items():
         if value in vectors:
             lengths[solved.length(value)] += uses - 1
     return Terms(products, lengths)
@@ -187,9 +206,9 @@ def _kept_of(node: Binary, left: bool, right: bool) -> Iterator[Expr]:
             yield from (node.left, node.right) * (left or right)
 
 
-def _uses(cell: Cell, solved: Widths) -> Counter[Value]:
-    products = [node for node in cell.nodes if isinstance(node, Product)]
-    uses = Counter(node for node in cell.nodes if isinstance(node, Value))
+def _uses(cell: Cell, nodes: Sequence[Expr], solved: Widths) -> Counter[Value]:
+    products = [node for node in nodes if isinstance(node, Product)]
+    uses = Counter(node for node in nodes if isinstance(node, Value))
     # why: `nodes` has a product's operand too; the gates of one packed weight are one product.
     uses -= Counter(product.operand for product in products if isinstance(product.operand, Value))
     stacks = {_stack(cell, product, solved) for product in products}

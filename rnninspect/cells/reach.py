@@ -1,11 +1,11 @@
-"""What a change of some vectors or weights reaches within a step: read off the equations."""
+"""What a change of some vectors or weights reaches within a step, and what leads to some: read off the equations."""
 
 from __future__ import annotations
 
 from collections.abc import Set
 from typing import NamedTuple
 
-from rnninspect.cells.tree import Bias, Cell, Expr, Product, Value, WeightVector, parts
+from rnninspect.cells.tree import Bias, Cell, Expr, Product, Value, WeightVector, parts, walk
 
 
 class Sources(NamedTuple):
@@ -22,6 +22,15 @@ def reached(cell: Cell, sources: Sources) -> frozenset[Value]:
         if is_reached(equation.expression, sources, vectors):
             vectors.add(equation.target)
     return frozenset(vectors)
+
+
+def leading_to(cell: Cell, vectors: Set[Value]) -> frozenset[Value]:
+    """Every vector that one of these is made of within the step, they themselves included."""
+    leading = set(vectors)
+    for equation in reversed(cell.equations):
+        if equation.target in leading:
+            leading.update(node for node in walk(equation.expression) if isinstance(node, Value))
+    return frozenset(leading)
 
 
 def is_reached(expression: Expr, sources: Sources, vectors: Set[Value]) -> bool:

@@ -12,7 +12,7 @@ from typing import Protocol
 from rnninspect.cells import backward
 from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.reach import Sources
-from rnninspect.cells.tree import Cell
+from rnninspect.cells.tree import Cell, Value
 from rnninspect.cells.widths import Declared
 from rnninspect.facts import ITEM_BYTES, Ops, WeightFact
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Wants
@@ -58,8 +58,8 @@ def backward_ops(layer: Stack, signal: Signal, weights: Sequence[WeightFact], wa
     def of_stacked(k: int, direction: int) -> Ops:
         steps = _steps(layer, signal, above if k else wants, direction)
         each = (
-            backward.backward_terms(cell, layer.declared(k), sources).ops(sizes).times(tokens)
-            for sources, tokens in steps
+            backward.backward_terms(cell, layer.declared(k), sources, read).ops(sizes).times(tokens)
+            for sources, read, tokens in steps
         )
         return sum(each, Ops(0, 0))
 
@@ -84,7 +84,7 @@ def _kept(layer: Stack, k: int, signal: Signal, dtype: str, wants: Wants) -> Kep
     """What stacked layer `k` keeps in one direction."""
     sizes = layer.sizes()
     nbytes, held = 0, NOTHING_KEPT
-    for sources, tokens in _steps(layer, signal, wants, direction=0):
+    for sources, _, tokens in _steps(layer, signal, wants, direction=0):
         step = backward.kept(layer.cell, layer.declared(k), sources)
         numbers = sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
         nbytes += tokens * numbers * ITEM_BYTES[dtype]
@@ -97,13 +97,16 @@ def _above(layer: Stack, wants: Wants) -> Wants:
     return wants._replace(input=layer.trains or wants.input or wants.states)
 
 
-def _steps(layer: Stack, signal: Signal, wants: Wants, direction: int) -> Iterator[tuple[Sources, int]]:
-    """What wants a gradient at a step of one cell, and how many tokens are at such a step, the last at all others.
+def _steps(
+    layer: Stack, signal: Signal, wants: Wants, direction: int
+) -> Iterator[tuple[Sources, frozenset[Value], int]]:
+    """What wants a gradient at a step of one cell, what of it the loss reads, and how many tokens that is true of.
 
-    why not all alike: nobody wants that of h_0, so that the first step has less to do.
+    The last stands for all steps that are not among the first or last few.
+    why not all alike: nobody wants the gradient of h_0, and nobody reads what the last step hands on.
     """
     train = layer.trainable
-    *early, rest = backward.gradient_sources(
+    sources = backward.gradient_sources(
         layer.cell,
         matrices=train,
         biases=train,
@@ -111,12 +114,16 @@ def _steps(layer: Stack, signal: Signal, wants: Wants, direction: int) -> Iterat
         states=wants.states,
         learned=layer.learned if train else (),
     )
-    # why from the end: the reverse direction of a packed batch begins with its longest sequences alone, and what
-    # joins them later is one tensor with what they have come to.
-    order = range(signal.batch.letters["L"])[:: -1 if direction else 1]
-    running = [signal.batch.running(step) for step in order[: len(early)]]
-    yield from zip(early, running, strict=False)
-    yield rest, signal.tokens - sum(running)
+    read = backward.read_by_loss(layer.cell)
+    early, late, length = len(sources) - 1, len(read) - 1, signal.batch.letters["L"]
+    rest = signal.tokens
+    for step in sorted({*range(min(early, length)), *range(max(length - late, 0), length)}):
+        # why from the end: the reverse direction of a packed batch begins with its longest sequences alone, and what
+        # joins them later is one tensor with what they have come to.
+        running = signal.batch.running(length - 1 - step if direction else step)
+        rest -= running
+        yield sources[min(step, early)], read[min(length - 1 - step, late)], running
+    yield sources[-1], read[-1], rest
 
 
 def _sum(layer: Stack, of_stacked: Callable[[int, int], Ops]) -> Ops:

@@ -1,0 +1,111 @@
+"""What is derived of published and of random cells, held to torch, which runs them as they are written."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from any_cell import equations
+from hypothesis import given, settings
+from torch.utils._python_dispatch import TorchDispatchMode
+from worlds import document, spec_of
+
+import rnninspect
+from rnninspect.cells.language import parse
+from rnninspect.document.chain import Spec
+from rnninspect.layers.defined import DefinedLayer
+from rnninspect.plan import plan
+from rnninspect.runtime.modules import freeze_fixed, make_feed, ready, run
+from rnninspect.runtime.plain import PlainRNN
+from rnninspect.runtime.recurrence import data_of
+
+CPU = torch.device("cpu")
+FILES = (Path(rnninspect.__file__).parent / "cells" / "library").glob("*.yaml")
+NAMES = sorted(path.stem for path in FILES)
+# Those whose equations add the input to what is hidden, and those of whose states one is as wide as the input.
+AS_WIDE = {"IntersectionRNN", "RGLRU", "ResidualLSTM", "HighwayLSTM", "MUT2", "GNMTLSTM"}
+UNSTACKED = {"TGRU", "TLSTM", "RWKV4"}
+# One for each rule of the language, and those that hand on what nobody reads after the last step.
+CHOSEN = ["LEM", "HyperRNN", "IntersectionRNN", "MGU", "PeepholeLSTM", "LMU", "RHN", "ESN", "AntisymmetricRNN", "TGRU"]
+
+
+class Products(TorchDispatchMode):
+    """Counts the multiply-accumulates of matrix products; one that it does not know fails the test."""
+
+    macs = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if name in ("mm", "addmm"):
+            (rows, inner), (_, columns) = (tensor.shape for tensor in args[-2:])
+            self.macs += rows * inner * columns
+        assert name in ("mm", "addmm") or not any(part in name for part in ("mm", "mv", "dot", "matmul", "einsum"))
+        return func(*args, **(kwargs or {}))
+
+
+def macs_of(spec: Spec, *, input_grad: bool) -> tuple[int, int]:
+    """What torch multiplies forward and backward, every cell of equations being run as it is written."""
+    with ready(spec, plan(spec), CPU, 0) as model:
+        flow, states = make_feed(spec, CPU)
+        leaves = [data_of(flow), *(state for given in states for state in given)]
+        for leaf in leaves:
+            leaf.requires_grad_(input_grad)
+        with Products() as forward:
+            for link, built, given in zip(spec.links, model.layers, states, strict=True):
+                module = built
+                if isinstance(link.layer, DefinedLayer):
+                    module = PlainRNN(link.layer, dtype=torch.float64).requires_grad_(link.layer.trainable)
+                    freeze_fixed(link.layer, module)
+                flow = run(link.layer, link, module, flow, given).handed_on
+        output = data_of(flow)
+    with Products() as backward:
+        if output.requires_grad:
+            output.sum().backward()
+    return forward.macs, backward.macs
+
+
+def stacked(name: str) -> str:
+    if name in UNSTACKED:
+        return ", bidirectional: true"
+    return ", num_layers: 2" if name in AS_WIDE else ", num_layers: 2, bidirectional: true"
+
+
+def check_macs(layer: str, width: int, more: str = "") -> None:
+    """Of a layer that is first and of one after a Linear, trained and frozen, with the input's gradient and without."""
+    for first, trains, input_grad in product((True, False), repeat=3):
+        linear = [f"type: Linear, in_features: 2, out_features: {width}"] * (not first)
+        size = f", input_size: {width}" * first
+        text = document(*linear, f"{layer}{size}, trainable: {str(trains).lower()}", steps=4, more=more)
+        spec = spec_of(text)
+        planned = plan(spec, input_grad=input_grad)
+        assert planned.backward is not None
+        assert (planned.macs, planned.backward.macs) == macs_of(spec, input_grad=input_grad), text
+
+
+def check_library(name: str, options: str, more: str) -> None:
+    check_macs(f"type: {name}, hidden_size: 5{options}", 5 if name in AS_WIDE else 3, more)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_macs_are_torchs(name: str) -> None:
+    check_library(name, stacked(name), ", lengths: [3, 4, 2], state: random")
+
+
+@pytest.mark.more
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("more", ["", ", lengths: [3, 4, 2], state: random"], ids=["padded", "packed"])
+def test_macs_of_every_published_cell_are_torchs(name: str, more: str) -> None:
+    for options in ("", stacked(name)):
+        check_library(name, options, more)
+
+
+@settings(max_examples=3)
+@given(equations())
+def test_macs_of_random_cells_are_torchs(text: str) -> None:
+    """Their output reads x: nothing goes back through one that does not."""
+    output = parse(text).output
+    lines = f"{text}\n{output} = {output} + W_x_out @ x".replace("\n", "\\n")
+    check_macs(f'type: Cell, equations: "{lines}", hidden_size: 5, num_layers: 2, bidirectional: true', 3)
