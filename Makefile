@@ -99,6 +99,10 @@ golden-cells: $(READY) ## Record anew what the oracles of the library's cells gi
 bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in one run
 	$(BIN)/python tests/tools/bench_startup.py
 
+.PHONY: bench-hostile
+bench-hostile: $(READY) ## What it costs to refuse cells that are made to cost something
+	$(BIN)/python tests/tools/bench_hostile.py
+
 .PHONY: bench-check
 bench-check: $(READY) ## What a check costs, against torch's own start
 	$(BIN)/python tests/tools/bench_check.py

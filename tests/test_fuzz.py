@@ -44,7 +44,26 @@ from rnninspect.study.input_file import read_values
 
 # What is held against.
 AGAINST = Against("rnninspect.lock")
-CONFIGS = [path.read_text() for path in DOCUMENTS]
+# With cells under `cells:` and in a layer too, whatever `configs/` has.
+CELLS = """\
+cells:
+  Mine:
+    equations: |
+      f = sigmoid(W_if @ x + W_hf @ h + b_f)
+      for k in range(depth):
+          h = f * h + dt * tanh(W_n[k] @ (f * h) + w_s * s)
+      s = s + h
+    output: h
+    constants: {dt: 0.1, depth: 2}
+    init: {W_hf: orthogonal, w_*: ones}
+    initial: {s: 1.0}
+input: {batch_size: 2, seq_len: 3}
+layers:
+  - {name: a, type: Mine, input_size: 3, hidden_size: 4, dt: 0.5, num_layers: 2, bidirectional: true}
+  - {name: b, type: Cell, hidden_size: 4, equations: "h = tanh(W_ih @ x + W_hh @ h)", fixed: [W_hh]}
+  - {name: c, type: MGU, hidden_size: 4, bias: false}
+"""
+CONFIGS = [path.read_text() for path in DOCUMENTS] + [CELLS] * 5
 KEYS = sorted({*Document.model_fields, *Input.model_fields, *(key for t in TYPES for key in kind_of(t).model_fields)})
 
 

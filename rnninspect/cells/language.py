@@ -24,8 +24,8 @@ from math import isfinite
 from rnninspect.cells.bias import without_biases
 from rnninspect.cells.expressions import OF_TWO, Expressions, is_vector, no_name
 from rnninspect.cells.functions import FUNCTIONS
-from rnninspect.cells.limits import MOST_EQUATIONS, MOST_ROUNDS, check_depth, checked, quote
-from rnninspect.cells.tree import Cell, CellError, Equation, Value, states_of, symbols_of
+from rnninspect.cells.limits import MOST_EQUATIONS, MOST_PARTS, MOST_ROUNDS, check_depth, checked, quote
+from rnninspect.cells.tree import Cell, CellError, Equation, Value, states_of, symbols_of, walk
 
 # Python's reasons quote what they are about.
 _LONGEST_REASON = 100
@@ -145,7 +145,7 @@ class _Reader:
         self.expressions = Expressions(text, numbers)
         self.equations: list[Equation] = []
         self.lines: list[int] = []
-        self._rounds = 0
+        self._rounds = self._parts = 0
 
     def read(self, body: Sequence[ast.stmt]) -> None:
         for statement in body:
@@ -169,6 +169,10 @@ class _Reader:
         self.lines.append(target.lineno)
         if len(self.equations) > MOST_EQUATIONS:
             raise self.expressions.fault(target, f"more than {MOST_EQUATIONS:,} equations, with loops unrolled")
+        self._parts += sum(1 for _ in walk(expression))
+        if self._parts > MOST_PARTS:
+            message = f"more than {MOST_PARTS:,} names, numbers and operations, with loops unrolled"
+            raise self.expressions.fault(target, message)
 
     def _loop(self, variable: ast.Name, iterated: ast.expr, body: Sequence[ast.stmt]) -> None:
         self._check_target(variable)

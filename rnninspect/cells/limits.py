@@ -17,6 +17,8 @@ MOST_WORDS = 1_000
 MOST_DEPTH = 100
 MOST_ROUNDS = 1_000
 MOST_EQUATIONS = 1_000
+# Of all expressions, loops unrolled. why: what is worked out of a cell takes some 40 microseconds for each.
+MOST_PARTS = 10_000
 # The largest whole number up to which float64 has them all.
 MOST_NUMBER = 2**53
 

@@ -44,11 +44,18 @@ class _Size(_Value):
 # What a number is that stands under each.
 _NUMBERS: Mapping[str, type[_Number | _Size]] = {"constants": _Number, "sizes": _Size}
 
+_MOST_CELLS = 100
+
 
 def kinds_in(tree: Tree, faults: Faults) -> Kinds:
     """The classes of the cells under `cells:`. faults: gets what is wrong with them."""
     given = tree.data.get("cells") if isinstance(tree.data, dict) else None
     kinds: dict[str, type[DefinedLayer] | None] = {}
+    if isinstance(given, dict) and len(given) > _MOST_CELLS:
+        # why: each is a class, which takes a millisecond or two to make.
+        message = f"more than {_MOST_CELLS} cells"
+        faults.add(fault_at(("cells",), tree, message, "leave out those that no layer has"))
+        given = {}
     for name, data in given.items() if isinstance(given, dict) else ():
         path: Path = ("cells", name)
         kinds[name] = None
