@@ -183,7 +183,7 @@ class Ops:
     """Operations for the document's batch, matmuls and elementwise work apart.
 
     macs: multiply-accumulates of matrix products, exact.
-    elementwise: one per element for each +, -, * and each sigmoid, tanh, relu; None where not counted.
+    elementwise: one per element for each sign and function, more for norms and softmax; None where not counted.
     """
 
     macs: int

@@ -515,6 +515,16 @@ def test_fewer_than_three_lags_have_none(lags: int) -> None:
     assert decay_of(powers(1e-9, lags, 4).reshape(lags, 4), 0) is None
 
 
+def test_a_state_that_the_output_of_its_step_does_not_read_starts_where_it_is_read() -> None:
+    """A slow context, or a delay: 0 at lag 0, and from then on as any other; not "exploding" from nothing."""
+    unread = torch.zeros(2, 1, dtype=torch.float64)
+    delayed = decaying(torch.cat([unread, powers(0.5, 20)]))
+    assert delayed == decaying(powers(0.5, 20), first=2)
+    assert (delayed.verdict, delayed.horizon) == ("vanishing", 12)
+    assert decaying(torch.cat([unread, powers(0.9, 9)])).verdict == "fading"
+    assert decay_of(torch.cat([unread, powers(0.5, 2)]), 0) is None
+
+
 def test_lags_that_few_sequences_have_are_on_no_line() -> None:
     norms = powers(0.5, 8, 4)
     norms[5:, 1:] = math.nan

@@ -54,8 +54,8 @@ _ONE_BIAS = "; with one bias: as most papers count, torch has two"
 _KERAS = "; in Keras: two in GRU, one in LSTM and SimpleRNN"
 _NOT_IN_KERAS = ", nothing where Keras has no such layer"
 _OPERATIONS = (
-    "For the whole batch. MACs: multiply-accumulates of matrix products; elementwise: one per element for each +, -, * "
-    "and each sigmoid, tanh, relu; FLOPs = 2 x MACs + elementwise."
+    "For the whole batch. MACs: multiply-accumulates of matrix products; elementwise: one per element for each sign "
+    "and function, more for norms and softmax; FLOPs = 2 x MACs + elementwise."
 )
 _BACKWARD = (
     "backward: what autograd runs for a loss after the last layer: gradients of what trains, and of what lies between "

@@ -23,7 +23,8 @@ class Decay(NamedTuple):
 
     factor: None where fewer than three lags are on the line.
     low, high: the 95 % interval of the factor, from sequence to sequence; None for one sequence.
-    horizon: the first lag at which the curve is below HORIZON of its start, None where it never is.
+    horizon: the first lag at which the curve is below HORIZON of its start, None where it never is. The start is the
+    first lag that is not 0.
     verdict: "vanishing" with a horizon, "exploding" where it rises above 1 / HORIZON of its start first; short of
     both "fading" or "growing" where the factor and its interval are on one side of 1, "kept" where they are near it,
     else "unclear"; "dead" is 0.
@@ -55,6 +56,11 @@ def decay_of(norms: Tensor, first: int) -> Decay | None:
         return None
     if float(curve.max()) == 0:
         return Decay(factor=None, low=None, high=None, horizon=None, verdict="dead")
+    # why: a state that the same step's output does not read is 0 at lag 0, and whatever follows would have exploded.
+    unread = int((curve > 0).long().argmax())
+    norms, curve, first = norms[unread:], curve[unread:], first + unread
+    if len(curve) < 3:
+        return None
     # why: a lag that only few sequences have says how those few decay, and what is beyond float64 is on no line.
     common = (~norms.isnan()).double().mean(dim=1) > 0.5
     whole = common & (curve > _TINY) & (curve < _HUGE)
