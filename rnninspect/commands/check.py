@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,15 +24,13 @@ EXAMPLES = (
     "rnninspect check model.yaml --update",
     "rnninspect check model.yaml --base main --max-growth params=5%",
 )
-
-
 # So many documents are named in a note.
 _FEW = 3
 
 
 def run(options: CheckOptions) -> int:
     """Check every model and print the verdicts; returns the exit code."""
-    from rnninspect.commands.shared.check_page import ALL, print_check
+    from rnninspect.commands.shared.check_page import print_check
     from rnninspect.commands.shared.checked import check_of, checked_models, findings_of
     from rnninspect.commands.shared.files import each_file_once, load_all
     from rnninspect.commands.shared.reports import report_unsound
@@ -71,13 +69,9 @@ def run(options: CheckOptions) -> int:
     elif options.update:
         say("note: the lock is left as it was, because not every model could be proven")
     findings = findings_of(models, check, standard)
-    for subject, listed in findings.items():
-        for finding in listed:
-            if finding.rule != "build":
-                say(f"error: {'' if subject == ALL else f'{finding.place}: '}{finding.what}")
-                code = max(code, 1)
+    told = _say_findings(findings)
     print_check(options, check, findings, standard.lock)
-    return code
+    return max(code, int(told))
 
 
 def _standard(options: CheckOptions) -> Standard:
@@ -140,6 +134,19 @@ def _locked(options: CheckOptions, path: Path) -> Locked | None:
         report_unsound(options.format, options.files, list(of_error(error, str(path))), options.output)
         raise
     return locked
+
+
+def _say_findings(findings: Mapping[str, Sequence[Finding]]) -> bool:
+    """Say what is wrong, by subject; whether anything is. What could not be proven has been said already."""
+    from rnninspect.commands.shared.check_page import ALL
+
+    told = False
+    for subject, listed in findings.items():
+        for finding in listed:
+            if finding.rule != "build":
+                say(f"error: {'' if subject == ALL else f'{finding.place}: '}{finding.what}")
+                told = True
+    return told
 
 
 def _say_unlocked(check: Check) -> None:

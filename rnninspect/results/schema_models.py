@@ -140,33 +140,41 @@ def looked(command: str) -> Schema:
     return result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS)
 
 
+_COMPARED = record(
+    "A tensor of torch's against the equations'.",
+    name=text("output, h_n, or grad and what the gradient is of: a weight, input, h_0."),
+    shape=_SHAPE,
+    largest_magnitude=some(number("The largest magnitude of the equations'.")),
+    largest_error=some(number("The largest difference; null where it is not finite.")),
+    relative_epsilons=some(number("That over the largest magnitude, in epsilons; null where it is not finite.")),
+    allowed_epsilons=number("The most that it may be."),
+    ok=yes("It is within what is allowed."),
+)
+_PROOF = record(
+    "One thing that was held against another, in float64 on the CPU.",
+    what=text(
+        "states: output and final states; slope: that of the gradients along a random direction.",
+        *("states", "gradients", "slope"),
+    ),
+    against=text("equations: evaluated as they are written; differences: central ones.", "equations", "differences"),
+    tensor=some(text("The one that is farthest off; null of a slope.")),
+    relative_error=some(number("The largest error over the largest magnitude; null where it is not finite.")),
+    allowed_error=some(number("The most that it may be; null where it is not finite.")),
+    kinks=whole("How many kinks lay within the step of the differences, and were not crossed."),
+    ok=some(yes("It is within what is allowed; null where nothing can be said.")),
+)
+_AGAINST = record(
+    "Somebody's class that the layer was held against in float64; null where it was not.",
+    **{"class": text("module:Class.")},
+    version=some(text("What its package says it is.")),
+    ok=yes("Every tensor is within what is allowed."),
+    tensors=many("Its tensors, in epsilons of float64, by the names of ours.", _COMPARED),
+    fixed=many("Our parameters that it lacks, set to a number.", text("A parameter.")),
+)
+
+
 def verified() -> Schema:
     """What `verify` prints."""
-    tensor = record(
-        "A tensor of torch's against the equations'.",
-        name=text("output, h_n, or grad and what the gradient is of: a weight, input, h_0."),
-        shape=_SHAPE,
-        largest_magnitude=some(number("The largest magnitude of the equations'.")),
-        largest_error=some(number("The largest difference; null where it is not finite.")),
-        relative_epsilons=some(number("That over the largest magnitude, in epsilons; null where it is not finite.")),
-        allowed_epsilons=number("The most that it may be."),
-        ok=yes("It is within what is allowed."),
-    )
-    proof = record(
-        "One thing that was held against another, in float64 on the CPU.",
-        what=text(
-            "states: output and final states; slope: that of the gradients along a random direction.",
-            *("states", "gradients", "slope"),
-        ),
-        against=text(
-            "equations: evaluated as they are written; differences: central ones.", "equations", "differences"
-        ),
-        tensor=some(text("The one that is farthest off; null of a slope.")),
-        relative_error=some(number("The largest error over the largest magnitude; null where it is not finite.")),
-        allowed_error=some(number("The most that it may be; null where it is not finite.")),
-        kinks=whole("How many kinks lay within the step of the differences, and were not crossed."),
-        ok=some(yes("It is within what is allowed; null where nothing can be said.")),
-    )
     layer = record(
         "A layer.",
         layer=LAYER,
@@ -174,18 +182,9 @@ def verified() -> Schema:
         ok=yes("Every tensor is within what is allowed, and no proof has failed."),
         terms=whole("The most numbers that are added up in one (K)."),
         steps=whole("How many steps a state is carried over (L); 1 where none follow."),
-        tensors=many("Its tensors.", tensor),
-        against=some(
-            record(
-                "Somebody's class that the layer was held against in float64; null where it was not.",
-                **{"class": text("module:Class.")},
-                version=some(text("What its package says it is.")),
-                ok=yes("Every tensor is within what is allowed."),
-                tensors=many("Its tensors, in epsilons of float64, by the names of ours.", tensor),
-                fixed=many("Our parameters that it lacks, set to a number.", text("A parameter.")),
-            )
-        ),
-        proofs=many("Of a layer that torch lacks: what else was held against what.", proof),
+        tensors=many("Its tensors.", _COMPARED),
+        against=some(_AGAINST),
+        proofs=many("Of a layer that torch lacks: what else was held against what.", _PROOF),
     )
     model = record(
         "A model.",
