@@ -207,7 +207,7 @@ FUNCTIONS: Mapping[str, Function] = {
         python="nn.functional.hardsigmoid({})",
         number=lambda a: min(max(a / 6 + 0.5, 0.0), 1.0),
         backward=2,
-        keeps="result",
+        keeps="argument",
         gradient=lambda g, a, y, on: g * on["sign"](y * (1 - y)) / 6,
     ),
     "gelu": Function(

@@ -66,8 +66,10 @@ def _beyond(layer: Layer, signal: Signal, dtype: str, kept: Kept) -> int:
     itemsize = ITEM_BYTES[dtype]
     outputs = layer.width_out * signal.tokens * itemsize
     between = (layer.depth - 1) * outputs
-    # What a stacked layer reads of the one below; dropout makes it another tensor by the equations already.
-    copies = between if layer.trainable and not layer.dropout and _copies(layer, signal, dtype) else 0
+    # What a stacked layer reads of the one below. By the equations it is another tensor already with dropout, and where
+    # no step keeps what it has put out.
+    apart = layer.dropout > 0 or not (kept.input and kept.output)
+    copies = between if not apart and _copies(layer, signal, dtype) else 0
     if _is_onednns(layer, signal, dtype):
         masks = 2 * between if layer.dropout else 0
         return max(0, layer.depth * outputs + _lstm_workspaces(layer, signal) + masks - kept.nbytes) + copies

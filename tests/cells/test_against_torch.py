@@ -10,6 +10,7 @@ import pytest
 import torch
 from any_cell import equations
 from hypothesis import given, settings
+from test_training import kept, on_cpu, saved_bytes, trained
 from torch.utils._python_dispatch import TorchDispatchMode
 from worlds import document, spec_of
 
@@ -109,3 +110,26 @@ def test_macs_of_random_cells_are_torchs(text: str) -> None:
     output = parse(text).output
     lines = f"{text}\n{output} = {output} + W_x_out @ x".replace("\n", "\\n")
     check_macs(f'type: Cell, equations: "{lines}", hidden_size: 5, num_layers: 2, bidirectional: true', 3)
+
+
+def check_kept(name: str) -> None:
+    """As `test_training` holds torch's kinds: of a layer after a Linear, trained and frozen, alone and stacked."""
+    width = 50 if name in AS_WIDE else 30
+    linear = f"type: Linear, in_features: 7, out_features: {width}"
+    for options, trains in product(("", stacked(name)), (True, False)):
+        layers = linear, f"type: {name}, hidden_size: 50{options}"
+        spec = spec_of(trained(*layers, flags=(True, trains), given="batch_size: 8, seq_len: 24"))
+        saved, by_equations, said = saved_bytes(spec), kept(plan(spec)), kept(on_cpu(spec))
+        assert by_equations <= min(saved, said), spec
+        assert 0.94 * saved <= said <= 1.06 * saved, (options, trains, said / saved)
+
+
+@pytest.mark.parametrize("name", ["SGU", "ESN", "RGLRU", "MiRU2"])
+def test_autograd_keeps_what_is_said(name: str) -> None:
+    check_kept(name)
+
+
+@pytest.mark.more
+@pytest.mark.parametrize("name", NAMES)
+def test_autograd_keeps_what_is_said_of_every_published_cell(name: str) -> None:
+    check_kept(name)
