@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rnninspect.results.head import head
 from rnninspect.results.table import Block, Cell, Column, Drawing, Kind, Table
+from rnninspect.shares import percent
 from rnninspect.study.library import SIZE, PublishedFacts
 
 _NAME = Column("name", "cell")
@@ -40,7 +41,7 @@ def cells_table(cells: Sequence[PublishedFacts], lstm: int) -> Table:
 
 
 def _row(each: PublishedFacts, lstm: int) -> tuple[Cell, ...]:
-    counts = (each.gates, each.weights, each.parameters, lstm, 100 * each.parameters / lstm)
+    counts = (each.gates, each.weights, each.parameters, lstm, percent(each.parameters / lstm))
     scannable = str(each.scannable).lower()
     return (each.name, str(each.cell.year), *counts, _steps(each), scannable, each.cell.name, each.cell.source)
 
@@ -71,7 +72,7 @@ def text_blocks(each: PublishedFacts, lstm: int) -> Iterator[Block]:
 def _in_words(each: PublishedFacts, lstm: int) -> Iterator[str]:
     cell = each.cell
     yield f"from: {cell.source}"
-    share = 100 * each.parameters / lstm
+    share = percent(each.parameters / lstm)
     yield f"{each.parameters:,} parameters at input_size = hidden_size = {SIZE}, {share:.1f} % of an LSTM's {lstm:,}"
     yield (
         "linear in the state before: it can be scanned in log2 L rounds"

@@ -63,8 +63,8 @@ FAULTS = [
     ("study/library.py", "key=str.lower", "key=len", "test_cli_cells.py"),
     (
         "results/cells.py",
-        "lstm, 100 * each.parameters / lstm",
-        "lstm, 100 * lstm / each.parameters",
+        "lstm, percent(each.parameters / lstm)",
+        "lstm, percent(lstm / each.parameters)",
         "test_cli_cells.py",
     ),
     (
