@@ -1,6 +1,7 @@
 """The equation language: a recurrent cell as text, and all that follows from it. The stations, in order:
 
 limits                   what a text may be, before anything parses it
+papers                   what papers write otherwise, and what to write in its place
 language, expressions    the text parsed, line by line and name by name; bias leaves the biases out
 tree                     what it is parsed into: a `Cell`, a small tree of frozen records
 functions                the functions of the language: what one costs, how it is written, its derivative

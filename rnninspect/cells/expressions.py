@@ -9,6 +9,7 @@ from math import isfinite
 from rnninspect.cells.evaluate import number
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.limits import MOST_NUMBER, quote
+from rnninspect.cells.papers import step_hint
 from rnninspect.cells.tree import (
     Apply,
     Bias,
@@ -98,15 +99,23 @@ class Expressions:
     def whole(self, node: ast.expr) -> int:
         """A whole number made of numbers and the counters of loops. Raises CellError where it is none."""
         expression = self.read(node)
-        if not is_number(expression) or not (value := number(expression)).is_integer() or value < 0:
-            raise self.fault(node, f"expected a whole number, got {self.quoted(node)}")
+        if not is_number(expression):
+            raise self.fault(
+                node, f"expected a whole number, got {self.quoted(node)}", "a number of constants or sizes"
+            )
+        value = number(expression)
+        if not value.is_integer() or value < 0:
+            raise self.fault(node, f"expected a whole number >= 0, and {self.quoted(node)} is {value:g}")
         return int(value)
 
     def check_states(self, assigned: Set[str]) -> None:
         """Raise CellError for a vector that is read and never assigned."""
         for name, node in self._first_reads.items():
             if name not in assigned:
-                hint = f"a weight vector is w_{name}, a matrix W_{name}, a bias b_{name}, and a number needs a value"
+                hint = (
+                    step_hint(name)
+                    or f"a weight vector is w_{name}, a matrix W_{name}, a bias b_{name}, and a number needs a value"
+                )
                 if name in FUNCTIONS or name in OF_TWO:
                     hint = f"it is a function: {name}(...)"
                 raise self.fault(node, f"{name!r} is read but never assigned", hint)
@@ -183,6 +192,8 @@ class Expressions:
                 if not is_number(operand) and not isinstance(operand, Bias | WeightVector):
                     return Product(Matrix(self._weight(left, name, index)), operand, transposed)
                 hint = "what a matrix multiplies is a vector"
+            elif isinstance(right, ast.Name) and is_matrix(right.id):
+                hint = f"left of @ stands the matrix: {right.id} @ {name}"
             else:
                 hint = f"left of @ stands a matrix, whose name begins with W: W_{name}"
         else:
@@ -210,10 +221,14 @@ def _hint(node: ast.expr) -> str:
         case ast.Call(func=ast.Name(id=function)) if function in FUNCTIONS or function in OF_TWO:
             of = "two arguments" if function in OF_TWO else "one argument"
             return f"{function} takes {of} and no options"
+        case ast.Call(func=ast.Name(id=function)) if is_matrix(function):
+            return f"a matrix multiplies with @: {function} @ (...)"
         case ast.Call(func=ast.Name(id=function)):
             return did_you_mean(function, (*FUNCTIONS, *OF_TWO))
         case ast.Attribute(attr="T"):
             return "a transposed matrix stands left of @"
+        case ast.List() | ast.Tuple():
+            return "of two vectors side by side each has its own matrix: W_x @ x + W_h @ h"
         case ast.UnaryOp(op=ast.UAdd()):
             return "leave the + out"
         case ast.BinOp(op=ast.BitXor()):

@@ -25,6 +25,7 @@ from rnninspect.cells.bias import without_biases
 from rnninspect.cells.expressions import OF_TWO, Expressions, is_vector, no_name
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.limits import MOST_EQUATIONS, MOST_PARTS, MOST_ROUNDS, check_depth, checked, quote
+from rnninspect.cells.papers import syntax_hint
 from rnninspect.cells.tree import Cell, CellError, Equation, Value, states_of, symbols_of, walk
 
 # Python's reasons quote what they are about.
@@ -125,7 +126,9 @@ def _parsed(text: str) -> list[ast.stmt]:
             f"not in Python's syntax: {quote(error.text or '')}",
             line=line + lines,
             column=(error.offset or 1) + (column if line == 1 else 0),
-            hint=error.msg[:_LONGEST_REASON],
+            # why only then: what Python has a word for (a bracket that is never closed) is no habit of papers.
+            hint=(error.msg.startswith("invalid syntax") and syntax_hint(error.text or ""))
+            or error.msg[:_LONGEST_REASON],
         ) from error
     except (ValueError, MemoryError, RecursionError) as error:
         raise CellError("not in Python's syntax") from error
@@ -158,9 +161,8 @@ class _Reader:
                     check_depth(statement)
                     self._equation(target, value)
                 case _:
-                    raise self.expressions.fault(
-                        statement, f"not of the form `vector = expression`: {self.expressions.quoted(statement)}"
-                    )
+                    message = f"not of the form `vector = expression`: {self.expressions.quoted(statement)}"
+                    raise self.expressions.fault(statement, message, _statement_hint(statement))
 
     def _equation(self, target: ast.Name, value: ast.expr) -> None:
         self._check_target(target)
@@ -203,3 +205,18 @@ class _Reader:
             reason = "it is a number"
         if reason:
             raise self.expressions.fault(target, f"{quote(name)} cannot be assigned: {reason}")
+
+
+def _statement_hint(statement: ast.stmt) -> str:
+    """What to write instead of a statement that is no equation."""
+    match statement:
+        case ast.AugAssign(target=ast.Name(id=name)):
+            return f"write {name} = {name} and the rest"
+        case ast.If():
+            return "there are no conditions: a gate, max or min"
+        case ast.Assign(targets=[ast.Tuple()]):
+            return "an equation for each vector"
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return f"{name} is a weight: what is assigned is a vector, with a name that does not begin so"
+        case _:
+            return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 
+from rnninspect.cells.papers import sign_hint
 from rnninspect.cells.tree import CellError
 
 MOST_CHARACTERS = 10_000
@@ -48,7 +49,7 @@ def checked(text: str) -> str:
                 f"a character that the language does not have: {sign[0]!a}",
                 line=line,
                 column=column,
-                hint="names and signs are ASCII: sigmoid, alpha, *",
+                hint=sign_hint(sign[0]),
             )
         elif sign.isspace():
             continue

@@ -129,7 +129,14 @@ def _numbers(
     for name in data.keys() & models:
         with faults.kept():
             numbers[name] = valid(models[name], {"value": data[name]}, (*path, name), tree).value
-    return numbers, {key: value for key, value in data.items() if key not in written and key not in models}
+    rest = {key: value for key, value in data.items() if key not in written and key not in models}
+    for key in [key for key in rest if key not in DefinedLayer.model_fields][:MOST_HINTS]:
+        near = nearest(key, [*DefinedLayer.model_fields, *models])
+        if near in models:
+            del rest[key]
+            place, hint = tree.keys.get((*path, key), tree.place(path)), f"did you mean {near!r}?"
+            faults.add(DocumentError(place, f"unknown key {show(key)}", path=dotted((*path, key)), hint=hint))
+    return numbers, rest
 
 
 def _meant(key: str) -> str:

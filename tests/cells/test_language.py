@@ -190,6 +190,34 @@ REFUSED_STATEMENTS = {
     "a call": "print(x)",
 }
 
+# What somebody writes who has a paper before him: the text, the place of its fault, and what is to be written.
+PAPERS = {
+    "no @": ("h = tanh(W_x x + W_h @ h)", "line 1, column 10", "(a matrix multiplies with @: W_x @ x)"),
+    "no @ before a bracket": ("h = x + W_h(x * h)", "line 1, column 9", "with @: W_h @ (...)"),
+    "no matrix": ("h = tanh(@ x + W_h @ h)", "line 1, column 10", "(left of @ stands a matrix: W_h @ h)"),
+    "rows": ("h = tanh(x @ W_x + h)", "line 1, column 10", "(left of @ stands the matrix: W_x @ x)"),
+    "no *": ("f = x\nh = (1 - f) h + f", "line 2, column 13", "(between two factors stands *, after a matrix @)"),
+    "an index of LaTeX": ("h = tanh(x + W_h @ h_{t-1})", "line 1, column 10", "(without indices: h, read before"),
+    "an index": ("h = x + h_t", "line 1, column 9", "(without indices: h, read before it is assigned"),
+    "the step before": ("h = x + h_prev", "line 1, column 9", "(without indices: h, read before"),
+    "the input's index": ("h = h + x_t", "line 1, column 9", "(the input of the step is x, without an index)"),
+    "a name that only looks so": ("h = x + gate_two", "line 1, column 9", "(a weight vector is w_gate_two"),
+    "side by side": ("h = W @ [h, x]", "line 1, column 9", "W_x @ x + W_h @ h)"),
+    "folded": ("f = tanh(x) h = f * h", "line 1, column 13", "(each equation is a line of its own, in a block that"),
+    "sigma": ("h = \u03c3(x)", "line 1, column 5", "(write sigmoid; "),
+    "a circled dot": ("h = x \u2299 h", "line 1, column 7", "(write *, element by element; "),
+    "a typeset minus": ("h = x \u2212 h", "line 1, column 7", "(write -, the sign of the keyboard; "),
+    "a macro": ("h = \\tanh(x)", "line 1, column 5", "(no LaTeX: "),
+    "a bracket": ("h = tanh (x + (h", "line 1, column 15", "('(' was never closed)"),
+    "in place": ("h = x\nh += h", "line 2, column 1", "(write h = h and the rest)"),
+    "a condition": ("if h:\n    h = x", "line 1, column 1", "(there are no conditions: a gate, max or min)"),
+    "two at once": ("h, c = x, h", "line 1, column 1", "(an equation for each vector)"),
+    "a weight assigned": ("W_h = x", "line 1, column 1", "(W_h is a weight: what is assigned is a vector"),
+    "rounds below 0": ("for k in range(depth):\n    h = x", "line 1, column 16", ">= 0, and 'depth' is -1"),
+    "half a round": ("for k in range(dt):\n    h = x", "line 1, column 16", ">= 0, and 'dt' is 0.1"),
+    "rounds by a vector": ("for k in range(x):\n    h = x", "line 1, column 16", "(a number of constants or sizes)"),
+}
+
 
 class TestRefused:
     @pytest.mark.parametrize("expression", REFUSED_EXPRESSIONS.values(), ids=REFUSED_EXPRESSIONS)
@@ -207,6 +235,12 @@ class TestRefused:
     def test_a_state_that_is_never_assigned(self, text: str) -> None:
         with pytest.raises(CellError, match="'c' is read but never assigned"):
             parse(text)
+
+    @pytest.mark.parametrize(("text", "place", "hint"), PAPERS.values(), ids=PAPERS)
+    def test_what_papers_write_otherwise_is_told_with_what_to_write(self, text: str, place: str, hint: str) -> None:
+        with pytest.raises(CellError) as caught:
+            parse(text, numbers=(("dt", 0.1), ("depth", -1.0)))
+        assert (str(caught.value).partition(":")[0], hint in str(caught.value)) == (place, True), caught.value
 
     def test_a_function_is_no_vector(self) -> None:
         with pytest.raises(CellError, match="'tanh' is read but never assigned"):

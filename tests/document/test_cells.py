@@ -281,6 +281,11 @@ FINE = "{equations: 'h = tanh(W_a @ x + W_h @ h + b_a); h = u * x + h', constant
         ("type: Mine", "layers[0].hidden_size: required key hidden_size is missing"),
         ("type: Mine, hidden_size: 3, input_size: 3, u: x", "layers[0].u: expected a number, got 'x'"),
         ("type: Mine, hidden_size: 3, input_size: 3, uu: 3", "layers[0].uu: unknown key 'uu'"),
+        ("type: coRNN, hidden_size: 3, input_size: 3, Dt: 3", "layers[0].Dt: unknown key 'Dt' (did you mean 'dt'?)"),
+        (
+            "type: LMU, hidden_size: 3, input_size: 3, ordre: 3",
+            "layers[0].ordre: unknown key 'ordre' (did you mean 'ord",
+        ),
         (
             "type: Mine, hidden_size: 3, input_size: 4",
             "layers[0].hidden_size: layer 'mine': the equations need input_size = hidden_size = the output's size, got",
