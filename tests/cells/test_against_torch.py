@@ -11,17 +11,20 @@ import torch
 from any_cell import equations
 from hypothesis import given, settings
 from test_training import kept, on_cpu, saved_bytes, trained
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from worlds import document, spec_of
 
 import rnninspect
+from rnninspect.cells import evaluate
 from rnninspect.cells.language import parse
 from rnninspect.document.chain import Spec
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.plan import plan
+from rnninspect.runtime.initial import blocks
 from rnninspect.runtime.modules import freeze_fixed, make_feed, ready, run
 from rnninspect.runtime.plain import PlainRNN
-from rnninspect.runtime.recurrence import data_of
+from rnninspect.runtime.recurrence import Level, data_of
 
 CPU = torch.device("cpu")
 FILES = (Path(rnninspect.__file__).parent / "cells" / "library").glob("*.yaml")
@@ -133,3 +136,71 @@ def test_autograd_keeps_what_is_said(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_autograd_keeps_what_is_said_of_every_published_cell(name: str) -> None:
     check_kept(name)
+
+
+class Watched:
+    """A matrix that notes what it multiplies."""
+
+    def __init__(self, values: Tensor, operands: list[Tensor]) -> None:
+        self.values, self.operands = values, operands
+
+    @property
+    def T(self) -> Watched:  # noqa: N802
+        return Watched(self.values.T, self.operands)
+
+    def __matmul__(self, operand: Tensor) -> Tensor:
+        self.operands.append(operand)
+        return self.values @ operand
+
+
+def operands_of(module: PlainRNN, x: Tensor, states: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+    """What every matrix of a cell multiplies in one step."""
+    operands: dict[str, list[Tensor]] = {}
+    given: dict[str, Any] = {"x": x, **states}
+    for name, block in module.blocks(Level(0, 0, "_l0")).items():
+        values = block.values.detach()
+        given[name] = Watched(values, operands.setdefault(name, [])) if values.dim() == 2 else values.unsqueeze(1)
+    evaluate.step(module.layer.cell, given, module.functions)
+    return {name: found for name, found in operands.items() if found}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recurrent_are_the_matrices_whose_operand_a_change_of_the_states_changes(name: str) -> None:
+    width = 5 if name in AS_WIDE else 3
+    (link,) = spec_of(document(f"type: {name}, input_size: {width}, hidden_size: 5")).links
+    module = PlainRNN(link.layer, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    widths = [width, *(fact.shape[-1] for fact in link.layer.inputs(link.signal, "float64")[1:])]
+    # why above 0: of what is never below, no max or relu hides a change.
+    x, *values = (torch.rand(size, 1, generator=generator, dtype=torch.float64) + 0.5 for size in widths)
+    states = dict(zip(link.layer.cell.states, values, strict=True))
+    before = operands_of(module, x, states)
+    after = operands_of(module, x, {state: values * 1.01 for state, values in states.items()})
+    changed = {
+        matrix
+        for matrix, found in before.items()
+        if any(not torch.equal(*pair) for pair in zip(found, after[matrix], strict=True))
+    }
+    weights = [weight for weight in link.layer.weights("float64") if weight.recurrent and len(weight.shape) == 2]
+    assert {
+        block for weight in weights for block in ([gate.name for gate in weight.gates] or [weight.symbol])
+    } == changed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_first_values_fill_their_law_and_no_more(name: str) -> None:
+    """A bound, to where all but e^-20 of draws of so many numbers come, on both sides; a constant, everywhere."""
+    width = 64 if name in AS_WIDE else 7
+    spec = spec_of(document(f"type: {name}, input_size: {width}, hidden_size: 64"))
+    with ready(spec, plan(spec), CPU, 0) as model:
+        for weight in spec.links[0].layer.weights("float64"):
+            for init, values in blocks(weight, model.layers[0].get_parameter(weight.name).detach()):
+                if init.bound is not None:
+                    near = init.bound * (1 - 40 / values.numel())
+                    assert near < values.max() <= init.bound, weight
+                    assert -init.bound <= values.min() < -near, weight
+                elif init.constant is not None:
+                    assert bool((values == init.constant).all()), weight
+                else:
+                    assert init.law == "eye"
+                    assert torch.equal(values, torch.eye(*values.shape, dtype=values.dtype))
