@@ -57,8 +57,8 @@ test: lint $(READY) ## Linter, type checker and the tests, in two processes
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not more'
 
 .PHONY: test-more
-test-more: $(READY) ## The tests that take minutes each, or need more than this checkout
-	$(BIN)/pytest -m more
+test-more: $(READY) ## What takes minutes, or needs more than this checkout; random tests with ten times the examples
+	$(BIN)/pytest -m 'more or hypothesis' --hypothesis-profile many
 
 .PHONY: test-plain
 test-plain: $(TORCHLESS)/.ready ## The tests where torch is not installed: what needs it is skipped

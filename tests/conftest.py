@@ -28,6 +28,8 @@ os.environ["XDG_CACHE_HOME"] = _CACHE.name
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+# `make test-more` asks for this one: ten times the examples that hypothesis has by itself.
+settings.register_profile("many", max_examples=1000)
 # why: what a command says of a CI is for the test that sets it, and a test must say the same on both.
 for _name in ("CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"):
     os.environ.pop(_name, None)

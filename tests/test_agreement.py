@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 from torch import nn
 from worlds import CONFIGS, DOCUMENTS, spec_of
 
@@ -304,7 +305,7 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(20)
 @given(documents())
 def test_random_documents_agree(document: dict[str, object]) -> None:
     assert disagreements(spec_of(document)) == ()

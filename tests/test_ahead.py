@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import pytest
 import torch
 from any_cell import AnyCell, equations
-from hypothesis import assume, given, reject, settings
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 from mgu import MGU
+from samples import examples
 from test_reference import states_for, tensors
 from test_training import saved_storages
 from torch import Tensor
@@ -172,7 +173,7 @@ def test_autograd_keeps_what_the_plan_says(text: str) -> None:
     assert said <= saved <= 1.06 * said
 
 
-@settings(max_examples=150)
+@examples(15)
 @given(st.data())
 def test_random_cells(data: st.DataObject) -> None:
     options = {name: data.draw(st.booleans()) for name in ("bidirectional", "batch_first")}

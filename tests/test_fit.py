@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import examples
 from torch import nn
 from worlds import DOCUMENTS, spec_of, text_of
 
@@ -122,7 +123,7 @@ def test_the_size_keeps_within_and_the_next_does_not(name: str) -> None:
 
 
 @given(st.data())
-@settings(max_examples=25)
+@examples(8)
 def test_any_document_and_budget(data: st.DataObject) -> None:
     """All sizes in order, by torch, are what the search has to agree with."""
     kind = data.draw(st.sampled_from(["LSTM", "GRU", "RNN"]))
@@ -141,7 +142,7 @@ def test_any_document_and_budget(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=25)
+@examples(8)
 def test_every_size_of_every_document_of_ours_and_what_is_written(data: st.DataObject) -> None:
     """The document with the number in it, read anew, keeps within; with one more it does not, or is refused."""
     text = data.draw(st.sampled_from(CONFIGS))

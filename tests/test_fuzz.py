@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 from worlds import DOCUMENTS, spec_of
 
 from rnninspect.bench.compare import compare_runs
@@ -134,25 +135,25 @@ def shaped(draw: st.DrawFn) -> str:
     return yaml.safe_dump(document, allow_unicode=True)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(40)
 @given(mutated())
 def test_mutated_documents(text: str) -> None:
     outcome(text)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(40)
 @given(shaped())
 def test_documents_of_any_values(text: str) -> None:
     outcome(text)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(40)
 @given(structures)
 def test_any_structure(value: object) -> None:
     outcome(yaml.safe_dump(value, allow_unicode=True))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(40)
 @given(
     st.sampled_from(CONFIGS),
     st.text(max_size=20)
@@ -162,7 +163,7 @@ def test_any_setting(text: str, setting: str) -> None:
     outcome(text, setting)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(40)
 @given(st.binary(max_size=200))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "doc.yaml"
@@ -204,7 +205,7 @@ OPTIONS = st.lists(
 )
 
 
-@settings(max_examples=100)
+@examples(20)
 @given(st.sampled_from(CONFIGS), OPTIONS, OPTIONS, OPTIONS)
 def test_any_points_of_a_benchmark(
     tmp_path_factory: pytest.TempPathFactory, text: str, sets: list[str], sweeps: list[str], varies: list[str]
@@ -274,7 +275,7 @@ OUTCOMES = tuple(
 )
 
 
-@settings(max_examples=60)
+@examples(12)
 @given(damaged([to_plain(record) for record in (HEAD, *OUTCOMES)]))
 def test_any_journal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """What is read is shown, held against another, and gone on with; or it is complained of."""
@@ -305,7 +306,7 @@ LOCKED = locked_model(SPEC, SMALL)
 LOCK = [json.loads(line) for line in render_lock({"a.yaml": LOCKED}).splitlines() if line]
 
 
-@settings(max_examples=100)
+@examples(20)
 @given(damaged(LOCK))
 def test_any_lock(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """What is read is held against a model and shown, and is read again once it is written; or it is complained of."""
@@ -328,7 +329,7 @@ def test_any_lock(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None
 _DTYPES = ["<f4", ">f8", "<i8", "|u1", "<f2", "|b1", "<c8", "<U3", "<M8[D]", "|V4", "|O", "<f0"]
 
 
-@settings(max_examples=100)
+@examples(20)
 @given(
     st.sampled_from([b"\x93NUMPY" + bytes([version, 0]) for version in (1, 2, 3, 4)]),
     st.fixed_dictionaries(

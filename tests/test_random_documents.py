@@ -8,8 +8,9 @@ import torch
 import yaml
 from any_cell import equations
 from cells.test_random import NUMBERS, texts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 from worlds import spec_of
 
 from rnninspect.agree import differences
@@ -54,7 +55,7 @@ def read(document: str) -> Spec | None:
     return None
 
 
-@settings(max_examples=40)
+@examples(10)
 @given(documents(texts()))
 def test_what_is_read_is_built_as_it_was_planned(document: str) -> None:
     spec = read(document)
@@ -63,7 +64,7 @@ def test_what_is_read_is_built_as_it_was_planned(document: str) -> None:
         assert differences(planned, measure(spec, planned, CPU)) == ()
 
 
-@settings(max_examples=30)
+@examples(8)
 @given(documents(equations()))
 def test_what_is_read_computes_the_same_in_two_ways(document: str) -> None:
     spec = read(document)
@@ -73,7 +74,7 @@ def test_what_is_read_computes_the_same_in_two_ways(document: str) -> None:
         assert all(proof.ok for layer in result.layers for proof in layer.proofs if proof.what != "slope")
 
 
-@settings(max_examples=200)
+@examples(50)
 @given(texts(), st.data())
 def test_what_is_not_read_is_the_documents_fault(text: str, data: st.DataObject) -> None:
     """A text with a piece cut out, doubled, or put in."""

@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
@@ -152,7 +153,7 @@ sizes = st.integers(1, 8)
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-@settings(max_examples=150, deadline=None)
+@examples(15)
 @given(st.data())
 def test_random_layers(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["RNN", "LSTM", "GRU"]))

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 from torch import Tensor, nn
 from worlds import CONFIGS, DOCUMENTS, spec_of
 
@@ -177,7 +178,7 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(10)
 @given(documents(), st.integers(0, 2**63 - 1))
 def test_random_documents_hold(document: dict[str, object], seed: int) -> None:
     assert_holds(verified(document, seed))

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import examples
 
 from rnninspect.bench.compare import compare_runs
 from rnninspect.bench.journal import (
@@ -124,7 +125,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", [Outcome, Head, TimingRequest, Peaks, Environment])
-@settings(max_examples=60, deadline=None)
+@examples(15)
 @given(data=st.data())
 def test_a_record_is_the_same_after_a_journey_through_json(kind: Any, data: st.DataObject) -> None:
     record = data.draw(values(kind))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
+from samples import examples
 from worlds import RECURRENT, least_keys
 
 from rnninspect.cells.language import parse
@@ -262,11 +263,13 @@ def cells(draw: st.DrawFn) -> Cell:
     return parse("\n".join(f"{target} = {draw(expressions)}" for target in targets))
 
 
+@examples(30)
 @given(cells())
 def test_every_cell_is_read_back_as_it_is(cell: Cell) -> None:
     assert parse(read_back(bare(cell))) == cell
 
 
+@examples(30)
 @given(cells())
 def test_no_pair_of_brackets_could_be_left_out(cell: Cell) -> None:
     lines = bare(cell)
@@ -314,6 +317,7 @@ def test_latex_typesets(kind: str, options: dict[str, Any], reverse: bool) -> No
         typeset(equation.latex_sizes)
 
 
+@examples(30)
 @given(cells())
 def test_latex_of_any_cell_has_its_braces_in_pairs(cell: Cell) -> None:
     for equation in write(cell, lambda symbol: (3, 4) if isinstance(symbol, Matrix) else (4,)):

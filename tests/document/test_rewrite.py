@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 
 from rnninspect.document.paths import Path
 from rnninspect.document.rewrite import rewritten
@@ -112,6 +113,7 @@ _PLAIN = st.integers(-(10**6), 10**6) | st.booleans() | st.none() | st.text("ab:
 _LAYER = st.fixed_dictionaries({"hidden_size": st.integers(0, 10**9)}, optional={"a": _PLAIN, "b": st.lists(_PLAIN)})
 
 
+@examples(30)
 @given(
     st.lists(_LAYER, min_size=1, max_size=4),
     st.integers(1, 2**31),
