@@ -233,19 +233,19 @@ def _run(written: Written) -> Iterator[str]:
 
 
 def _forward(written: Written) -> Iterator[str]:
-    several = len(written.cell.states) > 1
-    suffix = 'f"_l{layer}{side}"' if written.indexed else '""'
+    yield "def forward(self, x, states=None):"
+    yield from indented([*_taken_in(written), *_levels(written), *_put_out(written)])
+
+
+def _taken_in(written: Written) -> list[str]:
+    """From what is given to steps, and to states as `run` has them."""
     firsts = [start for start in written.starts if start is not None]
     if any(firsts):
         values, one = f"zip(self.widths, {_tuple(list(map(str, firsts)))})", "steps[0].new_full((*size, width), first)"
         zeros = [f"    states = [{one} for width, first in {values}]"]
     else:
         zeros = ["    states = [steps[0].new_zeros(*size, width) for width in self.widths]"]
-    given = ["        given = [state[len(finals)] for state in states]"]
-    if None in written.starts:
-        given = ["        given, rest = [], iter(states)", *map(_given, written.cell.states, written.starts)]
-    yield "def forward(self, x, states=None):"
-    yield from indented([
+    return [
         "packed = isinstance(x, nn.utils.rnn.PackedSequence)",
         "alone = not packed and x.dim() == 2",
         "time = 1 if self.batch_first and not alone else 0",
@@ -263,6 +263,16 @@ def _forward(written: Written) -> Iterator[str]:
         "        states = [state.unsqueeze(1) for state in states]",
         "    if packed and x.sorted_indices is not None:",
         "        states = [state[:, x.sorted_indices] for state in states]",
+    ]  # fmt: skip
+
+
+def _levels(written: Written) -> list[str]:
+    """Every stacked layer in every direction, run."""
+    suffix = 'f"_l{layer}{side}"' if written.indexed else '""'
+    given = ["        given = [state[len(finals)] for state in states]"]
+    if None in written.starts:
+        given = ["        given, rest = [], iter(states)", *map(_given, written.cell.states, written.starts)]
+    return [
         "finals = []",
         "for layer in range(self.num_layers):",
         "    outputs = []",
@@ -278,6 +288,13 @@ def _forward(written: Written) -> Iterator[str]:
         "    if self.dropout and layer < self.num_layers - 1:",
         "        p, training = self.dropout, self.training",
         "        steps = [nn.functional.dropout(y, p, training) for y in steps]",
+    ]  # fmt: skip
+
+
+def _put_out(written: Written) -> list[str]:
+    """From steps and states to what torch.nn.RNN returns."""
+    several = len(written.cell.states) > 1
+    return [
         "states = [torch.stack(each) for each in zip(*finals)]",
         "if packed:",
         "    output = x._replace(data=torch.cat(steps))",
@@ -290,7 +307,7 @@ def _forward(written: Written) -> Iterator[str]:
         "    states = [state.squeeze(1) for state in states]",
         *["states = [state[0] for state in states]"] * (not written.indexed),
         f"return output, {'tuple(states)' if several else 'states[0]'}",
-    ])  # fmt: skip
+    ]  # fmt: skip
 
 
 def _given(state: str, start: float | None) -> str:
