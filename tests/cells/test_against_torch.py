@@ -10,6 +10,7 @@ import pytest
 import torch
 from any_cell import equations
 from hypothesis import given, settings
+from library_runs import AS_WIDE
 from test_training import kept, on_cpu, saved_bytes, trained
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -29,8 +30,7 @@ from rnninspect.runtime.recurrence import Level, data_of
 CPU = torch.device("cpu")
 FILES = (Path(rnninspect.__file__).parent / "cells" / "library").glob("*.yaml")
 NAMES = sorted(path.stem for path in FILES)
-# Those whose equations add the input to what is hidden, and those of whose states one is as wide as the input.
-AS_WIDE = {"IntersectionRNN", "RGLRU", "ResidualLSTM", "HighwayLSTM", "MUT2", "GNMTLSTM"}
+# Those with a state that is as wide as the input.
 UNSTACKED = {"TGRU", "TLSTM", "RWKV4"}
 # One for each rule of the language, and those that hand on what nobody reads after the last step.
 CHOSEN = ["LEM", "HyperRNN", "IntersectionRNN", "MGU", "PeepholeLSTM", "LMU", "RHN", "ESN", "AntisymmetricRNN", "TGRU"]

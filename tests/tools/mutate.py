@@ -101,6 +101,7 @@ FAULTS = [
     ("cells/backward.py", "{cell.result, *handed_on}", "{cell.result}", "cells/test_against_torch.py"),
     ("layers/costs.py", "read[min(length - 1 - step, late)]", "read[-1]", "cells/test_against_torch.py"),
     ("runtime/workspace.py", "(kept.input and kept.output)", "kept.input", "cells/test_against_torch.py"),
+    ("cells/ops.py", "+= FUNCTIONS[function].forward", "+= 1", "cells/test_elementwise.py"),
     ("cells/packs.py", "reached(cell, self.states)", "self.states.vectors", "cells"),
     ("cells/packs.py", "second.extend(names[1:])", "second.extend(names)", "cells"),
     ("cells/language.py", "if self._parts > MOST_PARTS", "if False", "test_hostile_cells.py"),
