@@ -85,14 +85,19 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def hidden(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Iterator[Callable[[str], Ran]]:
-    """`hidden(line)`: how a command line ends where no torch is found, in a folder of its own."""
-    (tmp_path / "every.py").write_text(HIDDEN)
-    folder = tmp_path / "folder"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the command lines of `hidden` run."""
+    return tmp_path_factory.mktemp("folder")
+
+
+@pytest.fixture(scope="module")
+def hidden(folder: Path, environment: Callable[..., dict[str, str]]) -> Iterator[Callable[[str], Ran]]:
+    """`hidden(line)`: how a command line ends where no torch is found; one process for all tests."""
+    program = folder.with_suffix(".py")
+    program.write_text(HIDDEN)
     (folder / "m.yaml").write_text(SMALL)
-    command = [sys.executable, "../every.py"]
+    command = [sys.executable, program]
     with subprocess.Popen(command, cwd=folder, env=environment(), stdin=-1, stdout=-1, stderr=-1, text=True) as process:
 
         def start(line: str) -> Ran:
@@ -126,9 +131,9 @@ def timed(here: Run, timing_nothing: None, tmp_path: Path) -> Callable[[Path], N
 
 
 def test_every_command_does_what_it_can(
-    hidden: Callable[[str], Ran], timed: Callable[[Path], None], tmp_path: Path
+    hidden: Callable[[str], Ran], timed: Callable[[Path], None], folder: Path
 ) -> None:
-    lines = {line: hidden(line) for line in examples(tmp_path / "folder", timed)}
+    lines = {line: hidden(line) for line in examples(folder, timed)}
     assert {line.split()[1] for line in lines} == {*cli.COMMANDS}
     assert list(filter(None, map(judged, lines, lines.values()))) == []
 
