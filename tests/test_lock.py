@@ -406,14 +406,15 @@ def test_four_processes_at_once_lose_nothing(environment: Callable[..., dict[str
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("turns", [6, pytest.param(40, marks=pytest.mark.more)])
 def test_a_killed_writer_leaves_a_whole_lock_and_holds_nobody_off(
-    environment: Callable[..., dict[str, str]], tmp_path: Path
+    environment: Callable[..., dict[str, str]], tmp_path: Path, turns: int
 ) -> None:
     path = tmp_path / "rnninspect.lock"
     update_lock(path, lambda before: {"kept.yaml": model(x=layer(9))})
     moments = random.Random(0)
     counts = []
-    for turn in range(20):
+    for turn in range(turns):
         with writer(environment, path, f"{turn:02}", 1_000_000) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"running\n"

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from samples import examples
 from torch import Tensor
 
 from rnninspect.cells.backward import backward_terms, gradient_sources, kept
@@ -124,6 +125,7 @@ def close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
+@examples(40)
 @given(texts())
 def test_it_computes_what_python_computes(text: str) -> None:
     cell = parsed(text)
@@ -135,6 +137,7 @@ def test_it_computes_what_python_computes(text: str) -> None:
         close(vector.expand(WIDTH, SEQUENCES), expected[name].expand(WIDTH, SEQUENCES))
 
 
+@examples(40)
 @given(texts())
 def test_it_is_printed_as_python_for_torch(text: str) -> None:
     """The statements of `explain --code`, a row for each sequence."""
@@ -148,6 +151,7 @@ def test_it_is_printed_as_python_for_torch(text: str) -> None:
         close(scope[name].T.expand(WIDTH, SEQUENCES), vector.expand(WIDTH, SEQUENCES))
 
 
+@examples(40)
 @given(texts())
 def test_everything_else_is_read_off_it(text: str) -> None:
     """Widths, parameters, costs and LaTeX of whatever is parsed."""

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
+from samples import examples
 from worlds import CONFIGS, RECURRENT, least_keys
 
 from rnninspect.document.blocks import Budget, Document, Input
@@ -443,7 +444,7 @@ BUDGETS = mappings(Budget, {}, lambda block: document(budget=block))
 TOPS = mappings(Document, {"input": SIZES, "layers": [LSTM]}, lambda top: top)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15)
 @given(TOPS, INPUTS, BUDGETS, st.lists(LAYERS, min_size=1, max_size=3))
 def test_whatever_the_reader_accepts_is_valid(
     top: dict[str, Any], block: dict[str, Any], budget: dict[str, Any], layers: list[dict[str, Any]]
@@ -453,7 +454,7 @@ def test_whatever_the_reader_accepts_is_valid(
     VALIDATOR.validate(data)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(30)
 @given(st.from_regex(r"[ \t]?[0-9]{1,31}(\.[0-9]{1,3})?[ ]{0,2}[kKMGTmiB]{0,3}[ \n]?", fullmatch=True))
 def test_amounts_are_read_by_both(text: str) -> None:
     for field, parse in (("max_params", parse_count), ("max_param_bytes", parse_bytes)):

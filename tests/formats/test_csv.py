@@ -6,6 +6,7 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 
 from rnninspect.formats import csv as formats_csv
 from rnninspect.results.table import Cell, Chart, Column, Drawing, Formulas, Kind, Table
@@ -83,6 +84,7 @@ def test_control_characters_are_escaped() -> None:
     assert field("a\nb\x1b[31m\ud800") == r"a\nb\x1b[31m\ud800"
 
 
+@examples(30)
 @given(st.floats(), st.integers(), st.lists(st.integers(0), max_size=4).map(tuple))
 def test_numbers_and_shapes_come_back(number: float, count: int, shape: tuple[int, ...]) -> None:
     assert repr(float(field(number))) == repr(number)
@@ -91,6 +93,7 @@ def test_numbers_and_shapes_come_back(number: float, count: int, shape: tuple[in
 
 
 # A column called "model" would be the model's own, which a table that has it does not get twice.
+@examples(30)
 @given(st.lists(st.text().filter(lambda text: text.isprintable() and text != "model"), min_size=1, max_size=4))
 def test_text_comes_back_through_the_csv_module(texts: list[str]) -> None:
     columns = tuple(Column(text, text) for text in texts)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.color import Color
+from samples import examples
 
 from rnninspect.formats import terminal
 from rnninspect.formats.page import BAD, DOUBTFUL, GOOD, Page
@@ -621,6 +622,7 @@ def uncoloured(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
+@examples(30)
 @given(tables(), st.integers(40, 200))
 def test_at_any_width_every_number_is_whole_and_no_line_too_long(table: Table, width: int) -> None:
     text = terminal.render([table], "", width=width, colour=False)
@@ -629,6 +631,7 @@ def test_at_any_width_every_number_is_whole_and_no_line_too_long(table: Table, w
     assert integers_of(table) <= numbers_in(text)
 
 
+@examples(30)
 @given(tables(), st.integers(1, 200))
 def test_bars_are_whole_or_left_out_and_never_in_a_table_that_is_split(table: Table, width: int) -> None:
     text = terminal.render([table], "", width=width, colour=False)
@@ -638,6 +641,7 @@ def test_bars_are_whole_or_left_out_and_never_in_a_table_that_is_split(table: Ta
     assert not bars or "(1 of " not in text
 
 
+@examples(30)
 @given(st.lists(st.none() | st.floats(1e-9, 1e5), min_size=1, max_size=9))
 def test_times_say_what_they_are_to_four_digits(cells: list[float | None]) -> None:
     heading, *printed = times(*cells)
@@ -649,12 +653,14 @@ def test_times_say_what_they_are_to_four_digits(cells: list[float | None]) -> No
     assert len(points) <= 1 or any("e" in text for text in printed)
 
 
+@examples(30)
 @given(tables(), st.none() | st.integers(1, 200))
 def test_colours_change_nothing_else(table: Table, width: int | None) -> None:
     coloured = terminal.render([table], "caption", width=width, colour=True)
     assert uncoloured(coloured) == terminal.render([table], "caption", width=width, colour=False)
 
 
+@examples(30)
 @given(tables(st.text(max_size=20)), st.text(), st.none() | st.integers(1, 100), st.booleans())
 def test_without_colour_nothing_that_a_terminal_acts_on_comes_out(
     table: Table, caption: str, width: int | None, ascii: bool
