@@ -135,6 +135,21 @@ def test_a_vector_without_a_meaning_is_told_by_its_equation() -> None:
     assert meanings["h_t"] == "a state: what the next step reads, and what the layer puts out"
 
 
+def test_a_weight_that_is_used_more_than_once_is_told_at_every_place() -> None:
+    """Each where it stands: what w_c multiplies in h is not what it does in f."""
+    text = """
+f = sigmoid(W_d @ x + w_c)
+h = f * h + W_d.T @ f + w_c * f
+for k in range(5):
+    h = W_r @ h
+"""
+    meanings = {entry.symbol: entry.meaning for entry in explained("Twice", definition={"equations": text}).entries}
+    assert meanings["W_d"] == "from x_t to f_t and transposed from f_t to h^(1)_t"
+    assert meanings["w_c"] == "in f_t and times f_t, element by element, in h^(1)_t"
+    assert meanings["W_r"].startswith("from h^(1)_t to h^(2)_t, from h^(2)_t to ")
+    assert meanings["W_r"].endswith(" and 2 more")
+
+
 def test_what_is_put_out_and_is_no_state_goes_up_only() -> None:
     layer = explained("SRU")
     assert "h goes up only; c to the next step only." in notes(layer, "data flow")

@@ -12,7 +12,20 @@ from dataclasses import replace
 from string import Template
 from typing import NamedTuple
 
-from rnninspect.cells.tree import Bias, Binary, Cell, Equation, Expr, Matrix, Product, Value, Weight, symbols_of
+from rnninspect.cells.tree import (
+    Bias,
+    Binary,
+    Cell,
+    Equation,
+    Expr,
+    Matrix,
+    Product,
+    Value,
+    Weight,
+    WeightVector,
+    symbols_of,
+    walk,
+)
 from rnninspect.cells.write import Shapes, Symbol, Written, name, shapes, write
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed
@@ -25,6 +38,9 @@ from rnninspect.layers.signal import Signal
 from rnninspect.plan import plan
 from rnninspect.study.cell_facts import CellFacts, facts_of, role, shown
 from rnninspect.study.unrolled import Unrolled, unrolled_layer
+
+# In a loop a weight may be used a hundred times.
+_MOST_USES = 3
 
 
 class LegendEntry(NamedTuple):
@@ -187,22 +203,30 @@ def _meaning_of_vector(layer: Layer, cell: Cell, vector: Value, timed: bool) -> 
 
 
 def _meaning_of_parameter(layer: Layer, cell: Cell, parameter: Weight, timed: bool) -> str:
-    """What a matrix leads from and to, and what takes part with a vector: read off the equation it stands in."""
-    target = _target_of(cell, parameter)
-    to = name(cell, target, timed=timed)
-    product = _product_of(cell, parameter)
-    operand = "" if product is None else name(cell, product.operand, timed=timed)
+    """What a matrix leads from and to, and what takes part with a vector: read off the equations it stands in."""
+    equations = [equation for equation in cell.equations if parameter in _symbols(equation)]
+    uses = [use for equation in equations for use in _uses(layer, cell, parameter, equation, timed)]
+    return listed(list(dict.fromkeys(uses)), most=_MOST_USES)
+
+
+def _uses(layer: Layer, cell: Cell, parameter: Weight, equation: Equation, timed: bool) -> Iterator[str]:
+    """What a parameter does in one of the equations it stands in."""
+    to = name(cell, equation.target, timed=timed)
+    for product in [] if isinstance(parameter, WeightVector) else _products_of(equation, parameter):
+        operand = name(cell, product.operand, timed=timed)
+        if isinstance(parameter, Matrix):
+            turned = "transposed " if product.transposed else ""
+            yield f"{turned}from {operand} to {_short(layer, equation.target)} {to}".replace("  ", " ")
+        else:
+            yield f"added to {product.matrix.name} {operand}, in {to}"
+            return
     match parameter:
-        case Matrix():
-            return f"from {operand} to {_short(layer, target)} {to}".replace("  ", " ")
-        case Bias() if product is not None:
-            return f"added to {product.matrix.name} {operand}, in {to}"
         case Bias():
-            return f"added in {to}"
-        case _:
-            factor = _factor_of(cell, parameter)
+            yield f"added in {to}"
+        case WeightVector():
+            factor = _factor_of(equation, parameter)
             times = "" if factor is None else f"times {name(cell, factor, timed=timed)}, element by element, "
-            return f"{times}in {to}"
+            yield f"{times}in {to}"
 
 
 def _short(layer: Layer, vector: Value) -> str:
@@ -211,15 +235,16 @@ def _short(layer: Layer, vector: Value) -> str:
     return words if colon else ""
 
 
-def _product_of(cell: Cell, parameter: Weight) -> Product | None:
-    """The product of a matrix, or of the matrix that a bias shares its suffix with."""
-    products = (node for node in cell.nodes if isinstance(node, Product))
-    return next((product for product in products if product.matrix.name[1:] == parameter.name[1:]), None)
+def _products_of(equation: Equation, parameter: Weight) -> Iterator[Product]:
+    """The products of a matrix, or of the matrix that a bias shares its suffix with."""
+    for node in walk(equation.expression):
+        if isinstance(node, Product) and node.matrix.name[1:] == parameter.name[1:]:
+            yield node
 
 
-def _factor_of(cell: Cell, parameter: Weight) -> Expr | None:
+def _factor_of(equation: Equation, parameter: Weight) -> Expr | None:
     """What a weight vector is multiplied with."""
-    products = (node for node in cell.nodes if isinstance(node, Binary) and node.op == "*")
+    products = (node for node in walk(equation.expression) if isinstance(node, Binary) and node.op == "*")
     sides = (sides for node in products for sides in ((node.left, node.right), (node.right, node.left)))
     return next((other for side, other in sides if side == parameter), None)
 
