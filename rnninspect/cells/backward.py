@@ -63,16 +63,14 @@ class Kept(NamedTuple):
 
 
 def gradient_sources(
-    cell: Cell, *, matrices: bool, biases: bool, x: bool, states: bool, learned: Collection[str] = ()
+    cell: Cell, *, matrices: bool, biases: bool, x: bool, states: Collection[str]
 ) -> tuple[Sources, ...]:
     """What wants a gradient at every step, from the first on; all further steps are like the last of these.
 
-    matrices: they do, and weight vectors, those apart that are fixed. states: what the first step reads of them wants
-    one; later steps read what the step before has worked out. learned: states that want one whatever `states` says.
+    matrices: they do, and weight vectors, those apart that are fixed. states: those of which what the first step reads
+    wants one; later steps read what the step before has worked out.
     """
-    first = frozenset({_X} if x else ()) | frozenset(
-        Value(name, 0) for name in cell.states if states or name in learned
-    )
+    first = frozenset({_X} if x else ()) | {Value(name, 0) for name in states}
     trained = (weight.name for weight in cell.weights if (biases if isinstance(weight, Bias) else matrices))
     weights = frozenset(trained) - cell.fixed
     steps = [Sources(first, weights)]

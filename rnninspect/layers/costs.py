@@ -106,14 +106,9 @@ def _steps(
     why not all alike: nobody wants the gradient of h_0, and nobody reads what the last step hands on.
     """
     train = layer.trainable
-    sources = backward.gradient_sources(
-        layer.cell,
-        matrices=train,
-        biases=train,
-        x=wants.input,
-        states=wants.states,
-        learned=layer.learned if train else (),
-    )
+    # why not as one: a learned first state is a parameter, and no input.
+    states = [name for name in layer.cell.states if (train if name in layer.learned else wants.states)]
+    sources = backward.gradient_sources(layer.cell, matrices=train, biases=train, x=wants.input, states=states)
     read = backward.read_by_loss(layer.cell)
     early, late, length = len(sources) - 1, len(read) - 1, signal.batch.letters["L"]
     rest = signal.tokens

@@ -123,7 +123,7 @@ class Linear(PointwiseLayer):
     def _sources(self, weights: Sequence[WeightFact], wants: Wants) -> Sources:
         # why by the weight: one that is tied trains where its Embedding does.
         trains = weights[0].trainable
-        (sources,) = gradient_sources(self.cell, matrices=trains, biases=self.trainable, x=wants.input, states=False)
+        (sources,) = gradient_sources(self.cell, matrices=trains, biases=self.trainable, x=wants.input, states=())
         return sources
 
     @override

@@ -98,6 +98,11 @@ def test_macs_are_torchs(name: str) -> None:
     check_library(name, stacked(name), ", lengths: [3, 4, 2], state: random")
 
 
+def test_a_learned_first_state_is_no_input() -> None:
+    text = "c = sigmoid(W_c @ c + W_ic @ x) * c\\nh = tanh(W_ih @ x + W_hh @ h + W_ch @ c)"
+    check_macs(f'type: Cell, equations: "{text}", output: h, initial: {{h: learned, c: 0.5}}, hidden_size: 5', 3)
+
+
 @pytest.mark.more
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("more", ["", ", lengths: [3, 4, 2], state: random"], ids=["padded", "packed"])

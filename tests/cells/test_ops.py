@@ -32,7 +32,7 @@ SIZES = {"H_in": 3, "H_cell": 7, "H_out": 5}
 
 def backward_of(layer: Recurrent, *, trainable: bool = True, x: bool = True) -> Ops:
     """A step that is not the first, for one sequence."""
-    *_, later = gradient_sources(layer.cell, matrices=trainable, biases=trainable, x=x, states=False)
+    *_, later = gradient_sources(layer.cell, matrices=trainable, biases=trainable, x=x, states=())
     return backward_terms(layer.cell, layer.declared(0), later).ops(layer.sizes())
 
 
@@ -109,7 +109,7 @@ class TestByHand:
     def test_each_operator(self, text: str, forward: int, backward: int) -> None:
         cell, declared = parse(text), (("x", ("H_in",)),)
         assert forward_terms(cell, declared).ops(SIZES) == Ops(0, forward)
-        (sources,) = gradient_sources(cell, matrices=True, biases=True, x=True, states=False)
+        (sources,) = gradient_sources(cell, matrices=True, biases=True, x=True, states=())
         assert backward_terms(cell, declared, sources).ops(SIZES) == Ops(0, backward)
 
 
@@ -121,7 +121,7 @@ class TestOtherCells:
     @classmethod
     def counts(cls, text: str, **options: Any) -> tuple[Ops, Ops, dict[str, int]]:
         cell = parse(text, **options)
-        *_, later = gradient_sources(cell, matrices=True, biases=True, x=True, states=False)
+        *_, later = gradient_sources(cell, matrices=True, biases=True, x=True, states=())
         backward = backward_terms(cell, cls.DECLARED, later).ops(SIZES)
         return (
             forward_terms(cell, cls.DECLARED).ops(SIZES),
@@ -361,7 +361,7 @@ def test_backward_is_what_torch_runs(
     counted = backward_of(layer, trainable=trainable, x=x).times(columns)
     assert counted == Ops(longer.macs - shorter.macs, longer.elementwise - shorter.elementwise)
     # At the first step nobody wants a gradient of the state.
-    sources, *_ = gradient_sources(layer.cell, matrices=trainable, biases=trainable, x=x, states=False)
+    sources, *_ = gradient_sources(layer.cell, matrices=trainable, biases=trainable, x=x, states=())
     macs = backward_terms(layer.cell, layer.declared(0), sources).ops(layer.sizes()).macs
     assert columns * macs == first.macs < counted.macs
 

@@ -161,7 +161,7 @@ def test_everything_else_is_read_off_it(text: str) -> None:
     assert solved.conditions == ()
     blocks = [block for pack in packs(cell, DECLARED) for block in pack.blocks]
     assert sorted(blocks) == sorted(weight.name for weight in cell.weights)
-    for sources in gradient_sources(cell, matrices=True, biases=True, x=True, states=False):
+    for sources in gradient_sources(cell, matrices=True, biases=True, x=True, states=()):
         assert all(times >= 0 for times in backward_terms(cell, DECLARED, sources).lengths.values())
         assert kept(cell, DECLARED, sources).lengths.keys() <= {"H_in"}
     terms = forward_terms(cell, DECLARED)
