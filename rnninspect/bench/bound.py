@@ -37,6 +37,7 @@ from rnninspect.cells.tree import Cell, Product, Value
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.document.chain import Link
 from rnninspect.facts import ITEM_BYTES, LayerFacts, WeightFact
+from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.layer import Layer, Wants
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
@@ -91,8 +92,8 @@ def bound(
 ) -> Bound | None:
     """The least time of a phase of these layers, run in order; None where there is nothing that takes time.
 
-    layers: what `plan_layers` says of them. peaks: `step_seconds` is asked for "LSTM backward" (kind and pass), else
-    for "LSTM". input_grad: the first input and the first states require a gradient.
+    layers: what `plan_layers` says of them. peaks: `step_seconds` is asked for "LSTM backward" (`step_name` and
+    pass), else for "LSTM". input_grad: the first input and the first states require a gradient.
     """
     compute = traffic = latency = seconds = 0.0
     wants = wants_of(links, [layer.weights for layer in layers], input_grad)
@@ -103,7 +104,7 @@ def bound(
             moves = _moved(work, memory) / peaks.bandwidth
             if peaks.chip_bandwidth is not None:
                 moves = max(moves, work.inside / peaks.chip_bandwidth)
-            chain = work.steps * step_seconds(peaks, link.layer.type, name)
+            chain = work.steps * step_seconds(peaks, step_name(link.layer), name)
             compute, traffic, latency = compute + products, traffic + moves, latency + chain
             seconds += max(products, moves, chain)
     if seconds == 0:
@@ -117,6 +118,14 @@ def bound(
 def macs_of(layers: Sequence[LayerFacts], phase: str) -> int:
     """The multiply-accumulates of a phase: not those of a gradient that nobody wants."""
     return sum(_macs(layer, name) for layer in layers for name in PASSES[phase])
+
+
+def step_name(layer: Layer) -> str:
+    """What a layer's step is called among `step_seconds`: "LSTM"; of a cell of equations the layer too, "Cell rnn".
+
+    why the layer: two of one type may differ in their equations, constants and sizes.
+    """
+    return f"{layer.type} {layer.name}" if isinstance(layer, DefinedLayer) else layer.type
 
 
 def step_seconds(peaks: Peaks, kind: str, name: str) -> float:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnninspect.bench.bound import PASSES, ChipMemory
+from rnninspect.bench.bound import PASSES, ChipMemory, step_name
 from rnninspect.bench.clock import clock_for
 from rnninspect.bench.records import Peaks, TimingRequest
 from rnninspect.document.chain import Link, Spec
@@ -49,7 +49,7 @@ _LARGEST_COPY = {"cpu": 2**28}
 def calibrate(spec: Spec, device: torch.device, request: TimingRequest) -> Peaks:
     """Measure what `device` can do in the document's dtype, with torch's threads and precision as they are set.
 
-    A step is timed for each recurrent kind of the document in each pass that `request` needs: "LSTM backward". Where
+    A step is timed for each of `timed_layers` in each pass that `request` needs: "LSTM backward". Where
     `request` has FLOP/s or bytes/s those are not measured; `calibrated` is False where it has both. Changes torch's
     generator and grad mode in nothing that lasts. Raises TorchRefused.
     """
@@ -65,13 +65,14 @@ def calibrate(spec: Spec, device: torch.device, request: TimingRequest) -> Peaks
         if device.type == "cpu" and request.bandwidth is None:
             # why a quarter: source and target lie in the caches, and not they alone.
             chip = max(bandwidth_of(device, CHIP_SECONDS, (memory_of(device).on_chip or 2**21) // 4), bandwidth)
-        kinds = {link.layer.type: link.layer for link in spec.links if isinstance(link.layer, Recurrent)}
-        wide = widths(spec, device)
+        layers = timed_layers(spec, device)
+        alike = {repr(layer): layer for layer in layers.values()}
+        taken = {what: step_seconds_of(layer, spec, device) for what, layer in alike.items()}
         passes = dict.fromkeys(name for phase in request.phases for name in PASSES[phase])
         steps = {
             f"{kind} {name}": seconds
-            for kind, layer in kinds.items()
-            for name, seconds in step_seconds_of(layer, spec, device, wide[kind]).items()
+            for kind, layer in layers.items()
+            for name, seconds in taken[repr(layer)].items()
             if name in passes
         }
     calibrated = request.peak_flops is None or request.bandwidth is None
@@ -187,37 +188,40 @@ class _Tiny:
     feed: Any
 
 
-def widths(spec: Spec, device: torch.device) -> dict[str, int]:
-    """How wide a layer of each recurrent kind of the document is for its step to be timed.
+def timed_layers(spec: Spec, device: torch.device) -> dict[str, Recurrent]:
+    """The small layers whose steps are timed, by `step_name`. Those whose steps are alike have the same repr.
 
-    TINY; on CUDA the hidden size of torch's own layers, where that is NARROW at the most. A wider layer's step takes no
-    less than a tiny one's, so that the bound holds for it too, though it may be far below the time.
+    TINY wide; on CUDA as wide as torch's own layers, where that is NARROW at the most. A wider layer's step takes no
+    less than a tiny one's, so that the bound holds for it too, though it may be far below the time. A cell's own sizes
+    stay as they are.
     """
-    by_kind: dict[str, int] = {}
+    by_name: dict[str, Recurrent] = {}
     for link in spec.links:
         if isinstance(link.layer, Recurrent):
-            width = TINY
+            width, name = TINY, step_name(link.layer)
             fused = isinstance(link.layer, SequenceLayer) and in_torch(link.layer)
             if device.type == "cuda" and fused and link.layer.hidden_size <= NARROW:
                 width = link.layer.hidden_size
             # why the least: the step of a kind is for all its layers, and none may have a shorter one.
-            by_kind[link.layer.type] = min(width, by_kind.get(link.layer.type, width))
-    return by_kind
+            if name in by_name:
+                width = min(width, by_name[name].hidden_size)
+            by_name[name] = _small(link.layer, width)
+    return by_name
 
 
-def step_seconds_of(layer: Recurrent, spec: Spec, device: torch.device, width: int) -> dict[str, float]:
-    """The least seconds of one time step of this kind of layer, by pass: "forward", "forward+grad", "backward".
+def step_seconds_of(layer: Recurrent, spec: Spec, device: torch.device) -> dict[str, float]:
+    """The least seconds of one time step of a small layer, by pass: "forward", "forward+grad", "backward".
 
-    The slope between two lengths, which leaves out what a call costs whatever its length. Kind, nonlinearity and dtype
-    are the layer's; it is so wide, with one sequence, one layer and one direction, and on the CPU one thread, because
-    what several threads wait for one another at every step is not the least.
+    The slope between two lengths, which leaves out what a call costs whatever its length. It is run
+    with one sequence in the document's dtype, and on the CPU with one thread, because what several threads wait for one
+    another at every step is not the least.
     """
-    short = _tiny(layer, spec, device, SHORT, width)
+    short = _tiny(layer, spec, device, SHORT)
     with threads(1) if device.type == "cpu" else contextlib.nullcontext():
         _passes(short, device)
         first = _passes(short, device)
         steps = int(STEP_SECONDS / 32 / sum(first.values()) * SHORT)
-        long = _tiny(layer, spec, device, min(max(steps, LEAST), LONGEST), width)
+        long = _tiny(layer, spec, device, min(max(steps, LEAST), LONGEST))
         _passes(long, device)
         taken = {tiny: [_passes(tiny, device)] for tiny in (short, long)}
         until = time.perf_counter() + STEP_SECONDS
@@ -241,8 +245,10 @@ def slope(short: tuple[int, list[float]], long: tuple[int, list[float]]) -> floa
     return gained / (many - few) if gained > 0 else min(slow) / many
 
 
-def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int, width: int) -> _Tiny:
-    sizes = {
+def _small(layer: Recurrent, width: int) -> Recurrent:
+    """A layer of this kind, nonlinearity, biases and equations, so wide, with everything else as plain as it gets."""
+    plain = {
+        "name": "step",
         "input_size": width,
         "hidden_size": width,
         "output_size": width,
@@ -256,9 +262,12 @@ def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int, width:
         "init": None,
     }
     fields = type(layer).model_fields
-    small = layer.model_copy(update={name: size for name, size in sizes.items() if name in fields})
+    return layer.model_copy(update={name: value for name, value in plain.items() if name in fields})
+
+
+def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int) -> _Tiny:
     batch = Batch(1, steps)
-    link = Link(small, Signal(batch, ("L", "N"), width))
+    link = Link(layer, Signal(batch, ("L", "N"), layer.hidden_size))
     alone = replace(spec, batch=batch, links=(link,), budget={})
     return _Tiny(steps=steps, model=BuiltModel(alone, device), link=link, feed=make_feed(alone, device))
 

@@ -18,7 +18,7 @@ from rnninspect.bench.cpus import many_threads, usable_cpus
 from rnninspect.bench.disturbances import slow_cpu
 from rnninspect.bench.jobs import VariantRun
 from rnninspect.bench.machine import Machine
-from rnninspect.bench.peaks import calibrate, widths
+from rnninspect.bench.peaks import calibrate, timed_layers
 from rnninspect.bench.phases import Phase, Subject, subjects, trains
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import Kernels, Peaks, TimingRequest, Warned
@@ -148,7 +148,7 @@ class ReadyRun:
     @property
     def _place(self) -> tuple[object, ...]:
         """What a calibration depends on."""
-        kinds = frozenset(widths(self.spec, self.device).items())
+        kinds = frozenset((name, repr(layer)) for name, layer in timed_layers(self.spec, self.device).items())
         return (str(self.device), self.spec.dtype, self.machine.threads, kinds, self.request)
 
     def _calibrated(self) -> Peaks:

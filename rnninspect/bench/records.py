@@ -109,7 +109,8 @@ class Bound(NamedTuple):
 class Peaks(NamedTuple):
     """What the device can do: FLOP/s and bytes/s, the least time of a time step by kind of cell, and where from.
 
-    step_seconds: by kind and pass, "LSTM backward". chip_bandwidth: bytes/s from the chip's own memory, a CPU's caches.
+    step_seconds: by kind and pass, "LSTM backward", "Cell rnn backward". chip_bandwidth: bytes/s from the chip's own
+    memory, a CPU's caches.
     disturbed: by what they all were, so that they are too low; "" where one time they were not.
     """
 

@@ -50,6 +50,13 @@ class DefinedLayer(StackedLayer):
         return layer
 
     @override
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Of the layer as a whole, so that layers which differ in their cell alone are told apart."""
+        yield from super().__repr_args__()
+        yield "definition", self.definition
+        yield from self._numbers.items()
+
+    @override
     def __reduce__(self) -> tuple[Callable[..., DefinedLayer], tuple[Any, ...]]:
         """How it is sent to another process: its class is made there, from the same definition."""
         definition = self.definition

@@ -66,7 +66,9 @@ _SPEEDS = {
     "flops_per_second": number("The most that the device computes."),
     "bytes_per_second": number("The most that its memory delivers."),
     "chip_bytes_per_second": some(number("The most that its own caches deliver; null where unknown.")),
-    "step_seconds": by_name("The least time of a time step, by cell and pass: `LSTM backward`.", number("Seconds.")),
+    "step_seconds": by_name(
+        "The least time of a time step, by cell and pass: `LSTM backward`, `Cell rnn backward`.", number("Seconds.")
+    ),
     "calibrated": _CALIBRATED,
     "disturbed": text("What made all of these too low; empty where they are not."),
 }

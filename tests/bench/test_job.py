@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from rnninspect import __version__
-from rnninspect.bench import entry, heap, kernels, machine, prepare, witness, worker
+from rnninspect.bench import entry, heap, kernels, machine, peaks, prepare, witness, worker
 from rnninspect.bench import figure as figure_module
 from rnninspect.bench.disturbances import Disturbance, Kind
 from rnninspect.bench.jobs import Job, not_measured
@@ -420,6 +420,49 @@ def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_lengt
     outcomes(job_of(tmp_path, given="{batch_size: 1, seq_len: 4}", request=FORWARD))
     outcomes(job_of(tmp_path, request=FORWARD._replace(seed=3)))
     assert held[2:] == [("float32", 2), ("float32", 1), ("float32", 2)]
+
+
+CELL = (
+    "{type: Cell, name: rnn, input_size: 3, hidden_size: 2, constants: {dt: 0.1}, sizes: {order: 4}, "
+    'widths: {m: order}, equations: "m = m + dt * tanh(W_mx @ x + W_mh @ h)\\nh = tanh(W_hm @ m)"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "weights"),
+    [("rnn.dt=0.05,0.1", [(4, 3), (4, 3)]), ("rnn.order=3,7", [(3, 3), (7, 3)])],
+)
+def test_each_point_of_a_cells_own_numbers_is_calibrated_and_held_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sweep: str, weights: list[tuple[int, int]]
+) -> None:
+    real, calibrated, held = prepare.verify_layers, list[Spec](), list[Spec]()
+
+    def counted(spec: Spec, *args: object) -> object:
+        held.append(spec)
+        return real(spec, *args)  # type: ignore[arg-type]
+
+    def quickly(spec: Spec, *_: object) -> Peaks:
+        calibrated.append(spec)
+        # A second for each number that the step holds, so that no two points have one bound.
+        (layer,) = peaks.timed_layers(spec, torch.device("cpu")).values()
+        return Peaks(1e30, 1e30, {"Cell rnn": sum(layer.numbers.values())}, calibrated=True)
+
+    monkeypatch.setattr(prepare, "verify_layers", counted)
+    monkeypatch.setattr(prepare, "calibrate", quickly)
+    file = tmp_path / "m.yaml"
+    name, _, values = sweep.partition("=")
+    file.write_text(
+        f"input: {{batch_size: 2, seq_len: 4}}\ndevice: cpu\nlayers: [{CELL}]\nsweep: {{{name}: [{values}]}}\n"
+    )
+    points = load_points(str(file))
+    assert [point.spec for point in load_points(str(file), (), [sweep])] == [point.spec for point in points]
+    runs = [outcome for point in points for outcome in outcomes(Job(point.variants, FORWARD))]
+    assert [plan(point.spec).layers[0].weights[0].shape for point in points] == weights
+    assert len(held) == 2
+    assert all(one.spec in calibrated for one in points)
+    bounds = [run.figures[0].bound for run in runs]
+    numbers = [sum(point.spec.links[0].layer.numbers.values()) for point in points]  # type: ignore[attr-defined]
+    assert [one and one.latency for one in bounds] == [4 * number for number in numbers]
 
 
 @pytest.mark.parametrize(

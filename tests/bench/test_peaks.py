@@ -11,11 +11,12 @@ import worlds
 from worlds import spec_of
 
 from rnninspect.bench import peaks
-from rnninspect.bench.bound import ChipMemory, best_of
+from rnninspect.bench.bound import ChipMemory, best_of, bound
 from rnninspect.bench.peaks import calibrate, memory_of, slope
 from rnninspect.bench.records import Peaks, TimingRequest
 from rnninspect.errors import TorchRefused
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.plan import plan
 
 CPU = torch.device("cpu")
 document = partial(worlds.document, dtype="float32")
@@ -148,13 +149,53 @@ def test_a_step_on_cuda_is_timed_as_wide_as_a_narrow_layer_is() -> None:
     )
     spec = spec_of(document(*wide))
     kinds = {"LSTM": 8, "RNN": 40, "GRU": 8, "LSTMCell": 8, "JordanRNN": 8}
-    assert peaks.widths(spec, torch.device("cuda", 0)) == kinds
-    assert set(peaks.widths(spec, CPU).values()) == {8}
-    lstm = spec.links[0].layer
-    assert isinstance(lstm, Recurrent)
-    tiny = peaks._tiny(lstm, spec, CPU, 3, 200)
-    assert tiny.model.layers[0].weight_hh_l0.shape == (800, 200)
-    assert tiny.model(tiny.feed.input).shape == (3, 1, 200)
+    layers = peaks.timed_layers(spec, torch.device("cuda", 0))
+    assert {kind: layer.hidden_size for kind, layer in layers.items()} == kinds
+    assert {layer.hidden_size for layer in peaks.timed_layers(spec, CPU).values()} == {8}
+    tiny = peaks._tiny(layers["RNN"], spec, CPU, 3)
+    assert tiny.model.layers[0].weight_hh_l0.shape == (40, 40)
+    assert tiny.model(tiny.feed.input).shape == (3, 1, 40)
+
+
+CELLS = (
+    "name: a, type: Cell, input_size: 3, hidden_size: 4, equations: h = tanh(W_ih @ x + W_hh @ h)",
+    "name: b, type: Cell, hidden_size: 4, constants: {n: 9}, equations: "
+    '"for k in range(n):\\n  h = tanh(W_ih @ x + W_hh @ h)"',
+    "name: c, type: Cell, hidden_size: 5, constants: {n: 9}, n: 3, equations: "
+    '"for k in range(n):\\n  h = tanh(W_ih @ x + W_hh @ h)"',
+    "name: d, type: Cell, hidden_size: 70, equations: h = tanh(W_ih @ x + W_hh @ h)",
+)
+
+
+def test_each_cell_of_equations_has_a_step_of_its_own_and_those_alike_are_timed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A step takes as many seconds as its equations assign vectors, on a clock of our own."""
+    spec, timed = spec_of(document(*CELLS)), list[int]()
+
+    def seconds_of(layer: Recurrent, *_: object) -> dict[str, float]:
+        timed.append(len(layer.cell.equations))
+        return {"forward": float(timed[-1])}
+
+    monkeypatch.setattr(peaks, "step_seconds_of", seconds_of)
+    request = TimingRequest(phases=("forward",), peak_flops=1e30, bandwidth=1e30)
+    found = calibrate(spec, CPU, request)
+    assert found.step_seconds == {f"Cell {name} forward": n for name, n in zip("abcd", (1, 9, 3, 1), strict=True)}
+    assert sorted(timed) == [1, 3, 9]
+    layers = plan(spec).layers
+    for link, facts, seconds in zip(spec.links, layers, (1, 9, 3, 1), strict=True):
+        one = bound([link], [facts], "forward", found, dtype="float32", memory=ChipMemory(None))
+        assert one is not None
+        assert one.latency == 6 * seconds
+
+
+def test_a_small_cell_runs_with_its_own_sizes() -> None:
+    own = (
+        "name: m, type: Cell, input_size: 6, hidden_size: 6, sizes: {order: 6}, widths: {m: order}, "
+        'init: {W_mx: eye}, equations: "m = tanh(W_mm @ m + W_mx @ x)\\nh = tanh(W_hh @ h + m)"'
+    )
+    found = calibrate(spec_of(document(own)), CPU, TimingRequest(peak_flops=1e12, bandwidth=1e11))
+    assert found.step_seconds.keys() == {f"Cell m {name}" for name in PASSES}
 
 
 # --- what is made of times ------------------------------------------------------------------------------------
