@@ -222,6 +222,13 @@ def test_a_map_that_does_not_fit(folder: Path, here: Run, old: str, new: str, sa
     assert says in err
 
 
+def test_an_empty_map_is_told_what_a_map_has(folder: Path, here: Run) -> None:
+    (folder / "map.yaml").write_text("# nothing\n")
+    code, out, err = run(here, "Step")
+    assert (code, out) == (2, "")
+    assert "map.yaml:1:1: the document is empty (for example arguments: " in err
+
+
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
@@ -301,7 +308,7 @@ def test_nothing_else_imports_what_a_user_names() -> None:
         names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         names |= {node.id for node in nodes if isinstance(node, ast.Name)}
         users |= {path.stem} if names & EXECUTES else set()
-        readers |= {path.stem} if "name_map" in text else set()
+        readers |= {path.stem} if "study.name_map" in text else set()
     assert users == {"theirs", "registry", "cli"}
     assert readers == {"against", "theirs", "verify"}
 

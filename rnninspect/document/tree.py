@@ -34,14 +34,14 @@ class Tree:
         return self.values[path]
 
 
-def read_tree(text: str, source: str) -> Tree:
-    """The one YAML document in `text`."""
+def read_tree(text: str, source: str, needs: str = "a model needs `input:` and `layers:`") -> Tree:
+    """The one YAML document in `text`; `needs` tells of an empty one what to write."""
     at = Places(text, source)
     composer = Composer(text, at)
     node = composer.document()
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
         place = at.index(0) if node is None else node.place
-        raise DocumentError(place, "the document is empty", hint="a model needs `input:` and `layers:`")
+        raise DocumentError(place, "the document is empty", hint=needs)
     values: dict[Path, Place] = {}
     keys: dict[Path, Place] = {}
     data = _unfold(node, (), values, keys)

@@ -27,6 +27,7 @@ from rnninspect.errors import OptionError, printable, show
 from rnninspect.layers.fields import Expect
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
+_NEEDS = "for example arguments: {input_size: 3, hidden_size: 4}"
 _Name = Annotated[str, Field(min_length=1, max_length=200), Expect("a name")]
 _Row = Annotated[int, Field(ge=0), Expect("a whole number")]
 
@@ -92,10 +93,10 @@ def read_against(named: str, path: Path | None) -> Theirs:
         raise OptionError("--against needs --map FILE, which says what its parameters are called")
     source, text = read_source(str(path))
     with with_excerpts(text, source):
-        tree = read_tree(text, source)
+        tree = read_tree(text, source, _NEEDS)
         Faults(tree.faults).tell()
         if not isinstance(tree.data, dict):
-            raise fault_at((), tree, f"expected a mapping, got {show(tree.data)}", "for example arguments: {...}")
+            raise fault_at((), tree, f"expected a mapping, got {show(tree.data)}", _NEEDS)
         return Theirs(module=module, name=name, map=valid(NameMap, tree.data, (), tree), tree=tree)
 
 

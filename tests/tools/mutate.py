@@ -308,7 +308,7 @@ FAULTS = [
     ("study/decay.py", "curve < HORIZON * curve[0]", "curve <= HORIZON * curve[0]", "test_gradflow.py"),
     ("study/decay.py", "curve[unread:], first + unread", "curve[unread:], first", "test_gradflow.py"),
     ("study/explain.py", "if product.transposed else", "if False else", "test_explain_cells.py"),
-    ("cells/papers.py", "if product := _PRODUCT.search(line)", "if product := None", "cells"),
+    ("cells/papers.py", "if product := _PRODUCT.search(line)", "if product := None", "cells/test_language.py"),
     ("document/defined.py", "if near in models:", "if False:", "document/test_cells.py"),
     ("study/decay.py", "horizon + first", "horizon", "test_gradflow.py"),
     ("study/decay.py", "means.log() / 2", "means.log()", "test_gradflow.py"),
