@@ -216,6 +216,25 @@ def test_autograd_keeps_what_is_said_and_no_less_than_the_equations_need(layers:
     assert 0.94 * saved <= said <= most * saved
 
 
+# Of the first the gates alone read the state as it was, of the second its own last version is read as well.
+LEARNED = {
+    "read as it was": r"f = sigmoid(W_if @ x + W_hf @ h)\nn = tanh(W_in @ x + W_hn @ (f * h))\nh = (1 - f) * h + f * n",
+    "read as it is": r"n = tanh(W_in @ x + w_h * h)\nh = h * n + m\nm = sigmoid(W_m @ h) * m",
+    "by another name": r"p = h\nh = tanh(W_ih @ x + W_hh @ (p * p))",
+}
+
+
+@pytest.mark.parametrize("options", ["", ", bidirectional: true"])
+@pytest.mark.parametrize("equations", LEARNED.values(), ids=LEARNED)
+@pytest.mark.parametrize(
+    "given", ["batch_size: 8, seq_len: 20", "batch_size: 8, seq_len: 1", "batch_size: 1, seq_len: 2"]
+)
+def test_a_learned_first_state_is_kept_as_the_parameter_that_it_is(equations: str, options: str, given: str) -> None:
+    layer = f'type: Cell, input_size: 30, hidden_size: 50, initial: {{h: learned}}{options}, equations: "{equations}"'
+    spec = spec_of(trained(layer, flags=(True,), given=given))
+    assert kept(plan(spec)) == kept(on_cpu(spec)) == saved_bytes(spec)
+
+
 def test_the_documents_own_example() -> None:
     """LSTM(100 -> 128, 2 layers), N = 64, L = 400: autograd keeps 434 MB, GRU 207 MB; shorter, and so as much less."""
     for kind, full, most in (("LSTM", 434e6, 0.03), ("GRU", 207e6, 0.08)):

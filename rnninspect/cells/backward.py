@@ -145,8 +145,11 @@ def _of_sides(node: Binary, left: bool, right: bool) -> int:
 
 
 @cache
-def kept(cell: Cell, declared: Declared, sources: Sources) -> Kept:
-    """What one step keeps for one sequence until its backward pass, weights apart."""
+def kept(cell: Cell, declared: Declared, sources: Sources, learned: frozenset[Value] = frozenset()) -> Kept:
+    """What one step keeps for one sequence until its backward pass, weights apart.
+
+    learned: the states that are parameters at this step, which is a first one.
+    """
     solved = widths(cell, declared)
     given = Sources(frozenset({_X, *(Value(name, 0) for name in cell.states)}), frozenset())
     varying = reached(cell, given)
@@ -156,18 +159,18 @@ def kept(cell: Cell, declared: Declared, sources: Sources) -> Kept:
     for node in _operands(cell, sources):
         # why: what reads weights alone is the same at every step.
         if is_reached(node, given, varying):
-            vector = _stored(cell, node if isinstance(node, Value) else targets.get(id(node)))
+            vector = _stored(cell, node if isinstance(node, Value) else targets.get(id(node)), learned)
             held[vector or id(node)] = vector or node
-    own = [node for node in held.values() if node != _X]
+    own = [node for node in held.values() if node != _X and node not in learned]
     output = bool(cell.states) and _stored(cell, cell.result) in held
     return Kept(Counter(map(solved.of, own)), input=_X in held, output=output)
 
 
-def _stored(cell: Cell, vector: Value | None) -> Value | None:
-    """The vector whose numbers these are: a state as it was read is what the step before has handed on."""
+def _stored(cell: Cell, vector: Value | None, learned: frozenset[Value] = frozenset()) -> Value | None:
+    """The vector whose numbers these are: a state as it was read is what the step before has handed on, or learned."""
     expressions = {equation.target: equation.expression for equation in cell.equations}
     seen: list[Value] = []
-    while vector is not None and vector not in seen:
+    while vector is not None and vector not in (*seen, *learned):
         seen.append(vector)
         source = cell.last(vector.name) if vector.version == 0 and vector.name != "x" else expressions.get(vector)
         vector = source if isinstance(source, Value) else vector

@@ -82,13 +82,20 @@ def kept(layer: Stack, signal: Signal, dtype: str, wants: Wants) -> Kept:
 
 def _kept(layer: Stack, k: int, signal: Signal, dtype: str, wants: Wants) -> Kept:
     """What stacked layer `k` keeps in one direction."""
-    sizes = layer.sizes()
-    nbytes, held = 0, NOTHING_KEPT
-    for sources, _, tokens in _steps(layer, signal, wants, direction=0):
+    sizes, learned = layer.sizes(), frozenset(Value(state, 0) for state in layer.learned)
+
+    def numbers(step: backward.Kept) -> int:
+        return sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
+
+    total, held = 0, NOTHING_KEPT
+    for i, (sources, _, tokens) in enumerate(_steps(layer, signal, wants, direction=0)):
         step = backward.kept(layer.cell, layer.declared(k), sources)
-        numbers = sum(times * shape_of((axis,), sizes)[0] for axis, times in step.lengths.items())
-        nbytes += tokens * numbers * ITEM_BYTES[dtype]
-        held = Kept(nbytes, step.input, step.output)
+        total += tokens * numbers(step)
+        if i == 0 and learned:
+            # why: what is learned is a parameter, which every sequence reads, and no value of each.
+            first = backward.kept(layer.cell, layer.declared(k), sources, learned)
+            total -= signal.batch.letters["N"] * (numbers(step) - numbers(first))
+        held = Kept(total * ITEM_BYTES[dtype], step.input, step.output)
     return held
 
 
