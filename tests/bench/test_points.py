@@ -131,6 +131,38 @@ def test_values_are_those_of_set(write: Write) -> None:
     assert [point.spec.links[0].layer.init["weight_hh"] for point in laws] == ["orthogonal", "xavier_uniform"]  # type: ignore[attr-defined]
 
 
+CELL = """\
+input: {batch_size: 3, seq_len: 5}
+layers:
+  - name: rnn
+    type: Cell
+    input_size: 2
+    hidden_size: 4
+    constants: {dt: 0.1}
+    sizes: {order: 3}
+    widths: {m: order}
+    equations: |
+      m = m + dt * tanh(W_mx @ x)
+      h = tanh(W_hm @ m)
+"""
+
+
+def test_a_cells_own_numbers_are_swept_and_set_by_cases(write: Write) -> None:
+    path = write("cases: [{name: small, rnn.order: 2}, {rnn.order: 7}]\nsweep: {rnn.dt: [0.05, 1]}\n", text=CELL)
+    points = load_points(path)
+    assert names(points) == [
+        "small: rnn.order=2 rnn.dt=0.05",
+        "small: rnn.order=2 rnn.dt=1",
+        "rnn.order=7 rnn.dt=0.05",
+        "rnn.order=7 rnn.dt=1",
+    ]
+    numbers = [point.spec.links[0].layer.numbers for point in points]  # type: ignore[attr-defined]
+    assert numbers == [{"dt": dt, "order": order} for order in (2, 7) for dt in (0.05, 1)]
+    # W_mx, order by 2, and W_hm, 4 by order.
+    assert [plan(point.spec).counts.parameters for point in points] == [12, 12, 42, 42]
+    assert refused(write("", text=CELL), "rnn.order=2,2.5").startswith("--sweep rnn.order=2,2.5: ")
+
+
 def test_a_case_may_set_a_whole_block(write: Write) -> None:
     (point,) = load_points(write("cases: [{encoder.init: {weight_hh: orthogonal}}]"))
     assert point.spec.links[0].layer.init == {"weight_hh": "orthogonal"}  # type: ignore[attr-defined]
