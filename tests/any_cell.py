@@ -23,7 +23,8 @@ class AnyCell(StackedLayer):
         return self.text
 
     def vector_widths(self) -> Declared:
-        return tuple((name, ("H_cell", "H_out")) for name in VECTORS if f"{name} = " in self.text)
+        vectors = tuple((name, ("H_cell", "H_out")) for name in VECTORS if f"{name} = " in self.text)
+        return (*vectors, ("*", ("H_cell",)))
 
 
 @st.composite

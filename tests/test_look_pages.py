@@ -7,7 +7,7 @@ import io
 import re
 
 import pytest
-from worlds import CONFIGS, spec_of, text_of
+from worlds import CONFIGS, document, spec_of, text_of
 
 from rnninspect.facts import ModelFacts
 from rnninspect.formats import terminal
@@ -83,9 +83,10 @@ def test_what_trains_has_a_column_where_not_all_of_it_does() -> None:
 
 
 def test_a_count_that_keras_has_no_layer_for_is_nothing_and_the_note_says_so() -> None:
+    lstm = "type: LSTM, input_size: 3, hidden_size: 5"
     elman, jordan = (
-        params_tables([model_of((CONFIGS / f"{name}.yaml").read_text())], proven=True, parts=params.SIZES)[0].notes[0]
-        for name in ("rnn", "jordan")
+        params_tables([model_of(document(*layers))], proven=True, parts=params.SIZES)[0].notes[0]
+        for layers in ([lstm], [lstm, "type: JordanRNN, hidden_size: 7, output_size: 2"])
     )
     assert "nothing where Keras has no such layer" not in elman
     assert "nothing where Keras has no such layer" in jordan

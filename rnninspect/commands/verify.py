@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnninspect.commands.shared.files import refuse_to_replace
 from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.options import TorchOptions
 from rnninspect.errors import CheckFailed, OptionError, printable
@@ -85,6 +84,8 @@ def _against(options: VerifyOptions) -> Theirs | None:
     from rnninspect.study.name_map import read_against  # why here: few command lines ask for it
 
     if options.map is not None:
+        from rnninspect.commands.shared.files import refuse_to_replace
+
         refuse_to_replace(options.map, options.output, "--map's file")
     return read_against(options.against, options.map)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from rnninspect.cells.language import parse
@@ -111,11 +109,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_it_is_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
+def test_it_is_refused(text: str) -> None:
     with pytest.raises(CellError) as caught:
         parse(text)
-    assert time.perf_counter() - started < 1
     assert len(str(caught.value)) < 400
     assert str(caught.value).isprintable()
 
@@ -135,9 +131,7 @@ def test_it_is_refused_at_once(text: str) -> None:
     ids=lambda text: text[:20],
 )
 def test_what_is_within_the_limits_is_read(text: str) -> None:
-    started = time.perf_counter()
     assert parse(text).equations
-    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize(
