@@ -131,6 +131,7 @@ def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subproce
         "messages",
         "options",
         "signature",
+        "starters",
         "typer_output",
         "values",
     )
