@@ -91,6 +91,7 @@ LEVELS = (
     {"layers"},
     {"document"},
     {"plan", "agree"},
+    {"files"},
     {"output"},
     {"runtime"},
     {"study", "guard"},
