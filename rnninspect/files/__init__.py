@@ -2,5 +2,8 @@
 
 source      any part of a file's bytes, and never more than is asked for
 held        what a file holds: the records that every reader fills
+sniff       what a file is, by its first and last bytes; `refused` and `protobuf_kind` say it of some, `zips` opens zip
+read        from a path to what is held, by one of the readers
+safetensors, shards: the readers of safetensors, and of a checkpoint in several files
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
 """

@@ -1,0 +1,134 @@
+"""safetensors: eight bytes that say how long the header is, a header in JSON, and the values behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from rnninspect.errors import show
+from rnninspect.files.held import Held, HeldTensor, Unreadable
+from rnninspect.files.source import Source
+
+# why less than the 100 MB of the format: the largest published files have some thousand tensors, and 10 MB of header
+# has 100,000; to read as much takes 0.5 s and 100 MB of memory.
+_LONGEST_HEADER = 10 * 10**6
+_MOST_AXES = 32
+_LARGEST = 2**63
+
+# The names of dtypes in the header, as torch calls them, and the bits of an element.
+_DTYPES: Mapping[str, tuple[str, int]] = {
+    "F64": ("float64", 64),
+    "F32": ("float32", 32),
+    "F16": ("float16", 16),
+    "BF16": ("bfloat16", 16),
+    "F8_E4M3": ("float8_e4m3fn", 8),
+    "F8_E5M2": ("float8_e5m2", 8),
+    "F8_E4M3FNUZ": ("float8_e4m3fnuz", 8),
+    "F8_E5M2FNUZ": ("float8_e5m2fnuz", 8),
+    "F8_E8M0": ("float8_e8m0fnu", 8),
+    "F6_E2M3": ("F6_E2M3", 6),
+    "F6_E3M2": ("F6_E3M2", 6),
+    "F4": ("F4", 4),
+    "C64": ("complex64", 64),
+    "I64": ("int64", 64),
+    "I32": ("int32", 32),
+    "I16": ("int16", 16),
+    "I8": ("int8", 8),
+    "U64": ("uint64", 64),
+    "U32": ("uint32", 32),
+    "U16": ("uint16", 16),
+    "U8": ("uint8", 8),
+    "BOOL": ("bool", 8),
+}
+
+
+def read(source: Source, path: str) -> Held:
+    """The tensors of the header. What is missing of the values is damage, for all of the header is there."""
+    if source.size < 8:
+        raise Unreadable("it ends before its header", "copy or download it again")
+    length = int.from_bytes(source.at(0, 8), "little")
+    if length > _LONGEST_HEADER:
+        raise Unreadable(f"a header of {length:,} bytes, of which at most {_LONGEST_HEADER:,} are read")
+    if 8 + length > source.size:
+        message = f"it ends in its header: {8 + length:,} bytes are needed, and {source.size:,} are there"
+        raise Unreadable(message, "copy or download it again")
+    entries = _header(source.at(8, length))
+    entries.pop("__metadata__", None)
+    places: list[tuple[int, int, str]] = []
+    tensors = {}
+    for name, entry in entries.items():
+        tensors[name], begin, end = _tensor(name, entry)
+        places.append((begin, end, name))
+    return Held(path, "safetensors", tensors, damage=_damage(sorted(places), 8 + length, source.size))
+
+
+class _Refused(ValueError):
+    """What a header must not have; the text says it."""
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """The JSON object of the header."""
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+    except _Refused as error:
+        raise Unreadable(f"its header {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("its header is no JSON", "copy or download it again") from error
+    if not isinstance(value, dict):
+        raise Unreadable("its header is no JSON object")
+    return value
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Refused(f"names {show(key)} twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _tensor(name: str, entry: object) -> tuple[HeldTensor, int, int]:
+    """One tensor, and where its values begin and end behind the header."""
+    if not isinstance(entry, dict):
+        raise Unreadable(f"its header says nothing of {show(name)}")
+    dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
+    if not isinstance(dtype, str) or not _are_sizes(shape, _MOST_AXES) or not _are_sizes(offsets, 2):
+        raise Unreadable(f"its header has no dtype, shape and data_offsets of {show(name)}")
+    assert isinstance(shape, list)
+    assert isinstance(offsets, list)
+    called, bits = _DTYPES.get(dtype, (dtype, 0))
+    tensor = HeldTensor(name, tuple(shape), called)
+    begin, end = offsets if len(offsets) == 2 else (0, -1)
+    if begin > end or (bits and (end - begin) * 8 != tensor.elements * bits):
+        raise Unreadable(
+            f"its header contradicts itself: {show(name)} of {dtype} {show(str(shape))} in {end - begin:,} bytes"
+        )
+    return tensor, begin, end
+
+
+def _are_sizes(value: object, most: int) -> bool:
+    """Whether it is a list of at most so many numbers from 0 on. why not isinstance: True is no size."""
+    return isinstance(value, list) and len(value) <= most and all(type(n) is int and 0 <= n < _LARGEST for n in value)
+
+
+def _damage(places: list[tuple[int, int, str]], start: int, size: int) -> str:
+    """What is wrong with where the values are; "" where they fill the file, one behind the other.
+
+    why not refused: a tensor's shape is as its header says it, wherever its values are.
+    """
+    at, before = 0, ""
+    for begin, end, name in places:
+        if begin < at:
+            return f"the values of {show(before)} and {show(name)} overlap"
+        if begin > at:
+            return f"{begin - at:,} bytes before the values of {show(name)} belong to no tensor"
+        at, before = end, name
+    if start + at != size:
+        return f"the header promises {start + at:,} bytes, the file has {size:,}"
+    return ""

@@ -1,0 +1,196 @@
+"""What a file is, by its first and last bytes, never by its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from rnninspect.disk import opened
+from rnninspect.errors import listed, show
+from rnninspect.files import zips
+from rnninspect.files.held import Unreadable
+from rnninspect.files.protobuf_kind import graph_def_begins, protobuf_begins, protobuf_kind
+from rnninspect.files.refused import lfs_pointer, refusal
+from rnninspect.files.source import FileSource, Source
+
+# The module that reads each kind of file.
+READERS: Mapping[str, str] = {
+    "torch zip": "torch_zip",
+    "torch legacy": "torch_legacy",
+    "pickle": "pickles",
+    "safetensors": "safetensors",
+    "shards": "shards",
+    "npy": "npz",
+    "npz": "npz",
+    "tar": "tar",
+    "HDF5": "hdf5",
+    "Keras zip": "hdf5",
+    "ONNX": "onnx",
+    "CoreML": "coreml",
+    "TensorFlow checkpoint": "tensorflow",
+    "GraphDef": "tensorflow",
+    "SavedModel": "tensorflow",
+}
+
+# So many bytes of the beginning and of the end are looked at: 512 together.
+_HEAD, _TAIL = 504, 8
+
+# The number that torch's format before zip begins with, as the pickle of it.
+_TORCH_MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa85019")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# Where HDF5 may begin, behind what another program has put before it.
+_HDF5_PLACES = (512, 1024, 2048)
+_TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
+_ZIP = (b"PK\3\4", b"PK\5\6")
+# An object of the protocols 0 and 1 that a pickle of arrays begins with: a mapping, a list or a call.
+_OLD_PICKLE = re.compile(rb"\(?[}\])dl][q]\x00|\([dl]p\d+\r?\n|c[A-Za-z_][\w.]*\r?\n[A-Za-z_][\w.]*\r?\n")
+# A header of safetensors is at most 100 MB long; of a longer one the reader says so, and text is no such length.
+_HEADER_BELOW = 2**40
+
+
+def is_checkpoint(path: str) -> bool:
+    """Whether a file is none that a person writes: a checkpoint, or another known kind that is no text.
+
+    False for what is missing or no regular file, and for text that may be a document.
+    """
+    try:
+        with opened(path) as stream:
+            source = FileSource(path, stream, 0, stream.seek(0, 2))
+            head = source.at(0, min(_HEAD, source.size))
+            tail = source.at(max(source.size - _TAIL, len(head)), min(_TAIL, source.size - len(head)))
+    except (OSError, Unreadable):
+        return False
+    whole_tail = (head + tail)[-_TAIL:]
+    if _by_first_bytes(head) or whole_tail == _TABLE_MAGIC or refusal(head):
+        return True
+    return not is_text(head) and (protobuf_begins(head) or graph_def_begins(head) or _is_tar(head + b"\0" * 8))
+
+
+def kind_of(source: Source) -> str:
+    """The kind of a file, a key of READERS. Raises Unreadable where it is none of them, or one that is refused."""
+    head = source.at(0, min(512, source.size))
+    if not head:
+        raise Unreadable("the file is empty", "copy or download it again")
+    if head.startswith(_ZIP):
+        return _zip_kind(source)
+    known = _by_first_bytes(head) or _by_other_places(source, head)
+    if known:
+        return known
+    refused = refusal(head) or lfs_pointer(head)
+    if refused is None and not is_text(head):
+        known = protobuf_kind(source)
+        if known:
+            return known
+    raise refused or _unknown(head)
+
+
+def is_text(head: bytes) -> bool:
+    """Whether the beginning of a file is text in UTF-8, the last letter of which may be cut."""
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3 or error.reason != "unexpected end of data":
+            return False
+        text = head[: error.start].decode("utf-8")
+    return not re.search(r"[\0-\x08\x0e-\x1f\x7f]", text)
+
+
+def _by_first_bytes(head: bytes) -> str:
+    """The kind that the first bytes say; a zip is one of several, and "zip" here; "" for none."""
+    if head.startswith(_ZIP):
+        return "zip"
+    if _TORCH_MAGIC in head[:32]:
+        return "torch legacy"
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
+    if head.startswith(_HDF5):
+        return "HDF5"
+    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
+        return "pickle"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _HEADER_BELOW:
+        return "safetensors"
+    if _OLD_PICKLE.match(head):
+        return "pickle"
+    if head.lstrip().startswith(b"{") and b'"weight_map"' in head:
+        return "shards"
+    return ""
+
+
+def _by_other_places(source: Source, head: bytes) -> str:
+    """The kind that another place than the first bytes says; "" for none."""
+    if source.size >= 48 and source.at(source.size - 8, 8) == _TABLE_MAGIC:
+        return "TensorFlow checkpoint"
+    if any(source.size > at + 8 and source.at(at, 8) == _HDF5 for at in _HDF5_PLACES):
+        return "HDF5"
+    if _is_tar(head):
+        return "tar"
+    if head.lstrip().startswith(b"{") and is_text(head) and _has_weight_map(source):
+        return "shards"
+    return ""
+
+
+def _has_weight_map(source: Source) -> bool:
+    """Whether a JSON text is the index of a checkpoint in several files: its map may stand behind other keys."""
+    return b'"weight_map"' in source.at(0, min(source.size, 64 * 1024))
+
+
+def _is_tar(head: bytes) -> bool:
+    """Whether a tar's first header stands there: the sum of its bytes is written in it."""
+    if len(head) < 512:
+        return False
+    written = head[148:156].strip(b" \0")
+    if not re.fullmatch(rb"[0-7]{1,7}", written):
+        return False
+    return int(written, 8) == sum(head[:148]) + sum(head[156:512]) + 8 * ord(" ")
+
+
+def _zip_kind(source: Source) -> str:
+    """The kind of a zip archive, by the names in it."""
+    found = zips.members(source)
+    if any(member.encrypted for member in found):
+        raise Unreadable("the zip archive is encrypted", "unpack it with its password")
+    names = [member.name for member in found]
+    if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
+        return "torch zip"
+    if {"config.json", "model.weights.h5"} <= set(names):
+        return "Keras zip"
+    if any(name.endswith(".npy") for name in names):
+        return "npz"
+    raise _no_checkpoint_in(names)
+
+
+# Archives of torch's that hold no data.pkl, by the end of a name in them.
+_OTHER_ARCHIVES = {
+    ".data/extern_modules": ("an archive of torch.package", "load it and save its state_dict() with torch.save"),
+    "archive_format": ("a program of torch.export", "save its state_dict with torch.save"),
+    "serialized_exported_program.json": ("a program of torch.export", "save its state_dict with torch.save"),
+}
+_CHECKPOINT_NAMES = re.compile(r".*\.(?:pth?|bin|ckpt|onnx|h5|hdf5|keras|npz|safetensors|pb|index|mlmodel|pkl)", re.S)
+
+
+def _no_checkpoint_in(names: list[str]) -> Unreadable:
+    """What to raise of a zip archive that is no checkpoint."""
+    for ending, (what, hint) in _OTHER_ARCHIVES.items():
+        if any(name.endswith(ending) for name in names):
+            return Unreadable(f"{what}, which is not read", hint)
+    if not names:
+        return Unreadable("an empty zip archive")
+    inside = [show(name, 40) for name in names if _CHECKPOINT_NAMES.fullmatch(name)]
+    if inside:
+        return Unreadable(f"a zip archive of files, among them {listed(inside, 3)}", "unpack it and name one")
+    hint = "known: zip archives of torch, numpy and Keras"
+    return Unreadable(
+        f"a zip archive that holds no checkpoint, but {listed([show(name, 40) for name in names], 3)}", hint
+    )
+
+
+def _unknown(head: bytes) -> Unreadable:
+    if is_text(head):
+        return Unreadable(
+            "not a checkpoint: it is text", "known: torch, safetensors, numpy, Keras, ONNX, TensorFlow, CoreML"
+        )
+    begins = head[:12].hex(" ")
+    return Unreadable(
+        f"not a checkpoint: begins with the bytes {begins}",
+        "known: torch, safetensors, numpy, Keras, ONNX, TensorFlow and CoreML files",
+    )
