@@ -7,4 +7,12 @@ read        from a path to what is held, by one of the readers
 safetensors, shards: the readers of safetensors, and of a checkpoint in several files
 fits        a checkpoint's tensors beside those of a document's model; `misfits` says why they do not fit
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
+left        the tensors that no rule has read yet, by prefix
+set_aside   an optimizer's tensors and averages of weights, which are no model's
+rules_*     names and shapes to layers, a family each: rules_torch, rules_torch_factors, rules_cells
+leftover    what looks recurrent and no rule has read
+identify    which layers a file holds, by all of these
+conventions how each framework packs the same symbols
+variants    from a layer that was found to one of ours, with its equations
+agreement   its plan, packed as the convention says, against the file's own tensors
 """

@@ -40,7 +40,7 @@ h = (1 - z) * n + z * h
 """
 
     @property
-    def keras_biases(self) -> int:
+    def keras_biases(self) -> int | None:
         """Two, with reset_after=True, which is Keras' default and torch's way."""
         return 2
 

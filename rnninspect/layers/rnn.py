@@ -30,7 +30,7 @@ class _Elman(Recurrent):
         return f"h = {self.nonlinearity}(W_ih @ x + b_ih + W_hh @ h + b_hh)"
 
     @property
-    def keras_biases(self) -> int:
+    def keras_biases(self) -> int | None:
         """One, of its SimpleRNN."""
         return 1
 

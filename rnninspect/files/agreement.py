@@ -1,0 +1,97 @@
+"""The plan of a layer that was found against the file's own tensors: each is as the convention packs it, or differs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rnninspect.files.conventions import CONVENTIONS
+from rnninspect.files.found import FoundLayer
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.letters import DIRECTIONS
+
+Shape = tuple[int, ...]
+
+
+class TensorDifference(NamedTuple):
+    """One tensor that the plan and the file do not have alike.
+
+    tensor: its name in the file, or of one that is missing there what it would be. plan, file: its shape, None where
+    there is no such tensor.
+    """
+
+    tensor: str
+    what: str
+    plan: Shape | None
+    file: Shape | None
+
+
+class _Place(NamedTuple):
+    """Which tensor of a layer: its role, and the stacked layer and direction it is of."""
+
+    role: str
+    layer: int
+    direction: int
+
+
+def differences(found: FoundLayer, layer: Recurrent) -> tuple[TensorDifference, ...]:
+    """Every tensor of the layer that is not as the plan has it; none where plan and file agree."""
+    return tuple(difference for _, difference in _compared(found, layer) if difference is not None)
+
+
+def agreed(found: FoundLayer, layer: Recurrent) -> tuple[int, int]:
+    """How many tensors are alike, and of how many that the plan or the file has."""
+    compared = [difference is None for _, difference in _compared(found, layer)]
+    return sum(compared), len(compared)
+
+
+def expected(found: FoundLayer, layer: Recurrent) -> dict[_Place, Shape]:
+    """The shape of every tensor that a file of this convention holds of the layer."""
+    return dict(_expected(found, layer))
+
+
+def _expected(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, Shape]]:
+    stored = CONVENTIONS[found.convention].stored(found)
+    for (k, direction), sizes in _sizes(layer).items():
+        for tensor in stored:
+            if tensor.over_directions and direction:
+                continue
+            shape = tensor.shape(sizes, layer.directions)
+            if shape is not None:
+                yield _Place(tensor.role, k, direction), shape
+
+
+def _sizes(layer: Recurrent) -> dict[tuple[int, int], dict[str, Shape]]:
+    """The shape of every symbol of the equations, by stacked layer and direction."""
+    found: dict[tuple[int, int], dict[str, Shape]] = {}
+    for weight in layer.weights("float32"):
+        place = (weight.layer or 0, DIRECTIONS.index(weight.direction) if weight.direction else 0)
+        of = found.setdefault(place, {})
+        of |= {gate.name: gate.shape for gate in weight.gates} or {weight.symbol: weight.shape}
+    return found
+
+
+def _compared(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, TensorDifference | None]]:
+    plan = expected(found, layer)
+    seen: Counter[_Place] = Counter()
+    for part in found.parts:
+        place = _Place(part.role, part.layer, part.direction)
+        seen[place] += 1
+        name, shape = part.tensor.name, part.tensor.shape
+        wanted = plan.get(place) if seen[place] == 1 else None
+        if wanted is None:
+            yield place, TensorDifference(name, "not in the plan", None, shape)
+        else:
+            yield place, None if wanted == shape else TensorDifference(name, "shape", wanted, shape)
+    for place, wanted in plan.items():
+        if place not in seen:
+            yield place, TensorDifference(_called(found, place), "not in the file", wanted, None)
+
+
+def _called(found: FoundLayer, place: _Place) -> str:
+    """What a tensor that is missing would be: `encoder bias_hh, layer 1, reverse`."""
+    words = " ".join(filter(None, (found.name, place.role)))
+    if found.num_layers > 1:
+        words += f", layer {place.layer}"
+    return words + f", {DIRECTIONS[place.direction]}" * found.bidirectional

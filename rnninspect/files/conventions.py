@@ -1,0 +1,322 @@
+"""How each framework packs the same symbols: one record each.
+
+A convention knows no sizes: it says which of the equations' matrices and vectors stand where in a stored tensor, and
+the shape follows from the sizes that the plan gives those. What is written here is what tensors are read by, and what
+the same weights are called elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from rnninspect.files.found import Biases, FoundLayer, Kind
+
+Grid = tuple[tuple[str, ...], ...]
+# Which GRU a framework has: the reset gate multiplies after the product with W_hn, before it, or as it is told.
+Reset = Literal["after", "before", "either", "none"]
+
+
+class Stored(NamedTuple):
+    """One tensor of a layer, or of each stacked layer and direction.
+
+    role: what the framework calls it. grid: symbols of the equations in torch's orientation, rows of matrices below one
+    another, each row what multiplies x and h side by side; of vectors each row is an axis' element, and one row alone
+    is a flat vector. transposed: it is held with rows and columns changed. over_directions: one tensor holds all
+    directions, along a first axis.
+    """
+
+    role: str
+    grid: Grid
+    transposed: bool = False
+    over_directions: bool = False
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it is made of matrices."""
+        return self.grid[0][0].startswith("W")
+
+    @property
+    def symbols(self) -> Iterator[str]:
+        """Every symbol in it."""
+        return (symbol for row in self.grid for symbol in row)
+
+    def shape(self, sizes: Mapping[str, tuple[int, ...]], directions: int) -> tuple[int, ...] | None:
+        """Its shape, from that of every symbol by the plan; None where the plan lacks one."""
+        if any(symbol not in sizes for symbol in self.symbols):
+            return None
+        if self.is_matrix:
+            shape: tuple[int, ...] = (
+                sum(sizes[row[0]][0] for row in self.grid),
+                sum(sizes[symbol][1] for symbol in self.grid[0]),
+            )
+        else:
+            lengths = tuple(sum(sizes[symbol][0] for symbol in row) for row in self.grid)
+            shape = lengths if len(lengths) == 1 else (len(lengths), lengths[0])
+        if self.transposed:
+            shape = shape[::-1]
+        return (directions, *shape) if self.over_directions else shape
+
+
+class Convention(NamedTuple):
+    """A framework's packing. matrices: by kind; vectors: by kind and number of bias vectors.
+
+    reset: which GRU. added: what is added to a bias when the layer runs, and stands in no file. shown_as: other
+    frameworks that pack the same way.
+    """
+
+    name: str
+    matrices: Mapping[Kind, tuple[Stored, ...]]
+    vectors: Mapping[tuple[Kind, Biases], tuple[Stored, ...]] = {}
+    projection: Stored | None = None
+    peepholes: tuple[Stored, ...] = ()
+    reset: Reset = "none"
+    added: Mapping[str, float] = {}
+    shown_as: tuple[str, ...] = ()
+
+    def stored(self, found: FoundLayer) -> tuple[Stored, ...]:
+        """The tensors that a layer has, of each stacked layer and direction."""
+        return (
+            *self.matrices.get(found.type, ()),
+            *self.vectors.get((found.type, found.biases), ()),
+            *((self.projection,) if self.projection and found.proj_size else ()),
+            *(self.peepholes if found.peepholes else ()),
+        )
+
+    def bias_vectors(self, kind: Kind) -> tuple[Biases, ...]:
+        """How many bias vectors a gate of a kind may have, where it has any."""
+        return tuple(biases for of, biases in self.vectors if of == kind)
+
+
+def rows(start: str, gates: str) -> Grid:
+    """Gates below one another: `rows("W_i", "ifgo")`."""
+    return tuple((start + gate,) for gate in gates)
+
+
+def beside(gates: str) -> Grid:
+    """Of each gate what multiplies x, and right of it what multiplies h."""
+    return tuple((f"W_i{gate}", f"W_h{gate}") for gate in gates)
+
+
+def flat(gates: str, *starts: str) -> Grid:
+    """Vectors one after another: all gates of the first start, then those of the next."""
+    return (tuple(start + gate for start in starts for gate in gates),)
+
+
+def _torch() -> Convention:
+    gates: dict[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}
+    return Convention(
+        "PyTorch",
+        {
+            kind: (Stored("weight_ih", rows("W_i", order)), Stored("weight_hh", rows("W_h", order)))
+            for kind, order in gates.items()
+        },
+        {
+            (kind, "two"): (Stored("bias_ih", flat(order, "b_i")), Stored("bias_hh", flat(order, "b_h")))
+            for kind, order in gates.items()
+        },
+        projection=Stored("weight_hr", (("W_hr",),)),
+        reset="after",
+        shown_as=("tinygrad",),
+    )
+
+
+def _equinox() -> Convention:
+    matrices = _torch().matrices
+    return Convention(
+        "Equinox",
+        matrices,
+        {
+            ("RNN", "one"): (Stored("bias", flat("h", "b_")),),
+            ("LSTM", "one"): (Stored("bias", flat("ifgo", "b_")),),
+            ("GRU", "one"): (Stored("bias", flat("rzn", "b_i")), Stored("bias_n", (("b_hn",),))),
+        },
+        reset="after",
+    )
+
+
+_KERAS_GATES: dict[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "zrn"}
+
+
+def _keras() -> Convention:
+    return Convention(
+        "Keras",
+        {kind: _kernels(order) for kind, order in _KERAS_GATES.items()},
+        {
+            **{(kind, "one"): (Stored("bias", flat(order, "b_")),) for kind, order in _KERAS_GATES.items()},
+            ("GRU", "two"): (Stored("bias", (*flat("zrn", "b_i"), *flat("zrn", "b_h"))),),
+        },
+        reset="either",
+    )
+
+
+def _cudnn() -> Convention:
+    kinds: tuple[Kind, ...] = ("LSTM", "GRU")
+    return Convention(
+        "Keras CuDNN",
+        {kind: _kernels(_KERAS_GATES[kind]) for kind in kinds},
+        {(kind, "two"): (Stored("bias", flat(_KERAS_GATES[kind], "b_i", "b_h")),) for kind in kinds},
+        reset="after",
+    )
+
+
+def _kernels(order: str) -> tuple[Stored, ...]:
+    return (
+        Stored("kernel", rows("W_i", order), transposed=True),
+        Stored("recurrent_kernel", rows("W_h", order), transposed=True),
+    )
+
+
+def _onnx(name: str, transposed: bool) -> Convention:
+    gates: dict[Kind, str] = {"RNN": "h", "LSTM": "iofg", "GRU": "zrn"}
+    return Convention(
+        name,
+        {
+            kind: (
+                Stored("W", rows("W_i", order), transposed, over_directions=True),
+                Stored("R", rows("W_h", order), transposed, over_directions=True),
+            )
+            for kind, order in gates.items()
+        },
+        {
+            (kind, "two"): (Stored("B", flat(order, "b_i", "b_h"), over_directions=True),)
+            for kind, order in gates.items()
+        },
+        peepholes=(Stored("P", flat("iof", "w_c"), over_directions=True),),
+        reset="either",
+    )
+
+
+def _tensorflow() -> Convention:
+    return Convention(
+        "TensorFlow",
+        {
+            "RNN": (Stored("kernel", beside("h"), transposed=True),),
+            "LSTM": (Stored("kernel", beside("igfo"), transposed=True),),
+            "GRU": (
+                Stored("gates/kernel", beside("rz"), transposed=True),
+                Stored("candidate/kernel", beside("n"), transposed=True),
+            ),
+        },
+        {
+            ("RNN", "one"): (Stored("bias", flat("h", "b_")),),
+            ("LSTM", "one"): (Stored("bias", flat("igfo", "b_")),),
+            ("GRU", "one"): (Stored("gates/bias", flat("rz", "b_")), Stored("candidate/bias", flat("n", "b_"))),
+        },
+        projection=Stored("projection/kernel", (("W_hr",),), transposed=True),
+        peepholes=tuple(Stored(f"w_{gate}_diag", ((f"w_c{gate}",),)) for gate in "fio"),
+        reset="before",
+    )
+
+
+def _haiku() -> Convention:
+    return Convention(
+        "haiku",
+        {
+            "RNN": (
+                Stored("input_to_hidden/w", rows("W_i", "h"), transposed=True),
+                Stored("hidden_to_hidden/w", rows("W_h", "h"), transposed=True),
+            ),
+            "LSTM": (Stored("w", beside("igfo"), transposed=True),),
+            "GRU": (
+                Stored("w_i", rows("W_i", "zrn"), transposed=True),
+                Stored("w_h", rows("W_h", "zrn"), transposed=True),
+            ),
+        },
+        {
+            ("RNN", "two"): (
+                Stored("input_to_hidden/b", flat("h", "b_i")),
+                Stored("hidden_to_hidden/b", flat("h", "b_h")),
+            ),
+            ("LSTM", "one"): (Stored("b", flat("igfo", "b_")),),
+            ("GRU", "one"): (Stored("b", flat("zrn", "b_")),),
+        },
+        reset="before",
+        added={"b_f": 1.0},
+    )
+
+
+def _flax() -> Convention:
+    def each(source: str, gates: str) -> tuple[Stored, ...]:
+        return tuple(Stored(f"{source}{gate}/kernel", ((f"W_{source}{gate}",),), transposed=True) for gate in gates)
+
+    lstm = tuple(Stored(f"h{gate}/bias", ((f"b_{gate}",),)) for gate in "ifgo")
+    gru = tuple(Stored(f"{gate}/bias", ((f"b_{gate}",),)) for gate in ("ir", "iz", "in", "hn"))
+    return Convention(
+        "Flax",
+        {
+            "RNN": (
+                Stored("i/kernel", (("W_ih",),), transposed=True),
+                Stored("h/kernel", (("W_hh",),), transposed=True),
+            ),
+            "LSTM": (*each("i", "ifgo"), *each("h", "ifgo")),
+            "GRU": (*each("i", "rzn"), *each("h", "rzn")),
+        },
+        {("RNN", "one"): (Stored("i/bias", (("b_h",),)),), ("LSTM", "one"): lstm, ("GRU", "one"): gru},
+        reset="after",
+    )
+
+
+def _coreml() -> Convention:
+    names = {"i": "inputGate", "f": "forgetGate", "g": "blockInput", "o": "outputGate"}
+    gru = {"z": "updateGate", "r": "resetGate", "n": "outputGate"}
+
+    def matrices(names: Mapping[str, str]) -> tuple[Stored, ...]:
+        return (
+            *(Stored(f"{name}WeightMatrix", ((f"W_i{gate}",),)) for gate, name in names.items()),
+            *(Stored(f"{name}RecursionMatrix", ((f"W_h{gate}",),)) for gate, name in names.items()),
+        )
+
+    def biases(names: Mapping[str, str]) -> tuple[Stored, ...]:
+        return tuple(Stored(f"{name}BiasVector", ((f"b_{gate}",),)) for gate, name in names.items())
+
+    return Convention(
+        "CoreML",
+        {
+            "RNN": (Stored("weightMatrix", (("W_ih",),)), Stored("recursionMatrix", (("W_hh",),))),
+            "LSTM": matrices(names),
+            "GRU": matrices(gru),
+        },
+        {
+            ("RNN", "one"): (Stored("biasVector", (("b_h",),)),),
+            ("LSTM", "one"): biases(names),
+            ("GRU", "one"): biases(gru),
+        },
+        peepholes=tuple(Stored(f"{names[gate]}PeepholeVector", ((f"w_c{gate}",),)) for gate in "ifo"),
+        reset="before",
+    )
+
+
+def _mxnet() -> Convention:
+    gates: dict[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}
+    return Convention(
+        "MXNet",
+        {
+            kind: (Stored("i2h_weight", rows("W_i", order)), Stored("h2h_weight", rows("W_h", order)))
+            for kind, order in gates.items()
+        },
+        {
+            (kind, "two"): (Stored("i2h_bias", flat(order, "b_i")), Stored("h2h_bias", flat(order, "b_h")))
+            for kind, order in gates.items()
+        },
+        projection=Stored("h2r_weight", (("W_hr",),)),
+        reset="after",
+    )
+
+
+CONVENTIONS: Mapping[str, Convention] = {
+    convention.name: convention
+    for convention in (
+        _torch(),
+        _equinox(),
+        _keras(),
+        _cudnn(),
+        _onnx("ONNX", transposed=False),
+        _onnx("ONNX quantized", transposed=True),
+        _tensorflow(),
+        _haiku(),
+        _flax(),
+        _coreml(),
+        _mxnet(),
+    )
+}

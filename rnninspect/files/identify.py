@@ -1,0 +1,71 @@
+"""Which recurrent layers a file holds: what is no model's is set aside, then every rule takes what it can read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from rnninspect.files import leftover, rules_cells, rules_torch, rules_torch_factors
+from rnninspect.files.found import FoundLayer, Identified
+from rnninspect.files.held import Held
+from rnninspect.files.left import Left, Read, Undecided
+from rnninspect.files.set_aside import apart
+from rnninspect.files.variants import layer_of
+from rnninspect.layers.layer import Misfit
+
+# In this order: a rule that takes names which another would read otherwise stands before it.
+RULES: tuple[Callable[[Left], Read], ...] = (
+    rules_torch_factors.read,
+    rules_torch.read,
+    rules_cells.read,
+)
+
+
+def identify(held: Held) -> Identified:
+    """The recurrent layers of a file, and what may be some and is not understood."""
+    kept, aside = apart(dict.fromkeys((*held.tensors, *held.aliases)))
+    left = Left(held, kept)
+    layers: list[FoundLayer] = []
+    undecided: list[Undecided] = []
+    for rule in RULES:
+        for found in rule(left):
+            read = _checked(found) if isinstance(found, FoundLayer) else found
+            if isinstance(read, Undecided):
+                undecided.append(read)
+            else:
+                layers.append(read)
+    sentences = tuple(leftover.sentences(left, undecided))
+    return Identified(
+        held=held,
+        layers=tuple(_in_order(held, layers)),
+        set_aside=dict(Counter(aside) + Counter(left.aside)),
+        undecided=sentences,
+        others=sum(1 for _ in left.names()),
+    )
+
+
+def _checked(found: FoundLayer) -> FoundLayer | Undecided:
+    """The layer, where there is one with such sizes."""
+    try:
+        layer_of(found)
+    except (Misfit, ValueError):
+        return Undecided(found.name, len(found.parts), f"no {found.type} has such sizes")
+    return found
+
+
+def _in_order(held: Held, layers: list[FoundLayer]) -> Iterator[FoundLayer]:
+    """As the file has their first tensors, whichever rule has read them."""
+    place = {name: at for at, name in enumerate((*held.tensors, *held.aliases))}
+
+    def first(found: FoundLayer) -> int:
+        return min((place.get(part.tensor.name, 0) for part in found.parts), default=0)
+
+    seen: dict[frozenset[str], str] = {}
+    for found in sorted(layers, key=first):
+        tensors = frozenset(part.tensor.name for part in found.parts)
+        if tensors in seen:
+            found = found._replace(
+                remarks=(*found.remarks, f"Its tensors are those of {seen[tensors] or 'the first'}.")
+            )
+        seen.setdefault(tensors, found.name)
+        yield found

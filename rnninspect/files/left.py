@@ -1,0 +1,97 @@
+"""The tensors that no rule has read yet, by prefix: every rule takes what is its own, and leaves the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from rnninspect.files.found import FoundLayer
+from rnninspect.files.held import Held, HeldLayer, HeldTensor
+
+Group = Mapping[str, HeldTensor]
+# So many stacked layers at most. why: torch's limit here is memory; ours is that of documents.
+MOST_STACKED = 10_000
+
+
+class Undecided(NamedTuple):
+    """Tensors that are recurrent and that a rule does not dare to read. why: what follows their number and names."""
+
+    prefix: str
+    tensors: int
+    why: str
+
+
+Read = Iterator[FoundLayer | Undecided]
+
+
+def split(name: str) -> tuple[str, str]:
+    """A name's prefix, with the dot or slash that ends it, and its last part."""
+    at = max(name.rfind("."), name.rfind("/")) + 1
+    return name[:at], name[at:]
+
+
+def bare(prefix: str) -> str:
+    """A prefix without the dot or slash at its end."""
+    return prefix[:-1] if prefix.endswith((".", "/")) else prefix
+
+
+class Left:
+    """The tensors left, grouped by prefix; the last parts of their names are without TensorFlow's `:0`."""
+
+    def __init__(self, held: Held, names: Iterable[str]) -> None:
+        self.held = held
+        # How many tensors a rule has found to be no layer's, by what they are.
+        self.aside: Counter[str] = Counter()
+        self._groups: dict[str, dict[str, HeldTensor]] = {}
+        self._layers = {layer.name: layer for layer in held.layers}
+        for name in names:
+            prefix, last = split(name)
+            group = self._groups.setdefault(prefix, {})
+            short = last.removesuffix(":0")
+            group[last if short in group else short] = self.tensor(name)
+
+    def tensor(self, name: str) -> HeldTensor:
+        """The tensor of a name, the first one's where it has several names. Raises KeyError."""
+        tensors = self.held.tensors
+        first = self.held.aliases.get(name, name)
+        return tensors[first] if first in tensors else tensors[name]
+
+    def groups(self) -> list[tuple[str, Group]]:
+        """Every prefix with the tensors that are left of it."""
+        return [(prefix, group) for prefix, group in self._groups.items() if group]
+
+    def group(self, prefix: str) -> Group:
+        """The tensors of a prefix; none where nothing is left of it."""
+        return self._groups.get(prefix, {})
+
+    def take(self, prefix: str, lasts: Iterable[str]) -> None:
+        """They have been read."""
+        group = self._groups.get(prefix, {})
+        for last in lasts:
+            group.pop(last, None)
+
+    def set_aside(self, what: str, prefix: str, last: str) -> None:
+        """One that is no layer's after all."""
+        self.take(prefix, [last])
+        self.aside[what] += 1
+
+    def move(self, prefix: str, last: str, to: str, name: str) -> None:
+        """One that stands for another, under that one's name."""
+        self._groups[to][name] = self._groups[prefix].pop(last)
+
+    def take_named(self, names: Iterable[str]) -> None:
+        """They have been read, by their whole names."""
+        for name in names:
+            prefix, last = split(name)
+            self.take(prefix, [last, last.removesuffix(":0")])
+
+    def layer(self, name: str) -> HeldLayer | None:
+        """What the file says of the layer of a name."""
+        return self._layers.get(name)
+
+    def names(self) -> Iterator[tuple[str, str, HeldTensor]]:
+        """Prefix, last part and tensor of all that is left."""
+        for prefix, group in self._groups.items():
+            for last, tensor in group.items():
+                yield prefix, last, tensor

@@ -1,0 +1,49 @@
+"""Tensors of a checkpoint that are no model's: an optimizer's, which look like weights, and averages of weights."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+OPTIMIZER, AVERAGES = "an optimizer's", "moving averages of weights"
+
+# A part of a name that an optimizer's tensors stand below.
+_BELOW = re.compile(
+    r"(?:lr_|model_)?optim(?:izer)?s?(?:_states?|_state_dict|_weights|_dict)?|opt_state|\.?OPTIMIZER_SLOT",
+    re.IGNORECASE,
+)
+# What an optimizer calls a tensor that it keeps of each parameter.
+_SLOTS = re.compile(
+    r"exp_avg(?:_sq|_diff|_inf)?|max_exp_avg_sq|momentum_buffer|square_avg|acc_delta|grad_avg|exp_inf|prev_grad"
+    r"|(?:Adam|AdamW|Adamax|Nadam|Momentum|RMSProp|RMSprop|Adagrad|Adadelta|Ftrl|LAMB)(?:_\d+)?",
+)
+_AVERAGED = "ExponentialMovingAverage"
+# why: networks that learn to optimize have recurrent layers below that very name.
+_MODEL = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)(?:_l\d+)?(?:_reverse)?")
+_PARTS = re.compile(r"[./]")
+
+
+def kind_aside(name: str) -> str | None:
+    """What a tensor is if it is no model's; None for all others."""
+    parts = _PARTS.split(name.removesuffix(":0"))
+    if _MODEL.fullmatch(parts[-1]):
+        return None
+    if parts[-1].startswith(_AVERAGED):
+        return AVERAGES
+    if _SLOTS.fullmatch(parts[-1]) or any(_BELOW.fullmatch(part) for part in parts):
+        return OPTIMIZER
+    return None
+
+
+def apart(names: Iterable[str]) -> tuple[list[str], dict[str, int]]:
+    """The names that may be a model's, and how many others there are, by what they are."""
+    kept: list[str] = []
+    others: Counter[str] = Counter()
+    for name in names:
+        kind = kind_aside(name)
+        if kind is None:
+            kept.append(name)
+        else:
+            others[kind] += 1
+    return kept, dict(others)

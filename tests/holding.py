@@ -1,0 +1,41 @@
+"""Records of files that hold tensors of given shapes, for tests of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rnninspect.files.agreement import TensorDifference, agreed, differences
+from rnninspect.files.found import FoundLayer, Identified
+from rnninspect.files.held import Held, HeldLayer, HeldTensor
+from rnninspect.files.identify import identify
+from rnninspect.files.variants import layer_of
+
+
+def held(shapes: Mapping[str, tuple[int, ...]], layers: Iterable[HeldLayer] = (), **more: Any) -> Held:
+    """A file that holds these tensors."""
+    tensors = {name: HeldTensor(name, tuple(shape), "float32") for name, shape in shapes.items()}
+    return Held("file", "of a test", tensors, tuple(layers), **more)
+
+
+def identified(shapes: Mapping[str, tuple[int, ...]], layers: Iterable[HeldLayer] = (), **more: Any) -> Identified:
+    return identify(held(shapes, layers, **more))
+
+
+def only(found: Identified) -> FoundLayer:
+    """The one layer of a file in which nothing is left undecided."""
+    assert found.undecided == ()
+    (layer,) = found.layers
+    return layer
+
+
+def differing(found: FoundLayer) -> tuple[TensorDifference, ...]:
+    return differences(found, layer_of(found))
+
+
+def agrees(found: FoundLayer) -> bool:
+    """Whether plan and file agree, in every tensor and in number of parameters."""
+    layer = layer_of(found)
+    counted = sum(weight.count for weight in layer.weights("float32"))
+    alike, tensors = agreed(found, layer)
+    return differences(found, layer) == () and alike == tensors == len(found.parts) and counted == found.parameters
