@@ -5,7 +5,6 @@ held        what a file holds: the records that every reader fills
 sniff       what a file is, by its first and last bytes; `refused` and `protobuf_kind` say it of some, `zips` opens zip
 read        from a path to what is held, by one of the readers
 safetensors, shards: the readers of safetensors, and of a checkpoint in several files
-fits        a checkpoint's tensors beside those of a document's model; `misfits` says why they do not fit
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
 left        the tensors that no rule has read yet, by prefix
 set_aside   an optimizer's tensors and averages of weights, which are no model's
@@ -15,4 +14,6 @@ identify    which layers a file holds, by all of these
 conventions how each framework packs the same symbols
 variants    from a layer that was found to one of ours, with its equations
 agreement   its plan, packed as the convention says, against the file's own tensors
+written     a layer as a document that rebuilds it
+fits        a checkpoint's tensors beside those of a document's model; `misfits` says why they do not fit
 """
