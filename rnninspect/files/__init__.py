@@ -5,6 +5,9 @@ held        what a file holds: the records that every reader fills
 sniff       what a file is, by its first and last bytes; `refused` and `protobuf_kind` say it of some, `zips` opens zip
 read        from a path to what is held, by one of the readers
 safetensors, shards: the readers of safetensors, and of a checkpoint in several files
+protobuf    the fields of a protobuf message, where they lie
+onnx        the reader of ONNX: `onnx_tensors` and `onnx_graph` read the parts, `onnx_origins` follows a weight to its
+            tensor, `onnx_external` looks for the files beside a model
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
 left        the tensors that no rule has read yet, by prefix
 set_aside   an optimizer's tensors and averages of weights, which are no model's
