@@ -8,6 +8,8 @@ safetensors, shards: the readers of safetensors, and of a checkpoint in several 
 protobuf    the fields of a protobuf message, where they lie
 onnx        the reader of ONNX: `onnx_tensors` and `onnx_graph` read the parts, `onnx_origins` follows a weight to its
             tensor, `onnx_external` looks for the files beside a model
+fits        a checkpoint's tensors beside those of a document's model; `misfits` says why they do not fit
+npz, tar    the readers of numpy's arrays, and of the one checkpoint in a tar
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
 left        the tensors that no rule has read yet, by prefix
 set_aside   an optimizer's tensors and averages of weights, which are no model's

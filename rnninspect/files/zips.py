@@ -122,8 +122,8 @@ def _directory(source: Source) -> tuple[int, int, int, int]:
         raise Unreadable(f"{_CUT}its directory, which stands at the end, is missing", "copy or download it again")
     *_, count, size, offset, _comment = _END.unpack_from(tail, at)
     end = tail_at + at
-    if count == _UNKNOWN_16 or _UNKNOWN_32 in (size, offset):
-        end, count, size, offset = _end_64(source, end) or (end, count, size, offset)
+    # why always: torch writes this record for archives of any size, and it stands between the directory and the end.
+    end, count, size, offset = _end_64(source, end) or (end, count, size, offset)
     shift = end - size - offset  # why: what stands before an archive moves all of it
     if shift < 0:
         raise Unreadable(f"{_CUT}its directory begins before the file")

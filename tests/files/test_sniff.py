@@ -165,7 +165,7 @@ def test_what_is_no_regular_file_is_none(tmp_path: Path) -> None:
         assert not is_checkpoint(str(path))
 
 
-def test_no_more_than_512_bytes_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_that_is_none(tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as stream:
         stream.write(b"x" * 600)
         stream.truncate(2**40)
@@ -261,14 +261,19 @@ def test_an_archive_behind_something_else_and_with_a_comment(tmp_path: Path) -> 
         assert zips.opened_member(source, member, 100).at(0, 7) == b"content"
 
 
-def test_a_large_archive(tmp_path: Path) -> None:
+def test_a_large_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rnninspect.files import zips
 
-    with zipfile.ZipFile(tmp_path / "x", "w") as archive:
-        for count in range(70_000):
-            archive.writestr(zipfile.ZipInfo(str(count)), b"")
-    with source_of(str(tmp_path / "x")) as source:
-        assert len(zips.members(source)) == 70_000
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 60)
+    data = zipped("a", "b", "c")
+    assert data.count(b"PK\6\6") == 1
+    for before in (b"", b"before"):
+        (tmp_path / "x").write_bytes(before + data)
+        with source_of(str(tmp_path / "x")) as source:
+            found = zips.members(source)
+            assert [(member.name, member.size) for member in found] == [("a", 100), ("b", 100), ("c", 100)]
+            assert zips.opened_member(source, found[2], 100).at(98, 2) == b"xx"
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
