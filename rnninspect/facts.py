@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import cast
 
-from rnninspect.letters import Layout, layout_of
+from rnninspect.letters import Layout, Shape, layout_of, tuple_text
 
 ITEM_BYTES: dict[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int64": 8}
 
@@ -26,17 +26,18 @@ PLAN_ONLY = {"plan_only": True}
 class TensorFact:
     """A tensor that goes into or comes out of a layer: `output` (L, N, D*H_out) = (20, 32, 100).
 
+    shape: the letter stands in place of a size that nobody says, as of a layer that was found in a file: (L, N, 50).
     directions: D, where the tensor holds something of each direction.
     unpacked_axes, unpacked_shape: of a packed batch, what pad_packed_sequence makes of it.
     """
 
     name: str
     axes: tuple[str, ...]
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: str
     directions: int = 1
     unpacked_axes: tuple[str, ...] | None = None
-    unpacked_shape: tuple[int, ...] | None = None
+    unpacked_shape: Shape | None = None
 
     @property
     def layout(self) -> Layout:
@@ -44,9 +45,26 @@ class TensorFact:
         return layout_of(self.axes, self.shape, self.directions)
 
     @property
-    def nbytes(self) -> int:
-        """Size in bytes."""
-        return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+    def shape_text(self) -> str:
+        """The shape as Python writes it, a letter without quotes."""
+        return tuple_text(self.shape)
+
+    @property
+    def known_shape(self) -> tuple[int, ...]:
+        """The shape, all of whose sizes are known; raises ValueError for one that has a letter."""
+        return _known(self.shape)
+
+    @property
+    def nbytes(self) -> int | None:
+        """Size in bytes; None where a size is not known."""
+        if any(isinstance(size, str) for size in self.shape):
+            return None
+        return self.known_nbytes
+
+    @property
+    def known_nbytes(self) -> int:
+        """Size in bytes; raises ValueError where a size is not known."""
+        return math.prod(self.known_shape) * ITEM_BYTES[self.dtype]
 
 
 @dataclass(frozen=True)
@@ -180,7 +198,7 @@ class WeightFact:
 
 @dataclass(frozen=True)
 class Ops:
-    """Operations for the document's batch, matmuls and elementwise work apart.
+    """Operations for the document's batch, matmuls and elementwise work apart; see `LayerFacts.per_token`.
 
     macs: multiply-accumulates of matrix products, exact.
     elementwise: one per element for each sign and function, more for norms and softmax; None where not counted.
@@ -254,7 +272,8 @@ class LayerFacts:
     """Everything known of one layer.
 
     backward: what autograd runs for a loss after the last layer; kept_for_backward_bytes: what a training step keeps
-    from the forward pass for it. Both are None in the real ledger, which runs forward only.
+    from the forward pass for it. Both are None in the real ledger, which runs forward only, and where nobody says how
+    large the batch is: then per_token holds, and `forward` is what one token takes.
     """
 
     name: str
@@ -265,6 +284,7 @@ class LayerFacts:
     forward: Ops
     backward: Ops | None = field(metadata=PLAN_ONLY)
     kept_for_backward_bytes: int | None = field(metadata=PLAN_ONLY)
+    per_token: bool = False
 
     @property
     def counts(self) -> Counts:
@@ -272,9 +292,9 @@ class LayerFacts:
         return count(self.weights)
 
     @property
-    def output_bytes(self) -> int:
-        """Bytes of what comes out: the output and the final states."""
-        return sum(tensor.nbytes for tensor in self.outputs)
+    def output_bytes(self) -> int | None:
+        """Bytes of what comes out, the output and the final states; None where nobody says how large the batch is."""
+        return _sum_of_known([tensor.nbytes for tensor in self.outputs])
 
     @property
     def training_bytes(self) -> int | None:
@@ -300,13 +320,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Everything known of one model; `measured` is None in the plan."""
+    """Everything known of one model; `measured` is None in the plan.
+
+    checkpoint: what the file is that its layers were found in, each by itself (`safetensors`); "" of a document.
+    """
 
     name: str
     source: str
     dtype: str
     layers: tuple[LayerFacts, ...]
     measured: Measured | None = field(default=None, compare=False)
+    checkpoint: str = ""
 
     @property
     def counts(self) -> Counts:
@@ -324,9 +348,14 @@ class ModelFacts:
         return self.counts.nbytes
 
     @property
-    def output_bytes(self) -> int:
-        """Bytes of every layer's outputs and final states for the document's batch."""
-        return sum(layer.output_bytes for layer in self.layers)
+    def per_token(self) -> bool:
+        """Whether `forward` is what one token takes, as nobody says how large the batch is."""
+        return any(layer.per_token for layer in self.layers)
+
+    @property
+    def output_bytes(self) -> int | None:
+        """Bytes of every layer's outputs and final states for the document's batch; None where there is none."""
+        return _sum_of_known([layer.output_bytes for layer in self.layers])
 
     @property
     def kept_for_backward_bytes(self) -> int | None:
@@ -350,13 +379,19 @@ class ModelFacts:
         return sum(passes, Ops(0, 0)) if len(passes) == len(self.layers) else None
 
     @property
-    def macs(self) -> int:
-        """Multiply-accumulates of the forward pass's matrix products."""
-        return self.forward.macs
+    def macs(self) -> int | None:
+        """Multiply-accumulates of the forward pass's matrix products; None where nobody says how large the batch is."""
+        return None if self.per_token else self.forward.macs
 
 
 def _training_bytes(counts: Counts, kept: int | None) -> int | None:
     return None if kept is None else counts.nbytes + counts.gradient_bytes + counts.adam_bytes + kept
+
+
+def _known(shape: Shape) -> tuple[int, ...]:
+    if any(isinstance(size, str) for size in shape):
+        raise ValueError(f"nobody says how large the batch is: {tuple_text(shape)}")
+    return tuple(int(size) for size in shape)
 
 
 def _sum_of_known(amounts: Sequence[int | None]) -> int | None:

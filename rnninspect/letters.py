@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 # torch's own letters (docs of torch.nn.RNN, LSTM, GRU, Linear), in the order a legend lists them.
 LETTERS: dict[str, str] = {
@@ -18,6 +18,9 @@ LETTERS: dict[str, str] = {
     "H_cell": "hidden size",
     "H_out": "output size",
 }
+
+# The size of each axis, its letter where nobody says the size.
+Shape = tuple[int | str, ...]
 
 # The directions of a layer, in the order torch puts them.
 DIRECTIONS = ("forward", "reverse")
@@ -35,16 +38,31 @@ def shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
+def open_shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> Shape:
+    """The sizes of `axes` as far as they are known: an axis with a letter that has no size stands as it is written."""
+    return tuple(
+        shape_of([axis], sizes)[0] if all(part.isdecimal() or part in sizes for part in letters_of(axis)) else axis
+        for axis in axes
+    )
+
+
+def tuple_text(parts: Sequence[str | int]) -> str:
+    """Sizes or axes as Python writes a tuple, letters without quotes: `(L, N)`, `(5,)`."""
+    return f"({', '.join(map(str, parts))}{',' * (len(parts) == 1)})"
+
+
 # For each axis what stands where along it, in order; None where the axis is nobody's in particular.
 Layout = tuple[tuple[str, ...] | None, ...]
 
 
-def layout_of(axes: Iterable[str], shape: Iterable[int], directions: int) -> Layout:
+def layout_of(axes: Iterable[str], shape: Iterable[int | str], directions: int) -> Layout:
     """What of each axis is whose: of `num_layers*D` ("layer 0 forward", "layer 0 reverse", "layer 1 forward", ...)."""
     return tuple(_along(letters_of(axis), size, directions) for axis, size in zip(axes, shape, strict=True))
 
 
-def _along(letters: tuple[str, ...], size: int, directions: int) -> tuple[str, ...] | None:
+def _along(letters: tuple[str, ...], size: int | str, directions: int) -> tuple[str, ...] | None:
+    if isinstance(size, str):
+        return None
     # why layers outside: torch stacks the directions of one layer before the next layer, h_n.view(num_layers, D, N, H).
     if letters == ("num_layers", "D"):
         return tuple(f"layer {k // directions} {DIRECTIONS[k % directions]}" for k in range(size))

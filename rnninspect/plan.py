@@ -23,7 +23,7 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     """
     weights = owned_weights(spec.links, spec.dtype)
     layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad)
-    return ModelFacts(name=spec.name, source=spec.source, dtype=spec.dtype, layers=layers)
+    return ModelFacts(name=spec.name, source=spec.source, dtype=spec.dtype, layers=layers, checkpoint=spec.checkpoint)
 
 
 def plan_layers(
@@ -34,22 +34,27 @@ def plan_layers(
     below = NOTHING_KEPT
     for link, own, wants in zip(links, weights, wants_of(links, weights, input_grad), strict=True):
         layer, signal = link.layer, link.signal
-        inputs = layer.inputs(signal, dtype)
-        kept = layer.kept(signal, dtype, own, wants)
-        facts.append(
-            LayerFacts(
-                name=layer.name,
-                type=layer.type,
-                inputs=inputs,
-                outputs=layer.outputs(signal, dtype),
-                weights=own,
-                forward=layer.forward_ops(signal),
-                backward=layer.backward_ops(signal, own, wants),
-                # why not twice: what a layer reads is what the one before it has put out.
-                kept_for_backward_bytes=kept.nbytes + (inputs[0].nbytes if kept.input and not below.output else 0),
-            )
+        open = signal.batch.is_open
+        of_layer = LayerFacts(
+            name=layer.name,
+            type=layer.type,
+            inputs=layer.inputs(signal, dtype),
+            outputs=layer.outputs(signal, dtype),
+            weights=own,
+            forward=layer.forward_ops(signal.one_token if open else signal),
+            backward=None,
+            kept_for_backward_bytes=None,
+            per_token=open,
         )
-        below = kept
+        # why not backward: what the steps at both ends leave out makes it no multiple of the tokens.
+        if not open:
+            kept = layer.kept(signal, dtype, own, wants)
+            # why not twice: what a layer reads is what the one before it has put out.
+            read = of_layer.inputs[0].known_nbytes if kept.input and not below.output else 0
+            backward = layer.backward_ops(signal, own, wants)
+            of_layer = replace(of_layer, backward=backward, kept_for_backward_bytes=kept.nbytes + read)
+            below = kept
+        facts.append(of_layer)
     return tuple(facts)
 
 
@@ -92,8 +97,8 @@ def largest_size(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[str, Path]:
     index, weights, work = _largest(spec, layers)
     layer, path, most = spec.links[index].layer, ("layers", index), None
     if work > weights:
-        tensor = max((*layers[index].inputs, *layers[index].outputs), key=lambda tensor: tensor.nbytes)
-        axis, most = max(zip(tensor.axes, tensor.shape, strict=True), key=lambda axis: axis[1])
+        tensor = max((*layers[index].inputs, *layers[index].outputs), key=lambda tensor: tensor.known_nbytes)
+        axis, most = max(zip(tensor.axes, tensor.known_shape, strict=True), key=lambda axis: axis[1])
         if axis in _BATCH:
             return layer.name, _BATCH[axis]
     # why those alone that are written there: a width that was inferred has no place.

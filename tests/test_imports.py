@@ -141,7 +141,8 @@ WITH_TORCH = {
 }
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}
-FOR_PRINTERS = {"errors", "disk", "guard.findings", "guard.rules", "results.digest", "results.table", *PRINTERS}
+FOR_PRINTERS = {"errors", "disk", "letters", *PRINTERS}
+FOR_PRINTERS |= {"guard.findings", "guard.rules", "results.digest", "results.table"}
 
 
 @dataclass(frozen=True)

@@ -144,8 +144,8 @@ def chain_steps(layer: Layer, signal: Signal) -> int:
 def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: ChipMemory, wants: Wants) -> Work:
     """What one pass has to do: "forward", "forward+grad" or "backward"."""
     layer, signal, weights = link.layer, link.signal, facts.weights
-    inputs = sum(tensor.nbytes for tensor in layer.inputs(signal, dtype))
-    outputs = sum(tensor.nbytes for tensor in layer.outputs(signal, dtype))
+    inputs = sum(tensor.known_nbytes for tensor in layer.inputs(signal, dtype))
+    outputs = sum(tensor.known_nbytes for tensor in layer.outputs(signal, dtype))
     read = sum(_read(weight, layer, signal) for weight in weights)
     kept = _kept(layer) * signal.tokens * ITEM_BYTES[dtype]
     steps, length = chain_steps(layer, signal), signal.batch.letters["L"]
@@ -158,9 +158,9 @@ def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: Chi
     trained = [weight for weight in weights if weight.trainable]
     if not trained and not any(wants):
         return Work(macs=0, nbytes=0, again=0, inside=0, steps=0)
-    x = signal.tensor("x", "", dtype).nbytes
+    x = signal.tensor("x", "", dtype).known_nbytes
     # The gradient of the output alone: those of the last states are zero where nobody reads them.
-    y = layer.emits(signal).tensor("y", "", dtype).nbytes
+    y = layer.emits(signal).tensor("y", "", dtype).known_nbytes
     gradients = sum(_read(weight, layer, signal) for weight in trained) + (x if wants.input else 0)
     # why the output too: it is the h that the gradient of W_hh is made with.
     reread = (x + (outputs if steps else 0)) if trained else 0

@@ -238,7 +238,7 @@ def trains(subject: Subject) -> bool:
 def tokens_of(subject: Subject) -> tuple[int, int, int | None]:
     """Tokens, sequences and time steps of one call; no steps where only a last state goes in."""
     signal = next((link.signal for link in subject.links if isinstance(link.layer, Recurrent)), subject.links[0].signal)
-    return signal.tokens, signal.batch.size or 1, signal.batch.letters["L"] if signal.is_sequence else None
+    return signal.tokens, signal.batch.letters["N"], signal.batch.letters["L"] if signal.is_sequence else None
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def _check_document(spec: Spec, options: TraceOptions) -> None:
 
     layers = recurrent_layers(spec, options.layer)
     batch = spec.batch
-    size = batch.size or 1
+    size = batch.letters["N"]
     if options.sequence >= size:
         raise OptionError(f"--sequence {options.sequence}: expected {up_to(size, 'the batch', 'sequence')}")
     steps = batch.lengths[options.sequence] if batch.lengths else batch.letters["L"]

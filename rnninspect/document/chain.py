@@ -36,6 +36,8 @@ class Spec:
     device: the one that the document or an option names, None where neither does.
     notes: a line for each key that has no effect here, or goes by an old name; it begins with the key's place.
     budget: the limits of the document's `budget` block that are set.
+    checkpoint: what the file is where it is no document (`safetensors`), "" where it is one: a layer that was found in
+    a file is a model of its own, which nothing is fed with, so that its batch may be open.
     tree: where everything was written.
     """
 
@@ -48,6 +50,7 @@ class Spec:
     tree: Tree = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()
     budget: Mapping[str, int] = field(default_factory=dict)
+    checkpoint: str = ""
 
     @property
     def input_axes(self) -> tuple[str, ...]:
@@ -87,8 +90,9 @@ class Spec:
         batch = self.batch
         if not spanned & {"L", "T"}:
             lengths = batch.lengths and tuple(min(length, steps) for length in batch.lengths)
-            batch = replace(batch, seq_len=min(batch.seq_len, steps), lengths=lengths)
-        if sequences is not None and batch.size is not None and not spanned & {"N", "T"}:
+            seq_len = batch.seq_len if isinstance(batch.seq_len, str) else min(batch.seq_len, steps)
+            batch = replace(batch, seq_len=seq_len, lengths=lengths)
+        if sequences is not None and isinstance(batch.size, int) and not spanned & {"N", "T"}:
             size = min(batch.size, sequences)
             batch = replace(batch, size=size, lengths=batch.lengths and batch.lengths[:size])
         links = tuple(replace(link, signal=replace(link.signal, batch=batch)) for link in self.links)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rnninspect.errors import printable
 from rnninspect.formats.drawn import in_ascii
-from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table, tuple_text
+from rnninspect.letters import tuple_text
+from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Drawing, Formulas, Kind, Table
 
 _HEAD = r"""% From rnninspect, to be \input; the preamble needs \usepackage{amsmath}.
 % For letters outside ASCII in names: pdfLaTeX with the right fonts, or XeLaTeX or LuaLaTeX."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 
 from rnninspect.formats.page import Page
-from rnninspect.results.table import POWERS, TIME_UNITS, Cell, Column, Kind, in_unit, time_unit, tuple_text
+from rnninspect.letters import tuple_text
+from rnninspect.results.table import POWERS, TIME_UNITS, Cell, Column, Kind, in_unit, time_unit
 
 _POINTS_ALIGNED = {Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _GIGA = ("GFLOP/s", 1e9)

@@ -154,7 +154,7 @@ class Layer(BaseModel):
     def work_bytes(self, signal: Signal, dtype: str) -> int:
         """Bytes a forward pass holds at once at the least, besides the parameters: what goes in and comes out."""
         tensors = (*self.inputs(signal, dtype), *self.outputs(signal, dtype))
-        return sum(tensor.nbytes for tensor in tensors)
+        return sum(tensor.known_nbytes for tensor in tensors)
 
 
 def inferred(field: str, given: int | None, signal: Signal) -> int:

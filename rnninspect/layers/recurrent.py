@@ -23,7 +23,7 @@ from rnninspect.layers.fields import Expect, Feeds, Flag, Size
 from rnninspect.layers.layer import Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, first_of, uniform
-from rnninspect.letters import shape_of
+from rnninspect.letters import open_shape_of, shape_of
 
 # What a document calls the sizes that a cell's equations may need to be equal.
 _WORDS = {"H_in": "input_size", "H_cell": "hidden_size", "H_out": "the output's size", "D*H_out": "D times the output"}
@@ -248,7 +248,11 @@ class Recurrent(Layer):
         for state in self.cell.states:
             axes = (*self.stack_axes, *signal.batch.states_axes, solved.operand(self.cell.last(state)))
             yield TensorFact(
-                name=f"{state}_{time}", axes=axes, shape=shape_of(axes, sizes), dtype=dtype, directions=self.directions
+                name=f"{state}_{time}",
+                axes=axes,
+                shape=open_shape_of(axes, sizes),
+                dtype=dtype,
+                directions=self.directions,
             )
 
     @property

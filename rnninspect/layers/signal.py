@@ -5,39 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import Literal
 
 from rnninspect.facts import TensorFact
-from rnninspect.letters import shape_of
+from rnninspect.letters import Shape, open_shape_of, shape_of
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The batch of a document's `input` block.
+    """The batch of a document's `input` block, or one of which L or N is not known: an open one.
 
     size: N, or None for unbatched input. lengths: N lengths of a packed batch. state: "zeros" (torch's default)
     or "random", how h_0 and c_0 are filled. batch_first: whether N stands before L, where there are both.
+    size, seq_len: the letter, where nobody says the size: a file has layers, and no batch.
     """
 
-    size: int | None
-    seq_len: int
+    size: int | Literal["N"] | None
+    seq_len: int | Literal["L"]
     lengths: tuple[int, ...] | None = None
     state: str = "zeros"
     batch_first: bool = False
 
     @cached_property
     def letters(self) -> dict[str, int]:
-        """The sizes of L, N and T."""
-        return {
-            "L": max(self.lengths) if self.lengths else self.seq_len,
-            "N": self.size or 1,
-            "T": sum(self.lengths) if self.lengths else self.seq_len * (self.size or 1),
-        }
+        """The sizes of L, N and T, of those that are known."""
+        if self.lengths:
+            return {"L": max(self.lengths), "N": len(self.lengths), "T": sum(self.lengths)}
+        known = {"L": self.seq_len, "N": self.size or 1}
+        sizes = {letter: size for letter, size in known.items() if not isinstance(size, str)}
+        return sizes if len(sizes) < len(known) else sizes | {"T": prod(sizes.values())}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody says how many tokens there are."""
+        return "T" not in self.letters
 
     def running(self, step: int) -> int:
         """How many sequences have a time step `step`, the first being 0."""
         if self.lengths is not None:
             return sum(length > step for length in self.lengths)
-        return (self.size or 1) if step < self.seq_len else 0
+        return self.letters["N"] if step < self.letters["L"] else 0
 
     @property
     def padded_axes(self) -> tuple[str, str]:
@@ -79,15 +86,23 @@ class Signal:
 
     @property
     def tokens(self) -> int:
-        """How many elements carry features: L x N, the real tokens of a packed batch, or N after `feeds: last`."""
+        """How many elements carry features: L x N, the real tokens of a packed batch, or N after `feeds: last`.
+
+        Raises KeyError where nobody says how large the batch is.
+        """
         return prod(shape_of(self.axes, self.batch.letters))
+
+    @property
+    def one_token(self) -> Signal:
+        """The same of a batch of one token."""
+        return replace(self, batch=replace(self.batch, size=1, seq_len=1, lengths=None))
 
     def tensor(self, name: str, letter: str, dtype: str, directions: int = 1) -> TensorFact:
         """This signal as a layer's input or output, its width called `letter`, which so many directions share."""
         letters, widths, dtype = ((), (), "int64") if self.width is None else ((letter,), (self.width,), dtype)
 
-        def whole(lead: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-            return (*lead, *letters), (*shape_of(lead, self.batch.letters), *widths)
+        def whole(lead: tuple[str, ...]) -> tuple[tuple[str, ...], Shape]:
+            return (*lead, *letters), (*open_shape_of(lead, self.batch.letters), *widths)
 
         axes, shape = whole(self.axes)
         unpacked_axes, unpacked_shape = whole(self.batch.padded_axes) if "T" in self.axes else (None, None)

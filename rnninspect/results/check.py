@@ -163,7 +163,7 @@ def _summary(verdict: Verdict, check: Check) -> tuple[Cell, ...]:
     return (model.name, model.source, *_counts(verdict), *_words(verdict, check).values())
 
 
-def _counts(verdict: Verdict) -> tuple[int, int, int]:
+def _counts(verdict: Verdict) -> tuple[int | None, ...]:
     return (verdict.model.parameters, verdict.model.parameter_bytes, verdict.model.macs)
 
 

@@ -25,6 +25,7 @@ def conventions(layer: Explained) -> Iterator[str]:
 def about_cell(recurrence: Recurrence) -> Iterator[str]:
     """What a layer's equations come to that they do not say themselves, a sentence each."""
     cell, steps = recurrence.cell, recurrence.unrolled.steps
+    length = "L" if steps is None else f"L = {steps:,}"
     if cell.source:
         yield f"From {cell.source}."
     if cell.numbers:
@@ -36,14 +37,15 @@ def about_cell(recurrence: Recurrence) -> Iterator[str]:
         yield f"The equations leave {are} of {listed(cell.open)} open: hidden_size."
     match cell.scan:
         case Reads.BOUND:
-            yield f"Sequential: L = {steps:,} steps, each of which needs the one before."
+            yield f"Sequential: {length} steps, each of which needs the one before."
         case Reads.NOTHING:
-            yield f"No state depends on the one before: all {steps:,} steps could be run at once."
+            yield f"No state depends on the one before: all {length.removeprefix('L = ')} steps could be run at once."
         case linear:
             of = " of matrix products" * (linear is Reads.MATRIX)
+            rounds = "" if steps is None else f" = {(steps - 1).bit_length()}"
             yield (
-                f"Linear in its states, with factors that read none: log2 L = {(steps - 1).bit_length()} rounds{of} "
-                f"could do (a parallel scan); here it is run in L = {steps:,} steps."
+                f"Linear in its states, with factors that read none: log2 L{rounds} rounds{of} "
+                f"could do (a parallel scan); here it is run in {length} steps."
             )
 
 
@@ -104,7 +106,7 @@ def _about_fixed(layer: Explained) -> Iterator[str]:
 def _about_options(layer: Explained, recurrence: Recurrence) -> Iterator[str]:
     set_to = {setting.option: setting.value for setting in recurrence.settings}
     if set_to.get("batch_first") and layer.signal.axes == ("N", "L"):
-        states = listed([f"{tensor.name} {tensor.shape}" for tensor in layer.facts.outputs[1:]])
+        states = listed([f"{tensor.name} {tensor.shape_text}" for tensor in layer.facts.outputs[1:]])
         yield f"batch_first puts N first in input and output alone; in {states} it stays second."
     dropout = set_to.get("dropout")
     if isinstance(dropout, float) and dropout > 0 and recurrence.unrolled.depth > 1:

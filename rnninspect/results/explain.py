@@ -101,7 +101,7 @@ def _formulas(equations: Iterable[Written]) -> tuple[Formula, ...]:
 def _in_one_line(layer: Explained) -> str:
     given, put_out = layer.facts.inputs[0], layer.facts.outputs[0]
     weights = [f"{weight.name} {weight.shape}, at first {law_text(weight.init)}" for weight in layer.facts.weights]
-    parts = [f"{given.shape} → {put_out.shape}", *weights]
+    parts = [f"{given.shape_text} → {put_out.shape_text}", *weights]
     return f"{layer.summary} {'; '.join(parts)}."
 
 
@@ -128,7 +128,12 @@ def _about_equations(layer: Explained) -> Iterator[str]:
 
 
 def _every_step(unrolled: Unrolled) -> str:
-    return "the one step there is" if unrolled.steps == 1 else f"every step, t = 0 to {unrolled.steps - 1:,}"
+    return "the one step there is" if unrolled.steps == 1 else f"every step, t = 0 to {_number(unrolled.last)}"
+
+
+def _number(number: int | str) -> str:
+    """A size of the batch, or its letter where nobody says the size."""
+    return number if isinstance(number, str) else f"{number:,}"
 
 
 def _about_packing(facts: LayerFacts) -> Iterator[str]:
@@ -159,12 +164,12 @@ def _about_upper(upper: Upper, facts: LayerFacts, put_out: str) -> Iterator[str]
 
 
 def _about_reverse(reverse: Reverse, layer: Explained, unrolled: Unrolled) -> Iterator[str]:
-    last, row = unrolled.steps - 1, unrolled.depth * 2 - 1
+    last, row = unrolled.last, unrolled.depth * 2 - 1
     output, *states = layer.facts.outputs
     state, _ = unrolled.output
     swapped = listed([f"{after} in place of {before}" for before, after in reverse.states])
     shorter = ", a shorter one from its own last step" if layer.signal.batch.lengths is not None else ""
-    yield f"It reads the sequence from t = {last:,} down to t = 0{shorter}: with {swapped}. Every size stays."
+    yield f"It reads the sequence from t = {_number(last)} down to t = 0{shorter}: with {swapped}. Every size stays."
     yield f"The weights are its own: {', '.join(reverse.own)}{', and so on' * (unrolled.depth > 1)}."
     ends = [f"{tensor.name.removesuffix('_n')}_0 and {tensor.name}" for tensor in states]
     yield f"output[t] holds the {state}_t of both, {halves(output.layout[-1] or ())}; along {', '.join(ends)}, {ROWS}."
@@ -177,10 +182,10 @@ def _about_reverse(reverse: Reverse, layer: Explained, unrolled: Unrolled) -> It
 
 def _about_flow(unrolled: Unrolled, signal: Signal) -> Iterator[str]:
     batch = signal.batch
-    drawn = (
-        "" if unrolled.steps <= 3 else f" Drawn are the steps 0, 1 and {unrolled.steps - 1:,} of {unrolled.steps:,}."
-    )
-    alike = "" if batch.size is None else f"; the {batch.size:,} of the batch run alike"
+    drawn, size = "", "L" if unrolled.steps is None else f"{unrolled.steps:,}"
+    if unrolled.steps is None or unrolled.steps > 3:
+        drawn = f" Drawn are the steps 0, 1 and {_number(unrolled.last)} of {size}."
+    alike = "" if batch.size is None else f"; the {_number(batch.size)} of the batch run alike"
     direction = " and direction" * (unrolled.directions > 1)
     first, _ = unrolled.output
     states = [state for state, _ in unrolled.states]
@@ -215,7 +220,7 @@ def _about_setting(setting: Setting, facts: LayerFacts) -> str:
 def _effect(facts: LayerFacts, after: LayerFacts) -> str:
     """What another value makes of the tensors, the parameters and the operations."""
     tensors = [
-        f"{new.name} {new.shape}"
+        f"{new.name} {new.shape_text}"
         for old, new in zip(_shown(facts), _shown(after), strict=True)
         if (new.axes, new.shape) != (old.axes, old.shape)
     ]
@@ -223,7 +228,7 @@ def _effect(facts: LayerFacts, after: LayerFacts) -> str:
         f"{name} {before:,} → {now:,}"
         for name, before, now in (
             ("parameters", facts.counts.parameters, after.counts.parameters),
-            ("forward MACs", facts.forward.macs, after.forward.macs),
+            ("forward MACs" + " of a token" * facts.per_token, facts.forward.macs, after.forward.macs),
         )
         if before != now
     ]

@@ -67,8 +67,13 @@ def _layer(layer: LayerFacts) -> dict[str, object]:
 
 
 def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, int | None]:
-    """Counts of a layer or a model, under the names that they have in every command's JSON and CSV."""
+    """Counts of a layer or a model, under the names that they have in every command's JSON and CSV.
+
+    Where nobody says how large the batch is, what one token takes stands beside them, and is not there else.
+    """
     counts, backward = facts.counts, facts.backward
+    forward = {"macs": facts.forward.macs, "elementwise_ops": facts.forward.elementwise, "flops": facts.forward.flops}
+    each = {f"{key}_per_token": value for key, value in forward.items()} if facts.per_token else {}
     return {
         "parameters": counts.parameters,
         "parameters_trainable": counts.trainable,
@@ -81,12 +86,11 @@ def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, int | None]:
         "gradient_bytes": counts.gradient_bytes,
         "adam_bytes": counts.adam_bytes,
         "training_bytes": facts.training_bytes,
-        "macs": facts.forward.macs,
-        "elementwise_ops": facts.forward.elementwise,
-        "flops": facts.forward.flops,
+        **(dict.fromkeys(forward) if each else forward),
         "backward_macs": backward.macs if backward else None,
         "backward_elementwise_ops": backward.elementwise if backward else None,
         "backward_flops": backward.flops if backward else None,
+        **each,
     }
 
 

@@ -37,9 +37,19 @@ _PARTS = {
         Column("training_bytes", "a training step", Kind.BYTES),
     ),
 }
+# Beside "forward", where nobody says how large the batch is; then there is nothing of what it takes.
+_PER_TOKEN = (
+    Column("macs_per_token", "MACs/token", Kind.COUNT),
+    Column("elementwise_ops_per_token", "elementwise/token", Kind.COUNT),
+    Column("flops_per_token", "FLOPs/token", Kind.COUNT),
+)
 SIZES = ("params",)
 OPERATIONS = ("forward", "backward")
 ALL = tuple(_PARTS)
+_OF_BATCH = frozenset(
+    [column.key for part in OPERATIONS for column in _PARTS[part]]
+    + ["output_bytes", "kept_for_backward_bytes", "training_bytes"]
+)
 
 _LAYER = (Column("layer", "layer", repeats=True), Column("type", "type", repeats=True))
 _MODEL = (
@@ -53,8 +63,12 @@ _RECURRENT = "recurrent weights: those that multiply what depends on the state o
 _ONE_BIAS = "; with one bias: as most papers count, torch has two"
 _KERAS = "; in Keras: two in GRU, one in LSTM and SimpleRNN"
 _NOT_IN_KERAS = ", nothing where Keras has no such layer"
+_WHOLE_BATCH, _ONE_TOKEN = (
+    "For the whole batch.",
+    "MACs/token: a file has no batch; --set input.seq_len=20 --set input.batch_size=32 gives one.",
+)
 _OPERATIONS = (
-    "For the whole batch. MACs: multiply-accumulates of matrix products; elementwise: one per element for each sign "
+    "MACs: multiply-accumulates of matrix products; elementwise: one per element for each sign "
     "and function, more for norms and softmax; FLOPs = 2 x MACs + elementwise."
 )
 _BACKWARD = (
@@ -69,6 +83,7 @@ _BY_KERNELS = (
     "kept for backward: an estimate, not measured: what the equations need of a training step's forward pass, and on a "
     "CPU what torch's kernels are known to keep besides."
 )
+_AS_IF_TRAINED = "gradients, Adam's moments: as if all of it trained, which a file does not say."
 _TRAINING = (
     "What a layer reads is counted once, where it is first kept. outputs: final states too. a training step: "
     "parameters, gradients, Adam's two moments, what is kept for backward; without the loss and what the optimizer "
@@ -82,12 +97,19 @@ def params_tables(models: Sequence[ModelFacts], *, proven: bool, parts: Sequence
     proven: the memory is what torch's kernels keep, and not what the equations need. Scripts get every part.
     """
     silent = _silent(models)
-    tables = [_by_layer(model, part, silent, summary=part != parts[0]) for model in models for part in parts]
+    tables = [
+        (part, _by_layer(model, part, silent | _silent_of(model), summary=part != parts[0]))
+        for model in models
+        for part in parts
+        if part == parts[0] or _shown_columns(part, silent | _silent_of(model))
+    ]
     if len(models) > 1:
-        tables += [_by_model(models, part, silent) for part in parts]
-    without_notes, last = tables[: -len(parts)], tables[-len(parts) :]
-    notes = [tuple(_notes(part, models, silent, proven)) for part in parts]
-    return [*without_notes, *(table._replace(notes=sentences) for table, sentences in zip(last, notes, strict=True))]
+        tables += [(part, _by_model(models, part, silent)) for part in parts if _shown_columns(part, silent)]
+    last = {part: number for number, (part, _) in enumerate(tables)}
+    return [
+        table._replace(notes=tuple(_notes(part, models, silent, proven))) if last[part] == number else table
+        for number, (part, table) in enumerate(tables)
+    ]
 
 
 def _silent(models: Sequence[ModelFacts]) -> frozenset[str]:
@@ -101,13 +123,20 @@ def _silent(models: Sequence[ModelFacts]) -> frozenset[str]:
         "parameters_one_bias": all(count.one_bias == count.parameters for count in counts),
         "parameters_keras": bool(recurrent) and all(layer.counts.keras is None for layer in recurrent),
     }
-    return frozenset(key for key, says_nothing in silent.items() if says_nothing)
+    of_none = frozenset.intersection(*map(_silent_of, models))
+    return of_none.union(key for key, says_nothing in silent.items() if says_nothing)
+
+
+def _silent_of(model: ModelFacts) -> frozenset[str]:
+    """The columns of which this model has nothing: those of a batch, or those of a token."""
+    return _OF_BATCH if model.per_token else frozenset(column.key for column in _PER_TOKEN)
 
 
 def _by_layer(model: ModelFacts, part: str, silent: frozenset[str], *, summary: bool) -> Table:
     """People see one part, scripts find all of them in the table that is no `summary`."""
     shown = _shown_columns(part, silent)
-    counts = tuple(column._replace(for_scripts=column not in shown) for column in chain(*_PARTS.values()))
+    known = (*chain(*_PARTS.values()), *(_PER_TOKEN if model.per_token else ()))
+    counts = tuple(column._replace(for_scripts=column not in shown) for column in known)
     return Table(
         title=part,
         subject=model.name,
@@ -132,26 +161,31 @@ def _by_model(models: Sequence[ModelFacts], part: str, silent: frozenset[str]) -
 
 
 def _shown_columns(part: str, silent: frozenset[str]) -> tuple[Column, ...]:
-    return tuple(column for column in _PARTS[part] if column.key not in silent)
+    columns = _PARTS[part] + (_PER_TOKEN if part == OPERATIONS[0] else ())
+    return tuple(column for column in columns if column.key not in silent)
 
 
 def _cells(facts: LayerFacts | ModelFacts, columns: Sequence[Column]) -> tuple[Cell, ...]:
     counts = counts_of(facts)
-    return tuple(counts[column.key] for column in columns)
+    return tuple(counts.get(column.key) for column in columns)
 
 
 def _notes(part: str, models: Sequence[ModelFacts], silent: frozenset[str], proven: bool) -> Iterator[str]:
     match part:
         case "params":
             blank = any(model.counts.keras is None for model in models)
-            all_train = _ALL_TRAIN * ("parameters_trainable" in silent)
+            of_file = any(model.checkpoint for model in models)
+            all_train = _ALL_TRAIN * ("parameters_trainable" in silent and not of_file)
             one_bias = _ONE_BIAS * ("parameters_one_bias" not in silent)
             keras = (_KERAS + _NOT_IN_KERAS * blank) * ("parameters_keras" not in silent)
             yield f"{all_train}{_RECURRENT}{one_bias}{keras}."
         case "forward":
-            yield _OPERATIONS
+            open = [model.per_token for model in models]
+            yield " ".join([*[_WHOLE_BATCH] * (not all(open)), *[_ONE_TOKEN] * any(open), _OPERATIONS])
         case "backward":
             yield _BACKWARD
+        case "memory" if silent >= _OF_BATCH:
+            yield _AS_IF_TRAINED
         case "memory":
             yield _BY_KERNELS if proven else _BY_EQUATIONS
             yield _TRAINING

@@ -8,6 +8,7 @@ from rnninspect.results.schema_words import (
     FILE,
     HEAD,
     NAME,
+    PER_TOKEN,
     Schema,
     many,
     number,
@@ -17,6 +18,7 @@ from rnninspect.results.schema_words import (
     some,
     text,
     whole,
+    without,
     yes,
 )
 
@@ -59,7 +61,7 @@ def _checked_model() -> Schema:
         change=_CHANGE,
         percent=_PERCENT,
     )
-    return record(
+    model = record(
         "A model.",
         name=NAME,
         file=FILE,
@@ -81,6 +83,7 @@ def _checked_model() -> Schema:
         allowed_growth=some(many("With --max-growth, for each count; null without.", _GROWTH)),
         changes=some(many("Everything that has changed; null without a lock and a base.", change)),
     )
+    return without(model, *PER_TOKEN)
 
 
 def checked() -> Schema:
@@ -133,12 +136,13 @@ def differing() -> Schema:
         change=_CHANGE,
         percent=_PERCENT,
     )
+    model = record("A model.", name=NAME, file=FILE, **COUNTS)
     return result(
         "diff",
         "Two models side by side.",
         **HEAD,
         ledger=text("Where the numbers are from.", "plan"),
-        models=many("The old model, then the new one.", record("A model.", name=NAME, file=FILE, **COUNTS)),
+        models=many("The old model, then the new one.", without(model, *PER_TOKEN)),
         totals=many("Counts of the whole models, whether they differ or not.", total),
         changes=many("Every key, layer and weight that differs.", change),
     )

@@ -10,12 +10,14 @@ from rnninspect.results.schema_words import (
     HEAD,
     LAYER,
     NAME,
+    PER_TOKEN,
     STACKED,
     TYPE,
     Schema,
     by_name,
     many,
     number,
+    open_size,
     record,
     result,
     some,
@@ -58,10 +60,10 @@ _TENSOR = record(
     "A tensor that goes into a layer or comes out.",
     name=text("What torch calls it: input, h_0, output, h_n."),
     axes=_AXES,
-    shape=_SHAPE,
+    shape=many("For each axis its size.", open_size("A size")),
     layout=_LAYOUT,
     unpacked_axes=some(many("Of a packed batch: the axes after pad_packed_sequence.", text("Letters."))),
-    unpacked_shape=some(many("The sizes of those.", whole("A size."))),
+    unpacked_shape=some(many("The sizes of those.", open_size("A size"))),
     dtype=DTYPE,
 )
 _GATE = record(
@@ -100,6 +102,15 @@ _MEASURED = some(
         peak_bytes=some(whole("The most memory that the run took; null where nothing can say.")),
     )
 )
+_LAYER = record(
+    "A layer.",
+    name=LAYER,
+    type=TYPE,
+    **COUNTS,
+    inputs=many("What goes in: the input, and states that are passed.", _TENSOR),
+    outputs=many("What comes out: the output, and the last states.", _TENSOR),
+    weights=many("Its parameters.", _WEIGHT),
+)
 _MODEL = record(
     "A model.",
     name=NAME,
@@ -107,18 +118,7 @@ _MODEL = record(
     dtype=DTYPE,
     **COUNTS,
     measured=_MEASURED,
-    layers=many(
-        "Its layers in their order.",
-        record(
-            "A layer.",
-            name=LAYER,
-            type=TYPE,
-            **COUNTS,
-            inputs=many("What goes in: the input, and states that are passed.", _TENSOR),
-            outputs=many("What comes out: the output, and the last states.", _TENSOR),
-            weights=many("Its parameters.", _WEIGHT),
-        ),
-    ),
+    layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN)),
 )
 _DIFFERENCE = record(
     "A fact on which the plan and torch differ.",
@@ -129,7 +129,7 @@ _DIFFERENCE = record(
     real=text("What torch has."),
 )
 _MODELS = {
-    "models": many("The models, but for those on which plan and torch differ.", _MODEL),
+    "models": many("The models, but for those on which plan and torch differ.", without(_MODEL, *PER_TOKEN)),
     "differences": many("Of each model that torch contradicts every fact that differs.", _DIFFERENCE),
 }
 

@@ -38,6 +38,11 @@ def many(words: str, item: Schema) -> Schema:
     return {"description": words, "type": "array", "items": item}
 
 
+def open_size(words: str) -> Schema:
+    """A size, or its letter where nobody says the size, as of a file's layers."""
+    return {"description": f"{words}, or its letter where nobody says it, as of a file.", "type": ["integer", "string"]}
+
+
 def by_name(words: str, value: Schema) -> Schema:
     """An object whose keys are names, not words of ours."""
     return {"description": words, "type": "object", "additionalProperties": value}
@@ -96,15 +101,20 @@ COUNTS = {
     "parameters_keras": some(whole("How many the same layers have in Keras; null where Keras has no such layer.")),
     "recurrent_weights": whole("Elements of the matrices that multiply what depends on the step before (W_hh)."),
     "parameter_bytes": whole("Bytes of the parameters."),
-    "output_bytes": whole("Bytes of what comes out for the document's batch: outputs and last states."),
+    "output_bytes": some(whole("Bytes of what comes out for the document's batch: outputs and last states.")),
     "kept_for_backward_bytes": some(whole("Bytes that a training step keeps from forward for backward.")),
     "gradient_bytes": whole("Bytes of the gradients of what trains."),
     "adam_bytes": whole("Bytes of the two moments that Adam keeps for what trains."),
     "training_bytes": some(whole("What training with Adam holds: parameters, gradients, moments, what is kept.")),
-    "macs": whole("Multiply-accumulates of the matrix products of one forward pass over the batch."),
+    "macs": some(whole("Multiply-accumulates of the matrix products of one forward pass over the batch.")),
     "elementwise_ops": some(whole("Operations of a forward pass on single elements: +, -, *, sigmoid, tanh, relu.")),
     "flops": some(whole("2 x macs + elementwise_ops.")),
     "backward_macs": some(whole("Multiply-accumulates of the backward pass.")),
     "backward_elementwise_ops": some(whole("Operations of the backward pass on single elements.")),
     "backward_flops": some(whole("2 x backward_macs + backward_elementwise_ops.")),
+    # These three where nobody says how large the batch is, as of a file, and not elsewhere: see `PER_TOKEN`.
+    "macs_per_token": whole("Multiply-accumulates of one token, where a file has no batch."),
+    "elementwise_ops_per_token": whole("Operations of one token on single elements, where a file has no batch."),
+    "flops_per_token": whole("2 x macs_per_token + elementwise_ops_per_token."),
 }
+PER_TOKEN = ("macs_per_token", "elementwise_ops_per_token", "flops_per_token")

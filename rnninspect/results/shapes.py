@@ -85,7 +85,7 @@ def _unpacked(model: ModelFacts) -> Iterator[str]:
     given = [tensor for layer in model.layers for tensor in (*layer.inputs, *layer.outputs)]
     packed = [tensor for tensor in given if tensor.unpacked_axes is not None]
     if packed:
-        shapes = dict.fromkeys(f"{tensor.shape} is {tensor.unpacked_shape}" for tensor in packed)
+        shapes = dict.fromkeys(f"{tensor.shape_text} is {tensor.unpacked_shape}" for tensor in packed)
         lead = (packed[0].unpacked_axes or ())[:2]
         yield (
             f"unpacked again by pad_packed_sequence{'(batch_first=True)' * (lead == ('N', 'L'))}, T is "
@@ -98,4 +98,4 @@ def _handed_on(model: ModelFacts) -> Iterator[str]:
     """Where a layer is not fed with the output above it."""
     for layer, following in pairwise(model.layers):
         if not _reads_whole(layer, following):
-            yield f"{layer.name} feeds {following.name} its last state only, {following.inputs[0].shape}"
+            yield f"{layer.name} feeds {following.name} its last state only, {following.inputs[0].shape_text}"

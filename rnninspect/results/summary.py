@@ -17,18 +17,21 @@ _COLUMNS = (
     Column("output", "output", Kind.SHAPE),
     Column("parameters", "parameters", Kind.COUNT),
     Column("share_percent", "%", Kind.SHARE),
-    Column("macs", "MACs", Kind.SHORT),
 )
+# Of models with a batch, and of those of which nobody says how large it is.
+_MACS = {False: Column("macs", "MACs", Kind.SHORT), True: Column("macs_per_token", "MACs/token", Kind.SHORT)}
 
 
 def summary_table(models: Sequence[ModelFacts]) -> Table:
     """One table of all layers of all models, so that an encoder and a decoder in two documents add up."""
-    parameters, macs = sum(model.parameters for model in models), sum(model.macs for model in models)
+    parameters = sum(model.parameters for model in models)
+    of = [per_token for per_token in _MACS if any(model.per_token is per_token for model in models)]
+    macs = [sum(model.forward.macs for model in models if model.per_token is per_token) for per_token in of]
     names = subjects(models)
     layers = [(name, layer) for name, model in zip(names, models, strict=True) for layer in model.layers]
-    rows: list[tuple[Cell, ...]] = [(name, *_row(layer, parameters)) for name, layer in layers]
-    total: tuple[Cell, ...] = ("total", None, None, None, parameters, _share(parameters, parameters), macs)
-    columns = [Column("model", "model", repeats=True), *_COLUMNS]
+    rows: list[tuple[Cell, ...]] = [(name, *_row(layer, parameters, of)) for name, layer in layers]
+    total: tuple[Cell, ...] = ("total", None, None, None, parameters, _share(parameters, parameters), *macs)
+    columns = [Column("model", "model", repeats=True), *_COLUMNS, *(_MACS[per_token] for per_token in of)]
     if len(models) == 1:
         columns, rows, total = columns[1:], [row[1:] for row in rows], ("total", *total[2:])
     return Table(
@@ -41,9 +44,10 @@ def summary_table(models: Sequence[ModelFacts]) -> Table:
     )
 
 
-def _row(layer: LayerFacts, parameters: int) -> tuple[Cell, ...]:
+def _row(layer: LayerFacts, parameters: int, of: Sequence[bool]) -> tuple[Cell, ...]:
     own = layer.counts.parameters
-    return (layer.name, layer.type, layer.outputs[0].shape, own, _share(own, parameters), layer.forward.macs)
+    macs = (layer.forward.macs if layer.per_token is per_token else None for per_token in of)
+    return (layer.name, layer.type, layer.outputs[0].shape, own, _share(own, parameters), *macs)
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -57,7 +61,9 @@ def _sizes(models: Sequence[ModelFacts]) -> Iterator[str]:
     train = {parameters: "all trainable", 0: "none trainable"}.get(trainable, f"{trainable:,} trainable")
     dtypes = each_once(model.dtype for model in models)
     if parameters:
-        yield f"{short_bytes(sum(one.nbytes for one in counts))} of {dtypes}, {train}"
+        # why: what of it trains, no file says.
+        says = "" if any(model.checkpoint for model in models) else f", {train}"
+        yield f"{short_bytes(sum(one.nbytes for one in counts))} of {dtypes}{says}"
     else:
         yield f"no parameters, {dtypes}"
     training = [model.training_bytes for model in models]

@@ -115,11 +115,6 @@ def _for_people(column: Column, cell: Cell) -> Cell:
     return "> 100" if column.kind is Kind.PERCENT and isinstance(cell, int | float) and cell > 100 else cell
 
 
-def tuple_text(parts: Sequence[str | int]) -> str:
-    """Sizes or axes as Python writes a tuple, letters without quotes: `(L, N)`, `(5,)`."""
-    return f"({', '.join(map(str, parts))}{',' * (len(parts) == 1)})"
-
-
 def in_unit(heading: str, unit: str) -> str:
     """The heading of a column in a unit: `median, ms`."""
     return f"{heading}, {unit}" if heading else unit

@@ -50,7 +50,7 @@ _DROPOUT = "dropout"
 
 def draw(unrolled: Unrolled) -> tuple[str, ...]:
     """The picture's lines, for one sequence."""
-    steps = sorted({0, min(1, unrolled.steps - 1), unrolled.steps - 1})
+    steps = drawn(unrolled)
     picture = _Picture(unrolled, _places_of(unrolled, steps), _Canvas())
     picture.above_columns(0, [output_at(unrolled, step) for step in steps])
     row = 1
@@ -60,11 +60,18 @@ def draw(unrolled: Unrolled) -> tuple[str, ...]:
         if layer and layer - 1 not in layers:
             row = picture.left_out(row)
     picture.upwards(row, unrolled.features)
-    picture.above_columns(row + 1, [f"x_{step}" for step in steps])
+    picture.above_columns(row + 1, [f"x_{step}" if isinstance(step, int) else f"x_{{{step}}}" for step in steps])
     return picture.canvas.lines()
 
 
-def output_at(unrolled: Unrolled, step: int) -> str:
+def drawn(unrolled: Unrolled) -> list[int | str]:
+    """The steps that are drawn: the first two, and the last."""
+    if unrolled.steps is None:
+        return [0, 1, unrolled.last]
+    return sorted({0, min(1, unrolled.steps - 1), unrolled.steps - 1})
+
+
+def output_at(unrolled: Unrolled, step: int | str) -> str:
     """What of the output is of one step, as Python writes it."""
     return f"output[:, {step}]" if unrolled.batch_first else f"output[{step}]"
 
@@ -110,7 +117,7 @@ class _Places(NamedTuple):
     turn: int
 
 
-def _places_of(unrolled: Unrolled, steps: Sequence[int]) -> _Places:
+def _places_of(unrolled: Unrolled, steps: Sequence[int | str]) -> _Places:
     inner, below = unrolled.inner or ("", 0)
     box = max(len(state) for state in (inner, *(state for state, _ in unrolled.states))) + 4
     centre = box // 2
@@ -124,7 +131,7 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int]) -> _Places:
     pitch = max(box + edge, (shift + centre + 1 + edge) * (shift > 0), *(len(text) + 2 for text in (*beside, *over)))
     turn = max(box + edge, centre + len(f"↑ {size_text(below)}") + 1)
     pitch = max(pitch, turn + len("└─→")) if inner else pitch
-    dots = steps[-1] > len(steps) - 1
+    dots = steps[-1] != len(steps) - 1
     columns = [start + pitch * k for k in range(len(steps))]
     columns[-1] += (len(_DOTS) + 1) * dots
     return _Places(

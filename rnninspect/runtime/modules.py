@@ -117,7 +117,7 @@ def ready(
             # why: while it runs an LSTM, oneDNN holds a second copy of its weights.
             needed += max((layer.counts.nbytes for layer in planned.layers if layer.type == "LSTM"), default=0)
         enough_memory(spec, planned, needed, device, hint)
-        with seeded(device, seed), threads_for(planned.macs, device), quiet():
+        with seeded(device, seed), threads_for(planned.forward.macs, device), quiet():
             yield BuiltModel(spec, device)
 
 
@@ -251,7 +251,7 @@ def _state(layer: Layer, fact: TensorFact, batch: Batch, device: torch.device, d
     firsts = layer.first_values if isinstance(layer, Recurrent) else {}
     first = next((value for state, value in firsts.items() if first_of(state) == fact.name), None)
     if first is not None:
-        return torch.full(fact.shape, first, device=device, dtype=dtype)
+        return torch.full(fact.known_shape, first, device=device, dtype=dtype)
     # why zeros are passed and not left out: torch checks the shape of a state that it is given.
     fill = torch.randn if batch.state == "random" else torch.zeros
-    return fill(fact.shape, device=device, dtype=dtype)
+    return fill(fact.known_shape, device=device, dtype=dtype)

@@ -53,7 +53,7 @@ def kept_on(
         more = _beyond(link.layer, link.signal, dtype, kept)
         # What the layer before put out was left to that layer, though it is a copy of what that keeps.
         if kept.input and below.output and copied:
-            more += facts.inputs[0].nbytes
+            more += facts.inputs[0].known_nbytes
         known.append(replace(facts, kept_for_backward_bytes=(facts.kept_for_backward_bytes or 0) + more))
         below, copied = kept, _copies(link.layer, link.signal, dtype)
     return tuple(known)

@@ -100,8 +100,8 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
     (link,) = links
     firsts = [tensor.name for tensor in link.layer.inputs(link.signal, "float32")[1:]]
     run = _ran(link, names, "", given=_pair(firsts), result="output")
-    given = ", ".join(f"{tensor.name} {tensor.shape}" for tensor in link.layer.inputs(link.signal, "float32")[1:])
-    (x,) = [tensor.shape for tensor in link.layer.inputs(link.signal, "float32")[:1]]
+    given = ", ".join(f"{tensor.name} {tensor.shape_text}" for tensor in link.layer.inputs(link.signal, "float32")[1:])
+    (x,) = [tensor.shape_text for tensor in link.layer.inputs(link.signal, "float32")[:1]]
     packed = ", a PackedSequence's data" * ("T" in link.signal.axes)
     notes = (f"x is {x}{packed}{f'; {given}' if given else ''}.", _hint(spec))
     return Sketch(model=spec.name, chain="", code=tuple(fitted([*created, *run])), notes=notes)
@@ -212,7 +212,7 @@ def _forward(spec: Spec, names: Mapping[str, str], owner: str = "self.") -> Iter
     last = spec.links[-1]
     handed_on = last.layer.emits(last.signal).tensor("output", "H_out", spec.dtype)
     if spec.device == "meta" and handed_on.unpacked_shape is not None:
-        yield f"x = x.data  # {handed_on.shape}: torch unpacks nothing on meta"
+        yield f"x = x.data  # {handed_on.shape_text}: torch unpacks nothing on meta"
     elif handed_on.unpacked_shape is not None:
         first = ", batch_first=True" * spec.batch.batch_first
         yield f"x, _ = nn.utils.rnn.pad_packed_sequence(x{first})  # {handed_on.unpacked_shape}"
@@ -229,25 +229,25 @@ def _ran(
     name = owner + names[layer.name]
     packed = "T" in signal.axes
     output, *finals = layer.outputs(signal, "float32")
-    put_out = f"{result}.data {output.shape}" if packed else str(output.shape)
+    put_out = f"{result}.data {output.shape_text}" if packed else output.shape_text
     if not isinstance(layer, Recurrent):
         yield f"{result} = {f'x._replace(data={name}(x.data))' if packed else f'{name}(x)'}  # {put_out}"
         return
     states = [prefix + tensor.name for tensor in finals]
     last = layer.feeds == "last"
     if is_written(layer) or not isinstance(layer, CellLayer):
-        shapes = ", ".join([put_out] * (not last) + [str(tensor.shape) for tensor in finals])
+        shapes = ", ".join([put_out] * (not last) + [tensor.shape_text for tensor in finals])
         call = f"{name}({', '.join(filter(None, ['x', given]))})"
         yield f"{'_' if last else result}, {_pair(states)} = {call}  # {shapes}"
     else:
         run = Run(layer=layer, signal=signal, owner=name, finals=states, given=given, result=result)
         yield from loop(run)
-        yield f"# {', '.join([put_out] * (not last) + [f'{tensor.name} {tensor.shape}' for tensor in finals])}"
+        yield f"# {', '.join([put_out] * (not last) + [f'{tensor.name} {tensor.shape_text}' for tensor in finals])}"
     if last:
         h = states[layer.output_state]
         rows = f"{h}[-1]" if layer.directions == 1 else f"torch.cat([{h}[-2], {h}[-1]], dim=-1)"
         handed_on = layer.emits(signal).tensor("x", "H_in", "float32")
-        yield f"{result} = {rows if layer.stack_axes else h}  # {handed_on.shape}"
+        yield f"{result} = {rows if layer.stack_axes else h}  # {handed_on.shape_text}"
 
 
 def _pair(names: Sequence[str]) -> str:

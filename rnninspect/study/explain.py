@@ -319,7 +319,7 @@ def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, obj
 
 def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[LegendEntry], timed: bool) -> Iterator[str]:
     """The kind's remarks, filled in; one that names what this layer does not have, or set, is not about it."""
-    known = {tensor.name: f"{tensor.name} {tensor.shape}" for tensor in facts.outputs}
+    known = {tensor.name: f"{tensor.name} {tensor.shape_text}" for tensor in facts.outputs}
     parameters = {weight.name: weight for weight in cell.weights}
     for entry in entries:
         if entry.packed:

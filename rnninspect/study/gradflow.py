@@ -121,9 +121,9 @@ def gradients_by_lag(
     enough_memory(spec, planned, needed, _CPU)
     aimed = links[-1].layer
     if target == "last" and position is None and isinstance(aimed, Recurrent) and aimed.directions == 2:
-        position = min(spec.batch.lengths or (spec.batch.seq_len,)) // 2
+        position = min(spec.batch.lengths or (spec.batch.letters["L"],)) // 2
     # why: one step is too little work to be shared, and threads that wait for each other took ten times as long.
-    each_step = threads_for(planned.macs // spec.batch.letters["L"], _CPU)
+    each_step = threads_for(planned.forward.macs // spec.batch.letters["L"], _CPU)
     refused = refusals(spec, "be followed", _CPU, dtype="float64", errors=_REFUSED)
     with ready(spec, planned, device, seed) as model, each_step, refused:
         twins = twins_of(links, model)
@@ -138,7 +138,7 @@ def gradients_by_lag(
         target=target,
         layer=aimed.name,
         position=position,
-        sequences=spec.batch.size or 1,
+        sequences=spec.batch.letters["N"],
         curves=curves,
         weights=weights,
         half_open=tuple(_half_open(links)),
@@ -177,7 +177,7 @@ class Aim(NamedTuple):
 
 def aim_at(batch: Batch, target: Target, position: int | None) -> Aim:
     """What `gradients_by_lag` is told to read; the sequences in the order of a packed batch, the longest first."""
-    lengths = sorted(batch.lengths or (batch.seq_len,) * (batch.size or 1), reverse=True)
+    lengths = sorted(batch.lengths or (batch.letters["L"],) * batch.letters["N"], reverse=True)
     last = torch.tensor(lengths) - 1
     positions = last if position is None else torch.full_like(last, position)
     when = torch.arange(lengths[0])[:, None]

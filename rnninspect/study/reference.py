@@ -71,7 +71,7 @@ def reference_bytes(link: Link) -> int:
     layer, signal = link.layer, link.signal
     weights = sum(weight.count for weight in layer.weights("float64"))
     tensors = (*layer.inputs(signal, "float64"), *layer.outputs(signal, "float64"))
-    flows = sum(math.prod(tensor.shape) for tensor in tensors)
+    flows = sum(math.prod(tensor.known_shape) for tensor in tensors)
     return 8 * (2 * weights + 2 * flows + (layer.forward_ops(signal).elementwise or 0) // 3)
 
 

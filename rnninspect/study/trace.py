@@ -174,7 +174,7 @@ def trace_layers(
                     unit=unit_of(spec.dtype, device),
                     recorder=_Recorder(link.layer.cell, pick, _column(flow, pick.sequence if pick else 0)),
                 )
-                outputs[link.layer.name] = _proven(run, data_of(ran.output), spec, planned.macs)
+                outputs[link.layer.name] = _proven(run, data_of(ran.output), spec, planned.forward.macs)
                 levels += run.recorder.levels(link)
                 if layer is not None:
                     break

@@ -13,12 +13,13 @@ from rnninspect.layers.signal import Signal
 class Unrolled(NamedTuple):
     """The layer as it is unrolled, for one sequence.
 
-    states: each with its width; output: what goes on to the next layer, with its width. features: the width of x_t;
-    above: of what a whole layer, both directions, puts out. indexed: h_0 has an axis over layers and directions.
-    inner: the vector below the only state where that is made of nothing else, with its width: h below Jordan's y.
+    steps: None where nobody says how many. states: each with its width; output: what goes on to the next layer, with
+    its width. features: the width of x_t; above: of what a whole layer, both directions, puts out. indexed: h_0 has an
+    axis over layers and directions. inner: the vector below the only state where that is made of nothing else, with
+    its width: h below Jordan's y.
     """
 
-    steps: int
+    steps: int | None
     depth: int
     directions: int
     states: tuple[tuple[str, int], ...]
@@ -30,11 +31,16 @@ class Unrolled(NamedTuple):
     dropout: bool
     inner: tuple[str, int] | None = None
 
+    @property
+    def last(self) -> int | str:
+        """The last step."""
+        return "L-1" if self.steps is None else self.steps - 1
+
 
 def unrolled_layer(layer: Recurrent, cell: Cell, signal: Signal, shape: Shapes) -> Unrolled:
     """What the picture of a layer shows."""
     return Unrolled(
-        steps=signal.batch.letters["L"],
+        steps=signal.batch.letters.get("L"),
         depth=layer.depth,
         directions=layer.directions,
         states=tuple((state, shape(cell.last(state))[0]) for state in cell.states),
