@@ -13,7 +13,8 @@ npz, tar    the readers of numpy's arrays, and of the one checkpoint in a tar
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
 left        the tensors that no rule has read yet, by prefix
 set_aside   an optimizer's tensors and averages of weights, which are no model's
-rules_*     names and shapes to layers, a family each: rules_torch, rules_torch_factors, rules_cells
+rules_*     names and shapes to layers, a family each: rules_torch, rules_torch_factors, rules_cells,
+            rules_keras
 leftover    what looks recurrent and no rule has read
 identify    which layers a file holds, by all of these
 conventions how each framework packs the same symbols

@@ -12,6 +12,8 @@ from rnninspect.files.held import Held, HeldLayer, HeldTensor
 Group = Mapping[str, HeldTensor]
 # So many stacked layers at most. why: torch's limit here is memory; ours is that of documents.
 MOST_STACKED = 10_000
+# Names up to so long are taken apart. why: what does that for every part of a name takes the square of its length.
+LONGEST = 2_000
 
 
 class Undecided(NamedTuple):
@@ -23,6 +25,11 @@ class Undecided(NamedTuple):
 
 
 Read = Iterator[FoundLayer | Undecided]
+
+
+def plain(name: str) -> str:
+    """A name without what TensorFlow puts after it."""
+    return name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE").removesuffix(":0")
 
 
 def split(name: str) -> tuple[str, str]:
@@ -37,7 +44,7 @@ def bare(prefix: str) -> str:
 
 
 class Left:
-    """The tensors left, grouped by prefix; the last parts of their names are without TensorFlow's `:0`."""
+    """The tensors left, grouped by prefix; names are without what TensorFlow puts after them."""
 
     def __init__(self, held: Held, names: Iterable[str]) -> None:
         self.held = held
@@ -46,10 +53,10 @@ class Left:
         self._groups: dict[str, dict[str, HeldTensor]] = {}
         self._layers = {layer.name: layer for layer in held.layers}
         for name in names:
-            prefix, last = split(name)
-            group = self._groups.setdefault(prefix, {})
-            short = last.removesuffix(":0")
-            group[last if short in group else short] = self.tensor(name)
+            prefix, last = split(plain(name))
+            if last in self._groups.get(prefix, {}):
+                prefix, last = split(name)
+            self._groups.setdefault(prefix, {})[last] = self.tensor(name)
 
     def tensor(self, name: str) -> HeldTensor:
         """The tensor of a name, the first one's where it has several names. Raises KeyError."""
@@ -83,12 +90,24 @@ class Left:
     def take_named(self, names: Iterable[str]) -> None:
         """They have been read, by their whole names."""
         for name in names:
-            prefix, last = split(name)
-            self.take(prefix, [last, last.removesuffix(":0")])
+            for short in (name, plain(name)):
+                prefix, last = split(short)
+                self.take(prefix, [last])
 
     def layer(self, name: str) -> HeldLayer | None:
         """What the file says of the layer of a name."""
         return self._layers.get(name)
+
+    def layers_above(self, prefix: str) -> list[HeldLayer]:
+        """What the file says of the layers whose names a prefix begins with, or has from its second part on."""
+        if not self._layers or len(prefix) > LONGEST:
+            return []
+        found = []
+        starts = (prefix, prefix.partition("/")[2]) if prefix.startswith("model_weights/") else (prefix,)
+        for text in starts:
+            ends = [at for at, char in enumerate(text) if char in "./"]
+            found += [self._layers[text[:end]] for end in ends if text[:end] in self._layers]
+        return found
 
     def names(self) -> Iterator[tuple[str, str, HeldTensor]]:
         """Prefix, last part and tensor of all that is left."""
