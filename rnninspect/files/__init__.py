@@ -10,6 +10,14 @@ onnx        the reader of ONNX: `onnx_tensors` and `onnx_graph` read the parts, 
             tensor, `onnx_external` looks for the files beside a model
 fits        a checkpoint's tensors beside those of a document's model; `misfits` says why they do not fit
 npz, tar    the readers of numpy's arrays, and of the one checkpoint in a tar
+pickle_records, pickle_bytes, pickle_texts, pickle_state, pickle_operations, pickle_machine
+            a pickle as inert records: nothing in it is called
+pickle_calls
+            which of what it calls runs things
+pickle_walk, pickle_held, torch_tensors
+            the tensors and modules in it, by their names
+script_options, torch_zip
+            checkpoints of torch's: zip archives, TorchScript
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
 left        the tensors that no rule has read yet, by prefix
 set_aside   an optimizer's tensors and averages of weights, which are no model's

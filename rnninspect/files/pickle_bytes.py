@@ -1,0 +1,91 @@
+"""The bytes of a pickle in their order, a part of the file at a time; what is long is passed over."""
+
+from __future__ import annotations
+
+from rnninspect.files.held import Unreadable
+from rnninspect.files.pickle_records import Skipped
+from rnninspect.files.source import Source
+
+# What is read of the file at once.
+_CHUNK = 2**18
+# Longer bytes and texts are passed over. why not shorter: keys of a dict are texts too.
+LONGEST_KEPT = 2**14
+# All that is kept of texts and bytes together; a file of a million keys has less.
+MOST_KEPT = 32 * 2**20
+
+
+class PickleBytes:
+    """Where the machine stands in a pickle: `buffer[at]` is the next byte, where there is one."""
+
+    def __init__(self, source: Source, start: int = 0) -> None:
+        self.buffer = b""
+        self.at = 0
+        self._source, self._next = source, start
+        self._left = MOST_KEPT
+
+    @property
+    def place(self) -> int:
+        """Where the next byte stands in the source."""
+        return self._next - len(self.buffer) + self.at
+
+    def more(self) -> None:
+        """Read on, so that the next byte is in the buffer. Raises Unreadable at the end."""
+        self._need(1)
+
+    def take(self, length: int) -> bytes:
+        """The next `length` bytes, which are few."""
+        if len(self.buffer) - self.at < length:
+            self._need(length)
+        start = self.at
+        self.at = start + length
+        return self.buffer[start : self.at]
+
+    def number(self, length: int) -> int:
+        """The next bytes as a number without a sign."""
+        return int.from_bytes(self.take(length), "little")
+
+    def bytes_of(self, length: int) -> bytes | Skipped:
+        """The next `length` bytes, which may be any number: what is long is not even read."""
+        if length <= LONGEST_KEPT:
+            self._left -= length
+            if self._left < 0:
+                raise Unreadable(f"a pickle with more than {MOST_KEPT:,} bytes of names and texts")
+            return self.take(length)
+        self.skip(length)
+        return Skipped(length)
+
+    def skip(self, length: int) -> None:
+        """Go on behind `length` bytes. Raises Unreadable where there are fewer."""
+        place = self.place
+        if length > self._source.size - place:
+            there = max(0, self._source.size - place)
+            raise Unreadable(f"the pickle ends too early: {length:,} bytes are announced, and {there:,} are there")
+        if length <= len(self.buffer) - self.at:
+            self.at += length
+        else:
+            self.buffer, self.at, self._next = b"", 0, place + length
+
+    def line(self) -> bytes | Skipped:
+        """What stands before the next end of a line, and go on behind it."""
+        kept, length = b"", 0
+        while True:
+            end = self.buffer.find(b"\n", self.at)
+            part = self.buffer[self.at : end if end >= 0 else len(self.buffer)]
+            length += len(part)
+            if length <= LONGEST_KEPT:
+                kept += part
+            self.at += len(part)
+            if end >= 0:
+                self.at += 1
+                return kept if length <= LONGEST_KEPT else Skipped(length)
+            self.more()
+
+    def _need(self, length: int) -> None:
+        """Have at least `length` bytes in the buffer, from `at` on."""
+        rest = self.buffer[self.at :]
+        wanted = max(length - len(rest), min(_CHUNK, self._source.size - self._next))
+        if length - len(rest) > self._source.size - self._next:
+            raise Unreadable(f"the pickle ends too early, after {self._source.size:,} bytes")
+        self.buffer = rest + self._source.at(self._next, wanted)
+        self._next += wanted
+        self.at = 0

@@ -1,0 +1,64 @@
+"""Which of the functions that a pickle names or calls run things; nothing is run here, it is only told."""
+
+from __future__ import annotations
+
+import sys
+
+from rnninspect.errors import listed, printable
+from rnninspect.files.pickle_machine import Pickled
+from rnninspect.files.pickle_records import Global
+
+# Modules that no checkpoint has business with: to name one of them is enough. By their first part.
+_MODULES = """os posix nt posixpath ntpath subprocess _posixsubprocess pty socket ctypes _ctypes cffi importlib imp runpy
+    code codeop pdb bdb commands webbrowser shutil signal multiprocessing pickle _pickle cPickle marshal zipimport
+    pkgutil pip timeit cProfile profile trace asyncio urllib http ftplib smtplib tempfile sys gc builtins __builtin__
+    io _io platform site sysconfig venv ensurepip distutils setuptools doctest unittest sqlite3 readline"""
+# What of these is harmless all the same. why builtins: a set and the like are written as calls of their class.
+_HARMLESS_BUILTINS = """set frozenset list dict tuple int float bool complex bytes bytearray str unicode long slice range
+    xrange object type property staticmethod classmethod Ellipsis NotImplemented NoneType reversed enumerate zip len min
+    max sum abs round print Exception ValueError TypeError KeyError RuntimeError"""
+_HARMLESS_OTHERS = """posixpath.join io.BytesIO _io.BytesIO io.StringIO signal.Signals sys.version_info
+    multiprocessing.context.AuthenticationString"""
+# Modules of the standard library whose classes and functions hold or make a value and do no more.
+_HOLDERS = """collections _collections datetime _datetime decimal _decimal fractions pathlib argparse uuid enum re copyreg
+    copy_reg copy _codecs functools logging random threading _thread string numbers typing dataclasses abc queue _queue
+    weakref _weakref array ipaddress time zoneinfo math statistics inspect contextlib itertools hashlib heapq bisect
+    operator _operator types graphlib textwrap json configparser"""
+_NOT_HOLDING = """operator.attrgetter operator.methodcaller _operator.attrgetter _operator.methodcaller
+    types.FunctionType types.CodeType types.LambdaType types.MethodType"""
+# Names that run what they are given, whichever package has them.
+_RUNNING = """system popen Popen eval exec execfile execWrapper runstring run_code run_path __import__ import_module
+    reduce_graph_module spawn check_output check_call getoutput"""
+
+_RISKY = frozenset(_MODULES.split())
+_SAFE = frozenset(
+    [f"{module}.{name}" for module in ("builtins", "__builtin__") for name in _HARMLESS_BUILTINS.split()]
+    + _HARMLESS_OTHERS.split()
+)
+_HOLDING = frozenset(_HOLDERS.split())
+_RISKY_NAMES = frozenset(_NOT_HOLDING.split())
+_RISKY_ANYWHERE = frozenset(_RUNNING.split())
+
+
+def warnings_of(pickled: Pickled, where: str) -> tuple[str, ...]:
+    """What a reader should be told of what a pickle calls: `data.pkl calls posix.system; nothing was run`."""
+    called = [each for each in pickled.globals if each in pickled.called and runs_things(each, called=True)]
+    named = [each for each in pickled.globals if each not in pickled.called and runs_things(each, called=False)]
+    return tuple(
+        f"{where} {verb} {listed([printable(str(each)[:100]) for each in these], 3)}; nothing was run"
+        for verb, these in (("calls", called), ("names", named))
+        if these
+    )
+
+
+def runs_things(each: Global, *, called: bool) -> bool:
+    """Whether to call it can run a program or other code, or change anything outside."""
+    full, root = str(each), each.module.partition(".")[0]
+    if full in _SAFE:
+        return False
+    # why: since protocol 4 a name may have dots, and lead out of its module: `os.system` of torch.serialization.
+    way = each.name.split(".")
+    if root in _RISKY or full in _RISKY_NAMES or not _RISKY.isdisjoint(way[:-1]):
+        return True
+    in_library = root in sys.stdlib_module_names and root not in _HOLDING
+    return called and (in_library or way[-1] in _RISKY_ANYWHERE)

@@ -1,0 +1,72 @@
+"""The state of a pickle that is being run: its stack, the marks in it, and its memo."""
+
+from __future__ import annotations
+
+from rnninspect.files.held import Unreadable
+from rnninspect.files.pickle_bytes import PickleBytes
+from rnninspect.files.pickle_records import Call, Global, Skipped
+from rnninspect.files.pickle_texts import whole_number
+
+# Places of the memo that do not follow one another. why a limit: pickles are written with places that do.
+_MOST_SCATTERED = 100_000
+
+
+class State:
+    """What operations change. globals: all that was named. called: what would have been called."""
+
+    def __init__(self, source: PickleBytes) -> None:
+        self.bytes = source
+        self.stack: list[object] = []
+        self.marks: list[int] = []
+        self.memo: list[object] = []
+        self.scattered: dict[int, object] = {}
+        self.globals: dict[tuple[str, str], Global] = {}
+        self.called: set[Global] = set()
+
+    def marked(self) -> list[object]:
+        """Take what stands on the stack above the last mark, and the mark."""
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
+        return items
+
+    def put(self, place: int) -> None:
+        """Keep the top of the stack in the memo."""
+        value = self.stack[-1]
+        if place == len(self.memo):
+            self.memo.append(value)
+        elif place < len(self.memo):
+            self.memo[place] = value
+        else:
+            self.scattered[place] = value
+            if len(self.scattered) > _MOST_SCATTERED:
+                raise Unreadable("a pickle that no writer of pickles writes: its memo has gaps")
+
+    def get(self, place: int) -> None:
+        """Put on the stack what the memo has at a place."""
+        if place < len(self.memo):
+            self.stack.append(self.memo[place])
+        elif place in self.scattered:
+            self.stack.append(self.scattered[place])
+        else:
+            raise Unreadable(f"the pickle is damaged: it asks for object {place:,}, which it never had")
+
+    def named(self, module: object, name: object) -> Global:
+        """The record of a function or class, one for each name."""
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise Unreadable("the pickle is damaged: it names something that has no name")
+        return self.globals.setdefault((module, name), Global(module, name))
+
+    def call(self, function: object, arguments: object) -> None:
+        """Put the record of a call on the stack."""
+        if isinstance(function, Global):
+            self.called.add(function)
+        self.stack.append(Call(function, arguments))
+
+    def place_in_line(self) -> int:
+        """A place of the memo that is written as a line."""
+        line = self.bytes.line()
+        place = None if isinstance(line, Skipped) else whole_number(line)
+        if not isinstance(place, int) or place < 0:
+            raise Unreadable("the pickle is damaged: a place of its memo is no number")
+        return place
