@@ -16,8 +16,8 @@ pickle_calls
             which of what it calls runs things
 pickle_walk, pickle_held, torch_tensors
             the tensors and modules in it, by their names
-script_options, torch_zip
-            checkpoints of torch's: zip archives, TorchScript
+script_options, torch_zip, torch_legacy, numpy_arrays, pickles
+            checkpoints of torch's: zip archives, TorchScript, what came before; pickles of arrays
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
 left        the tensors that no rule has read yet, by prefix
 set_aside   an optimizer's tensors and averages of weights, which are no model's

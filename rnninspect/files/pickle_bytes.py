@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rnninspect.files.held import Unreadable
 from rnninspect.files.pickle_records import Skipped
 from rnninspect.files.source import Source
@@ -10,6 +12,10 @@ from rnninspect.files.source import Source
 _CHUNK = 2**18
 # Longer bytes and texts are passed over. why not shorter: keys of a dict are texts too.
 LONGEST_KEPT = 2**14
+# Of what is passed over so many bytes are kept: the beginning of a storage that torch wrote there says its dtype.
+_HEAD = 512
+# So much of a pickle is looked through for words.
+_LOOKED_THROUGH = 64 * 2**20
 # All that is kept of texts and bytes together; a file of a million keys has less.
 MOST_KEPT = 32 * 2**20
 
@@ -46,13 +52,12 @@ class PickleBytes:
 
     def bytes_of(self, length: int) -> bytes | Skipped:
         """The next `length` bytes, which may be any number: what is long is not even read."""
-        if length <= LONGEST_KEPT:
-            self._left -= length
-            if self._left < 0:
-                raise Unreadable(f"a pickle with more than {MOST_KEPT:,} bytes of names and texts")
-            return self.take(length)
-        self.skip(length)
-        return Skipped(length)
+        kept = length if length <= LONGEST_KEPT else _HEAD
+        head = self._kept(self.take(kept))
+        if kept == length:
+            return head
+        self.skip(length - kept)
+        return Skipped(length, head)
 
     def skip(self, length: int) -> None:
         """Go on behind `length` bytes. Raises Unreadable where there are fewer."""
@@ -67,18 +72,26 @@ class PickleBytes:
 
     def line(self) -> bytes | Skipped:
         """What stands before the next end of a line, and go on behind it."""
-        kept, length = b"", 0
+        parts: list[bytes] = []
+        length = 0
         while True:
             end = self.buffer.find(b"\n", self.at)
             part = self.buffer[self.at : end if end >= 0 else len(self.buffer)]
             length += len(part)
             if length <= LONGEST_KEPT:
-                kept += part
+                parts.append(part)
             self.at += len(part)
             if end >= 0:
                 self.at += 1
-                return kept if length <= LONGEST_KEPT else Skipped(length)
+                return self._kept(b"".join(parts)) if length <= LONGEST_KEPT else Skipped(length)
             self.more()
+
+    def _kept(self, data: bytes) -> bytes:
+        """Bytes that are kept, counted."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise Unreadable(f"a pickle with more than {MOST_KEPT:,} bytes of names and texts")
+        return data
 
     def _need(self, length: int) -> None:
         """Have at least `length` bytes in the buffer, from `at` on."""
@@ -89,3 +102,16 @@ class PickleBytes:
         self.buffer = rest + self._source.at(self._next, wanted)
         self._next += wanted
         self.at = 0
+
+
+def mentions(source: Source, words: Sequence[bytes]) -> bool:
+    """Whether one of `words` stands in the beginning of a source, which is as much as is looked through."""
+    rest, at, end = b"", 0, min(source.size, _LOOKED_THROUGH)
+    overlap = max(map(len, words))
+    while at < end:
+        part = rest + source.at(at, min(_CHUNK, end - at))
+        if any(word in part for word in words):
+            return True
+        at += _CHUNK
+        rest = part[-overlap:]
+    return source.size > _LOOKED_THROUGH

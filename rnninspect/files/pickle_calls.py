@@ -5,30 +5,38 @@ from __future__ import annotations
 import sys
 
 from rnninspect.errors import listed, printable
-from rnninspect.files.pickle_machine import Pickled
+from rnninspect.files.held import Unreadable
+from rnninspect.files.pickle_bytes import mentions
+from rnninspect.files.pickle_machine import Pickled, TooMuchWork, read_pickle
 from rnninspect.files.pickle_records import Global
+from rnninspect.files.source import Source
 
 # Modules that no checkpoint has business with: to name one of them is enough. By their first part.
-_MODULES = """os posix nt posixpath ntpath subprocess _posixsubprocess pty socket ctypes _ctypes cffi importlib imp runpy
-    code codeop pdb bdb commands webbrowser shutil signal multiprocessing pickle _pickle cPickle marshal zipimport
+_MODULES = """os posix nt posixpath ntpath subprocess _posixsubprocess pty socket ctypes _ctypes cffi importlib imp
+    runpy code codeop pdb bdb commands webbrowser shutil signal multiprocessing pickle _pickle cPickle marshal zipimport
     pkgutil pip timeit cProfile profile trace asyncio urllib http ftplib smtplib tempfile sys gc builtins __builtin__
     io _io platform site sysconfig venv ensurepip distutils setuptools doctest unittest sqlite3 readline"""
 # What of these is harmless all the same. why builtins: a set and the like are written as calls of their class.
-_HARMLESS_BUILTINS = """set frozenset list dict tuple int float bool complex bytes bytearray str unicode long slice range
-    xrange object type property staticmethod classmethod Ellipsis NotImplemented NoneType reversed enumerate zip len min
-    max sum abs round print Exception ValueError TypeError KeyError RuntimeError"""
+_HARMLESS_BUILTINS = """set frozenset list dict tuple int float bool complex bytes bytearray str unicode long slice
+    range xrange object type property staticmethod classmethod Ellipsis NotImplemented NoneType reversed enumerate
+    zip len min max sum abs round print Exception ValueError TypeError KeyError RuntimeError"""
 _HARMLESS_OTHERS = """posixpath.join io.BytesIO _io.BytesIO io.StringIO signal.Signals sys.version_info
     multiprocessing.context.AuthenticationString"""
 # Modules of the standard library whose classes and functions hold or make a value and do no more.
-_HOLDERS = """collections _collections datetime _datetime decimal _decimal fractions pathlib argparse uuid enum re copyreg
-    copy_reg copy _codecs functools logging random threading _thread string numbers typing dataclasses abc queue _queue
-    weakref _weakref array ipaddress time zoneinfo math statistics inspect contextlib itertools hashlib heapq bisect
-    operator _operator types graphlib textwrap json configparser"""
+_HOLDERS = """collections _collections datetime _datetime decimal _decimal fractions pathlib argparse uuid enum re
+    copyreg copy_reg copy _codecs functools logging random threading _thread string numbers typing dataclasses abc
+    queue _queue weakref _weakref array ipaddress time zoneinfo math statistics inspect contextlib itertools hashlib
+    heapq bisect operator _operator types graphlib textwrap json configparser"""
 _NOT_HOLDING = """operator.attrgetter operator.methodcaller _operator.attrgetter _operator.methodcaller
     types.FunctionType types.CodeType types.LambdaType types.MethodType"""
 # Names that run what they are given, whichever package has them.
 _RUNNING = """system popen Popen eval exec execfile execWrapper runstring run_code run_path __import__ import_module
     reduce_graph_module spawn check_output check_call getoutput"""
+
+# Every function that makes a tensor of torch, numpy or jax has one of these in its name.
+TENSOR_MAKERS = (b"_rebuild", b"_reconstruct", b"_frombuffer", b"reconstruct_device_array", b"Parameter")
+# So many operations of a pickle without tensors are run, to see what it calls.
+FEW_STEPS = 100_000
 
 _RISKY = frozenset(_MODULES.split())
 _SAFE = frozenset(
@@ -62,3 +70,14 @@ def runs_things(each: Global, *, called: bool) -> bool:
         return True
     in_library = root in sys.stdlib_module_names and root not in _HOLDING
     return called and (in_library or way[-1] in _RISKY_ANYWHERE)
+
+
+def refuse_without_tensors(source: Source, where: str) -> None:
+    """Refuse a pickle that names nothing which makes a tensor, before it is run to its end. Raises Unreadable."""
+    if mentions(source, TENSOR_MAKERS):
+        return
+    try:
+        pickled = read_pickle(source, most_steps=FEW_STEPS)
+    except TooMuchWork as error:
+        pickled = error.so_far
+    raise Unreadable("; ".join(warnings_of(pickled, where)) or f"{where} holds no tensor of torch, numpy or jax")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -66,9 +67,10 @@ class Gathered:
         if tensor.storage is None:
             return
         key = folder + tensor.storage.key
-        self.storages[key] = max(self.storages.get(key, 0), tensor.storage.nbytes or 0, tensor.needed)
+        if not tensor.storage.inside:
+            self.storages[key] = max(self.storages.get(key, 0), tensor.storage.nbytes or 0, tensor.needed)
         place = (key, tensor.offset, tensor.shape, tensor.strides, tensor.dtype)
-        if tensor.needed and self._places.setdefault(place, name) != name:
+        if math.prod(tensor.shape) and self._places.setdefault(place, name) != name:
             self.aliases[name] = self._places[place]
 
 

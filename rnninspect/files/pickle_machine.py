@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rnninspect.files.held import Unreadable
 from rnninspect.files.pickle_bytes import PickleBytes
 from rnninspect.files.pickle_operations import OPERATIONS, STEPS, STOP
-from rnninspect.files.pickle_records import Global
+from rnninspect.files.pickle_records import Global, Persistent
 from rnninspect.files.pickle_state import State
 from rnninspect.files.source import Source
 
@@ -21,12 +21,16 @@ MOST_STEPS = 3_000_000
 
 
 class Pickled(NamedTuple):
-    """What one pickle says. globals: all that it names. called: what it would call. end: the place behind it."""
+    """What one pickle says. globals: all that it names. called: what it would call. end: the place behind it.
+
+    outside: the objects that stand outside of it.
+    """
 
     value: object
     globals: tuple[Global, ...]
     called: frozenset[Global]
     end: int
+    outside: tuple[Persistent, ...] = ()
 
 
 class TooMuchWork(Unreadable):
@@ -47,7 +51,9 @@ def read_pickle(source: Source, start: int = 0, most_steps: int = MOST_STEPS) ->
         raise Unreadable(f"{_damaged(state)} has too few operands") from error
     except (ValueError, struct.error) as error:
         raise Unreadable(f"{_damaged(state)} has no text or number that can be read") from error
-    done = Pickled(value, tuple(state.globals.values()), frozenset(state.called), state.bytes.place)
+    done = Pickled(
+        value, tuple(state.globals.values()), frozenset(state.called), state.bytes.place, tuple(state.outside)
+    )
     if not whole:
         raise TooMuchWork(most_steps, done)
     return done

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from rnninspect.files.held import Unreadable
-from rnninspect.files.pickle_records import Call, Global, Persistent, Skipped, key_of
+from rnninspect.files.pickle_records import Call, Global, Skipped, key_of
 from rnninspect.files.pickle_state import State
 from rnninspect.files.pickle_texts import text_of_latin, text_of_quoted, text_of_raw, text_of_utf8, whole_number
 
@@ -180,7 +180,12 @@ def _persistent(state: State) -> None:
     if isinstance(key, tuple) and len(key) > 1 and key[0] == "module" and isinstance(key[1], Global):
         state.stack.append(key[1])
     else:
-        state.stack.append(Persistent(key))
+        state.stands_outside(key)
+
+
+def _persistent_line(state: State) -> None:
+    key = state.bytes.line()
+    state.stands_outside(key if isinstance(key, Skipped) else text_of_latin(key))
 
 
 def _buffer(state: State) -> None:
@@ -256,7 +261,7 @@ _BY_CODE: dict[bytes, tuple[int, Operation]] = {
     b"\x81": (3, _reduce),
     b"\x92": (3, _new_with_keywords),
     b"b": (1, _build),
-    b"P": (3, _line(lambda data: Persistent(text_of_latin(data)))),
+    b"P": (3, _persistent_line),
     b"Q": (3, _persistent),
     b"\x97": (1, _buffer),
     b"\x98": (1, _nothing(0)),

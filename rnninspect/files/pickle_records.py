@@ -40,9 +40,10 @@ class Persistent:
 
 
 class Skipped(NamedTuple):
-    """A text or bytes too long to be kept: the values of an array, as a rule. length: in bytes."""
+    """A text or bytes too long to be kept: the values of an array, as a rule. length: in bytes. head: the first few."""
 
     length: int
+    head: bytes = b""
 
 
 @dataclass(eq=False, slots=True)
@@ -65,3 +66,14 @@ def key_of(value: object) -> Kept:
     if isinstance(value, int) and -(2**60) < value < 2**60:  # why: beyond, any number of them have one hash
         return value
     return Key(value)
+
+
+def bytes_in(value: object) -> bytes:
+    """Bytes, as far as they were kept; up to protocol 2 they are written as the encoding of a text."""
+    if isinstance(value, Call) and value.function == ("_codecs", "encode") and isinstance(value.arguments, tuple):
+        text = value.arguments[0] if value.arguments else ""
+        text = text.head.decode("utf-8", "ignore") if isinstance(text, Skipped) else text
+        return text.encode("latin-1", "ignore") if isinstance(text, str) else b""
+    if isinstance(value, Skipped):
+        return value.head
+    return value if isinstance(value, bytes) else b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnninspect.files.held import Unreadable
 from rnninspect.files.pickle_bytes import PickleBytes
-from rnninspect.files.pickle_records import Call, Global, Skipped
+from rnninspect.files.pickle_records import Call, Global, Persistent, Skipped
 from rnninspect.files.pickle_texts import whole_number
 
 # Places of the memo that do not follow one another. why a limit: pickles are written with places that do.
@@ -12,7 +12,10 @@ _MOST_SCATTERED = 100_000
 
 
 class State:
-    """What operations change. globals: all that was named. called: what would have been called."""
+    """What operations change. globals: all that was named. called: what would have been called.
+
+    outside: all that has a persistent id.
+    """
 
     def __init__(self, source: PickleBytes) -> None:
         self.bytes = source
@@ -21,6 +24,7 @@ class State:
         self.memo: list[object] = []
         self.scattered: dict[int, object] = {}
         self.globals: dict[tuple[str, str], Global] = {}
+        self.outside: list[Persistent] = []
         self.called: set[Global] = set()
 
     def marked(self) -> list[object]:
@@ -70,3 +74,9 @@ class State:
         if not isinstance(place, int) or place < 0:
             raise Unreadable("the pickle is damaged: a place of its memo is no number")
         return place
+
+    def stands_outside(self, key: object) -> None:
+        """Put the record of an object that stands outside of the pickle on the stack."""
+        found = Persistent(key)
+        self.outside.append(found)
+        self.stack.append(found)

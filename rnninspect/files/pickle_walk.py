@@ -120,9 +120,12 @@ class Walk:
             yield from _parts(path, value.elements)
 
     def _of_object(self, path: Path, value: Call, met: bool) -> Iterator[Way]:
-        for state in value.state if isinstance(value.state, tuple) else (value.state,):
+        states = value.state if isinstance(value.state, tuple) else (value.state,)
+        for index, state in enumerate(states):
             attributes = mapping_of(state)
             if attributes is None:
+                if not met and isinstance(state, _Container):
+                    self._later.append((path if len(states) == 1 else (str(index), path), state))
                 continue
             if is_scripted(value):
                 yield from _entries(path, ((key, each) for key, each in attributes if key not in _DOUBLED))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from rnninspect.files.held import Unreadable
-from rnninspect.files.pickle_records import Call, Global, Persistent
+from rnninspect.files.pickle_machine import read_pickle
+from rnninspect.files.pickle_records import Call, Global, Persistent, bytes_in
+from rnninspect.files.source import FileSource
 
 # Bytes of one element of a dtype, under torch's names.
 ITEM_SIZES = {
@@ -38,17 +41,23 @@ _STORAGES = {
     "QUInt2x4Storage": "quint2x4",
     "UntypedStorage": "uint8",
 }
+# The beginning of a storage has fewer operations.
+_FEW_STEPS = 1000
 # torch has no tensor of more dimensions.
 _MOST_DIMENSIONS = 64
 _LARGEST = 2**63
 
 
 class Storage(NamedTuple):
-    """Where the values of tensors lie. key: what the file calls it. nbytes: how many it should have; None: unknown."""
+    """Where the values of tensors lie. key: what the file calls it. nbytes: how many it should have; None: unknown.
+
+    inside: they stand in the pickle itself.
+    """
 
     key: str
     dtype: str
     nbytes: int | None
+    inside: bool = False
 
 
 class Rebuilt(NamedTuple):
@@ -125,14 +134,14 @@ def _read(name: str, arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
 
 
 def _strided(arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
-    storage = _storage(arguments[0])
+    storage = storage_of(arguments[0])
     if storage is None:
         return LeftOut("its storage is none that torch writes")
     return _placed(storage, storage.dtype, arguments[1:4])
 
 
 def _typed(arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
-    storage, dtype = _storage(arguments[0]), dtype_named(arguments[6])
+    storage, dtype = storage_of(arguments[0]), dtype_named(arguments[6])
     if storage is None or dtype is None:
         return LeftOut("its storage or dtype is none that torch writes")
     return _placed(storage, dtype, arguments[1:4])
@@ -140,7 +149,7 @@ def _typed(arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
 
 def _on_meta(arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
     dtype = dtype_named(arguments[0])
-    return LeftOut("its dtype is none of torch's") if dtype is None else Rebuilt(_sizes(arguments[1]), dtype)
+    return LeftOut("its dtype is none of torch's") if dtype is None else Rebuilt(sizes_of(arguments[1]), dtype)
 
 
 def _wrapped(arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
@@ -161,13 +170,13 @@ def _placed(storage: Storage, dtype: str, where: tuple[object, ...]) -> Rebuilt:
     offset, shape, strides = where
     if not _is_size(offset):
         raise Unreadable("the pickle is damaged: a tensor begins nowhere in its storage")
-    return Rebuilt(_sizes(shape), dtype, storage, offset, _sizes(strides))  # type: ignore[arg-type]
+    return Rebuilt(sizes_of(shape), dtype, storage, offset, sizes_of(strides))  # type: ignore[arg-type]
 
 
-def _storage(value: object) -> Storage | None:
+def storage_of(value: object) -> Storage | None:
     """The storage that a persistent id names: ("storage", class, key, device, number of elements)."""
-    if isinstance(value, Call) and isinstance(value.arguments, tuple) and value.arguments:
-        value = value.arguments[0]  # why: TypedStorage around an untyped one
+    if isinstance(value, Call):
+        return _storage_inside(value)
     if not isinstance(value, Persistent) or not isinstance(value.key, tuple) or len(value.key) < 5:
         return None
     what, kind, key, _, count = value.key[:5]
@@ -180,7 +189,24 @@ def _storage(value: object) -> Storage | None:
     return Storage(key, dtype, None if item is None else item * count)
 
 
-def _sizes(value: object) -> tuple[int, ...]:
+def _storage_inside(call: Call) -> Storage | None:
+    """A storage in a plain pickle, as bytes of a file of the format before zip, of which the beginning is enough."""
+    if not isinstance(call.function, Global) or call.function.name != "_load_from_bytes":
+        return None
+    head = bytes_in(call.arguments[0] if isinstance(call.arguments, tuple) and call.arguments else None)
+    source = FileSource("a storage", io.BytesIO(head), 0, len(head))
+    at, value = 0, None
+    try:
+        for _ in range(4):
+            pickled = read_pickle(source, at, _FEW_STEPS)
+            value, at = pickled.value, pickled.end
+    except Unreadable:
+        value = None
+    inner = storage_of(value) if isinstance(value, Persistent) else None
+    return Storage(f"{id(call)}", inner.dtype if inner else "unknown", None, inside=True)
+
+
+def sizes_of(value: object) -> tuple[int, ...]:
     """A shape, or strides. Raises Unreadable for what is none."""
     if isinstance(value, Call) and isinstance(value.arguments, tuple) and len(value.arguments) == 1:
         value = value.arguments[0]  # torch.Size

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from rnninspect.files import zips
 from rnninspect.files.held import Held, Said, Unreadable
-from rnninspect.files.pickle_calls import warnings_of
+from rnninspect.files.pickle_bytes import mentions
+from rnninspect.files.pickle_calls import FEW_STEPS, TENSOR_MAKERS, warnings_of
 from rnninspect.files.pickle_held import Gathered, held_or_warned, shortfall
-from rnninspect.files.pickle_machine import read_pickle
+from rnninspect.files.pickle_machine import Pickled, TooMuchWork, read_pickle
 from rnninspect.files.pickle_records import Global
 from rnninspect.files.script_options import options_in, place_of
 from rnninspect.files.source import Source
@@ -28,7 +29,7 @@ def read(source: Source, path: str) -> Held:
     gathered = Gathered()
     warnings: list[str] = []
     for name, prefix in [("data", ""), *[("constants", "constants")] * archive.scripted]:
-        pickled = read_pickle(archive.opened(f"{name}.pkl"))
+        pickled = archive.pickled(f"{name}.pkl")
         warnings += warnings_of(pickled, f"{name}.pkl")
         gathered.gather(pickled.value, rebuilt, archive.options, prefix, f"{name}/")
     return Held(
@@ -57,9 +58,15 @@ class _Archive:
         self.scripted = "constants.pkl" in self._members and any(name.startswith("code/") for name in self._members)
         self._options: dict[str, Mapping[str, Mapping[str, Said]]] = {}
 
-    def opened(self, name: str) -> Source:
-        """One of its files."""
-        return zips.opened_member(self._source, self._members[name], _LONGEST_PICKLE)
+    def pickled(self, name: str) -> Pickled:
+        """One of its pickles. why few steps of one without tensors: it is said to have none, and what it calls."""
+        source = zips.opened_member(self._source, self._members[name], _LONGEST_PICKLE)
+        if mentions(source, TENSOR_MAKERS):
+            return read_pickle(source)
+        try:
+            return read_pickle(source, most_steps=FEW_STEPS)
+        except TooMuchWork as error:
+            return error.so_far
 
     def options(self, kind: Global) -> Mapping[str, Said]:
         """What the code of a TorchScript class says of its options, which its pickle does not repeat."""
