@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from inspect import Parameter
@@ -15,6 +16,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from rnninspect import __version__
+from rnninspect.commands.shared.checkpoints import files_in, is_checkpoint
 from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.signature import formats_by_suffix, record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
@@ -29,6 +31,7 @@ from rnninspect.stop import INTERRUPTS, answered, exit_code
 PANELS = {
     "Look into a model": {
         "inspect": "A row for each layer, and what all of it takes; --all is everything.",
+        "identify": "The recurrent layers that a checkpoint holds; it needs no torch.",
         "shapes": "Inputs, states and outputs of every layer, letters beside sizes.",
         "explain": "The document as Python, its equations with sizes, and a picture.",
         "weights": "Every weight and bias: its shape, its first values, its gates.",
@@ -103,8 +106,9 @@ class _Commands(_Readable, TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         if args and args[0] not in own | COMMANDS.keys():
-            args = ["inspect", *args]
-            if not args[1].startswith("-") and "/" not in args[1] and not os.path.lexists(args[1]):
+            args = [_looked_at_with(args), *args]
+            named = args[1].startswith("-") or "/" in args[1] or os.path.lexists(args[1]) or args[0] == "identify"
+            if not named:
                 end(partial(complain, _neither(args[1])))
             if args[2:] and args[2] in COMMANDS and not os.path.lexists(args[2]):
                 what = f"{args[2]}: no such file (a command comes first: rnninspect {args[2]} CONFIG...)"
@@ -116,9 +120,15 @@ class _Commands(_Readable, TyperGroup):
         return ["COMMAND [OPTIONS]"]
 
 
+def _looked_at_with(words: Sequence[str]) -> str:
+    """The command for words without one: the first file among them decides."""
+    files = (word for word in words if not word.startswith("-") and (os.path.lexists(word) or is_checkpoint(word)))
+    return "identify" if is_checkpoint(next(files, "-")) else "inspect"
+
+
 def _neither(name: str) -> OptionError:
     """What is said of a first word that names no command and no file."""
-    near = nearest(name, [*COMMANDS, *documents_in(".")])
+    near = nearest(name, [*COMMANDS, *documents_in("."), *files_in(".")])
     hint = f"did you mean {printable(near)}?" if near else "rnninspect --help lists the commands"
     return OptionError(f"{printable(name)}: neither a command nor a file here ({hint})")
 
@@ -157,7 +167,8 @@ app = typer.Typer(
     help="Everything about a recurrent network before you train it.\n\n"
     "A YAML document describes a model; every number is worked out from the layers' equations and, unless --plan "
     "is given, proven on the real torch modules.\n\n"
-    "rnninspect CONFIG... is rnninspect inspect CONFIG...; rnninspect COMMAND --help says what a command can do.\n\n"
+    "rnninspect CONFIG... is rnninspect inspect CONFIG..., and rnninspect FILE... of checkpoints rnninspect identify "
+    "FILE...; rnninspect COMMAND --help says what a command can do.\n\n"
     "Exit codes: 0 fine, 1 a check failed or plan and torch differ, 2 asked wrongly, 3 cannot be done here, "
     "70 a fault of rnninspect's own, 130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP.",
     epilog="\n".join(EXAMPLES),

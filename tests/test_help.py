@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from found_by_hand import safetensors, torch_layer
 from worlds import Git
 
 from rnninspect import cli
@@ -95,6 +96,7 @@ def test_where_there_is_little_room_a_text_stands_below_its_name() -> None:
 BEFORE = {
     "": (),
     "init": (),
+    "identify": (),
     "compare": ("init model.yaml", *(f"bench model.yaml --output {name}.jsonl" for name in ("before", "after"))),
 }
 
@@ -109,6 +111,9 @@ OF_BRANCHES = ("check", "diff")
 def test_the_examples_run(here: Here, tmp_path: Path, name: str) -> None:
     examples = import_module(f"rnninspect.commands.{name}").EXAMPLES if name else cli.EXAMPLES
     before = [f"rnninspect {line}" for line in BEFORE.get(name, ("init model.yaml",))]
+    if name == "identify":
+        for file in ("model.pt", "old.pt", "new.onnx"):  # what they are is told by their content
+            safetensors(tmp_path / file, torch_layer("encoder", "LSTM", (3, 2)))
     for line in (*before, *examples):
         if name in OF_BRANCHES and line == examples[0]:
             Git(tmp_path).commit("the document")

@@ -126,6 +126,7 @@ def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subproce
     shared = (
         "bench_options",
         "check_options",
+        "checkpoints",
         "completion",
         "help",
         "messages",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from found_by_hand import safetensors, torch_layer
 from jsonschema import Draft202012Validator
 from worlds import spec_of
 
@@ -54,6 +55,7 @@ MAP = "layer: relu\narguments: {input_size: 4, hidden_size: 2, nonlinearity: rel
 ASKED: dict[str, list[tuple[str, ...]]] = {
     "inspect": [("inspect", *LOOK), ("inspect", "both.yaml", "--plan")],
     **{command: [(command, "both.yaml", "--plan")] for command in ("shapes", "weights", "params")},
+    "identify": [("identify", "both.safetensors"), ("identify", "odd.safetensors")],
     "trace": [("trace", "both.yaml"), ("trace", "both.yaml", "--step", "1")],
     "gradflow": [("gradflow", "both.yaml"), ("gradflow", "both.yaml", "--target", "sum")],
     "verify": [
@@ -91,6 +93,9 @@ def found(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_no
     monkeypatch.chdir(tmp_path)
     Path("both.yaml").write_text(DOCUMENT)
     Path("map.yaml").write_text(MAP)
+    layer = torch_layer("encoder", "LSTM", (3, 2), 2, both=True)
+    safetensors(Path("both.safetensors"), layer)
+    safetensors(Path("odd.safetensors"), layer, more={"encoder.bias_hh_l1": (3,)})
     Path("gone.lock").write_text(render_lock({"gone.yaml": locked_model(spec_of(DOCUMENT), plan(spec_of(DOCUMENT)))}))
 
     def run(*asked: str) -> Any:

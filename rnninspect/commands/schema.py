@@ -21,6 +21,7 @@ class Result(StrEnum):
     """What `--result` accepts: the commands that print JSON."""
 
     INSPECT = "inspect"
+    IDENTIFY = "identify"
     SHAPES = "shapes"
     WEIGHTS = "weights"
     PARAMS = "params"

@@ -8,7 +8,6 @@ safetensors, shards: the readers of safetensors, and of a checkpoint in several 
 protobuf    the fields of a protobuf message, where they lie
 onnx        the reader of ONNX: `onnx_tensors` and `onnx_graph` read the parts, `onnx_origins` follows a weight to its
             tensor, `onnx_external` looks for the files beside a model
-fits        a checkpoint's tensors beside those of a document's model; `misfits` says why they do not fit
 npz, tar    the readers of numpy's arrays, and of the one checkpoint in a tar
 pickle_records, pickle_bytes, pickle_texts, pickle_state, pickle_operations, pickle_machine
             a pickle as inert records: nothing in it is called
@@ -28,6 +27,7 @@ identify    which layers a file holds, by all of these
 conventions how each framework packs the same symbols
 variants    from a layer that was found to one of ours, with its equations
 agreement   its plan, packed as the convention says, against the file's own tensors
+look        from a path to its layers, each held against its plan
 written     a layer as a document that rebuilds it
 fits        a checkpoint's tensors beside those of a document's model; `misfits` says why they do not fit
 """

@@ -40,8 +40,8 @@ def _section(keys: Iterable[str], tables: Iterable[Table]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     keys = list(keys)
-    # why: a table with a row for each model has the model's name itself
-    named = "model" in keys
+    # why: a table with a row for each model, or for each layer of files, has the name itself
+    named = "model" in keys or keys[0] == "file"
     writer.writerow(keys if named else ["model", *keys])
     for table in tables:
         subject = [] if named else [_field(table.subject)]

@@ -19,9 +19,22 @@ _AFTER_JOINT = re.compile(r"(?<=[_./])(?=[^\W\d])")  # a letter follows, so `0.5
 GOOD, BAD, DOUBTFUL = "color(28)", "color(160)", "color(136)"  # green, red, a dark yellow
 _VERDICTS = {
     GOOD: ("ok", "agree", "FASTER", "steady"),
-    BAD: ("error", "FAILED", "OVER", "SLOWER", "DIFFERS", "differ", "failed", "crashed"),
-    DOUBTFUL: ("warning", "note", "checked", "UNCLEAR", "drifting", "disturbed", "timeout", "memory", "usable"),
+    BAD: ("error", "FAILED", "OVER", "SLOWER", "DIFFERS", "differ", "failed", "crashed", "damaged"),
+    DOUBTFUL: (
+        "warning",
+        "note",
+        "checked",
+        "UNCLEAR",
+        "drifting",
+        "disturbed",
+        "timeout",
+        "memory",
+        "usable",
+        "undecided",
+    ),
 }
+# What a line begins with that says what it is.
+_MARKS = ("error", "warning", "note", "undecided", "damaged")
 _STYLES = {word: style for style, words in _VERDICTS.items() for word in words}
 
 
@@ -54,7 +67,7 @@ class Page(NamedTuple):
     def marked(self, line: str) -> str:
         """`line` with its first word painted where that says what it is: `error: ...`, `warning: ...`."""
         word, colon, rest = line.partition(": ")
-        return self.paint(word, verdict_style(word)) + colon + rest if word in ("error", "warning", "note") else line
+        return self.paint(word, verdict_style(word)) + colon + rest if word in _MARKS else line
 
     def joined(self, texts: Iterable[str]) -> str:
         """The parts of a title."""

@@ -9,11 +9,13 @@ from rnninspect.results.schema_bench import benched, compared
 from rnninspect.results.schema_cells import listed
 from rnninspect.results.schema_fit import fitted
 from rnninspect.results.schema_guard import checked, differing
+from rnninspect.results.schema_identify import identified
 from rnninspect.results.schema_models import flowing, looked, traced, verified
 from rnninspect.results.schema_words import Schema
 
 RESULTS: Mapping[str, Callable[[], Schema]] = {
     **{command: partial(looked, command) for command in ("inspect", "shapes", "weights", "params")},
+    "identify": identified,
     "trace": traced,
     "gradflow": flowing,
     "verify": verified,

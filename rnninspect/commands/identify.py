@@ -1,0 +1,103 @@
+"""`rnninspect identify`, which `rnninspect FILE` of a checkpoint is too: the recurrent layers that files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, Output
+from rnninspect.formats import Format
+
+if TYPE_CHECKING:
+    from rnninspect.files.look import LookedInto
+
+EXAMPLES = (
+    "rnninspect identify model.pt",
+    "rnninspect identify old.pt new.onnx --all",
+    "rnninspect identify model.pt --require --format json",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentifyOptions:
+    """What `identify` takes."""
+
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Checkpoints: torch, safetensors, ONNX, Keras, TensorFlow and others."),
+    ]
+    require: Annotated[
+        bool, typer.Option("--require", help="End with 1 where a file has no recurrent layer that is understood.")
+    ] = False
+    all: Annotated[
+        bool, typer.Option("--all", help="Every column, and every tensor of each layer.", rich_help_panel=OUTPUT)
+    ] = False
+    format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
+    output: Output = None
+
+
+def run(options: IdentifyOptions) -> int:
+    """Print the recurrent layers of all files; returns the exit code.
+
+    With one file that cannot be read there is no result at all, as with documents.
+    """
+    from rnninspect.commands.shared.rendering import print_page
+    from rnninspect.results.identify import identify_answer, identify_blocks, identify_document, identify_tables
+
+    looked, code = _look_into_all(options)
+    if code:
+        return code
+    code = _say_failures(looked, require=options.require)
+    blocks = identify_blocks(looked, all_of_it=options.all)
+    if options.format is Format.CSV:
+        _say_undecided(looked)
+        blocks = identify_tables(looked, all_of_it=options.all)
+    print_page(
+        options.format, blocks, lambda: identify_document(looked), identify_answer(looked).caption, options.output
+    )
+    return code
+
+
+def _look_into_all(options: IdentifyOptions) -> tuple[list[LookedInto], int]:
+    """Every file that can be read, and the worst exit code of the others, of each of which is said what is wrong."""
+    from rnninspect.commands.shared.checkpoints import look_into_file
+    from rnninspect.commands.shared.files import refuse_to_replace
+    from rnninspect.commands.shared.messages import complain, say_count
+    from rnninspect.errors import RnnInspectError
+
+    looked: list[LookedInto] = []
+    code = errors = 0
+    for file in options.files:
+        refuse_to_replace(file, options.output, "one of the files")
+        try:
+            looked.append(look_into_file(file))
+        except RnnInspectError as error:
+            code = max(code, complain(error, file if options.files[1:] else ""))
+            errors += len(error.faults)
+    say_count(errors)
+    return looked, code
+
+
+def _say_failures(looked: Sequence[LookedInto], *, require: bool) -> int:
+    """Say of each file why it fails, where it does; returns the exit code."""
+    from rnninspect.commands.shared.messages import say
+    from rnninspect.errors import printable
+    from rnninspect.results.identify import failures
+
+    told = [(each.file, failure) for each in looked for failure in failures(each, require=require)]
+    for file, failure in told:
+        say(f"error: {printable(file)}: {printable(failure)}")
+    return 1 if told else 0
+
+
+def _say_undecided(looked: Sequence[LookedInto]) -> None:
+    """Say what is not understood, where the result has no place for sentences."""
+    from rnninspect.commands.shared.messages import say
+    from rnninspect.errors import printable
+
+    for each in looked:
+        for sentence in each.identified.undecided:
+            say(f"warning: {printable(each.file)}: undecided: {printable(sentence)}")

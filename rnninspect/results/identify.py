@@ -1,0 +1,301 @@
+"""The recurrent layers of files: a row each, what is left out of them and why, and what plan and file agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rnninspect.files.agreement import TensorDifference
+from rnninspect.files.found import FoundLayer, Part
+from rnninspect.files.look import Compared, LookedInto
+from rnninspect.results.caption import caption, each_once
+from rnninspect.results.head import common, head
+from rnninspect.results.identify_words import NO_PREFIX, common_value, counted, sentences
+from rnninspect.results.table import Block, Cell, Column, Kind, Table
+
+# More rows than this are too many to read.
+_MOST_ROWS = 200
+
+# What stands together where a table is split.
+_SIZES, _HOLDS, _KNOWN = "its sizes", "what it holds", "how that is known"
+_BIASES = {"two": "two bias vectors for each gate", "one": "one bias vector for each gate", "none": "no biases"}
+_COLUMNS = (
+    Column("file", "file", for_scripts=True),
+    Column("layer", "layer", repeats=True, nothing=NO_PREFIX),
+    Column("type", "type", repeats=True),
+    Column("input_size", "input size", Kind.COUNT, group=_SIZES),
+    Column("hidden_size", "hidden size", Kind.COUNT, group=_SIZES),
+    Column("num_layers", "num layers", Kind.COUNT, group=_SIZES),
+    Column("directions", "directions", Kind.COUNT, for_scripts=True),
+    Column("seen_directions", "directions", Kind.COUNT, group=_SIZES, for_eyes=True),
+    Column("bidirectional", "bidirectional", for_scripts=True),
+    Column("reverse", "reverse", for_scripts=True),
+    Column("proj_size", "proj size", Kind.COUNT, group=_SIZES),
+    Column("biases", "biases", group=_HOLDS),
+    Column("parameters", "parameters", Kind.COUNT, group=_HOLDS),
+    Column("tensors", "tensors", Kind.COUNT, group=_HOLDS),
+    Column("dtype", "dtype", group=_HOLDS),
+    Column("known_from", "known from", group=_KNOWN),
+    Column("convention", "convention", group=_KNOWN),
+    Column("reset_after", "reset after", group=_KNOWN),
+    Column("peepholes", "peepholes", for_scripts=True),
+    Column("agree", "agree", for_scripts=True),
+)
+# What people see with --all alone, and of these what they see without where the layers are not alike in it.
+_FOR_ALL = {"tensors", "dtype", "convention", "reset_after", "biases", "known_from"}
+_TELLING = {"biases", "known_from"}
+_TENSORS = (
+    Column("file", "file", for_scripts=True),
+    Column("layer", "layer", repeats=True, nothing=NO_PREFIX),
+    Column("tensor", "tensor"),
+    Column("role", "role"),
+    Column("stacked_layer", "stacked layer", Kind.COUNT, for_scripts=True),
+    Column("direction", "direction", for_scripts=True),
+    Column("shape", "shape", Kind.SHAPE),
+    Column("dtype", "dtype"),
+)
+_DIFFERENCES = (
+    Column("file", "file", for_scripts=True),
+    Column("layer", "layer", repeats=True, nothing=NO_PREFIX),
+    Column("tensor", "tensor"),
+    Column("what", "differs in"),
+    Column("plan", "plan says", Kind.SHAPE, nothing="nothing"),
+    Column("held", "file has", Kind.SHAPE, nothing="nothing"),
+)
+
+
+class FileAnswer(NamedTuple):
+    """What all files come to. title: the page's first line. caption: its last, what is worst of it first."""
+
+    title: str
+    caption: str
+
+
+def identify_answer(looked: Sequence[LookedInto]) -> FileAnswer:
+    """What stands first and last: how many layers, whether plan and file agree, and what is undecided or missing."""
+    layers = [layer.found for each in looked for layer in each.layers]
+    none = counted(0, "recurrent layer")
+    differ = ["plan and file differ"] if any(each.differs for each in looked) else []
+    doubts = ["damaged"] if any(each.identified.held.damage for each in looked) else []
+    if any(each.identified.undecided for each in looked):
+        doubts.append("more is undecided" if layers else "something is undecided")
+    verdict = _verdict(looked) if layers else none
+    told = [verdict, *doubts] if differ else [*doubts, verdict]
+    formats = each_once(each.identified.held.format for each in looked)
+    return FileAnswer(
+        ", ".join([counted(len(layers), "recurrent layer"), *differ, *doubts]),
+        caption(told[0], *told[1:], formats, each_once(filter(None, map(_dtypes, layers)))),
+    )
+
+
+def _verdict(looked: Sequence[LookedInto]) -> str:
+    """`plan and file agree: 32 of 32 tensors`."""
+    layers = [layer for each in looked for layer in each.layers]
+    agreeing, all_of_them = sum(layer.agreeing for layer in layers), sum(layer.tensors for layer in layers)
+    if any(layer.differences for layer in layers):
+        return f"plan and file differ: {agreeing:,} of {counted(all_of_them, 'tensor')} agree"
+    return f"plan and file agree: {agreeing:,} of {counted(all_of_them, 'tensor')}"
+
+
+def failures(looked: LookedInto, *, require: bool) -> Iterator[str]:
+    """Why a file ends with 1, a sentence each."""
+    if looked.identified.held.damage:
+        yield looked.identified.held.damage
+    if looked.differs:
+        differing = sum(len(layer.differences) for layer in looked.layers)
+        yield f"plan and file differ in {counted(differing, 'tensor')}"
+    if require and not looked.layers:
+        yield "no recurrent layer, and --require asks for one"
+
+
+def identify_blocks(looked: Sequence[LookedInto], *, all_of_it: bool = False) -> list[Block]:
+    """The page for people, file by file: its layers, the sentences about it, and where plan and file differ.
+
+    all_of_it: every column, and a table of the tensors.
+    """
+    blocks: list[Block] = []
+    for each in looked:
+        layers = _layers([each], all_of_it=all_of_it)
+        verdict = (_verdict([each]),) if len(looked) > 1 and each.layers else ()
+        notes = (*layers.notes, *sentences(each.identified, whole=all_of_it), *verdict)
+        blocks.append(layers._replace(notes=notes, columns=layers.columns if each.layers else ()))
+        blocks += _more_tables([each], all_of_it=all_of_it)
+    return blocks
+
+
+def identify_tables(looked: Sequence[LookedInto], *, all_of_it: bool = False) -> list[Block]:
+    """The tables for scripts, each of all files."""
+    return [_layers(looked, all_of_it=all_of_it), *_more_tables(looked, all_of_it=all_of_it)]
+
+
+def _more_tables(looked: Sequence[LookedInto], *, all_of_it: bool) -> Iterator[Table]:
+    if any(each.differs for each in looked):
+        yield _difference_table(looked)
+    if all_of_it and any(each.layers for each in looked):
+        yield _tensors(looked)
+
+
+def _layers(looked: Sequence[LookedInto], *, all_of_it: bool) -> Table:
+    """A row for each layer."""
+    rows = tuple((each.file, *_row(layer)) for each in looked for layer in each.layers)
+    layers = [layer.found for each in looked for layer in each.layers]
+    total = dict.fromkeys((column.key for column in _COLUMNS), None) | {
+        "layer": "total",
+        "parameters": sum(each.parameters for each in looked),
+        "tensors": sum(layer.tensors for each in looked for layer in each.layers),
+    }
+    shown = None if all_of_it or len(rows) <= _MOST_ROWS else tuple(range(_MOST_ROWS))
+    return Table(
+        title=identify_answer(looked).title,
+        subject=looked[0].file,
+        columns=tuple(_for_people(layers, all_of_it=all_of_it)),
+        rows=rows,
+        total=tuple(total.values()) if len(rows) > 1 else None,
+        shown=shown,
+        foot=" · ".join(_alike(layers, all_of_it=all_of_it)) if rows else "",
+        notes=() if shown is None else (f"{len(rows) - _MOST_ROWS:,} more layers are not shown (--all shows them)",),
+    )
+
+
+def _for_people(layers: Sequence[FoundLayer], *, all_of_it: bool) -> Iterator[Column]:
+    """The columns, of which people see those that tell something here."""
+    told = {key for key in _TELLING if common_value(layers, key) is None}
+    if all_of_it:
+        told = _FOR_ALL - ({"reset_after"} if all(layer.reset_after is None for layer in layers) else set())
+    for column in _COLUMNS:
+        hidden = column.key in _FOR_ALL - told
+        hidden |= column.key == "proj_size" and not any(layer.proj_size for layer in layers)
+        yield column._replace(for_scripts=column.for_scripts or hidden)
+
+
+def _alike(layers: Sequence[FoundLayer], *, all_of_it: bool) -> Iterator[str]:
+    """What is the same of all layers, and so has no column."""
+    biases, known = common_value(layers, "biases"), common_value(layers, "known_from")
+    if not all_of_it and biases:
+        yield _BIASES[biases]
+    if not all_of_it and known:
+        yield f"known from {known}"
+
+
+def _row(compared: Compared) -> tuple[Cell, ...]:
+    layer = compared.found
+    directions = 2 if layer.bidirectional else 1
+    return (
+        layer.name or None,
+        layer.type,
+        layer.input_size,
+        layer.hidden_size,
+        layer.num_layers,
+        directions,
+        "reverse" if layer.reverse else directions,
+        layer.bidirectional,
+        layer.reverse,
+        layer.proj_size,
+        layer.biases,
+        layer.parameters,
+        len({part.tensor.name for part in layer.parts}),
+        _dtypes(layer),
+        layer.known_from,
+        layer.convention,
+        layer.reset_after,
+        layer.peepholes,
+        not compared.differences,
+    )
+
+
+def _dtypes(layer: FoundLayer) -> str:
+    return each_once(part.tensor.dtype for part in layer.parts)
+
+
+def _difference_table(looked: Sequence[LookedInto]) -> Table:
+    rows = tuple(
+        (each.file, layer.found.name or None, item.tensor, item.what, item.plan, item.file)
+        for each in looked
+        for layer in each.layers
+        for item in layer.differences
+    )
+    return Table(title="plan and file differ", subject=looked[0].file, columns=_DIFFERENCES, rows=rows)
+
+
+def _tensors(looked: Sequence[LookedInto]) -> Table:
+    rows = tuple(
+        (each.file, layer.found.name or None, *_tensor(layer.found, part))
+        for each in looked
+        for layer in each.layers
+        for part in layer.found.parts
+    )
+    return Table(title="their tensors", subject=looked[0].file, columns=_TENSORS, rows=rows)
+
+
+def _tensor(layer: FoundLayer, part: Part) -> tuple[Cell, ...]:
+    tensor = part.tensor
+    return (tensor.name, part.role, part.layer, _direction(layer, part), tensor.shape, tensor.dtype)
+
+
+def _direction(layer: FoundLayer, part: Part) -> str:
+    return "reverse" if part.direction or layer.reverse else "forward"
+
+
+def identify_document(looked: Sequence[LookedInto]) -> dict[str, object]:
+    """The files as one object."""
+    dtypes = [part.tensor.dtype for each in looked for layer in each.layers for part in layer.found.parts]
+    return {
+        **head([], "file", None),
+        "dtype": common(dtypes),
+        "ok": all(each.ok for each in looked),
+        "files": [_file(each) for each in looked],
+    }
+
+
+def _file(looked: LookedInto) -> dict[str, object]:
+    identified, held = looked.identified, looked.identified.held
+    return {
+        "file": held.file,
+        "format": held.format,
+        "tensors": len(held.tensors),
+        "set_aside": sum(identified.set_aside.values()),
+        "set_aside_as": dict(identified.set_aside),
+        "others": identified.others,
+        "parameters": looked.parameters,
+        "tensors_of_layers": sum(layer.tensors for layer in looked.layers),
+        "tensors_agreeing": sum(layer.agreeing for layer in looked.layers),
+        "layers": [_layer(each) for each in looked.layers],
+        "undecided": list(identified.undecided),
+        "notes": list(held.notes),
+        "damage": held.damage or None,
+    }
+
+
+def _layer(compared: Compared) -> dict[str, object]:
+    layer = compared.found
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        "input_size": layer.input_size,
+        "hidden_size": layer.hidden_size,
+        "num_layers": layer.num_layers,
+        "bidirectional": layer.bidirectional,
+        "reverse": layer.reverse,
+        "proj_size": layer.proj_size,
+        "biases": layer.biases,
+        "reset_after": layer.reset_after,
+        "peepholes": layer.peepholes,
+        "convention": layer.convention,
+        "parameters": layer.parameters,
+        "known_from": layer.known_from,
+        "known": dict(layer.known),
+        "unknown": dict(layer.unknown),
+        "remarks": list(layer.remarks),
+        "agree": not compared.differences,
+        "differences": [_difference(item) for item in compared.differences],
+        "tensors": [_tensor_document(layer, part) for part in layer.parts],
+    }
+
+
+def _tensor_document(layer: FoundLayer, part: Part) -> dict[str, object]:
+    keys = ("name", "role", "stacked_layer", "direction", "shape", "dtype")
+    return dict(zip(keys, _tensor(layer, part), strict=True))
+
+
+def _difference(item: TensorDifference) -> dict[str, object]:
+    return {"tensor": item.tensor, "what": item.what, "plan": item.plan, "held": item.file}
