@@ -105,7 +105,12 @@ LEVELS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Libraries that only some options need, so that they may be missing: who imports each, and only in functions.
-OPTIONAL = {"matplotlib": {"formats.plot"}, "numpy": {"study.input_npy"}, "pynvml": {"bench.gpu"}}
+OPTIONAL = {
+    "matplotlib": {"formats.plot"},
+    "numpy": {"study.input_npy"},
+    "pynvml": {"bench.gpu"},
+    "h5py": {"files.hdf5"},
+}
 WITH_TORCH = {
     "runtime.device",
     "runtime.functions",
