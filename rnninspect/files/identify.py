@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from rnninspect.files import leftover, rules_cells, rules_keras, rules_torch, rules_torch_factors
+from rnninspect.files import leftover, rules_cells, rules_keras, rules_onnx, rules_torch, rules_torch_factors
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.held import Held
 from rnninspect.files.left import Left, Read, Undecided
@@ -15,6 +15,7 @@ from rnninspect.layers.layer import Misfit
 
 # In this order: a rule that takes names which another would read otherwise stands before it.
 RULES: tuple[Callable[[Left], Read], ...] = (
+    rules_onnx.read,
     rules_torch_factors.read,
     rules_torch.read,
     rules_cells.read,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from rnninspect.files.found import FoundLayer
-from rnninspect.files.held import Held, HeldLayer, HeldTensor
+from rnninspect.files.held import Held, HeldLayer, HeldTensor, Said
 
 Group = Mapping[str, HeldTensor]
 # So many stacked layers at most. why: torch's limit here is memory; ours is that of documents.
@@ -50,6 +50,11 @@ class Left:
         self.held = held
         # How many tensors a rule has found to be no layer's, by what they are.
         self.aside: Counter[str] = Counter()
+        # What a rule knows of the layer of a prefix that another rule reads.
+        self.told: dict[str, dict[str, Said]] = {}
+        self._second: dict[str, list[str]] = {}
+        for alias, first in held.aliases.items():
+            self._second.setdefault(first, []).append(alias)
         self._groups: dict[str, dict[str, HeldTensor]] = {}
         self._layers = {layer.name: layer for layer in held.layers}
         for name in names:
@@ -88,11 +93,16 @@ class Left:
         self._groups[to][name] = self._groups[prefix].pop(last)
 
     def take_named(self, names: Iterable[str]) -> None:
-        """They have been read, by their whole names."""
-        for name in names:
-            for short in (name, plain(name)):
-                prefix, last = split(short)
-                self.take(prefix, [last])
+        """They have been read, by their whole names, and so have their other names."""
+        for first in names:
+            for name in (first, *self._second.get(first, ())):
+                for short in (name, plain(name)):
+                    prefix, last = split(short)
+                    self.take(prefix, [last])
+
+    def tell(self, prefix: str, known: Mapping[str, Said]) -> None:
+        """What is known of a layer besides its tensors."""
+        self.told.setdefault(prefix, {}).update(known)
 
     def layer(self, name: str) -> HeldLayer | None:
         """What the file says of the layer of a name."""

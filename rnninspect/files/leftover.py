@@ -7,29 +7,32 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from rnninspect.errors import printable
-from rnninspect.files.left import Left, Undecided
+from rnninspect.files.left import LONGEST, Left, Undecided
 
 _MOST = 8
-_LONGEST = 60
-# Parts of names that a recurrent layer has. why `cell` only with what makes it one: cells are in many networks.
-_PARTS = re.compile(
+_LONGEST_SHOWN = 60
+# A part of a name that a recurrent layer has: `lstm_1`, `biLSTM`, `weight_hh`, `h2h`.
+_RECURRENT = re.compile(
     r"(?:.*[^a-z])?(?:bi)?(?:lstms?|grus?|rnns?|recurrent|lstmp|sru|mgu|qrnn|indrnn)(?:[^a-z].*)?"
-    r"|.*(?:weight|bias|[wbu])_(?:hh|ih|hr)(?:[^a-z].*)?|.*(?:h2h|i2h)_.*|.*recurrent_kernel.*",
+    r"|(?:.*[^a-z])?(?:weight|bias|[wbu])_(?:hh|ih|hr)(?:[^a-z].*)?"
+    r"|(?:.*[^a-z0-9])?[ixh]2h(?:[^a-z0-9].*)?|.*recurrent_kernel.*",
     re.IGNORECASE | re.DOTALL,
 )
+# One that other layers have too. why: cells are in many networks, and only shapes tell.
+_CELL = re.compile(r"(?:.*[^a-z])?cells?(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
+_OTHER = re.compile(
+    r"(?:.*[^a-z])?(?:fc|linear|proj(?:ection)?|norm|ln|bn|dense|embed(?:ding)?s?|conv(?:1d|2d|3d)?|out(?:put)?|att(?:n|ention)"
+    r"|head|classifier|logits)(?:[^a-z].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+# What an exporter puts below a layer's name that is no weight: first states, sizes.
+_COMPUTED = re.compile(r"\w*_output_[0-9]+")
+_HINTS = ("lstm", "gru", "rnn", "recurrent", "_hh", "_ih", "_hr", "2h", "cell", "sru", "mgu")
 
 
 def sentences(left: Left, undecided: Iterable[Undecided]) -> Iterator[str]:
     """A sentence for each group of tensors that a rule left, then for those that no rule has read."""
-    said = [*undecided]
-    groups: Counter[str] = Counter()
-    tensors = 0
-    for prefix, last, tensor in left.names():
-        top = recurrent_part(prefix + last)
-        if top is not None and len(tensor.shape) >= 1:
-            groups[top] += 1
-            tensors += 1
-    said += [Undecided(top, number, "no rule reads them") for top, number in groups.items()]
+    said = [*undecided, *_unread(left)]
     for one in said[:_MOST]:
         yield sentence(one)
     if rest := said[_MOST:]:
@@ -43,17 +46,49 @@ def sentence(one: Undecided) -> str:
     return f"{one.tensors:,} {tensors} recurrent ({_quoted(one.prefix)}), {one.why}"
 
 
-def recurrent_part(name: str) -> str | None:
-    """A name up to its first part that is a recurrent layer's, with what ends it; None where it has none."""
-    start = 0
-    for end in (*(at for at, char in enumerate(name) if char in "./"), len(name)):
-        if _PARTS.fullmatch(name[start:end]):
-            return name[: end + 1]
-        start = end + 1
-    return None
+def _unread(left: Left) -> Iterator[Undecided]:
+    numbers: Counter[str] = Counter()
+    shown: set[str] = set()
+    for prefix, last, tensor in left.names():
+        name = prefix + last
+        lower = name[:LONGEST].lower()
+        if not any(hint in lower for hint in _HINTS) or _COMPUTED.fullmatch(last):
+            continue
+        top, only_by_shape = recurrent_part(name)
+        if top:
+            numbers[top] += 1
+            if _of_gates(tensor.shape) or (len(tensor.shape) > 1 and not only_by_shape):
+                shown.add(top)
+    yield from (Undecided(top, number, "no rule reads them") for top, number in numbers.items() if top in shown)
+
+
+def recurrent_part(name: str) -> tuple[str, bool]:
+    """A name up to its first part that is a recurrent layer's, with what ends it, "" where it has none.
+
+    And whether it takes the shape of its tensors to say so: it may be a cell of anything, or a part of the layer that
+    is none of its recurrence.
+    """
+    top, by_shape, start = "", False, 0
+    name = name[:LONGEST]
+    for match in re.finditer(r"[./]|$", name):
+        part = name[start : match.start()]
+        if not top and (_RECURRENT.fullmatch(part) or _CELL.fullmatch(part)):
+            top, by_shape = name[: match.end()], not _RECURRENT.fullmatch(part)
+        # why also of the part itself: `rnn_proj`.
+        by_shape = by_shape or bool(top and _OTHER.fullmatch(part))
+        start = match.end()
+    return top, by_shape
+
+
+def _of_gates(shape: tuple[int, ...]) -> bool:
+    """Whether a matrix may be W_hh of a GRU or an LSTM, whichever way it lies."""
+    if len(shape) != 2:
+        return False
+    least, most = sorted(shape)
+    return least > 1 and most in (3 * least, 4 * least)
 
 
 def _quoted(prefix: str) -> str:
     # why: a dot before three would be read as four.
     text = printable(prefix.removesuffix("."))
-    return (text if len(text) <= _LONGEST else text[:_LONGEST]) + "..."
+    return (text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN]) + "..."

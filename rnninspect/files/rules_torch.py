@@ -40,7 +40,19 @@ def read(left: Left) -> Read:
         if lasts:
             tensors = {place: group[last] for place, last in lasts.items()}
             left.take(prefix, lasts.values())
-            yield _layer(prefix, tensors, _module(left, prefix))
+            found = _layer(prefix, tensors, _module(left, prefix))
+            yield _told(found, left.told[prefix]) if prefix in left.told and isinstance(found, FoundLayer) else found
+
+
+def is_stacked(last: str) -> bool:
+    """Whether the last part of a name is that of a stack's tensor."""
+    return _STACKED.fullmatch(last) is not None
+
+
+def _told(found: FoundLayer, known: Mapping[str, Said]) -> FoundLayer:
+    """A layer of which something else in the file says more."""
+    unknown = {key: what for key, what in found.unknown.items() if key not in known}
+    return found._replace(known={**found.known, **known}, unknown=unknown)
 
 
 def _stacked(group: Group) -> Iterator[tuple[Place, str]]:

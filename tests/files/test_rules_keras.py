@@ -192,8 +192,10 @@ def test_vars_of_other_layers_are_others() -> None:
 
 
 @pytest.mark.more
-def test_what_keras_calls_its_weights() -> None:
-    keras = pytest.importorskip("keras")
+def test_what_keras_calls_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    import keras
+
     layers = keras.layers
     model = keras.Sequential(
         [
