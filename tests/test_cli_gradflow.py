@@ -194,7 +194,7 @@ def test_markdown(here: Run, small: Path) -> None:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.more)])
 def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, columns: int) -> None:
     """Every line fits, the chart too, and no number is cut."""
     primary, secondary = pty.openpty()

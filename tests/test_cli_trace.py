@@ -192,7 +192,7 @@ def test_several_documents(here: Run, small: Path, tmp_path: Path) -> None:
     assert [(row["model"], row["sequences"]) for row in last] == [("packed", n) for n in "3321"]
 
 
-@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.more)])
 def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, columns: int) -> None:
     primary, secondary = pty.openpty()
     fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -228,11 +228,13 @@ def test_the_same_seed_is_the_same_bytes(run: Run, here: Run, small: Path) -> No
     assert fine(here("trace", small, "--format", "json", "--seed", "5")) != first
 
 
-def test_output_and_plot(here: Run, small: Path, tmp_path: Path) -> None:
-    for options in ((), ("--step", "3"), ("--unit", "1")):
-        expected = fine(here("trace", small, *options))
+def test_output_and_plot(here: Run, tmp_path: Path) -> None:
+    """Of one layer: what is drawn of several is held below, where nothing is drawn."""
+    one = document(tmp_path, ONE)
+    for options in ((), ("--step", "2"), ("--unit", "1")):
+        expected = fine(here("trace", one, *options))
         plot = tmp_path / f"plot{len(options)}.svg"
-        assert fine(here("trace", small, *options, "--output", tmp_path / "out.txt", "--plot", plot)) == ""
+        assert fine(here("trace", one, *options, "--output", tmp_path / "out.txt", "--plot", plot)) == ""
         assert (tmp_path / "out.txt").read_text(encoding="utf-8") == expected
         assert plot.read_bytes().startswith(b"<?xml ")
         assert plot.read_text().rstrip().endswith("</svg>")
@@ -453,16 +455,23 @@ def nan(shape: tuple[int, ...], at: tuple[int, ...]) -> numpy.ndarray:
     ],
 )
 def test_what_does_not_fit_is_said_with_both_numbers(
-    run: Run, here: Run, tmp_path: Path, text: str, file: str, holds: str | numpy.ndarray, message: str
+    here: Run, tmp_path: Path, text: str, file: str, holds: str | numpy.ndarray, message: str
 ) -> None:
-    """Of .npy files in processes of their own."""
     if isinstance(holds, str) and file != "missing.npy":
         (tmp_path / file).write_text(holds)
     elif not isinstance(holds, str):
         numpy.save(tmp_path / file, holds)
-    line = refused((run if file == "x.npy" else here)("trace", document(tmp_path, text), "--input", tmp_path / file))
+    line = refused(here("trace", document(tmp_path, text), "--input", tmp_path / file))
     assert line.startswith(f"--input {tmp_path / file}")
     assert re.search(message, line), line
+
+
+def test_a_file_of_arrays_is_read_in_a_process_of_its_own(run: Run, tmp_path: Path) -> None:
+    """Where nothing has imported numpy before."""
+    numpy.save(tmp_path / "x.npy", numpy.zeros((7, 1, 2)))
+    line = refused(run("trace", document(tmp_path, ONE), "--input", tmp_path / "x.npy"))
+    assert line.startswith(f"--input {tmp_path / 'x.npy'}")
+    assert line.endswith("(L, N, H_in) (3, 1, 2), got (7, 1, 2) (--set input.seq_len=7)")
 
 
 def test_the_hint_for_a_packed_batch_holds(here: Run, tmp_path: Path) -> None:
