@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 from worlds import least_keys
 
 from rnninspect.document.blocks import Document, Input, layer_names
@@ -560,7 +561,7 @@ def fields_of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "field"), [(name, field) for name in TYPES for field in fields_of(name)])
-@settings(max_examples=25, deadline=None)
+@examples(8)
 @given(data=st.data())
 def test_a_value_of_a_wrong_sort_is_refused_where_it_stands(name: str, field: str, data: st.DataObject) -> None:
     sort = data.draw(st.sampled_from([sort for sort in WRONG if sort not in SORTS[field]]))
