@@ -182,7 +182,8 @@ def test_without_a_finding_a_log_says_what_was_checked() -> None:
 
 def test_a_log_has_no_more_results_than_github_shows() -> None:
     several = [OVER._replace(subject=str(number)) for number in range(5_001)]
-    results = sound(sarif.render({}, {"a": several}, "1"))["results"]
+    # Only counted: that a log is sound is held of fewer, and the validator takes seconds for so many.
+    results = json.loads(sarif.render({}, {"a": several}, "1"))["runs"][0]["results"]
     assert len(results) == 5_000
     assert results[-1]["message"]["text"] == "2 more: this step's log has each of them"
 
