@@ -78,8 +78,8 @@ def test_help_names_every_command_and_exit_code(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command_names_its_options(run: Run, command: str) -> None:
-    shown = fine(run(command, "--help"))
+def test_help_of_a_command_names_its_options(here: Run, command: str) -> None:
+    shown = fine(here(command, "--help"))
     options = {"--plan", "--device", "--dtype", "--seed", "--set", "--format", "--output"}
     options |= {"--gates", "--stats"} if command == "weights" else set()
     assert {option for option in options if option not in shown} == set()
@@ -596,7 +596,9 @@ def piped(run: Run) -> str:
     return fine(run(*PAGE))
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+@pytest.mark.parametrize(
+    "columns", [40, 80, *(pytest.param(columns, marks=pytest.mark.more) for columns in (60, 120, 200))]
+)
 def test_a_terminal_is_never_too_narrow(piped: str, environment: Callable[..., dict[str, str]], columns: int) -> None:
     shown = terminal(columns, environment(), *PAGE)
     assert ESCAPE.search(shown)
@@ -613,21 +615,29 @@ def test_a_terminal_without_colour(environment: Callable[..., dict[str, str]], s
     assert "\x1b" not in shown
 
 
+@pytest.fixture(scope="module")
+def plain(run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A document, and its page where nothing in the environment says anything of pages."""
+    path = tmp_path_factory.mktemp("plain") / "small.yaml"
+    path.write_text(SMALL)
+    return path, fine(run("params", "--plan", path))
+
+
 @pytest.mark.parametrize(
     ("env", "coloured"),
     [
-        ({}, False),
         ({"NO_COLOR": "1"}, False),
         ({"FORCE_COLOR": "1"}, True),
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
         ({"COLUMNS": "40", "GITHUB_ACTIONS": "true", "CLICOLOR_FORCE": "1"}, False),
     ],
 )
-def test_colours_and_widths_in_a_pipe(run: Run, small: Path, env: dict[str, str], coloured: bool) -> None:
-    plain = fine(run("params", "--plan", small))
-    shown = fine(run("params", "--plan", small, env=env))
+def test_colours_and_widths_in_a_pipe(run: Run, plain: tuple[Path, str], env: dict[str, str], coloured: bool) -> None:
+    path, expected = plain
+    assert "\x1b" not in expected
+    shown = fine(run("params", "--plan", path, env=env))
     assert ("\x1b" in shown) is coloured
-    assert ESCAPE.sub("", shown) == plain
+    assert ESCAPE.sub("", shown) == expected
 
 
 @pytest.mark.parametrize("format", ["json", "csv", "markdown"])

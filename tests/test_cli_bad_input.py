@@ -1,4 +1,4 @@
-"""Every sort of bad input, in real processes: exit code 2, nothing on stdout, one line that says what and where."""
+"""Every sort of bad input, in real processes where it could end one: exit code 2, and one line of what and where."""
 
 from __future__ import annotations
 
@@ -232,8 +232,8 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("--device", "\x1b[31m[/]", (r"\x1b[31m[/]",)),
     ],
 )
-def test_a_broken_option_is_named(run: Run, document: Path, option: str, value: str, words: tuple[str, ...]) -> None:
-    done = run("params", "--plan", document, option, value)
+def test_a_broken_option_is_named(here: Run, document: Path, option: str, value: str, words: tuple[str, ...]) -> None:
+    done = here("params", "--plan", document, option, value)
     shown = value.replace("\x1b", r"\x1b")
     assert_refused(done, f"{option} {shown}: ", *words)
 
@@ -252,13 +252,18 @@ def test_a_broken_option_is_named(run: Run, document: Path, option: str, value: 
         (("--device",), "option '--device' requires an argument (see rnninspect params --help)"),
     ],
 )
-def test_wrong_usage_is_one_line_on_stderr(run: Run, document: Path, args: tuple[str, ...], words: str) -> None:
-    done = run("params", "--plan", *([document] if args else []), *args)
+def test_wrong_usage_is_one_line_on_stderr(here: Run, document: Path, args: tuple[str, ...], words: str) -> None:
+    done = here("params", "--plan", *([document] if args else []), *args)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {words}\n")
 
 
 def test_an_option_of_most_commands_is_not_told_of_all_of_them(run: Run) -> None:
     assert_refused(run("init", "--set", "a=b", "x"), "--set: no such option (see rnninspect init --help)")
+
+
+def test_a_broken_option_in_a_process_of_its_own(run: Run, document: Path) -> None:
+    value = "\x1b[31m[/]"
+    assert_refused(run("params", "--plan", document, "--device", value), r"--device \x1b[31m[/]: device: expected ")
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,9 @@ def verdict(done: subprocess.CompletedProcess[str]) -> tuple[int, list[tuple[str
 # --- budgets -----------------------------------------------------------------------------------------------
 
 
-def test_without_a_lock_budgets_are_checked_and_it_is_said(run: Run, tmp_path: Path) -> None:
+def test_without_a_lock_budgets_are_checked_and_it_is_said(here: Run, tmp_path: Path) -> None:
     put(tmp_path, small=SMALL, grown=GROWN, free=FREE)
-    done = run("check", "small.yaml", "grown.yaml", "free.yaml", cwd=tmp_path)
+    done = here("check", "small.yaml", "grown.yaml", "free.yaml", cwd=tmp_path)
     assert verdict(done) == (1, [("over", "none"), ("none", "none"), ("within", "none")])
     assert done.stdout.endswith("\n\n1 of 3 models failed, 1 not checked\n")
     assert done.stderr.splitlines() == [
@@ -183,24 +183,24 @@ def test_growth(here: Run, locked: Path, growth: str, code: int, lock: str) -> N
     assert bool(done.stderr) is bool(code)
 
 
-def test_growth_names_the_limit_and_the_count_that_broke_it(run: Run, locked: Path) -> None:
+def test_growth_names_the_limit_and_the_count_that_broke_it(here: Run, locked: Path) -> None:
     """Of 238 -> 309 parameters and 1,170 -> 1,548 MACs; no layer is an error, and the table has what changed."""
     grown = ("--lock", "free.lock", "--set", "encoder.hidden_size=6", "--max-growth", "params=71,macs=25%")
     what = "MACs 1,170 → 1,548, +32.3 % since the lock, over the allowed 25 %: encoder: hidden_size 5 → 6"
-    done = run("check", "free.yaml", *grown, cwd=locked)
+    done = here("check", "free.yaml", *grown, cwd=locked)
     assert verdict(done) == (1, [("none", "changed")])
     assert done.stderr == f"error: --set encoder.hidden_size=6: {what}\n"
     assert re.search(r"^ +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
 
-    done = run("check", "free.yaml", *grown, "--format", "github", cwd=locked)
+    done = here("check", "free.yaml", *grown, "--format", "github", cwd=locked)
     where = {"file": "--set encoder.hidden_size=6", "title": "rnninspect: lock"}
     assert [command(line) for line in done.stdout.splitlines()] == [("error", where, f"small: {what}")]
 
-    done = run("check", "free.yaml", *grown, "--format", "junit", cwd=locked)
+    done = here("check", "free.yaml", *grown, "--format", "junit", cwd=locked)
     (failure,) = ElementTree.fromstring(done.stdout).iter("failure")
     assert (failure.get("type"), failure.get("message")) == ("lock", what)
 
-    done = run("check", "free.yaml", *grown, "--format", "json", cwd=locked)
+    done = here("check", "free.yaml", *grown, "--format", "json", cwd=locked)
     (model,) = json.loads(done.stdout)["models"]
     assert model["allowed_growth"] == [
         {"field": "parameters", "allowed_percent": None, "allowed_change": 71, "ok": True},
@@ -343,8 +343,8 @@ def test_asked_wrongly(here: Run, wrong: Path, options: tuple[str, ...], message
 
 
 @pytest.mark.parametrize("format", ["table", "github", "junit"])
-def test_a_bad_document_among_good_ones_leaves_no_result(run: Run, wrong: Path, format: str) -> None:
-    done = run("check", "small.yaml", "bad.yaml", "--format", format, "--max-params", "1", cwd=wrong)
+def test_a_bad_document_among_good_ones_leaves_no_result(here: Run, wrong: Path, format: str) -> None:
+    done = here("check", "small.yaml", "bad.yaml", "--format", format, "--max-params", "1", cwd=wrong)
     assert (done.returncode, done.stdout) == (2, "")
     lines = done.stderr.splitlines()
     assert lines[0].startswith("error: bad.yaml:3:1: budgte: unknown key")
@@ -355,10 +355,10 @@ def test_a_bad_document_among_good_ones_leaves_no_result(run: Run, wrong: Path, 
     )
 
 
-def test_a_lock_that_cannot_be_written(run: Run, wrong: Path) -> None:
-    line = refused(run("check", "small.yaml", "--update", "--lock", "nowhere/rnninspect.lock", cwd=wrong), 3)
+def test_a_lock_that_cannot_be_written(here: Run, wrong: Path) -> None:
+    line = refused(here("check", "small.yaml", "--update", "--lock", "nowhere/rnninspect.lock", cwd=wrong), 3)
     assert line == f"error: cannot write nowhere/rnninspect.lock: there is no folder {wrong / 'nowhere'}"
-    line = refused(run("diff", "small.yaml", "small.yaml", "--output", "nowhere/out", cwd=wrong), 3)
+    line = refused(here("diff", "small.yaml", "small.yaml", "--output", "nowhere/out", cwd=wrong), 3)
     assert line == f"error: cannot write nowhere/out: there is no folder {wrong / 'nowhere'}"
 
 
@@ -374,12 +374,16 @@ def test_where_results_go(shell: Run, locked: Path) -> None:
 
 # --- without torch, and with it ----------------------------------------------------------------------------
 
-# Runs the command line with an `import torch` that fails.
+# Runs each command line with an `import torch` that fails, and tells how it ended.
 TORCHLESS = """
-import sys
+import json, sys
 sys.modules["torch"] = None
-from rnninspect.cli import main
-main()
+from rnninspect import cli
+for line in json.loads(sys.argv[1]):
+    try:
+        cli.app(line)
+    except SystemExit as ended:
+        print(ended.code or 0, file=sys.stderr)
 """
 
 
@@ -390,12 +394,10 @@ def test_torch_is_imported_for_a_build_alone(program: Run, locked: Path, tmp_pat
         ("check", *files, *lock, "--update"),
         *(("check", *files, *lock, "--format", format) for format in ("table", "github", "junit")),
         ("diff", *files),
+        ("check", *files, *lock, "--build"),
     ]
-    for args in commands:
-        done = program(TORCHLESS, args=args)
-        assert done.returncode == 0, (args, done.stderr)
-    done = program(TORCHLESS, args=("check", *files, *lock, "--build"))
-    assert (done.returncode, done.stdout) == (3, "")
+    done = program(TORCHLESS, args=(json.dumps(commands),))
+    assert [line for line in done.stderr.splitlines() if line.isdecimal()] == [*"00000", "3"], done.stderr
     assert "error: torch is not installed here" in done.stderr
 
 
@@ -630,11 +632,11 @@ def test_whatever_a_name_holds_an_annotation_is_one_command_and_says_it(
     assert data == printable(f"{model}: {what}" if model else what)
 
 
-def test_names_start_no_command_of_their_own(run: Run, tmp_path: Path) -> None:
+def test_names_start_no_command_of_their_own(here: Run, tmp_path: Path) -> None:
     evil = "x ::add-mask::x%0A::set-output name=a::b, c:d"
     folder = put(tmp_path, **{"a%0A::stop-commands::b, c": FREE.replace("name: small", f'name: "{evil}"')})
     (name,) = (path.name for path in folder.iterdir())
-    done = run("check", name, "--format", "github", "--max-params", "1", cwd=folder)
+    done = here("check", name, "--format", "github", "--max-params", "1", cwd=folder)
     assert done.returncode == 1
     assert [command(line) for line in done.stdout.splitlines()] == [
         (
@@ -645,7 +647,7 @@ def test_names_start_no_command_of_their_own(run: Run, tmp_path: Path) -> None:
     ]
     assert [command(line) for line in done.stderr.splitlines()] == [None, None]
     for format in ("markdown", "json", "junit", "sarif", "gitlab"):
-        done = run("check", name, "--format", format, "--max-params", "1", cwd=folder)
+        done = here("check", name, "--format", format, "--max-params", "1", cwd=folder)
         assert [command(line) for line in (done.stdout + done.stderr).splitlines() if command(line)] == [], format
 
 

@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from worlds import CONFIGS
 
+from rnninspect import cli
 from rnninspect.commands.shared import completion
 from rnninspect.document.blocks import Budget, Input
 from rnninspect.document.overrides import override
@@ -301,20 +302,25 @@ finally:
 Ask = Callable[..., list[str]]
 
 
+def asking(shell: str, *words: str | Path) -> dict[str, str]:
+    """The variables by which a shell asks what to offer for the last word."""
+    line = " ".join(map(shlex.quote, map(str, words))) if words[-1] else f"{shlex.join(map(str, words[:-1]))} "
+    variables = {
+        "bash": {"COMP_WORDS": "\n".join(map(str, words)), "COMP_CWORD": str(len(words) - 1)},
+        "zsh": {"_TYPER_COMPLETE_ARGS": line},
+        "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    }
+    return {"_RNNINSPECT_COMPLETE": f"complete_{shell}", **variables[shell]}
+
+
 @pytest.fixture
 def ask(environment: Callable[..., dict[str, str]]) -> Ask:
-    """`ask("bash", "rnninspect", "shapes", "")`: what a shell is offered for the last word."""
+    """`ask("bash", "rnninspect", "shapes", "")`: what a shell is offered, by a process of its own."""
 
     def complete(shell: str, *words: str | Path) -> list[str]:
-        line = " ".join(map(shlex.quote, map(str, words))) if words[-1] else f"{shlex.join(map(str, words[:-1]))} "
-        variables = {
-            "bash": {"COMP_WORDS": "\n".join(map(str, words)), "COMP_CWORD": str(len(words) - 1)},
-            "zsh": {"_TYPER_COMPLETE_ARGS": line},
-            "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
-        }
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", PROGRAM],
-            env=environment({"_RNNINSPECT_COMPLETE": f"complete_{shell}", **variables[shell]}),
+            env=environment(asking(shell, *words)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -323,6 +329,23 @@ def ask(environment: Callable[..., dict[str, str]]) -> Ask:
         )
         assert (done.returncode, done.stderr) == (0, "")
         return re.findall(r'"(.*)"', done.stdout) if shell == "zsh" else done.stdout.split()
+
+    return complete
+
+
+@pytest.fixture
+def ask_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """`ask_here("rnninspect", "shapes", "")`: what bash is offered, by this process."""
+
+    def complete(*words: str | Path) -> list[str]:
+        for name, value in asking("bash", *words).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["rnninspect"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        shown = capsys.readouterr()
+        assert (ended.value.code or 0, shown.err) == (0, "")
+        return shown.out.split()
 
     return complete
 
@@ -336,10 +359,10 @@ def test_every_shell_is_offered_settings(ask: Ask, shell: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["shapes", "weights", "params", "inspect", "check", "diff", "fit"])
-def test_every_command_that_has_settings_offers_them(ask: Ask, command: str) -> None:
+def test_every_command_that_has_settings_offers_them(ask_here: Ask, command: str) -> None:
     both = [TAGGER, CONFIGS / "gru.yaml"]
-    assert ask("bash", "rnninspect", command, *both, "--set", "") == ["encoder.", "input.", *TOP]
-    assert ask("bash", "rnninspect", command, "--set", "x", *both, "--set", "in") == offered("in", *both)
+    assert ask_here("rnninspect", command, *both, "--set", "") == ["encoder.", "input.", *TOP]
+    assert ask_here("rnninspect", command, "--set", "x", *both, "--set", "in") == offered("in", *both)
 
 
 @pytest.mark.parametrize(
@@ -364,8 +387,8 @@ def test_every_command_that_has_settings_offers_them(ask: Ask, command: str) -> 
         (("sch",), ["schema"]),
     ],
 )
-def test_what_is_offered_elsewhere(ask: Ask, words: tuple[str, ...], expected: list[str]) -> None:
-    assert ask("bash", "rnninspect", *words) == expected
+def test_what_is_offered_elsewhere(ask_here: Ask, words: tuple[str, ...], expected: list[str]) -> None:
+    assert ask_here("rnninspect", *words) == expected
 
 
 def test_bash_itself(environment: Callable[..., dict[str, str]], written: Callable[[str], Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,16 @@ except SystemExit as ended:
     code = ended.code
 print(code, "torch" in sys.modules, file=sys.stderr)
 """
+# One after another in one process, in which what one of them has imported stays to be seen.
+COMMAND_LINES = """
+import json, sys
+from rnninspect import cli
+for line in json.loads(sys.argv[1]):
+    try:
+        cli.app(line)
+    except SystemExit as ended:
+        print(line, ended.code or 0, "torch" in sys.modules, sep="\\n", end="\\n\\n", file=sys.stderr)
+"""
 LIBRARY = """
 import sys
 import rnninspect
@@ -40,35 +51,41 @@ LSTM = str(CONFIGS / "lstm.yaml")
 EVERY_CONFIG = tuple(str(path) for path in sorted(CONFIGS.glob("*.yaml")))
 
 
-@pytest.mark.parametrize(
-    ("args", "code"),
-    [
-        (("--version",), 0),
-        (("--help",), 0),
-        (("inspect", "--help"), 0),
-        (("params", "--plan", *EVERY_CONFIG), 0),
-        (("weights", "--plan", LSTM, "--gates"), 0),
-        (("inspect", "--plan", LSTM, "--format", "json"), 0),
-        (("explain", LSTM), 0),
-        (("fit", LSTM, "encoder.hidden_size", "--max-params", "1M", "--multiple", "8"), 0),
-        (("cells",), 0),
-        (("cells", "MGU"), 0),
-        (("cells", "mgu"), 2),
-        (("params", LSTM, "--set", "encoder.hidden_size=big"), 2),
-        (("shapes", LSTM, "missing.yaml"), 2),
-        (("inspect", "/dev/null"), 2),
-        (("inspect", LSTM, "--device", "gpu"), 2),
-        (("inspect", LSTM, "--wat"), 2),
-        (("trace", LSTM, "--unit", "50"), 2),
-        (("trace", LSTM, "--input", "missing.npy"), 2),
-        (("gradflow", LSTM, "--step", "20"), 2),
-        (("gradflow", LSTM, "missing.yaml"), 2),
-    ],
-    ids=lambda value: None if isinstance(value, int) else " ".join(value[:2]),
-)
-def test_ends_without_torch(program: Program, args: tuple[str, ...], code: int) -> None:
+# What each command line ends with.
+ENDS = {
+    ("--version",): 0,
+    ("--help",): 0,
+    ("inspect", "--help"): 0,
+    ("params", "--plan", *EVERY_CONFIG): 0,
+    ("weights", "--plan", LSTM, "--gates"): 0,
+    ("inspect", "--plan", LSTM, "--format", "json"): 0,
+    ("explain", LSTM): 0,
+    ("fit", LSTM, "encoder.hidden_size", "--max-params", "1M", "--multiple", "8"): 0,
+    ("cells",): 0,
+    ("cells", "MGU"): 0,
+    ("cells", "mgu"): 2,
+    ("params", LSTM, "--set", "encoder.hidden_size=big"): 2,
+    ("shapes", LSTM, "missing.yaml"): 2,
+    ("inspect", "/dev/null"): 2,
+    ("inspect", LSTM, "--device", "gpu"): 2,
+    ("inspect", LSTM, "--wat"): 2,
+    ("trace", LSTM, "--unit", "50"): 2,
+    ("trace", LSTM, "--input", "missing.npy"): 2,
+    ("gradflow", LSTM, "--step", "20"): 2,
+    ("gradflow", LSTM, "missing.yaml"): 2,
+}
+
+
+def test_ends_without_torch(program: Program) -> None:
+    done = program(COMMAND_LINES, args=(json.dumps(list(ENDS)),))
+    told = [tuple(told.splitlines()[-3:]) for told in done.stderr.split("\n\n") if told]
+    assert told == [(str(list(args)), str(code), "False") for args, code in ENDS.items()]
+
+
+@pytest.mark.parametrize("args", [("params", "--plan", LSTM), ("trace", LSTM, "--unit", "50")])
+def test_ends_without_torch_in_a_process_of_its_own(program: Program, args: tuple[str, ...]) -> None:
     done = program(COMMAND_LINE, args=args)
-    assert done.stderr.splitlines()[-1] == f"{code} False"
+    assert done.stderr.splitlines()[-1] == f"{ENDS.get(args, 0)} False"
 
 
 def test_the_plan_of_the_library_needs_no_torch(program: Program) -> None:
