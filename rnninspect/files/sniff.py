@@ -105,10 +105,11 @@ def _by_first_bytes(head: bytes) -> str:
         return "npy"
     if head.startswith(_HDF5):
         return "HDF5"
-    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
-        return "pickle"
+    # why before a pickle: the length of a header may be 0x380, and no pickle has three zeros and { there.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _HEADER_BELOW:
         return "safetensors"
+    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
+        return "pickle"
     if _OLD_PICKLE.match(head):
         return "pickle"
     if head.lstrip().startswith(b"{") and b'"weight_map"' in head:

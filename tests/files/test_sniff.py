@@ -56,6 +56,7 @@ KNOWN: Mapping[str, tuple[bytes, str]] = {
     "keras, deflated": (zipped("config.json", "model.weights.h5", method=zipfile.ZIP_DEFLATED), "Keras zip"),
     "torch legacy": (TORCH + b"\x80\x02M\xe9\x03.", "torch legacy"),
     "torch legacy, protocol 4": (b"\x80\x04" + TORCH[2:], "torch legacy"),
+    "safetensors, its header as long as a pickle begins": (b"\x80\x04\0\0\0\0\0\0{" + b" " * 0x47F, "safetensors"),
     "pickle 0": (pickle.dumps({"a": 1}, 0), "pickle"),
     "pickle 1": (pickle.dumps({"a": 1}, 1), "pickle"),
     "pickle 2": (pickle.dumps({"a": 1}, 2), "pickle"),
