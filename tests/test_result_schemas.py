@@ -69,6 +69,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
         ("check", "both.yaml", "--locked", "--lock", "gone.lock"),
         ("check", "both.yaml", "--max-growth", "params=5%,macs=100", "--set", "encoder.hidden_size=3"),
         ("check", "both.yaml", "--build", "--set", "relu.bias=false"),
+        ("check", "both.yaml", "--weights", "both.safetensors"),
     ],
     "diff": [("diff", "both.yaml", "both.yaml", "--set", "encoder.hidden_size=3")],
     "fit": [

@@ -14,6 +14,7 @@ from rnninspect.runtime.here import need_folder
 
 if TYPE_CHECKING:
     from rnninspect.commands.shared.checked import CheckedModel, Standard
+    from rnninspect.files.held import Held
     from rnninspect.guard.base import Base
     from rnninspect.guard.check import Check
     from rnninspect.guard.findings import Finding
@@ -50,9 +51,10 @@ def run(options: CheckOptions) -> int:
     if code:
         report_unsound(options.format, options.files, unsound, options.output)
         return code
+    held = _held(options)
     base = _base(options)
     standard = standard._replace(locked=None if base else _locked(options, standard.lock), base=base)
-    models = checked_models(specs, build=options.build)
+    models = checked_models(specs, build=options.build, held=held)
     code = max((model.fault.exit_code for model in models if model.fault is not None), default=0)
     # why not before all are proven: until then nobody knows whether the lock is written.
     accepted = options.update and not code
@@ -60,7 +62,7 @@ def run(options: CheckOptions) -> int:
     if check.gone and not options.locked:
         _say_gone(check.gone, standard.lock)
         check = check._replace(gone={})
-    if check.against is None and not options.update and not options.locked:
+    if check.against is None and not options.update and not options.locked and held is None:
         _say_unlocked(check)
     if not options.update:
         _say_old(models, standard)
@@ -88,6 +90,11 @@ def _standard(options: CheckOptions) -> Standard:
         raise OptionError("--locked: --update writes what --locked wants to be there (leave one of the two out)")
     if options.update and "-" in options.files:
         raise OptionError("--update: standard input has no path that a lock could know it by (write it to a file)")
+    if options.weights is not None and len(options.files) > 1:
+        count = len(options.files)
+        raise OptionError(f"--weights: one checkpoint is held against one document, got {count} (name one document)")
+    if options.weights is not None and options.update:
+        raise OptionError("--weights: --update writes what a document says (leave one of the two out)")
     given = [name for name, there in (("--update", options.update), ("--lock", options.lock is not None)) if there]
     if options.base is not None and given:
         raise OptionError(f"--base: no lock is read or written with it (leave {given[0]} or --base out)")
@@ -101,6 +108,27 @@ def _standard(options: CheckOptions) -> Standard:
         locked=None,
         base=None,
     )
+
+
+def _held(options: CheckOptions) -> Held | None:
+    """What the checkpoint of --weights holds; None without one."""
+    from rnninspect.commands.shared.files import refuse_to_replace
+    from rnninspect.commands.shared.messages import say_notes
+    from rnninspect.commands.shared.reports import report_unsound
+    from rnninspect.guard.findings import of_error
+
+    if options.weights is None:
+        return None
+    from rnninspect.files.read import read  # why here: few checks have a checkpoint
+
+    refuse_to_replace(options.weights, options.output, "the checkpoint")
+    try:
+        held = read(options.weights)
+    except RnnInspectError as error:
+        report_unsound(options.format, options.files, list(of_error(error, options.weights)), options.output)
+        raise
+    say_notes(f"{printable(held.file)}: {printable(note)}" for note in held.notes)
+    return held
 
 
 def _base(options: CheckOptions) -> Base | None:

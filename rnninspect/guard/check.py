@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.document.quantity import parse_count, parse_percent
 from rnninspect.errors import did_you_mean
@@ -13,6 +13,9 @@ from rnninspect.facts import ModelFacts
 from rnninspect.guard.against import Against
 from rnninspect.guard.changes import NEW, UNREADABLE, Change, grows
 from rnninspect.shares import percent
+
+if TYPE_CHECKING:
+    from rnninspect.guard.weights import HeldWeights
 
 # What a document's `budget` can limit, and the fact it is held against.
 LIMITS: dict[str, Callable[[ModelFacts], int | None]] = {
@@ -85,7 +88,7 @@ class Verdict(NamedTuple):
     date with this model. built: whether it was proven on torch; None where that was not asked for. empty_budget: its
     document has a `budget` without a limit. demanded: it may lack no lock, and its `budget` no limit. new_allowed: what
     it is held against need not have it. likeness: what the lock has like a model that it lacks, in words. former: the
-    document, gone since, that the lock knows the very same model by.
+    document, gone since, that the lock knows the very same model by. weights: the checkpoint that it was held against.
     """
 
     model: ModelFacts
@@ -99,6 +102,7 @@ class Verdict(NamedTuple):
     new_allowed: bool = False
     likeness: str = ""
     former: str = ""
+    weights: HeldWeights | None = None
 
     @property
     def new(self) -> bool:
@@ -132,9 +136,10 @@ class Verdict(NamedTuple):
     def word(self) -> Word:
         """Failed where anything is wrong, and ok only where something was held against something."""
         over = any(not limit.ok for limit in self.limits)
+        over |= self.weights is not None and not self.weights.ok
         if over or self.drifted or self.unlocked or self.built is False or (self.demanded and self.empty_budget):
             return Word.FAILED
-        held = self.limits or not (self.changes is None or self.new) or self.accepted or self.built
+        held = self.limits or not (self.changes is None or self.new) or self.accepted or self.built or self.weights
         return Word.OK if held else Word.NOT_CHECKED
 
 

@@ -50,6 +50,10 @@ def findings(spec: Spec, verdict: Verdict, against: Against) -> Iterator[Finding
     if verdict.demanded and verdict.empty_budget:
         what = "the budget is empty, and --locked wants a limit in it (such as max_params: 20M, or remove it)"
         yield Finding(place=spec.tree.place(("budget",)), model=name, rule="budget", what=what)
+    if verdict.weights is not None:
+        for layer, what in verdict.weights.sentences() if not verdict.weights.ok else ():
+            place = spec.tree.place(spec.path_of(layer) if layer else ())
+            yield Finding(place=place, model=name, rule="weights", what=what, subject=layer)
     for change, growth in verdict.outgrown:
         yield _outgrown(spec, verdict, change, growth, against)
     if verdict.drifted and verdict.new:

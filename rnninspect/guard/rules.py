@@ -60,6 +60,13 @@ RULES = {
         held="With `--locked` a document's `budget` must limit something.",
         mend="Write a limit, such as `max_params: 20M`, or remove `budget`.",
     ),
+    "weights": Rule(
+        broken="A checkpoint that does not fit",
+        held="With `--weights` a checkpoint must have every tensor of the document's model by its name, with its "
+        "shape, and no other, as torch's `load_state_dict` wants it.",
+        mend="Change the document as the message says, or the names in the file: `rnninspect identify FILE` shows what "
+        "layers it holds.",
+    ),
     "max_params": _limit("parameters"),
     "max_total_params": Rule(
         broken="More parameters than all models together are allowed",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rnninspect.guard.changes import NEW, Change
 from rnninspect.guard.check import Check, Limit, Verdict, Word
 from rnninspect.results.head import head
+from rnninspect.results.held_weights import weights_document, weights_table
 from rnninspect.results.model import counts_of
 from rnninspect.results.subjects import subjects
 from rnninspect.results.table import Cell, Column, Kind, Table
@@ -29,6 +30,7 @@ _SUMMARY = (
     Column("budget", "budget"),
     Column("lock", "lock"),
     Column("base", "base"),
+    Column("weights", "weights"),
     Column("verdict", "verdict", verdict=True),
 )
 _LIMITS = (
@@ -81,6 +83,8 @@ def _details(name: str, verdict: Verdict, check: Check) -> Iterator[Table]:
     file = verdict.model.source
     if verdict.limits:
         yield _limits_table(name, verdict.limits, file)
+    if verdict.weights is not None and not verdict.weights.fit.ok:
+        yield weights_table(name, file, verdict.weights)
     # why not of one that is new: its word says it all.
     if verdict.changes and check.against is not None and not verdict.new:
         changed = tuple((file, *row) for row in change_rows(verdict.changes))
@@ -103,7 +107,13 @@ def _left_out(told: Sequence[tuple[str, Verdict]]) -> Iterator[str]:
 def _summary_columns(check: Check) -> tuple[Column, ...]:
     """The columns, that of the lock or of the base for scripts alone where models are held against the other."""
     idle = "lock" if _at_base(check) else "base"
-    return tuple(column._replace(for_scripts=True) if column.key == idle else column for column in _SUMMARY)
+    shown = [column for column in _SUMMARY if column.key != "weights" or _has_weights(check)]
+    return tuple(column._replace(for_scripts=True) if column.key == idle else column for column in shown)
+
+
+def _has_weights(check: Check) -> bool:
+    """Whether any model was held against a checkpoint."""
+    return any(verdict.weights is not None for verdict in check.verdicts)
 
 
 def _change_columns(check: Check) -> tuple[Column, ...]:
@@ -127,7 +137,8 @@ def _folded(verdicts: Sequence[Verdict]) -> str:
 def _total(check: Check) -> tuple[Cell, ...]:
     counts = zip(*(_counts(verdict) for verdict in check.verdicts), strict=True)
     total = check.total
-    words = (None,) * 4 if total is None else (_budget([total]), None, None, "ok" if total.ok else "FAILED")
+    rest: tuple[Cell, ...] = (None,) * (3 if _has_weights(check) else 2)
+    words = (None, *rest, None) if total is None else (_budget([total]), *rest, "ok" if total.ok else "FAILED")
     return ("total", None, *map(sum, counts), *words)
 
 
@@ -160,7 +171,10 @@ def change_rows(changes: Sequence[Change]) -> tuple[tuple[Cell, ...], ...]:
 
 def _summary(verdict: Verdict, check: Check) -> tuple[Cell, ...]:
     model = verdict.model
-    return (model.name, model.source, *_counts(verdict), *_words(verdict, check).values())
+    words = _words(verdict, check)
+    if not _has_weights(check):
+        del words["weights"]
+    return (model.name, model.source, *_counts(verdict), *words.values())
 
 
 def _counts(verdict: Verdict) -> tuple[int | None, ...]:
@@ -186,6 +200,7 @@ def _words(verdict: Verdict, check: Check) -> dict[str, str]:
     return {
         "budget": _budget(verdict.limits) if verdict.limits else "empty" if verdict.empty_budget else "none",
         **({"lock": "none", "base": lock} if _at_base(check) else {"lock": lock, "base": "none"}),
+        "weights": "none" if verdict.weights is None else "fit" if verdict.weights.ok else "do not fit",
         "verdict": verdict.word,
     }
 
@@ -219,6 +234,7 @@ def _verdict(verdict: Verdict, check: Check) -> dict[str, object]:
         "ok": _OK[verdict.word],
         **_words(verdict, check),
         "built": verdict.built,
+        "weights_file": None if verdict.weights is None else weights_document(verdict.weights),
         "limits": [limit_document(limit) for limit in verdict.limits],
         "allowed_growth": _growth(verdict),
         "changes": None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rnninspect.errors import printable
 from rnninspect.guard.check import Check, Verdict, Word
 from rnninspect.results.table import Answer
 
@@ -52,6 +53,10 @@ def _whole(check: Check) -> Iterator[str]:
     """What is to be said of all of it together."""
     if check.against is not None and check.against.commit is not None:
         yield f"base: {check.against.since} ({check.against.commit[:_SHORT]})"
+    for verdict in check.verdicts:
+        if verdict.weights is not None:
+            not_so = "" if verdict.weights.fit.ok else "does not fit: "
+            yield f"{printable(verdict.weights.file)} {not_so}{verdict.weights.counted}"
     total = check.total
     if total is not None:
         over = "" if total.ok else f", over {total.allowed:,}"

@@ -50,6 +50,30 @@ _GROWTH = record(
 )
 
 
+def _weights_file() -> Schema:
+    """A checkpoint that a model was held against."""
+    names = text("A tensor's name.")
+    cause = record(
+        "Why tensors do not fit.",
+        layer=some(text("The layer that it is about; null for all of the file.")),
+        what=text("What is wrong."),
+        remedy=text("What to try; empty where nothing is known."),
+    )
+    return record(
+        "The checkpoint of --weights.",
+        file=FILE,
+        format=text("What it is, such as safetensors."),
+        ok=yes("It has every tensor of the model, with its shape, and no other, and is whole."),
+        tensors=whole("How many tensors the model has."),
+        fitting=whole("How many of them the file has under their names, with their shapes."),
+        missing=many("Those that it lacks, as load_state_dict says.", names),
+        unexpected=many("Those that the model lacks.", names),
+        mismatched=many("Those of another shape.", names),
+        damage=text("What is missing of the file; empty where it is whole."),
+        causes=many("Why, in sentences.", cause),
+    )
+
+
 def _checked_model() -> Schema:
     """A model that was checked."""
     change = record(
@@ -77,8 +101,10 @@ def _checked_model() -> Schema:
             "What its document at the base says.",
             *("none", "same", "new", "unreadable", "changed", "changed, allowed"),
         ),
+        weights=text("What the checkpoint of --weights comes to.", "none", "fit", "do not fit"),
         verdict=text("What all come to.", *_WORDS),
         built=some(yes("It was proven on torch; null without --build.")),
+        weights_file=some(_weights_file()),
         limits=many("Every limit of the budget.", LIMIT),
         allowed_growth=some(many("With --max-growth, for each count; null without.", _GROWTH)),
         changes=some(many("Everything that has changed; null without a lock and a base.", change)),

@@ -57,6 +57,13 @@ class CheckOptions:
             autocompletion=completion.growths,
         ),
     ] = None
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Hold one document's model against this checkpoint, tensor by tensor, as load_state_dict would.",
+        ),
+    ] = None
     build: Annotated[bool, typer.Option("--build", help="Prove the models on the real torch modules too.")] = False
     device: Device = None
     settings: Settings = field(default_factory=list)

@@ -62,6 +62,7 @@ def _rules(options: CheckOptions, check: Check, lock: Path) -> dict[str, list[st
         verdict.model.source: [
             "document",
             *(["build"] if options.build else []),
+            *(["weights"] if verdict.weights else []),
             *(limit.name for limit in verdict.limits),
             *(["budget"] if options.locked and verdict.empty_budget else []),
             *([] if verdict.changes is None or check.against is None else [check.against.kind]),

@@ -26,16 +26,22 @@ from rnninspect.plan import plan
 from rnninspect.runtime.here import need_torch
 
 if TYPE_CHECKING:
+    from rnninspect.files.held import Held
     from rnninspect.guard.base import Base
+    from rnninspect.guard.weights import HeldWeights
 
 
 @dataclass(frozen=True)
 class CheckedModel:
-    """A model to be checked. fault: why it could not be proven on torch, where it was to be."""
+    """A model to be checked.
+
+    fault: why it could not be proven on torch, where it was to be. weights: the checkpoint that it is held against.
+    """
 
     spec: Spec
     facts: ModelFacts
     fault: RnnInspectError | None
+    weights: HeldWeights | None = None
 
     @property
     def file(self) -> str:
@@ -68,8 +74,11 @@ class Standard(NamedTuple):
         return self.base.against if self.base is not None else Against(str(self.lock))
 
 
-def checked_models(specs: Sequence[Spec], *, build: bool) -> list[CheckedModel]:
-    """The facts of every model, proven on torch with `build`; what stands against that is said. Raises NoTorch."""
+def checked_models(specs: Sequence[Spec], *, build: bool, held: Held | None = None) -> list[CheckedModel]:
+    """The facts of every model, proven on torch with `build`; what stands against that is said. Raises NoTorch.
+
+    held: the checkpoint that each is held against.
+    """
     if build:
         need_torch()
     models = []
@@ -79,8 +88,16 @@ def checked_models(specs: Sequence[Spec], *, build: bool) -> list[CheckedModel]:
         facts, fault = _proven(spec, planned) if build else (planned, None)
         if fault is not None:
             complain(fault)
-        models.append(CheckedModel(spec, facts, fault))
+        models.append(CheckedModel(spec, facts, fault, weights=_weights(spec, planned, held)))
     return models
+
+
+def _weights(spec: Spec, planned: ModelFacts, held: Held | None) -> HeldWeights | None:
+    if held is None:
+        return None
+    from rnninspect.guard.weights import hold  # why here: few checks have a checkpoint
+
+    return hold(spec, planned, held)
 
 
 def _proven(spec: Spec, planned: ModelFacts) -> tuple[ModelFacts, RnnInspectError | None]:
@@ -151,6 +168,7 @@ def _verdict(
         empty_budget=("budget",) in model.spec.tree.keys and not model.spec.budget,
         demanded=options.locked,
         new_allowed=standard.base is not None and not options.locked,
+        weights=model.weights,
     )
 
 

@@ -1,0 +1,83 @@
+"""A document's model held against a checkpoint, tensor by tensor, as torch's load_state_dict(strict=True) would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rnninspect.document.chain import Spec
+from rnninspect.errors import printable
+from rnninspect.facts import ModelFacts
+from rnninspect.files.fits import Fit, Wanted, fit
+from rnninspect.files.held import Held
+from rnninspect.files.identify import identify
+from rnninspect.files.misfits import Cause, causes
+from rnninspect.study.code import attributes
+
+# So many sentences of why it does not fit are told, the rest is in the table.
+_MOST_TOLD = 12
+
+
+class HeldWeights(NamedTuple):
+    """A checkpoint beside a model.
+
+    causes: why it does not fit. damage: what is missing of the file, "" where it is whole. layers: by what a layer is
+    called as an attribute of a module its name in the document.
+    """
+
+    file: str
+    format: str
+    fit: Fit
+    causes: tuple[Cause, ...]
+    damage: str
+    layers: dict[str, str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether torch would load it."""
+        return self.fit.ok and not self.damage
+
+    @property
+    def counted(self) -> str:
+        """`fits: 12 of 12 tensors`, or what stands against it: `9 of 12 tensors fit: 3 missing, 1 unexpected`."""
+        found = self.fit
+        if found.ok:
+            return f"fits: {found.fitting:,} of {found.wanted:,} tensors"
+        counts = {"missing": found.missing, "unexpected": found.unexpected, "of another size": found.mismatched}
+        against = ", ".join(f"{len(names):,} {word}" for word, names in counts.items() if names)
+        return f"{found.fitting:,} of {found.wanted:,} tensors fit: {against}"
+
+    def sentences(self) -> Iterator[tuple[str, str]]:
+        """What is wrong, each with the layer that it is about, "" for all of it."""
+        file = printable(self.file)
+        if self.damage:
+            yield "", f"{file} is damaged: {printable(self.damage)}"
+        if not self.fit.ok:
+            yield "", f"{file} does not fit: {self.counted}"
+        for cause in self.causes[:_MOST_TOLD]:
+            layer = self.layers.get(cause.layer, "")
+            yield layer, cause._replace(layer=layer).sentence
+        if len(self.causes) > _MOST_TOLD:
+            yield "", f"and {len(self.causes) - _MOST_TOLD:,} sentences more: --format json has each tensor"
+
+
+def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
+    """Lay what a file holds beside the model that is planned. facts: of the document's spec."""
+    names = attributes(spec)
+    wanted = [
+        Wanted(names[layer.name], layer.type, weight.name, weight.shape, _as_attribute(weight.shared_with, names))
+        for layer in facts.layers
+        for weight in layer.weights
+    ]
+    found = fit(wanted, {name: tensor.shape for name, tensor in held.tensors.items()})
+    why = () if found.ok else causes(found, identify(held).layers)
+    layers = {attribute: name for name, attribute in names.items()}
+    return HeldWeights(file=held.file, format=held.format, fit=found, causes=why, damage=held.damage, layers=layers)
+
+
+def _as_attribute(shared_with: str | None, names: dict[str, str]) -> str | None:
+    """The tensor that another is one with, by its key in a state_dict."""
+    if shared_with is None:
+        return None
+    layer, _, role = shared_with.rpartition(".")
+    return f"{names[layer]}.{role}"
