@@ -6,8 +6,9 @@ sniff       what a file is, by its first and last bytes; `refused` and `protobuf
 read        from a path to what is held, by one of the readers
 safetensors, shards: the readers of safetensors, and of a checkpoint in several files
 protobuf    the fields of a protobuf message, where they lie
-onnx        the reader of ONNX: `onnx_tensors` and `onnx_graph` read the parts, `onnx_origins` follows a weight to its
-            tensor, `onnx_external` looks for the files beside a model
+own_names   names that no other has
+beside      the files that hold the values of a model: whether they are there
+onnx        the reader of ONNX: `onnx_tensors` and `onnx_graph` read the parts, `onnx_origins` follows weights back
 npz, tar    the readers of numpy's arrays, and of the one checkpoint in a tar
 pickle_records, pickle_bytes, pickle_texts, pickle_state, pickle_operations, pickle_machine
             a pickle as inert records: nothing in it is called

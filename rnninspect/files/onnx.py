@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rnninspect.errors import printable
-from rnninspect.files import onnx_external
+from rnninspect.files import beside
 from rnninspect.files.held import Held, HeldLayer, HeldTensor, Said, Unreadable
-from rnninspect.files.onnx_graph import FunctionKey, Node, Scope, function_key, joined, said, scopes_of
+from rnninspect.files.onnx_graph import FunctionKey, Node, Scope, function_key, said, scopes_of
 from rnninspect.files.onnx_origins import At, Origins, is_given
-from rnninspect.files.onnx_tensors import values_of
+from rnninspect.files.onnx_tensors import needed_beside, values_of
+from rnninspect.files.own_names import joined, own_name
 from rnninspect.files.protobuf import BYTES, VARINT, Field, Message
 from rnninspect.files.source import Source
 
@@ -29,8 +29,6 @@ _WITH_PEEPHOLES = {"LSTM", "DynamicQuantizeLSTM"}
 _MOST_NAMED = 16
 # So many elements are read of one file.
 _MOST_VALUES = 2**20
-# So many faults are told; the others are counted.
-_MOST_TOLD = 3
 
 # What each tensor is called in the file, by the graph that holds it (its id) and its name there.
 Names = dict[tuple[int, str], str]
@@ -67,7 +65,7 @@ def read(source: Source, path: str) -> Held:
     layers, biases = _layers(scopes, names, origins)
     _read_values(message, tensors, biases)
     everything = [tensor for scope in graphs for tensor in scope.graph.tensors.values()]
-    faults = [tensor.fault for tensor in everything if tensor.fault] + onnx_external.faults(path, everything)
+    faults = [tensor.fault for tensor in everything if tensor.fault] + beside.faults(path, needed_beside(everything))
     sparse = sum(scope.graph.sparse for scope in graphs)
     return Held(
         file=path,
@@ -75,7 +73,7 @@ def read(source: Source, path: str) -> Held:
         tensors=tensors,
         layers=layers,
         notes=(f"{sparse:,} of its tensors are sparse: the shapes are the dense ones",) if sparse else (),
-        damage=_told(faults),
+        damage=beside.told(faults),
         aliases=dict(_aliases(scopes, names, origins)),
     )
 
@@ -93,31 +91,12 @@ def _top(message: Message) -> tuple[Field, dict[FunctionKey, Field]]:
     return graph, {function_key(message, field): field for field in functions}
 
 
-def _told(faults: list[str]) -> str:
-    more = len(faults) - _MOST_TOLD
-    return printable("; ".join([*faults[:_MOST_TOLD], *([f"and {more:,} more"] if more > 0 else [])]))
-
-
 def _names(graphs: Iterable[Scope]) -> Names:
     """What the tensor of a graph is called in the file: its name, with that of the node around it where it is taken."""
     taken: dict[str, int] = {}
     return {
-        (id(scope.graph), name): _free(name, scope.prefix, taken) for scope in graphs for name in scope.graph.tensors
+        (id(scope.graph), name): own_name(name, scope.prefix, taken) for scope in graphs for name in scope.graph.tensors
     }
-
-
-def _free(name: str, prefix: str, taken: dict[str, int]) -> str:
-    """A name that is not taken, which is taken from now on. taken: how often each was asked for."""
-    for chosen in (name, joined(prefix, name)):
-        if chosen not in taken:
-            taken[chosen] = 1
-            return chosen
-    while True:
-        taken[chosen] += 1
-        numbered = f"{chosen} ({taken[chosen]})"
-        if numbered not in taken:
-            taken[numbered] = 1
-            return numbered
 
 
 def _layers(scopes: Iterable[Scope], names: Names, origins: Origins) -> tuple[tuple[HeldLayer, ...], dict[str, At]]:
@@ -127,7 +106,7 @@ def _layers(scopes: Iterable[Scope], names: Names, origins: Origins) -> tuple[tu
     for scope in scopes:
         for node in scope.graph.recurrent:
             layer, bias = _layer(node, scope, names, origins)
-            layers.append(layer._replace(name=_free(layer.name, "" if scope.caller else scope.prefix, taken)))
+            layers.append(layer._replace(name=own_name(layer.name, "" if scope.caller else scope.prefix, taken)))
             if bias is not None:
                 biases[names[id(bias.graph), bias.name]] = bias
     return tuple(layers), biases

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rnninspect.files.held import Said, Unreadable
 from rnninspect.files.onnx_tensors import MOST_DIMS, Stored, shape_of, stored
+from rnninspect.files.own_names import joined
 from rnninspect.files.protobuf import BYTES, Field, Message, floating, signed
 
 # Operators that are recurrent layers, whatever the domain.
@@ -126,11 +127,6 @@ def said(node: Node, scope: Scope) -> dict[str, Said]:
     """The attributes of a node, those that are the call's with its values."""
     theirs = {name: scope.said[other] for name, other in node.refers.items() if other in scope.said}
     return {**node.said, **theirs}
-
-
-def joined(prefix: str, name: str) -> str:
-    """The name of a node with those around it."""
-    return f"{prefix}/{name}" if prefix else name
 
 
 def function_key(message: Message, field: Field) -> FunctionKey:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from rnninspect.files.held import HeldTensor, Unreadable
@@ -144,6 +145,17 @@ def nbytes_of(tensor: HeldTensor) -> int | None:
     """How many bytes its elements take; None where the dtype does not say."""
     bits = next((bits for name, bits in _DTYPES.values() if name == tensor.dtype), None)
     return None if bits is None else -(-tensor.elements * bits // 8)
+
+
+def needed_beside(tensors: Iterable[Stored]) -> dict[str, int]:
+    """The files that hold the elements of tensors, and how long each must be."""
+    needed: dict[str, int] = {}
+    for tensor in tensors:
+        if tensor.elsewhere is not None:
+            location, offset, length = tensor.elsewhere
+            least = length if length is not None else nbytes_of(tensor.held) or 0
+            needed[location] = max(needed.get(location, 0), offset + least)
+    return needed
 
 
 def _fault(held: HeldTensor, elements: Field | None) -> str:
