@@ -67,13 +67,13 @@ class Message:
             if self._fields_left < 0:
                 raise Unreadable("it has more fields than are read of one file")
             at = start
-            key, start = self._varint(start, end)
+            key, start = self.number_at(start, end)
             number, wire = key >> 3, key & 7
             if wire == VARINT:
-                value, start = self._varint(start, end)
+                value, start = self.number_at(start, end)
                 field = Field(number, wire, value)
             elif wire == BYTES:
-                length, start = self._varint(start, end)
+                length, start = self.number_at(start, end)
                 field = Field(number, wire, start, length)
                 start += length
             elif wire in (FIXED32, FIXED64):
@@ -122,7 +122,7 @@ class Message:
             raise Unreadable(f"the numbers at byte {field.value:,} are more than the {most:,} that are read")
         found, start = [], field.value
         while start < field.end:
-            value, start = self._varint(start, field.end)
+            value, start = self.number_at(start, field.end)
             found.append(value)
             self._fields_left -= 1
         return tuple(found)
@@ -131,8 +131,8 @@ class Message:
         if field.wire != BYTES:
             raise Unreadable(f"field {field.number} is a number where a text or a message is expected")
 
-    def _varint(self, at: int, end: int) -> tuple[int, int]:
-        """The number at an offset, and where it ends."""
+    def number_at(self, at: int, end: int) -> tuple[int, int]:
+        """The varint at an offset, and where it ends."""
         place = at - self._start
         if place < 0 or place + _LONGEST_VARINT > len(self._window):
             self._load(at)
