@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from rnninspect.files import leftover, rules_cells, rules_keras, rules_onnx, rules_torch, rules_torch_factors
+from rnninspect.files import (
+    leftover,
+    rules_cells,
+    rules_keras,
+    rules_onnx,
+    rules_tensorflow,
+    rules_torch,
+    rules_torch_factors,
+)
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.held import Held
 from rnninspect.files.left import Left, Read, Undecided
@@ -20,6 +28,7 @@ RULES: tuple[Callable[[Left], Read], ...] = (
     rules_torch.read,
     rules_cells.read,
     rules_keras.read,
+    rules_tensorflow.read,
 )
 
 

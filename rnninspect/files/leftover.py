@@ -13,11 +13,13 @@ _MOST = 8
 _LONGEST_SHOWN = 60
 # A part of a name that a recurrent layer has: `lstm_1`, `biLSTM`, `weight_hh`, `h2h`.
 _RECURRENT = re.compile(
-    r"(?:.*[^a-z])?(?:bi)?(?:lstms?|grus?|rnns?|recurrent|lstmp|sru|mgu|qrnn|indrnn)(?:[^a-z].*)?"
+    r".*lstm.*|(?:.*[^a-z])?(?:bi|bidirectional)?(?:grus?|rnns?|recurrent|sru|mgu|qrnn|indrnn|crnn)(?:cell|layer)?s?(?:[^a-z].*)?"
     r"|(?:.*[^a-z])?(?:weight|bias|[wbu])_(?:hh|ih|hr)(?:[^a-z].*)?"
     r"|(?:.*[^a-z0-9])?[ixh]2h(?:[^a-z0-9].*)?|.*recurrent_kernel.*",
     re.IGNORECASE | re.DOTALL,
 )
+# All weights of a layer as one vector.
+_FLAT = re.compile(r"opaque_kernel|(?:.*_)?rnn_param(?:eter)?s?|(?:.*_)?parameters|flat_weights?", re.DOTALL)
 # One that other layers have too. why: cells are in many networks, and only shapes tell.
 _CELL = re.compile(r"(?:.*[^a-z])?cells?(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
 _OTHER = re.compile(
@@ -57,7 +59,7 @@ def _unread(left: Left) -> Iterator[Undecided]:
         top, only_by_shape = recurrent_part(name)
         if top:
             numbers[top] += 1
-            if _of_gates(tensor.shape) or (len(tensor.shape) > 1 and not only_by_shape):
+            if _of_gates(tensor.shape) or _FLAT.fullmatch(last) or (len(tensor.shape) > 1 and not only_by_shape):
                 shown.add(top)
     yield from (Undecided(top, number, "no rule reads them") for top, number in numbers.items() if top in shown)
 
