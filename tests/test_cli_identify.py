@@ -393,3 +393,19 @@ def test_csv_has_a_row_for_each_layer_of_each_file(here: Here, model: Path) -> N
 def test_the_end_of_the_name_says_the_format(here: Here, model: Path) -> None:
     assert fine(here("identify", model, "--output", "found.json")) == ""
     assert json.loads(Path("found.json").read_text())["ledger"] == "file"
+
+
+# --- what torch writes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.torch
+def test_what_torch_saves_is_what_was_built(here: Here, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    built = torch.nn.LSTM(7, 5, num_layers=2, bidirectional=True)
+    torch.save(built.state_dict(), tmp_path / "lstm.pt")
+    (file,) = json.loads(fine(here("identify", tmp_path / "lstm.pt", "--format", "json")))["files"]
+    (layer,) = file["layers"]
+    assert (layer["type"], layer["input_size"], layer["hidden_size"], layer["num_layers"]) == ("LSTM", 7, 5, 2)
+    assert layer["name"] == ""
+    assert layer["parameters"] == sum(each.numel() for each in built.parameters())
+    assert "(no prefix)" in fine(here(tmp_path / "lstm.pt"))

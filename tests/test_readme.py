@@ -65,8 +65,16 @@ def through(stages: list[str], text: str) -> str:
     return subprocess.run(["bash", "-c", pipe], input=text, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
 
 
+def globbed(word: str) -> list[str]:
+    """The files that a word with a * stands for."""
+    return sorted(map(str, Path().glob(word))) if "*" in word else []
+
+
 def transcript(command: str) -> str:
-    """What a terminal shows of a command: its line, stdout and stderr. The tool runs in this process."""
+    """What a terminal shows of a command: its line, stdout and stderr. The tool and Python run in this process."""
+    if command.startswith("python -c "):
+        exec(shlex.split(command)[2], {})  # why not a process: torch takes seconds to import
+        return f"$ {command}\n"
     stages = command.split(" | ")
     number = next(number for number, stage in enumerate(stages) if stage.startswith("rnninspect "))
     before, after = stages[:number], stages[number + 1 :]
@@ -75,11 +83,20 @@ def transcript(command: str) -> str:
     out = io.StringIO() if after else screen
     stdin = io.TextIOWrapper(io.BytesIO(through(before, "").encode()), encoding="utf-8")
     with chdir(ROOT), mock.patch.dict(os.environ, TERMINAL), mock.patch.object(sys, "stdin", stdin):
-        arguments = [path for word in words for path in (sorted(map(str, Path().glob(word))) or [word])]
+        arguments = [path for word in words for path in (globbed(word) or [word])]
         with redirect_stdout(out), redirect_stderr(screen), suppress(SystemExit):
             cli.app(arguments)
     shown = through(after, out.getvalue()) + screen.getvalue() if after else screen.getvalue()
     return without_build(f"$ {command}\n{shown}")
+
+
+def shown_of(commands: list[str]) -> str:
+    """What a terminal shows of a session; what its Python has written is not left there."""
+    try:
+        return "".join(map(transcript, commands))
+    finally:
+        for path in re.findall(r'"(/tmp/[\w.]+)"', "\n".join(commands)):
+            Path(path).unlink(missing_ok=True)
 
 
 def without_build(text: str) -> str:
@@ -95,7 +112,7 @@ def without_build(text: str) -> str:
 )
 def test_every_session_prints_what_the_book_says(book: Path, number: int) -> None:
     text = book.read_text()
-    assert "".join(map(transcript, sessions(text)[number])) == CONSOLE.findall(text)[number]
+    assert shown_of(sessions(text)[number]) == CONSOLE.findall(text)[number]
 
 
 @pytest.mark.torch
@@ -213,7 +230,7 @@ def rewrite() -> None:
         text = book.read_text()
         for block in CONSOLE.findall(text):
             commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-            text = text.replace(block, "".join(map(transcript, commands)), 1)
+            text = text.replace(block, shown_of(commands), 1)
         book.write_text(text)
 
 

@@ -10,7 +10,7 @@ from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.look import Compared, LookedInto
 from rnninspect.results.caption import caption, each_once
 from rnninspect.results.head import common, head
-from rnninspect.results.identify_words import NO_PREFIX, common_value, counted, sentences
+from rnninspect.results.identify_words import NO_PREFIX, counted, known_from_all, sentences
 from rnninspect.results.table import Block, Cell, Column, Kind, Table
 
 # More rows than this are too many to read.
@@ -41,9 +41,8 @@ _COLUMNS = (
     Column("peepholes", "peepholes", for_scripts=True),
     Column("agree", "agree", for_scripts=True),
 )
-# What people see with --all alone, and of these what they see without where the layers are not alike in it.
+# What people see with --all, and without it at most where the layers are not alike in it.
 _FOR_ALL = {"tensors", "dtype", "convention", "reset_after", "biases", "known_from"}
-_TELLING = {"biases", "known_from"}
 _TENSORS = (
     Column("file", "file", for_scripts=True),
     Column("layer", "layer", repeats=True, nothing=NO_PREFIX),
@@ -159,7 +158,7 @@ def _layers(looked: Sequence[LookedInto], *, all_of_it: bool) -> Table:
 
 def _for_people(layers: Sequence[FoundLayer], *, all_of_it: bool) -> Iterator[Column]:
     """The columns, of which people see those that tell something here."""
-    told = {key for key in _TELLING if common_value(layers, key) is None}
+    told = {key for key, common in _common(layers).items() if common is None}
     if all_of_it:
         told = _FOR_ALL - ({"reset_after"} if all(layer.reset_after is None for layer in layers) else set())
     for column in _COLUMNS:
@@ -170,11 +169,17 @@ def _for_people(layers: Sequence[FoundLayer], *, all_of_it: bool) -> Iterator[Co
 
 def _alike(layers: Sequence[FoundLayer], *, all_of_it: bool) -> Iterator[str]:
     """What is the same of all layers, and so has no column."""
-    biases, known = common_value(layers, "biases"), common_value(layers, "known_from")
-    if not all_of_it and biases:
-        yield _BIASES[biases]
-    if not all_of_it and known:
-        yield f"known from {known}"
+    common = _common(layers)
+    if not all_of_it and common["biases"]:
+        yield _BIASES[common["biases"]]
+    if not all_of_it and common["known_from"]:
+        yield f"known from {common['known_from']}"
+
+
+def _common(layers: Sequence[FoundLayer]) -> dict[str, str | None]:
+    """Of what people see where layers are not alike in it, what is the same of all; None where they are not alike."""
+    biases = {layer.biases for layer in layers}
+    return {"biases": biases.pop() if len(biases) == 1 else None, "known_from": known_from_all(layers)}
 
 
 def _row(compared: Compared) -> tuple[Cell, ...]:

@@ -19,9 +19,9 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'s' * (number != 1)}" if number else f"no {thing}"
 
 
-def common_value(layers: Sequence[FoundLayer], field: str) -> str | None:
-    """The value that all layers share in a field; None where they differ or there is none."""
-    values = {str(getattr(layer, field)) for layer in layers}
+def known_from_all(layers: Sequence[FoundLayer]) -> str | None:
+    """What all layers were recognised by, where that is one thing: `names`, or nodes, each of its layer's type."""
+    values = {layer.known_from.removesuffix(f" {layer.type}") for layer in layers}
     return values.pop() if len(values) == 1 else None
 
 
@@ -49,10 +49,18 @@ def _remarks(layers: Sequence[FoundLayer]) -> Iterator[str]:
     """What is to be told of single layers, a sentence that is of several with all of their names."""
     owners: dict[str, list[int]] = {}
     for number, layer in enumerate(layers):
-        for remark in layer.remarks:
+        for remark in (*_variant(layer), *layer.remarks):
             owners.setdefault(remark, []).append(number)
     for remark, numbers in owners.items():
         yield f"{_names(layers, numbers)}: {remark}"
+
+
+def _variant(layer: FoundLayer) -> Iterator[str]:
+    """What of a layer torch's of that type has not."""
+    if layer.type == "GRU" and layer.reset_after is False:
+        yield "Its reset gate multiplies before the product with W_hn; that of torch.nn.GRU after it."
+    if layer.peepholes:
+        yield f"Its gates read the cell state (peepholes); those of torch.nn.{layer.type} do not."
 
 
 def _options(layers: Sequence[FoundLayer]) -> Iterator[str]:
