@@ -46,6 +46,13 @@ class PickleBytes:
         self.at = start + length
         return self.buffer[start : self.at]
 
+    def byte(self) -> int:
+        """The next byte."""
+        if self.at >= len(self.buffer):
+            self._need(1)
+        self.at += 1
+        return self.buffer[self.at - 1]
+
     def number(self, length: int) -> int:
         """The next bytes as a number without a sign."""
         return int.from_bytes(self.take(length), "little")

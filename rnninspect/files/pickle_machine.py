@@ -16,7 +16,7 @@ from rnninspect.files.pickle_records import Global, Persistent
 from rnninspect.files.pickle_state import State
 from rnninspect.files.source import Source
 
-# So many opcodes are run; one that makes an object counts for as many as the object's memory is worth.
+# So many opcodes are run; one that makes an object counts as several, by the time and the memory that it takes.
 MOST_STEPS = 3_000_000
 
 
@@ -37,7 +37,7 @@ class TooMuchWork(Unreadable):
     """A pickle of more operations than are run. so_far: what it had named and called until then."""
 
     def __init__(self, most: int, so_far: Pickled) -> None:
-        super().__init__(f"a pickle of more than {most:,} operations, of which no more are run")
+        super().__init__(f"a pickle that takes more than {most:,} steps to read, of which no more are done")
         self.so_far = so_far
 
 

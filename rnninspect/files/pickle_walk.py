@@ -11,7 +11,7 @@ from rnninspect.files.pickle_records import Call, Global, Key
 # Deeper than this no name is followed; torch's own modules end at some 30 levels.
 _DEEPEST = 100
 # What is met again is gone through again, for its second names, until so many things have been looked at.
-_MOST_AGAIN = 200_000
+_MOST_AGAIN = 50_000
 # All names together, in characters.
 _LONGEST_NAMES = 16 * 2**20
 # What is a dict by another class's name.
@@ -21,8 +21,17 @@ REGISTERED = ("_parameters", "_buffers", "_modules")
 # Where an RNN keeps its own tensors a second time, under no name of theirs.
 _DOUBLED = frozenset({"_flat_weights", "_all_weights", "_flat_weight_refs"})
 
-# A name from its end: its last part, and the name before it; () for no name.
-Path = tuple[()] | tuple[str, "Path"]
+
+class Path(NamedTuple):
+    """A name from its end: its last part, the name before it, and how many parts it has."""
+
+    part: str
+    before: Path | None
+    depth: int
+
+
+_NO_NAME = Path("", None, 0)
+# A thing and its name.
 Way = tuple[Path, object]
 _Container = (Call, dict, list, tuple, set, frozenset)
 
@@ -55,7 +64,7 @@ class Walk:
 
     def through(self, root: object, name: str = "") -> Iterator[Walked]:
         """Every leaf and every object. The names that a model or a dict gives come before an object's attributes."""
-        self._later = [((name, ()) if name else (), root)]
+        self._later = [(_below(name, _NO_NAME) if name else _NO_NAME, root)]
         # why a list that grows: a tensor that an attribute leads to may have its own name further on in the model.
         for path, value in self._later:
             yield from self._down(path, value)
@@ -74,7 +83,7 @@ class Walk:
             leaf = self._leaf_of(value) if isinstance(value, Call) else None
             if leaf is not None:
                 yield Walked(self._name(path), leaf)
-            elif isinstance(value, _Container) and id(value) not in on_the_way and self._enters(value, len(frames)):
+            elif isinstance(value, _Container) and id(value) not in on_the_way and self._enters(value, path.depth):
                 met = id(value) in self._seen
                 if isinstance(value, Call) and not met and value.state is not None:
                     yield Walked(self._name(path), value)
@@ -84,7 +93,7 @@ class Walk:
 
     def _enters(self, value: object, depth: int) -> bool:
         """Whether to look into a container."""
-        if depth > _DEEPEST:
+        if depth >= _DEEPEST:
             self.notes[f"what is nested more than {_DEEPEST} levels deep was not looked at"] = None
             return False
         return id(value) not in self._seen or not self._spent()
@@ -98,10 +107,10 @@ class Walk:
 
     def _name(self, path: Path) -> str:
         parts: list[str] = []
-        while path:
-            part, path = path
-            parts.append(part)
-            self._characters -= len(part)
+        while path.before is not None:
+            parts.append(path.part)
+            self._characters -= len(path.part) + 1
+            path = path.before
             if self._characters < 0:
                 raise Unreadable(f"a pickle whose names of tensors have more than {_LONGEST_NAMES:,} characters")
         return ".".join(reversed(parts))
@@ -125,7 +134,7 @@ class Walk:
             attributes = mapping_of(state)
             if attributes is None:
                 if not met and isinstance(state, _Container):
-                    self._later.append((path if len(states) == 1 else (str(index), path), state))
+                    self._later.append((path if len(states) == 1 else _below(str(index), path), state))
                 continue
             if is_scripted(value):
                 yield from _entries(path, ((key, each) for key, each in attributes if key not in _DOUBLED))
@@ -134,7 +143,7 @@ class Walk:
                 if key in REGISTERED:
                     yield from _entries(path, mapping_of(each) or ())
                 elif not met and isinstance(each, _Container) and key not in _DOUBLED:
-                    self._later.append(((part_of(key), path), each))
+                    self._later.append((_below(part_of(key), path), each))
         if value.items:
             yield from _entries(path, value.items.items())
         if not met and value.arguments:
@@ -188,8 +197,12 @@ def part_of(key: object) -> str:
     return str(key)
 
 
+def _below(part: str, path: Path) -> Path:
+    return Path(part, path, path.depth + 1)
+
+
 def _entries(path: Path, entries: Iterable[tuple[object, object]]) -> Iterator[Way]:
-    return (((part_of(key), path), each) for key, each in entries if isinstance(each, _Container))
+    return ((_below(part_of(key), path), each) for key, each in entries if isinstance(each, _Container))
 
 
 def _parts(path: Path, value: object) -> Iterator[Way]:
@@ -199,7 +212,7 @@ def _parts(path: Path, value: object) -> Iterator[Way]:
     if isinstance(value, set | frozenset):
         value = [each.value if isinstance(each, Key) else None for each in value]
     assert isinstance(value, list | tuple)
-    return (((str(index), path), each) for index, each in enumerate(value) if isinstance(each, _Container))
+    return ((_below(str(index), path), each) for index, each in enumerate(value) if isinstance(each, _Container))
 
 
 def _only_one(arguments: object) -> object:
