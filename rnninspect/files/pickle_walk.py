@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from rnninspect.files.held import Unreadable
-from rnninspect.files.pickle_records import Call, Global, Key
+from rnninspect.files.pickle_records import Call, Global, Key, bytes_in
 
 # Deeper than this no name is followed; torch's own modules end at some 30 levels.
 _DEEPEST = 100
@@ -66,10 +66,10 @@ class Walk:
         """Every leaf and every object. The names that a model or a dict gives come before an object's attributes."""
         self._later = [(_below(name, _NO_NAME) if name else _NO_NAME, root)]
         # why a list that grows: a tensor that an attribute leads to may have its own name further on in the model.
-        for path, value in self._later:
-            yield from self._down(path, value)
+        for index, (path, value) in enumerate(self._later):
+            yield from self._down(path, value, second_names=index == 0)
 
-    def _down(self, path: Path, value: object) -> Iterator[Walked]:
+    def _down(self, path: Path, value: object, second_names: bool) -> Iterator[Walked]:
         frames = [_Frame(iter([(path, value)]), 0, again=False)]
         on_the_way: set[int] = set()
         while frames:
@@ -85,6 +85,8 @@ class Walk:
                 yield Walked(self._name(path), leaf)
             elif isinstance(value, _Container) and id(value) not in on_the_way and self._enters(value, path.depth):
                 met = id(value) in self._seen
+                if met and not second_names:
+                    continue
                 if isinstance(value, Call) and not met and value.state is not None:
                     yield Walked(self._name(path), value)
                 self._seen.add(id(value))
@@ -191,6 +193,8 @@ def part_of(key: object) -> str:
         return key.decode("utf-8", "replace")
     if isinstance(key, Key):
         inner = key.value
+        if isinstance(inner, Call):
+            return bytes_in(inner).decode("utf-8", "replace") or "?"
         parts = inner if isinstance(inner, tuple) else ()
         plain = parts and len(parts) <= _DEEPEST and all(isinstance(each, str | int) for each in parts)
         return "/".join(str(each)[:100] for each in parts) if plain else "?"
