@@ -350,7 +350,7 @@ TANGLED: dict[str, Callable[[int], bytes]] = {
 def walked(times: int) -> None:
     """What is tangled is gone through, soon, and holds no tensor."""
     for name, data in TANGLED.items():
-        made = source_of(data(300_000 // times))
+        made = source_of(data(60_000 // times))
         began = time.process_time()
         value = read_pickle(made).value
         gathered = Gathered()
@@ -365,7 +365,7 @@ def walked(times: int) -> None:
 
 
 def test_what_is_tangled_ends() -> None:
-    walked(times=50)
+    walked(times=20)
 
 
 @pytest.mark.more
