@@ -21,7 +21,8 @@ pickle_walk, pickle_held, torch_tensors
             the tensors and modules in it, by their names
 script_options, torch_zip, torch_legacy, numpy_arrays, pickles
             checkpoints of torch's: zip archives, TorchScript, what came before; pickles of arrays
-hdf5        the reader of HDF5, with h5py: `keras_config` and `keras_roles` read what Keras says of its layers
+hdf5        the reader of HDF5, with h5py, which reads a `hdf5_stream`: `keras_config` and `keras_roles` read what Keras
+            says of its layers
 found       a recurrent layer as it was found: what it is, its tensors, how that is known
 left        the tensors that no rule has read yet, by prefix
 set_aside   an optimizer's tensors and averages of weights, which are no model's

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnninspect.errors import NotInstalled, first_line, listed, show
 from rnninspect.files import zips
+from rnninspect.files.hdf5_stream import checked
 from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.keras_config import LONGEST_CONFIG, TooMuch, entries_of
 from rnninspect.files.keras_roles import Names, layers_of
@@ -64,7 +65,7 @@ def _file(source: Source, path: str, format: str, config: bytes | None) -> Held:
     found = _Found()
     try:
         # why a stream and no path: whatever the file names, the library has nothing else that it could open.
-        with h5py.File(source.stream(), "r") as root:
+        with h5py.File(checked(source), "r") as root:
             version = _text(root, "keras_version")
             config = config if config is not None else _bytes(root, "model_config", LONGEST_CONFIG)
             _walk(root, found)
@@ -97,7 +98,7 @@ def _described(config: bytes | None, found: _Found) -> tuple[tuple[HeldLayer, ..
         return (), "the description of its layers cannot be read"
     names = Names(found.groups, found.called, found.weights)
     layers = layers_of(model, found.tensors, names)
-    untold = [show(layer.name, 40) for layer in layers if not layer.tensors]
+    untold = [show(layer.said["name"], 40) for layer in layers if not layer.tensors]
     return layers, f"which tensors are those of {listed(untold, 5)} is not to be told from the file" if untold else ""
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from rnninspect.files.held import HeldLayer, HeldTensor
@@ -39,7 +40,11 @@ class _Set(NamedTuple):
 
 
 def layers_of(model: Entry, tensors: Mapping[str, HeldTensor], names: Names) -> tuple[HeldLayer, ...]:
-    """Every recurrent layer of a description, with the tensors that are told to be its own."""
+    """Every recurrent layer of a description, with the tensors that are told to be its own.
+
+    Its name is what the names of these begin with; its own name in the model is the option `name`, behind the names of
+    the models that it is in.
+    """
     return tuple(_layers(model, "", "", tensors, names))
 
 
@@ -53,7 +58,7 @@ def _layers(
             roles = _by_place(entry, group, tensors, names)
         if not roles:
             roles = _by_weight_names(entry, path, tensors, names)
-        yield HeldLayer(path, entry.kind, options(entry), roles)
+        yield HeldLayer(_prefix(roles.values()) or path, entry.kind, {"name": path} | options(entry), roles)
         return
     places = _places(entry, group, names)
     for inner, place in zip(entry.inside, places, strict=True):
@@ -198,6 +203,13 @@ def _fit(cell: Entry, roles: Mapping[str, str], tensors: Mapping[str, HeldTensor
     if len(kernel) != 2 or kernel[1] != columns or recurrent != (units, columns):
         return False
     return "bias" not in roles or tensors[roles["bias"]].shape in ((columns,), (2, columns), (2 * columns,))
+
+
+def _prefix(names: Iterable[str]) -> str:
+    """The groups that all of the tensors are in; "" for no tensors."""
+    paths = [name.split("/")[:-1] for name in names]
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+    return "/".join(parts[0] for parts in shared)
 
 
 def _join(group: str, name: str) -> str:

@@ -26,7 +26,7 @@ def zeros(*shape: int) -> Any:
 
 
 def roles(held: Held) -> dict[str, Mapping[str, str]]:
-    return {layer.name: layer.tensors for layer in held.layers}
+    return {str(layer.said["name"]): layer.tensors for layer in held.layers}
 
 
 # --- any HDF5 ------------------------------------------------------------------------------------------------------
@@ -122,6 +122,21 @@ def test_a_file_that_is_cut(tmp_path: Path, length: int) -> None:
     assert str(raised.value).isprintable()
 
 
+def test_a_collection_of_texts_that_never_ends(tmp_path: Path) -> None:
+    """The library itself would go on for ever, in C, where nothing stops it."""
+    with h5py.File(tmp_path / "x", "w") as root:
+        root["GCOL/vars/0"] = zeros(3)
+        root["GCOL/vars"].attrs["name"] = "a text whose length is not fixed"
+    data = bytearray((tmp_path / "x").read_bytes())
+    at = data.index(b"GCOL\1")
+    free = data.index(bytes(8), at + 16 + 16 + 32)
+    assert read(str(tmp_path / "x")).tensors.keys() == {"GCOL/vars/0"}
+    data[free + 8 : free + 16] = bytes(8)
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(DocumentError, match=r"the HDF5 file is damaged: .*bad global heap"):
+        read(str(tmp_path / "x"))
+
+
 def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with h5py.File(tmp_path / "x", "w") as root:
         root["a"] = zeros(4)
@@ -182,9 +197,9 @@ def test_layers_of_keras_3_bear_their_own_names(tmp_path: Path, method: int) -> 
     held = read(keras_zip(tmp_path / "x", config, write, method))
     assert held.format == "Keras (zip)"
     assert roles(held) == {"first": places("layers/lstm_1"), "second": places("layers/lstm")}
-    assert [(each.kind, each.said["units"], each.said.get("go_backwards")) for each in held.layers] == [
-        ("LSTM", 5, None),
-        ("LSTM", 5, True),
+    assert [(each.name, each.kind, each.said["units"], each.said.get("go_backwards")) for each in held.layers] == [
+        ("layers/lstm_1/cell/vars", "LSTM", 5, None),
+        ("layers/lstm/cell/vars", "LSTM", 5, True),
     ]
     assert held.notes == ()
 
@@ -269,6 +284,8 @@ def test_a_file_of_keras_2(tmp_path: Path) -> None:
     assert both_roles["forward/kernel"] == "model_weights/both/both/forward_inner/c/kernel:0"
     assert both_roles["backward/bias"] == "model_weights/both/both/backward_inner/c/bias:0"
     assert len(both_roles) == 6
+    both_layer = read(str(tmp_path / "x")).layers[1]
+    assert (both_layer.name, both_layer.kind) == ("model_weights/both/both", "Bidirectional")
 
 
 # --- the description of a model ------------------------------------------------------------------------------------
@@ -399,11 +416,11 @@ def test_what_keras_saves_is_what_is_read(tmp_path: Path, which: str, ending: st
     with h5py.File(file) as root:
         for found in held.layers:
             own: Any = model
-            for name in found.name.split("/"):
+            for name in str(found.said["name"]).split("/"):
                 own = own.get_layer(name) if hasattr(own, "get_layer") else own.layer
             values = [float(root[name][(0,) * root[name].ndim]) for name in found.tensors.values()]
             expected = [float(np.asarray(weight.value.detach()).flat[0]) for weight in own.weights]
-            assert values == expected, found.name
+            assert values == expected, found
             assert [held.tensors[name].shape for name in found.tensors.values()] == [w.shape for w in own.weights]
 
 
