@@ -59,11 +59,20 @@ def _layers(
         if not roles:
             roles = _by_weight_names(entry, path, tensors, names)
         yield HeldLayer(_prefix(roles.values()) or path, entry.kind, {"name": path} | options(entry), roles)
+        yield from _cells(entry, path, roles)
         return
     places = _places(entry, group, names)
     for inner, place in zip(entry.inside, places, strict=True):
         name = inner.name or inner.kind
         yield from _layers(inner, f"{path}/{name}" if path else name, place, tensors, names)
+
+
+def _cells(entry: Entry, path: str, roles: Mapping[str, str]) -> Iterator[HeldLayer]:
+    """Each cell of a layer that has several, for the options of one are not those of another."""
+    cells = list(_cells_of_all(entry))
+    for behind, cell in cells if roles and any(behind[:-1].rpartition("/")[2].isdigit() for behind, _ in cells) else ():
+        own = {role.removeprefix(behind): name for role, name in roles.items() if role.startswith(behind)}
+        yield HeldLayer(_prefix(own.values()), cell.kind, {"name": f"{path}/{behind[:-1]}"} | options(cell), own)
 
 
 # --- where Keras 3 keeps a layer: by class and number, with its own name as an attribute ----------------------------
