@@ -167,10 +167,10 @@ app = typer.Typer(
     help="Everything about a recurrent network before you train it.\n\n"
     "A YAML document describes a model; every number is worked out from the layers' equations and, unless --plan "
     "is given, proven on the real torch modules.\n\n"
-    "rnninspect CONFIG... is rnninspect inspect CONFIG..., and rnninspect FILE... of checkpoints rnninspect identify "
-    "FILE...; rnninspect COMMAND --help says what a command can do.\n\n"
-    "Exit codes: 0 fine, 1 a check failed or plan and torch differ, 2 asked wrongly, 3 cannot be done here, "
-    "70 a fault of rnninspect's own, 130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP.",
+    "rnninspect CONFIG... is rnninspect inspect CONFIG..., and of checkpoints rnninspect FILE... is rnninspect "
+    "identify FILE...; rnninspect COMMAND --help says what a command can do.\n\n"
+    "Exit codes: 0 fine, 1 a check failed or torch or a file differs from the plan, 2 asked wrongly, 3 cannot be done "
+    "here, 70 a fault of rnninspect's own, 130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP.",
     epilog="\n".join(EXAMPLES),
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,

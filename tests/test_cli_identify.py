@@ -303,6 +303,7 @@ def test_no_recurrent_layer_is_fine_unless_one_is_required(here: Here, model: Pa
         (("model.safetensors", "model.yaml"), "model.yaml: this is a document, and no checkpoint"),
         (("model.safetensors", "-o", "model.safetensors"), "--output model.safetensors: this is one of the files"),
         (("model.safetensors", "--plan"), "--plan: no such option"),
+        (("model.safetensors", "--device", "cpu"), "--device: no such option (see rnninspect identify --help)"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -330,6 +331,22 @@ def test_a_word_that_is_nothing_may_be_a_checkpoint_misspelt(here: Here, model: 
 def test_a_document_stays_a_document(here: Here) -> None:
     assert here(CONFIGS / "lstm.yaml", "--plan").stdout.startswith("lstm\n")
     assert [cli._looked_at_with([str(CONFIGS), "x"]), cli._looked_at_with(["--all"])] == ["inspect", "inspect"]
+
+
+NOTHING_ELSE = """
+import sys
+from rnninspect.__main__ import main
+try:
+    main()
+except SystemExit as ended:
+    print(ended.code, {"torch", "numpy", "safetensors", "onnx", "h5py"} & set(sys.modules), file=sys.stderr)
+"""
+
+
+def test_a_checkpoint_is_read_without_what_wrote_it(model: Path, program: Here) -> None:
+    done = program(NOTHING_ELSE, args=(str(model.resolve()),))
+    assert done.stderr == "0 set()\n"
+    assert "plan and file agree: 20 of 20 tensors" in done.stdout
 
 
 # --- for scripts ------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from found_by_hand import safetensors, torch_layer
 
 from rnninspect.commands.compare import CompareTable
 from rnninspect.commands.shared.bench_options import BenchTable
@@ -30,6 +31,7 @@ COMMANDS = {
     **{command: (command, "both.yaml", "--plan") for command in ("shapes", "weights", "params", "inspect")},
     "weights --gates": ("weights", "both.yaml", "--plan", "--gates"),
     "check": ("check", "both.yaml"),
+    "identify": ("identify", "both.safetensors", "--all"),
     "diff": ("diff", "both.yaml", "both.yaml", "--set", "encoder.hidden_size=3"),
     "fit": ("fit", "both.yaml", "encoder.hidden_size", "--max-macs", "1M"),
     "verify": ("verify", "both.yaml"),
@@ -88,6 +90,7 @@ def measured(said: Callable[..., str], timing_nothing: None) -> Callable[..., st
 def said(here: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     monkeypatch.chdir(tmp_path)
     Path("both.yaml").write_text(DOCUMENT)
+    safetensors(Path("both.safetensors"), torch_layer("encoder", "LSTM", (3, 2), 2, both=True))
 
     def run(*command: str) -> str:
         done = here(*command)

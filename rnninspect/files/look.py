@@ -66,4 +66,6 @@ def _compared(found: FoundLayer) -> Compared:
         message = str(error).partition("\n")[0]
         difference = TensorDifference(found.name, f"no plan: {message}", None, None)
         return Compared(found, (difference,), 0, len(found.parts))
-    return Compared(found, differences(found, layer), *agreed(found, layer))
+    alike, tensors = agreed(found, layer)
+    # why not always: of most layers there is none, and a file may hold thousands.
+    return Compared(found, differences(found, layer) if alike != tensors else (), alike, tensors)

@@ -65,7 +65,9 @@ def a_key_as_option(error: Exception, args: Sequence[str]) -> OptionError | None
 
     given: str = getattr(error, "option_name")  # noqa: B009 (the class is Typer's own, and has no public name)
     path = path_of_key(given.lstrip("-").replace("-", "_"))
-    if path is None or not given.startswith("--"):
+    context = getattr(error, "ctx", None)
+    takes_keys = context is None or any("--set" in each.opts for each in context.command.params)
+    if path is None or not given.startswith("--") or not takes_keys:
         return None
     rest = [word for word in args if word.startswith(f"{given}=")] or [*args[args.index(given) + 1 :], "VALUE"]
     value = rest[0].removeprefix(f"{given}=")
