@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from rnninspect.commands import init as module
 from rnninspect.commands.init import InitOptions
+from rnninspect.commands.shared.new_files import create
 from rnninspect.commands.shared.starters import Starter
 from rnninspect.document.library import library_names
 from rnninspect.document.load import load_spec
@@ -203,7 +204,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "fdopen", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        module._create(tmp_path / "model.yaml", "input:\n  batch_size: 3\n")
+        create({tmp_path / "model.yaml": "input:\n  batch_size: 3\n"})
     assert list(tmp_path.iterdir()) == []
 
 

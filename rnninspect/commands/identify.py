@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "rnninspect identify model.pt",
     "rnninspect identify old.pt new.onnx --all",
-    "rnninspect identify model.pt --require --format json",
+    "rnninspect identify model.pt --document found.yaml",
 )
 
 
@@ -35,6 +36,15 @@ class IdentifyOptions:
     all: Annotated[
         bool, typer.Option("--all", help="Every column, and every tensor of each layer.", rich_help_panel=OUTPUT)
     ] = False
+    document: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="Write a document that rebuilds the layer; of several layers one each, its name before the suffix.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
     output: Output = None
 
@@ -47,10 +57,18 @@ def run(options: IdentifyOptions) -> int:
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.identify import identify_answer, identify_blocks, identify_document, identify_tables
 
+    if options.document is not None:
+        from rnninspect.commands.shared.found_documents import refuse_documents
+
+        refuse_documents(options.files, options.document, options.output)
     looked, code = _look_into_all(options)
     if code:
         return code
     code = _say_failures(looked, require=options.require)
+    if options.document is not None:
+        from rnninspect.commands.shared.found_documents import write_documents
+
+        code = max(code, write_documents(looked[0].identified, options.document))
     blocks = identify_blocks(looked, all_of_it=options.all)
     if options.format is Format.CSV:
         _say_undecided(looked)

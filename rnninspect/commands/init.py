@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +51,8 @@ def run(options: InitOptions) -> int:
 
     Raises OptionError where the file is there already, OutputFailed where it cannot be written.
     """
+    from rnninspect.commands.shared.new_files import create
+
     path = options.path
     text = _starter(options.starter) if options.starter in list(Starter) else _of_cell(options.starter)
     if str(path) == "-":
@@ -60,7 +60,7 @@ def run(options: InitOptions) -> int:
         return 0
     shown = printable(str(path))
     try:
-        _create(path, text)
+        create({path: text})
     except FileExistsError as error:
         raise OptionError(f"{shown} is there already (init replaces nothing: name another file)") from error
     except OSError as error:
@@ -93,18 +93,3 @@ def _of_cell(name: str) -> str:
     layer = f"  - name: rnn\n    type: {name}\n    input_size: 128\n    hidden_size: 128\n{numbers}"
     about = f"# {name}, as published; its equations: rnninspect cells {name}\n"
     return f"{head}{about}{before.replace('name: lstm', 'name: cell')}layers:\n{layer}    # num_layers: 2\n"
-
-
-def _create(path: Path, text: str) -> None:
-    # why O_EXCL: asking first whether there is a file would leave a moment in which another could make one.
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    except FileNotFoundError as error:
-        raise disk.no_folder(path.absolute()) from error
-    try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(text.encode())
-    except BaseException:  # an interrupt, too, leaves nothing half written behind
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise
