@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rnninspect.files.pickle_records import Call, Global
-from rnninspect.files.torch_tensors import LeftOut, Rebuilt, sizes_of
+from rnninspect.files.torch_tensors import LeftOut, Rebuilt, rebuilt, sizes_of
 
 # Dtypes by the letters that numpy writes them with, under torch's names.
 _DTYPES: Mapping[str, str] = {
@@ -25,6 +25,11 @@ _DTYPES: Mapping[str, str] = {
 }
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
 _JAX = ("_reconstruct_array", "reconstruct_device_array")
+
+
+def tensor_in(call: Call) -> Rebuilt | LeftOut | None:
+    """The tensor or array that a call would rebuild, whosever it is; None for what is none."""
+    return rebuilt(call) or array_in(call)
 
 
 def array_in(call: Call) -> Rebuilt | LeftOut | None:

@@ -31,7 +31,7 @@ _NOT_HOLDING = """operator.attrgetter operator.methodcaller _operator.attrgetter
     types.FunctionType types.CodeType types.LambdaType types.MethodType"""
 # Names that run what they are given, whichever package has them.
 _RUNNING = """system popen Popen eval exec execfile execWrapper runstring run_code run_path __import__ import_module
-    reduce_graph_module spawn check_output check_call getoutput"""
+    reduce_graph_module spawn check_output check_call getoutput _import_module"""
 
 # Every function that makes a tensor of torch, numpy or jax has one of these in its name.
 TENSOR_MAKERS = (b"_rebuild", b"_reconstruct", b"_frombuffer", b"reconstruct_device_array", b"Parameter")
@@ -43,6 +43,7 @@ _SAFE = frozenset(
     [f"{module}.{name}" for module in ("builtins", "__builtin__") for name in _HARMLESS_BUILTINS.split()]
     + _HARMLESS_OTHERS.split()
 )
+_SYSTEM = frozenset({"os", "posix", "nt", "subprocess", "sys", "builtins", "importlib"})
 _HOLDING = frozenset(_HOLDERS.split())
 _RISKY_NAMES = frozenset(_NOT_HOLDING.split())
 _RISKY_ANYWHERE = frozenset(_RUNNING.split())
@@ -51,7 +52,8 @@ _RISKY_ANYWHERE = frozenset(_RUNNING.split())
 def warnings_of(pickled: Pickled, where: str) -> tuple[str, ...]:
     """What a reader should be told of what a pickle calls: `data.pkl calls posix.system; nothing was run`."""
     called = [each for each in pickled.globals if each in pickled.called and runs_things(each, called=True)]
-    named = [each for each in pickled.globals if each not in pickled.called and runs_things(each, called=False)]
+    silent = pickled.called | pickled.lookups
+    named = [each for each in pickled.globals if each not in silent and runs_things(each, called=False)]
     return tuple(
         f"{where} {verb} {listed([printable(str(each)[:100]) for each in these], 3)}; nothing was run"
         for verb, these in (("calls", called), ("names", named))
@@ -66,7 +68,7 @@ def runs_things(each: Global, *, called: bool) -> bool:
         return False
     # why: since protocol 4 a name may have dots, and lead out of its module: `os.system` of torch.serialization.
     way = each.name.split(".")
-    if root in _RISKY or full in _RISKY_NAMES or not _RISKY.isdisjoint(way[:-1]):
+    if root in _RISKY or full in _RISKY_NAMES or not _RISKY.isdisjoint(way[:-1]) or way[-1] in _SYSTEM:
         return True
     in_library = root in sys.stdlib_module_names and root not in _HOLDING
     return called and (in_library or way[-1] in _RISKY_ANYWHERE)

@@ -23,7 +23,7 @@ MOST_STEPS = 3_000_000
 class Pickled(NamedTuple):
     """What one pickle says. globals: all that it names. called: what it would call. end: the place behind it.
 
-    outside: the objects that stand outside of it.
+    outside: the objects that stand outside of it. lookups: what it would only look up a name of a class by.
     """
 
     value: object
@@ -31,6 +31,7 @@ class Pickled(NamedTuple):
     called: frozenset[Global]
     end: int
     outside: tuple[Persistent, ...] = ()
+    lookups: frozenset[Global] = frozenset()
 
 
 class TooMuchWork(Unreadable):
@@ -52,7 +53,12 @@ def read_pickle(source: Source, start: int = 0, most_steps: int = MOST_STEPS) ->
     except (ValueError, struct.error) as error:
         raise Unreadable(f"{_damaged(state)} has no text or number that can be read") from error
     done = Pickled(
-        value, tuple(state.globals.values()), frozenset(state.called), state.bytes.place, tuple(state.outside)
+        value,
+        tuple(state.globals.values()),
+        frozenset(state.called),
+        state.bytes.place,
+        tuple(state.outside),
+        frozenset(state.lookups),
     )
     if not whole:
         raise TooMuchWork(most_steps, done)

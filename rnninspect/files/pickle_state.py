@@ -9,12 +9,14 @@ from rnninspect.files.pickle_texts import whole_number
 
 # Places of the memo that do not follow one another. why a limit: pickles are written with places that do.
 _MOST_SCATTERED = 100_000
+# Longer names of attributes are cut.
+_LONGEST_NAME = 200
 
 
 class State:
     """What operations change. globals: all that was named. called: what would have been called.
 
-    outside: all that has a persistent id.
+    outside: all that has a persistent id. lookups: the functions that would look up a name of a class, and no more.
     """
 
     def __init__(self, source: PickleBytes) -> None:
@@ -26,6 +28,7 @@ class State:
         self.globals: dict[tuple[str, str], Global] = {}
         self.outside: list[Persistent] = []
         self.called: set[Global] = set()
+        self.lookups: set[Global] = set()
 
     def marked(self) -> list[object]:
         """Take what stands on the stack above the last mark, and the mark."""
@@ -64,8 +67,18 @@ class State:
     def call(self, function: object, arguments: object) -> None:
         """Put the record of a call on the stack."""
         if isinstance(function, Global):
-            self.called.add(function)
+            self.called.add(self.member(function, arguments) or function)
         self.stack.append(Call(function, arguments))
+
+    def member(self, function: Global, arguments: object) -> Global | None:
+        """What `getattr` would look up in what has a name: so Python 3.11 writes the members of an Enum."""
+        if function not in (("builtins", "getattr"), ("__builtin__", "getattr")) or not isinstance(arguments, tuple):
+            return None
+        match arguments:
+            case (Global(module, name), str(attribute)):
+                self.lookups.add(function)
+                return self.named(module, f"{name}.{attribute[:_LONGEST_NAME]}")
+        return None
 
     def place_in_line(self) -> int:
         """A place of the memo that is written as a line."""

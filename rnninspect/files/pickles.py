@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from rnninspect.files.held import Held, Unreadable
-from rnninspect.files.numpy_arrays import array_in
+from rnninspect.files.numpy_arrays import tensor_in
 from rnninspect.files.pickle_calls import refuse_without_tensors, warnings_of
 from rnninspect.files.pickle_held import Gathered, held_or_warned
 from rnninspect.files.pickle_machine import read_pickle
-from rnninspect.files.pickle_records import Call
 from rnninspect.files.source import Source
-from rnninspect.files.torch_tensors import LeftOut, Rebuilt, rebuilt
 
 # joblib writes the values of arrays between the operations, so that what follows is no pickle.
 _JOBLIB = (b"NumpyArrayWrapper", b"NDArrayWrapper")
@@ -25,14 +23,10 @@ def read(source: Source, path: str) -> Held:
     refuse_without_tensors(source, "the pickle")
     pickled = read_pickle(source)
     gathered = Gathered()
-    gathered.gather(pickled.value, _tensor_in)
+    gathered.gather(pickled.value, tensor_in)
     notes = held_or_warned(gathered, warnings_of(pickled, "the pickle"))
     if not gathered.tensors:
         raise Unreadable("the pickle holds no tensor of torch, numpy or jax")
     if pickled.end < source.size:
         notes = (*notes, f"{source.size - pickled.end:,} bytes behind the first pickle were not read")
     return Held(path, "pickle", gathered.tensors, tuple(gathered.layers), notes, "", gathered.aliases)
-
-
-def _tensor_in(call: Call) -> Rebuilt | LeftOut | None:
-    return array_in(call) or rebuilt(call)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rnninspect.files.held import Held, Unreadable
+from rnninspect.files.numpy_arrays import tensor_in
 from rnninspect.files.pickle_calls import warnings_of
 from rnninspect.files.pickle_held import Gathered, held_or_warned, shortfall
 from rnninspect.files.pickle_machine import Pickled, read_pickle
 from rnninspect.files.source import Source
-from rnninspect.files.torch_tensors import rebuilt, storage_of
+from rnninspect.files.torch_tensors import storage_of
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 # The first pickles are a number each and a few words on the machine.
@@ -26,7 +27,7 @@ def read(source: Source, path: str) -> Held:
     if not isinstance(keys.value, list):
         raise Unreadable("the file is damaged: it has no list of its storages behind the model")
     gathered = Gathered()
-    gathered.gather(model.value, rebuilt)
+    gathered.gather(model.value, tensor_in)
     notes = held_or_warned(gathered, warnings_of(model, "its pickle"))
     there = _storages(source, keys.end, keys.value, model, gathered.storages)
     damage = shortfall(gathered.storages, there)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rnninspect.files import zips
 from rnninspect.files.held import Held, Said, Unreadable
+from rnninspect.files.numpy_arrays import tensor_in
 from rnninspect.files.pickle_bytes import mentions
 from rnninspect.files.pickle_calls import FEW_STEPS, TENSOR_MAKERS, warnings_of
 from rnninspect.files.pickle_held import Gathered, held_or_warned, shortfall
@@ -13,7 +14,6 @@ from rnninspect.files.pickle_machine import Pickled, TooMuchWork, read_pickle
 from rnninspect.files.pickle_records import Global
 from rnninspect.files.script_options import options_in, place_of
 from rnninspect.files.source import Source
-from rnninspect.files.torch_tensors import rebuilt
 
 # A pickle that is packed is unpacked up to so many bytes; torch packs none.
 _LONGEST_PICKLE = 32 * 2**20
@@ -31,7 +31,7 @@ def read(source: Source, path: str) -> Held:
     for name, prefix in [("data", ""), *[("constants", "constants")] * archive.scripted]:
         pickled = archive.pickled(f"{name}.pkl")
         warnings += warnings_of(pickled, f"{name}.pkl")
-        gathered.gather(pickled.value, rebuilt, archive.options, prefix, f"{name}/")
+        gathered.gather(pickled.value, tensor_in, archive.options, prefix, f"{name}/")
     return Held(
         path,
         "TorchScript" if archive.scripted else "torch (zip)",

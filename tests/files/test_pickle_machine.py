@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import io
 import os
 import pickle
@@ -81,7 +82,14 @@ def test_what_is_held_twice_is_one_object_and_may_hold_itself(protocol: int) -> 
     assert built["a"][1] is built["a"]
 
 
+class Colour(enum.Enum):
+    RED = 1
+
+
 class Point:
+    class Inner:
+        """A class in a class, which is looked up in it."""
+
     def __init__(self, x: int) -> None:
         self.x = x
 
@@ -199,6 +207,17 @@ def test_names_that_lead_out_of_their_module() -> None:
     )
 
 
+@pytest.mark.parametrize("module", ["torch.serialization", "numpy.lib"])
+def test_a_look_up_that_leads_to_a_module(module: str) -> None:
+    code = b"cbuiltins\ngetattr\n(c%s\nos\nVsystem\ntR(Vls\ntR." % module.encode()
+    told = f"it calls {module}.os.system; nothing was run"
+    assert warnings_of(read_pickle(source_of(code)), "it")[0] == told
+    twice = b"cbuiltins\ngetattr\nq\0(h\0(ctorch\nserialization\nVos\ntRVsystem\ntR."
+    assert warnings_of(read_pickle(source_of(twice)), "it") == (
+        "it calls builtins.getattr and torch.serialization.os; nothing was run",
+    )
+
+
 @pytest.mark.parametrize(
     "code", [b"(cos\nsystem\nVls\no.", b"(Vls\nios\nsystem\n.", b"cos\nsystem\n(Vls\n\x81.", b"cos\nsystem\n)}\x92."]
 )
@@ -223,6 +242,8 @@ def test_a_hostile_name_is_shown_on_one_line_and_short() -> None:
         complex(1, 2),
         range(3),
         Point(3),
+        Colour.RED,
+        Point.Inner,
     ],
     ids=lambda value: type(value).__name__,
 )
