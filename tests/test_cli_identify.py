@@ -169,15 +169,19 @@ def test_nothing_of_a_hostile_name_reaches_the_terminal() -> None:
 
 def test_of_very_many_layers_some_are_shown_and_all_are_there() -> None:
     layers = [torch_layer(f"l{number}", "RNN", (3, 2)) for number in range(250)]
-    looked = against_plans(identified(*layers, undecided=tuple(f"{number} tensors" for number in range(30))))
+    found = identified(*layers, undecided=tuple(f"{number} tensors" for number in range(30)))
+    looked = LookedInto(found, tuple(Compared(layer, (), 4, 4) for layer in layers))
     text = page(looked)
     assert "\nl199 " in text
     assert "\nl200 " not in text
     assert "\n50 more layers are not shown (--all shows them)\n" in text
     assert "\nand 22 more like these (--all tells them)\n" in text
-    text = page(looked, all_of_it=True)
-    assert "\nl249 " in text
-    assert "\nundecided: 29 tensors\n" in text
+    whole, tensors = identify_blocks([looked], all_of_it=True)
+    assert isinstance(whole, Table)
+    assert isinstance(tensors, Table)
+    assert len(whole.for_people().rows) == 250
+    assert "undecided: 29 tensors" in whole.notes
+    assert len(tensors.rows) == 1000
     (table,) = identify_tables([looked])
     assert isinstance(table, Table)
     assert len(table.for_scripts().rows) == 250
