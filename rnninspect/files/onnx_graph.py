@@ -19,8 +19,11 @@ SAME = {"Identity", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear"}
 VIEWS = {"Unsqueeze", "Squeeze", "Reshape", "Flatten"}
 # Some of the elements, or in another order; of Concat every input, of others the first is what is taken from.
 PARTS = {"Transpose", "Slice", "Split", "Gather", "Concat", "Expand", "Tile", "Pad"}
+_FOLLOWED = SAME | VIEWS | PARTS
 # The dtypes of constants that are arguments of operators, not weights.
 _ARGUMENTS = {"int64", "int32", "bool", "string"}
+# So many of each are read of one graph. why: each is kept, and a file of nothing else has no end.
+_MOST_VALUES, _MOST_TENSORS, _MOST_LAYERS = 300_000, 100_000, 10_000
 # How many graphs may lie within each other, and how many there may be, a function counted at each call.
 _MOST_DEEP = 64
 _MOST_GRAPHS = 20_000
@@ -161,7 +164,15 @@ def graph_of(message: Message, place: Field, functions: Mapping[FunctionKey, Fie
             graph.sparse += 1
         elif not function and part.number == 11:
             graph.given.extend(message.text(inner) for inner in message.inside(part) if inner.number == 1)
+        _bound(graph)
     return graph
+
+
+def _bound(graph: Graph) -> None:
+    """Raise Unreadable where a graph has more than is read."""
+    if len(graph.made) > _MOST_VALUES or len(graph.tensors) > _MOST_TENSORS or len(graph.recurrent) > _MOST_LAYERS:
+        most = f"{_MOST_VALUES:,} values, {_MOST_TENSORS:,} tensors and {_MOST_LAYERS:,} recurrent nodes"
+        raise Unreadable(f"a graph of more than the {most} that are read of one")
 
 
 def _sparse(message: Message, place: Field) -> Stored:
@@ -196,33 +207,37 @@ def _add_node(
     others: dict[tuple[str, str], Node],
 ) -> None:
     """Read a node into a graph. others: one record for all nodes of an operator that nobody asks more of."""
-    names: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: [], 7: [], 8: []}
-    places = []
+    texts = {3: "", 4: "", 7: "", 8: ""}
+    inputs, outputs, places = [], [], []
     for part in message.inside(place):
-        if part.number in names:
-            names[part.number].append(message.text(part))
+        if part.number == 1:
+            inputs.append(part)
+        elif part.number == 2:
+            outputs.append(message.text(part))
+        elif part.number in texts:
+            texts[part.number] = message.text(part)
         elif part.number == 5:
             places.append(part)
-    name, op, domain, overload = (names[number][-1] if names[number] else "" for number in (3, 4, 7, 8))
+    name, op, domain, overload = texts.values()
     key = (domain_of(domain), op, overload)
     valued = op in RECURRENT or key in functions
     attributes = [_attribute(message, part, valued=valued) for part in places]
     node = others.setdefault((key[0], op), Node(op, key[0]))
-    if valued or op in SAME | VIEWS | PARTS:
+    if valued or op in _FOLLOWED:
         values = {item.name: item.value for item in attributes if valued and not item.refers}
         refers = {item.name: item.refers for item in attributes if item.refers}
-        node = Node(op, key[0], name, tuple(names[1]), tuple(names[2]), values, refers)
-    title = name or next(filter(None, names[2]), "")
+        node = Node(op, key[0], name, tuple(map(message.text, inputs)), tuple(outputs), values, refers)
+    title = name or next(filter(None, outputs), "")
     graph.bodies.extend((title, body) for item in attributes for body in item.graphs)
-    graph.made.update((output, node) for output in names[2] if output)
+    graph.made.update((output, node) for output in outputs if output)
     if key in functions:
         graph.calls.append((key, node))
     elif op in RECURRENT:
         graph.recurrent.append(node)
-    elif op == "Constant" and not key[0] and names[2]:
+    elif op == "Constant" and not key[0] and outputs:
         for item in attributes:
             if item.tensor is not None:
-                _add_constant(graph, stored(message, item.tensor), names[2][0])
+                _add_constant(graph, stored(message, item.tensor), outputs[0])
 
 
 def _add_constant(graph: Graph, tensor: Stored, name: str) -> None:

@@ -22,7 +22,7 @@ def read(source: Source, path: str) -> Held:
     if is_table(source):
         variables = variables_of(source, path)
         damage = beside.told(variables.faults)
-        return Held(path, "TensorFlow checkpoint", variables.tensors, damage=damage, aliases=variables.aliases)
+        return Held(path, "TensorFlow checkpoint", variables.tensors, notes=variables.notes, damage=damage)
     message, graph = Message(source), Graph()
     first = next(message.fields(), None)
     if first is None or first.number != 1:
@@ -47,9 +47,10 @@ def _saved_model(message: Message, path: str, graph: Graph) -> Held:
     if variables is None:
         damage = f"weights in {_VARIABLES}, which is not there" if graph.variables else ""
         return _held(path, "SavedModel", graph, graph.variables | graph.constants, _notes(graph), damage)
-    graph.aliases.update(variables.aliases)
     damage = beside.told(variables.faults)
-    return _held(path, "SavedModel", graph, graph.constants | variables.tensors, _notes(graph), damage)
+    return _held(
+        path, "SavedModel", graph, graph.constants | variables.tensors, variables.notes + _notes(graph), damage
+    )
 
 
 def _variables_beside(path: str) -> Variables | None:
@@ -84,7 +85,6 @@ def _held(
         layers=tuple(_of_these(layer, tensors) for layer in graph.layers),
         notes=notes,
         damage=damage,
-        aliases={name: target for name, target in graph.aliases.items() if name not in tensors},
     )
 
 

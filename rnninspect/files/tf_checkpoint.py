@@ -40,14 +40,11 @@ class _Entry(NamedTuple):
 
 
 class Variables(NamedTuple):
-    """The variables of a checkpoint. faults: what is missing of the files with their values.
-
-    aliases: keys of variables that are kept twice, and the name of the other.
-    """
+    """The variables of a checkpoint. faults: what is missing of the files with their values."""
 
     tensors: dict[str, HeldTensor]
     faults: list[str]
-    aliases: dict[str, str]
+    notes: tuple[str, ...]
 
 
 def variables_of(source: Source, path: str) -> Variables:
@@ -65,7 +62,8 @@ def variables_of(source: Source, path: str) -> Variables:
             needed[entry.shard] = max(needed.get(entry.shard, 0), entry.offset + entry.size)
         if not written.startswith(_SLICE):
             found[written.decode("utf-8", "backslashreplace")] = entry
-    names, aliases = _names(found, path, shards)
+    names, again = _names(found, path, shards)
+    notes = (f"{again:,} of its variables are kept twice: each is told once",) if again else ()
     tensors = {}
     for key, name in names.items():
         entry = found[key]
@@ -73,9 +71,9 @@ def variables_of(source: Source, path: str) -> Variables:
             tensors[name] = HeldTensor(name, entry.shape, dtype_of(entry.dtype))
     if not path.endswith(".index"):
         # why: their names begin as the index' does, and this one was given another.
-        return Variables(tensors, [], aliases)
+        return Variables(tensors, [], notes)
     files = {_data_file(path, shard, shards): least for shard, least in sorted(needed.items())}
-    return Variables(tensors, beside.faults(path, files), aliases)
+    return Variables(tensors, beside.faults(path, files), notes)
 
 
 def _shards(message: Message) -> int:
@@ -104,14 +102,14 @@ def _data_file(path: str, shard: int, shards: int) -> str:
     return f"{Path(path).name.removesuffix('.index')}.data-{shard:05d}-of-{shards:05d}"
 
 
-def _names(found: dict[str, _Entry], path: str, shards: int) -> tuple[dict[str, str], dict[str, str]]:
+def _names(found: dict[str, _Entry], path: str, shards: int) -> tuple[dict[str, str], int]:
     """What each variable is called: in a checkpoint of objects by its full name, where that says more than its key.
 
-    And the keys of those that are kept twice, with the name of the other.
+    And how many are kept twice, of which the second is left out.
     """
     names = {key: key.removesuffix(_VALUE) for key in found}
     if _OBJECTS not in found or not path.endswith(".index"):
-        return names, {}
+        return names, 0
     entry = found[_OBJECTS]
     data_file = Path(path).parent / _data_file(path, entry.shard, shards)
     try:
@@ -119,20 +117,21 @@ def _names(found: dict[str, _Entry], path: str, shards: int) -> tuple[dict[str, 
             full = _full_names(source, entry)
     except (OSError, Unreadable):
         # why: the keys say enough, and the file is looked at again by those who tell what is missing.
-        return names, {}
+        return names, 0
     keys: dict[str, list[str]] = {}
     for key, name in full.items():
         # why: a name without a prefix says less than a key.
         if key in found and "/" in name and not _is_an_optimizers(key) and name not in found:
             keys.setdefault(name, []).append(key)
-    aliases = {}
+    again = 0
     for name, its in keys.items():
         first, *others = sorted(its, key=lambda key: key.startswith(_AGAIN))
         if all(_is_again(found, first, other) for other in others):
             names[first] = name
             for other in others:
-                aliases[names.pop(other)] = name
-    return names, aliases
+                del names[other]
+                again += 1
+    return names, again
 
 
 def _is_again(found: dict[str, _Entry], first: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rnninspect.files.held import HeldLayer, HeldTensor, Said
+from rnninspect.files.held import HeldLayer, HeldTensor, Said, Unreadable
 from rnninspect.files.protobuf import FIXED32, VARINT, Field, Message, floating, signed
 from rnninspect.files.tf_tensors import WEIGHTS, dtype_of, shape_of
 
@@ -30,6 +30,8 @@ FUSED: Mapping[str, Mapping[str, int]] = {
 _SAME = {"Identity", "ReadVariableOp", "Enter", "RefEnter", "Cast", "StopGradient", "Snapshot"}
 _RESOURCE = "Placeholder of a variable"
 _VARIABLES = {"VarHandleOp", "VariableV2", "Variable"}
+# So many are read of one file. why: each is kept, and a file of nothing else has no end.
+_MOST_NODES, _MOST_LAYERS = 200_000, 10_000
 # How far a value is followed back, and how far all of a file's are.
 _MOST_STEPS = 50
 _MOST_IN_ALL = 200_000
@@ -48,14 +50,13 @@ class _Node(NamedTuple):
 class Graph:
     """What a graph holds. constants: the tensors in it. variables: those that it has only the shapes of.
 
-    aliases: nodes that give a constant back, and its name. unfollowed: how many recurrent operators stand in functions
-    and take their weights as inputs. resources: how many inputs are variables.
+    unfollowed: how many recurrent operators stand in functions and take their weights as inputs. resources: how many
+    inputs are variables.
     """
 
     constants: dict[str, HeldTensor] = field(default_factory=dict)
     variables: dict[str, HeldTensor] = field(default_factory=dict)
     layers: list[HeldLayer] = field(default_factory=list)
-    aliases: dict[str, str] = field(default_factory=dict)
     unfollowed: int = 0
     resources: int = 0
 
@@ -67,8 +68,7 @@ def add_graph(message: Message, place: Field | None, graph: Graph) -> None:
     nodes: dict[str, _Node] = {}
     for part in message.inside(place) if place else message.fields():
         if part.number == 1:
-            name, node = _node(message, part)
-            nodes[name] = node
+            _put(nodes, *_node(message, part))
         elif part.number == 2:
             functions.extend(item for item in message.inside(part) if item.number == 1)
     graph.resources += sum(node.op == _RESOURCE for node in nodes.values())
@@ -80,14 +80,21 @@ def add_graph(message: Message, place: Field | None, graph: Graph) -> None:
 
 def _function(message: Message, place: Field) -> tuple[str, dict[str, _Node]]:
     """The name of a FunctionDef, and its nodes."""
-    title, nodes = "", {}
+    title = ""
+    nodes: dict[str, _Node] = {}
     for part in message.inside(place):
         if part.number == 1:
             title = next((message.text(item) for item in message.inside(part) if item.number == 1), "")
         elif part.number == 3:
-            name, node = _node(message, part)
-            nodes[name] = node
+            _put(nodes, *_node(message, part))
     return title, nodes
+
+
+def _put(nodes: dict[str, _Node], name: str, node: _Node) -> None:
+    """Keep a node. Raises Unreadable where there are more than are read."""
+    nodes[name] = node
+    if len(nodes) > _MOST_NODES:
+        raise Unreadable(f"a graph of more than the {_MOST_NODES:,} nodes that are read of one")
 
 
 def _node(message: Message, place: Field) -> tuple[str, _Node]:
@@ -182,12 +189,10 @@ def _add(nodes: dict[str, _Node], graph: Graph, function: str, steps: _Steps) ->
         own[name] = f"{function}/{tensor.name}" if function and node.op == "Const" else tensor.name
         held[own[name]] = tensor._replace(name=own[name])
     for name, node in nodes.items():
-        if node.op in _SAME:
-            target = _target(nodes, name, steps)[0]
-            if target in own and nodes[target].op == "Const":
-                graph.aliases[f"{function}/{name}" if function else name] = own[target]
-        elif node.op in FUSED:
+        if node.op in FUSED:
             layer = _layer(nodes, name, own, steps)
+            if len(graph.layers) >= _MOST_LAYERS:
+                raise Unreadable(f"a graph of more than the {_MOST_LAYERS:,} recurrent operators that are read")
             if function and not layer.tensors:
                 graph.unfollowed += 1
             else:

@@ -521,6 +521,12 @@ def test_what_is_wrong_within_a_graph_is_one_line(graph: bytes, said: str) -> No
     assert said in str(error.value)
 
 
+def test_a_file_of_nothing_but_layers_ends() -> None:
+    node = field(1, message((1, "x"), (1, "w"), (4, "LSTM")))
+    with pytest.raises(Unreadable, match="tensors and 10,000 recurrent nodes that are read of one"):
+        read_bytes(message((1, 8), (7, node * 10_001)))
+
+
 def test_a_million_names_of_one_tensor_end() -> None:
     count = 5_000
     nodes = [node_of("Identity", f"v{place}", f"v{place + 1}") for place in range(count)]
