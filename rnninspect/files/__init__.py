@@ -11,7 +11,7 @@ beside      the files that hold the values of a model: whether they are there
 onnx        the reader of ONNX: `onnx_tensors` and `onnx_graph` read the parts, `onnx_origins` follows weights back
 tensorflow  the reader of TensorFlow: `tf_checkpoint` of an index, which is a `tf_table`; `tf_graph` of a graph;
             `tf_tensors` of shapes
-coreml      the reader of CoreML; `coreml_layers` of its recurrent layers
+coreml      the reader of CoreML: `coreml_layers` of a network's recurrent layers, `coreml_program` of an ML program
 npz, tar    the readers of numpy's arrays, and of the one checkpoint in a tar
 pickle_records, pickle_bytes, pickle_texts, pickle_state, pickle_operations, pickle_machine
             a pickle as inert records: nothing in it is called

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from rnninspect.files import beside
 from rnninspect.files.coreml_layers import LAYERS, Weight, layer_of
+from rnninspect.files.coreml_program import program_of
 from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.own_names import own_name
 from rnninspect.files.protobuf import BYTES, Field, Message
@@ -37,6 +38,11 @@ class _Layer(NamedTuple):
 def read(source: Source, path: str) -> Held:
     """What a CoreML model holds. Raises Unreadable."""
     message = Message(source)
+    program = next((part for part in message.fields() if part.number == _PROGRAM), None)
+    if program is not None:
+        found = program_of(message, program)
+        damage = beside.told(beside.faults(path, found.beside))
+        return Held(path, "CoreML (ML program)", found.tensors, tuple(found.layers), damage=damage)
     layers: list[HeldLayer] = []
     weights: list[Weight] = []
     taken: dict[str, int] = {}
@@ -78,7 +84,7 @@ def _layers(message: Message) -> Iterator[_Layer]:
                     if pipeline.number == 1:
                         models.extend((item, depth + 1) for item in message.inside(pipeline) if item.number == 1)
             elif part.number == _PROGRAM:
-                raise Unreadable("an ML program of CoreML, which is not read", "name the model that it was made from")
+                raise Unreadable("an ML program within a pipeline, which is not read", "name the model itself")
             elif part.number in _OTHERS and part.wire == BYTES:
                 found = True
     if not found:

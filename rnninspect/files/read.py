@@ -15,6 +15,8 @@ from rnninspect.files.source import Source, source_of
 
 # The files that TensorFlow keeps the values of a checkpoint in, beside its index.
 _DATA_FILE = re.compile(r"(.+)\.data-\d{5}-of-\d{5}", re.DOTALL)
+# The files that make a folder a model.
+_MODELS = ("saved_model.pb", "Data/com.apple.CoreML/model.mlmodel")
 # So much of a folder is looked through for checkpoints.
 _MOST_LOOKED_AT = 200
 
@@ -63,10 +65,13 @@ def _file_of(path: str) -> str:
 
 
 def _file_in(folder: Path) -> str:
-    """The file of a SavedModel. Raises Unreadable for any other folder, naming the checkpoints in it."""
-    graph = folder / "saved_model.pb"
-    if graph.is_file():
-        return str(graph)
+    """The file of a folder that is a model: TensorFlow's SavedModel, CoreML's package.
+
+    Raises Unreadable for any other, naming the checkpoints in it.
+    """
+    for name in _MODELS:
+        if (folder / name).is_file():
+            return str(folder / name)
     found = []
     for count, entry in enumerate(folder.iterdir()):
         if count == _MOST_LOOKED_AT:

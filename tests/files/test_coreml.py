@@ -162,6 +162,109 @@ def test_weights_that_are_too_few_are_damage() -> None:
     assert set(held.tensors) == {"rnn/weightMatrix", "rnn/recursionMatrix"}
 
 
+# --- ML programs -----------------------------------------------------------------------------------------
+
+FLOAT32, INT32, BOOL, TEXT = 11, 23, 1, 2
+
+
+def named(name: str, dtype: int, *sizes: int) -> bytes:
+    """A NamedValueType."""
+    dims = [(3, message((1, message((1, size)) if size else b""))) for size in sizes]
+    return message((1, name), (2, field(1, message((1, dtype), (2, len(sizes)), *dims))))
+
+
+def const(name: str, dtype: int, *sizes: int, value: bytes = b"", kind: str = "const") -> tuple[int, bytes]:
+    return 3, message((1, kind), (3, named(name, dtype, *sizes)), (5, message((1, "val"), (2, value))))
+
+
+def immediate(number: int, content: bytes) -> bytes:
+    return field(3, message((1, message((number, content)))))
+
+
+def in_file(offset: int, name: str = "@model_path/weights/weight.bin") -> bytes:
+    return field(5, message((1, name), (2, offset)))
+
+
+def operation(kind: str, name: str, *blocks: bytes, **inputs: str) -> tuple[int, bytes]:
+    bound = [(2, message((1, key), (2, message((1, message((1, value))))))) for key, value in inputs.items()]
+    return 3, message((1, kind), *bound, (3, named(name, FLOAT32, 2, H)), *((4, block) for block in blocks))
+
+
+def program(*operations: tuple[int, bytes], functions: tuple[str, ...] = ("main",)) -> bytes:
+    block = message((1, "CoreML5"), (2, message(*operations)))
+    inner = [(2, message((1, name), (2, message((2, "CoreML5"), (3, block))))) for name in functions]
+    return message((1, 6), (2, message((1, b""))), (502, message((1, 1), *inner)))
+
+
+CONSTANTS = [
+    const("w", FLOAT32, 4 * H, I, value=in_file(64)),
+    const("r", FLOAT32, 4 * H, H, value=in_file(448), kind="constexpr_lut_to_dense"),
+    const("b", 10, 4 * H, value=immediate(7, field(1, bytes(8 * H)))),
+    const("way", TEXT, value=immediate(4, field(1, "reverse"))),
+    const("yes", BOOL, value=immediate(3, field(1, bytes([1])))),
+    const("clip", FLOAT32, value=immediate(1, field(1, floats(2.5)))),
+    const("axes", INT32, 1, value=immediate(2, field(1, b"\0"))),
+]
+
+
+def test_the_operators_of_an_ml_program_and_their_weights(tmp_path: Path) -> None:
+    inputs = {"x": "x", "initial_h": "h", "weight_ih": "w", "weight_hh": "r", "bias": "b", "peephole": "made"}
+    options = {"direction": "way", "output_sequence": "yes", "clip": "clip"}
+    inner = message(operation("gru", "inner", weight_ih="w", weight_hh="r", reset_after="yes"))
+    data = program(*CONSTANTS, operation("lstm", "y", **inputs, **options), operation("cond", "z", inner))
+    folder = tmp_path / "Data" / "com.apple.CoreML"
+    (folder / "weights").mkdir(parents=True)
+    (folder / "model.mlmodel").write_bytes(data)
+    (folder / "weights" / "weight.bin").write_bytes(bytes(448))
+    held = read_any(str(folder / "model.mlmodel"))
+    assert held.tensors == {
+        "w": HeldTensor("w", (4 * H, I), "float32"),
+        "r": HeldTensor("r", (4 * H, H), "float32"),
+        "b": HeldTensor("b", (4 * H,), "float16"),
+    }
+    said = {"peephole": "computed", "direction": "reverse", "output_sequence": True, "clip": 2.5}
+    assert held.layers == (
+        HeldLayer("y", "lstm", said, {"weight_ih": "w", "weight_hh": "r", "bias": "b"}),
+        HeldLayer("inner", "gru", {"reset_after": True}, {"weight_ih": "w", "weight_hh": "r"}),
+    )
+    assert (held.format, held.damage) == ("CoreML (ML program)", "")
+    assert read_any(str(tmp_path)).layers == held.layers
+    (folder / "weights" / "weight.bin").write_bytes(bytes(447))
+    damage = "weights in weights/weight.bin, which should have 448 bytes and has 447"
+    assert read_any(str(tmp_path)).damage == damage
+
+
+def test_functions_of_a_program_stay_apart() -> None:
+    cell = operation("rnn", "y", weight_ih="w")
+    held = read(program(const("w", FLOAT32, H, I), cell, functions=("one", "two")))
+    assert set(held.tensors) == {"w", "two/w"}
+    assert [(found.name, found.tensors) for found in held.layers] == [
+        ("y", {"weight_ih": "w"}),
+        ("two/y", {"weight_ih": "two/w"}),
+    ]
+
+
+def test_a_program_that_was_cut_off_anywhere_is_one_line() -> None:
+    data = program(*CONSTANTS, operation("lstm", "y", weight_ih="w"))
+    for end in range(len(data)):
+        with pytest.raises(Unreadable) as error:
+            read(data[:end])
+        assert "\n" not in str(error.value)
+
+
+def test_blocks_ten_thousand_deep_end() -> None:
+    block = b""
+    for _ in range(3_000):
+        block = message(operation("loop", "l", block))
+    with pytest.raises(Unreadable, match="blocks within blocks, more than 32 deep"):
+        read(program(operation("loop", "l", block)))
+
+
+def test_a_program_within_a_pipeline_is_refused_by_name() -> None:
+    with pytest.raises(Unreadable, match="an ML program within a pipeline, which is not read"):
+        read(message((1, 6), (202, message((1, program())))))
+
+
 # --- networks within networks ----------------------------------------------------------------------------
 
 
