@@ -96,6 +96,7 @@ def stored(message: Message, field: Field) -> Stored:
     for part in message.inside(field):
         if part.number == _DIMS:
             dims.extend(message.numbers(part, MOST_DIMS))
+            shape_of(dims)
         elif part.number == _TYPE:
             number = part.value
         elif part.number == _NAME:

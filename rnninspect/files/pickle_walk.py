@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from rnninspect.files.held import Unreadable
-from rnninspect.files.pickle_records import Call, Global, Key, bytes_in
+from rnninspect.files.pickle_bytes import LONGEST_KEPT
+from rnninspect.files.pickle_records import Call, Global, Key, Skipped, bytes_in
 
 # Deeper than this no name is followed; torch's own modules end at some 30 levels.
 _DEEPEST = 100
@@ -193,6 +194,8 @@ def part_of(key: object) -> str:
         return key.decode("utf-8", "replace")
     if isinstance(key, Key):
         inner = key.value
+        if isinstance(inner, Skipped):
+            raise Unreadable(f"a name of {inner.length:,} bytes, of which at most {LONGEST_KEPT:,} are read")
         if isinstance(inner, Call):
             return bytes_in(inner).decode("utf-8", "replace") or "?"
         parts = inner if isinstance(inner, tuple) else ()

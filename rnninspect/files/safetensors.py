@@ -14,6 +14,7 @@ from rnninspect.files.source import Source
 # has 100,000; to read as much takes 0.5 s and 100 MB of memory.
 _LONGEST_HEADER = 10 * 10**6
 _MOST_AXES = 32
+_LONGEST_NAME = 2**14
 _LARGEST = 2**63
 
 # The names of dtypes in the header, as torch calls them, and the bits of an element.
@@ -97,6 +98,8 @@ def _tensor(name: str, entry: object) -> tuple[HeldTensor, int, int]:
     """One tensor, and where its values begin and end behind the header."""
     if not isinstance(entry, dict):
         raise Unreadable(f"its header says nothing of {show(name)}")
+    if len(name) > _LONGEST_NAME:
+        raise Unreadable(f"a name of {len(name):,} characters, of which at most {_LONGEST_NAME:,} are read")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if not isinstance(dtype, str) or not _are_sizes(shape, _MOST_AXES) or not _are_sizes(offsets, 2):
         raise Unreadable(f"its header has no dtype, shape and data_offsets of {show(name)}")

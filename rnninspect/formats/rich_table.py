@@ -19,7 +19,10 @@ from rnninspect.formats.strip import AS_IT_LIKES, Strip, total_width
 from rnninspect.formats.texts import PAD
 from rnninspect.results.table import RIGHT_ALIGNED
 
-_TRAIL = re.compile(r"(?:\x1b\[[0-9;]*m| )+$")
+# Paint at the end of a line.
+_PAINT = re.compile(r"\x1b\[[0-9;]*m\Z")
+# Longer than any paint.
+_LONGEST_PAINT = 40
 
 
 def draw(strips: Sequence[Strip], over: Container[int], step: int, page: Page) -> list[str]:
@@ -85,4 +88,8 @@ def _wrapped(heading: str, width: int) -> str:
 def _trimmed(line: str) -> str:
     """`line` without spaces at its end, painted ones too, and without paint on the space between columns."""
     line = line.replace("\x1b[2m \x1b[0m", " ")
-    return _TRAIL.sub(lambda trail: "\x1b[0m" if "\x1b" in trail[0] else "", line)
+    kept, painted = line.rstrip(" "), False
+    # why not one expression for all of it: it would begin anew at each of the spaces inside a line, which may be many.
+    while paint := _PAINT.search(kept, max(0, len(kept) - _LONGEST_PAINT)):
+        kept, painted = kept[: paint.start()].rstrip(" "), True
+    return f"{kept}\x1b[0m" if painted else kept
