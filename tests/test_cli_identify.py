@@ -332,6 +332,19 @@ def test_a_word_that_is_nothing_may_be_a_checkpoint_misspelt(here: Here, model: 
     )
 
 
+def test_a_folder_is_a_model_or_names_its_checkpoints(here: Here, model: Path) -> None:
+    Path("config.json").write_text("{}")
+    done = here(".")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: .: a folder (name a file in it: 'model.safetensors')\n"
+    Path("model.yaml").write_text(SMALL)
+    assert here(".").stderr == "error: .: is a directory (name a YAML file)\n"
+    # The files of a TensorFlow checkpoint are named by what they have in common.
+    Path("model.ckpt.index").write_bytes(bytes(100))
+    assert here("model.ckpt").stderr.startswith("error: model.ckpt: ")
+    assert "neither a command" not in here("model.ckpt").stderr
+
+
 def test_a_document_stays_a_document(here: Here) -> None:
     assert here(CONFIGS / "lstm.yaml", "--plan").stdout.startswith("lstm\n")
     assert [cli._looked_at_with([str(CONFIGS), "x"]), cli._looked_at_with(["--all"])] == ["inspect", "inspect"]

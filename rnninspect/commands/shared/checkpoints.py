@@ -21,12 +21,13 @@ _MOST_LOOKED_THROUGH = 1_000
 def is_checkpoint(path: str) -> bool:
     """Whether a path stands for a checkpoint: a file by its first bytes, TensorFlow's by the files that belong to it.
 
-    A folder without a document does too: what is said of it names the checkpoints in it.
+    A folder without a YAML file does too: what is said of one that is no model names the checkpoints in it.
     """
-    if _is_file(f"{path}.index"):
+    if _is_file(f"{path.partition('.data-')[0]}.index"):
         return True
     if os.path.isdir(path):  # noqa: PTH112 (a Path's methods raise for what is no name)
-        return not disk.documents_in(path)
+        # why not JSON: models that are a folder have it in them.
+        return not any(name.endswith((".yaml", ".yml")) for name in disk.documents_in(path))
     if not _is_file(path):
         return False
     from rnninspect.files import sniff  # why here: what is no file needs no look
