@@ -207,11 +207,13 @@ def test_a_checkpoint_of_tensorflow_by_each_of_its_names(tmp_path: Path, name: s
     assert _file_of(str(tmp_path / name)) == str(tmp_path / "model.ckpt.index")
 
 
-def test_the_graph_of_a_saved_model_by_its_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["saved_model.pb", "Data/com.apple.CoreML/model.mlmodel"])
+def test_the_model_of_a_folder_that_is_one(tmp_path: Path, name: str) -> None:
     from rnninspect.files.read import _file_of
 
-    (tmp_path / "saved_model.pb").write_bytes(KNOWN["SavedModel"][0])
-    assert _file_of(str(tmp_path)) == str(tmp_path / "saved_model.pb")
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"")
+    assert _file_of(str(tmp_path)) == str(tmp_path / name)
 
 
 # --- damaged zip archives -----------------------------------------------------------------------------------------
