@@ -101,6 +101,8 @@ def deep(root: Any) -> None:
         (deep, "an HDF5 file with groups more than 64 deep"),
         (lambda root: root.create_group("n" * 10_001), "an HDF5 file with a name of 10,001 letters"),
         (lambda root: [root.create_group(str(k)) for k in range(60)], "an HDF5 file of more than 50 objects"),
+        (lambda root: [root.create_group(f"{k}/g") for k in range(30)], "an HDF5 file of more than 50 objects"),
+        (lambda root: [root.__setitem__(str(k), root) for k in range(60)], "an HDF5 file of more than 50 objects"),
     ],
 )
 def test_no_file_takes_long(tmp_path: Path, write: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
