@@ -77,7 +77,8 @@ def _file(source: Source, path: str, format: str, config: bytes | None) -> Held:
     except Unreadable:
         raise
     except _DAMAGED as error:
-        raise Unreadable(f"the HDF5 file is damaged: {first_line(error)}", "copy or download it again") from error
+        said = first_line(error).strip("'\"")  # why: a KeyError puts what it says in quotes
+        raise Unreadable(f"the HDF5 file is damaged: {said}", "copy or download it again") from error
     layers, note = _described(config, found)
     followed = f"{found.links} links to other places or files were not followed" if found.links else ""
     notes = tuple(filter(None, (note, followed)))
