@@ -51,7 +51,7 @@ def identify(held: Held) -> Identified:
         layers=tuple(_in_order(held, layers)),
         set_aside=dict(Counter(aside) + Counter(left.aside)),
         undecided=sentences,
-        others=sum(1 for _ in left.names()),
+        others=left.number,
     )
 
 

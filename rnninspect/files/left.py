@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from rnninspect.files.found import FoundLayer
@@ -56,12 +56,15 @@ class Left:
         for alias, first in held.aliases.items():
             self._second.setdefault(first, []).append(alias)
         self._groups: dict[str, dict[str, HeldTensor]] = {}
+        # why by last part too: most rules look for a few of those, and files have 100,000 tensors.
+        self._places: dict[str, list[str]] = {}
         self._layers = {layer.name: layer for layer in held.layers}
         for name in names:
             prefix, last = split(plain(name))
             if last in self._groups.get(prefix, {}):
                 prefix, last = split(name)
             self._groups.setdefault(prefix, {})[last] = self.tensor(name)
+            self._places.setdefault(last, []).append(prefix)
 
     def tensor(self, name: str) -> HeldTensor:
         """The tensor of a name, the first one's where it has several names. Raises KeyError."""
@@ -69,9 +72,16 @@ class Left:
         first = self.held.aliases.get(name, name)
         return tensors[first] if first in tensors else tensors[name]
 
-    def groups(self) -> list[tuple[str, Group]]:
-        """Every prefix with the tensors that are left of it."""
-        return [(prefix, group) for prefix, group in self._groups.items() if group]
+    def holding(self, is_wanted: Callable[[str], object]) -> list[tuple[str, Group]]:
+        """Every prefix with a name whose last part is wanted, and the tensors that are left of it."""
+        lasts = [last for last in self._places if is_wanted(last)]
+        prefixes = dict.fromkeys(prefix for last in lasts for prefix in self._places[last])
+        return [(prefix, self._groups[prefix]) for prefix in prefixes if self._groups[prefix]]
+
+    @property
+    def number(self) -> int:
+        """How many tensors are left."""
+        return sum(map(len, self._groups.values()))
 
     def group(self, prefix: str) -> Group:
         """The tensors of a prefix; none where nothing is left of it."""
@@ -91,6 +101,7 @@ class Left:
     def move(self, prefix: str, last: str, to: str, name: str) -> None:
         """One that stands for another, under that one's name."""
         self._groups[to][name] = self._groups[prefix].pop(last)
+        self._places.setdefault(name, []).append(to)
 
     def take_named(self, names: Iterable[str]) -> None:
         """They have been read, by their whole names, and so have their other names."""

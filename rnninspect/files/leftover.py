@@ -29,7 +29,7 @@ _OTHER = re.compile(
 )
 # What an exporter puts below a layer's name that is no weight: first states, sizes.
 _COMPUTED = re.compile(r"\w*_output_[0-9]+")
-_HINTS = ("lstm", "gru", "rnn", "recurrent", "_hh", "_ih", "_hr", "2h", "cell", "sru", "mgu")
+_HINT = re.compile("lstm|gru|rnn|recurrent|_hh|_ih|_hr|2h|cell|sru|mgu")
 
 
 def sentences(left: Left, undecided: Iterable[Undecided]) -> Iterator[str]:
@@ -53,8 +53,7 @@ def _unread(left: Left) -> Iterator[Undecided]:
     shown: set[str] = set()
     for prefix, last, tensor in left.names():
         name = prefix + last
-        lower = name[:LONGEST].lower()
-        if not any(hint in lower for hint in _HINTS) or _COMPUTED.fullmatch(last):
+        if not _HINT.search(name[:LONGEST].lower()) or _COMPUTED.fullmatch(last):
             continue
         top, only_by_shape = recurrent_part(name)
         if top:

@@ -17,7 +17,7 @@ _EQUINOX = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias", 
 
 def read(left: Left) -> Read:
     """Every cell, and what has a cell's names and cannot be read."""
-    for prefix, group in left.groups():
+    for prefix, group in left.holding(("weight_ih", "w_ih", "W_ih").__contains__):
         for names in (_TORCH, _SHORT, _CAPITAL):
             if sum(last in group and names[last].startswith("weight") for last in names) == 2:
                 chosen = _EQUINOX if names is _TORCH and "bias_ih" not in group and "bias" in group else names

@@ -42,7 +42,7 @@ class _Cell(NamedTuple):
 def read(left: Left) -> Read:
     """Every layer of Keras, and what has its names and cannot be read."""
     cells: dict[str, _Cell] = {}
-    for prefix, group in left.groups():
+    for prefix, group in left.holding(("recurrent_kernel", "1").__contains__):
         if lasts := _lasts(prefix, group):
             tensors = {role: group[last] for last, role in lasts.items()}
             left.take(prefix, lasts)

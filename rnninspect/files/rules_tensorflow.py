@@ -62,7 +62,7 @@ class Stack(NamedTuple):
 def read(left: Left) -> Read:
     """Every cell, stacked and in pairs; and what has a cell's names and cannot be read."""
     cells: list[Cell] = []
-    for prefix, group in left.groups():
+    for prefix, group in left.holding(_KERNELS.__contains__):
         for found in _cells(left, prefix, group):
             if isinstance(found, Undecided):
                 yield found

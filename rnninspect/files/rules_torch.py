@@ -35,7 +35,7 @@ Tensors = Mapping[Place, HeldTensor]
 
 def read(left: Left) -> Read:
     """Every stack with torch's names, and what has them and cannot be read."""
-    for prefix, group in left.groups():
+    for prefix, group in left.holding(_STACKED.fullmatch):
         lasts = dict(_stacked(group))
         if lasts:
             tensors = {place: group[last] for place, last in lasts.items()}

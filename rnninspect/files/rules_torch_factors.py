@@ -18,7 +18,7 @@ COPIES = "weights before dropout of weights"
 
 def read(left: Left) -> Read:
     """Puts W_hh in its place where it is held before dropout; what is held as factors is undecided."""
-    for prefix, group in left.groups():
+    for prefix, group in left.holding(_RAW.fullmatch):
         _put_raw(left, prefix, group)
     yield from _factors(left)
     yield from _packed(left)
@@ -42,14 +42,14 @@ def _put_raw(left: Left, prefix: str, group: Group) -> None:
 
 
 def _factors(left: Left) -> Read:
-    for prefix, group in left.groups():
+    for prefix, group in left.holding(_FACTOR.fullmatch):
         lasts = [last for last in group if _FACTOR.fullmatch(last)]
         if lasts:
             lasts += [last for last in group if _BASE.fullmatch(last)]
             left.take(prefix, lasts)
             yield Undecided(prefix, len(lasts), f"{lasts[0]} is a factor of a weight that is not in the file")
     parametrized: dict[str, list[tuple[str, str]]] = {}
-    for prefix, group in left.groups():
+    for prefix, group in left.holding(lambda last: last.startswith("original")):
         at = prefix.rfind("parametrizations")
         if at >= 0 and _WHICH.fullmatch(bare(prefix[at:])):
             parametrized.setdefault(prefix[:at], []).extend((prefix, last) for last in group)

@@ -26,13 +26,15 @@ _PARTS = re.compile(r"[./]")
 
 def kind_aside(name: str) -> str | None:
     """What a tensor is if it is no model's; None for all others."""
-    parts = _PARTS.split(name.removesuffix(":0"))
-    if _MODEL.fullmatch(parts[-1]):
-        return None
-    if parts[-1].startswith(_AVERAGED):
+    last = name[max(name.rfind("."), name.rfind("/")) + 1 :].removesuffix(":0")
+    if last.startswith(_AVERAGED):
         return AVERAGES
-    if _SLOTS.fullmatch(parts[-1]) or any(_BELOW.fullmatch(part) for part in parts):
+    if _SLOTS.fullmatch(last):
         return OPTIMIZER
+    # why a look first: most names have no such part, and to take one apart takes time.
+    lower = name.lower()
+    if ("optim" in lower or "opt_state" in lower) and not _MODEL.fullmatch(last):
+        return OPTIMIZER if any(_BELOW.fullmatch(part) for part in _PARTS.split(name)) else None
     return None
 
 
