@@ -52,6 +52,7 @@ class Left:
         self.aside: Counter[str] = Counter()
         # What a rule knows of the layer of a prefix that another rule reads.
         self.told: dict[str, dict[str, Said]] = {}
+        self._owners: dict[str, list[HeldLayer]] | None = None
         self._second: dict[str, list[str]] = {}
         for alias, first in held.aliases.items():
             self._second.setdefault(first, []).append(alias)
@@ -119,16 +120,14 @@ class Left:
         """What the file says of the layer of a name."""
         return self._layers.get(name)
 
-    def layers_above(self, prefix: str) -> list[HeldLayer]:
-        """What the file says of the layers whose names a prefix begins with, or has from its second part on."""
-        if not self._layers or len(prefix) > LONGEST:
-            return []
-        found = []
-        starts = (prefix, prefix.partition("/")[2]) if prefix.startswith("model_weights/") else (prefix,)
-        for text in starts:
-            ends = [at for at, char in enumerate(text) if char in "./"]
-            found += [self._layers[text[:end]] for end in ends if text[:end] in self._layers]
-        return found
+    def layers_with(self, names: Iterable[str]) -> list[HeldLayer]:
+        """What the file says of the layers that have any of the tensors, in the file's order."""
+        if self._owners is None:
+            self._owners = {}
+            for layer in self.held.layers:
+                for name in layer.tensors.values():
+                    self._owners.setdefault(name, []).append(layer)
+        return list({id(layer): layer for name in names for layer in self._owners.get(name, ())}.values())
 
     def names(self) -> Iterator[tuple[str, str, HeldTensor]]:
         """Prefix, last part and tensor of all that is left."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from rnninspect.errors import printable
 from rnninspect.files.found import Biases, FoundLayer, Kind, Part
 from rnninspect.files.held import HeldTensor, Said
 from rnninspect.files.left import LONGEST, Group, Left, Read, Undecided, bare
@@ -22,6 +23,8 @@ _CELL = re.compile(r"cell|(?:lstm|gru|simple_rnn)_cell(?:_[0-9]+)?")
 _STACKS = re.compile(r"cells|stacked_rnn_cells(?:_[0-9]+)?")
 # The classes whose configuration is about the recurrence.
 _CLASSES = re.compile(r"(?:SimpleRNN|LSTM|GRU|CuDNNLSTM|CuDNNGRU)(?:Cell)?|RNN|Bidirectional|StackedRNNCells")
+# The options that a second direction may have otherwise.
+_DECIDING = frozenset({"activation", "recurrent_activation", "reset_after", "layer", "units"})
 # The options of a configuration that say what a layer computes.
 _OPTIONS = ("activation", "recurrent_activation", "merge_mode", "unit_forget_bias")
 
@@ -100,7 +103,7 @@ def _kind(tensors: Mapping[str, HeldTensor]) -> Kind | None:
 
 def _cell(left: Left, prefix: str, tensors: Mapping[str, HeldTensor]) -> _Cell:
     said: dict[str, Said] = {}
-    for layer in left.layers_above(prefix):
+    for layer in left.layers_with(tensor.name for tensor in tensors.values()):
         if _CLASSES.fullmatch(layer.kind.rpartition(".")[2].rpartition(">")[2]):
             said |= layer.said
     # why: of a configuration that says another size it is not known which layer it is of.
@@ -187,7 +190,7 @@ def _layer(name: str, cells: list[_Cell]) -> FoundLayer:
         known_from="model_config" if said else "names",
         known=known,
         unknown=unknown,
-        remarks=tuple(_remarks(known)),
+        remarks=tuple(_remarks(name, known, said)),
     )
 
 
@@ -226,7 +229,14 @@ def _options(
     return known, unknown
 
 
-def _remarks(known: Mapping[str, Said]) -> Iterator[str]:
+def _remarks(name: str, known: Mapping[str, Said], said: Mapping[str, Said]) -> Iterator[str]:
+    called = said.get("name")
+    # why: a .keras file names groups by classes, and its layers in a description.
+    if isinstance(called, str) and called and not f"/{name}/".endswith(f"/{called}/"):
+        yield f"The model calls it {printable(called)}."
+    differ = [key for key in said if key.startswith("backward_") and key.removeprefix("backward_") in _DECIDING]
+    if differ:
+        yield f"Its second direction has other options: {', '.join(f'{key} {said[key]}' for key in differ)}."
     usual = {"activation": "tanh", "recurrent_activation": "sigmoid"}
     others = [f"{key} {known[key]}" for key, value in usual.items() if key in known and known[key] != value]
     if others and "nonlinearity" not in known:

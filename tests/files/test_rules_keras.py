@@ -140,22 +140,30 @@ def test_what_the_file_does_not_say_is_unknown() -> None:
 SAID = {"units": 7, "activation": "tanh", "recurrent_activation": "sigmoid", "go_backwards": False}
 
 
+def described(kind: str, said: dict[str, Any], shapes: Shapes) -> HeldLayer:
+    """What a description says of the layer that has these tensors."""
+    return HeldLayer("", kind, said, {str(number): name for number, name in enumerate(shapes)})
+
+
 def test_a_configuration_says_it() -> None:
-    found = only(identified(below("lstm/lstm_cell/", LSTM), [HeldLayer("lstm", "LSTM", SAID)]))
+    shapes = below("lstm/lstm_cell/", LSTM)
+    found = only(identified(shapes, [described("LSTM", SAID, shapes)]))
     assert (found.known_from, found.unknown, found.remarks) == ("model_config", {}, ())
     assert found.known["batch_first"] is True
-    other = HeldLayer("lstm", "LSTM", SAID | {"recurrent_activation": "hard_sigmoid", "go_backwards": True})
-    changed = only(identified(below("lstm/lstm_cell/", LSTM), [other]))
+    other = described("LSTM", SAID | {"recurrent_activation": "hard_sigmoid", "go_backwards": True}, shapes)
+    changed = only(identified(shapes, [other]))
     assert changed.reverse
     assert changed.remarks == ("It has recurrent_activation hard_sigmoid, where torch has tanh and sigmoid.",)
-    relu = only(identified(below("m/", RNN), [HeldLayer("m", "SimpleRNN", {"units": 7, "activation": "relu"})]))
+    rnn = below("m/", RNN)
+    relu = only(identified(rnn, [described("SimpleRNN", {"units": 7, "activation": "relu"}, rnn)]))
     assert relu.known["nonlinearity"] == "relu"
     assert "relu" in layer_of(relu).equations()
     assert "nonlinearity" not in relu.unknown
 
 
 def test_a_configuration_of_another_size_is_of_another_layer() -> None:
-    found = only(identified(below("lstm/", LSTM), [HeldLayer("lstm", "LSTM", SAID | {"units": 8})]))
+    shapes = below("lstm/", LSTM)
+    found = only(identified(shapes, [described("LSTM", SAID | {"units": 8}, shapes)]))
     assert found.known_from == "names"
     assert "activation" in found.unknown
 
@@ -163,8 +171,19 @@ def test_a_configuration_of_another_size_is_of_another_layer() -> None:
 def test_a_pair_that_is_merged_otherwise_says_so() -> None:
     shapes = below("b/forward_lstm/", LSTM) | below("b/backward_lstm/", LSTM)
     said = {"merge_mode": "sum", "units": 7}
-    found = only(identified(shapes, [HeldLayer("b", "Bidirectional", said)]))
+    found = only(identified(shapes, [described("Bidirectional", said, shapes)]))
     assert "merged by sum" in found.remarks[0]
+    other = said | {"merge_mode": "concat", "backward_activation": "relu", "backward_go_backwards": True}
+    assert only(identified(shapes, [described("Bidirectional", other, shapes)])).remarks == (
+        "Its second direction has other options: backward_activation relu.",
+    )
+
+
+def test_what_the_model_calls_it_is_told_where_the_file_calls_it_something_else() -> None:
+    shapes = below("layers/lstm/cell/vars/", numbered(LSTM))
+    called = described("LSTM", SAID | {"name": "encoder"}, shapes)
+    assert only(identified(shapes, [called])).remarks == ("The model calls it encoder.",)
+    assert only(identified(shapes, [described("LSTM", SAID | {"name": "lstm"}, shapes)])).remarks == ()
 
 
 @pytest.mark.parametrize(
