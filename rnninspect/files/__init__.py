@@ -27,7 +27,8 @@ found       a recurrent layer as it was found: what it is, its tensors, how that
 left        the tensors that no rule has read yet, by prefix
 set_aside   an optimizer's tensors and averages of weights, which are no model's
 rules_*     names and shapes to layers, a family each: rules_torch, rules_torch_factors, rules_cells,
-            rules_keras, rules_onnx, rules_tensorflow; `directions` tells them by name
+            rules_keras, rules_onnx, rules_tensorflow, rules_haiku, rules_flax, rules_mxnet, rules_coreml;
+            `directions` are told by name, and `one_layer` has what layers of one cell have in common
 leftover    what looks recurrent and no rule has read
 identify    which layers a file holds, by all of these
 conventions how each framework packs the same symbols

@@ -228,6 +228,7 @@ def _haiku() -> Convention:
                 Stored("input_to_hidden/b", flat("h", "b_i")),
                 Stored("hidden_to_hidden/b", flat("h", "b_h")),
             ),
+            ("RNN", "one"): (Stored("input_to_hidden/b", flat("h", "b_")),),
             ("LSTM", "one"): (Stored("b", flat("igfo", "b_")),),
             ("GRU", "one"): (Stored("b", flat("zrn", "b_")),),
         },

@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from rnninspect.files import (
     leftover,
     rules_cells,
+    rules_coreml,
+    rules_flax,
+    rules_haiku,
     rules_keras,
+    rules_mxnet,
     rules_onnx,
     rules_tensorflow,
     rules_torch,
@@ -29,6 +33,10 @@ RULES: tuple[Callable[[Left], Read], ...] = (
     rules_cells.read,
     rules_keras.read,
     rules_tensorflow.read,
+    rules_haiku.read,
+    rules_flax.read,
+    rules_mxnet.read,
+    rules_coreml.read,
 )
 
 

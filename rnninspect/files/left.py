@@ -94,6 +94,10 @@ class Left:
         for last in lasts:
             group.pop(last, None)
 
+    def is_left(self, name: str) -> bool:
+        """Whether a tensor is left, by its whole name."""
+        return any(last in self.group(prefix) for prefix, last in (split(name), split(plain(name))))
+
     def set_aside(self, what: str, prefix: str, last: str) -> None:
         """One that is no layer's after all."""
         self.take(prefix, [last])

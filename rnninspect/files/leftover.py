@@ -21,7 +21,7 @@ _RECURRENT = re.compile(
 # All weights of a layer as one vector.
 _FLAT = re.compile(r"opaque_kernel|(?:.*_)?rnn_param(?:eter)?s?|(?:.*_)?parameters|flat_weights?", re.DOTALL)
 # One that other layers have too. why: cells are in many networks, and only shapes tell.
-_CELL = re.compile(r"(?:.*[^a-z])?cells?(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
+_CELL = re.compile(r".*cells?(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
 _OTHER = re.compile(
     r"(?:.*[^a-z])?(?:fc|linear|proj(?:ection)?|norm|ln|bn|dense|embed(?:ding)?s?|conv(?:1d|2d|3d)?|out(?:put)?|att(?:n|ention)"
     r"|head|classifier|logits)(?:[^a-z].*)?",
@@ -34,7 +34,7 @@ _HINT = re.compile("lstm|gru|rnn|recurrent|_hh|_ih|_hr|2h|cell|sru|mgu")
 
 def sentences(left: Left, undecided: Iterable[Undecided]) -> Iterator[str]:
     """A sentence for each group of tensors that a rule left, then for those that no rule has read."""
-    said = [*undecided, *_unread(left)]
+    said = [*undecided, *_described(left), *_unread(left)]
     for one in said[:_MOST]:
         yield sentence(one)
     if rest := said[_MOST:]:
@@ -46,6 +46,15 @@ def sentence(one: Undecided) -> str:
     """`42 tensors look recurrent (lstm_5/...), no rule reads them`."""
     tensors = "tensors look" if one.tensors != 1 else "tensor looks"
     return f"{one.tensors:,} {tensors} recurrent ({_quoted(one.prefix)}), {one.why}"
+
+
+def _described(left: Left) -> Iterator[Undecided]:
+    """What the file itself calls recurrent, and of which every tensor is left."""
+    for layer in left.held.layers:
+        names = list(layer.tensors.values())
+        if names and all(left.is_left(name) for name in names):
+            left.take_named(names)
+            yield Undecided(layer.name, len(names), f"the file calls it {printable(layer.kind)}, which no rule reads")
 
 
 def _unread(left: Left) -> Iterator[Undecided]:

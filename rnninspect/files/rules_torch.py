@@ -40,7 +40,7 @@ def read(left: Left) -> Read:
         if lasts:
             tensors = {place: group[last] for place, last in lasts.items()}
             left.take(prefix, lasts.values())
-            found = _layer(prefix, tensors, _module(left, prefix))
+            found = layer_of_stack(prefix, tensors, _module(left, prefix))
             yield _told(found, left.told[prefix]) if prefix in left.told and isinstance(found, FoundLayer) else found
 
 
@@ -70,11 +70,12 @@ def _module(left: Left, prefix: str) -> HeldLayer | None:
     return layer
 
 
-def _layer(prefix: str, tensors: Tensors, module: HeldLayer | None) -> FoundLayer | Undecided:
+def layer_of_stack(prefix: str, tensors: Tensors, module: HeldLayer | None = None) -> FoundLayer | Undecided:
+    """The layer that has these tensors, by torch's roles; or why there is none. module: as it was pickled."""
     shapes = {place: tensor.shape for place, tensor in tensors.items()}
     first, recurrent = shapes.get(Place(0, 0, "weight_ih"), ()), shapes.get(Place(0, 0, "weight_hh"), ())
     if len(first) != 2 or len(recurrent) != 2:
-        return _undecided(prefix, tensors, "weight_ih_l0 and weight_hh_l0 are not both there as matrices")
+        return _undecided(prefix, tensors, "W_ih and W_hh of the first layer are not both there as matrices")
     depth = 1 + max(place.layer for place in tensors)
     # why: a name with a large number is no reason to expect as many tensors.
     if depth > MOST_STACKED or depth > 8 * len(tensors):
@@ -83,7 +84,7 @@ def _layer(prefix: str, tensors: Tensors, module: HeldLayer | None) -> FoundLaye
     kind, hidden = kind_of(recurrent, projection)
     if kind is None:
         rows, columns = recurrent
-        return _undecided(prefix, tensors, f"weight_hh_l0 has {rows:,} rows and {columns:,} columns: no kind has that")
+        return _undecided(prefix, tensors, f"W_hh has {rows:,} rows and {columns:,} columns: no kind has that")
     known, unknown = options(kind, depth, module.said if module else {})
     found = FoundLayer(
         name=bare(prefix),

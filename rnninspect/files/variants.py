@@ -161,7 +161,9 @@ def _rnn(found: FoundLayer) -> tuple[str, int | None]:
 
 
 def _lstm(found: FoundLayer) -> tuple[str, int | None]:
-    if found.biases != "one" and not found.peepholes:
+    # why: haiku's LSTM adds 1 whenever it runs, whoever calls it; CoreML's where its layer says so.
+    more = "1" if found.convention == "haiku" or found.known.get("forgetBias") is True else ""
+    if found.biases != "one" and not found.peepholes and not more:
         return "", 1
 
     def gate(name: str, peephole: bool = True, more: str = "") -> str:
@@ -170,8 +172,6 @@ def _lstm(found: FoundLayer) -> tuple[str, int | None]:
             return _sum(f"W_i{name} @ x", f"W_h{name} @ h", peep, f"b_{name}", more)
         return _sum(f"W_i{name} @ x", f"b_i{name}", f"W_h{name} @ h", f"b_h{name}", peep, more)
 
-    # why: haiku's LSTM adds 1 whenever it runs, whoever calls it.
-    more = "1" if found.convention == "haiku" else ""
     # why o after c: its peephole reads the new cell state.
     lines = [
         f"i = sigmoid({gate('i')})",

@@ -1,0 +1,239 @@
+"""The names of haiku, Flax, MXNet and CoreML, as their own documentation has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from holding import agrees, differing, held, identified, only
+
+from rnninspect.files.found import Identified
+from rnninspect.files.held import Held, HeldLayer
+from rnninspect.files.identify import identify
+from rnninspect.files.variants import layer_of
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def below(prefix: str, shapes: Shapes) -> Shapes:
+    return {prefix + name: shape for name, shape in shapes.items()}
+
+
+# --- haiku -------------------------------------------------------------------------------------------------
+
+HAIKU = {
+    "LSTM": {"lstm/linear/w": (12, 28), "lstm/linear/b": (28,)},
+    "GRU": {"gru/w_i": (5, 21), "gru/w_h": (7, 21), "gru/b": (21,)},
+    "RNN": {
+        "vanilla_rnn/input_to_hidden/w": (5, 7),
+        "vanilla_rnn/input_to_hidden/b": (7,),
+        "vanilla_rnn/hidden_to_hidden/w": (7, 7),
+        "vanilla_rnn/hidden_to_hidden/b": (7,),
+    },
+}
+
+
+@pytest.mark.parametrize("kind", HAIKU)
+@pytest.mark.parametrize("prefix", ["net/~/", "", "a\nb."])
+def test_haiku(kind: str, prefix: str) -> None:
+    found = only(identified(below(prefix, HAIKU[kind])))
+    assert found.name == prefix + next(iter(HAIKU[kind])).partition("/")[0]
+    assert (found.type, found.input_size, found.hidden_size, found.convention) == (kind, 5, 7, "haiku")
+    assert found.biases == ("two" if kind == "RNN" else "one")
+    assert found.unknown.keys() == {"batch_first"} | ({"nonlinearity"} if kind == "RNN" else set())
+    assert agrees(found)
+
+
+def test_haiku_adds_to_the_forget_gate_when_it_runs() -> None:
+    found = only(identified(HAIKU["LSTM"]))
+    assert found.remarks == ("haiku adds 1 to b_f when the layer runs; the file holds it without.",)
+    assert "+ b_f + 1)" in layer_of(found).equations()
+
+
+def test_an_rnn_of_haiku_with_one_bias() -> None:
+    shapes = {name: shape for name, shape in HAIKU["RNN"].items() if not name.endswith("hidden_to_hidden/b")}
+    found = only(identified(shapes))
+    assert found.biases == "one"
+    assert agrees(found)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "says"),
+    [
+        ({"my_lstm_head/linear/w": (12, 28), "my_lstm_head/linear/b": (28,)}, "may be an LSTM of haiku, or any other"),
+        ({"lstm/linear/w": (7, 28)}, "no LSTM's of x and h"),
+        ({"lstm/linear/w": (12,)}, "no LSTM's of x and h"),
+        ({"lstm/w_i": (5, 28), "lstm/w_h": (7, 28), "lstm/b": (28,)}, "no GRU's of haiku"),
+        ({"gru/w_i": (5, 21), "gru/w_h": (7, 21), "gru/b": (2, 21)}, "no GRU's of haiku"),
+        ({"gru/w_i": (5, 20), "gru/w_h": (7, 21)}, "are no kind's"),
+        ({"r/input_to_hidden/w": (5, 7), "r/hidden_to_hidden/w": (7, 8)}, "are no RNN's"),
+    ],
+)
+def test_what_cannot_be_of_haiku_is_undecided(shapes: Shapes, says: str) -> None:
+    found = identified(shapes)
+    assert found.layers == ()
+    assert says in found.undecided[0]
+
+
+# --- Flax --------------------------------------------------------------------------------------------------
+
+
+def flax(kind: str, sign: str = "/") -> Shapes:
+    gates = "ifgo" if kind == "LSTM" else "rzn"
+    biased = [f"h{gate}" for gate in gates] if kind == "LSTM" else ["ir", "iz", "in", "hn"]
+    return (
+        {f"i{gate}{sign}kernel": (5, 7) for gate in gates}
+        | {f"h{gate}{sign}kernel": (7, 7) for gate in gates}
+        | {f"{name}{sign}bias": (7,) for name in biased}
+    )
+
+
+@pytest.mark.parametrize("sign", ["/", "."])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_flax(kind: str, sign: str) -> None:
+    found = only(identified(below(f"params{sign}{kind}Cell_0{sign}", flax(kind, sign))))
+    assert (found.name, found.type) == (f"params{sign}{kind}Cell_0", kind)
+    assert (found.input_size, found.hidden_size, found.convention) == (5, 7, "Flax")
+    assert found.reset_after is (True if kind == "GRU" else None)
+    assert found.biases == "one"
+    assert found.unknown == dict.fromkeys(("batch_first", "activation"), "not in the file")
+    assert agrees(found)
+    assert found.parameters == (4 * 7 * 13 if kind == "LSTM" else 3 * 7 * 12 + 4 * 7)
+
+
+def test_an_rnn_of_flax() -> None:
+    found = only(
+        identified({"SimpleCell_0/i/kernel": (5, 7), "SimpleCell_0/i/bias": (7,), "SimpleCell_0/h/kernel": (7, 7)})
+    )
+    assert (found.type, found.input_size, found.hidden_size) == ("RNN", 5, 7)
+    assert "nonlinearity" in found.unknown
+    assert agrees(found)
+
+
+def test_both_directions_of_flax() -> None:
+    shapes = below("b/backward_rnn/cell/", flax("GRU")) | below("b/forward_rnn/cell/", flax("GRU"))
+    found = only(identified(shapes))
+    assert (found.name, found.bidirectional) == ("b", True)
+    assert all(("backward" in part.tensor.name) is bool(part.direction) for part in found.parts)
+    assert agrees(found)
+
+
+def test_a_gate_of_another_size_is_a_difference() -> None:
+    found = only(identified(flax("LSTM") | {"ho/kernel": (7, 8)}))
+    assert differing(found) == (("ho/kernel", "shape", (7, 7), (7, 8)),)
+
+
+@pytest.mark.parametrize("missing", ["hf/kernel", "io/kernel"])
+def test_a_gate_that_is_missing_is_undecided(missing: str) -> None:
+    shapes = {name: shape for name, shape in flax("LSTM").items() if name != missing}
+    found = identified(below("cell/", shapes))
+    assert found.layers == ()
+    assert "are no kind's" in found.undecided[0]
+
+
+# --- MXNet -------------------------------------------------------------------------------------------------
+
+
+def gluon(gates: int, layers: int = 1, ways: str = "l") -> Shapes:
+    return {
+        f"{way}{k}_{role}": shape
+        for k in range(layers)
+        for way in ways
+        for role, shape in {
+            "i2h_weight": (7 * gates, 5 if k == 0 else 7 * len(ways)),
+            "h2h_weight": (7 * gates, 7),
+            "i2h_bias": (7 * gates,),
+            "h2h_bias": (7 * gates,),
+        }.items()
+    }
+
+
+@pytest.mark.parametrize(("kind", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+@pytest.mark.parametrize("prefix", ["encoder.", "lstm0_", "a\nb_", ""])
+def test_mxnet(kind: str, gates: int, prefix: str) -> None:
+    found = only(identified(below(prefix, gluon(gates, layers=3, ways="rl"))))
+    assert (found.name, found.type) == (prefix[:-1], kind)
+    assert (found.num_layers, found.bidirectional, found.convention) == (3, True, "MXNet")
+    assert {part.direction for part in found.parts if "r1_" in part.tensor.name} == {1}
+    assert agrees(found)
+
+
+def test_cells_of_mxnet() -> None:
+    cell = {name.removeprefix("l0_"): shape for name, shape in gluon(4).items()}
+    found = identified(below("net_lstm0_", cell) | below("net_lstm1_", cell))
+    assert [layer.name for layer in found.layers] == ["net_lstm0", "net_lstm1"]
+    assert all(map(agrees, found.layers))
+
+
+# --- CoreML ------------------------------------------------------------------------------------------------
+
+NAMES = {
+    "LSTM": ("inputGate", "forgetGate", "blockInput", "outputGate"),
+    "GRU": ("updateGate", "resetGate", "outputGate"),
+}
+
+
+def coreml(kind: str, way: str = "", peepholes: bool = False) -> Shapes:
+    if kind == "RNN":
+        return {"weightMatrix": (7, 5), "recursionMatrix": (7, 7), "biasVector": (7,)}
+    ends = {"WeightMatrix": (7, 5), "RecursionMatrix": (7, 7), "BiasVector": (7,)}
+    shapes = {f"{way}{name}{end}": shape for end, shape in ends.items() for name in NAMES[kind]}
+    names = [name for name in NAMES[kind] if name.endswith("Gate")]
+    return shapes | ({f"{way}{name}PeepholeVector": (7,) for name in names} if peepholes else {})
+
+
+def network(layer: str, shapes: Shapes, **said: Any) -> Identified:
+    names = {role: f"rnn/{role}" for role in shapes}
+    said = {"inputVectorSize": 5, "outputVectorSize": 7, "activations": ("sigmoid", "tanh", "tanh")} | said
+    file = held({names[role]: shape for role, shape in shapes.items()})
+    return identify(Held("m.mlmodel", "CoreML", file.tensors, (HeldLayer("rnn", layer, said, names),)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind", "shapes", "functions"),
+    [
+        ("simpleRecurrent", "RNN", coreml("RNN"), ("ReLU",)),
+        ("gru", "GRU", coreml("GRU"), ("sigmoid", "tanh")),
+        ("uniDirectionalLSTM", "LSTM", coreml("LSTM"), ("sigmoid", "tanh", "tanh")),
+        ("uniDirectionalLSTM", "LSTM", coreml("LSTM", peepholes=True), ("sigmoid", "tanh", "tanh")),
+        (
+            "biDirectionalLSTM",
+            "LSTM",
+            coreml("LSTM", "forward/") | coreml("LSTM", "backward/"),
+            ("sigmoid", "tanh", "tanh"),
+        ),
+    ],
+)
+def test_coreml(layer: str, kind: str, shapes: Shapes, functions: tuple[str, ...]) -> None:
+    found = only(network(layer, shapes, activations=functions))
+    assert (found.name, found.type, found.input_size, found.hidden_size) == ("rnn", kind, 5, 7)
+    assert (found.bidirectional, found.biases) == (layer == "biDirectionalLSTM", "one")
+    assert found.known.get("nonlinearity") == ("relu" if kind == "RNN" else None)
+    assert (found.unknown, found.remarks, found.known_from) == ({}, (), f"a layer {layer}")
+    assert agrees(found)
+
+
+def test_what_a_layer_of_coreml_says() -> None:
+    found = only(network("uniDirectionalLSTM", coreml("LSTM"), reverseInput=True, forgetBias=True))
+    assert found.reverse
+    assert "CoreML adds 1 to b_f" in found.remarks[0]
+    assert "+ b_f + 1)" in layer_of(found).equations()
+    other = only(network("gru", coreml("GRU"), activations=("sigmoidHard", "ReLU")))
+    assert other.remarks == ("Its functions are sigmoidhard, relu; torch's are sigmoid, tanh.",)
+    silent = only(network("gru", coreml("GRU"), activations=()))
+    assert silent.unknown == {"activation": "not in the file"}
+
+
+def test_coupled_gates_are_undecided() -> None:
+    found = network("uniDirectionalLSTM", coreml("LSTM"), coupledInputAndForgetGate=True)
+    assert found.layers == ()
+    assert "input and forget gates are one" in found.undecided[0]
+
+
+# --- what a file calls recurrent and no rule reads ---------------------------------------------------------
+
+
+def test_a_layer_that_the_file_calls_recurrent_is_never_left_out() -> None:
+    shapes = {"w": (3, 4), "r": (3, 3)}
+    found = identified(shapes, [HeldLayer("x", "BlockLSTM", {}, {"W": "w", "R": "r"})])
+    assert found.undecided == ("2 tensors look recurrent (x...), the file calls it BlockLSTM, which no rule reads",)
