@@ -91,11 +91,11 @@ def transcript(command: str) -> str:
 
 
 def shown_of(commands: list[str]) -> str:
-    """What a terminal shows of a session; what its Python has written is not left there."""
+    """What a terminal shows of a session; what it has written to /tmp is not left there."""
     try:
         return "".join(map(transcript, commands))
     finally:
-        for path in re.findall(r'"(/tmp/[\w.]+)"', "\n".join(commands)):
+        for path in re.findall(r"/tmp/[\w.]+", "\n".join(commands)):
             Path(path).unlink(missing_ok=True)
 
 

@@ -21,7 +21,7 @@ def identified() -> Schema:
     """What `identify` prints."""
     file = record(
         "What was found in a file.",
-        file=text("The file, as it was named."),
+        file=text("The file that was read; of a folder, or what several files have in common, the one that leads."),
         format=text("What kind of file it is: torch (zip), safetensors, ONNX and so on."),
         tensors=whole("How many tensors it holds."),
         set_aside=whole("How many of them are an optimizer's or the like."),
