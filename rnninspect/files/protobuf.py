@@ -85,7 +85,7 @@ class Message:
             if not 0 < number < 2**29:
                 raise Unreadable(f"the field at byte {at:,} has the number {number:,}, which no message has")
             if start > end and not (cut and wire == BYTES):
-                raise Unreadable(f"the field at byte {at:,} ends at {start:,}, and what it is in at {end:,}")
+                raise self._beyond(f"the field at byte {at:,} ends at {start:,}", end)
             yield field
 
     def inside(self, field: Field) -> Iterator[Field]:
@@ -150,7 +150,13 @@ class Message:
                 return found, at + shift // 7
         if end - at >= _LONGEST_VARINT or found >= 2**64:
             raise Unreadable(f"the number at byte {at:,} is larger than any that a message has")
-        raise Unreadable(f"the number at byte {at:,} ends beyond what it is in, at {end:,}")
+        raise self._beyond(f"the number at byte {at:,} has no end", end)
+
+    def _beyond(self, what: str, end: int) -> Unreadable:
+        """What is said where a message ends too early: the file, or only what it is in."""
+        if end == self.source.size:
+            return Unreadable(f"it ends too early: {what}, and the file at {end:,}", "copy or download it again")
+        return Unreadable(f"{what}, and what it is in at {end:,}")
 
     def _fixed(self, at: int, length: int) -> int:
         return int.from_bytes(self.content(Field(0, BYTES, at, length)), "little")

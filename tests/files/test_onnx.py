@@ -463,6 +463,9 @@ def test_a_model_that_was_cut_off_anywhere_is_one_line() -> None:
 def test_a_model_that_was_cut_off_within_its_graph_still_looks_like_one() -> None:
     data = model([helper.make_node("GRU", ["X", "W", "R"], ["Y"])], weights("GRU")).SerializeToString()
     assert looks_like(data[: len(data) // 2])
+    with pytest.raises(Unreadable, match="it ends too early") as error:
+        read_bytes(data[: len(data) // 2])
+    assert error.value.hint == "copy or download it again"
 
 
 @pytest.mark.parametrize(
