@@ -15,8 +15,8 @@ coreml      the reader of CoreML: `coreml_layers` of a network's recurrent layer
 npz, tar    the readers of numpy's arrays, and of the one checkpoint in a tar
 pickle_records, pickle_bytes, pickle_texts, pickle_state, pickle_operations, pickle_machine
             a pickle as inert records: nothing in it is called
-pickle_calls
-            which of what it calls runs things
+pickles_inside, pickle_calls
+            pickles in a pickle; which of what it calls runs things
 pickle_walk, pickle_held, torch_tensors
             the tensors and modules in it, by their names
 script_options, torch_zip, torch_legacy, numpy_arrays, pickles

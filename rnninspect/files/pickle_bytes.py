@@ -13,7 +13,7 @@ _CHUNK = 2**18
 # Longer bytes and texts are passed over. why not shorter: keys of a dict are texts too.
 LONGEST_KEPT = 2**14
 # Of what is passed over so many bytes are kept: the beginning of a storage that torch wrote there says its dtype.
-_HEAD = 512
+_HEAD = 1024
 # So much of a pickle is looked through for words.
 _LOOKED_THROUGH = 64 * 2**20
 # All that is kept of texts and bytes together; a file of a million keys has less.
@@ -85,12 +85,13 @@ class PickleBytes:
             end = self.buffer.find(b"\n", self.at)
             part = self.buffer[self.at : end if end >= 0 else len(self.buffer)]
             length += len(part)
-            if length <= LONGEST_KEPT:
-                parts.append(part)
+            if length - len(part) <= LONGEST_KEPT:
+                parts.append(part[: LONGEST_KEPT + 1])
             self.at += len(part)
             if end >= 0:
                 self.at += 1
-                return self._kept(b"".join(parts)) if length <= LONGEST_KEPT else Skipped(length)
+                kept = self._kept(b"".join(parts)[: length if length <= LONGEST_KEPT else _HEAD])
+                return kept if length <= LONGEST_KEPT else Skipped(length, kept)
             self.more()
 
     def _kept(self, data: bytes) -> bytes:

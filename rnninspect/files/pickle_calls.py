@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 from rnninspect.errors import listed, printable
 from rnninspect.files.held import Unreadable
 from rnninspect.files.pickle_bytes import mentions
 from rnninspect.files.pickle_machine import Pickled, TooMuchWork, read_pickle
 from rnninspect.files.pickle_records import Global
+from rnninspect.files.pickle_state import LOADER
+from rnninspect.files.pickles_inside import WHOLE, pickles_inside
 from rnninspect.files.source import Source
 
 # Modules that no checkpoint has business with: to name one of them is enough. By their first part.
@@ -31,7 +34,7 @@ _NOT_HOLDING = """operator.attrgetter operator.methodcaller _operator.attrgetter
     types.FunctionType types.CodeType types.LambdaType types.MethodType"""
 # Names that run what they are given, whichever package has them.
 _RUNNING = """system popen Popen eval exec execfile execWrapper runstring run_code run_path __import__ import_module
-    reduce_graph_module spawn check_output check_call getoutput _import_module"""
+    reduce_graph_module spawn check_output check_call getoutput _import_module _load_from_bytes"""
 
 # Every function that makes a tensor of torch, numpy or jax has one of these in its name.
 TENSOR_MAKERS = (b"_rebuild", b"_reconstruct", b"_frombuffer", b"reconstruct_device_array", b"Parameter")
@@ -51,14 +54,25 @@ _RISKY_ANYWHERE = frozenset(_RUNNING.split())
 
 def warnings_of(pickled: Pickled, where: str) -> tuple[str, ...]:
     """What a reader should be told of what a pickle calls: `data.pkl calls posix.system; nothing was run`."""
-    called = [each for each in pickled.globals if each in pickled.called and runs_things(each, called=True)]
-    silent = pickled.called | pickled.lookups
-    named = [each for each in pickled.globals if each not in silent and runs_things(each, called=False)]
+    every = [pickled, *_inside(pickled)]
+    called = [each for one in every for each in one.globals if each in one.called and runs_things(each, called=True)]
+    silent = frozenset().union(*(one.called | one.lookups for one in every))
+    named = [each for one in every for each in one.globals if each not in silent and runs_things(each, called=False)]
     return tuple(
-        f"{where} {verb} {listed([printable(str(each)[:100]) for each in these], 3)}; nothing was run"
+        f"{where} {verb} {listed([printable(str(each)[:100]) for each in dict.fromkeys(these)], 3)}; nothing was run"
         for verb, these in (("calls", called), ("names", named))
         if these
     )
+
+
+def _inside(pickled: Pickled) -> Iterator[Pickled]:
+    """The pickles in a pickle. What they are read by is a call to be told of where they are no mere storage."""
+    for arguments in pickled.loaded:
+        inside = pickles_inside(arguments)
+        yield from inside
+        if len(inside) < WHOLE or any(each.loaded for each in inside):
+            loader = Global("torch.storage", LOADER)
+            yield Pickled(None, (loader,), frozenset([loader]), 0)
 
 
 def runs_things(each: Global, *, called: bool) -> bool:

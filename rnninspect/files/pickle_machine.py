@@ -24,6 +24,7 @@ class Pickled(NamedTuple):
     """What one pickle says. globals: all that it names. called: what it would call. end: the place behind it.
 
     outside: the objects that stand outside of it. lookups: what it would only look up a name of a class by.
+    loaded: what it would read as pickles of their own (`pickles_inside`).
     """
 
     value: object
@@ -32,6 +33,7 @@ class Pickled(NamedTuple):
     end: int
     outside: tuple[Persistent, ...] = ()
     lookups: frozenset[Global] = frozenset()
+    loaded: tuple[object, ...] = ()
 
 
 class TooMuchWork(Unreadable):
@@ -59,6 +61,7 @@ def read_pickle(source: Source, start: int = 0, most_steps: int = MOST_STEPS) ->
         state.bytes.place,
         tuple(state.outside),
         frozenset(state.lookups),
+        tuple(state.loaded),
     )
     if not whole:
         raise TooMuchWork(most_steps, done)

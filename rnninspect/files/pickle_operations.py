@@ -49,7 +49,11 @@ def _line(read: Callable[[bytes], object]) -> Operation:
 
     def operation(state: State) -> None:
         data = state.bytes.line()
-        state.stack.append(data if isinstance(data, Skipped) else read(data))
+        if isinstance(data, Skipped):  # why: what is kept of a long text is UTF-8
+            head = data.head.decode("raw-unicode-escape", "ignore").encode("utf-8", "ignore")
+            state.stack.append(Skipped(data.length, head))
+        else:
+            state.stack.append(read(data))
 
     return operation
 

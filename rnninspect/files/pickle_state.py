@@ -9,6 +9,10 @@ from rnninspect.files.pickle_texts import whole_number
 
 # Places of the memo that do not follow one another. why a limit: pickles are written with places that do.
 _MOST_SCATTERED = 100_000
+# The function of torch's that reads a pickle in a pickle.
+LOADER = "_load_from_bytes"
+# why a limit: each is a pickle to be read.
+_MOST_LOADED = 5_000
 # Longer names of attributes are cut.
 _LONGEST_NAME = 200
 
@@ -16,7 +20,8 @@ _LONGEST_NAME = 200
 class State:
     """What operations change. globals: all that was named. called: what would have been called.
 
-    outside: all that has a persistent id. lookups: the functions that would look up a name of a class, and no more.
+    loaded: what torch's LOADER would be given. outside: all that has a persistent id. lookups: the functions that would
+    look up a name of a class, and no more.
     """
 
     def __init__(self, source: PickleBytes) -> None:
@@ -28,6 +33,7 @@ class State:
         self.globals: dict[tuple[str, str], Global] = {}
         self.outside: list[Persistent] = []
         self.called: set[Global] = set()
+        self.loaded: list[object] = []
         self.lookups: set[Global] = set()
 
     def marked(self) -> list[object]:
@@ -66,7 +72,11 @@ class State:
 
     def call(self, function: object, arguments: object) -> None:
         """Put the record of a call on the stack."""
-        if isinstance(function, Global):
+        if isinstance(function, Global) and function.name == LOADER:
+            self.loaded.append(arguments)
+            if len(self.loaded) > _MOST_LOADED:
+                raise Unreadable(f"a pickle with more than {_MOST_LOADED:,} pickles in it", "save it with torch.save")
+        elif isinstance(function, Global):
             self.called.add(self.member(function, arguments) or function)
         self.stack.append(Call(function, arguments))
 

@@ -21,29 +21,28 @@ _COUNT = 8
 
 def read(source: Source, path: str) -> Held:
     """What a file of the format before zip holds. Raises Unreadable."""
-    at = _behind_the_head(source)
-    model = read_pickle(source, at)
+    head = _head(source)
+    model = read_pickle(source, head[-1].end)
     keys = read_pickle(source, model.end)
     if not isinstance(keys.value, list):
         raise Unreadable("the file is damaged: it has no list of its storages behind the model")
     gathered = Gathered()
     gathered.gather(model.value, tensor_in)
-    notes = held_or_warned(gathered, warnings_of(model, "its pickle"))
+    told = [told for each in (*head, model, keys) for told in warnings_of(each, "its pickle")]
+    notes = held_or_warned(gathered, dict.fromkeys(told))
     there = _storages(source, keys.end, keys.value, model, gathered.storages)
     damage = shortfall(gathered.storages, there)
     return Held(path, "torch (legacy)", gathered.tensors, tuple(gathered.layers), notes, damage, gathered.aliases)
 
 
-def _behind_the_head(source: Source) -> int:
-    """Where the pickle of the model begins."""
-    values, at = [], 0
+def _head(source: Source) -> list[Pickled]:
+    """The pickles before that of the model. Raises Unreadable where the format is another."""
+    head: list[Pickled] = []
     for _ in range(3):
-        head = read_pickle(source, at, _FEW_STEPS)
-        values.append(head.value)
-        at = head.end
-    if values[0] != MAGIC or values[1] != PROTOCOL:
+        head.append(read_pickle(source, head[-1].end if head else 0, _FEW_STEPS))
+    if head[0].value != MAGIC or head[1].value != PROTOCOL:
         raise Unreadable("no file of torch's: its first number is another, or its second, the protocol, is not 1001")
-    return at
+    return head
 
 
 def _storages(source: Source, at: int, keys: list[object], model: Pickled, needed: Mapping[str, int]) -> dict[str, int]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from rnninspect.files.held import Unreadable
-from rnninspect.files.pickle_machine import read_pickle
-from rnninspect.files.pickle_records import Call, Global, Persistent, bytes_in
-from rnninspect.files.source import FileSource
+from rnninspect.files.pickle_records import Call, Global, Persistent
+from rnninspect.files.pickles_inside import OBJECT, pickles_inside
 
 # Bytes of one element of a dtype, under torch's names.
 ITEM_SIZES = {
@@ -41,8 +39,6 @@ _STORAGES = {
     "QUInt2x4Storage": "quint2x4",
     "UntypedStorage": "uint8",
 }
-# The beginning of a storage has fewer operations.
-_FEW_STEPS = 1000
 # torch has no tensor of more dimensions.
 _MOST_DIMENSIONS = 64
 _LARGEST = 2**63
@@ -193,15 +189,8 @@ def _storage_inside(call: Call) -> Storage | None:
     """A storage in a plain pickle, as bytes of a file of the format before zip, of which the beginning is enough."""
     if not isinstance(call.function, Global) or call.function.name != "_load_from_bytes":
         return None
-    head = bytes_in(call.arguments[0] if isinstance(call.arguments, tuple) and call.arguments else None)
-    source = FileSource("a storage", io.BytesIO(head), 0, len(head))
-    at, value = 0, None
-    try:
-        for _ in range(4):
-            pickled = read_pickle(source, at, _FEW_STEPS)
-            value, at = pickled.value, pickled.end
-    except Unreadable:
-        value = None
+    inside = pickles_inside(call.arguments)
+    value = inside[OBJECT].value if len(inside) > OBJECT else None
     inner = storage_of(value) if isinstance(value, Persistent) else None
     return Storage(f"{id(call)}", inner.dtype if inner else "unknown", None, inside=True)
 

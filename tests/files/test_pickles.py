@@ -168,7 +168,21 @@ def test_tensors_of_torch_in_a_plain_pickle() -> None:
         "b": torch.zeros(9000, dtype=torch.bfloat16),
         "p": torch.nn.Parameter(torch.zeros(2)),
     }
-    for protocol in range(1, 6):
+    for protocol in PROTOCOLS:
         held = held_of(pickle.dumps(state, protocol))
         assert shown(held) == {"w": ((3, 5), "float32"), "b": ((9000,), "bfloat16"), "p": ((2,), "float32")}
         assert (held.notes, held.aliases) == ((), {})
+
+
+def test_an_evil_pickle_in_a_storage_is_named(tmp_path: Path) -> None:
+    marker = tmp_path / "was_here"
+    magic = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
+    evil = b"cposix\nsystem\n(Vtouch %s\ntR." % str(marker).encode()
+    for inner in (evil, magic + evil, evil + bytes(20_000)):
+        loader = b"ctorch.storage\n_load_from_bytes\n(" + b"B" + len(inner).to_bytes(4, "little") + inner + b"tR."
+        with pytest.raises(Unreadable, match=r"calls .*posix.system.*; nothing was run"):
+            held_of(loader + b"_rebuild")
+    far = magic + b"N" * 2000 + evil
+    with pytest.raises(Unreadable, match=r"calls torch.storage._load_from_bytes; nothing was run"):
+        held_of(b"ctorch.storage\n_load_from_bytes\n(B" + len(far).to_bytes(4, "little") + far + b"tR._rebuild")
+    assert not marker.exists()

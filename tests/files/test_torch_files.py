@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import re
 import warnings
 import zipfile
 from collections import OrderedDict
@@ -101,6 +103,38 @@ def test_a_whole_module(tmp_path: Path, zipped: bool) -> None:
     assert shown(held) == described(model.state_dict())
     assert options_of(held) == OPTIONS
     assert (held.damage, held.notes, held.aliases) == ("", (), {})
+
+
+def test_a_module_as_torch_wrote_it_with_its_source(tmp_path: Path) -> None:
+    class Pickler(pickle.Pickler):
+        """What torch once was: a class stands outside of the pickle, beside its source; a storage with a view of it."""
+
+        inside: type | None = None
+
+        def persistent_id(self, value: object) -> object:
+            if isinstance(value, type) and issubclass(value, nn.Module) and value is not self.inside:
+                self.inside = value
+                return ("module", value, "rnn.py", "class LSTM(RNNBase): ...")
+            if isinstance(value, torch.TypedStorage):
+                raw = value._untyped_storage
+                return ("storage", torch.FloatStorage, str(raw.data_ptr()), "cpu", raw.nbytes() // 4, None)
+            return None
+
+    model = nn.LSTM(3, 5, batch_first=True)
+    stream = io.BytesIO()
+    for each in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}):
+        pickle.dump(each, stream, 2)
+    Pickler(stream, 2).dump(model)
+    keys = [str(each.untyped_storage().data_ptr()) for each in model.parameters()]
+    pickle.dump(keys, stream, 2)
+    stream.write(bytes(sum(8 + each.nbytes for each in model.parameters())))
+    path = tmp_path / "model.pt"
+    path.write_bytes(stream.getvalue())
+    held = held_of(path)
+    assert shown(held) == described(model.state_dict())
+    assert options_of(held)[""][0] == "torch.nn.modules.rnn.LSTM"
+    assert options_of(held)[""][1]["batch_first"] is True
+    assert (held.damage, held.notes) == ("", ())
 
 
 def test_a_module_in_a_plain_pickle(tmp_path: Path) -> None:
@@ -361,6 +395,26 @@ def test_an_evil_pickle_is_named_beside_its_tensors(tmp_path: Path, zipped: bool
     with pytest.raises(Unreadable, match=f"^{called}$"):
         held_of(path)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_each_pickle_of_a_legacy_file_is_looked_at(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "model.pt"
+    torch.save({"w": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    evil = b"cposix\nsystem\n(Vls\ntR0"
+    starts = [found.start() for found in re.finditer(rb"\x80\x02[\x8aM}\]]", data)]
+    assert len(starts) == 5
+    start = starts[place]
+    path.write_bytes(data[: start + 2] + evil + data[start + 2 :])
+    held = held_of(path) if place else read_kind_of_legacy(path)
+    assert held.notes == ("its pickle calls posix.system; nothing was run",)
+    assert list(held.tensors) == ["w"]
+
+
+def read_kind_of_legacy(path: Path) -> Held:
+    with source_of(str(path)) as source:
+        return read_kind("torch legacy", source, str(path))
 
 
 def test_a_pickle_that_unpacks_to_very_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
