@@ -1,0 +1,191 @@
+"""A printed module, or the call that makes one, as text: `LSTM(300, 50, num_layers=2)`. Parsed, never executed.
+
+What is read is what torch prints (`torch.nn.Module.__repr__`: a child in each line, `(name): Kind(...)`) and what
+people write (`self.lstm = nn.LSTM(...)`, `nn.Sequential(nn.LSTM(3, 4), nn.ReLU())`). A module may print anything
+between its brackets: what has no form of these is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rnninspect.document.source import LINE_BREAK, place_at
+from rnninspect.errors import DocumentError, Place
+
+# why: Python's own limit is a thousand calls, of which each level takes two or three.
+_DEEPEST = 100
+_CALL = re.compile(r"(?:[A-Za-z_]\w*\s*=\s*|self(?:\.\w+)+\s*=\s*)?([A-Za-z_][\w.]*)[ ]?\(")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_CHILD = re.compile(r"\(([^()\n]{1,200})\):\s*(?:(\d{1,9}) x )?")
+_KEYWORD = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
+_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])")
+_TEXT = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
+_SPACE = re.compile(r"(?:\s|#[^\n]*(?:\n|$))*")
+_END = re.compile(r"[ \t]*(?=[,)\]}\n#]|\Z)")
+_WORDS = {"True": True, "False": False, "None": None}
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+class Other(NamedTuple):
+    """A value that is no plain one, as it is written: `torch.float64`, `1 -> 2`."""
+
+    text: str
+
+
+class Argument(NamedTuple):
+    """What stands between a module's brackets. name: None where it is given by its position."""
+
+    name: str | None
+    value: object
+    place: Place
+
+
+class PrintedModule(NamedTuple):
+    """One module. kind: as it is written, `nn.LSTM`. name: of a child what its parent calls it. times: so many alike."""
+
+    kind: str
+    arguments: tuple[Argument, ...]
+    children: tuple[tuple[str, PrintedModule], ...]
+    place: Place
+    times: int = 1
+
+    @property
+    def type(self) -> str:
+        """Its class without where that is from."""
+        return self.kind.rpartition(".")[2]
+
+
+def is_printed(text: str) -> bool:
+    """Whether a text begins as a printed module does: `Name(`."""
+    return _CALL.match(text, _past_space(text, 0)) is not None
+
+
+def read_printed(text: str, source: str) -> PrintedModule:
+    """The module that `text` prints or makes. Raises DocumentError where its brackets do not close, or text follows."""
+    scanner = _Scanner(text, source)
+    module = scanner.module(_past_space(text, 0), 0)
+    end = _past_space(text, scanner.at)
+    if end < len(text):
+        raise DocumentError(
+            place_at(text, end, source), "expected the end", hint="one module, or one Sequential of all"
+        )
+    return module
+
+
+def _past_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+class _Scanner:
+    """Where in the text the parser stands."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text, self.source, self.at = text, source, 0
+        self._lines = [0, *(match.end() for match in LINE_BREAK.finditer(text))]
+
+    def place(self, at: int) -> Place:
+        line = bisect(self._lines, at)
+        return Place(self.source, line, at - self._lines[line - 1] + 1)
+
+    def module(self, at: int, depth: int, times: int = 1) -> PrintedModule:
+        """The module that begins at `at`."""
+        call = _CALL.match(self.text, at)
+        if call is None:
+            raise DocumentError(self.place(at), "expected a module such as LSTM(300, 50)")
+        if depth > _DEEPEST:
+            raise DocumentError(self.place(at), f"modules in modules, more than {_DEEPEST} deep")
+        start, self.at = call.start(1), call.end()
+        arguments: list[Argument] = []
+        children: list[tuple[str, PrintedModule]] = []
+        for name, value, place in self._items(")", depth):
+            match value:
+                case PrintedModule() if name is not None:
+                    children.append((name, value))
+                case PrintedModule():
+                    children.append((str(len(children)), value))
+                case _:
+                    arguments.append(Argument(name, value, place))
+        return PrintedModule(call[1], tuple(arguments), tuple(children), self.place(start), times)
+
+    def _items(self, closing: str, depth: int) -> Iterator[tuple[str | None, object, Place]]:
+        """What stands before a closing bracket, which is passed: with its name, where it has any."""
+        opened = self.at
+        while True:
+            self.at = _past_space(self.text, self.at)
+            if self.at >= len(self.text):
+                raise DocumentError(
+                    self.place(max(opened - 1, 0)), f"the bracket is not closed: expected {closing} before the end"
+                )
+            if self.text[self.at] == closing:
+                self.at += 1
+                return
+            if self.text[self.at] == ",":
+                self.at += 1
+                continue
+            yield self._item(depth)
+
+    def _item(self, depth: int) -> tuple[str | None, object, Place]:
+        at, name = self.at, None
+        child = _CHILD.match(self.text, at)
+        if child is not None and _CALL.match(self.text, child.end()):
+            return child[1], self.module(child.end(), depth + 1, int(child[2] or 1)), self.place(at)
+        keyword = _KEYWORD.match(self.text, at)
+        if keyword is not None:
+            name, self.at = keyword[1], keyword.end()
+        place = self.place(self.at)
+        return name, self._value(depth), place
+
+    def _value(self, depth: int) -> object:
+        """A value, up to what ends it: a comma, a closing bracket, or for what is passed over the end of its line."""
+        start = self.at
+        if _CALL.match(self.text, start):
+            module = self.module(start, depth + 1)
+            if self._ends():
+                return module
+        elif match := _TEXT.match(self.text, start):
+            self.at = match.end()
+            if self._ends():
+                return match[0][1:-1]
+        elif match := _NUMBER.match(self.text, start):
+            self.at = match.end()
+            if self._ends():
+                return _number(match[0])
+        elif match := _NAME.match(self.text, start):
+            self.at = match.end()
+            if match[0] in _WORDS and self._ends():
+                return _WORDS[match[0]]
+        elif self.text[start] in "([" and depth < _DEEPEST:
+            self.at = start + 1
+            items = tuple(value for _, value, _ in self._items(_CLOSING[self.text[start]], depth + 1))
+            if self._ends():
+                return items
+        self.at = self._passed_over(start)
+        return Other(self.text[start : self.at].strip())
+
+    def _ends(self) -> bool:
+        """Whether a value ends here: only spaces stand before what ends it."""
+        return _END.match(self.text, self.at) is not None
+
+    def _passed_over(self, start: int) -> int:
+        """The end of what has no form of ours: where its brackets are closed and a comma, bracket or line ends it."""
+        waiting: list[str] = []
+        for at in range(start, len(self.text)):
+            sign = self.text[at]
+            if waiting and sign == waiting[-1]:
+                waiting.pop()
+            elif sign in _CLOSING:
+                waiting.append(_CLOSING[sign])
+            elif not waiting and (sign in ",)]}" or (sign == "\n" and at > start)):
+                return max(at, start + (sign in "]}"))
+        return len(self.text)
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
