@@ -4,6 +4,8 @@ load                        from a path and overrides to a `Spec`: all that foll
 source, git, revision       to text: of a file, of standard input, or as it is at a revision of git
 syntax, nodes, scalars      to values: PyYAML's events, composed into nodes, each read as what it says
 tree, paths                 to plain data with a place for every value, and how a value is named
+printed, from_printed       a printed module or a constructor call as text, and the layers that it comes to
+calls                       `LSTM(300, 50)` in place of a layer's keys
 overrides                   `--set` and what else of the command line replaces values; quantity reads `20M` and `5%`
 blocks, keys                what a document and each of its layers may hold
 library, defined, inside    types of layers that are published cells, or a document's own; places in their text

@@ -34,10 +34,12 @@ _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 
 
 class Written(NamedTuple):
-    """One layer as a document has it. data: its keys. places: of each key's value, and of the layer under ""."""
+    """One layer as a document has it. data: its keys. places: of each key's value, and of the layer under "";
+    keys: of what says the key."""
 
     data: Mapping[str, object]
     places: Mapping[str, Place]
+    keys: Mapping[str, Place]
 
 
 class Described(NamedTuple):
@@ -57,7 +59,7 @@ def described(module: PrintedModule) -> Described:
     others: dict[str, str] = {}
     for name, each in _leaves(module, ""):
         if is_layer(each):
-            layers[name] = written(each)
+            layers[name] = keys_of(each)
         else:
             others[name] = each.kind
     chain = module.type == "Sequential" and not others and all("." not in name for name in layers)
@@ -69,21 +71,30 @@ def is_layer(module: PrintedModule) -> bool:
     return module.type in POSITIONS and not module.children and _OF_TORCH.fullmatch(module.kind) is not None
 
 
-def written(module: PrintedModule) -> Written:
-    """A layer's keys. Raises DocumentError where an argument is unknown, given twice, or one too many."""
-    positions = POSITIONS[module.type]
-    data: dict[str, object] = {"type": module.type}
+def keys_of(module: PrintedModule) -> Written:
+    """A layer's keys. Raises DocumentError where an argument is given twice, or is one too many.
+
+    Of a kind that is none of ours the keys that are named, so that whoever validates them says so.
+    """
+    ours = is_layer(module)
+    positions = POSITIONS[module.type] if ours else ()
+    data: dict[str, object] = {"type": module.type if ours else module.kind}
     places: dict[str, Place] = {"": module.place, "type": module.place}
+    keys = dict(places)
     for index, argument in enumerate(module.arguments):
         key = argument.name or (positions[index] if index < len(positions) else "")
+        if not key and not ours:
+            continue
         if not key:
             most = f"{module.type} takes {len(positions)} arguments by position, {listed(positions)}"
             raise DocumentError(argument.place, f"expected no more: {most}")
         if key in data:
-            raise DocumentError(argument.place, f"{key} is given twice", hint="leave one of the two out")
+            raise DocumentError(argument.key, f"{key} is given twice", hint="leave one of the two out")
         if key not in _NOT_OURS:
-            data[key], places[key] = _plain(argument), argument.place
-    return Written(data, places)
+            data[key], places[key], keys[key] = _plain(argument), argument.place, argument.key
+    if module.assigned:
+        data["name"], places["name"] = module.assigned, module.place
+    return Written(data, places, keys)
 
 
 def _plain(argument: Argument) -> object:
@@ -99,9 +110,9 @@ def _plain(argument: Argument) -> object:
 def _leaves(module: PrintedModule, name: str) -> Iterator[tuple[str, PrintedModule]]:
     """The modules that hold no others, each under its dotted name; several alike, each under its own number."""
     inner = [*module.children, *_listed(module)]
-    if not inner or module.type in POSITIONS:  # why those too: somebody's own class that is called like ours
-        if inner or module.type not in _CONTAINERS:
-            yield name, module
+    # why with others inside too: somebody's own class may be called like ours, and is none.
+    if module.type in POSITIONS or (not inner and module.type not in _CONTAINERS):
+        yield name, module
     for own, child in inner:
         for number in _numbers(own, child):
             yield from _leaves(child, f"{name}.{number}".strip("."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from rnninspect.document.calls import with_calls
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.overrides import override, put
@@ -47,7 +48,7 @@ def tree_of(given: Text, settings: Sequence[str] = (), *, device: str | None = N
     """The tree of a document's text, overridden as `load_spec` says."""
     source, text = given
     with with_excerpts(text, source):
-        tree = override(read_tree(text, source), settings)
+        tree = override(with_calls(read_tree(text, source)), settings)
     for key, value in (("device", device), ("dtype", dtype)):
         if value is not None and isinstance(tree.data, dict):
             tree = put(tree, (key,), value, Place(f"--{key} {value}"))

@@ -17,7 +17,9 @@ from rnninspect.errors import DocumentError, Place
 
 # why: Python's own limit is a thousand calls, of which each level takes two or three.
 _DEEPEST = 100
-_CALL = re.compile(r"(?:[A-Za-z_]\w*\s*=\s*|self(?:\.\w+)+\s*=\s*)?([A-Za-z_][\w.]*)[ ]?\(")
+# How a call begins; editors read it too. why no \w: there it is ASCII, and here it is not.
+CALL = r"^\s*([A-Za-z_][A-Za-z0-9_.]*\s*=\s*)?[A-Za-z_][A-Za-z0-9_.]* ?\("
+_CALL = re.compile(r"(?:([A-Za-z_][A-Za-z0-9_.]*)\s*=(?!=)\s*)?([A-Za-z_][A-Za-z0-9_.]*) ?\(")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _CHILD = re.compile(r"\(([^()\n]{1,200})\):\s*(?:(\d{1,9}) x )?")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
@@ -36,21 +38,26 @@ class Other(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """What stands between a module's brackets. name: None where it is given by its position."""
+    """What stands between a module's brackets. name: None where it is given by its position. key: where it begins."""
 
     name: str | None
     value: object
     place: Place
+    key: Place
 
 
 class PrintedModule(NamedTuple):
-    """One module. kind: as it is written, `nn.LSTM`. name: of a child what its parent calls it. times: so many alike."""
+    """One module. kind: as it is written, `nn.LSTM`. children: by what their parent calls them.
+
+    times: how many there are that are alike. assigned: what it is assigned to, `self.lstm = nn.LSTM(3, 4)`.
+    """
 
     kind: str
     arguments: tuple[Argument, ...]
     children: tuple[tuple[str, PrintedModule], ...]
     place: Place
     times: int = 1
+    assigned: str = ""
 
     @property
     def type(self) -> str:
@@ -60,7 +67,7 @@ class PrintedModule(NamedTuple):
 
 def is_printed(text: str) -> bool:
     """Whether a text begins as a printed module does: `Name(`."""
-    return _CALL.match(text, _past_space(text, 0)) is not None
+    return re.match(CALL, text) is not None
 
 
 def read_printed(text: str, source: str) -> PrintedModule:
@@ -98,20 +105,21 @@ class _Scanner:
             raise DocumentError(self.place(at), "expected a module such as LSTM(300, 50)")
         if depth > _DEEPEST:
             raise DocumentError(self.place(at), f"modules in modules, more than {_DEEPEST} deep")
-        start, self.at = call.start(1), call.end()
+        start, self.at = call.start(2), call.end()
         arguments: list[Argument] = []
         children: list[tuple[str, PrintedModule]] = []
-        for name, value, place in self._items(")", depth):
+        for name, value, key, place in self._items(")", depth):
             match value:
                 case PrintedModule() if name is not None:
                     children.append((name, value))
                 case PrintedModule():
                     children.append((str(len(children)), value))
                 case _:
-                    arguments.append(Argument(name, value, place))
-        return PrintedModule(call[1], tuple(arguments), tuple(children), self.place(start), times)
+                    arguments.append(Argument(name, value, place, key))
+        assigned = (call[1] or "").removeprefix("self.")
+        return PrintedModule(call[2], tuple(arguments), tuple(children), self.place(start), times, assigned)
 
-    def _items(self, closing: str, depth: int) -> Iterator[tuple[str | None, object, Place]]:
+    def _items(self, closing: str, depth: int) -> Iterator[tuple[str | None, object, Place, Place]]:
         """What stands before a closing bracket, which is passed: with its name, where it has any."""
         opened = self.at
         while True:
@@ -123,21 +131,29 @@ class _Scanner:
             if self.text[self.at] == closing:
                 self.at += 1
                 return
-            if self.text[self.at] == ",":
+            sign = self.text[self.at]
+            if sign in _CLOSING.values():
+                raise DocumentError(self.place(self.at), f"expected {closing}, got {sign}", hint="a bracket is missing")
+            if sign == ",":
                 self.at += 1
-                continue
-            yield self._item(depth)
+            else:
+                yield self._item(depth)
 
-    def _item(self, depth: int) -> tuple[str | None, object, Place]:
+    def _item(self, depth: int) -> tuple[str | None, object, Place, Place]:
         at, name = self.at, None
         child = _CHILD.match(self.text, at)
         if child is not None and _CALL.match(self.text, child.end()):
-            return child[1], self.module(child.end(), depth + 1, int(child[2] or 1)), self.place(at)
+            return (
+                child[1],
+                self.module(child.end(), depth + 1, int(child[2] or 1)),
+                self.place(at),
+                self.place(child.end()),
+            )
         keyword = _KEYWORD.match(self.text, at)
         if keyword is not None:
             name, self.at = keyword[1], keyword.end()
         place = self.place(self.at)
-        return name, self._value(depth), place
+        return name, self._value(depth), self.place(at), place
 
     def _value(self, depth: int) -> object:
         """A value, up to what ends it: a comma, a closing bracket, or for what is passed over the end of its line."""
@@ -160,7 +176,7 @@ class _Scanner:
                 return _WORDS[match[0]]
         elif self.text[start] in "([" and depth < _DEEPEST:
             self.at = start + 1
-            items = tuple(value for _, value, _ in self._items(_CLOSING[self.text[start]], depth + 1))
+            items = tuple(value for _, value, _, _ in self._items(_CLOSING[self.text[start]], depth + 1))
             if self._ends():
                 return items
         self.at = self._passed_over(start)
@@ -179,8 +195,8 @@ class _Scanner:
                 waiting.pop()
             elif sign in _CLOSING:
                 waiting.append(_CLOSING[sign])
-            elif not waiting and (sign in ",)]}" or (sign == "\n" and at > start)):
-                return max(at, start + (sign in "]}"))
+            elif not waiting and sign in ",)]}\n" and at > start:
+                return at
         return len(self.text)
 
 

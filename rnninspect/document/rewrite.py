@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rnninspect.document.calls import with_calls
 from rnninspect.document.overrides import put
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.sizes import size_paths
@@ -13,7 +14,7 @@ from rnninspect.document.tree import Tree, read_tree
 from rnninspect.errors import DocumentError, show
 
 # A plain number, which may have an anchor; the parser's place is the anchor's.
-_NUMBER = re.compile(r"(?P<anchor>&[^\s,\[\]{}]+[ \t]+)?(?P<number>[-+]?[0-9]+)(?=[\s,\]}]|$)")
+_NUMBER = re.compile(r"(?P<anchor>&[^\s,\[\]{}]+[ \t]+)?(?P<number>[-+]?[0-9]+)(?=[\s,\])}]|$)")
 
 
 def rewritten(tree: Tree, paths: Sequence[Path], value: int) -> str:
@@ -29,7 +30,7 @@ def rewritten(tree: Tree, paths: Sequence[Path], value: int) -> str:
     for path in paths:
         wanted = put(wanted, path, value, tree.place(path))
     # why: what has been written must be what was meant, whatever the text looks like
-    after = read_tree(text, tree.source)
+    after = with_calls(read_tree(text, tree.source))
     if after.data != wanted.data or after.faults:
         raise DocumentError(tree.place(paths[0]), "the number cannot be replaced alone", hint="write it by hand")
     return text

@@ -22,6 +22,7 @@ from rnninspect.document import quantity
 from rnninspect.document.blocks import Document
 from rnninspect.document.defined import OWN
 from rnninspect.document.library import library_names
+from rnninspect.document.printed import CALL
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.definition import Definition
 from rnninspect.layers.fields import expectations
@@ -46,7 +47,9 @@ def document_schema() -> dict[str, object]:
     written = model.model_json_schema(schema_generator=_Schema)
     definitions = written.pop("$defs")
     definitions |= {"Cell": _layer_of(OWN, definitions["Definition"]), "NamedCell": _layer_of("", {})}
-    written["properties"]["layers"]["items"]["oneOf"] += [{"$ref": f"#/$defs/{name}"} for name in ("Cell", "NamedCell")]
+    items = written["properties"]["layers"]["items"]["oneOf"]
+    items += [{"$ref": f"#/$defs/{name}"} for name in ("Cell", "NamedCell")]
+    items.append({"type": "string", "pattern": CALL, "description": "a constructor call such as LSTM(300, 50)"})
     # why: without cells of its own a document has these types and no others.
     known = {"properties": {"type": {"enum": [*TYPES, OWN, *library_names()]}}}
     written["anyOf"] = [{"required": ["cells"]}, {"properties": {"layers": {"items": known}}}]

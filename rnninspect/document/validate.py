@@ -12,6 +12,7 @@ from rnninspect.document.blocks import KEYED_BLOCKS, Document, layer_names, prin
 from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
+from rnninspect.document.printed import is_printed
 from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, show
@@ -88,7 +89,9 @@ def _wrong_case_names(data: Mapping[str, Any], tree: Tree) -> Iterator[DocumentE
 
 
 def _layer(data: object, path: Path, name: str, tree: Tree, kinds: Mapping[str, Any], hints: int) -> Iterator[Layer]:
-    """The layer at `path`; none where what is wrong is told of its cell."""
+    """The layer at `path`; none where what is wrong is told of its cell, or of its call."""
+    if isinstance(data, str) and is_printed(data):
+        return
     if not isinstance(data, dict):
         raise fault_at(path, tree, f"expected a mapping with type, got {show(data)}", in_place_of_layer(data))
     if "type" not in data:

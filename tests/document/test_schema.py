@@ -6,6 +6,7 @@ Where they may differ is said once, in `reader_alone`; the schema never refuses 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -101,7 +102,8 @@ def test_no_mapping_takes_other_keys() -> None:
 
 
 def test_a_layer_is_one_of_the_kinds_by_its_type() -> None:
-    kinds = SCHEMA["properties"]["layers"]["items"]["oneOf"]
+    *kinds, call = SCHEMA["properties"]["layers"]["items"]["oneOf"]
+    assert re.match(call["pattern"], "encoder = nn.LSTM(300, 50)")
     assert kinds == [{"$ref": f"#/$defs/{name}"} for name in (*TYPES, "Cell", "NamedCell")]
     assert [SCHEMA["$defs"][name]["properties"]["type"]["const"] for name in TYPES] == list(TYPES)
 
