@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -443,3 +444,24 @@ def test_what_torch_saves_is_what_was_built(here: Here, tmp_path: Path) -> None:
     assert layer["name"] == ""
     assert layer["parameters"] == sum(each.numel() for each in built.parameters())
     assert "(no prefix)" in fine(here(tmp_path / "lstm.pt"))
+
+
+class _Evil:
+    """What runs a command when it is loaded."""
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return os.system, ("touch ran",)
+
+
+@pytest.mark.torch
+def test_what_a_pickle_would_call_is_said_in_every_format_and_not_called(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model": torch.nn.GRU(5, 3).state_dict(), "more": _Evil()}, "evil.pt")
+    for format in ("table", "json", "csv", "markdown"):
+        done = here("evil.pt", "--format", format)
+        assert "data.pkl calls posix.system; nothing was run" in done.stdout + done.stderr
+        assert "GRU" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["evil.pt"]

@@ -71,7 +71,7 @@ def run(options: IdentifyOptions) -> int:
         code = max(code, write_documents(looked[0].identified, options.document))
     blocks = identify_blocks(looked, all_of_it=options.all)
     if options.format is Format.CSV:
-        _say_undecided(looked)
+        _say_what_csv_has_no_place_for(looked)
         blocks = identify_tables(looked, all_of_it=options.all)
     print_page(
         options.format, blocks, lambda: identify_document(looked), identify_answer(looked).caption, options.output
@@ -111,11 +111,13 @@ def _say_failures(looked: Sequence[LookedInto], *, require: bool) -> int:
     return 1 if told else 0
 
 
-def _say_undecided(looked: Sequence[LookedInto]) -> None:
-    """Say what is not understood, where the result has no place for sentences."""
+def _say_what_csv_has_no_place_for(looked: Sequence[LookedInto]) -> None:
+    """Say what is to be told of each file, and what is not understood in it."""
     from rnninspect.commands.shared.messages import say
     from rnninspect.errors import printable
 
     for each in looked:
+        for note in each.identified.held.notes:
+            say(f"note: {printable(each.file)}: {printable(note)}")
         for sentence in each.identified.undecided:
             say(f"warning: {printable(each.file)}: undecided: {printable(sentence)}")

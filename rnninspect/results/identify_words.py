@@ -31,8 +31,8 @@ def sentences(identified: Identified, *, whole: bool = False) -> Iterator[str]:
     held, layers = identified.held, identified.layers
     if held.damage:
         yield f"damaged: {held.damage}"
-    yield from _few([f"undecided: {sentence}" for sentence in identified.undecided], most)
     yield from _few([f"note: {sentence}" for sentence in held.notes], most)
+    yield from _few([f"undecided: {sentence}" for sentence in identified.undecided], most)
     yield from _few(list(_remarks(layers)), most)
     yield from _options(layers)
     yield from _left_out(identified)
