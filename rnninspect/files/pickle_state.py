@@ -13,6 +13,7 @@ _MOST_SCATTERED = 100_000
 LOADER = "_load_from_bytes"
 # why a limit: each is a pickle to be read.
 _MOST_LOADED = 5_000
+_LOOK_UPS = (Global("builtins", "getattr"), Global("__builtin__", "getattr"))
 # Longer names of attributes are cut.
 _LONGEST_NAME = 200
 
@@ -81,13 +82,17 @@ class State:
         self.stack.append(Call(function, arguments))
 
     def member(self, function: Global, arguments: object) -> Global | None:
-        """What `getattr` would look up in what has a name: so Python 3.11 writes the members of an Enum."""
-        if function not in (("builtins", "getattr"), ("__builtin__", "getattr")) or not isinstance(arguments, tuple):
+        """What `getattr` would look up in a class or an object of one: a member of an Enum, a method of a module.
+
+        why no look-up in a look-up, and no name such as `__init__`: these lead on to anything.
+        """
+        if function not in _LOOK_UPS or not isinstance(arguments, tuple):
             return None
         match arguments:
-            case (Global(module, name), str(attribute)):
-                self.lookups.add(function)
-                return self.named(module, f"{name}.{attribute[:_LONGEST_NAME]}")
+            case (Global() as kind, str(attribute)) | (Call(function=Global() as kind), str(attribute)):
+                if kind not in _LOOK_UPS and not attribute.startswith("__"):
+                    self.lookups.add(function)
+                    return self.named(kind.module, f"{kind.name}.{attribute[:_LONGEST_NAME]}")
         return None
 
     def place_in_line(self) -> int:

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from rnninspect.files import torch_zip
 from rnninspect.files.held import Held, Unreadable
 from rnninspect.files.read import read_kind
 from rnninspect.files.sniff import kind_of
 from rnninspect.files.source import source_of
-
-torch = pytest.importorskip("torch")
-nn = torch.nn
 
 Described = Mapping[str, tuple[tuple[int, ...], str]]
 
@@ -308,6 +307,14 @@ def test_a_derived_class_says_its_options_under_its_own_name(tmp_path: Path) -> 
     assert layer.name == "x"
     assert layer.kind.endswith("Derived")
     assert layer.said["proj_size"] == 2
+
+
+def test_methods_that_are_hooks_are_no_alarm(tmp_path: Path) -> None:
+    """Lazy modules are saved with methods of their own, which a pickle looks up in them."""
+    torch.save(nn.ModuleList([nn.LazyLinear(3), nn.GRU(3, 5)]), tmp_path / "lazy.pt")
+    held = held_of(tmp_path / "lazy.pt")
+    assert list(held.tensors) == [f"1.{name}" for name in nn.GRU(3, 5).state_dict()]
+    assert held.notes == ()
 
 
 @pytest.mark.parametrize("whole", [True, False])
