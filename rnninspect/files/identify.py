@@ -53,7 +53,7 @@ def identify(held: Held) -> Identified:
                 undecided.append(read)
             else:
                 layers.append(read)
-    sentences = tuple(leftover.sentences(left, undecided))
+    sentences = tuple(leftover.sentences(left, undecided, (layer.name for layer in layers)))
     return Identified(
         held=held,
         layers=tuple(_in_order(held, layers)),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from rnninspect.errors import printable
-from rnninspect.files.left import LONGEST, Left, Undecided
+from rnninspect.files.left import LONGEST, Left, Undecided, bare
 
 _MOST = 8
 _LONGEST_SHOWN = 60
 # A part of a name that a recurrent layer has: `lstm_1`, `biLSTM`, `weight_hh`, `h2h`.
 _RECURRENT = re.compile(
-    r".*lstm.*|(?:.*[^a-z])?(?:bi|bidirectional)?(?:grus?|rnns?|recurrent|sru|mgu|qrnn|indrnn|crnn)(?:cell|layer)?s?(?:[^a-z].*)?"
+    r".*lstm.*|(?:.*[^a-z])?(?:bi|bidirectional)?(?:grus?|rnns?|recurrent|sru|mgu|qrnn|indrnn)(?:cell|layer)?s?(?:[^a-z].*)?"
     r"|(?:.*[^a-z])?(?:weight|bias|[wbu])_(?:hh|ih|hr)(?:[^a-z].*)?"
     r"|(?:.*[^a-z0-9])?[ixh]2h(?:[^a-z0-9].*)?|.*recurrent_kernel.*",
     re.IGNORECASE | re.DOTALL,
@@ -23,7 +23,7 @@ _FLAT = re.compile(r"opaque_kernel|(?:.*_)?rnn_param(?:eter)?s?|(?:.*_)?paramete
 # One that other layers have too. why: cells are in many networks, and only shapes tell.
 _CELL = re.compile(r".*cells?(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
 _OTHER = re.compile(
-    r"(?:.*[^a-z])?(?:fc|linear|proj(?:ection)?|norm|ln|bn|dense|embed(?:ding)?s?|conv(?:1d|2d|3d)?|out(?:put)?|att(?:n|ention)"
+    r"(?:.*[^a-z])?(?:fc|linear|proj(?:ection)?|norm|ln|bn|dense|embed(?:ding)?s?|out(?:put)?|att(?:n|ention)"
     r"|head|classifier|logits)(?:[^a-z].*)?",
     re.IGNORECASE | re.DOTALL,
 )
@@ -32,9 +32,14 @@ _COMPUTED = re.compile(r"\w*_output_[0-9]+")
 _HINT = re.compile("lstm|gru|rnn|recurrent|_hh|_ih|_hr|2h|cell|sru|mgu")
 
 
-def sentences(left: Left, undecided: Iterable[Undecided]) -> Iterator[str]:
-    """A sentence for each group of tensors that a rule left, then for those that no rule has read."""
-    said = [*undecided, *_described(left), *_unread(left)]
+def sentences(left: Left, undecided: Iterable[Undecided], found: Iterable[str]) -> Iterator[str]:
+    """A sentence for each group of tensors that a rule left, then for those that no rule has read.
+
+    found: the names of the layers that were.
+    """
+    said = [*undecided]
+    named = {*found, *(bare(one.prefix) for one in said)}
+    said += [*_described(left, named), *_unread(left)]
     for one in said[:_MOST]:
         yield sentence(one)
     if rest := said[_MOST:]:
@@ -44,14 +49,18 @@ def sentences(left: Left, undecided: Iterable[Undecided]) -> Iterator[str]:
 
 def sentence(one: Undecided) -> str:
     """`42 tensors look recurrent (lstm_5/...), no rule reads them`."""
+    if not one.tensors:
+        return f"{_quoted(one.prefix).removesuffix('...')} looks recurrent: {one.why}"
     tensors = "tensors look" if one.tensors != 1 else "tensor looks"
     return f"{one.tensors:,} {tensors} recurrent ({_quoted(one.prefix)}), {one.why}"
 
 
-def _described(left: Left) -> Iterator[Undecided]:
-    """What the file itself calls recurrent, and of which every tensor is left."""
+def _described(left: Left, named: Set[str]) -> Iterator[Undecided]:
+    """What the file itself calls recurrent, and of which every tensor is left, or none was ever there."""
     for layer in left.held.layers:
         names = list(layer.tensors.values())
+        if not names and layer.kind.startswith("torch.") and layer.name not in named:
+            yield Undecided(layer.name, 0, f"the file calls it {printable(layer.kind)}, and its tensors are not there")
         if names and all(left.is_left(name) for name in names):
             left.take_named(names)
             yield Undecided(layer.name, len(names), f"the file calls it {printable(layer.kind)}, which no rule reads")

@@ -9,7 +9,7 @@ from rnninspect.files.left import Group, Left, Read, Undecided, bare, split
 
 _ANY = r"(?:weight|bias)_(?:ih|hh|hr)(?:_l[0-9]{1,9})?(?:_reverse)?"
 _RAW = re.compile(r"(weight_hh_l[0-9]{1,9}(?:_reverse)?)_raw")
-_FACTOR = re.compile(f"{_ANY}_(?:g|v|orig|u|raw)")
+_FACTOR = re.compile(f"{_ANY}_(?:g|v|orig|u|raw|mask)")
 _BASE = re.compile(_ANY)
 _WHICH = re.compile(rf"parametrizations[./]{_ANY}")
 _PACKED = "_all_weight_values"

@@ -10,7 +10,7 @@ OPTIMIZER, AVERAGES = "an optimizer's", "moving averages of weights"
 
 # A part of a name that an optimizer's tensors stand below.
 _BELOW = re.compile(
-    r"(?:lr_|model_)?optim(?:izer)?s?(?:_states?|_state_dict|_weights|_dict)?|opt_state|\.?OPTIMIZER_SLOT",
+    r"(?:lr_|model_|last_)?optim(?:izer)?s?(?:_states?|_state_dict|_weights|_dict)?|opt_state|\.?OPTIMIZER_SLOT",
     re.IGNORECASE,
 )
 # What an optimizer calls a tensor that it keeps of each parameter.
@@ -35,6 +35,9 @@ def kind_aside(name: str) -> str | None:
     lower = name.lower()
     if ("optim" in lower or "opt_state" in lower) and not _MODEL.fullmatch(last):
         return OPTIMIZER if any(_BELOW.fullmatch(part) for part in _PARTS.split(name)) else None
+    # Keras on TensorFlow: training/Adam/lstm_1/kernel/m.
+    if lower.startswith("training/"):
+        return OPTIMIZER if any(_SLOTS.fullmatch(part) for part in _PARTS.split(name)) else None
     return None
 
 

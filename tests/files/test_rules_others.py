@@ -233,6 +233,13 @@ def test_coupled_gates_are_undecided() -> None:
 # --- what a file calls recurrent and no rule reads ---------------------------------------------------------
 
 
+def test_a_pickled_module_without_its_tensors_is_undecided() -> None:
+    found = identified({"other.weight": (3, 4)}, [HeldLayer("a.rnn", "torch.nn.modules.rnn.LSTM", {"hidden_size": 7})])
+    assert found.undecided == (
+        "a.rnn looks recurrent: the file calls it torch.nn.modules.rnn.LSTM, and its tensors are not there",
+    )
+
+
 def test_a_layer_that_the_file_calls_recurrent_is_never_left_out() -> None:
     shapes = {"w": (3, 4), "r": (3, 3)}
     found = identified(shapes, [HeldLayer("x", "BlockLSTM", {}, {"W": "w", "R": "r"})])

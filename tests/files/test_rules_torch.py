@@ -222,7 +222,7 @@ def test_short_names_do_not_say_which_gru(names: tuple[str, ...]) -> None:
 
 
 def test_the_tensors_of_an_optimizer_are_set_aside() -> None:
-    slots = {f"optimizer.state.{k}.exp_avg": (28, 5) for k in range(4)} | {"optim.lr": ()}
+    slots = {f"optimizer.state.{k}.exp_avg": (28, 5) for k in range(4)} | {"last_optimizer_state.lr": ()}
     found = identified(LSTM | slots | {"head.weight": (2, 7), "step": ()})
     assert agrees(only(found))
     assert found.set_aside == {"an optimizer's": 5}
@@ -257,12 +257,21 @@ def test_other_networks_have_none(shapes: Shapes) -> None:
     assert (found.layers, found.undecided, found.others) == ((), (), len(shapes))
 
 
+X2H, H2H = (f"1 tensor looks recurrent (a.{name}...), no rule reads them" for name in ("x2h", "h2h"))
+
+
 @pytest.mark.parametrize(
     ("shapes", "says"),
     [
         ({"lstm_5/a": (3, 4), "lstm_5/b": (3, 4)}, ("2 tensors look recurrent (lstm_5/...), no rule reads them",)),
         ({"enc.my_gru.w": (3, 4)}, ("1 tensor looks recurrent (enc.my_gru...), no rule reads them",)),
         ({"trunk.weights": (3, 4), "structure.x": (1,)}, ()),
+        ({"a.x2h.weight": (28, 5), "a.h2h.weight": (28, 7)}, (X2H, H2H)),
+        ({"convlstm.0.conv.weight": (28, 12, 3, 3)}, ("1 tensor looks recurrent (convlstm...), no rule reads them",)),
+        ({"lstm.head.weight": (2, 7), "rnn_proj.weight": (9, 7), "gru_norm.weight": (7,)}, ()),
+        ({"lstm.linear_h.weight": (28, 7)}, ("1 tensor looks recurrent (lstm...), no rule reads them",)),
+        ({"my_cell.U": (21, 7)}, ("1 tensor looks recurrent (my_cell...), no rule reads them",)),
+        ({"my_cell.U": (20, 7)}, ()),
     ],
 )
 def test_what_no_rule_reads_is_said(shapes: Shapes, says: tuple[str, ...]) -> None:
