@@ -10,13 +10,16 @@ through the program are NamedTuples elsewhere: a class is made in 0.1 ms instead
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import cast
+from typing import NamedTuple, cast
 
 from rnninspect.letters import Layout, Shape, layout_of, tuple_text
 
 ITEM_BYTES: dict[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int64": 8}
+# What only files hold: quantised weights.
+ITEM_BYTES |= dict.fromkeys(("int8", "uint8", "qint8", "quint8"), 1)
+ITEM_BYTES |= {"int16": 2, "int32": 4, "qint32": 4}
 
 # Marks a field that the real ledger leaves None: a look command runs forward only, and counts no elementwise work.
 PLAN_ONLY = {"plan_only": True}
@@ -267,13 +270,30 @@ def count(weights: Iterable[WeightFact]) -> Counts:
     )
 
 
+class FromFile(NamedTuple):
+    """What of a layer is its file's affair. convention: whose packing its tensors have there (`PyTorch`, `Keras`).
+
+    held_as: the dtypes of its biases (True) and matrices (False). unknown: the options that the file does not say, by
+    torch's name, each with what is the case. reverse: it reads the sequence from its end. module: a sentence that says
+    why torch's own module is not this layer, "" where it is. remarks: sentences on how it was found.
+    """
+
+    convention: str
+    held_as: Mapping[bool, str]
+    unknown: Mapping[str, str]
+    reverse: bool
+    module: str
+    remarks: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class LayerFacts:
     """Everything known of one layer.
 
     backward: what autograd runs for a loss after the last layer; kept_for_backward_bytes: what a training step keeps
     from the forward pass for it. Both are None in the real ledger, which runs forward only, and where nobody says how
-    large the batch is: then per_token holds, and `forward` is what one token takes.
+    large the batch is: then per_token holds, and `forward` is what one token takes. from_file: of one that was found
+    in a checkpoint.
     """
 
     name: str
@@ -285,6 +305,7 @@ class LayerFacts:
     backward: Ops | None = field(metadata=PLAN_ONLY)
     kept_for_backward_bytes: int | None = field(metadata=PLAN_ONLY)
     per_token: bool = False
+    from_file: FromFile | None = field(default=None, compare=False)
 
     @property
     def counts(self) -> Counts:

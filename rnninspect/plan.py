@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rnninspect.document.chain import Link, Spec
@@ -22,7 +22,11 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     input_grad: the backward pass works out the gradients of the input, where it has any, and of every h_0 and c_0 too.
     """
     weights = owned_weights(spec.links, spec.dtype)
+    if spec.from_file is not None:
+        weights = _as_held(weights, spec.from_file.held_as)
     layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad)
+    if spec.from_file is not None:
+        layers = tuple(replace(layer, from_file=spec.from_file) for layer in layers)
     return ModelFacts(name=spec.name, source=spec.source, dtype=spec.dtype, layers=layers, checkpoint=spec.checkpoint)
 
 
@@ -129,6 +133,11 @@ def _largest(spec: Spec, facts: Sequence[LayerFacts]) -> tuple[int, int, int]:
 
     index = max(range(len(facts)), key=lambda index: sum(held(index)))
     return index, *held(index)
+
+
+def _as_held(weights: Sequence[Weights], dtypes: Mapping[bool, str]) -> tuple[Weights, ...]:
+    """The weights in the dtypes that a file holds its biases (True) and matrices (False) in."""
+    return tuple(tuple(replace(weight, dtype=dtypes[weight.is_bias]) for weight in own) for own in weights)
 
 
 def _as_owned(weight: WeightFact, owners: dict[str, WeightFact]) -> WeightFact:

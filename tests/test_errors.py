@@ -44,7 +44,7 @@ def no_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     from rnninspect.formats.plot import plot
 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setattr("rnninspect.commands.shared.model_page.print_page", lambda *page: plot((), Path("small.svg")))
+    monkeypatch.setattr("rnninspect.commands.shared.look_page.print_page", lambda *page: plot((), Path("small.svg")))
 
 
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,7 @@ def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary])
     """Every job of every process, and the exit code of documents that are not sound."""
     from rnninspect.bench.points import load_points
     from rnninspect.bench.schedule import jobs_of
+    from rnninspect.commands.shared.file_models import refuse_checkpoint
     from rnninspect.commands.shared.files import refuse_to_replace
 
     points: list[Point] = []
@@ -109,6 +110,7 @@ def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary])
     for file in options.files:
         refuse_to_replace(file, options.output)
         try:
+            refuse_checkpoint(file, "bench")
             loaded = load_points(
                 file, options.settings, options.sweep, varies, device=options.device, dtype=options.dtype
             )

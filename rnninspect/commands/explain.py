@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnninspect.commands.shared.messages import say_notes
+from rnninspect.commands.shared.file_models import (
+    Checkpoints,
+    damages,
+    disagreement,
+    held_against_files,
+    say_remarks,
+    verdict,
+)
+from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Files, LayerName, Output, Settings
 from rnninspect.errors import OptionError, did_you_mean, printable
 from rnninspect.formats import ExplainFormat
 
 if TYPE_CHECKING:
     from rnninspect.document.chain import Spec
+    from rnninspect.results.table import Block
 
 EXAMPLES = (
     "rnninspect explain model.yaml",
@@ -40,35 +51,70 @@ def run(options: ExplainOptions) -> int:
     """Explain the layers of every document; returns the exit code, 2 where a document is not sound."""
     from rnninspect.commands.shared.files import load_all
     from rnninspect.commands.shared.rendering import print_page
-    from rnninspect.output import write_text
     from rnninspect.results.caption import PLAN, caption, each_once
-    from rnninspect.results.explain import explain_blocks, sketch_blocks
+
+    if options.code:
+        return _print_script(options)
+    checkpoints: Checkpoints = {}
+    specs, code = load_all(options.files, options.settings, output=options.output, checkpoints=checkpoints)
+    if code:
+        return code
+    say_remarks(checkpoints)
+    proofs = held_against_files(specs, checkpoints)
+    errors = [disagreement(specs[number], proof) for number, proof in proofs.items() if proof.differences]
+    code = max(map(complain, [*errors, *damages(checkpoints)]), default=0)
+    sound = [spec for number, spec in enumerate(specs) if number not in proofs or not proofs[number].differences]
+    chosen = list(_chosen(sound, options.layer))
+    for spec in chosen:
+        say_notes(spec.notes)
+    if blocks := [block for spec in chosen for block in _blocks(spec, options.layer)]:
+        source = "; ".join(filter(None, [verdict(specs, proofs), PLAN * (len(proofs) < len(specs))]))
+        page_caption = caption(source, each_once(spec.dtype for spec in chosen))
+        print_page(options.format, blocks, dict, page_caption, options.output)
+    return code
+
+
+def _print_script(options: ExplainOptions) -> int:
+    """Write the one document as a script."""
+    from rnninspect.commands.shared.files import load_all
+    from rnninspect.output import write_text
     from rnninspect.study.code import code as script
+
+    _check_alone(options)
+    specs, code = load_all(options.files, options.settings, output=options.output, runs="explain --code")
+    if code:
+        return code
+    say_notes(specs[0].notes)
+    write_text(script(specs[0]), options.output)
+    return 0
+
+
+def _blocks(spec: Spec, layer: str | None) -> Iterator[Block]:
+    """All there is to say of a document, or of a layer of a file."""
+    from rnninspect.results.explain import explain_blocks, file_blocks, sketch_blocks
     from rnninspect.study.code import sketch
     from rnninspect.study.explain import explain_layers
 
-    if options.code:
-        _check_alone(options)
-    specs, code = load_all(options.files, options.settings, output=options.output)
-    if code:
-        return code
-    for spec in specs:
-        _check_layer(spec, options.layer)
-        say_notes(spec.notes)
-    if options.code:
-        write_text(script(specs[0]), options.output)
-        return 0
-    blocks = [
-        block
-        for spec in specs
-        for block in (
-            *sketch_blocks(sketch(spec, options.layer)),
-            *explain_blocks(explain_layers(spec, options.layer)),
-        )
-    ]
-    source = caption(PLAN, each_once(spec.dtype for spec in specs))
-    print_page(options.format, blocks, dict, source, options.output)
-    return 0
+    if spec.from_file is None:
+        yield from sketch_blocks(sketch(spec, layer))
+    else:
+        yield from file_blocks(sketch(spec), spec.from_file)
+    yield from explain_blocks(explain_layers(spec, layer))
+
+
+def _chosen(specs: Sequence[Spec], layer: str | None) -> Iterator[Spec]:
+    """The models, of a checkpoint's only the one with the layer of that name, where it is given.
+
+    Raises OptionError for a document, or a checkpoint, that has no such layer.
+    """
+    for source, of_file in groupby(specs, key=lambda spec: spec.source):
+        models = list(of_file)
+        names = [link.layer.name for spec in models for link in spec.links]
+        if layer is not None and layer not in names:
+            raise OptionError(
+                f"--layer {printable(layer)}: {printable(source)} has no such layer ({did_you_mean(layer, names)})"
+            )
+        yield from (spec for spec in models if layer is None or layer in [link.layer.name for link in spec.links])
 
 
 def _check_alone(options: ExplainOptions) -> None:
@@ -80,12 +126,4 @@ def _check_alone(options: ExplainOptions) -> None:
     if options.format is not ExplainFormat.TABLE:
         raise OptionError(
             f"--code: the script is Python, not {options.format.value} (leave --format out, and name a .py)"
-        )
-
-
-def _check_layer(spec: Spec, layer: str | None) -> None:
-    names = [link.layer.name for link in spec.links]
-    if layer is not None and layer not in names:
-        raise OptionError(
-            f"--layer {printable(layer)}: {printable(spec.source)} has no such layer ({did_you_mean(layer, names)})"
         )

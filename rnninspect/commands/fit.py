@@ -170,6 +170,7 @@ def _check_writable(options: FitOptions, documents: Sequence[str]) -> None:
 
 def _budget(options: FitOptions) -> Mapping[str, int]:
     """The limits that the command line names."""
+    from rnninspect.commands.shared.file_models import refuse_checkpoint
     from rnninspect.commands.shared.files import refuse_to_replace
     from rnninspect.commands.shared.values import parsed
     from rnninspect.document.load import load_spec
@@ -181,6 +182,7 @@ def _budget(options: FitOptions) -> Mapping[str, int]:
         if max_params is not None:
             raise OptionError("--like: --max-params says how many parameters there may be (leave one of the two out)")
         refuse_to_replace(options.like, options.output)
+        refuse_checkpoint(options.like, "fit --like")
         max_params = plan(load_spec(options.like)).parameters
     limits = {"max_params": max_params, "max_macs": parsed("--max-macs", options.max_macs, parse_count)}
     return {name: limit for name, limit in limits.items() if limit is not None}
@@ -190,6 +192,7 @@ def _fit_all(
     files: Sequence[str], asked: Asked, options: FitOptions
 ) -> tuple[list[Fitted], list[_Rewritten | None], int]:
     """What is found for each document, its text with the size put in, and the worst exit code of what goes wrong."""
+    from rnninspect.commands.shared.file_models import refuse_checkpoint
     from rnninspect.commands.shared.files import refuse_to_replace
     from rnninspect.document.load import load_tree
     from rnninspect.guard.fit import fit
@@ -200,6 +203,7 @@ def _fit_all(
     for file in files:
         refuse_to_replace(file, options.output)
         try:
+            refuse_checkpoint(file, "fit")
             tree = load_tree(file, options.settings, dtype=options.dtype)
             found = fit(file, tree, asked)
             texts.append(_rewritten(file, tree, found) if options.write else None)

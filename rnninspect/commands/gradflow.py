@@ -65,7 +65,7 @@ def run(options: GradflowOptions) -> int:
             spec, device, options.seed, target=options.target.value, position=options.step, layer=options.layer
         )
 
-    results, code = examine_all(options, lambda spec: _check(spec, options), examine)
+    results, code = examine_all("gradflow", options, lambda spec: _check(spec, options), examine)
     if results:
         blocks = gradflow_blocks(results)
         print_page(options.format, blocks, lambda: gradflow_document(results), _caption(results), options.output)

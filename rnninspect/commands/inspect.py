@@ -30,7 +30,8 @@ class InspectOptions(CountOptions):
 
 def run(options: InspectOptions) -> int:
     """Print one table of all models, or every table of each; returns the exit code."""
-    from rnninspect.commands.shared.model_page import LookPage, print_models
+    from rnninspect.commands.shared.look_page import LookPage
+    from rnninspect.commands.shared.model_page import print_models
 
     tables = _all if options.all else _summary
     return print_models(options, LookPage(tables, values=options.all, input_grad=options.input_grad))

@@ -31,7 +31,8 @@ class ParamsOptions(CountOptions):
 
 def run(options: ParamsOptions) -> int:
     """Print tables of counts for each model; returns the exit code."""
-    from rnninspect.commands.shared.model_page import LookPage, is_to_prove, print_models
+    from rnninspect.commands.shared.look_page import LookPage, is_to_prove
+    from rnninspect.commands.shared.model_page import print_models
     from rnninspect.results.params import ALL, OPERATIONS, SIZES, params_tables
 
     parts = ALL if options.all else OPERATIONS if options.ops else SIZES

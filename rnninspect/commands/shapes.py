@@ -13,7 +13,8 @@ EXAMPLES = (
 
 def run(options: LookOptions) -> int:
     """Print a table of tensors for each model; returns the exit code."""
-    from rnninspect.commands.shared.model_page import LookPage, print_models
+    from rnninspect.commands.shared.look_page import LookPage
+    from rnninspect.commands.shared.model_page import print_models
     from rnninspect.results.shapes import shapes_table
 
     return print_models(options, LookPage(lambda models: [shapes_table(model) for model in models]))

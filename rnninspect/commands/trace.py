@@ -78,7 +78,7 @@ def run(options: TraceOptions) -> int:
         pick = Pick(options.step, options.unit, options.sequence) if options.picks else None
         return trace_layers(spec, device, options.seed, layer=options.layer, values=values, pick=pick)
 
-    results, code = examine_all(options, prepare, examine)
+    results, code = examine_all("trace", options, prepare, examine)
     if results:
         source = _caption(results, options)
         print_page(options.format, trace_tables(results), lambda: trace_document(results), source, options.output)

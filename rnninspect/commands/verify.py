@@ -65,7 +65,7 @@ def run(options: VerifyOptions) -> int:
         raise OptionError("--map is for --against MODULE:CLASS")
     if options.against is not None and len(options.files) > 1:
         raise OptionError(f"--against is for one document, {len(options.files)} are named")
-    results, code = examine_all(options, lambda spec: _against(options), examine)
+    results, code = examine_all("verify", options, lambda spec: _against(options), examine)
     for result in results:
         if not result.ok:
             code = max(code, complain(_failure(result)))

@@ -34,7 +34,8 @@ class WeightsOptions(LookOptions):
 
 def run(options: WeightsOptions) -> int:
     """Print a table of parameters for each model; returns the exit code."""
-    from rnninspect.commands.shared.model_page import LookPage, print_models
+    from rnninspect.commands.shared.look_page import LookPage
+    from rnninspect.commands.shared.model_page import print_models
     from rnninspect.results.weights import weights_table
 
     def tables(models: Sequence[ModelFacts]) -> list[Table]:

@@ -12,6 +12,7 @@ from rnninspect.document.paths import Path, dotted
 from rnninspect.document.tree import Tree
 from rnninspect.document.validate import Validated
 from rnninspect.errors import CannotHere, DocumentError, Place
+from rnninspect.facts import FromFile
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.signal import Batch, Signal
@@ -37,7 +38,8 @@ class Spec:
     notes: a line for each key that has no effect here, or goes by an old name; it begins with the key's place.
     budget: the limits of the document's `budget` block that are set.
     checkpoint: what the file is where it is no document (`safetensors`), "" where it is one: a layer that was found in
-    a file is a model of its own, which nothing is fed with, so that its batch may be open.
+    a file is a model of its own, which nothing is fed with, so that its batch may be open. from_file: what else is to
+    be known of it.
     tree: where everything was written.
     """
 
@@ -51,6 +53,7 @@ class Spec:
     notes: tuple[str, ...] = ()
     budget: Mapping[str, int] = field(default_factory=dict)
     checkpoint: str = ""
+    from_file: FromFile | None = None
 
     @property
     def input_axes(self) -> tuple[str, ...]:
@@ -103,7 +106,7 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
     """Fit the layers to one another. Raises DocumentError naming both layers and both numbers of each mismatch."""
     document = validated.document
     batch = _batch(document.input, validated.layers)
-    faults = Faults([*_wrong_lengths(document.input, tree), *_old_name_too(document, tree)])
+    faults = Faults([*wrong_lengths(document.input, tree), *_old_name_too(document, tree)])
     links = _links(validated.layers, batch, tree, faults)
     faults.tell()
     notes = [
@@ -129,7 +132,7 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
 
 def _links(layers: Iterable[Layer], batch: Batch, tree: Tree, faults: Faults) -> tuple[Link, ...]:
     """The layers fitted to one another; faults: gets each misfit."""
-    signal = Signal(batch, _input_axes(batch), width=None)
+    signal = Signal(batch, input_axes(batch), width=None)
     links: list[Link] = []
     earlier: dict[str, Layer] = {}
     for i, unfitted in enumerate(layers):
@@ -159,7 +162,8 @@ def _without_fit(layer: Layer, signal: Signal) -> Signal | None:
         return None
 
 
-def _wrong_lengths(given: Input, tree: Tree) -> Iterator[DocumentError]:
+def wrong_lengths(given: Input, tree: Tree) -> Iterator[DocumentError]:
+    """What of the `input` block's lengths does not go with its sizes."""
     where: Path = ("input", "lengths")
     lengths = given.lengths or ()
     if given.lengths is not None and len(lengths) != given.batch_size:
@@ -188,7 +192,7 @@ def _batch(given: Input, layers: Iterable[Layer]) -> Batch:
     )
 
 
-def _input_axes(batch: Batch) -> tuple[str, ...]:
+def input_axes(batch: Batch) -> tuple[str, ...]:
     """The axes of the model's input before its feature axis."""
     if batch.lengths is not None:
         return ("T",)

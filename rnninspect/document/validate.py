@@ -38,7 +38,7 @@ def validate(tree: Tree) -> Validated:
         )
     faults = Faults(tree.faults)
     with faults.kept():
-        document = valid(Document, _with_sizes(tree.data), (), tree)
+        document = valid(Document, with_sizes(tree.data), (), tree)
     kinds: Mapping[str, Any] = {}
     if tree.data.get("cells"):
         from rnninspect.document.defined import kinds_in  # why here, and below: few documents have cells of their own
@@ -54,7 +54,7 @@ def validate(tree: Tree) -> Validated:
     return Validated(document, tuple(layers))
 
 
-def _with_sizes(data: dict[str, Any]) -> dict[str, Any]:
+def with_sizes(data: dict[str, Any]) -> dict[str, Any]:
     """The data with the batch_size and seq_len that `input.lengths` says, where they are left out."""
     given = data.get("input")
     if not isinstance(given, dict):

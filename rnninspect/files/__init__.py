@@ -35,6 +35,7 @@ conventions how each framework packs the same symbols
 variants    from a layer that was found to one of ours, with its equations
 agreement   its plan, packed as the convention says, against the file's own tensors
 look        from a path to its layers, each held against its plan
+models      each layer as a model of its own, for what takes a plan alone
 written     a layer as a document that rebuilds it
 fits        a checkpoint's tensors beside those of a document's model; `misfits` says why they do not fit
 """

@@ -15,8 +15,9 @@ def conventions(layer: Explained) -> Iterator[str]:
     """A sentence each, of what this document has."""
     if layer.recurrence is not None:
         yield from _about_states(layer, layer.recurrence.cell)
-    yield from _about_first_values(layer)
-    yield from _about_other_laws(layer)
+    if not layer.of_file:
+        yield from _about_first_values(layer)
+        yield from _about_other_laws(layer)
     yield from _about_fixed(layer)
     if layer.recurrence is not None:
         yield from _about_options(layer, layer.recurrence)
@@ -60,7 +61,7 @@ def _about_states(layer: Explained, cell: CellFacts) -> Iterator[str]:
         if layer.signal.batch.state == "random":
             yield f"{when}; here they are given, filled at random (state: random)."
         else:
-            yield f"{when}, as in this document."
+            yield f"{when}{', as in this document' * (not layer.of_file)}."
     if cell.learned:
         are = "are learned: parameters" if len(cell.learned) > 1 else "is learned: a parameter"
         yield f"{listed(cell.learned)} {are} of each stacked layer and direction, the same for every sequence."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rnninspect.cells.write import Written
 from rnninspect.errors import listed
-from rnninspect.facts import LayerFacts, TensorFact
+from rnninspect.facts import FromFile, LayerFacts, TensorFact
 from rnninspect.layers.signal import Signal
 from rnninspect.results.conventions import about_cell, conventions
 from rnninspect.results.legend import ROWS, halves
@@ -24,6 +24,14 @@ _VECTORS = (
 )
 _WEIGHTS = (*_VECTORS[:2], Column("packed", "where it is packed"), Column("meaning", "what it does"))
 _MOST_STACKS = 6
+_NOT_THERE = "not in the file"
+# What the equations are written with where a file does not say it.
+_WRITTEN_AS = {
+    "nonlinearity": "written here with tanh",
+    "activation": "written here with tanh",
+    "recurrent_activation": "written here with sigmoid",
+    "reset_after": "written here with the reset gate after the product",
+}
 _SIGNS = {
     "σ": "σ(v) is 1 / (1 + exp(-v))",
     "ReLU": "ReLU(v) is v where it is positive, else 0",
@@ -37,6 +45,28 @@ def sketch_blocks(sketch: Sketch) -> Iterator[Block]:
     if sketch.chain:
         yield _prose("from layer to layer", sketch.model, [sketch.chain])
     yield Code(title="in PyTorch", subject=sketch.model, lines=sketch.code, notes=sketch.notes)
+
+
+def file_blocks(sketch: Sketch, given: FromFile) -> Iterator[Block]:
+    """What of a layer is its file's affair; and torch's module, where torch has one that is this layer."""
+    if sentences := tuple(_about_file(given)):
+        yield _prose("in the file", sketch.model, sentences)
+    if not given.module:
+        yield Code(title="in PyTorch", subject=sketch.model, lines=sketch.code, notes=sketch.notes)
+
+
+def _about_file(given: FromFile) -> Iterator[str]:
+    yield from filter(None, [given.module])
+    if given.reverse:
+        yield "It reads the sequence from its end."
+    plainly = [key for key, words in given.unknown.items() if words == _NOT_THERE and key not in _WRITTEN_AS]
+    if plainly:
+        yield f"Not in the file: {listed(plainly)}."
+    for key, words in given.unknown.items():
+        if key not in plainly:
+            written = f"; {_WRITTEN_AS[key]}" if key in _WRITTEN_AS else ""
+            yield f"{key}: {words}{written}."
+    yield from given.remarks
 
 
 def explain_blocks(layers: Iterable[Explained]) -> list[Block]:
@@ -122,6 +152,8 @@ def _about_equations(layer: Explained) -> Iterator[str]:
         yield f"{'; '.join([product, *signs])}."
     if layer.recurrence is not None:
         yield from about_cell(layer.recurrence)
+    if layer.of_file:
+        return  # what checks a model reads a document
     of_torch = layer.recurrence is None or layer.recurrence.cell.of_torch
     held = "torch's results" if of_torch else "what is run and trained"
     yield f"rnninspect verify CONFIG evaluates exactly these equations, in float64, and holds {held} to them."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact, WeightFact
 from rnninspect.results.head import head
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 
 class Report(NamedTuple):
-    """Models, all from the plan alone ("plan") or all proven on torch ("agreed").
+    """Models, all from the plan alone ("plan"), proven on torch ("agreed"), or held against their files ("file").
 
-    differences: the models that torch contradicts, with what differs; they are not among `models`.
+    Of documents beside checkpoints the ledger is "mixed". differences: the models that torch or a file contradicts,
+    with what differs; they are not among `models`.
     """
 
     models: Sequence[ModelFacts]
     ledger: str
-    seed: int
+    seed: int | None
     differences: Sequence[tuple[ModelFacts, Sequence[Difference]]]
 
 
@@ -56,14 +57,24 @@ def _model(model: ModelFacts) -> dict[str, object]:
 
 
 def _layer(layer: LayerFacts) -> dict[str, object]:
+    given = layer.from_file
+    weights = [_weight(weight) for weight in layer.weights]
     return {
         "name": layer.name,
         "type": layer.type,
         **counts_of(layer),
         "inputs": [_tensor(tensor) for tensor in layer.inputs],
         "outputs": [_tensor(tensor) for tensor in layer.outputs],
-        "weights": [_weight(weight) for weight in layer.weights],
+        "weights": weights if given is None else [_without_training(weight) for weight in weights],
+        **({} if given is None else {"convention": given.convention, "unknown": dict(given.unknown)}),
     }
+
+
+def _without_training(weight: dict[str, Any]) -> dict[str, object]:
+    """A weight without what no file says: whether it trains, and what its first values are drawn from."""
+    kept = {key: value for key, value in weight.items() if key not in ("trainable", "init")}
+    gates = [{key: value for key, value in gate.items() if key != "init"} for gate in weight["gates"]]
+    return kept | {"gates": gates}
 
 
 def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, int | None]:
@@ -72,11 +83,13 @@ def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, int | None]:
     Where nobody says how large the batch is, what one token takes stands beside them, and is not there else.
     """
     counts, backward = facts.counts, facts.backward
+    of_file = facts.checkpoint if isinstance(facts, ModelFacts) else facts.from_file
     forward = {"macs": facts.forward.macs, "elementwise_ops": facts.forward.elementwise, "flops": facts.forward.flops}
     each = {f"{key}_per_token": value for key, value in forward.items()} if facts.per_token else {}
     return {
         "parameters": counts.parameters,
-        "parameters_trainable": counts.trainable,
+        # why: what of it trains, no file says.
+        "parameters_trainable": None if of_file else counts.trainable,
         "parameters_one_bias": counts.one_bias,
         "parameters_keras": counts.keras,
         "recurrent_weights": counts.recurrent,
@@ -106,7 +119,7 @@ def _tensor(tensor: TensorFact) -> dict[str, object]:
     }
 
 
-def _weight(weight: WeightFact) -> dict[str, object]:
+def _weight(weight: WeightFact) -> dict[str, Any]:
     return {
         "name": weight.name,
         "symbol": weight.symbol,

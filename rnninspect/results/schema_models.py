@@ -74,6 +74,7 @@ _GATE = record(
     init=_INIT,
     observed=_OBSERVED,
 )
+_GATE = without(_GATE, "init")
 _WEIGHT = record(
     "One parameter tensor of a layer.",
     name=text("What torch calls it: weight_ih_l0_reverse."),
@@ -109,7 +110,9 @@ _LAYER = record(
     **COUNTS,
     inputs=many("What goes in: the input, and states that are passed.", _TENSOR),
     outputs=many("What comes out: the output, and the last states.", _TENSOR),
-    weights=many("Its parameters.", _WEIGHT),
+    weights=many("Its parameters.", without(_WEIGHT, "trainable", "init")),
+    convention=text("Of a file's layer: whose packing its tensors have there."),
+    unknown=by_name("Of a file's layer: the options that it does not say.", text("What is the case.")),
 )
 _MODEL = record(
     "A model.",
@@ -118,15 +121,15 @@ _MODEL = record(
     dtype=DTYPE,
     **COUNTS,
     measured=_MEASURED,
-    layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN)),
+    layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN, "convention", "unknown")),
 )
 _DIFFERENCE = record(
-    "A fact on which the plan and torch differ.",
+    "A fact on which the plan and torch differ, or the plan and a file.",
     model=NAME,
     layer=LAYER,
     fact=text("What differs."),
     plan=text("What the plan says."),
-    real=text("What torch has."),
+    real=text("What torch has, or the file."),
 )
 _MODELS = {
     "models": many("The models, but for those on which plan and torch differ.", without(_MODEL, *PER_TOKEN)),
@@ -136,7 +139,11 @@ _MODELS = {
 
 def looked(command: str) -> Schema:
     """What `inspect`, `shapes`, `weights` and `params` print: all the same object."""
-    ledger = text("agreed: plan and torch agree on all of it; plan: torch was not asked.", "agreed", "plan")
+    ledger = text(
+        "agreed: plan and torch agree on all of it; plan: torch was not asked; file: plan and checkpoints agree on all "
+        "of it; mixed: checkpoints do, and of documents `measured` says which torch was asked about.",
+        *("agreed", "plan", "file", "mixed"),
+    )
     return result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS)
 
 

@@ -96,7 +96,7 @@ DTYPE = text("The dtype: float32, float64, float16, bfloat16 or, of tokens, int6
 
 COUNTS = {
     "parameters": whole("How many parameters there are; a shared weight counts once, at its owner."),
-    "parameters_trainable": whole("Those of them that train."),
+    "parameters_trainable": some(whole("Those of them that train; null of a file, which does not say it.")),
     "parameters_one_bias": whole("How many there would be with one bias vector for each gate, as most papers count."),
     "parameters_keras": some(whole("How many the same layers have in Keras; null where Keras has no such layer.")),
     "recurrent_weights": whole("Elements of the matrices that multiply what depends on the step before (W_hh)."),

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from rnninspect.errors import listed
 from rnninspect.facts import LayerFacts, ModelFacts, TensorFact
+from rnninspect.letters import tuple_text
 from rnninspect.results.legend import legend, order
 from rnninspect.results.table import Cell, Column, Kind, Table
 
+# So many layers are named in a sentence.
+_MOST_NAMED = 3
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
     Column("type", "type", repeats=True),
@@ -35,27 +39,30 @@ class _Row(NamedTuple):
 
 def shapes_table(model: ModelFacts) -> Table:
     """One row for each input, state and output of each layer; people see what a layer hands on once."""
-    rows = list(_rows(model.layers))
+    rows = list(_rows(model.layers, chain=not model.checkpoint))
     shown = [row for row in rows if row.shown]
     letters = legend(axes for row in shown for axes in (row.tensor.axes, row.tensor.unpacked_axes or ()))
     whose = order((layer.name, (*layer.inputs, *layer.outputs)) for layer in model.layers)
+    others = _not_in_file(model) if model.checkpoint else _handed_on(model)
     return Table(
         title="shapes",
         subject=model.name,
         columns=_COLUMNS,
         rows=tuple(map(_cells, rows)),
-        notes=(letters, *whose, *_other_dtypes(model, shown), *_unpacked(model), *_handed_on(model)),
+        notes=(letters, *whose, *_other_dtypes(model, shown), *_unpacked(model), *others),
         shown=tuple(k for k, row in enumerate(rows) if row.shown),
     )
 
 
-def _rows(layers: Sequence[LayerFacts]) -> Iterator[_Row]:
+def _rows(layers: Sequence[LayerFacts], *, chain: bool) -> Iterator[_Row]:
+    """chain: each layer reads what the one before puts out, as those of a document do."""
     for before, layer, after in zip((None, *layers), layers, (*layers[1:], None), strict=False):
         given, *states = layer.inputs
-        yield _Row(layer, given, way="in", goes="in", shown=before is None or not _reads_whole(before, layer))
+        shown = not chain or before is None or not _reads_whole(before, layer)
+        yield _Row(layer, given, way="in", goes="in", shown=shown)
         yield from (_Row(layer, state, way="in", goes="in") for state in states)
         output, *states = layer.outputs
-        reader = after.name if after is not None and _reads_whole(layer, after) else None
+        reader = after.name if chain and after is not None and _reads_whole(layer, after) else None
         yield _Row(layer, output, way="out", goes="out" if reader is None else f"→ {reader}")
         yield from (_Row(layer, state, way="out", goes="out") for state in states)
 
@@ -92,6 +99,25 @@ def _unpacked(model: ModelFacts) -> Iterator[str]:
             f"{' and '.join(lead)}: {', '.join(shapes)}; L = max(lengths), whatever seq_len is, and the sequences are "
             "in the document's order (enforce_sorted=False)"
         )
+
+
+def _not_in_file(model: ModelFacts) -> Iterator[str]:
+    """What of the axes a file does not say, and which layers go through them the other way."""
+    for layer in model.layers:
+        given = layer.from_file
+        if given is not None and given.reverse:
+            yield f"{layer.name} reads the sequence from its end"
+    either = [
+        layer
+        for layer in model.layers
+        if layer.from_file and "batch_first" in layer.from_file.unknown and layer.inputs[0].axes[:2] == ("L", "N")
+    ]
+    if either:
+        inputs = {tuple_text((n, length, *rest)) for length, n, *rest in (layer.inputs[0].shape for layer in either)}
+        names = listed([layer.name for layer in either], _MOST_NAMED)
+        which = f" of {names}" * (len(either) < len(model.layers))
+        read = f"the input is {inputs.pop()}" if len(inputs) == 1 else "N stands before L in input and output"
+        yield f"batch_first{which} is not in the file: with batch_first=True {read}"
 
 
 def _handed_on(model: ModelFacts) -> Iterator[str]:

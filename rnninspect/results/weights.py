@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
+from rnninspect.errors import listed
 from rnninspect.facts import GateFact, Init, ModelFacts, Observed, WeightFact
 from rnninspect.results.legend import legend, order
 from rnninspect.results.table import Cell, Column, Kind, Table
 
+# So many layers are named in a sentence.
+_MOST_NAMED = 3
 # What stands together where a table is split.
 _IS, _BEGINS, _VALUES = "what it is", "how it begins", "what its first values are"
 _COLUMNS = (
@@ -36,6 +40,7 @@ _STATS = (
     Column("peak_ratio", "max |w| / bound", Kind.NUMBER, group=_VALUES),
     Column("std_ratio", "std / law's std", Kind.NUMBER, group=_VALUES),
 )
+_NOT_IN_FILES = ("trainable", "init", "bound")
 # Shown to people where there is any, which is where a document asks for orthogonal or eye.
 _DEVIATION = Column("deviation", "deviation", Kind.NUMBER, group=_VALUES)
 
@@ -48,7 +53,10 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
     values = [weight.observed for layer in model.layers for weight in layer.weights if weight.observed]
     stats = stats and bool(values)
     deviates = stats and any(observed.deviation is not None for observed in values)
-    columns = _COLUMNS + ((*_STATS, _DEVIATION._replace(for_scripts=not deviates)) if stats else ())
+    # why: what of it trains, and what it was drawn from, no file says.
+    kept = [k for k, column in enumerate(_COLUMNS) if not model.checkpoint or column.key not in _NOT_IN_FILES]
+    values_of = (*_STATS, _DEVIATION._replace(for_scripts=not deviates)) if stats else ()
+    columns = (*(_COLUMNS[k] for k in kept), *values_of)
     rows: list[tuple[Cell, ...]] = []
     for layer in model.layers:
         for weight in layer.weights:
@@ -59,6 +67,8 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
                     (*about, *_gate(weight, gate), *(_observed(gate.observed) if stats else ()))
                     for gate in weight.gates
                 ]
+    if model.checkpoint:
+        rows = [tuple(row[k] for k in kept) for row in rows]
     counts = model.counts
     total = dict.fromkeys((column.key for column in columns), None) | {
         "layer": "total",
@@ -67,7 +77,8 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
     }
     notes = [legend(weight.axes for layer in model.layers for weight in layer.weights)]
     notes += order((layer.name, layer.weights) for layer in model.layers)
-    if any(_of_each_gate(weight) for layer in model.layers for weight in layer.weights):
+    notes += _conventions(model)
+    if not model.checkpoint and any(_of_each_gate(weight) for layer in model.layers for weight in layer.weights):
         notes.append(
             "each gate: the law holds for the matrix of each gate by itself, such as W_hf, not for all of them as one."
         )
@@ -83,6 +94,17 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
         total=tuple(total.values()),
         notes=tuple(notes),
     )
+
+
+def _conventions(model: ModelFacts) -> Iterator[str]:
+    """Who packs the layers otherwise than torch does, in whose packing they are shown."""
+    layers: dict[str, list[str]] = {}
+    for layer in model.layers:
+        if layer.from_file is not None and layer.from_file.convention != "PyTorch":
+            layers.setdefault(layer.from_file.convention, []).append(layer.name)
+    for convention, names in layers.items():
+        of = f" of {listed(names, _MOST_NAMED)}" if len(names) < len(model.layers) else ""
+        yield f"names and packing are torch's; the file's own{of} are those of {convention}."
 
 
 def _about(weight: WeightFact) -> tuple[Cell, ...]:

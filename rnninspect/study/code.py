@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.document.chain import Link, Spec
-from rnninspect.errors import listed
+from rnninspect.errors import listed, printable
 from rnninspect.facts import Init, WeightFact
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer
@@ -108,6 +108,8 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
 
 
 def _hint(spec: Spec) -> str:
+    if spec.checkpoint:
+        return f"rnninspect identify {printable(spec.source)} --document model.yaml writes a document of it."
     own = list(dict.fromkeys(written.name for written in classes(spec).values()))
     return f"{_HINT[:-1]}, and with it {listed(own)}, written from the equations." if own else _HINT
 

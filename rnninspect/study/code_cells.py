@@ -16,6 +16,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.errors import listed
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.registry import kind_of
 from rnninspect.layers.weights import first_of, torch_name
 from rnninspect.study.code_lines import WIDTH, indented
 
@@ -44,8 +45,8 @@ class Written(NamedTuple):
 
 
 def is_written(layer: Layer) -> bool:
-    """Whether a layer is of a kind that torch lacks."""
-    return isinstance(layer, Recurrent) and layer.type not in OF_TORCH
+    """Whether a layer is of a kind that torch lacks, or has torch's name and equations of its own, as a file's may."""
+    return isinstance(layer, Recurrent) and not (layer.type in OF_TORCH and type(layer) is kind_of(layer.type))
 
 
 def classes(spec: Spec) -> dict[str, Written]:

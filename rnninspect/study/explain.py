@@ -99,7 +99,10 @@ class Recurrence(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """One layer. summary: the one line of a kind without equations, which then has nothing else."""
+    """One layer. summary: the one line of a kind without equations, which then has nothing else.
+
+    of_file: it was found in a checkpoint, so that nothing is known of what it starts from, and no document says it.
+    """
 
     model: str
     facts: LayerFacts
@@ -109,6 +112,7 @@ class Explained(NamedTuple):
     entries: tuple[LegendEntry, ...] = ()
     remarks: tuple[str, ...] = ()
     recurrence: Recurrence | None = None
+    of_file: bool = False
 
 
 def explain_layers(spec: Spec, only: str | None = None) -> Iterator[Explained]:
@@ -135,6 +139,7 @@ def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
         entries=entries,
         remarks=tuple(_remarks(layer, cell, facts, entries, timed)),
         recurrence=recurrence,
+        of_file=bool(spec.checkpoint),
     )
 
 
@@ -298,6 +303,8 @@ def _settings(spec: Spec, layer: Recurrent, signal: Signal) -> Iterator[Setting]
         if field not in layer.model_fields_set:
             continue
         value, default = getattr(layer, field), type(layer).model_fields[field].default
+        if spec.checkpoint and value == default:
+            continue  # why: a document that sets it to its default asks what it is
         other = default if value != default else option.telling(layer)
         after = None if other == value else _with(spec, layer, signal, {field: other})
         yield Setting(option=field, value=value, says=option.says, other=None if after is None else other, after=after)

@@ -20,17 +20,19 @@ Result = TypeVar("Result")
 
 
 def examine_all(
+    command: str,
     options: TorchOptions,
     prepare: Callable[[Spec], Prepared],
     examine: Callable[[Spec, torch.device, Prepared], Result],
 ) -> tuple[list[Result], int]:
     """What `examine` finds of each document on its device, and the worst exit code of those that have no result.
 
+    command: its name.
     prepare: reads what else the options name, and raises what is wrong with it. Everything is read before anything is
     done, and before torch is imported: with one bad document there is no result at all.
     """
     specs, code = load_all(
-        options.files, options.settings, device=options.device, dtype=options.dtype, output=options.output
+        options.files, options.settings, device=options.device, dtype=options.dtype, output=options.output, runs=command
     )
     prepared = []
     for spec in specs:

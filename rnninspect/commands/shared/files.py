@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnninspect import disk
+from rnninspect.commands.shared.file_models import Checkpoints, is_no_document, read_checkpoint, refuse_checkpoint
 from rnninspect.commands.shared.messages import complain, say, say_count
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_at_revision, load_spec
@@ -24,11 +25,15 @@ def load_all(
     dtype: str | None = None,
     output: Path | None = None,
     revisions: bool = False,
+    runs: str = "",
+    checkpoints: Checkpoints | None = None,
     also: Callable[[RnnInspectError, str], None] = lambda error, file: None,
 ) -> tuple[list[Spec], int]:
     """Every document that is sound, and the worst exit code of the others, whose faults are said, a line each.
 
-    revisions: each may be `REF:PATH` too. also: what else to do with an error. Raises OptionError where `output` is
+    revisions: each may be `REF:PATH` too. runs: the command, where it runs documents alone: a checkpoint is refused.
+    checkpoints: where each may be a checkpoint too, gets what was found in it.
+    also: what else to do with an error. Raises OptionError where `output` is
     one of the documents, or standard input is named twice.
     """
     if files.count("-") > 1:
@@ -37,6 +42,15 @@ def load_all(
     for file in files:
         refuse_to_replace(file, output)
         try:
+            if checkpoints is not None and is_no_document(file):
+                if file in checkpoints:
+                    say(f"note: named twice, and counted once: {printable(file)}")
+                else:
+                    checkpoints[file], found = read_checkpoint(file, settings)
+                    specs += found
+                continue
+            if runs:
+                refuse_checkpoint(file, runs)
             load = load_at_revision if revisions else load_spec
             specs.append(load(file, settings, device=device, dtype=dtype))
         except RnnInspectError as error:

@@ -1,0 +1,101 @@
+"""A look command's page where some files are checkpoints: those are proven by their own tensors, not on torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rnninspect.commands.shared.file_models import (
+    Checkpoints,
+    FileProof,
+    damages,
+    disagreement,
+    held_against_files,
+    refuse_what_runs_torch,
+    say_remarks,
+    verdict,
+)
+from rnninspect.commands.shared.files import remark_half
+from rnninspect.commands.shared.look_page import LookPage, Outcome, caption_of, is_to_prove, print_report
+from rnninspect.commands.shared.messages import say_notes
+from rnninspect.commands.shared.options import LookOptions
+from rnninspect.commands.shared.proof import disagreement as contradiction
+from rnninspect.commands.shared.proof import prove
+from rnninspect.document.chain import Spec
+from rnninspect.errors import RnnInspectError
+from rnninspect.plan import plan
+from rnninspect.results.caption import caption, each_once
+from rnninspect.results.model import Report
+from rnninspect.runtime.here import NOT_INSTALLED, need_torch
+
+
+def print_with_checkpoints(
+    specs: Sequence[Spec], checkpoints: Checkpoints, options: LookOptions, page: LookPage
+) -> int:
+    """Print the page and return the exit code, the worst of all models."""
+    refuse_what_runs_torch(options, specs, stats=page.asks_torch)
+    documents = [spec for spec in specs if not spec.checkpoint]
+    proves = bool(documents) and is_to_prove(options)
+    if proves:
+        need_torch()
+        remark_half(documents)
+    elif documents and not options.plan:
+        say_notes([NOT_INSTALLED])
+    say_remarks(checkpoints)
+    for spec in documents:
+        say_notes(spec.notes)
+    proofs = held_against_files(specs, checkpoints)
+    outcome = Outcome([], list(damages(checkpoints)))
+    try:
+        report = _report(specs, proofs, options, page, outcome, proves=proves)
+    finally:
+        code = outcome.say()
+    if report.models or report.differences:
+        print_report(report, options, page, _caption(specs, proofs, report, options))
+    return code
+
+
+def _report(
+    specs: Sequence[Spec],
+    proofs: Mapping[int, FileProof],
+    options: LookOptions,
+    page: LookPage,
+    outcome: Outcome,
+    *,
+    proves: bool,
+) -> Report:
+    """Every model that is as planned, in order; what is wrong with the others is put into `outcome`."""
+    models, contradicted = [], []
+    for number, spec in enumerate(specs):
+        model = plan(spec, input_grad=page.input_grad)
+        differing = proofs[number].differences if number in proofs else ()
+        if differing:
+            outcome.errors.append(disagreement(spec, proofs[number]))
+        elif number not in proofs and proves:
+            try:
+                proof = prove(spec, model, options.seed, input_grad=page.input_grad)
+            except RnnInspectError as error:
+                outcome.errors.append(error)
+                continue
+            outcome.notes.extend(proof.notes)
+            model, differing = proof.model, proof.differences
+            if differing:
+                outcome.errors.append(contradiction(spec, differing))
+        if differing:
+            contradicted.append((model, differing))
+        else:
+            models.append(model)
+    mixed = len(proofs) < len(specs)
+    seed = options.seed if proves else None
+    return Report(models=models, ledger="mixed" if mixed else "file", seed=seed, differences=contradicted)
+
+
+def _caption(specs: Sequence[Spec], proofs: Mapping[int, FileProof], report: Report, options: LookOptions) -> str:
+    """Where the numbers come from: the files, and then what documents say of theirs."""
+    held = caption(verdict(specs, proofs), each_once(spec.dtype for spec in specs if spec.checkpoint))
+    if report.ledger == "file":
+        return held
+    of_documents = report._replace(
+        models=[model for model in report.models if not model.checkpoint],
+        differences=[(model, differing) for model, differing in report.differences if not model.checkpoint],
+    )
+    return f"{held}; documents: {caption_of(of_documents, options)}"

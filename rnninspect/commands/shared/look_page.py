@@ -1,0 +1,77 @@
+"""What every look command's page has, whatever its models are proven by: tables, faults, and its last line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rnninspect.commands.shared.messages import complain, say_notes
+from rnninspect.commands.shared.options import LookOptions
+from rnninspect.commands.shared.rendering import print_page
+from rnninspect.errors import RnnInspectError
+from rnninspect.facts import ModelFacts
+from rnninspect.results.caption import NO_TORCH, PLAN, caption, each_once
+from rnninspect.results.model import Report, document
+from rnninspect.results.subjects import by_file
+from rnninspect.results.table import Table
+from rnninspect.runtime.here import torch_is_installed
+
+MakeTables = Callable[[Sequence[ModelFacts]], Sequence[Table]]
+
+
+class LookPage(NamedTuple):
+    """What a look command shows.
+
+    tables: of models. values: they show what only torch knows, so that nothing can stand before it has answered.
+    asks_torch: an option asks for what only torch knows, and without it there is nothing to show. input_grad: see
+    `plan`.
+    """
+
+    tables: MakeTables
+    values: bool = False
+    asks_torch: bool = False
+    input_grad: bool = False
+
+
+def is_to_prove(options: LookOptions, *, asks_torch: bool = False) -> bool:
+    """Whether torch is to be asked: unless it is not installed and nothing that was asked for needs it, or --plan."""
+    return not options.plan and (asks_torch or options.device is not None or torch_is_installed())
+
+
+class Outcome(NamedTuple):
+    """What is to be said of proofs beside their page."""
+
+    notes: list[str]
+    errors: list[RnnInspectError]
+
+    def say(self) -> int:
+        """Say it, and return the worst exit code."""
+        say_notes(self.notes)
+        return max(map(complain, self.errors), default=0)
+
+
+def print_report(report: Report, options: LookOptions, page: LookPage, caption: str) -> None:
+    """Print the page of a report, or its object."""
+    tables = [*(page.tables(by_file(report.models)) if report.models else ()), *difference_tables(report)]
+    print_page(options.format, tables, lambda: document(report), caption, options.output)
+
+
+def difference_tables(report: Report) -> list[Table]:
+    """A table for each model that is not as planned."""
+    if not report.differences:
+        return []
+    from rnninspect.results.differences import differences_table
+
+    return [differences_table(model, differing) for model, differing in report.differences]
+
+
+def caption_of(report: Report, options: LookOptions) -> str:
+    """Where the numbers come from: device, dtype, seed, torch's version, and which ledger."""
+    models = [*report.models, *(model for model, _ in report.differences)]
+    dtypes = each_once(model.dtype for model in models)
+    runs = [model.measured for model in models if model.measured is not None]
+    if not runs:
+        return caption(PLAN if options.plan else NO_TORCH, dtypes)
+    verdict = "differ: models they differ on are left out" if report.differences else "agree"
+    devices = each_once(run.device for run in runs)
+    return caption(f"plan and torch {runs[0].torch} {verdict}", devices, dtypes, f"seed {report.seed}")

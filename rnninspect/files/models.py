@@ -1,0 +1,135 @@
+"""The layers of a file as models of one layer each, which every command takes that needs nothing but a plan.
+
+Each is a model of its own: what lies between two layers, and in which order they run, is not in a file. Its sizes are
+the file's; its batch is open, but for what `--set` says of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+from rnninspect.document.blocks import Input
+from rnninspect.document.chain import Link, Spec, input_axes, wrong_lengths
+from rnninspect.document.complaints import valid
+from rnninspect.document.faults import Faults
+from rnninspect.document.overrides import option_place, override
+from rnninspect.document.tree import Tree
+from rnninspect.document.validate import with_sizes
+from rnninspect.errors import DocumentError, Place, printable, show
+from rnninspect.facts import ITEM_BYTES, FromFile
+from rnninspect.files.conventions import CONVENTIONS
+from rnninspect.files.found import FoundLayer, Identified
+from rnninspect.files.variants import layer_of, own_equations
+from rnninspect.layers.signal import Batch, Signal
+
+# What numbers are computed in; anything else is only how weights are held.
+_FLOATS = ("float32", "float16", "bfloat16", "float64")
+_EXAMPLE = "--set input.seq_len=20 --set input.batch_size=32"
+
+
+def specs_of(identified: Identified, settings: Sequence[str] = ()) -> list[Spec]:
+    """A model for each layer, in the file's order, called by the prefix of its tensors.
+
+    settings: `PATH=VALUE`, of the batch alone. Raises DocumentError where the file has no recurrent layer, and for
+    what cannot be set.
+    """
+    file = identified.held.file
+    batch, tree = _batch(file, settings)
+    if not identified.layers:
+        none = "no recurrent layer that a rule reads" if identified.undecided else "no recurrent layer in it"
+        raise DocumentError(Place(file), none, hint=f"rnninspect identify {printable(file)} tells what is")
+    return [_spec(identified, found, batch, tree) for found in identified.layers]
+
+
+def remarks(identified: Identified) -> Iterator[str]:
+    """What is to be said of a file beside its layers, a sentence each: what may be a layer and is not understood."""
+    yield from identified.held.notes
+    yield from (f"undecided: {sentence}" for sentence in identified.undecided)
+
+
+def _spec(identified: Identified, found: FoundLayer, batch: Batch, tree: Tree) -> Spec:
+    file, layer = identified.held.file, layer_of(found)
+    batch = replace(batch, batch_first=found.known.get("batch_first") is True)
+    held = _held_as(found, file)
+    return Spec(
+        name=found.name or PurePath(file).stem,
+        source=file,
+        batch=batch,
+        device=None,
+        dtype=held[True] if held[True] in _FLOATS else held[False] if held[False] in _FLOATS else "float32",
+        links=(Link(layer, Signal(batch, input_axes(batch), found.input_size)),),
+        tree=tree,
+        checkpoint=identified.held.format,
+        from_file=FromFile(
+            convention=CONVENTIONS[found.convention].name,
+            held_as=held,
+            unknown=found.unknown,
+            reverse=found.reverse,
+            module=_no_module(found),
+            remarks=found.remarks,
+        ),
+    )
+
+
+def _no_module(found: FoundLayer) -> str:
+    """Why torch.nn's module of the kind is not this layer; "" where it is."""
+    equations, _ = own_equations(found)
+    if not equations:
+        return ""
+    kind, convention = f"torch.nn.{found.type}", CONVENTIONS[found.convention].name
+    two, _ = own_equations(found._replace(biases="two"))
+    if found.biases == "one" and found.type != "GRU" and not two:
+        return f"Of {convention}: {kind} computes this too, with a second bias vector that is zeros."
+    if found.peepholes:
+        why = "its gates read the cell state"
+    elif found.type == "GRU" and found.reset_after is False:
+        why = "its reset gate multiplies before the product with W_hn"
+    elif found.type == "GRU" and found.biases == "one":
+        why = "it has one bias vector, which in the candidate is no sum of two"
+    else:
+        why = "its functions are others"
+    return f"Of {convention}: {why}, so that no {kind} computes this."
+
+
+def _held_as(found: FoundLayer, file: str) -> dict[bool, str]:
+    """The dtype of its vectors (True) and of its matrices (False): of quantised layers they differ."""
+    of: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    for part in found.parts:
+        dtype = part.tensor.dtype
+        if dtype not in ITEM_BYTES:
+            raise DocumentError(Place(file), f"{show(part.tensor.name)} is {show(dtype)}, a dtype of no known size")
+        of[len(part.tensor.shape) == 1 or part.role.lower().startswith("b")][dtype] += part.tensor.elements
+    most = {is_vector: dtypes.most_common(1)[0][0] for is_vector, dtypes in of.items() if dtypes}
+    either = next(iter(most.values()), "float32")
+    return {is_vector: most.get(is_vector, either) for is_vector in (True, False)}
+
+
+def _batch(file: str, settings: Sequence[str]) -> tuple[Batch, Tree]:
+    """The batch that `--set` says, its letter for each size that it does not, and where that was written."""
+    for setting in settings:
+        path, equals, _ = setting.partition("=")
+        block, _, key = path.strip().partition(".")
+        if equals and (block != "input" or not key):
+            raise DocumentError(
+                option_place("--set", setting),
+                f"{printable(file)} is a checkpoint: its sizes are its own",
+                hint=f"only its batch can be set: {_EXAMPLE}",
+            )
+    nothing: dict[str, Any] = {"input": {}, "layers": []}
+    tree = override(Tree(source=file, text="", data=nothing, values={(): Place(file)}, keys={}), settings)
+    data: Any = tree.data
+    said = data["input"]
+    complete = {"batch_size": 1, "seq_len": 1, **with_sizes(data)["input"]}
+    given = valid(Input, complete, ("input",), tree)
+    faults = Faults(wrong_lengths(given, tree))
+    faults.tell()
+    if given.lengths is not None:
+        return Batch(given.batch_size, given.seq_len, tuple(given.lengths), given.state), tree
+    batch = Batch("N", "L", state=given.state)
+    if "batch_size" in said:
+        batch = replace(batch, size=given.batch_size)
+    return replace(batch, seq_len=given.seq_len) if "seq_len" in said else batch, tree
