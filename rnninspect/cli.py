@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from inspect import Parameter
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -56,6 +57,8 @@ PANELS = {
     },
 }
 EXAMPLES = ("rnninspect init model.yaml", "rnninspect model.yaml", "rnninspect explain model.yaml")
+# The options whose value may be a file that is there, and none to look into.
+_TAKE_A_FILE = {"--output", "-o", "--document", "--format"}
 COMMANDS = {name: text for commands in PANELS.values() for name, text in commands.items()}
 
 
@@ -121,9 +124,10 @@ class _Commands(_Readable, TyperGroup):
 
 
 def _looked_at_with(words: Sequence[str]) -> str:
-    """The command for words without one: the first file among them decides."""
-    files = (word for word in words if not word.startswith("-") and (os.path.lexists(word) or is_checkpoint(word)))
-    return "identify" if is_checkpoint(next(files, "-")) else "inspect"
+    """The command for words without one: `identify` where all files among them are checkpoints, else `inspect`."""
+    named = [word for before, word in pairwise(["", *words]) if before not in _TAKE_A_FILE and not word.startswith("-")]
+    files = [word for word in named if os.path.lexists(word) or is_checkpoint(word)]
+    return "identify" if files and all(map(is_checkpoint, files)) else "inspect"
 
 
 def _neither(name: str) -> OptionError:

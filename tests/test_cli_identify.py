@@ -351,6 +351,25 @@ def test_a_document_stays_a_document(here: Here) -> None:
     assert [cli._looked_at_with([str(CONFIGS), "x"]), cli._looked_at_with(["--all"])] == ["inspect", "inspect"]
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("model.safetensors", "identify"),
+        ("--all model.safetensors", "identify"),
+        ("model.safetensors gone.pt", "identify"),
+        ("model.safetensors --output out.json", "identify"),
+        ("model.safetensors -o out.json --document model.yaml", "identify"),
+        ("model.safetensors model.yaml", "inspect"),
+        ("model.yaml model.safetensors", "inspect"),
+        ("--plan model.yaml", "inspect"),
+    ],
+)
+def test_all_files_must_be_checkpoints_to_be_identified(model: Path, words: str, command: str) -> None:
+    Path("model.yaml").write_text(SMALL)
+    Path("out.json").write_text("{}")
+    assert cli._looked_at_with(words.split()) == command
+
+
 NOTHING_ELSE = """
 import sys
 from rnninspect.__main__ import main
