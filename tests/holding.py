@@ -15,7 +15,7 @@ from rnninspect.files.variants import layer_of
 def held(shapes: Mapping[str, tuple[int, ...]], layers: Iterable[HeldLayer] = (), **more: Any) -> Held:
     """A file that holds these tensors."""
     tensors = {name: HeldTensor(name, tuple(shape), "float32") for name, shape in shapes.items()}
-    return Held("file", "of a test", tensors, tuple(layers), **more)
+    return Held("file", more.pop("format", "of a test"), tensors, tuple(layers), **more)
 
 
 def identified(shapes: Mapping[str, tuple[int, ...]], layers: Iterable[HeldLayer] = (), **more: Any) -> Identified:

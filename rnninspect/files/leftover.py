@@ -11,10 +11,14 @@ from rnninspect.files.left import LONGEST, Left, Undecided, bare
 
 _MOST = 8
 _LONGEST_SHOWN = 60
-# A part of a name that a recurrent layer has: `lstm_1`, `biLSTM`, `weight_hh`, `h2h`.
+_MOST_GATES = 8
+# A part of a name that a recurrent layer has, and one that its weights have: `lstm_1`, `biLSTM`; `weight_hh`, `h2h`.
 _RECURRENT = re.compile(
-    r".*lstm.*|(?:.*[^a-z])?(?:bi|bidirectional)?(?:grus?|rnns?|recurrent|sru|mgu|qrnn|indrnn)(?:cell|layer)?s?(?:[^a-z].*)?"
-    r"|(?:.*[^a-z])?(?:weight|bias|[wbu])_(?:hh|ih|hr)(?:[^a-z].*)?"
+    r".*lstm.*|(?:.*[^a-z])?(?:bi|bidirectional)?(?:gru|rnn|recurrent|sru|mgu|qrnn|indrnn)(?:cell|layer)?s?(?:[^a-z].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_WEIGHT = re.compile(
+    r"(?:.*[^a-z])?(?:weight|bias|[wbu])_(?:hh|ih|hr)(?:[^a-z].*)?"
     r"|(?:.*[^a-z0-9])?[ixh]2h(?:[^a-z0-9].*)?|.*recurrent_kernel.*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -76,13 +80,18 @@ def _unread(left: Left) -> Iterator[Undecided]:
         top, only_by_shape = recurrent_part(name)
         if top:
             numbers[top] += 1
-            if _of_gates(tensor.shape) or _FLAT.fullmatch(last) or (len(tensor.shape) > 1 and not only_by_shape):
+            if (
+                _of_gates(tensor.shape)
+                or _FLAT.fullmatch(last)
+                or (_may_be_recurrent(tensor.shape) and not only_by_shape)
+            ):
                 shown.add(top)
     yield from (Undecided(top, number, "no rule reads them") for top, number in numbers.items() if top in shown)
 
 
 def recurrent_part(name: str) -> tuple[str, bool]:
-    """A name up to its first part that is a recurrent layer's, with what ends it, "" where it has none.
+    """A name up to its first part that is a recurrent layer's, with what ends it, "" where it has none; of a part that
+    is a weight's, what is before it.
 
     And whether it takes the shape of its tensors to say so: it may be a cell of anything, or a part of the layer that
     is none of its recurrence.
@@ -91,12 +100,25 @@ def recurrent_part(name: str) -> tuple[str, bool]:
     name = name[:LONGEST]
     for match in re.finditer(r"[./]|$", name):
         part = name[start : match.start()]
-        if not top and (_RECURRENT.fullmatch(part) or _CELL.fullmatch(part)):
+        if not top and _WEIGHT.fullmatch(part):
+            top = name[:start] or name[: match.end()]
+        elif not top and (_RECURRENT.fullmatch(part) or _CELL.fullmatch(part)):
             top, by_shape = name[: match.end()], not _RECURRENT.fullmatch(part)
         # why also of the part itself: `rnn_proj`.
         by_shape = by_shape or bool(top and _OTHER.fullmatch(part))
         start = match.end()
     return top, by_shape
+
+
+def _may_be_recurrent(shape: tuple[int, ...]) -> bool:
+    """Whether gates may be stacked in it, of h alone or of x and h; of what has more axes nobody knows."""
+    if len(shape) != 2:
+        return len(shape) > 2
+    least, most = sorted(shape)
+    of_both = ((most, least), (least, most))
+    return (least > 1 and most % least == 0 and most // least <= _MOST_GATES) or any(
+        side % gates == 0 and 1 < side // gates < other for side, other in of_both for gates in (3, 4)
+    )
 
 
 def _of_gates(shape: tuple[int, ...]) -> bool:
