@@ -32,6 +32,9 @@ _HOLDERS = """collections _collections datetime _datetime decimal _decimal fract
     heapq bisect operator _operator types graphlib textwrap json configparser"""
 _NOT_HOLDING = """operator.attrgetter operator.methodcaller _operator.attrgetter _operator.methodcaller
     types.FunctionType types.CodeType types.LambdaType types.MethodType"""
+# Functions, and classes with names like functions, of torch and numpy that only make a value.
+_MAKERS = """device dtype layout tensor ndarray scalar matrix memmap recarray record void chararray finfo iinfo poly1d
+    vectorize nditer generic build_intlist build_doublelist build_boollist build_tensorlist restore_type_tag"""
 # Names that run what they are given, whichever package has them.
 _RUNNING = """system popen Popen eval exec execfile execWrapper runstring run_code run_path __import__ import_module
     reduce_graph_module spawn check_output check_call getoutput _import_module _load_from_bytes"""
@@ -39,7 +42,7 @@ _RUNNING = """system popen Popen eval exec execfile execWrapper runstring run_co
 # Every function that makes a tensor of torch, numpy or jax has one of these in its name.
 TENSOR_MAKERS = (b"_rebuild", b"_reconstruct", b"_frombuffer", b"reconstruct_device_array", b"Parameter")
 # So many operations of a pickle without tensors are run, to see what it calls.
-FEW_STEPS = 100_000
+FEW_STEPS = 1_000_000
 
 _RISKY = frozenset(_MODULES.split())
 _SAFE = frozenset(
@@ -48,6 +51,8 @@ _SAFE = frozenset(
 )
 _SYSTEM = frozenset({"os", "posix", "nt", "subprocess", "sys", "builtins", "importlib"})
 _HOLDING = frozenset(_HOLDERS.split())
+_OF_ARRAYS = ("torch", "numpy")
+_MAKING = frozenset(_MAKERS.split())
 _RISKY_NAMES = frozenset(_NOT_HOLDING.split())
 _RISKY_ANYWHERE = frozenset(_RUNNING.split())
 
@@ -85,7 +90,14 @@ def runs_things(each: Global, *, called: bool) -> bool:
     if root in _RISKY or full in _RISKY_NAMES or not _RISKY.isdisjoint(way[:-1]) or way[-1] in _SYSTEM:
         return True
     in_library = root in sys.stdlib_module_names and root not in _HOLDING
-    return called and (in_library or way[-1] in _RISKY_ANYWHERE)
+    return called and (in_library or way[-1] in _RISKY_ANYWHERE or (root in _OF_ARRAYS and _is_function(way)))
+
+
+def _is_function(way: list[str]) -> bool:
+    """Whether a name of torch's or numpy's is that of a public function, such as `torch.load`; classes make values."""
+    last = way[-1]
+    is_class = any(part[:1].isupper() for part in way) or last[-1:].isdigit() or last.endswith("_")
+    return last[:1].islower() and not is_class and last not in _MAKING
 
 
 def refuse_without_tensors(source: Source, where: str) -> None:

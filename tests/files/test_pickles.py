@@ -186,3 +186,9 @@ def test_an_evil_pickle_in_a_storage_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=r"calls torch.storage._load_from_bytes; nothing was run"):
         held_of(b"ctorch.storage\n_load_from_bytes\n(B" + len(far).to_bytes(4, "little") + far + b"tR._rebuild")
     assert not marker.exists()
+
+
+def test_what_a_pickle_calls_at_its_end_is_named_though_it_holds_no_tensor() -> None:
+    words = pickle.dumps({f"word{index}": index for index in range(20_000)}, 2)
+    with pytest.raises(Unreadable, match=r"^the pickle calls posix.system; nothing was run$"):
+        held_of(words[:-1] + b"0cposix\nsystem\n(Vls\ntR.")
