@@ -206,6 +206,15 @@ def test_what_is_not_in_the_file_is_said_once_and_of_whom() -> None:
         assert default not in text
 
 
+def test_what_torch_has_not_is_said() -> None:
+    before = torch_layer("before", "GRU", (3, 2))._replace(reset_after=False)
+    peeping = torch_layer("peeping", "LSTM", (3, 2))._replace(peepholes=True)
+    text = page(against_plans(identified(DECODER, ENCODER, before, peeping)), width=None)
+    assert "\nbefore: Its reset gate multiplies before the product with W_hn; that of torch.nn.GRU after it.\n" in text
+    assert "\npeeping: Its gates read the cell state (peepholes); those of torch.nn.LSTM do not.\n" in text
+    assert "reset gate" not in page(against_plans(identified(DECODER, ENCODER)))
+
+
 def test_undecided_is_no_failure_and_never_silent(here: Here, model: Path) -> None:
     lost = safetensors(Path("lost.safetensors"), more={"lstm.weird_kernel": (20, 5), "lstm.recurrent_thing": (20, 5)})
     for format in ("table", "csv", "json", "markdown"):
