@@ -107,6 +107,10 @@ bench-hostile: $(READY) ## What it costs to refuse cells that are made to cost s
 bench-check: $(READY) ## What a check costs, against torch's own start
 	$(BIN)/python tests/tools/bench_check.py
 
+.PHONY: bench-files
+bench-files: $(READY) ## What it costs to read a checkpoint, of a gigabyte too, against a plan of a document
+	$(BIN)/python tests/tools/bench_files.py
+
 .PHONY: bench-verify
 bench-verify: $(READY) ## What a verification costs, against shapes of the same model
 	$(BIN)/python tests/tools/bench_verify.py
