@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rnninspect.files.found import FoundLayer, Identified, Kind, Part
+from rnninspect.conventions.packing import Kind
+from rnninspect.files.found import FoundLayer, Identified, Part
 from rnninspect.files.held import Held, HeldTensor
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}

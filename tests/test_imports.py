@@ -106,6 +106,7 @@ LEVELS = (
     {"facts"},
     {"cells"},
     {"layers"},
+    {"conventions"},
     {"document"},
     {"plan", "agree"},
     {"files"},

@@ -31,7 +31,6 @@ rules_*     names and shapes to layers, a family each: rules_torch, rules_torch_
             `directions` are told by name, and `one_layer` has what layers of one cell have in common
 leftover    what looks recurrent and no rule has read
 identify    which layers a file holds, by all of these
-conventions how each framework packs the same symbols
 variants    from a layer that was found to one of ours, with its equations
 agreement   its plan, packed as the convention says, against the file's own tensors
 look        from a path to its layers, each held against its plan

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rnninspect.files.conventions import CONVENTIONS
+from rnninspect.conventions.frameworks import CONVENTIONS
 from rnninspect.files.found import FoundLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.letters import DIRECTIONS

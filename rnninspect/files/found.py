@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.held import Held, HeldTensor, Said
-
-Kind = Literal["RNN", "LSTM", "GRU"]
-Biases = Literal["two", "one", "none"]
 
 
 class Part(NamedTuple):
@@ -30,7 +28,7 @@ class FoundLayer(NamedTuple):
     its end, and is no direction of a bidirectional layer. biases: how many bias vectors a gate has. reset_after: of a
     GRU, whether the reset gate multiplies after the product (as torch's does) or before; None for others, and where
     the file does not say. peepholes: whether gates read the cell state. convention: the key of the record in
-    `conventions` that says how its tensors are packed. known_from: what it was recognised by, for people: `names`,
+    `CONVENTIONS` that says how its tensors are packed. known_from: what it was recognised by, for people: `names`,
     `a pickled module`, `a node LSTM`, `model_config`. known: options that the file says, under torch's names.
     unknown: those that it does not, each with what is the case: `not in the file: one of tanh, relu`. remarks: what a
     reader should be told of this layer, a sentence each.

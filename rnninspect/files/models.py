@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+from rnninspect.conventions.frameworks import CONVENTIONS
 from rnninspect.document.blocks import Input
 from rnninspect.document.chain import Link, Spec, input_axes, wrong_lengths
 from rnninspect.document.complaints import valid
@@ -21,7 +22,6 @@ from rnninspect.document.tree import Tree
 from rnninspect.document.validate import with_sizes
 from rnninspect.errors import DocumentError, Place, printable, show
 from rnninspect.facts import ITEM_BYTES, FromFile
-from rnninspect.files.conventions import CONVENTIONS
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.variants import layer_of, own_equations
 from rnninspect.layers.signal import Batch, Signal

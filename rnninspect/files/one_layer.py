@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.directions import around, is_backward
-from rnninspect.files.found import Biases, FoundLayer, Kind, Part
+from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor
 
 

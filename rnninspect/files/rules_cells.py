@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnninspect.files.found import Biases, FoundLayer, Kind, Part
+from rnninspect.conventions.packing import Biases, Kind
+from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.left import Group, Left, Read, Undecided, bare
 from rnninspect.files.rules_torch import GATES, NONLINEARITY, NOT_HERE
 

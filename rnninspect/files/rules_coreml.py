@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnninspect.files.found import FoundLayer, Kind, Part
+from rnninspect.conventions.packing import Kind
+from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldLayer, Said
 from rnninspect.files.left import Left, Read, Undecided
 

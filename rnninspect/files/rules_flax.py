@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnninspect.files.found import Biases, Kind
+from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.held import HeldTensor
 from rnninspect.files.left import Left, Read, Undecided, bare, split
 from rnninspect.files.one_layer import Cell, layers_of

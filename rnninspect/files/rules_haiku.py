@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from rnninspect.files.found import Biases, FoundLayer, Kind
+from rnninspect.conventions.packing import Biases, Kind
+from rnninspect.files.found import FoundLayer
 from rnninspect.files.held import HeldTensor
 from rnninspect.files.left import Group, Left, Read, Undecided, bare
 from rnninspect.files.one_layer import Cell, layers_of

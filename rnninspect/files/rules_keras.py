@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.errors import printable
-from rnninspect.files.found import Biases, FoundLayer, Kind, Part
+from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor, Said
 from rnninspect.files.left import LONGEST, Group, Left, Read, Undecided, bare
 from rnninspect.files.rules_torch import GATES, NOT_HERE

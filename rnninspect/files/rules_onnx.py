@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rnninspect.files.found import FoundLayer, Kind, Part
+from rnninspect.conventions.packing import Kind
+from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldLayer, HeldTensor, Said
 from rnninspect.files.left import Left, Read, Undecided, split
 from rnninspect.files.rules_torch import is_stacked

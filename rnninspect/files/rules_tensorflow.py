@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.directions import around, is_backward
-from rnninspect.files.found import Biases, FoundLayer, Kind, Part
+from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor
 from rnninspect.files.left import LONGEST, Group, Left, Read, Undecided
 from rnninspect.files.rules_torch import NOT_HERE

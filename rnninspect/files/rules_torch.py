@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.files.found import Biases, FoundLayer, Kind, Part
+from rnninspect.conventions.packing import Biases, Kind
+from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldLayer, HeldTensor, Said
 from rnninspect.files.left import MOST_STACKED, Group, Left, Read, Undecided, bare
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 from typing_extensions import override
 
-from rnninspect.files.found import FoundLayer, Kind
+from rnninspect.conventions.packing import Kind
+from rnninspect.files.found import FoundLayer
 from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.lstm import LSTM

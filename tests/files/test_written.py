@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from samples import examples
 from torch import nn
 
+from rnninspect.conventions.packing import Biases
 from rnninspect.document.chain import Link, Spec
 from rnninspect.document.load import spec_of
 from rnninspect.document.tree import read_tree
 from rnninspect.facts import LayerFacts
-from rnninspect.files.found import Biases, FoundLayer, Part
+from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor, Said
 from rnninspect.files.variants import layer_of
 from rnninspect.files.written import layer_names, written

@@ -1,106 +1,13 @@
 """How each framework packs the same symbols: one record each.
 
-A convention knows no sizes: it says which of the equations' matrices and vectors stand where in a stored tensor, and
-the shape follows from the sizes that the plan gives those. What is written here is what tensors are read by, and what
-the same weights are called elsewhere.
+What is written here is what tensors are read by, and what the same weights are called elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
 
-from rnninspect.files.found import Biases, FoundLayer, Kind
-
-Grid = tuple[tuple[str, ...], ...]
-# Which GRU a framework has: the reset gate multiplies after the product with W_hn, before it, or as it is told.
-Reset = Literal["after", "before", "either", "none"]
-
-
-class Stored(NamedTuple):
-    """One tensor of a layer, or of each stacked layer and direction.
-
-    role: what the framework calls it. grid: symbols of the equations in torch's orientation, rows of matrices below one
-    another, each row what multiplies x and h side by side; of vectors each row is an axis' element, and one row alone
-    is a flat vector. transposed: it is held with rows and columns changed. over_directions: one tensor holds all
-    directions, along a first axis.
-    """
-
-    role: str
-    grid: Grid
-    transposed: bool = False
-    over_directions: bool = False
-
-    @property
-    def is_matrix(self) -> bool:
-        """Whether it is made of matrices."""
-        return self.grid[0][0].startswith("W")
-
-    @property
-    def symbols(self) -> Iterator[str]:
-        """Every symbol in it."""
-        return (symbol for row in self.grid for symbol in row)
-
-    def shape(self, sizes: Mapping[str, tuple[int, ...]], directions: int) -> tuple[int, ...] | None:
-        """Its shape, from that of every symbol by the plan; None where the plan lacks one."""
-        if any(symbol not in sizes for symbol in self.symbols):
-            return None
-        if self.is_matrix:
-            shape: tuple[int, ...] = (
-                sum(sizes[row[0]][0] for row in self.grid),
-                sum(sizes[symbol][1] for symbol in self.grid[0]),
-            )
-        else:
-            lengths = tuple(sum(sizes[symbol][0] for symbol in row) for row in self.grid)
-            shape = lengths if len(lengths) == 1 else (len(lengths), lengths[0])
-        if self.transposed:
-            shape = shape[::-1]
-        return (directions, *shape) if self.over_directions else shape
-
-
-class Convention(NamedTuple):
-    """A framework's packing. matrices: by kind; vectors: by kind and number of bias vectors.
-
-    reset: which GRU. added: what is added to a bias when the layer runs, and stands in no file. shown_as: other
-    frameworks that pack the same way.
-    """
-
-    name: str
-    matrices: Mapping[Kind, tuple[Stored, ...]]
-    vectors: Mapping[tuple[Kind, Biases], tuple[Stored, ...]] = {}
-    projection: Stored | None = None
-    peepholes: tuple[Stored, ...] = ()
-    reset: Reset = "none"
-    added: Mapping[str, float] = {}
-    shown_as: tuple[str, ...] = ()
-
-    def stored(self, found: FoundLayer) -> tuple[Stored, ...]:
-        """The tensors that a layer has, of each stacked layer and direction."""
-        return (
-            *self.matrices.get(found.type, ()),
-            *self.vectors.get((found.type, found.biases), ()),
-            *((self.projection,) if self.projection and found.proj_size else ()),
-            *(self.peepholes if found.peepholes else ()),
-        )
-
-    def bias_vectors(self, kind: Kind) -> tuple[Biases, ...]:
-        """How many bias vectors a gate of a kind may have, where it has any."""
-        return tuple(biases for of, biases in self.vectors if of == kind)
-
-
-def rows(start: str, gates: str) -> Grid:
-    """Gates below one another: `rows("W_i", "ifgo")`."""
-    return tuple((start + gate,) for gate in gates)
-
-
-def beside(gates: str) -> Grid:
-    """Of each gate what multiplies x, and right of it what multiplies h."""
-    return tuple((f"W_i{gate}", f"W_h{gate}") for gate in gates)
-
-
-def flat(gates: str, *starts: str) -> Grid:
-    """Vectors one after another: all gates of the first start, then those of the next."""
-    return (tuple(start + gate for start in starts for gate in gates),)
+from rnninspect.conventions.packing import Convention, Kind, Stored, beside, flat, rows
 
 
 def _torch() -> Convention:

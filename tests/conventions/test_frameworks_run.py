@@ -10,7 +10,8 @@ import pytest
 from files_found import FOUND
 
 from rnninspect.cells.evaluate import step
-from rnninspect.files.conventions import CONVENTIONS, Stored
+from rnninspect.conventions.frameworks import CONVENTIONS
+from rnninspect.conventions.packing import Stored
 from rnninspect.files.found import FoundLayer
 from rnninspect.files.variants import layer_of
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from files_found import FOUND
 
+from rnninspect.conventions.frameworks import CONVENTIONS
+from rnninspect.conventions.packing import Stored
 from rnninspect.files.agreement import expected
-from rnninspect.files.conventions import CONVENTIONS, Stored
 from rnninspect.files.variants import layer_of
 
 # Of a layer with 5 inputs, 7 hidden units: shapes by the frameworks' own documentation.
