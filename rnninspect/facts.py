@@ -251,7 +251,7 @@ class Counts:
         return 2 * self.gradient_bytes
 
     def __add__(self, other: Counts) -> Counts:
-        sums = {f.name: _sum_of_known([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)}
+        sums = {f.name: sum_of_known([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)}
         return Counts(**cast(dict[str, int], sums))
 
 
@@ -315,7 +315,7 @@ class LayerFacts:
     @property
     def output_bytes(self) -> int | None:
         """Bytes of what comes out, the output and the final states; None where nobody says how large the batch is."""
-        return _sum_of_known([tensor.nbytes for tensor in self.outputs])
+        return sum_of_known([tensor.nbytes for tensor in self.outputs])
 
     @property
     def training_bytes(self) -> int | None:
@@ -376,12 +376,12 @@ class ModelFacts:
     @property
     def output_bytes(self) -> int | None:
         """Bytes of every layer's outputs and final states for the document's batch; None where there is none."""
-        return _sum_of_known([layer.output_bytes for layer in self.layers])
+        return sum_of_known([layer.output_bytes for layer in self.layers])
 
     @property
     def kept_for_backward_bytes(self) -> int | None:
         """Bytes that a training step keeps from the forward pass for the backward pass; None in the real ledger."""
-        return _sum_of_known([layer.kept_for_backward_bytes for layer in self.layers])
+        return sum_of_known([layer.kept_for_backward_bytes for layer in self.layers])
 
     @property
     def training_bytes(self) -> int | None:
@@ -415,7 +415,7 @@ def _known(shape: Shape) -> tuple[int, ...]:
     return tuple(int(size) for size in shape)
 
 
-def _sum_of_known(amounts: Sequence[int | None]) -> int | None:
+def sum_of_known(amounts: Sequence[int | None]) -> int | None:
     """The sum; None where one is not known."""
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if len(known) == len(amounts) else None

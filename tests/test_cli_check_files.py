@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from found_by_hand import safetensors, torch_layer
 from safetensors.torch import save_file
-from torch import Tensor, nn, ones
+from torch import Tensor, nn, ones, save
+
+from rnninspect.guard.lock import read_lock
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -176,6 +179,183 @@ from rnninspect.cli import app
 try:
     app(["check", sys.argv[1]])
 except SystemExit:
-    print([name for name in sys.modules if name.startswith("rnninspect.files")], file=sys.stderr)
+    loaded = [name for name in ("read", "identify", "models", "fits") if f"rnninspect.files.{name}" in sys.modules]
+    print(loaded, file=sys.stderr)
 """
     assert program(source, args=(str(folder / "model.yaml"),)).stderr.endswith("\n[]\n")
+
+
+# --- a checkpoint, checked by itself --------------------------------------------------------------------------
+
+ENCODER = torch_layer("encoder", "LSTM", (7, 5), 2, both=True)
+DECODER = torch_layer("decoder.rnn", "GRU", (10, 3))
+WIDER = torch_layer("decoder.rnn", "GRU", (10, 4))
+PARAMETERS = ENCODER.parameters + DECODER.parameters
+BATCH = ("--set", "input.seq_len=20", "--set", "input.batch_size=32")
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Path:
+    safetensors(tmp_path / "model.safetensors", ENCODER, DECODER, more={"head.weight": (2, 3)})
+    return tmp_path
+
+
+def test_the_layers_of_a_file_are_added_up(here: Run, found: Path) -> None:
+    for allowed, code in ((PARAMETERS, 0), (PARAMETERS - 1, 1)):
+        done = here("check", "model.safetensors", "--max-params", str(allowed), "--format", "json", cwd=found)
+        (model,) = json.loads(done.stdout)["models"]
+        assert (done.returncode, model["parameters"], model["macs"]) == (code, PARAMETERS, None)
+        assert (model["name"], model["file"]) == ("model", "model.safetensors")
+    assert "error: model.safetensors: max_params: " in done.stderr
+
+
+def test_a_limit_on_macs_needs_a_batch(here: Run, found: Path) -> None:
+    asked = ("check", "model.safetensors", "--set", "budget.max_macs=500k")
+    hint = (
+        "model.safetensors is a checkpoint, which says no batch (--set input.seq_len=20 --set input.batch_size=32 does)"
+    )
+    done = here(*asked, cwd=found)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"error: max_macs: {hint}"
+    done = here(*asked, *BATCH, "--format", "json", cwd=found)
+    limit = json.loads(done.stdout)["models"][0]["limits"][0]
+    of_token = 4 * 5 * (7 + 5 + 10 + 5) * 2 + 3 * 3 * (10 + 3)
+    assert (done.returncode, limit["actual"], limit["allowed"]) == (1, of_token * 20 * 32, 500_000)
+    done = here("check", "model.safetensors", "--update", cwd=found)
+    done = here("check", "model.safetensors", "--max-growth", "macs=5k", cwd=found)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"error: --max-growth macs: {hint}")
+
+
+def test_the_life_of_a_lock_of_a_checkpoint(here: Run, found: Path) -> None:
+    assert here("check", "model.safetensors", "--locked", cwd=found).returncode == 1
+    done = here("check", "model.safetensors", "--update", cwd=found)
+    assert (done.returncode, done.stderr) == (0, "note: rnninspect.lock: 1 added\n")
+    (model,) = read_lock(found / "rnninspect.lock").values()
+    assert {name: layer.parameters for name, layer in model.layers.items()} == {
+        "encoder": ENCODER.parameters,
+        "decoder.rnn": DECODER.parameters,
+    }
+    done = here("check", "model.safetensors", "--locked", cwd=found)
+    assert (done.returncode, done.stderr) == (0, "")
+    safetensors(found / "model.safetensors", ENCODER, WIDER)
+    done = here("check", "model.safetensors", cwd=found)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"error: model.safetensors: decoder.rnn: hidden_size 3 → 4: parameters {DECODER.parameters} → "
+        f"{WIDER.parameters} (+{100 * (WIDER.parameters / DECODER.parameters - 1):.1f} %)"
+    ]
+    assert here("check", "model.safetensors", "--max-growth", "10%", cwd=found).returncode == 0
+    assert here("check", "model.safetensors", "--update", cwd=found).returncode == 0
+    assert here("check", "model.safetensors", "--locked", cwd=found).returncode == 0
+
+
+def test_what_a_file_does_not_say_changes_no_lock(here: Run, tmp_path: Path) -> None:
+    """A module that says its options is the model whose options its state_dict did not say."""
+    module = nn.RNN(4, 5, 2, nonlinearity="relu", dropout=0.5, batch_first=True)
+    save(module.state_dict(), tmp_path / "model.pt")
+    assert here("check", "model.pt", "--update", cwd=tmp_path).returncode == 0
+    save(module, tmp_path / "model.pt")
+    done = here("check", "model.pt", "--locked", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_documents_and_files_are_added_up_together(here: Run, found: Path) -> None:
+    (found / "model.yaml").write_text(DOCUMENT)
+    done = here("check", "model.yaml", "model.safetensors", "--max-total-params", "1M", "--format", "json", cwd=found)
+    checked = json.loads(done.stdout)
+    assert [model["file"] for model in checked["models"]] == ["model.yaml", "model.safetensors"]
+    assert checked["total"]["parameters"] == sum(model["parameters"] for model in checked["models"])
+    assert here("check", "model.yaml", "model.safetensors", "--max-total-params", "1M", cwd=found).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--build",), "--build: model.safetensors is a checkpoint, and is not run (leave --build out)"),
+        (
+            ("--base", "main"),
+            "--base: model.safetensors is a checkpoint, and is not looked for at a revision (leave --base out)",
+        ),
+        (
+            ("--weights", "model.safetensors"),
+            "--weights: model.safetensors is a checkpoint, and is held against no other (leave --weights out)",
+        ),
+    ],
+)
+def test_what_only_documents_can_have_is_refused(here: Run, found: Path, options: tuple[str, ...], why: str) -> None:
+    done = here("check", "model.safetensors", *options, cwd=found)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {why}\n")
+
+
+def test_a_size_of_a_file_cannot_be_set(here: Run, found: Path) -> None:
+    done = here("check", "model.safetensors", "--set", "encoder.hidden_size=3", cwd=found)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_file_whose_end_is_missing_fails(here: Run, found: Path) -> None:
+    data = (found / "model.safetensors").read_bytes()
+    (found / "model.safetensors").write_bytes(data[:-4])
+    done = here("check", "model.safetensors", "--max-params", "1M", cwd=found)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: model.safetensors: ")
+    done = here("check", "model.safetensors", "--update", cwd=found)
+    assert (done.returncode, (found / "rnninspect.lock").exists()) == (1, False)
+
+
+# --- two files, and a file beside a document ------------------------------------------------------------------
+
+
+def differing(here: Run, folder: Path, *words: str) -> tuple[list[tuple[str, str, object, object]], str]:
+    """The settings and counts that differ, and what was said."""
+    done = here("diff", *words, "--format", "json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    changes = json.loads(done.stdout)["changes"]
+    told = [(each["layer"], each["field"], each["old"], each["new"]) for each in changes]
+    return [each for each in told if not each[1].startswith(("weight_", "bias_"))], done.stderr
+
+
+def test_a_file_is_the_same_as_itself_under_other_names(here: Run, found: Path) -> None:
+    save(
+        nn.ModuleDict({"net": nn.ModuleDict({"encoder": nn.LSTM(7, 5, 2, bidirectional=True)})}).state_dict(),
+        found / "m.pt",
+    )
+    safetensors(found / "one.safetensors", ENCODER)
+    assert differing(here, found, "one.safetensors", "one.safetensors") == ([], "")
+    assert differing(here, found, "one.safetensors", "m.pt")[0] == [
+        ("net.encoder", "net.encoder.name", "encoder", "net.encoder")
+    ]
+
+
+def test_layers_that_differ_are_paired_by_their_last_name_or_when_they_alone_are_left(here: Run, found: Path) -> None:
+    safetensors(found / "new.safetensors", ENCODER, torch_layer("model.rnn", "GRU", (10, 4)))
+    changes, _ = differing(here, found, "model.safetensors", "new.safetensors")
+    assert ("model.rnn", "model.rnn.name", "decoder.rnn", "model.rnn") in changes
+    assert ("model.rnn", "model.rnn.hidden_size", 3, 4) in changes
+    safetensors(found / "new.safetensors", ENCODER, torch_layer("other", "GRU", (10, 4)))
+    changes, _ = differing(here, found, "model.safetensors", "new.safetensors")
+    assert ("other", "other.name", "decoder.rnn", "other") in changes
+
+
+def test_a_document_beside_its_checkpoint_differs_in_nothing(here: Run, folder: Path) -> None:
+    options = "num_layers: 2, dropout: 0.5, feeds: last, init: {weight_hh: orthogonal}, trainable: false"
+    text = DOCUMENT.replace("bidirectional: true}", f"bidirectional: true, batch_first: true, {options}}}")
+    (folder / "model.yaml").write_text(text)
+    safetensors(folder / "model.safetensors", torch_layer("en_coder", "LSTM", (4, 5), 2, both=True))
+    note = (
+        "note: norm and head of model.yaml are left out: of a checkpoint recurrent layers alone are compared "
+        "(rnninspect check model.yaml --weights model.safetensors holds every tensor)\n"
+    )
+    changes, said = differing(here, folder, "model.yaml", "model.safetensors")
+    assert (changes, said) == ([("en_coder", "en_coder.name", "en-coder", "en_coder")], note)
+    assert differing(here, folder, "model.safetensors", "model.yaml")[0] == [
+        ("en-coder", "en-coder.name", "en_coder", "en-coder")
+    ]
+    changes, _ = differing(here, folder, "model.safetensors", "model.yaml", "--set", "en-coder.hidden_size=6")
+    assert ("en-coder", "en-coder.hidden_size", 5, 6) in changes
+    assert "macs" not in [field for _, field, _, _ in changes]
+
+
+def test_a_known_option_that_differs_is_told(here: Run, tmp_path: Path) -> None:
+    for name, function in (("old.pt", "relu"), ("new.pt", "tanh")):
+        save(nn.RNN(4, 5, nonlinearity=function), tmp_path / name)
+    assert differing(here, tmp_path, "old.pt", "new.pt")[0] == [("rnn", "rnn.nonlinearity", "relu", "tanh")]

@@ -14,6 +14,7 @@ from rnninspect.runtime.here import need_folder
 
 if TYPE_CHECKING:
     from rnninspect.commands.shared.checked import CheckedModel, Standard
+    from rnninspect.commands.shared.file_models import Checkpoints
     from rnninspect.files.held import Held
     from rnninspect.guard.base import Base
     from rnninspect.guard.check import Check
@@ -33,6 +34,8 @@ def run(options: CheckOptions) -> int:
     """Check every model and print the verdicts; returns the exit code."""
     from rnninspect.commands.shared.check_page import print_check
     from rnninspect.commands.shared.checked import check_of, checked_models, findings_of
+    from rnninspect.commands.shared.checked_files import planned_models, refuse_for_files, settings_of_files
+    from rnninspect.commands.shared.file_models import say_remarks
     from rnninspect.commands.shared.files import each_file_once, load_all
     from rnninspect.commands.shared.reports import report_unsound
     from rnninspect.guard.findings import of_error
@@ -41,11 +44,15 @@ def run(options: CheckOptions) -> int:
     standard = _standard(options)
     options = replace(options, files=each_file_once(options.files))
     unsound: list[Finding] = []
+    refuse_for_files(options)
+    checkpoints: Checkpoints = {}
     specs, code = load_all(
         options.files,
         options.settings,
         device=options.device,
         output=options.output,
+        checkpoints=checkpoints,
+        of_checkpoints=settings_of_files(options.settings),
         also=lambda error, file: unsound.extend(of_error(error, file)),
     )
     if code:
@@ -54,7 +61,10 @@ def run(options: CheckOptions) -> int:
     held = _held(options)
     base = _base(options)
     standard = standard._replace(locked=None if base else _locked(options, standard.lock), base=base)
-    models = checked_models(specs, build=options.build, held=held)
+    if checkpoints:
+        say_remarks(checkpoints)
+    planned = planned_models(specs, checkpoints, options.settings)
+    models = checked_models(planned, build=options.build, held=held)
     code = max((model.fault.exit_code for model in models if model.fault is not None), default=0)
     # why not before all are proven: until then nobody knows whether the lock is written.
     accepted = options.update and not code

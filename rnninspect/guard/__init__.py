@@ -1,6 +1,7 @@
 """What a build is held to: budgets, a lock, and the base of a branch. The stations, in order:
 
 locked              what is kept of a model: its settings, its layers, their counts and weights
+found               the layers of a checkpoint as one model
 lock, lock_lines    `rnninspect.lock`, written whole under a lock of its folder, and its text; nearest finds it
 base                the models at a revision of git, in its place; against is either
 changes             what differs between two states of a model

@@ -105,11 +105,15 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
     if "layer" in fields:
         return Cause(layer=name, path=path, subject=_come_or_gone(name, fields))
     if f"{name}.name" in fields:
-        former = fields[f"{name}.name"].locked
-        return Cause(layer=name, path=path, subject=f"layer {_quoted(former)} is named {_quoted(name)} now")
+        former = fields.pop(f"{name}.name").locked
+        subject = f"layer {_quoted(former)} is named {_quoted(name)} now"
+        # why not all: of a checkpoint a layer may have another name and other sizes too.
+        other = _of_layer(spec, name, list(fields.values())) if fields else None
+        return Cause(layer=name, path=path, subject=subject) if other is None else other._replace(subject=subject)
     settings = [change for change in changed if change.field == "type" or change.field.startswith(f"{name}.")]
     # why not of the first layer: what it reads follows from no other.
-    filled = {f"{name}.{key}" for key in spec.links[index].layer.filled_in} if index else set[str]()
+    reads = None if not index or spec.checkpoint else spec.links[index].layer
+    filled = set[str]() if reads is None else {f"{name}.{key}" for key in reads.filled_in}
     # why sizes first: where a sentence is too long they are what the counts are from.
     own = sorted((change for change in settings if change.field not in filled), key=_by_weight)
     shapes = [change for change in changed if change not in settings and change.field not in COUNTS]

@@ -6,7 +6,16 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.guard.locked import LockedLayer, LockedModel, Settings, Value, layer_defaults, model_defaults
+from rnninspect.guard.locked import (
+    LockedLayer,
+    LockedModel,
+    Settings,
+    Value,
+    is_unknown,
+    layer_defaults,
+    model_defaults,
+    per_token,
+)
 from rnninspect.shares import percent
 
 # The counts of a layer that add up to the model's, and what a sentence calls them.
@@ -65,9 +74,15 @@ def changes(now: LockedModel, locked: LockedModel | None) -> tuple[Change, ...]:
     if not differing:
         return ()
     own = [change for change in differing if not change.layer]
-    totals = (Change(layer="", field=field, locked=_sum(locked, field), now=_sum(now, field)) for field in COUNTS)
+    counts = _counts(locked, now)
+    totals = (Change(layer="", field=field, locked=_sum(locked, field), now=_sum(now, field)) for field in counts)
     in_layers = (change for change in differing if change.layer)
     return (*own, *(total for total in totals if total.difference), *in_layers)
+
+
+def _counts(old: LockedModel, new: LockedModel) -> tuple[str, ...]:
+    """The counts that can be laid side by side: MACs of a batch cannot beside those of a token."""
+    return tuple(field for field in COUNTS if field != "macs" or per_token(old) == per_token(new))
 
 
 def _sum(model: LockedModel, field: str) -> int:
@@ -79,7 +94,7 @@ def differences(old: LockedModel, new: LockedModel) -> tuple[Change, ...]:
 
     Settings are compared only where both sides know theirs: an older lock has none.
     """
-    renamed = dict(_renamed(old.layers, new.layers))
+    renamed = dict(_renamed(old, new))
     before = {renamed.get(name, name): layer for name, layer in old.layers.items()}
     listed: list[Change] = []
     if old.settings is not None and new.settings is not None:
@@ -89,30 +104,62 @@ def differences(old: LockedModel, new: LockedModel) -> tuple[Change, ...]:
         orders = [
             tuple(name for name in layers if name in before and name in new.layers) for layers in (before, new.layers)
         ]
-        if orders[0] != orders[1]:
+        order_known = not (is_unknown(old.settings, "layers") or is_unknown(new.settings, "layers"))
+        if orders[0] != orders[1] and order_known:
             listed.append(Change(layer="", field="layers", locked=orders[0], now=orders[1]))
     listed += (Change(layer=name, field=f"{name}.name", locked=former, now=name) for former, name in renamed.items())
     for name in {**before, **new.layers}:
-        listed += _layer_changes(name, before.get(name), new.layers.get(name))
+        listed += _layer_changes(name, before.get(name), new.layers.get(name), _counts(old, new))
     return tuple(listed)
 
 
-def _renamed(old: Mapping[str, LockedLayer], new: Mapping[str, LockedLayer]) -> Iterator[tuple[str, str]]:
+def _renamed(before: LockedModel, after: LockedModel) -> Iterator[tuple[str, str]]:
     """The layers that are there under another name: what each was called, and what it is called now."""
+    old, new = before.layers, after.layers
     added = [name for name in new if name not in old]
-    for former in [name for name in old if name not in new]:
-        name = next((name for name in added if _alike(old[former], new[name])), None)
-        if name is not None:
-            added.remove(name)
-            yield former, name
+    gone = [name for name in old if name not in new]
+    of_file = any(is_unknown(side.settings or {}, "layers") for side in (before, after))
+    for likely in (_alike, _called_alike, _only_two) if of_file else (_alike,):
+        for former in list(gone):
+            rest = {name: new[name] for name in added}, {name: old[name] for name in gone}
+            name = next((name for name in added if likely(former, name, *rest)), None)
+            if name is not None:
+                added.remove(name)
+                gone.remove(former)
+                yield former, name
 
 
-def _alike(old: LockedLayer, new: LockedLayer) -> bool:
+# The layers of a side that have no other yet.
+_Rest = Mapping[str, LockedLayer]
+
+
+def _called_alike(former: str, name: str, new: _Rest, old: _Rest) -> bool:
+    """Whether two layers of a type are called the same but for what stands before a dot."""
+    return old[former].type == new[name].type and former.rpartition(".")[2] == name.rpartition(".")[2]
+
+
+def _only_two(former: str, name: str, new: _Rest, old: _Rest) -> bool:
+    """Whether they are the only ones left of their type."""
+    types = [[layer.type for layer in side.values()] for side in (old, new)]
+    return old[former].type == new[name].type and all(side.count(old[former].type) == 1 for side in types)
+
+
+def _alike(former: str, name: str, added: _Rest, gone: _Rest) -> bool:
+    """Whether they are the same but for their names."""
+    old, new = gone[former], added[name]
     # why without MACs: a longer batch changes those of all layers.
-    return (old.type, old.weights) == (new.type, new.weights) and old.settings in (None, new.settings)
+    if (old.type, old.weights) != (new.type, new.weights):
+        return False
+    if old.settings is None or old.settings == new.settings:
+        return True
+    defaults = layer_defaults(old.type)
+    sides = [{**defaults, **(side.settings or {})} for side in (old, new)]
+    return new.settings is not None and not any(_setting_changes("", *sides))
 
 
-def _layer_changes(name: str, old: LockedLayer | None, new: LockedLayer | None) -> Iterator[Change]:
+def _layer_changes(
+    name: str, old: LockedLayer | None, new: LockedLayer | None, counts: tuple[str, ...]
+) -> Iterator[Change]:
     if old == new:
         return
     if old is None or new is None:
@@ -124,7 +171,7 @@ def _layer_changes(name: str, old: LockedLayer | None, new: LockedLayer | None) 
         yield from _setting_changes(name, was, is_now)
     if old and new and old.type != new.type:
         yield Change(layer=name, field="type", locked=old.type, now=new.type)
-    for field in COUNTS:
+    for field in counts:
         a, b = (getattr(side, field) if side else None for side in (old, new))
         if (a or 0) != (b or 0):
             yield Change(layer=name, field=field, locked=a, now=b)
@@ -137,7 +184,7 @@ def _layer_changes(name: str, old: LockedLayer | None, new: LockedLayer | None) 
 def _setting_changes(layer: str, old: Settings, new: Settings) -> Iterator[Change]:
     for key in {**old, **new}:
         was, is_now = old.get(key), new.get(key)
-        if was != is_now:
+        if was != is_now and not (is_unknown(old, key) or is_unknown(new, key)):
             if key == "equations" and isinstance(was, tuple) and isinstance(is_now, tuple):
                 was, is_now = _differing(was, is_now)
             yield Change(layer=layer, field=f"{layer}.{key}" if layer else key, locked=was, now=is_now)

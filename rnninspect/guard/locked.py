@@ -1,7 +1,8 @@
 """What a lock keeps of a model: its settings and its layers, each with its own settings, counts and weights.
 
 Settings are the keys of a document, sizes that it leaves to be inferred filled in, so that two ways to write one model
-are the same. Those at their default are left out: a key that is added to documents later changes no lock.
+are the same. Those at their default are left out: a key that is added to documents later changes no lock. What a
+checkpoint does not say of its layers is unknown, and differs from nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 from rnninspect.document.blocks import Document, Input
 from rnninspect.document.chain import Spec
-from rnninspect.facts import ModelFacts
+from rnninspect.facts import LayerFacts, ModelFacts
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.registry import TYPES, kind_of
 
@@ -22,6 +23,10 @@ from rnninspect.layers.registry import TYPES, kind_of
 Value = int | float | str | tuple[int | str, ...] | None
 # The fields of a layer that have a place of their own in a lock.
 _NO_SETTINGS = ("name", "type")
+# What stands for a setting that a checkpoint does not say; under the name of a block for all of its keys.
+UNKNOWN = "unknown"
+# What no checkpoint says of a layer: what it is used for, its first values, whether it trains.
+_NOT_IN_FILES = ("feeds", "init", "trainable")
 # By key: of a layer `hidden_size` and `init.weight_hh`, of the model `input.seq_len`. What is not there is at its
 # default, or null where it has none.
 Settings = Mapping[str, Value]
@@ -30,7 +35,7 @@ Settings = Mapping[str, Value]
 class LockedLayer(NamedTuple):
     """One layer as the lock knows it; weights are name to shape, shared ones left out of the counts.
 
-    settings: None where the lock is older than they are.
+    settings: None where the lock is older than they are. macs: see `per_token`.
     """
 
     type: str
@@ -53,14 +58,7 @@ Locked = Mapping[str, LockedModel]
 
 def locked_model(spec: Spec, model: ModelFacts) -> LockedModel:
     """What the lock keeps of a model."""
-    batch = spec.batch
-    own = {
-        "dtype": spec.dtype,
-        "input.batch_size": batch.size,
-        "input.seq_len": batch.seq_len,
-        "input.lengths": batch.lengths,
-        "input.state": batch.state,
-    }
+    own = {"dtype": spec.dtype, **_batch(spec)}
     settings = {link.layer.name: _settings_of(link.layer) for link in spec.links}
     layers = {
         layer.name: LockedLayer(
@@ -68,11 +66,44 @@ def locked_model(spec: Spec, model: ModelFacts) -> LockedModel:
             parameters=layer.counts.parameters,
             macs=layer.forward.macs,
             weights={weight.name: weight.shape for weight in layer.weights},
-            settings=settings[layer.name],
+            settings={**settings[layer.name], **_not_said(layer)},
         )
         for layer in model.layers
     }
     return LockedModel(_without(own, model_defaults()), layers)
+
+
+def _batch(spec: Spec) -> Settings:
+    batch = spec.batch
+    if isinstance(batch.size, str) and isinstance(batch.seq_len, str):
+        return {"input": UNKNOWN, "layers": UNKNOWN}
+    sizes = {"input.batch_size": batch.size, "input.seq_len": batch.seq_len}
+    return {
+        **{key: UNKNOWN if isinstance(size, str) else size for key, size in sizes.items()},
+        "input.lengths": batch.lengths,
+        "input.state": batch.state,
+        # why: in which order its layers run is not in a file.
+        **({"layers": UNKNOWN} if spec.checkpoint else {}),
+    }
+
+
+def _not_said(layer: LayerFacts) -> Settings:
+    """The settings of a layer that its file does not say."""
+    if layer.from_file is None:
+        return {}
+    fields = kind_of(layer.type).model_fields
+    return {key: UNKNOWN for key in (*layer.from_file.unknown, *_NOT_IN_FILES) if key in fields}
+
+
+def is_unknown(settings: Settings, key: str) -> bool:
+    """Whether a setting is one that nobody says."""
+    return UNKNOWN in (settings.get(key), settings.get(key.partition(".")[0]))
+
+
+def per_token(model: LockedModel) -> bool:
+    """Whether its MACs are those of one token, as nobody says how large the batch is."""
+    settings = model.settings or {}
+    return any(is_unknown(settings, f"input.{key}") for key in ("batch_size", "seq_len"))
 
 
 def model_defaults() -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from rnninspect.facts import sum_of_known
 from rnninspect.guard.changes import NEW, Change
 from rnninspect.guard.check import Check, Limit, Verdict, Word
 from rnninspect.results.head import head
@@ -139,7 +140,7 @@ def _total(check: Check) -> tuple[Cell, ...]:
     total = check.total
     rest: tuple[Cell, ...] = (None,) * (3 if _has_weights(check) else 2)
     words = (None, *rest, None) if total is None else (_budget([total]), *rest, "ok" if total.ok else "FAILED")
-    return ("total", None, *map(sum, counts), *words)
+    return ("total", None, *map(sum_of_known, counts), *words)
 
 
 def _budget(limits: Sequence[Limit]) -> str:

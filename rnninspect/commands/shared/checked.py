@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.commands.shared.check_options import CheckOptions
 from rnninspect.commands.shared.check_page import ALL
+from rnninspect.commands.shared.checked_files import Planned, need_batch
 from rnninspect.commands.shared.messages import complain, say, say_notes
 from rnninspect.disk import reason
 from rnninspect.document.chain import Spec
@@ -22,7 +23,6 @@ from rnninspect.guard.findings import Finding, findings, of_error
 from rnninspect.guard.lock import file_key
 from rnninspect.guard.locked import Locked, LockedModel, locked_model
 from rnninspect.guard.whole import lock_findings, total_findings, without_document
-from rnninspect.plan import plan
 from rnninspect.runtime.here import need_torch
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Standard(NamedTuple):
         return self.base.against if self.base is not None else Against(str(self.lock))
 
 
-def checked_models(specs: Sequence[Spec], *, build: bool, held: Held | None = None) -> list[CheckedModel]:
+def checked_models(planned: Iterable[Planned], *, build: bool, held: Held | None = None) -> list[CheckedModel]:
     """The facts of every model, proven on torch with `build`; what stands against that is said. Raises NoTorch.
 
     held: the checkpoint that each is held against.
@@ -82,13 +82,12 @@ def checked_models(specs: Sequence[Spec], *, build: bool, held: Held | None = No
     if build:
         need_torch()
     models = []
-    for spec in specs:
+    for spec, planned_facts, fault in planned:
         say_notes(spec.notes)
-        planned = plan(spec)
-        facts, fault = _proven(spec, planned) if build else (planned, None)
+        facts, fault = _proven(spec, planned_facts) if build else (planned_facts, fault)
         if fault is not None:
             complain(fault)
-        models.append(CheckedModel(spec, facts, fault, weights=_weights(spec, planned, held)))
+        models.append(CheckedModel(spec, facts, fault, weights=_weights(spec, planned_facts, held)))
     return models
 
 
@@ -158,6 +157,7 @@ def _verdict(
     budget = dict(model.spec.budget)
     if standard.max_params is not None:
         budget["max_params"] = standard.max_params
+    need_batch(model.spec, model.facts, budget, standard.growth)
     return Verdict(
         model=model.facts,
         limits=limits(model.facts, budget),

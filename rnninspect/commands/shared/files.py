@@ -27,14 +27,15 @@ def load_all(
     revisions: bool = False,
     runs: str = "",
     checkpoints: Checkpoints | None = None,
+    of_checkpoints: Sequence[str] | None = None,
     also: Callable[[RnnInspectError, str], None] = lambda error, file: None,
 ) -> tuple[list[Spec], int]:
     """Every document that is sound, and the worst exit code of the others, whose faults are said, a line each.
 
     revisions: each may be `REF:PATH` too. runs: the command, where it runs documents alone: a checkpoint is refused.
-    checkpoints: where each may be a checkpoint too, gets what was found in it.
-    also: what else to do with an error. Raises OptionError where `output` is
-    one of the documents, or standard input is named twice.
+    checkpoints: where each may be a checkpoint too, gets what was found in it. of_checkpoints: their settings, where
+    they have others. also: what else to do with an error. Raises OptionError where `output` is one of the documents,
+    or standard input is named twice.
     """
     if files.count("-") > 1:
         raise OptionError("- stands for standard input, which can be read only once")
@@ -46,7 +47,8 @@ def load_all(
                 if file in checkpoints:
                     say(f"note: named twice, and counted once: {printable(file)}")
                 else:
-                    checkpoints[file], found = read_checkpoint(file, settings)
+                    own = settings if of_checkpoints is None else of_checkpoints
+                    checkpoints[file], found = read_checkpoint(file, own)
                     specs += found
                 continue
             if runs:
