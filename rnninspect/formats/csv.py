@@ -36,12 +36,12 @@ def render(blocks: Sequence[Block]) -> str:
     return "\n".join(_section(keys, members) for (_, *keys), members in sections.items())
 
 
-def _section(keys: Iterable[str], tables: Iterable[Table]) -> str:
+def _section(keys: Iterable[str], tables: Sequence[Table]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     keys = list(keys)
-    # why: a table with a row for each model, or for each layer of files, has the name itself
-    named = "model" in keys or keys[0] == "file"
+    # why: a table with a row for each model has the name itself, and one of files is of no model
+    named = "model" in keys or not any(table.subject for table in tables)
     writer.writerow(keys if named else ["model", *keys])
     for table in tables:
         subject = [] if named else [_field(table.subject)]

@@ -123,8 +123,9 @@ def identify_blocks(looked: Sequence[LookedInto], *, all_of_it: bool = False) ->
 
 
 def identify_tables(looked: Sequence[LookedInto], *, all_of_it: bool = False) -> list[Block]:
-    """The tables for scripts, each of all files."""
-    return [_layers(looked, all_of_it=all_of_it), *_more_tables(looked, all_of_it=all_of_it)]
+    """The tables for scripts, each of all files: they have no subject, and a row says which file it is of."""
+    tables = [_layers(looked, all_of_it=all_of_it), *_more_tables(looked, all_of_it=all_of_it)]
+    return [table._replace(subject="") for table in tables]
 
 
 def _more_tables(looked: Sequence[LookedInto], *, all_of_it: bool) -> Iterator[Table]:
