@@ -276,6 +276,8 @@ class FromFile(NamedTuple):
     held_as: the dtypes of its biases (True) and matrices (False). unknown: the options that the file does not say, by
     torch's name, each with what is the case. reverse: it reads the sequence from its end. module: a sentence that says
     why torch's own module is not this layer, "" where it is. remarks: sentences on how it was found.
+    merge: how Keras makes one output of two directions where it is not side by side; None where no file says it.
+    same_as: the layer before it in the file that has the very same tensors, "" where none has.
     """
 
     convention: str
@@ -284,6 +286,8 @@ class FromFile(NamedTuple):
     reverse: bool
     module: str
     remarks: tuple[str, ...]
+    merge: str | None = ""
+    same_as: str = ""
 
 
 @dataclass(frozen=True)

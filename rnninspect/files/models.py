@@ -42,7 +42,17 @@ def specs_of(identified: Identified, settings: Sequence[str] = ()) -> list[Spec]
     if not identified.layers:
         none = "no recurrent layer that a rule reads" if identified.undecided else "no recurrent layer in it"
         raise DocumentError(Place(file), none, hint=f"rnninspect identify {printable(file)} tells what is")
-    return [_spec(identified, found, batch, tree) for found in identified.layers]
+    owners: dict[frozenset[str], str] = {}
+    specs = []
+    for found in identified.layers:
+        tensors = frozenset(part.tensor.name for part in found.parts)
+        spec = _spec(identified, found, batch, tree)
+        if tensors and spec.from_file is not None:
+            owner = owners.setdefault(tensors, spec.links[0].layer.name)
+            same_as = owner if owner != spec.links[0].layer.name else ""
+            spec = replace(spec, from_file=spec.from_file._replace(same_as=same_as))
+        specs.append(spec)
+    return specs
 
 
 def remarks(identified: Identified) -> Iterator[str]:
@@ -71,8 +81,17 @@ def _spec(identified: Identified, found: FoundLayer, batch: Batch, tree: Tree) -
             reverse=found.reverse,
             module=_no_module(found),
             remarks=found.remarks,
+            merge=_merge(found),
         ),
     )
+
+
+def _merge(found: FoundLayer) -> str | None:
+    """How two directions become one output, where that is not torch's way; None where it is not in the file."""
+    said = found.known.get("merge_mode", "concat")
+    if not found.bidirectional or said == "concat":
+        return None if found.bidirectional and "merge_mode" in found.unknown else ""
+    return str(said)
 
 
 def _no_module(found: FoundLayer) -> str:
@@ -83,7 +102,7 @@ def _no_module(found: FoundLayer) -> str:
     kind, convention = f"torch.nn.{found.type}", CONVENTIONS[found.convention].name
     two, _ = own_equations(found._replace(biases="two"))
     if found.biases == "one" and found.type != "GRU" and not two:
-        return f"Of {convention}: {kind} computes this too, with a second bias vector that is zeros."
+        return f"Of {convention}: {kind} computes these equations too, with a second bias vector that is zeros."
     if found.peepholes:
         why = "its gates read the cell state"
     elif found.type == "GRU" and found.reset_after is False:

@@ -107,6 +107,10 @@ def _not_in_file(model: ModelFacts) -> Iterator[str]:
         given = layer.from_file
         if given is not None and given.reverse:
             yield f"{layer.name} reads the sequence from its end"
+        if given is not None and given.merge is None:
+            yield f"merge_mode of {layer.name} is not in the file: its output is that of concat"
+        elif given is not None and given.merge:
+            yield f"merge_mode of {layer.name} is {given.merge}: its output stands here as it is before that"
     either = [
         layer
         for layer in model.layers

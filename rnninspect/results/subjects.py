@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
-from rnninspect.facts import ModelFacts
+from rnninspect.facts import LayerFacts, ModelFacts
 
 
 def by_file(models: Sequence[ModelFacts]) -> list[ModelFacts]:
@@ -18,19 +18,19 @@ def by_file(models: Sequence[ModelFacts]) -> list[ModelFacts]:
     joined: list[ModelFacts] = []
     for model in models:
         before = joined[-1] if joined else None
-        if (
-            model.checkpoint
-            and before is not None
-            and (before.source, before.checkpoint)
-            == (
-                model.source,
-                model.checkpoint,
-            )
-        ):
-            joined[-1] = replace(before, layers=(*before.layers, *model.layers))
+        if before is not None and model.checkpoint and before.checkpoint and before.source == model.source:
+            joined[-1] = replace(before, layers=(*before.layers, *map(_counted_once, model.layers)))
         else:
             joined.append(replace(model, name=PurePath(model.source).stem) if model.checkpoint else model)
     return joined
+
+
+def _counted_once(layer: LayerFacts) -> LayerFacts:
+    """The layer, its weights left to the one before it that has the very same tensors."""
+    if layer.from_file is None or not layer.from_file.same_as:
+        return layer
+    owner = layer.from_file.same_as
+    return replace(layer, weights=tuple(replace(w, shared_with=f"{owner}.{w.name}") for w in layer.weights))
 
 
 def subjects(models: Sequence[ModelFacts]) -> list[str]:

@@ -104,7 +104,7 @@ def _conventions(model: ModelFacts) -> Iterator[str]:
             layers.setdefault(layer.from_file.convention, []).append(layer.name)
     for convention, names in layers.items():
         of = f" of {listed(names, _MOST_NAMED)}" if len(names) < len(model.layers) else ""
-        yield f"names and packing are torch's; the file's own{of} are those of {convention}."
+        yield f"packed by what they multiply, as torch does; the file packs those{of} as {convention} does."
 
 
 def _about(weight: WeightFact) -> tuple[Cell, ...]:

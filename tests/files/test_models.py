@@ -13,6 +13,8 @@ from rnninspect.files.found import FoundLayer, Identified, Part
 from rnninspect.files.held import Held, HeldTensor
 from rnninspect.files.models import remarks, specs_of
 from rnninspect.plan import plan
+from rnninspect.results.shapes import shapes_table
+from rnninspect.results.subjects import by_file
 
 
 def found(*layers: FoundLayer, undecided: tuple[str, ...] = (), file: str = "dir/model.pt") -> Identified:
@@ -131,7 +133,7 @@ GRU = FOUND._replace(type="GRU", reset_after=True)
         (GRU, ""),
         (GRU._replace(biases="one", reset_after=False, convention="Keras"), "before the product with W_hn, so that no"),
         (GRU._replace(biases="one", convention="Equinox"), "in the candidate is no sum of two, so that no"),
-        (FOUND._replace(biases="one", convention="Keras"), "Of Keras: torch.nn.LSTM computes this too, with a second"),
+        (FOUND._replace(biases="one", convention="Keras"), "Of Keras: torch.nn.LSTM computes these equations too"),
         (FOUND._replace(biases="one", peepholes=True), "its gates read the cell state, so that no torch.nn.LSTM"),
         (FOUND._replace(known={"activation": "relu"}), "its functions are others, so that no torch.nn.LSTM computes"),
     ],
@@ -155,3 +157,33 @@ def test_what_the_file_says_beside_the_plan_is_no_part_of_it() -> None:
         ("It is one.",),
     )
     assert replace(plan(spec).layers[0], from_file=None) == plan(spec).layers[0]
+
+
+def test_tensors_of_two_layers_are_counted_once_on_a_page() -> None:
+    own = (Part(HeldTensor("w", (28, 5), "float32"), "weight_ih"),)
+    other = (Part(HeldTensor("v", (28, 5), "float32"), "weight_ih"),)
+    layers = [FOUND._replace(name=name, parts=parts) for name, parts in (("a", own), ("b", own), ("c", other))]
+    models = [plan(spec) for spec in specs_of(found(*layers))]
+    (page,) = by_file(models)
+    assert [layer.counts.parameters for layer in page.layers] == [392, 0, 392]
+    assert page.parameters == 784
+    assert page.layers[1].weights[0].shared_with == "a.weight_ih_l0"
+    assert [model.parameters for model in models] == [392, 392, 392]
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "said"),
+    [
+        ({}, {}, None),
+        ({"merge_mode": "concat"}, {}, None),
+        ({}, {"merge_mode": "not in the file"}, "merge_mode of a.b is not in the file: its output is that of concat"),
+        ({"merge_mode": "sum"}, {}, "merge_mode of a.b is sum: its output stands here as it is before that"),
+    ],
+)
+def test_how_directions_are_merged_is_no_fact_unless_the_file_says_it(
+    known: dict[str, str], unknown: dict[str, str], said: str | None
+) -> None:
+    layer = FOUND._replace(bidirectional=True, known=known, unknown=unknown)
+    notes = shapes_table(plan(one(layer))).notes
+    assert [note for note in notes if "merge_mode" in note] == [said] * (said is not None)
+    assert not [note for note in shapes_table(plan(one(layer._replace(bidirectional=False)))).notes if "merge" in note]
