@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnninspect.commands.shared.file_models import (
-    Checkpoints,
-    damages,
-    disagreement,
-    held_against_files,
-    say_remarks,
-    verdict,
-)
 from rnninspect.commands.shared.messages import complain, say_notes
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Files, LayerName, Output, Settings
+from rnninspect.commands.shared.options import HOW_TO_PRINT, FilesOrCheckpoints, LayerName, Output, Settings
 from rnninspect.errors import OptionError, did_you_mean, printable
 from rnninspect.formats import ExplainFormat
 
 if TYPE_CHECKING:
+    from rnninspect.commands.shared.file_models import Checkpoints
     from rnninspect.document.chain import Spec
     from rnninspect.results.table import Block
 
@@ -37,7 +30,7 @@ EXAMPLES = (
 class ExplainOptions:
     """What `explain` takes."""
 
-    files: Files
+    files: FilesOrCheckpoints
     layer: LayerName = None
     code: Annotated[
         bool, typer.Option("--code", help="Print only a Python script: the document as a torch.nn.Module.")
@@ -49,6 +42,7 @@ class ExplainOptions:
 
 def run(options: ExplainOptions) -> int:
     """Explain the layers of every document; returns the exit code, 2 where a document is not sound."""
+    from rnninspect.commands.shared.file_models import damages, disagreement, held_against_files, say_remarks, verdict
     from rnninspect.commands.shared.files import load_all
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.caption import PLAN, caption, each_once

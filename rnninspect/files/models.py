@@ -23,7 +23,7 @@ from rnninspect.document.validate import with_sizes
 from rnninspect.errors import DocumentError, Place, printable, show
 from rnninspect.facts import ITEM_BYTES, FromFile
 from rnninspect.files.found import FoundLayer, Identified
-from rnninspect.files.variants import layer_of, own_equations
+from rnninspect.files.variants import SAME_EVERYWHERE, layer_of, own_equations
 from rnninspect.layers.signal import Batch, Signal
 
 # What numbers are computed in; anything else is only how weights are held.
@@ -80,7 +80,10 @@ def _spec(identified: Identified, found: FoundLayer, batch: Batch, tree: Tree) -
             unknown=found.unknown,
             reverse=found.reverse,
             module=_no_module(found),
-            remarks=found.remarks,
+            remarks=(
+                *found.remarks,
+                *(f"Written here with {ours} in place of {theirs}." for ours, theirs in _unlike(found)),
+            ),
             merge=_merge(found),
         ),
     )
@@ -94,14 +97,25 @@ def _merge(found: FoundLayer) -> str | None:
     return str(said)
 
 
+def _unlike(found: FoundLayer) -> Iterator[tuple[str, str]]:
+    """Functions of the file that each framework defines in its own way, each behind the one that stands for it."""
+    if found.type == "RNN":
+        said = {"tanh": found.known.get("nonlinearity", found.known.get("activation", "tanh"))}
+    else:
+        functions = {"tanh": "activation", "sigmoid": "recurrent_activation"}
+        said = {ours: found.known.get(key, ours) for ours, key in functions.items()}
+    yield from ((ours, str(theirs)) for ours, theirs in said.items() if theirs not in SAME_EVERYWHERE)
+
+
 def _no_module(found: FoundLayer) -> str:
     """Why torch.nn's module of the kind is not this layer; "" where it is."""
     equations, _ = own_equations(found)
-    if not equations:
+    unlike = list(_unlike(found))
+    if not equations and not unlike:
         return ""
     kind, convention = f"torch.nn.{found.type}", CONVENTIONS[found.convention].name
     two, _ = own_equations(found._replace(biases="two"))
-    if found.biases == "one" and found.type != "GRU" and not two:
+    if found.biases == "one" and found.type != "GRU" and not two and not unlike:
         return f"Of {convention}: {kind} computes these equations too, with a second bias vector that is zeros."
     if found.peepholes:
         why = "its gates read the cell state"

@@ -9,7 +9,7 @@ from files_found import FOUND
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import DocumentError
-from rnninspect.files.found import FoundLayer, Identified, Part
+from rnninspect.files.found import FoundLayer, Identified, Kind, Part
 from rnninspect.files.held import Held, HeldTensor
 from rnninspect.files.models import remarks, specs_of
 from rnninspect.plan import plan
@@ -135,6 +135,10 @@ GRU = FOUND._replace(type="GRU", reset_after=True)
         (GRU._replace(biases="one", convention="Equinox"), "in the candidate is no sum of two, so that no"),
         (FOUND._replace(biases="one", convention="Keras"), "Of Keras: torch.nn.LSTM computes these equations too"),
         (FOUND._replace(biases="one", peepholes=True), "its gates read the cell state, so that no torch.nn.LSTM"),
+        (
+            FOUND._replace(known={"recurrent_activation": "hard_sigmoid"}),
+            "its functions are others, so that no torch.nn",
+        ),
         (FOUND._replace(known={"activation": "relu"}), "its functions are others, so that no torch.nn.LSTM computes"),
     ],
 )
@@ -187,3 +191,19 @@ def test_how_directions_are_merged_is_no_fact_unless_the_file_says_it(
     notes = shapes_table(plan(one(layer))).notes
     assert [note for note in notes if "merge_mode" in note] == [said] * (said is not None)
     assert not [note for note in shapes_table(plan(one(layer._replace(bidirectional=False)))).notes if "merge" in note]
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "said"),
+    [
+        ("LSTM", {"recurrent_activation": "hard_sigmoid"}, ("Written here with sigmoid in place of hard_sigmoid.",)),
+        ("GRU", {"activation": "gelu"}, ("Written here with tanh in place of gelu.",)),
+        ("RNN", {"nonlinearity": "selu"}, ("Written here with tanh in place of selu.",)),
+        ("RNN", {"nonlinearity": "relu"}, ()),
+        ("LSTM", {"recurrent_activation": "softsign"}, ()),
+    ],
+)
+def test_a_function_that_equations_are_not_written_with(kind: Kind, known: dict[str, str], said: object) -> None:
+    given = one(FOUND._replace(type=kind, known=known)).from_file
+    assert given is not None
+    assert given.remarks == said

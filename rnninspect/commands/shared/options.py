@@ -21,6 +21,13 @@ DEVICE, OUTPUT = "The device", "Output"
 Files = Annotated[
     list[str], typer.Argument(metavar="CONFIG...", help="YAML documents, one model each; - is standard input.")
 ]
+FilesOrCheckpoints = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="CONFIG...",
+        help="YAML documents, one model each, or checkpoints; - is a document on standard input.",
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(
@@ -102,8 +109,9 @@ class TorchOptions(DocumentOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class LookOptions(TorchOptions):
-    """What commands take that run models on torch only to prove the plan."""
+    """What commands take that run models on torch only to prove the plan; a checkpoint is proven by its own tensors."""
 
+    files: FilesOrCheckpoints
     plan: Annotated[
         bool, typer.Option("--plan", help="Only work it out from the equations: fast, without torch, and not proven.")
     ] = False
