@@ -29,7 +29,7 @@ set_aside   an optimizer's tensors and averages of weights, which are no model's
 rules_*     names and shapes to layers, a family each: rules_torch, rules_torch_factors, rules_cells,
             rules_keras, rules_onnx, rules_tensorflow, rules_haiku, rules_flax, rules_mxnet, rules_coreml;
             `directions` are told by name, and `one_layer` has what layers of one cell have in common
-leftover    what looks recurrent and no rule has read
+leftover    what looks recurrent and no rule has read; `numbered` is what has numbers for names
 identify    which layers a file holds, by all of these
 variants    from a layer that was found to one of ours, with its equations
 agreement   its plan, packed as the convention says, against the file's own tensors

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
 from rnninspect.errors import printable
+from rnninspect.files import numbered
 from rnninspect.files.left import LONGEST, Left, Undecided, bare
 
 _MOST = 8
@@ -43,7 +44,7 @@ def sentences(left: Left, undecided: Iterable[Undecided], found: Iterable[str]) 
     """
     said = [*undecided]
     named = {*found, *(bare(one.prefix) for one in said)}
-    said += [*_described(left, named), *_unread(left)]
+    said += [*_described(left, named), *_unread(left), *numbered.unread(left)]
     for one in said[:_MOST]:
         yield sentence(one)
     if rest := said[_MOST:]:

@@ -18,7 +18,7 @@ from rnninspect.files.rules_torch import NONLINEARITY, NOT_HERE
 _LSTM = re.compile(r"(?:.*[./])?lstm(?:_[0-9]+)?[./]linear[./]", re.DOTALL)
 _NAMED = re.compile(r".*lstm[^./]*[./]linear[./]", re.DOTALL | re.IGNORECASE)
 _UNKNOWN: Mapping[Kind, Mapping[str, str]] = {
-    "LSTM": {"batch_first": NOT_HERE},
+    "LSTM": {"batch_first": NOT_HERE, "forget_bias": f"{NOT_HERE}: haiku adds 1 when the layer runs"},
     "GRU": {"batch_first": NOT_HERE},
     "RNN": {"batch_first": NOT_HERE, "nonlinearity": NONLINEARITY},
 }

@@ -191,7 +191,7 @@ def _layer(name: str, cells: list[_Cell]) -> FoundLayer:
         known_from="model_config" if said else "names",
         known=known,
         unknown=unknown,
-        remarks=tuple(_remarks(name, known, said)),
+        remarks=tuple(_remarks(name, first.kind, known, said)),
     )
 
 
@@ -221,6 +221,8 @@ def _options(
         elif "activation" in unknown:
             unknown["nonlinearity"] = f"{NOT_HERE}: any activation of Keras'"
             del unknown["activation"]
+        else:
+            unknown["nonlinearity"] = f"none that torch has: {printable(str(known['activation']))}"
     if said:
         known["batch_first"] = said.get("time_major") is not True
     else:
@@ -230,7 +232,7 @@ def _options(
     return known, unknown
 
 
-def _remarks(name: str, known: Mapping[str, Said], said: Mapping[str, Said]) -> Iterator[str]:
+def _remarks(name: str, kind: Kind, known: Mapping[str, Said], said: Mapping[str, Said]) -> Iterator[str]:
     called = said.get("name")
     # why: a .keras file names groups by classes, and its layers in a description.
     if isinstance(called, str) and called and not f"/{name}/".endswith(f"/{called}/"):
@@ -238,7 +240,7 @@ def _remarks(name: str, known: Mapping[str, Said], said: Mapping[str, Said]) -> 
     differ = [key for key in said if key.startswith("backward_") and key.removeprefix("backward_") in _DECIDING]
     if differ:
         yield f"Its second direction has other options: {', '.join(f'{key} {said[key]}' for key in differ)}."
-    usual = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+    usual = {"activation": "tanh"} | ({} if kind == "RNN" else {"recurrent_activation": "sigmoid"})
     others = [f"{key} {known[key]}" for key, value in usual.items() if key in known and known[key] != value]
     if others and "nonlinearity" not in known:
         yield f"It has {' and '.join(others)}, where torch has {' and '.join(usual.values())}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from holding import identified
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,27 @@ def test_any_names_and_shapes(shapes: dict[str, tuple[int, ...]], data: st.DataO
         assert len(read) + found.others + sum(found.set_aside.values()) <= len(shapes)
         if len(read) + found.others + sum(found.set_aside.values()) < len(shapes):
             assert found.undecided != ()
+
+
+WHY = "their shapes are those of an LSTM's or a GRU's weights, and their names are numbers"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "says"),
+    [
+        ({"0": (5, 28), "1": (7, 28), "2": (28,)}, (f"3 tensors look recurrent (v/...), {WHY}",)),
+        (
+            {"0": (5, 9), "1": (9,), "7": (21, 5), "8": (21, 7), "9": (21,)},
+            (f"3 tensors look recurrent (v/...), {WHY}",),
+        ),
+        ({"arr_0": (5, 21), "arr_1": (7, 21), "arr_2": (2, 21)}, (f"3 tensors look recurrent (v/arr_...), {WHY}",)),
+        ({"0": (64, 256), "1": (256,), "2": (256, 64), "3": (64,), "4": (192, 64), "5": (64, 64), "6": (64,)}, ()),
+    ],
+)
+def test_numbers_for_names(shapes: dict[str, tuple[int, ...]], says: tuple[str, ...]) -> None:
+    tail = "/.ATTRIBUTES/VARIABLE_VALUE"
+    found = identified({f"v/{name}{tail if name.isdigit() else ''}": shape for name, shape in shapes.items()})
+    assert (found.layers, found.undecided) == ((), says)
 
 
 def test_many_tensors_take_little_time() -> None:

@@ -159,6 +159,9 @@ def test_a_configuration_says_it() -> None:
     assert relu.known["nonlinearity"] == "relu"
     assert "relu" in layer_of(relu).equations()
     assert "nonlinearity" not in relu.unknown
+    hard = only(identified(rnn, [described("SimpleRNN", {"units": 7, "activation": "hard_sigmoid"}, rnn)]))
+    assert hard.unknown["nonlinearity"] == "none that torch has: hard_sigmoid"
+    assert hard.remarks == ("It has activation hard_sigmoid, where torch has tanh.",)
 
 
 def test_a_configuration_of_another_size_is_of_another_layer() -> None:
@@ -205,7 +208,7 @@ def test_what_cannot_be_is_undecided(shapes: Shapes, says: str) -> None:
 
 def test_vars_of_other_layers_are_others() -> None:
     shapes = below("layers/dense/vars/", {"0": (7, 28), "1": (28,)}) | below(
-        "layers/custom/vars/", {"0": (5, 28), "1": (7, 28), "2": (28,)}
+        "layers/custom/vars/", {"0": (5, 28), "1": (6, 28), "2": (28,)}
     )
     assert identified(shapes)[1:] == ((), {}, (), 5)
 

@@ -40,7 +40,8 @@ def test_haiku(kind: str, prefix: str) -> None:
     assert found.name == prefix + next(iter(HAIKU[kind])).partition("/")[0]
     assert (found.type, found.input_size, found.hidden_size, found.convention) == (kind, 5, 7, "haiku")
     assert found.biases == ("two" if kind == "RNN" else "one")
-    assert found.unknown.keys() == {"batch_first"} | ({"nonlinearity"} if kind == "RNN" else set())
+    more = {"RNN": {"nonlinearity"}, "LSTM": {"forget_bias"}, "GRU": set()}
+    assert found.unknown.keys() == {"batch_first"} | more[kind]
     assert agrees(found)
 
 
