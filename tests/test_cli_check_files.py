@@ -8,13 +8,18 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from found_by_hand import safetensors, torch_layer
 from safetensors.torch import save_file
 from torch import Tensor, nn, ones, save
+from worlds import CONFIGS, Git
 
+from rnninspect.document.load import load_spec
 from rnninspect.guard.lock import read_lock
+from rnninspect.plan import plan
+from rnninspect.study.code import code
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -185,6 +190,28 @@ except SystemExit:
     assert program(source, args=(str(folder / "model.yaml"),)).stderr.endswith("\n[]\n")
 
 
+# The documents whose weights are soon written.
+SMALL = [path for path in sorted(CONFIGS.glob("*.yaml")) if plan(load_spec(str(path))).parameters < 2_000_000]
+
+
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
+def test_what_the_printed_module_saves_fits_its_document(here: Run, tmp_path: Path, path: Path) -> None:
+    """Of every sort of layer: the module is that of explain --code."""
+    module: dict[str, Any] = {"__name__": "model"}
+    exec(code(load_spec(str(path))), module)
+    state = module["Model"]().state_dict()
+    save(state, tmp_path / "model.pt")
+    done = here("check", path, "--weights", "model.pt", cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
+        0,
+        f"1 model ok; model.pt fits: {len(state)} of {len(state)} tensors",
+    )
+    kinds = {link.layer.type.removesuffix("Cell") for link in load_spec(str(path)).links}
+    if kinds & {"RNN", "LSTM", "GRU"}:
+        changes = json.loads(here("diff", path, "model.pt", "--format", "json", cwd=tmp_path).stdout)["changes"]
+        assert [each for each in changes if not each["field"].endswith(".name")] == []
+
+
 # --- a checkpoint, checked by itself --------------------------------------------------------------------------
 
 ENCODER = torch_layer("encoder", "LSTM", (7, 5), 2, both=True)
@@ -201,10 +228,10 @@ def found(tmp_path: Path) -> Path:
 
 
 def test_the_layers_of_a_file_are_added_up(here: Run, found: Path) -> None:
-    for allowed, code in ((PARAMETERS, 0), (PARAMETERS - 1, 1)):
+    for allowed, exit_code in ((PARAMETERS, 0), (PARAMETERS - 1, 1)):
         done = here("check", "model.safetensors", "--max-params", str(allowed), "--format", "json", cwd=found)
         (model,) = json.loads(done.stdout)["models"]
-        assert (done.returncode, model["parameters"], model["macs"]) == (code, PARAMETERS, None)
+        assert (done.returncode, model["parameters"], model["macs"]) == (exit_code, PARAMETERS, None)
         assert (model["name"], model["file"]) == ("model", "model.safetensors")
     assert "error: model.safetensors: max_params: " in done.stderr
 
@@ -342,7 +369,7 @@ def test_a_document_beside_its_checkpoint_differs_in_nothing(here: Run, folder: 
     (folder / "model.yaml").write_text(text)
     safetensors(folder / "model.safetensors", torch_layer("en_coder", "LSTM", (4, 5), 2, both=True))
     note = (
-        "note: norm and head of model.yaml are left out: of a checkpoint recurrent layers alone are compared "
+        "note: norm and head of model.yaml are left out: RNN, LSTM and GRU alone are compared with a checkpoint "
         "(rnninspect check model.yaml --weights model.safetensors holds every tensor)\n"
     )
     changes, said = differing(here, folder, "model.yaml", "model.safetensors")
@@ -359,3 +386,13 @@ def test_a_known_option_that_differs_is_told(here: Run, tmp_path: Path) -> None:
     for name, function in (("old.pt", "relu"), ("new.pt", "tanh")):
         save(nn.RNN(4, 5, nonlinearity=function), tmp_path / name)
     assert differing(here, tmp_path, "old.pt", "new.pt")[0] == [("rnn", "rnn.nonlinearity", "relu", "tanh")]
+
+
+def test_a_checkpoint_at_a_revision_is_refused(here: Run, found: Path) -> None:
+    Git(found).commit("a model")
+    done = here("diff", "HEAD:model.safetensors", "model.safetensors", cwd=found)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: HEAD:model.safetensors: a checkpoint is not read at a revision (git show HEAD:model.safetensors > old "
+        "writes it to a file, which diff takes)\n"
+    )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Output, Settings
-from rnninspect.errors import OptionError, listed, printable
+from rnninspect.errors import DocumentError, OptionError, Place, listed, printable
 from rnninspect.formats import Format
 
 if TYPE_CHECKING:
     from rnninspect.commands.shared.checked_files import Planned
     from rnninspect.commands.shared.file_models import Checkpoints
-    from rnninspect.document.chain import Spec
     from rnninspect.facts import ModelFacts
+    from rnninspect.guard.locked import LockedModel
 
 # So many layers are named in a note.
 _FEW = 3
@@ -46,12 +46,13 @@ def run(options: DiffOptions) -> int:
     from rnninspect.commands.shared.messages import say
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.guard.changes import differences
-    from rnninspect.guard.locked import locked_model
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.diff import diff_document, diff_tables
 
     if options.old == options.new == "-":
         raise OptionError("- stands for standard input, which can be read only once")
+    for path in (options.old, options.new):
+        _refuse_at_revision(path)
     files: tuple[Checkpoints, Checkpoints] = ({}, {})
     old_specs, code = load_all([options.old], [], output=options.output, revisions=True, checkpoints=files[0])
     new_specs, new_code = load_all(
@@ -65,8 +66,8 @@ def run(options: DiffOptions) -> int:
             say_remarks(checkpoints)
         if side.fault is not None:
             say(f"warning: {side.fault}")
-    old_spec, old, new_spec, new = _comparable(sides)
-    changes = differences(locked_model(old_spec, old), locked_model(new_spec, new))
+    (old, was), (new, is_now) = _comparable(sides)
+    changes = differences(was, is_now)
     print_page(
         options.format,
         diff_tables(old, new, changes),
@@ -77,25 +78,40 @@ def run(options: DiffOptions) -> int:
     return 0
 
 
-def _comparable(sides: Sequence[Planned]) -> tuple[Spec, ModelFacts, Spec, ModelFacts]:
-    """Both models; of a document beside a checkpoint the recurrent layers alone, as no others are known of a file."""
+def _comparable(sides: Sequence[Planned]) -> list[tuple[ModelFacts, LockedModel]]:
+    """Both models, and what is compared of them: of a document beside a checkpoint what could be found in a file."""
     from rnninspect.commands.shared.messages import say
+    from rnninspect.guard.locked import locked_model
 
-    models = [(side.spec, side.facts) for side in sides]
-    of_file = [bool(spec.checkpoint) for spec, _ in models]
-    if of_file[0] != of_file[1]:
-        from rnninspect.guard.found import recurrent_part, without_backward
+    of_file = [bool(side.spec.checkpoint) for side in sides]
+    if of_file[0] == of_file[1]:
+        return [(side.facts, locked_model(side.spec, side.facts)) for side in sides]
+    from rnninspect.guard.found import as_found, recurrent_part, without_backward
 
-        number = of_file.index(False)
-        spec, facts, left = recurrent_part(*models[number])
-        models[number] = spec, facts
-        models[1 - number] = models[1 - number][0], without_backward(models[1 - number][1])
-        if left:
-            document, file = (printable(models[k][0].source) for k in (number, 1 - number))
-            are = "are" if len(left) > 1 else "is"
-            say(
-                f"note: {listed(left, _FEW)} of {document} {are} left out: of a checkpoint "
-                f"recurrent layers alone are compared (rnninspect check {document} --weights {file} holds every tensor)"
-            )
-    (old_spec, old), (new_spec, new) = models
-    return old_spec, old, new_spec, new
+    number = of_file.index(False)
+    document, file = sides[number], sides[1 - number]
+    spec, facts, left = recurrent_part(document.spec, document.facts)
+    if left:
+        names = [printable(side.spec.source) for side in (document, file)]
+        are = "are" if len(left) > 1 else "is"
+        say(
+            f"note: {listed(left, _FEW)} of {names[0]} {are} left out: RNN, LSTM and GRU alone are compared with a "
+            f"checkpoint (rnninspect check {names[0]} --weights {names[1]} holds every tensor)"
+        )
+    both = [
+        (facts, as_found(locked_model(spec, facts))),
+        (without_backward(file.facts), locked_model(file.spec, file.facts)),
+    ]
+    return both if number == 0 else both[::-1]
+
+
+def _refuse_at_revision(path: str) -> None:
+    """Raise DocumentError for `REF:PATH` of a checkpoint."""
+    from rnninspect.commands.shared.checkpoints import is_checkpoint
+    from rnninspect.document.revision import named_revision
+
+    named = named_revision(path)
+    if named is not None and is_checkpoint(named[1]):
+        shown = printable(path)
+        hint = f"git show {shown} > old writes it to a file, which diff takes"
+        raise DocumentError(Place(path), "a checkpoint is not read at a revision", hint=hint)

@@ -8,8 +8,12 @@ from pathlib import PurePath
 
 from rnninspect.document.chain import Spec
 from rnninspect.facts import ModelFacts
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.guard.locked import LockedModel
 from rnninspect.plan import plan
+
+# What is found in files, in whatever way a document says it.
+_KINDS = ("RNN", "LSTM", "GRU")
+_CELL = "Cell"
 
 
 def joined(specs: Sequence[Spec]) -> tuple[Spec, ModelFacts]:
@@ -48,9 +52,23 @@ def without_backward(model: ModelFacts) -> ModelFacts:
 
 
 def recurrent_part(spec: Spec, model: ModelFacts) -> tuple[Spec, ModelFacts, list[str]]:
-    """A document's model without the layers that a checkpoint is not asked for, and what those are called."""
-    kept = {link.layer.name for link in spec.links if isinstance(link.layer, Recurrent)}
+    """A document's model without the layers that are not looked for in files, and what those are called."""
+    kept = {link.layer.name for link in spec.links if link.layer.type.removesuffix(_CELL) in _KINDS}
     links = tuple(link for link in spec.links if link.layer.name in kept)
     layers = tuple(layer for layer in without_backward(model).layers if layer.name in kept)
     left = [layer.name for layer in model.layers if layer.name not in kept]
     return replace(spec, links=links), replace(model, layers=layers), left
+
+
+def as_found(model: LockedModel) -> LockedModel:
+    """A model as it would be found in a file, where nothing tells a cell from a layer of one."""
+    layers = {
+        name: layer._replace(
+            type=layer.type.removesuffix(_CELL),
+            weights={f"{weight}_l0": shape for weight, shape in layer.weights.items()},
+        )
+        if layer.type.endswith(_CELL)
+        else layer
+        for name, layer in model.layers.items()
+    }
+    return model._replace(layers=layers)
