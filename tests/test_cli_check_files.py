@@ -396,3 +396,17 @@ def test_a_checkpoint_at_a_revision_is_refused(here: Run, found: Path) -> None:
         "error: HEAD:model.safetensors: a checkpoint is not read at a revision (git show HEAD:model.safetensors > old "
         "writes it to a file, which diff takes)\n"
     )
+
+
+def test_a_hostile_name_is_on_one_line_and_no_command(here: Run, folder: Path) -> None:
+    name = "x\x1b[31m\n::error::##[group]"
+    lstm = nn.LSTM(4, 5, bidirectional=True).state_dict()
+    put(folder, {**Model().state_dict(), **{f"{name}.{role}": tensor for role, tensor in lstm.items()}})
+    for form in ("table", "github", "markdown", "csv"):
+        done = checked(here, folder, "--format", form)
+        for text in (done.stdout, done.stderr):
+            assert not {"\x1b", "##["} & {text[k : k + size] for size in (1, 3) for k in range(len(text))}
+            assert "\n::error::" not in text
+    assert here("identify", "model.safetensors", "--document", "new.yaml", cwd=folder).returncode == 0
+    assert all(here(path, "--plan").returncode == 0 for path in folder.glob("new-*.yaml"))
+    assert len(list(folder.glob("new-*.yaml"))) == 2

@@ -75,14 +75,31 @@ def _of_layer(
         yield from (Cause(layer, *told) for told in tied) if tied else [_absent(layer, tensors, found)]
         return
     if there not in (layer, fit.prefix + layer):
-        own = there.removeprefix(fit.prefix)
-        remedy = f"call the layer {own}" if re.fullmatch(r"[\w-]{1,100}", own) else "rename its tensors"
-        what = f"the file has it as {show(own)}" if own else "the file has it without a name before its tensors"
-        yield Cause(layer, what, remedy)
+        yield _renamed(fit, layer, tensors, there, groups)
     held = groups[there]
     options = [*_tied(tensors, held), *_structure(tensors, held)]
     # why the sizes last: many follow from other options, and have no sentence then.
     yield from (Cause(layer, *told) for told in (*options, *_sizes(tensors, held, told=bool(options))))
+
+
+def _renamed(fit: Fit, layer: str, tensors: Sequence[Wanted], there: str, groups: Mapping[str, Shapes]) -> Cause:
+    """That the file has a layer under another name, or what of it is most like it where no shape is the same."""
+    own, held = there.removeprefix(fit.prefix), groups[there]
+    if not any(held.get(tensor.role) == tensor.shape for tensor in tensors):
+        return Cause(layer, f"most like it in the file is {show(own)}, by its names alone")
+    known = set(fit.layers.values())
+    roles = [tensor.role for tensor in tensors]
+    as_well = (
+        show(name.removeprefix(fit.prefix))
+        for name, shapes in groups.items()
+        if name not in known and all(shapes.get(role) == held.get(role) for role in roles)
+    )
+    other = next(as_well, None)
+    if other is not None:
+        return Cause(layer, f"the file may have it as {show(own)} or {other}, which are of one shape")
+    remedy = f"call the layer {own}" if re.fullmatch(r"[\w-]{1,100}", own) else "rename its tensors"
+    what = f"the file has it as {show(own)}" if own else "the file has it without a name before its tensors"
+    return Cause(layer, what, remedy)
 
 
 def _absent(layer: str, tensors: Sequence[Wanted], found: Sequence[FoundLayer]) -> Cause:

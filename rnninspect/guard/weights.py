@@ -56,7 +56,7 @@ class HeldWeights(NamedTuple):
             yield "", f"{file} does not fit: {self.counted}"
         for cause in self.causes[:_MOST_TOLD]:
             layer = self.layers.get(cause.layer, "")
-            yield layer, cause._replace(layer=layer).sentence
+            yield layer, printable(cause._replace(layer=layer).sentence)
         if len(self.causes) > _MOST_TOLD:
             yield "", f"and {len(self.causes) - _MOST_TOLD:,} sentences more: --format json has each tensor"
 

@@ -144,6 +144,27 @@ MUTATIONS: dict[str, tuple[Callable[[State], State], list[str]]] = {
             "decoder: the file has it as 'rnn' (call the layer rnn)",
         ],
     ),
+    "two that could be it": (
+        lambda state: {
+            **renamed("decoder.", "rnn1.")(state),
+            **{f"rnn2.{role}": tensor for role, tensor in nn.GRU(14, 3).state_dict().items()},
+        },
+        [
+            "decoder: the file may have it as 'rnn1' or 'rnn2', which are of one shape",
+            "the document has no layer for 'rnn2' of the file",
+        ],
+    ),
+    "another name and size": (
+        lambda state: {
+            **without("decoder.")(state),
+            **{f"rnn.{role}": tensor for role, tensor in nn.GRU(15, 4).state_dict().items()},
+        },
+        [
+            "decoder: most like it in the file is 'rnn', by its names alone",
+            "decoder: the file's hidden_size is 4, not 3 (hidden_size: 4)",
+            "decoder: the file's input_size is 15, not 14 (input_size: 15)",
+        ],
+    ),
     "no reverse": (
         without("_reverse"),
         ["encoder: the file's reads one way (bidirectional: false)"],
