@@ -23,6 +23,7 @@ from rnninspect.commands.shared.signature import formats_by_suffix, record_of, s
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import a_key_as_option, misused, refused
 from rnninspect.disk import documents_in
+from rnninspect.document.printed import is_printed
 from rnninspect.ending import blame, end, faults_as_exit_codes
 from rnninspect.errors import OptionError, nearest, printable
 from rnninspect.output import write_text
@@ -111,7 +112,7 @@ class _Commands(_Readable, TyperGroup):
         if args and args[0] not in own | COMMANDS.keys():
             args = [_looked_at_with(args), *args]
             named = args[1].startswith("-") or "/" in args[1] or os.path.lexists(args[1]) or args[0] == "identify"
-            if not named:
+            if not named and not is_printed(args[1]):
                 end(partial(complain, _neither(args[1])))
             if args[2:] and args[2] in COMMANDS and not os.path.lexists(args[2]):
                 what = f"{args[2]}: no such file (a command comes first: rnninspect {args[2]} CONFIG...)"

@@ -348,6 +348,8 @@ class ModelFacts:
     """Everything known of one model; `measured` is None in the plan.
 
     checkpoint: what the file is that its layers were found in, each by itself (`safetensors`); "" of a document.
+    printed: what the printed module is called that it is a layer of; "" of all else. apart: its layers are models by
+    themselves, of one file, and none reads what another puts out.
     """
 
     name: str
@@ -356,6 +358,8 @@ class ModelFacts:
     layers: tuple[LayerFacts, ...]
     measured: Measured | None = field(default=None, compare=False)
     checkpoint: str = ""
+    printed: str = ""
+    apart: bool = False
 
     @property
     def counts(self) -> Counts:

@@ -27,7 +27,14 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad)
     if spec.from_file is not None:
         layers = tuple(replace(layer, from_file=spec.from_file) for layer in layers)
-    return ModelFacts(name=spec.name, source=spec.source, dtype=spec.dtype, layers=layers, checkpoint=spec.checkpoint)
+    return ModelFacts(
+        name=spec.name,
+        source=spec.source,
+        dtype=spec.dtype,
+        layers=layers,
+        checkpoint=spec.checkpoint,
+        printed=spec.printed,
+    )
 
 
 def plan_layers(

@@ -71,6 +71,7 @@ def run(options: ExplainOptions) -> int:
 def _print_script(options: ExplainOptions) -> int:
     """Write the one document as a script."""
     from rnninspect.commands.shared.files import load_all
+    from rnninspect.document.chain import need_batch
     from rnninspect.output import write_text
     from rnninspect.study.code import code as script
 
@@ -78,6 +79,9 @@ def _print_script(options: ExplainOptions) -> int:
     specs, code = load_all(options.files, options.settings, output=options.output, runs="explain --code")
     if code:
         return code
+    if len(specs) > 1:
+        raise OptionError(f"--code: {printable(options.files[0])} is {len(specs)} models, and a script is one")
+    need_batch(specs[0])
     say_notes(specs[0].notes)
     write_text(script(specs[0]), options.output)
     return 0

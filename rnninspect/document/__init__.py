@@ -5,6 +5,7 @@ source, git, revision       to text: of a file, of standard input, or as it is a
 syntax, nodes, scalars      to values: PyYAML's events, composed into nodes, each read as what it says
 tree, paths                 to plain data with a place for every value, and how a value is named
 printed, from_printed       a printed module or a constructor call as text, and the layers that it comes to
+printed_models              those layers as models, whose batch nobody says
 calls                       `LSTM(300, 50)` in place of a layer's keys
 overrides                   `--set` and what else of the command line replaces values; quantity reads `20M` and `5%`
 blocks, keys                what a document and each of its layers may hold

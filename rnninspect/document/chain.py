@@ -39,7 +39,8 @@ class Spec:
     budget: the limits of the document's `budget` block that are set.
     checkpoint: what the file is where it is no document (`safetensors`), "" where it is one: a layer that was found in
     a file is a model of its own, which nothing is fed with, so that its batch may be open. from_file: what else is to
-    be known of it.
+    be known of it. printed: what the printed module is called that it is of, "" where it is of none; its batch may be
+    open too.
     tree: where everything was written.
     """
 
@@ -53,6 +54,7 @@ class Spec:
     notes: tuple[str, ...] = ()
     budget: Mapping[str, int] = field(default_factory=dict)
     checkpoint: str = ""
+    printed: str = ""
     from_file: FromFile | None = None
 
     @property
@@ -98,8 +100,19 @@ class Spec:
         if sequences is not None and isinstance(batch.size, int) and not spanned & {"N", "T"}:
             size = min(batch.size, sequences)
             batch = replace(batch, size=size, lengths=batch.lengths and batch.lengths[:size])
+        return self.with_batch(batch)
+
+    def with_batch(self, batch: Batch) -> Spec:
+        """The same model on another batch with the same axes."""
         links = tuple(replace(link, signal=replace(link.signal, batch=batch)) for link in self.links)
         return replace(self, batch=batch, links=links)
+
+
+def need_batch(spec: Spec) -> None:
+    """Raise DocumentError where nobody says how large the batch is, for what runs a model or counts all of its work."""
+    if spec.batch.is_open:
+        hint = "--set input.seq_len=20 --set input.batch_size=32 says it"
+        raise DocumentError(Place(spec.source), "nobody says how large the batch is", hint=hint)
 
 
 def connect(validated: Validated, tree: Tree, name: str) -> Spec:

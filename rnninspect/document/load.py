@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -9,6 +10,7 @@ from rnninspect.document.calls import with_calls
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.overrides import override, put
+from rnninspect.document.printed import is_printed
 from rnninspect.document.source import Text, read_source
 from rnninspect.document.tree import Tree, read_tree
 from rnninspect.document.validate import validate
@@ -22,6 +24,21 @@ def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = N
     Raises DocumentError for whatever is wrong with it.
     """
     return spec_of(load_tree(path, settings, device=device, dtype=dtype), path)
+
+
+def load_models(
+    path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None
+) -> list[Spec]:
+    """`load_spec`, of what may be a printed module too, in a file, on standard input or as `path` itself.
+
+    A document is one model, a printed module one for each layer.
+    """
+    given, printed = _given(path)
+    if printed:
+        from rnninspect.document.printed_models import printed_specs  # why here: most are documents
+
+        return printed_specs(given, _called(path), settings, {"device": device, "dtype": dtype})
+    return [spec_of(tree_of(given, settings, device=device, dtype=dtype), path)]
 
 
 def load_at_revision(
@@ -41,7 +58,20 @@ def load_at_revision(
 
 def load_tree(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
     """The first half of `load_spec`: a document that was read and overridden, and may still be wrong."""
-    return tree_of(read_source(path), settings, device=device, dtype=dtype)
+    given, printed = _given(path)
+    if printed:
+        from rnninspect.document.printed_models import printed_tree
+
+        return printed_tree(given, _called(path), settings, {"device": device, "dtype": dtype})
+    return tree_of(given, settings, device=device, dtype=dtype)
+
+
+def _given(path: str) -> tuple[Text, bool]:
+    """The text that a path stands for, and whether it is a printed module's. A file of that name comes first."""
+    if is_printed(path) and not os.path.lexists(path):
+        return Text(path, path), True
+    given = read_source(path)
+    return given, is_printed(given.text)
 
 
 def tree_of(given: Text, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
@@ -58,4 +88,11 @@ def tree_of(given: Text, settings: Sequence[str] = (), *, device: str | None = N
 def spec_of(tree: Tree, path: str) -> Spec:
     """The second half of `load_spec`: the tree of the document at `path`, validated and connected."""
     with with_excerpts(tree.text, tree.source):
-        return connect(validate(tree), tree, name="stdin" if path == "-" else PurePath(path).stem)
+        return connect(validate(tree), tree, name=_called(path))
+
+
+def _called(path: str) -> str:
+    """The name of a model that has none of its own."""
+    if is_printed(path) and not os.path.lexists(path):
+        return "printed"
+    return "stdin" if path == "-" else PurePath(path).stem

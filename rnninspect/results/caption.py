@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 PLAN = "plan: from the equations alone, torch was not asked"
+OPEN = "plan: from the equations alone; --set input.seq_len=20 --set input.batch_size=32 has torch run it"
 NO_TORCH = "plan: from the equations alone, torch is not installed"
 
 

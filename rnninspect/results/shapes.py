@@ -39,11 +39,11 @@ class _Row(NamedTuple):
 
 def shapes_table(model: ModelFacts) -> Table:
     """One row for each input, state and output of each layer; people see what a layer hands on once."""
-    rows = list(_rows(model.layers, chain=not model.checkpoint))
+    rows = list(_rows(model.layers, chain=not model.apart))
     shown = [row for row in rows if row.shown]
     letters = legend(axes for row in shown for axes in (row.tensor.axes, row.tensor.unpacked_axes or ()))
     whose = order((layer.name, (*layer.inputs, *layer.outputs)) for layer in model.layers)
-    others = _not_in_file(model) if model.checkpoint else _handed_on(model)
+    others = _not_in_file(model) if model.checkpoint else () if model.apart else _handed_on(model)
     return Table(
         title="shapes",
         subject=model.name,

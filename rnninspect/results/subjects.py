@@ -5,32 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import PurePath
 
-from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.facts import ModelFacts
 
 
 def by_file(models: Sequence[ModelFacts]) -> list[ModelFacts]:
-    """The models, those of one checkpoint as one whose layers are theirs, so that a table has a row for each of them.
+    """The models, those of one checkpoint or printed module as one, so that a table has a row for each of them.
 
     why for people and tables alone: nothing says that one of its layers reads what another puts out.
     """
     joined: list[ModelFacts] = []
-    for model in models:
-        before = joined[-1] if joined else None
-        if before is not None and model.checkpoint and before.checkpoint and before.source == model.source:
-            joined[-1] = replace(before, layers=(*before.layers, *map(_counted_once, model.layers)))
+    for source, models_of_file in groupby(models, key=lambda model: model.source):
+        first, *others = models_of_file
+        if first.checkpoint or (first.printed and others):
+            layers = tuple(layer for model in (first, *others) for layer in model.layers)
+            joined.append(replace(first, name=first.printed or PurePath(source).stem, layers=layers, apart=True))
         else:
-            joined.append(replace(model, name=PurePath(model.source).stem) if model.checkpoint else model)
+            joined += (first, *others)
     return joined
-
-
-def _counted_once(layer: LayerFacts) -> LayerFacts:
-    """The layer, its weights left to the one before it that has the very same tensors."""
-    if layer.from_file is None or not layer.from_file.same_as:
-        return layer
-    owner = layer.from_file.same_as
-    return replace(layer, weights=tuple(replace(w, shared_with=f"{owner}.{w.name}") for w in layer.weights))
 
 
 def subjects(models: Sequence[ModelFacts]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rnninspect.commands.shared.files import load_all, remark_half
 from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import TorchOptions
-from rnninspect.document.chain import Spec
+from rnninspect.document.chain import Spec, need_batch
 from rnninspect.errors import NoSuchDevice, RnnInspectError
 from rnninspect.runtime.here import need_torch
 
@@ -37,6 +37,7 @@ def examine_all(
     prepared = []
     for spec in specs:
         try:
+            need_batch(spec)
             prepared.append(prepare(spec))
         except RnnInspectError as error:
             code = max(code, complain(error, spec.source if len(specs) > 1 else ""))

@@ -10,7 +10,7 @@ from rnninspect import disk
 from rnninspect.commands.shared.file_models import Checkpoints, is_no_document, read_checkpoint, refuse_checkpoint
 from rnninspect.commands.shared.messages import complain, say, say_count
 from rnninspect.document.chain import Spec
-from rnninspect.document.load import load_at_revision, load_spec
+from rnninspect.document.load import load_at_revision, load_models
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
 
 # So many documents are named in a line.
@@ -53,8 +53,10 @@ def load_all(
                 continue
             if runs:
                 refuse_checkpoint(file, runs)
-            load = load_at_revision if revisions else load_spec
-            specs.append(load(file, settings, device=device, dtype=dtype))
+            if revisions:
+                specs.append(load_at_revision(file, settings, device=device, dtype=dtype))
+            else:
+                specs += load_models(file, settings, device=device, dtype=dtype)
         except RnnInspectError as error:
             code = max(code, complain(error, file if len(files) > 1 else ""))
             errors += len(error.faults)

@@ -10,7 +10,7 @@ from rnninspect.commands.shared.options import LookOptions
 from rnninspect.commands.shared.rendering import print_page
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
-from rnninspect.results.caption import NO_TORCH, PLAN, caption, each_once
+from rnninspect.results.caption import NO_TORCH, OPEN, PLAN, caption, each_once
 from rnninspect.results.model import Report, document
 from rnninspect.results.subjects import by_file
 from rnninspect.results.table import Table
@@ -71,7 +71,8 @@ def caption_of(report: Report, options: LookOptions) -> str:
     dtypes = each_once(model.dtype for model in models)
     runs = [model.measured for model in models if model.measured is not None]
     if not runs:
-        return caption(PLAN if options.plan else NO_TORCH, dtypes)
+        open = any(model.per_token for model in models) and torch_is_installed()
+        return caption(PLAN if options.plan else OPEN if open else NO_TORCH, dtypes)
     verdict = "differ: models they differ on are left out" if report.differences else "agree"
     devices = each_once(run.device for run in runs)
     return caption(f"plan and torch {runs[0].torch} {verdict}", devices, dtypes, f"seed {report.seed}")

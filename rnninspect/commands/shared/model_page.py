@@ -20,13 +20,13 @@ from rnninspect.commands.shared.options import LookOptions
 from rnninspect.commands.shared.pending import can_wait, pending
 from rnninspect.commands.shared.proof import disagreement, prove
 from rnninspect.commands.shared.rendering import on_terminal
-from rnninspect.document.chain import Spec
+from rnninspect.document.chain import Spec, need_batch
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.results.model import Report
-from rnninspect.runtime.here import NOT_INSTALLED, likely_device, need_torch
+from rnninspect.runtime.here import NOT_INSTALLED, likely_device, need_torch, torch_is_installed
 from rnninspect.runtime.workspace import planned_on
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def print_models(options: LookOptions, page: LookPage) -> int:
         from rnninspect.commands.shared.checkpoint_page import print_with_checkpoints  # why here: most are documents
 
         return print_with_checkpoints(specs, checkpoints, options, page)
-    proves = is_to_prove(options, asks_torch=page.asks_torch)
+    proves = is_to_prove(options, asks_torch=page.asks_torch) and not _is_open(specs, options, page)
     waits = proves and not page.values and can_wait(options)
     if proves:
         if not waits:
             need_torch()
         remark_half(specs)
-    elif not options.plan:
+    elif not options.plan and not torch_is_installed():
         say_notes([NOT_INSTALLED])
     for spec in specs:
         say_notes(spec.notes)
@@ -73,6 +73,14 @@ def print_models(options: LookOptions, page: LookPage) -> int:
         return 0
     show = _plan_first if waits else _proof_first
     return show(list(zip(specs, planned, strict=True)), options, page)
+
+
+def _is_open(specs: Sequence[Spec], options: LookOptions, page: LookPage) -> bool:
+    """Whether a batch has no size, so that torch cannot run it. Raises DocumentError where torch was asked for."""
+    for spec in specs:
+        if page.asks_torch or options.device is not None:
+            need_batch(spec)
+    return any(spec.batch.is_open for spec in specs)
 
 
 def _proof_first(models: Sequence[Planned], options: LookOptions, page: LookPage) -> int:
@@ -102,10 +110,10 @@ def _plan_first(models: Sequence[Planned], options: LookOptions, page: LookPage)
                 line.end(caption_of(report, options))
     finally:
         code = outcome.say()
-    shown = {model.source: model.layers for model in expected}
+    shown = {(model.source, model.name): model.layers for model in expected}
     if report.differences:
         write_text(f"\n{on_terminal(difference_tables(report))}", None)
-    elif any(model.layers != shown[model.source] for model in report.models):
+    elif any(model.layers != shown[model.source, model.name] for model in report.models):
         # The device was not the likely one, and keeps something else for backward.
         print_report(report, options, page, caption_of(report, options))
     return code

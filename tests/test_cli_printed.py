@@ -1,0 +1,129 @@
+"""A printed module, or the call that makes one, where a document goes: as a word, in a file, on standard input."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
+LSTM = "LSTM(5, 7, num_layers=2)"
+SIZES = ("--set", "input.seq_len=4", "--set", "input.batch_size=3")
+NET = """Net(
+  (embed): Embedding(11, 5)
+  (conv): Conv1d(5, 5, kernel_size=(3,), stride=(1,))
+  (stack.encoder): LSTM(5, 7, batch_first=True, bidirectional=True)
+  (decoder): RNN(14, 3)
+  (drop): Dropout(p=0.5, inplace=False)
+)
+"""
+
+
+def models(done: subprocess.CompletedProcess[str]) -> list[dict]:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["models"]
+
+
+@pytest.mark.parametrize("command", ["shapes", "params", "weights", "inspect"])
+def test_a_call_is_a_model_with_letters(here: Here, command: str) -> None:
+    (model,) = models(here(command, LSTM, "--plan", "--format", "json"))
+    (layer,) = model["layers"]
+    # 4*7*(5 + 7 + 2) + 4*7*(7 + 7 + 2)
+    assert (model["parameters"], layer["type"]) == (840, "LSTM")
+    assert [tensor["shape"] for tensor in layer["outputs"]] == [["L", "N", 7], [2, "N", 7], [2, "N", 7]]
+    assert (model["macs"], model["macs_per_token"]) == (None, 4 * 7 * (5 + 7) + 4 * 7 * (7 + 7))
+
+
+def test_a_call_needs_no_command(here: Here) -> None:
+    done = here(LSTM, "--plan")
+    assert done.returncode == 0
+    assert "(L, N, 7)" in done.stdout
+
+
+def test_sizes_make_it_a_document(here: Here, tmp_path: Path) -> None:
+    document = tmp_path / "model.yaml"
+    layer = "{name: lstm, type: LSTM, input_size: 5, hidden_size: 7, num_layers: 2}"
+    document.write_text(f"input: {{batch_size: 3, seq_len: 4}}\nlayers: [{layer}]\n", encoding="utf-8")
+    said = models(here("params", document, "--plan", "--format", "json"))
+    printed = models(here("params", LSTM, *SIZES, "--plan", "--format", "json"))
+    assert [model["layers"] for model in printed] == [model["layers"] for model in said]
+
+
+@pytest.mark.torch
+def test_torch_is_asked_once_the_batch_is_known(here: Here) -> None:
+    done = here(LSTM, *SIZES)
+    assert "plan and torch" in done.stdout.splitlines()[-1]
+    assert "--set input.seq_len=20" in here(LSTM).stdout.splitlines()[-1]
+    assert here("verify", "GRU(3, 4)", *SIZES).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "trace", "gradflow", "bench"])
+def test_what_runs_it_needs_sizes(here: Here, command: str) -> None:
+    done = here(command, LSTM)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(
+        "nobody says how large the batch is (--set input.seq_len=20 --set input.batch_size=32 says it)\n"
+    )
+
+
+def test_a_printed_model_is_a_model_of_each_layer(here: Here, tmp_path: Path) -> None:
+    path = tmp_path / "net.txt"
+    path.write_text(NET, encoding="utf-8")
+    done = here("shapes", path, "--plan", "--format", "json")
+    assert [(model["name"], [layer["name"] for layer in model["layers"]]) for model in models(done)] == [
+        ("embed", ["embed"]),
+        ("stack.encoder", ["stack.encoder"]),
+        ("decoder", ["decoder"]),
+    ]
+    encoder = models(done)[1]["layers"][0]
+    assert encoder["outputs"][0]["shape"] == ["N", "L", 14]
+    assert f"note: {path}: not described: Conv1d (conv)\n" in done.stderr
+    assert "decoder: torch prints no nonlinearity of an RNN" in done.stderr
+    table = here("params", path, "--plan").stdout
+    assert table.splitlines()[0] == "net · params"
+    assert table.count("total") == 1
+    changed = here("params", path, "--plan", "--format", "json", "--set", "decoder.hidden_size=2")
+    assert [model["parameters"] for model in models(changed)][2] == 2 * (14 + 2 + 2)
+
+
+def test_a_sequential_of_layers_is_one_chain(here: Here) -> None:
+    (model,) = models(here("params", "nn.Sequential(Embedding(11, 5), nn.GRU(5, 7))", "--plan", "--format", "json"))
+    assert [layer["name"] for layer in model["layers"]] == ["embedding", "gru"]
+    done = here("params", "nn.Sequential(Embedding(11, 5), nn.GRU(6, 7))", "--plan")
+    assert done.returncode == 2
+    assert "expected 5, the width that layer 'embedding' puts out, got 6" in done.stderr
+
+
+def test_standard_input_is_read_as_a_file_is(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(NET.encode())))
+    assert len(models(here("params", "-", "--plan", "--format", "json"))) == 3
+
+
+def test_a_file_of_that_name_comes_first(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "LSTM(5, 7)").write_text("nothing: here", encoding="utf-8")
+    assert "unknown key 'nothing'" in here("params", "LSTM(5, 7)", "--plan", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("LSTM(5, 7", "LSTM(5, 7:1:5: the bracket is not closed"),
+        ("LSTM(5, seven)", "LSTM(5, seven):1:9: layers[0].hidden_size: expected an integer >= 1, got 'seven'"),
+        ("LSTM(5)", "layers[0].hidden_size: required key"),
+        ("Conv2d(3, 4)", "none of its layers is described: Conv2d"),
+        ("Net()", "none of its layers is described: Net"),
+        ("nn.Sequential()", "it holds no layer"),
+        ("GRU(3, 4, proj_size=2)", "unknown key 'proj_size'"),
+        ("LSTM(3, 4)\x1b[31m", "expected the end"),
+    ],
+)
+def test_a_fault_is_one_line_with_its_place(here: Here, word: str, said: str) -> None:
+    done = here("params", word, "--plan")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "\x1b" not in done.stderr
