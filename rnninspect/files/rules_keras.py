@@ -19,6 +19,8 @@ from rnninspect.files.rules_torch import GATES, NOT_HERE
 _NAMES = ("kernel", "recurrent_kernel", "bias")
 _NUMBERS = {"0": "kernel", "1": "recurrent_kernel", "2": "bias"}
 _NORMS = ("kernel_norm/", "recurrent_norm/", "state_norm/")
+# The two layers that Keras' Bidirectional has.
+_DIRECTIONS = ("forward_layer", "backward_layer")
 # Parts at the end of a prefix that are the cell's, not the layer's.
 _CELL = re.compile(r"cell|(?:lstm|gru|simple_rnn)_cell(?:_[0-9]+)?")
 _STACKS = re.compile(r"cells|stacked_rnn_cells(?:_[0-9]+)?")
@@ -74,7 +76,8 @@ def _lasts(prefix: str, group: Group) -> dict[str, str]:
     if parts[-2:-1] == ["vars"] and "0" in group and "1" in group and any("cell" in part for part in parts[-4:-2]):
         ours = {last: role for last, role in _NUMBERS.items() if last in group}
         kind = _kind({role: group[last] for last, role in ours.items()})
-        named = any("rnn" in part for part in parts)
+        # why these too: Bidirectional has no layers but recurrent ones in it.
+        named = any("rnn" in part or part in _DIRECTIONS for part in parts)
         if kind is not None and (kind != "RNN" or named):
             return ours
     return {}
