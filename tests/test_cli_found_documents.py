@@ -13,7 +13,7 @@ from found_by_hand import identified, safetensors, torch_layer
 from torch import nn
 from worlds import CONFIGS
 
-from rnninspect.commands.shared.found_documents import documents
+from rnninspect.commands.shared.found_documents import documents, write_documents
 from rnninspect.commands.shared.new_files import create
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec, spec_of
@@ -117,6 +117,20 @@ def test_without_a_layer_it_fails(here: Here, folder: Path) -> None:
         1,
         "error: model.safetensors: no document is written, as there is no recurrent layer that is understood\n",
     )
+
+
+def test_a_layer_that_no_document_can_have_is_told_and_nothing_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such LSTMs have been published, and torch builds none."""
+    wide = torch_layer("wide", "LSTM", (3, 4), proj_size=4)
+    assert write_documents(identified(DECODER, wide), Path("new.yaml")) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: model.pt: new-wide.yaml:11:16: layers[0].proj_size: layer 'wide': expected less than hidden_size 4, "
+        "got 4 (torch projects to fewer features only; proj_size: 0 is no projection)",
+        "note: no document is written",
+    ]
+    assert files_of(folder) == []
 
 
 def test_so_many_layers_are_not_written() -> None:
