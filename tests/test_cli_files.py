@@ -140,6 +140,21 @@ def test_the_layers_of_a_file_have_one_table_and_no_order(here: Here, tmp_path: 
     assert [line.split(",")[:2] for line in csv] == [["model", "layer"], ["m", "a.x"], ["m", "b"], ["m", "c"]]
 
 
+def test_what_long_names_begin_with_stands_in_the_title(here: Here, tmp_path: Path) -> None:
+    prefix = "model.segmentation.backbone"
+    tensors = {name.replace("rnn", f"{prefix}.{end}"): tensor for end in ("a.x", "b") for name, tensor in GRU.items()}
+    file = safetensors(tmp_path / "m.safetensors", tensors)
+    first, _, _, a, b, *_ = here("params", file).stdout.splitlines()
+    assert (first, a.split()[0], b.split()[0]) == (f"m, {prefix} · params", "a.x", "b")
+    csv = here("params", file, "--format", "csv").stdout.splitlines()
+    assert [line.split(",")[:2] for line in csv[1:]] == [["m", f"{prefix}.a.x"], ["m", f"{prefix}.b"]]
+    # Names that begin otherwise stay as they are, and so do short ones.
+    other = {name.replace("rnn", "other"): tensor for name, tensor in GRU.items()}
+    assert f"{prefix}.b" in here("params", safetensors(file, {**tensors, **other})).stdout
+    short = {name.replace("rnn", f"x.{end}"): tensor for end in "ab" for name, tensor in GRU.items()}
+    assert here("params", safetensors(file, short)).stdout.splitlines()[0] == "m · params"
+
+
 def test_a_file_beside_a_document(here: Here, tmp_path: Path) -> None:
     file = safetensors(tmp_path / "m.safetensors", GRU)
     done = here("params", SMALL, file, "--plan")

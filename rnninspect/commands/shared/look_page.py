@@ -10,9 +10,10 @@ from rnninspect.commands.shared.options import LookOptions
 from rnninspect.commands.shared.rendering import print_page
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
+from rnninspect.formats import Format
 from rnninspect.results.caption import NO_TORCH, OPEN, PLAN, caption, each_once
 from rnninspect.results.model import Report, document
-from rnninspect.results.subjects import by_file
+from rnninspect.results.subjects import by_file, with_short_names
 from rnninspect.results.table import Table
 from rnninspect.runtime.here import torch_is_installed
 
@@ -52,7 +53,10 @@ class Outcome(NamedTuple):
 
 def print_report(report: Report, options: LookOptions, page: LookPage, caption: str) -> None:
     """Print the page of a report, or its object."""
-    tables = [*(page.tables(by_file(report.models)) if report.models else ()), *difference_tables(report)]
+    models = by_file(report.models)
+    if options.format is not Format.CSV:
+        models = with_short_names(models)
+    tables = [*(page.tables(models) if models else ()), *difference_tables(report)]
     print_page(options.format, tables, lambda: document(report), caption, options.output)
 
 
