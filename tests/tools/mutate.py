@@ -522,7 +522,7 @@ FAULTS = [
     ),
     (
         "commands/shared/model_page.py",
-        "elif any(model.layers != shown[model.source]",
+        "elif any(model.layers != shown[model.source, model.name]",
         "elif any(model.layers == ()",
         "test_cli_inspect.py",
     ),
@@ -541,7 +541,7 @@ FAULTS = [
     ("plan.py", "signal.one_token if open else signal", "signal.one_token", "layers/test_open_batch.py"),
     ("commands/shared/file_models.py", "if alike < tensors:", "if False:", "test_cli_files.py"),
     ("commands/shared/file_models.py", "compared.differences", "()", "test_cli_files.py"),
-    ("results/shapes.py", "chain=not model.checkpoint", "chain=True", "test_cli_files.py"),
+    ("results/shapes.py", "chain=not model.apart", "chain=True", "test_cli_files.py"),
     ("results/model.py", "None if of_file else counts.trainable", "counts.trainable", "test_cli_files.py"),
     ("files/written.py", "if as_torch else", "if equations else", "files/test_written.py"),
     ("files/written.py", "if projected:", "if False:", "files/test_written.py"),
