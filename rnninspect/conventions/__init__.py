@@ -2,4 +2,9 @@
 
 packing     what a convention is: the symbols of the equations, and where they stand in a stored tensor
 frameworks  the record of each framework
+torch_layer what a translation needs of a layer of torch's
+elsewhere   the frameworks that a layer is translated into: what it is there, how its tensors are called
+places      where each gate stands in a tensor
+translate   a layer in another framework, and whether that is exact
+python      the lines of numpy that make its weights there of torch's
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnninspect.conventions.packing import Convention, Kind, Stored, beside, flat, rows
+from rnninspect.conventions.packing import Convention, Grid, Kind, Stored, beside, flat, rows
 
 
 def _torch() -> Convention:
@@ -57,7 +57,7 @@ def _keras() -> Convention:
     )
 
 
-def _cudnn() -> Convention:
+def _keras_cudnn() -> Convention:
     kinds: tuple[Kind, ...] = ("LSTM", "GRU")
     return Convention(
         "Keras CuDNN",
@@ -113,6 +113,8 @@ def _tensorflow() -> Convention:
         projection=Stored("projection/kernel", (("W_hr",),), transposed=True),
         peepholes=tuple(Stored(f"w_{gate}_diag", ((f"w_c{gate}",),)) for gate in "fio"),
         reset="before",
+        added={"b_f": 1.0},
+        has_biases=True,
     )
 
 
@@ -141,6 +143,8 @@ def _haiku() -> Convention:
         },
         reset="before",
         added={"b_f": 1.0},
+        functions=("relu",),
+        has_biases=True,
     )
 
 
@@ -162,6 +166,7 @@ def _flax() -> Convention:
         },
         {("RNN", "one"): (Stored("i/bias", (("b_h",),)),), ("LSTM", "one"): lstm, ("GRU", "one"): gru},
         reset="after",
+        has_biases=True,
     )
 
 
@@ -209,6 +214,49 @@ def _mxnet() -> Convention:
         },
         projection=Stored("h2r_weight", (("W_hr",),)),
         reset="after",
+        has_biases=True,
+    )
+
+
+def _cudnn(name: str, orders: Mapping[Kind, str]) -> Convention:
+    """The matrices and vectors of a pseudo-layer, by cuDNN's linLayerID."""
+
+    def each(what: str, starts: tuple[str, str], order: str) -> tuple[Stored, ...]:
+        symbols = [start + gate for start in starts for gate in order]
+        return tuple(Stored(f"{what}[{number}]", ((symbol,),)) for number, symbol in enumerate(symbols))
+
+    return Convention(
+        name,
+        {kind: each("matrix", ("W_i", "W_h"), order) for kind, order in orders.items()},
+        {(kind, "two"): each("bias", ("b_i", "b_h"), order) for kind, order in orders.items()},
+        projection=Stored("matrix[8]", (("W_hr",),)) if name == "cuDNN" else None,
+        reset="after",
+    )
+
+
+def _onednn() -> Convention:
+    gates: dict[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "zrn"}
+
+    def weights(role: str, grid: Grid, axes: str = "ldigo") -> Stored:
+        return Stored(role, grid, transposed=True, over_directions=True, axes=axes)
+
+    def bias(*symbols: str) -> tuple[Stored, ...]:
+        return (Stored("bias", (symbols,), over_directions=True, axes="ldgo"),)
+
+    return Convention(
+        "oneDNN",
+        {
+            kind: (weights("weights_layer", rows("W_i", order)), weights("weights_iter", rows("W_h", order)))
+            for kind, order in gates.items()
+        },
+        {
+            ("RNN", "one"): bias("b_h"),
+            ("LSTM", "one"): bias("b_i", "b_f", "b_g", "b_o"),
+            # why four: this is its lbr_gru, whose reset gate multiplies after the product.
+            ("GRU", "one"): bias("b_iz", "b_ir", "b_in", "b_hn"),
+        },
+        projection=weights("weights_projection", (("W_hr",),), "ldio"),
+        reset="after",
     )
 
 
@@ -218,7 +266,7 @@ CONVENTIONS: Mapping[str, Convention] = {
         _torch(),
         _equinox(),
         _keras(),
-        _cudnn(),
+        _keras_cudnn(),
         _onnx("ONNX", transposed=False),
         _onnx("ONNX quantized", transposed=True),
         _tensorflow(),
@@ -226,5 +274,8 @@ CONVENTIONS: Mapping[str, Convention] = {
         _flax(),
         _coreml(),
         _mxnet(),
+        _cudnn("cuDNN", {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}),
+        _cudnn("MIOpen", {"RNN": "h", "LSTM": "ifog", "GRU": "zrn"}),
+        _onednn(),
     )
 }

@@ -41,13 +41,15 @@ class Stored(NamedTuple):
     role: what the framework calls it. grid: symbols of the equations in torch's orientation, rows of matrices below one
     another, each row what multiplies x and h side by side; of vectors each row is an axis' element, and one row alone
     is a flat vector. transposed: it is held with rows and columns changed. over_directions: one tensor holds all
-    directions, along a first axis.
+    directions, along a first axis. axes: where gates have an axis of their own, the letters that oneDNN has for all
+    axes of one stacked layer: `ldigo`.
     """
 
     role: str
     grid: Grid
     transposed: bool = False
     over_directions: bool = False
+    axes: str = ""
 
     @property
     def is_matrix(self) -> bool:
@@ -71,16 +73,26 @@ class Stored(NamedTuple):
         else:
             lengths = tuple(sum(sizes[symbol][0] for symbol in row) for row in self.grid)
             shape = lengths if len(lengths) == 1 else (len(lengths), lengths[0])
+        if self.axes:
+            return self._along_axes(shape, directions)
         if self.transposed:
             shape = shape[::-1]
         return (directions, *shape) if self.over_directions else shape
+
+    def _along_axes(self, shape: tuple[int, ...], directions: int) -> tuple[int, ...]:
+        gates = len(self.grid) if self.is_matrix else len(self.grid[0])
+        of = {"l": 1, "d": directions, "g": gates, "o": shape[0] // gates, "i": shape[-1]}
+        if "g" not in self.axes:
+            of |= {"o": shape[0], "i": shape[-1]}
+        return tuple(of[letter] for letter in self.axes)
 
 
 class Convention(NamedTuple):
     """A framework's packing. matrices: by kind; vectors: by kind and number of bias vectors.
 
-    reset: which GRU. added: what is added to a bias when the layer runs, and stands in no file. shown_as: other
-    frameworks that pack the same way.
+    reset: which GRU. added: what is added to a bias when the layer runs, unless it is told otherwise, and stands in no
+    file. shown_as: other frameworks that pack the same way. functions: those that its RNN can have. has_biases: it
+    has no layer without.
     """
 
     name: str
@@ -91,6 +103,8 @@ class Convention(NamedTuple):
     reset: Reset = "none"
     added: Mapping[str, float] = {}
     shown_as: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ("tanh", "relu")
+    has_biases: bool = False
 
     def stored(self, layer: Packed) -> tuple[Stored, ...]:
         """The tensors that a layer has, of each stacked layer and direction."""

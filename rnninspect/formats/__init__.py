@@ -14,6 +14,16 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+class WeightsFormat(StrEnum):
+    """What `weights --format` accepts: tables, and the lines that make the same weights for another framework."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    PYTHON = "python"
+
+
 class ExplainFormat(StrEnum):
     """What `explain --format` accepts: its page is for people."""
 

@@ -19,7 +19,7 @@ _ERASE = "\r\x1b[K"
 def can_wait(options: DocumentOptions) -> bool:
     """Whether a page may stand before its proof: only where somebody sees its last line change."""
     can_change = terminal_width() is not None and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-    return can_change and options.format is Format.TABLE and options.output is None
+    return can_change and options.format == Format.TABLE and options.output is None
 
 
 class Pending:

@@ -1,0 +1,55 @@
+"""Where each symbol stands in a stored tensor: as an index, and as an order in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+
+from rnninspect.conventions.packing import Kind, Stored
+from rnninspect.conventions.torch_layer import Shape
+
+
+def order(tensor: Stored, kind: Kind) -> str:
+    """The gates of a tensor as they stand there: `i f g o in columns`."""
+    gates = [[row[0][-1]] for row in tensor.grid] if tensor.is_matrix else [[s[-1] for s in row] for row in tensor.grid]
+    if kind == "RNN" or tensor.grid == (("W_hr",),):
+        return ""
+    if tensor.is_matrix:
+        where = "" if len(gates) == 1 or tensor.axes else " in columns" if tensor.transposed else " in rows"
+        return " ".join(gate for (gate,) in gates) + where
+    if len(gates) > 1:
+        return " ".join(gates[0]) + ", of x and of h in rows"
+    half = len(gates[0]) // 2
+    if half and gates[0][:half] == gates[0][half:]:
+        return " ".join(gates[0][:half]) + " of x, then of h"
+    return " ".join(gates[0])
+
+
+def places(tensor: Stored, sizes: Mapping[str, Shape]) -> Iterator[tuple[str, list[str]]]:
+    """Every symbol of one direction's part of a tensor, and its index there."""
+    if tensor.axes:
+        symbols = [row[0] for row in tensor.grid] if tensor.is_matrix else list(tensor.grid[0])
+        for number, symbol in enumerate(symbols):
+            gate = [] if "g" not in tensor.axes else [str(number)]
+            yield symbol, [":", *gate] if tensor.is_matrix else gate
+        return
+    if not tensor.is_matrix:
+        for number, row in enumerate(tensor.grid):
+            lead = [str(number)] if len(tensor.grid) > 1 else []
+            for symbol, part in zip(row, _slices([sizes[symbol][0] for symbol in row]), strict=True):
+                yield symbol, [*lead, part]
+        return
+    rows = _slices([sizes[row[0]][0] for row in tensor.grid])
+    columns = _slices([sizes[symbol][1] for symbol in tensor.grid[0]])
+    for row, at_row in zip(tensor.grid, rows, strict=True):
+        for symbol, at_column in zip(row, columns, strict=True):
+            index = [at_row, at_column]
+            yield symbol, index[::-1] if tensor.transposed else index
+
+
+def _slices(lengths: list[int]) -> list[str]:
+    """Parts of an axis one after another; the whole of it where there is one."""
+    if len(lengths) == 1:
+        return [":"]
+    ends = list(accumulate(lengths))
+    return [f"{end - length}:{end}" for length, end in zip(lengths, ends, strict=True)]

@@ -1,0 +1,165 @@
+"""The same weights in another framework: a table for each model, its object, and the script that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import NamedTuple
+
+from rnninspect.conventions.elsewhere import Framework
+from rnninspect.conventions.python import script
+from rnninspect.conventions.translate import Block, There, Translation, translated
+from rnninspect.document.chain import Link, Spec
+from rnninspect.errors import listed
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.results.table import Cell, Column, Kind, Table
+
+_MOST_NAMED = 6
+_COLUMNS = (
+    Column("layer", "layer", repeats=True),
+    Column("type", "type", repeats=True),
+    Column("stacked_layer", "stacked layer", Kind.COUNT, for_scripts=True),
+    Column("direction", "direction", for_scripts=True),
+    Column("parameter", "parameter", for_scripts=True),
+    Column("seen", "parameter", for_eyes=True),
+    Column("from", "from"),
+    Column("order", "order of gates"),
+    Column("shape", "shape", Kind.SHAPE),
+    Column("count", "count", Kind.COUNT),
+    Column("exact", "exact", for_scripts=True),
+)
+
+
+class ModelElsewhere(NamedTuple):
+    """The recurrent layers of a model, or of a file, in another framework. left: layers that are not recurrent."""
+
+    name: str
+    file: str
+    layers: tuple[Translation, ...]
+    left: tuple[str, ...]
+
+
+def elsewhere(specs: Sequence[Spec], framework: Framework) -> list[ModelElsewhere]:
+    """Every model; those of one checkpoint are one."""
+    models: list[ModelElsewhere] = []
+    before = ""
+    for spec in specs:
+        links = [link for link in spec.links if isinstance(link.layer, Recurrent)]
+        layers = tuple(_translated(spec, link, framework) for link in links)
+        if spec.checkpoint and models and before == spec.source:
+            models[-1] = models[-1]._replace(layers=(*models[-1].layers, *layers))
+        else:
+            left = tuple(link.layer.name for link in spec.links if not isinstance(link.layer, Recurrent))
+            name = PurePath(spec.source).stem if spec.checkpoint else spec.name
+            models.append(ModelElsewhere(name, spec.source, layers, left))
+        before = spec.source if spec.checkpoint else ""
+    return models
+
+
+def _translated(spec: Spec, link: Link, framework: Framework) -> Translation:
+    found, layer = spec.from_file, link.layer
+    if found is not None and found.convention != "PyTorch":
+        why = f"the file packs it as {found.convention} does, and only torch's packing is translated"
+        return Translation(layer.name, layer.type, None, why)
+    return translated(layer, framework, knows_function=found is None or "nonlinearity" not in found.unknown)
+
+
+def elsewhere_table(model: ModelElsewhere, framework: Framework, *, gates: bool) -> Table:
+    """One row for each tensor there; with `gates` where each gate stands in it below it."""
+    rows: list[tuple[Cell, ...]] = []
+    for layer in model.layers:
+        exact = "false" if layer.refusal else "true"
+        for tensor in layer.tensors:
+            about = (layer.name, layer.type, tensor.layer, tensor.direction)
+            rows.append((*about, *_tensor(tensor), exact))
+            if gates:
+                rows += [(*about, *_block(tensor, block), exact) for block in tensor.blocks]
+    counts = [layer.parameters for layer in model.layers if layer.parameters is not None]
+    total = dict.fromkeys((column.key for column in _COLUMNS), None) | {"layer": "total", "count": sum(counts)}
+    return Table(
+        title=f"weights in {framework.title}",
+        subject=model.name,
+        columns=_COLUMNS if rows else (),
+        rows=tuple(rows),
+        total=tuple(total.values()) if rows else None,
+        notes=tuple(_notes(model, framework)),
+    )
+
+
+def _tensor(tensor: There) -> tuple[Cell, ...]:
+    return (tensor.name, tensor.name, tensor.source or None, tensor.order or None, tensor.shape, tensor.elements)
+
+
+def _block(tensor: There, block: Block) -> tuple[Cell, ...]:
+    """A gate as a part of its tensor; people see its index alone: it stands below its tensor."""
+    count = 1
+    for size in block.shape:
+        count *= size
+    return (f"{tensor.name}{block.at}", f"  {block.at}", block.value, None, block.shape, count)
+
+
+def _notes(model: ModelElsewhere, framework: Framework) -> Iterator[str]:
+    made: dict[str, list[str]] = {}
+    verdicts: dict[str, list[str]] = {}
+    for layer in model.layers:
+        if layer.made:
+            made.setdefault(layer.made, []).append(layer.name)
+        verdicts.setdefault(layer.verdict, []).append(layer.name)
+    for there, names in made.items():
+        yield f"{listed(names, _MOST_NAMED)} there: {there}."
+    if model.left:
+        yield f"{listed(model.left, _MOST_NAMED)}: not recurrent, and left out."
+    if not model.layers:
+        yield "none: there is no recurrent layer."
+    elif made:
+        yield held_by(framework)
+    for verdict, names in verdicts.items():
+        yield verdict if len(model.layers) == 1 else f"{listed(names, _MOST_NAMED)}: {verdict}"
+
+
+def held_by(framework: Framework) -> str:
+    """What says that it is so."""
+    if framework.is_run:
+        return f"held by tests that run {framework.title} on these weights, and torch beside it."
+    return f"by the record of {framework.title}'s packing alone: no test runs it."
+
+
+def elsewhere_document(models: Sequence[ModelElsewhere], framework: Framework) -> dict[str, object]:
+    """The same as an object."""
+    return {
+        "framework": framework.title,
+        "run_by_tests": framework.is_run,
+        "layers": [
+            {
+                "model": model.name,
+                "file": model.file,
+                "name": layer.name,
+                "type": layer.type,
+                "made": layer.made or None,
+                "exact": not layer.refusal,
+                "verdict": layer.verdict,
+                "parameters": layer.parameters,
+                "tensors": [_tensor_object(tensor) for tensor in layer.tensors],
+            }
+            for model in models
+            for layer in model.layers
+        ],
+    }
+
+
+def _tensor_object(tensor: There) -> dict[str, object]:
+    return {
+        "name": tensor.name,
+        "stacked_layer": tensor.layer,
+        "direction": tensor.direction,
+        "from": tensor.source or None,
+        "order": tensor.order or None,
+        "shape": tensor.shape,
+        "count": tensor.elements,
+        "gates": [{"is": block.value, "index": block.at, "shape": block.shape} for block in tensor.blocks],
+    }
+
+
+def elsewhere_script(models: Sequence[ModelElsewhere], framework: Framework) -> str:
+    """The functions of all layers, as Python."""
+    return "\n".join(script([layer for model in models for layer in model.layers], framework)) + "\n"
