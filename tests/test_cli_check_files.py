@@ -238,9 +238,7 @@ def test_the_layers_of_a_file_are_added_up(here: Run, found: Path) -> None:
 
 def test_a_limit_on_macs_needs_a_batch(here: Run, found: Path) -> None:
     asked = ("check", "model.safetensors", "--set", "budget.max_macs=500k")
-    hint = (
-        "model.safetensors is a checkpoint, which says no batch (--set input.seq_len=20 --set input.batch_size=32 does)"
-    )
+    hint = "model.safetensors says no batch (--set input.seq_len=20 --set input.batch_size=32 does)"
     done = here(*asked, cwd=found)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == f"error: max_macs: {hint}"
@@ -410,3 +408,12 @@ def test_a_hostile_name_is_on_one_line_and_no_command(here: Run, folder: Path) -
     assert here("identify", "model.safetensors", "--document", "new.yaml", cwd=folder).returncode == 0
     assert all(here(path, "--plan").returncode == 0 for path in folder.glob("new-*.yaml"))
     assert len(list(folder.glob("new-*.yaml"))) == 2
+
+
+def test_a_printed_module_of_several_layers_is_one_model(here: Run, tmp_path: Path) -> None:
+    (tmp_path / "model.txt").write_text("Model(\n  (a): LSTM(3, 5)\n  (b): GRU(3, 4)\n)\n")
+    assert here("check", "model.txt", "--update", cwd=tmp_path).returncode == 0
+    (model,) = read_lock(tmp_path / "rnninspect.lock").values()
+    assert {name: layer.parameters for name, layer in model.layers.items()} == {"a": 200, "b": 108}
+    assert here("check", "model.txt", "--locked", "--max-params", "308", cwd=tmp_path).returncode == 0
+    assert here("check", "model.txt", "--locked", "--max-params", "307", cwd=tmp_path).returncode == 1

@@ -75,15 +75,16 @@ def locked_model(spec: Spec, model: ModelFacts) -> LockedModel:
 
 def _batch(spec: Spec) -> Settings:
     batch = spec.batch
+    # why: in which order its layers run is not in a file.
+    order = {"layers": UNKNOWN} if spec.checkpoint else {}
     if isinstance(batch.size, str) and isinstance(batch.seq_len, str):
-        return {"input": UNKNOWN, "layers": UNKNOWN}
+        return {"input": UNKNOWN, **order}
     sizes = {"input.batch_size": batch.size, "input.seq_len": batch.seq_len}
     return {
         **{key: UNKNOWN if isinstance(size, str) else size for key, size in sizes.items()},
         "input.lengths": batch.lengths,
         "input.state": batch.state,
-        # why: in which order its layers run is not in a file.
-        **({"layers": UNKNOWN} if spec.checkpoint else {}),
+        **order,
     }
 
 

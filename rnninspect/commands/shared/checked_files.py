@@ -52,18 +52,19 @@ def settings_of_files(settings: Sequence[str]) -> list[str]:
 
 
 def planned_models(specs: Sequence[Spec], checkpoints: Checkpoints, settings: Sequence[str] = ()) -> Iterator[Planned]:
-    """Each document's plan, and one of all layers of each checkpoint.
+    """Each document's plan, and one of all layers of each checkpoint, or of a module whose layers are models apart.
 
     settings: those of a budget are the checkpoints' too. Raises DocumentError for what is none.
     """
     for (source, of_file), group in groupby(specs, lambda spec: (spec.source, bool(spec.checkpoint))):
-        if not of_file:
-            yield from (Planned(spec, plan(spec)) for spec in group)
+        models = list(group)
+        if not of_file and len(models) == 1:
+            yield Planned(models[0], plan(models[0]))
             continue
         from rnninspect.guard.found import joined  # why here: few command lines have a checkpoint
 
-        spec, facts = joined(list(group))
-        yield Planned(_with_budget(spec, settings), facts, _fault(source, checkpoints))
+        spec, facts = joined(models)
+        yield Planned(_with_budget(spec, settings), facts, _fault(source, checkpoints) if of_file else None)
 
 
 def _with_budget(spec: Spec, settings: Sequence[str]) -> Spec:
@@ -87,11 +88,11 @@ def _fault(source: str, checkpoints: Checkpoints) -> RnnInspectError | None:
 
 
 def need_batch(spec: Spec, facts: ModelFacts, budget: Iterable[str], growth: Sequence[Growth] | None) -> None:
-    """Raise OptionError for a limit on what depends on the batch, where a checkpoint says none."""
+    """Raise OptionError for a limit on what depends on the batch, where nobody says how large it is."""
     if not facts.per_token:
         return
     limited = [name for name in budget if LIMITS[name](facts) is None]
     limited += [f"--max-growth {limit.field}" for limit in growth or () if limit.field == "macs" and limit.amount]
     if limited:
         file = printable(spec.source)
-        raise OptionError(f"{limited[0]}: {file} is a checkpoint, which says no batch ({_BATCH} does)")
+        raise OptionError(f"{limited[0]}: {file} says no batch ({_BATCH} does)")
