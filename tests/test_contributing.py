@@ -31,7 +31,21 @@ def test_every_name_is_there(module: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["bench", "cells", "conventions", "document", "files", "guard", "layers", "runtime", "study"]
+    "folder",
+    [
+        "bench",
+        "cells",
+        "conventions",
+        "document",
+        "files",
+        "files/pickles",
+        "files/readers",
+        "files/rules",
+        "guard",
+        "layers",
+        "runtime",
+        "study",
+    ],
 )  # why not the others: `commands`, `formats` and `results` have a file for each command or format
 def test_a_folder_names_its_files(folder: str) -> None:
     stations = (PACKAGE / folder / "__init__.py").read_text(encoding="utf-8")

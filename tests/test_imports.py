@@ -127,7 +127,7 @@ OPTIONAL = {
     "matplotlib": {"formats.plot"},
     "numpy": {"study.input_npy"},
     "pynvml": {"bench.gpu"},
-    "h5py": {"files.hdf5"},
+    "h5py": {"files.readers.hdf5"},
 }
 WITH_TORCH = {
     "runtime.device",

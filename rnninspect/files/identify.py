@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from rnninspect.files import (
-    leftover,
-    rules_cells,
-    rules_coreml,
-    rules_flax,
-    rules_haiku,
-    rules_keras,
-    rules_mxnet,
-    rules_onnx,
-    rules_tensorflow,
-    rules_torch,
-    rules_torch_factors,
-)
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.held import Held
-from rnninspect.files.left import Left, Read, Undecided
-from rnninspect.files.set_aside import apart
+from rnninspect.files.rules import cells as rules_cells
+from rnninspect.files.rules import coreml as rules_coreml
+from rnninspect.files.rules import flax as rules_flax
+from rnninspect.files.rules import haiku as rules_haiku
+from rnninspect.files.rules import keras as rules_keras
+from rnninspect.files.rules import leftover
+from rnninspect.files.rules import mxnet as rules_mxnet
+from rnninspect.files.rules import onnx as rules_onnx
+from rnninspect.files.rules import tensorflow as rules_tensorflow
+from rnninspect.files.rules import torch as rules_torch
+from rnninspect.files.rules import torch_factors as rules_torch_factors
+from rnninspect.files.rules.left import Left, Read, Undecided
+from rnninspect.files.rules.set_aside import apart
 from rnninspect.files.variants import layer_of
 from rnninspect.layers.layer import Misfit
 

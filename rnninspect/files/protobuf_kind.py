@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import islice
 
 from rnninspect.files.held import Unreadable
-from rnninspect.files.protobuf import BYTES, VARINT, Field, Message
+from rnninspect.files.readers.protobuf import BYTES, VARINT, Field, Message
 from rnninspect.files.source import FileSource, Source
 
 # So many fields of a message are looked at: the first says what it is nearly always, and a graph has a field a node.

@@ -45,7 +45,7 @@ def read_source(source: Source, path: str) -> Held:
 def read_kind(kind: str, source: Source, path: str) -> Held:
     """What a checkpoint of a kind that is known holds."""
     # why imported by name: each run needs one reader, and some take long to import.
-    reader = importlib.import_module(f"rnninspect.files.{READERS[kind]}")
+    reader = importlib.import_module(f"rnninspect.files.readers.{READERS[kind]}")
     held = reader.read(source, path)
     assert isinstance(held, Held)
     return held

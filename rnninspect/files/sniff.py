@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from rnninspect.disk import opened
 from rnninspect.errors import listed, show
-from rnninspect.files import zips
 from rnninspect.files.held import Unreadable
 from rnninspect.files.protobuf_kind import graph_def_begins, protobuf_begins, protobuf_kind
+from rnninspect.files.readers import zips
 from rnninspect.files.refused import lfs_pointer, refusal
 from rnninspect.files.source import FileSource, Source
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from protobuf_bytes import field, floats, message
 
-from rnninspect.files import coreml as reader
 from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.read import read as read_any
+from rnninspect.files.readers import coreml as reader
 from rnninspect.files.source import FileSource
 
 # Unequal sizes: input, hidden.

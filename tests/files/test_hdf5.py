@@ -14,8 +14,8 @@ import pytest
 
 from rnninspect.errors import DocumentError, NotInstalled
 from rnninspect.files.held import Held, HeldTensor
-from rnninspect.files.keras_config import TooMuch, entries_of, options
 from rnninspect.files.read import read
+from rnninspect.files.readers.keras_config import TooMuch, entries_of, options
 
 h5py = pytest.importorskip("h5py")
 np = pytest.importorskip("numpy")
@@ -107,7 +107,7 @@ def deep(root: Any) -> None:
 )
 def test_no_file_takes_long(tmp_path: Path, write: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if "50" in said:
-        monkeypatch.setattr("rnninspect.files.hdf5._MOST_OBJECTS", 50)
+        monkeypatch.setattr("rnninspect.files.readers.hdf5._MOST_OBJECTS", 50)
     with h5py.File(tmp_path / "x", "w") as root:
         write(root)
     with pytest.raises(DocumentError, match=said):
@@ -451,7 +451,7 @@ def test_what_keras_saves_is_what_is_read(tmp_path: Path, which: str, ending: st
 @pytest.mark.more
 @pytest.mark.torch
 def test_classes_are_called_as_keras_calls_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rnninspect.files.keras_roles import _snake
+    from rnninspect.files.readers.keras_roles import _snake
 
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     naming = keras().src.utils.naming

@@ -131,7 +131,7 @@ def test_a_bomb_is_read_no_further_than_its_header(tmp_path: Path) -> None:
 
 
 def test_an_archive_of_too_many_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnninspect.files.npz._MOST_ARRAYS", 2)
+    monkeypatch.setattr("rnninspect.files.readers.npz._MOST_ARRAYS", 2)
     np.savez(tmp_path / "x", np.zeros(1), np.zeros(1), np.zeros(1))
     with pytest.raises(DocumentError, match="an archive of 3 arrays, of which at most 2 are read"):
         read(str(tmp_path / "x.npz"))

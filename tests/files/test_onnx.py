@@ -14,8 +14,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from protobuf_bytes import field, message
 
-from rnninspect.files import onnx as reader
 from rnninspect.files.held import Held, HeldLayer, Unreadable
+from rnninspect.files.readers import onnx as reader
 from rnninspect.files.source import FileSource, source_of
 
 # Unequal sizes: input, hidden.

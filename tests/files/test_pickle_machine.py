@@ -20,14 +20,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnninspect.files import pickles
 from rnninspect.files.held import Unreadable
-from rnninspect.files.pickle_calls import runs_things, warnings_of
-from rnninspect.files.pickle_held import Gathered
-from rnninspect.files.pickle_machine import MOST_STEPS, read_pickle
-from rnninspect.files.pickle_records import Call, Global, Key, Persistent, Skipped
+from rnninspect.files.pickles.calls import runs_things, warnings_of
+from rnninspect.files.pickles.held import Gathered
+from rnninspect.files.pickles.machine import MOST_STEPS, read_pickle
+from rnninspect.files.pickles.records import Call, Global, Key, Persistent, Skipped
+from rnninspect.files.readers import pickles
+from rnninspect.files.readers.torch_tensors import rebuilt
 from rnninspect.files.source import FileSource
-from rnninspect.files.torch_tensors import rebuilt
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 

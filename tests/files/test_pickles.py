@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from rnninspect.files.held import Held, Unreadable
-from rnninspect.files.pickles import read
+from rnninspect.files.readers.pickles import read
 from rnninspect.files.source import FileSource
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from protobuf_bytes import field, floats, key, message, packed, varint
 
 from rnninspect.files.held import Unreadable
-from rnninspect.files.protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, Message, floating, signed
+from rnninspect.files.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, Message, floating, signed
 from rnninspect.files.source import FileSource, source_of
 
 

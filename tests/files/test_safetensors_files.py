@@ -128,7 +128,7 @@ def test_the_tensors_of_all_files(tmp_path: Path) -> None:
 
 @pytest.mark.torch
 def test_files_of_torch(tmp_path: Path) -> None:
-    pytest.importorskip("rnninspect.files.torch_zip")
+    pytest.importorskip("rnninspect.files.readers.torch_zip")
     import torch
 
     torch.save({"a": torch.zeros(5, 3)}, tmp_path / "pytorch_model-00001-of-00001.bin")

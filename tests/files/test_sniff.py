@@ -251,7 +251,7 @@ def test_a_damaged_archive(tmp_path: Path, data: bytes, said: str) -> None:
 
 
 def test_an_archive_behind_something_else_and_with_a_comment(tmp_path: Path) -> None:
-    from rnninspect.files import zips
+    from rnninspect.files.readers import zips
 
     with zipfile.ZipFile(tmp_path / "x", "w") as archive:
         archive.writestr("a", "content")
@@ -265,7 +265,7 @@ def test_an_archive_behind_something_else_and_with_a_comment(tmp_path: Path) -> 
 
 
 def test_a_large_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rnninspect.files import zips
+    from rnninspect.files.readers import zips
 
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 60)
@@ -280,7 +280,7 @@ def test_a_large_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    from rnninspect.files import zips
+    from rnninspect.files.readers import zips
 
     (tmp_path / "x").write_bytes(zipped(method=zipfile.ZIP_DEFLATED, bomb=bytes(10**7)))
     with source_of(str(tmp_path / "x")) as source:

@@ -107,5 +107,5 @@ def test_a_name_without_end(tmp_path: Path) -> None:
 
 
 def test_an_archive_of_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnninspect.files.tar._MOST_HEADERS", 3)
+    monkeypatch.setattr("rnninspect.files.readers.tar._MOST_HEADERS", 3)
     assert "a tar archive of more than 3 files" in said_of(archive(tmp_path / "x", a=b"", b=b"", c=b"", d=b""))

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from protobuf_bytes import field, floats, message, varint
 
-from rnninspect.files import tensorflow as reader
 from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.read import read as read_any
+from rnninspect.files.readers import tensorflow as reader
+from rnninspect.files.readers.tf_table import MAGIC, entries
 from rnninspect.files.source import FileSource, source_of
-from rnninspect.files.tf_table import MAGIC, entries
 
 FLOAT, INT64, STRING = 1, 9, 7
 KERNEL, BIAS = "rnn/lstm_cell/kernel", "rnn/lstm_cell/bias"

@@ -17,9 +17,9 @@ import pytest
 import torch
 from torch import nn
 
-from rnninspect.files import torch_zip
 from rnninspect.files.held import Held, Unreadable
 from rnninspect.files.read import read_kind
+from rnninspect.files.readers import torch_zip
 from rnninspect.files.sniff import kind_of
 from rnninspect.files.source import source_of
 

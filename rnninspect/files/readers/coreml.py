@@ -1,0 +1,120 @@
+"""A CoreML model: the recurrent layers of its neural networks, those within pipelines, branches and loops too.
+
+https://github.com/apple/coremltools/tree/main/mlmodel/format: Model.proto, NeuralNetwork.proto
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
+from rnninspect.files.readers import beside
+from rnninspect.files.readers.coreml_layers import LAYERS, Weight, layer_of
+from rnninspect.files.readers.coreml_program import program_of
+from rnninspect.files.readers.own_names import own_name
+from rnninspect.files.readers.protobuf import BYTES, Field, Message
+from rnninspect.files.source import Source
+
+# The fields of a Model. A network has its layers as field 1, a pipeline its models; some keep a pipeline there.
+_NETWORKS = {303, 403, 500}
+_PIPELINE, _PREDICTING_PIPELINES = 202, {200, 201}
+_PROGRAM = 502
+# What else a model may be, by the ranges that are kept for them.
+_OTHERS = range(200, 3000)
+# A layer that holds networks, and where.
+_HOLDING: Mapping[int, tuple[int, ...]] = {605: (1, 2), 615: (3, 4)}
+_NAME, _FIRST_LAYER = 1, 100
+_MOST_DEEP = 32
+
+
+class _Layer(NamedTuple):
+    """One layer of a network: its name, and the field that says what it is."""
+
+    name: str
+    what: Field
+
+
+def read(source: Source, path: str) -> Held:
+    """What a CoreML model holds. Raises Unreadable."""
+    message = Message(source)
+    program = next((part for part in message.fields() if part.number == _PROGRAM), None)
+    if program is not None:
+        found = program_of(message, program)
+        damage = beside.told(beside.faults(path, found.beside))
+        return Held(path, "CoreML (ML program)", found.tensors, tuple(found.layers), damage=damage)
+    layers: list[HeldLayer] = []
+    weights: list[Weight] = []
+    taken: dict[str, int] = {}
+    others = 0
+    for name, what in _layers(message):
+        if what.number not in LAYERS:
+            others += 1
+            continue
+        layer, its = layer_of(message, own_name(name, "", taken), what)
+        layers.append(layer)
+        weights.extend(its)
+    tensors: dict[str, HeldTensor] = {weight.held.name: weight.held for weight in weights}
+    return Held(
+        file=path,
+        format="CoreML",
+        tensors=tensors,
+        layers=tuple(layers),
+        notes=(f"{others:,} layers that are not recurrent: their weights are not listed",) if others else (),
+        damage=beside.told([weight.fault for weight in weights if weight.fault]),
+    )
+
+
+def _layers(message: Message) -> Iterator[_Layer]:
+    """The layers of every network in the file. Raises Unreadable where it has none."""
+    models: list[tuple[Field | None, int]] = [(None, 0)]
+    found = False
+    while models:
+        model, depth = models.pop()
+        if depth > _MOST_DEEP:
+            raise Unreadable(f"models within models, more than {_MOST_DEEP} deep")
+        for part in message.inside(model) if model else message.fields():
+            if part.number in _NETWORKS:
+                found = True
+                yield from _network(message, part)
+            elif part.number == _PIPELINE:
+                models.extend((item, depth + 1) for item in message.inside(part) if item.number == 1)
+            elif part.number in _PREDICTING_PIPELINES:
+                for pipeline in message.inside(part):
+                    if pipeline.number == 1:
+                        models.extend((item, depth + 1) for item in message.inside(pipeline) if item.number == 1)
+            elif part.number == _PROGRAM:
+                raise Unreadable("an ML program within a pipeline, which is not read", "name the model itself")
+            elif part.number in _OTHERS and part.wire == BYTES:
+                found = True
+    if not found:
+        raise Unreadable("no CoreML model: it has no network")
+
+
+def _network(message: Message, place: Field) -> Iterator[_Layer]:
+    """The layers of a network, those of branches and loops after it."""
+    networks = [(place, 0)]
+    while networks:
+        network, depth = networks.pop()
+        if depth > _MOST_DEEP:
+            raise Unreadable(f"networks within networks, more than {_MOST_DEEP} deep")
+        for part in message.inside(network):
+            if part.number != 1:
+                continue
+            layer = _layer(message, part)
+            if layer is None:
+                continue
+            yield layer
+            inner = _HOLDING.get(layer.what.number)
+            if inner:
+                networks.extend((item, depth + 1) for item in message.inside(layer.what) if item.number in inner)
+
+
+def _layer(message: Message, place: Field) -> _Layer | None:
+    name, what = "", None
+    for part in message.inside(place):
+        if part.number == _NAME:
+            name = message.text(part)
+        elif part.number >= _FIRST_LAYER:
+            what = part
+    return None if what is None else _Layer(name, what)

@@ -1,0 +1,172 @@
+"""A TensorProto of ONNX: its shape and dtype, where its elements lie, and whether they are all there.
+
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rnninspect.files.held import HeldTensor, Unreadable
+from rnninspect.files.readers.protobuf import BYTES, Field, Message, signed
+
+# TensorProto.DataType: what torch calls it, and how many bits an element takes; None where not all take the same.
+_DTYPES: dict[int, tuple[str, int | None]] = {
+    1: ("float32", 32),
+    2: ("uint8", 8),
+    3: ("int8", 8),
+    4: ("uint16", 16),
+    5: ("int16", 16),
+    6: ("int32", 32),
+    7: ("int64", 64),
+    8: ("string", None),
+    9: ("bool", 8),
+    10: ("float16", 16),
+    11: ("float64", 64),
+    12: ("uint32", 32),
+    13: ("uint64", 64),
+    14: ("complex64", 64),
+    15: ("complex128", 128),
+    16: ("bfloat16", 16),
+    17: ("float8_e4m3fn", 8),
+    18: ("float8_e4m3fnuz", 8),
+    19: ("float8_e5m2", 8),
+    20: ("float8_e5m2fnuz", 8),
+    21: ("uint4", 4),
+    22: ("int4", 4),
+    23: ("float4_e2m1", 4),
+    24: ("float8_e8m0fnu", 8),
+}
+# The fields of a TensorProto, those with elements apart.
+_DIMS, _TYPE, _NAME, _EXTERNAL, _LOCATION = 1, 2, 8, 13, 14
+_RAW, _FLOATS, _INT32S, _DOUBLES = 9, 4, 5, 10
+_ELEMENTS = {_RAW, _FLOATS, _INT32S, _DOUBLES, 6, 7, 11}
+# How packed elements are read, by the field and the dtype.
+_UNPACKED = {
+    (_RAW, "float32"): "f",
+    (_RAW, "float64"): "d",
+    (_RAW, "float16"): "e",
+    (_FLOATS, "float32"): "f",
+    (_DOUBLES, "float64"): "d",
+}
+MOST_DIMS = 64
+# So many elements of a tensor are read at most. why: two bias vectors of an LSTM of 32,768 units.
+MOST_VALUES = 2**18
+
+
+class Elsewhere(NamedTuple):
+    """Where elements lie in a file beside the model."""
+
+    location: str
+    offset: int
+    length: int | None
+
+
+class Stored(NamedTuple):
+    """One tensor of a model. elements: where they lie in this file. fault: what is wrong with them, "" for nothing."""
+
+    held: HeldTensor
+    elements: Field | None
+    elsewhere: Elsewhere | None
+    fault: str
+
+
+def shape_of(numbers: list[int]) -> tuple[int, ...]:
+    """A shape. Raises Unreadable for what is none."""
+    if len(numbers) > MOST_DIMS:
+        raise Unreadable(f"a tensor of {len(numbers):,} dimensions, of which at most {MOST_DIMS} are read")
+    shape = tuple(signed(number) for number in numbers)
+    if any(size < 0 for size in shape):
+        raise Unreadable(f"a tensor has the shape {shape}")
+    return shape
+
+
+def dtype_of(number: int) -> str:
+    """A TensorProto.DataType as torch calls it."""
+    return _DTYPES.get(number, (f"type {number}", None))[0]
+
+
+def stored(message: Message, field: Field) -> Stored:
+    """The tensor that a field holds."""
+    dims: list[int] = []
+    name, number, elements, outside, pairs = "", 0, None, False, {}
+    for part in message.inside(field):
+        if part.number == _DIMS:
+            dims.extend(message.numbers(part, MOST_DIMS))
+            shape_of(dims)
+        elif part.number == _TYPE:
+            number = part.value
+        elif part.number == _NAME:
+            name = message.text(part)
+        elif part.number == _LOCATION:
+            outside = part.value == 1
+        elif part.number == _EXTERNAL:
+            pairs.update(dict([_pair(message, part)]))
+        elif part.number in _ELEMENTS:
+            elements = part
+    held = HeldTensor(name, shape_of(dims), dtype_of(number))
+    if outside:
+        return Stored(held, None, _elsewhere(pairs), "")
+    return Stored(held, elements, None, _fault(held, elements))
+
+
+def values_of(message: Message, tensor: Stored) -> tuple[float, ...] | None:
+    """The elements of a small tensor of floats; None where they are not read."""
+    part, (_, shape, dtype, _) = tensor.elements, tensor.held
+    count = math.prod(shape)
+    if part is None or part.wire != BYTES or count > MOST_VALUES or tensor.fault:
+        return None
+    if part.number == _INT32S and dtype == "float16":
+        halves = message.numbers(part, MOST_VALUES)
+        return struct.unpack(f"<{len(halves)}e", struct.pack(f"<{len(halves)}H", *(half & 0xFFFF for half in halves)))
+    code = _UNPACKED.get((part.number, dtype))
+    if code is None or part.length != count * struct.calcsize(code):
+        return None
+    return struct.unpack(f"<{count}{code}", message.content(part, 8 * MOST_VALUES))
+
+
+def _pair(message: Message, field: Field) -> tuple[str, str]:
+    texts = {part.number: message.text(part) for part in message.inside(field)}
+    return texts.get(1, ""), texts.get(2, "")
+
+
+def _elsewhere(pairs: dict[str, str]) -> Elsewhere:
+    offset, length = (_whole(pairs.get(key, "")) for key in ("offset", "length"))
+    return Elsewhere(pairs.get("location", ""), offset or 0, length)
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def nbytes_of(tensor: HeldTensor) -> int | None:
+    """How many bytes its elements take; None where the dtype does not say."""
+    bits = next((bits for name, bits in _DTYPES.values() if name == tensor.dtype), None)
+    return None if bits is None else -(-tensor.elements * bits // 8)
+
+
+def needed_beside(tensors: Iterable[Stored]) -> dict[str, int]:
+    """The files that hold the elements of tensors, and how long each must be."""
+    needed: dict[str, int] = {}
+    for tensor in tensors:
+        if tensor.elsewhere is not None:
+            location, offset, length = tensor.elsewhere
+            least = length if length is not None else nbytes_of(tensor.held) or 0
+            needed[location] = max(needed.get(location, 0), offset + least)
+    return needed
+
+
+def _fault(held: HeldTensor, elements: Field | None) -> str:
+    """What is wrong with the elements of a tensor: that they are not there, or not as many as its shape says."""
+    if elements is None:
+        return f"{held.name} has no elements" if held.elements else ""
+    expected = nbytes_of(held)
+    if expected is None or elements.number not in (_RAW, _FLOATS, _DOUBLES) or elements.wire != BYTES:
+        return ""
+    # why: complex numbers are two floats each, and of these nobody makes weights.
+    if elements.length == expected or "complex" in held.dtype:
+        return ""
+    return f"{held.name} of {held.dtype} {held.shape} takes {expected:,} bytes, and {elements.length:,} are there"

@@ -1,0 +1,32 @@
+"""Plain pickles of numpy's or jax's arrays, of torch's tensors and modules, and of dicts and lists of them."""
+
+from __future__ import annotations
+
+from rnninspect.files.held import Held, Unreadable
+from rnninspect.files.pickles.calls import refuse_without_tensors, warnings_of
+from rnninspect.files.pickles.held import Gathered, held_or_warned
+from rnninspect.files.pickles.machine import read_pickle
+from rnninspect.files.readers.numpy_arrays import tensor_in
+from rnninspect.files.source import Source
+
+# joblib writes the values of arrays between the operations, so that what follows is no pickle.
+_JOBLIB = (b"NumpyArrayWrapper", b"NDArrayWrapper")
+# So much of a file is looked through for them.
+_HEAD = 2**16
+
+
+def read(source: Source, path: str) -> Held:
+    """What a pickle holds. Raises Unreadable."""
+    head = source.at(0, min(source.size, _HEAD))
+    if any(word in head for word in _JOBLIB):
+        raise Unreadable("a file of joblib's, which is not read", "load it with joblib, and save it with numpy.savez")
+    refuse_without_tensors(source, "the pickle")
+    pickled = read_pickle(source)
+    gathered = Gathered()
+    gathered.gather(pickled.value, tensor_in)
+    notes = held_or_warned(gathered, warnings_of(pickled, "the pickle"))
+    if not gathered.tensors:
+        raise Unreadable("the pickle holds no tensor of torch, numpy or jax")
+    if pickled.end < source.size:
+        notes = (*notes, f"{source.size - pickled.end:,} bytes behind the first pickle were not read")
+    return Held(path, "pickle", gathered.tensors, tuple(gathered.layers), notes, "", gathered.aliases)

@@ -1,0 +1,80 @@
+"""Cells: torch's names without `_l0`, the same in short (`w_ih`, `b_hh`), and Equinox', which have one `bias`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rnninspect.conventions.packing import Biases, Kind
+from rnninspect.files.found import FoundLayer, Part
+from rnninspect.files.rules.left import Group, Left, Read, Undecided, bare
+from rnninspect.files.rules.torch import GATES, NONLINEARITY, NOT_HERE
+
+# Role by last part of a name.
+_TORCH = {role: role for role in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+_SHORT = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
+_CAPITAL = {"W_ih": "weight_ih", "W_hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
+_EQUINOX = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias", "bias_n": "bias_n"}
+
+
+def read(left: Left) -> Read:
+    """Every cell, and what has a cell's names and cannot be read."""
+    for prefix, group in left.holding(("weight_ih", "w_ih", "W_ih").__contains__):
+        for names in (_TORCH, _SHORT, _CAPITAL):
+            if sum(last in group and names[last].startswith("weight") for last in names) == 2:
+                chosen = _EQUINOX if names is _TORCH and "bias_ih" not in group and "bias" in group else names
+                lasts = [last for last in chosen if last in group]
+                yield _cell(left, prefix, dict(group), {last: chosen[last] for last in lasts}, chosen)
+                left.take(prefix, lasts)
+                break
+
+
+def _cell(
+    left: Left, prefix: str, group: Group, roles: Mapping[str, str], names: Mapping[str, str]
+) -> FoundLayer | Undecided:
+    by_role = {role: group[last] for last, role in roles.items()}
+    inputs, recurrent = by_role["weight_ih"].shape, by_role["weight_hh"].shape
+    shapes = f"{inputs} and {recurrent}"
+    if len(inputs) != 2 or len(recurrent) != 2 or not recurrent[1] or recurrent[0] % recurrent[1]:
+        return Undecided(prefix, len(roles), f"weights of {shapes} are no kind's")
+    kind = GATES.get(recurrent[0] // recurrent[1])
+    if kind is None or inputs[0] != recurrent[0]:
+        return Undecided(prefix, len(roles), f"weights of {shapes} are no kind's")
+    one = names is _EQUINOX
+    # why: with one bias of n and the reset after the product, n would not be what any known GRU computes.
+    if one and kind == "GRU" and "bias_n" not in by_role:
+        return Undecided(prefix, len(roles), "a GRU with one bias for each gate: which of two GRUs is not in the file")
+    biases: Biases = "one" if one else "two" if len(by_role) > 2 else "none"
+    module = left.layer(bare(prefix))
+    unknown = {}
+    if kind == "RNN":
+        unknown["nonlinearity"] = NONLINEARITY
+    known = {}
+    if kind == "RNN" and module is not None and module.said.get("nonlinearity") in ("tanh", "relu"):
+        known["nonlinearity"] = module.said["nonlinearity"]
+        unknown = {}
+    exact = names is _TORCH or one
+    if kind == "GRU" and not exact:
+        unknown["reset_after"] = f"{NOT_HERE}: the reset gate multiplies before or after the product"
+    return FoundLayer(
+        name=bare(prefix),
+        type=kind,
+        input_size=inputs[1],
+        hidden_size=recurrent[1],
+        num_layers=1,
+        bidirectional=False,
+        reverse=False,
+        proj_size=0,
+        biases=biases,
+        reset_after=(True if exact else None) if kind == "GRU" else None,
+        peepholes=False,
+        convention="Equinox" if one else "PyTorch",
+        parts=tuple(Part(tensor, role) for role, tensor in by_role.items()),
+        known_from="a pickled module" if module is not None and module.kind.endswith("Cell") else "names",
+        known=known,
+        unknown=unknown,
+        remarks=(_remark(kind),),
+    )
+
+
+def _remark(kind: Kind) -> str:
+    return f"Its names are those of a cell, {kind}Cell: one step, which a program loops over the sequence."
