@@ -70,6 +70,11 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return _TestFile.from_parent(parent, path=module_path)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The name of a case of bytes, not what is in them: an archive has its time, which two processes see differ."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if not _HAS_TORCH and item.get_closest_marker("torch"):
         pytest.skip(_NO_TORCH)
