@@ -189,3 +189,41 @@ def test_what_torch_exports(tmp_path: Any, kind: str, options: dict[str, Any], f
     else:
         assert {layer.type for layer in found.layers} == {kind}
         assert {layer.reset_after for layer in found.layers} == {True if kind == "GRU" else None}
+
+
+def of_torchs(**made_of: tuple[str, ...]) -> dict[str, Any]:
+    """What a node says of inputs that are put together of other tensors."""
+    computed = dict.fromkeys(made_of, "computed by Concat")
+    return {**computed, **{f"{role} made of": names for role, names in made_of.items()}}
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_weights_that_are_torchs_beside_a_bias_that_is_not(both: bool) -> None:
+    """Torch's export computes what is small, and that loses its name: its weights alone would have no biases."""
+    endings = ("_l0", "_l0_reverse") if both else ("_l0",)
+    weights = {f"weight_{which}{end}": (28, size) for which, size in (("ih", 5), ("hh", 7)) for end in endings}
+    names = {role: tuple(f"weight_{which}{end}" for end in endings) for role, which in (("W", "ih"), ("R", "hh"))}
+    said = of_torchs(**names) | {"direction": "bidirectional"} if both else of_torchs(**names)
+    found = only(model(node("LSTM", {"B": (1 + both, 56)}, **said), others=weights))
+    assert (found.type, found.input_size, found.hidden_size, found.bidirectional) == ("LSTM", 5, 7, both)
+    assert (found.biases, found.convention) == ("two", "ONNX")
+    assert found.parameters == (28 * 5 + 28 * 7 + 56) * (1 + both)
+    assert agrees(found)
+    assert f"The graph puts its R together of {' and '.join(names['R'])}." in found.remarks
+
+
+def test_one_weight_that_is_torchs_beside_one_that_is_not() -> None:
+    shapes = {"W": (1, 28, 5), "B": (1, 56)}
+    found = only(model(node("LSTM", shapes, **of_torchs(R=("weight_hh_l0",))), others={"weight_hh_l0": (28, 7)}))
+    assert (found.input_size, found.hidden_size, found.biases) == (5, 7, "two")
+    assert agrees(found)
+
+
+def test_not_as_many_of_torchs_as_there_are_directions() -> None:
+    shapes = {"W": (1, 28, 5), "B": (1, 56)}
+    told = model(
+        node("LSTM", shapes, **of_torchs(R=("weight_hh_l0", "weight_hh_l1"))),
+        others={"weight_hh_l0": (28, 7), "weight_hh_l1": (28, 7)},
+    )
+    assert told.layers == ()
+    assert "the R of the node LSTM is computed by Concat" in told.undecided[0]

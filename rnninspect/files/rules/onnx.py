@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rnninspect.conventions.packing import Kind
+from rnninspect.errors import printable
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldLayer, HeldTensor, Said
 from rnninspect.files.rules.left import Left, Read, Undecided, split
@@ -35,6 +36,7 @@ def read(left: Left) -> Read:
         if isinstance(layer, FoundLayer):
             layer = layer._replace(remarks=(*layer.remarks, *_as_stack(found, layer)))
             found.append(layer)
+            left.take_named(name for role in _ROLES for name in _torchs(node, role))
         yield layer
     for layer in found:
         left.take_named(part.tensor.name for part in layer.parts)
@@ -42,18 +44,39 @@ def read(left: Left) -> Read:
 
 def _of_torch(left: Left, node: HeldLayer) -> bool:
     """Whether its weights are torch's, by name, and only put together here; the function of an RNN is told on."""
-    names: list[str] = []
-    for role in ("W", "R"):
-        parts = node.said.get(f"{role} made of")
-        names += parts if isinstance(parts, tuple) else ()
-        names += [node.tensors[role]] if f"{role} seen through" in node.said else []
-    if not names or not all(is_stacked(split(name)[1]) for name in names):
+    has_bias = "B" in node.tensors or "B" in node.said
+    names = [_torchs(node, role) for role in ("W", "R", "B")[: 2 + has_bias]]
+    # why all of them: of one that is computed at the export the name is gone, and torch's others would be half a layer.
+    if not all(names):
         return False
     if node.kind == "RNN":
         chosen = _functions(node, "RNN")
         if chosen and len(set(chosen)) == 1:
-            left.tell(split(names[0])[0], {"nonlinearity": chosen[0]})
+            left.tell(split(names[0][0])[0], {"nonlinearity": chosen[0]})
     return True
+
+
+def _torchs(node: HeldLayer, role: str) -> tuple[str, ...]:
+    """The tensors that one of the node's is put together of, where all have names of torch's."""
+    parts = node.said.get(f"{role} made of")
+    names = list(parts) if isinstance(parts, tuple) else []
+    names += [node.tensors[role]] if f"{role} seen through" in node.said else []
+    return tuple(names) if all(is_stacked(split(name)[1]) for name in names) else ()
+
+
+def _together(left: Left, node: HeldLayer, role: str) -> HeldTensor | None:
+    """What the node reads where it is put together of torch's tensors; None where these are not as many as it takes."""
+    tensors = [left.tensor(name) for name in _torchs(node, role)]
+    directions = 2 if node.said.get("direction") == "bidirectional" else 1
+    if not tensors:
+        return None
+    name, (_, shape, dtype, _) = " and ".join(tensor.name for tensor in tensors), tensors[0]
+    if role == "B":
+        elements = sum(tensor.elements for tensor in tensors)
+        return HeldTensor(name, (directions, elements // directions), dtype) if elements % directions == 0 else None
+    if len(tensors) != directions or len({tensor.shape for tensor in tensors}) > 1 or len(shape) != 2:
+        return None
+    return HeldTensor(name, (directions, *shape), dtype)
 
 
 def _layer(left: Left, node: HeldLayer) -> FoundLayer | Undecided:
@@ -61,6 +84,8 @@ def _layer(left: Left, node: HeldLayer) -> FoundLayer | Undecided:
     tensors = {role: left.tensor(node.tensors[role]) for role in _ROLES if role in node.tensors}
     if kind is None:
         return _undecided(node, f"it is a node {node.kind}, which no rule reads")
+    together = {role: made for role in _ROLES if role not in tensors and (made := _together(left, node, role))}
+    tensors |= together
     for role in ("W", "R"):
         if role not in tensors:
             return _undecided(node, f"the {role} of the node {node.kind} is {node.said.get(role, 'not there')}")
@@ -72,9 +97,13 @@ def _layer(left: Left, node: HeldLayer) -> FoundLayer | Undecided:
             return _undecided(node, f"the {role} of the node {node.kind} is seen through {', '.join(views)}")
     if node.said.get("input_forget"):
         return _undecided(node, "the input gate of the node is one with its forget gate, which no rule reads")
-    if "B" in node.said:
+    if "B" in node.said and "B" not in together:
         return _undecided(node, f"the B of the node {node.kind} is {node.said['B']}")
-    return _read(node, kind, tensors)
+    layer = _read(node, kind, tensors)
+    if isinstance(layer, FoundLayer):
+        told = (f"The graph puts its {role} together of {printable(made.name)}." for role, made in together.items())
+        layer = layer._replace(remarks=(*layer.remarks, *told))
+    return layer
 
 
 def _undecided(node: HeldLayer, why: str) -> Undecided:
