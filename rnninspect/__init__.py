@@ -5,6 +5,7 @@ model = rnninspect.load("configs/lstm.yaml")
 print(model)                # the model at a glance
 model.plan().parameters     # 90800, worked out from the equations; torch is not imported
 model.build()               # the torch.nn modules, on the document's device; needs rnninspect[torch]
+rnninspect.inspect(net, x)  # the recurrent layers of a module of yours: one forward pass, every shape and count
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rnninspect.api import Model, load
     from rnninspect.errors import RnnInspectError
+    from rnninspect.live.result import Inspected, inspect, recurrent
 
 __version__ = "0.1.0"
-__all__ = ["Model", "RnnInspectError", "load"]
+__all__ = ["Inspected", "Model", "RnnInspectError", "inspect", "load", "recurrent"]
 
 
 def __getattr__(name: str) -> object:
@@ -29,6 +31,10 @@ def __getattr__(name: str) -> object:
         from rnninspect.errors import RnnInspectError
 
         return RnnInspectError
+    if name in ("inspect", "recurrent", "Inspected"):
+        from rnninspect import api
+
+        return api.live(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

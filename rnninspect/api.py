@@ -68,3 +68,13 @@ def load(path: str | PathLike[str], settings: Sequence[str] = ()) -> Model:
     Raises rnninspect.errors.DocumentError, whose text says where, what was expected, what is there, what to try.
     """
     return Model(load_spec(fspath(path), settings))
+
+
+def live(name: str) -> object:
+    """What looks at a torch module of the user's own, by its public name. Raises NoTorch."""
+    from rnninspect.runtime.here import need_torch
+
+    need_torch()
+    from rnninspect.live import result
+
+    return getattr(result, name)

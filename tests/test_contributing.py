@@ -43,6 +43,7 @@ def test_every_name_is_there(module: str, name: str) -> None:
         "files/rules",
         "guard",
         "layers",
+        "live",
         "runtime",
         "study",
     ],

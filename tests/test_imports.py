@@ -116,6 +116,7 @@ LEVELS = (
     {"bench"},
     {"results"},
     {"formats"},
+    {"live"},
     {"api", "commands"},
     {"ending"},
     {"cli"},
@@ -161,6 +162,16 @@ WITH_TORCH = {
     "bench.prepare",
     "bench.speed",
     "bench.worker",
+    "live.arguments",
+    "live.inputs",
+    "live.layers",
+    "live.parameters",
+    "live.result",
+    "live.timing",
+    "live.unread",
+    "live.untouched",
+    "live.watch",
+    "live.weights",
 }
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}

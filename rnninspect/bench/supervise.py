@@ -19,6 +19,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from rnninspect.bench.records import Doing, Status
@@ -144,13 +145,27 @@ def _starting() -> Generator[Path, None, None]:
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
-        with _elsewhere() as folder, _without_interrupts():
+        with _without_main(), _elsewhere() as folder, _without_interrupts():
             yield folder
     finally:
         if before is None:
             del os.environ["PYTHONSAFEPATH"]
         else:
             os.environ["PYTHONSAFEPATH"] = before
+
+
+@contextlib.contextmanager
+def _without_main() -> Generator[None, None, None]:
+    """A block in which this process has no main module that a process which starts would run again.
+
+    why: whoever calls this from Python may have a script that guards nothing.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _deaf() -> bool:

@@ -76,11 +76,18 @@ class Verified(NamedTuple):
         return all(layer.ok for layer in self.layers)
 
 
-def verify_layers(spec: Spec, device: torch.device, seed: int = 0, against: Theirs | None = None) -> Verified:
+def verify_layers(
+    spec: Spec,
+    device: torch.device,
+    seed: int = 0,
+    against: Theirs | None = None,
+    values: Mapping[str, Mapping[str, Tensor]] | None = None,
+) -> Verified:
     """Build the model, run every layer that has equations both ways, forward and backward, and compare.
 
-    against: somebody's class, for one layer. Raises NotEnoughMemory (before anything is allocated), TorchRefused, or
-    CheckFailed where there is nothing to compare: torch's tensors have other shapes; and what `against.hold` does.
+    against: somebody's class, for one layer. values: by layer the weights that it has in place of first values.
+    Raises NotEnoughMemory (before anything is allocated), TorchRefused, or CheckFailed where there is nothing to
+    compare: torch's tensors have other shapes; and what `against.hold` does.
     """
     planned = plan(spec)
     links = [link for link in spec.links if has_equations(link.layer)]
@@ -91,6 +98,9 @@ def verify_layers(spec: Spec, device: torch.device, seed: int = 0, against: Thei
     with ready(spec, planned, device, seed) as model:
         # why: a frozen weight has a gradient in the equations too.
         model.requires_grad_()
+        for link, module in zip(spec.links, model.layers, strict=True):
+            if values is not None and link.layer.name in values:
+                module.load_state_dict(values[link.layer.name])
         flow, given = make_feed(spec, device)
         for link, module, states in zip(spec.links, model.layers, given, strict=True):
             if has_equations(link.layer):

@@ -449,8 +449,8 @@ FAULTS = [
     ("bench/supervise.py", "os._exit(1)", "pass", "bench/test_supervise.py"),
     (
         "bench/supervise.py",
-        "with _elsewhere() as folder, _without_interrupts():",
-        "with _elsewhere() as folder:",
+        "with _without_main(), _elsewhere() as folder, _without_interrupts():",
+        "with _without_main(), _elsewhere() as folder:",
         "bench/test_supervise.py",
     ),
     (
