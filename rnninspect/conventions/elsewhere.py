@@ -84,11 +84,11 @@ def _keras_put(torch: TorchLayer, function: str) -> tuple[str, ...]:
 
 FRAMEWORKS: Mapping[str, Framework] = {
     "keras": Framework(
-        "Keras",
-        CONVENTIONS["Keras"],
-        _keras_start,
-        lambda torch: _each(_keras_one(torch), torch),
-        _keras_put,
+        title="Keras",
+        convention=CONVENTIONS["Keras"],
+        start=_keras_start,
+        made=lambda torch: _each(_keras_one(torch), torch),
+        put=_keras_put,
         is_run=True,
     ),
 }

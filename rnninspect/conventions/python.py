@@ -42,7 +42,11 @@ def script(translations: Sequence[Translation], framework: Framework) -> Iterato
         if layer.torch is None or layer.refusal:
             bodies += ["", "", f"# {printable(layer.name)} ({layer.type}): {layer.verdict}"]
         else:
-            bodies += ["", "", *_Function(layer, layer.torch, framework, _name(layer.name, names)).lines()]
+            bodies += [
+                "",
+                "",
+                *_Function(layer=layer, torch=layer.torch, framework=framework, name=_name(layer.name, names)).lines(),
+            ]
     text = "\n".join(bodies)
     yield "import numpy as np"
     for helper, sign in ((GATES, " gates("), (NAMED, "named("), (STACKED, "stacked(")):

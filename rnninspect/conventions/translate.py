@@ -77,14 +77,22 @@ def translated(layer: Layer, framework: Framework, *, knows_function: bool = Tru
     """A recurrent layer in another framework. knows_function: whether anybody says which an RNN's is."""
     torch = torch_layer(layer, knows_function=knows_function)
     if torch is None:
-        return Translation(layer.name, layer.type, None, NOT_TORCH)
+        return Translation(name=layer.name, type=layer.type, torch=None, refusal=NOT_TORCH)
     convention = framework.convention
     refusal = refused(torch, framework)
     if torch.kind not in convention.matrices or (torch.proj_size and convention.projection is None):
-        return Translation(torch.name, torch.type, None, refusal)
+        return Translation(name=torch.name, type=torch.type, torch=None, refusal=refusal)
     tensors = tuple(_tensors(torch, framework, exact=not refusal))
     changes = () if refusal else tuple(_changes(torch, convention))
-    return Translation(torch.name, torch.type, torch, refusal, framework.made(torch), tensors, changes)
+    return Translation(
+        name=torch.name,
+        type=torch.type,
+        torch=torch,
+        refusal=refusal,
+        made=framework.made(torch),
+        tensors=tensors,
+        changes=changes,
+    )
 
 
 def stored(torch: TorchLayer, convention: Convention) -> tuple[Stored, ...]:

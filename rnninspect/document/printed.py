@@ -115,9 +115,16 @@ class _Scanner:
                 case PrintedModule():
                     children.append((str(len(children)), value))
                 case _:
-                    arguments.append(Argument(name, value, place, key))
+                    arguments.append(Argument(name=name, value=value, place=place, key=key))
         assigned = (call[1] or "").removeprefix("self.")
-        return PrintedModule(call[2], tuple(arguments), tuple(children), self.place(start), times, assigned)
+        return PrintedModule(
+            kind=call[2],
+            arguments=tuple(arguments),
+            children=tuple(children),
+            place=self.place(start),
+            times=times,
+            assigned=assigned,
+        )
 
     def _items(self, closing: str, depth: int) -> Iterator[tuple[str | None, object, Place, Place]]:
         """What stands before a closing bracket, which is passed: with its name, where it has any."""

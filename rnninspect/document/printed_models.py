@@ -87,7 +87,13 @@ def _tree(part: Sequence[tuple[str, Written]], given: Text, name: str) -> Tree:
         values |= {(*path, key) if key else path: place for key, place in written.places.items()}
         keys |= {(*path, key) if key else path: place for key, place in written.keys.items()}
     data = {"name": part[0][0] or name, "input": {}, "layers": layers} if len(part) == 1 else {}
-    return Tree(given.source, given.text, data or {"name": name, "input": {}, "layers": layers}, values, keys)
+    return Tree(
+        source=given.source,
+        text=given.text,
+        data=data or {"name": name, "input": {}, "layers": layers},
+        values=values,
+        keys=keys,
+    )
 
 
 def _with_options(tree: Tree, options: Mapping[str, str | None]) -> Tree:

@@ -81,12 +81,15 @@ def _compared(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, Ten
         name, shape = part.tensor.name, part.tensor.shape
         wanted = plan.get(place) if seen[place] == 1 else None
         if wanted is None:
-            yield place, TensorDifference(name, "not in the plan", None, shape)
+            yield place, TensorDifference(tensor=name, what="not in the plan", plan=None, file=shape)
         else:
-            yield place, None if wanted == shape else TensorDifference(name, "shape", wanted, shape)
+            yield (
+                place,
+                None if wanted == shape else TensorDifference(tensor=name, what="shape", plan=wanted, file=shape),
+            )
     for place, wanted in plan.items():
         if place not in seen:
-            yield place, TensorDifference(_called(found, place), "not in the file", wanted, None)
+            yield place, TensorDifference(tensor=_called(found, place), what="not in the file", plan=wanted, file=None)
 
 
 def _called(found: FoundLayer, place: _Place) -> str:

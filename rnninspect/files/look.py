@@ -64,8 +64,10 @@ def _compared(found: FoundLayer) -> Compared:
         layer = layer_of(found)
     except (ValueError, Misfit) as error:  # why no error of the command: the file's other layers are sound
         message = str(error).partition("\n")[0]
-        difference = TensorDifference(found.name, f"no plan: {message}", None, None)
-        return Compared(found, (difference,), 0, len(found.parts))
+        difference = TensorDifference(tensor=found.name, what=f"no plan: {message}", plan=None, file=None)
+        return Compared(found=found, differences=(difference,), agreeing=0, tensors=len(found.parts))
     alike, tensors = agreed(found, layer)
     # why not always: of most layers there is none, and a file may hold thousands.
-    return Compared(found, differences(found, layer) if alike != tensors else (), alike, tensors)
+    return Compared(
+        found=found, differences=differences(found, layer) if alike != tensors else (), agreeing=alike, tensors=tensors
+    )

@@ -161,7 +161,9 @@ def _batch(file: str, settings: Sequence[str]) -> tuple[Batch, Tree]:
     faults = Faults(wrong_lengths(given, tree))
     faults.tell()
     if given.lengths is not None:
-        return Batch(given.batch_size, given.seq_len, tuple(given.lengths), given.state), tree
+        return Batch(
+            size=given.batch_size, seq_len=given.seq_len, lengths=tuple(given.lengths), state=given.state
+        ), tree
     batch = Batch("N", "L", state=given.state)
     if "batch_size" in said:
         batch = replace(batch, size=given.batch_size)

@@ -65,7 +65,13 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
     """Lay what a file holds beside the model that is planned. facts: of the document's spec."""
     names = attributes(spec)
     wanted = [
-        Wanted(names[layer.name], layer.type, weight.name, weight.shape, _as_attribute(weight.shared_with, names))
+        Wanted(
+            layer=names[layer.name],
+            kind=layer.type,
+            role=weight.name,
+            shape=weight.shape,
+            shared_with=_as_attribute(weight.shared_with, names),
+        )
         for layer in facts.layers
         for weight in layer.weights
     ]

@@ -51,7 +51,7 @@ def elsewhere(specs: Sequence[Spec], framework: Framework) -> list[ModelElsewher
         else:
             left = tuple(link.layer.name for link in spec.links if not isinstance(link.layer, Recurrent))
             name = PurePath(spec.source).stem if spec.checkpoint else spec.name
-            models.append(ModelElsewhere(name, spec.source, layers, left))
+            models.append(ModelElsewhere(name=name, file=spec.source, layers=layers, left=left))
         before = spec.source if spec.checkpoint else ""
     return models
 
@@ -60,7 +60,7 @@ def _translated(spec: Spec, link: Link, framework: Framework) -> Translation:
     found, layer = spec.from_file, link.layer
     if found is not None and found.convention != "PyTorch":
         why = f"the file packs it as {found.convention} does, and only torch's packing is translated"
-        return Translation(layer.name, layer.type, None, why)
+        return Translation(name=layer.name, type=layer.type, torch=None, refusal=why)
     return translated(layer, framework, knows_function=found is None or "nonlinearity" not in found.unknown)
 
 

@@ -77,7 +77,7 @@ def _inside(pickled: Pickled) -> Iterator[Pickled]:
         yield from inside
         if len(inside) < WHOLE or any(each.loaded for each in inside):
             loader = Global("torch.storage", LOADER)
-            yield Pickled(None, (loader,), frozenset([loader]), 0)
+            yield Pickled(value=None, globals=(loader,), called=frozenset([loader]), end=0)
 
 
 def runs_things(each: Global, *, called: bool) -> bool:

@@ -55,13 +55,13 @@ def read_pickle(source: Source, start: int = 0, most_steps: int = MOST_STEPS) ->
     except (ValueError, struct.error) as error:
         raise Unreadable(f"{_damaged(state)} has no text or number that can be read") from error
     done = Pickled(
-        value,
-        tuple(state.globals.values()),
-        frozenset(state.called),
-        state.bytes.place,
-        tuple(state.outside),
-        frozenset(state.lookups),
-        tuple(state.loaded),
+        value=value,
+        globals=tuple(state.globals.values()),
+        called=frozenset(state.called),
+        end=state.bytes.place,
+        outside=tuple(state.outside),
+        lookups=frozenset(state.lookups),
+        loaded=tuple(state.loaded),
     )
     if not whole:
         raise TooMuchWork(most_steps, done)

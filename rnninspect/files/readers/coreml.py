@@ -42,7 +42,9 @@ def read(source: Source, path: str) -> Held:
     if program is not None:
         found = program_of(message, program)
         damage = beside.told(beside.faults(path, found.beside))
-        return Held(path, "CoreML (ML program)", found.tensors, tuple(found.layers), damage=damage)
+        return Held(
+            file=path, format="CoreML (ML program)", tensors=found.tensors, layers=tuple(found.layers), damage=damage
+        )
     layers: list[HeldLayer] = []
     weights: list[Weight] = []
     taken: dict[str, int] = {}

@@ -117,7 +117,7 @@ def layer_of(message: Message, name: str, place: Field) -> tuple[HeldLayer, list
     read = {role: _weight(message, f"{name}/{role}", shapes[shape], part) for role, shape, part in weights}
     there = {role: weight for role, weight in read.items() if weight is not None}
     tensors = {role: weight.held.name for role, weight in there.items()}
-    return HeldLayer(name, kind.name, said, tensors), list(there.values())
+    return HeldLayer(name=name, kind=kind.name, said=said, tensors=tensors), list(there.values())
 
 
 def _size(number: int) -> int:

@@ -196,4 +196,4 @@ def _layer(operation: _Operation, values: _Values) -> HeldLayer:
             said[role] = "computed"
         elif role not in _STATES and value in values.options:
             said[role] = values.options[value]
-    return HeldLayer(operation.name, operation.kind, said, tensors)
+    return HeldLayer(name=operation.name, kind=operation.kind, said=said, tensors=tensors)

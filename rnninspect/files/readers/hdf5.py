@@ -84,7 +84,7 @@ def _file(source: Source, path: str, format: str, config: bytes | None) -> Held:
     notes = tuple(filter(None, (note, followed)))
     if version or (format == "HDF5" and (config or _is_keras(found))):
         format = "Keras HDF5"
-    return Held(path, format, found.tensors, layers, notes, aliases=found.aliases)
+    return Held(file=path, format=format, tensors=found.tensors, layers=layers, notes=notes, aliases=found.aliases)
 
 
 def _is_keras(found: _Found) -> bool:

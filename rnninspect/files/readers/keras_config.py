@@ -74,7 +74,13 @@ def _entry(value: object, role: str, depth: int, count: list[int]) -> Entry | No
         return None
     name = config.get("name", value.get("name"))
     inside = [entry for role, each in _inner(config) if (entry := _entry(each, role, depth + 1, count)) is not None]
-    return Entry(name if isinstance(name, str) else "", value["class_name"], role, config, tuple(inside))
+    return Entry(
+        name=name if isinstance(name, str) else "",
+        kind=value["class_name"],
+        role=role,
+        config=config,
+        inside=tuple(inside),
+    )
 
 
 def _inner(config: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

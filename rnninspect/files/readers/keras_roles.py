@@ -58,7 +58,9 @@ def _layers(
             roles = _by_place(entry, group, tensors, names)
         if not roles:
             roles = _by_weight_names(entry, path, tensors, names)
-        yield HeldLayer(_prefix(roles.values()) or path, entry.kind, {"name": path} | options(entry), roles)
+        yield HeldLayer(
+            name=_prefix(roles.values()) or path, kind=entry.kind, said={"name": path} | options(entry), tensors=roles
+        )
         yield from _cells(entry, path, roles)
         return
     places = _places(entry, group, names)
@@ -72,7 +74,12 @@ def _cells(entry: Entry, path: str, roles: Mapping[str, str]) -> Iterator[HeldLa
     cells = list(_cells_of_all(entry))
     for behind, cell in cells if roles and any(behind[:-1].rpartition("/")[2].isdigit() for behind, _ in cells) else ():
         own = {role.removeprefix(behind): name for role, name in roles.items() if role.startswith(behind)}
-        yield HeldLayer(_prefix(own.values()), cell.kind, {"name": f"{path}/{behind[:-1]}"} | options(cell), own)
+        yield HeldLayer(
+            name=_prefix(own.values()),
+            kind=cell.kind,
+            said={"name": f"{path}/{behind[:-1]}"} | options(cell),
+            tensors=own,
+        )
 
 
 # --- where Keras 3 keeps a layer: by class and number, with its own name as an attribute ----------------------------

@@ -135,7 +135,7 @@ def _layer(node: Node, scope: Scope, names: Names, origins: Origins) -> tuple[He
     known = not node.domain or (node.domain == "com.microsoft" and node.op == "DynamicQuantizeLSTM")
     kind = node.op if known else f"{node.domain or 'ai.onnx'}.{node.op}"
     name = joined(scope.prefix, node.title) if scope.caller else node.title
-    return HeldLayer(name, kind, options, tensors), bias
+    return HeldLayer(name=name, kind=kind, said=options, tensors=tensors), bias
 
 
 def _read_values(message: Message, tensors: dict[str, HeldTensor], biases: dict[str, At]) -> None:

@@ -100,7 +100,14 @@ def scopes_of(message: Message, graph: Field, functions: Mapping[FunctionKey, Fi
             graphs[start] = graph_of(message, use.place, functions, function=start in starts)
         found = graphs[start]
         given = dict(zip(found.given, use.inputs, strict=False)) if use.caller else {}
-        scope = Scope(found, use.prefix, use.outer, use.caller, given, {**found.defaults, **use.said})
+        scope = Scope(
+            graph=found,
+            prefix=use.prefix,
+            outer=use.outer,
+            caller=use.caller,
+            given=given,
+            said={**found.defaults, **use.said},
+        )
         yield scope
         waiting.extend(reversed(list(_within(scope, use.depth + 1, functions))))
 
@@ -186,7 +193,9 @@ def _sparse(message: Message, place: Field) -> Stored:
             values = stored(message, part)
     if values is None:
         raise Unreadable(f"the sparse tensor at byte {place.value:,} has no values")
-    return Stored(values.held._replace(shape=shape_of(dims)), None, values.elsewhere, values.fault)
+    return Stored(
+        held=values.held._replace(shape=shape_of(dims)), elements=None, elsewhere=values.elsewhere, fault=values.fault
+    )
 
 
 class _Attribute(NamedTuple):
@@ -226,7 +235,15 @@ def _add_node(
     if valued or op in _FOLLOWED:
         values = {item.name: item.value for item in attributes if valued and not item.refers}
         refers = {item.name: item.refers for item in attributes if item.refers}
-        node = Node(op, key[0], name, tuple(map(message.text, inputs)), tuple(outputs), values, refers)
+        node = Node(
+            op=op,
+            domain=key[0],
+            name=name,
+            inputs=tuple(map(message.text, inputs)),
+            outputs=tuple(outputs),
+            said=values,
+            refers=refers,
+        )
     title = name or next(filter(None, outputs), "")
     graph.bodies.extend((title, body) for item in attributes for body in item.graphs)
     graph.made.update((output, node) for output in outputs if output)
@@ -263,7 +280,13 @@ def _attribute(message: Message, place: Field, *, valued: bool) -> _Attribute:
             graphs.append(part)
         elif valued and part.number in (2, 3, 4, 7, 8, 9):
             parts.append(part)
-    return _Attribute(name, _value(message, kind, parts) if valued else None, refers, tensor, tuple(graphs))
+    return _Attribute(
+        name=name,
+        value=_value(message, kind, parts) if valued else None,
+        refers=refers,
+        tensor=tensor,
+        graphs=tuple(graphs),
+    )
 
 
 def _value(message: Message, kind: int, parts: list[Field]) -> Said:

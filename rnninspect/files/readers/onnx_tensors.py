@@ -109,8 +109,8 @@ def stored(message: Message, field: Field) -> Stored:
             elements = part
     held = HeldTensor(name, shape_of(dims), dtype_of(number))
     if outside:
-        return Stored(held, None, _elsewhere(pairs), "")
-    return Stored(held, elements, None, _fault(held, elements))
+        return Stored(held=held, elements=None, elsewhere=_elsewhere(pairs), fault="")
+    return Stored(held=held, elements=elements, elsewhere=None, fault=_fault(held, elements))
 
 
 def values_of(message: Message, tensor: Stored) -> tuple[float, ...] | None:

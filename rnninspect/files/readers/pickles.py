@@ -29,4 +29,12 @@ def read(source: Source, path: str) -> Held:
         raise Unreadable("the pickle holds no tensor of torch, numpy or jax")
     if pickled.end < source.size:
         notes = (*notes, f"{source.size - pickled.end:,} bytes behind the first pickle were not read")
-    return Held(path, "pickle", gathered.tensors, tuple(gathered.layers), notes, "", gathered.aliases)
+    return Held(
+        file=path,
+        format="pickle",
+        tensors=gathered.tensors,
+        layers=tuple(gathered.layers),
+        notes=notes,
+        damage="",
+        aliases=gathered.aliases,
+    )

@@ -74,7 +74,7 @@ class Message:
                 field = Field(number, wire, value)
             elif wire == BYTES:
                 length, start = self.number_at(start, end)
-                field = Field(number, wire, start, length)
+                field = Field(number=number, wire=wire, value=start, length=length)
                 start += length
             elif wire in (FIXED32, FIXED64):
                 length = 4 if wire == FIXED32 else 8
@@ -159,7 +159,7 @@ class Message:
         return Unreadable(f"{what}, and what it is in at {end:,}")
 
     def _fixed(self, at: int, length: int) -> int:
-        return int.from_bytes(self.content(Field(0, BYTES, at, length)), "little")
+        return int.from_bytes(self.content(Field(number=0, wire=BYTES, value=at, length=length)), "little")
 
     def _load(self, at: int) -> None:
         length = max(0, min(_WINDOW, self.source.size - at))

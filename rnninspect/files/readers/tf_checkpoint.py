@@ -95,7 +95,7 @@ def _entry(message: Message) -> _Entry:
             shape = shape_of(message, part)
         elif part.number == 7:
             slices += 1
-    return _Entry(numbers[1], shape, numbers[3], numbers[4], numbers[5], slices)
+    return _Entry(dtype=numbers[1], shape=shape, shard=numbers[3], offset=numbers[4], size=numbers[5], slices=slices)
 
 
 def _data_file(path: str, shard: int, shards: int) -> str:
@@ -151,7 +151,7 @@ def _full_names(source: FileSource, entry: _Entry) -> dict[str, str]:
     head = Message(part)
     length, begin = head.number_at(0, part.size)
     begin += 4
-    graph = Field(1, BYTES, begin, length)
+    graph = Field(number=1, wire=BYTES, value=begin, length=length)
     if graph.end > part.size:
         raise Unreadable("its graph of objects is damaged")
     full = {}

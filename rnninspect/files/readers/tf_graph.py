@@ -117,7 +117,9 @@ def _node(message: Message, place: Field) -> tuple[str, _Node]:
         # why: what begins with ^ says what must be done before, and hands on nothing.
         texts = (message.text(part) for part in inputs)
         said = dict(_options(message, attributes)) if op in FUSED else {}
-        return name, _Node(op, tuple(text for text in texts if not text.startswith("^")), None, said)
+        return name, _Node(
+            op=op, inputs=tuple(text for text in texts if not text.startswith("^")), tensor=None, said=said
+        )
     return name, _Node(op)
 
 
@@ -220,7 +222,7 @@ def _layer(nodes: dict[str, _Node], name: str, own: Mapping[str, str], steps: _S
             tensors[role] = own[target]
         else:
             said[role] = stop
-    return HeldLayer(name, node.op, said, tensors)
+    return HeldLayer(name=name, kind=node.op, said=said, tensors=tensors)
 
 
 def _target(nodes: Mapping[str, _Node], name: str, steps: _Steps) -> tuple[str, str]:

@@ -32,7 +32,15 @@ def read(source: Source, path: str) -> Held:
     notes = held_or_warned(gathered, dict.fromkeys(told))
     there = _storages(source, keys.end, keys.value, model, gathered.storages)
     damage = shortfall(gathered.storages, there)
-    return Held(path, "torch (legacy)", gathered.tensors, tuple(gathered.layers), notes, damage, gathered.aliases)
+    return Held(
+        file=path,
+        format="torch (legacy)",
+        tensors=gathered.tensors,
+        layers=tuple(gathered.layers),
+        notes=notes,
+        damage=damage,
+        aliases=gathered.aliases,
+    )
 
 
 def _head(source: Source) -> list[Pickled]:

@@ -166,7 +166,7 @@ def _placed(storage: Storage, dtype: str, where: tuple[object, ...]) -> Rebuilt:
     offset, shape, strides = where
     if not _is_size(offset):
         raise Unreadable("the pickle is damaged: a tensor begins nowhere in its storage")
-    return Rebuilt(sizes_of(shape), dtype, storage, offset, sizes_of(strides))  # type: ignore[arg-type]
+    return Rebuilt(shape=sizes_of(shape), dtype=dtype, storage=storage, offset=offset, strides=sizes_of(strides))  # type: ignore[arg-type]
 
 
 def storage_of(value: object) -> Storage | None:

@@ -33,13 +33,13 @@ def read(source: Source, path: str) -> Held:
         warnings += warnings_of(pickled, f"{name}.pkl")
         gathered.gather(pickled.value, tensor_in, archive.options, prefix, f"{name}/")
     return Held(
-        path,
-        "TorchScript" if archive.scripted else "torch (zip)",
-        gathered.tensors,
-        tuple(gathered.layers),
-        held_or_warned(gathered, warnings),
-        shortfall(gathered.storages, archive.sizes),
-        gathered.aliases,
+        file=path,
+        format="TorchScript" if archive.scripted else "torch (zip)",
+        tensors=gathered.tensors,
+        layers=tuple(gathered.layers),
+        notes=held_or_warned(gathered, warnings),
+        damage=shortfall(gathered.storages, archive.sizes),
+        aliases=gathered.aliases,
     )
 
 

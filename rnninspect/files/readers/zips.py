@@ -159,7 +159,9 @@ def _entry(data: bytes, at: int, shift: int) -> tuple[Member, int]:
     name = data[name_at : name_at + name_length].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
     extra = data[name_at + name_length : name_at + name_length + extra_length]
     size, packed, place = _large(extra, size, packed, place)
-    return Member(name, method, bool(flags & _ENCRYPTED), packed, size, place + shift), after
+    return Member(
+        name=name, method=method, encrypted=bool(flags & _ENCRYPTED), packed=packed, size=size, at=place + shift
+    ), after
 
 
 def _large(extra: bytes, *sizes: int) -> tuple[int, int, int]:

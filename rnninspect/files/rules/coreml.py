@@ -41,7 +41,7 @@ def read(left: Left) -> Read:
 
 def _part(left: Left, role: str, name: str) -> Part:
     way = next((way for way in _WAYS if role.startswith(way)), "")
-    return Part(left.tensor(name), role.removeprefix(way), 0, int(way == "backward/"))
+    return Part(tensor=left.tensor(name), role=role.removeprefix(way), layer=0, direction=int(way == "backward/"))
 
 
 def _layer(layer: HeldLayer, kind: Kind, parts: tuple[Part, ...]) -> FoundLayer:

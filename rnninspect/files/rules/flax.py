@@ -55,7 +55,15 @@ def _cell(left: Left, parent: str, sign: str) -> Cell | Undecided:
     if len(inputs) != 2 or len(recurrent) != 2 or recurrent[0] != recurrent[1] or inputs[1] != recurrent[0]:
         return Undecided(parent, len(tensors), f"matrices of {inputs} and {recurrent} are no {kind}'s")
     biases: Biases = "one" if any(role.endswith("/bias") for role in tensors) else "none"
-    return Cell(bare(parent), kind, inputs[0], recurrent[0], biases, True if kind == "GRU" else None, tensors)
+    return Cell(
+        prefix=bare(parent),
+        kind=kind,
+        input_size=inputs[0],
+        hidden=recurrent[0],
+        biases=biases,
+        reset_after=True if kind == "GRU" else None,
+        tensors=tensors,
+    )
 
 
 def _kind(there: set[str]) -> Kind | None:

@@ -72,7 +72,15 @@ def _lstm(left: Left, prefix: str, group: Group) -> Cell | Undecided | None:
     if not fits:
         return Undecided(prefix, len(lasts), f"w of {shape} is no LSTM's of x and h")
     name = bare(bare(prefix).removesuffix("linear"))
-    return Cell(name, "LSTM", shape[0] - hidden, hidden, "one" if "b" in tensors else "none", None, tensors)
+    return Cell(
+        prefix=name,
+        kind="LSTM",
+        input_size=shape[0] - hidden,
+        hidden=hidden,
+        biases="one" if "b" in tensors else "none",
+        reset_after=None,
+        tensors=tensors,
+    )
 
 
 def _gru(left: Left, prefix: str, group: Group) -> Cell | Undecided:
@@ -86,7 +94,15 @@ def _gru(left: Left, prefix: str, group: Group) -> Cell | Undecided:
             prefix, len(tensors), f"w_h of {recurrent} and its b are no GRU's of haiku; no rule reads others"
         )
     biases: Biases = "one" if "b" in tensors else "none"
-    return Cell(bare(prefix), "GRU", inputs[0], recurrent[0], biases, False, tensors)
+    return Cell(
+        prefix=bare(prefix),
+        kind="GRU",
+        input_size=inputs[0],
+        hidden=recurrent[0],
+        biases=biases,
+        reset_after=False,
+        tensors=tensors,
+    )
 
 
 def _rnn(left: Left, prefix: str, group: Group) -> Cell | Undecided | None:
@@ -104,4 +120,12 @@ def _rnn(left: Left, prefix: str, group: Group) -> Cell | Undecided | None:
         return Undecided(prefix, len(tensors), f"matrices of {inputs} and {recurrent} are no RNN's")
     number = sum(name.endswith("/b") for name in tensors)
     biases: tuple[Biases, ...] = ("none", "one", "two")
-    return Cell(bare(start), "RNN", inputs[0], recurrent[0], biases[number], None, tensors)
+    return Cell(
+        prefix=bare(start),
+        kind="RNN",
+        input_size=inputs[0],
+        hidden=recurrent[0],
+        biases=biases[number],
+        reset_after=None,
+        tensors=tensors,
+    )

@@ -113,7 +113,7 @@ def _cell(left: Left, prefix: str, tensors: Mapping[str, HeldTensor]) -> _Cell:
     # why: of a configuration that says another size it is not known which layer it is of.
     if said.get("units", tensors["recurrent_kernel"].shape[0]) != tensors["recurrent_kernel"].shape[0]:
         said = {}
-    return _Cell(prefix, tensors, said, _kind(tensors))
+    return _Cell(prefix=prefix, tensors=tensors, said=said, kind=_kind(tensors))
 
 
 def _pairs(cells: Mapping[str, _Cell]) -> dict[str, tuple[str, _Cell]]:
@@ -187,7 +187,7 @@ def _layer(name: str, cells: list[_Cell]) -> FoundLayer:
         peepholes=False,
         convention=convention,
         parts=tuple(
-            Part(tensor, role, 0, direction)
+            Part(tensor=tensor, role=role, layer=0, direction=direction)
             for direction, cell in enumerate(cells)
             for role, tensor in cell.tensors.items()
         ),

@@ -69,7 +69,7 @@ def _layer(name: str, cells: Sequence[Cell], convention: str, unknown: Mapping[s
         peepholes=False,
         convention=convention,
         parts=tuple(
-            Part(tensor, role, 0, direction)
+            Part(tensor=tensor, role=role, layer=0, direction=direction)
             for direction, cell in enumerate(cells)
             for role, tensor in cell.tensors.items()
         ),

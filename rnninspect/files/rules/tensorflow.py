@@ -108,7 +108,15 @@ def _one(
         projected = narrow[0] if narrow else 0
         inputs = shape[0] - (projected or hidden)
         if inputs > 0:
-            return Cell(prefix, parts, kind, inputs, hidden, projected, tensors)
+            return Cell(
+                prefix=prefix,
+                parts=parts,
+                kind=kind,
+                input_size=inputs,
+                hidden=hidden,
+                projection=projected,
+                tensors=tensors,
+            )
     return Undecided(prefix, len(tensors), f"a kernel of {shape} is no {kind}'s of x and h")
 
 
@@ -125,7 +133,15 @@ def _gru(left: Left, prefix: str, sign: str, parts: tuple[str, ...]) -> Iterator
         left.take(f"{prefix}{name}{sign}", [last for _, last in lasts])
     gates, candidate = tensors["gates/kernel"].shape, tensors["candidate/kernel"].shape
     if len(gates) == 2 and len(candidate) == 2 and gates[1] == 2 * candidate[1] and candidate[0] > candidate[1] > 0:
-        yield Cell(prefix, parts, "GRU", candidate[0] - candidate[1], candidate[1], 0, tensors)
+        yield Cell(
+            prefix=prefix,
+            parts=parts,
+            kind="GRU",
+            input_size=candidate[0] - candidate[1],
+            hidden=candidate[1],
+            projection=0,
+            tensors=tensors,
+        )
     else:
         yield Undecided(prefix, len(tensors), f"kernels of {gates} and {candidate} are no GRU's")
 
@@ -198,7 +214,7 @@ def _layer(parts: Sequence[str], directions: Sequence[Stack]) -> FoundLayer:
         peepholes=not roles.isdisjoint(_PEEPHOLES),
         convention="TensorFlow",
         parts=tuple(
-            Part(tensor, role, k, direction)
+            Part(tensor=tensor, role=role, layer=k, direction=direction)
             for direction, stack in enumerate(directions)
             for k, cell in enumerate(stack.cells)
             for role, tensor in cell.tensors.items()

@@ -101,7 +101,7 @@ def layer_of_stack(prefix: str, tensors: Tensors, module: HeldLayer | None = Non
         peepholes=False,
         convention="PyTorch",
         parts=tuple(
-            Part(tensor, place.role, place.layer, place.direction)
+            Part(tensor=tensor, role=place.role, layer=place.layer, direction=place.direction)
             for place, tensor in sorted(tensors.items(), key=_order)
         ),
         known_from="names",
