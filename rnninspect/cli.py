@@ -23,7 +23,6 @@ from rnninspect.commands.shared.signature import formats_by_suffix, record_of, s
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import a_key_as_option, misused, refused
 from rnninspect.disk import documents_in
-from rnninspect.document.printed import is_printed
 from rnninspect.ending import blame, end, faults_as_exit_codes
 from rnninspect.errors import OptionError, nearest, printable
 from rnninspect.output import write_text
@@ -112,7 +111,7 @@ class _Commands(_Readable, TyperGroup):
         if args and args[0] not in own | COMMANDS.keys():
             args = [_looked_at_with(args), *args]
             named = args[1].startswith("-") or "/" in args[1] or os.path.lexists(args[1]) or args[0] == "identify"
-            if not named and not is_printed(args[1]):
+            if not named and not _is_call(args[1]):
                 end(partial(complain, _neither(args[1])))
             if args[2:] and args[2] in COMMANDS and not os.path.lexists(args[2]):
                 what = f"{args[2]}: no such file (a command comes first: rnninspect {args[2]} CONFIG...)"
@@ -129,6 +128,13 @@ def _looked_at_with(words: Sequence[str]) -> str:
     named = [word for before, word in pairwise(["", *words]) if before not in _TAKE_A_FILE and not word.startswith("-")]
     files = [word for word in named if os.path.lexists(word) or is_checkpoint(word)]
     return "identify" if files and all(map(is_checkpoint, files)) else "inspect"
+
+
+def _is_call(word: str) -> bool:
+    """Whether a word is a printed module, `LSTM(300, 50)`."""
+    from rnninspect.document.printed import is_printed  # why here: the help needs nothing of documents
+
+    return is_printed(word)
 
 
 def _neither(name: str) -> OptionError:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import pytest
+from checkpoint_files import GRU, safetensors
 from worlds import SMALL, Git
 
 from rnninspect import cli
@@ -49,6 +50,8 @@ def examples(folder: Path, timed: Callable[[Path], None]) -> Iterator[str]:
     last = lines.pop("compare")
     yield from lines.pop("init")  # which writes what the others read
     Git(folder).commit("the documents")
+    for name in ("model.pt", "old.pt", "new.onnx"):
+        safetensors(folder / name, GRU)  # which are told by what is in them
     for each in lines.values():
         yield from each
     timed(folder)
@@ -63,7 +66,7 @@ def judged(line: str, ran: Ran) -> str | None:
         # An error that is told first is of another library that is not there either.
         fine = ran.code == 3 and ran.stdout == "" and "pip install 'rnninspect[" in ran.stderr
     else:
-        noted = command in LOOK and "--plan" not in options
+        noted = command in LOOK and {"--plan", "--as"}.isdisjoint(options)
         written = "--output" in options or command == "init"
         fine = ran.code == 0 and (ran.stdout != "" or written) and ran.stderr.count(NOTE) == noted
     return None if fine else f"{line}: {ran}"
