@@ -26,8 +26,9 @@ from small_checkpoints import small_checkpoints
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-# The seconds of this process that one file may cost, and the megabytes that it may ask for.
-SECONDS = 1.0
+# The seconds of this process that one file may cost, and the megabytes that it may ask for. why three: alone none takes
+# more than one, and beside others the processor is slower.
+SECONDS = 3.0
 MEGABYTES = 160
 # How many of all the files `make test` tries; those that differ from day to day where the seed does.
 SAMPLE = 40
