@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 from contextlib import suppress
 from itertools import islice
 
 from rnninspect.files.held import Unreadable
 from rnninspect.files.readers.protobuf import BYTES, VARINT, Field, Message
-from rnninspect.files.source import FileSource, Source
+from rnninspect.files.source import Source
 
 # So many fields of a message are looked at: the first says what it is nearly always, and a graph has a field a node.
 _MOST_FIELDS = 64
@@ -27,7 +26,7 @@ def protobuf_kind(source: Source) -> str:
     fields = _fields(source)
     if not fields:
         return ""
-    if graph_def_begins(source.at(0, min(source.size, _HEAD))):
+    if graph_def_begins(source.beginning(_HEAD)):
         return "GraphDef"
     present = {(field.number, field.wire) for field in fields}
     if _is_onnx(present):
@@ -68,7 +67,7 @@ def _is_onnx(present: set[tuple[int, int]]) -> bool:
 
 
 def _source(data: bytes) -> Source:
-    return FileSource("", io.BytesIO(data), 0, len(data))
+    return Source.of(data)
 
 
 def _fields(source: Source) -> list[Field]:

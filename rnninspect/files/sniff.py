@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from rnninspect.disk import opened
 from rnninspect.errors import listed, show
 from rnninspect.files.held import Unreadable
 from rnninspect.files.protobuf_kind import graph_def_begins, protobuf_begins, protobuf_kind
 from rnninspect.files.readers import zips
 from rnninspect.files.refused import lfs_pointer, refusal
-from rnninspect.files.source import FileSource, Source
+from rnninspect.files.source import Source, source_of
 
 # The module that reads each kind of file.
 READERS: Mapping[str, str] = {
@@ -54,9 +53,8 @@ def is_checkpoint(path: str) -> bool:
     False for what is missing or no regular file, and for text that may be a document.
     """
     try:
-        with opened(path) as stream:
-            source = FileSource(path, stream, 0, stream.seek(0, 2))
-            head = source.at(0, min(_HEAD, source.size))
+        with source_of(path) as source:
+            head = source.beginning(_HEAD)
             tail = source.at(max(source.size - _TAIL, len(head)), min(_TAIL, source.size - len(head)))
     except (OSError, Unreadable):
         return False
@@ -68,7 +66,7 @@ def is_checkpoint(path: str) -> bool:
 
 def kind_of(source: Source) -> str:
     """The kind of a file, a key of READERS. Raises Unreadable where it is none of them, or one that is refused."""
-    head = source.at(0, min(512, source.size))
+    head = source.beginning(512)
     if not head:
         raise Unreadable("the file is empty", "copy or download it again")
     if head.startswith(_ZIP):
@@ -132,7 +130,7 @@ def _by_other_places(source: Source, head: bytes) -> str:
 
 def _has_weight_map(source: Source) -> bool:
     """Whether a JSON text is the index of a checkpoint in several files: its map may stand behind other keys."""
-    return b'"weight_map"' in source.at(0, min(source.size, 64 * 1024))
+    return b'"weight_map"' in source.beginning(64 * 1024)
 
 
 def _is_tar(head: bytes) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from protobuf_bytes import field, floats, message
 from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.read import read as read_any
 from rnninspect.files.readers import coreml as reader
-from rnninspect.files.source import FileSource
+from rnninspect.files.source import Source
 
 # Unequal sizes: input, hidden.
 I, H = 5, 3  # noqa: E741
@@ -22,7 +21,7 @@ ROLES = {"WeightMatrix": (H, I), "RecursionMatrix": (H, H), "BiasVector": (H,)}
 
 
 def read(data: bytes) -> Held:
-    return reader.read(FileSource("bytes", io.BytesIO(data), 0, len(data)), "bytes")
+    return reader.read(Source.of(data, "bytes"), "bytes")
 
 
 def weight(count: int, kind: str = "float32") -> bytes:

@@ -16,7 +16,7 @@ from protobuf_bytes import field, message
 
 from rnninspect.files.held import Held, HeldLayer, Unreadable
 from rnninspect.files.readers import onnx as reader
-from rnninspect.files.source import FileSource, source_of
+from rnninspect.files.source import Source, source_of
 
 # Unequal sizes: input, hidden.
 I, H = 5, 3  # noqa: E741
@@ -31,11 +31,11 @@ def read(path: Path) -> Held:
 
 
 def read_bytes(data: bytes) -> Held:
-    return reader.read(FileSource("bytes", io.BytesIO(data), 0, len(data)), "bytes")
+    return reader.read(Source.of(data, "bytes"), "bytes")
 
 
 def looks_like(data: bytes) -> bool:
-    return reader.looks_like(FileSource("bytes", io.BytesIO(data), 0, len(data)))
+    return reader.looks_like(Source.of(data, "bytes"))
 
 
 def array(*shape: int, dtype: Any = np.float32) -> np.ndarray:

@@ -27,13 +27,13 @@ from rnninspect.files.pickles.machine import MOST_STEPS, read_pickle
 from rnninspect.files.pickles.records import Call, Global, Key, Persistent, Skipped
 from rnninspect.files.readers import pickles
 from rnninspect.files.readers.torch_tensors import rebuilt
-from rnninspect.files.source import FileSource
+from rnninspect.files.source import Source
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 
-def source_of(data: bytes) -> FileSource:
-    return FileSource("made.pkl", io.BytesIO(data), 0, len(data))
+def source_of(data: bytes) -> Source:
+    return Source.of(data, "made.pkl")
 
 
 def value_of(data: bytes) -> Any:

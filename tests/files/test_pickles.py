@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import sys
 import tracemalloc
@@ -16,14 +15,14 @@ import pytest
 
 from rnninspect.files.held import Held, Unreadable
 from rnninspect.files.readers.pickles import read
-from rnninspect.files.source import FileSource
+from rnninspect.files.source import Source
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 State = namedtuple("State", "count mu")
 
 
 def held_of(data: bytes) -> Held:
-    return read(FileSource("made.pkl", io.BytesIO(data), 0, len(data)), "made.pkl")
+    return read(Source.of(data, "made.pkl"), "made.pkl")
 
 
 def shown(held: Held) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,11 @@ from protobuf_bytes import field, floats, key, message, packed, varint
 
 from rnninspect.files.held import Unreadable
 from rnninspect.files.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, Message, floating, signed
-from rnninspect.files.source import FileSource, source_of
+from rnninspect.files.source import Source, source_of
 
 
 def over(data: bytes, **bounds: int) -> Message:
-    return Message(FileSource("bytes", io.BytesIO(data), 0, len(data)), **bounds)
+    return Message(Source.of(data, "bytes"), **bounds)
 
 
 def test_every_kind_of_field() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.read import read as read_any
 from rnninspect.files.readers import tensorflow as reader
 from rnninspect.files.readers.tf_table import MAGIC, entries
-from rnninspect.files.source import FileSource, source_of
+from rnninspect.files.source import Source, source_of
 
 FLOAT, INT64, STRING = 1, 9, 7
 KERNEL, BIAS = "rnn/lstm_cell/kernel", "rnn/lstm_cell/bias"
@@ -27,7 +26,7 @@ def read(path: Path) -> Held:
 
 
 def read_bytes(data: bytes) -> Held:
-    return reader.read(FileSource("bytes", io.BytesIO(data), 0, len(data)), "bytes")
+    return reader.read(Source.of(data, "bytes"), "bytes")
 
 
 # --- writers ---------------------------------------------------------------------------------------------
@@ -121,7 +120,7 @@ def test_a_checkpoint_is_read_by_the_name_that_tensorflow_gives_it(checkpoint: P
 def test_a_table_is_read_however_it_is_cut_into_blocks(per_block: int) -> None:
     pairs = {f"some/{place:03d}".encode(): bytes([place]) * place for place in range(23)}
     data = table(pairs, per_block)
-    assert dict(entries(FileSource("bytes", io.BytesIO(data), 0, len(data)))) == pairs
+    assert dict(entries(Source.of(data, "bytes"))) == pairs
 
 
 def test_values_that_are_not_there_are_damage(checkpoint: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
 
 from rnninspect.files.held import Unreadable
 from rnninspect.files.pickles.machine import Pickled, read_pickle
 from rnninspect.files.pickles.records import bytes_in
-from rnninspect.files.source import FileSource
+from rnninspect.files.source import Source
 
 # The format has so many pickles one after another; the fourth is the object itself.
 WHOLE, OBJECT = 5, 3
@@ -28,7 +27,7 @@ def pickles_inside(arguments: object) -> tuple[Pickled, ...]:
 
 @lru_cache(maxsize=5_000)
 def _pickles_in(data: bytes) -> tuple[Pickled, ...]:
-    source = FileSource("a storage", io.BytesIO(data), 0, len(data))
+    source = Source.of(data, "a storage")
     found: list[Pickled] = []
     try:
         while len(found) < WHOLE:

@@ -37,7 +37,7 @@ _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 
 def read(source: Source, path: str) -> Held:
     """The datasets of an HDF5 file, or of the one in a .keras file. Raises NotInstalled where h5py is missing."""
-    if source.at(0, min(2, source.size)) != b"PK":
+    if source.beginning(2) != b"PK":
         return _file(source, path, "HDF5", None)
     found = {member.name: member for member in zips.members(source)}
     config = zips.beginning(source, found[_CONFIG], LONGEST_CONFIG)

@@ -56,9 +56,9 @@ class _Header(NamedTuple):
 
 def read(source: Source, path: str) -> Held:
     """Every array, by its name in the archive without `.npy`; a file of one array has the file's own name."""
-    if source.at(0, len(_MAGIC)) == _MAGIC:
+    if source.beginning(len(_MAGIC)) == _MAGIC:
         name = Path(path).stem
-        header = _header(source.at(0, min(source.size, 12 + _LONGEST_HEADER)), name)
+        header = _header(source.beginning(12 + _LONGEST_HEADER), name)
         note = _note(name, header)
         tensors = {} if note else {name: _tensor(name, header)}
         return Held(path, "npy", tensors, notes=(note,) if note else (), damage=_damage(header, source.size, ""))

@@ -17,7 +17,7 @@ _HEAD = 2**16
 
 def read(source: Source, path: str) -> Held:
     """What a pickle holds. Raises Unreadable."""
-    head = source.at(0, min(source.size, _HEAD))
+    head = source.beginning(_HEAD)
     if any(word in head for word in _JOBLIB):
         raise Unreadable("a file of joblib's, which is not read", "load it with joblib, and save it with numpy.savez")
     refuse_without_tensors(source, "the pickle")

@@ -12,7 +12,7 @@ from rnninspect.errors import listed, show
 from rnninspect.files.held import Held, Unreadable
 from rnninspect.files.read import read_kind
 from rnninspect.files.sniff import kind_of
-from rnninspect.files.source import FileSource, Source
+from rnninspect.files.source import Source
 
 _BLOCK = 512
 _MOST_HEADERS = 10_000
@@ -31,7 +31,7 @@ class _File(NamedTuple):
     """A file in the archive. missing: how many of its bytes the archive was cut by."""
 
     name: str
-    source: FileSource
+    source: Source
     missing: int
 
 
@@ -94,7 +94,7 @@ def _files(source: Source) -> Iterator[_File]:
             there = max(0, min(size, source.size - start))
             if kind in _FILES:
                 name = long_name or _name(header)
-                yield _File(name, FileSource(name, source.stream(), start, there), size - there)
+                yield _File(name, source.part(start, there, name), size - there)
             long_name = ""
         at = start + -(-size // _BLOCK) * _BLOCK
     raise Unreadable(f"a tar archive of more than {_MOST_HEADERS:,} files")

@@ -5,7 +5,6 @@ https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/te
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from rnninspect.files.readers import beside
 from rnninspect.files.readers.protobuf import BYTES, Field, Message
 from rnninspect.files.readers.tf_table import entries
 from rnninspect.files.readers.tf_tensors import dtype_of, shape_of
-from rnninspect.files.source import FileSource, Source, source_of
+from rnninspect.files.source import Source, source_of
 
 # What a checkpoint of objects has behind the name of a variable, and what is no variable.
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -53,7 +52,7 @@ def variables_of(source: Source, path: str) -> Variables:
     needed: dict[int, int] = {}
     shards = 1
     for written, value in entries(source):
-        message = Message(FileSource(path, io.BytesIO(value), 0, len(value)))
+        message = Message(Source.of(value, path))
         if not written:
             shards = _shards(message)
             continue
@@ -145,7 +144,7 @@ def _is_an_optimizers(key: str) -> bool:
     return "/.OPTIMIZER_SLOT/" in key or ("optimizer" in key.lower() and _TRAINED not in key)
 
 
-def _full_names(source: FileSource, entry: _Entry) -> dict[str, str]:
+def _full_names(source: Source, entry: _Entry) -> dict[str, str]:
     """The full name of each key, by the graph of objects: one text, its length and a checksum before it."""
     part = source.part(entry.offset, min(entry.size, _LARGEST_GRAPH), _OBJECTS)
     head = Message(part)

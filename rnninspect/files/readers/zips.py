@@ -5,14 +5,13 @@ why not zipfile: its import takes 25 ms, it reads a directory of any length, and
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from typing import NamedTuple
 
 from rnninspect.errors import show
 from rnninspect.files.held import Unreadable
-from rnninspect.files.source import FileSource, Source
+from rnninspect.files.source import Source
 
 # A directory of 100,000 members, with names of 100 bytes, has as much.
 _LONGEST_DIRECTORY = 16 * 2**20
@@ -60,17 +59,17 @@ def members(source: Source) -> tuple[Member, ...]:
     return tuple(member for member in found.values() if not member.name.endswith("/"))
 
 
-def opened_member(source: Source, member: Member, most: int) -> FileSource:
+def opened_member(source: Source, member: Member, most: int) -> Source:
     """The bytes of a member: a part of the archive where it is stored, else a copy of at most `most` bytes."""
     start = _start(source, member)
     if member.method == STORED:
         if member.packed != member.size:
             raise Unreadable(f"{_CUT}{show(member.name)} is stored, and has two sizes")
-        return FileSource(member.name, source.stream(), start, member.size)
+        return source.part(start, member.size, member.name)
     data = _inflated(source, member, start, most)
     if len(data) > most:
         raise Unreadable(f"{show(member.name)} is larger than {most:,} bytes when unpacked", "unpack the archive")
-    return FileSource(member.name, io.BytesIO(data), 0, len(data))
+    return Source.of(data, member.name)
 
 
 def beginning(source: Source, member: Member, most: int) -> bytes:
