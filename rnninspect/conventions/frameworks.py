@@ -123,8 +123,8 @@ def _haiku() -> Convention:
         "haiku",
         {
             "RNN": (
-                Stored("input_to_hidden/w", rows("W_i", "h"), transposed=True),
-                Stored("hidden_to_hidden/w", rows("W_h", "h"), transposed=True),
+                Stored("linear/w", rows("W_i", "h"), transposed=True),
+                Stored("linear_1/w", rows("W_h", "h"), transposed=True),
             ),
             "LSTM": (Stored("w", beside("igfo"), transposed=True),),
             "GRU": (
@@ -134,10 +134,10 @@ def _haiku() -> Convention:
         },
         {
             ("RNN", "two"): (
-                Stored("input_to_hidden/b", flat("h", "b_i")),
-                Stored("hidden_to_hidden/b", flat("h", "b_h")),
+                Stored("linear/b", flat("h", "b_i")),
+                Stored("linear_1/b", flat("h", "b_h")),
             ),
-            ("RNN", "one"): (Stored("input_to_hidden/b", flat("h", "b_")),),
+            ("RNN", "one"): (Stored("linear/b", flat("h", "b_")),),
             ("LSTM", "one"): (Stored("b", flat("igfo", "b_")),),
             ("GRU", "one"): (Stored("b", flat("zrn", "b_")),),
         },

@@ -25,10 +25,10 @@ HAIKU = {
     "LSTM": {"lstm/linear/w": (12, 28), "lstm/linear/b": (28,)},
     "GRU": {"gru/w_i": (5, 21), "gru/w_h": (7, 21), "gru/b": (21,)},
     "RNN": {
-        "vanilla_rnn/input_to_hidden/w": (5, 7),
-        "vanilla_rnn/input_to_hidden/b": (7,),
-        "vanilla_rnn/hidden_to_hidden/w": (7, 7),
-        "vanilla_rnn/hidden_to_hidden/b": (7,),
+        "vanilla_rnn/linear/w": (5, 7),
+        "vanilla_rnn/linear/b": (7,),
+        "vanilla_rnn/linear_1/w": (7, 7),
+        "vanilla_rnn/linear_1/b": (7,),
     },
 }
 
@@ -52,10 +52,15 @@ def test_haiku_adds_to_the_forget_gate_when_it_runs() -> None:
 
 
 def test_an_rnn_of_haiku_with_one_bias() -> None:
-    shapes = {name: shape for name, shape in HAIKU["RNN"].items() if not name.endswith("hidden_to_hidden/b")}
+    shapes = {name: shape for name, shape in HAIKU["RNN"].items() if not name.endswith("linear_1/b")}
     found = only(identified(shapes))
     assert found.biases == "one"
     assert agrees(found)
+
+
+def test_two_linear_layers_of_haiku_are_no_rnn_but_in_one() -> None:
+    found = identified({"mlp/linear/w": (5, 7), "mlp/linear/b": (7,), "mlp/linear_1/w": (7, 7), "mlp/linear_1/b": (7,)})
+    assert (found.layers, found.undecided, found.others) == ((), (), 4)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_an_rnn_of_haiku_with_one_bias() -> None:
         ({"lstm/w_i": (5, 28), "lstm/w_h": (7, 28), "lstm/b": (28,)}, "no GRU's of haiku"),
         ({"gru/w_i": (5, 21), "gru/w_h": (7, 21), "gru/b": (2, 21)}, "no GRU's of haiku"),
         ({"gru/w_i": (5, 20), "gru/w_h": (7, 21)}, "are no kind's"),
-        ({"r/input_to_hidden/w": (5, 7), "r/hidden_to_hidden/w": (7, 8)}, "are no RNN's"),
+        ({"vanilla_rnn_1/linear/w": (5, 7), "vanilla_rnn_1/linear_1/w": (7, 8)}, "are no RNN's"),
     ],
 )
 def test_what_cannot_be_of_haiku_is_undecided(shapes: Shapes, says: str) -> None:

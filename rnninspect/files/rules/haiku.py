@@ -16,6 +16,7 @@ from rnninspect.files.rules.one_layer import Cell, layers_of
 from rnninspect.files.rules.torch import NONLINEARITY, NOT_HERE
 
 _LSTM = re.compile(r"(?:.*[./])?lstm(?:_[0-9]+)?[./]linear[./]", re.DOTALL)
+_RNN = re.compile(r"(?:.*[./])?vanilla_rnn(?:_[0-9]+)?[./]linear[./]", re.DOTALL)
 _NAMED = re.compile(r".*lstm[^./]*[./]linear[./]", re.DOTALL | re.IGNORECASE)
 _UNKNOWN: Mapping[Kind, Mapping[str, str]] = {
     "LSTM": {"batch_first": NOT_HERE, "forget_bias": f"{NOT_HERE}: haiku adds 1 when the layer runs"},
@@ -49,8 +50,8 @@ def _cell(left: Left, prefix: str, group: Group) -> Cell | Undecided | None:
         return _gru(left, prefix, group)
     if "w" not in group:
         return None
-    if bare(prefix).endswith("input_to_hidden"):
-        return _rnn(left, prefix, group)
+    if _RNN.fullmatch(prefix):
+        return _rnn(left, prefix)
     if _LSTM.fullmatch(prefix) or _NAMED.fullmatch(prefix):
         return _lstm(left, prefix, group)
     return None
@@ -105,17 +106,21 @@ def _gru(left: Left, prefix: str, group: Group) -> Cell | Undecided:
     )
 
 
-def _rnn(left: Left, prefix: str, group: Group) -> Cell | Undecided | None:
-    start, sign = bare(prefix).removesuffix("input_to_hidden"), prefix[-1]
-    other = f"{start}hidden_to_hidden{sign}"
+def _rnn(left: Left, prefix: str) -> Cell | Undecided | None:
+    """Its two linear layers, of x and of h, which haiku numbers and does not name.
+
+    why by the name of what they are in: any two linear layers, one above the other, have such names and shapes.
+    """
+    start, sign = bare(prefix).removesuffix("linear"), prefix[-1]
+    other = f"{start}linear_1{sign}"
     if "w" not in left.group(other):
         return None
     tensors: dict[str, HeldTensor] = {}
-    for place, name in ((prefix, "input_to_hidden"), (other, "hidden_to_hidden")):
+    for place, name in ((prefix, "linear"), (other, "linear_1")):
         lasts = [last for last in ("w", "b") if last in left.group(place)]
         tensors |= {f"{name}/{last}": left.group(place)[last] for last in lasts}
         left.take(place, lasts)
-    inputs, recurrent = tensors["input_to_hidden/w"].shape, tensors["hidden_to_hidden/w"].shape
+    inputs, recurrent = tensors["linear/w"].shape, tensors["linear_1/w"].shape
     if len(inputs) != 2 or len(recurrent) != 2 or recurrent[0] != recurrent[1] or inputs[1] != recurrent[0]:
         return Undecided(prefix, len(tensors), f"matrices of {inputs} and {recurrent} are no RNN's")
     number = sum(name.endswith("/b") for name in tensors)
