@@ -7,6 +7,8 @@ READY := .venv/.ready
 PLAIN := .venv/.plain
 # The tests' own environment without torch.
 TORCHLESS := .venv-plain
+# Another for the tests that run TensorFlow, Flax and haiku, whose pins would disturb all others.
+FRAMEWORKS := .venv-frameworks
 OUT ?= build/gpu-check-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help
@@ -18,7 +20,8 @@ define environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rnninspect needs Python 3.11 or newer, this is " + sys.version)'
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 endef
-INSTALL := python -m pip install --disable-pip-version-check -c .ci/constraints.txt
+PIP := python -m pip install --disable-pip-version-check
+INSTALL := $(PIP) -c .ci/constraints.txt
 
 $(PLAIN): pyproject.toml .ci/constraints.txt
 	@echo "setting up .venv: the tool alone, some 15 seconds"
@@ -40,6 +43,12 @@ $(TORCHLESS)/.ready: pyproject.toml .ci/constraints.txt
 	$(TORCHLESS)/bin/$(INSTALL) --quiet -e '.[test]'
 	@touch $@
 
+$(FRAMEWORKS)/.ready: pyproject.toml .ci/constraints-frameworks.txt
+	@echo "setting up $(FRAMEWORKS): TensorFlow, Flax and haiku beside torch, some minutes"
+	$(call environment,$(FRAMEWORKS))
+	$(FRAMEWORKS)/bin/$(PIP) -c .ci/constraints-frameworks.txt --quiet -e '.[frameworks]'
+	@touch $@
+
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything that is needed
 
@@ -57,8 +66,12 @@ test: lint $(READY) ## Linter, type checker and the tests, in two processes
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not more'
 
 .PHONY: test-more
-test-more: $(READY) ## What takes minutes, or needs more than this checkout; random tests with ten times the examples
-	$(BIN)/pytest -m 'more or hypothesis' --hypothesis-profile many
+test-more: $(READY) test-frameworks ## What takes minutes, or needs more than this checkout; random tests with ten times the examples
+	$(BIN)/pytest -m '(more or hypothesis) and not frameworks' --hypothesis-profile many
+
+.PHONY: test-frameworks
+test-frameworks: $(FRAMEWORKS)/.ready ## The tests that run TensorFlow, Flax and haiku, in an environment of their own
+	$(FRAMEWORKS)/bin/pytest tests/frameworks
 
 .PHONY: test-plain
 test-plain: $(TORCHLESS)/.ready ## The tests where torch is not installed: what needs it is skipped
@@ -138,5 +151,5 @@ readme: $(READY) ## Run the commands of the README and the books behind it, and 
 
 .PHONY: clean
 clean: ## Remove the environments and every cache
-	rm -rf .venv $(TORCHLESS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(TORCHLESS) $(FRAMEWORKS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find rnninspect tests -name __pycache__ -prune -exec rm -rf {} +

@@ -28,6 +28,15 @@ class Elsewhere(StrEnum):
     """What `--as` accepts."""
 
     KERAS = "keras"
+    ONNX = "onnx"
+    TF = "tf"
+    FLAX = "flax"
+    HAIKU = "haiku"
+    CUDNN = "cudnn"
+    MIOPEN = "miopen"
+    ONEDNN = "onednn"
+    MXNET = "mxnet"
+    COREML = "coreml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +53,7 @@ class WeightsOptions(LookOptions):
         typer.Option(
             "--as",
             metavar="NAME",
-            help="Show the same weights as another framework has them.",
+            help="Show the same weights as another framework has them: keras, onnx, tf, flax, haiku, cudnn and so on.",
         ),
     ] = None
     format: Annotated[WeightsFormat, HOW_TO_PRINT] = WeightsFormat.TABLE  # type: ignore[assignment]  # one more

@@ -10,19 +10,21 @@ from rnninspect.conventions.torch_layer import Shape
 
 
 def order(tensor: Stored, kind: Kind) -> str:
-    """The gates of a tensor as they stand there: `i f g o in columns`."""
-    gates = [[row[0][-1]] for row in tensor.grid] if tensor.is_matrix else [[s[-1] for s in row] for row in tensor.grid]
-    if kind == "RNN" or tensor.grid == (("W_hr",),):
+    """The gates of a tensor as they stand there: `i f g o in columns`; "" for what has none."""
+    # why LSTM: a GRU calls the reset gate's matrix so.
+    if kind == "RNN" or (kind == "LSTM" and tensor.grid == (("W_hr",),)):
         return ""
     if tensor.is_matrix:
-        where = "" if len(gates) == 1 or tensor.axes else " in columns" if tensor.transposed else " in rows"
-        return " ".join(gate for (gate,) in gates) + where
-    if len(gates) > 1:
-        return " ".join(gates[0]) + ", of x and of h in rows"
-    half = len(gates[0]) // 2
-    if half and gates[0][:half] == gates[0][half:]:
-        return " ".join(gates[0][:half]) + " of x, then of h"
-    return " ".join(gates[0])
+        letters = " ".join(row[0][-1] for row in tensor.grid)
+        where = "" if len(tensor.grid) == 1 or tensor.axes else " in columns" if tensor.transposed else " in rows"
+        return f"{letters}{where}{', x above h' * (len(tensor.grid[0]) > 1)}"
+    gates = [symbol[-1] for symbol in tensor.grid[0]]
+    half = len(gates) // 2
+    if len(tensor.grid) > 1:
+        return f"{' '.join(gates)}, of x and of h in rows"
+    if half and gates[:half] == gates[half:]:
+        return f"{' '.join(gates[:half])} of x, then of h"
+    return " ".join(gates)
 
 
 def places(tensor: Stored, sizes: Mapping[str, Shape]) -> Iterator[tuple[str, list[str]]]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from rnninspect.conventions.elsewhere import Framework
 from rnninspect.conventions.packing import Stored
+from rnninspect.conventions.target import Framework
 from rnninspect.conventions.torch_layer import ORDER, TorchLayer
 from rnninspect.conventions.translate import Translation, added, of_torch, stored, symbols_of
 from rnninspect.errors import printable
@@ -30,6 +30,11 @@ def stacked(*directions):
     """The arrays of all directions in one each, along a first axis."""
     return {name: np.stack([arrays[name] for arrays in directions]) for name in directions[0]}
 '''
+LAYER_STACKED = '''
+def stacked(*directions):
+    """The arrays of all directions in one each, along a first axis for the layer and a second for directions."""
+    return {name: np.stack([arrays[name] for arrays in directions])[np.newaxis] for name in directions[0]}
+'''
 # Torch's parameters under the names that they have in a function.
 _LOCAL = {"weight_ih": "w_ih", "weight_hh": "w_hh", "weight_hr": "w_hr", "bias_ih": "b_ih", "bias_hh": "b_hh"}
 
@@ -49,7 +54,9 @@ def script(translations: Sequence[Translation], framework: Framework) -> Iterato
             ]
     text = "\n".join(bodies)
     yield "import numpy as np"
-    for helper, sign in ((GATES, " gates("), (NAMED, "named("), (STACKED, "stacked(")):
+    layers_too = any(tensor.axes for tensors in framework.convention.matrices.values() for tensor in tensors)
+    stack = LAYER_STACKED if layers_too else STACKED
+    for helper, sign in ((GATES, "gates("), (NAMED, "named("), (stack, "stacked(")):
         if sign in text:
             yield from ("", *helper.rstrip().splitlines())
     yield from bodies
@@ -149,9 +156,11 @@ class _Function(NamedTuple):
         return self._along_axes(tensor, f"{made}.T" if tensor.transposed else made)
 
     def _along_axes(self, tensor: Stored, made: str) -> str:
-        if not tensor.axes:
+        if "g" not in tensor.axes:
             return made
-        raise NotImplementedError
+        size = self.torch.hidden_size
+        gates = len(tensor.grid) if tensor.is_matrix else len(tensor.grid[0])
+        return f"{made}.reshape({'-1, ' * tensor.is_matrix}{gates}, {size})"
 
     def _run(self, symbols: tuple[str, ...]) -> str:
         """Symbols one after another."""

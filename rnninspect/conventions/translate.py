@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.conventions.elsewhere import Framework
 from rnninspect.conventions.packing import Biases, Convention, Stored
 from rnninspect.conventions.places import order, places
+from rnninspect.conventions.target import Framework
 from rnninspect.conventions.torch_layer import ORDER, Shape, TorchLayer, torch_layer
 from rnninspect.layers.layer import Layer
 from rnninspect.letters import DIRECTIONS
@@ -83,7 +83,7 @@ def translated(layer: Layer, framework: Framework, *, knows_function: bool = Tru
     if torch.kind not in convention.matrices or (torch.proj_size and convention.projection is None):
         return Translation(name=torch.name, type=torch.type, torch=None, refusal=refusal)
     tensors = tuple(_tensors(torch, framework, exact=not refusal))
-    changes = () if refusal else tuple(_changes(torch, convention))
+    changes = () if refusal else (*_changes(torch, convention), *filter(None, [framework.limit(torch)]))
     return Translation(
         name=torch.name,
         type=torch.type,

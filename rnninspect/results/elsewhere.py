@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from rnninspect.conventions.elsewhere import Framework
 from rnninspect.conventions.python import script
+from rnninspect.conventions.target import Framework
 from rnninspect.conventions.translate import Block, There, Translation, translated
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed
@@ -107,20 +107,24 @@ def _notes(model: ModelElsewhere, framework: Framework) -> Iterator[str]:
         verdicts.setdefault(layer.verdict, []).append(layer.name)
     for there, names in made.items():
         yield f"{listed(names, _MOST_NAMED)} there: {there}."
+    kinds = dict.fromkeys(layer.torch.kind for layer in model.layers if layer.torch is not None)
+    letters = [f"of {kind} {framework.letters[kind]}" for kind in kinds if kind in framework.letters]
+    if letters:
+        yield f"letters are torch's; {framework.title}'s are others: {'; '.join(letters)}."
     if model.left:
         yield f"{listed(model.left, _MOST_NAMED)}: not recurrent, and left out."
-    if not model.layers:
-        yield "none: there is no recurrent layer."
-    elif made:
+    if any(not layer.refusal for layer in model.layers):
         yield held_by(framework)
     for verdict, names in verdicts.items():
         yield verdict if len(model.layers) == 1 else f"{listed(names, _MOST_NAMED)}: {verdict}"
+    if not model.layers:
+        yield "none: there is no recurrent layer"
 
 
 def held_by(framework: Framework) -> str:
-    """What says that it is so."""
+    """What says that the weights compute the same there."""
     if framework.is_run:
-        return f"held by tests that run {framework.title} on these weights, and torch beside it."
+        return f"held by tests that run {framework.title} on such weights, and torch beside it."
     return f"by the record of {framework.title}'s packing alone: no test runs it."
 
 

@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("torch")
-
 import torch
 from elsewhere_runs import CELLS, RELU, Case, alike, grid, run
 
