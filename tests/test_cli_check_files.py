@@ -97,6 +97,23 @@ def test_what_does_not_is_told_layer_by_layer_at_its_line(here: Run, folder: Pat
     )
 
 
+def test_the_page_is_about_the_model_and_no_optimizer(here: Run, folder: Path) -> None:
+    state = {f"model.{name}": tensor for name, tensor in Model().state_dict().items()}
+    moments = {str(number): {"exp_avg": ones(2), "exp_avg_sq": ones(2)} for number in range(20)}
+    save({"state_dict": {**state, "model.crf.weight": ones(2)}, "optimizer_states": moments}, folder / "last.ckpt")
+    done = here("check", "model.yaml", "--weights", "last.ckpt", cwd=folder)
+    assert done.stderr.splitlines()[0] == (
+        "error: model.yaml:1:1: last.ckpt does not fit: 0 of 12 tensors fit, 12 without 'state_dict.model.': "
+        "12 missing, 53 unexpected (40 of them an optimizer's or the like)"
+    )
+    table, rest = done.stdout.split("small · weights\n")[1].split("\n\n")[:2]
+    assert [line.split()[-2:] for line in table.splitlines()[2:]] == [["(2,)", "unexpected"]] + [["other", "name"]] * 3
+    assert rest.splitlines() == [
+        "9 more with 'state_dict.model.' before their names",
+        "40 unexpected that are an optimizer's or the like",
+    ]
+
+
 def test_scripts_get_every_name(here: Run, folder: Path) -> None:
     put(folder, {f"module.{name}": tensor for name, tensor in Model().state_dict().items()})
     done = checked(here, folder, "--format", "json")

@@ -80,6 +80,17 @@ class Fit(NamedTuple):
         """How many of them the file has under their names, with their shapes."""
         return sum(not row.problem for row in self.rows)
 
+    def only_prefixed(self, row: Row) -> bool:
+        """Whether nothing is wrong with a tensor of the model but what stands before its name."""
+        if row.wanted is None or not self.prefix:
+            return False
+        return row.held == self.prefix + row.wanted.name and row.held_shape == row.wanted.shape
+
+    @property
+    def behind_prefix(self) -> int:
+        """How many would fit, were the prefix taken off; 0 where there is none."""
+        return sum(map(self.only_prefixed, self.rows))
+
     @property
     def groups(self) -> dict[str, dict[str, Shape]]:
         """The tensors of each layer of the file, by its prefix."""

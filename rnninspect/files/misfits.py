@@ -16,6 +16,8 @@ _GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 # What leaves a prefix before every name, and under which key checkpoints keep what they are about.
 _WRAPPERS = {"module": "DataParallel and DistributedDataParallel leave", "_orig_mod": "torch.compile leaves"}
 _KEYS = ("state_dict", "model_state_dict", "model_state", "model", "weights", "params", "net")
+# Formats whose names are flat: what is before a dot is no key that could be asked for.
+_FLAT = ("safetensors", "npz")
 # So many names are told of what nothing else explains.
 _FEW = 3
 
@@ -36,11 +38,14 @@ class Cause(NamedTuple):
         return f"{start}{self.what}" + (f" ({self.remedy})" if self.remedy else "")
 
 
-def causes(fit: Fit, found: Sequence[FoundLayer] = ()) -> tuple[Cause, ...]:
-    """What stands against each layer of the model, after what stands before all names. found: the file's layers."""
+def causes(fit: Fit, found: Sequence[FoundLayer] = (), *, format: str = "") -> tuple[Cause, ...]:
+    """What stands against each layer of the model, after what stands before all names.
+
+    found: the file's layers. format: what the file is.
+    """
     if fit.ok:
         return ()
-    told = list(_prefix(fit))
+    told = list(_prefix(fit, nests=not format.startswith(_FLAT)))
     groups = fit.groups
     wanted: dict[str, list[Wanted]] = {}
     for row in fit.rows:
@@ -51,19 +56,30 @@ def causes(fit: Fit, found: Sequence[FoundLayer] = ()) -> tuple[Cause, ...]:
     return (*told, *_besides(fit, groups))
 
 
-def _prefix(fit: Fit) -> Iterator[Cause]:
-    """What stands in the file before the names of the model."""
+def _prefix(fit: Fit, *, nests: bool) -> Iterator[Cause]:
+    """What stands in the file before the names of the model. nests: what is before a dot may be a key of the file."""
     if not fit.prefix:
         return
-    first = fit.prefix.partition(".")[0]
-    shown, whose = show(fit.prefix), _WRAPPERS.get(first)
-    take = f"take it off: {{name.removeprefix({shown}): tensor for name, tensor in state_dict.items()}}"
-    if whose is not None:
-        yield Cause("", f"{shown} stands before the names, as {whose} it", take)
-    elif first in _KEYS:
-        yield Cause("", f"{shown} stands before the names", f'load what is under that key, file["{first}"], or {take}')
+    first, _, rest = fit.prefix.partition(".")
+    is_key = nests and first in _KEYS
+    whose = _WRAPPERS.get(rest.partition(".")[0] if is_key else first)
+    what = f"{show(fit.prefix)} stands before the names"
+    take = f"take it off: {_taken_off(fit.prefix, 'state_dict')}"
+    if is_key and rest:
+        part = f"{what}, {show(rest)} as {whose} it" if whose is not None else what
+        under = f'file["{first}"]'
+        yield Cause("", part, f"take {show(rest)} off what is under that key: {_taken_off(rest, under)}")
+    elif is_key:
+        yield Cause("", what, f'load what is under that key, file["{first}"], or {take}')
+    elif whose is not None:
+        yield Cause("", f"{what}, as {whose} it", take)
     else:
-        yield Cause("", f"{shown} stands before the names: the model is a part of what was saved", take)
+        yield Cause("", f"{what}: the model is a part of what was saved", take)
+
+
+def _taken_off(prefix: str, mapping: str) -> str:
+    """The Python that makes the names of a mapping the model's."""
+    return f"{{name.removeprefix({show(prefix)}): tensor for name, tensor in {mapping}.items()}}"
 
 
 def _of_layer(
@@ -112,7 +128,7 @@ def _absent(layer: str, tensors: Sequence[Wanted], found: Sequence[FoundLayer]) 
         if foreign and other.type == kind.removesuffix("Cell") and (first is None or first == sizes):
             what = f"the file's {show(other.name)} is such a layer, and not packed as torch does"
             return Cause(
-                layer, what, "its matrices are to be transposed or reordered; identify shows how they are packed"
+                layer, what, "its matrices are to be transposed or reordered; identify --all shows how they are packed"
             )
     return Cause(layer, f"nothing in the file is like this {kind}")
 
@@ -278,7 +294,11 @@ def _by_name(differing: Mapping[str, tuple[Shape, Shape]]) -> str:
 def _besides(fit: Fit, groups: Mapping[str, Shapes]) -> Iterator[Cause]:
     """The layers of the file that the document has none for, those behind its prefix only."""
     known = set(fit.layers.values())
-    names = [name for name in groups if name not in known and name.startswith(fit.prefix)]
+    names = [name for name in groups if name and name not in known and name.startswith(fit.prefix)]
     if names:
-        few = printable(listed([show(name.removeprefix(fit.prefix) or "no prefix") for name in names], _FEW))
+        few = printable(listed([show(name.removeprefix(fit.prefix)) for name in names], _FEW))
         yield Cause("", f"the document has no layer for {few} of the file")
+    alone = [] if "" in known else list(groups.get("", ()))
+    if alone and not fit.prefix:
+        few = printable(listed([show(name) for name in alone], _FEW))
+        yield Cause("", f"the document has nothing for {few} of the file, in whose names there is no layer")

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
-from rnninspect.errors import printable
+from rnninspect.errors import printable, show
 from rnninspect.facts import ModelFacts
-from rnninspect.files.fits import Fit, Wanted, fit
+from rnninspect.files.fits import Fit, Row, Wanted, fit
 from rnninspect.files.held import Held
 from rnninspect.files.identify import identify
 from rnninspect.files.misfits import Cause, causes
+from rnninspect.files.rules.set_aside import kind_aside
 from rnninspect.study.code import attributes
 
 # So many sentences of why it does not fit are told, the rest is in the table.
@@ -39,13 +40,27 @@ class HeldWeights(NamedTuple):
 
     @property
     def counted(self) -> str:
-        """`fits: 12 of 12 tensors`, or what stands against it: `9 of 12 tensors fit: 3 missing, 1 unexpected`."""
+        """`fits: 12 of 12 tensors`, or what stands against it: `9 of 12 tensors fit: 3 missing, 1 unexpected`.
+
+        Those that only a prefix keeps from fitting are counted too: `0 of 12 tensors fit, 12 without 'module.': ...`.
+        """
         found = self.fit
         if found.ok:
             return f"fits: {found.fitting:,} of {found.wanted:,} tensors"
         counts = {"missing": found.missing, "unexpected": found.unexpected, "of another size": found.mismatched}
         against = ", ".join(f"{len(names):,} {word}" for word, names in counts.items() if names)
-        return f"{found.fitting:,} of {found.wanted:,} tensors fit: {against}"
+        behind = f", {found.behind_prefix:,} without {show(found.prefix)}" if found.behind_prefix else ""
+        aside = f" ({self.aside:,} of them an optimizer's or the like)" if self.aside else ""
+        return f"{found.fitting:,} of {found.wanted:,} tensors fit{behind}: {against}{aside}"
+
+    @property
+    def aside(self) -> int:
+        """How many of the unexpected tensors are no model's, but an optimizer's or the like."""
+        return sum(map(self.is_aside, self.fit.rows))
+
+    def is_aside(self, row: Row) -> bool:
+        """Whether a tensor that the model lacks is an optimizer's or the like."""
+        return row.wanted is None and row.held is not None and kind_aside(row.held) is not None
 
     def sentences(self) -> Iterator[tuple[str, str]]:
         """What is wrong, each with the layer that it is about, "" for all of it."""
@@ -76,7 +91,7 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
         for weight in layer.weights
     ]
     found = fit(wanted, {name: tensor.shape for name, tensor in held.tensors.items()})
-    why = () if found.ok else causes(found, identify(held).layers)
+    why = () if found.ok else causes(found, identify(held).layers, format=held.format)
     layers = {attribute: name for name, attribute in names.items()}
     return HeldWeights(file=held.file, format=held.format, fit=found, causes=why, damage=held.damage, layers=layers)
 

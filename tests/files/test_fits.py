@@ -121,6 +121,21 @@ MUTATIONS: dict[str, tuple[Callable[[State], State], list[str]]] = {
             f"{TAKE_OFF % 'state_dict.'})"
         ],
     ),
+    "under a key, of a part": (
+        prefixed("state_dict.model.", epoch=torch.zeros(1)),
+        [
+            "'state_dict.model.' stands before the names (take 'model.' off what is under that key: "
+            "{name.removeprefix('model.'): tensor for name, tensor in file[\"state_dict\"].items()})"
+        ],
+    ),
+    "under a key, of DataParallel": (
+        prefixed("model.module."),
+        [
+            "'model.module.' stands before the names, 'module.' as DataParallel and DistributedDataParallel leave it "
+            "(take 'module.' off what is under that key: "
+            "{name.removeprefix('module.'): tensor for name, tensor in file[\"model\"].items()})"
+        ],
+    ),
     "part of a larger model": (
         prefixed("tagger.", **{"tagger.crf.weight": torch.zeros(2, 2)}),
         [
@@ -255,6 +270,10 @@ MUTATIONS: dict[str, tuple[Callable[[State], State], list[str]]] = {
         lambda state: {**state, "decoder.h_0": torch.zeros(3), "crf.weight": torch.zeros(2)},
         ["decoder: unexpected: h_0", "the document has no layer for 'crf' of the file"],
     ),
+    "tensors of no layer": (
+        lambda state: {**state, "step": torch.zeros(()), "onnx::LSTM_382": torch.zeros(2)},
+        ["the document has nothing for 'step' and 'onnx::LSTM_382' of the file, in whose names there is no layer"],
+    ),
 }
 
 
@@ -273,6 +292,29 @@ def test_it_finds_what_load_state_dict_finds(mutation: str) -> None:
 def test_each_is_explained(mutation: str) -> None:
     mutate, sentences = MUTATIONS[mutation]
     assert told(mutate(Model().state_dict())) == sentences
+
+
+def test_a_remedy_loads_what_it_is_for() -> None:
+    """The Python of a remedy, run on the file as torch.load returns it."""
+    file = {"epoch": 3, "state_dict": {f"model.{name}": tensor for name, tensor in Model().state_dict().items()}}
+    flat = {f"state_dict.{name}": tensor for name, tensor in file["state_dict"].items()}
+    (cause,) = causes(fitted(flat))
+    remedy = cause.remedy.partition(": ")[2]
+    Model().load_state_dict(eval(remedy, {"file": file}), strict=True)
+
+
+def test_names_that_are_flat_have_no_key_before_them() -> None:
+    state = prefixed("model.")(Model().state_dict())
+    remedies = [
+        cause.remedy for format in ("torch (zip)", "safetensors") for cause in causes(fitted(state), format=format)
+    ]
+    assert [remedy.startswith("load what is under that key") for remedy in remedies] == [True, False]
+
+
+def test_what_a_prefix_alone_keeps_from_fitting_is_counted() -> None:
+    state = with_layer("norm", nn.LayerNorm(9))(Model().state_dict())
+    assert fitted(prefixed("module.")(state)).behind_prefix == 23
+    assert fitted(state).behind_prefix == 0
 
 
 def test_what_fits_fits() -> None:
@@ -317,7 +359,7 @@ def test_a_layer_that_is_packed_in_another_way_is_named() -> None:
     (cause, _) = causes(fit(wanted_of(spec()), held), [layer])
     assert cause.sentence == (
         "decoder: the file's 'gru' is such a layer, and not packed as torch does (its matrices are to be transposed "
-        "or reordered; identify shows how they are packed)"
+        "or reordered; identify --all shows how they are packed)"
     )
 
 
