@@ -150,7 +150,9 @@ def test_links_to_files_are_followed_as_caches_have_them(tmp_path: Path) -> None
     assert list(read(written(tmp_path / "here", {"a": "one"})).tensors) == ["a"]
 
 
-@pytest.mark.parametrize("name", ["../one", "/etc/passwd", "x/../../one", "out/one", "", "a\\b", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["../one", "/etc/passwd", "x/../../one", "out/one", "", ".", "a\0b", "\ud800/a", "C:/a"]
+)
 def test_no_file_of_another_folder_is_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "out").symlink_to(tmp_path)
@@ -163,6 +165,7 @@ def test_no_file_of_another_folder_is_read(tmp_path: Path, name: str) -> None:
     ("weight_map", "said"),
     [
         ({"a": INDEX}, "an index within an index"),
+        ({"a": "round/x"}, "none of the 1 files of the index is there"),
         ({"a": "gone"}, "none of the 1 files of the index is there"),
         ({}, "names no files"),
         ({"a": 3}, "names no files"),
@@ -173,6 +176,7 @@ def test_no_file_of_another_folder_is_read(tmp_path: Path, name: str) -> None:
 )
 def test_an_index_that_cannot_be(tmp_path: Path, weight_map: object, said: str) -> None:
     (tmp_path / "text").write_text("hello")
+    (tmp_path / "round").symlink_to("round")
     with pytest.raises(DocumentError, match=said):
         read(written(tmp_path, weight_map, one=A, copy=A))
 

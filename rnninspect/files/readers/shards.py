@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from rnninspect.disk import reason
 from rnninspect.errors import listed, show
 from rnninspect.files.held import Held, HeldTensor, Unreadable
 from rnninspect.files.read import read_kind
+from rnninspect.files.readers import beside
 from rnninspect.files.sniff import kind_of
 from rnninspect.files.source import Source, source_of
 
@@ -24,14 +24,20 @@ def read(source: Source, path: str) -> Held:
     names = sorted(set(weight_map.values()))
     if len(names) > _MOST_SHARDS:
         raise Unreadable(f"an index of {len(names):,} files, of which at most {_MOST_SHARDS:,} are read")
-    folder = Path(path).parent
-    for name in names:
-        _check_name(name, folder)
-    there = [name for name in names if (folder / name).is_file()]
-    missing = [name for name in names if name not in set(there)]
-    if not there:
+    places = {name: _place(Path(path).parent, name) for name in names}
+    missing = [name for name, place in places.items() if not place.is_file()]
+    if len(missing) == len(names):
         raise Unreadable(f"none of the {len(names)} files of the index is there", "download them beside it")
-    return _joined(path, weight_map, [_shard(folder, name) for name in there], missing)
+    shards = [_shard(place, name) for name, place in places.items() if name not in set(missing)]
+    return _joined(path, weight_map, shards, missing)
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Where one of the files is. Raises Unreadable where it would be one of another folder."""
+    place = beside.place_of(folder, name)
+    if place is None:
+        raise Unreadable(f"the index names {show(name)}, which is no file of its folder")
+    return place
 
 
 def _joined(path: str, weight_map: dict[str, str], shards: list[Held], missing: list[str]) -> Held:
@@ -62,10 +68,10 @@ def _is_are(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def _shard(folder: Path, name: str) -> Held:
+def _shard(place: Path, name: str) -> Held:
     """What one of the files holds."""
     try:
-        with source_of(str(folder / name)) as source:
+        with source_of(str(place)) as source:
             kind = kind_of(source)
             if kind == "shards":  # why: an index that names itself, or another that names it, would never end
                 raise Unreadable("an index within an index")
@@ -74,18 +80,6 @@ def _shard(folder: Path, name: str) -> Held:
         raise Unreadable(f"{show(name)}: {error.message}", error.hint) from error
     except OSError as error:
         raise Unreadable(f"{show(name)}: {reason(error).lower()}") from error
-
-
-def _check_name(name: str, folder: Path) -> None:
-    """Raises Unreadable where a file would be read that is not in the index's own folder.
-
-    why a link may lead elsewhere with a plain name: caches keep every file as a link to a store; what the name itself
-    says must stay in the folder.
-    """
-    if not name or "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts or "\\" in name:
-        raise Unreadable(f"the index names {show(name)}, which is no file of its folder")
-    if os.path.commonpath([folder.resolve(), (folder / name).parent.resolve()]) != str(folder.resolve()):
-        raise Unreadable(f"the index names {show(name)}, which leads out of its folder")
 
 
 def _weight_map(source: Source) -> dict[str, str]:
