@@ -1,7 +1,7 @@
 """The opcodes of a pickle, of protocols 0 to 5, run so that nothing happens: they build inert records alone.
 
-What a pickle would import, look up or call becomes a Global, a Call or a Persistent (`pickle_records`); dicts, lists,
-tuples, sets, texts and numbers are what they are. Work and memory are bounded: `MOST_STEPS`, `pickle_bytes`.
+What a pickle would import, look up or call becomes a Global, a Call or a Persistent (`records`); dicts, lists,
+tuples, sets, texts and numbers are what they are. Work and memory are bounded: `MOST_STEPS`, `bytes`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Pickled(NamedTuple):
     """What one pickle says. globals: all that it names. called: what it would call. end: the place behind it.
 
     outside: the objects that stand outside of it. lookups: what it would only look up a name of a class by.
-    loaded: what it would read as pickles of their own (`pickles_inside`).
+    loaded: what it would read as pickles of their own (`inside`).
     """
 
     value: object

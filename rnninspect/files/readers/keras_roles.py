@@ -32,13 +32,6 @@ class Names(NamedTuple):
     weights: Mapping[str, Sequence[str]]
 
 
-class _Set(NamedTuple):
-    """The place that the tensors of one cell are looked for at. behind: what stands before its roles."""
-
-    behind: str
-    entry: Entry
-
-
 def layers_of(model: Entry, tensors: Mapping[str, HeldTensor], names: Names) -> tuple[HeldLayer, ...]:
     """Every recurrent layer of a description, with the tensors that are told to be its own.
 

@@ -14,13 +14,11 @@ from rnninspect.files.readers.onnx_graph import FunctionKey, Node, Scope, functi
 from rnninspect.files.readers.onnx_origins import At, Origins, is_given
 from rnninspect.files.readers.onnx_tensors import needed_beside, values_of
 from rnninspect.files.readers.own_names import joined, own_name
-from rnninspect.files.readers.protobuf import BYTES, VARINT, Field, Message
+from rnninspect.files.readers.protobuf import Field, Message
 from rnninspect.files.source import Source
 
-# The fields of a ModelProto, and how each is written.
-_KINDS = dict.fromkeys((1, 5), VARINT) | dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 26), BYTES)
+# The fields of a ModelProto.
 _GRAPH, _FUNCTION = 7, 25
-_NEWEST = 1_000
 # The weights among the inputs of a recurrent node, by their place.
 _ROLES = {1: "W", 2: "R", 3: "B"}
 _PEEPHOLES = (7, "P")
@@ -32,21 +30,6 @@ _MOST_VALUES = 2**20
 
 # What each tensor is called in the file, by the graph that holds it (its id) and its name there.
 Names = dict[tuple[int, str], str]
-
-
-def looks_like(source: Source) -> bool:
-    """Whether a file begins as an ONNX model does; one that was cut off does too."""
-    graph, last = False, 0
-    try:
-        for field in Message(source, 10_000).fields(cut=True):
-            if _KINDS.get(field.number) != field.wire or (not last and field.number != 1):
-                return False
-            if field.number == 1 and not 0 < field.value < _NEWEST:
-                return False
-            graph, last = graph or field.number == _GRAPH, field.number
-    except Unreadable:
-        return graph
-    return graph
 
 
 def read(source: Source, path: str) -> Held:
