@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rnninspect.api import Model, load
     from rnninspect.errors import RnnInspectError
+    from rnninspect.live.accepted import check_module
     from rnninspect.live.result import Inspected, inspect, recurrent
 
 __version__ = "0.1.0"
-__all__ = ["Inspected", "Model", "RnnInspectError", "inspect", "load", "recurrent"]
+__all__ = ["Inspected", "Model", "RnnInspectError", "check_module", "inspect", "load", "recurrent"]
 
 
 def __getattr__(name: str) -> object:
@@ -31,7 +32,7 @@ def __getattr__(name: str) -> object:
         from rnninspect.errors import RnnInspectError
 
         return RnnInspectError
-    if name in ("inspect", "recurrent", "Inspected"):
+    if name in ("inspect", "recurrent", "check_module", "Inspected"):
         from rnninspect import api
 
         return api.live(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pkgutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -252,3 +253,37 @@ def test_other_names_are_not() -> None:
 def test_nothing_warns(program: Callable[..., subprocess.CompletedProcess[str]], source: str) -> None:
     done = program(source, "-W", "error", args=(str(CONFIGS / "rnn.yaml"),))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# --- no name stands for two things -------------------------------------------------------------------------
+
+NAMES = """
+import importlib, pkgutil, sys
+import torch
+import rnninspect
+
+for found in pkgutil.walk_packages(rnninspect.__path__, "rnninspect."):
+    if found.name != "rnninspect.__main__":
+        importlib.import_module(found.name)
+gru = torch.nn.GRU(5, 7)
+assert rnninspect.inspect(gru, (4, 3, 5)).layers[0].calls == 1
+assert rnninspect.recurrent(gru).parameters == 294
+assert rnninspect.check_module(gru, max_params=300).agrees
+assert rnninspect.load(sys.argv[1]).plan().parameters
+modules = {name.removeprefix("rnninspect.") for name in sys.modules if name.startswith("rnninspect.")}
+print(sorted(modules & set(rnninspect.__all__)))
+"""
+
+
+def test_no_public_name_is_a_modules() -> None:
+    modules = {found.name for found in pkgutil.iter_modules(rnninspect.__path__)}
+    assert "live" in modules
+    assert modules & set(rnninspect.__all__) == set()
+
+
+@pytest.mark.more
+def test_no_module_of_the_package_takes_the_place_of_a_public_name(
+    program: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = program(NAMES, args=(str(CONFIGS / "gru.yaml"),))
+    assert (done.stderr, done.stdout) == ("", "[]\n")

@@ -162,6 +162,7 @@ WITH_TORCH = {
     "bench.prepare",
     "bench.speed",
     "bench.worker",
+    "live.accepted",
     "live.arguments",
     "live.inputs",
     "live.layers",

@@ -21,6 +21,8 @@ from rnninspect.layers.registry import TYPES, kind_of
 
 # What a fact or a key of a document may be.
 Value = int | float | str | tuple[int | str, ...] | None
+# What the name of an entry begins with that is a module of a test's, and no document (`rnninspect.check_module`).
+MODULE = "module:"
 # The fields of a layer that have a place of their own in a lock.
 _NO_SETTINGS = ("name", "type")
 # What stands for a setting that a checkpoint does not say; under the name of a block for all of its keys.
@@ -59,18 +61,20 @@ Locked = Mapping[str, LockedModel]
 def locked_model(spec: Spec, model: ModelFacts) -> LockedModel:
     """What the lock keeps of a model."""
     own = {"dtype": spec.dtype, **_batch(spec)}
-    settings = {link.layer.name: _settings_of(link.layer) for link in spec.links}
-    layers = {
-        layer.name: LockedLayer(
-            type=layer.type,
-            parameters=layer.counts.parameters,
-            macs=layer.forward.macs,
-            weights={weight.name: weight.shape for weight in layer.weights},
-            settings={**settings[layer.name], **_not_said(layer)},
-        )
-        for layer in model.layers
-    }
+    by_name = {link.layer.name: link.layer for link in spec.links}
+    layers = {facts.name: locked_layer(by_name[facts.name], facts) for facts in model.layers}
     return LockedModel(_without(own, model_defaults()), layers)
+
+
+def locked_layer(layer: Layer, facts: LayerFacts) -> LockedLayer:
+    """What the lock keeps of a layer. facts: by the plan."""
+    return LockedLayer(
+        type=facts.type,
+        parameters=facts.counts.parameters,
+        macs=facts.forward.macs,
+        weights={weight.name: weight.shape for weight in facts.weights},
+        settings={**_settings_of(layer), **_not_said(facts)},
+    )
 
 
 def _batch(spec: Spec) -> Settings:

@@ -9,12 +9,18 @@ from rnninspect import disk
 from rnninspect.errors import Place, printable
 from rnninspect.guard.check import Check
 from rnninspect.guard.findings import Finding, over_limit
+from rnninspect.guard.locked import MODULE
 
 
 def without_document(lock: Path, files: Iterable[str]) -> dict[str, OSError | None]:
-    """Those entries of a lock whose document is gone, by file; of one that cannot be looked for, why."""
+    """Those entries of a lock whose document is gone, by file; of one that cannot be looked for, why.
+
+    Modules that a test holds against the same lock have none.
+    """
     gone: dict[str, OSError | None] = {}
     for file in files:
+        if file.startswith(MODULE):
+            continue
         try:
             if disk.status(lock.parent / file) is None:
                 gone[file] = None

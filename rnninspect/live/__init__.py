@@ -13,4 +13,5 @@ tables, document, page
             what is printed of that: for people, for scripts, and in Python
 weights     a layer verified with its own weights; `timing`: timed at its real input
 result      what the user calls, and what comes back
+accepted    what `check_module` holds a module against: a budget, and its entry in a lock
 """

@@ -38,10 +38,11 @@ def inputs_for(
     if input_size is not None and given:
         raise TypeError("expected inputs or input_size, got both (leave one of them out)")
     if input_size is not None:
+        wrong = next(_wrong(input_size), None)
+        if wrong is not None:
+            message = "input_size: expected a size such as (20, 32, 300), or a list of such"
+            raise TypeError(f"{message}, got {wrong.value!r}")
         sizes = [input_size] if _is_size(input_size) else list(input_size)
-        wrong = [size for size in sizes if not _is_nest(size)]
-        if wrong:
-            raise TypeError(f"input_size: expected a tuple of sizes, or a list of such, got {wrong[0]!r}")
     elif given and all(isinstance(each, tuple) and _is_nest(each) for each in given):
         sizes = list(given)
     elif dtypes is not None:
@@ -100,6 +101,21 @@ def _is_size(value: Any) -> bool:
 
 def _is_nest(value: Any) -> bool:
     return _is_size(value) or (isinstance(value, tuple | list) and len(value) > 0 and all(map(_is_nest, value)))
+
+
+class _Wrong(NamedTuple):
+    value: Any
+
+
+def _wrong(sizes: Any) -> Iterator[_Wrong]:
+    """What is no size, and no list of such, in what should be one."""
+    if _is_size(sizes):
+        return
+    if not isinstance(sizes, tuple | list) or not sizes:
+        yield _Wrong(sizes)
+    else:
+        for each in sizes:
+            yield from _wrong(each)
 
 
 def _tensors(module: nn.Module) -> Iterator[Tensor]:

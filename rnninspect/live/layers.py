@@ -11,15 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from rnninspect.agree import Difference, differences
 from rnninspect.document.chain import Link
+from rnninspect.errors import first_line, show
 from rnninspect.facts import ITEM_BYTES, LayerFacts, ModelFacts, Ops, TensorFact, WeightFact
 from rnninspect.layers.families import CellLayer, SequenceLayer
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.live.arguments import Argument, RecurrentModule, arguments_of, layer_of
-from rnninspect.live.parameters import Owners, dtype_of, extra_parameters, held_weights, remade
+from rnninspect.live.parameters import Owners, dtype_of, extra_parameters, held_weights, of_weights, remade
 from rnninspect.live.seen import NEVER, Seen, SeenCall, SeenTensor
 from rnninspect.plan import plan_layers
 
@@ -29,7 +32,8 @@ class HeldLayer(NamedTuple):
 
     link: the layer on the input of all its calls, as it is verified and timed; None where no plan could be made.
     facts: of its first call, as the plan has them where that says, and as they were seen where it does not.
-    per_token: multiply-accumulates of one token. differences: none where plan and module agree.
+    per_token: multiply-accumulates of one token. differences: none where plan and module agree. held_tensors: so many
+    that came out were held against the plan.
     """
 
     arguments: Mapping[str, Argument]
@@ -38,6 +42,7 @@ class HeldLayer(NamedTuple):
     per_token: int
     dtype: str
     differences: tuple[Difference, ...]
+    held_tensors: int
     notes: tuple[str, ...]
 
 
@@ -48,7 +53,7 @@ def held(found: RecurrentModule, seen: Seen | None, owners: Owners) -> HeldLayer
     try:
         layer = layer_of(found, arguments)
     except (Misfit, ValueError) as error:
-        return _without_plan(found, arguments, dtype, str(error).partition("\n")[0])
+        return _without_plan(found, arguments, dtype, _why(error))
     call = (seen or NEVER).first
     signal = _signal(layer, call)
     planned_dtype = dtype if dtype in ITEM_BYTES else "float32"
@@ -64,17 +69,26 @@ def held(found: RecurrentModule, seen: Seen | None, owners: Owners) -> HeldLayer
     )
     (planned,) = plan_layers([Link(layer, signal)], [planned_weights], planned_dtype, input_grad=False)
     planned = _as_called(planned, layer, call)
-    real, notes = _real(planned, found, call, weights)
-    differing = differences(_model(planned, dtype), _model(real, dtype))
+    real = _real(planned, found, call, weights)
+    differing = differences(_model(planned, dtype), _model(real.compared, dtype))
     return HeldLayer(
         arguments=arguments,
         link=Link(layer, _whole(signal, layer, seen or NEVER)),
-        facts=replace(planned, inputs=real.inputs, outputs=real.outputs),
+        facts=replace(planned, inputs=real.shown_inputs, outputs=real.shown_outputs),
         per_token=layer.forward_ops(signal.one_token).macs,
         dtype=dtype,
         differences=differing,
-        notes=(*_notes(found, arguments, seen), *remade(found, declared), *notes),
+        held_tensors=real.held_tensors,
+        notes=(*_notes(found, arguments, seen), *remade(found, declared), *of_weights(weights), *real.notes),
     )
+
+
+def _why(error: Exception) -> str:
+    """Why there is no layer of such arguments."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))} is {show(first['input'])}"
+    return f"{error.field}: {error.message}" if isinstance(error, Misfit) else first_line(error)
 
 
 def _without_plan(found: RecurrentModule, arguments: Mapping[str, Argument], dtype: str, why: str) -> HeldLayer:
@@ -90,7 +104,7 @@ def _without_plan(found: RecurrentModule, arguments: Mapping[str, Argument], dty
         kept_for_backward_bytes=None,
     )
     difference = Difference(layer=found.name, fact=f"no plan: {why}", plan=None, real=None)
-    return HeldLayer(arguments, None, nothing, 0, dtype, (difference,), ())
+    return HeldLayer(arguments, None, nothing, 0, dtype, (difference,), 0, ())
 
 
 def _signal(layer: Recurrent, call: SeenCall | None) -> Signal:
@@ -157,31 +171,34 @@ def _in_dtypes(tensors: Sequence[TensorFact], seen: Sequence[SeenTensor | None])
     return tuple(tensor if there is None else replace(tensor, dtype=there.dtype) for tensor, there in pairs)
 
 
-def _real(
-    planned: LayerFacts, found: RecurrentModule, call: SeenCall | None, weights: tuple[WeightFact, ...]
-) -> tuple[LayerFacts, tuple[str, ...]]:
+class _Real(NamedTuple):
+    """What a module is beside its plan. shown: what passed by; compared: what of it is held against the plan."""
+
+    compared: LayerFacts
+    shown_inputs: tuple[TensorFact, ...]
+    shown_outputs: tuple[TensorFact, ...]
+    held_tensors: int
+    notes: tuple[str, ...] = ()
+
+
+def _real(planned: LayerFacts, found: RecurrentModule, call: SeenCall | None, weights: tuple[WeightFact, ...]) -> _Real:
     """The same facts of the module itself, and what is to be said of them."""
     matrices = sum(weight.count for weight in weights if len(weight.shape) == 2)
     extra = extra_parameters(found, planned.weights)
-    real = replace(planned, weights=(*weights, *extra))
-    if call is None or call.input is None or planned.per_token:
-        macs = matrices if planned.per_token else planned.forward.macs
-        return replace(real, forward=replace(planned.forward, macs=macs)), ()
-    macs = matrices * math.prod(call.input.shape[:-1])
+    tokens = 1 if planned.per_token or call is None or call.input is None else math.prod(call.input.shape[:-1])
+    macs = matrices * tokens
+    real = replace(planned, weights=(*weights, *extra), forward=replace(planned.forward, macs=macs))
+    if call is None:
+        return _Real(real, planned.inputs, planned.outputs, 0)
     inputs = _facts((call.input, *call.states), planned.inputs)
-    outputs = planned.outputs if call.outputs is None else _facts(call.outputs, planned.outputs)
-    real = replace(real, inputs=inputs, forward=replace(planned.forward, macs=macs))
-    if not found.own_forward:
-        return replace(real, outputs=outputs if call.outputs is not None else ()), ()
-    # why held against nothing: it may put out what it likes.
-    note = f"{found.class_name} has a forward of its own: its weights are held against the plan, and what "
-    if call.outputs is None:
-        return real, (
-            f"{note}comes out is no tensor, or more than tensors; outputs are as torch's {found.kind} has them",
-        )
-    same = [tensor.shape for tensor in outputs] == [tensor.shape for tensor in planned.outputs]
-    came = "comes out has the shapes of" if same else "comes out has other shapes than"
-    return replace(real, inputs=planned.inputs if not same else inputs), (f"{note}{came} torch's {found.kind}",)
+    outputs = _facts(call.outputs or (), planned.outputs)
+    if found.own_forward:
+        # why held against nothing: it may put out what it likes.
+        note = f"{found.class_name} has a forward of its own, so only its weights are held against the plan"
+        return _Real(real, inputs, outputs, 0, (note,))
+    if call.input is None or planned.per_token:
+        return _Real(real, inputs or planned.inputs, outputs or planned.outputs, 0)
+    return _Real(replace(real, inputs=inputs, outputs=outputs), inputs, outputs, len(outputs))
 
 
 def _facts(seen: Sequence[SeenTensor | None], declared: Sequence[TensorFact]) -> tuple[TensorFact, ...]:

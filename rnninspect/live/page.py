@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rnninspect.errors import printable
 from rnninspect.results.table import Block, Table
 
 
@@ -28,8 +29,11 @@ class Page:
 
         from rnninspect.formats import html
 
-        tables = [html.table(block) for block in self.blocks if isinstance(block, Table)]
-        return "\n".join([*tables, f"<p>{escape(self.last_line)}</p>"])
+        tables = [block for block in self.blocks if isinstance(block, Table)]
+        # why apart: a table that has no columns is its notes.
+        texts = [html.table(table) if table.columns else escape(table.title) for table in tables]
+        notes = [note for table in tables if not table.columns for note in table.notes]
+        return "\n".join([*texts, *(f"<p>{escape(printable(text))}</p>" for text in (*notes, self.last_line))])
 
     def json(self) -> str:
         """One JSON object, as the commands print it with `--format json`."""

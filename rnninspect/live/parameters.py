@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from rnninspect.facts import Init, WeightFact
-from rnninspect.live.arguments import RecurrentModule
+from rnninspect.live.arguments import RecurrentModule, recurrent_modules
 
 # By the id of a parameter, the `layer.weight` that it was met as first.
 Owners = dict[int, str]
@@ -51,6 +51,16 @@ def counted(module: nn.Module, found: Sequence[RecurrentModule]) -> Counted:
         modules=len(layers),
         lazy=len(lazy),
     )
+
+
+def shapes_of_others(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters that are no recurrent layer's, by name, each once; `()` where there is none yet."""
+    recurrent = {id(p) for each in recurrent_modules(module) for p in each.module.parameters()}
+    return {
+        name: () if isinstance(parameter, UninitializedParameter) else tuple(parameter.shape)
+        for name, parameter in module.named_parameters()
+        if id(parameter) not in recurrent
+    }
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -139,6 +149,16 @@ def remade(found: RecurrentModule, declared: Sequence[WeightFact]) -> Iterator[s
     if beside:
         count = sum(p.numel() for p in beside.values() if not isinstance(p, UninitializedParameter))
         yield f"{found.class_name} has {count:,} parameters beside those of torch's {found.kind}"
+
+
+def of_weights(weights: Sequence[WeightFact]) -> Iterator[str]:
+    """What is to be said of weights that are frozen, or another layer's too."""
+    frozen = [weight.name for weight in weights if not weight.trainable]
+    if frozen:
+        yield "no weight trains" if len(frozen) == len(weights) else f"frozen: {', '.join(frozen)}"
+    for weight in weights:
+        if weight.shared_with is not None:
+            yield f"{weight.name} is {weight.shared_with}, and counts there"
 
 
 def extra_parameters(found: RecurrentModule, declared: Collection[WeightFact]) -> Iterator[WeightFact]:

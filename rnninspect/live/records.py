@@ -23,7 +23,7 @@ class LayerRecord:
     the model was not run; calls_with_states: how many calls were given states. inputs, outputs: of the first call,
     letters in place of sizes where there was none; lengths: those of a packed one; other_inputs: shapes that later
     calls read. parameters: as torch counts them. macs: of all calls. facts: the plan of the first call. own_forward:
-    its forward is not torch's.
+    its forward is not torch's. held_tensors: how many that came out were held against the plan.
     """
 
     name: str
@@ -45,6 +45,7 @@ class LayerRecord:
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
     facts: LayerFacts
+    held_tensors: int
     own_forward: bool
     module: nn.Module = field(repr=False, compare=False)
     module_text: str = field(repr=False)

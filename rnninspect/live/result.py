@@ -173,6 +173,7 @@ def _layer(found: RecurrentModule, seen: Seen | None, held: HeldLayer) -> LiveLa
         differences=held.differences,
         notes=held.notes,
         facts=held.facts,
+        held_tensors=held.held_tensors,
         own_forward=found.own_forward,
         module=found.module,
         module_text=call_text(found, held.arguments),
@@ -180,11 +181,15 @@ def _layer(found: RecurrentModule, seen: Seen | None, held: HeldLayer) -> LiveLa
     )
 
 
-def _name_of(module: nn.Module) -> str:
-    """The class of a model, of one that is wrapped that of what is in it."""
+def unwrapped(module: nn.Module) -> nn.Module:
+    """What torch.compile or a parallel module was given."""
     inner = getattr(module, "_orig_mod", None)
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         inner = module.module
-    if isinstance(inner, nn.Module):
-        return _name_of(inner)
-    return str(getattr(module, "original_name", "")) or type(module).__name__
+    return unwrapped(inner) if isinstance(inner, nn.Module) else module
+
+
+def _name_of(module: nn.Module) -> str:
+    """The class of a model, of one that is wrapped that of what is in it."""
+    inner = unwrapped(module)
+    return str(getattr(inner, "original_name", "")) or type(inner).__name__

@@ -39,6 +39,9 @@ def layers_table(result: ModelRecord) -> Table:
     if len(result.layers) > 1:
         macs = sum(layer.macs or 0 for layer in result.layers) if ran else None
         total = ("total", None, None, None, None, None, None, result.parameters, macs, None)
+    if not result.layers:
+        nothing = _counted(0, "recurrent layer")
+        return Table(title=nothing, subject=result.name, columns=(), rows=(), notes=(_others(result), *_notes(result)))
     return Table(
         title=_counted(len(result.layers), "recurrent layer"),
         subject=result.name,
@@ -55,7 +58,7 @@ def last_line(result: ModelRecord) -> str:
     from torch import __version__ as version
 
     weights = sum(len(layer.facts.weights) for layer in result.layers)
-    came = sum(len(layer.outputs) for layer in result.layers if layer.calls)
+    came = sum(layer.held_tensors for layer in result.layers)
     if not result.layers:
         verdict = "no layer of torch.nn.RNN, LSTM, GRU or their cells"
     elif result.agrees:

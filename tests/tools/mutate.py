@@ -554,7 +554,7 @@ FAULTS = [
     ("guard/weights.py", "self.fit.ok and not self.damage", "self.fit.ok", "test_cli_check_files.py"),
     ("guard/changes.py", "if of_file else (_alike,)", "if False else (_alike,)", "test_cli_check_files.py"),
     ("guard/changes.py", "per_token(old) == per_token(new)", "True", "test_cli_check_files.py"),
-    ("guard/locked.py", "**_not_said(layer)", "", "test_cli_check_files.py"),
+    ("guard/locked.py", "**_not_said(facts)", "", "test_cli_check_files.py"),
     ("guard/found.py", 'weights={f"{weight}_l0"', 'weights={f"{weight}"', "test_cli_check_files.py"),
     ("commands/shared/checked_files.py", "if limited:", "if False:", "test_cli_check_files.py"),
     (
