@@ -180,6 +180,9 @@ def test_stacked_layers_of_unequal_sizes_are_a_difference() -> None:
         ({"_all_weight_values.0.param._packed_params": (28, 5)}, "packed weights of a quantized layer"),
         ({"weight_ih": (28, 5), "weight_hh": (14, 7)}, "are no kind's"),
         ({"weight_ih": (21, 5), "weight_hh": (21, 7), "bias": (21,)}, "which of two GRUs"),
+        ({"weight_ih_l0": (5, 7), "weight_hh_l0": (7, 7)}, "W_ih has 5 rows and W_hh 7"),
+        ({"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 7), "bias_ih_l0": (28,)}, "bias_ih is the only bias"),
+        ({"weight_ih": (28, 5), "weight_hh": (28, 7), "bias_hh": (28,)}, "bias_hh is its only bias"),
     ],
 )
 def test_what_cannot_be_is_undecided(shapes: Shapes, says: str) -> None:
@@ -189,6 +192,48 @@ def test_what_cannot_be_is_undecided(shapes: Shapes, says: str) -> None:
     assert says in sentence
     assert "(rnn..." in sentence
     assert sentence.startswith(f"{len(shapes)} tensor")
+
+
+CELL: Shapes = {"weight_ih": (28, 5), "weight_hh": (28, 7), "bias_ih": (28,), "bias_hh": (28,)}
+BARE: Shapes = {"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 7)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "beside", "name"),
+    [
+        (BARE, {"bias_l0": (28,)}, "bias_l0"),
+        (BARE, {"bias": (28,)}, "bias"),
+        (BARE, {"anything": (28,)}, "anything"),
+        (LSTM, {"gamma_h": (7,)}, "gamma_h"),
+        (LSTM, {"weight_ch_l0": (21, 7)}, "weight_ch_l0"),
+        (LSTM, {"bn_hh.weight": (28,), "bn_hh.running_mean": (28,)}, "bn_hh"),
+        (CELL, {"weight_ci": (7,)}, "weight_ci"),
+        (CELL, {"layernorm_c.weight": (7,)}, "layernorm_c"),
+        ({"w_ih": (28, 5), "w_hh": (28, 7)}, {"b": (28,)}, "b"),
+    ],
+)
+def test_what_stands_beside_weights_may_be_of_the_step(weights: Shapes, beside: Shapes, name: str) -> None:
+    found = identified({f"rnn.{last}": shape for last, shape in (weights | beside).items()})
+    assert found.layers == ()
+    assert f"{name} beside its weights may be of its step" in found.undecided[0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "beside"),
+    [
+        (LSTM, {"norm.weight": (7,), "h0": (1, 1, 7), "out.weight": (28, 7)}),
+        (CELL, {"out.weight": (3, 7), "h0": (7,), "c0": (7,)}),
+        ({"weight_ih_l0": (7, 5), "weight_hh_l0": (7, 7)}, {"scores": (7, 7), "v": (7,)}),
+    ],
+)
+def test_what_stands_beside_weights_may_be_something_else(weights: Shapes, beside: Shapes) -> None:
+    found = identified({f"rnn.{last}": shape for last, shape in (weights | beside).items()})
+    assert agrees(only(found))
+    assert found.others == len(beside)
+
+
+def test_tensors_without_a_prefix_may_be_of_any_layer() -> None:
+    assert agrees(only(identified(LSTM | {"fc_weight": (28, 7), "weight": (3, 28), "bias": (28,)})))
 
 
 @pytest.mark.parametrize("place", ["", "module."])

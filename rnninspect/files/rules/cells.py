@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.found import FoundLayer, Part
+from rnninspect.files.rules.besides import Norms, norms_below, of_step, why_not
 from rnninspect.files.rules.left import Group, Left, Read, Undecided, bare
 from rnninspect.files.rules.torch import GATES, NONLINEARITY, NOT_HERE
 
@@ -18,14 +19,23 @@ _EQUINOX = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias", 
 
 def read(left: Left) -> Read:
     """Every cell, and what has a cell's names and cannot be read."""
+    norms = norms_below(left)
     for prefix, group in left.holding(("weight_ih", "w_ih", "W_ih").__contains__):
         for names in (_TORCH, _SHORT, _CAPITAL):
             if sum(last in group and names[last].startswith("weight") for last in names) == 2:
                 chosen = _EQUINOX if names is _TORCH and "bias_ih" not in group and "bias" in group else names
                 lasts = [last for last in chosen if last in group]
-                yield _cell(left, prefix, dict(group), {last: chosen[last] for last in lasts}, chosen)
+                cell = _cell(left, prefix, dict(group), {last: chosen[last] for last in lasts}, chosen)
+                beside = isinstance(cell, FoundLayer) and _beside(cell, prefix, group, lasts, norms)
+                yield Undecided(prefix, len(lasts), why_not(beside)) if beside else cell
                 left.take(prefix, lasts)
                 break
+
+
+def _beside(cell: FoundLayer, prefix: str, group: Group, lasts: list[str], norms: Norms) -> str | None:
+    """What is no tensor of a cell and seems to be of this one's step."""
+    rows = next(part.tensor.shape[0] for part in cell.parts if part.role == "weight_hh")
+    return of_step(group, prefix, rows, cell.hidden_size, lasts) or next(iter(norms.get(prefix, {})), None)
 
 
 def _cell(
@@ -43,7 +53,10 @@ def _cell(
     # why: with one bias of n and the reset after the product, n would not be what any known GRU computes.
     if one and kind == "GRU" and "bias_n" not in by_role:
         return Undecided(prefix, len(roles), "a GRU with one bias for each gate: which of two GRUs is not in the file")
-    biases: Biases = "one" if one else "two" if len(by_role) > 2 else "none"
+    there = {"bias_ih", "bias_hh"} & by_role.keys()
+    if len(there) == 1:
+        return Undecided(prefix, len(roles), f"{there.pop()} is its only bias, where such cells have two or none")
+    biases: Biases = "one" if one else "two" if there else "none"
     module = left.layer(bare(prefix))
     unknown = {}
     if kind == "RNN":

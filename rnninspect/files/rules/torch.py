@@ -6,12 +6,13 @@ Rows of W_hh over its columns are decisive: 1 is an RNN, 3 a GRU, 4 an LSTM, mor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldLayer, HeldTensor, Said
+from rnninspect.files.rules.besides import Norms, norms_below, of_step, why_not
 from rnninspect.files.rules.left import MOST_STACKED, Group, Left, Read, Undecided, bare
 
 GATES: Mapping[int, Kind] = {1: "RNN", 3: "GRU", 4: "LSTM"}
@@ -36,13 +37,29 @@ Tensors = Mapping[Place, HeldTensor]
 
 def read(left: Left) -> Read:
     """Every stack with torch's names, and what has them and cannot be read."""
+    norms = norms_below(left)
     for prefix, group in left.holding(_STACKED.fullmatch):
         lasts = dict(_stacked(group))
         if lasts:
             tensors = {place: group[last] for place, last in lasts.items()}
+            beside = _beside(prefix, group, tensors, norms)
             left.take(prefix, lasts.values())
             found = layer_of_stack(prefix, tensors, _module(left, prefix))
+            if isinstance(found, FoundLayer) and beside:
+                found = _undecided(prefix, tensors, why_not(beside))
             yield _told(found, left.told[prefix]) if prefix in left.told and isinstance(found, FoundLayer) else found
+
+
+def _beside(prefix: str, group: Group, tensors: Tensors, norms: Norms) -> str | None:
+    """What is no tensor of torch's layers and seems to be of this one's step."""
+    recurrent = tensors.get(Place(0, 0, "weight_hh"))
+    if recurrent is None or len(recurrent.shape) != 2:
+        return None
+    rows, columns = recurrent.shape
+    taken = [last for last in group if is_stacked(last)]
+    # why only norms of all gates: one of h may stand behind the layer.
+    of_gates = (name for name, scale in norms.get(prefix, {}).items() if scale.shape == (rows,) and rows != columns)
+    return of_step(group, prefix, rows, columns, taken) or next(of_gates, None)
 
 
 def is_stacked(last: str) -> bool:
@@ -86,6 +103,8 @@ def layer_of_stack(prefix: str, tensors: Tensors, module: HeldLayer | None = Non
     if kind is None:
         rows, columns = recurrent
         return _undecided(prefix, tensors, f"W_hh has {rows:,} rows and {columns:,} columns: no kind has that")
+    if module is None and (why := _contradicts(first, recurrent, [place.role for place in tensors])):
+        return _undecided(prefix, tensors, why)
     known, unknown = options(kind, depth, module.said if module else {})
     found = FoundLayer(
         name=bare(prefix),
@@ -110,6 +129,14 @@ def layer_of_stack(prefix: str, tensors: Tensors, module: HeldLayer | None = Non
         remarks=tuple(_remarks(tensors)),
     )
     return found if module is None else _as_built(found, module)
+
+
+def _contradicts(inputs: tuple[int, ...], recurrent: tuple[int, ...], roles: Sequence[str]) -> str:
+    """Why the first layer's tensors are of no layer of torch's, whatever is missing; "" where they may be."""
+    if inputs[0] != recurrent[0]:
+        return f"W_ih has {inputs[0]:,} rows and W_hh {recurrent[0]:,}, where both have as many"
+    there = {"bias_ih", "bias_hh"}.intersection(roles)
+    return f"{there.pop()} is the only bias of its gates, where such layers have two or none" if len(there) == 1 else ""
 
 
 def _order(item: tuple[Place, HeldTensor]) -> tuple[int, int, int]:
