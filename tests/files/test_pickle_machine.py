@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from rnninspect.files.held import Unreadable
 from rnninspect.files.pickles.calls import runs_things, warnings_of
-from rnninspect.files.pickles.held import Gathered
+from rnninspect.files.pickles.gathered import Gathered
 from rnninspect.files.pickles.machine import MOST_STEPS, read_pickle
 from rnninspect.files.pickles.records import Call, Global, Key, Persistent, Skipped
 from rnninspect.files.readers import pickles

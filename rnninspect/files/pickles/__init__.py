@@ -6,5 +6,6 @@ bytes, texts, state, operations
 machine     a pickle run to its end
 inside, calls
             pickles in a pickle; which of what it calls runs things
-walk, held  the tensors and modules in it, by their names
+walk, gathered
+            the tensors and modules in it, by their names
 """

@@ -17,7 +17,7 @@ _HEAD = 1024
 # So much of a pickle is looked through for words.
 _LOOKED_THROUGH = 64 * 2**20
 # All that is kept of texts and bytes together; a file of a million keys has less.
-MOST_KEPT = 32 * 2**20
+_MOST_KEPT = 32 * 2**20
 
 
 class PickleBytes:
@@ -27,7 +27,7 @@ class PickleBytes:
         self.buffer = b""
         self.at = 0
         self._source, self._next = source, start
-        self._left = MOST_KEPT
+        self._left = _MOST_KEPT
 
     @property
     def place(self) -> int:
@@ -98,7 +98,7 @@ class PickleBytes:
         """Bytes that are kept, counted."""
         self._left -= len(data)
         if self._left < 0:
-            raise Unreadable(f"a pickle with more than {MOST_KEPT:,} bytes of names and texts")
+            raise Unreadable(f"a pickle with more than {_MOST_KEPT:,} bytes of names and texts")
         return data
 
     def _need(self, length: int) -> None:

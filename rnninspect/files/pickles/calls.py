@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 
 from rnninspect.errors import listed, printable
-from rnninspect.files.held import Unreadable
 from rnninspect.files.pickles.bytes import mentions
 from rnninspect.files.pickles.inside import WHOLE, pickles_inside
 from rnninspect.files.pickles.machine import Pickled, TooMuchWork, read_pickle
@@ -40,9 +39,9 @@ _RUNNING = """system popen Popen eval exec execfile execWrapper runstring run_co
     reduce_graph_module spawn check_output check_call getoutput _import_module _load_from_bytes"""
 
 # Every function that makes a tensor of torch, numpy or jax has one of these in its name.
-TENSOR_MAKERS = (b"_rebuild", b"_reconstruct", b"_frombuffer", b"reconstruct_device_array", b"Parameter")
+_TENSOR_MAKERS = (b"_rebuild", b"_reconstruct", b"_frombuffer", b"reconstruct_device_array", b"Parameter")
 # So many operations of a pickle without tensors are run, to see what it calls.
-FEW_STEPS = 1_000_000
+_MOST_STEPS_WITHOUT = 1_000_000
 
 _RISKY = frozenset(_MODULES.split())
 _SAFE = frozenset(
@@ -100,12 +99,11 @@ def _is_function(way: list[str]) -> bool:
     return last[:1].islower() and not is_class and last not in _MAKING
 
 
-def refuse_without_tensors(source: Source, where: str) -> None:
-    """Refuse a pickle that names nothing which makes a tensor, before it is run to its end. Raises Unreadable."""
-    if mentions(source, TENSOR_MAKERS):
-        return
+def read_for_tensors(source: Source) -> Pickled:
+    """Read a pickle; of one that names nothing which makes a tensor only so much that it can be told what it calls."""
+    if mentions(source, _TENSOR_MAKERS):
+        return read_pickle(source)
     try:
-        pickled = read_pickle(source, most_steps=FEW_STEPS)
+        return read_pickle(source, most_steps=_MOST_STEPS_WITHOUT)
     except TooMuchWork as error:
-        pickled = error.so_far
-    raise Unreadable("; ".join(warnings_of(pickled, where)) or f"{where} holds no tensor of torch, numpy or jax")
+        return error.so_far

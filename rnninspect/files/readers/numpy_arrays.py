@@ -29,10 +29,10 @@ _JAX = ("_reconstruct_array", "reconstruct_device_array")
 
 def tensor_in(call: Call) -> Rebuilt | LeftOut | None:
     """The tensor or array that a call would rebuild, whosever it is; None for what is none."""
-    return rebuilt(call) or array_in(call)
+    return rebuilt(call) or _array_in(call)
 
 
-def array_in(call: Call) -> Rebuilt | LeftOut | None:
+def _array_in(call: Call) -> Rebuilt | LeftOut | None:
     """The array that a call would rebuild; None for what is none, and for one of texts or objects."""
     function, arguments = call.function, call.arguments
     if not isinstance(function, Global) or not isinstance(arguments, tuple):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rnninspect.files.held import Held, Unreadable
-from rnninspect.files.pickles.calls import refuse_without_tensors, warnings_of
-from rnninspect.files.pickles.held import Gathered, held_or_warned
-from rnninspect.files.pickles.machine import read_pickle
+from rnninspect.files.pickles.calls import read_for_tensors, warnings_of
+from rnninspect.files.pickles.gathered import Gathered
 from rnninspect.files.readers.numpy_arrays import tensor_in
 from rnninspect.files.source import Source
 
@@ -20,21 +19,12 @@ def read(source: Source, path: str) -> Held:
     head = source.beginning(_HEAD)
     if any(word in head for word in _JOBLIB):
         raise Unreadable("a file of joblib's, which is not read", "load it with joblib, and save it with numpy.savez")
-    refuse_without_tensors(source, "the pickle")
-    pickled = read_pickle(source)
+    pickled = read_for_tensors(source)
     gathered = Gathered()
     gathered.gather(pickled.value, tensor_in)
-    notes = held_or_warned(gathered, warnings_of(pickled, "the pickle"))
-    if not gathered.tensors:
-        raise Unreadable("the pickle holds no tensor of torch, numpy or jax")
     if pickled.end < source.size:
-        notes = (*notes, f"{source.size - pickled.end:,} bytes behind the first pickle were not read")
-    return Held(
-        file=path,
-        format="pickle",
-        tensors=gathered.tensors,
-        layers=tuple(gathered.layers),
-        notes=notes,
-        damage="",
-        aliases=gathered.aliases,
-    )
+        gathered.notes.append(f"{source.size - pickled.end:,} bytes behind the first pickle were not read")
+    held = gathered.held(path, "pickle", warnings_of(pickled, "the pickle"))
+    if not held.tensors:
+        raise Unreadable("the pickle holds no tensor of torch, numpy or jax")
+    return held

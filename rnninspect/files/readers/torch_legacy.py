@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from rnninspect.files.held import Held, Unreadable
 from rnninspect.files.pickles.calls import warnings_of
-from rnninspect.files.pickles.held import Gathered, held_or_warned, shortfall
+from rnninspect.files.pickles.gathered import Gathered, shortfall
 from rnninspect.files.pickles.machine import Pickled, read_pickle
 from rnninspect.files.readers.numpy_arrays import tensor_in
 from rnninspect.files.readers.torch_tensors import storage_of
 from rnninspect.files.source import Source
 
-MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 # The first pickles are a number each and a few words on the machine.
 _FEW_STEPS = 1000
 # Before its values a storage has their number.
@@ -28,19 +28,9 @@ def read(source: Source, path: str) -> Held:
         raise Unreadable("the file is damaged: it has no list of its storages behind the model")
     gathered = Gathered()
     gathered.gather(model.value, tensor_in)
-    told = [told for each in (*head, model, keys) for told in warnings_of(each, "its pickle")]
-    notes = held_or_warned(gathered, dict.fromkeys(told))
     there = _storages(source, keys.end, keys.value, model, gathered.storages)
-    damage = shortfall(gathered.storages, there)
-    return Held(
-        file=path,
-        format="torch (legacy)",
-        tensors=gathered.tensors,
-        layers=tuple(gathered.layers),
-        notes=notes,
-        damage=damage,
-        aliases=gathered.aliases,
-    )
+    warnings = dict.fromkeys(told for each in (*head, model, keys) for told in warnings_of(each, "its pickle"))
+    return gathered.held(path, "torch (legacy)", warnings, shortfall(gathered.storages, there))
 
 
 def _head(source: Source) -> list[Pickled]:
@@ -48,7 +38,7 @@ def _head(source: Source) -> list[Pickled]:
     head: list[Pickled] = []
     for _ in range(3):
         head.append(read_pickle(source, head[-1].end if head else 0, _FEW_STEPS))
-    if head[0].value != MAGIC or head[1].value != PROTOCOL:
+    if head[0].value != _MAGIC or head[1].value != _PROTOCOL:
         raise Unreadable("no file of torch's: its first number is another, or its second, the protocol, is not 1001")
     return head
 

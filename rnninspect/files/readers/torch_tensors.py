@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rnninspect.files.held import Unreadable
 from rnninspect.files.pickles.inside import OBJECT, pickles_inside
 from rnninspect.files.pickles.records import Call, Global, Persistent
+from rnninspect.files.pickles.state import LOADER
 
 # Bytes of one element of a dtype, under torch's names.
 ITEM_SIZES = {
@@ -94,7 +95,7 @@ def rebuilt(call: Call) -> Rebuilt | LeftOut | None:
     raise Unreadable("the pickle is damaged: a parameter of a parameter of a parameter")
 
 
-def dtype_named(value: object) -> str | None:
+def _dtype_named(value: object) -> str | None:
     """`float32` of torch.float32."""
     return value.name if isinstance(value, Global) and value.module == "torch" else None
 
@@ -137,14 +138,14 @@ def _strided(arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
 
 
 def _typed(arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
-    storage, dtype = storage_of(arguments[0]), dtype_named(arguments[6])
+    storage, dtype = storage_of(arguments[0]), _dtype_named(arguments[6])
     if storage is None or dtype is None:
         return LeftOut("its storage or dtype is none that torch writes")
     return _placed(storage, dtype, arguments[1:4])
 
 
 def _on_meta(arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
-    dtype = dtype_named(arguments[0])
+    dtype = _dtype_named(arguments[0])
     return LeftOut("its dtype is none of torch's") if dtype is None else Rebuilt(sizes_of(arguments[1]), dtype)
 
 
@@ -187,7 +188,7 @@ def storage_of(value: object) -> Storage | None:
 
 def _storage_inside(call: Call) -> Storage | None:
     """A storage in a plain pickle, as bytes of a file of the format before zip, of which the beginning is enough."""
-    if not isinstance(call.function, Global) or call.function.name != "_load_from_bytes":
+    if not isinstance(call.function, Global) or call.function.name != LOADER:
         return None
     inside = pickles_inside(call.arguments)
     value = inside[OBJECT].value if len(inside) > OBJECT else None

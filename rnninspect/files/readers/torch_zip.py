@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rnninspect.files.held import Held, Said, Unreadable
-from rnninspect.files.pickles.bytes import mentions
-from rnninspect.files.pickles.calls import FEW_STEPS, TENSOR_MAKERS, warnings_of
-from rnninspect.files.pickles.held import Gathered, held_or_warned, shortfall
-from rnninspect.files.pickles.machine import Pickled, TooMuchWork, read_pickle
+from rnninspect.files.pickles.calls import read_for_tensors, warnings_of
+from rnninspect.files.pickles.gathered import Gathered, shortfall
+from rnninspect.files.pickles.machine import Pickled
 from rnninspect.files.pickles.records import Global
 from rnninspect.files.readers import zips
 from rnninspect.files.readers.numpy_arrays import tensor_in
@@ -32,15 +31,8 @@ def read(source: Source, path: str) -> Held:
         pickled = archive.pickled(f"{name}.pkl")
         warnings += warnings_of(pickled, f"{name}.pkl")
         gathered.gather(pickled.value, tensor_in, archive.options, prefix, f"{name}/")
-    return Held(
-        file=path,
-        format="TorchScript" if archive.scripted else "torch (zip)",
-        tensors=gathered.tensors,
-        layers=tuple(gathered.layers),
-        notes=held_or_warned(gathered, warnings),
-        damage=shortfall(gathered.storages, archive.sizes),
-        aliases=gathered.aliases,
-    )
+    format = "TorchScript" if archive.scripted else "torch (zip)"
+    return gathered.held(path, format, warnings, shortfall(gathered.storages, archive.sizes))
 
 
 class _Archive:
@@ -59,14 +51,8 @@ class _Archive:
         self._options: dict[str, Mapping[str, Mapping[str, Said]]] = {}
 
     def pickled(self, name: str) -> Pickled:
-        """One of its pickles. why few steps of one without tensors: it is said to have none, and what it calls."""
-        source = zips.opened_member(self._source, self._members[name], _LONGEST_PICKLE)
-        if mentions(source, TENSOR_MAKERS):
-            return read_pickle(source)
-        try:
-            return read_pickle(source, most_steps=FEW_STEPS)
-        except TooMuchWork as error:
-            return error.so_far
+        """One of its pickles."""
+        return read_for_tensors(zips.opened_member(self._source, self._members[name], _LONGEST_PICKLE))
 
     def options(self, kind: Global) -> Mapping[str, Said]:
         """What the code of a TorchScript class says of its options, which its pickle does not repeat."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rnninspect.errors import listed, printable
-from rnninspect.files.held import HeldLayer, HeldTensor, Said, Unreadable
+from rnninspect.files.held import Held, HeldLayer, HeldTensor, Said, Unreadable
 from rnninspect.files.pickles.records import Call, Global
 from rnninspect.files.pickles.walk import Walk, class_of, mapping_of
+from rnninspect.files.readers.own_names import own_name
 from rnninspect.files.readers.torch_tensors import LeftOut, Rebuilt
 
 _KINDS = frozenset({"RNN", "LSTM", "GRU", "RNNBase", "RNNCell", "LSTMCell", "GRUCell"})
@@ -36,6 +37,7 @@ class Gathered:
     storages: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _places: dict[object, str] = field(default_factory=dict)
+    _taken: dict[str, int] = field(default_factory=dict)
 
     def gather(
         self, root: object, leaf_of: LeafOf, options: Options = lambda kind: {}, name: str = "", folder: str = ""
@@ -57,12 +59,23 @@ class Gathered:
         self.notes += [f"{_few(names)} not read: {printable(why[:100])}" for why, names in left_out.items()]
         self.notes += walk.notes
 
+    def held(self, path: str, format: str, warnings: Iterable[str], damage: str = "") -> Held:
+        """All of it. Raises Unreadable for a file that calls what runs things and holds nothing else."""
+        warned = tuple(warnings)
+        if warned and not self.tensors:
+            raise Unreadable("; ".join(warned))
+        return Held(
+            file=path,
+            format=format,
+            tensors=self.tensors,
+            layers=tuple(self.layers),
+            notes=(*warned, *self.notes),
+            damage=damage,
+            aliases=self.aliases,
+        )
+
     def _take(self, name: str, tensor: Rebuilt, folder: str) -> None:
-        if name in self.tensors:  # why: the keys 0 and "0" have one name
-            count = 2
-            while f"{name} ({count})" in self.tensors:
-                count += 1
-            name = f"{name} ({count})"
+        name = own_name(name, "", self._taken)  # why: the keys 0 and "0" have one name
         self.tensors[name] = HeldTensor(name, tensor.shape, tensor.dtype)
         if tensor.storage is None:
             return
@@ -81,14 +94,6 @@ def shortfall(needed: Mapping[str, int], there: Mapping[str, int]) -> str:
     promised = sum(needed.values())
     has = sum(min(nbytes, there.get(key, 0)) for key, nbytes in needed.items())
     return f"the header promises {promised:,} bytes, the file has {has:,}"
-
-
-def held_or_warned(gathered: Gathered, warnings: Iterable[str]) -> tuple[str, ...]:
-    """The notes of a page. Raises Unreadable for a pickle that calls what runs things and holds nothing else."""
-    warned = tuple(warnings)
-    if warned and not gathered.tensors:
-        raise Unreadable("; ".join(warned))
-    return (*warned, *gathered.notes)
 
 
 def _layer(name: str, call: Call, options: Options) -> list[HeldLayer]:
