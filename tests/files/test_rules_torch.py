@@ -221,13 +221,13 @@ def test_what_stands_beside_weights_may_be_of_the_step(weights: Shapes, beside: 
 @pytest.mark.parametrize(
     ("weights", "beside"),
     [
-        (LSTM, {"norm.weight": (7,), "h0": (1, 1, 7), "out.weight": (28, 7)}),
+        (LSTM, {"norm.weight": (7,), "h0": (1, 7), "out.weight": (28, 7)}),
         (CELL, {"out.weight": (3, 7), "h0": (7,), "c0": (7,)}),
-        ({"weight_ih_l0": (7, 5), "weight_hh_l0": (7, 7)}, {"scores": (7, 7), "v": (7,)}),
+        ({"weight_ih_l0": (7, 5), "weight_hh_l0": (7, 7)}, {"scores": (7, 9), "v": (7,)}),
     ],
 )
 def test_what_stands_beside_weights_may_be_something_else(weights: Shapes, beside: Shapes) -> None:
-    found = identified({f"rnn.{last}": shape for last, shape in (weights | beside).items()})
+    found = identified({f"decoder.{last}": shape for last, shape in (weights | beside).items()})
     assert agrees(only(found))
     assert found.others == len(beside)
 

@@ -40,7 +40,7 @@ def of_step(group: Group, prefix: str, rows: int, hidden: int, taken: Iterable[s
     """
     own = set(taken)
     for last, tensor in group.items():
-        if last in own or (last in ("bias", "b") and not own.isdisjoint(("weight", "w"))):
+        if last in own or (last in ("bias", "b") and not group.keys().isdisjoint(("weight", "w"))):
             continue
         # why not of an RNN: as many as it has units have its first state, and much else.
         by_shape = prefix and rows != hidden and tensor.shape[:1] == (rows,) and len(tensor.shape) <= 2
