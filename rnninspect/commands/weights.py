@@ -76,37 +76,9 @@ def run(options: WeightsOptions) -> int:
 
 
 def _run_elsewhere(options: WeightsOptions, name: Elsewhere) -> int:
-    """Print what the weights are in another framework: arithmetic, which torch is not asked for."""
+    """Print what the weights are in another framework."""
     if options.stats:
-        raise OptionError(f"--stats: values are torch's, and the same as {name.value} (leave one of the two out)")
-    from rnninspect.commands.shared.files import load_all
-    from rnninspect.commands.shared.messages import say_notes
-    from rnninspect.commands.shared.rendering import print_page
-    from rnninspect.conventions.elsewhere import FRAMEWORKS
-    from rnninspect.output import write_text
-    from rnninspect.plan import plan
-    from rnninspect.results.caption import PLAN, caption, each_once
-    from rnninspect.results.elsewhere import elsewhere, elsewhere_document, elsewhere_script, elsewhere_table
-    from rnninspect.results.model import Report, document
+        raise OptionError(f"--stats: values are torch's, and the same in {name.value} (leave one of the two out)")
+    from rnninspect.commands.shared.elsewhere_page import print_elsewhere
 
-    specs, code = load_all(
-        options.files, options.settings, device=options.device, dtype=options.dtype, output=options.output
-    )
-    if code:
-        return code
-    for spec in specs:
-        say_notes(spec.notes)
-    framework = FRAMEWORKS[name]
-    models = elsewhere(specs, framework)
-    if options.format is WeightsFormat.PYTHON:
-        write_text(elsewhere_script(models, framework), options.output)
-        return 0
-
-    def whole() -> dict[str, object]:
-        report = Report(models=[plan(spec) for spec in specs], ledger="plan", seed=options.seed, differences=[])
-        return {**document(report), "elsewhere": elsewhere_document(models, framework)}
-
-    tables = [elsewhere_table(model, framework, gates=options.gates) for model in models]
-    source = caption(PLAN, each_once(spec.dtype for spec in specs))
-    print_page(options.format, tables, whole, source, options.output)
-    return 0
+    return print_elsewhere(options, name.value, gates=options.gates)

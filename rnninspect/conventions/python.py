@@ -16,7 +16,7 @@ from rnninspect.errors import printable
 
 GATES = '''
 def gates(array, here, there):
-    """The gates of an array of torch's, which stand there in the order `here`, in the order `there`."""
+    """An array of torch's, which has gates in the order `here`, in the order `there`."""
     by_gate = dict(zip(here, np.split(array, len(here)), strict=True))
     return np.concatenate([by_gate[gate] for gate in there])
 '''
@@ -32,7 +32,7 @@ def stacked(*directions):
 '''
 LAYER_STACKED = '''
 def stacked(*directions):
-    """The arrays of all directions in one each, along a first axis for the layer and a second for directions."""
+    """The arrays of all directions in one each, along axes for the layer and for directions."""
     return {name: np.stack([arrays[name] for arrays in directions])[np.newaxis] for name in directions[0]}
 '''
 # Torch's parameters under the names that they have in a function.
@@ -98,7 +98,7 @@ class _Function(NamedTuple):
 
     def lines(self) -> Iterator[str]:
         """The function, or one for a stacked layer and direction and one for all, and how to use it."""
-        about = (f'    """{self.layer.made}', "", f"    from {self.torch.made}: {self.layer.verdict}.", '    """')
+        about = (f'    """{self.layer.made}', "", f"    from {self.torch.made}", f"    {self.layer.verdict}", '    """')
         if self.simple:
             yield f"def {self.name}(weights):"
             yield from about
@@ -111,7 +111,7 @@ class _Function(NamedTuple):
             yield from self._parts()
             yield "    }"
         yield from ("", "")
-        yield "# weights = {name: tensor.numpy() for name, tensor in layer.state_dict().items()}  # of torch's layer"
+        yield "# weights = {name: tensor.numpy() for name, tensor in torch_layer.state_dict().items()}"
         yield from (f"# {line}" for line in self.framework.put(self.torch, self.name))
 
     def _parts(self) -> Iterator[str]:

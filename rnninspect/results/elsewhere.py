@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
@@ -26,7 +27,7 @@ _COLUMNS = (
     Column("order", "order of gates"),
     Column("shape", "shape", Kind.SHAPE),
     Column("count", "count", Kind.COUNT),
-    Column("exact", "exact", for_scripts=True),
+    Column("verdict", "verdict", for_scripts=True),
 )
 
 
@@ -68,12 +69,13 @@ def elsewhere_table(model: ModelElsewhere, framework: Framework, *, gates: bool)
     """One row for each tensor there; with `gates` where each gate stands in it below it."""
     rows: list[tuple[Cell, ...]] = []
     for layer in model.layers:
-        exact = "false" if layer.refusal else "true"
+        if not layer.tensors:
+            rows.append((layer.name, layer.type, *[None] * (len(_COLUMNS) - 3), layer.verdict))
         for tensor in layer.tensors:
             about = (layer.name, layer.type, tensor.layer, tensor.direction)
-            rows.append((*about, *_tensor(tensor), exact))
+            rows.append((*about, *_tensor(tensor), layer.verdict))
             if gates:
-                rows += [(*about, *_block(tensor, block), exact) for block in tensor.blocks]
+                rows += [(*about, *_block(tensor, block), layer.verdict) for block in tensor.blocks]
     counts = [layer.parameters for layer in model.layers if layer.parameters is not None]
     total = dict.fromkeys((column.key for column in _COLUMNS), None) | {"layer": "total", "count": sum(counts)}
     return Table(
@@ -81,7 +83,7 @@ def elsewhere_table(model: ModelElsewhere, framework: Framework, *, gates: bool)
         subject=model.name,
         columns=_COLUMNS if rows else (),
         rows=tuple(rows),
-        total=tuple(total.values()) if rows else None,
+        total=tuple(total.values()) if counts else None,
         notes=tuple(_notes(model, framework)),
     )
 
@@ -92,10 +94,7 @@ def _tensor(tensor: There) -> tuple[Cell, ...]:
 
 def _block(tensor: There, block: Block) -> tuple[Cell, ...]:
     """A gate as a part of its tensor; people see its index alone: it stands below its tensor."""
-    count = 1
-    for size in block.shape:
-        count *= size
-    return (f"{tensor.name}{block.at}", f"  {block.at}", block.value, None, block.shape, count)
+    return (f"{tensor.name}{block.at}", f"  {block.at}", block.value, None, block.shape, math.prod(block.shape))
 
 
 def _notes(model: ModelElsewhere, framework: Framework) -> Iterator[str]:
@@ -110,7 +109,7 @@ def _notes(model: ModelElsewhere, framework: Framework) -> Iterator[str]:
     kinds = dict.fromkeys(layer.torch.kind for layer in model.layers if layer.torch is not None)
     letters = [f"of {kind} {framework.letters[kind]}" for kind in kinds if kind in framework.letters]
     if letters:
-        yield f"letters are torch's; {framework.title}'s are others: {'; '.join(letters)}."
+        yield f"letters are torch's; {framework.title} has others: {'; '.join(letters)}."
     if model.left:
         yield f"{listed(model.left, _MOST_NAMED)}: not recurrent, and left out."
     if any(not layer.refusal for layer in model.layers):

@@ -46,7 +46,15 @@ def kinds_of(annotation: Any) -> list[Any]:
 
 
 # The format that the name of a file stands for.
-_BY_SUFFIX = {".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex", ".xml": "junit", ".sarif": "sarif"}
+_BY_SUFFIX = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".tex": "latex",
+    ".py": "python",
+    ".xml": "junit",
+    ".sarif": "sarif",
+}
 
 
 @cache  # why: both the help and what fills the record go by it
