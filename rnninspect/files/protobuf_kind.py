@@ -26,7 +26,7 @@ def protobuf_kind(source: Source) -> str:
     fields = _fields(source)
     if not fields:
         return ""
-    if graph_def_begins(source.beginning(_HEAD)):
+    if _graph_def_begins(source.beginning(_HEAD)):
         return "GraphDef"
     present = {(field.number, field.wire) for field in fields}
     if _is_onnx(present):
@@ -39,8 +39,10 @@ def protobuf_kind(source: Source) -> str:
 
 
 def protobuf_begins(head: bytes) -> bool:
-    """Whether a message with a version begins: ONNX, SavedModel, CoreML."""
-    fields = _fields(_source(head))
+    """Whether one begins: a message with a version, as ONNX, SavedModel and CoreML are, or a graph."""
+    if _graph_def_begins(head):
+        return True
+    fields = _fields(Source.of(head))
     if not fields or (fields[0].number, fields[0].wire) != (1, VARINT) or fields[0].value > _LAST_VERSION:
         return False
     # why: a message within a message begins with its first field; only ONNX has plain words there.
@@ -49,13 +51,13 @@ def protobuf_begins(head: bytes) -> bool:
     )
 
 
-def graph_def_begins(head: bytes) -> bool:
+def _graph_def_begins(head: bytes) -> bool:
     """Whether a graph of TensorFlow begins: a node of it, which has a name and then an operator."""
-    fields = _fields(_source(head))
+    fields = _fields(Source.of(head))
     if not fields or (fields[0].number, fields[0].wire) != (1, BYTES):
         return False
     node = head[fields[0].value : fields[0].end]
-    inside = _fields(_source(node))[:2]
+    inside = _fields(Source.of(node))[:2]
     if [(field.number, field.wire) for field in inside] != [(1, BYTES), (2, BYTES)]:
         return False
     return re.fullmatch(rb"\w+", node[inside[1].value : inside[1].end]) is not None
@@ -64,10 +66,6 @@ def graph_def_begins(head: bytes) -> bool:
 def _is_onnx(present: set[tuple[int, int]]) -> bool:
     """Whether there is a graph, and a version or a set of operators, and no field that ONNX has not."""
     return (7, BYTES) in present and bool(present & {(1, VARINT), (8, BYTES)}) and max(present)[0] <= _LAST_OF_ONNX
-
-
-def _source(data: bytes) -> Source:
-    return Source.of(data)
 
 
 def _fields(source: Source) -> list[Field]:

@@ -28,7 +28,7 @@ def read(path: str) -> Held:
     """
     try:
         with source_of(_file_of(path)) as source:
-            return read_source(source, source.name)
+            return read_kind(kind_of(source), source, source.name)
     except Unreadable as error:
         raise DocumentError(Place(path), error.message, hint=error.hint) from error
     except ABSENT as error:
@@ -37,13 +37,8 @@ def read(path: str) -> Held:
         raise DocumentError(Place(path), reason(error).lower()) from error
 
 
-def read_source(source: Source, path: str) -> Held:
-    """What a checkpoint holds whose bytes are at hand. path: its name, for messages and for files beside it."""
-    return read_kind(kind_of(source), source, path)
-
-
 def read_kind(kind: str, source: Source, path: str) -> Held:
-    """What a checkpoint of a kind that is known holds."""
+    """What a checkpoint of a known kind holds. path: its name, for messages and for files beside it."""
     # why imported by name: each run needs one reader, and some take long to import.
     reader = importlib.import_module(f"rnninspect.files.readers.{READERS[kind]}")
     held = reader.read(source, path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 
 from rnninspect.errors import listed, show
 from rnninspect.files.held import Unreadable
-from rnninspect.files.protobuf_kind import graph_def_begins, protobuf_begins, protobuf_kind
-from rnninspect.files.readers import zips
+from rnninspect.files.protobuf_kind import protobuf_begins, protobuf_kind
+from rnninspect.files.readers import tf_table, zips
 from rnninspect.files.refused import lfs_pointer, refusal
 from rnninspect.files.source import Source, source_of
 
@@ -31,6 +32,9 @@ READERS: Mapping[str, str] = {
     "SavedModel": "tensorflow",
 }
 
+# What is said beside a file that is of no kind.
+KNOWN = "known: torch, safetensors, numpy, Keras, ONNX, TensorFlow and CoreML files"
+
 # So many bytes of the beginning and of the end are looked at: 512 together.
 _HEAD, _TAIL = 504, 8
 
@@ -39,7 +43,6 @@ _TORCH_MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa85019")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # Where HDF5 may begin, behind what another program has put before it.
 _HDF5_PLACES = (512, 1024, 2048)
-_TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 _ZIP = (b"PK\3\4", b"PK\5\6")
 # An object of the protocols 0 and 1 that a pickle of arrays begins with: a mapping, a list or a call.
 _OLD_PICKLE = re.compile(rb"\(?[}\])dl][q]\x00|\([dl]p\d+\r?\n|c[A-Za-z_][\w.]*\r?\n[A-Za-z_][\w.]*\r?\n")
@@ -59,9 +62,9 @@ def is_checkpoint(path: str) -> bool:
     except (OSError, Unreadable):
         return False
     whole_tail = (head + tail)[-_TAIL:]
-    if _by_first_bytes(head) or whole_tail == _TABLE_MAGIC or refusal(head):
+    if _by_first_bytes(head) or whole_tail == tf_table.MAGIC or refusal(head):
         return True
-    return not is_text(head) and (protobuf_begins(head) or graph_def_begins(head) or _is_tar(head + b"\0" * 8))
+    return not is_text(head) and (protobuf_begins(head) or is_tar_header(head + b"\0" * 8))
 
 
 def kind_of(source: Source) -> str:
@@ -85,11 +88,9 @@ def kind_of(source: Source) -> str:
 def is_text(head: bytes) -> bool:
     """Whether the beginning of a file is text in UTF-8, the last letter of which may be cut."""
     try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 3 or error.reason != "unexpected end of data":
-            return False
-        text = head[: error.start].decode("utf-8")
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
     return not re.search(r"[\0-\x08\x0e-\x1f\x7f]", text)
 
 
@@ -117,24 +118,19 @@ def _by_first_bytes(head: bytes) -> str:
 
 def _by_other_places(source: Source, head: bytes) -> str:
     """The kind that another place than the first bytes says; "" for none."""
-    if source.size >= 48 and source.at(source.size - 8, 8) == _TABLE_MAGIC:
+    if tf_table.is_table(source):
         return "TensorFlow checkpoint"
     if any(source.size > at + 8 and source.at(at, 8) == _HDF5 for at in _HDF5_PLACES):
         return "HDF5"
-    if _is_tar(head):
+    if is_tar_header(head):
         return "tar"
-    if head.lstrip().startswith(b"{") and is_text(head) and _has_weight_map(source):
-        return "shards"
+    if head.lstrip().startswith(b"{") and is_text(head) and b'"weight_map"' in source.beginning(64 * 1024):
+        return "shards"  # its map stands behind other keys
     return ""
 
 
-def _has_weight_map(source: Source) -> bool:
-    """Whether a JSON text is the index of a checkpoint in several files: its map may stand behind other keys."""
-    return b'"weight_map"' in source.beginning(64 * 1024)
-
-
-def _is_tar(head: bytes) -> bool:
-    """Whether a tar's first header stands there: the sum of its bytes is written in it."""
+def is_tar_header(head: bytes) -> bool:
+    """Whether a header of a tar stands there: the sum of its bytes is written in it."""
     if len(head) < 512:
         return False
     written = head[148:156].strip(b" \0")
@@ -145,10 +141,7 @@ def _is_tar(head: bytes) -> bool:
 
 def _zip_kind(source: Source) -> str:
     """The kind of a zip archive, by the names in it."""
-    found = zips.members(source)
-    if any(member.encrypted for member in found):
-        raise Unreadable("the zip archive is encrypted", "unpack it with its password")
-    names = [member.name for member in found]
+    names = [member.name for member in zips.members(source)]
     if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
         return "torch zip"
     if {"config.json", "model.weights.h5"} <= set(names):
@@ -177,19 +170,10 @@ def _no_checkpoint_in(names: list[str]) -> Unreadable:
     inside = [show(name, 40) for name in names if _CHECKPOINT_NAMES.fullmatch(name)]
     if inside:
         return Unreadable(f"a zip archive of files, among them {listed(inside, 3)}", "unpack it and name one")
-    hint = "known: zip archives of torch, numpy and Keras"
-    return Unreadable(
-        f"a zip archive that holds no checkpoint, but {listed([show(name, 40) for name in names], 3)}", hint
-    )
+    shown = listed([show(name, 40) for name in names], 3)
+    return Unreadable(f"a zip archive that holds no checkpoint, but {shown}", KNOWN)
 
 
 def _unknown(head: bytes) -> Unreadable:
-    if is_text(head):
-        return Unreadable(
-            "not a checkpoint: it is text", "known: torch, safetensors, numpy, Keras, ONNX, TensorFlow, CoreML"
-        )
-    begins = head[:12].hex(" ")
-    return Unreadable(
-        f"not a checkpoint: begins with the bytes {begins}",
-        "known: torch, safetensors, numpy, Keras, ONNX, TensorFlow and CoreML files",
-    )
+    what = "it is text" if is_text(head) else f"begins with the bytes {head[:12].hex(' ')}"
+    return Unreadable(f"not a checkpoint: {what}", KNOWN)

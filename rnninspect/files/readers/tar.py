@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rnninspect.errors import listed, show
 from rnninspect.files.held import Held, Unreadable
 from rnninspect.files.read import read_kind
-from rnninspect.files.sniff import kind_of
+from rnninspect.files.sniff import KNOWN, is_tar_header, kind_of
 from rnninspect.files.source import Source
 
 _BLOCK = 512
@@ -51,7 +51,7 @@ def read(source: Source, path: str) -> Held:
         named = listed([show(name, 80) for name in found], 4)
         raise Unreadable(f"a tar archive of {len(found)} checkpoints: {named}", "unpack it and name one")
     if not found:
-        raise Unreadable(_nothing(files), "known: torch, safetensors, numpy, Keras, ONNX, TensorFlow and CoreML files")
+        raise Unreadable(_nothing(files), KNOWN)
     ((name, (kind, file)),) = found.items()
     # why the archive's own path for its folder: a name in a hostile archive may lead anywhere.
     held = read_kind(kind, file.source, f"{path}/member")
@@ -86,7 +86,7 @@ def _files(source: Source) -> Iterator[_File]:
         if not header.strip(b"\0"):
             return
         size, kind, start = _number(header[124:136]), header[156:157], at + _BLOCK
-        if size is None or not _is_header(header):
+        if size is None or not is_tar_header(header):
             raise Unreadable(f"the tar archive is damaged: no header at byte {at:,}", "copy or download it again")
         if kind in (_LONG_NAME, _PAX):
             long_name = _long_name(source, kind, start, size) or long_name
@@ -98,11 +98,6 @@ def _files(source: Source) -> Iterator[_File]:
             long_name = ""
         at = start + -(-size // _BLOCK) * _BLOCK
     raise Unreadable(f"a tar archive of more than {_MOST_HEADERS:,} files")
-
-
-def _is_header(header: bytes) -> bool:
-    """Whether the sum that is written in a header is the sum of its bytes."""
-    return _number(header[148:156]) == sum(header[:148]) + sum(header[156:]) + 8 * ord(" ")
 
 
 def _number(digits: bytes) -> int | None:

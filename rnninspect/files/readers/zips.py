@@ -37,7 +37,6 @@ class Member(NamedTuple):
 
     name: str
     method: int
-    encrypted: bool
     packed: int
     size: int
     at: int
@@ -99,8 +98,6 @@ def _inflated(source: Source, member: Member, start: int, most: int) -> bytes:
 
 def _start(source: Source, member: Member) -> int:
     """Where the bytes of a member begin."""
-    if member.encrypted:
-        raise Unreadable("the zip archive is encrypted", "unpack it with its password")
     if member.method not in (STORED, DEFLATED):
         raise Unreadable(f"{show(member.name)} is packed by method {member.method}, which is not read", "unpack it")
     header = source.at(member.at, _LOCAL.size)
@@ -155,12 +152,12 @@ def _entry(data: bytes, at: int, shift: int) -> tuple[Member, int]:
     after = name_at + name_length + extra_length + comment_length
     if magic != b"PK\1\2" or after > len(data):
         raise Unreadable(f"{_CUT}its directory cannot be read")
+    if flags & _ENCRYPTED:
+        raise Unreadable("the zip archive is encrypted", "unpack it with its password")
     name = data[name_at : name_at + name_length].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
     extra = data[name_at + name_length : name_at + name_length + extra_length]
     size, packed, place = _large(extra, size, packed, place)
-    return Member(
-        name=name, method=method, encrypted=bool(flags & _ENCRYPTED), packed=packed, size=size, at=place + shift
-    ), after
+    return Member(name=name, method=method, packed=packed, size=size, at=place + shift), after
 
 
 def _large(extra: bytes, *sizes: int) -> tuple[int, int, int]:
