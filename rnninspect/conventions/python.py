@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,14 @@ def stacked(*directions):
     """The arrays of all directions in one each, along axes for the layer and for directions."""
     return {name: np.stack([arrays[name] for arrays in directions])[np.newaxis] for name in directions[0]}
 '''
+# What the script itself calls something else.
+_NO_NAMES = frozenset(
+    (
+        *("np", "gates", "named", "stacked", "weights", "torch_layer", "layer", "layers", "number", "there", "name"),
+        *("array", "module", "cell", "carry", "output", "x", "params"),
+        *("keras", "onnx", "tf", "flax", "haiku", "mxnet"),
+    )
+)
 # Torch's parameters under the names that they have in a function.
 _LOCAL = {"weight_ih": "w_ih", "weight_hh": "w_hh", "weight_hr": "w_hr", "bias_ih": "b_ih", "bias_hh": "b_hh"}
 
@@ -67,9 +76,9 @@ def _name(name: str, taken: set[str]) -> str:
     start = re.sub(r"\W", "_", name, flags=re.ASCII)
     start = f"layer_{start}" if not start[:1].isalpha() or keyword.iskeyword(start) else start
     name, number = start, 2
-    while name in taken or name in ("gates", "named", "stacked", "np"):
+    while taken.intersection((name, f"{name}_part")) or name in _NO_NAMES or hasattr(builtins, name):
         name, number = f"{start}_{number}", number + 1
-    taken.add(name)
+    taken |= {name, f"{name}_part"}
     return name
 
 

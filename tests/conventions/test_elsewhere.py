@@ -177,13 +177,16 @@ def test_a_function_that_no_file_says_is_none_of_ours() -> None:
 def test_names_of_functions_are_pythons_own() -> None:
     framework = FRAMEWORKS["keras"]
     layer = layer_of("type: LSTM")
-    names = ["a.b", "a b", "7th", "class", "np", "gates", "", 'x"""\n', "ä"]
+    names = ["a.b", "a b", "7th", "class", "np", "gates", "", 'x"""\n', "ä", "dict", "layer", "a", "a_part"]
     translations = [translated(layer, framework)._replace(name=name) for name in names]
     text = "\n".join(script(translations, framework))
     defined: dict[str, Any] = {}
     exec(text, defined)
     functions = [name for name, value in defined.items() if callable(value)]
-    assert functions == ["a_b", "a_b_2", "layer_7th", "layer_class", "np_2", "gates_2", "layer_", "x____", "layer__"]
+    assert functions == [
+        *("a_b", "a_b_2", "layer_7th", "layer_class", "np_2", "gates_2", "layer_", "x____", "layer__"),
+        *("dict_2", "layer_2", "a", "a_part_2"),
+    ]
 
 
 def test_a_layer_that_cannot_be_translated_is_a_comment() -> None:

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from elsewhere_runs import CELLS, RELU, Case, alike, grid, run
+from elsewhere_runs import CELLS, IN, RELU, Case, H, alike, grid, layer_of, run
+
+from rnninspect.conventions.elsewhere import FRAMEWORKS
+from rnninspect.conventions.python import script
+from rnninspect.conventions.translate import translated
 
 CASES = [*grid("RNN", "LSTM", "GRU"), RELU, *CELLS]
 
@@ -47,3 +51,16 @@ def test_keras_computes_the_same(keras: Any, case: Case) -> None:
         expected = state[None] if case.type.endswith("Cell") else state
         assert alike(np.stack(theirs), expected)
     assert sum(layer.count_params() for layer in made_layers) == done.translation.parameters
+
+
+@pytest.mark.more
+@pytest.mark.parametrize("case", [Case("LSTM"), Case("GRUCell"), Case("RNN", {"bidirectional": True})])
+def test_the_lines_below_a_function_put_the_weights_into_a_layer(keras: Any, case: Case) -> None:
+    framework = FRAMEWORKS["keras"]
+    lines = list(script([translated(layer_of(case), framework)], framework))
+    below = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+    module = getattr(torch.nn, case.type)(IN, H, **case.options)
+    names: dict[str, Any] = {"keras": keras, "torch_layer": module}
+    exec("\n".join([*lines, *below]), names)
+    theirs = sum(float(weight.value.detach().sum()) for weight in names["layer"].weights)
+    assert theirs == pytest.approx(sum(float(weight.detach().sum()) for weight in module.parameters()), abs=1e-4)

@@ -33,6 +33,19 @@ SHAPES = [
     ),
     ("haiku", "LSTM", "one", {"w": (12, 28), "b": (28,)}),
     ("haiku", "GRU", "one", {"w_i": (5, 21), "w_h": (7, 21), "b": (21,)}),
+    ("cuDNN", "RNN", "two", {"matrix[0]": (7, 5), "matrix[1]": (7, 7), "bias[0]": (7,), "bias[1]": (7,)}),
+    (
+        "oneDNN",
+        "LSTM",
+        "one",
+        {"weights_layer": (1, 1, 5, 4, 7), "weights_iter": (1, 1, 7, 4, 7), "bias": (1, 1, 4, 7)},
+    ),
+    (
+        "oneDNN",
+        "GRU",
+        "one",
+        {"weights_layer": (1, 1, 5, 3, 7), "weights_iter": (1, 1, 7, 3, 7), "bias": (1, 1, 4, 7)},
+    ),
     ("MXNet", "GRU", "two", {"i2h_weight": (21, 5), "h2h_weight": (21, 7), "i2h_bias": (21,), "h2h_bias": (21,)}),
 ]
 
@@ -71,13 +84,34 @@ ORDERS = [
     ("haiku", "GRU", "zrn"),
     ("MXNet", "LSTM", "ifgo"),
     ("MXNet", "GRU", "rzn"),
+    ("cuDNN", "LSTM", "ifgo"),
+    ("cuDNN", "GRU", "rzn"),
+    ("MIOpen", "LSTM", "ifog"),
+    ("MIOpen", "GRU", "zrn"),
+    ("oneDNN", "LSTM", "ifgo"),
+    ("oneDNN", "GRU", "zrn"),
+    ("CoreML", "LSTM", "ifgo"),
+    ("CoreML", "GRU", "zrn"),
+    ("Flax", "LSTM", "ifgo"),
+    ("Flax", "GRU", "rzn"),
 ]
 
 
 @pytest.mark.parametrize(("name", "kind", "order"), ORDERS)
 def test_orders_of_gates(name, kind, order) -> None:
-    first = CONVENTIONS[name].matrices[kind][0]
-    assert [row[0] for row in first.grid] == [f"W_i{gate}" for gate in order]
+    symbols = [row[0] for tensor in CONVENTIONS[name].matrices[kind] for row in tensor.grid]
+    assert [symbol for symbol in symbols if symbol.startswith("W_i")] == [f"W_i{gate}" for gate in order]
+
+
+def test_onednn_keeps_the_layer_directions_and_gates_on_axes_of_their_own() -> None:
+    found = FOUND._replace(biases="one", convention="oneDNN", bidirectional=True, proj_size=3)
+    shapes = {place.role: shape for place, shape in expected(found, layer_of(found)).items()}
+    assert shapes == {
+        "weights_layer": (1, 2, 5, 4, 7),
+        "weights_iter": (1, 2, 3, 4, 7),
+        "bias": (1, 2, 4, 7),
+        "weights_projection": (1, 2, 7, 3),
+    }
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS.values(), ids=list(CONVENTIONS))
