@@ -485,7 +485,7 @@ def node_of(op: str, *names: str) -> tuple[int, bytes]:
     ("graph", "said"),
     [
         (message((5, message((1, -3), (8, "W")))), "a tensor has the shape (-3,)"),
-        (message(*[(5, message(*[(1, 2)] * 65))]), "a tensor of 65 dimensions, of which at most 64 are read"),
+        (message(*[(5, message(*[(1, 2)] * 65))]), "a tensor of more than 64 dimensions"),
         (message((5, 3)), "field 5 is a number where a text or a message is expected"),
         (message((1, message((4, 3)))), "field 4 is a number where a text or a message is expected"),
         (message((15, b"")), "has no values"),

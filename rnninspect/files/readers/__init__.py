@@ -1,6 +1,7 @@
 """The readers, one for each format: from a file's bytes to what it holds. The stations, in order:
 
 own_names   names that no other has
+tensors     which numbers are sizes, and how much room elements take
 beside      the files that hold the values of a model: whether they are there
 zips        the directory of a zip archive
 safetensors, shards         safetensors, and a checkpoint in several files

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from rnninspect.files.held import HeldLayer, HeldTensor, Said, Unreadable
 from rnninspect.files.readers.own_names import own_name
 from rnninspect.files.readers.protobuf import BYTES, FIXED32, Field, Message, floating, signed
+from rnninspect.files.readers.tensors import shape_of
 
 # The operators, and which of their inputs are weights; of the others, those that are constants are options.
 _RECURRENT = {"lstm", "gru", "rnn"}
@@ -28,7 +29,6 @@ _ARGUMENTS = {"string", "bool", "int32", "int64"}
 # Where a program keeps large constants: a file beside it.
 _BESIDE = "@model_path/"
 _MOST_DEEP = 32
-_MOST_DIMS = 64
 
 
 class _Operation(NamedTuple):
@@ -154,9 +154,7 @@ def _type(message: Message, place: Field) -> tuple[str, tuple[int, ...] | None]:
                 size = [item for item in message.inside(part) if item.number == 1]
                 known = known and bool(size)
                 sizes.append(next((item.value for one in size for item in message.inside(one) if item.number == 1), 0))
-    if len(sizes) > _MOST_DIMS:
-        raise Unreadable(f"a tensor of {len(sizes):,} dimensions, of which at most {_MOST_DIMS} are read")
-    return dtype, tuple(sizes) if known else None
+    return dtype, shape_of(sizes) if known else None
 
 
 def _bound(message: Message, place: Field) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from rnninspect.errors import listed, show
 from rnninspect.files.held import Held, HeldTensor, Unreadable
 from rnninspect.files.readers import zips
+from rnninspect.files.readers.tensors import MOST_AXES, OF_NUMPY, is_size, nbytes
 from rnninspect.files.source import Source
 
 _MAGIC = b"\x93NUMPY"
@@ -18,32 +19,12 @@ _LONGEST_HEADER = 64 * 1024
 # Most headers are 128 bytes long with what stands before them.
 _FIRST_LOOK = 256
 _MOST_ARRAYS = 20_000
-_MOST_AXES = 64
-_LARGEST = 2**63
 # One key of a header and its value: a text, a truth value, sizes, or the fields of a structured dtype.
 _PAIR = re.compile(
     r"\s*'(?P<key>\w+)'\s*:\s*"
     r"(?:'(?P<text>[^'\n]*)'|True|False|\((?P<sizes>[\dL, ]*)\)|(?P<fields>\[[^\n]*\]))\s*,?\s*",
     re.ASCII,
 )
-# A dtype: the order of its bytes, its kind, and the bytes of an element.
-_DESCR = re.compile(r"[<>|=]?([a-zA-Z])(\d{0,9})", re.ASCII)
-_KINDS: Mapping[str, tuple[str, int]] = {
-    "f2": ("float16", 2),
-    "f4": ("float32", 4),
-    "f8": ("float64", 8),
-    "i1": ("int8", 1),
-    "i2": ("int16", 2),
-    "i4": ("int32", 4),
-    "i8": ("int64", 8),
-    "u1": ("uint8", 1),
-    "u2": ("uint16", 2),
-    "u4": ("uint32", 4),
-    "u8": ("uint64", 8),
-    "b1": ("bool", 1),
-    "c8": ("complex64", 8),
-    "c16": ("complex128", 16),
-}
 
 
 class _Header(NamedTuple):
@@ -128,42 +109,35 @@ def _shape(sizes: str, name: str) -> tuple[int, ...]:
     parts = [part.strip().removesuffix("L") for part in sizes.split(",")]  # L: a number of Python 2
     if parts[-1] == "":
         parts.pop()
-    if len(parts) > _MOST_AXES or not all(re.fullmatch(r"\d{1,19}", part) for part in parts):
-        raise Unreadable(f"the shape of {show(name)} cannot be read: {show(sizes)}")
-    shape = tuple(int(part) for part in parts)
-    if any(size >= _LARGEST for size in shape):
+    shape = tuple(int(part) for part in parts if re.fullmatch(r"\d{1,19}", part))
+    if not len(parts) == len(shape) <= MOST_AXES or not all(map(is_size, shape)):
         raise Unreadable(f"the shape of {show(name)} cannot be read: {show(sizes)}")
     return shape
 
 
-def _kind(descr: str) -> tuple[str, int]:
-    """A dtype as torch calls it, or as numpy does, and the bytes of an element, 0 where they are not known."""
-    match = _DESCR.fullmatch(descr)
-    if match is None:
-        return descr, 0
-    return _KINDS.get(match[1] + match[2], (match[1] + match[2], 0))
+def _dtype(header: _Header) -> str:
+    """A dtype as torch calls it, or as numpy does."""
+    plain = header.descr.lstrip("<>=|")
+    return OF_NUMPY.get(plain, plain)
 
 
 def _tensor(name: str, header: _Header) -> HeldTensor:
-    return HeldTensor(name, header.shape, _kind(header.descr)[0])
+    return HeldTensor(name, header.shape, _dtype(header))
 
 
 def _note(name: str, header: _Header) -> str:
     """Why an array is not shown; "" for all others."""
     if not header.descr:
         return f"{show(name)} has several fields in each element, and is not shown"
-    if _kind(header.descr)[0].startswith("O"):
+    if _dtype(header).startswith("O"):
         return f"{show(name)} is a pickle of Python objects, which was not opened"
     return ""
 
 
 def _damage(header: _Header, size: int, name: str) -> str:
     """What is missing of an array's values, or is too much; "" where all are there."""
-    width = _kind(header.descr)[1]
-    if not width:
-        return ""
-    promised = header.start + HeldTensor("", header.shape, "").elements * width
-    if promised == size:
+    values = nbytes(_dtype(header), math.prod(header.shape))
+    if values is None or (promised := header.start + values) == size:
         return ""
     whose = f"the header of {name}" if name else "the header"
     return f"{whose} promises {promised:,} bytes, the file has {size:,}"

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rnninspect.files.pickles.records import Call, Global
+from rnninspect.files.readers.tensors import OF_NUMPY
 from rnninspect.files.readers.torch_tensors import LeftOut, Rebuilt, rebuilt, sizes_of
 
-# Dtypes by the letters that numpy writes them with, under torch's names.
-_DTYPES: Mapping[str, str] = {
-    "f2": "float16",
-    "f4": "float32",
-    "f8": "float64",
-    "c8": "complex64",
-    "c16": "complex128",
-    **{
-        f"{letter}{size}": f"{name}{8 * size}"
-        for letter, name in (("i", "int"), ("u", "uint"))
-        for size in (1, 2, 4, 8)
-    },
-    "b1": "bool",
-    "f16": "float128",
-    "bfloat16": "bfloat16",
-}
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
 _JAX = ("_reconstruct_array", "reconstruct_device_array")
 
@@ -65,4 +48,4 @@ def _dtype_named(value: object) -> str | None:
         value = value.arguments[0]
     if isinstance(value, Global):  # why: numpy has no bfloat16 of its own, and a package's is written as a class
         return value.name if value.module == "ml_dtypes" else None
-    return _DTYPES.get(value.lstrip("<>=|")) if isinstance(value, str) else None
+    return OF_NUMPY.get(value.lstrip("<>=|")) if isinstance(value, str) else None

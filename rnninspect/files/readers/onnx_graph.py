@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rnninspect.files.held import Said, Unreadable
-from rnninspect.files.readers.onnx_tensors import MOST_DIMS, Stored, shape_of, stored
+from rnninspect.files.readers.onnx_tensors import Stored, stored
 from rnninspect.files.readers.own_names import joined
 from rnninspect.files.readers.protobuf import BYTES, Field, Message, floating, signed
+from rnninspect.files.readers.tensors import MOST_AXES, shape_of
 
 # Operators that are recurrent layers, whatever the domain.
 RECURRENT = {"LSTM", "GRU", "RNN", "DynamicQuantizeLSTM", "AttnLSTM"}
@@ -188,7 +189,7 @@ def _sparse(message: Message, place: Field) -> Stored:
     values = None
     for part in message.inside(place):
         if part.number == 3:
-            dims.extend(message.numbers(part, MOST_DIMS))
+            dims.extend(map(signed, message.numbers(part, MOST_AXES)))
         elif part.number == 1:
             values = stored(message, part)
     if values is None:

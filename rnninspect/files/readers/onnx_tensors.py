@@ -10,35 +10,36 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rnninspect.files.held import HeldTensor, Unreadable
+from rnninspect.files.held import HeldTensor
 from rnninspect.files.readers.protobuf import BYTES, Field, Message, signed
+from rnninspect.files.readers.tensors import MOST_AXES, nbytes, shape_of
 
-# TensorProto.DataType: what torch calls it, and how many bits an element takes; None where not all take the same.
-_DTYPES: dict[int, tuple[str, int | None]] = {
-    1: ("float32", 32),
-    2: ("uint8", 8),
-    3: ("int8", 8),
-    4: ("uint16", 16),
-    5: ("int16", 16),
-    6: ("int32", 32),
-    7: ("int64", 64),
-    8: ("string", None),
-    9: ("bool", 8),
-    10: ("float16", 16),
-    11: ("float64", 64),
-    12: ("uint32", 32),
-    13: ("uint64", 64),
-    14: ("complex64", 64),
-    15: ("complex128", 128),
-    16: ("bfloat16", 16),
-    17: ("float8_e4m3fn", 8),
-    18: ("float8_e4m3fnuz", 8),
-    19: ("float8_e5m2", 8),
-    20: ("float8_e5m2fnuz", 8),
-    21: ("uint4", 4),
-    22: ("int4", 4),
-    23: ("float4_e2m1", 4),
-    24: ("float8_e8m0fnu", 8),
+# TensorProto.DataType, as torch calls it where it has it.
+_DTYPES = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    8: "string",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    12: "uint32",
+    13: "uint64",
+    14: "complex64",
+    15: "complex128",
+    16: "bfloat16",
+    17: "float8_e4m3fn",
+    18: "float8_e4m3fnuz",
+    19: "float8_e5m2",
+    20: "float8_e5m2fnuz",
+    21: "uint4",
+    22: "int4",
+    23: "float4_e2m1",
+    24: "float8_e8m0fnu",
 }
 # The fields of a TensorProto, those with elements apart.
 _DIMS, _TYPE, _NAME, _EXTERNAL, _LOCATION = 1, 2, 8, 13, 14
@@ -52,7 +53,6 @@ _UNPACKED = {
     (_FLOATS, "float32"): "f",
     (_DOUBLES, "float64"): "d",
 }
-MOST_DIMS = 64
 # So many elements of a tensor are read at most. why: two bias vectors of an LSTM of 32,768 units.
 MOST_VALUES = 2**18
 
@@ -74,19 +74,9 @@ class Stored(NamedTuple):
     fault: str
 
 
-def shape_of(numbers: list[int]) -> tuple[int, ...]:
-    """A shape. Raises Unreadable for what is none."""
-    if len(numbers) > MOST_DIMS:
-        raise Unreadable(f"a tensor of {len(numbers):,} dimensions, of which at most {MOST_DIMS} are read")
-    shape = tuple(signed(number) for number in numbers)
-    if any(size < 0 for size in shape):
-        raise Unreadable(f"a tensor has the shape {shape}")
-    return shape
-
-
 def dtype_of(number: int) -> str:
     """A TensorProto.DataType as torch calls it."""
-    return _DTYPES.get(number, (f"type {number}", None))[0]
+    return _DTYPES.get(number, f"type {number}")
 
 
 def stored(message: Message, field: Field) -> Stored:
@@ -95,7 +85,7 @@ def stored(message: Message, field: Field) -> Stored:
     name, number, elements, outside, pairs = "", 0, None, False, {}
     for part in message.inside(field):
         if part.number == _DIMS:
-            dims.extend(message.numbers(part, MOST_DIMS))
+            dims.extend(map(signed, message.numbers(part, MOST_AXES)))
             shape_of(dims)
         elif part.number == _TYPE:
             number = part.value
@@ -142,19 +132,13 @@ def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def nbytes_of(tensor: HeldTensor) -> int | None:
-    """How many bytes its elements take; None where the dtype does not say."""
-    bits = next((bits for name, bits in _DTYPES.values() if name == tensor.dtype), None)
-    return None if bits is None else -(-tensor.elements * bits // 8)
-
-
 def needed_beside(tensors: Iterable[Stored]) -> dict[str, int]:
     """The files that hold the elements of tensors, and how long each must be."""
     needed: dict[str, int] = {}
     for tensor in tensors:
         if tensor.elsewhere is not None:
             location, offset, length = tensor.elsewhere
-            least = length if length is not None else nbytes_of(tensor.held) or 0
+            least = length if length is not None else nbytes(tensor.held.dtype, tensor.held.elements) or 0
             needed[location] = max(needed.get(location, 0), offset + least)
     return needed
 
@@ -163,7 +147,7 @@ def _fault(held: HeldTensor, elements: Field | None) -> str:
     """What is wrong with the elements of a tensor: that they are not there, or not as many as its shape says."""
     if elements is None:
         return f"{held.name} has no elements" if held.elements else ""
-    expected = nbytes_of(held)
+    expected = nbytes(held.dtype, held.elements)
     if expected is None or elements.number not in (_RAW, _FLOATS, _DOUBLES) or elements.wire != BYTES:
         return ""
     # why: complex numbers are two floats each, and of these nobody makes weights.

@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from rnninspect.errors import show
 from rnninspect.files.held import Held, HeldTensor, Unreadable
+from rnninspect.files.readers.tensors import MOST_AXES, is_size, nbytes
 from rnninspect.files.source import Source
 
 # why less than the 100 MB of the format: the largest published files have some thousand tensors, and 10 MB of header
 # has 100,000; to read as much takes 0.5 s and 100 MB of memory.
 _LONGEST_HEADER = 10 * 10**6
-_MOST_AXES = 32
 _LONGEST_NAME = 2**14
-_LARGEST = 2**63
 
-# The names of dtypes in the header, as torch calls them, and the bits of an element.
-_DTYPES: Mapping[str, tuple[str, int]] = {
-    "F64": ("float64", 64),
-    "F32": ("float32", 32),
-    "F16": ("float16", 16),
-    "BF16": ("bfloat16", 16),
-    "F8_E4M3": ("float8_e4m3fn", 8),
-    "F8_E5M2": ("float8_e5m2", 8),
-    "F8_E4M3FNUZ": ("float8_e4m3fnuz", 8),
-    "F8_E5M2FNUZ": ("float8_e5m2fnuz", 8),
-    "F8_E8M0": ("float8_e8m0fnu", 8),
-    "F6_E2M3": ("F6_E2M3", 6),
-    "F6_E3M2": ("F6_E3M2", 6),
-    "F4": ("F4", 4),
-    "C64": ("complex64", 64),
-    "I64": ("int64", 64),
-    "I32": ("int32", 32),
-    "I16": ("int16", 16),
-    "I8": ("int8", 8),
-    "U64": ("uint64", 64),
-    "U32": ("uint32", 32),
-    "U16": ("uint16", 16),
-    "U8": ("uint8", 8),
-    "BOOL": ("bool", 8),
+# The dtypes of the header, as torch calls them.
+_DTYPES = {
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "F8_E8M0": "float8_e8m0fnu",
+    "BOOL": "bool",
+    **{f"F{bits}": f"float{bits}" for bits in (64, 32, 16)},
+    **{f"I{bits}": f"int{bits}" for bits in (64, 32, 16, 8)},
+    **{f"U{bits}": f"uint{bits}" for bits in (64, 32, 16, 8)},
+    "C64": "complex64",
 }
 
 
@@ -101,23 +88,20 @@ def _tensor(name: str, entry: object) -> tuple[HeldTensor, int, int]:
     if len(name) > _LONGEST_NAME:
         raise Unreadable(f"a name of {len(name):,} characters, of which at most {_LONGEST_NAME:,} are read")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
-    if not isinstance(dtype, str) or not _are_sizes(shape, _MOST_AXES) or not _are_sizes(offsets, 2):
+    if not isinstance(dtype, str) or not _are_sizes(shape, MOST_AXES) or not _are_sizes(offsets, 2):
         raise Unreadable(f"its header has no dtype, shape and data_offsets of {show(name)}")
-    assert isinstance(shape, list)
-    assert isinstance(offsets, list)
-    called, bits = _DTYPES.get(dtype, (dtype, 0))
-    tensor = HeldTensor(name, tuple(shape), called)
+    tensor = HeldTensor(name, tuple(shape), _DTYPES.get(dtype, dtype))
     begin, end = offsets if len(offsets) == 2 else (0, -1)
-    if begin > end or (bits and (end - begin) * 8 != tensor.elements * bits):
+    if begin > end or nbytes(tensor.dtype, tensor.elements) not in (None, end - begin):
         raise Unreadable(
             f"its header contradicts itself: {show(name)} of {dtype} {show(str(shape))} in {end - begin:,} bytes"
         )
     return tensor, begin, end
 
 
-def _are_sizes(value: object, most: int) -> bool:
-    """Whether it is a list of at most so many numbers from 0 on. why not isinstance: True is no size."""
-    return isinstance(value, list) and len(value) <= most and all(type(n) is int and 0 <= n < _LARGEST for n in value)
+def _are_sizes(value: object, most: int) -> TypeGuard[list[int]]:
+    """Whether it is a list of at most so many sizes."""
+    return isinstance(value, list) and len(value) <= most and all(map(is_size, value))
 
 
 def _damage(places: list[tuple[int, int, str]], start: int, size: int) -> str:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from rnninspect.errors import listed, show
 from rnninspect.files.held import Held, Unreadable
 from rnninspect.files.read import read_kind
+from rnninspect.files.readers.tensors import is_size
 from rnninspect.files.sniff import KNOWN, is_tar_header, kind_of
 from rnninspect.files.source import Source
 
 _BLOCK = 512
 _MOST_HEADERS = 10_000
 _LONGEST_NAME = 64 * 1024
-_LARGEST = 2**63
 # The kinds of a header: a file; the next one's long name (GNU), or what else is said of it (pax).
 _FILES = (b"0", b"\0", b"7")
 _LONG_NAME, _PAX = b"L", b"x"
@@ -104,7 +104,7 @@ def _number(digits: bytes) -> int | None:
     """A number of a header, in octal digits or, where the first bit is set, in bytes; None for any other."""
     if digits[:1] == b"\x80":
         value = int.from_bytes(digits[1:], "big")
-        return value if value < _LARGEST else None
+        return value if is_size(value) else None
     text = digits.strip(b" \0")
     return int(text or b"0", 8) if re.fullmatch(rb"[0-7]*", text) else None
 

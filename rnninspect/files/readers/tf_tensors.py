@@ -5,7 +5,7 @@ https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/framework: 
 
 from __future__ import annotations
 
-from rnninspect.files.held import Unreadable
+from rnninspect.files.readers import tensors
 from rnninspect.files.readers.protobuf import Field, Message, signed
 
 # DataType, as torch calls it where it has it.
@@ -40,7 +40,6 @@ _DTYPES = {
 WEIGHTS = {"float32", "float64", "float16", "bfloat16", "int8", "uint8", "qint8", "quint8"}
 # A type of a variable that is handed on by reference is so much more than its own.
 _REFERENCE = 100
-_MOST_DIMS = 254
 
 
 def dtype_of(number: int) -> str:
@@ -57,8 +56,6 @@ def shape_of(message: Message, field: Field) -> tuple[int, ...] | None:
         if part.number == 2:
             inner = [item.value for item in message.inside(part) if item.number == 1]
             sizes.append(signed(inner[-1]) if inner else 0)
-        if len(sizes) > _MOST_DIMS:
-            raise Unreadable(f"a tensor of more than {_MOST_DIMS} dimensions")
-    if any(size < -1 for size in sizes):
-        raise Unreadable(f"a tensor has the shape {tuple(sizes)}")
-    return None if -1 in sizes else tuple(sizes)
+        if len(sizes) > tensors.MOST_AXES:
+            break
+    return None if -1 in sizes else tensors.shape_of(sizes)

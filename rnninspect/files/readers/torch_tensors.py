@@ -10,16 +10,8 @@ from rnninspect.files.held import Unreadable
 from rnninspect.files.pickles.inside import OBJECT, pickles_inside
 from rnninspect.files.pickles.records import Call, Global, Persistent
 from rnninspect.files.pickles.state import LOADER
+from rnninspect.files.readers.tensors import MOST_AXES, is_size, nbytes
 
-# Bytes of one element of a dtype, under torch's names.
-ITEM_SIZES = {
-    **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 8),
-    **dict.fromkeys(("float32", "int32", "uint32", "qint32", "complex32"), 4),
-    **dict.fromkeys(("float16", "bfloat16", "int16", "uint16"), 2),
-    **dict.fromkeys(("uint8", "int8", "bool", "qint8", "quint8"), 1),
-    **dict.fromkeys(("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu"), 1),
-    "complex128": 16,
-}
 _STORAGES = {
     "DoubleStorage": "float64",
     "FloatStorage": "float32",
@@ -40,9 +32,6 @@ _STORAGES = {
     "QUInt2x4Storage": "quint2x4",
     "UntypedStorage": "uint8",
 }
-# torch has no tensor of more dimensions.
-_MOST_DIMENSIONS = 64
-_LARGEST = 2**63
 
 
 class Storage(NamedTuple):
@@ -72,7 +61,7 @@ class Rebuilt(NamedTuple):
         if self.storage is None or not math.prod(self.shape):
             return 0
         last = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=False))
-        return (self.offset + last + 1) * ITEM_SIZES.get(self.dtype, 0)
+        return nbytes(self.dtype, self.offset + last + 1) or 0
 
 
 class LeftOut(NamedTuple):
@@ -165,9 +154,9 @@ _READERS: Mapping[str, tuple[int, Callable[[tuple[object, ...]], Rebuilt | LeftO
 
 def _placed(storage: Storage, dtype: str, where: tuple[object, ...]) -> Rebuilt:
     offset, shape, strides = where
-    if not _is_size(offset):
+    if not is_size(offset):
         raise Unreadable("the pickle is damaged: a tensor begins nowhere in its storage")
-    return Rebuilt(shape=sizes_of(shape), dtype=dtype, storage=storage, offset=offset, strides=sizes_of(strides))  # type: ignore[arg-type]
+    return Rebuilt(shape=sizes_of(shape), dtype=dtype, storage=storage, offset=offset, strides=sizes_of(strides))
 
 
 def storage_of(value: object) -> Storage | None:
@@ -177,13 +166,10 @@ def storage_of(value: object) -> Storage | None:
     if not isinstance(value, Persistent) or not isinstance(value.key, tuple) or len(value.key) < 5:
         return None
     what, kind, key, _, count = value.key[:5]
-    if what != "storage" or not isinstance(kind, Global) or not isinstance(key, str) or not _is_size(count):
+    if what != "storage" or not isinstance(kind, Global) or not isinstance(key, str) or not is_size(count):
         return None
     dtype = _STORAGES.get(kind.name.rpartition(".")[2])
-    if dtype is None:
-        return None
-    item = ITEM_SIZES.get(dtype)
-    return Storage(key, dtype, None if item is None else item * count)
+    return None if dtype is None else Storage(key, dtype, nbytes(dtype, count))
 
 
 def _storage_inside(call: Call) -> Storage | None:
@@ -200,10 +186,6 @@ def sizes_of(value: object) -> tuple[int, ...]:
     """A shape, or strides. Raises Unreadable for what is none."""
     if isinstance(value, Call) and isinstance(value.arguments, tuple) and len(value.arguments) == 1:
         value = value.arguments[0]  # torch.Size
-    if not isinstance(value, tuple | list) or len(value) > _MOST_DIMENSIONS or not all(map(_is_size, value)):
+    if not isinstance(value, tuple | list) or len(value) > MOST_AXES or not all(map(is_size, value)):
         raise Unreadable("the pickle is damaged: the shape of a tensor is no shape")
     return tuple(value)
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
