@@ -253,6 +253,16 @@ def test_the_layers_of_a_file_are_added_up(here: Run, found: Path) -> None:
     assert "error: model.safetensors: max_params: " in done.stderr
 
 
+def test_what_a_limit_does_not_count_is_said(here: Run, found: Path) -> None:
+    note = "note: model.safetensors: not counted: 1 tensor of other layers, 6 elements"
+    said = {
+        words: note in here(*words, "model.safetensors", cwd=found).stderr.splitlines()
+        for words in (("check", "--max-params", "1M"), ("check", "--max-total-params", "1M"), ("params",), ("inspect",))
+    }
+    assert set(said.values()) == {True}
+    assert all(note not in here(command, "model.safetensors", cwd=found).stderr for command in ("check", "shapes"))
+
+
 def test_a_limit_on_macs_needs_a_batch(here: Run, found: Path) -> None:
     asked = ("check", "model.safetensors", "--set", "budget.max_macs=500k")
     hint = "model.safetensors says no batch (--set input.seq_len=20 --set input.batch_size=32 does)"

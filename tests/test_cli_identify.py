@@ -22,6 +22,7 @@ from worlds import CONFIGS, SMALL
 
 from rnninspect import cli
 from rnninspect.files.agreement import TensorDifference
+from rnninspect.files.held import HeldTensor
 from rnninspect.files.look import Compared, LookedInto, against_plans
 from rnninspect.formats import terminal
 from rnninspect.results.identify import failures, identify_answer, identify_blocks, identify_document, identify_tables
@@ -67,7 +68,7 @@ def test_the_answer_is_first_and_last(here: Here, model: Path) -> None:
         "two bias vectors for each gate · known from names",
         "",
         "not in the file: batch_first; dropout (encoder)",
-        "of other layers: 1 tensor",
+        "of other layers: 1 tensor of 6 elements",
         "",
         "plan and file agree: 20 of 20 tensors · safetensors · float32",
     ]
@@ -80,6 +81,23 @@ def test_a_checkpoint_without_a_command_is_identified(here: Here, model: Path) -
     assert "model.safetensors · their tensors" in fine(here(model, "--all"))
     shutil.copy(model, "no_ending")
     assert fine(here("no_ending")).replace("no_ending", model.name) == text
+
+
+def test_all_is_the_tensors_of_other_layers_too(here: Here, model: Path) -> None:
+    page = fine(here("identify", model, "--all"))
+    assert page.split("\n\nmodel.safetensors · tensors of other layers\n")[1].splitlines()[2:4] == [
+        "head.weight  (2, 3)         6  float32",
+        "",
+    ]
+    table = fine(here("identify", model, "--all", "--format", "csv")).split("\n\n")[2]
+    assert table == "file,tensor,shape,elements,dtype\nmodel.safetensors,head.weight,[2 3],6,float32\n"
+    (file,) = json.loads(fine(here("identify", model, "--format", "json")))["files"]
+    assert (file["others"], file["other_elements"]) == (1, 6)
+
+
+def test_a_tensor_of_two_names_is_counted_once() -> None:
+    table = HeldTensor("embed.weight", (7, 3), "float32")
+    assert identified(ENCODER, others=2, rest=(table, table)).other_elements == 21
 
 
 def of_many() -> LookedInto:
@@ -295,7 +313,8 @@ def test_a_file_that_ends_too_early_is_shown_and_ends_with_1(here: Here, model: 
 def test_no_recurrent_layer_is_fine_unless_one_is_required(here: Here, model: Path) -> None:
     safetensors(Path("plain.safetensors"), more={"a": (2,)})
     assert fine(here("identify", "plain.safetensors")) == (
-        "plain.safetensors · no recurrent layer\nof other layers: 1 tensor\n\nno recurrent layer · safetensors\n"
+        "plain.safetensors · no recurrent layer\nof other layers: 1 tensor of 2 elements\n\n"
+        "no recurrent layer · safetensors\n"
     )
     fine(here("identify", model, "--require"))
     done = here("identify", model, "plain.safetensors", "--require")

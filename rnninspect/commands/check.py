@@ -35,7 +35,7 @@ def run(options: CheckOptions) -> int:
     from rnninspect.commands.shared.check_page import print_check
     from rnninspect.commands.shared.checked import check_of, checked_models, findings_of
     from rnninspect.commands.shared.checked_files import planned_models, refuse_for_files, settings_of_files
-    from rnninspect.commands.shared.file_models import say_remarks
+    from rnninspect.commands.shared.file_models import say_remarks, say_uncounted
     from rnninspect.commands.shared.files import each_file_once, load_all
     from rnninspect.commands.shared.reports import report_unsound
     from rnninspect.guard.findings import of_error
@@ -72,6 +72,8 @@ def run(options: CheckOptions) -> int:
     if check.gone and not options.locked:
         _say_gone(check.gone, standard.lock)
         check = check._replace(gone={})
+    if checkpoints and _is_limited(check):
+        say_uncounted(checkpoints)
     if check.against is None and not options.update and not options.locked and held is None:
         _say_unlocked(check)
     if not options.update:
@@ -191,9 +193,13 @@ def _say_unlocked(check: Check) -> None:
     """Say that there is no lock, and what is left to hold the models against."""
     from rnninspect.guard.lock import NAME
 
-    limited = check.total is not None or any(verdict.limits for verdict in check.verdicts)
-    left = ": only budgets are checked" if limited else " and no budget to check"
+    left = ": only budgets are checked" if _is_limited(check) else " and no budget to check"
     say(f"note: no {NAME} here{left} (--update writes a lock)")
+
+
+def _is_limited(check: Check) -> bool:
+    """Whether a count of any model is held to a limit."""
+    return check.total is not None or any(verdict.limits for verdict in check.verdicts)
 
 
 def _say_old(models: Sequence[CheckedModel], standard: Standard) -> None:

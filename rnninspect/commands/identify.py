@@ -34,7 +34,10 @@ class IdentifyOptions:
         bool, typer.Option("--require", help="End with 1 where a file has no recurrent layer that is understood.")
     ] = False
     all: Annotated[
-        bool, typer.Option("--all", help="Every column, and every tensor of each layer.", rich_help_panel=OUTPUT)
+        bool,
+        typer.Option(
+            "--all", help="Every column, and every tensor, those of other layers too.", rich_help_panel=OUTPUT
+        ),
     ] = False
     document: Annotated[
         Path | None,

@@ -34,7 +34,7 @@ def run(options: InspectOptions) -> int:
     from rnninspect.commands.shared.model_page import print_models
 
     tables = _all if options.all else _summary
-    return print_models(options, LookPage(tables, values=options.all, input_grad=options.input_grad))
+    return print_models(options, LookPage(tables, values=options.all, input_grad=options.input_grad, counts=True))
 
 
 def _summary(models: Sequence[ModelFacts]) -> list[Table]:

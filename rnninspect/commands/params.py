@@ -41,4 +41,4 @@ def run(options: ParamsOptions) -> int:
     def tables(models: Sequence[ModelFacts]) -> list[Table]:
         return params_tables(models, proven=proven, parts=parts)
 
-    return print_models(options, LookPage(tables, input_grad=options.input_grad))
+    return print_models(options, LookPage(tables, input_grad=options.input_grad, counts=True))

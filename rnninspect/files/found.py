@@ -62,6 +62,7 @@ class Identified(NamedTuple):
     """What was found in a file. set_aside: how many tensors are an optimizer's or the like, by what they are.
 
     undecided: what looks recurrent and no rule reads, a sentence each. others: how many tensors are of neither.
+    rest: those, one that has two names under both.
     """
 
     held: Held
@@ -69,3 +70,9 @@ class Identified(NamedTuple):
     set_aside: Mapping[str, int]
     undecided: tuple[str, ...]
     others: int
+    rest: tuple[HeldTensor, ...] = ()
+
+    @property
+    def other_elements(self) -> int:
+        """Elements of the tensors that are of no recurrent layer, one that has two names counted once."""
+        return sum({tensor.name: tensor.elements for tensor in self.rest}.values())

@@ -58,6 +58,7 @@ def identify(held: Held) -> Identified:
         set_aside=dict(Counter(aside) + Counter(left.aside)),
         undecided=sentences,
         others=left.number,
+        rest=tuple(tensor for _, _, tensor in left.names()),
     )
 
 

@@ -53,6 +53,13 @@ _TENSORS = (
     Column("shape", "shape", Kind.SHAPE),
     Column("dtype", "dtype"),
 )
+_OTHERS = (
+    Column("file", "file", for_scripts=True),
+    Column("tensor", "tensor"),
+    Column("shape", "shape", Kind.SHAPE),
+    Column("elements", "elements", Kind.COUNT),
+    Column("dtype", "dtype"),
+)
 _DIFFERENCES = (
     Column("file", "file", for_scripts=True),
     Column("layer", "layer", repeats=True, nothing=NO_PREFIX),
@@ -110,7 +117,7 @@ def failures(looked: LookedInto, *, require: bool) -> Iterator[str]:
 def identify_blocks(looked: Sequence[LookedInto], *, all_of_it: bool = False) -> list[Block]:
     """The page for people, file by file: its layers, the sentences about it, and where plan and file differ.
 
-    all_of_it: every column, and a table of the tensors.
+    all_of_it: every column, and tables of the tensors.
     """
     blocks: list[Block] = []
     for each in looked:
@@ -133,6 +140,8 @@ def _more_tables(looked: Sequence[LookedInto], *, all_of_it: bool) -> Iterator[T
         yield _difference_table(looked)
     if all_of_it and any(each.layers for each in looked):
         yield _tensors(looked)
+    if all_of_it and any(each.identified.rest for each in looked):
+        yield _others(looked)
 
 
 def _layers(looked: Sequence[LookedInto], *, all_of_it: bool) -> Table:
@@ -233,6 +242,16 @@ def _tensors(looked: Sequence[LookedInto]) -> Table:
     return Table(title="their tensors", subject=looked[0].file, columns=_TENSORS, rows=rows)
 
 
+def _others(looked: Sequence[LookedInto]) -> Table:
+    """The tensors that are of no recurrent layer."""
+    rows = tuple(
+        (each.file, tensor.name, tensor.shape, tensor.elements, tensor.dtype)
+        for each in looked
+        for tensor in each.identified.rest
+    )
+    return Table(title="tensors of other layers", subject=looked[0].file, columns=_OTHERS, rows=rows)
+
+
 def _tensor(layer: FoundLayer, part: Part) -> tuple[Cell, ...]:
     tensor = part.tensor
     return (tensor.name, part.role, part.layer, _direction(layer, part), tensor.shape, tensor.dtype)
@@ -262,6 +281,7 @@ def _file(looked: LookedInto) -> dict[str, object]:
         "set_aside": sum(identified.set_aside.values()),
         "set_aside_as": dict(identified.set_aside),
         "others": identified.others,
+        "other_elements": identified.other_elements,
         "parameters": looked.parameters,
         "tensors_of_layers": sum(layer.tensors for layer in looked.layers),
         "tensors_agreeing": sum(layer.agreeing for layer in looked.layers),

@@ -126,4 +126,5 @@ def _left_out(identified: Identified) -> Iterator[str]:
         kinds = [f"{counted(number, 'tensor')} ({what})" for what, number in aside.items()]
         yield f"set aside: {', '.join(kinds)}"
     if identified.others:
-        yield f"of other layers: {counted(identified.others, 'tensor')}"
+        elements = f" of {counted(identified.other_elements, 'element')}" if identified.rest else ""
+        yield f"of other layers: {counted(identified.others, 'tensor')}{elements}"

@@ -27,6 +27,7 @@ def identified() -> Schema:
         set_aside=whole("How many of them are an optimizer's or the like."),
         set_aside_as=by_name("The same, by what they are.", whole("How many.")),
         others=whole("How many of them are other layers'."),
+        other_elements=whole("Elements of those, a tensor that has two names counted once."),
         parameters=whole("Elements of the recurrent layers' tensors, a tensor of two layers counted once."),
         tensors_of_layers=whole("How many tensors the recurrent layers have, by their plans or the file."),
         tensors_agreeing=whole("How many of these plan and file have alike."),

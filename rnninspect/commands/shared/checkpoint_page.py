@@ -12,6 +12,7 @@ from rnninspect.commands.shared.file_models import (
     held_against_files,
     refuse_what_runs_torch,
     say_remarks,
+    say_uncounted,
     verdict,
 )
 from rnninspect.commands.shared.files import remark_half
@@ -41,6 +42,8 @@ def print_with_checkpoints(
     elif documents and not options.plan:
         say_notes([NOT_INSTALLED])
     say_remarks(checkpoints)
+    if page.counts:
+        say_uncounted(checkpoints)
     for spec in documents:
         say_notes(spec.notes)
     proofs = held_against_files(specs, checkpoints)

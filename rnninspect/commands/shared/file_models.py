@@ -11,6 +11,7 @@ from rnninspect.commands.shared.checkpoints import files_in, is_checkpoint, look
 from rnninspect.commands.shared.messages import say_notes
 from rnninspect.document.chain import Spec
 from rnninspect.errors import CheckFailed, DocumentError, OptionError, Place, printable
+from rnninspect.results.identify_words import counted
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
@@ -68,6 +69,16 @@ def say_remarks(checkpoints: Checkpoints) -> None:
 
     for file, looked in checkpoints.items():
         say_notes(f"{printable(file)}: {printable(remark)}" for remark in remarks(looked.identified))
+
+
+def say_uncounted(checkpoints: Checkpoints) -> None:
+    """Say of each file what a count of its recurrent layers leaves out."""
+    say_notes(
+        f"{printable(file)}: not counted: {counted(looked.identified.others, 'tensor')} of other layers, "
+        f"{counted(looked.identified.other_elements, 'element')}"
+        for file, looked in checkpoints.items()
+        if looked.identified.others
+    )
 
 
 class FileProof(NamedTuple):

@@ -25,13 +25,14 @@ class LookPage(NamedTuple):
 
     tables: of models. values: they show what only torch knows, so that nothing can stand before it has answered.
     asks_torch: an option asks for what only torch knows, and without it there is nothing to show. input_grad: see
-    `plan`.
+    `plan`. counts: it adds up what models have.
     """
 
     tables: MakeTables
     values: bool = False
     asks_torch: bool = False
     input_grad: bool = False
+    counts: bool = False
 
 
 def is_to_prove(options: LookOptions, *, asks_torch: bool = False) -> bool:
