@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -126,6 +127,28 @@ def contradicted() -> Any:
     return json.loads(as_json.render(document(report)))
 
 
+def live() -> Any:
+    """What `rnninspect.inspect` has of a module that runs a layer on sequences of two lengths, and has what is odd."""
+    import torch  # why here: this file can be read without
+
+    import rnninspect
+
+    class Twice(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.odd = torch.nn.GRU(2, 3), ConvLSTM()
+
+        def forward(self, *given: Any) -> None:
+            for each in given:
+                self.rnn(torch.nn.utils.rnn.pack_sequence([each]))
+
+    class ConvLSTM(torch.nn.Module):
+        pass
+
+    result = rnninspect.inspect(Twice(), torch.zeros(4, 2), torch.zeros(5, 2))
+    return json.loads(dataclasses.replace(result, notes=("a sentence",)).json())
+
+
 def crashed() -> Any:
     """What `bench` would print of a journal in which a variant has crashed."""
     return json.loads(as_json.render(bench_document(read_journal(Path("new.jsonl")).outcomes)))
@@ -137,7 +160,7 @@ def test_what_a_command_prints_is_what_its_schema_says(found: Callable[..., Any]
     schema = RESULTS[command]()
     if command in ("bench", "compare"):
         journals(found)
-    also = {"inspect": [contradicted], "bench": [crashed]}.get(command, [])
+    also = {"inspect": [contradicted, live], "bench": [crashed]}.get(command, [])
     objects = [each() for each in also] + [found(*asked) for asked in ASKED[command]]
     for each in objects:
         Draft202012Validator(schema).validate(each)

@@ -5,8 +5,9 @@ A module keeps the arguments of its constructor as attributes, under torch's nam
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
@@ -97,11 +98,24 @@ def arguments_of(found: RecurrentModule) -> dict[str, Argument]:
 def _arguments(module: nn.Module, kind: str) -> Iterator[tuple[str, Argument]]:
     fields = kind_of(kind).model_fields
     for name in ("input_size", "hidden_size", *_DEFAULTS):
-        value = getattr(module, name, None)
+        value = _plain(getattr(module, name, None), _DEFAULTS.get(name))
         if name == "nonlinearity" and isinstance(module, nn.RNNBase):
             value = _MODES[module.mode][1]  # why: it is the mode that is run, whatever the attribute says
-        if name in fields and isinstance(value, int | float | str):
+        if name in fields and value is not None:
             yield name, value
+
+
+def _plain(value: object, default: Argument | None) -> Argument | None:
+    """A number or a text of Python's, where numpy's or torch's stand for one; None for anything else."""
+    if isinstance(value, nn.Module):
+        return None
+    if isinstance(default, bool) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, bool | int | float | str):
+        return value
+    if hasattr(value, "__index__"):
+        return operator.index(value)
+    return float(value) if isinstance(value, SupportsFloat) else None
 
 
 def call_text(found: RecurrentModule, arguments: Mapping[str, Argument]) -> str:

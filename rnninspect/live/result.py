@@ -33,18 +33,18 @@ class LiveLayer(LayerRecord):
         The module itself is neither run nor changed. `.ok` says whether they agree; printed it is the page of
         `rnninspect verify`.
         """
-        from rnninspect.live.weights import verify_layer
+        from rnninspect.live.weights import verify
 
-        return verify_layer(self, seed)
+        return verify([self], seed)
 
     def bench(self) -> Page:
         """Forward and backward timed on a batch like the one that it read, in a process of its own: some 20 s.
 
         Printed it is the page of `rnninspect bench --quick`.
         """
-        from rnninspect.live.timing import bench_layer
+        from rnninspect.live.timing import bench
 
-        return bench_layer(self)
+        return bench([self])
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,18 @@ class Inspected(ModelRecord):
     def json(self) -> str:
         """One JSON object, as the commands print it with `--format json`, and under `live` what was seen."""
         return self._page().json()
+
+    def verify(self, seed: int = 0) -> Page:
+        """Every layer as `LiveLayer.verify` does it, on one page."""
+        from rnninspect.live.weights import verify
+
+        return verify(self.layers, seed)
+
+    def bench(self) -> Page:
+        """Every layer that ran as `LiveLayer.bench` does it, on one page."""
+        from rnninspect.live.timing import bench
+
+        return bench(self.layers)
 
     def _page(self) -> Page:
         from rnninspect.live.document import live_document

@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,11 +37,21 @@ def _modes(module: nn.Module) -> Iterator[None]:
             part.training = True
 
 
+class _Buffer(NamedTuple):
+    """A buffer before. values: a copy; None where there are none to be put back. version: goes up at every change."""
+
+    module: nn.Module
+    name: str
+    tensor: Tensor | None
+    values: Tensor | None
+    version: int
+
+
 @contextmanager
 def _buffers(module: nn.Module) -> Iterator[None]:
     """Afterwards every buffer is the tensor that it was, with the values that it had."""
-    before: list[tuple[nn.Module, str, Tensor | None, Tensor | None]] = [
-        (part, name, buffer, None if buffer is None or buffer.is_meta else buffer.detach().clone())
+    before = [
+        _before(part, name, buffer)
         for part in module.modules()
         if not isinstance(part, torch.jit.ScriptModule)
         for name, buffer in part._buffers.items()
@@ -48,19 +59,19 @@ def _buffers(module: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        for part, name, buffer, values in before:
+        for part, name, buffer, values, version in before:
             part._buffers[name] = buffer
-            if buffer is not None and values is not None and not _same(buffer, values):
+            # why only then: what autograd has kept of an earlier pass must not look changed.
+            if buffer is not None and values is not None and buffer._version != version:
                 with torch.no_grad():
                     buffer.copy_(values)
 
 
-def _same(buffer: Tensor, values: Tensor) -> bool:
-    # why its bytes: a nan is no change.
-    return buffer.shape == values.shape and torch.equal(
-        buffer.detach().contiguous().view(-1).view(torch.uint8) if buffer.numel() else buffer,
-        values.contiguous().view(-1).view(torch.uint8) if values.numel() else values,
-    )
+def _before(module: nn.Module, name: str, buffer: Tensor | None) -> _Buffer:
+    # why these: the former has no values, the latter can only be changed where it was made.
+    if buffer is None or buffer.is_meta or buffer.is_inference():
+        return _Buffer(module, name, buffer, None, 0)
+    return _Buffer(module, name, buffer, buffer.detach().clone(), buffer._version)
 
 
 @contextmanager
@@ -69,16 +80,17 @@ def _random_numbers(module: nn.Module) -> Iterator[None]:
     devices = {tensor.device for tensors in (module.parameters(), module.buffers()) for tensor in tensors}
     own = sorted({device for device in devices if device.type in ("cuda", "mps")}, key=str)
     kind = own[0].type if own else "cuda"
-    numpy = sys.modules.get("numpy")
+    # why no import: who draws from it has it.
+    numpy = sys.modules.get("numpy.random")
     drawn = random.getstate()
-    arrays = None if numpy is None else numpy.random.get_state()
+    arrays = None if numpy is None else numpy.get_state()
     with torch.random.fork_rng(devices=own, device_type=kind):
         try:
             yield
         finally:
             random.setstate(drawn)
             if numpy is not None and arrays is not None:
-                numpy.random.set_state(arrays)
+                numpy.set_state(arrays)
 
 
 def _eagerly(module: nn.Module) -> AbstractContextManager[object]:

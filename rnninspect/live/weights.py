@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rnninspect.document.chain import Spec
 from rnninspect.document.tree import Tree
-from rnninspect.errors import CannotHere, CheckFailed, Place, printable
+from rnninspect.errors import AskedWrongly, CannotHere, CheckFailed, Place, printable
 from rnninspect.facts import ITEM_BYTES
 from rnninspect.live.page import Page
 from rnninspect.live.parameters import values_of
 from rnninspect.live.records import LayerRecord
-from rnninspect.results.caption import caption
+from rnninspect.results.caption import caption, each_once
 from rnninspect.results.verify import verify_document, verify_tables
+from rnninspect.runtime.device import find_device
+from rnninspect.study.verify import Verified, verify_layers
 
 # What a layer is verified on that read nothing, or nothing that is known.
 _STEPS, _SEQUENCES = 5, 3
 
 
-def verify_layer(layer: LayerRecord, seed: int) -> Page:
+def verify(layers: Sequence[LayerRecord], seed: int) -> Page:
     """The page of `rnninspect verify`; `ok` says whether all tensors are within what rounding explains."""
-    spec = spec_of(layer)
-    from rnninspect.runtime.device import find_device
-    from rnninspect.study.verify import verify_layers
-
-    values = values_of(layer.module, [weight.name for weight in layer.facts.weights])
-    result = verify_layers(spec, find_device(spec.device, spec), seed, values={layer.name: values})
-    verdict = f"torch {result.torch} and the equations in float64 {'agree' if result.ok else 'differ'}"
-    own = f"torch.nn.{layer.type} with its weights, not its own forward" if layer.own_forward else "its own weights"
-    return Page(
-        verify_tables(result),
-        caption(verdict, own, result.device, layer.dtype, f"seed {seed}"),
-        lambda: verify_document([result]),
-        ok=result.ok,
+    results = [_verified(layer, spec, seed) for layer, spec in [(layer, spec_of(layer)) for layer in layers]]
+    if not results:
+        raise AskedWrongly("expected a recurrent layer, got a module without any: there is nothing to verify")
+    ok = all(result.ok for result in results)
+    verdict = f"torch {results[0].torch} and the equations in float64 {'agree' if ok else 'differ'}"
+    # why said: such a layer computes something else, which nothing here has looked at.
+    own = each_once(
+        f"torch.nn.{layer.type} with the weights of {layer.name}, not its own forward"
+        if layer.own_forward
+        else "its own weights"
+        for layer in layers
     )
+    return Page(
+        [table for result in results for table in verify_tables(result)],
+        caption(
+            verdict,
+            own,
+            each_once(result.device for result in results),
+            each_once(layer.dtype for layer in layers),
+            f"seed {seed}",
+        ),
+        lambda: verify_document(results),
+        ok=ok,
+    )
+
+
+def _verified(layer: LayerRecord, spec: Spec, seed: int) -> Verified:
+    values = values_of(layer.module, [weight.name for weight in layer.facts.weights])
+    return verify_layers(spec, find_device(spec.device, spec), seed, values={layer.name: values})
 
 
 def spec_of(layer: LayerRecord) -> Spec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rnninspect.results.schema_live import live
 from rnninspect.results.schema_words import (
     COUNTS,
     DIRECTION,
@@ -144,7 +145,10 @@ def looked(command: str) -> Schema:
         "of it; mixed: checkpoints do, and of documents `measured` says which torch was asked about.",
         *("agreed", "plan", "file", "mixed"),
     )
-    return result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS)
+    if command != "inspect":
+        return result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS)
+    with_live = result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS, live=live())
+    return without(with_live, "live")
 
 
 _COMPARED = record(

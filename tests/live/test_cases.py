@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -369,3 +370,43 @@ def test_a_hook_of_the_users_sees_what_it_saw_before() -> None:
     assert seen == [(4, 3, 7)]
     assert len(only(result).outputs) == 2
     assert len(module[0]._forward_hooks) == 1
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    numpy = pytest.importorskip("numpy")
+    module = nn.GRUCell(numpy.int64(5), 7)
+    module.hidden_size, module.bias = numpy.int32(7), 1
+    layer = only(rnninspect.recurrent(module))
+    assert layer.arguments == {"input_size": 5, "hidden_size": 7, "bias": True}
+    assert [type(value) for value in layer.arguments.values()] == [int, int, bool]
+    assert layer.agrees
+
+
+def test_a_backward_pass_of_before_still_runs() -> None:
+    module = nn.Sequential(nn.BatchNorm1d(3), nn.GRU(5, 7))
+    loss = module(X)[0].sum()
+    version = module[0].running_mean._version
+    rnninspect.inspect(module, X)
+    assert module[0].running_mean._version == version
+    loss.backward()
+
+
+def test_numpys_and_pythons_random_numbers_stay() -> None:
+    numpy = pytest.importorskip("numpy")
+
+    class Drawing(nn.Module):
+        def forward(self) -> None:
+            random.random()
+            numpy.random.rand()
+            torch.rand(1)
+
+    def draw() -> tuple[float, float, float]:
+        return random.random(), float(numpy.random.rand()), float(torch.rand(1))
+
+    states = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
+    expected = draw()
+    random.setstate(states[0])
+    numpy.random.set_state(states[1])
+    torch.set_rng_state(states[2])
+    rnninspect.inspect(Drawing())
+    assert draw() == expected

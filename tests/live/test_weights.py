@@ -34,6 +34,17 @@ def test_every_layer_agrees_with_its_equations_with_its_own_weights(name: str) -
     assert all(parameter.grad is None for parameter in module.parameters())
 
 
+def test_all_layers_are_verified_on_one_page() -> None:
+    case = PUBLISHED["BiLSTM tagger"]
+    page = rnninspect.inspect(case.make(), *case.args()).verify(seed=3)
+    assert page.ok
+    assert page.last_line.endswith(" · its own weights · cpu · float32 · seed 3")
+    assert [model["name"] for model in json.loads(page.json())["models"]] == ["char_lstm", "lstm"]
+    assert str(page).splitlines()[-1] == page.last_line
+    with pytest.raises(AskedWrongly, match="got a module without any"):
+        rnninspect.recurrent(nn.Linear(2, 2)).verify()
+
+
 def test_it_is_verified_with_its_own_weights_and_at_its_real_input() -> None:
     module = nn.RNN(5, 7, nonlinearity="relu")
     nn.init.constant_(module.bias_ih_l0, 3.0)
