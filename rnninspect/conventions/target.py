@@ -14,7 +14,8 @@ class Framework(NamedTuple):
 
     made: the layer there, in words of the framework. put: how the arrays go into it, lines below the function of that
     name. letters: what it calls gates that torch calls otherwise. is_run: tests run the framework on what our lines
-    return; else it is the record alone that says so. limit: where it computes something else all the same.
+    return; else it is the record alone that says so. runs_relu: so they do for an RNN with relu. limit: where
+    it computes something else all the same.
     """
 
     title: str
@@ -24,6 +25,7 @@ class Framework(NamedTuple):
     put: Callable[[TorchLayer, str], tuple[str, ...]]
     letters: Mapping[Kind, str] = {}
     is_run: bool = False
+    runs_relu: bool = True
     limit: Callable[[TorchLayer], str] = lambda torch: ""
 
 

@@ -112,26 +112,32 @@ def _notes(model: ModelElsewhere, framework: Framework) -> Iterator[str]:
         yield f"letters are torch's; {framework.title} has others: {'; '.join(letters)}."
     if model.left:
         yield f"{listed(model.left, _MOST_NAMED)}: not recurrent, and left out."
-    if any(not layer.refusal for layer in model.layers):
-        yield held_by(framework)
+    if exact := [layer for layer in model.layers if not layer.refusal]:
+        yield _held_by(exact, framework)
     for verdict, names in verdicts.items():
         yield verdict if len(model.layers) == 1 else f"{listed(names, _MOST_NAMED)}: {verdict}"
     if not model.layers:
         yield "none: there is no recurrent layer"
 
 
-def held_by(framework: Framework) -> str:
+def _held_by(layers: Sequence[Translation], framework: Framework) -> str:
     """What says that the weights compute the same there."""
-    if framework.is_run:
-        return f"held by tests that run {framework.title} on such weights, and torch beside it."
-    return f"by the record of {framework.title}'s packing alone: no test runs it."
+    if not framework.is_run:
+        return f"by the record of {framework.title}'s packing alone: no test runs it."
+    but = "" if all(is_run(layer, framework) for layer in layers) else "; those of relu by its record alone"
+    return f"held by tests that run {framework.title} on such weights, and torch beside it{but}."
+
+
+def is_run(layer: Translation, framework: Framework) -> bool:
+    """Whether tests run the framework on such weights."""
+    relu = layer.torch is not None and layer.torch.function == "relu"
+    return framework.is_run and not layer.refusal and (framework.runs_relu or not relu)
 
 
 def elsewhere_document(models: Sequence[ModelElsewhere], framework: Framework) -> dict[str, object]:
     """The same as an object."""
     return {
         "framework": framework.title,
-        "run_by_tests": framework.is_run,
         "layers": [
             {
                 "model": model.name,
@@ -140,6 +146,7 @@ def elsewhere_document(models: Sequence[ModelElsewhere], framework: Framework) -
                 "type": layer.type,
                 "made": layer.made or None,
                 "exact": not layer.refusal,
+                "run_by_tests": is_run(layer, framework),
                 "verdict": layer.verdict,
                 "parameters": layer.parameters,
                 "tensors": [_tensor_object(tensor) for tensor in layer.tensors],

@@ -47,6 +47,7 @@ def translated() -> Schema:
         type=TYPE,
         made=some(text("The layer there; null where there is none.")),
         exact=yes("The weights there compute what torch's do."),
+        run_by_tests=yes("Tests run the framework on such weights; else only the record of its packing says so."),
         verdict=text("`exact`, and what becomes of biases; or `none`, and why."),
         parameters=some(whole("How many parameters the layer has there; null where there is none.")),
         tensors=many("Its tensors there; empty where there is no such layer.", tensor),
@@ -54,6 +55,5 @@ def translated() -> Schema:
     return record(
         "With --as: the same weights in another framework.",
         framework=text("Its name."),
-        run_by_tests=yes("Tests run the framework on such weights; else only the record of its packing says so."),
         layers=many("The recurrent layers of all models.", layer),
     )
