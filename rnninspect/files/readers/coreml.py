@@ -38,7 +38,7 @@ class _Layer(NamedTuple):
 def read(source: Source, path: str) -> Held:
     """What a CoreML model holds. Raises Unreadable."""
     message = Message(source)
-    program = next((part for part in message.fields() if part.number == _PROGRAM), None)
+    program = next(message.inside(None, _PROGRAM), None)
     if program is not None:
         found = program_of(message, program)
         damage = beside.told(beside.faults(path, found.beside))
@@ -75,16 +75,15 @@ def _layers(message: Message) -> Iterator[_Layer]:
         model, depth = models.pop()
         if depth > _MOST_DEEP:
             raise Unreadable(f"models within models, more than {_MOST_DEEP} deep")
-        for part in message.inside(model) if model else message.fields():
+        for part in message.inside(model):
             if part.number in _NETWORKS:
                 found = True
                 yield from _network(message, part)
             elif part.number == _PIPELINE:
-                models.extend((item, depth + 1) for item in message.inside(part) if item.number == 1)
+                models.extend((item, depth + 1) for item in message.inside(part, 1))
             elif part.number in _PREDICTING_PIPELINES:
-                for pipeline in message.inside(part):
-                    if pipeline.number == 1:
-                        models.extend((item, depth + 1) for item in message.inside(pipeline) if item.number == 1)
+                for pipeline in message.inside(part, 1):
+                    models.extend((item, depth + 1) for item in message.inside(pipeline, 1))
             elif part.number == _PROGRAM:
                 raise Unreadable("an ML program within a pipeline, which is not read", "name the model itself")
             elif part.number in _OTHERS and part.wire == BYTES:
@@ -100,16 +99,14 @@ def _network(message: Message, place: Field) -> Iterator[_Layer]:
         network, depth = networks.pop()
         if depth > _MOST_DEEP:
             raise Unreadable(f"networks within networks, more than {_MOST_DEEP} deep")
-        for part in message.inside(network):
-            if part.number != 1:
-                continue
+        for part in message.inside(network, 1):
             layer = _layer(message, part)
             if layer is None:
                 continue
             yield layer
-            inner = _HOLDING.get(layer.what.number)
-            if inner:
-                networks.extend((item, depth + 1) for item in message.inside(layer.what) if item.number in inner)
+            if layer.what.number in _HOLDING:
+                its = message.inside(layer.what, *_HOLDING[layer.what.number])
+                networks.extend((item, depth + 1) for item in its)
 
 
 def _layer(message: Message, place: Field) -> _Layer | None:

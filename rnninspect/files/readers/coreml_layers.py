@@ -160,7 +160,7 @@ def _weight(message: Message, name: str, shape: tuple[int, ...], place: Field) -
         elif part.number in (30, 31):
             raw, eight = part.length, part.number == 31
         elif part.number == 40:
-            bits = next((item.value for item in message.inside(part) if item.number == 1), 0)
+            bits = next((item.value for item in message.inside(part, 1)), 0)
     if not floats + halves + raw:
         return None
     count = math.prod(shape)

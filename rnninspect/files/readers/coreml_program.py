@@ -5,7 +5,7 @@ https://github.com/apple/coremltools/blob/main/mlmodel/format/MIL.proto
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -41,11 +41,15 @@ class _Operation(NamedTuple):
 
 @dataclass
 class Program:
-    """What a program holds. beside: the files with its large constants, and how long each must be."""
+    """What a program holds. beside: the files with its large constants, and how long each must be.
+
+    taken: the names of its tensors, as `own_name` keeps them.
+    """
 
     tensors: dict[str, HeldTensor] = field(default_factory=dict)
     layers: list[HeldLayer] = field(default_factory=list)
     beside: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -61,36 +65,21 @@ def program_of(message: Message, place: Field) -> Program:
     """What an ML program holds. Raises Unreadable."""
     program = Program()
     names: dict[str, int] = {}
-    for title, function in _map(message, place, 2):
-        for _, block in _map(message, function, 3):
+    for title, function in message.pairs(message.inside(place, 2)):
+        for _, block in message.pairs(message.inside(function, 3)):
             values = _Values()
             blocks = [(block, 0)]
             while blocks:
                 inner, depth = blocks.pop()
                 if depth > _MOST_DEEP:
                     raise Unreadable(f"blocks within blocks, more than {_MOST_DEEP} deep")
-                for part in message.inside(inner):
-                    if part.number == 3:
-                        its = _add_operation(message, part, title, program, values)
-                        blocks.extend((item, depth + 1) for item in its)
+                for part in message.inside(inner, 3):
+                    its = _add_operation(message, part, title, program, values)
+                    blocks.extend((item, depth + 1) for item in its)
             for operation in values.recurrent:
                 layer = _layer(operation, values)
                 program.layers.append(layer._replace(name=own_name(layer.name, title, names)))
     return program
-
-
-def _map(message: Message, place: Field, number: int) -> Iterator[tuple[str, Field]]:
-    """The pairs of a map that a field of a message is."""
-    for part in message.inside(place):
-        if part.number == number:
-            key, value = "", None
-            for item in message.inside(part):
-                if item.number == 1:
-                    key = message.text(item)
-                elif item.number == 2:
-                    value = item
-            if value is not None:
-                yield key, value
 
 
 def _add_operation(message: Message, place: Field, title: str, program: Program, values: _Values) -> list[Field]:
@@ -109,7 +98,7 @@ def _add_operation(message: Message, place: Field, title: str, program: Program,
                 elif item.number == 2:
                     dtype, shape = _type(message, item)
     if kind in _RECURRENT:
-        inputs = {key: _bound(message, value) for key, value in _map(message, place, 2)}
+        inputs = {key: _bound(message, value) for key, value in message.pairs(message.inside(place, 2))}
         values.recurrent.append(_Operation(kind, output, inputs))
     elif (kind == "const" or kind.startswith(_SMALLER)) and shape is not None:
         _add_constant(message, place, HeldTensor(output, shape, dtype), title, program, values)
@@ -120,14 +109,14 @@ def _add_constant(
     message: Message, place: Field, tensor: HeldTensor, title: str, program: Program, values: _Values
 ) -> None:
     """Keep a constant: a weight, or what an option is."""
-    for key, value in _map(message, place, 5):
+    for key, value in message.pairs(message.inside(place, 5)):
         for part in message.inside(value):
             if key == "val" and part.number == 5:
                 _add_file(message, part, program)
             elif key == "val" and part.number == 3 and not tensor.shape:
                 values.options[tensor.name] = _scalar(message, part)
     if tensor.shape and tensor.dtype not in _ARGUMENTS:
-        name = tensor.name if tensor.name not in program.tensors else f"{title}/{tensor.name}"
+        name = own_name(tensor.name, title, program.taken)
         values.weights[tensor.name] = name
         program.tensors[name] = tensor._replace(name=name)
 
@@ -145,32 +134,28 @@ def _add_file(message: Message, place: Field, program: Program) -> None:
 def _type(message: Message, place: Field) -> tuple[str, tuple[int, ...] | None]:
     """The dtype and the shape in a ValueType; None where it is no tensor of a known shape."""
     dtype, sizes, known = "", [], False
-    for tensor in message.inside(place):
-        known = known or tensor.number == 1
-        for part in message.inside(tensor) if tensor.number == 1 else ():
+    for tensor in message.inside(place, 1):
+        known = True
+        for part in message.inside(tensor):
             if part.number == 1:
                 dtype = _DTYPES.get(part.value, f"type {part.value}")
             elif part.number == 3:
-                size = [item for item in message.inside(part) if item.number == 1]
+                size = list(message.inside(part, 1))
                 known = known and bool(size)
-                sizes.append(next((item.value for one in size for item in message.inside(one) if item.number == 1), 0))
+                sizes.append(next((item.value for one in size for item in message.inside(one, 1)), 0))
     return dtype, shape_of(sizes) if known else None
 
 
 def _bound(message: Message, place: Field) -> str:
     """The name of the value that an argument is bound to; "" for one that stands there itself."""
-    for binding in message.inside(place):
-        if binding.number == 1:
-            for part in message.inside(binding):
-                if part.number == 1:
-                    return message.text(part)
-    return ""
+    bound = (part for binding in message.inside(place, 1) for part in message.inside(binding, 1))
+    return next(map(message.text, bound), "")
 
 
 def _scalar(message: Message, place: Field) -> Said:
     """The one value of a constant that stands in the file."""
-    for tensor in message.inside(place):
-        for part in message.inside(tensor) if tensor.number == 1 else ():
+    for tensor in message.inside(place, 1):
+        for part in message.inside(tensor):
             for item in message.inside(part):
                 if part.number == 4:
                     return message.text(item)

@@ -17,6 +17,7 @@ from rnninspect.files.readers import zips
 from rnninspect.files.readers.hdf5_stream import checked
 from rnninspect.files.readers.keras_config import LONGEST_CONFIG, TooMuch, entries_of
 from rnninspect.files.readers.keras_roles import Names, layers_of
+from rnninspect.files.readers.own_names import joined
 from rnninspect.files.source import Source
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _walk(root: h5py.File, found: _Found) -> None:
             raise Unreadable(f"an HDF5 file with groups more than {_DEEPEST} deep")
         _say(group, path, found)
         for name, inner in _objects(group, found):
-            here = f"{path}/{name}" if path else name
+            here = joined(path, name)
             if len(here) > _LONGEST_NAME:
                 raise Unreadable(f"an HDF5 file with a name of {len(here):,} letters")
             if _is_group(inner):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from rnninspect.files.held import HeldLayer, HeldTensor
 from rnninspect.files.readers.keras_config import Entry, cells_of, options
+from rnninspect.files.readers.own_names import joined
 
 _ROLES = ("kernel", "recurrent_kernel", "bias")
 _GATES = {"LSTM": 4, "CuDNNLSTM": 4, "GRU": 3, "CuDNNGRU": 3, "SimpleRNN": 1}
@@ -59,7 +60,7 @@ def _layers(
     places = _places(entry, group, names)
     for inner, place in zip(entry.inside, places, strict=True):
         name = inner.name or inner.kind
-        yield from _layers(inner, f"{path}/{name}" if path else name, place, tensors, names)
+        yield from _layers(inner, joined(path, name), place, tensors, names)
 
 
 def _cells(entry: Entry, path: str, roles: Mapping[str, str]) -> Iterator[HeldLayer]:
@@ -83,8 +84,8 @@ def _places(entry: Entry, group: str | None, names: Names) -> list[str | None]:
     if group is None:
         return [None] * len(entry.inside)
     several = [inner for inner in entry.inside if inner.role == "layers"]
-    found = iter(_places_in(several, _join(group, "layers"), names))
-    return [next(found) if inner.role == "layers" else _join(group, inner.role) for inner in entry.inside]
+    found = iter(_places_in(several, joined(group, "layers"), names))
+    return [next(found) if inner.role == "layers" else joined(group, inner.role) for inner in entry.inside]
 
 
 def _places_in(entries: Sequence[Entry], container: str, names: Names) -> list[str | None]:
@@ -93,7 +94,7 @@ def _places_in(entries: Sequence[Entry], container: str, names: Names) -> list[s
     The rule: the class, and from the second one of a class on its number. why only where the number of groups of the
     class is that of its layers: a layer that is used in two places is saved once.
     """
-    groups = [_join(container, name) for name in names.groups.get(container, ())]
+    groups = [joined(container, name) for name in names.groups.get(container, ())]
     if any(group in names.called for group in groups):
         by_name: dict[str, list[str]] = {}
         for group in groups:
@@ -105,7 +106,7 @@ def _places_in(entries: Sequence[Entry], container: str, names: Names) -> list[s
     places: list[str | None] = []
     for entry in entries:
         name = _snake(entry.kind)
-        place = _join(container, f"{name}_{used[name]}" if used[name] else name)
+        place = joined(container, f"{name}_{used[name]}" if used[name] else name)
         used[name] += 1
         places.append(place if place in groups and saved[name] == classes[name] else None)
     return places
@@ -129,16 +130,16 @@ def _cell_places(entry: Entry, group: str, names: Names) -> Iterator[tuple[str |
     """The group of each cell of a layer, what its roles stand behind, and what describes it."""
     if entry.kind == "Bidirectional":
         for direction, layer in _directions(entry):
-            for place, behind, cell in _cell_places(layer, _join(group, f"{direction}_layer"), names):
+            for place, behind, cell in _cell_places(layer, joined(group, f"{direction}_layer"), names):
                 yield place, f"{direction}/{behind}", cell
         return
     cells = cells_of(entry)
     if not cells:
-        yield _join(group, "cell"), "", entry
+        yield joined(group, "cell"), "", entry
     elif cells[0].role == "cell":
-        yield _join(group, "cell"), "", cells[0]
+        yield joined(group, "cell"), "", cells[0]
     else:
-        container = _join(group, "cell/cells")
+        container = joined(group, "cell/cells")
         # why the rule alone: cells have names that nobody chose, and two may have the same.
         unnamed = names._replace(called={})
         for index, place in enumerate(_places_in(cells, container, unnamed)):
@@ -219,10 +220,6 @@ def _prefix(names: Iterable[str]) -> str:
     paths = [name.split("/")[:-1] for name in names]
     shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
     return "/".join(parts[0] for parts in shared)
-
-
-def _join(group: str, name: str) -> str:
-    return f"{group}/{name}" if group else name
 
 
 def _snake(kind: str) -> str:

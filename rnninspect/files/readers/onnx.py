@@ -64,10 +64,10 @@ def read(source: Source, path: str) -> Held:
 def _top(message: Message) -> tuple[Field, dict[FunctionKey, Field]]:
     """Where the graph of a model is, and its functions."""
     graph, functions = None, []
-    for field in message.fields():
+    for field in message.inside(None, _GRAPH, _FUNCTION):
         if field.number == _GRAPH:
             graph = field
-        elif field.number == _FUNCTION:
+        else:
             functions.append(field)
     if graph is None:
         raise Unreadable("an ONNX model without a graph")

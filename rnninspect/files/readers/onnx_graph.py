@@ -142,7 +142,7 @@ def said(node: Node, scope: Scope) -> dict[str, Said]:
 
 def function_key(message: Message, field: Field) -> FunctionKey:
     """What a FunctionProto is called by."""
-    texts = {part.number: message.text(part) for part in message.inside(field) if part.number in (1, 10, 13)}
+    texts = {part.number: message.text(part) for part in message.inside(field, 1, 10, 13)}
     return domain_of(texts.get(10, "")), texts.get(1, ""), texts.get(13, "")
 
 
@@ -171,7 +171,7 @@ def graph_of(message: Message, place: Field, functions: Mapping[FunctionKey, Fie
             graph.tensors[tensor.held.name] = tensor
             graph.sparse += 1
         elif not function and part.number == 11:
-            graph.given.extend(message.text(inner) for inner in message.inside(part) if inner.number == 1)
+            graph.given.extend(map(message.text, message.inside(part, 1)))
         _bound(graph)
     return graph
 
@@ -234,16 +234,14 @@ def _add_node(
     attributes = [_attribute(message, part, valued=valued) for part in places]
     node = others.setdefault((key[0], op), Node(op, key[0]))
     if valued or op in _FOLLOWED:
-        values = {item.name: item.value for item in attributes if valued and not item.refers}
-        refers = {item.name: item.refers for item in attributes if item.refers}
         node = Node(
             op=op,
             domain=key[0],
             name=name,
             inputs=tuple(map(message.text, inputs)),
             outputs=tuple(outputs),
-            said=values,
-            refers=refers,
+            said={item.name: item.value for item in attributes if valued and not item.refers},
+            refers={item.name: item.refers for item in attributes if item.refers},
         )
     title = name or next(filter(None, outputs), "")
     graph.bodies.extend((title, body) for item in attributes for body in item.graphs)
@@ -254,12 +252,14 @@ def _add_node(
         graph.recurrent.append(node)
     elif op == "Constant" and not key[0] and outputs:
         for item in attributes:
-            if item.tensor is not None:
-                _add_constant(graph, stored(message, item.tensor), outputs[0])
+            _add_constant(message, item, graph, outputs[0])
 
 
-def _add_constant(graph: Graph, tensor: Stored, name: str) -> None:
+def _add_constant(message: Message, attribute: _Attribute, graph: Graph, name: str) -> None:
     """Keep what may be a weight. why not all: an exported graph has a hundred shapes, indices and single numbers."""
+    if attribute.tensor is None:
+        return
+    tensor = stored(message, attribute.tensor)
     if tensor.held.shape and tensor.held.dtype not in _ARGUMENTS:
         graph.tensors[name] = tensor._replace(held=tensor.held._replace(name=name))
 

@@ -82,7 +82,8 @@ def dtype_of(number: int) -> str:
 def stored(message: Message, field: Field) -> Stored:
     """The tensor that a field holds."""
     dims: list[int] = []
-    name, number, elements, outside, pairs = "", 0, None, False, {}
+    pairs: dict[str, str] = {}
+    name, number, elements, outside = "", 0, None, False
     for part in message.inside(field):
         if part.number == _DIMS:
             dims.extend(map(signed, message.numbers(part, MOST_AXES)))
@@ -94,7 +95,7 @@ def stored(message: Message, field: Field) -> Stored:
         elif part.number == _LOCATION:
             outside = part.value == 1
         elif part.number == _EXTERNAL:
-            pairs.update(dict([_pair(message, part)]))
+            pairs.update((key, message.text(value)) for key, value in message.pairs([part]))
         elif part.number in _ELEMENTS:
             elements = part
     held = HeldTensor(name, shape_of(dims), dtype_of(number))
@@ -116,11 +117,6 @@ def values_of(message: Message, tensor: Stored) -> tuple[float, ...] | None:
     if code is None or part.length != count * struct.calcsize(code):
         return None
     return struct.unpack(f"<{count}{code}", message.content(part, 8 * MOST_VALUES))
-
-
-def _pair(message: Message, field: Field) -> tuple[str, str]:
-    texts = {part.number: message.text(part) for part in message.inside(field)}
-    return texts.get(1, ""), texts.get(2, "")
 
 
 def _elsewhere(pairs: dict[str, str]) -> Elsewhere:

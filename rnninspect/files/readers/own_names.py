@@ -21,5 +21,5 @@ def own_name(name: str, prefix: str, taken: dict[str, int]) -> str:
 
 
 def joined(prefix: str, name: str) -> str:
-    """The name of a node with those around it."""
+    """A name with those of what is around it."""
     return f"{prefix}/{name}" if prefix else name

@@ -6,7 +6,7 @@ https://protobuf.dev/programming-guides/encoding
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from rnninspect.files.held import Unreadable
@@ -88,10 +88,26 @@ class Message:
                 raise self._beyond(f"the field at byte {at:,} ends at {start:,}", end)
             yield field
 
-    def inside(self, field: Field) -> Iterator[Field]:
-        """The fields of a field that is a message."""
-        self._expect_bytes(field)
-        return self.fields(field.value, field.end)
+    def inside(self, field: Field | None, *numbers: int) -> Iterator[Field]:
+        """The fields of a field that is a message, or of the whole file. numbers: which of them; none: all."""
+        if field is None:
+            found = self.fields()
+        else:
+            self._expect_bytes(field)
+            found = self.fields(field.value, field.end)
+        return (part for part in found if part.number in numbers) if numbers else found
+
+    def pairs(self, entries: Iterable[Field]) -> Iterator[tuple[str, Field]]:
+        """The keys and values of a map, which is written as a message for each entry."""
+        for entry in entries:
+            key, value = "", None
+            for part in self.inside(entry):
+                if part.number == 1:
+                    key = self.text(part)
+                elif part.number == 2:
+                    value = part
+            if value is not None:
+                yield key, value
 
     def content(self, field: Field, most: int = _MOST_OF_ONE) -> bytes:
         """The bytes of a field, of which there may be `most`."""

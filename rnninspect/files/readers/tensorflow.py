@@ -7,7 +7,7 @@ from pathlib import Path
 from rnninspect import disk
 from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.readers import beside
-from rnninspect.files.readers.protobuf import BYTES, VARINT, Message
+from rnninspect.files.readers.protobuf import VARINT, Message
 from rnninspect.files.readers.tf_checkpoint import Variables, variables_of
 from rnninspect.files.readers.tf_graph import Graph, add_graph
 from rnninspect.files.readers.tf_table import is_table
@@ -38,11 +38,9 @@ def read(source: Source, path: str) -> Held:
 
 def _saved_model(message: Message, path: str, graph: Graph) -> Held:
     """A SavedModel: the graphs in the file, and the variables beside it."""
-    for part in message.fields():
-        if part.number == 2 and part.wire == BYTES:
-            for item in message.inside(part):
-                if item.number == 2:
-                    add_graph(message, item, graph)
+    for part in message.inside(None, 2):
+        for item in message.inside(part, 2):
+            add_graph(message, item, graph)
     variables = _variables_beside(path)
     if variables is None:
         damage = f"weights in {_VARIABLES}, which is not there" if graph.variables else ""

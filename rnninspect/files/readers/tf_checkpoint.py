@@ -77,7 +77,7 @@ def variables_of(source: Source, path: str) -> Variables:
 
 def _shards(message: Message) -> int:
     """How many files have the values, by a BundleHeaderProto."""
-    count = next((part.value for part in message.fields() if part.number == 1), 1)
+    count = next((part.value for part in message.inside(None, 1)), 1)
     if not 0 < count <= _MOST_SHARDS:
         raise Unreadable(f"its index says that it has {count:,} files of values")
     return count
@@ -154,11 +154,8 @@ def _full_names(source: Source, entry: _Entry) -> dict[str, str]:
     if graph.end > part.size:
         raise Unreadable("its graph of objects is damaged")
     full = {}
-    for node in head.inside(graph):
-        if node.number != 1:
-            continue
-        for attribute in head.inside(node):
-            if attribute.number == 2:
-                texts = {item.number: head.text(item) for item in head.inside(attribute) if item.number in (1, 2, 3)}
-                full[texts.get(3, "")] = texts.get(2, "")
+    for node in head.inside(graph, 1):
+        for attribute in head.inside(node, 2):
+            texts = {item.number: head.text(item) for item in head.inside(attribute, 2, 3)}
+            full[texts.get(3, "")] = texts.get(2, "")
     return full

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rnninspect.files.held import HeldLayer, HeldTensor, Said, Unreadable
+from rnninspect.files.readers.own_names import joined
 from rnninspect.files.readers.protobuf import FIXED32, VARINT, Field, Message, floating, signed
 from rnninspect.files.readers.tf_tensors import WEIGHTS, dtype_of, shape_of
 
@@ -66,11 +67,11 @@ def add_graph(message: Message, place: Field | None, graph: Graph) -> None:
     steps = _Steps()
     functions: list[Field] = []
     nodes: dict[str, _Node] = {}
-    for part in message.inside(place) if place else message.fields():
+    for part in message.inside(place):
         if part.number == 1:
             _put(nodes, *_node(message, part))
         elif part.number == 2:
-            functions.extend(item for item in message.inside(part) if item.number == 1)
+            functions.extend(message.inside(part, 1))
     graph.resources += sum(node.op == _RESOURCE for node in nodes.values())
     _add(nodes, graph, "", steps)
     for function in functions:
@@ -84,7 +85,7 @@ def _function(message: Message, place: Field) -> tuple[str, dict[str, _Node]]:
     nodes: dict[str, _Node] = {}
     for part in message.inside(place):
         if part.number == 1:
-            title = next((message.text(item) for item in message.inside(part) if item.number == 1), "")
+            title = next(map(message.text, message.inside(part, 1)), "")
         elif part.number == 3:
             _put(nodes, *_node(message, part))
     return title, nodes
@@ -123,22 +124,9 @@ def _node(message: Message, place: Field) -> tuple[str, _Node]:
     return name, _Node(op)
 
 
-def _attributes(message: Message, parts: list[Field]) -> Iterator[tuple[str, Field]]:
-    """The attributes of a node: their names, and their values where they are."""
-    for part in parts:
-        name, value = "", None
-        for item in message.inside(part):
-            if item.number == 1:
-                name = message.text(item)
-            elif item.number == 2:
-                value = item
-        if value is not None:
-            yield name, value
-
-
 def _options(message: Message, parts: list[Field]) -> Iterator[tuple[str, Said]]:
     """The attributes that are a text or a number."""
-    for name, value in _attributes(message, parts):
+    for name, value in message.pairs(parts):
         for item in message.inside(value):
             if name.startswith("_"):
                 continue
@@ -154,7 +142,7 @@ def _options(message: Message, parts: list[Field]) -> Iterator[tuple[str, Said]]
 
 def _is_resource(message: Message, parts: list[Field]) -> bool:
     """Whether an input is a variable."""
-    values = (value for name, value in _attributes(message, parts) if name == "dtype")
+    values = (value for name, value in message.pairs(parts) if name == "dtype")
     return any(dtype_of(item.value) == "resource" for value in values for item in message.inside(value))
 
 
@@ -162,7 +150,7 @@ def _tensor(message: Message, name: str, parts: list[Field]) -> HeldTensor | Non
     """The tensor that a constant or a variable is; None where the file does not say its shape."""
     dtype = ""
     shape: tuple[int, ...] | None = None
-    for key, value in _attributes(message, parts):
+    for key, value in message.pairs(parts):
         for item in message.inside(value):
             if key == "value" and item.number == 8:
                 shape = ()
@@ -188,7 +176,7 @@ def _add(nodes: dict[str, _Node], graph: Graph, function: str, steps: _Steps) ->
         if tensor is None or (node.op == "Const" and (not tensor.shape or tensor.dtype not in WEIGHTS)):
             continue
         held = graph.constants if node.op == "Const" else graph.variables
-        own[name] = f"{function}/{tensor.name}" if function and node.op == "Const" else tensor.name
+        own[name] = joined(function, tensor.name) if node.op == "Const" else tensor.name
         held[own[name]] = tensor._replace(name=own[name])
     for name, node in nodes.items():
         if node.op in FUSED:
@@ -198,7 +186,7 @@ def _add(nodes: dict[str, _Node], graph: Graph, function: str, steps: _Steps) ->
             if function and not layer.tensors:
                 graph.unfollowed += 1
             else:
-                graph.layers.append(layer._replace(name=f"{function}/{name}" if function else name))
+                graph.layers.append(layer._replace(name=joined(function, name)))
 
 
 @dataclass

@@ -54,7 +54,7 @@ def shape_of(message: Message, field: Field) -> tuple[int, ...] | None:
         if part.number == 3 and part.value:
             return None
         if part.number == 2:
-            inner = [item.value for item in message.inside(part) if item.number == 1]
+            inner = [item.value for item in message.inside(part, 1)]
             sizes.append(signed(inner[-1]) if inner else 0)
         if len(sizes) > tensors.MOST_AXES:
             break
