@@ -53,7 +53,7 @@ class WeightsOptions(LookOptions):
         typer.Option(
             "--as",
             metavar="NAME",
-            help="Show them as keras, onnx, tf, flax, haiku, cudnn, miopen, onednn, mxnet or coreml has the same weights.",
+            help="Show what the same weights are in another framework.",
         ),
     ] = None
     format: Annotated[WeightsFormat, HOW_TO_PRINT] = WeightsFormat.TABLE  # type: ignore[assignment]  # one more
