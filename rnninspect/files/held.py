@@ -69,3 +69,10 @@ class Unreadable(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message, self.hint = message, hint
+
+
+class Damaged(Unreadable):
+    """A file that was cut off, or is not as it was written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "copy or download it again")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from rnninspect.errors import listed, show
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged, Unreadable
 from rnninspect.files.protobuf_kind import protobuf_begins, protobuf_kind
 from rnninspect.files.readers import tf_table, zips
 from rnninspect.files.refused import lfs_pointer, refusal
@@ -71,7 +71,7 @@ def kind_of(source: Source) -> str:
     """The kind of a file, a key of READERS. Raises Unreadable where it is none of them, or one that is refused."""
     head = source.beginning(512)
     if not head:
-        raise Unreadable("the file is empty", "copy or download it again")
+        raise Damaged("the file is empty")
     if head.startswith(_ZIP):
         return _zip_kind(source)
     known = _by_first_bytes(head) or _by_other_places(source, head)

@@ -9,7 +9,7 @@ from typing import IO
 
 from rnninspect.disk import opened
 from rnninspect.errors import show
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged, Unreadable
 
 # So many bytes are read at once at most. why: headers are small, and a length in a hostile one is any number.
 MOST_AT_ONCE = 64 * 2**20
@@ -27,13 +27,13 @@ class Source:
         if length > MOST_AT_ONCE:
             raise Unreadable(f"a header of {length:,} bytes, of which at most {MOST_AT_ONCE:,} are read")
         if offset < 0 or length < 0 or offset + length > self.size:
-            raise Unreadable(f"it ends too early: {offset + length:,} bytes are needed, and {self.size:,} are there")
+            raise Damaged(f"it ends too early: {offset + length:,} bytes are needed, and {self.size:,} are there")
         self._stream.seek(self._start + offset)
         parts, left = [], length
         while left:
             part = self._stream.read(left)
             if not part:
-                raise Unreadable("it became shorter while it was read")
+                raise Damaged("it became shorter while it was read")
             parts.append(part)
             left -= len(part)
         return b"".join(parts)
@@ -45,7 +45,7 @@ class Source:
     def part(self, offset: int, size: int, name: str) -> Source:
         """A member of it. Raises Unreadable beyond its end."""
         if offset < 0 or size < 0 or offset + size > self.size:
-            raise Unreadable(f"{show(name)} ends beyond the file's end")
+            raise Damaged(f"{show(name)} ends beyond the file's end")
         return Source(name, self._stream, self._start + offset, size)
 
     @classmethod

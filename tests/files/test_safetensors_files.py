@@ -80,7 +80,7 @@ def test_values_that_are_not_one_behind_the_other(tmp_path: Path, entries: objec
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (header({})[:9], "ends in its header: 10 bytes are needed, and 9"),
+        (header({})[:9], "ends too early: 10 bytes are needed, and 9"),
         ((2**30).to_bytes(8, "little") + b"{}", "a header of 1,073,741,824 bytes, of which at most 10,000,000"),
         (header(b'{"a": 1, "a": 2}'), "names 'a' twice"),
         (header(b'{"a": {"dtype": "F32", "dtype": "F64"}}'), "names 'dtype' twice"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged, Unreadable
 from rnninspect.files.pickles.records import Skipped
 from rnninspect.files.source import Source
 
@@ -71,7 +71,7 @@ class PickleBytes:
         place = self.place
         if length > self._source.size - place:
             there = max(0, self._source.size - place)
-            raise Unreadable(f"the pickle ends too early: {length:,} bytes are announced, and {there:,} are there")
+            raise Damaged(f"the pickle ends too early: {length:,} bytes are announced, and {there:,} are there")
         if length <= len(self.buffer) - self.at:
             self.at += length
         else:
@@ -106,7 +106,7 @@ class PickleBytes:
         rest = self.buffer[self.at :]
         wanted = max(length - len(rest), min(_CHUNK, self._source.size - self._next))
         if length - len(rest) > self._source.size - self._next:
-            raise Unreadable(f"the pickle ends too early, after {self._source.size:,} bytes")
+            raise Damaged(f"the pickle ends too early, after {self._source.size:,} bytes")
         self.buffer = rest + self._source.at(self._next, wanted)
         self._next += wanted
         self.at = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged, Unreadable
 from rnninspect.files.pickles.bytes import PickleBytes
 from rnninspect.files.pickles.operations import OPERATIONS, STEPS, STOP
 from rnninspect.files.pickles.records import Global, Persistent
@@ -51,9 +51,9 @@ def read_pickle(source: Source, start: int = 0, most_steps: int = MOST_STEPS) ->
         whole = _run(state, most_steps)
         value = state.stack[-1] if whole else None
     except IndexError as error:
-        raise Unreadable(f"{_damaged(state)} has too few operands") from error
+        raise Damaged(f"{_damaged(state)} has too few operands") from error
     except (ValueError, struct.error) as error:
-        raise Unreadable(f"{_damaged(state)} has no text or number that can be read") from error
+        raise Damaged(f"{_damaged(state)} has no text or number that can be read") from error
     done = Pickled(
         value=value,
         globals=tuple(state.globals.values()),
@@ -87,5 +87,5 @@ def _run(state: State, left: int) -> bool:
             return True
         operation = OPERATIONS[code]
         if operation is None:
-            raise Unreadable(f"no pickle, or a damaged one: {code:#04x} at byte {source.place - 1:,} is no operation")
+            raise Damaged(f"no pickle, or a damaged one: {code:#04x} at byte {source.place - 1:,} is no operation")
         operation(state)

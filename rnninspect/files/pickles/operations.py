@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged
 from rnninspect.files.pickles.records import Call, Global, Skipped, key_of
 from rnninspect.files.pickles.state import State
 from rnninspect.files.pickles.texts import text_of_latin, text_of_quoted, text_of_raw, text_of_utf8, whole_number
@@ -112,7 +112,7 @@ def _set_items(state: State, items: dict[object, object]) -> None:
     elif isinstance(target, dict):
         target.update(items)
     else:
-        raise Unreadable("the pickle is damaged: it stores items in what is no dict")
+        raise Damaged("the pickle is damaged: it stores items in what is no dict")
 
 
 def _set_item(state: State) -> None:
@@ -130,7 +130,7 @@ def _append_all(state: State, values: list[object]) -> None:
     elif isinstance(target, set):
         target.update(map(key_of, values))
     else:
-        raise Unreadable("the pickle is damaged: it appends to what is no list")
+        raise Damaged("the pickle is damaged: it appends to what is no list")
 
 
 def _append(state: State) -> None:
@@ -141,7 +141,7 @@ def _append(state: State) -> None:
 def _global(state: State) -> None:
     module, name = state.bytes.line(), state.bytes.line()
     if isinstance(module, Skipped) or isinstance(name, Skipped):
-        raise Unreadable("the pickle is damaged: a name in it is longer than names are")
+        raise Damaged("the pickle is damaged: a name in it is longer than names are")
     state.stack.append(state.named(text_of_utf8(module), text_of_utf8(name)))
 
 

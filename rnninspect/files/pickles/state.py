@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged, Unreadable
 from rnninspect.files.pickles.bytes import PickleBytes
 from rnninspect.files.pickles.records import Call, Global, Persistent, Skipped
 from rnninspect.files.pickles.texts import whole_number
@@ -63,12 +63,12 @@ class State:
         elif place in self.scattered:
             self.stack.append(self.scattered[place])
         else:
-            raise Unreadable(f"the pickle is damaged: it asks for object {place:,}, which it never had")
+            raise Damaged(f"the pickle is damaged: it asks for object {place:,}, which it never had")
 
     def named(self, module: object, name: object) -> Global:
         """The record of a function or class, one for each name."""
         if not isinstance(module, str) or not isinstance(name, str):
-            raise Unreadable("the pickle is damaged: it names something that has no name")
+            raise Damaged("the pickle is damaged: it names something that has no name")
         return self.globals.setdefault((module, name), Global(module, name))
 
     def call(self, function: object, arguments: object) -> None:
@@ -100,7 +100,7 @@ class State:
         line = self.bytes.line()
         place = None if isinstance(line, Skipped) else whole_number(line)
         if not isinstance(place, int) or place < 0:
-            raise Unreadable("the pickle is damaged: a place of its memo is no number")
+            raise Damaged("the pickle is damaged: a place of its memo is no number")
         return place
 
     def stands_outside(self, key: object) -> None:

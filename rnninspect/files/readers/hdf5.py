@@ -12,7 +12,7 @@ from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
 from rnninspect.errors import NotInstalled, first_line, listed, show
-from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
+from rnninspect.files.held import Damaged, Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.readers import zips
 from rnninspect.files.readers.hdf5_stream import checked
 from rnninspect.files.readers.keras_config import LONGEST_CONFIG, TooMuch, entries_of
@@ -79,7 +79,7 @@ def _file(source: Source, path: str, format: str, config: bytes | None) -> Held:
         raise
     except _DAMAGED as error:
         said = first_line(error).strip("'\"")  # why: a KeyError puts what it says in quotes
-        raise Unreadable(f"the HDF5 file is damaged: {said}", "copy or download it again") from error
+        raise Damaged(f"the HDF5 file is damaged: {said}") from error
     layers, note = _described(config, found)
     followed = f"{found.links} links to other places or files were not followed" if found.links else ""
     notes = tuple(filter(None, (note, followed)))

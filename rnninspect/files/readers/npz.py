@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rnninspect.errors import listed, show
-from rnninspect.files.held import Held, HeldTensor, Unreadable
+from rnninspect.files.held import Damaged, Held, HeldTensor, Unreadable
 from rnninspect.files.readers import zips
 from rnninspect.files.readers.tensors import MOST_AXES, OF_NUMPY, is_size, nbytes
 from rnninspect.files.source import Source
@@ -69,7 +69,7 @@ def _header(data: bytes, name: str, source: Source | None = None, member: zips.M
     if end > len(data) and source is not None and member is not None:
         data = zips.beginning(source, member, end)
     if end > len(data):
-        raise Unreadable(f"{show(name)} ends in its header", "copy or download it again")
+        raise Damaged(f"{show(name)} ends in its header")
     text = data[start:end].decode("latin-1")
     found = _pairs(text)
     if not found.keys() >= {"descr", "fortran_order", "shape"}:

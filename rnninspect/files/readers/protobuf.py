@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged, Unreadable
 from rnninspect.files.source import Source
 
 # How a field is written.
@@ -171,7 +171,7 @@ class Message:
     def _beyond(self, what: str, end: int) -> Unreadable:
         """What is said where a message ends too early: the file, or only what it is in."""
         if end == self.source.size:
-            return Unreadable(f"it ends too early: {what}, and the file at {end:,}", "copy or download it again")
+            return Damaged(f"it ends too early: {what}, and the file at {end:,}")
         return Unreadable(f"{what}, and what it is in at {end:,}")
 
     def _fixed(self, at: int, length: int) -> int:

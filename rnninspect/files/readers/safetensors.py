@@ -6,7 +6,7 @@ import json
 from typing import Any, NoReturn, TypeGuard
 
 from rnninspect.errors import show
-from rnninspect.files.held import Held, HeldTensor, Unreadable
+from rnninspect.files.held import Damaged, Held, HeldTensor, Unreadable
 from rnninspect.files.readers.tensors import MOST_AXES, is_size, nbytes
 from rnninspect.files.source import Source
 
@@ -33,14 +33,9 @@ _DTYPES = {
 
 def read(source: Source, path: str) -> Held:
     """The tensors of the header. What is missing of the values is damage, for all of the header is there."""
-    if source.size < 8:
-        raise Unreadable("it ends before its header", "copy or download it again")
     length = int.from_bytes(source.at(0, 8), "little")
     if length > _LONGEST_HEADER:
         raise Unreadable(f"a header of {length:,} bytes, of which at most {_LONGEST_HEADER:,} are read")
-    if 8 + length > source.size:
-        message = f"it ends in its header: {8 + length:,} bytes are needed, and {source.size:,} are there"
-        raise Unreadable(message, "copy or download it again")
     entries = _header(source.at(8, length))
     entries.pop("__metadata__", None)
     places: list[tuple[int, int, str]] = []
@@ -62,7 +57,7 @@ def _header(data: bytes) -> dict[str, Any]:
     except _Refused as error:
         raise Unreadable(f"its header {error}") from error
     except (ValueError, RecursionError) as error:
-        raise Unreadable("its header is no JSON", "copy or download it again") from error
+        raise Damaged("its header is no JSON") from error
     if not isinstance(value, dict):
         raise Unreadable("its header is no JSON object")
     return value

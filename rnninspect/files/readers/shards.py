@@ -8,7 +8,7 @@ from typing import Any
 
 from rnninspect.disk import reason
 from rnninspect.errors import listed, show
-from rnninspect.files.held import Held, HeldTensor, Unreadable
+from rnninspect.files.held import Damaged, Held, HeldTensor, Unreadable
 from rnninspect.files.read import read_kind
 from rnninspect.files.readers import beside
 from rnninspect.files.sniff import kind_of
@@ -88,7 +88,7 @@ def _weight_map(source: Source) -> dict[str, str]:
     try:
         value: Any = json.loads(source.at(0, source.size).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise Unreadable("the index is no JSON", "copy or download it again") from error
+        raise Damaged("the index is no JSON") from error
     found = value.get("weight_map") if isinstance(value, dict) else None
     if not isinstance(found, dict) or not found or not all(isinstance(file, str) for file in found.values()):
         raise Unreadable("its weight_map names no files")

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from rnninspect.errors import listed, show
-from rnninspect.files.held import Held, Unreadable
+from rnninspect.files.held import Damaged, Held, Unreadable
 from rnninspect.files.read import read_kind
 from rnninspect.files.readers.tensors import is_size
 from rnninspect.files.sniff import KNOWN, is_tar_header, kind_of
@@ -87,7 +87,7 @@ def _files(source: Source) -> Iterator[_File]:
             return
         size, kind, start = _number(header[124:136]), header[156:157], at + _BLOCK
         if size is None or not is_tar_header(header):
-            raise Unreadable(f"the tar archive is damaged: no header at byte {at:,}", "copy or download it again")
+            raise Damaged(f"the tar archive is damaged: no header at byte {at:,}")
         if kind in (_LONG_NAME, _PAX):
             long_name = _long_name(source, kind, start, size) or long_name
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from rnninspect.files.held import HeldTensor, Unreadable
+from rnninspect.files.held import Damaged, HeldTensor, Unreadable
 from rnninspect.files.readers import beside
 from rnninspect.files.readers.protobuf import BYTES, Field, Message
 from rnninspect.files.readers.tf_table import entries
@@ -152,7 +152,7 @@ def _full_names(source: Source, entry: _Entry) -> dict[str, str]:
     begin += 4
     graph = Field(number=1, wire=BYTES, value=begin, length=length)
     if graph.end > part.size:
-        raise Unreadable("its graph of objects is damaged")
+        raise Damaged("its graph of objects is damaged")
     full = {}
     for node in head.inside(graph, 1):
         for attribute in head.inside(node, 2):

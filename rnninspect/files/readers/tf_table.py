@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged, Unreadable
 from rnninspect.files.source import Source
 
 # The end of a table: where two blocks are, and the number that says what it is.
@@ -55,7 +55,7 @@ def _block(source: Source, handle: bytes) -> bytes:
     restarts = int.from_bytes(block[max(0, size - 4) : size], "little")
     end = size - 4 - 4 * restarts
     if end < 0:
-        raise Unreadable(f"the block of its index at byte {offset:,} is damaged")
+        raise Damaged(f"the block of its index at byte {offset:,} is damaged")
     return block[:end]
 
 
@@ -67,7 +67,7 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         own, at = _number(block, at, len(block))
         length, at = _number(block, at, len(block))
         if shared > len(key) or shared + own > _LONGEST_KEY or at + own + length > len(block):
-            raise Unreadable("an entry of its index is damaged")
+            raise Damaged("an entry of its index is damaged")
         key = key[:shared] + block[at : at + own]
         at += own
         yield key, block[at : at + length]
@@ -85,4 +85,4 @@ def _number(data: bytes, at: int, end: int) -> tuple[int, int]:
         found |= (byte & 127) << shift
         if byte < 128:
             return found, at
-    raise Unreadable("a number of its index is damaged")
+    raise Damaged("a number of its index is damaged")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnninspect.files.held import Held, Unreadable
+from rnninspect.files.held import Damaged, Held, Unreadable
 from rnninspect.files.pickles.calls import warnings_of
 from rnninspect.files.pickles.gathered import Gathered, shortfall
 from rnninspect.files.pickles.machine import Pickled, read_pickle
@@ -25,7 +25,7 @@ def read(source: Source, path: str) -> Held:
     model = read_pickle(source, head[-1].end)
     keys = read_pickle(source, model.end)
     if not isinstance(keys.value, list):
-        raise Unreadable("the file is damaged: it has no list of its storages behind the model")
+        raise Damaged("the file is damaged: it has no list of its storages behind the model")
     gathered = Gathered()
     gathered.gather(model.value, tensor_in)
     there = _storages(source, keys.end, keys.value, model, gathered.storages)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged
 from rnninspect.files.pickles.inside import OBJECT, pickles_inside
 from rnninspect.files.pickles.records import Call, Global, Persistent
 from rnninspect.files.pickles.state import LOADER
@@ -81,7 +81,7 @@ def rebuilt(call: Call) -> Rebuilt | LeftOut | None:
         if inner is None:
             return _read(name, arguments)
         call = inner
-    raise Unreadable("the pickle is damaged: a parameter of a parameter of a parameter")
+    raise Damaged("the pickle is damaged: a parameter of a parameter of a parameter")
 
 
 def _dtype_named(value: object) -> str | None:
@@ -115,7 +115,7 @@ def _read(name: str, arguments: tuple[object, ...]) -> Rebuilt | LeftOut:
         return LeftOut(f"torch rebuilds it by {name}" if what == name else f"it is a {what}")
     least, read = reader
     if len(arguments) < least:
-        raise Unreadable(f"the pickle is damaged: {name} has {len(arguments)} arguments")
+        raise Damaged(f"the pickle is damaged: {name} has {len(arguments)} arguments")
     return read(arguments)
 
 
@@ -155,7 +155,7 @@ _READERS: Mapping[str, tuple[int, Callable[[tuple[object, ...]], Rebuilt | LeftO
 def _placed(storage: Storage, dtype: str, where: tuple[object, ...]) -> Rebuilt:
     offset, shape, strides = where
     if not is_size(offset):
-        raise Unreadable("the pickle is damaged: a tensor begins nowhere in its storage")
+        raise Damaged("the pickle is damaged: a tensor begins nowhere in its storage")
     return Rebuilt(shape=sizes_of(shape), dtype=dtype, storage=storage, offset=offset, strides=sizes_of(strides))
 
 
@@ -187,5 +187,5 @@ def sizes_of(value: object) -> tuple[int, ...]:
     if isinstance(value, Call) and isinstance(value.arguments, tuple) and len(value.arguments) == 1:
         value = value.arguments[0]  # torch.Size
     if not isinstance(value, tuple | list) or len(value) > MOST_AXES or not all(map(is_size, value)):
-        raise Unreadable("the pickle is damaged: the shape of a tensor is no shape")
+        raise Damaged("the pickle is damaged: the shape of a tensor is no shape")
     return tuple(value)

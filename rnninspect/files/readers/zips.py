@@ -10,7 +10,7 @@ import zlib
 from typing import NamedTuple
 
 from rnninspect.errors import show
-from rnninspect.files.held import Unreadable
+from rnninspect.files.held import Damaged, Unreadable
 from rnninspect.files.source import Source
 
 # A directory of 100,000 members, with names of 100 bytes, has as much.
@@ -63,7 +63,7 @@ def opened_member(source: Source, member: Member, most: int) -> Source:
     start = _start(source, member)
     if member.method == STORED:
         if member.packed != member.size:
-            raise Unreadable(f"{_CUT}{show(member.name)} is stored, and has two sizes")
+            raise Damaged(f"{_CUT}{show(member.name)} is stored, and has two sizes")
         return source.part(start, member.size, member.name)
     data = _inflated(source, member, start, most)
     if len(data) > most:
@@ -92,7 +92,7 @@ def _inflated(source: Source, member: Member, start: int, most: int) -> bytes:
                 left -= len(parts[-1])
                 chunk = unpacker.unconsumed_tail
     except zlib.error as error:
-        raise Unreadable(f"{_CUT}{show(member.name)} does not unpack") from error
+        raise Damaged(f"{_CUT}{show(member.name)} does not unpack") from error
     return b"".join(parts)
 
 
@@ -104,7 +104,7 @@ def _start(source: Source, member: Member) -> int:
     magic, *_, name, extra = _LOCAL.unpack(header)
     start = member.at + _LOCAL.size + name + extra
     if magic != b"PK\3\4" or start + member.packed > source.size:
-        raise Unreadable(f"{_CUT}{show(member.name)} is not where its directory says")
+        raise Damaged(f"{_CUT}{show(member.name)} is not where its directory says")
     return int(start)
 
 
@@ -115,14 +115,14 @@ def _directory(source: Source) -> tuple[int, int, int, int]:
     tail = source.at(tail_at, length)
     at = tail.rfind(b"PK\5\6")
     if at < 0 or len(tail) - at < _END.size:
-        raise Unreadable(f"{_CUT}its directory, which stands at the end, is missing", "copy or download it again")
+        raise Damaged(f"{_CUT}its directory, which stands at the end, is missing")
     *_, count, size, offset, _comment = _END.unpack_from(tail, at)
     end = tail_at + at
     # why always: torch writes this record for archives of any size, and it stands between the directory and the end.
     end, count, size, offset = _end_64(source, end) or (end, count, size, offset)
     shift = end - size - offset  # why: what stands before an archive moves all of it
     if shift < 0:
-        raise Unreadable(f"{_CUT}its directory begins before the file")
+        raise Damaged(f"{_CUT}its directory begins before the file")
     return offset + shift, size, count, shift
 
 
@@ -144,14 +144,14 @@ def _end_64(source: Source, end: int) -> tuple[int, int, int, int] | None:
 def _entry(data: bytes, at: int, shift: int) -> tuple[Member, int]:
     """The entry of a directory at a place, and the place behind it."""
     if len(data) - at < _ENTRY.size:
-        raise Unreadable(f"{_CUT}its directory has fewer entries than it says")
+        raise Damaged(f"{_CUT}its directory has fewer entries than it says")
     fields = _ENTRY.unpack_from(data, at)
     magic, flags, method, packed, size = fields[0], fields[3], fields[4], fields[8], fields[9]
     name_length, extra_length, comment_length, place = fields[10], fields[11], fields[12], fields[16]
     name_at = at + _ENTRY.size
     after = name_at + name_length + extra_length + comment_length
     if magic != b"PK\1\2" or after > len(data):
-        raise Unreadable(f"{_CUT}its directory cannot be read")
+        raise Damaged(f"{_CUT}its directory cannot be read")
     if flags & _ENCRYPTED:
         raise Unreadable("the zip archive is encrypted", "unpack it with its password")
     name = data[name_at : name_at + name_length].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
