@@ -24,14 +24,14 @@ class Part(NamedTuple):
 class FoundLayer(NamedTuple):
     """One recurrent layer of a file.
 
-    name: the prefix of its tensors without the last dot, "" where they have none. reverse: it reads the sequence from
-    its end, and is no direction of a bidirectional layer. biases: how many bias vectors a gate has. reset_after: of a
-    GRU, whether the reset gate multiplies after the product (as torch's does) or before; None for others, and where
-    the file does not say. peepholes: whether gates read the cell state. convention: the key of the record in
-    `CONVENTIONS` that says how its tensors are packed. known_from: what it was recognised by, for people: `names`,
-    `a pickled module`, `a node LSTM`, `model_config`. known: options that the file says, under torch's names.
-    unknown: those that it does not, each with what is the case: `not in the file: one of tanh, relu`. remarks: what a
-    reader should be told of this layer, a sentence each.
+    name: the prefix of its tensors without the last dot, "" where they have none. reverse: it reads the sequence
+    from its end, and is no direction of a bidirectional layer; where nobody knows, `unknown` says so. biases: how
+    many bias vectors a gate has. reset_after: of a GRU, whether the reset gate multiplies after the product (as
+    torch's does) or before; None for others, and where the file does not say. peepholes: whether gates read the
+    cell state. convention: the key of the record in `CONVENTIONS` that says how its tensors are packed. known_from:
+    what it was recognised by, for people: `names`, `a pickled module`, `a node LSTM`, `model_config`. known:
+    options that the file says, under torch's names. unknown: those that it does not, each with what is the case:
+    `not in the file: one of tanh, relu`. remarks: what a reader should be told of this layer, a sentence each.
     """
 
     name: str

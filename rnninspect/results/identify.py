@@ -204,7 +204,7 @@ def _row(compared: Compared) -> tuple[Cell, ...]:
         directions,
         "reverse" if layer.reverse else directions,
         layer.bidirectional,
-        layer.reverse,
+        _reverse(layer),
         layer.proj_size,
         layer.biases,
         layer.parameters,
@@ -216,6 +216,10 @@ def _row(compared: Compared) -> tuple[Cell, ...]:
         layer.peepholes,
         not compared.differences,
     )
+
+
+def _reverse(layer: FoundLayer) -> bool | None:
+    return None if "reverse" in layer.unknown else layer.reverse
 
 
 def _dtypes(layer: FoundLayer) -> str:
@@ -301,7 +305,7 @@ def _layer(compared: Compared) -> dict[str, object]:
         "hidden_size": layer.hidden_size,
         "num_layers": layer.num_layers,
         "bidirectional": layer.bidirectional,
-        "reverse": layer.reverse,
+        "reverse": _reverse(layer),
         "proj_size": layer.proj_size,
         "biases": layer.biases,
         "reset_after": layer.reset_after,

@@ -55,7 +55,7 @@ def _layer() -> Schema:
         hidden_size=whole("Units."),
         num_layers=whole("Stacked layers."),
         bidirectional=yes("It reads both ways."),
-        reverse=yes("It reads the sequence from its end, and is no direction of a bidirectional layer."),
+        reverse=some(yes("It reads from the end, and is no direction of a bidirectional layer; null where unknown.")),
         proj_size=whole("What h is narrowed to; 0 for no projection."),
         biases=text("How many bias vectors each gate has.", "two", "one", "none"),
         reset_after=some(

@@ -64,14 +64,14 @@ def test_where_keras_has_its_names(shapes: Shapes, name: str) -> None:
 def test_biases_tell_variants_apart(
     shapes: Shapes, kind: str, biases: str, after: bool | None, convention: str
 ) -> None:
-    found = only(identified(below("m/", shapes)))
+    found = only(identified(below(f"my_{kind.lower()}/", shapes)))
     assert (found.type, found.biases, found.reset_after, found.convention) == (kind, biases, after, convention)
     assert agrees(found)
 
 
 def test_without_biases_which_gru_is_not_in_the_file() -> None:
-    shapes = below("m/", GRU)
-    del shapes["m/bias"]
+    shapes = below("my_gru/", GRU)
+    del shapes["my_gru/bias"]
     found = only(identified(shapes))
     assert (found.biases, found.reset_after) == ("none", None)
     assert found.unknown["reset_after"].startswith("not in the file")
@@ -130,10 +130,11 @@ def test_what_the_file_does_not_say_is_unknown() -> None:
     assert found.unknown == dict.fromkeys(
         ("activation", "recurrent_activation", "merge_mode", "batch_first"), "not in the file"
     )
-    rnn = only(identified(below("m/", RNN)))
+    rnn = only(identified(below("rnn/", RNN)))
     assert rnn.unknown == {
         "nonlinearity": "not in the file: any activation of Keras'",
         "batch_first": "not in the file",
+        "reverse": "not in the file",
     }
 
 
@@ -198,12 +199,47 @@ def test_what_the_model_calls_it_is_told_where_the_file_calls_it_something_else(
         ({"kernel": (5,), "recurrent_kernel": (7, 28)}, "are no kind's"),
         (LSTM | {"kernel_norm/gamma": (28,)}, "norms within its step"),
         (LSTM | {"input_gate_peephole_weights": (7,)}, "more weights in its step"),
+        (GRU | {"bias": (21,), "recurrent_bias": (21,)}, "more weights in its step"),
+        (LSTM | {"gamma_h": (7,)}, "more weights in its step"),
+        (GRU | {"bias": (21,)}, "other cells' with three gates"),
+        ({"kernel": (5, 21), "recurrent_kernel": (7, 21)}, "other cells' with three gates"),
+        (RNN, "of much else"),
     ],
 )
 def test_what_cannot_be_is_undecided(shapes: Shapes, says: str) -> None:
     found = identified(below("lstm/", shapes))
     assert found.layers == ()
     assert says in found.undecided[0]
+
+
+@pytest.mark.parametrize("format", ["torch (zip)", "safetensors"])
+def test_names_that_another_library_has_too_do_not_say_the_order_of_gates(format: str) -> None:
+    assert identified(below("enc.lstm.", LSTM), format=format).layers == ()
+    assert "Keras and haste" in identified(below("enc.gru.", GRU), format=format).undecided[0]
+    assert only(identified(below("_torch_params.m/lstm/", LSTM), format=format)).type == "LSTM"
+
+
+def test_directions_of_names_of_their_own_are_a_pair_where_they_are_alone() -> None:
+    shapes = below("b/forward_lstm_8/", LSTM) | below("b/backward_lstm_9/", LSTM)
+    assert only(identified(shapes)).bidirectional
+    three = identified(shapes | below("b/backward_lstm_10/", LSTM))
+    assert [layer.bidirectional for layer in three.layers] == [False, False, False]
+
+
+def test_a_gru_of_another_variant_is_no_direction() -> None:
+    said = {"merge_mode": "concat", "units": 7, "activation": "relu", "reset_after": True}
+    shapes = below("b/forward_gru/", GRU) | below("b/backward_gru/", GRU | {"bias": (21,)})
+    found = identified(shapes, [described("Bidirectional", said, shapes)])
+    assert [layer.reset_after for layer in found.layers] == [True, False]
+    assert [(layer.known, layer.unknown["reverse"]) for layer in found.layers] == [({}, "not in the file")] * 2
+
+
+def test_cells_of_two_directions_that_are_stacked_are_no_pairs() -> None:
+    places = [f"b/{way}_rnn/stacked_rnn_cells/lstm_cell{end}/" for way in ("forward", "backward") for end in ("", "_1")]
+    shapes = {name: shape for place in places for name, shape in below(place, LSTM | {"kernel": (7, 28)}).items()}
+    found = identified(shapes)
+    assert [f"{layer.name}/" for layer in found.layers] == places
+    assert all(map(agrees, found.layers))
 
 
 def test_vars_of_other_layers_are_others() -> None:

@@ -6,7 +6,7 @@ The configuration, where the file has one, says activations, merge mode and dire
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from rnninspect.conventions.packing import Biases, Kind
@@ -24,6 +24,8 @@ _DIRECTIONS = ("forward_layer", "backward_layer")
 # Parts at the end of a prefix that are the cell's, not the layer's.
 _CELL = re.compile(r"cell|(?:lstm|gru|simple_rnn)_cell(?:_[0-9]+)?")
 _STACKS = re.compile(r"cells|stacked_rnn_cells(?:_[0-9]+)?")
+# What other cells with such names have besides: peepholes, a second bias, norms.
+_MORE = re.compile("peephole|bias|gamma|beta|scale|norm")
 # The classes whose configuration is about the recurrence.
 _CLASSES = re.compile(r"(?:SimpleRNN|LSTM|GRU|CuDNNLSTM|CuDNNGRU)(?:Cell)?|RNN|Bidirectional|StackedRNNCells")
 # The options that a second direction may have otherwise.
@@ -52,13 +54,17 @@ def read(left: Left) -> Read:
         if lasts := _lasts(prefix, group):
             tensors = {role: group[last] for last, role in lasts.items()}
             left.take(prefix, lasts)
-            if why := _no_cell(left, prefix, group, tensors):
+            cell = _cell(left, prefix, tensors)
+            if why := _no_cell(left, prefix, group, tensors) or _unsure(left, cell):
                 yield Undecided(prefix, len(tensors), why)
             else:
-                cells[prefix] = _cell(left, prefix, tensors)
+                cells[prefix] = cell
     names: set[str] = set()
     pairs = _pairs(cells)
     taken = {backward.prefix for _, backward in pairs.values()}
+    # why: of two directions that are no pair, what is said of one is not what is said of the other.
+    alone = {prefix for prefix, cell in cells.items() if "merge_mode" in cell.said and prefix not in {*pairs, *taken}}
+    cells |= {prefix: cells[prefix]._replace(said={}) for prefix in alone}
     for prefix, cell in cells.items():
         if prefix in pairs:
             wrapper, backward = pairs[prefix]
@@ -91,10 +97,29 @@ def _no_cell(left: Left, prefix: str, group: Group, tensors: Mapping[str, HeldTe
     if any(left.group(prefix + norm) for norm in _NORMS):
         return "there are norms within its step, which no rule reads"
     others = [last for last in group if last not in _NAMES and last not in _NUMBERS]
-    if any("peephole" in last for last in others) or ("3" in group and "0" in group):
+    if any(_MORE.search(last) for last in others) or ("3" in group and "0" in group):
         return "there are more weights in its step than an RNN, a GRU or an LSTM of Keras has"
     if _kind(tensors) is None:
         return f"kernels of {kernel} and {recurrent} are no kind's"
+    return ""
+
+
+def _unsure(left: Left, cell: _Cell) -> str:
+    """Why shapes alone are too little to tell what a cell is; "" where a name or a description says it too.
+
+    An LSTM's four gates, and a GRU's two bias vectors of three, are no other cell's.
+    """
+    name, bias = cell.prefix.lower(), cell.tensors.get("bias")
+    # why: haste names its weights so too, and has the gates of an LSTM and of a GRU in another order.
+    if cell.kind != "RNN" and cell.prefix.endswith(".") and left.held.format.startswith(("torch", "safetensors")):
+        return "Keras and haste call weights so, and do not have their gates in one order"
+    if cell.said or cell.kind == "LSTM" or (cell.kind == "GRU" and bias is not None and bias.shape != bias.shape[-1:]):
+        return ""
+    if cell.kind == "GRU" and "gru" not in name and (bias is None or bias.shape == (3 * cell.hidden,)):
+        return "they have the shapes of a GRU's, and of other cells' with three gates, and no name says which"
+    # why those two: Bidirectional has no layers but recurrent ones in it.
+    if cell.kind == "RNN" and "rnn" not in name and set(_DIRECTIONS).isdisjoint(name.split("/")):
+        return "they have the shapes of an RNN's, and of much else, and no name says which"
     return ""
 
 
@@ -118,15 +143,30 @@ def _cell(left: Left, prefix: str, tensors: Mapping[str, HeldTensor]) -> _Cell:
 
 def _pairs(cells: Mapping[str, _Cell]) -> dict[str, tuple[str, _Cell]]:
     """By the prefix of each forward cell: the prefix of the pair, and the backward cell."""
-    places = {_plain(prefix): prefix for prefix in cells}
+    # why no stacks: each cell reads its own direction's below it, and those are no layer of both.
+    single = [prefix for prefix in cells if not any(map(_STACKS.fullmatch, prefix.split("/")))]
+    places = {_plain(prefix): prefix for prefix in single}
+    backward = _only_one(single, "backward_")
+    forward = _only_one(single, "forward_")
     pairs: dict[str, tuple[str, _Cell]] = {}
-    for prefix, cell in cells.items():
+    for prefix in single:
         for wrapper, counterpart in _counterparts(prefix):
-            other = places.get(_plain(counterpart))
-            if other is not None and other != prefix and _alike(cell, cells[other]):
+            # why the only one too: the two may be layers of their own names.
+            only = backward.get(wrapper) if forward.get(wrapper) == prefix else None
+            other = places.get(_plain(counterpart), only)
+            if other is not None and other != prefix and _alike(cells[prefix], cells[other]):
                 pairs[prefix] = (wrapper, cells[other])
                 break
     return pairs
+
+
+def _only_one(prefixes: Iterable[str], start: str) -> dict[str, str]:
+    """By what stands before a part that begins so, the prefix that has it, where it is the only one."""
+    found: dict[str, list[str]] = {}
+    for prefix in prefixes:
+        for wrapper, _ in _around(prefix, start):
+            found.setdefault(wrapper, []).append(prefix)
+    return {wrapper: same[0] for wrapper, same in found.items() if len(same) == 1}
 
 
 def _plain(prefix: str) -> str:
@@ -137,16 +177,23 @@ def _plain(prefix: str) -> str:
 
 def _counterparts(prefix: str) -> Iterator[tuple[str, str]]:
     """What stands around a part `forward_...`, and the prefix with `backward_...` there instead."""
+    for wrapper, rest in _around(prefix, "forward_"):
+        yield wrapper, f"{wrapper}backward_{rest}"
+
+
+def _around(prefix: str, start: str) -> Iterator[tuple[str, str]]:
+    """What stands before a part that begins so, and what stands after that beginning."""
     parts = prefix.split("/") if len(prefix) <= LONGEST else []
     for at, part in enumerate(parts):
         # why a part before: two layers that somebody named so are two layers, and no pair of Keras'.
-        if part.startswith("forward_") and at > (parts[0] == "model_weights"):
-            other = (*parts[:at], f"backward_{part.removeprefix('forward_')}", *parts[at + 1 :])
-            yield "/".join(parts[:at]) + "/", "/".join(other)
+        if part.startswith(start) and at > (parts[0] == "model_weights"):
+            yield "/".join(parts[:at]) + "/", "/".join((part.removeprefix(start), *parts[at + 1 :]))
 
 
 def _alike(forward: _Cell, backward: _Cell) -> bool:
-    return forward.kind == backward.kind and forward.hidden == backward.hidden
+    # why no more of biases: what one direction lacks is a difference, but a GRU of another variant is no direction.
+    biases = {cell.tensors["bias"].shape for cell in (forward, backward) if "bias" in cell.tensors}
+    return forward.kind == backward.kind and forward.hidden == backward.hidden and len(biases) < 2
 
 
 def _name(prefix: str, names: set[str]) -> str:
@@ -173,6 +220,8 @@ def _layer(name: str, cells: list[_Cell]) -> FoundLayer:
     bias = next((cell.tensors["bias"].shape for cell in cells if "bias" in cell.tensors), None)
     convention, biases, after = _variant(first.kind, bias, first.hidden, said)
     known, unknown = _options(first.kind, said, both=len(cells) == 2, after=after)
+    if len(cells) == 1 and not said:
+        unknown["reverse"] = NOT_HERE
     return FoundLayer(
         name=name,
         type=first.kind,
