@@ -13,10 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rnninspect.api import Model, load
+    from rnninspect.api import Model, check_module, inspect, load, recurrent
     from rnninspect.errors import RnnInspectError
-    from rnninspect.live.accepted import check_module
-    from rnninspect.live.result import Inspected, inspect, recurrent
+    from rnninspect.live.result import Inspected
 
 __version__ = "0.1.0"
 __all__ = ["Inspected", "Model", "RnnInspectError", "check_module", "inspect", "load", "recurrent"]
@@ -24,7 +23,7 @@ __all__ = ["Inspected", "Model", "RnnInspectError", "check_module", "inspect", "
 
 def __getattr__(name: str) -> object:
     """The public names, imported when first asked for: reading the version costs no more than this file."""
-    if name in ("load", "Model"):
+    if name in ("load", "Model", "inspect", "recurrent", "check_module"):
         from rnninspect import api
 
         return getattr(api, name)
@@ -32,10 +31,10 @@ def __getattr__(name: str) -> object:
         from rnninspect.errors import RnnInspectError
 
         return RnnInspectError
-    if name in ("inspect", "recurrent", "check_module", "Inspected"):
-        from rnninspect import api
+    if name == "Inspected":
+        from rnninspect.live.result import Inspected
 
-        return api.live(name)
+        return Inspected
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,11 +1,11 @@
-"""The Python interface: load a document, ask for its plan, build its modules."""
+"""The Python interface: load a document, ask for its plan, build its modules; look at a module of your own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
@@ -13,6 +13,10 @@ from rnninspect.facts import ModelFacts
 from rnninspect.plan import plan
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from rnninspect.live.result import Inspected
     from rnninspect.results.table import Table
     from rnninspect.runtime.modules import BuiltModel
 
@@ -70,11 +74,61 @@ def load(path: str | PathLike[str], settings: Sequence[str] = ()) -> Model:
     return Model(load_spec(fspath(path), settings))
 
 
-def live(name: str) -> object:
-    """What looks at a torch module of the user's own, by its public name. Raises NoTorch."""
+def inspect(
+    module: nn.Module,
+    *inputs: Any,
+    input_size: Any = None,
+    dtypes: Sequence[torch.dtype] | torch.dtype | None = None,
+    **kwargs: Any,
+) -> Inspected:
+    """Run a torch module of your own once, and tell what its recurrent layers are, read, and put out.
+
+        rnninspect.inspect(model, x, lengths)
+        rnninspect.inspect(model, (32, 20, 300))                        a size: random numbers
+        rnninspect.inspect(model, (32, 20), dtypes=[torch.long])        tokens
+        rnninspect.inspect(model, input_size=[(32, 20, 300), ((2, 32, 50), (2, 32, 50))])
+
+    kwargs go to the module's forward. The forward runs in eval mode and without gradients; afterwards modes, buffers
+    and random numbers are as before, and no hook is left. What it raises comes through as it is. Raises NoTorch.
+    """
     from rnninspect.runtime.here import need_torch
 
     need_torch()
-    from rnninspect.live import accepted, result
+    from rnninspect.live.look import look
 
-    return getattr(accepted if name == "check_module" else result, name)
+    return look(module, inputs, input_size, dtypes, kwargs)
+
+
+def recurrent(module: nn.Module) -> Inspected:
+    """The recurrent layers of a torch module that is not run: letters in place of the sizes of its input."""
+    from rnninspect.runtime.here import need_torch
+
+    need_torch()
+    from rnninspect.live.look import look_only
+
+    return look_only(module)
+
+
+def check_module(
+    module: nn.Module,
+    *,
+    max_params: int | str | None = None,
+    lock: str | PathLike[str] | None = None,
+    name: str | None = None,
+    update: bool | None = None,
+) -> Inspected:
+    """Hold a module against what is accepted; raises AssertionError that says what, what was expected, what is there.
+
+    max_params: the most parameters that all of it may have, a number or a text such as "20M". lock: the path of a lock
+    as `rnninspect check` writes it; the module is its entry `module:NAME`, with each recurrent layer's arguments,
+    weights and parameters, and the shapes of everything else. name: its class's unless given. update: accept what the
+    module is now, and write it into the lock; None: where the environment has RNNINSPECT_UPDATE=1.
+
+    The module is not run. Where a recurrent layer is not what its own arguments say, that fails too.
+    """
+    from rnninspect.runtime.here import need_torch
+
+    need_torch()
+    from rnninspect.live.accepted import check
+
+    return check(module, max_params, lock, name, update)

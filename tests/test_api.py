@@ -287,3 +287,14 @@ def test_no_module_of_the_package_takes_the_place_of_a_public_name(
 ) -> None:
     done = program(NAMES, args=(str(CONFIGS / "gru.yaml"),))
     assert (done.stderr, done.stdout) == ("", "[]\n")
+
+
+def test_without_torch_the_names_are_there(program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    calls = "for call in (inspect, recurrent, check_module):\n try: call(1)\n except RnnInspectError as e: print(e)"
+    done = program(
+        f"import sys\nsys.modules['torch'] = None\nfrom rnninspect import *\nprint(Inspected.__name__)\n{calls}"
+    )
+    assert done.stderr == ""
+    name, *told = done.stdout.splitlines()
+    assert (name, len(told)) == ("Inspected", 3)
+    assert all("torch" in line for line in told)

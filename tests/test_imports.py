@@ -167,7 +167,7 @@ WITH_TORCH = {
     "live.inputs",
     "live.layers",
     "live.parameters",
-    "live.result",
+    "live.look",
     "live.timing",
     "live.unread",
     "live.untouched",

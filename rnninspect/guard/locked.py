@@ -21,7 +21,7 @@ from rnninspect.layers.registry import TYPES, kind_of
 
 # What a fact or a key of a document may be.
 Value = int | float | str | tuple[int | str, ...] | None
-# What the name of an entry begins with that is a module of a test's, and no document (`rnninspect.check_module`).
+# What the name of an entry begins with that is a module of a test's, and no document (`api.check_module`).
 MODULE = "module:"
 # The fields of a layer that have a place of their own in a lock.
 _NO_SETTINGS = ("name", "type")

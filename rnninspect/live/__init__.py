@@ -12,6 +12,7 @@ records     what is known of the model and its layers
 tables, document, page
             what is printed of that: for people, for scripts, and in Python
 weights     a layer verified with its own weights; `timing`: timed at its real input
-result      what the user calls, and what comes back
+result      what comes back
+look        a module to what comes back of it, run once or not at all: what `api` calls
 accepted    what `check_module` holds a module against: a budget, and its entry in a lock
 """

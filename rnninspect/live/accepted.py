@@ -1,4 +1,4 @@
-"""`rnninspect.check_module`: a module held against a budget and against its entry in a lock, for a test.
+"""A module held against a budget and against its entry in a lock, for a test.
 
 The lock is the one of `rnninspect check`, in which the module is an entry `module:NAME` beside the documents. A change
 is accepted by running the test once with RNNINSPECT_UPDATE=1 in the environment, or with `update=True`, and by
@@ -21,8 +21,9 @@ from rnninspect.guard.findings import over_limit
 from rnninspect.guard.lock import find_lock, update_lock
 from rnninspect.guard.locked import MODULE, UNKNOWN, Locked, LockedLayer, LockedModel, locked_layer
 from rnninspect.letters import tuple_text
+from rnninspect.live.look import look_only, unwrapped
 from rnninspect.live.parameters import shapes_of_others
-from rnninspect.live.result import Inspected, LiveLayer, recurrent, unwrapped
+from rnninspect.live.result import Inspected, LiveLayer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,25 +35,16 @@ _OTHERS = "(other layers)"
 _MOST_TOLD = 20
 
 
-def check_module(
+def check(
     module: nn.Module,
-    *,
-    max_params: int | str | None = None,
-    lock: str | PathLike[str] | None = None,
-    name: str | None = None,
-    update: bool | None = None,
+    max_params: int | str | None,
+    lock: str | PathLike[str] | None,
+    name: str | None,
+    update: bool | None,
 ) -> Inspected:
-    """Hold a module against what is accepted; raises AssertionError that says what, what was expected, what is there.
-
-    max_params: the most parameters that all of it may have, a number or a text such as "20M". lock: the path of a lock
-    as `rnninspect check` writes it; the module is its entry `module:NAME`, with each recurrent layer's arguments,
-    weights and parameters, and the shapes of everything else. name: its class's unless given. update: accept what the
-    module is now, and write it into the lock; None: where the environment has RNNINSPECT_UPDATE=1.
-
-    The module is not run. Where a recurrent layer is not what its own arguments say, that fails too.
-    """
+    """Raise AssertionError where a module is not what is accepted; see `api.check_module`."""
     module = unwrapped(module)
-    result = recurrent(module)
+    result = look_only(module)
     name = name or result.name
     faults = [*_contradictions(result), *_over(result, max_params)]
     if lock is not None:
