@@ -378,6 +378,16 @@ def test_a_file_is_the_same_as_itself_under_other_names(here: Run, found: Path) 
     ]
 
 
+def test_two_formats_of_one_name_are_told_apart_and_no_values_compared(here: Run, tmp_path: Path) -> None:
+    module = nn.GRU(4, 5)
+    save(module.state_dict(), tmp_path / "model.pt")
+    put(tmp_path, module.state_dict())
+    done = here("diff", "model.pt", "model.safetensors", cwd=tmp_path)
+    title, *lines = done.stdout.splitlines()
+    assert title == "model.pt -> model.safetensors · totals"
+    assert lines[-4:-2] == ["no layer differs", "sizes and settings are compared, not the values of tensors"]
+
+
 def test_layers_that_differ_are_paired_by_their_last_name_or_when_they_alone_are_left(here: Run, found: Path) -> None:
     safetensors(found / "new.safetensors", ENCODER, torch_layer("model.rnn", "GRU", (10, 4)))
     changes, _ = differing(here, found, "model.safetensors", "new.safetensors")

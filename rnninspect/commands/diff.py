@@ -31,7 +31,12 @@ EXAMPLES = (
 class DiffOptions:
     """What `diff` takes; the settings are for `new`, so that a document can be held against itself changed."""
 
-    old: Annotated[str, typer.Argument(metavar="OLD", help="A YAML document, or REF:PATH of git; - is standard input.")]
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD", help="A YAML document, REF:PATH of git, or a checkpoint; - is a document on standard input."
+        ),
+    ]
     new: Annotated[str, typer.Argument(metavar="NEW", help="Another, or the same again, which --set then changes.")]
     settings: Settings = field(default_factory=list)
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE

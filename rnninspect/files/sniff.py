@@ -53,7 +53,8 @@ _HEADER_BELOW = 2**40
 def is_checkpoint(path: str) -> bool:
     """Whether a file is none that a person writes: a checkpoint, or another known kind that is no text.
 
-    False for what is missing or no regular file, and for text that may be a document.
+    False for what is missing or no regular file, and for text that may be a document. Where nothing is there, or a
+    pointer of Git LFS to something, the name alone can say what it is about.
     """
     try:
         with source_of(path) as source:
@@ -61,6 +62,8 @@ def is_checkpoint(path: str) -> bool:
             tail = source.at(max(source.size - _TAIL, len(head)), min(_TAIL, source.size - len(head)))
     except (OSError, Unreadable):
         return False
+    if not head or lfs_pointer(head):
+        return bool(_CHECKPOINT_NAMES.fullmatch(path))
     whole_tail = (head + tail)[-_TAIL:]
     if _by_first_bytes(head) or whole_tail == tf_table.MAGIC or refusal(head):
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rnninspect.errors import printable
 from rnninspect.facts import ModelFacts
 from rnninspect.guard.changes import Change
 from rnninspect.results.check import CHANGES, change_rows
@@ -18,6 +19,8 @@ _DIFFERING = tuple(
     column._replace(key=_SIDES.get(column.key, column.key), heading=_SIDES.get(column.key, column.heading))
     for column in CHANGES
 )
+# What a table of a checkpoint is not about. why: whoever has trained one on asks for that.
+_NO_VALUES = "sizes and settings are compared, not the values of tensors"
 # The counts that are put side by side.
 _TOTALS = (
     *("parameters", "parameter_bytes", "macs", "backward_macs"),
@@ -27,12 +30,20 @@ _TOTALS = (
 
 def diff_tables(old: ModelFacts, new: ModelFacts, changes: Sequence[Change]) -> list[Table]:
     """Two models side by side: their counts, then everything that differs."""
-    subject = f"{old.name} -> {new.name}"
+    subject = " -> ".join(_names(old, new))
+    of_file = (_NO_VALUES,) if old.checkpoint or new.checkpoint else ()
     totals = Table(title="totals", subject=subject, columns=_DIFFERING[1:], rows=tuple(_totals(old, new)))
     if not changes:
-        return [totals._replace(notes=("no layer differs",))]
+        return [totals._replace(notes=("no layer differs", *of_file))]
     title = "layers that differ" if all(change.layer for change in changes) else "what differs"
-    return [totals, Table(title=title, subject=subject, columns=_DIFFERING, rows=change_rows(changes))]
+    return [totals, Table(title=title, subject=subject, columns=_DIFFERING, rows=change_rows(changes), notes=of_file)]
+
+
+def _names(old: ModelFacts, new: ModelFacts) -> tuple[str, str]:
+    """What both are called: checkpoints of one name in two formats by their files."""
+    if old.name == new.name and (old.checkpoint or new.checkpoint):
+        return printable(old.source), printable(new.source)
+    return old.name, new.name
 
 
 def _totals(old: ModelFacts, new: ModelFacts) -> Iterator[tuple[Cell, ...]]:

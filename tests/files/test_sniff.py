@@ -288,3 +288,10 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
         assert zips.beginning(source, member, 10) == bytes(10)
         with pytest.raises(Unreadable, match="larger than 1,000 bytes when unpacked"):
             zips.opened_member(source, member, 1000)
+
+
+@pytest.mark.parametrize("data", [b"", LFS])
+def test_where_nothing_is_there_the_name_says_what_it_is_about(tmp_path: Path, data: bytes) -> None:
+    for name, is_one in (("model.pt", True), ("model.safetensors", True), ("model.yaml", False), ("model", False)):
+        (tmp_path / name).write_bytes(data)
+        assert is_checkpoint(str(tmp_path / name)) is is_one

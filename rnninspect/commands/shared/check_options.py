@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rnninspect.commands.shared import completion
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, Files, Output, Settings
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, FilesOrCheckpoints, Output, Settings
 from rnninspect.formats import CheckFormat
 
 
@@ -17,7 +17,7 @@ from rnninspect.formats import CheckFormat
 class CheckOptions:
     """What `check` takes."""
 
-    files: Files
+    files: FilesOrCheckpoints
     lock: Annotated[
         Path | None,
         typer.Option(
