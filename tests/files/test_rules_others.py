@@ -41,7 +41,7 @@ def test_haiku(kind: str, prefix: str) -> None:
     assert (found.type, found.input_size, found.hidden_size, found.convention) == (kind, 5, 7, "haiku")
     assert found.biases == ("two" if kind == "RNN" else "one")
     more = {"RNN": {"nonlinearity"}, "LSTM": {"forget_bias"}, "GRU": set()}
-    assert found.unknown.keys() == {"batch_first"} | more[kind]
+    assert found.unknown.keys() == {"batch_first", "reverse"} | more[kind]
     assert agrees(found)
 
 
@@ -102,7 +102,7 @@ def test_flax(kind: str, sign: str) -> None:
     assert (found.input_size, found.hidden_size, found.convention) == (5, 7, "Flax")
     assert found.reset_after is (True if kind == "GRU" else None)
     assert found.biases == "one"
-    assert found.unknown == dict.fromkeys(("batch_first", "activation"), "not in the file")
+    assert found.unknown == dict.fromkeys(("batch_first", "activation", "reverse"), "not in the file")
     assert agrees(found)
     assert found.parameters == (4 * 7 * 13 if kind == "LSTM" else 3 * 7 * 12 + 4 * 7)
 
@@ -112,8 +112,41 @@ def test_an_rnn_of_flax() -> None:
         identified({"SimpleCell_0/i/kernel": (5, 7), "SimpleCell_0/i/bias": (7,), "SimpleCell_0/h/kernel": (7, 7)})
     )
     assert (found.type, found.input_size, found.hidden_size) == ("RNN", 5, 7)
-    assert "nonlinearity" in found.unknown
+    assert {"nonlinearity", "residual", "reverse"} < found.unknown.keys()
     assert agrees(found)
+    assert only(identified({"a/cell/i/kernel": (5, 7), "a/cell/h/kernel": (7, 7)})).type == "RNN"
+
+
+def test_what_python_cannot_call_if() -> None:
+    shapes = {name.replace("if/", "if_/"): shape for name, shape in flax("LSTM").items()}
+    found = only(identified(below("encoder/cell/", shapes)))
+    assert (found.type, found.input_size, found.hidden_size) == ("LSTM", 5, 7)
+    assert agrees(found)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "says"),
+    [
+        ({"a/dense_i/kernel": (5, 21), "a/dense_i/bias": (21,), "a/dense_h/kernel": (7, 21)}, "as in nnx"),
+        ({"a/ih/kernel": (3, 3, 5, 28), "a/hh/kernel": (3, 3, 7, 28), "a/hh/bias": (28,)}, "convolutions"),
+    ],
+)
+def test_other_cells_of_flax_are_undecided(shapes: Shapes, says: str) -> None:
+    found = identified(shapes)
+    assert (found.layers, found.others) == ((), 0)
+    assert says in found.undecided[0]
+
+
+def test_what_optax_keeps_of_weights_is_set_aside() -> None:
+    shapes = {
+        f"{place}params/cell/{name}": shape
+        for place in ("0/", "1/0/mu/", "1/0/nu/")
+        for name, shape in flax("LSTM").items()
+    }
+    found = identified(shapes)
+    assert only(found).name == "0/params/cell"
+    assert found.set_aside == {"an optimizer's": 2 * len(flax("LSTM"))}
+    assert identified(below("net/mu/", flax("LSTM"))).set_aside == {}
 
 
 def test_both_directions_of_flax() -> None:

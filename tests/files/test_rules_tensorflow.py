@@ -160,6 +160,8 @@ def test_what_the_file_does_not_say_is_unknown(shapes: Shapes, unknown: set[str]
     [
         ({"lstm_cell/kernel": (5, 28), "lstm_cell/bias": (28,)}, "no LSTM's of x and h"),
         ({"lstm_cell/kernel": (12, 27)}, "no LSTM's of x and h"),
+        ({"coupled_input_forget_gate_lstm_cell/kernel": (13, 24)}, "another cell"),
+        ({"layer_norm_basic_lstm_cell/kernel": (12, 28)}, "another cell"),
         ({"lstm_cell/kernel": (12,)}, "no LSTM's of x and h"),
         (GRU | {"gru_cell/candidate/kernel": (12, 6)}, "are no GRU's"),
         (LSTM | {"lstm_cell/input/gamma": (7,)}, "norms within its step"),

@@ -9,6 +9,7 @@ from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor
 from rnninspect.files.rules.directions import around, is_backward
+from rnninspect.files.rules.torch import NOT_HERE
 
 
 class Cell(NamedTuple):
@@ -49,7 +50,9 @@ def layers_of(cells: Sequence[Cell], convention: str, unknown: Mapping[Kind, Map
             name, other = pairs[cell.parts]
             layers.append(_layer(name, [cell, other], convention, unknown[cell.kind]))
         elif cell.parts not in backward:
-            layers.append(_layer(cell.prefix, [cell], convention, unknown[cell.kind]))
+            # why: which end a cell is run from is said to what runs it, and is in no name but one of those two.
+            more = {} if is_backward(cell.parts) else {"reverse": NOT_HERE}
+            layers.append(_layer(cell.prefix, [cell], convention, {**unknown[cell.kind], **more}))
     return layers
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 
 OPTIMIZER, AVERAGES = "an optimizer's", "moving averages of weights"
 
@@ -22,6 +22,7 @@ _AVERAGED = "ExponentialMovingAverage"
 # why: networks that learn to optimize have recurrent layers below that very name.
 _MODEL = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)(?:_l\d+)?(?:_reverse)?")
 _PARTS = re.compile(r"[./]")
+_NU = re.compile(r"(?<![^./])nu(?=[./])")
 
 
 def kind_aside(name: str) -> str | None:
@@ -41,12 +42,24 @@ def kind_aside(name: str) -> str | None:
     return None
 
 
-def apart(names: Iterable[str]) -> tuple[list[str], dict[str, int]]:
+def _moments(names: Collection[str]) -> set[str]:
+    """The names of optax' Adam, `0/mu/params/...` and `0/nu/params/...`, each of which has its like."""
+    found: set[str] = set()
+    for name in names:
+        for part in _NU.finditer(name):
+            other = f"{name[: part.start()]}mu{name[part.end() :]}"
+            if other in names:
+                found |= {name, other}
+    return found
+
+
+def apart(names: Collection[str]) -> tuple[list[str], dict[str, int]]:
     """The names that may be a model's, and how many others there are, by what they are."""
     kept: list[str] = []
     others: Counter[str] = Counter()
+    moments = _moments(names)
     for name in names:
-        kind = kind_aside(name)
+        kind = OPTIMIZER if name in moments else kind_aside(name)
         if kind is None:
             kept.append(name)
         else:

@@ -18,7 +18,11 @@ from rnninspect.files.rules.torch import NOT_HERE
 
 FORGET = f"{NOT_HERE}: TensorFlow adds it when the layer runs, 1.0 unless it is told otherwise"
 # why `cell` in them: a kernel of (in+H, 4H) and its bias could be any dense layer's.
-_LSTM = re.compile(r"(?:[a-z_]*_)?lstm(?:_[a-z]+)*_cell(?:_[0-9]+)?|(?:Basic)?LSTMCell(?:_[0-9]+)?")
+_LSTM = re.compile(
+    r"(?:basic_|cudnn_compatible_)?lstm(?:_block|_block_fused|_fused)?_cell(?:_[0-9]+)?|(?:Basic)?LSTMCell(?:_[0-9]+)?"
+)
+# Others: with norms, with one gate less, of two axes.
+_OTHER = re.compile(r"(?:[a-z_]*_)?lstm(?:_[a-z]+)*_cell(?:_[0-9]+)?")
 _RNN = re.compile(r"(?:basic_)?rnn_cell(?:_[0-9]+)?|BasicRNNCell(?:_[0-9]+)?")
 _CELL = re.compile(r"[Cc]ell_?([0-9]{1,9})")
 _STACKS = re.compile(r"multi_rnn_cell(?:_[0-9]+)?|MultiRNNCell")
@@ -85,6 +89,12 @@ def _cells(left: Left, prefix: str, group: Group) -> Iterator[Cell | Undecided]:
         yield _one(left, prefix, named, group, kernel, "LSTM", 4)
     elif named and _RNN.fullmatch(named[-1]):
         yield _one(left, prefix, named, group, kernel, "RNN", 1)
+    elif named and _OTHER.fullmatch(named[-1]):
+        lasts = [last for last in (*_KERNELS, *_BIASES) if last in group]
+        left.take(prefix, lasts)
+        yield Undecided(
+            prefix, len(lasts), "it may be another cell than TensorFlow's LSTMCell, and no rule reads others"
+        )
 
 
 def _one(
