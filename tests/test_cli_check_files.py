@@ -350,8 +350,15 @@ def test_a_file_whose_end_is_missing_fails(here: Run, found: Path) -> None:
     done = here("check", "model.safetensors", "--max-params", "1M", cwd=found)
     assert done.returncode == 1
     assert done.stderr.startswith("error: model.safetensors: ")
+    assert done.stdout.splitlines()[-1] == "1 model failed"
     done = here("check", "model.safetensors", "--update", cwd=found)
     assert (done.returncode, (found / "rnninspect.lock").exists()) == (1, False)
+    (found / "model.safetensors").write_bytes(data)
+    assert here("check", "model.safetensors", "--update", cwd=found).returncode == 0
+    safetensors(found / "model.safetensors", ENCODER, WIDER)
+    (found / "model.safetensors").write_bytes((found / "model.safetensors").read_bytes()[:-4])
+    done = here("check", "model.safetensors", cwd=found)
+    assert "accept" not in done.stdout
 
 
 # --- two files, and a file beside a document ------------------------------------------------------------------

@@ -85,10 +85,11 @@ class Verdict(NamedTuple):
 
     changes: None where there is no lock to hold it against. allowed_growth: how far counts may grow over the lock,
     where some are; the lock then holds the model to nothing else but being in it. accepted: the lock is brought up to
-    date with this model. built: whether it was proven on torch; None where that was not asked for. empty_budget: its
-    document has a `budget` without a limit. demanded: it may lack no lock, and its `budget` no limit. new_allowed: what
-    it is held against need not have it. likeness: what the lock has like a model that it lacks, in words. former: the
-    document, gone since, that the lock knows the very same model by. weights: the checkpoint that it was held against.
+    date with this model. built: whether it was proven on torch, False of a damaged file; None where that was not asked
+    for. empty_budget: its document has a `budget` without a limit. demanded: it may lack no lock, and its `budget` no
+    limit. new_allowed: what it is held against need not have it. likeness: what the lock has like a model that it
+    lacks, in words. former: the document, gone since, that the lock knows the very same model by. weights: the
+    checkpoint that it was held against.
     """
 
     model: ModelFacts

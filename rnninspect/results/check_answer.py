@@ -72,6 +72,8 @@ def _entries(check: Check) -> Iterator[str]:
 
 def _remedy(check: Check, failed: Sequence[Verdict]) -> str:
     """What an update of the lock would do about it; "" for nothing."""
+    if any(verdict.built is False for verdict in check.verdicts):
+        return ""  # why: of what could not be proven, or is damaged, no lock is written
     if any(verdict.unlocked for verdict in failed):
         return "write a lock"
     if any(verdict.drifted for verdict in failed):

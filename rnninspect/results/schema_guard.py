@@ -103,7 +103,7 @@ def _checked_model() -> Schema:
         ),
         weights=text("What the checkpoint of --weights comes to.", "none", "fit", "do not fit"),
         verdict=text("What all come to.", *_WORDS),
-        built=some(yes("It was proven on torch; null without --build.")),
+        built=some(yes("It was proven on torch, false of a checkpoint that is damaged; else null without --build.")),
         weights_file=some(_weights_file()),
         limits=many("Every limit of the budget.", LIMIT),
         allowed_growth=some(many("With --max-growth, for each count; null without.", _GROWTH)),

@@ -164,7 +164,7 @@ def _verdict(
         changes=changed,
         allowed_growth=standard.growth,
         accepted=accepted,
-        built=model.fault is None if options.build else None,
+        built=model.fault is None if options.build or model.fault is not None else None,
         empty_budget=("budget",) in model.spec.tree.keys and not model.spec.budget,
         demanded=options.locked,
         new_allowed=standard.base is not None and not options.locked,
