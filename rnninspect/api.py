@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +63,20 @@ class Model:
         need_torch()
         from rnninspect.runtime import modules
 
-        return modules.build(self.spec, device, seed)
+        return modules.build(_with_sizes(self.spec), device, seed)
+
+
+def _with_sizes(spec: Spec) -> Spec:
+    """The model on a batch of one step, where nobody says how large it is: its modules are the same on any."""
+    batch = spec.batch
+    size = 1 if isinstance(batch.size, str) else batch.size
+    return spec.with_batch(replace(batch, size=size, seq_len=1 if isinstance(batch.seq_len, str) else batch.seq_len))
 
 
 def load(path: str | PathLike[str], settings: Sequence[str] = ()) -> Model:
-    """Read a YAML document; `settings` are overrides such as "encoder.hidden_size=128".
+    """Read a YAML document, or a module such as "LSTM(300, 50)", printed or called, which is parsed and never run.
 
+    settings: overrides such as "encoder.hidden_size=128".
     Raises rnninspect.errors.DocumentError, whose text says where, what was expected, what is there, what to try.
     """
     return Model(load_spec(fspath(path), settings))

@@ -8,7 +8,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
+
+import rnninspect
+from rnninspect.commands.shared import completion
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
 LSTM = "LSTM(5, 7, num_layers=2)"
@@ -82,7 +86,7 @@ def test_a_printed_model_is_a_model_of_each_layer(here: Here, tmp_path: Path) ->
     encoder = models(done)[1]["layers"][0]
     assert encoder["outputs"][0]["shape"] == ["N", "L", 14]
     assert f"note: {path}: not described: Conv1d (conv)\n" in done.stderr
-    assert "decoder: torch prints no nonlinearity of an RNN" in done.stderr
+    assert "decoder: this print says no nonlinearity of an RNN" in done.stderr
     table = here("params", path, "--plan").stdout
     assert table.splitlines()[0] == "net · params"
     assert table.count("total") == 1
@@ -118,7 +122,7 @@ def test_a_file_of_that_name_comes_first(here: Here, tmp_path: Path) -> None:
         ("Net()", "none of its layers is described: Net"),
         ("nn.Sequential()", "it holds no layer"),
         ("GRU(3, 4, proj_size=2)", "unknown key 'proj_size'"),
-        ("LSTM(3, 4)\x1b[31m", "expected the end"),
+        ("LSTM(3, 4)\x1b[2J", "expected the end"),
     ],
 )
 def test_a_fault_is_one_line_with_its_place(here: Here, word: str, said: str) -> None:
@@ -127,3 +131,67 @@ def test_a_fault_is_one_line_with_its_place(here: Here, word: str, said: str) ->
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "\x1b" not in done.stderr
+
+
+def test_what_is_not_described_is_told_to_scripts(here: Here, tmp_path: Path) -> None:
+    path = tmp_path / "net.txt"
+    path.write_text(NET, encoding="utf-8")
+    for command in ("shapes", "weights"):
+        told = json.loads(here(command, path, "--plan", "--format", "json").stdout)
+        assert told["not_described"] == [{"file": str(path), "name": "conv", "kind": "Conv1d"}]
+        jsonschema.validate(told, json.loads(here("schema", "--result", command).stdout))
+    assert json.loads(here("params", LSTM, "--plan", "--format", "json").stdout)["not_described"] == []
+
+
+def test_a_call_is_checked_laid_beside_another_and_fitted(here: Here) -> None:
+    assert here("check", "LSTM(3, 4)", "--max-params", "144").returncode == 0
+    assert "144, over 143" in here("check", "LSTM(3, 4)", "--max-params", "143").stderr
+    assert "parameters         144  108     -36  -25.00" in here("diff", "LSTM(3, 4)", "GRU(3, 4)").stdout
+    fitted = here("fit", "LSTM(30, 50)", "lstm.hidden_size", "--max-params", "1M", "--format", "json")
+    # 4 n (30 + n + 2)
+    assert json.loads(fitted.stdout)["results"][0]["value"] == 484
+    jsonschema.validate(json.loads(fitted.stdout), json.loads(here("schema", "--result", "fit").stdout))
+
+
+def test_a_size_is_put_into_a_file_with_a_call(here: Here, tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text("self.rnn = nn.LSTM(30, 50, bias=False)\n", encoding="utf-8")
+    assert here("fit", path, "rnn.hidden_size", "--max-params", "1M", "--write").returncode == 0
+    assert path.read_text(encoding="utf-8") == "self.rnn = nn.LSTM(30, 485, bias=False)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", "LSTM(3, 4)", "--update"), "--update: LSTM(3, 4) has no path that a lock could know it by"),
+        (("check", "LSTM(3, 4)", "--base", "HEAD"), "--base: LSTM(3, 4) is no file, and at no revision"),
+        (("check", "LSTM(3, 4)", "--set", "budget.max_macs=1k"), "max_macs: LSTM(3, 4) says no batch"),
+        (("fit", "LSTM(3, 4)", "lstm.hidden_size", "--max-macs", "1k"), "nobody says how large the batch is"),
+        (("fit", "LSTM(3, 4)", "lstm.hidden_size", "--max-params", "1k", "--write"), "LSTM(3, 4) is no file"),
+        (("explain", "LSTM(3, 4)", "--code"), "nobody says how large the batch is"),
+    ],
+)
+def test_what_a_call_cannot_have_is_refused(here: Here, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = here(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_call_is_loaded_in_python() -> None:
+    model = rnninspect.load(LSTM)
+    assert (model.plan().parameters, "(L, N, 7)" in str(model)) == (840, True)
+
+
+@pytest.mark.torch
+def test_a_call_is_built_whatever_the_batch() -> None:
+    built = rnninspect.load("nn.GRU(5, 7, dtype=torch.float64)").build(device="cpu")
+    assert {(parameter.numel(), str(parameter.dtype)) for parameter in built.parameters()} == {
+        (105, "torch.float64"),
+        (147, "torch.float64"),
+        (21, "torch.float64"),
+    }
+
+
+def test_sizes_of_a_call_are_completed() -> None:
+    assert "lstm.hidden_size" in completion.sizes_in([LSTM])

@@ -53,9 +53,18 @@ BENCH = ("bench", "both.yaml", "--vary", "dtype=float32,float16", "--sweep", "en
 WHOLE = ("--set", "input.lengths=null", "--set", "input.batch_size=2", "--set", "input.seq_len=3")
 MAP = "layer: relu\narguments: {input_size: 4, hidden_size: 2, nonlinearity: relu}\n"
 # What each command is asked, so that together its objects have all that they can have.
+PRINTED = "nn.ModuleList([nn.LSTM(3, 2), nn.Conv1d(2, 2, 1)])"
 ASKED: dict[str, list[tuple[str, ...]]] = {
-    "inspect": [("inspect", *LOOK), ("inspect", "both.yaml", "--plan"), ("inspect", "both.safetensors", "--all")],
-    **{command: [(command, "both.yaml", "both.safetensors", "--plan")] for command in ("shapes", "weights", "params")},
+    "inspect": [
+        ("inspect", *LOOK),
+        ("inspect", "both.yaml", "--plan"),
+        ("inspect", "both.safetensors", "--all"),
+        ("inspect", PRINTED, "--plan"),
+    ],
+    **{
+        command: [(command, "both.yaml", "both.safetensors", PRINTED, "--plan")]
+        for command in ("shapes", "weights", "params")
+    },
     "identify": [("identify", "both.safetensors"), ("identify", "odd.safetensors")],
     "trace": [("trace", "both.yaml"), ("trace", "both.yaml", "--step", "1")],
     "gradflow": [("gradflow", "both.yaml"), ("gradflow", "both.yaml", "--target", "sum")],

@@ -24,7 +24,7 @@ from rnninspect.bench.jobs import VariantRun
 from rnninspect.bench.option_values import MOST_POINTS, Vary, parse_range, parse_values, too_many
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import RunOptions, settings_text
-from rnninspect.document.chain import Spec
+from rnninspect.document.chain import Spec, need_batch
 from rnninspect.document.faults import together, with_excerpts
 from rnninspect.document.load import load_tree, spec_of
 from rnninspect.document.overrides import option_place, put, put_at
@@ -86,6 +86,8 @@ def load_points(
     have, a path that does not exist or is set twice, an empty or repeated list, and more points than MOST_POINTS.
     """
     tree = load_tree(path, settings, device=device, dtype=dtype)
+    if tree.printed:
+        need_batch(spec_of(tree, path))
     with with_excerpts(tree.text, tree.source):
         document = validate(tree).document
         base = spec_of(tree, path)

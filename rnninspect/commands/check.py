@@ -102,6 +102,7 @@ def _standard(options: CheckOptions) -> Standard:
         raise OptionError("--locked: --update writes what --locked wants to be there (leave one of the two out)")
     if options.update and "-" in options.files:
         raise OptionError("--update: standard input has no path that a lock could know it by (write it to a file)")
+    _refuse_for_calls(options)
     if options.weights is not None and len(options.files) > 1:
         count = len(options.files)
         raise OptionError(f"--weights: one checkpoint is held against one document, got {count} (name one document)")
@@ -120,6 +121,19 @@ def _standard(options: CheckOptions) -> Standard:
         locked=None,
         base=None,
     )
+
+
+def _refuse_for_calls(options: CheckOptions) -> None:
+    """Raise OptionError for what only a file can have, where a printed module is named itself: `LSTM(300, 50)`."""
+    from rnninspect.document.load import is_call
+
+    for file in filter(is_call, options.files):
+        if options.update:
+            raise OptionError(
+                f"--update: {printable(file)} has no path that a lock could know it by (write it to a file)"
+            )
+        if options.base is not None:
+            raise OptionError(f"--base: {printable(file)} is no file, and at no revision (leave --base out)")
 
 
 def _held(options: CheckOptions) -> Held | None:

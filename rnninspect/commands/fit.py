@@ -150,7 +150,10 @@ def _told_apart(options: FitOptions) -> _Words:
 
 
 def _is_document(word: str) -> bool:
-    return word == "-" or word.endswith(disk.DOCUMENTS) or "/" in word or os.path.lexists(word)
+    from rnninspect.document.printed import is_printed
+
+    named = word == "-" or word.endswith(disk.DOCUMENTS) or "/" in word
+    return named or os.path.lexists(word) or is_printed(word)
 
 
 def _such_as(documents: Sequence[str]) -> str:
@@ -163,6 +166,10 @@ def _check_writable(options: FitOptions, documents: Sequence[str]) -> None:
     """Raise OptionError where --write has no file to write, or would write what is right of another document only."""
     if "-" in documents:
         raise OptionError("--write: standard input cannot be written (name a file)")
+    from rnninspect.document.load import is_call
+
+    for word in filter(is_call, documents):
+        raise OptionError(f"--write: {printable(word)} is no file (leave --write out)")
     for option, given in (("--set", options.settings), ("--dtype", options.dtype)):
         if given:
             raise OptionError(f"--write: the size would be right only with {option} (write that into the document)")

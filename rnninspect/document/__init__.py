@@ -4,6 +4,7 @@ load                        from a path and overrides to a `Spec`: all that foll
 source, git, revision       to text: of a file, of standard input, or as it is at a revision of git
 syntax, nodes, scalars      to values: PyYAML's events, composed into nodes, each read as what it says
 tree, paths                 to plain data with a place for every value, and how a value is named
+pasted                      the modules in a text as people paste it: a log, a page of a manual, a class body
 printed, from_printed       a printed module or a constructor call as text, and the layers that it comes to
 printed_models              those layers as models, whose batch nobody says
 calls                       `LSTM(300, 50)` in place of a layer's keys

@@ -9,7 +9,7 @@ from rnninspect.document.inside import place_inside
 from rnninspect.document.paths import Path
 from rnninspect.document.printed import is_printed
 from rnninspect.document.tree import Tree
-from rnninspect.errors import DocumentError, Place
+from rnninspect.errors import DocumentError, Place, show
 
 
 def with_calls(tree: Tree) -> Tree:
@@ -32,6 +32,7 @@ def _with_call(tree: Tree, path: Path, text: str) -> Tree:
 
     try:
         written = keys_of(read_printed(text, tree.source))
+        _refuse_dtype(written.dtype, tree, written.places[""])
     except DocumentError as error:
         fault = DocumentError(inside(error.place), error.message, path=error.path, hint=error.hint)
         return replace(tree, faults=(*tree.faults, fault))
@@ -42,3 +43,11 @@ def _with_call(tree: Tree, path: Path, text: str) -> Tree:
     keys = {(*path, key): inside(place) for key, place in written.keys.items() if key}
     data = {**tree.data, "layers": layers}
     return replace(tree, data=data, values={**tree.values, **places}, keys={**tree.keys, **keys})
+
+
+def _refuse_dtype(dtype: str | None, tree: Tree, place: Place) -> None:
+    """Raise DocumentError for a dtype of one layer that is not the document's."""
+    said = tree.data.get("dtype", "float32") if isinstance(tree.data, dict) else None
+    if dtype not in (None, said):
+        hint = f"all layers have one: write `dtype: {dtype}` at the top"
+        raise DocumentError(place, f"dtype {dtype}: the document says {show(said)}", hint=hint)

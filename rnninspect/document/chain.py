@@ -40,7 +40,7 @@ class Spec:
     checkpoint: what the file is where it is no document (`safetensors`), "" where it is one: a layer that was found in
     a file is a model of its own, which nothing is fed with, so that its batch may be open. from_file: what else is to
     be known of it. printed: what the printed module is called that it is of, "" where it is of none; its batch may be
-    open too.
+    open too. not_described: the name and kind of each part of that module that no layer is, at the first of its layers.
     tree: where everything was written.
     """
 
@@ -55,6 +55,7 @@ class Spec:
     budget: Mapping[str, int] = field(default_factory=dict)
     checkpoint: str = ""
     printed: str = ""
+    not_described: tuple[tuple[str, str], ...] = ()
     from_file: FromFile | None = None
 
     @property

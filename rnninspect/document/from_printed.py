@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.document.printed import Argument, Other, PrintedModule
-from rnninspect.errors import DocumentError, Place, listed
+from rnninspect.errors import DocumentError, Place, listed, show
 from rnninspect.layers.fields import MOST_LAYERS
 
 _STACKED = ("input_size", "hidden_size", "num_layers")
@@ -27,48 +28,126 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
 }
 # How a class of torch's is written.
 _OF_TORCH = re.compile(r"(?:torch\.)?(?:nn\.)?(?:modules\.\w+\.)?\w+")
-# Arguments of every torch class that say nothing of a layer's shape.
+# Arguments of every torch class that a document has for all layers together, or the command line has.
 _NOT_OURS = ("device", "dtype")
-# What holds other modules and computes nothing itself.
+_DTYPES = {"half": "float16", "float": "float32", "double": "float64"} | {
+    name: name for name in ("float16", "bfloat16", "float32", "float64")
+}
+# What holds other modules and computes nothing itself, and what those are given in.
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
+_MAPPINGS = ("OrderedDict", "dict")
+# The first of its arguments that torch prints always, so that a class without them is somebody's own.
+_ALWAYS = {"RNN": 2, "LSTM": 2, "GRU": 2, "RNNCell": 2, "LSTMCell": 2, "GRUCell": 2, "Embedding": 2, "Linear": 2}
+# How torch printed the sizes of a Linear until 0.3.
+_ARROW = re.compile(r"(\d{1,9}) (?:->|→) (\d{1,9})")
+# What torch left, or leaves, out of a print whatever it was; from which argument on, and what is taken.
+UNPRINTED: Mapping[str, tuple[str, str]] = {
+    "RNN": ("nonlinearity", "tanh"),
+    "Linear": ("bias", "True"),
+    "LayerNorm": ("bias", "True"),
+}
+_ELLIPSES = ("...", "…")
+_MOST_SHOWN = 48
 
 
 class Written(NamedTuple):
     """One layer as a document has it. data: its keys. places: of each key's value, and of the layer under "";
-    keys: of what says the key."""
+    keys: of what says the key. dtype: what it is made with, None where nothing says. listed: it is one of a print's."""
 
     data: Mapping[str, object]
     places: Mapping[str, Place]
     keys: Mapping[str, Place]
+    dtype: str | None = None
+    listed: bool = False
 
 
 class Described(NamedTuple):
-    """What a printed module comes to. layers: by their dotted names. others: the kinds that no layer of ours is.
+    """What modules come to. layers: by their dotted names. others: what no layer of ours is, by name and kind.
 
-    chain: the module is a Sequential of layers of ours alone, so that each feeds the next.
+    chain: they are a Sequential of layers of ours alone, so that each feeds the next. gaps: where a print says `...`.
     """
 
     layers: Mapping[str, Written]
-    others: Mapping[str, str]
+    others: tuple[tuple[str, str], ...]
     chain: bool
+    gaps: tuple[Place, ...] = ()
 
 
-def described(module: PrintedModule) -> Described:
-    """The layers of a printed module. Raises DocumentError for arguments that the torch class does not have."""
+def described(modules: Sequence[tuple[str, PrintedModule]]) -> Described:
+    """The layers of modules by name. Raises DocumentError for arguments that the torch class does not have."""
     layers: dict[str, Written] = {}
-    others: dict[str, str] = {}
-    for name, each in _leaves(module, ""):
-        if is_layer(each):
-            layers[name] = keys_of(each)
-        else:
-            others[name] = each.kind
-    chain = module.type == "Sequential" and not others and all("." not in name for name in layers)
-    return Described(layers, others, chain)
+    others: list[tuple[str, str]] = []
+    gaps: list[Place] = []
+    seen = Counter[str]()
+    for name, each in _all_leaves(modules):
+        match each:
+            case Argument(_, Other(text), place, _) if text in _ELLIPSES:
+                gaps.append(place)
+            case Argument(_, Other(text)):
+                others.append((name, text))
+            case PrintedModule() if is_layer(each):
+                seen[name] += 1  # why: what people have edited may have a name twice
+                layers[name if seen[name] == 1 else f"{name}-{seen[name]}"] = keys_of(each)
+            case PrintedModule():
+                others.append((name, _kind(each)))
+    alone = len(modules) == 1 and modules[0][1].type == "Sequential" and not modules[0][0]
+    chain = alone and not others and not gaps and all("." not in name for name in layers)
+    return Described(layers, tuple(others), chain, gaps=tuple(gaps))
 
 
 def is_layer(module: PrintedModule) -> bool:
     """Whether it is a layer of ours. why not by its name alone: people call their own classes LSTM too."""
-    return module.type in POSITIONS and not module.children and _OF_TORCH.fullmatch(module.kind) is not None
+    ours = module.type in POSITIONS and not module.children and _OF_TORCH.fullmatch(module.kind) is not None
+    return ours and not _scripted(module) and (not module.listed or _is_as_torch_prints(module))
+
+
+def is_complete(module: PrintedModule) -> bool:
+    """Whether it is a layer as torch prints it, and as a call that stands alone: `LSTM(300, 50)`."""
+    own = module.type in POSITIONS and module.kind == module.type and not module.assigned
+    return own and is_layer(module._replace(listed=True))
+
+
+def _is_as_torch_prints(module: PrintedModule) -> bool:
+    """Whether a print is torch's: with the sizes that torch says always, and no argument that torch does not have."""
+    arguments = _arguments(module)
+    known = POSITIONS[module.type]
+    given = [argument.name or (known[i] if i < len(known) else "") for i, argument in enumerate(arguments)]
+    plain = all(not isinstance(argument.value, Other) or argument.name == "nonlinearity" for argument in arguments)
+    return plain and set(given) <= set(known) and set(known[: _ALWAYS.get(module.type, 1)]) <= set(given)
+
+
+def _scripted(module: PrintedModule) -> str:
+    """The class that TorchScript has made one of its own of, which prints no sizes; "" where it has not."""
+    names = [argument.value for argument in module.arguments if argument.name == "original_name"]
+    return str(_plain(names[0])) if names else ""
+
+
+def _kind(module: PrintedModule) -> str:
+    """What is said of a module that is not described: its class, and where it is called as one of ours why not."""
+    original = _scripted(module)
+    if original:
+        return f"{original} of TorchScript"
+    if module.type not in POSITIONS or module.children or not module.listed:
+        return module.type if _OF_TORCH.fullmatch(module.kind) else module.kind
+    said = [f"{item.name}={_words(item.value)}" if item.name else _words(item.value) for item in module.arguments]
+    text = f"{module.kind}({', '.join(said)})"
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 4]}...)"
+
+
+def _words(value: object) -> str:
+    return value.text if isinstance(value, Other) else str(value)
+
+
+def _arguments(module: PrintedModule) -> tuple[Argument, ...]:
+    """Its arguments, with those of `Linear (300 -> 10)` as they are written today."""
+    first, *others = module.arguments or (None,)
+    arrow = None
+    if module.type == "Linear" and first is not None and first.name is None and isinstance(first.value, Other):
+        arrow = _ARROW.fullmatch(first.value.text)
+    if first is None or arrow is None:
+        return module.arguments
+    sizes = zip(("in_features", "out_features"), arrow.groups(), strict=True)
+    return (*(first._replace(name=name, value=int(size)) for name, size in sizes), *others)
 
 
 def keys_of(module: PrintedModule) -> Written:
@@ -81,8 +160,10 @@ def keys_of(module: PrintedModule) -> Written:
     data: dict[str, object] = {"type": module.type if ours else module.kind}
     places: dict[str, Place] = {"": module.place, "type": module.place}
     keys = dict(places)
-    for index, argument in enumerate(module.arguments):
+    dtype = None
+    for index, argument in enumerate(_arguments(module)):
         key = argument.name or (positions[index] if index < len(positions) else "")
+        _refuse_spread(argument)
         if not key and not ours:
             continue
         if not key:
@@ -90,39 +171,113 @@ def keys_of(module: PrintedModule) -> Written:
             raise DocumentError(argument.place, f"expected no more: {most}")
         if key in data:
             raise DocumentError(argument.key, f"{key} is given twice", hint="leave one of the two out")
-        if key not in _NOT_OURS:
-            data[key], places[key], keys[key] = _plain(argument), argument.place, argument.key
+        if key == "dtype":
+            dtype = _dtype(argument)
+        elif key not in _NOT_OURS:
+            data[key], places[key], keys[key] = _plain(argument.value), argument.place, argument.key
     if module.assigned:
         data["name"], places["name"] = module.assigned, module.place
-    return Written(data, places, keys)
+    return Written(data, places, keys, dtype=dtype, listed=module.listed)
 
 
-def _plain(argument: Argument) -> object:
-    match argument.value:
+def _refuse_spread(argument: Argument) -> None:
+    """Raise DocumentError for `**config`, whose values stand elsewhere."""
+    if argument.name is None and isinstance(argument.value, Other) and argument.value.text.startswith("*"):
+        hint = "what it holds is not known here: write the values, as in LSTM(300, 50, num_layers=2)"
+        raise DocumentError(argument.place, f"expected values, got {show(argument.value.text)}", hint=hint)
+
+
+def _dtype(argument: Argument) -> str | None:
+    """The dtype that a layer is made with; None where that is torch's default."""
+    text = _words(argument.value)
+    if argument.value is None or text.removeprefix("torch.") in _DTYPES:
+        return _DTYPES.get(text.removeprefix("torch."))
+    expected = "torch.float32, torch.float64, torch.float16 or torch.bfloat16"
+    raise DocumentError(argument.place, f"dtype: expected {expected}, got {show(text)}")
+
+
+def _plain(value: object) -> object:
+    match value:
         case Other(text):
             return text
         case tuple() as items:
             return list(items)
-        case value:
+        case _:
             return value
 
 
-def _leaves(module: PrintedModule, name: str) -> Iterator[tuple[str, PrintedModule]]:
-    """The modules that hold no others, each under its dotted name; several alike, each under its own number."""
-    inner = [*module.children, *_listed(module)]
+def _all_leaves(modules: Sequence[tuple[str, PrintedModule]]) -> Iterator[tuple[str, PrintedModule | Argument]]:
+    """`_leaves` of every module, but for one that holds others: that is the model, whatever its class is called."""
+    for root, module in modules:
+        for own in _numbers(root, module):
+            leaves = _leaves(module, own)
+            yield from (leaf for leaf in leaves if leaf[1] is not module or not module.children)
+
+
+def _leaves(module: PrintedModule, name: str) -> Iterator[tuple[str, PrintedModule | Argument]]:
+    """The modules that hold no others, each under its dotted name; several alike, each under its own number.
+
+    What a container holds that is no module as we read it comes as an argument.
+    """
+    if module.type.startswith("Parametrized"):
+        yield name, module  # why: what is inside of it is how its weights are made
+        return
+    inner = list(_inner(module))
     # why with others inside too: somebody's own class may be called like ours, and is none.
     if module.type in POSITIONS or (not inner and module.type not in _CONTAINERS):
         yield name, module
     for own, child in inner:
+        if isinstance(child, Argument):
+            yield name, child
+            continue
         for number in _numbers(own, child):
             yield from _leaves(child, f"{name}.{number}".strip("."))
 
 
-def _listed(module: PrintedModule) -> Iterator[tuple[str, PrintedModule]]:
-    """The modules in a list that a container is made with: `ModuleList([nn.LSTM(3, 4), nn.LSTM(4, 4)])`."""
+def _inner(module: PrintedModule) -> Iterator[tuple[str, PrintedModule | Argument]]:
+    """What a module holds: what is listed in it, and what a container is made with, as `ModuleList([...])` is."""
+    holds = module.type in _CONTAINERS
+    for name, child in module.children:
+        if holds and child.type in _MAPPINGS:
+            yield from _items(child)
+        else:
+            yield name, child
+    if holds:
+        yield from _items(module, own=True)
+    elif module.children:
+        yield from (("", item) for item in module.arguments if _is_more(item))
+
+
+def _items(module: PrintedModule, *, own: bool = False) -> Iterator[tuple[str, PrintedModule | Argument]]:
+    """What stands in the arguments of a container: modules, pairs of a name and one, or what is not read."""
+    if not own:
+        yield from module.children
     for argument in module.arguments:
-        if isinstance(argument.value, tuple) and module.type in _CONTAINERS:
-            yield from ((str(i), item) for i, item in enumerate(argument.value) if isinstance(item, PrintedModule))
+        if isinstance(argument.value, tuple) and not isinstance(argument.value, Other):
+            for index, item in enumerate(argument.value):
+                match item:
+                    case PrintedModule():
+                        yield str(index), item
+                    case (str() as name, PrintedModule() as made):
+                        yield name, made
+                    case Other(text):
+                        yield str(index), argument._replace(value=Other(text))
+                    case (_, Other(text)):
+                        yield str(index), argument._replace(value=Other(text))
+        elif _is_more(argument) or (argument.name is None and isinstance(argument.value, Other) and _calls(argument)):
+            yield "", argument
+
+
+def _is_more(argument: Argument) -> bool:
+    """Whether something of a print stands for more than it says: `...`, or `+ ReLU` behind a layer."""
+    text = argument.value.text if isinstance(argument.value, Other) and argument.name is None else ""
+    return text in _ELLIPSES or text.startswith("+ ")
+
+
+def _calls(argument: Argument) -> bool:
+    """Whether it says something of a module: `*layers`, `Linear(5, 32) + ReLU`; and not `(0): None`."""
+    text = _words(argument.value)
+    return text.startswith("*") or ("(" in text and not re.match(r"\([^()\n]{1,200}\): |//", text))
 
 
 def _numbers(name: str, module: PrintedModule) -> Iterator[str]:

@@ -10,6 +10,7 @@ from rnninspect.document.calls import with_calls
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.overrides import override, put
+from rnninspect.document.pasted import is_pasted, refuse_table
 from rnninspect.document.printed import is_printed
 from rnninspect.document.source import Text, read_source
 from rnninspect.document.tree import Tree, read_tree
@@ -23,7 +24,12 @@ def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = N
     settings: `PATH=VALUE` overrides. device, dtype: win over the document's.
     Raises DocumentError for whatever is wrong with it.
     """
-    return spec_of(load_tree(path, settings, device=device, dtype=dtype), path)
+    given, printed = _given(path)
+    if printed:
+        from rnninspect.document.printed_models import printed_spec  # why here, and below: most are documents
+
+        return printed_spec(given, _called(path), settings, {"device": device, "dtype": dtype})
+    return spec_of(tree_of(given, settings, device=device, dtype=dtype), path)
 
 
 def load_models(
@@ -35,7 +41,7 @@ def load_models(
     """
     given, printed = _given(path)
     if printed:
-        from rnninspect.document.printed_models import printed_specs  # why here: most are documents
+        from rnninspect.document.printed_models import printed_specs
 
         return printed_specs(given, _called(path), settings, {"device": device, "dtype": dtype})
     return [spec_of(tree_of(given, settings, device=device, dtype=dtype), path)]
@@ -43,35 +49,53 @@ def load_models(
 
 def load_at_revision(
     path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None
-) -> Spec:
-    """`load_spec`, of a document that may be `REF:PATH` too: PATH as it is at a revision of git.
+) -> list[Spec]:
+    """`load_models`, of a document that may be `REF:PATH` too: PATH as it is at a revision of git.
 
     Raises NoGit, and CannotHere where git fails, besides.
     """
     from rnninspect.document.revision import named_revision, read_revision  # why here: few command lines name one
 
-    named = named_revision(path)
+    named = None if is_call(path) else named_revision(path)
     if named is None:
-        return load_spec(path, settings, device=device, dtype=dtype)
-    return spec_of(tree_of(read_revision(*named), settings, device=device, dtype=dtype), named[1])
+        return load_models(path, settings, device=device, dtype=dtype)
+    return [spec_of(tree_of(read_revision(*named), settings, device=device, dtype=dtype), named[1])]
 
 
 def load_tree(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
     """The first half of `load_spec`: a document that was read and overridden, and may still be wrong."""
     given, printed = _given(path)
     if printed:
-        from rnninspect.document.printed_models import printed_tree
+        from rnninspect.document.printed_models import printed_spec
 
-        return printed_tree(given, _called(path), settings, {"device": device, "dtype": dtype})
+        return printed_spec(given, _called(path), settings, {"device": device, "dtype": dtype}).tree
     return tree_of(given, settings, device=device, dtype=dtype)
 
 
+def is_call(path: str) -> bool:
+    """Whether a path is a printed module itself, `LSTM(300, 50)`. A file of that name comes first."""
+    return is_printed(path) and not os.path.lexists(path)
+
+
 def _given(path: str) -> tuple[Text, bool]:
-    """The text that a path stands for, and whether it is a printed module's. A file of that name comes first."""
-    if is_printed(path) and not os.path.lexists(path):
+    """The text that a path stands for, and whether it is a printed module's."""
+    if is_call(path):
         return Text(path, path), True
     given = read_source(path)
-    return given, is_printed(given.text)
+    pasted = is_pasted(given.text)
+    if not pasted:
+        refuse_table(given.text, given.source)
+    return given, pasted
+
+
+def names_at(path: str) -> object:
+    """The data at a path, sound or not, for what only looks up keys. Raises DocumentError where it cannot be read."""
+    given, printed = _given(path)
+    if printed:
+        from rnninspect.document.printed_models import printed_data
+
+        return printed_data(given)
+    return with_calls(read_tree(given.text, given.source)).data
 
 
 def tree_of(given: Text, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Tree:
@@ -87,12 +111,17 @@ def tree_of(given: Text, settings: Sequence[str] = (), *, device: str | None = N
 
 def spec_of(tree: Tree, path: str) -> Spec:
     """The second half of `load_spec`: the tree of the document at `path`, validated and connected."""
+    if tree.printed:
+        from rnninspect.document.printed_models import open_spec
+
+        with with_excerpts(tree.text, tree.source):
+            return open_spec(tree, _called(path))
     with with_excerpts(tree.text, tree.source):
         return connect(validate(tree), tree, name=_called(path))
 
 
 def _called(path: str) -> str:
     """The name of a model that has none of its own."""
-    if is_printed(path) and not os.path.lexists(path):
+    if is_call(path):
         return "printed"
     return "stdin" if path == "-" else PurePath(path).stem

@@ -7,9 +7,10 @@ between its brackets: what has no form of these is passed over.
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.document.source import LINE_BREAK, place_at
@@ -21,8 +22,12 @@ _DEEPEST = 100
 CALL = r"^\s*([A-Za-z_][A-Za-z0-9_.]*\s*=\s*)?[A-Za-z_][A-Za-z0-9_.]* ?\("
 _CALL = re.compile(r"(?:([A-Za-z_][A-Za-z0-9_.]*)\s*=(?!=)\s*)?([A-Za-z_][A-Za-z0-9_.]*) ?\(")
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_CHILD = re.compile(r"\(([^()\n]{1,200})\):\s*(?:(\d{1,9}) x )?")
+# `(name): `, and how many there are that are alike.
+CHILD = re.compile(r"\(([^()\n]{1,200})\):\s*(?:(\d{1,9}) x )?")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
+# A key of a dict.
+_KEY = re.compile(r"""["']([^"'\\\n]{1,200})["']\s*:\s*""")
+_PRODUCT = re.compile(r"\d{1,9}(?:[ ]?\*[ ]?\d{1,9}){1,9}(?![\w.*])")
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])")
 _TEXT = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 _SPACE = re.compile(r"(?:\s|#[^\n]*(?:\n|$))*")
@@ -50,6 +55,7 @@ class PrintedModule(NamedTuple):
     """One module. kind: as it is written, `nn.LSTM`. children: by what their parent calls them.
 
     times: how many there are that are alike. assigned: what it is assigned to, `self.lstm = nn.LSTM(3, 4)`.
+    listed: it stands in a print as `(lstm): LSTM(3, 4)`, so that torch wrote it, or a person who writes as torch does.
     """
 
     kind: str
@@ -58,6 +64,7 @@ class PrintedModule(NamedTuple):
     place: Place
     times: int = 1
     assigned: str = ""
+    listed: bool = False
 
     @property
     def type(self) -> str:
@@ -70,9 +77,17 @@ def is_printed(text: str) -> bool:
     return re.match(CALL, text) is not None
 
 
+class Read(NamedTuple):
+    """A module that was read. end: where it ends in the text. unclosed: how many brackets were open at the end."""
+
+    module: PrintedModule
+    end: int
+    unclosed: int = 0
+
+
 def read_printed(text: str, source: str) -> PrintedModule:
     """The module that `text` prints or makes. Raises DocumentError where its brackets do not close, or text follows."""
-    scanner = _Scanner(text, source)
+    scanner = _Scanner(text, source, line_starts(text))
     module = scanner.module(_past_space(text, 0), 0)
     end = _past_space(text, scanner.at)
     if end < len(text):
@@ -80,6 +95,24 @@ def read_printed(text: str, source: str) -> PrintedModule:
             place_at(text, end, source), "expected the end", hint="one module, or one Sequential of all"
         )
     return module
+
+
+def read_at(text: str, at: int, source: str, starts: Sequence[int]) -> Read:
+    """The module that begins at `at`: a child in brackets, or what `CALL` is. starts: `line_starts` of the whole.
+
+    A print may stop before its last brackets. Raises DocumentError where it stops inside of a layer.
+    """
+    scanner = _Scanner(text, source, starts, may_be_cut=True)
+    child = CHILD.match(text, at)
+    if child is None:
+        return Read(scanner.module(at, 0), scanner.at, scanner.unclosed)
+    module = scanner.module(child.end(), 0, int(child[2] or 1))
+    return Read(module._replace(assigned=child[1], listed=True), scanner.at, scanner.unclosed)
+
+
+def line_starts(text: str) -> list[int]:
+    """Where each line begins."""
+    return [0, *(match.end() for match in LINE_BREAK.finditer(text))]
 
 
 def _past_space(text: str, at: int) -> int:
@@ -90,9 +123,9 @@ def _past_space(text: str, at: int) -> int:
 class _Scanner:
     """Where in the text the parser stands."""
 
-    def __init__(self, text: str, source: str) -> None:
-        self.text, self.source, self.at = text, source, 0
-        self._lines = [0, *(match.end() for match in LINE_BREAK.finditer(text))]
+    def __init__(self, text: str, source: str, starts: Sequence[int], *, may_be_cut: bool = False) -> None:
+        self.text, self.source, self.at, self.unclosed = text, source, 0, 0
+        self._lines, self._may_be_cut = starts, may_be_cut
 
     def place(self, at: int) -> Place:
         line = bisect(self._lines, at)
@@ -108,12 +141,10 @@ class _Scanner:
         start, self.at = call.start(2), call.end()
         arguments: list[Argument] = []
         children: list[tuple[str, PrintedModule]] = []
-        for name, value, key, place in self._items(")", depth):
+        for name, value, key, place in self._items(")", depth, children):
             match value:
-                case PrintedModule() if name is not None:
-                    children.append((name, value))
                 case PrintedModule():
-                    children.append((str(len(children)), value))
+                    children.append((str(len(children)) if name is None else name, value))
                 case _:
                     arguments.append(Argument(name=name, value=value, place=place, key=key))
         assigned = (call[1] or "").removeprefix("self.")
@@ -126,12 +157,20 @@ class _Scanner:
             assigned=assigned,
         )
 
-    def _items(self, closing: str, depth: int) -> Iterator[tuple[str | None, object, Place, Place]]:
-        """What stands before a closing bracket, which is passed: with its name, where it has any."""
+    def _items(
+        self, closing: str, depth: int, children: Sequence[tuple[str, PrintedModule]] = ()
+    ) -> Iterator[tuple[str | None, object, Place, Place]]:
+        """What stands before a closing bracket, which is passed: with its name, where it has any.
+
+        children: what has been found of a module's; after one that was listed the text may end, as cut prints do.
+        """
         opened = self.at
         while True:
             self.at = _past_space(self.text, self.at)
             if self.at >= len(self.text):
+                if self._may_be_cut and children and children[-1][1].listed:
+                    self.unclosed += 1
+                    return
                 raise DocumentError(
                     self.place(max(opened - 1, 0)), f"the bracket is not closed: expected {closing} before the end"
                 )
@@ -148,15 +187,11 @@ class _Scanner:
 
     def _item(self, depth: int) -> tuple[str | None, object, Place, Place]:
         at, name = self.at, None
-        child = _CHILD.match(self.text, at)
+        child = CHILD.match(self.text, at)
         if child is not None and _CALL.match(self.text, child.end()):
-            return (
-                child[1],
-                self.module(child.end(), depth + 1, int(child[2] or 1)),
-                self.place(at),
-                self.place(child.end()),
-            )
-        keyword = _KEYWORD.match(self.text, at)
+            module = self.module(child.end(), depth + 1, int(child[2] or 1))
+            return child[1], module._replace(listed=True), self.place(at), self.place(child.end())
+        keyword = _KEYWORD.match(self.text, at) or _KEY.match(self.text, at)
         if keyword is not None:
             name, self.at = keyword[1], keyword.end()
         place = self.place(self.at)
@@ -173,6 +208,10 @@ class _Scanner:
             self.at = match.end()
             if self._ends():
                 return match[0][1:-1]
+        elif match := _PRODUCT.match(self.text, start):
+            self.at = match.end()
+            if self._ends():
+                return math.prod(map(int, match[0].split("*")))
         elif match := _NUMBER.match(self.text, start):
             self.at = match.end()
             if self._ends():
@@ -186,6 +225,11 @@ class _Scanner:
             items = tuple(value for _, value, _, _ in self._items(_CLOSING[self.text[start]], depth + 1))
             if self._ends():
                 return items
+        elif self.text[start] == "{" and depth < _DEEPEST:
+            self.at = start + 1
+            pairs = tuple((name or "", value) for name, value, _, _ in self._items("}", depth + 1))
+            if self._ends():
+                return pairs
         self.at = self._passed_over(start)
         return Other(self.text[start : self.at].strip())
 

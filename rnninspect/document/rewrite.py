@@ -9,7 +9,7 @@ from rnninspect.document.calls import with_calls
 from rnninspect.document.overrides import put
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.sizes import size_paths
-from rnninspect.document.source import index_of
+from rnninspect.document.source import Text, index_of
 from rnninspect.document.tree import Tree, read_tree
 from rnninspect.errors import DocumentError, show
 
@@ -30,10 +30,20 @@ def rewritten(tree: Tree, paths: Sequence[Path], value: int) -> str:
     for path in paths:
         wanted = put(wanted, path, value, tree.place(path))
     # why: what has been written must be what was meant, whatever the text looks like
-    after = with_calls(read_tree(text, tree.source))
+    after = _read_again(text, tree)
     if after.data != wanted.data or after.faults:
         raise DocumentError(tree.place(paths[0]), "the number cannot be replaced alone", hint="write it by hand")
     return text
+
+
+def _read_again(text: str, tree: Tree) -> Tree:
+    """What a text says now. tree: what it said."""
+    if not tree.printed:
+        return with_calls(read_tree(text, tree.source))
+    from rnninspect.document.printed_models import printed_spec  # why here: most are documents
+
+    name = str(tree.data["name"]) if isinstance(tree.data, dict) else ""
+    return printed_spec(Text(tree.source, text), name, (), {}).tree
 
 
 def _span(tree: Tree, path: Path, paths: Sequence[Path]) -> tuple[int, int]:

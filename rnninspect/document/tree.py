@@ -18,6 +18,7 @@ class Tree:
     What stands under an alias or comes from a merge has the place where it was written, at the anchor: that
     is the text to change. Data is never shared between an anchor and its aliases.
     faults: what is wrong with how it is written, and did not keep it from being read.
+    printed: it is a printed module's, which need not say how large the batch is.
     """
 
     source: str
@@ -26,6 +27,7 @@ class Tree:
     values: Mapping[Path, Place]
     keys: Mapping[Path, Place]
     faults: tuple[DocumentError, ...] = ()
+    printed: bool = False
 
     def place(self, path: Path) -> Place:
         """Where the value at `path` was written, or else the nearest that encloses it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
-from rnninspect.document.chain import Spec
+from rnninspect.document.chain import Spec, need_batch
 from rnninspect.document.faults import together
 from rnninspect.document.load import spec_of
 from rnninspect.document.overrides import put
@@ -19,7 +19,7 @@ from rnninspect.document.sizes import size_at
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.facts import ModelFacts
-from rnninspect.guard.check import Limit, limits
+from rnninspect.guard.check import LIMITS, Limit, limits
 from rnninspect.plan import plan
 
 # No size is larger. why: what needs more is no model that is written down, it is a budget in another unit.
@@ -156,7 +156,10 @@ def fit(file: str, tree: Tree, asked: Asked) -> Fitted:
     models = _Models(file, tree, asked)
     step, last = asked.step, LARGEST_SIZE // asked.step
     start = _start(models, step, last)
-    budget = _budget(models.sized(start * step).spec, asked)
+    first = models.sized(start * step)
+    budget = _budget(first.spec, asked)
+    if any(LIMITS[name](first.model) is None for name in budget):
+        need_batch(first.spec)
 
     def keeps(size: int) -> bool:
         return all(limit.ok for limit in limits(models.sized(size * step).model, budget))

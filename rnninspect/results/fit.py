@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rnninspect.document.load import is_call
 from rnninspect.guard.check import LIMITS
 from rnninspect.guard.fit import Fitted, Sized, limits_text
 from rnninspect.results.check import limit_document
@@ -68,7 +69,7 @@ def _sentences(fitted: Sequence[Fitted], *, written: bool, nearest: bool) -> Ite
             yield f"{about}{none_fits(each)}"
         elif each.next is None:
             yield f"{about}no size above it: {each.refusal}"
-    if len(found) == len(fitted) and not written:
+    if len(found) == len(fitted) and not written and not any(is_call(each.file) for each in fitted):
         yield "--write puts it into the document" if len(fitted) == 1 else "--write puts them into the documents"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,19 +11,28 @@ from rnninspect.results.head import head
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
+    from rnninspect.document.chain import Spec
 
 
 class Report(NamedTuple):
     """Models, all from the plan alone ("plan"), proven on torch ("agreed"), or held against their files ("file").
 
     Of documents beside checkpoints the ledger is "mixed". differences: the models that torch or a file contradicts,
-    with what differs; they are not among `models`.
+    with what differs; they are not among `models`. not_described: of printed modules the file, the name and the kind of
+    each part that no layer is; None where none is printed.
     """
 
     models: Sequence[ModelFacts]
     ledger: str
     seed: int | None
     differences: Sequence[tuple[ModelFacts, Sequence[Difference]]]
+    not_described: Sequence[tuple[str, str, str]] | None = None
+
+
+def not_described(specs: Iterable[Spec]) -> list[tuple[str, str, str]] | None:
+    """The parts of printed modules that no layer is: see `Report`."""
+    printed = [spec for spec in specs if spec.printed]
+    return [(spec.source, *part) for spec in printed for part in spec.not_described] if printed else None
 
 
 def document(report: Report) -> dict[str, object]:
@@ -42,7 +51,12 @@ def document(report: Report) -> dict[str, object]:
             for model, differences in report.differences
             for item in differences
         ],
+        **({} if report.not_described is None else {"not_described": _parts(report.not_described)}),
     }
+
+
+def _parts(parts: Iterable[tuple[str, str, str]]) -> list[dict[str, str]]:
+    return [{"file": file, "name": name, "kind": kind} for file, name, kind in parts]
 
 
 def _model(model: ModelFacts) -> dict[str, object]:

@@ -20,7 +20,7 @@ def fitted() -> Schema:
         path=text("The size that was looked for, as it was named; several that are to be one are joined by =."),
         value=some(whole("The size; null where even the least is over a limit.")),
         parameters=some(whole("How many parameters the model then has; null where there is no value.")),
-        macs=some(whole("The multiply-accumulates of one forward pass then; null where there is no value.")),
+        macs=some(whole("The multiply-accumulates of one forward pass then; null without a value or a batch.")),
         next=some(following),
         limits=many("Every limit that was to be kept, at value, or where that is null at next.", LIMIT),
     )

@@ -138,6 +138,14 @@ _MODELS = {
 }
 
 
+_PART = record(
+    "A part of a printed module that no layer is.",
+    file=FILE,
+    name=text("Its dotted name; empty of the module itself."),
+    kind=text("Its class."),
+)
+
+
 def looked(command: str) -> Schema:
     """What `inspect`, `shapes`, `weights` and `params` print: all the same object."""
     ledger = text(
@@ -145,10 +153,11 @@ def looked(command: str) -> Schema:
         "of it; mixed: checkpoints do, and of documents `measured` says which torch was asked about.",
         *("agreed", "plan", "file", "mixed"),
     )
-    if command != "inspect":
-        return result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS)
-    with_live = result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS, live=live())
-    return without(with_live, "live")
+    some_have = {"not_described": many("Of printed modules alone: what no layer is.", _PART)}
+    if command == "inspect":
+        some_have["live"] = live()
+    page = result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS, **some_have)
+    return without(page, *some_have)
 
 
 _COMPARED = record(

@@ -51,6 +51,8 @@ def test_an_option_replaces_what_a_call_says(tmp_path) -> None:
         ("out_features=3", "out_features=width", 7, 42, "expected an integer"),
         ("Embedding(11, 5)", "Conv1d(11, 5)", 4, 5, "expected a layer type, got 'Conv1d'"),
         ('3)"', '3"', 7, 12, "not closed"),
+        ("num_layers=2", "dtype=torch.float64", 5, 15, "dtype float64: the document says 'float32'"),
+        ("num_layers=2", "**config", 5, 29, "what it holds is not known here"),
     ],
 )
 def test_a_fault_of_a_call_is_told_at_its_place(tmp_path, old, new, line, column, words) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rnninspect.document.from_printed import POSITIONS, described, keys_of
+from rnninspect.document.from_printed import POSITIONS, Described, described, keys_of
 from rnninspect.document.printed import Other, PrintedModule, is_printed, read_printed
 from rnninspect.errors import DocumentError
 from rnninspect.layers.registry import kind_of
@@ -41,6 +41,10 @@ def read(text: str) -> PrintedModule:
     return read_printed(text, "print.txt")
 
 
+def found_in(text: str) -> Described:
+    return described([("", read(text))])
+
+
 def keys(text: str) -> Mapping[str, object]:
     return keys_of(read(text)).data
 
@@ -59,7 +63,8 @@ def keys(text: str) -> Mapping[str, object]:
         ("LSTM(3, 4, device='cuda', dtype=torch.float64)", {"type": "LSTM", "input_size": 3, "hidden_size": 4}),
         ("LayerNorm((512,), eps=1e-05)", {"type": "LayerNorm", "normalized_shape": [512], "eps": 1e-5}),
         ("LSTM(features, 4)", {"type": "LSTM", "input_size": "features", "hidden_size": 4}),
-        ("LSTM(2 * 3, 4)", {"type": "LSTM", "input_size": "2 * 3", "hidden_size": 4}),
+        ("LSTM(2 * 3, 4)", {"type": "LSTM", "input_size": 6, "hidden_size": 4}),
+        ("LSTM(2 * x, 4)", {"type": "LSTM", "input_size": "2 * x", "hidden_size": 4}),
         ("keras.layers.LSTM(4)", {"type": "keras.layers.LSTM"}),
         ("LSTM((inner): LSTM(3, 4))", {"type": "LSTM"}),
     ],
@@ -70,7 +75,7 @@ def test_a_call_says_keys(text: str, expected: Mapping[str, object]) -> None:
 
 
 def test_a_printed_model_is_its_layers_and_what_is_not_described() -> None:
-    found = described(read(PRINTED))
+    found = found_in(PRINTED)
     assert {name: written.data["type"] for name, written in found.layers.items()} == {
         "emb": "Embedding",
         **{f"stack.{k}": "GRU" for k in range(3)},
@@ -82,7 +87,7 @@ def test_a_printed_model_is_its_layers_and_what_is_not_described() -> None:
         "odd": "Thing",
         "lists": "ParameterList",
         "own": "LSTM",
-        "weighted.parametrizations.weight.0": "_WeightNorm",
+        "weighted": "ParametrizedLinear",
     }
     assert not found.chain
     assert found.layers["stack.2"].data["bidirectional"] is True
@@ -96,10 +101,10 @@ def test_what_has_no_form_of_ours_is_passed_over() -> None:
 
 
 def test_a_sequential_of_our_layers_is_a_chain() -> None:
-    assert described(read("Sequential(\n (0): Embedding(9, 3)\n (1): LSTM(3, 4)\n)")).chain
-    assert described(read("nn.Sequential(nn.Embedding(9, 3), nn.LSTM(3, 4))")).chain
-    assert not described(read("nn.Sequential(nn.Conv1d(9, 3, 1), nn.LSTM(3, 4))")).chain
-    assert list(described(read("nn.ModuleList([nn.LSTM(3, 4), nn.GRU(4, 5)])")).layers) == ["0", "1"]
+    assert found_in("Sequential(\n (0): Embedding(9, 3)\n (1): LSTM(3, 4)\n)").chain
+    assert found_in("nn.Sequential(nn.Embedding(9, 3), nn.LSTM(3, 4))").chain
+    assert not found_in("nn.Sequential(nn.Conv1d(9, 3, 1), nn.LSTM(3, 4))").chain
+    assert list(found_in("nn.ModuleList([nn.LSTM(3, 4), nn.GRU(4, 5)])").layers) == ["0", "1"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +121,7 @@ def test_a_sequential_of_our_layers_is_a_chain() -> None:
 )
 def test_a_fault_has_its_place(text: str, line: int, column: int, words: str) -> None:
     with pytest.raises(DocumentError, match=words) as caught:
-        described(read(text))
+        found_in(text)
     assert (caught.value.place.line, caught.value.place.column) == (line, column)
 
 
@@ -132,7 +137,7 @@ def test_any_text_ends_in_a_module_or_a_fault() -> None:
     for _ in range(2000):
         text = "Net(" + "".join(draw.choices(pieces, k=draw.randrange(40))) + ")"
         try:
-            described(read(text))
+            found_in(text)
             ends["module"] += 1
         except DocumentError:
             ends["fault"] += 1

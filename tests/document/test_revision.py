@@ -126,8 +126,8 @@ def test_what_is_wrong_in_a_document_has_its_place_at_the_revision(inside: Git) 
 
 
 def test_a_model_is_called_as_its_document(inside: Git) -> None:
-    assert load_at_revision("main:models/a.yaml").name == "a"
-    assert load_at_revision("v1:./models/deep/c.yaml").name == "c"
+    assert load_at_revision("main:models/a.yaml")[0].name == "a"
+    assert load_at_revision("v1:./models/deep/c.yaml")[0].name == "c"
 
 
 def test_a_file_with_a_colon_in_its_name_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,9 +136,9 @@ def test_a_file_with_a_colon_in_its_name_wins(tmp_path: Path, monkeypatch: pytes
     git.commit("one")
     (tmp_path / "main:a.yaml").write_text(SMALL.replace("5", "6"))
     monkeypatch.chdir(tmp_path)
-    assert load_at_revision("main:a.yaml").name == "main:a"
+    assert load_at_revision("main:a.yaml")[0].name == "main:a"
     (tmp_path / "main:a.yaml").unlink()
-    assert load_at_revision("main:a.yaml").name == "a"
+    assert load_at_revision("main:a.yaml")[0].name == "a"
 
 
 def test_many_documents_are_read_at_once_and_each_is_its_own(inside: Git) -> None:
@@ -264,7 +264,7 @@ def trapped(repository: Git, tmp_path: Path) -> Git:
 
 def test_nothing_of_a_repository_is_run(trapped: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trapped.folder)
-    assert load_at_revision("HEAD:models/a.yaml").name == "a"
+    assert load_at_revision("HEAD:models/a.yaml")[0].name == "a"
     documents_at(find_revision("main", ASKED), ["models/a.yaml", "models/no.yaml"])
     assert "did you mean" in refused("mian", "models/a.yaml")
     assert not (tmp_path / "sprung").exists()

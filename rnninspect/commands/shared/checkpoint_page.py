@@ -25,7 +25,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.errors import RnnInspectError
 from rnninspect.plan import plan
 from rnninspect.results.caption import caption, each_once
-from rnninspect.results.model import Report
+from rnninspect.results.model import Report, not_described
 from rnninspect.runtime.here import NOT_INSTALLED, need_torch
 
 
@@ -89,7 +89,8 @@ def _report(
             models.append(model)
     mixed = len(proofs) < len(specs)
     seed = options.seed if proves else None
-    return Report(models=models, ledger="mixed" if mixed else "file", seed=seed, differences=contradicted)
+    ledger, parts = "mixed" if mixed else "file", not_described(specs)
+    return Report(models=models, ledger=ledger, seed=seed, differences=contradicted, not_described=parts)
 
 
 def _caption(specs: Sequence[Spec], proofs: Mapping[int, FileProof], report: Report, options: LookOptions) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
+from rnninspect.document.printed import is_printed
+
 if TYPE_CHECKING:
     from rnninspect.layers.layer import Layer
 
@@ -115,22 +117,20 @@ def _named(ctx: typer.Context) -> list[str]:
     # why not a Path's methods: they raise, for `~nobody` and for a name that is too long.
     paths = [os.path.expanduser(word) for word in words if isinstance(word, str)]  # noqa: PTH111
     # why only files: to read stdin or a pipe is to wait, and to take it from the command.
-    return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]  # noqa: PTH113
+    return [path for path in dict.fromkeys(paths) if os.path.isfile(path) or is_printed(path)]  # noqa: PTH113
 
 
 def _common(
     files: Iterable[str], paths_of: Callable[[Mapping[str, Any]], Iterable[str]], of_none: Mapping[str, Any]
 ) -> list[str]:
     """The paths that all the documents have; a document that cannot be read has no say. of_none: stands for none."""
-    from rnninspect.document.source import read_source
-    from rnninspect.document.tree import read_tree
+    from rnninspect.document.load import names_at
     from rnninspect.errors import RnnInspectError
 
     of_each: list[list[str]] = []
     for file in files:
         try:
-            source, text = read_source(file)
-            data = read_tree(text, source).data
+            data = names_at(file)
         except RnnInspectError:
             continue
         if isinstance(data, dict):

@@ -24,7 +24,7 @@ from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.results.caption import PLAN, caption, each_once
 from rnninspect.results.elsewhere import elsewhere, elsewhere_document, elsewhere_script, elsewhere_table
-from rnninspect.results.model import Report, document
+from rnninspect.results.model import Report, document, not_described
 
 
 def print_elsewhere(options: LookOptions, name: str, *, gates: bool) -> int:
@@ -66,6 +66,7 @@ def _print(
 
     def whole() -> dict[str, object]:
         report = Report(models=[plan(spec) for spec in specs], ledger=ledger, seed=None, differences=[])
+        report = report._replace(not_described=not_described(specs))
         return {**document(report), "elsewhere": elsewhere_document(models, framework)}
 
     tables = [elsewhere_table(model, framework, gates=gates) for model in models]

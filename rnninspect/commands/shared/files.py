@@ -54,7 +54,7 @@ def load_all(
             if runs:
                 refuse_checkpoint(file, runs)
             if revisions:
-                specs.append(load_at_revision(file, settings, device=device, dtype=dtype))
+                specs += load_at_revision(file, settings, device=device, dtype=dtype)
             else:
                 specs += load_models(file, settings, device=device, dtype=dtype)
         except RnnInspectError as error:

@@ -25,7 +25,7 @@ from rnninspect.errors import RnnInspectError
 from rnninspect.facts import ModelFacts
 from rnninspect.output import write_text
 from rnninspect.plan import plan
-from rnninspect.results.model import Report
+from rnninspect.results.model import Report, not_described
 from rnninspect.runtime.here import NOT_INSTALLED, likely_device, need_torch, torch_is_installed
 from rnninspect.runtime.workspace import planned_on
 
@@ -69,6 +69,7 @@ def print_models(options: LookOptions, page: LookPage) -> int:
     planned = [plan(spec, input_grad=page.input_grad) for spec in specs]
     if not proves:
         report = Report(models=planned, ledger="plan", seed=options.seed, differences=[])
+        report = report._replace(not_described=not_described(specs))
         print_report(report, options, page, caption_of(report, options))
         return 0
     show = _plan_first if waits else _proof_first
@@ -135,4 +136,5 @@ def _prove_all(models: Sequence[Planned], options: LookOptions, page: LookPage, 
             contradicted.append((proof.model, proof.differences))
         else:
             agreed.append(proof.model)
-    return Report(models=agreed, ledger="agreed", seed=options.seed, differences=contradicted)
+    parts = not_described(spec for spec, _ in models)
+    return Report(models=agreed, ledger="agreed", seed=options.seed, differences=contradicted, not_described=parts)
