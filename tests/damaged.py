@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from small_checkpoints import field, small_checkpoints, tarred, varint, zipped
+from protobuf_bytes import field, varint
+from small_checkpoints import small_checkpoints, tarred, zipped
 
 MARKER = "was-called"
 LARGE = 2**63 - 1

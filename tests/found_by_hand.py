@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import math
-import struct
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import checkpoint_files
+
 from rnninspect.conventions.packing import Kind
 from rnninspect.files.found import FoundLayer, Identified, Part
 from rnninspect.files.held import Held, HeldTensor
 
+# An LSTM without its tensors, for tests that change what they are about.
+FOUND = FoundLayer(
+    name="a.b",
+    type="LSTM",
+    input_size=5,
+    hidden_size=7,
+    num_layers=1,
+    bidirectional=False,
+    reverse=False,
+    proj_size=0,
+    biases="two",
+    reset_after=None,
+    peepholes=False,
+    convention="PyTorch",
+    parts=(),
+    known_from="names",
+)
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
@@ -64,13 +80,6 @@ def identified(*layers: FoundLayer, file: str = "model.pt", format: str = "torch
 
 
 def safetensors(path: Path, *layers: FoundLayer, more: Mapping[str, tuple[int, ...]] | None = None) -> Path:
-    """A file of safetensors with the tensors of these layers and `more`, all zeros, by the format's own description."""
+    """A file of safetensors with the tensors of these layers and `more`."""
     shapes = {part.tensor.name: part.tensor.shape for layer in layers for part in layer.parts} | dict(more or {})
-    header: dict[str, Any] = {}
-    end = 0
-    for name, shape in shapes.items():
-        begin, end = end, end + 4 * math.prod(shape)
-        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
-    return path
+    return checkpoint_files.safetensors(path, {name: (shape, "float32") for name, shape in shapes.items()})

@@ -19,6 +19,7 @@ import numpy
 import onnx
 import torch
 from onnx import TensorProto, helper
+from protobuf_bytes import field, varint
 from safetensors import torch as safetensors
 
 INPUT, HIDDEN = 5, 7
@@ -121,22 +122,6 @@ def onnx_model() -> onnx.ModelProto:
         for name, shape in (("x", (3, 2, INPUT)), ("y", (3, 1, 2, HIDDEN)))
     ]
     return helper.make_model(helper.make_graph([node], "graph", ends[:1], ends[1:], weights))
-
-
-def varint(number: int) -> bytes:
-    """A number as protobuf and TensorFlow's index write it."""
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def field(number: int, content: bytes | int) -> bytes:
-    """A field of a protobuf message."""
-    if isinstance(content, int):
-        return varint(number << 3) + varint(content)
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def _block(entries: Mapping[bytes, bytes]) -> bytes:

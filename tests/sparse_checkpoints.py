@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+
+import checkpoint_files
+from protobuf_bytes import field, key, varint
 
 INPUT, HIDDEN = 5_000, 6_000
 # An LSTM's weights: 1,056 million bytes of float32.
@@ -34,13 +36,7 @@ def _nbytes(shape: tuple[int, int]) -> int:
 
 def safetensors(path: Path) -> None:
     """One header, and then the values."""
-    entries, offset = {}, 0
-    for role, shape in SHAPES.items():
-        end = offset + _nbytes(shape)
-        entries[f"encoder.{role}_l0"] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, end]}
-        offset = end
-    header = json.dumps(entries).encode()
-    _write(path, [struct.pack("<Q", len(header)), header, offset])
+    checkpoint_files.safetensors(path, {f"encoder.{role}_l0": (shape, "float32") for role, shape in SHAPES.items()})
 
 
 def _text(text: str) -> bytes:
@@ -54,8 +50,8 @@ def _number(number: int) -> bytes:
 def _pickled() -> bytes:
     """A state dict as torch pickles it."""
     items = b""
-    for key, (role, (rows, columns)) in enumerate(SHAPES.items()):
-        storage = b"(" + _text("storage") + b"ctorch\nFloatStorage\n" + _text(str(key)) + _text("cpu")
+    for place, (role, (rows, columns)) in enumerate(SHAPES.items()):
+        storage = b"(" + _text("storage") + b"ctorch\nFloatStorage\n" + _text(str(place)) + _text("cpu")
         items += _text(f"encoder.{role}_l0") + b"ctorch._utils\n_rebuild_tensor_v2\n("
         items += storage + _number(rows * columns) + b"tQK\0" + _number(rows) + _number(columns) + b"\x86"
         items += _number(columns) + b"K\x01\x86\x89ccollections\nOrderedDict\n)RtR"
@@ -84,34 +80,22 @@ def torch_zip(path: Path) -> None:
     _write(path, [*pieces, directory, b"PK\x05\x06" + end])
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
-
-
 def _field(number: int, *pieces: Piece) -> list[Piece]:
     """A field of a protobuf message that is a message or bytes."""
-    return [_varint(number << 3 | 2) + _varint(_length(pieces)), *pieces]
-
-
-def _value(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
+    return [key(number, 2) + varint(_length(pieces)), *pieces]
 
 
 def onnx(path: Path) -> None:
     """A graph of one LSTM with the raw values of its weights in it."""
     weights: list[Piece] = []
     for name, (rows, columns) in zip("WR", SHAPES.values(), strict=True):
-        about = b"".join(_value(1, size) for size in (1, rows, columns)) + _value(2, 1)
+        about = b"".join(field(1, size) for size in (1, rows, columns)) + field(2, 1)
         tensor = [about, *_field(8, name.encode()), *_field(9, _nbytes((rows, columns)))]
         weights += _field(5, *tensor)
     ends = [*_field(1, b"x"), *_field(1, b"W"), *_field(1, b"R"), *_field(2, b"y")]
-    hidden = _field(5, *_field(1, b"hidden_size"), _value(3, HIDDEN), _value(20, 2))
+    hidden = _field(5, *_field(1, b"hidden_size"), field(3, HIDDEN), field(20, 2))
     node = _field(1, *ends, *_field(3, b"encoder"), *_field(4, b"LSTM"), *hidden)
-    _write(path, [_value(1, 8), *_field(7, *node, *weights)])
+    _write(path, [field(1, 8), *_field(7, *node, *weights)])
 
 
 SPARSE: dict[str, Callable[[Path], None]] = {"a.pt": torch_zip, "a.safetensors": safetensors, "a.onnx": onnx}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from files_found import FOUND
+from found_by_hand import FOUND
 
 from rnninspect.conventions.frameworks import CONVENTIONS
 from rnninspect.conventions.packing import Stored

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_found import FOUND
+from found_by_hand import FOUND
 
 from rnninspect.cells.evaluate import step
 from rnninspect.conventions.frameworks import CONVENTIONS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from files_found import FOUND
+from found_by_hand import FOUND
 
 from rnninspect.files.agreement import agreed, differences
 from rnninspect.files.found import FoundLayer, Part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from files_found import FOUND
+from found_by_hand import FOUND
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import DocumentError

@@ -196,7 +196,6 @@ def layers(draw: st.DrawFn) -> Any:
     return getattr(nn, kind)(*sizes, bias=bias, dtype=dtype, **options)
 
 
-# Sizes of which two kinds have the same shapes, so that no rule can tell them apart by shapes alone.
 def is_honest(found: list[Expected], undecided: tuple[str, ...], expected: Expected) -> bool:
     """Whether it is the layer, or nothing is claimed of it and that is said."""
     return found == [expected] or (found == [] and undecided != ())

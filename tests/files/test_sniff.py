@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from protobuf_bytes import field
 
 from rnninspect.errors import DocumentError
 from rnninspect.files.held import Unreadable
 from rnninspect.files.read import read
+from rnninspect.files.readers import zips
 from rnninspect.files.sniff import READERS, is_checkpoint, kind_of
 from rnninspect.files.source import source_of
 
@@ -36,14 +38,6 @@ def in_tar(format: int) -> bytes:
     with tarfile.open(fileobj=stream, mode="w", format=format) as archive:
         archive.addfile(tarfile.TarInfo("a"), io.BytesIO())
     return stream.getvalue()
-
-
-def field(number: int, content: bytes | int) -> bytes:
-    """A field of a protobuf message of less than 128 bytes."""
-    if isinstance(content, int):
-        return bytes([number << 3, content])
-    key = number << 3 | 2
-    return (bytes([key]) if key < 128 else bytes([key & 127 | 128, key >> 7])) + bytes([len(content)]) + content
 
 
 TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
@@ -198,24 +192,6 @@ def test_a_folder_names_the_checkpoints_in_it(tmp_path: Path) -> None:
     assert said_of(tmp_path) == f"{tmp_path}: a folder (name a file in it: '{tmp_path}/m.index.json')"
 
 
-@pytest.mark.parametrize("name", ["model.ckpt", "model.ckpt.index", "model.ckpt.data-00000-of-00001"])
-def test_a_checkpoint_of_tensorflow_by_each_of_its_names(tmp_path: Path, name: str) -> None:
-    from rnninspect.files.read import _file_of
-
-    (tmp_path / "model.ckpt.index").write_bytes(KNOWN["checkpoint of TensorFlow"][0])
-    (tmp_path / "model.ckpt.data-00000-of-00001").write_bytes(b"")
-    assert _file_of(str(tmp_path / name)) == str(tmp_path / "model.ckpt.index")
-
-
-@pytest.mark.parametrize("name", ["saved_model.pb", "Data/com.apple.CoreML/model.mlmodel"])
-def test_the_model_of_a_folder_that_is_one(tmp_path: Path, name: str) -> None:
-    from rnninspect.files.read import _file_of
-
-    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_bytes(b"")
-    assert _file_of(str(tmp_path)) == str(tmp_path / name)
-
-
 # --- damaged zip archives -----------------------------------------------------------------------------------------
 
 ZIP = zipped("a.npy", "b.npy")
@@ -251,8 +227,6 @@ def test_a_damaged_archive(tmp_path: Path, data: bytes, said: str) -> None:
 
 
 def test_an_archive_behind_something_else_and_with_a_comment(tmp_path: Path) -> None:
-    from rnninspect.files.readers import zips
-
     with zipfile.ZipFile(tmp_path / "x", "w") as archive:
         archive.writestr("a", "content")
         archive.comment = b"PK" * 100
@@ -265,8 +239,6 @@ def test_an_archive_behind_something_else_and_with_a_comment(tmp_path: Path) -> 
 
 
 def test_a_large_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rnninspect.files.readers import zips
-
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 60)
     data = zipped("a", "b", "c")
@@ -280,8 +252,6 @@ def test_a_large_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    from rnninspect.files.readers import zips
-
     (tmp_path / "x").write_bytes(zipped(method=zipfile.ZIP_DEFLATED, bomb=bytes(10**7)))
     with source_of(str(tmp_path / "x")) as source:
         (member,) = zips.members(source)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from files_found import FOUND
+from found_by_hand import FOUND
 
 from rnninspect.cells.evaluate import step
 from rnninspect.files.variants import layer_of
