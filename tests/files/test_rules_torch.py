@@ -210,6 +210,8 @@ BARE: Shapes = {"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 7)}
         (CELL, {"weight_ci": (7,)}, "weight_ci"),
         (CELL, {"layernorm_c.weight": (7,)}, "layernorm_c"),
         ({"w_ih": (28, 5), "w_hh": (28, 7)}, {"b": (28,)}, "b"),
+        (CELL, {"weight_mhh": (7, 7), "weight_mih": (7, 5)}, "weight_mhh"),
+        (CELL, {"tau": (7,), "phase": (7,)}, "tau"),
     ],
 )
 def test_what_stands_beside_weights_may_be_of_the_step(weights: Shapes, beside: Shapes, name: str) -> None:
@@ -278,6 +280,25 @@ def test_a_network_that_learns_to_optimize_is_no_optimizers() -> None:
     assert only(identified({f"optimizer.rnn.{name}": shape for name, shape in LSTM.items()})).name == "optimizer.rnn"
 
 
+@pytest.mark.parametrize(
+    "place", ["optimizer_state.exp_avg.", "state.momentum_buffer.", "optim.m.", "optimizer.state."]
+)
+def test_what_an_optimizer_keeps_under_the_names_of_weights_is_set_aside(place: str) -> None:
+    found = identified(LSTM | {f"{place}rnn.{name}": shape for name, shape in LSTM.items()})
+    assert agrees(only(found))
+    assert found.set_aside == {"an optimizer's": 4}
+
+
+def test_second_names_of_the_same_weights_are_set_aside() -> None:
+    stack = {f"rnn.{name}{end}": shape for name, shape in LSTM.items() for end in ("", "_reverse")}
+    cells = {f"rnn.0.cell_{way}.{name[:-3]}": shape for name, shape in LSTM.items() for way in ("fw", "bw")}
+    found = identified(stack | cells)
+    assert agrees(only(found))
+    assert found.set_aside == {"weights under second names": 8}
+    alone = identified({f"rnn.0.cell.{name[:-3]}": shape for name, shape in LSTM.items()})
+    assert only(alone).name == "rnn.0.cell"
+
+
 def test_a_layer_whose_tensors_are_anothers_says_so() -> None:
     shapes = {f"a.{name}": shape for name, shape in LSTM.items()}
     found = identified(shapes, aliases={f"b.{name}": f"a.{name}" for name in LSTM})
@@ -302,7 +323,7 @@ def test_other_networks_have_none(shapes: Shapes) -> None:
     assert (found.layers, found.undecided, found.others) == ((), (), len(shapes))
 
 
-X2H = "2 tensors look recurrent (a...), no rule reads them"
+X2H = "2 tensors look recurrent (a...), x2h and h2h are of x and of h"
 
 
 @pytest.mark.parametrize(
@@ -326,6 +347,15 @@ X2H = "2 tensors look recurrent (a...), no rule reads them"
         ({"lstm.linear_h.weight": (28, 7)}, ("1 tensor looks recurrent (lstm...), no rule reads them",)),
         ({"my_cell.U": (21, 7)}, ("1 tensor looks recurrent (my_cell...), no rule reads them",)),
         ({"my_cell.U": (20, 7)}, ()),
+        (
+            {"l.input_linearity.weight": (36, 4), "l.state_linearity.weight": (36, 4), "l.state_linearity.bias": (36,)},
+            ("3 tensors look recurrent (l...), input_linearity and state_linearity are of x and of h",),
+        ),
+        (
+            {"enc_U": (7, 14), "enc_W": (5, 14), "enc_Ux": (7, 7), "other_W": (5, 9)},
+            ("3 tensors look recurrent (enc_...), they are as a GRU of Nematus or Marian has them",),
+        ),
+        ({"rnn._flat_param": (1000,)}, ("1 tensor looks recurrent (rnn...), no rule reads them",)),
     ],
 )
 def test_what_no_rule_reads_is_said(shapes: Shapes, says: tuple[str, ...]) -> None:

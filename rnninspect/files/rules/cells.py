@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from rnninspect.conventions.packing import Biases, Kind
@@ -17,8 +18,15 @@ _CAPITAL = {"W_ih": "weight_ih", "W_hh": "weight_hh", "b_ih": "bias_ih", "b_hh":
 _EQUINOX = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias", "bias_n": "bias_n"}
 
 
+# What may stand beside a cell's weights and is no part of its step.
+_FIRST_STATE = re.compile(r"(?:.*_)?(?:init(?:ial)?|h|c|hx|cx|h0|c0|h_0|c_0|hidden|state)(?:_.*)?", re.IGNORECASE)
+_PADDLE = re.compile(r"(?P<stack>(?:.*\.)?)(?P<layer>[0-9]{1,9})\.cell(?P<way>_fw|_bw|)\.", re.DOTALL)
+SECOND = "weights under second names"
+
+
 def read(left: Left) -> Read:
     """Every cell, and what has a cell's names and cannot be read."""
+    _set_second_names_aside(left)
     norms = norms_below(left)
     for prefix, group in left.holding(("weight_ih", "w_ih", "W_ih").__contains__):
         for names in (_TORCH, _SHORT, _CAPITAL):
@@ -35,7 +43,26 @@ def read(left: Left) -> Read:
 def _beside(cell: FoundLayer, prefix: str, group: Group, lasts: list[str], norms: Norms) -> str | None:
     """What is no tensor of a cell and seems to be of this one's step."""
     rows = next(part.tensor.shape[0] for part in cell.parts if part.role == "weight_hh")
-    return of_step(group, prefix, rows, cell.hidden_size, lasts) or next(iter(norms.get(prefix, {})), None)
+    # why any but a first state: cells with a name before theirs have nothing else in torch.
+    others = (last for last in group if prefix and last not in lasts and not _FIRST_STATE.fullmatch(last))
+    return (
+        of_step(group, prefix, rows, cell.hidden_size, lasts)
+        or next(others, None)
+        or next(iter(norms.get(prefix, {})), None)
+    )
+
+
+def _set_second_names_aside(left: Left) -> None:
+    """Paddle holds `lstm.0.cell.weight_ih` as `lstm.weight_ih_l0` too, which has been read."""
+    for prefix, group in left.holding(_TORCH.__contains__):
+        match = _PADDLE.fullmatch(prefix)
+        if match is None:
+            continue
+        reverse = "_reverse" if match["way"] == "_bw" else ""
+        for last in [last for last in group if last in _TORCH]:
+            other = left.held.tensors.get(f"{match['stack']}{last}_l{match['layer']}{reverse}")
+            if other is not None and other.shape == group[last].shape:
+                left.set_aside(SECOND, prefix, last)
 
 
 def _cell(

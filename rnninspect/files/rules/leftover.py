@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
 from rnninspect.errors import printable
-from rnninspect.files.rules import numbered
+from rnninspect.files.rules import numbered, siblings
 from rnninspect.files.rules.left import LONGEST, Left, Undecided, bare
 
 _MOST = 8
@@ -24,7 +24,9 @@ _WEIGHT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # All weights of a layer as one vector.
-_FLAT = re.compile(r"opaque_kernel|(?:.*_)?rnn_param(?:eter)?s?|(?:.*_)?parameters|flat_weights?", re.DOTALL)
+_FLAT = re.compile(
+    r"opaque_kernel|(?:.*_)?rnn_param(?:eter)?s?|(?:.*_)?parameters|flat_weights?|_?flat_param", re.DOTALL
+)
 # One that other layers have too. why: cells are in many networks, and only shapes tell.
 _CELL = re.compile(r".*cells?(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
 _OTHER = re.compile(
@@ -44,7 +46,7 @@ def sentences(left: Left, undecided: Iterable[Undecided], found: Iterable[str]) 
     """
     said = [*undecided]
     named = {*found, *(bare(one.prefix) for one in said)}
-    said += [*_described(left, named), *_unread(left), *numbered.unread(left)]
+    said += [*_described(left, named), *siblings.unread(left), *_unread(left), *numbered.unread(left)]
     for one in said[:_MOST]:
         yield sentence(one)
     if rest := said[_MOST:]:

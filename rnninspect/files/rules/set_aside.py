@@ -19,6 +19,8 @@ _SLOTS = re.compile(
     r"|(?:Adam|AdamW|Adamax|Nadam|Momentum|RMSProp|RMSprop|Adagrad|Adadelta|Ftrl|LAMB)(?:_\d+)?",
 )
 _AVERAGED = "ExponentialMovingAverage"
+# What stands behind an optimizer's name where it keeps something of each parameter under that one's own name.
+_KEPT = re.compile(r"m|v|mu|nu|slots?|states?|momentums?|velocit(?:y|ies)")
 # why: networks that learn to optimize have recurrent layers below that very name.
 _MODEL = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)(?:_l\d+)?(?:_reverse)?")
 _PARTS = re.compile(r"[./]")
@@ -32,10 +34,16 @@ def kind_aside(name: str) -> str | None:
         return AVERAGES
     if _SLOTS.fullmatch(last):
         return OPTIMIZER
+    if ("exp_avg" in name or "momentum_buffer" in name) and any(map(_SLOTS.fullmatch, _PARTS.split(name))):
+        return OPTIMIZER
     # why a look first: most names have no such part, and to take one apart takes time.
     lower = name.lower()
-    if ("optim" in lower or "opt_state" in lower) and not _MODEL.fullmatch(last):
-        return OPTIMIZER if any(_BELOW.fullmatch(part) for part in _PARTS.split(name)) else None
+    if "optim" in lower or "opt_state" in lower:
+        parts = _PARTS.split(name)
+        at = next((at for at, part in enumerate(parts) if _BELOW.fullmatch(part)), None)
+        if at is None:
+            return None
+        return OPTIMIZER if not _MODEL.fullmatch(last) or _KEPT.fullmatch(parts[at + 1]) else None
     # Keras on TensorFlow: training/Adam/lstm_1/kernel/m.
     if lower.startswith("training/"):
         return OPTIMIZER if any(_SLOTS.fullmatch(part) for part in _PARTS.split(name)) else None
