@@ -114,6 +114,25 @@ def test_the_page_is_about_the_model_and_no_optimizer(here: Run, folder: Path) -
     ]
 
 
+def test_an_option_that_no_tensor_tells_and_the_file_says_is_noted(here: Run, folder: Path) -> None:
+    (folder / "rnn.yaml").write_text(
+        "input: {batch_size: 2, seq_len: 3}\n"
+        "layers: [{name: rnn, type: RNN, input_size: 4, hidden_size: 5, num_layers: 2, dropout: 0.5}]\n"
+    )
+    module = nn.ModuleDict({"rnn": nn.RNN(4, 5, 2, nonlinearity="relu", dropout=0.5, batch_first=True)})
+    save(module, folder / "whole.pt")
+    done = here("check", "rnn.yaml", "--weights", "whole.pt", cwd=folder)
+    assert (done.returncode, sorted(done.stderr.splitlines())) == (
+        0,
+        [
+            "note: whole.pt: rnn: batch_first is true in the file, and false in rnn.yaml",
+            "note: whole.pt: rnn: nonlinearity is 'relu' in the file, and 'tanh' in rnn.yaml",
+        ],
+    )
+    save(module.state_dict(), folder / "whole.pt")
+    assert here("check", "rnn.yaml", "--weights", "whole.pt", cwd=folder).stderr == ""
+
+
 def test_scripts_get_every_name(here: Run, folder: Path) -> None:
     put(folder, {f"module.{name}": tensor for name, tensor in Model().state_dict().items()})
     done = checked(here, folder, "--format", "json")

@@ -65,6 +65,7 @@ def run(options: CheckOptions) -> int:
         say_remarks(checkpoints)
     planned = planned_models(specs, checkpoints, options.settings)
     models = checked_models(planned, build=options.build, held=held)
+    _say_unlike(models)
     code = max((model.fault.exit_code for model in models if model.fault is not None), default=0)
     # why not before all are proven: until then nobody knows whether the lock is written.
     accepted = options.update and not code
@@ -209,6 +210,13 @@ def _say_unlocked(check: Check) -> None:
 
     left = ": only budgets are checked" if _is_limited(check) else " and no budget to check"
     say(f"note: no {NAME} here{left} (--update writes a lock)")
+
+
+def _say_unlike(models: Sequence[CheckedModel]) -> None:
+    """Say which options the checkpoint of --weights says otherwise: no tensor tells them, and all may fit."""
+    for held in (model.weights for model in models if model.weights is not None):
+        for sentence in held.unlike:
+            say(f"note: {printable(held.file)}: {printable(sentence)}")
 
 
 def _is_limited(check: Check) -> bool:

@@ -17,6 +17,8 @@ from rnninspect.errors import DocumentError, Place, show
 MAX_BYTES = 256 * 1024
 
 _STDIN = "<stdin>"
+# What to try of bytes from a pipe that are no document's.
+_NO_PIPE = "a document is text in UTF-8; a checkpoint is not read from a pipe: name its file"
 _UTF8_HINT = "save it as UTF-8"
 
 # why: the UTF-32 mark begins with the UTF-16 one, so it has to be looked for first.
@@ -67,7 +69,7 @@ def text_of(data: bytes, source: str) -> Text:
 
 def too_large(source: str) -> DocumentError:
     """What to raise of a document of more than MAX_BYTES."""
-    hint = "a model of thousands of layers takes less; is it a model?"
+    hint = "a model of thousands of layers takes less; is it a model?" if source != _STDIN else _NO_PIPE
     return DocumentError(Place(source), f"larger than {MAX_BYTES // 1024:,} KiB", hint=hint)
 
 
@@ -103,12 +105,12 @@ def _decode(data: bytes, source: str) -> str:
         text, good = data.decode("utf-8"), len(data)
     except UnicodeDecodeError as error:
         text, good = data[: error.start].decode("utf-8"), error.start
-    nul = text.find("\0")
+    nul, hint = text.find("\0"), _NO_PIPE if source == _STDIN else _UTF8_HINT
     if nul >= 0:
-        raise DocumentError(place_at(text, nul, source), "a NUL byte is not text", hint=_UTF8_HINT)
+        raise DocumentError(place_at(text, nul, source), "a NUL byte is not text", hint=hint)
     if good < len(data):
         message = f"byte 0x{data[good]:02x} is not UTF-8 here"
-        raise DocumentError(place_at(text, len(text), source), message, hint=_UTF8_HINT)
+        raise DocumentError(place_at(text, len(text), source), message, hint=hint)
     return text
 
 

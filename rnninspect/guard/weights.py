@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import printable, show
 from rnninspect.facts import ModelFacts
 from rnninspect.files.fits import Fit, Row, Wanted, fit
+from rnninspect.files.found import FoundLayer
 from rnninspect.files.held import Held
 from rnninspect.files.identify import identify
 from rnninspect.files.misfits import Cause, causes
 from rnninspect.files.rules.set_aside import kind_aside
+from rnninspect.layers.layer import Layer
 from rnninspect.study.code import attributes
 
 # So many sentences of why it does not fit are told, the rest is in the table.
@@ -23,7 +25,8 @@ class HeldWeights(NamedTuple):
     """A checkpoint beside a model.
 
     causes: why it does not fit. damage: what is missing of the file, "" where it is whole. layers: by what a layer is
-    called as an attribute of a module its name in the document.
+    called as an attribute of a module its name in the document. unlike: options that the file says, and that are others
+    in the document: tensors fit all the same.
     """
 
     file: str
@@ -32,6 +35,7 @@ class HeldWeights(NamedTuple):
     causes: tuple[Cause, ...]
     damage: str
     layers: dict[str, str]
+    unlike: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -91,9 +95,30 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
         for weight in layer.weights
     ]
     found = fit(wanted, {name: tensor.shape for name, tensor in held.tensors.items()})
-    why = () if found.ok else causes(found, identify(held).layers, format=held.format)
+    of_file = identify(held).layers
+    why = () if found.ok else causes(found, of_file, format=held.format)
+    by_prefix = {found.layers.get(names[link.layer.name]): link.layer for link in spec.links}
+    unlike = tuple(_unlike(spec, by_prefix, of_file))
     layers = {attribute: name for name, attribute in names.items()}
-    return HeldWeights(file=held.file, format=held.format, fit=found, causes=why, damage=held.damage, layers=layers)
+    return HeldWeights(
+        file=held.file,
+        format=held.format,
+        fit=found,
+        causes=why,
+        damage=held.damage,
+        layers=layers,
+        unlike=unlike,
+    )
+
+
+def _unlike(spec: Spec, by_prefix: Mapping[str | None, Layer], of_file: Sequence[FoundLayer]) -> Iterator[str]:
+    """`lstm: batch_first is true in the file, and false here`, of each option that no tensor tells."""
+    for found in of_file:
+        layer = by_prefix.get(found.name)
+        for option, said in found.known.items():
+            own = getattr(layer, option, said)
+            if layer is not None and own != said:
+                yield f"{layer.name}: {option} is {show(said)} in the file, and {show(own)} in {spec.source}"
 
 
 def _as_attribute(shared_with: str | None, names: dict[str, str]) -> str | None:

@@ -88,6 +88,7 @@ def weights_document(held: HeldWeights) -> dict[str, object]:
         "unexpected": found.unexpected,
         "mismatched": found.mismatched,
         "damage": held.damage,
+        "unlike": list(held.unlike),
         "causes": [
             {"layer": held.layers.get(cause.layer), "what": cause.what, "remedy": cause.remedy} for cause in held.causes
         ],

@@ -175,6 +175,11 @@ class TestEncoding:
         assert error.place == Place(path, line, column)
         assert (error.message, error.hint) == (message, "save it as UTF-8")
 
+    @pytest.mark.parametrize("data", [b"a\0", b"a: \xff", b"PK\3\4" + b"a" * MAX_BYTES])
+    def test_a_pipe_is_told_that_checkpoints_are_files(self, data, monkeypatch):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert refused("-").hint == ("a document is text in UTF-8; a checkpoint is not read from a pipe: name its file")
+
     @settings(deadline=None)
     @given(st.binary())
     def test_any_bytes_are_text_or_refused(self, data):
