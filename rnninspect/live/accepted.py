@@ -8,7 +8,7 @@ committing the lock; nothing is ever written without being asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,14 +136,15 @@ def _locked(module: nn.Module, result: Inspected) -> LockedModel:
     layers = {layer.name: _locked_layer(layer) for layer in result.layers}
     others = shapes_of_others(module)
     if others:
-        layers[_OTHERS] = LockedLayer("others", result.other_parameters, 0, others, {})
+        layers[_OTHERS] = LockedLayer(
+            type="others", parameters=result.other_parameters, macs=0, weights=others, settings={}
+        )
     return LockedModel({"input": UNKNOWN}, layers)
 
 
 def _locked_layer(layer: LiveLayer) -> LockedLayer:
     if layer.link is None:
-        weights: Mapping[str, tuple[int, ...]] = {}
-        return LockedLayer(layer.type, layer.parameters, 0, weights, {})
+        return LockedLayer(type=layer.type, parameters=layer.parameters, macs=0, weights={}, settings={})
     locked = locked_layer(layer.link.layer, layer.facts)
     # why no more of it: whether it trains is a matter of the moment, and its name stands beside it.
     kept = {key: value for key, value in (locked.settings or {}).items() if key != "trainable"}

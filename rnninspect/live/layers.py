@@ -104,7 +104,16 @@ def _without_plan(found: RecurrentModule, arguments: Mapping[str, Argument], dty
         kept_for_backward_bytes=None,
     )
     difference = Difference(layer=found.name, fact=f"no plan: {why}", plan=None, real=None)
-    return HeldLayer(arguments, None, nothing, 0, dtype, (difference,), 0, ())
+    return HeldLayer(
+        arguments=arguments,
+        link=None,
+        facts=nothing,
+        per_token=0,
+        dtype=dtype,
+        differences=(difference,),
+        held_tensors=0,
+        notes=(),
+    )
 
 
 def _signal(layer: Recurrent, call: SeenCall | None) -> Signal:
@@ -177,7 +186,7 @@ class _Real(NamedTuple):
     compared: LayerFacts
     shown_inputs: tuple[TensorFact, ...]
     shown_outputs: tuple[TensorFact, ...]
-    held_tensors: int
+    held_tensors: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -189,16 +198,16 @@ def _real(planned: LayerFacts, found: RecurrentModule, call: SeenCall | None, we
     macs = matrices * tokens
     real = replace(planned, weights=(*weights, *extra), forward=replace(planned.forward, macs=macs))
     if call is None:
-        return _Real(real, planned.inputs, planned.outputs, 0)
+        return _Real(real, planned.inputs, planned.outputs)
     inputs = _facts((call.input, *call.states), planned.inputs)
     outputs = _facts(call.outputs or (), planned.outputs)
     if found.own_forward:
         # why held against nothing: it may put out what it likes.
         note = f"{found.class_name} has a forward of its own, so only its weights are held against the plan"
-        return _Real(real, inputs, outputs, 0, (note,))
+        return _Real(real, inputs, outputs, notes=(note,))
     if call.input is None or planned.per_token:
-        return _Real(real, inputs or planned.inputs, outputs or planned.outputs, 0)
-    return _Real(replace(real, inputs=inputs, outputs=outputs), inputs, outputs, len(outputs))
+        return _Real(real, inputs or planned.inputs, outputs or planned.outputs)
+    return _Real(replace(real, inputs=inputs, outputs=outputs), inputs, outputs, held_tensors=len(outputs))
 
 
 def _facts(seen: Sequence[SeenTensor | None], declared: Sequence[TensorFact]) -> tuple[TensorFact, ...]:

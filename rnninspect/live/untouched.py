@@ -70,8 +70,8 @@ def _buffers(module: nn.Module) -> Iterator[None]:
 def _before(module: nn.Module, name: str, buffer: Tensor | None) -> _Buffer:
     # why these: the former has no values, the latter can only be changed where it was made.
     if buffer is None or buffer.is_meta or buffer.is_inference():
-        return _Buffer(module, name, buffer, None, 0)
-    return _Buffer(module, name, buffer, buffer.detach().clone(), buffer._version)
+        return _Buffer(module, name, buffer, values=None, version=0)
+    return _Buffer(module, name, buffer, values=buffer.detach().clone(), version=buffer._version)
 
 
 @contextmanager

@@ -590,6 +590,25 @@ FAULTS = [
     ("results/identify_words.py", "layer.reset_after is False", "False", "test_cli_identify.py"),
     ("files/look.py", "if alike != tensors else ()", "if False else ()", "test_cli_identify.py"),
     ("cli.py", "files and all(map(is_checkpoint, files))", "any(map(is_checkpoint, files))", "test_cli_identify.py"),
+    ("live/watch.py", "handle.remove()", "pass", "live/test_inspect.py"),
+    ("live/watch.py", "calls=seen.calls + 1", "calls=1", "live/test_inspect.py"),
+    ("live/watch.py", "seen.tokens + tokens", "tokens", "live/test_inspect.py"),
+    ("live/watch.py", "_in_order(lengths, packed.unsorted_indices.tolist())", "lengths", "live/test_cases.py"),
+    ("live/untouched.py", "part.training = True", "pass", "live/test_inspect.py"),
+    ("live/untouched.py", "buffer.copy_(values)", "pass", "live/test_cases.py"),
+    ("live/untouched.py", "random.setstate(drawn)", "pass", "live/test_cases.py"),
+    ("live/layers.py", "differences=differing,", "differences=(),", "live/test_inspect.py"),
+    ("live/layers.py", "inputs = inputs[:1]", "pass", "live/test_inspect.py"),
+    ("live/layers.py", "if found.own_forward:", "if False:", "live/test_cases.py"),
+    ("live/parameters.py", "getattr(module, name, None)", "module._parameters.get(name)", "live/test_cases.py"),
+    (
+        "live/inputs.py",
+        "all(isinstance(each, tuple) and _is_nest(each) for each in given)",
+        "False",
+        "live/test_inputs.py",
+    ),
+    ("live/accepted.py", "if update:", "if True:", "live/test_check_module.py"),
+    ("guard/whole.py", "if file.startswith(MODULE):", "if False:", "live/test_check_module.py"),
 ]
 
 
