@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from rnninspect.disk import ABSENT, reason
@@ -67,12 +68,7 @@ def _file_in(folder: Path) -> str:
     for name in _MODELS:
         if (folder / name).is_file():
             return str(folder / name)
-    found = []
-    for count, entry in enumerate(folder.iterdir()):
-        if count == _MOST_LOOKED_AT:
-            break
-        if is_checkpoint(str(entry)):
-            found.append(str(entry))
+    found = [str(entry) for entry in islice(folder.iterdir(), _MOST_LOOKED_AT) if is_checkpoint(str(entry))]
     # why: the index of a checkpoint in several files stands for all of them.
     indexes = [name for name in found if name.endswith(".index.json")]
     names = [show(name, 200) for name in sorted(indexes or found)]

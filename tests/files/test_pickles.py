@@ -142,7 +142,7 @@ def test_pickles_of_other_things(value: object, message: str) -> None:
         held_of(pickle.dumps(value))
 
 
-def test_a_cut_pickle(tmp_path: Path) -> None:
+def test_a_cut_pickle() -> None:
     data = pickle.dumps({"w": np.zeros((100, 100))})
     for length in range(60, len(data) - 1, 997):
         with pytest.raises(Unreadable, match="ends too early"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,7 +91,7 @@ def test_the_dtype_is_the_files(dtype: str) -> None:
     assert loaded(as_written(found_of(module))).dtype == dtype
 
 
-def test_a_dtype_that_no_module_has_is_told(tmp_path: Path) -> None:
+def test_a_dtype_that_no_module_has_is_told() -> None:
     found = found_of(nn.LSTM(3, 2))
     parts = tuple(part._replace(tensor=part.tensor._replace(dtype="int8")) for part in found.parts)
     text = as_written(found._replace(parts=parts))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +41,7 @@ def read(source: Source, path: str) -> Held:
     """Every array, by its name in the archive without `.npy`; a file of one array has the file's own name."""
     if source.beginning(len(_MAGIC)) == _MAGIC:
         name = Path(path).stem
-        header = _header(source.beginning(12 + _LONGEST_HEADER), name)
+        header = _header(source.beginning, name)
         note = _note(name, header)
         tensors = {} if note else {name: _tensor(name, header)}
         return Held(path, "npy", tensors, notes=(note,) if note else (), damage=_damage(header, source.size, ""))
@@ -53,7 +55,7 @@ def _archive(source: Source, path: str) -> Held:
     tensors, notes, damage = dict[str, HeldTensor](), [], []
     for member in arrays:
         name = member.name.removesuffix(".npy")
-        header = _header(zips.beginning(source, member, _FIRST_LOOK), name, source, member)
+        header = _header(partial(zips.beginning, source, member), name)
         note = _note(name, header)
         if note:
             notes.append(note)
@@ -63,11 +65,12 @@ def _archive(source: Source, path: str) -> Held:
     return Held(path, "npz", tensors, notes=tuple(notes), damage=listed([d for d in damage if d] or [""], 3))
 
 
-def _header(data: bytes, name: str, source: Source | None = None, member: zips.Member | None = None) -> _Header:
-    """The header that an array begins with; where `data` ends before it does, read on in the archive."""
+def _header(beginning: Callable[[int], bytes], name: str) -> _Header:
+    """The header of an array. beginning: gives so many of its first bytes."""
+    data = beginning(_FIRST_LOOK)
     start, end = _extent(data, name)
-    if end > len(data) and source is not None and member is not None:
-        data = zips.beginning(source, member, end)
+    if end > len(data):
+        data = beginning(end)
     if end > len(data):
         raise Damaged(f"{show(name)} ends in its header")
     text = data[start:end].decode("latin-1")

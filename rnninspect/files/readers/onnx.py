@@ -21,7 +21,7 @@ from rnninspect.files.source import Source
 _GRAPH, _FUNCTION = 7, 25
 # The weights among the inputs of a recurrent node, by their place.
 _ROLES = {1: "W", 2: "R", 3: "B"}
-_PEEPHOLES = (7, "P")
+_PEEPHOLES = {7: "P"}
 _WITH_PEEPHOLES = {"LSTM", "DynamicQuantizeLSTM"}
 # Of how many tensors it is said that a value is made of them.
 _MOST_NAMED = 16
@@ -99,7 +99,7 @@ def _layer(node: Node, scope: Scope, names: Names, origins: Origins) -> tuple[He
     """A recurrent node, and the tensor that is its bias."""
     options: dict[str, Said] = said(node, scope)
     tensors, bias = {}, None
-    roles = _ROLES | dict([_PEEPHOLES]) if node.op in _WITH_PEEPHOLES else _ROLES
+    roles = _ROLES | _PEEPHOLES if node.op in _WITH_PEEPHOLES else _ROLES
     for place, role in roles.items():
         if place >= len(node.inputs) or not is_given(node.inputs[place], scope):
             continue

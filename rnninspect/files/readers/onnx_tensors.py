@@ -5,7 +5,6 @@ https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -106,8 +105,7 @@ def stored(message: Message, field: Field) -> Stored:
 
 def values_of(message: Message, tensor: Stored) -> tuple[float, ...] | None:
     """The elements of a small tensor of floats; None where they are not read."""
-    part, (_, shape, dtype, _) = tensor.elements, tensor.held
-    count = math.prod(shape)
+    part, count, dtype = tensor.elements, tensor.held.elements, tensor.held.dtype
     if part is None or part.wire != BYTES or count > MOST_VALUES or tensor.fault:
         return None
     if part.number == _INT32S and dtype == "float16":

@@ -135,7 +135,8 @@ def _names(found: dict[str, _Entry], path: str, shards: int) -> tuple[dict[str, 
 
 def _is_again(found: dict[str, _Entry], first: str, other: str) -> bool:
     """Whether a variable is another one, kept a second time. why no more: two models may have one of a name each."""
-    same = found[first][:2] == found[other][:2]
+    one, two = found[first], found[other]
+    same = (one.dtype, one.shape) == (two.dtype, two.shape)
     return same and other.startswith(_AGAIN) and not first.startswith(_AGAIN)
 
 
