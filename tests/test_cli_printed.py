@@ -92,6 +92,8 @@ def test_a_printed_model_is_a_model_of_each_layer(here: Here, tmp_path: Path) ->
     assert table.count("total") == 1
     changed = here("params", path, "--plan", "--format", "json", "--set", "decoder.hidden_size=2")
     assert [model["parameters"] for model in models(changed)][2] == 2 * (14 + 2 + 2)
+    changed = here("params", path, "--plan", "--format", "json", "--set", "stack.encoder.hidden_size=2")
+    assert [model["parameters"] for model in models(changed)][1] == 2 * 4 * 2 * (5 + 2 + 2)
 
 
 def test_a_sequential_of_layers_is_one_chain(here: Here) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "rnninspect inspect model.yaml",
-    "rnninspect inspect model.yaml --all",
+    "rnninspect inspect 'nn.Sequential(nn.Embedding(1000, 300), nn.GRU(300, 50))'",
     "rnninspect inspect model.yaml --plan --set encoder.hidden_size=256",
 )
 

@@ -6,7 +6,7 @@ from rnninspect.commands.shared.options import LookOptions
 
 EXAMPLES = (
     "rnninspect shapes model.yaml",
-    "rnninspect shapes model.yaml --set input.batch_size=1",
+    "rnninspect shapes 'LSTM(300, 50, num_layers=2)'",
     "rnninspect shapes model.yaml --plan --format markdown",
 )
 

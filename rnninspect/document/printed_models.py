@@ -44,6 +44,7 @@ def printed_specs(given: Text, name: str, settings: Sequence[str], options: Mapp
             raise _nothing_in(found, pasted.modules[0][1].place)
         parts = list(_parts(found))
         trees = [_tree(part, given, name) for part in parts]
+        settings = [_of_document(setting, found) for setting in settings]
         specs = [
             _spec(_with_options(tree, options), own, part, name)
             for tree, own, part in zip(trees, _shared_out(settings, trees), parts, strict=True)
@@ -98,8 +99,19 @@ def _tree(part: Sequence[tuple[str, Written]], given: Text, name: str) -> Tree:
 
 def _layers(part: Sequence[tuple[str, Written]]) -> list[Mapping[str, object]]:
     """The keys of each layer, with its name where that is no number."""
-    names = ({"name": re.sub(r"[^\w-]", "_", own)} if own and not own.isdecimal() else {} for own, _ in part)
+    names = ({"name": _document_name(own)} if own and not own.isdecimal() else {} for own, _ in part)
     return [{**name, **written.data} for name, (_, written) in zip(names, part, strict=True)]
+
+
+def _document_name(own: str) -> str:
+    """What a document may call a layer that a print calls `encoder.rnn`."""
+    return re.sub(r"[^\w-]", "_", own)
+
+
+def _of_document(setting: str, found: Described) -> str:
+    """A setting `encoder.rnn.hidden_size=64` under the name that the layer has in a document."""
+    owner = setting.partition("=")[0].rpartition(".")[0].strip()
+    return f"{_document_name(owner)}{setting.strip()[len(owner) :]}" if owner in found.layers else setting
 
 
 def _with_dtype(tree: Tree, part: Sequence[tuple[str, Written]]) -> Tree:
