@@ -94,7 +94,7 @@ def _layer(found: RecurrentModule, seen: Seen | None, held: HeldLayer) -> LiveLa
         lengths=None if first is None else first.lengths,
         other_inputs=() if seen is None else seen.other_inputs,
         parameters=count_of(found.module),
-        macs=held.per_token * seen.tokens if seen is not None and seen.calls else None,
+        macs=_macs(found, seen, held),
         macs_per_token=held.per_token,
         device=device_of(found.module),
         dtype=held.dtype,
@@ -107,6 +107,13 @@ def _layer(found: RecurrentModule, seen: Seen | None, held: HeldLayer) -> LiveLa
         module_text=call_text(found, held.arguments),
         link=held.link,
     )
+
+
+def _macs(found: RecurrentModule, seen: Seen | None, held: HeldLayer) -> int | None:
+    """Those of all calls; None where nobody knows what a forward of its own computes, or what the calls read."""
+    if seen is None or seen.first is None or seen.first.input is None or found.own_forward:
+        return None
+    return held.per_token * seen.tokens
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

@@ -22,8 +22,8 @@ class LayerRecord:
     `LSTM`; class_name: its own. arguments: the constructor's, under torch's names. calls: how often it ran, None where
     the model was not run; calls_with_states: how many calls were given states. inputs, outputs: of the first call,
     letters in place of sizes where there was none; lengths: those of a packed one; other_inputs: shapes that later
-    calls read. parameters: as torch counts them. macs: of all calls. facts: the plan of the first call. own_forward:
-    its forward is not torch's. held_tensors: how many that came out were held against the plan.
+    calls read. parameters: as torch counts them. macs: of all calls, None where nobody knows. facts: the plan of the
+    first call. own_forward: its forward is not torch's. held_tensors: so many that came out were held against that.
     """
 
     name: str

@@ -37,7 +37,8 @@ def layers_table(result: ModelRecord) -> Table:
     hidden = {"macs_per_token"} if ran else {"macs", "calls", "states"}
     total: tuple[Cell, ...] | None = None
     if len(result.layers) > 1:
-        macs = sum(layer.macs or 0 for layer in result.layers) if ran else None
+        known = [layer.macs for layer in result.layers if layer.calls]
+        macs = None if None in known or not ran else sum(filter(None, known))
         total = ("total", None, None, None, None, None, None, result.parameters, macs, None)
     if not result.layers:
         nothing = _counted(0, "recurrent layer")
@@ -95,7 +96,8 @@ def _states(layer: LayerRecord) -> str | None:
         return None if layer.calls is None else "never ran"
     given = layer.calls_with_states
     if given in (0, layer.calls):
-        return "given" if given else "zeros"
+        # why apart: what such a forward begins with is its own affair.
+        return "given" if given else "not given" if layer.own_forward else "zeros"
     return f"given {given:,} of {layer.calls:,}"
 
 

@@ -34,7 +34,7 @@ def _layer() -> Schema:
         lengths=some(many("Of a packed first call: those of its sequences.", whole("A length."))),
         other_inputs=many("Shapes that later calls read, up to four.", many("Of an input.", whole("A size."))),
         parameters=whole("Those of the module, by torch."),
-        macs=some(whole("Multiply-accumulates of all calls; null where it did not run.")),
+        macs=some(whole("Multiply-accumulates of all calls; null where it did not run, or by a forward of its own.")),
         macs_per_token=whole("Those of one token, or of one step of one sequence."),
         agrees=yes("Its parameters, and what came out, are what the plan says."),
         device=text("Where its parameters are, as torch calls it."),

@@ -145,7 +145,9 @@ def test_a_subclass_with_a_forward_of_its_own_is_held_to_its_weights_alone() -> 
     assert (layer.type, layer.class_name, layer.agrees) == ("LSTM", "Normalised", True)
     assert [tensor.shape for tensor in layer.outputs] == [(3, 7)]
     assert layer.parameters == 28 * (5 + 7 + 2) + 14
+    assert (layer.macs, layer.macs_per_token) == (None, 28 * 12)
     text = str(result)
+    assert "not given" in text
     assert "layer: Normalised has a forward of its own, so only its weights are held against the plan" in text
     assert "layer: Normalised has 14 parameters beside those of torch's LSTM" in text
     assert "agree: 4 weights · " in text
