@@ -253,20 +253,32 @@ def lengths(whole: Mapping[str, bytes]) -> Iterator[Damaged]:
 # --- little that becomes much ------------------------------------------------------------------------------
 
 
-def bomb(name: str, megabytes: int, head: bytes = b"", of: bytes = b"\0") -> bytes:
-    """A zip of one member that is a thousand times as long as the file: `head`, and then `of` again and again."""
+def _member(name: str, packed: bytes, length: int, how: int, at: int) -> tuple[bytes, bytes]:
+    """A member of a zip, and its entry in the directory."""
+    # why a checksum of 0: no reader may get as far as to hold anything against it.
+    told = struct.pack("<HHHHHIIIHH", 20, 0, how, 0, 33, 0, len(packed), length, len(name), 0)
+    entry = b"PK\x01\x02" + b"\x14\0" + told + struct.pack("<HHHII", 0, 0, 0, 0, at) + name.encode()
+    return b"PK\x03\x04" + told + name.encode() + packed, entry
+
+
+def bomb(name: str, megabytes: int, head: bytes = b"", of: bytes = b"\0", beside: str = "") -> bytes:
+    """A zip with a member that is a thousand times as long as the file: `head`, and then `of` again and again.
+
+    beside: the name of a small one that it has too.
+    """
     block = of * (2**20 // len(of))
     pack = zlib.compressobj(9, zlib.DEFLATED, -15)
     start = pack.compress(head) + pack.flush(zlib.Z_FULL_FLUSH)
     # why: after a full flush nothing hangs on what came before, so that one packed block can stand for all.
     once = pack.compress(block) + pack.flush(zlib.Z_FULL_FLUSH)
     packed = start + once * megabytes + pack.flush()
-    length = len(head) + megabytes * len(block)
-    # why a checksum of 0: no reader may get as far as to hold anything against it.
-    told = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, 0, len(packed), length, len(name), 0)
-    local = b"PK\x03\x04" + told + name.encode() + packed
-    entry = b"PK\x01\x02" + b"\x14\0" + told + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name.encode()
-    return local + entry + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(local), 0)
+    local, directory = _member(name, packed, len(head) + megabytes * len(block), 8, 0)
+    if beside:
+        small, entry = _member(beside, b"{}", 2, 0, len(local))
+        local, directory = local + small, directory + entry
+    count = 1 + bool(beside)
+    end = struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(local), 0)
+    return local + directory + b"PK\x05\x06" + end
 
 
 def bombs() -> Iterator[Damaged]:
@@ -277,8 +289,8 @@ def bombs() -> Iterator[Damaged]:
         "a data.pkl of little opcodes": ("a.pt", bomb("a/data.pkl", 100, PROTO, b"N0")),
         "an array of zeros": ("a.npz", bomb("a.npy", 400)),
         "an array's header of zeros": ("a.npz", bomb("a.npy", 100, b"\x93NUMPY\x02\x00\xff\xff\xff\x0f")),
-        "a config.json of zeros": ("a.keras", bomb("config.json", 400)),
-        "an HDF5 file of zeros": ("a.keras", bomb("model.weights.h5", 400, b"\x89HDF\r\n\x1a\n")),
+        "a config.json of zeros": ("a.keras", bomb("config.json", 400, beside="model.weights.h5")),
+        "an HDF5 file of zeros": ("a.keras", bomb("model.weights.h5", 400, b"\x89HDF\r\n\x1a\n", beside="config.json")),
         "10,000 members": ("many.pt", zipped({f"a/{k}": b"" for k in range(10_000)})),
         "10,000 arrays": ("many.npz", zipped({f"{k}.npy": b"" for k in range(10_000)})),
         "an index of many names": ("model.safetensors.index.json", _shards(200_000)),

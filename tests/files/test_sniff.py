@@ -258,6 +258,8 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
         assert zips.beginning(source, member, 10) == bytes(10)
         with pytest.raises(Unreadable, match="larger than 1,000 bytes when unpacked"):
             zips.opened_member(source, member, 1000)
+        with pytest.raises(Unreadable, match="is not as long as its directory says"):
+            zips.opened_member(source, member._replace(size=500), 1000)
 
 
 @pytest.mark.parametrize("data", [b"", LFS])

@@ -29,8 +29,8 @@ _DEEPEST = 64
 _LONGEST_NAME = 10_000
 # Attributes of a group that name layers and weights: 100,000 names of 100 letters.
 _LONGEST_ATTRIBUTE = 10 * 2**20
-# What is unpacked in memory, where a .keras file is compressed.
-_LARGEST_UNPACKED = 256 * 2**20
+# What is unpacked in memory, where somebody packed a .keras file again; Keras does not compress it.
+_LARGEST_UNPACKED = 64 * 2**20
 # What h5py raises of a damaged file.
 _DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"

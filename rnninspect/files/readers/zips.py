@@ -65,9 +65,11 @@ def opened_member(source: Source, member: Member, most: int) -> Source:
         if member.packed != member.size:
             raise Damaged(f"{_CUT}{show(member.name)} is stored, and has two sizes")
         return source.part(start, member.size, member.name)
-    data = _inflated(source, member, start, most)
-    if len(data) > most:
+    if member.size > most:
         raise Unreadable(f"{show(member.name)} is larger than {most:,} bytes when unpacked", "unpack the archive")
+    data = _inflated(source, member, start, member.size)
+    if len(data) != member.size:
+        raise Damaged(f"{_CUT}{show(member.name)} is not as long as its directory says")
     return Source.of(data, member.name)
 
 
