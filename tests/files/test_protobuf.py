@@ -17,8 +17,8 @@ from rnninspect.files.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT, F
 from rnninspect.files.source import Source, source_of
 
 
-def over(data: bytes, **bounds: int) -> Message:
-    return Message(Source.of(data, "bytes"), **bounds)
+def over(data: bytes) -> Message:
+    return Message(Source.of(data))
 
 
 def test_every_kind_of_field() -> None:
@@ -92,9 +92,12 @@ def test_a_field_that_was_cut_off_is_given_where_it_is_asked_for() -> None:
     assert list(over(data).fields(cut=True))[-1] == Field(7, BYTES, 5, 1000)
 
 
-def test_what_is_read_of_one_file_is_bounded() -> None:
+def test_what_is_read_of_one_file_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as few:
+        few.setattr("rnninspect.files.readers.protobuf._MOST_FIELDS", 10)
+        reader = over(field(1, 1) * 11)
     with pytest.raises(Unreadable, match="more fields than are read of one file"):
-        list(over(field(1, 1) * 11, most_fields=10).fields())
+        list(reader.fields())
     reader = over(field(1, b"x" * 70_000))
     with pytest.raises(Unreadable, match="the text at byte 4 has 70,000 bytes, of which 65,536 are read"):
         reader.text(next(reader.fields()))

@@ -21,6 +21,7 @@ _OPTIONS = (
 )
 # What every recurrent module of torch has, also one of a class that somebody derived from it.
 _ALWAYS = frozenset({"mode", "input_size", "hidden_size", "num_layers"})
+# why: each is kept, and a pickle of nothing else has no end.
 _MOST_LAYERS = 100_000
 
 LeafOf = Callable[[Call], object | None]

@@ -25,6 +25,7 @@ _OTHERS = range(200, 3000)
 # A layer that holds networks, and where.
 _HOLDING: Mapping[int, tuple[int, ...]] = {605: (1, 2), 615: (3, 4)}
 _NAME, _FIRST_LAYER = 1, 100
+# why: some levels are what people nest, and what nests without end is refused.
 _MOST_DEEP = 32
 
 

@@ -14,6 +14,7 @@ from rnninspect.files.readers.protobuf import BYTES, FIXED32, Field, Message, fl
 
 # The shapes that weights have: of the input, of the state, and of one number a unit.
 _INPUT, _STATE, _UNIT = "input", "state", "unit"
+# No layer has more units: each is a row of weights.
 _LARGEST = 2**31
 
 

@@ -28,6 +28,7 @@ _SMALLER = "constexpr_"
 _ARGUMENTS = {"string", "bool", "int32", "int64"}
 # Where a program keeps large constants: a file beside it.
 _BESIDE = "@model_path/"
+# why: as in `coreml`.
 _MOST_DEEP = 32
 
 

@@ -12,7 +12,9 @@ from rnninspect.files.source import Source
 # these letters in it has no such bytes behind them.
 _COLLECTION = b"GCOL\1\0\0\0"
 _HEAD = 16
+# A collection has 4 KiB, or as much as the longest text in it, which is the description of a model.
 _LARGEST = 16 * 2**20
+# So much is handed on at once. why: it is looked through, and copied.
 _MOST_AT_ONCE = 2**20
 
 

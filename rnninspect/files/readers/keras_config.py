@@ -10,6 +10,7 @@ from rnninspect.files.held import Said
 
 # A description of more is none of a model's: 1,000 layers take about 1 MB.
 LONGEST_CONFIG = 16 * 2**20
+# Models in models are some levels deep. why bounded: they are gone through by recursion.
 _DEEPEST = 20
 _MOST_ENTRIES = 10_000
 

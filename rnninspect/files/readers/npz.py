@@ -20,6 +20,7 @@ _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 64 * 1024
 # Most headers are 128 bytes long with what stands before them.
 _FIRST_LOOK = 256
+# Each is looked at where it lies, which takes its time; a model has some hundreds.
 _MOST_ARRAYS = 20_000
 # One key of a header and its value: a text, a truth value, sizes, or the fields of a structured dtype.
 _PAIR = re.compile(

@@ -54,9 +54,9 @@ def floating(number: int) -> float:
 class Message:
     """The bytes of a file as messages. Raises Unreadable for what is none, and where a file has too much of it."""
 
-    def __init__(self, source: Source, most_fields: int = _MOST_FIELDS) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
-        self._fields_left, self._text_left = most_fields, _MOST_TEXT
+        self._fields_left, self._text_left = _MOST_FIELDS, _MOST_TEXT
         self._window, self._start = b"", 0
 
     def fields(self, start: int = 0, end: int | None = None, *, cut: bool = False) -> Iterator[Field]:

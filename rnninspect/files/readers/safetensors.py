@@ -13,6 +13,7 @@ from rnninspect.files.source import Source
 # why less than the 100 MB of the format: the largest published files have some thousand tensors, and 10 MB of header
 # has 100,000; to read as much takes 0.5 s and 100 MB of memory.
 _LONGEST_HEADER = 10 * 10**6
+# Longer than any that a module has, and short enough for every rule that looks into names.
 _LONGEST_NAME = 2**14
 
 # The dtypes of the header, as torch calls them.

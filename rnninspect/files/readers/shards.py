@@ -14,6 +14,7 @@ from rnninspect.files.readers import beside
 from rnninspect.files.sniff import kind_of
 from rnninspect.files.source import Source, source_of
 
+# The largest published models have some thousand tensors in some hundred files; this is an index of 100,000 tensors.
 _LONGEST_INDEX = 10 * 10**6
 _MOST_SHARDS = 1_000
 

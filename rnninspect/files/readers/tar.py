@@ -16,6 +16,7 @@ from rnninspect.files.sniff import KNOWN, is_tar_header, kind_of
 from rnninspect.files.source import Source
 
 _BLOCK = 512
+# Beside a checkpoint lie its configuration and vocabulary: some tens of files, with names as paths are.
 _MOST_HEADERS = 10_000
 _LONGEST_NAME = 64 * 1024
 # The kinds of a header: a file; the next one's long name (GNU), or what else is said of it (pax).

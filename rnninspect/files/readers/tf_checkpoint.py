@@ -23,8 +23,8 @@ _SETTINGS = ".ATTRIBUTES/OBJECT_CONFIG_JSON"
 _TRAINED, _AGAIN = "/_trainable_variables/", "_all_variables/"
 # A key that begins so is a slice of a variable that is kept in several.
 _SLICE = b"\0"
-_MOST_SHARDS = 100_000
-_LARGEST_GRAPH = 64 * 2**20
+# The names of the files with values have five digits.
+_MOST_SHARDS = 99_999
 
 
 class _Entry(NamedTuple):
@@ -147,7 +147,7 @@ def _is_an_optimizers(key: str) -> bool:
 
 def _full_names(source: Source, entry: _Entry) -> dict[str, str]:
     """The full name of each key, by the graph of objects: one text, its length and a checksum before it."""
-    part = source.part(entry.offset, min(entry.size, _LARGEST_GRAPH), _OBJECTS)
+    part = source.part(entry.offset, entry.size, _OBJECTS)
     head = Message(part)
     length, begin = head.number_at(0, part.size)
     begin += 4

@@ -15,6 +15,7 @@ _FOOTER = 48
 MAGIC = bytes.fromhex("57fb808b247547db")
 # Behind a block: how it is compressed, and a checksum.
 _TRAILER = 5
+# Blocks are written of some hundred KiB, and keys are names; a block is read at once.
 _LARGEST_BLOCK = 16 * 2**20
 _LONGEST_KEY = 64 * 2**10
 _MOST_ENTRIES = 1_000_000
