@@ -14,6 +14,10 @@ from typing import NamedTuple
 Said = bool | int | float | str | tuple[str, ...] | None
 
 
+# The kind of what a graph uses as a layer's matrix, once for every step, and does not call anything.
+UNROLLED = "unrolled"
+
+
 class HeldTensor(NamedTuple):
     """One tensor. dtype: as torch calls it, or as the file does where torch has none.
 

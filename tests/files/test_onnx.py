@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from protobuf_bytes import field, message
 from spoilt import every_cut, read_of_each
 
-from rnninspect.files.held import Held, HeldLayer, Unreadable
+from rnninspect.files.held import UNROLLED, Held, HeldLayer, Unreadable
 from rnninspect.files.protobuf_kind import protobuf_kind
 from rnninspect.files.readers import onnx as reader
 from rnninspect.files.source import Source, source_of
@@ -570,3 +570,19 @@ def test_what_the_newer_exporter_of_torch_writes(kind: str, optimized: bool, tmp
         assert shapes == {"W": (1, GATES[kind] * H, I), "R": (1, GATES[kind] * H, H), "B": (1, 2 * GATES[kind] * H)}
     else:
         assert held.layers[0].said["W made of"] == ("weight_ih_l0",)
+
+
+def test_a_first_cell_state_of_another_width_is_said() -> None:
+    values = weights("LSTM") | {"C": array(1, 2, H + 2)}
+    made = model([helper.make_node("LSTM", ["X", "W", "R", "B", "", "", "C"], ["Y"], hidden_size=H)], values)
+    assert layers_of(made)[0].said == {"hidden_size": H, "initial_c columns": H + 2}
+    made.graph.initializer[-1].CopyFrom(numpy_helper.from_array(array(1, 2, H), "C"))
+    assert layers_of(made)[0].said == {"hidden_size": H}
+
+
+@pytest.mark.parametrize(
+    ("shape", "times", "told"), [((7, 7), 3, True), ((7, 21), 3, True), ((7, 7), 2, False), ((7, 9), 3, False)]
+)
+def test_a_matrix_that_several_products_have_is_told(shape: tuple[int, ...], times: int, told: bool) -> None:
+    made = model([helper.make_node("MatMul", ["X", "W"], [f"Y{step}"]) for step in range(times)], {"W": array(*shape)})
+    assert layers_of(made) == (HeldLayer("W", UNROLLED, {"times": times}, {"matrix": "W"}),) * told

@@ -8,7 +8,7 @@ import pytest
 from holding import agrees, differing, held, only
 
 from rnninspect.files.found import Identified
-from rnninspect.files.held import Held, HeldLayer
+from rnninspect.files.held import UNROLLED, Held, HeldLayer
 from rnninspect.files.identify import identify
 from rnninspect.files.variants import layer_of
 
@@ -227,3 +227,22 @@ def test_not_as_many_of_torchs_as_there_are_directions() -> None:
     )
     assert told.layers == ()
     assert "the R of the node LSTM is computed by Concat" in told.undecided[0]
+
+
+def test_a_cell_state_of_another_width_is_no_lstm_of_onnx() -> None:
+    """As torch's exporter writes a layer with a projection: the weights of three units in place of seven."""
+    found = model(node("LSTM", LSTM, **{"initial_c columns": 9}))
+    assert found.layers == ()
+    assert found.undecided == (
+        "3 tensors look recurrent (/rnn/LSTM...), its first cell state has 9 columns and its h 7, which no LSTM of "
+        "ONNX has",
+    )
+
+
+def test_a_matrix_of_several_products_may_be_a_step_s() -> None:
+    steps = HeldLayer("val_3", UNROLLED, {"times": 4}, {"matrix": "val_3"})
+    found = model((steps, {"val_3": (7, 7), "val_5": (7, 9)}))
+    assert found.undecided == (
+        "1 tensor looks recurrent (val_3...), several products have each, as where a layer's steps are unrolled",
+    )
+    assert found.others == 1

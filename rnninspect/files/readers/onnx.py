@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rnninspect.files.held import Held, HeldLayer, HeldTensor, Said, Unreadable
+from rnninspect.files.held import UNROLLED, Held, HeldLayer, HeldTensor, Said, Unreadable
 from rnninspect.files.readers import beside
 from rnninspect.files.readers.onnx_graph import FunctionKey, Node, Scope, function_key, said, scopes_of
 from rnninspect.files.readers.onnx_origins import At, Origins, is_given
@@ -22,6 +22,9 @@ _GRAPH, _FUNCTION = 7, 25
 # The weights among the inputs of a recurrent node, by their place.
 _ROLES = {1: "W", 2: "R", 3: "B"}
 _PEEPHOLES = {7: "P"}
+_CELL_STATE = 6
+# So many products with one matrix are told of. why: two may be those of a layer with two inputs.
+_LEAST_STEPS = 3
 _WITH_PEEPHOLES = {"LSTM", "DynamicQuantizeLSTM"}
 # Of how many tensors it is said that a value is made of them.
 _MOST_NAMED = 16
@@ -54,7 +57,7 @@ def read(source: Source, path: str) -> Held:
         file=path,
         format="ONNX",
         tensors=tensors,
-        layers=layers,
+        layers=(*layers, *_unrolled(graphs, names)),
         notes=(f"{sparse:,} of its tensors are sparse: the shapes are the dense ones",) if sparse else (),
         damage=beside.told(faults),
         aliases=dict(_aliases(scopes, names, origins)),
@@ -95,6 +98,28 @@ def _layers(scopes: Iterable[Scope], names: Names, origins: Origins) -> tuple[tu
     return tuple(layers), biases
 
 
+def _unrolled(scopes: Iterable[Scope], names: Names) -> Iterator[HeldLayer]:
+    """Each matrix of a recurrent layer's shapes that several products have, as where an exporter unrolled the steps."""
+    for scope in scopes:
+        for value, times in scope.graph.products.items():
+            tensor = scope.graph.tensors.get(value)
+            if times < _LEAST_STEPS or tensor is None or len(tensor.held.shape) != 2:
+                continue
+            least, most = sorted(tensor.held.shape)
+            if least > 1 and most in (least, 3 * least, 4 * least):
+                name = names[id(scope.graph), value]
+                yield HeldLayer(name, UNROLLED, {"times": times}, {"matrix": name})
+
+
+def _wrong_state(node: Node, scope: Scope, origins: Origins, hidden: Said) -> int | None:
+    """How many columns its first cell state has, where those are not as many as it has units."""
+    if node.op != "LSTM" or len(node.inputs) <= _CELL_STATE or not is_given(node.inputs[_CELL_STATE], scope):
+        return None
+    at = origins.of(node.inputs[_CELL_STATE], scope).at
+    shape = at.graph.tensors[at.name].held.shape if at is not None else ()
+    return shape[-1] if len(shape) == 3 and isinstance(hidden, int) and shape[-1] != hidden else None
+
+
 def _layer(node: Node, scope: Scope, names: Names, origins: Origins) -> tuple[HeldLayer, At | None]:
     """A recurrent node, and the tensor that is its bias."""
     options: dict[str, Said] = said(node, scope)
@@ -114,6 +139,8 @@ def _layer(node: Node, scope: Scope, names: Names, origins: Origins) -> tuple[He
         if origin.views:
             options[f"{role} seen through"] = origin.views
         bias = origin.at if role == "B" else bias
+    if (columns := _wrong_state(node, scope, origins, options.get("hidden_size"))) is not None:
+        options["initial_c columns"] = columns
     # why: one that is called LSTM in somebody's own domain may be anything.
     known = not node.domain or (node.domain == "com.microsoft" and node.op == "DynamicQuantizeLSTM")
     kind = node.op if known else f"{node.domain or 'ai.onnx'}.{node.op}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -21,6 +22,8 @@ VIEWS = {"Unsqueeze", "Squeeze", "Reshape", "Flatten"}
 # Some of the elements, or in another order; of Concat every input, of others the first is what is taken from.
 PARTS = {"Transpose", "Slice", "Split", "Gather", "Concat", "Expand", "Tile", "Pad"}
 _FOLLOWED = SAME | VIEWS | PARTS
+# Products, of which the second input is a matrix of weights.
+_PRODUCTS = {"MatMul", "Gemm"}
 # The dtypes of constants that are arguments of operators, not weights.
 _ARGUMENTS = {"int64", "int32", "bool", "string"}
 # So many of each are read of one graph. why: each is kept, and a file of nothing else has no end.
@@ -58,6 +61,7 @@ class Graph:
     """One graph, or the body of a function. tensors, made: of every value, the tensor that it is or the node it is of.
 
     given: its inputs in their order. defaults: of a function, what its attributes are where a call does not say.
+    products: of how many nodes each value is the matrix that they multiply by.
     """
 
     tensors: dict[str, Stored] = field(default_factory=dict)
@@ -67,6 +71,7 @@ class Graph:
     calls: list[tuple[FunctionKey, Node]] = field(default_factory=list)
     bodies: list[tuple[str, Field]] = field(default_factory=list)
     defaults: dict[str, Said] = field(default_factory=dict)
+    products: Counter[str] = field(default_factory=Counter)
     sparse: int = 0
 
 
@@ -246,6 +251,8 @@ def _add_node(
     title = name or next(filter(None, outputs), "")
     graph.bodies.extend((title, body) for item in attributes for body in item.graphs)
     graph.made.update((output, node) for output in outputs if output)
+    if op in _PRODUCTS and len(inputs) > 1:
+        graph.products[message.text(inputs[1])] += 1
     if key in functions:
         graph.calls.append((key, node))
     elif op in RECURRENT:

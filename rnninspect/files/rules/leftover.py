@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
 from rnninspect.errors import printable
+from rnninspect.files.held import UNROLLED
 from rnninspect.files.rules import numbered, siblings
 from rnninspect.files.rules.left import LONGEST, Left, Undecided, bare
 
@@ -64,6 +65,10 @@ def sentence(one: Undecided) -> str:
 
 def _described(left: Left, named: Set[str]) -> Iterator[Undecided]:
     """What the file itself calls recurrent, and of which every tensor is left, or none was ever there."""
+    unrolled = [layer.name for layer in left.held.layers if layer.kind == UNROLLED and left.is_left(layer.name)]
+    if unrolled:
+        left.take_named(unrolled)
+        yield Undecided(unrolled[0], len(unrolled), "several products have each, as where a layer's steps are unrolled")
     for layer in left.held.layers:
         names = list(layer.tensors.values())
         if not names and layer.kind.startswith("torch.") and layer.name not in named:

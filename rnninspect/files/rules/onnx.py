@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from rnninspect.conventions.packing import Kind
 from rnninspect.errors import printable
 from rnninspect.files.found import FoundLayer, Part
-from rnninspect.files.held import HeldLayer, HeldTensor, Said
+from rnninspect.files.held import UNROLLED, HeldLayer, HeldTensor, Said
 from rnninspect.files.rules.left import Left, Read, Undecided, split
 from rnninspect.files.rules.torch import is_stacked
 
@@ -29,17 +29,21 @@ def read(left: Left) -> Read:
     if left.held.format != "ONNX":
         return
     found: list[FoundLayer] = []
+    told: list[str] = []
     for node in left.held.layers:
-        if _of_torch(left, node):
+        if node.kind == UNROLLED or _of_torch(left, node):
             continue
         layer = _layer(left, node)
         if isinstance(layer, FoundLayer):
             layer = layer._replace(remarks=(*layer.remarks, *_as_stack(found, layer)))
             found.append(layer)
             left.take_named(name for role in _ROLES for name in _torchs(node, role))
+        elif "initial_c columns" in node.said:
+            told += node.tensors.values()
         yield layer
     for layer in found:
         left.take_named(part.tensor.name for part in layer.parts)
+    left.take_named(told)
 
 
 def _of_torch(left: Left, node: HeldLayer) -> bool:
@@ -95,6 +99,12 @@ def _layer(left: Left, node: HeldLayer) -> FoundLayer | Undecided:
             tensors[role] = tensor._replace(shape=(1, *tensor.shape))
         elif isinstance(views, tuple):
             return _undecided(node, f"the {role} of the node {node.kind} is seen through {', '.join(views)}")
+    if "initial_c columns" in node.said:
+        columns, units = node.said["initial_c columns"], node.said.get("hidden_size")
+        # why: so torch's exporter writes a layer that projects, which ONNX has no operator for.
+        return _undecided(
+            node, f"its first cell state has {columns} columns and its h {units}, which no LSTM of ONNX has"
+        )
     if node.said.get("input_forget"):
         return _undecided(node, "the input gate of the node is one with its forget gate, which no rule reads")
     if "B" in node.said and "B" not in together:
