@@ -378,7 +378,7 @@ def test_the_tables_of_a_check() -> None:
     assert changed[0] == ("doc.yaml", None, "parameters", 238, 309, 71, pytest.approx(7100 / 238))
     assert changed[2] == ("doc.yaml", "encoder", "encoder.hidden_size", 5, 6, 1, pytest.approx(20))
     assert changed[5] == ("doc.yaml", "encoder", "weight_ih_l0", (20, 4), (24, 4), None, None)
-    assert rows(tables, "check", "all") == (
+    assert rows(tables, "check", "small") == (
         ("small", "doc.yaml", 309, 1236, 1548, "over", "changed", "none", "FAILED"),
     )
 

@@ -80,7 +80,7 @@ def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 def verdict(done: subprocess.CompletedProcess[str]) -> tuple[int, list[tuple[str, str]]]:
     """The exit code, and budget and lock of each model of the table's last rows."""
-    lines = done.stdout.split("all · check\n")[1].splitlines()[2:]
+    lines = done.stdout.split(" · check\n")[1].splitlines()[2:]
     rows = [
         re.search(r" (none|within|over) +(\w.*?) +(?:ok|not checked|FAILED)$", line)
         for line in lines[: lines.index("")]

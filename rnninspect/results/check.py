@@ -68,7 +68,7 @@ def check_tables(check: Check, *, folded: bool) -> list[Table]:
         detailed, told, rest = told[:_MOST_SHOWN], told[: failed + _MOST_SHOWN], told[failed + _MOST_SHOWN :]
     first = Table(
         title="check",
-        subject="all",
+        subject=names[0] if folded and len(names) == 1 else "all",
         columns=_summary_columns(check),
         rows=tuple(_summary(verdict, check) for _, verdict in told),
         total=_total(check) if len(models) > 1 else None,
