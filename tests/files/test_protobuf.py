@@ -99,7 +99,7 @@ def test_what_is_read_of_one_file_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Unreadable, match="more fields than are read of one file"):
         list(reader.fields())
     reader = over(field(1, b"x" * 70_000))
-    with pytest.raises(Unreadable, match="the text at byte 4 has 70,000 bytes, of which 65,536 are read"):
+    with pytest.raises(Unreadable, match="the text at byte 4 has 70,000 bytes, of which at most 65,536 are read"):
         reader.text(next(reader.fields()))
     with pytest.raises(Unreadable, match="the numbers at byte 4 are more than the 64 that are read"):
         reader.numbers(next(reader.fields()), 64)

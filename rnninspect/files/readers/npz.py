@@ -91,7 +91,8 @@ def _extent(data: bytes, name: str) -> tuple[int, int]:
     width = 2 if data[6] == 1 else 4
     length = int.from_bytes(data[8 : 8 + width], "little")
     if length > _LONGEST_HEADER:
-        raise Unreadable(f"the header of {show(name)} has {length:,} bytes, of which {_LONGEST_HEADER:,} are read")
+        header = f"the header of {show(name)} has {length:,} bytes"
+        raise Unreadable(f"{header}, of which at most {_LONGEST_HEADER:,} are read")
     return 8 + width, 8 + width + length
 
 

@@ -113,7 +113,8 @@ class Message:
         """The bytes of a field, of which there may be `most`."""
         self._expect_bytes(field)
         if field.length > most:
-            raise Unreadable(f"the text at byte {field.value:,} has {field.length:,} bytes, of which {most:,} are read")
+            text = f"the text at byte {field.value:,} has {field.length:,} bytes"
+            raise Unreadable(f"{text}, of which at most {most:,} are read")
         self._text_left -= field.length
         if self._text_left < 0:
             raise Unreadable("it has more text than is read of one file")
