@@ -197,3 +197,22 @@ def test_a_call_is_built_whatever_the_batch() -> None:
 
 def test_sizes_of_a_call_are_completed() -> None:
     assert "lstm.hidden_size" in completion.sizes_in([LSTM])
+
+
+def test_a_chain_without_sizes_is_explained(here: Here) -> None:
+    done = here("explain", "nn.Sequential(Embedding(11, 5), nn.GRU(5, 7))")
+    assert (done.returncode, "x (L, N) → embedding 5 → gru 7" in done.stdout) == (0, True)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("command", ["trace", "gradflow"])
+def test_layers_without_steps_are_left_out_of_a_printed_module(here: Here, tmp_path: Path, command: str) -> None:
+    path = tmp_path / "net.txt"
+    path.write_text(NET, encoding="utf-8")
+    assert [model["name"] for model in models(here(command, path, *SIZES, "--format", "json"))] == [
+        "stack.encoder",
+        "decoder",
+    ]
+    done = here(command, path, *SIZES, "--layer", "decoder")
+    assert (done.returncode, "not described: Conv1d (conv)" in done.stderr) == (0, True)
+    assert "--layer odd: not in the document" in here(command, path, *SIZES, "--layer", "odd").stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,6 +51,7 @@ class GradflowOptions(TorchOptions):
 def run(options: GradflowOptions) -> int:
     """Print the decay of every gradient, a chart and the numbers; returns the exit code."""
     from rnninspect.commands.shared.built_models import examine_all
+    from rnninspect.commands.shared.layers import with_steps
     from rnninspect.commands.shared.plots import check_plot, save_plot
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts, gradflow_document
@@ -65,7 +67,9 @@ def run(options: GradflowOptions) -> int:
             spec, device, options.seed, target=options.target.value, position=options.step, layer=options.layer
         )
 
-    results, code = examine_all("gradflow", options, lambda spec: _check(spec, options), examine)
+    results, code = examine_all(
+        "gradflow", options, lambda spec: _check(spec, options), examine, partial(with_steps, name=options.layer)
+    )
     if results:
         blocks = gradflow_blocks(results)
         print_page(options.format, blocks, lambda: gradflow_document(results), _caption(results), options.output)

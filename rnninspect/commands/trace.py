@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,7 @@ class TraceOptions(TorchOptions):
 def run(options: TraceOptions) -> int:
     """Print statistics of every step, or with --step or --unit the values themselves; returns the exit code."""
     from rnninspect.commands.shared.built_models import examine_all
+    from rnninspect.commands.shared.layers import with_steps
     from rnninspect.commands.shared.plots import save_plot
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.trace import trace_charts, trace_document, trace_tables
@@ -78,7 +80,7 @@ def run(options: TraceOptions) -> int:
         pick = Pick(options.step, options.unit, options.sequence) if options.picks else None
         return trace_layers(spec, device, options.seed, layer=options.layer, values=values, pick=pick)
 
-    results, code = examine_all("trace", options, prepare, examine)
+    results, code = examine_all("trace", options, prepare, examine, partial(with_steps, name=options.layer))
     if results:
         source = _caption(results, options)
         print_page(options.format, trace_tables(results), lambda: trace_document(results), source, options.output)

@@ -21,6 +21,7 @@ from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.weights import torch_name
+from rnninspect.letters import open_shape_of, tuple_text
 from rnninspect.study.code_cells import classes, is_written, lines, made
 from rnninspect.study.code_lines import INDENT, fitted, indented
 from rnninspect.study.code_steps import Run, loop
@@ -318,7 +319,8 @@ def _run_once(spec: Spec, names: Mapping[str, str], given: Sequence[str]) -> Ite
 
 def _chain(spec: Spec) -> str:
     """`x (20, 32) -> embed 300 -> encoder 2x50x2 -> head 10`, with the signs for arrows and times."""
-    parts = [f"x {spec.input_shape}"]
+    letters = spec.batch.letters | {"H_in": spec.links[0].signal.width or 0}
+    parts = [f"x {tuple_text(open_shape_of(spec.input_axes, letters))}"]
     for link in spec.links:
         layer = link.layer
         if isinstance(layer, Recurrent):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from rnninspect.commands.shared.files import load_all, remark_half
@@ -24,16 +24,18 @@ def examine_all(
     options: TorchOptions,
     prepare: Callable[[Spec], Prepared],
     examine: Callable[[Spec, torch.device, Prepared], Result],
+    chosen: Callable[[Sequence[Spec]], Sequence[Spec]] = list,
 ) -> tuple[list[Result], int]:
     """What `examine` finds of each document on its device, and the worst exit code of those that have no result.
 
-    command: its name.
+    command: its name. chosen: which of the models it is about.
     prepare: reads what else the options name, and raises what is wrong with it. Everything is read before anything is
     done, and before torch is imported: with one bad document there is no result at all.
     """
     specs, code = load_all(
         options.files, options.settings, device=options.device, dtype=options.dtype, output=options.output, runs=command
     )
+    specs = list(chosen(specs))
     prepared = []
     for spec in specs:
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, did_you_mean, printable
 from rnninspect.layers.recurrent import Recurrent
@@ -20,6 +23,28 @@ def recurrent_layers(spec: Spec, name: str | None) -> list[Recurrent]:
         what = f"expected a recurrent layer, got {others[name]}" if name in others else "not in the document"
         raise OptionError(f"--layer {printable(name)}: {what} ({did_you_mean(name, layers)})")
     return [layers[name]]
+
+
+def with_steps(specs: Sequence[Spec], name: str | None) -> list[Spec]:
+    """The models but for those of a printed module that lack the layer called `name`, or any recurrent one.
+
+    why of that alone: there each layer is a model by itself. Where none of its layers is one, all are kept, to be told.
+    """
+    has = [_has_steps(spec, name) for spec in specs]
+    some = {spec.source for spec, steps in zip(specs, has, strict=True) if steps}
+    kept: list[Spec] = []
+    notes: list[str] = []
+    for spec, steps in zip(specs, has, strict=True):
+        if spec.printed and not steps and spec.source in some:
+            notes += spec.notes
+            continue
+        kept.append(replace(spec, notes=(*notes, *spec.notes)))
+        notes = []
+    return [*kept[:-1], replace(kept[-1], notes=(*kept[-1].notes, *notes))] if kept else kept
+
+
+def _has_steps(spec: Spec, name: str | None) -> bool:
+    return any(isinstance(link.layer, Recurrent) and name in (None, link.layer.name) for link in spec.links)
 
 
 def up_to(count: int, whole: str, part: str) -> str:
