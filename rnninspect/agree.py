@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 
-from rnninspect.facts import Init, LayerFacts, ModelFacts, Observed, WeightFact
+from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.facts.weights import Init, Observed, WeightFact
 
 # Random values may be so unlikely and no more: a model whose values follow their laws is refused once in so many.
 _CHANCE = 1e-12

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.plan import plan
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rnninspect.document.chain import Link, Spec
 from rnninspect.document.paths import Path
-from rnninspect.facts import LayerFacts, ModelFacts, WeightFact
+from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.layer import NOTHING_KEPT, Wants
 
 Weights = tuple[WeightFact, ...]

@@ -23,7 +23,8 @@ from rnninspect.commands import shapes
 from rnninspect.commands.shared.options import LookOptions
 from rnninspect.document.chain import Spec
 from rnninspect.errors import DocumentError
-from rnninspect.facts import ModelFacts, WeightFact
+from rnninspect.facts.models import ModelFacts
+from rnninspect.facts.weights import WeightFact
 from rnninspect.formats import Format
 from rnninspect.layers.laws import LAWS
 from rnninspect.layers.lstm import LSTM

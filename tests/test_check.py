@@ -13,7 +13,7 @@ from worlds import spec_of
 
 from rnninspect.document.blocks import Budget
 from rnninspect.errors import DocumentError, OptionError, Place
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.guard.against import Against
 from rnninspect.guard.changes import Change, changes, differences
 from rnninspect.guard.check import LIMITS, Check, Growth, Limit, Verdict, Word, limits, parse_growth

@@ -37,6 +37,7 @@ def test_every_name_is_there(module: str, name: str) -> None:
         "cells",
         "conventions",
         "document",
+        "facts",
         "files",
         "files/pickles",
         "files/readers",

@@ -15,7 +15,7 @@ from worlds import CONFIGS, DOCUMENTS, RECURRENT, least_keys, spec_of, text_of
 
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
-from rnninspect.facts import LayerFacts
+from rnninspect.facts.models import LayerFacts
 from rnninspect.formats import terminal
 from rnninspect.formats.drawn import in_ascii
 from rnninspect.layers.registry import TYPES, kind_of

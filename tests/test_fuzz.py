@@ -24,7 +24,7 @@ from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kerne
 from rnninspect.document.blocks import Document, Input
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, RnnInspectError
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.formats import json as json_format
 from rnninspect.formats import terminal
 from rnninspect.guard.against import Against

@@ -213,7 +213,7 @@ def imports_of(name: str, path: Path, modules: Mapping[str, Path]) -> Iterator[I
                 package = ["rnninspect", *name.split(".")] if name else ["rnninspect"]
                 kept = package[: len(package) - node.level + (path.name == "__init__.py")]
                 base = ".".join([*kept, *filter(None, [base])])
-            # `from rnninspect.layers import gru` names a module, `from rnninspect.facts import Init` does not.
+            # `from rnninspect.layers import gru` names a module, `from rnninspect.facts.weights import Init` does not.
             inner = [f"{base}.{alias.name}" for alias in node.names]
             targets = [full if full.removeprefix("rnninspect.") in modules else base for full in inner]
         for target in targets:

@@ -10,7 +10,8 @@ from torch import nn
 from worlds import spec_of
 
 from rnninspect.document.chain import Spec
-from rnninspect.facts import ModelFacts, Observed
+from rnninspect.facts.models import ModelFacts
+from rnninspect.facts.weights import Observed
 from rnninspect.plan import plan
 from rnninspect.runtime import initial, modules, real
 from rnninspect.runtime.ahead import EquationRNN

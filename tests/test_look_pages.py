@@ -9,7 +9,7 @@ import re
 import pytest
 from worlds import CONFIGS, document, spec_of, text_of
 
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.formats import terminal
 from rnninspect.formats.csv import render as csv_of
 from rnninspect.plan import plan

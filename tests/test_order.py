@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from worlds import spec_of
 
 from rnninspect.agree import differences
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.formats.csv import render
 from rnninspect.letters import Layout, layout_of
 from rnninspect.plan import plan

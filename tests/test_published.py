@@ -6,7 +6,7 @@ import pytest
 from worlds import CONFIGS
 
 from rnninspect.document.load import load_spec
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.plan import plan
 
 

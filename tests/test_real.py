@@ -17,7 +17,7 @@ from rnninspect import load
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory, Place, TorchRefused
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.plan import largest_size, plan
 from rnninspect.runtime import modules, real
 from rnninspect.runtime.device import find_device

@@ -23,7 +23,8 @@ from rnninspect.cells.carry import Carrier, carry_gate
 from rnninspect.cells.widths import Declared
 from rnninspect.commands.shared.proof import prove
 from rnninspect.document.chain import Spec
-from rnninspect.facts import Init, ModelFacts, count
+from rnninspect.facts.models import ModelFacts
+from rnninspect.facts.weights import Init, count
 from rnninspect.layers.families import StackedLayer
 from rnninspect.plan import plan
 from rnninspect.results.params import SIZES, params_tables

@@ -36,7 +36,9 @@ from rnninspect.bench.records import Bound, Peaks
 from rnninspect.cells.tree import Cell, Product, Value
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.document.chain import Link
-from rnninspect.facts import ITEM_BYTES, LayerFacts, WeightFact
+from rnninspect.facts.amounts import ITEM_BYTES
+from rnninspect.facts.models import LayerFacts
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.layer import Layer, Wants
 from rnninspect.layers.recurrent import Recurrent

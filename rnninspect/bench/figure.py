@@ -29,7 +29,7 @@ from rnninspect.bench.records import (
 from rnninspect.bench.sampling import LEAST_ROUNDS, Timed
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.document.chain import Link
-from rnninspect.facts import LayerFacts
+from rnninspect.facts.models import LayerFacts
 from rnninspect.runtime.device import threads
 from rnninspect.shares import share_text
 

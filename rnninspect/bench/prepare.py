@@ -25,7 +25,7 @@ from rnninspect.bench.records import Kernels, Peaks, TimingRequest, Warned
 from rnninspect.bench.sampling import Meanwhile, Timing
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, RnnInspectError
-from rnninspect.facts import LayerFacts
+from rnninspect.facts.models import LayerFacts
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan, plan_layers
 from rnninspect.runtime.device import device_of, threads

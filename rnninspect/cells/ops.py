@@ -18,7 +18,7 @@ from typing import NamedTuple
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.tree import Apply, Binary, Cell, Negative, Product, Value, is_number
 from rnninspect.cells.widths import Declared, Widths, widths
-from rnninspect.facts import Ops
+from rnninspect.facts.amounts import Ops
 from rnninspect.letters import shape_of
 
 

@@ -15,7 +15,7 @@ from rnninspect.formats import Format
 if TYPE_CHECKING:
     from rnninspect.commands.shared.checked_files import Planned
     from rnninspect.commands.shared.file_models import Checkpoints
-    from rnninspect.facts import ModelFacts
+    from rnninspect.facts.models import ModelFacts
     from rnninspect.guard.locked import LockedModel
 
 # So many layers are named in a note.

@@ -11,7 +11,7 @@ import typer
 from rnninspect.commands.shared.options import CountOptions
 
 if TYPE_CHECKING:
-    from rnninspect.facts import ModelFacts
+    from rnninspect.facts.models import ModelFacts
     from rnninspect.results.table import Table
 
 EXAMPLES = (

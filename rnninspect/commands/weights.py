@@ -14,7 +14,7 @@ from rnninspect.errors import OptionError
 from rnninspect.formats import WeightsFormat
 
 if TYPE_CHECKING:
-    from rnninspect.facts import ModelFacts
+    from rnninspect.facts.models import ModelFacts
     from rnninspect.results.table import Table
 
 EXAMPLES = (

@@ -12,7 +12,7 @@ from rnninspect.document.paths import Path, dotted
 from rnninspect.document.tree import Tree
 from rnninspect.document.validate import Validated
 from rnninspect.errors import CannotHere, DocumentError, Place
-from rnninspect.facts import FromFile
+from rnninspect.facts.from_file import FromFile
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.signal import Batch, Signal

@@ -21,7 +21,8 @@ from rnninspect.document.overrides import option_place, override
 from rnninspect.document.tree import Tree
 from rnninspect.document.validate import with_sizes
 from rnninspect.errors import DocumentError, Place, printable, show
-from rnninspect.facts import ITEM_BYTES, FromFile
+from rnninspect.facts.amounts import ITEM_BYTES
+from rnninspect.facts.from_file import FromFile
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.variants import SAME_EVERYWHERE, layer_of, own_equations
 from rnninspect.layers.signal import Batch, Signal

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rnninspect.document.blocks import KEYED_BLOCKS
 from rnninspect.errors import printable, show
-from rnninspect.facts import ITEM_BYTES
+from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.files.found import FoundLayer
 from rnninspect.files.held import Said
 from rnninspect.files.variants import own_equations

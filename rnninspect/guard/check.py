@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.document.quantity import parse_count, parse_percent
 from rnninspect.errors import did_you_mean
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.guard.against import Against
 from rnninspect.guard.changes import NEW, UNREADABLE, Change, grows
 from rnninspect.shares import percent

@@ -18,7 +18,7 @@ from rnninspect.document.paths import Path
 from rnninspect.document.sizes import size_at
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, OptionError, Place, printable
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.guard.check import LIMITS, Limit, limits
 from rnninspect.plan import plan
 

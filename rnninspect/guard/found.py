@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from rnninspect.document.chain import Spec
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.guard.locked import LockedModel
 from rnninspect.plan import plan
 

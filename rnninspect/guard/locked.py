@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from rnninspect.document.blocks import Document, Input
 from rnninspect.document.chain import Spec
-from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.registry import TYPES, kind_of
 

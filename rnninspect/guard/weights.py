@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import printable, show
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.files.fits import Fit, Row, Wanted, fit
 from rnninspect.files.found import FoundLayer
 from rnninspect.files.held import Held

@@ -14,7 +14,8 @@ from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.reach import Sources
 from rnninspect.cells.tree import Cell, Value
 from rnninspect.cells.widths import Declared
-from rnninspect.facts import ITEM_BYTES, Ops, WeightFact
+from rnninspect.facts.amounts import ITEM_BYTES, Ops
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Wants
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import first_of

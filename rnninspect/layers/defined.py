@@ -16,7 +16,7 @@ from rnninspect.cells.packs import Pack, packs
 from rnninspect.cells.tree import Cell, CellError, NeedsBiasError
 from rnninspect.cells.widths import Declared, declare, widths
 from rnninspect.errors import did_you_mean, listed
-from rnninspect.facts import Init, WeightFact
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.definition import Definition
 from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.layer import Layer, Misfit

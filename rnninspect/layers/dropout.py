@@ -7,7 +7,8 @@ from typing import ClassVar, Literal, Self
 
 from typing_extensions import override
 
-from rnninspect.facts import ITEM_BYTES, WeightFact
+from rnninspect.facts.amounts import ITEM_BYTES
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.fields import Flag, Probability
 from rnninspect.layers.layer import Kept, Layer, Misfit, Wants
 from rnninspect.layers.pointwise import PointwiseLayer

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from typing_extensions import override
 
-from rnninspect.facts import Init, Ops, WeightFact
+from rnninspect.facts.amounts import Ops
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.fields import Expect, Flag, Index, Positive, Size
 from rnninspect.layers.layer import Kept, Layer, Misfit, Wants
 from rnninspect.layers.pointwise import PointwiseLayer

@@ -28,7 +28,8 @@ from rnninspect.cells.carry import carry_gate, gate_biases
 from rnninspect.cells.packs import packs
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
-from rnninspect.facts import ITEM_BYTES, Init, WeightFact
+from rnninspect.facts.amounts import ITEM_BYTES
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.fields import Expect
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.weights import torch_name

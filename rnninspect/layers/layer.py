@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from rnninspect.facts import Ops, TensorFact, WeightFact
+from rnninspect.facts.amounts import Ops
+from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.fields import Flag, Name
 from rnninspect.layers.signal import Signal
 

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from typing_extensions import override
 
-from rnninspect.facts import ITEM_BYTES, Init, Ops, WeightFact
+from rnninspect.facts.amounts import ITEM_BYTES, Ops
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.fields import Expect, Flag, Positive, Shape
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.pointwise import PointwiseLayer

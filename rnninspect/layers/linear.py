@@ -15,7 +15,8 @@ from rnninspect.cells.reach import Sources
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
 from rnninspect.errors import did_you_mean
-from rnninspect.facts import Ops, WeightFact
+from rnninspect.facts.amounts import Ops
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.fields import Expect, Flag, Size
 from rnninspect.layers.layer import Kept, Layer, Misfit, Wants, inferred

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from rnninspect.facts import Ops, TensorFact, WeightFact
+from rnninspect.facts.amounts import Ops
+from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Wants
 from rnninspect.layers.signal import Signal
 

@@ -17,7 +17,9 @@ from rnninspect.cells.language import faults_of, parse
 from rnninspect.cells.packs import packs
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared, widths
-from rnninspect.facts import ITEM_BYTES, Init, Ops, TensorFact, WeightFact
+from rnninspect.facts.amounts import ITEM_BYTES, Ops
+from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers import costs
 from rnninspect.layers.fields import Expect, Feeds, Flag, Size
 from rnninspect.layers.layer import Kept, Layer, Misfit, Wants, inferred

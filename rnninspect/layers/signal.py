@@ -7,7 +7,7 @@ from functools import cached_property
 from math import prod
 from typing import Literal
 
-from rnninspect.facts import TensorFact
+from rnninspect.facts.tensors import TensorFact
 from rnninspect.letters import Shape, open_shape_of, shape_of
 
 

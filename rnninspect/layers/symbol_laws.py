@@ -18,7 +18,7 @@ from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import Pack
 from rnninspect.cells.tree import Bias, Cell, Matrix
 from rnninspect.errors import did_you_mean, show
-from rnninspect.facts import Init, WeightFact
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.laws import LAWS, MOST_BIAS, InitBlock, forget_biases
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.weights import torch_name

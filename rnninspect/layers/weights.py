@@ -9,7 +9,7 @@ from rnninspect.cells.expressions import is_vector
 from rnninspect.cells.packs import Pack, packs
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
-from rnninspect.facts import GateFact, Init, WeightFact
+from rnninspect.facts.weights import GateFact, Init, WeightFact
 from rnninspect.letters import shape_of
 
 

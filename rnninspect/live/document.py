@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rnninspect.facts import Measured, ModelFacts
+from rnninspect.facts.models import Measured, ModelFacts
 from rnninspect.live.records import LayerRecord, ModelRecord
 from rnninspect.results.model import Report, document
 

@@ -16,7 +16,10 @@ from pydantic import ValidationError
 from rnninspect.agree import Difference, differences
 from rnninspect.document.chain import Link
 from rnninspect.errors import first_line, show
-from rnninspect.facts import ITEM_BYTES, LayerFacts, ModelFacts, Ops, TensorFact, WeightFact
+from rnninspect.facts.amounts import ITEM_BYTES, Ops
+from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.families import CellLayer, SequenceLayer
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.recurrent import Recurrent

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
-from rnninspect.facts import Init, WeightFact
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.live.arguments import RecurrentModule, recurrent_modules
 
 # By the id of a parameter, the `layer.weight` that it was met as first.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rnninspect.agree import Difference
 from rnninspect.document.chain import Link
-from rnninspect.facts import LayerFacts, TensorFact
+from rnninspect.facts.models import LayerFacts
+from rnninspect.facts.tensors import TensorFact
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rnninspect.document.chain import Spec
 from rnninspect.document.tree import Tree
 from rnninspect.errors import AskedWrongly, CannotHere, CheckFailed, Place, printable
-from rnninspect.facts import ITEM_BYTES
+from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.live.page import Page
 from rnninspect.live.parameters import values_of
 from rnninspect.live.records import LayerRecord

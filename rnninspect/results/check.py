@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rnninspect.facts import sum_of_known
+from rnninspect.facts.amounts import sum_of_known
 from rnninspect.guard.changes import NEW, Change
 from rnninspect.guard.check import Check, Limit, Verdict, Word
 from rnninspect.results.head import head

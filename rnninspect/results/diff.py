@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnninspect.errors import printable
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.guard.changes import Change
 from rnninspect.results.check import CHANGES, change_rows
 from rnninspect.results.head import head

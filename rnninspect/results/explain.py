@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rnninspect.cells.write import Written
 from rnninspect.errors import listed
-from rnninspect.facts import FromFile, LayerFacts, TensorFact
+from rnninspect.facts.from_file import FromFile
+from rnninspect.facts.models import LayerFacts
+from rnninspect.facts.tensors import TensorFact
 from rnninspect.layers.signal import Signal
 from rnninspect.results.conventions import about_cell, conventions
 from rnninspect.results.legend import ROWS, halves

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rnninspect import __version__
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 
 # Keys are only ever added; a changed meaning raises it.
 SCHEMA_VERSION = 2

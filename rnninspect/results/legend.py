@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rnninspect.facts import TensorFact, WeightFact
+from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.weights import WeightFact
 from rnninspect.letters import LETTERS, letters_of
 
 # Along the first axis of a state, where there are two directions.

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rnninspect.facts import GateFact, Init, LayerFacts, ModelFacts, TensorFact, WeightFact
+from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.weights import GateFact, Init, WeightFact
 from rnninspect.results.head import head
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.results.model import counts_of
 from rnninspect.results.table import Cell, Column, Kind, Table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rnninspect.facts import Measured, ModelFacts
+from rnninspect.facts.models import Measured, ModelFacts
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 _COLUMNS = (

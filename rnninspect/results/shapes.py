@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from rnninspect.errors import listed
-from rnninspect.facts import LayerFacts, ModelFacts, TensorFact
+from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.facts.tensors import TensorFact
 from rnninspect.letters import tuple_text
 from rnninspect.results.legend import legend, order
 from rnninspect.results.table import Cell, Column, Kind, Table

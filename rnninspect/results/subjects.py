@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby, takewhile
 from pathlib import PurePath
 
-from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.facts.models import LayerFacts, ModelFacts
 
 # A longer name of a layer is cut where others begin alike.
 _LONG = 24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnninspect.facts import LayerFacts, ModelFacts
+from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.results.amounts import short_bytes
 from rnninspect.results.caption import each_once
 from rnninspect.results.subjects import subjects

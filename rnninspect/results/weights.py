@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 
 from rnninspect.errors import listed
-from rnninspect.facts import GateFact, Init, ModelFacts, Observed, WeightFact
+from rnninspect.facts.models import ModelFacts
+from rnninspect.facts.weights import GateFact, Init, Observed, WeightFact
 from rnninspect.results.legend import legend, order
 from rnninspect.results.table import Cell, Column, Kind, Table
 

@@ -10,7 +10,7 @@ import torch
 from rnninspect.document.chain import Spec
 from rnninspect.document.paths import dotted
 from rnninspect.errors import NoSuchDevice, NotEnoughMemory
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.plan import largest_size, smaller
 from rnninspect.runtime.memory import available_bytes, peak_resident
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from rnninspect.facts import Init, WeightFact
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.laws import LAWS
 
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from rnninspect.document.chain import Link, Spec
-from rnninspect.facts import ModelFacts, TensorFact
+from rnninspect.facts.models import ModelFacts
+from rnninspect.facts.tensors import TensorFact
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer, SequenceLayer

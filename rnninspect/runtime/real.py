@@ -13,7 +13,10 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.cells.tree import Product
 from rnninspect.document.chain import Spec
-from rnninspect.facts import Init, LayerFacts, Measured, ModelFacts, Observed, Ops, TensorFact, WeightFact
+from rnninspect.facts.amounts import Ops
+from rnninspect.facts.models import LayerFacts, Measured, ModelFacts
+from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.weights import Init, Observed, WeightFact
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rnninspect.document.chain import Link, Spec
-from rnninspect.facts import ITEM_BYTES, LayerFacts, ModelFacts
+from rnninspect.facts.amounts import ITEM_BYTES
+from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer
 from rnninspect.layers.recurrent import Recurrent

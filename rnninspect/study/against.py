@@ -13,7 +13,7 @@ from rnninspect.document.complaints import fault_at
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.paths import Path
 from rnninspect.errors import DocumentError, OptionError, did_you_mean, listed, printable
-from rnninspect.facts import WeightFact
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.recurrence import data_of

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed, printable
-from rnninspect.facts import Init, WeightFact
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.layer import Layer

@@ -29,7 +29,8 @@ from rnninspect.cells.tree import (
 from rnninspect.cells.write import Shapes, Symbol, Written, name, shapes, write
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed
-from rnninspect.facts import LayerFacts, WeightFact
+from rnninspect.facts.models import LayerFacts
+from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent

@@ -23,7 +23,7 @@ from torch.nn.utils.rnn import PackedSequence
 from rnninspect.cells.carry import carry_gate, gate_biases
 from rnninspect.cells.tree import Equation
 from rnninspect.document.chain import Link, Spec
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch

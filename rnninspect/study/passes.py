@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rnninspect.document.chain import Link
-from rnninspect.facts import TensorFact
+from rnninspect.facts.tensors import TensorFact
 from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
 from rnninspect.study.reference import run_layer
 from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, reconsider, roundings

@@ -19,7 +19,7 @@ from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.tree import Apply, Cell
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, printable
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.letters import DIRECTIONS

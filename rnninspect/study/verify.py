@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import CheckFailed, printable
-from rnninspect.facts import ModelFacts, TensorFact, WeightFact
+from rnninspect.facts.models import ModelFacts
+from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.weights import WeightFact
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import in_torch, make_feed, ready

@@ -16,7 +16,7 @@ from rnninspect.cells.evaluate import step
 from rnninspect.cells.language import parse
 from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.tree import Cell
-from rnninspect.facts import Ops
+from rnninspect.facts.amounts import Ops
 from rnninspect.layers.gru import GRU
 from rnninspect.layers.jordan import JordanRNN
 from rnninspect.layers.layer import Layer, Wants

@@ -133,7 +133,7 @@ def test_what_torch_has_is_torchs(changes: dict[str, Any], kind: type) -> None:
     ],
 )
 def test_counts(changes: dict[str, Any], parameters: int, keras: int | None) -> None:
-    from rnninspect.facts import count
+    from rnninspect.facts.weights import count
 
     layer = layer_of(FOUND._replace(**changes))
     counts = count(layer.weights("float32"))

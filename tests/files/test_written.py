@@ -17,7 +17,7 @@ from rnninspect.conventions.packing import Biases
 from rnninspect.document.chain import Link, Spec
 from rnninspect.document.load import spec_of
 from rnninspect.document.tree import read_tree
-from rnninspect.facts import LayerFacts
+from rnninspect.facts.models import LayerFacts
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor, Said
 from rnninspect.files.variants import layer_of

@@ -12,7 +12,7 @@ from worlds import RECURRENT, least_keys, spec_of, text_of
 from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import packs
 from rnninspect.errors import DocumentError
-from rnninspect.facts import Init, WeightFact
+from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.laws import LAWS
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.recurrent import Recurrent

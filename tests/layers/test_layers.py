@@ -10,7 +10,8 @@ import pytest
 from torch import nn
 from worlds import RECURRENT, least_keys
 
-from rnninspect.facts import Counts, Init, Ops, WeightFact, count
+from rnninspect.facts.amounts import Ops
+from rnninspect.facts.weights import Counts, Init, WeightFact, count
 from rnninspect.layers.layer import Layer, Misfit, Wants
 from rnninspect.layers.layer_norm import LayerNorm
 from rnninspect.layers.linear import Linear

@@ -9,7 +9,7 @@ import pytest
 from worlds import RECURRENT, least_keys, spec_of
 
 from rnninspect.document.chain import Link, Spec
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import plan
 from rnninspect.results.model import counts_of

@@ -83,7 +83,7 @@ FAULTS = [
     ("layers/weights.py", "1 / math.sqrt(fan)", "0.9 / math.sqrt(fan)", "test_agreement.py"),
     ("layers/signal.py", '"T": sum(self.lengths)}', '"T": max(self.lengths)}', "test_agreement.py"),
     ("results/model.py", '"stacked_layer": weight.layer', '"layer": weight.layer', "test_vocabulary.py"),
-    ("facts.py", "2 * self.macs + self.elementwise", "self.macs + self.elementwise", "."),
+    ("facts/amounts.py", "2 * self.macs + self.elementwise", "self.macs + self.elementwise", "."),
     (
         "letters.py",
         "{k // directions} {DIRECTIONS[k % directions]}",
@@ -91,7 +91,7 @@ FAULTS = [
         "test_order.py",
     ),
     ("letters.py", "zip(spans, DIRECTIONS, strict=True)", "zip(spans, DIRECTIONS[::-1], strict=True)", "test_order.py"),
-    ("facts.py", "if weight.second_bias", "if len(weight.shape) == 1", "test_published.py"),
+    ("facts/weights.py", "if weight.second_bias", "if len(weight.shape) == 1", "test_published.py"),
     ("cells/functions.py", 'backward=4,\n        keeps="argument"', 'backward=3,\n        keeps="argument"', "cells"),
     ("cells/functions.py", "lambda g, a, y, on: g / (2 * y)", "lambda g, a, y, on: g / y", "test_verify.py"),
     ("cells/functions.py", "a * a / -2", "a * a / 2", "test_verify.py"),

@@ -15,7 +15,7 @@ from rnninspect.commands.shared.messages import complain, say, say_notes
 from rnninspect.disk import reason
 from rnninspect.document.chain import Spec
 from rnninspect.errors import RnnInspectError, printable
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.guard.against import Against
 from rnninspect.guard.changes import UNREADABLE, Change, changes
 from rnninspect.guard.check import Check, Growth, Verdict, limits

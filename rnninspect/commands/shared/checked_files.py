@@ -13,7 +13,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.document.complaints import valid
 from rnninspect.document.overrides import override
 from rnninspect.errors import CheckFailed, OptionError, RnnInspectError, printable
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.guard.check import LIMITS, Growth
 from rnninspect.plan import plan
 

@@ -9,7 +9,7 @@ from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import LookOptions
 from rnninspect.commands.shared.rendering import print_page
 from rnninspect.errors import RnnInspectError
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.formats import Format
 from rnninspect.results.caption import NO_TORCH, OPEN, PLAN, caption, each_once
 from rnninspect.results.model import Report, document

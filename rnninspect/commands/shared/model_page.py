@@ -22,7 +22,7 @@ from rnninspect.commands.shared.proof import disagreement, prove
 from rnninspect.commands.shared.rendering import on_terminal
 from rnninspect.document.chain import Spec, need_batch
 from rnninspect.errors import RnnInspectError
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.results.model import Report, not_described

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import CheckFailed, TorchRefused, printable
-from rnninspect.facts import ModelFacts
+from rnninspect.facts.models import ModelFacts
 from rnninspect.plan import plan
 from rnninspect.runtime.workspace import planned_on
 
