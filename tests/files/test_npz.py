@@ -135,3 +135,11 @@ def test_an_archive_of_too_many_arrays(tmp_path: Path, monkeypatch: pytest.Monke
     np.savez(tmp_path / "x", np.zeros(1), np.zeros(1), np.zeros(1))
     with pytest.raises(DocumentError, match="an archive of 3 arrays, of which at most 2 are read"):
         read(str(tmp_path / "x.npz"))
+
+
+def test_arrays_one_after_another_have_no_names(tmp_path: Path) -> None:
+    with (tmp_path / "x.eqx").open("wb") as file:
+        for shape in ((28, 5), (28, 7)):
+            np.save(file, np.zeros(shape))
+    with pytest.raises(DocumentError, match="several arrays one after another"):
+        read(str(tmp_path / "x.eqx"))

@@ -355,6 +355,10 @@ X2H = "2 tensors look recurrent (a...), x2h and h2h are of x and of h"
             {"enc_U": (7, 14), "enc_W": (5, 14), "enc_Ux": (7, 7), "other_W": (5, 9)},
             ("3 tensors look recurrent (enc_...), they are as a GRU of Nematus or Marian has them",),
         ),
+        (
+            {"e.Wx": (21, 5), "e.Wh": (21, 7), "e.b": (21,), "e.bhn": (7,)},
+            ("4 tensors look recurrent (e...), Wx and Wh are of x and of h",),
+        ),
         ({"rnn._flat_param": (1000,)}, ("1 tensor looks recurrent (rnn...), no rule reads them",)),
     ],
 )

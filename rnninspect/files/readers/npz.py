@@ -44,9 +44,21 @@ def read(source: Source, path: str) -> Held:
         name = Path(path).stem
         header = _header(source.beginning, name)
         note = _note(name, header)
+        if _is_followed(source, header):
+            raise Unreadable(
+                "several arrays one after another, as Equinox writes leaves: none of them has a name",
+                "save them by name with numpy.savez",
+            )
         tensors = {} if note else {name: _tensor(name, header)}
         return Held(path, "npy", tensors, notes=(note,) if note else (), damage=_damage(header, source.size, ""))
     return _archive(source, path)
+
+
+def _is_followed(source: Source, header: _Header) -> bool:
+    """Whether another array begins where the values of one end."""
+    values = nbytes(_dtype(header), math.prod(header.shape))
+    end = header.start + (values or 0)
+    return values is not None and end + len(_MAGIC) <= source.size and source.at(end, len(_MAGIC)) == _MAGIC
 
 
 def _archive(source: Source, path: str) -> Held:

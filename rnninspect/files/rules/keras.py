@@ -97,7 +97,9 @@ def _no_cell(left: Left, prefix: str, group: Group, tensors: Mapping[str, HeldTe
     if any(left.group(prefix + norm) for norm in _NORMS):
         return "there are norms within its step, which no rule reads"
     others = [last for last in group if last not in _NAMES and last not in _NUMBERS]
-    if any(_MORE.search(last) for last in others) or ("3" in group and "0" in group):
+    # why any behind a prefix: no layer of Keras has another weight beside its cell's; an attention's would be.
+    more = any((prefix and group[last].shape) or _MORE.search(last) for last in others)
+    if more or ("3" in group and "0" in group):
         return "there are more weights in its step than an RNN, a GRU or an LSTM of Keras has"
     if _kind(tensors) is None:
         return f"kernels of {kernel} and {recurrent} are no kind's"

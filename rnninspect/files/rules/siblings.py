@@ -14,6 +14,8 @@ _PAIRS = {
     "i2h": "h2h",
     "x2h": "h2h",
 }
+# The matrix of h by that of x, beside each other: of MLX, Flux, tinygrad and others.
+_BESIDE = {"Wx": "Wh", "wx": "wh", "Wi": "Wh", "weights_ih": "weights_hh"}
 # What the last part of a name ends in where gates and candidate have matrices of h of their own.
 _GATES, _CANDIDATE = "_U", "_Ux"
 
@@ -28,6 +30,7 @@ def unread(left: Left) -> Iterator[Undecided]:
             for place, last in lasts:
                 left.take(place, [last])
             yield Undecided(parent or prefix, len(lasts), f"{name} and {_PAIRS[name]} are of x and of h")
+    yield from _beside(left)
     for prefix, group in left.holding(lambda last: last.endswith(_CANDIDATE)):
         for start in [last.removesuffix(_CANDIDATE) for last in group if last.endswith(_CANDIDATE)]:
             if start + _GATES in group:
@@ -38,6 +41,16 @@ def unread(left: Left) -> Iterator[Undecided]:
                     len(lasts_of),
                     "they are as a GRU of Nematus or Marian has them",
                 )
+
+
+def _beside(left: Left) -> Iterator[Undecided]:
+    for prefix, group in left.holding(_BESIDE.__contains__):
+        for inputs in [last for last in group if last in _BESIDE]:
+            of_h = group.get(_BESIDE[inputs])
+            if of_h is not None and len(of_h.shape) == 2:
+                lasts = [last for last in group if last in (inputs, _BESIDE[inputs]) or last[:1].lower() == "b"]
+                left.take(prefix, lasts)
+                yield Undecided(prefix, len(lasts), f"{inputs} and {_BESIDE[inputs]} are of x and of h")
 
 
 def _has_matrix(group: Group) -> bool:
