@@ -220,12 +220,12 @@ class _Scanner:
             self.at = match.end()
             if match[0] in _WORDS and self._ends():
                 return _WORDS[match[0]]
-        elif self.text[start] in "([" and depth < _DEEPEST:
+        elif self.text.startswith(("(", "["), start) and depth < _DEEPEST:
             self.at = start + 1
             items = tuple(value for _, value, _, _ in self._items(_CLOSING[self.text[start]], depth + 1))
             if self._ends():
                 return items
-        elif self.text[start] == "{" and depth < _DEEPEST:
+        elif self.text.startswith("{", start) and depth < _DEEPEST:
             self.at = start + 1
             pairs = tuple((name or "", value) for name, value, _, _ in self._items("}", depth + 1))
             if self._ends():

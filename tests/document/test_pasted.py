@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 
@@ -94,6 +95,42 @@ def test_each_of_several_has_a_name(text: str, names: list[str]) -> None:
 def test_what_is_done_to_a_module_is_no_part_of_it(text: str) -> None:
     with pytest.raises(DocumentError, match="expected the end"):
         read_pasted(text, "x")
+
+
+def test_a_damaged_text_ends_in_models_or_a_fault(tmp_path: Path) -> None:
+    draw, path = random.Random(7), tmp_path / "damaged.txt"
+    texts = [each.read_text(encoding="utf-8") for each in sorted(PRINTS.glob("*.txt"))]
+    pieces = [
+        "(",
+        ")",
+        "[",
+        "{",
+        ",",
+        "=",
+        "'",
+        "\n",
+        "...",
+        "nn.LSTM(",
+        "(a): ",
+        "2 x ",
+        "\r",
+        "\u2028",
+        "->",
+        "self.a = ",
+    ]
+    ends = {"models": 0, "fault": 0}
+    for _ in range(300):
+        text = draw.choice(texts)
+        for _ in range(draw.randrange(1, 5)):
+            at = draw.randrange(len(text) + 1)
+            text = text[:at] + draw.choice(pieces) * draw.randrange(2) + text[at + draw.randrange(20) :]
+        path.write_text(text, encoding="utf-8", newline="")
+        try:
+            load_models(str(path))
+            ends["models"] += 1
+        except DocumentError:
+            ends["fault"] += 1
+    assert min(ends.values()) > 50
 
 
 @pytest.mark.parametrize(

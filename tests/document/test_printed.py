@@ -111,6 +111,8 @@ def test_a_sequential_of_our_layers_is_a_chain() -> None:
     ("text", "line", "column", "words"),
     [
         ("LSTM(3, 4", 1, 5, "not closed"),
+        ("LSTM(3, bias=", 1, 5, "not closed"),
+        ("ModuleDict({'a': ", 1, 12, "not closed"),
         ("Net(\n  (a): LSTM(3, 4)\n", 1, 4, "not closed"),
         ("LSTM(3, 4) LSTM(4, 5)", 1, 12, "expected the end"),
         ("LSTM(3, 4, hidden_size=5)", 1, 12, "given twice"),
