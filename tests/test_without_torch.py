@@ -72,10 +72,11 @@ def judged(line: str, ran: Ran) -> str | None:
     return None if fine else f"{line}: {ran}"
 
 
-# Command lines in one process that finds no torch, and neither do those that it starts: a line each from stdin.
+# What every Python runs first that finds it: those that one starts find no torch either.
+NO_TORCH = 'import sys\nsys.modules["torch"] = None\n'
+# Command lines in one process: a line each from stdin.
 HIDDEN = """
 import sys
-sys.modules["torch"] = None
 from rnninspect.cli import app
 if __name__ == "__main__":
     import shlex
@@ -95,13 +96,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hidden(folder: Path, environment: Callable[..., dict[str, str]]) -> Iterator[Callable[[str], Ran]]:
+def hidden(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, environment: Callable[..., dict[str, str]]
+) -> Iterator[Callable[[str], Ran]]:
     """`hidden(line)`: how a command line ends where no torch is found; one process for all tests."""
     program = folder.with_suffix(".py")
     program.write_text(HIDDEN)
     (folder / "m.yaml").write_text(SMALL)
-    command = [sys.executable, program]
-    with subprocess.Popen(command, cwd=folder, env=environment(), stdin=-1, stdout=-1, stderr=-1, text=True) as process:
+    first = tmp_path_factory.mktemp("first")
+    (first / "sitecustomize.py").write_text(NO_TORCH)
+    command, env = [sys.executable, program], environment({"PYTHONPATH": str(first)})
+    with subprocess.Popen(command, cwd=folder, env=env, stdin=-1, stdout=-1, stderr=-1, text=True) as process:
 
         def start(line: str) -> Ran:
             assert process.stdin is not None
