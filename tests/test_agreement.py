@@ -266,6 +266,8 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
         layers.append({"type": "Embedding", "num_embeddings": draw(sizes), "embedding_dim": draw(sizes)})
     for _ in range(draw(st.integers(1, 3))):
         layers.append(draw(layer(first)))
+        if draw(st.booleans()):
+            layers.append(draw(activation()))
     if not embed:
         width = draw(sizes)
         key = {"Linear": "in_features", "LayerNorm": "normalized_shape"}.get(str(layers[0]["type"]), "input_size")
@@ -303,6 +305,24 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
         st.fixed_dictionaries(
             {"type": st.just("LayerNorm"), "elementwise_affine": st.booleans(), "bias": st.booleans()}
         ),
+    )
+
+
+def activation() -> st.SearchStrategy[dict[str, object]]:
+    slope = st.floats(-3, 3)
+    options: dict[str, dict[str, st.SearchStrategy[object]]] = {
+        "LeakyReLU": {"negative_slope": slope},
+        "ELU": {"alpha": slope},
+        "GELU": {"approximate": st.sampled_from(["none", "tanh"])},
+        "Hardtanh": {"min_val": st.floats(-3, 0), "max_val": st.floats(0.5, 3)},
+        "Softplus": {"beta": st.floats(0.5, 3), "threshold": slope},
+        "Softmax": {"dim": st.just(-1)},
+        "LogSoftmax": {"dim": st.just(-1)},
+        "PReLU": {"init": slope, "trainable": st.booleans()},
+    }
+    plain = {kind: {} for kind in ("ReLU", "Tanh", "Sigmoid", "SiLU", "Dropout")}
+    return st.one_of(
+        *(st.fixed_dictionaries({"type": st.just(kind), **own}) for kind, own in (options | plain).items())
     )
 
 

@@ -146,7 +146,11 @@ def test_every_key_that_is_meant_is_one() -> None:
         ("lstm", "did you mean 'LSTM'?"),
         ("LTSM", "did you mean 'LSTM'?"),
         ("Jordan", "did you mean 'JordanRNN'?"),
-        ("ReLU", "it has no weights and keeps the shape: leave it out"),
+        ("Mish", "it has no weights and keeps the shape: leave it out"),
+        ("relu", "did you mean 'ReLU'?"),
+        ("swish", "did you mean 'SiLU'?"),
+        ("leaky_relu", "did you mean 'LeakyReLU'?"),
+        ("ReLU6", "write Hardtanh with min_val: 0.0 and max_val: 6.0"),
         ("Dropout2d", "Dropout counts the same"),
         (
             "BatchNorm1d",
@@ -178,7 +182,7 @@ def test_of_every_other_layer_of_torch_it_is_said_what_to_do() -> None:
 @pytest.mark.parametrize("name", sorted(set(torch_layers()) & set(nn.modules.activation.__all__)))
 def test_what_has_no_weights_has_none_in_torch(name: str) -> None:
     options = {"Softmax2d": (), "Threshold": (0.1, 0.0), "MultiheadAttention": (4, 2)}.get(name, ())
-    said = synonyms.in_place_of_type(name) == synonyms._NO_WEIGHTS
+    said = synonyms.in_place_of_type(name) == synonyms._NO_WEIGHTS or name == "ReLU6"
     assert said is (sum(1 for _ in getattr(nn, name)(*options).parameters()) == 0 and name != "GLU")
 
 

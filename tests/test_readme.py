@@ -151,13 +151,15 @@ def test_every_command_line_has_options_that_there_are() -> None:
         assert {word for word in words if re.match("-.", word)} <= options | {"--install-completion"}, words
 
 
-def keys_of_layers() -> dict[str, tuple[set[str], str]]:
-    """Each key of a layer by the manual: the types that have it, and its default."""
+def keys_of_layers() -> dict[tuple[str, str], str]:
+    """The default of each key of a layer by the manual, by type and key."""
     every = {"all": TYPES, "recurrent": [name for name in TYPES if "hidden_size" in kind_of(name).model_fields]}
     rows = re.findall(r"^\| `(\w+)` \| ([^|\n]+) \| ([^|\n]+) \|", MANUAL.read_text(), re.MULTILINE)
     return {
-        key: ({name for word in re.findall(r"\w+", types) for name in every.get(word, [word])}, default)
+        (name, key): default
         for key, types, default in rows
+        for word in re.findall(r"\w+", types)
+        for name in every.get(word, [word])
     }
 
 
@@ -165,9 +167,9 @@ def keys_of_layers() -> dict[str, tuple[set[str], str]]:
 def test_every_key_of_a_layer_is_in_the_manual(type_name: str) -> None:
     keys = keys_of_layers()
     fields = {key: field for key, field in kind_of(type_name).model_fields.items() if key not in ("type", "name")}
-    assert {key for key, (types, _) in keys.items() if type_name in types} == set(fields)
+    assert {key for name, key in keys if name == type_name} == set(fields)
     for key, field in fields.items():
-        default = keys[key][1]
+        default = keys[type_name, key]
         if default.startswith("`"):
             assert default == f"`{str(field.default).lower()}`", key
         else:

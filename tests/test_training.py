@@ -202,6 +202,7 @@ KEPT: dict[str, tuple[str, ...]] = {
     "cells": ("type: LSTMCell, input_size: 30, hidden_size: 50", "type: GRUCell, hidden_size: 40"),
     "Jordan": ("type: JordanRNN, input_size: 30, hidden_size: 50, output_size: 20",),
     "tagger": (EMBED, "type: LSTM, hidden_size: 50, num_layers: 2", "type: Dropout", "type: LayerNorm", LINEAR),
+    "activations": (EMBED, LINEAR, "type: ReLU", LINEAR, "type: Tanh", "type: GELU", "type: PReLU", LINEAR),
 }
 
 

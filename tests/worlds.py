@@ -81,7 +81,9 @@ def least_keys(name: str, sizes: Mapping[str, int] = _SIZES) -> dict[str, int]:
     """The smallest set of keys that a kind can do with once it is fed with something."""
     # why out_features: a Linear may leave it out only where `tied_to` gives it.
     keys = required(kind_of(name)) | ({"out_features"} if name == "Linear" else set())
-    return {key: sizes.get(key, 3) for key in sorted(keys)}
+    # why dim: torch's own default is another axis than the features.
+    axis = {"dim": -1} if name in ("Softmax", "LogSoftmax") else {}
+    return {key: sizes.get(key, 3) for key in sorted(keys)} | axis
 
 
 def text_of(*layers: str, head: str = "input: {batch_size: 3, seq_len: 5}") -> str:

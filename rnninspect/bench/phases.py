@@ -78,7 +78,7 @@ def _step(link: Link, module: Callable[..., Any], states: States) -> Step:
     if isinstance(layer, SequenceLayer) and layer.feeds != "last":
         given = states if len(states) > 1 else states[0]
         return lambda flow: module(flow, given)[0]
-    if isinstance(layer, PointwiseLayer) and link.signal.batch.lengths is None:
+    if isinstance(layer, PointwiseLayer) and link.signal.batch.lengths is None and not layer.takes_rows:
         return lambda flow: module(flow)
     whole = cast(nn.Module, module)
     return lambda flow: run(layer, link, whole, flow, states).handed_on

@@ -4,6 +4,7 @@ Costs are elementwise operations for each element of the result. A function of e
 one of a whole vector is counted term by term, without what is done once for each vector (a root, a division):
 
     softmax      the largest, a - largest, exp, the sum, the division: 5
+    logsoftmax   the largest, a - largest, exp, the sum, less the sum's log: 5
     layernorm    two sums for the means, a - mean, its square, the division: 5
     rmsnorm      the square, its sum, the division: 3
 
@@ -254,5 +255,14 @@ FUNCTIONS: Mapping[str, Function] = {
         backward=4,
         keeps="result",
         gradient=lambda g, a, y, on: y * (g - on["sum"](g * y)),
+    ),
+    "logsoftmax": Function(
+        text="log softmax({})",
+        latex=r"\log\,\mathrm{{softmax}}({})",
+        python="torch.log_softmax({}, -1)",
+        forward=5,
+        backward=4,
+        keeps="result",
+        gradient=lambda g, a, y, on: g - on["exp"](y) * on["sum"](g),
     ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rnninspect.document.blocks import Document, Input
@@ -144,9 +144,16 @@ def connect(validated: Validated, tree: Tree, name: str) -> Spec:
     )
 
 
-def _links(layers: Iterable[Layer], batch: Batch, tree: Tree, faults: Faults) -> tuple[Link, ...]:
+def _first_width(layers: Sequence[Layer]) -> int | None:
+    """How wide the input is where the first layers take any width: as the first of the others says it."""
+    if not layers[0].takes_any_width:
+        return None
+    return next((layer.asked_width for layer in layers if not layer.takes_any_width), None)
+
+
+def _links(layers: Sequence[Layer], batch: Batch, tree: Tree, faults: Faults) -> tuple[Link, ...]:
     """The layers fitted to one another; faults: gets each misfit."""
-    signal = Signal(batch, input_axes(batch), width=None)
+    signal = Signal(batch, input_axes(batch), width=_first_width(layers))
     links: list[Link] = []
     earlier: dict[str, Layer] = {}
     for i, unfitted in enumerate(layers):
@@ -160,7 +167,7 @@ def _links(layers: Iterable[Layer], batch: Batch, tree: Tree, faults: Faults) ->
                 break  # what the layers after it are fed with is not known
             signal = after
             continue
-        if signal.producer is None:
+        if signal.producer is None and signal.width is None:
             signal = replace(signal, width=layer.width_in)
         links.append(Link(layer, signal))
         earlier[layer.name] = layer

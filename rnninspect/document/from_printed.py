@@ -13,6 +13,20 @@ from rnninspect.layers.fields import MOST_LAYERS
 
 _STACKED = ("input_size", "hidden_size", "num_layers")
 _OPTIONS = ("bias", "batch_first", "dropout", "bidirectional")
+_ACTIVATIONS: Mapping[str, tuple[str, ...]] = {
+    "ReLU": ("inplace",),
+    "Tanh": (),
+    "Sigmoid": (),
+    "LeakyReLU": ("negative_slope", "inplace"),
+    "ELU": ("alpha", "inplace"),
+    "GELU": ("approximate",),
+    "SiLU": ("inplace",),
+    "Hardtanh": ("min_val", "max_val", "inplace"),
+    "Softplus": ("beta", "threshold"),
+    "Softmax": ("dim",),
+    "LogSoftmax": ("dim",),
+    "PReLU": ("num_parameters", "init"),
+}
 # torch's keyword arguments in the order in which they may be given by position. A test holds them to torch's own.
 POSITIONS: Mapping[str, tuple[str, ...]] = {
     "RNN": (*_STACKED, "nonlinearity", *_OPTIONS),
@@ -33,7 +47,10 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "Linear": ("in_features", "out_features", "bias"),
     "Dropout": ("p", "inplace"),
     "LayerNorm": ("normalized_shape", "eps", "elementwise_affine", "bias"),
+    **_ACTIVATIONS,
 }
+# The kinds that have no width by themselves, and so are a model only beside others.
+ANY_WIDTH = frozenset({"Dropout", *_ACTIVATIONS})
 # How a class of torch's is written.
 _OF_TORCH = re.compile(r"(?:torch\.)?(?:nn\.)?(?:modules\.\w+\.)?\w+")
 # Arguments of every torch class that a document has for all layers together, or the command line has.
@@ -46,6 +63,7 @@ _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 _MAPPINGS = ("OrderedDict", "dict")
 # The first of its arguments that torch prints always, so that a class without them is somebody's own.
 _ALWAYS = {"RNN": 2, "LSTM": 2, "GRU": 2, "RNNCell": 2, "LSTMCell": 2, "GRUCell": 2, "Embedding": 2, "Linear": 2}
+_ALWAYS |= {"Hardtanh": 2, "Softplus": 2, "ReLU": 0, "SiLU": 0, "GELU": 0}
 # How torch printed the sizes of a Linear until 0.3.
 _ARROW = re.compile(r"(\d{1,9}) (?:->|→) (\d{1,9})")
 # What torch left, or leaves, out of a print whatever it was; from which argument on, and what is taken.
@@ -53,6 +71,7 @@ UNPRINTED: Mapping[str, tuple[str, str]] = {
     "RNN": ("nonlinearity", "tanh"),
     "Linear": ("bias", "True"),
     "LayerNorm": ("bias", "True"),
+    "PReLU": ("init", "0.25"),
 }
 _ELLIPSES = ("...", "…")
 _MOST_SHOWN = 48
@@ -93,14 +112,25 @@ def described(modules: Sequence[tuple[str, PrintedModule]]) -> Described:
                 gaps.append(place)
             case Argument(_, Other(text)):
                 others.append((name, text))
-            case PrintedModule() if is_layer(each):
+            case PrintedModule() if is_layer(each) and not _of_another_axis(each):
                 seen[name] += 1  # why: what people have edited may have a name twice
                 layers[name if seen[name] == 1 else f"{name}-{seen[name]}"] = keys_of(each)
             case PrintedModule():
                 others.append((name, _kind(each)))
     alone = len(modules) == 1 and modules[0][1].type == "Sequential" and not modules[0][0]
     chain = alone and not others and not gaps and all("." not in name for name in layers)
+    if not chain:
+        # why: by itself a PReLU has no width, but weights, which must not go unmentioned.
+        for name in [name for name, written in layers.items() if written.data["type"] == "PReLU"]:
+            del layers[name]
+            others.append((name, "PReLU"))
     return Described(layers, tuple(others), chain, gaps=tuple(gaps))
+
+
+def _of_another_axis(module: PrintedModule) -> bool:
+    """Whether it is a softmax over an axis that is the features, or is not, as its input happens to be."""
+    given = keys_of(module).data
+    return given["type"] in ("Softmax", "LogSoftmax") and given.get("dim") != -1
 
 
 def is_layer(module: PrintedModule) -> bool:

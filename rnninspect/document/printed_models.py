@@ -15,7 +15,7 @@ from typing import Any
 
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.faults import with_excerpts
-from rnninspect.document.from_printed import UNPRINTED, Described, Written, described
+from rnninspect.document.from_printed import ANY_WIDTH, UNPRINTED, Described, Written, described
 from rnninspect.document.overrides import option_place, override, put
 from rnninspect.document.pasted import read_pasted
 from rnninspect.document.paths import Path
@@ -40,7 +40,7 @@ def printed_specs(given: Text, name: str, settings: Sequence[str], options: Mapp
     with with_excerpts(given.text, given.source):
         pasted = read_pasted(given.text, given.source)
         found = described(pasted.modules)
-        if all(written.data["type"] == "Dropout" and found.others for written in found.layers.values()):
+        if all(written.data["type"] in ANY_WIDTH and found.others for written in found.layers.values()):
             raise _nothing_in(found, pasted.modules[0][1].place)
         parts = list(_parts(found))
         trees = [_tree(part, given, name) for part in parts]
@@ -60,8 +60,7 @@ def _parts(found: Described) -> Iterator[tuple[tuple[str, Written], ...]]:
     if found.chain:
         yield layers
         return
-    # why not Dropout: by itself it has neither weights nor a width.
-    alone = [item for item in layers if item[1].data["type"] != "Dropout"]
+    alone = [item for item in layers if item[1].data["type"] not in ANY_WIDTH]
     yield from ((item,) for item in alone or layers)
 
 

@@ -42,6 +42,11 @@ _KEYS = _meanings(
         "dropout": "p rate drop_rate drop_prob dropout_rate dropout_p",
         "bias": "use_bias has_bias",
         "eps": "epsilon",
+        "negative_slope": "alpha slope leak",
+        "dim": "axis",
+        "num_parameters": "num_features channels",
+        "min_val": "min min_value",
+        "max_val": "max max_value",
         "elementwise_affine": "affine",
         "padding_idx": "pad_idx padding_index pad_index",
         "tied_to": "tie tied tied_weights tie_weights weight_tying",
@@ -90,6 +95,10 @@ _TYPES = _meanings(
         "Embedding": "embed lookup lookuptable lazyembedding",
         "Linear": "dense fc fullyconnected lazylinear",
         "LayerNorm": "ln layernormalization",
+        "SiLU": "swish",
+        "LeakyReLU": "lrelu leaky",
+        "Hardtanh": "clip clamp",
+        "Sigmoid": "logistic",
     }
 )
 
@@ -103,15 +112,15 @@ _OTHERS = (
         r".*(batch|instance|group|rms|response)norm(alization)?([123]d)?|crossmaplrn2d",
         "the norm that is described is LayerNorm: put that in its place, or leave it out",
     ),
+    (r"relu6", "write Hardtanh with min_val: 0.0 and max_val: 6.0"),
     (
-        r"relu6?|[cse]elu|elu|gelu|silu|swish|mish|rrelu|leakyrelu|hard\w+|(log)?(sigmoid|softmax)|tanh(shrink)?|"
-        r"soft(max(2d)?|min|plus|shrink|sign)|threshold|identity|activation",
+        r"[cs]elu|mish|rrelu|hard\w+|logsigmoid|tanhshrink|soft(max2d|min|shrink|sign)|threshold|identity|activation",
         _NO_WEIGHTS,
     ),
     (r"sequential|module|container|(module|parameter)(list|dict)|dataparallel", "write its layers under layers: each"),
     (r"rnn(cell)?base", "write RNN, LSTM or GRU"),
     (
-        r"(lazy)?(conv|convtranspose)[123]d|.*pool[123]d|.*pad[123]d|(un)?(fold|flatten)|pixel\w+|upsampl\w+|glu|prelu|"
+        r"(lazy)?(conv|convtranspose)[123]d|.*pool[123]d|.*pad[123]d|(un)?(fold|flatten)|pixel\w+|upsampl\w+|glu|"
         r"channelshuffle|bilinear|embeddingbag|transformer\w*|.*attention|convlstm(2d)?|adaptivelogsoftmaxwithloss",
         _BY_ITSELF,
     ),

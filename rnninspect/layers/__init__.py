@@ -8,6 +8,6 @@ weights                from a cell's packs to the parameters of a module
 laws, symbol_laws      the `init` block: first values by other laws than torch's
 rnn, lstm, gru, jordan                               the recurrent kinds: their equations, and little else
 definition, defined                                  the kind whose equations a document or the library says
-pointwise, embedding, linear, layer_norm, dropout    the others
+pointwise, embedding, linear, layer_norm, dropout, activations    the others
 registry               every kind, by its `type`
 """

@@ -27,11 +27,18 @@ class Dropout(PointwiseLayer):
     p: Probability = 0.5
     inplace: Flag = False
 
+    @property
+    @override
+    def takes_any_width(self) -> bool:
+        return True
+
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         if signal.width is None:
             raise Misfit(
-                "type", "a Dropout cannot come first: nothing says how wide its input is", "put a layer before it"
+                "type",
+                "a Dropout cannot come first: nothing says how wide its input is",
+                "put a layer before it, or say in the one after it how wide its input is",
             )
         return self
 

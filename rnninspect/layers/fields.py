@@ -36,6 +36,7 @@ Depth = Annotated[int, Field(ge=1, le=MOST_LAYERS), Expect(f"an integer from 1 t
 Index = Annotated[int, Field(ge=-LARGEST, le=LARGEST), Expect("an integer")]
 Flag = Annotated[bool, Expect("true or false")]
 Probability = Annotated[float, Field(ge=0, le=1), Expect("a number from 0 to 1")]
+Real = Annotated[float, Expect("a number")]
 Positive = Annotated[float, Field(gt=0), Expect("a number > 0")]
 Nonlinearity = Annotated[Literal["tanh", "relu"], Expect("tanh or relu")]
 Feeds = Annotated[Literal["output", "last"], Expect("output or last")]

@@ -97,6 +97,16 @@ class Layer(BaseModel):
         return frozenset()
 
     @property
+    def asked_width(self) -> int | None:
+        """The width that its own keys say its input has, before it is fitted; None where they do not say."""
+        return None
+
+    @property
+    def takes_any_width(self) -> bool:
+        """Whether it takes features of any number, so that the layer after it says how wide the model's input is."""
+        return False
+
+    @property
     def cell(self) -> Cell | None:
         """The equations, where the layer is defined by any."""
         return None

@@ -38,14 +38,18 @@ class LayerNorm(PointwiseLayer):
         return (self.normalized_shape,) if isinstance(self.normalized_shape, int) else tuple(self.normalized_shape)
 
     @property
+    @override
+    def asked_width(self) -> int | None:
+        return self.normalized_shape[-1] if isinstance(self.normalized_shape, list) else self.normalized_shape
+
+    @property
     def width_in(self) -> int:
         """H_in of a fitted layer."""
         return self.shape[-1]
 
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        last = self.normalized_shape[-1] if isinstance(self.normalized_shape, list) else self.normalized_shape
-        width = inferred("normalized_shape", last, signal)
+        width = inferred("normalized_shape", self.asked_width, signal)
         # why of a list of one too: both mean the features, and make the same model.
         if not isinstance(self.normalized_shape, list) or len(self.normalized_shape) == 1:
             return self.model_copy(update={"normalized_shape": width})

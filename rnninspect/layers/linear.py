@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from typing_extensions import override
 
-from rnninspect.cells.backward import backward_terms, gradient_sources, kept
 from rnninspect.cells.language import parse
-from rnninspect.cells.ops import forward_terms
-from rnninspect.cells.reach import Sources
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
 from rnninspect.errors import did_you_mean
-from rnninspect.facts.amounts import Ops
 from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.fields import Expect, Flag, Size
-from rnninspect.layers.layer import Kept, Layer, Misfit, Wants, inferred
-from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.layer import Layer, Misfit, inferred
+from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, uniform
 
 _WIDTHS: Declared = (("x", ("H_in",)), ("y", ("H_out",)))
 
 
-class Linear(PointwiseLayer):
+class Linear(EquationLayer):
     """y = W x + b, W of shape (H_out, H_in).
 
     tied_to: the name of an earlier Embedding whose table (num_embeddings, embedding_dim) is this layer's W, one
@@ -51,14 +47,19 @@ class Linear(PointwiseLayer):
     tied_to: Annotated[str | None, Expect("the name of an Embedding")] = None
 
     @property
+    @override
     def cell(self) -> Cell:
-        """The layer's equation."""
         return parse("y = W @ x + b", bias=self.bias)
 
     @override
     def declared(self, layer: int) -> Declared:
         """The same in every layer: nothing is stacked."""
         return _WIDTHS
+
+    @property
+    @override
+    def asked_width(self) -> int | None:
+        return self.in_features
 
     @property
     def width_in(self) -> int:
@@ -108,24 +109,6 @@ class Linear(PointwiseLayer):
         )
         shared_with = None if self.tied_to is None else f"{self.tied_to}.weight"
         return (replace(weight, shared_with=shared_with), *rest)
-
-    @override
-    def forward_ops(self, signal: Signal) -> Ops:
-        return forward_terms(self.cell, _WIDTHS).ops(self.sizes()).times(signal.tokens)
-
-    @override
-    def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
-        return backward_terms(self.cell, _WIDTHS, self._sources(weights, wants)).ops(self.sizes()).times(signal.tokens)
-
-    @override
-    def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
-        return Kept(0, input=kept(self.cell, _WIDTHS, self._sources(weights, wants)).input, output=False)
-
-    def _sources(self, weights: Sequence[WeightFact], wants: Wants) -> Sources:
-        # why by the weight: one that is tied trains where its Embedding does.
-        trains = weights[0].trainable
-        (sources,) = gradient_sources(self.cell, matrices=trains, biases=self.trainable, x=wants.input, states=())
-        return sources
 
     @override
     def emits(self, signal: Signal) -> Signal:

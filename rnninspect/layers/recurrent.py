@@ -64,6 +64,11 @@ class Recurrent(Layer):
         """Letters of every state, and of any vector that the equations leave open."""
 
     @property
+    @override
+    def asked_width(self) -> int | None:
+        return self.input_size
+
+    @property
     def cell(self) -> Cell:
         """The equations as this layer runs them."""
         return parse(self.equations(), bias=self.bias)

@@ -21,6 +21,18 @@ _MODULES = {
     "Linear": "linear",
     "Dropout": "dropout",
     "LayerNorm": "layer_norm",
+    "ReLU": "activations",
+    "Tanh": "activations",
+    "Sigmoid": "activations",
+    "LeakyReLU": "activations",
+    "ELU": "activations",
+    "GELU": "activations",
+    "SiLU": "activations",
+    "Hardtanh": "activations",
+    "Softplus": "activations",
+    "Softmax": "activations",
+    "LogSoftmax": "activations",
+    "PReLU": "activations",
 }
 
 TYPES = tuple(_MODULES)

@@ -92,9 +92,9 @@ def _blocks(layer: Explained) -> Iterator[Block]:
     vectors = tuple((entry.symbol, entry.shape, entry.meaning) for entry in layer.entries if entry.packed is None)
     yield Table(title=title("vectors"), subject=model, columns=_VECTORS, rows=vectors)
     weights = tuple((e.symbol, e.shape, e.packed, e.meaning) for e in layer.entries if e.packed is not None)
-    yield Table(
-        title=title("weights"), subject=model, columns=_WEIGHTS, rows=weights, notes=tuple(_about_packing(layer.facts))
-    )
+    if weights or layer.recurrence is not None:
+        notes = tuple(_about_packing(layer.facts))
+        yield Table(title=title("weights"), subject=model, columns=_WEIGHTS, rows=weights, notes=notes)
     if layer.recurrence is not None:
         yield from _over_time(layer, layer.recurrence, title)
     if layer.remarks:
@@ -142,16 +142,20 @@ def _about_equations(layer: Explained) -> Iterator[str]:
     signs = [meaning for sign, meaning in _SIGNS.items() if sign in texts]
     unrolled = layer.recurrence.unrolled if layer.recurrence is not None else None
     if unrolled is None:
-        what = f"For one {'token' if layer.signal.is_sequence else 'sequence'}; the weights are the same for all"
+        shared = "the weights are the same for all" if layer.facts.weights else "all are treated alike"
+        what = f"For one {'token' if layer.signal.is_sequence else 'sequence'}; {shared}"
     else:
         where = (
             f" of layer 0{', forward' * (unrolled.directions > 1)}" if unrolled.depth * unrolled.directions > 1 else ""
         )
         what = f"One step{where}, for one sequence; the weights are the same at {_every_step(unrolled)}"
     yield f"{what}."
-    for shape in [entry.shape for entry in layer.entries if len(entry.shape) == 2][:1]:
+    matrices = [entry.shape for entry in layer.entries if len(entry.shape) == 2]
+    for shape in matrices[:1]:
         product = f"A matrix {shape} times a vector {shape[1:]} is a vector {shape[:1]}"
         yield f"{'; '.join([product, *signs])}."
+    if layer.recurrence is None and not matrices and signs:
+        yield f"{'; '.join(signs)}."
     if layer.recurrence is not None:
         yield from about_cell(layer.recurrence)
     if layer.of_file:

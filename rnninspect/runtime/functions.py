@@ -40,6 +40,7 @@ def _along(axis: int) -> Functions:
         "layernorm": whole(lambda values: functional.layer_norm(values, values.shape[-1:], eps=EPSILON)),
         "rmsnorm": whole(lambda values: functional.rms_norm(values, values.shape[-1:], eps=EPSILON)),
         "softmax": whole(lambda values: torch.softmax(values, -1)),
+        "logsoftmax": whole(lambda values: torch.log_softmax(values, -1)),
     }
 
 

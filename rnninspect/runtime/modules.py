@@ -22,7 +22,7 @@ from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer, SequenceLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
-from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.pointwise import EquationLayer, PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.layers.weights import first_of
@@ -204,7 +204,9 @@ def run_steps(
 
 @run.register
 def _(layer: PointwiseLayer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
-    output = with_data(flow, module(data_of(flow)))
+    data = data_of(flow)
+    computed = module(data.reshape(-1, data.shape[-1])).reshape(data.shape) if layer.takes_rows else module(data)
+    output = with_data(flow, computed)
     return LayerOutput(output, (), output)
 
 
@@ -232,6 +234,9 @@ def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module
         # why: the document's reader has said it already, with the line it stands on.
         warnings.filterwarnings("ignore", message="dropout option adds dropout after all but last")
         module: nn.Module = getattr(nn, layer.type)(**layer.arguments(), **placed)
+    if isinstance(layer, EquationLayer) and hasattr(module, "inplace"):
+        # why: what goes in is looked at afterwards, and other layers may need it for their gradients.
+        setattr(module, "inplace", False)  # noqa: B010 (for mypy it is a tensor)
     return module
 
 

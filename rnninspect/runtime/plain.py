@@ -11,10 +11,11 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 from typing_extensions import override
 
 from rnninspect.cells import evaluate
-from rnninspect.layers.linear import Linear
+from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.runtime.functions import COLUMNS, OF_TWO
 from rnninspect.runtime.recurrence import Level, Moment, Pace, RecurrentModule, States, Step, Watch
 
@@ -48,14 +49,22 @@ class PlainRNN(RecurrentModule):
         return step
 
 
-class EquationLinear(nn.Module):
-    """torch.nn.Linear computed from its equation: (*, H_in) -> (*, H_out), with torch's parameter names."""
+class EquationModule(nn.Module):
+    """A layer of one equation, computed from that: (*, H_in) -> (*, H_out), with torch's parameter names.
 
-    def __init__(self, layer: Linear, *, device: torch.device | None = None) -> None:
+    functions: what the functions of the equation are.
+    """
+
+    functions: Mapping[str, Callable[..., Tensor]] = MappingProxyType({**COLUMNS, **OF_TWO})
+
+    def __init__(self, layer: EquationLayer, *, device: torch.device | None = None) -> None:
         super().__init__()
         self.layer = layer
         for weight in layer.weights("float32"):
             self.register_parameter(weight.name, nn.Parameter(torch.zeros(weight.shape, device=device)))
+        if isinstance(threshold := getattr(layer, "threshold", None), float):
+            # why: beyond it torch's softplus is the identity, which has no place in the equation.
+            self.functions = {**self.functions, "softplus": lambda values: softplus(values, threshold=threshold)}
 
     def forward(self, input: Tensor) -> Tensor:
         """(*, H_in) -> (*, H_out)."""
@@ -63,5 +72,5 @@ class EquationLinear(nn.Module):
         for weight in self.layer.weights("float32"):
             values = self.get_parameter(weight.name)
             given[weight.symbol] = values if values.dim() == 2 else values.unsqueeze(1)
-        (result,) = evaluate.step(self.layer.cell, given, COLUMNS).values()
+        (result,) = evaluate.step(self.layer.cell, given, self.functions).values()
         return cast(Tensor, result).T.reshape(*input.shape[:-1], -1)

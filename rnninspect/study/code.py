@@ -19,6 +19,7 @@ from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
+from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.weights import torch_name
 from rnninspect.letters import open_shape_of, tuple_text
@@ -234,7 +235,12 @@ def _ran(
     output, *finals = layer.outputs(signal, "float32")
     put_out = f"{result}.data {output.shape_text}" if packed else output.shape_text
     if not isinstance(layer, Recurrent):
-        yield f"{result} = {f'x._replace(data={name}(x.data))' if packed else f'{name}(x)'}  # {put_out}"
+        data = "x.data" if packed else "x"
+        takes_rows = isinstance(layer, PointwiseLayer) and layer.takes_rows
+        width = link.signal.width
+        # why for rows: torch takes axis 1 for the features.
+        called = f"{name}({data}.reshape(-1, {width})).reshape({data}.shape)" if takes_rows else f"{name}({data})"
+        yield f"{result} = {f'x._replace(data={called})' if packed else called}  # {put_out}"
         return
     states = [prefix + tensor.name for tensor in finals]
     last = layer.feeds == "last"

@@ -13,16 +13,16 @@ from torch.nn.utils.rnn import PackedSequence
 from rnninspect.document.chain import Link
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.layer import Layer
-from rnninspect.layers.linear import Linear
+from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.modules import LayerOutput, run, run_steps
-from rnninspect.runtime.plain import EquationLinear, PlainRNN
+from rnninspect.runtime.plain import EquationModule, PlainRNN
 from rnninspect.runtime.recurrence import Flow, States, Watch
 
 
 def has_equations(layer: Layer) -> bool:
     """Whether the layer is defined in the equation language; Embedding, Dropout and LayerNorm are not."""
-    return isinstance(layer, Recurrent | Linear)
+    return isinstance(layer, Recurrent | EquationLayer)
 
 
 def reference(layer: Layer, module: nn.Module) -> nn.Module:
@@ -30,11 +30,11 @@ def reference(layer: Layer, module: nn.Module) -> nn.Module:
 
     It starts with the module's values, and every parameter has a gradient.
     """
-    if not isinstance(layer, Recurrent | Linear):
+    if not isinstance(layer, Recurrent | EquationLayer):
         return copy.deepcopy(module).to("cpu", torch.float64).requires_grad_()
     # why on meta: its own first values would be drawn only to be thrown away.
     meta = torch.device("meta")
-    twin = PlainRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationLinear(layer, device=meta)
+    twin = PlainRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationModule(layer, device=meta)
     twin.load_state_dict(exact_values(module), assign=True)
     return twin.requires_grad_()
 

@@ -17,7 +17,7 @@ from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.device import DTYPES
 from rnninspect.runtime.functions import COLUMNS, OF_TWO, OPERATIONS
-from rnninspect.runtime.plain import PlainRNN
+from rnninspect.runtime.plain import EquationModule, PlainRNN
 from rnninspect.runtime.precision import in_tf32
 from rnninspect.runtime.recurrence import Flow, data_of, with_data
 from rnninspect.study.reference import exact_tensor, reference
@@ -182,7 +182,7 @@ class Rounding:
         twin = reference(layer, module)
         # why not in place: in float64 on the CPU they are the module's own.
         twin.load_state_dict({name: self(value) for name, value in twin.state_dict().items()}, assign=True)
-        if isinstance(twin, PlainRNN):
+        if isinstance(twin, PlainRNN | EquationModule):
             rounded = {name: partial(_RoundedFunction.apply, name, self) for name in COLUMNS}
             twin.functions = {**rounded, **OF_TWO}
         return twin.requires_grad_()

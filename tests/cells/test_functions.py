@@ -29,7 +29,7 @@ def values_for(name: str) -> Tensor:
 
 def test_both_have_the_same_names() -> None:
     assert list(FUNCTIONS) == list(COLUMNS) == list(ROWS)
-    assert [name for name in FUNCTIONS if FUNCTIONS[name].whole] == ["layernorm", "rmsnorm", "softmax"]
+    assert [name for name in FUNCTIONS if FUNCTIONS[name].whole] == ["layernorm", "rmsnorm", "softmax", "logsoftmax"]
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -110,6 +110,7 @@ COSTS = {
     "layernorm": (5, 7),
     "rmsnorm": (3, 5),
     "softmax": (5, 4),
+    "logsoftmax": (5, 4),
 }
 
 

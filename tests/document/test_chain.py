@@ -161,7 +161,7 @@ class TestMisfits:
         assert error.hint == "make it the first layer"
 
     def test_a_dropout_that_is_first(self) -> None:
-        error = refused("type: ▶Dropout", "type: Linear, in_features: 2, out_features: 2")
+        error = refused("type: ▶Dropout", "type: Linear, out_features: 2")
         assert error.path == "layers[0].type"
         assert error.message == "layer 'dropout': a Dropout cannot come first: nothing says how wide its input is"
 

@@ -25,6 +25,8 @@ from rnninspect.layers.rnn import RNN
 
 # Where a tensor is made, and from what, is no part of a document's layer.
 LEFT_OUT = {"self", "device", "dtype", "_weight", "_freeze"}
+# Names of Hardtanh's that torch itself warns of.
+LEFT_OUT |= {"min_value", "max_value"}
 INFERRED = {"input_size", "in_features", "normalized_shape", "out_features"}
 REQUIRED = "required"
 
@@ -32,6 +34,8 @@ REQUIRED = "required"
 def torch_parameters(name: str) -> dict[str, object]:
     """The keyword arguments of torch.nn's class and their defaults."""
     constructor = getattr(nn, name).__init__
+    if constructor is nn.Module.__init__:
+        return {}
     # why overloads: of RNN, LSTM and GRU only the first has the real signature, the code itself takes *args, **kwargs.
     overloads = typing.get_overloads(constructor)
     signature = inspect.signature(overloads[0] if overloads else constructor)
