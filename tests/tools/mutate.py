@@ -17,6 +17,22 @@ ROOT = Path(__file__).parents[2]
 
 # file, what stands there, the fault, and the tests that should see it
 FAULTS = [
+    (
+        "layers/activations.py",
+        '"max" if self.negative_slope <= 1',
+        '"max" if self.negative_slope <= 9',
+        "test_activations.py",
+    ),
+    (
+        "layers/activations.py",
+        "self.dim not in (-1, features)",
+        "self.dim not in (-1, 1, features)",
+        "test_activations.py",
+    ),
+    ("layers/activations.py", "return self.num_parameters > 1", "return False", "test_activations.py"),
+    ("layers/activations.py", "if not self.keeps_output:", "if False:", "test_activations.py"),
+    ("runtime/plain.py", "softplus(values, threshold=threshold)", "softplus(values)", "test_activations.py"),
+    ("cells/functions.py", 'g - on["exp"](y) * on["sum"](g)', 'g - y * on["sum"](g)', "cells/test_functions.py"),
     ("layers/lstm.py", "c = f * c + i * g", "c = i * c + f * g", "test_reference.py"),
     ("layers/lstm.py", "o = sigmoid(", "o = tanh(", "test_reference.py"),
     ("layers/lstm.py", "b_io + W_ho @ h + b_ho", "b_io + W_ho @ h - b_ho", "test_reference.py"),
