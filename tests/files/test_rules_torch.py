@@ -234,6 +234,12 @@ def test_what_stands_beside_weights_may_be_something_else(weights: Shapes, besid
     assert found.others == len(beside)
 
 
+def test_modules_within_a_cell_are_told() -> None:
+    shapes = {f"step.{last}": shape for last, shape in (CELL | {"q.weight": (5, 7), "r.weight": (7, 5)}).items()}
+    found = only(identified(shapes | {"other.q.weight": (5, 7)}))
+    assert found.remarks[-1].startswith("Within it stand q and r, where torch's cells have nothing")
+
+
 def test_tensors_without_a_prefix_may_be_of_any_layer() -> None:
     assert agrees(only(identified(LSTM | {"fc_weight": (28, 7), "weight": (3, 28), "bias": (28,)})))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from rnninspect.conventions.packing import Biases, Kind
+from rnninspect.errors import listed, printable
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.rules.besides import Norms, norms_below, of_step, why_not
-from rnninspect.files.rules.left import Group, Left, Read, Undecided, bare
+from rnninspect.files.rules.left import Group, Left, Read, Undecided, bare, split
 from rnninspect.files.rules.torch import GATES, NONLINEARITY, NOT_HERE
 
 # Role by last part of a name.
@@ -22,19 +23,24 @@ _EQUINOX = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias", 
 _FIRST_STATE = re.compile(r"(?:.*_)?(?:init(?:ial)?|h|c|hx|cx|h0|c0|h_0|c_0|hidden|state)(?:_.*)?", re.IGNORECASE)
 _PADDLE = re.compile(r"(?P<stack>(?:.*\.)?)(?P<layer>[0-9]{1,9})\.cell(?P<way>_fw|_bw|)\.", re.DOTALL)
 SECOND = "weights under second names"
+_BELOW = "Within it stand {}, where torch's cells have nothing: whether they are of its step is not in the file."
 
 
 def read(left: Left) -> Read:
     """Every cell, and what has a cell's names and cannot be read."""
     _set_second_names_aside(left)
     norms = norms_below(left)
-    for prefix, group in left.holding(("weight_ih", "w_ih", "W_ih").__contains__):
+    cells = left.holding(("weight_ih", "w_ih", "W_ih").__contains__)
+    below = _modules_below(left, {prefix for prefix, _ in cells if prefix})
+    for prefix, group in cells:
         for names in (_TORCH, _SHORT, _CAPITAL):
             if sum(last in group and names[last].startswith("weight") for last in names) == 2:
                 chosen = _EQUINOX if names is _TORCH and "bias_ih" not in group and "bias" in group else names
                 lasts = [last for last in chosen if last in group]
                 cell = _cell(left, prefix, dict(group), {last: chosen[last] for last in lasts}, chosen)
                 beside = isinstance(cell, FoundLayer) and _beside(cell, prefix, group, lasts, norms)
+                if isinstance(cell, FoundLayer) and prefix in below:
+                    cell = cell._replace(remarks=(*cell.remarks, _BELOW.format(listed(below[prefix], 3))))
                 yield Undecided(prefix, len(lasts), why_not(beside)) if beside else cell
                 left.take(prefix, lasts)
                 break
@@ -50,6 +56,16 @@ def _beside(cell: FoundLayer, prefix: str, group: Group, lasts: list[str], norms
         or next(others, None)
         or next(iter(norms.get(prefix, {})), None)
     )
+
+
+def _modules_below(left: Left, cells: Set[str]) -> dict[str, list[str]]:
+    """By the prefix of a cell, the modules within it. why told: torch's cells have none."""
+    found: dict[str, list[str]] = {}
+    for prefix, _ in left.holding(lambda _: bool(cells)):
+        parent, name = split(bare(prefix))
+        if parent in cells:
+            found.setdefault(parent, []).append(printable(name))
+    return found
 
 
 def _set_second_names_aside(left: Left) -> None:
