@@ -769,7 +769,7 @@ def test_an_output_that_is_a_document_is_refused(here: Run, tmp_path: Path) -> N
     before = document.read_text()
     ran = here("params", "--plan", str(document), "--output", str(document))
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr == f"error: --output {document}: this is one of the documents (name another file)\n"
+    assert ran.stderr == f"error: --output {document}: this is one of the files to read (name another file)\n"
     assert document.read_text() == before
 
 

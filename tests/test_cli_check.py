@@ -332,7 +332,7 @@ def wrong(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--set", "budget.max_params=20m"), r"--set budget\.max_params=20m: budget\.max_params: expected a count"),
         (("bad.yaml",), r"bad\.yaml:3:1: budgte: unknown key 'budgte' \(did you mean 'budget'\?\)"),
         (("missing.yaml",), r"missing\.yaml: no such file or directory"),
-        (("--output", "small.yaml"), r"--output small\.yaml: this is one of the documents"),
+        (("--output", "small.yaml"), r"--output small\.yaml: this is one of the files to read"),
     ],
 )
 def test_asked_wrongly(here: Run, wrong: Path, options: tuple[str, ...], message: str) -> None:
@@ -856,7 +856,10 @@ def test_set_holds_for_the_new_model_alone(here: Run, locked: Path) -> None:
         (("small.yaml", "none.yaml"), r"none\.yaml: no such file"),
         (("none.yaml", "small.yaml"), r"none\.yaml: no such file"),
         (("-", "-"), r"- stands for standard input, which can be read only once"),
-        (("small.yaml", "grown.yaml", "--output", "grown.yaml"), r"--output grown\.yaml: this is one of the documents"),
+        (
+            ("small.yaml", "grown.yaml", "--output", "grown.yaml"),
+            r"--output grown\.yaml: this is one of the files to read",
+        ),
         (("small.yaml", "grown.yaml", "--set", "tail.bias=true"), r".*no layer is called 'tail'"),
     ],
 )

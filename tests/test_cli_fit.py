@@ -233,7 +233,7 @@ def test_what_has_changed_since_it_was_read_is_left(here: Here, folder: Path, mo
         (("-",), "--write: standard input cannot be written (name a file)"),
         (("m.yaml", "--set", "encoder.bias=false"), "--write: the size would be right only with --set"),
         (("m.yaml", "--dtype", "float16"), "--write: the size would be right only with --dtype"),
-        (("m.yaml", "--output", "m.yaml"), "--output m.yaml: this is one of the documents (name another file)"),
+        (("m.yaml", "--output", "m.yaml"), "--output m.yaml: this is one of the files to read (name another file)"),
     ],
 )
 def test_what_cannot_be_written_is_said_first(here: Here, folder: Path, more: tuple[str, ...], says: str) -> None:

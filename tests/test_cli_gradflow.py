@@ -353,7 +353,7 @@ def test_a_picture_is_looked_at_before_anything_is_done(
     assert refused(here("gradflow", "nowhere.yaml", "--plot", "x.jpg")).startswith("--plot x.jpg: expected a name")
     (tmp_path / "doc.svg").write_text(SMALL)
     line = refused(here("gradflow", "doc.svg", "--plot", "./doc.svg"))
-    assert line == "--plot doc.svg: this is one of the documents (name another file)"
+    assert line == "--plot doc.svg: this is one of the files to read (name another file)"
     assert (tmp_path / "doc.svg").read_text() == SMALL
 
 

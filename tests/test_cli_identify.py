@@ -334,7 +334,10 @@ def test_no_recurrent_layer_is_fine_unless_one_is_required(here: Here, model: Pa
         (("text",), "text: not a checkpoint: it is text (known: "),
         (("sub",), "sub: a folder (name a file in it: 'sub/model.safetensors')"),
         (("model.safetensors", "model.yaml"), "model.yaml: this is a document, and no checkpoint"),
-        (("model.safetensors", "-o", "model.safetensors"), "--output model.safetensors: this is one of the files"),
+        (
+            ("model.safetensors", "-o", "model.safetensors"),
+            "--output model.safetensors: this is one of the files to read",
+        ),
         (("model.safetensors", "--plan"), "--plan: no such option"),
         (("model.safetensors", "--device", "cpu"), "--device: no such option (see rnninspect identify --help)"),
     ],

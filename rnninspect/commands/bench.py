@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.bench_options import BenchOptions, BenchTable
-from rnninspect.commands.shared.messages import complain, say, say_count
-from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, RnnInspectError, printable
+from rnninspect.commands.shared.messages import complain, say
+from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, printable
 from rnninspect.runtime.here import need_folder
 from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 
@@ -103,28 +103,18 @@ def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary])
     from rnninspect.bench.points import load_points
     from rnninspect.bench.schedule import jobs_of
     from rnninspect.commands.shared.file_models import refuse_checkpoint
-    from rnninspect.commands.shared.files import refuse_to_replace
+    from rnninspect.commands.shared.files import load_all
 
-    points: list[Point] = []
-    code = errors = 0
-    for file in options.files:
-        refuse_to_replace(file, options.output)
-        try:
-            refuse_checkpoint(file, "bench")
-            loaded = load_points(
-                file, options.settings, options.sweep, varies, device=options.device, dtype=options.dtype
-            )
-        except RnnInspectError as error:
-            code = max(code, complain(error, file if len(options.files) > 1 else ""))
-            errors += len(error.faults)
-            continue
-        on_meta = [point.spec for point in loaded if point.spec.device == "meta"]
-        if on_meta:
-            why = "on meta nothing takes time (use --device cpu)"
-            code = max(code, complain(on_meta[0].refused(NoSuchDevice, why, ("device",))))
-            continue
-        points += loaded
-    say_count(errors)
+    def load(file: str) -> tuple[Point, ...]:
+        refuse_checkpoint(file, "bench")
+        points = load_points(file, options.settings, options.sweep, varies, device=options.device, dtype=options.dtype)
+        for point in points:
+            if point.spec.device == "meta":
+                why = "on meta nothing takes time (use --device cpu)"
+                raise point.spec.refused(NoSuchDevice, why, ("device",))
+        return points
+
+    points, code = load_all(options.files, load, output=options.output)
     return jobs_of(points, request, processes=options.processes, interleave=options.interleave), code
 
 

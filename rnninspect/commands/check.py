@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from rnninspect.runtime.here import need_folder
 if TYPE_CHECKING:
     from rnninspect.commands.shared.checked import CheckedModel, Standard
     from rnninspect.commands.shared.file_models import Checkpoints
+    from rnninspect.document.chain import Spec
     from rnninspect.files.held import Held
     from rnninspect.guard.base import Base
     from rnninspect.guard.check import Check
@@ -34,29 +36,17 @@ def run(options: CheckOptions) -> int:
     """Check every model and print the verdicts; returns the exit code."""
     from rnninspect.commands.shared.check_page import print_check
     from rnninspect.commands.shared.checked import check_of, checked_models, findings_of
-    from rnninspect.commands.shared.checked_files import planned_models, refuse_for_files, settings_of_files
-    from rnninspect.commands.shared.file_models import say_remarks, say_uncounted
-    from rnninspect.commands.shared.files import each_file_once, load_all
-    from rnninspect.commands.shared.reports import report_unsound
-    from rnninspect.guard.findings import of_error
+    from rnninspect.commands.shared.checked_files import planned_models, refuse_for_files
+    from rnninspect.commands.shared.file_models import say_remarks
+    from rnninspect.commands.shared.files import each_file_once
 
     need_folder()
     standard = _standard(options)
     options = replace(options, files=each_file_once(options.files))
-    unsound: list[Finding] = []
     refuse_for_files(options)
     checkpoints: Checkpoints = {}
-    specs, code = load_all(
-        options.files,
-        options.settings,
-        device=options.device,
-        output=options.output,
-        checkpoints=checkpoints,
-        of_checkpoints=settings_of_files(options.settings),
-        also=lambda error, file: unsound.extend(of_error(error, file)),
-    )
+    specs, code = _load(options, checkpoints)
     if code:
-        report_unsound(options.format, options.files, unsound, options.output)
         return code
     held = _held(options)
     base = _base(options)
@@ -73,12 +63,7 @@ def run(options: CheckOptions) -> int:
     if check.gone and not options.locked:
         _say_gone(check.gone, standard.lock)
         check = check._replace(gone={})
-    if checkpoints and _is_limited(check):
-        say_uncounted(checkpoints)
-    if check.against is None and not options.update and not options.locked and held is None:
-        _say_unlocked(check)
-    if not options.update:
-        _say_old(models, standard)
+    _say_left_out(options, check, models, standard, checkpoints)
     if accepted:
         _update(standard.lock, models)
     elif options.update:
@@ -135,6 +120,28 @@ def _refuse_for_calls(options: CheckOptions) -> None:
             )
         if options.base is not None:
             raise OptionError(f"--base: {printable(file)} is no file, and at no revision (leave --base out)")
+
+
+def _load(options: CheckOptions, checkpoints: Checkpoints) -> tuple[list[Spec], int]:
+    """Every model, and the exit code of those that are unsound, which is reported in place of verdicts."""
+    from rnninspect.commands.shared.checked_files import settings_of_files
+    from rnninspect.commands.shared.file_models import with_checkpoints
+    from rnninspect.commands.shared.files import load_all
+    from rnninspect.commands.shared.reports import report_unsound
+    from rnninspect.document.load import load_models
+    from rnninspect.guard.findings import of_error
+
+    unsound: list[Finding] = []
+    load = partial(load_models, settings=options.settings, device=options.device)
+    specs, code = load_all(
+        options.files,
+        with_checkpoints(load, settings_of_files(options.settings), checkpoints),
+        output=options.output,
+        also=lambda error, file: unsound.extend(of_error(error, file)),
+    )
+    if code:
+        report_unsound(options.format, options.files, unsound, options.output)
+    return specs, code
 
 
 def _held(options: CheckOptions) -> Held | None:
@@ -202,6 +209,20 @@ def _say_findings(findings: Mapping[str, Sequence[Finding]]) -> bool:
                 say(f"error: {'' if subject == ALL else f'{finding.place}: '}{finding.what}")
                 told = True
     return told
+
+
+def _say_left_out(
+    options: CheckOptions, check: Check, models: Sequence[CheckedModel], standard: Standard, checkpoints: Checkpoints
+) -> None:
+    """Say what the verdicts leave out: tensors that are not counted, and what the lock has not, or does not tell."""
+    from rnninspect.commands.shared.file_models import say_uncounted
+
+    if checkpoints and _is_limited(check):
+        say_uncounted(checkpoints)
+    if check.against is None and not options.update and not options.locked and options.weights is None:
+        _say_unlocked(check)
+    if not options.update:
+        _say_old(models, standard)
 
 
 def _say_unlocked(check: Check) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,10 +47,11 @@ class DiffOptions:
 def run(options: DiffOptions) -> int:
     """Print what differs between two models; 0 whether or not anything does, 2 where one is unsound."""
     from rnninspect.commands.shared.checked_files import planned_models
-    from rnninspect.commands.shared.file_models import say_remarks
+    from rnninspect.commands.shared.file_models import say_remarks, with_checkpoints
     from rnninspect.commands.shared.files import load_all
     from rnninspect.commands.shared.messages import say
     from rnninspect.commands.shared.rendering import print_page
+    from rnninspect.document.load import load_at_revision
     from rnninspect.guard.changes import differences
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.diff import diff_document, diff_tables
@@ -59,9 +61,10 @@ def run(options: DiffOptions) -> int:
     for path in (options.old, options.new):
         _refuse_at_revision(path)
     files: tuple[Checkpoints, Checkpoints] = ({}, {})
-    old_specs, code = load_all([options.old], [], output=options.output, revisions=True, checkpoints=files[0])
+    load_new = partial(load_at_revision, settings=options.settings)
+    old_specs, code = load_all([options.old], with_checkpoints(load_at_revision, [], files[0]), output=options.output)
     new_specs, new_code = load_all(
-        [options.new], options.settings, output=options.output, revisions=True, checkpoints=files[1]
+        [options.new], with_checkpoints(load_new, options.settings, files[1]), output=options.output
     )
     if code or new_code:
         return max(code, new_code)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnninspect.commands.shared.messages import complain, say_notes
+from rnninspect.commands.shared.messages import say_notes
 from rnninspect.commands.shared.options import HOW_TO_PRINT, FilesOrCheckpoints, LayerName, Output, Settings
 from rnninspect.errors import OptionError, did_you_mean, printable
 from rnninspect.formats import ExplainFormat
@@ -42,41 +43,49 @@ class ExplainOptions:
 
 def run(options: ExplainOptions) -> int:
     """Explain the layers of every document; returns the exit code, 2 where a document is not sound."""
-    from rnninspect.commands.shared.file_models import damages, disagreement, held_against_files, say_remarks, verdict
+    from rnninspect.commands.shared.file_models import (
+        agreeing,
+        held_against_files,
+        provenance,
+        say_remarks,
+        with_checkpoints,
+    )
     from rnninspect.commands.shared.files import load_all
     from rnninspect.commands.shared.rendering import print_page
-    from rnninspect.results.caption import PLAN, caption, each_once
+    from rnninspect.document.load import load_models
+    from rnninspect.results.caption import caption, each_once
 
     if options.code:
         return _print_script(options)
     checkpoints: Checkpoints = {}
-    specs, code = load_all(options.files, options.settings, output=options.output, checkpoints=checkpoints)
+    load = with_checkpoints(partial(load_models, settings=options.settings), options.settings, checkpoints)
+    specs, code = load_all(options.files, load, output=options.output)
     if code:
         return code
     say_remarks(checkpoints)
     proofs = held_against_files(specs, checkpoints)
-    errors = [disagreement(specs[number], proof) for number, proof in proofs.items() if proof.differences]
-    code = max(map(complain, [*errors, *damages(checkpoints)]), default=0)
-    sound = [spec for number, spec in enumerate(specs) if number not in proofs or not proofs[number].differences]
+    sound, code = agreeing(specs, proofs, checkpoints)
     chosen = list(_chosen(sound, options.layer))
     for spec in chosen:
         say_notes(spec.notes)
     if blocks := [block for spec in chosen for block in _blocks(spec, options.layer)]:
-        source = "; ".join(filter(None, [verdict(specs, proofs), PLAN * (len(proofs) < len(specs))]))
-        page_caption = caption(source, each_once(spec.dtype for spec in chosen))
+        page_caption = caption(provenance(specs, proofs), each_once(spec.dtype for spec in chosen))
         print_page(options.format, blocks, dict, page_caption, options.output)
     return code
 
 
 def _print_script(options: ExplainOptions) -> int:
     """Write the one document as a script."""
+    from rnninspect.commands.shared.file_models import documents_alone
     from rnninspect.commands.shared.files import load_all
     from rnninspect.document.chain import need_batch
+    from rnninspect.document.load import load_models
     from rnninspect.output import write_text
     from rnninspect.study.code import code as script
 
     _check_alone(options)
-    specs, code = load_all(options.files, options.settings, output=options.output, runs="explain --code")
+    load = documents_alone(partial(load_models, settings=options.settings), "explain --code")
+    specs, code = load_all(options.files, load, output=options.output)
     if code:
         return code
     if len(specs) > 1:

@@ -13,9 +13,9 @@ import typer
 
 from rnninspect import disk
 from rnninspect.commands.shared import completion
-from rnninspect.commands.shared.messages import complain, say, say_count, say_notes
+from rnninspect.commands.shared.messages import say, say_notes
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Dtype, Output, Settings
-from rnninspect.errors import OptionError, OutputFailed, RnnInspectError, printable, show
+from rnninspect.errors import OptionError, OutputFailed, printable, show
 from rnninspect.formats import Format
 
 if TYPE_CHECKING:
@@ -200,26 +200,18 @@ def _fit_all(
 ) -> tuple[list[Fitted], list[_Rewritten | None], int]:
     """What is found for each document, its text with the size put in, and the worst exit code of what goes wrong."""
     from rnninspect.commands.shared.file_models import refuse_checkpoint
-    from rnninspect.commands.shared.files import refuse_to_replace
+    from rnninspect.commands.shared.files import load_all
     from rnninspect.document.load import load_tree
     from rnninspect.guard.fit import fit
 
-    fitted: list[Fitted] = []
-    texts: list[_Rewritten | None] = []
-    code = errors = 0
-    for file in files:
-        refuse_to_replace(file, options.output)
-        try:
-            refuse_checkpoint(file, "fit")
-            tree = load_tree(file, options.settings, dtype=options.dtype)
-            found = fit(file, tree, asked)
-            texts.append(_rewritten(file, tree, found) if options.write else None)
-            fitted.append(found)
-        except RnnInspectError as error:
-            code = max(code, complain(error, file if files[1:] else ""))
-            errors += len(error.faults)
-    say_count(errors)
-    return fitted, texts, code
+    def fit_one(file: str) -> list[tuple[Fitted, _Rewritten | None]]:
+        refuse_checkpoint(file, "fit")
+        tree = load_tree(file, options.settings, dtype=options.dtype)
+        fitted = fit(file, tree, asked)
+        return [(fitted, _rewritten(file, tree, fitted) if options.write else None)]
+
+    found, code = load_all(files, fit_one, output=options.output)
+    return [fitted for fitted, _ in found], [text for _, text in found], code
 
 
 def _rewritten(file: str, tree: Tree, found: Fitted) -> _Rewritten | None:

@@ -57,6 +57,8 @@ def run(options: IdentifyOptions) -> int:
 
     With one file that cannot be read there is no result at all, as with documents.
     """
+    from rnninspect.commands.shared.checkpoints import look_into_file
+    from rnninspect.commands.shared.files import load_all
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.results.identify import identify_answer, identify_blocks, identify_document, identify_tables
 
@@ -64,7 +66,7 @@ def run(options: IdentifyOptions) -> int:
         from rnninspect.commands.shared.found_documents import refuse_documents
 
         refuse_documents(options.files, options.document, options.output)
-    looked, code = _look_into_all(options)
+    looked, code = load_all(options.files, lambda file: [look_into_file(file)], output=options.output)
     if code:
         return code
     code = _say_failures(looked, require=options.require)
@@ -80,26 +82,6 @@ def run(options: IdentifyOptions) -> int:
         options.format, blocks, lambda: identify_document(looked), identify_answer(looked).caption, options.output
     )
     return code
-
-
-def _look_into_all(options: IdentifyOptions) -> tuple[list[LookedInto], int]:
-    """Every file that can be read, and the worst exit code of the others, of each of which is said what is wrong."""
-    from rnninspect.commands.shared.checkpoints import look_into_file
-    from rnninspect.commands.shared.files import refuse_to_replace
-    from rnninspect.commands.shared.messages import complain, say_count
-    from rnninspect.errors import RnnInspectError
-
-    looked: list[LookedInto] = []
-    code = errors = 0
-    for file in options.files:
-        refuse_to_replace(file, options.output, "one of the files")
-        try:
-            looked.append(look_into_file(file))
-        except RnnInspectError as error:
-            code = max(code, complain(error, file if options.files[1:] else ""))
-            errors += len(error.faults)
-    say_count(errors)
-    return looked, code
 
 
 def _say_failures(looked: Sequence[LookedInto], *, require: bool) -> int:

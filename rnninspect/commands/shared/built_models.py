@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from rnninspect.commands.shared.file_models import documents_alone
 from rnninspect.commands.shared.files import load_all, remark_half
 from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import TorchOptions
 from rnninspect.document.chain import Spec, need_batch
+from rnninspect.document.load import load_models
 from rnninspect.errors import NoSuchDevice, RnnInspectError
 from rnninspect.runtime.here import need_torch
 
@@ -32,9 +35,8 @@ def examine_all(
     prepare: reads what else the options name, and raises what is wrong with it. Everything is read before anything is
     done, and before torch is imported: with one bad document there is no result at all.
     """
-    specs, code = load_all(
-        options.files, options.settings, device=options.device, dtype=options.dtype, output=options.output, runs=command
-    )
+    load = partial(load_models, settings=options.settings, device=options.device, dtype=options.dtype)
+    specs, code = load_all(options.files, documents_alone(load, command), output=options.output)
     specs = list(chosen(specs))
     prepared = []
     for spec in specs:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from rnninspect.commands.shared.file_models import (
     Checkpoints,
-    damages,
-    disagreement,
+    agreeing,
     held_against_files,
+    looked_at,
+    provenance,
     refuse_what_runs_torch,
     say_remarks,
-    verdict,
 )
 from rnninspect.commands.shared.files import load_all
-from rnninspect.commands.shared.messages import complain, say_notes
+from rnninspect.commands.shared.messages import say_notes
 from rnninspect.commands.shared.options import LookOptions
 from rnninspect.commands.shared.rendering import print_page
 from rnninspect.conventions.elsewhere import FRAMEWORKS
@@ -22,7 +22,7 @@ from rnninspect.conventions.target import Framework
 from rnninspect.document.chain import Spec
 from rnninspect.output import write_text
 from rnninspect.plan import plan
-from rnninspect.results.caption import PLAN, caption, each_once
+from rnninspect.results.caption import caption, each_once
 from rnninspect.results.elsewhere import elsewhere, elsewhere_document, elsewhere_script, elsewhere_table
 from rnninspect.results.model import Report, document, not_described
 
@@ -30,14 +30,7 @@ from rnninspect.results.model import Report, document, not_described
 def print_elsewhere(options: LookOptions, name: str, *, gates: bool) -> int:
     """Print what the weights are in another framework; returns the exit code."""
     checkpoints: Checkpoints = {}
-    specs, code = load_all(
-        options.files,
-        options.settings,
-        device=options.device,
-        dtype=options.dtype,
-        output=options.output,
-        checkpoints=checkpoints,
-    )
+    specs, code = load_all(options.files, looked_at(options, checkpoints), output=options.output)
     if code:
         return code
     refuse_what_runs_torch(options, specs, stats=False)
@@ -45,14 +38,11 @@ def print_elsewhere(options: LookOptions, name: str, *, gates: bool) -> int:
     for spec in specs:
         say_notes(spec.notes)
     proofs = held_against_files(specs, checkpoints)
-    errors = [disagreement(specs[number], proof) for number, proof in proofs.items() if proof.differences]
-    code = max(map(complain, [*errors, *damages(checkpoints)]), default=0)
-    sound = [spec for number, spec in enumerate(specs) if number not in proofs or not proofs[number].differences]
+    sound, code = agreeing(specs, proofs, checkpoints)
     if not sound:
         return code
-    source = "; ".join(filter(None, [verdict(specs, proofs), PLAN * (len(proofs) < len(specs))]))
     ledger = "plan" if not proofs else "mixed" if len(proofs) < len(specs) else "file"
-    _print(options, sound, FRAMEWORKS[name], source=source, ledger=ledger, gates=gates)
+    _print(options, sound, FRAMEWORKS[name], source=provenance(specs, proofs), ledger=ledger, gates=gates)
     return code
 
 

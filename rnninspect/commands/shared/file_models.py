@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.commands.shared.checkpoints import files_in, is_checkpoint, look_into_file
-from rnninspect.commands.shared.messages import say_notes
+from rnninspect.commands.shared.messages import complain, say, say_notes
 from rnninspect.document.chain import Spec
+from rnninspect.document.load import load_models
 from rnninspect.errors import CheckFailed, DocumentError, OptionError, Place, printable
+from rnninspect.results.caption import PLAN
 from rnninspect.results.identify_words import counted
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 # What was found in each checkpoint of a command line, by its path.
 Checkpoints = dict[str, "LookedInto"]
+# From the name of a file to its models. Raises RnnInspectError.
+Load = Callable[[str], list[Spec]]
 
 
 def is_no_document(file: str) -> bool:
@@ -41,12 +46,40 @@ def refuse_checkpoint(file: str, command: str) -> None:
         )
 
 
-def read_checkpoint(file: str, settings: Sequence[str]) -> tuple[LookedInto, list[Spec]]:
-    """What was found in a checkpoint, and its layers as models. Raises DocumentError and NotInstalled."""
-    from rnninspect.files.models import specs_of
+def documents_alone(load: Load, command: str) -> Load:
+    """`load` of documents, for a command that refuses checkpoints."""
 
-    looked = look_into_file(file)
-    return looked, specs_of(looked.identified, settings)
+    def load_document(file: str) -> list[Spec]:
+        refuse_checkpoint(file, command)
+        return load(file)
+
+    return load_document
+
+
+def with_checkpoints(load: Load, settings: Sequence[str], checkpoints: Checkpoints) -> Load:
+    """`load` of documents; of a checkpoint its layers as models, and what was found in it goes into `checkpoints`.
+
+    settings: those of checkpoints.
+    """
+
+    def load_either(file: str) -> list[Spec]:
+        if not is_no_document(file):
+            return load(file)
+        if file in checkpoints:
+            say(f"note: named twice, and counted once: {printable(file)}")
+            return []
+        from rnninspect.files.models import specs_of
+
+        checkpoints[file] = looked = look_into_file(file)
+        return specs_of(looked.identified, settings)
+
+    return load_either
+
+
+def looked_at(options: LookOptions, checkpoints: Checkpoints) -> Load:
+    """What a look command reads: a document as its options say, or a checkpoint, see `with_checkpoints`."""
+    load = partial(load_models, settings=options.settings, device=options.device, dtype=options.dtype)
+    return with_checkpoints(load, options.settings, checkpoints)
 
 
 def refuse_what_runs_torch(options: LookOptions, specs: Sequence[Spec], *, stats: bool) -> None:
@@ -122,6 +155,23 @@ def damages(checkpoints: Checkpoints) -> list[CheckFailed]:
     """What is missing of files that could be read all the same."""
     damaged = {file: looked.identified.held.damage for file, looked in checkpoints.items()}
     return [CheckFailed(f"{printable(file)}: {printable(damage)}") for file, damage in damaged.items() if damage]
+
+
+def agreeing(
+    specs: Sequence[Spec], proofs: Mapping[int, FileProof], checkpoints: Checkpoints
+) -> tuple[list[Spec], int]:
+    """The documents and the layers that are as their files have them, and the exit code of all else.
+
+    What is wrong with the other layers, and with files that are damaged, is said.
+    """
+    errors = [disagreement(specs[number], proof) for number, proof in proofs.items() if proof.differences]
+    code = max(map(complain, [*errors, *damages(checkpoints)]), default=0)
+    return [spec for number, spec in enumerate(specs) if number not in proofs or not proofs[number].differences], code
+
+
+def provenance(specs: Sequence[Spec], proofs: Mapping[int, FileProof]) -> str:
+    """Where the numbers come from: what `verdict` says of checkpoints, and of documents that they are planned."""
+    return "; ".join(filter(None, [verdict(specs, proofs), PLAN * (len(proofs) < len(specs))]))
 
 
 def verdict(specs: Sequence[Spec], proofs: Mapping[int, FileProof]) -> str:

@@ -1,17 +1,18 @@
-"""The documents of one command line: read all, or say what is wrong with each."""
+"""The files of one command line: read all, or say what is wrong with each."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rnninspect import disk
-from rnninspect.commands.shared.file_models import Checkpoints, is_no_document, read_checkpoint, refuse_checkpoint
 from rnninspect.commands.shared.messages import complain, say, say_count
 from rnninspect.document.chain import Spec
-from rnninspect.document.load import load_at_revision, load_models
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
+
+_Loaded = TypeVar("_Loaded")
 
 # So many documents are named in a line.
 _MOST_NAMED = 3
@@ -19,50 +20,29 @@ _MOST_NAMED = 3
 
 def load_all(
     files: Sequence[str],
-    settings: Sequence[str],
+    load: Callable[[str], Iterable[_Loaded]],
     *,
-    device: str | None = None,
-    dtype: str | None = None,
-    output: Path | None = None,
-    revisions: bool = False,
-    runs: str = "",
-    checkpoints: Checkpoints | None = None,
-    of_checkpoints: Sequence[str] | None = None,
+    output: Path | None,
     also: Callable[[RnnInspectError, str], None] = lambda error, file: None,
-) -> tuple[list[Spec], int]:
-    """Every document that is sound, and the worst exit code of the others, whose faults are said, a line each.
+) -> tuple[list[_Loaded], int]:
+    """All that can be read of the files, and the worst exit code of the others, whose faults are said, a line each.
 
-    revisions: each may be `REF:PATH` too. runs: the command, where it runs documents alone: a checkpoint is refused.
-    checkpoints: where each may be a checkpoint too, gets what was found in it. of_checkpoints: their settings, where
-    they have others. also: what else to do with an error. Raises OptionError where `output` is one of the documents,
-    or standard input is named twice.
+    load: what there is to be had of one file, or a RnnInspectError. also: what else to do with that, and its file.
+    Raises OptionError where `output` is one of the files, or standard input is named twice.
     """
     if files.count("-") > 1:
         raise OptionError("- stands for standard input, which can be read only once")
-    specs, code, errors = [], 0, 0
+    loaded, code, errors = list[_Loaded](), 0, 0
     for file in files:
         refuse_to_replace(file, output)
         try:
-            if checkpoints is not None and is_no_document(file):
-                if file in checkpoints:
-                    say(f"note: named twice, and counted once: {printable(file)}")
-                else:
-                    own = settings if of_checkpoints is None else of_checkpoints
-                    checkpoints[file], found = read_checkpoint(file, own)
-                    specs += found
-                continue
-            if runs:
-                refuse_checkpoint(file, runs)
-            if revisions:
-                specs += load_at_revision(file, settings, device=device, dtype=dtype)
-            else:
-                specs += load_models(file, settings, device=device, dtype=dtype)
+            loaded += load(file)
         except RnnInspectError as error:
             code = max(code, complain(error, file if len(files) > 1 else ""))
             errors += len(error.faults)
             also(error, file)
     say_count(errors)
-    return specs, code
+    return loaded, code
 
 
 def each_file_once(files: Sequence[str]) -> list[str]:
@@ -94,7 +74,7 @@ def remark_half(specs: Sequence[Spec]) -> None:
         )
 
 
-def refuse_to_replace(file: str | Path, output: Path | None, what: str = "one of the documents") -> None:
+def refuse_to_replace(file: str | Path, output: Path | None, what: str = "one of the files to read") -> None:
     """Raise OptionError where the output would be written over what is read; what: what that is."""
     if output is not None and same_file(file, output):
         raise OptionError(f"--output {printable(str(output))}: this is {what} (name another file)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rnninspect.commands.shared.file_models import Checkpoints
+from rnninspect.commands.shared.file_models import Checkpoints, looked_at
 from rnninspect.commands.shared.files import load_all, remark_half
 from rnninspect.commands.shared.look_page import (
     LookPage,
@@ -42,14 +42,7 @@ def print_models(options: LookOptions, page: LookPage) -> int:
     Every document is read before anything else is done: with one bad document there is no result at all.
     """
     checkpoints: Checkpoints = {}
-    specs, code = load_all(
-        options.files,
-        options.settings,
-        device=options.device,
-        dtype=options.dtype,
-        output=options.output,
-        checkpoints=checkpoints,
-    )
+    specs, code = load_all(options.files, looked_at(options, checkpoints), output=options.output)
     if code:
         return code
     if checkpoints:

@@ -30,7 +30,7 @@ def check_plot(path: Path | None, options: DocumentOptions) -> None:
         raise OutputFailed(f"cannot write {printable(str(path))}: {why}")
     taken = [file for file in options.files if same_file(file, path)]
     if taken or as_output:
-        what = "one of the documents" if taken else "--output's file"
+        what = "one of the files to read" if taken else "--output's file"
         raise OptionError(f"--plot {printable(str(path))}: this is {what} (name another file)")
 
 
