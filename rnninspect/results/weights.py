@@ -76,25 +76,27 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
         "count": counts.parameters,
         "bytes": counts.nbytes,
     }
-    notes = [legend(weight.axes for layer in model.layers for weight in layer.weights)]
-    notes += order((layer.name, layer.weights) for layer in model.layers)
-    notes += _conventions(model)
-    if not model.checkpoint and any(_of_each_gate(weight) for layer in model.layers for weight in layer.weights):
-        notes.append(
-            "each gate: the law holds for the matrix of each gate by itself, such as W_hf, not for all of them as one."
-        )
-    if deviates:
-        notes.append(
-            "deviation: the largest element of |W W' - I| of any matrix that is orthogonal, of |W - I| for eye."
-        )
     return Table(
         title="weights",
         subject=model.name,
         columns=columns,
         rows=tuple(rows),
         total=tuple(total.values()),
-        notes=tuple(notes),
+        notes=tuple(_notes(model, deviates=deviates)),
     )
+
+
+def _notes(model: ModelFacts, *, deviates: bool) -> Iterator[str]:
+    """What stands below the table. deviates: it has a column of deviations."""
+    yield legend(weight.axes for layer in model.layers for weight in layer.weights)
+    yield from order((layer.name, layer.weights) for layer in model.layers)
+    yield from _conventions(model)
+    if not model.checkpoint and any(_of_each_gate(weight) for layer in model.layers for weight in layer.weights):
+        yield (
+            "each gate: the law holds for the matrix of each gate by itself, such as W_hf, not for all of them as one."
+        )
+    if deviates:
+        yield "deviation: the largest element of |W W' - I| of any matrix that is orthogonal, of |W - I| for eye."
 
 
 def _conventions(model: ModelFacts) -> Iterator[str]:

@@ -100,9 +100,7 @@ def verify_layers(
     with ready(spec, planned, device, seed) as model:
         # why: a frozen weight has a gradient in the equations too.
         model.requires_grad_()
-        for link, module in zip(spec.links, model.layers, strict=True):
-            if values is not None and link.layer.name in values:
-                module.load_state_dict(values[link.layer.name])
+        _load(values or {}, spec, model.layers)
         flow, given = make_feed(spec, device)
         for link, module, states in zip(spec.links, model.layers, given, strict=True):
             if has_equations(link.layer):
@@ -124,6 +122,13 @@ def verify_layers(
         dropout=tuple(link.layer.name for link in links if getattr(link.layer, "dropout", 0.0) > 0),
         not_in_torch=tuple(link.layer.name for link in links if not in_torch(link.layer)),
     )
+
+
+def _load(values: Mapping[str, Mapping[str, Tensor]], spec: Spec, modules: Iterable[nn.Module]) -> None:
+    """Put the weights that are given, by layer, in place of first values."""
+    for link, module in zip(spec.links, modules, strict=True):
+        if link.layer.name in values:
+            module.load_state_dict(values[link.layer.name])
 
 
 def _enough_memory(spec: Spec, planned: ModelFacts, links: Sequence[Link], device: torch.device) -> None:

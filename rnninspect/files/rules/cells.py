@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 
 from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.errors import listed, printable
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.rules.besides import Norms, norms_below, of_step, why_not
 from rnninspect.files.rules.left import Group, Left, Read, Undecided, bare, split
-from rnninspect.files.rules.torch import GATES, NONLINEARITY, NOT_HERE
+from rnninspect.files.rules.torch import NOT_HERE, kind_of, nonlinearity
 
 # Role by last part of a name.
 _TORCH = {role: role for role in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
@@ -86,28 +86,15 @@ def _cell(
 ) -> FoundLayer | Undecided:
     by_role = {role: group[last] for last, role in roles.items()}
     inputs, recurrent = by_role["weight_ih"].shape, by_role["weight_hh"].shape
-    shapes = f"{inputs} and {recurrent}"
-    if len(inputs) != 2 or len(recurrent) != 2 or not recurrent[1] or recurrent[0] % recurrent[1]:
-        return Undecided(prefix, len(roles), f"weights of {shapes} are no kind's")
-    kind = GATES.get(recurrent[0] // recurrent[1])
+    kind = kind_of(recurrent)[0] if len(inputs) == len(recurrent) == 2 else None
     if kind is None or inputs[0] != recurrent[0]:
-        return Undecided(prefix, len(roles), f"weights of {shapes} are no kind's")
+        return Undecided(prefix, len(roles), f"weights of {inputs} and {recurrent} are no kind's")
     one = names is _EQUINOX
-    # why: with one bias of n and the reset after the product, n would not be what any known GRU computes.
-    if one and kind == "GRU" and "bias_n" not in by_role:
-        return Undecided(prefix, len(roles), "a GRU with one bias for each gate: which of two GRUs is not in the file")
-    there = {"bias_ih", "bias_hh"} & by_role.keys()
-    if len(there) == 1:
-        return Undecided(prefix, len(roles), f"{there.pop()} is its only bias, where such cells have two or none")
-    biases: Biases = "one" if one else "two" if there else "none"
+    if why := _doubt(kind, by_role, one=one):
+        return Undecided(prefix, len(roles), why)
+    biases: Biases = "one" if one else "two" if "bias_ih" in by_role else "none"
     module = left.layer(bare(prefix))
-    unknown = {}
-    if kind == "RNN":
-        unknown["nonlinearity"] = NONLINEARITY
-    known = {}
-    if kind == "RNN" and module is not None and module.said.get("nonlinearity") in ("tanh", "relu"):
-        known["nonlinearity"] = module.said["nonlinearity"]
-        unknown = {}
+    known, unknown = nonlinearity(kind, {} if module is None else module.said)
     exact = names is _TORCH or one
     if kind == "GRU" and not exact:
         unknown["reset_after"] = f"{NOT_HERE}: the reset gate multiplies before or after the product"
@@ -130,6 +117,15 @@ def _cell(
         unknown=unknown,
         remarks=(_remark(kind),),
     )
+
+
+def _doubt(kind: Kind, roles: Collection[str], *, one: bool) -> str:
+    """Why biases of these roles are no cell's that is known; "" where they are. one: Equinox' cells, which have one."""
+    # why: with one bias of n and the reset after the product, n would not be what any known GRU computes.
+    if one and kind == "GRU" and "bias_n" not in roles:
+        return "a GRU with one bias for each gate: which of two GRUs is not in the file"
+    there = {"bias_ih", "bias_hh"}.intersection(roles)
+    return f"{there.pop()} is its only bias, where such cells have two or none" if len(there) == 1 else ""
 
 
 def _remark(kind: Kind) -> str:

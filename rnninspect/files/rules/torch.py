@@ -168,14 +168,19 @@ def options(kind: Kind, depth: int, said: Mapping[str, Said]) -> tuple[dict[str,
     unknown = {} if "batch_first" in known else {"batch_first": NOT_HERE}
     if depth > 1 and "dropout" not in known:
         unknown["dropout"] = NOT_HERE
-    if kind == "RNN":
-        modes = {"RNN_TANH": "tanh", "RNN_RELU": "relu"}
-        function = modes.get(str(said.get("mode")), said.get("nonlinearity"))
-        if function in ("tanh", "relu"):
-            known["nonlinearity"] = function
-        else:
-            unknown["nonlinearity"] = NONLINEARITY
-    return known, unknown
+    function, unsaid = nonlinearity(kind, said)
+    return known | function, unknown | unsaid
+
+
+def nonlinearity(kind: Kind, said: Mapping[str, Said]) -> tuple[dict[str, Said], dict[str, str]]:
+    """What a module says of the function of an RNN, or what is the case where it says none; of other kinds neither."""
+    if kind != "RNN":
+        return {}, {}
+    modes = {"RNN_TANH": "tanh", "RNN_RELU": "relu"}
+    function = modes.get(str(said.get("mode")), said.get("nonlinearity"))
+    if function in ("tanh", "relu"):
+        return {"nonlinearity": function}, {}
+    return {}, {"nonlinearity": NONLINEARITY}
 
 
 def _as_built(found: FoundLayer, module: HeldLayer) -> FoundLayer:
