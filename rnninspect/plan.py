@@ -57,6 +57,7 @@ def plan_layers(
             backward=None,
             kept_for_backward_bytes=None,
             per_token=open,
+            handed_on=layer.hands_on(signal, dtype),
         )
         # why not backward: what the steps at both ends leave out makes it no multiple of the tokens.
         if not open:

@@ -87,7 +87,7 @@ def test_every_recurrent_layer_agrees(layer: dict[str, object], batch: str, stat
     assert disagreements(spec_of(document)) == ()
 
 
-@pytest.mark.parametrize("feeds", ["output", "last"])
+@pytest.mark.parametrize("feeds", ["output", "last", "step", "max", "mean"])
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_whole_chains_agree(batch: str, feeds: str, dtype: str) -> None:
@@ -96,7 +96,14 @@ def test_whole_chains_agree(batch: str, feeds: str, dtype: str) -> None:
         "input": BATCHES[batch],
         "layers": [
             {"name": "embed", "type": "Embedding", "num_embeddings": 17, "embedding_dim": 9, "padding_idx": 3},
-            {"type": "LSTM", "hidden_size": 11, "bidirectional": True, "trainable": False, "batch_first": True},
+            {
+                "type": "LSTM",
+                "hidden_size": 11,
+                "bidirectional": True,
+                "trainable": False,
+                "batch_first": True,
+                "merge": {"output": "concat", "max": "sum", "mean": "mul"}.get(feeds, "mean"),
+            },
             {"type": "LayerNorm"},
             {"type": "GRUCell", "hidden_size": 13},
             {"type": "Dropout", "p": 0.5},
@@ -268,6 +275,9 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
         layers.append(draw(layer(first)))
         if draw(st.booleans()):
             layers.append(draw(activation()))
+    if "hidden_size" in layers[-1]:
+        layers[-1]["feeds"] = draw(st.sampled_from(["output", "last", "step", "max", "mean"]))
+        layers.append({"type": "Linear", "out_features": draw(sizes)})
     if not embed:
         width = draw(sizes)
         key = {"Linear": "in_features", "LayerNorm": "normalized_shape"}.get(str(layers[0]["type"]), "input_size")
@@ -289,7 +299,8 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
     jordans = st.none() | st.dictionaries(st.sampled_from(["weight_ih", "weight_yh", "weight_hy"]), law)
     recurrent = {"hidden_size": st.integers(2, 9), "bias": st.booleans(), "init": init, **own}
     sequence = {**recurrent, "batch_first": st.just(batch_first)}
-    stacked = {**sequence, "num_layers": st.integers(1, 3), "bidirectional": st.booleans()}
+    merge = st.sampled_from(["concat", "sum", "mean", "mul"])
+    stacked = {**sequence, "num_layers": st.integers(1, 3), "bidirectional": st.booleans(), "merge": merge}
     nonlinearity = {"nonlinearity": st.sampled_from(["tanh", "relu"])}
     return st.one_of(
         st.fixed_dictionaries({"type": st.just("RNN"), **stacked, **nonlinearity}),

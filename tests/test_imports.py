@@ -139,6 +139,7 @@ WITH_TORCH = {
     "runtime.recurrence",
     "runtime.ahead",
     "runtime.plain",
+    "runtime.feeding",
     "runtime.modules",
     "runtime.real",
     "study.reference",

@@ -32,7 +32,8 @@ def documents(draw: st.DrawFn, text: st.SearchStrategy[str]) -> str:
         "hidden_size": draw(st.integers(1, 4)),
         "num_layers": draw(st.integers(1, 2)),
         "bidirectional": draw(st.booleans()),
-        "feeds": draw(st.sampled_from(["sequence", "last"])),
+        "merge": draw(st.sampled_from(["concat", "sum", "mean", "mul"])),
+        "feeds": draw(st.sampled_from(["output", "last", "step", "max", "mean"])),
     }
     first = {"name": "first", "input_size": draw(st.integers(1, 4)), **options}
     lengths = draw(st.sampled_from([{"seq_len": 3}, {"lengths": [2, 4]}]))
@@ -41,7 +42,7 @@ def documents(draw: st.DrawFn, text: st.SearchStrategy[str]) -> str:
         document["layers"] = [{"type": "Cell", **cell, **first}]
     else:
         document["cells"] = {"Mine": cell}
-        document["layers"] = [{"type": "Mine", **first, "feeds": "sequence"}, {"type": "Mine", **options}]
+        document["layers"] = [{"type": "Mine", **first, "feeds": "output"}, {"type": "Mine", **options}]
     return yaml.safe_dump(document, sort_keys=False)
 
 

@@ -118,6 +118,12 @@ CHAINS = {
         "type: RNN, hidden_size: 7, feeds: last",
         LINEAR,
     ),
+    "merged, pooled": (
+        "type: GRU, input_size: 3, hidden_size: 5, bidirectional: true, merge: mul",
+        "type: LayerNorm",
+        "type: LSTM, hidden_size: 7, bidirectional: true, merge: mean, feeds: max",
+        LINEAR,
+    ),
     "cells": (
         "type: GRUCell, input_size: 3, hidden_size: 5",
         "type: JordanRNN, hidden_size: 7, output_size: 2",
@@ -201,6 +207,20 @@ KEPT: dict[str, tuple[str, ...]] = {
     "projected": ("type: LSTM, input_size: 30, hidden_size: 50, proj_size: 20",),
     "cells": ("type: LSTMCell, input_size: 30, hidden_size: 50", "type: GRUCell, hidden_size: 40"),
     "Jordan": ("type: JordanRNN, input_size: 30, hidden_size: 50, output_size: 20",),
+    **{
+        f"{ways}": (f"type: {kind}, input_size: 30, hidden_size: 50, bidirectional: true, {ways}", LINEAR)
+        for kind, ways in (
+            ("LSTM", "merge: sum"),
+            ("GRU", "merge: mul"),
+            ("LSTM", "merge: mul"),
+            ("LSTM", "merge: mean, feeds: max"),
+            ("GRU", "merge: mul, feeds: mean"),
+            ("RNN", "feeds: step"),
+            ("GRU", "merge: mul, feeds: step"),
+        )
+    },
+    "the last step": ("type: LSTM, input_size: 30, hidden_size: 50, feeds: step", LINEAR),
+    "the mean": ("type: GRU, input_size: 30, hidden_size: 50, num_layers: 2, feeds: mean", LINEAR),
     "tagger": (EMBED, "type: LSTM, hidden_size: 50, num_layers: 2", "type: Dropout", "type: LayerNorm", LINEAR),
     "activations": (EMBED, LINEAR, "type: ReLU", LINEAR, "type: Tanh", "type: GELU", "type: PReLU", LINEAR),
 }

@@ -75,7 +75,7 @@ def steps_of(
 
 def _step(link: Link, module: Callable[..., Any], states: States) -> Step:
     layer = link.layer
-    if isinstance(layer, SequenceLayer) and layer.feeds != "last":
+    if isinstance(layer, SequenceLayer) and layer.feeds == "output" and not layer.works_on:
         given = states if len(states) > 1 else states[0]
         return lambda flow: module(flow, given)[0]
     if isinstance(layer, PointwiseLayer) and link.signal.batch.lengths is None and not layer.takes_rows:

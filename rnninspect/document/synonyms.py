@@ -36,6 +36,8 @@ _KEYS = _meanings(
         "out_features": "units output_dim out_dim out_size output_size num_classes n_classes hidden_size hidden_dim",
         "normalized_shape": "hidden_size num_features normalized_dim dim shape",
         "bidirectional": "bi bidir is_bidirectional num_directions directions",
+        "merge": "merge_mode merge_type merge_op combine",
+        "feeds": "pool pooling pool_type aggregate aggregation readout",
         "nonlinearity": "activation act act_fn activation_function non_linearity",
         "proj_size": "projection projection_size proj_dim num_proj",
         "p": "dropout rate prob probability drop_rate drop_prob dropout_rate dropout_p",
@@ -83,6 +85,11 @@ _VALUES = _meanings(
         "bfloat16": "bf16 bfloat",
         "float32": "fp32 float single f32",
         "float64": "fp64 double f64",
+        "concat": "cat concatenate concatenation",
+        "sum": "add added",
+        "mean": "ave avg average",
+        "mul": "multiply product prod",
+        "max": "maximum",
     }
 )
 

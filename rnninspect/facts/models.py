@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rnninspect.facts.amounts import PLAN_ONLY, Ops, sum_of_known
 from rnninspect.facts.from_file import FromFile
-from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.tensors import HandedOn, TensorFact
 from rnninspect.facts.weights import Counts, WeightFact, count
 
 
@@ -17,7 +17,7 @@ class LayerFacts:
     backward: what autograd runs for a loss after the last layer; kept_for_backward_bytes: what a training step keeps
     from the forward pass for it. Both are None in the real ledger, which runs forward only, and where nobody says how
     large the batch is: then per_token holds, and `forward` is what one token takes. from_file: of one that was found
-    in a checkpoint.
+    in a checkpoint. handed_on: of one that hands on neither its output nor its last states, as they are.
     """
 
     name: str
@@ -30,6 +30,7 @@ class LayerFacts:
     kept_for_backward_bytes: int | None = field(metadata=PLAN_ONLY)
     per_token: bool = False
     from_file: FromFile | None = field(default=None, compare=False)
+    handed_on: HandedOn | None = field(default=None, compare=False)
 
     @property
     def counts(self) -> Counts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.letters import Layout, Shape, layout_of, tuple_text
@@ -54,3 +55,10 @@ class TensorFact:
     def known_nbytes(self) -> int:
         """Size in bytes; raises ValueError where a size is not known."""
         return math.prod(self.known_shape) * ITEM_BYTES[self.dtype]
+
+
+class HandedOn(NamedTuple):
+    """What a layer hands on where that is worked out from its output: in words, and with the shape that it has."""
+
+    words: str
+    tensor: TensorFact

@@ -28,7 +28,7 @@ _NO_SETTINGS = ("name", "type")
 # What stands for a setting that a checkpoint does not say; under the name of a block for all of its keys.
 UNKNOWN = "unknown"
 # What no checkpoint says of a layer: what it is used for, its first values, whether it trains.
-_NOT_IN_FILES = ("feeds", "init", "trainable")
+_NOT_IN_FILES = ("feeds", "init", "merge", "trainable")
 # By key: of a layer `hidden_size` and `init.weight_hh`, of the model `input.seq_len`. What is not there is at its
 # default, or null where it has none.
 Settings = Mapping[str, Value]

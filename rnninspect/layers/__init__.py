@@ -4,6 +4,7 @@ fields, signal         the types of a layer's values; what flows from one layer 
 layer                  what every kind answers for itself
 recurrent, families    what follows from a cell's equations; the layers that run over a sequence, and single cells
 costs                  what running them takes, over steps, directions and stacked layers
+feeding                what goes on to the next layer where it is worked out from the output
 weights                from a cell's packs to the parameters of a module
 laws, symbol_laws      the `init` block: first values by other laws than torch's
 rnn, lstm, gru, jordan                               the recurrent kinds: their equations, and little else

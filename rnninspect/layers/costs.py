@@ -28,6 +28,14 @@ class Stack(Protocol):
     trainable: bool
 
     @property
+    def feeds(self) -> str: ...  # noqa: D102
+    @property
+    def works_on(self) -> bool: ...  # noqa: D102
+    @property
+    def merging(self) -> str: ...  # noqa: D102
+    @property
+    def width_on(self) -> int: ...  # noqa: D102
+    @property
     def cell(self) -> Cell: ...  # noqa: D102
     @property
     def learned(self) -> tuple[str, ...]: ...  # noqa: D102
@@ -49,7 +57,12 @@ class Stack(Protocol):
 def forward_ops(layer: Stack, signal: Signal) -> Ops:
     """The operations of one forward pass."""
     cell, sizes = layer.cell, layer.sizes()
-    return _sum(layer, lambda k, direction: forward_terms(cell, layer.declared(k)).ops(sizes).times(signal.tokens))
+    ops = _sum(layer, lambda k, direction: forward_terms(cell, layer.declared(k)).ops(sizes).times(signal.tokens))
+    if not layer.works_on:
+        return ops
+    from rnninspect.layers import feeding  # why here, and below: few layers have it
+
+    return ops + feeding.forward_ops(layer, signal)
 
 
 def backward_ops(layer: Stack, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
@@ -69,11 +82,26 @@ def backward_ops(layer: Stack, signal: Signal, weights: Sequence[WeightFact], wa
     ops = _sum(layer, of_stacked) + Ops(0, (layer.directions - 1) * shared * signal.tokens)
     learned = [first_of(state) for state in layer.learned]
     starts = [weight.count for weight in weights if weight.symbol in learned and weight.trainable]
-    return ops + Ops(0, sum(starts) * signal.batch.letters["N"])
+    ops += Ops(0, sum(starts) * signal.batch.letters["N"])
+    if not (layer.works_on and above.input):
+        return ops
+    from rnninspect.layers import feeding
+
+    return ops + feeding.backward_ops(layer, signal)
 
 
 def kept(layer: Stack, signal: Signal, dtype: str, wants: Wants) -> Kept:
-    """What is kept for backward. What a stacked layer reads is what the one below has put out, and is kept once."""
+    """What is kept for backward, by the equations and by what is worked out from the output."""
+    whole = kept_of_equations(layer, signal, dtype, wants)
+    if not (layer.works_on and _above(layer, wants).input):
+        return whole
+    from rnninspect.layers import feeding
+
+    return feeding.kept(layer, signal, dtype, whole)
+
+
+def kept_of_equations(layer: Stack, signal: Signal, dtype: str, wants: Wants) -> Kept:
+    """What the equations keep. What a stacked layer reads is what the one below has put out, and is kept once."""
     above = _above(layer, wants)
     first, rest = _kept(layer, 0, signal, dtype, wants), _kept(layer, 1, signal, dtype, above)
     between = layer.kept_between(above, first, rest) * layer.width_out * signal.tokens * ITEM_BYTES[dtype]

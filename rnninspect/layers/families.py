@@ -10,11 +10,16 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from rnninspect.layers.fields import Depth, Flag, Probability
+from rnninspect.layers.fields import Depth, Flag, Merge, Probability
 from rnninspect.layers.layer import Kept, Layer, Misfit, Option, Wants
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 from rnninspect.letters import DIRECTIONS
+
+_STEP_IS_NOT_LAST = (
+    "step is the output at the last step, where the reverse direction has read one token only; feeds: last has its "
+    "last state, which has read them all"
+)
 
 
 class CellLayer(Recurrent):
@@ -63,8 +68,13 @@ class SequenceLayer(Recurrent):
 
 
 class StackedLayer(SequenceLayer):
-    """torch.nn.RNN, LSTM and GRU: `num_layers` stacked, `dropout` between them, perhaps in both directions."""
+    """torch.nn.RNN, LSTM and GRU: `num_layers` stacked, `dropout` between them, perhaps in both directions.
 
+    merge: what the next layer gets of two directions: "concat", side by side as torch has them, or their "sum", "mean"
+    or product ("mul"), as Keras merges them. Between stacked layers they stand side by side all the same.
+    """
+
+    ours: ClassVar[frozenset[str]] = SequenceLayer.ours | {"merge"}
     options: ClassVar[Mapping[str, Option]] = {
         "num_layers": Option(
             "So many layers stand above each other at every step, each reading what the one below puts out; the number "
@@ -88,6 +98,7 @@ class StackedLayer(SequenceLayer):
     num_layers: Depth = 1
     dropout: Probability = 0.0
     bidirectional: Flag = False
+    merge: Merge = "concat"
 
     @property
     @override
@@ -98,6 +109,11 @@ class StackedLayer(SequenceLayer):
     @override
     def directions(self) -> int:
         return 2 if self.bidirectional else 1
+
+    @property
+    @override
+    def merging(self) -> str:
+        return self.merge if self.bidirectional else "concat"
 
     @property
     @override
@@ -116,6 +132,11 @@ class StackedLayer(SequenceLayer):
 
     @override
     def notes(self) -> tuple[tuple[str, str], ...]:
+        notes = []
         if self.dropout > 0 and self.num_layers == 1:
-            return (("dropout", "dropout acts between stacked layers: with num_layers 1 it does nothing"),)
-        return ()
+            notes.append(("dropout", "dropout acts between stacked layers: with num_layers 1 it does nothing"))
+        if self.merge != "concat" and not self.bidirectional:
+            notes.append(("merge", "merge is of two directions: with bidirectional false it does nothing"))
+        if self.feeds == "step" and self.bidirectional:
+            notes.append(("feeds", _STEP_IS_NOT_LAST))
+        return tuple(notes)

@@ -39,7 +39,8 @@ Probability = Annotated[float, Field(ge=0, le=1), Expect("a number from 0 to 1")
 Real = Annotated[float, Expect("a number")]
 Positive = Annotated[float, Field(gt=0), Expect("a number > 0")]
 Nonlinearity = Annotated[Literal["tanh", "relu"], Expect("tanh or relu")]
-Feeds = Annotated[Literal["output", "last"], Expect("output or last")]
+Feeds = Annotated[Literal["output", "last", "step", "max", "mean"], Expect("output, last, step, max or mean")]
+Merge = Annotated[Literal["concat", "sum", "mean", "mul"], Expect("concat, sum, mean or mul")]
 # why: names are addressed as `--set NAME.key=value` and printed in tables.
 Name = Annotated[
     str,

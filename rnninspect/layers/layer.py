@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict
 
 from rnninspect.facts.amounts import Ops
-from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.tensors import HandedOn, TensorFact
 from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.fields import Flag, Name
 from rnninspect.layers.signal import Signal
@@ -155,8 +155,15 @@ class Layer(BaseModel):
     def emits(self, signal: Signal) -> Signal:
         """What the next layer is fed with."""
 
+    def hands_on(self, signal: Signal, dtype: str) -> HandedOn | None:
+        """What the next layer gets where that is worked out from the output; None where it is that or a last state."""
+        return None
+
     def notes(self) -> tuple[tuple[str, str], ...]:
-        """The fields that have no effect as they are set, each with a sentence that says so; none is an error."""
+        """The fields that have no effect as they are set, or another than is thought, each with a sentence on that.
+
+        None is an error.
+        """
         return ()
 
     def spans(self, signal: Signal) -> frozenset[str]:

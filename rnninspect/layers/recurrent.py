@@ -18,7 +18,7 @@ from rnninspect.cells.packs import packs
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.facts.amounts import ITEM_BYTES, Ops
-from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.tensors import HandedOn, TensorFact
 from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers import costs
 from rnninspect.layers.fields import Expect, Feeds, Flag, Size
@@ -34,8 +34,8 @@ _WORDS = {"H_in": "input_size", "H_cell": "hidden_size", "H_out": "the output's 
 class Recurrent(Layer):
     """A layer defined by the equations of its cell.
 
-    feeds: what the next layer gets: "output" (every step) or "last" (the last state of the last layer, both
-    directions side by side: (N, D*H_out)).
+    feeds: what the next layer gets: "output" (every step), "last" (the last state of the last layer, both
+    directions side by side: (N, D*H_out)), or what `feeding` says.
     init: laws for first values in place of torch's, by weight; see `laws`, which says what it may hold.
     """
 
@@ -137,6 +137,21 @@ class Recurrent(Layer):
         return self.directions * self.h_out
 
     @property
+    def merging(self) -> str:
+        """What the two directions of the output become for the next layer: "concat" leaves it as it is."""
+        return "concat"
+
+    @property
+    def width_on(self) -> int:
+        """The width of what the next layer gets."""
+        return self.width_out if self.merging == "concat" else self.h_out
+
+    @property
+    def works_on(self) -> bool:
+        """Whether what the next layer gets is worked out from the output, and neither that nor the last states."""
+        return self.feeds not in ("output", "last") or self.merging != "concat"
+
+    @property
     def gates(self) -> int:
         """G: how many gates the largest packed weight holds."""
         return max((len(pack.blocks) for pack in packs(self.cell, self.declared(0))), default=0)
@@ -158,11 +173,9 @@ class Recurrent(Layer):
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         if not signal.is_sequence:
-            raise Misfit(
-                "type",
-                f"expected a sequence, got the last state of layer {signal.producer!r}",
-                f"give {signal.producer!r} feeds: output",
-            )
+            from rnninspect.layers.feeding import no_sequence
+
+            raise no_sequence(signal, earlier)
         if self.feeds == "last" and self.cell.output not in self.cell.states:
             raise Misfit(
                 "feeds",
@@ -317,9 +330,17 @@ class Recurrent(Layer):
 
     @override
     def emits(self, signal: Signal) -> Signal:
-        if self.feeds == "last":
-            return signal.last(self.width_out, self.name)
-        return signal.to(self.width_out, self.name)
+        if self.feeds == "output":
+            return signal.to(self.width_on, self.name)
+        return signal.one(self.width_on, self.name)
+
+    @override
+    def hands_on(self, signal: Signal, dtype: str) -> HandedOn | None:
+        if not self.works_on:
+            return None
+        from rnninspect.layers.feeding import words
+
+        return HandedOn(words(self), self.emits(signal).tensor("x", "H_in", dtype))
 
     @override
     def work_bytes(self, signal: Signal, dtype: str) -> int:

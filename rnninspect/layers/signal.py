@@ -62,7 +62,7 @@ class Signal:
     """The tensor between two layers.
 
     axes: the letters before the feature axis: (L, N), (N, L), (L,) unbatched, (T,) packed; (N,) or () once a
-        layer has fed on only its last state.
+        layer has handed on one vector of each sequence, such as its last state.
     width: the feature axis, or None for token indices, which have none.
     producer: the layer it comes from, None for the document's input.
     """
@@ -86,7 +86,7 @@ class Signal:
 
     @property
     def tokens(self) -> int:
-        """How many elements carry features: L x N, the real tokens of a packed batch, or N after `feeds: last`.
+        """How many elements carry features: L x N, the real tokens of a packed batch, or N of one vector each.
 
         Raises KeyError where nobody says how large the batch is.
         """
@@ -120,6 +120,6 @@ class Signal:
         """The signal a layer puts out for every element it took in."""
         return replace(self, width=width, producer=producer)
 
-    def last(self, width: int, producer: str) -> Signal:
-        """The signal of a layer that hands on only its last state."""
+    def one(self, width: int, producer: str) -> Signal:
+        """The signal of a layer that hands on one vector of each sequence, such as its last state."""
         return Signal(batch=self.batch, axes=self.batch.states_axes, width=width, producer=producer)

@@ -21,6 +21,7 @@ def conventions(layer: Explained) -> Iterator[str]:
     yield from _about_fixed(layer)
     if layer.recurrence is not None:
         yield from _about_options(layer, layer.recurrence)
+        yield from _about_what_goes_on(layer, layer.recurrence)
 
 
 def about_cell(recurrence: Recurrence) -> Iterator[str]:
@@ -113,3 +114,14 @@ def _about_options(layer: Explained, recurrence: Recurrence) -> Iterator[str]:
     if isinstance(dropout, float) and dropout > 0 and recurrence.unrolled.depth > 1:
         scale = f"multiplies what it leaves by 1/(1 - {dropout:g}) = {1 / (1 - dropout):.4g}" if dropout < 1 else ""
         yield f"While training dropout {scale or 'leaves nothing'}; in eval() it is off."
+
+
+def _about_what_goes_on(layer: Explained, recurrence: Recurrence) -> Iterator[str]:
+    """What the next layer gets where that is neither the output nor a last state."""
+    if layer.facts.handed_on is None:
+        return
+    words, tensor = layer.facts.handed_on
+    output = layer.facts.outputs[0]
+    upper = ", between stacked layers they stand side by side" if recurrence.unrolled.depth > 1 else ""
+    merged = upper if "two directions" in words else ""
+    yield f"It hands on its {words}, {tensor.shape_text}, and not all of output, {output.shape_text}{merged}."

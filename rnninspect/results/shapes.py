@@ -70,7 +70,7 @@ def _rows(layers: Sequence[LayerFacts], *, chain: bool) -> Iterator[_Row]:
 
 def _reads_whole(layer: LayerFacts, following: LayerFacts) -> bool:
     """Whether what the next layer reads is this one's output, and not its last state alone (`feeds: last`)."""
-    return following.inputs[0].shape == layer.outputs[0].shape
+    return layer.handed_on is None and following.inputs[0].shape == layer.outputs[0].shape
 
 
 def _cells(row: _Row) -> tuple[Cell, ...]:
@@ -126,7 +126,11 @@ def _not_in_file(model: ModelFacts) -> Iterator[str]:
 
 
 def _handed_on(model: ModelFacts) -> Iterator[str]:
-    """Where a layer is not fed with the output above it."""
-    for layer, following in pairwise(model.layers):
-        if not _reads_whole(layer, following):
+    """Where a layer is not fed with the output above it, and what leaves the last one where that is not its output."""
+    for layer, following in pairwise((*model.layers, None)):
+        if layer is not None and layer.handed_on is not None:
+            words, tensor = layer.handed_on
+            to = f"feeds {following.name} its" if following is not None else "hands on its"
+            yield f"{layer.name} {to} {words}, {tensor.shape_text}"
+        elif layer is not None and following is not None and not _reads_whole(layer, following):
             yield f"{layer.name} feeds {following.name} its last state only, {following.inputs[0].shape_text}"

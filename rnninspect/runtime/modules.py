@@ -30,6 +30,7 @@ from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime import initial
 from rnninspect.runtime.ahead import EquationRNN
 from rnninspect.runtime.device import DTYPES, device_of, enough_memory, find_device, seeded, threads_for
+from rnninspect.runtime.feeding import handed_on
 from rnninspect.runtime.recurrence import Flow, States, data_of, run_cell, with_data
 from rnninspect.runtime.torch_errors import BUILD_ERRORS, quiet, refusals
 
@@ -173,11 +174,7 @@ def run(layer: Layer, link: Link, module: Module, flow: Flow, states: States) ->
 def _(layer: SequenceLayer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
     output, after = module(flow, states[0] if len(states) == 1 else states)
     after = after if isinstance(after, tuple) else (after,)
-    # why: with feeds: last, the two directions of the top layer stand side by side, (N, D*H_out).
-    if layer.feeds != "last":
-        return LayerOutput(output, after, output)
-    last = after[layer.output_state][-layer.directions :]
-    return LayerOutput(output, after, torch.cat(tuple(last), dim=-1))
+    return LayerOutput(output, after, handed_on(layer, link.signal.axes, output, after))
 
 
 @run.register
@@ -197,9 +194,8 @@ def run_steps(
     x = flow.transpose(0, 1) if batch_first and isinstance(flow, Tensor) else flow
     output, after = steps(x, states)
     output = output.transpose(0, 1) if batch_first and isinstance(output, Tensor) else output
-    if isinstance(layer, Recurrent) and layer.feeds == "last":
-        return LayerOutput(output, after, after[layer.output_state])
-    return LayerOutput(output, after, output)
+    assert isinstance(layer, Recurrent)
+    return LayerOutput(output, after, handed_on(layer, link.signal.axes, output, after))
 
 
 @run.register

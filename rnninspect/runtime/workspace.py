@@ -21,6 +21,7 @@ from dataclasses import replace
 from rnninspect.document.chain import Link, Spec
 from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.layers import costs, feeding
 from rnninspect.layers.families import StackedLayer
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer
 from rnninspect.layers.recurrent import Recurrent
@@ -46,18 +47,39 @@ def kept_on(
     """
     if device != "cpu":
         return tuple(layers)
-    known = []
+    known: list[LayerFacts] = []
     below, copied = NOTHING_KEPT, False
     wants = wants_of(links, [layer.weights for layer in layers], input_grad)
     for link, facts, incoming in zip(links, layers, wants, strict=True):
         kept = link.layer.kept(link.signal, dtype, facts.weights, incoming)
         more = _beyond(link.layer, link.signal, dtype, kept)
+        if isinstance(link.layer, Recurrent) and link.layer.works_on:
+            plain = costs.kept_of_equations(link.layer, link.signal, dtype, incoming)
+            more = _beyond(link.layer, link.signal, dtype, plain) + _factors(link, dtype, plain)
         # What the layer before put out was left to that layer, though it is a copy of what that keeps.
         if kept.input and below.output and copied:
-            more += facts.inputs[0].known_nbytes
+            # why the whole: the last step is a view of the output, which stays as long as it is read.
+            whole = known[-1].outputs[0] if _is_view(links[len(known) - 1]) else facts.inputs[0]
+            more += whole.known_nbytes
         known.append(replace(facts, kept_for_backward_bytes=(facts.kept_for_backward_bytes or 0) + more))
         below, copied = kept, _copies(link.layer, link.signal, dtype)
     return tuple(known)
+
+
+def _factors(link: Link, dtype: str, plain: Kept) -> int:
+    """Bytes that a product of two directions keeps beyond what is counted: all of the output that they are views of."""
+    layer, signal = link.layer, link.signal
+    if not isinstance(layer, Recurrent) or layer.merging != "mul" or plain.nbytes == 0:
+        return 0
+    merged = feeding.merged_vectors(layer, signal)
+    viewed = signal.tokens if _is_view(link) else merged
+    return (viewed - (0 if plain.output else merged)) * layer.width_out * ITEM_BYTES[dtype]
+
+
+def _is_view(link: Link) -> bool:
+    """Whether what a layer hands on is a part of its output."""
+    layer = link.layer
+    return isinstance(layer, Recurrent) and layer.feeds == "step" and "T" not in link.signal.axes
 
 
 def _beyond(layer: Layer, signal: Signal, dtype: str, kept: Kept) -> int:

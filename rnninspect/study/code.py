@@ -24,6 +24,7 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.weights import torch_name
 from rnninspect.letters import open_shape_of, tuple_text
 from rnninspect.study.code_cells import classes, is_written, lines, made
+from rnninspect.study.code_feeding import feeding
 from rnninspect.study.code_lines import INDENT, fitted, indented
 from rnninspect.study.code_steps import Run, loop
 from rnninspect.study.explain import is_first
@@ -212,7 +213,8 @@ def _forward(spec: Spec, names: Mapping[str, str], owner: str = "self.") -> Iter
         name = names[link.layer.name]
         takes = spec.batch.state == "random" and len(link.layer.inputs(link.signal, spec.dtype)) > 1
         given = f'states["{name}"]' if takes else ""
-        yield from _ran(link, names, owner, given=given, prefix=f"{name}_" * several)
+        meta = spec.device == "meta"
+        yield from _ran(link, names, owner, given=given, prefix=f"{name}_" * several, meta=meta)
     last = spec.links[-1]
     handed_on = last.layer.emits(last.signal).tensor("output", "H_out", spec.dtype)
     if spec.device == "meta" and handed_on.unpacked_shape is not None:
@@ -223,11 +225,18 @@ def _forward(spec: Spec, names: Mapping[str, str], owner: str = "self.") -> Iter
 
 
 def _ran(
-    link: Link, names: Mapping[str, str], owner: str, *, given: str, prefix: str = "", result: str = "x"
+    link: Link,
+    names: Mapping[str, str],
+    owner: str,
+    *,
+    given: str,
+    prefix: str = "",
+    result: str = "x",
+    meta: bool = False,
 ) -> Iterator[str]:
     """What runs a layer on `x`, and calls what it puts out `result`.
 
-    given: the states it starts from, "" for zeros; prefix: of its final states' names.
+    given: the states it starts from, "" for zeros; prefix: of its final states' names. meta: tensors have no values.
     """
     layer, signal = link.layer, link.signal
     name = owner + names[layer.name]
@@ -252,11 +261,8 @@ def _ran(
         run = Run(layer=layer, signal=signal, owner=name, finals=states, given=given, result=result)
         yield from loop(run)
         yield f"# {', '.join([put_out] * (not last) + [f'{tensor.name} {tensor.shape_text}' for tensor in finals])}"
-    if last:
-        h = states[layer.output_state]
-        rows = f"{h}[-1]" if layer.directions == 1 else f"torch.cat([{h}[-2], {h}[-1]], dim=-1)"
-        handed_on = layer.emits(signal).tensor("x", "H_in", "float32")
-        yield f"{result} = {rows if layer.stack_axes else h}  # {handed_on.shape_text}"
+    if last or layer.works_on:
+        yield from feeding(layer, signal, result, states[layer.output_state] if last else "", meta=meta)
 
 
 def _pair(names: Sequence[str]) -> str:
@@ -331,8 +337,14 @@ def _chain(spec: Spec) -> str:
         layer = link.layer
         if isinstance(layer, Recurrent):
             sizes = [layer.depth] * (layer.depth > 1) + [layer.h_out] + [layer.directions] * (layer.directions > 1)
-            parts.append(f"{layer.name} {'×'.join(map(str, sizes))}{' (last)' * (layer.feeds == 'last')}")
+            parts.append(f"{layer.name} {'×'.join(map(str, sizes))}{_fed_on(layer)}")
         else:
             width = layer.emits(link.signal).features
             parts.append(layer.name if width == link.signal.width else f"{layer.name} {width}")
     return " → ".join(parts)
+
+
+def _fed_on(layer: Recurrent) -> str:
+    """` (sum, last)`: what becomes of the output, "" where it is handed on as it is."""
+    ways = [way for way in (layer.merging, layer.feeds) if way not in ("concat", "output")]
+    return f" ({', '.join(ways)})" if ways else ""

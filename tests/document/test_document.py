@@ -356,8 +356,8 @@ VALUES: list[tuple[str, str, str, str]] = [
             ("[tanh]", "a list"),
         ]
     ),
-    ("type: RNN, hidden_size: 3, feeds: {}", "first", "expected output or last, got 'first'", ""),
-    ("type: RNN, hidden_size: 3, feeds: {}", "true", "expected output or last, got true", ""),
+    ("type: RNN, hidden_size: 3, feeds: {}", "first", "expected output, last, step, max or mean, got 'first'", ""),
+    ("type: RNN, hidden_size: 3, feeds: {}", "true", "expected output, last, step, max or mean, got true", ""),
     *(
         ("type: LayerNorm, normalized_shape: {}", text, A_SHAPE + got, hint)
         for text, got, hint in [
@@ -536,7 +536,7 @@ SORTS: dict[str, set[str]] = {
         ("bool", "bias batch_first bidirectional trainable scale_grad_by_freq sparse inplace elementwise_affine"),
         ("int float", "dropout p norm_type eps negative_slope alpha min_val max_val beta threshold"),
         ("int float null", "max_norm"),
-        ("word", "nonlinearity feeds name type approximate"),
+        ("word", "nonlinearity feeds merge name type approximate"),
         ("word quoted null", "tied_to"),
         ("mapping null", "init"),
     ]

@@ -362,7 +362,7 @@ def test_only_the_reader_refuses(data: Any) -> None:
 # Of every sort, and on both sides of every bound that a field has.
 VALUES: list[Any] = [None, True, False, -1, 0, 1, 2, 3, 0.5, -0.5, 1.5, 2.5, 1e-5, 10_000, 10_001, LARGEST, LARGEST + 1]
 VALUES += [-LARGEST, -LARGEST - 1, 10**30, "", "x", "a b", "tanh", "relu", "output", "last", "zeros", "random", "cpu"]
-VALUES += ["cuda:7", "float16", "20M", "2.5 GiB", "3 ", "x" * 100, "x" * 101, "LSTM", "Dropout"]
+VALUES += ["sum", "cuda:7", "float16", "20M", "2.5 GiB", "3 ", "x" * 100, "x" * 101, "LSTM", "Dropout"]
 VALUES += ["orthogonal", "kaiming_uniform", "eye", "zeros_", "uniform", -100, 100, 100.5]
 VALUES += [[], [1], [0], ["x"], [1] * 8, [1] * 9, [[1]], {}, {"a": 1}]
 
