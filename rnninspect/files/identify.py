@@ -40,7 +40,9 @@ RULES: tuple[Callable[[Left], Read], ...] = (
 
 def identify(held: Held) -> Identified:
     """The recurrent layers of a file, and what may be some and is not understood."""
-    kept, aside = apart(dict.fromkeys((*held.tensors, *held.aliases)))
+    # why not by its name: what a layer is fed with is no optimizer's, whatever it is called.
+    fed = {name for layer in held.layers for name in layer.tensors.values()}
+    kept, aside = apart(dict.fromkeys((*held.tensors, *held.aliases)), fed)
     left = Left(held, kept)
     layers: list[FoundLayer] = []
     undecided: list[Undecided] = []

@@ -60,6 +60,12 @@ def test_a_node_of_each_kind(kind: str, shapes: Shapes, convention: str) -> None
     assert found.known["batch_first"] is False
 
 
+def test_what_a_node_is_fed_with_is_no_optimizers_whatever_it_is_called() -> None:
+    found = model(node("LSTM", LSTM, name="optimizer.lstm"), others={"optimizer.step": ()})
+    assert agrees(only(found))
+    assert (found.set_aside, found.others) == ({"an optimizer's": 1}, 0)
+
+
 @pytest.mark.parametrize(("direction", "both", "reverse"), [("bidirectional", True, False), ("reverse", False, True)])
 def test_directions(direction: str, both: bool, reverse: bool) -> None:
     found = only(model(node("LSTM", BOTH if both else LSTM, direction=direction)))

@@ -61,13 +61,16 @@ def _moments(names: Collection[str]) -> set[str]:
     return found
 
 
-def apart(names: Collection[str]) -> tuple[list[str], dict[str, int]]:
-    """The names that may be a model's, and how many others there are, by what they are."""
+def apart(names: Collection[str], fed: Collection[str]) -> tuple[list[str], dict[str, int]]:
+    """The names that may be a model's, and how many others there are, by what they are.
+
+    fed: those that the file itself gives to a layer.
+    """
     kept: list[str] = []
     others: Counter[str] = Counter()
     moments = _moments(names)
     for name in names:
-        kind = OPTIMIZER if name in moments else kind_aside(name)
+        kind = None if name in fed else OPTIMIZER if name in moments else kind_aside(name)
         if kind is None:
             kept.append(name)
         else:
