@@ -166,11 +166,15 @@ def test_every_law_agrees(layer: dict[str, object], dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", HALVES_AND_WHOLES)
-@pytest.mark.parametrize("biases", [{"forget_bias": 1.1}, {"bias": "zeros"}, {"bias": "zeros", "forget_bias": -1e-9}])
+@pytest.mark.parametrize(
+    "biases", [{"forget_bias": 1.1}, {"forget_bias": {}}, {"bias": "zeros"}, {"bias": "zeros", "forget_bias": -1e-9}]
+)
 @pytest.mark.parametrize("kind", LAID)
 def test_laws_of_biases_agree(kind: str, biases: dict[str, object], dtype: str) -> None:
     if kind.startswith("RNN"):
         biases = {"bias": biases.get("bias")}
+    elif biases == {"forget_bias": {}}:
+        biases = {"forget_bias": {"b_hf" if kind.startswith("LSTM") else "b_hz": 3.0}}
     layer = {"type": kind, "input_size": 7, "hidden_size": 11, **LAID[kind], "init": biases}
     assert disagreements(spec_of({"dtype": dtype, "input": BATCHES["batched"], "layers": [layer]})) == ()
 

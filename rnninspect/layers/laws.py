@@ -75,10 +75,14 @@ def block(kind: str, cell: Cell, declared: Declared) -> type[BaseModel]:
     # why null for each: with it --set takes one back.
     fields: dict[str, Any] = dict.fromkeys(matrices, (law, None))
     fields["bias"] = (Annotated[Literal["zeros"] | None, Expect("zeros")], None)
-    if carry_gate(cell):
+    symbols = tuple(symbol for carrier in carry_gate(cell).values() for symbol in gate_biases(cell, carrier.gate))
+    if symbols:
         amount = Field(ge=-MOST_BIAS, le=MOST_BIAS)
-        words = Expect(f"a number from -{MOST_BIAS} to {MOST_BIAS}")
-        fields["forget_bias"] = (Annotated[Annotated[float, amount] | None, words], None)
+        number = Annotated[float, amount]
+        words = Expect(f"a number from -{MOST_BIAS} to {MOST_BIAS}, or one for a bias, such as {{{symbols[-1]}: 3.0}}")
+        symbol: Any = Literal[tuple(symbols)]
+        each: Any = dict[symbol, number]
+        fields["forget_bias"] = (Annotated[number | Annotated[each, Field(min_length=1)] | None, words], None)
     return create_model(f"{kind}Init", __base__=Block, __doc__=Block.__doc__, **fields)
 
 
@@ -147,11 +151,15 @@ def _chosen(weight: WeightFact, laws: InitBlock, blocks: Mapping[str, Init]) -> 
     )
 
 
-def forget_biases(cell: Cell, value: float) -> dict[str, Init]:
+def forget_biases(cell: Cell, value: float | Mapping[str, float]) -> dict[str, Init]:
     """The law of every bias of the gates that carry a state over, negative where a gate that is 0 does so.
+
+    value: of single biases, by symbol, they start as they are given, and what is not named keeps its law.
 
     why the first has it all: torch adds two biases, b_if and b_hf, so that who sets both to 1 starts at 2.
     """
+    if isinstance(value, Mapping):
+        return {symbol: Init("constant", value=float(number)) for symbol, number in value.items()}
     laws: dict[str, Init] = {}
     for carrier in carry_gate(cell).values():
         biases = gate_biases(cell, carrier.gate)

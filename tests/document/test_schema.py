@@ -72,6 +72,7 @@ def test_every_word_is_json_schemas() -> None:
     """A strict validator refuses a word it does not know, such as OpenAPI's `discriminator`."""
     known = {"$schema", "$ref", "$defs", "title", "description", "default", "type", "const", "enum", "properties"}
     known |= {"required", "additionalProperties", "items", "minItems", "maxItems", "anyOf", "oneOf", "not"}
+    known |= {"minProperties", "propertyNames"}
     known |= {"minimum", "maximum", "exclusiveMinimum", "pattern", "minLength", "maxLength"}
     assert {word for subschema in subschemas(SCHEMA) for word in subschema} <= known
 

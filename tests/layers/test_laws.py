@@ -125,6 +125,14 @@ def test_the_forget_bias_is_in_one_of_the_two_vectors(name: str, gate: str) -> N
     assert (by_name["bias_ih_l0"].laws_differ, by_name["weight_ih_l0"].laws_differ) == (True, False)
 
 
+def test_a_forget_bias_may_be_in_the_other_of_the_two_vectors() -> None:
+    """As where code writes 3 into a part of bias_hh_l0: b_if, and all other gates, keep torch's law."""
+    by_name = weights("LSTM", init={"forget_bias": {"b_hf": 3.0}})
+    three = Init("constant", value=3.0)
+    assert by_name["bias_ih_l0"].laws == dict.fromkeys(("b_ii", "b_if", "b_ig", "b_io"), TORCHS)
+    assert by_name["bias_hh_l0"].laws == {"b_hi": TORCHS, "b_hf": three, "b_hg": TORCHS, "b_ho": TORCHS}
+
+
 def test_the_forget_bias_among_zeros() -> None:
     by_name = weights("LSTM", init={"bias": "zeros", "forget_bias": 1.0}, num_layers=2, bidirectional=True)
     for suffix in ("l0", "l0_reverse", "l1", "l1_reverse"):
@@ -226,21 +234,27 @@ def complaint(keys: str) -> DocumentError:
         ),
         ("type: LSTM, hidden_size: 5, init: {bias: ones}", "init.bias", "expected zeros, got 'ones'", ""),
         (
+            "type: LSTM, hidden_size: 5, init: {forget_bias: {b_ho: 1.0}}",
+            "init.forget_bias.b_ho",
+            "expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}, got 'b_ho'",
+            "did you mean 'b_hf'?",
+        ),
+        (
             "type: LSTM, hidden_size: 5, init: {forget_bias: true}",
             "init.forget_bias",
-            "expected a number from -100 to 100, got true",
+            "expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}, got true",
             "",
         ),
         (
             "type: LSTM, hidden_size: 5, init: {forget_bias: .nan}",
             "init.forget_bias",
-            "expected a number from -100 to 100, got nan",
+            "expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}, got nan",
             "",
         ),
         (
             "type: LSTM, hidden_size: 5, init: {forget_bias: -1e3}",
             "init.forget_bias",
-            "expected a number from -100 to 100, got -1000.0",
+            "expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}, got -1000.0",
             "",
         ),
         (
