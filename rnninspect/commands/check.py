@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -144,58 +145,55 @@ def _load(options: CheckOptions, checkpoints: Checkpoints) -> tuple[list[Spec], 
     return specs, code
 
 
+@contextmanager
+def _reported(options: CheckOptions, file: str) -> Iterator[None]:
+    """A block whose errors, which are about `file`, are reported in place of verdicts, and come through."""
+    from rnninspect.commands.shared.reports import report_unsound
+    from rnninspect.guard.findings import of_error
+
+    try:
+        yield
+    except RnnInspectError as error:
+        report_unsound(options.format, options.files, list(of_error(error, file)), options.output)
+        raise
+
+
 def _held(options: CheckOptions) -> Held | None:
     """What the checkpoint of --weights holds; None without one."""
     from rnninspect.commands.shared.files import refuse_to_replace
     from rnninspect.commands.shared.messages import say_notes
-    from rnninspect.commands.shared.reports import report_unsound
-    from rnninspect.guard.findings import of_error
 
     if options.weights is None:
         return None
     from rnninspect.files.read import read  # why here: few checks have a checkpoint
 
     refuse_to_replace(options.weights, options.output, "the checkpoint")
-    try:
+    with _reported(options, options.weights):
         held = read(options.weights)
-    except RnnInspectError as error:
-        report_unsound(options.format, options.files, list(of_error(error, options.weights)), options.output)
-        raise
     say_notes(f"{printable(held.file)}: {printable(note)}" for note in held.notes)
     return held
 
 
 def _base(options: CheckOptions) -> Base | None:
     """The documents at the base; None where none was asked for."""
-    from rnninspect.commands.shared.reports import report_unsound
     from rnninspect.guard.base import read_base
-    from rnninspect.guard.findings import of_error
 
     if options.base is None:
         return None
-    try:
+    with _reported(options, options.files[0]):
         return read_base(options.base, options.files)
-    except RnnInspectError as error:
-        report_unsound(options.format, options.files, list(of_error(error, options.files[0])), options.output)
-        raise
 
 
 def _locked(options: CheckOptions, path: Path) -> Locked | None:
     """The lock to hold models against; None where there is none and none was named."""
     from rnninspect.commands.shared.files import refuse_to_replace
-    from rnninspect.commands.shared.reports import report_unsound
-    from rnninspect.guard.findings import of_error
     from rnninspect.guard.lock import find_lock, read_lock
 
     refuse_to_replace(path, options.output, "the lock")
-    try:
+    with _reported(options, str(path)):
         if options.lock is not None and not options.update:
             return read_lock(path)
-        locked = find_lock(path, mend=options.update)
-    except RnnInspectError as error:
-        report_unsound(options.format, options.files, list(of_error(error, str(path))), options.output)
-        raise
-    return locked
+        return find_lock(path, mend=options.update)
 
 
 def _say_findings(findings: Mapping[str, Sequence[Finding]]) -> bool:

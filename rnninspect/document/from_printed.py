@@ -59,7 +59,7 @@ _DTYPES = {"half": "float16", "float": "float32", "double": "float64"} | {
     name: name for name in ("float16", "bfloat16", "float32", "float64")
 }
 # What holds other modules and computes nothing itself, and what those are given in.
-_CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
+CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 _MAPPINGS = ("OrderedDict", "dict")
 # The first of its arguments that torch prints always, so that a class without them is somebody's own.
 _ALWAYS = {"RNN": 2, "LSTM": 2, "GRU": 2, "RNNCell": 2, "LSTMCell": 2, "GRUCell": 2, "Embedding": 2, "Linear": 2}
@@ -79,7 +79,8 @@ _MOST_SHOWN = 48
 
 class Written(NamedTuple):
     """One layer as a document has it. data: its keys. places: of each key's value, and of the layer under "";
-    keys: of what says the key. dtype: what it is made with, None where nothing says. listed: it is one of a print's."""
+    keys: of what says the key. dtype: what it is made with, None where nothing says. listed: it is one of a print's.
+    """
 
     data: Mapping[str, object]
     places: Mapping[str, Place]
@@ -262,7 +263,7 @@ def _leaves(module: PrintedModule, name: str) -> Iterator[tuple[str, PrintedModu
         return
     inner = list(_inner(module))
     # why with others inside too: somebody's own class may be called like ours, and is none.
-    if module.type in POSITIONS or (not inner and module.type not in _CONTAINERS):
+    if module.type in POSITIONS or (not inner and module.type not in CONTAINERS):
         yield name, module
     for own, child in inner:
         if isinstance(child, Argument):
@@ -274,7 +275,7 @@ def _leaves(module: PrintedModule, name: str) -> Iterator[tuple[str, PrintedModu
 
 def _inner(module: PrintedModule) -> Iterator[tuple[str, PrintedModule | Argument]]:
     """What a module holds: what is listed in it, and what a container is made with, as `ModuleList([...])` is."""
-    holds = module.type in _CONTAINERS
+    holds = module.type in CONTAINERS
     for name, child in module.children:
         if holds and child.type in _MAPPINGS:
             yield from _items(child)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.document.blocks import Document
-from rnninspect.document.from_printed import POSITIONS, is_complete
+from rnninspect.document.from_printed import CONTAINERS, POSITIONS, is_complete
 from rnninspect.document.printed import CALL, CHILD, PrintedModule, Read, is_printed, line_starts, read_at, read_printed
 from rnninspect.document.source import place_at
 from rnninspect.errors import DocumentError, listed, show
@@ -47,13 +47,12 @@ _GOES_ON = r"[)(\]}#]|\.\.\.|…|//"
 # Behind a call that is a statement.
 _REST = re.compile(r"[ \t]*(?:[,;][ \t,;]*|(?=$|[#`\r]))", re.MULTILINE)
 _ONE_EACH = "one module in each line, or one Sequential of all"
-# Constructors' names that no layer of ours has, and that hold some.
-_HOLDERS = ("Sequential", "ModuleList", "ModuleDict")
 
 
 class Pasted(NamedTuple):
     """What a text holds. modules: by the names that they have among each other; "" of the only one. notes: what was
-    passed over, and where a print stops too early."""
+    passed over, and where a print stops too early.
+    """
 
     modules: tuple[tuple[str, PrintedModule], ...]
     notes: tuple[str, ...] = ()
@@ -159,7 +158,7 @@ def _in_line(text: str, at: int, end: int) -> _Beginning | None:
     if call is None:
         return None
     kind = call[0].rpartition("=")[2].strip(" (")
-    known = kind.rpartition(".")[2] in (*POSITIONS, *_HOLDERS) and not kind.startswith("keras.")
+    known = kind.rpartition(".")[2] in (*POSITIONS, *CONTAINERS) and not kind.startswith("keras.")
     of_torch = kind.startswith(("nn.", "torch.nn.")) or call[0].startswith("self.")
     if known or (child is None and of_torch and kind.rpartition(".")[2][:1].isupper()):
         return _Beginning(start, "", has_children=False)

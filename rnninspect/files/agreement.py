@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rnninspect.conventions.frameworks import CONVENTIONS
+from rnninspect.conventions.torch_layer import symbol_sizes
 from rnninspect.files.found import FoundLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.letters import DIRECTIONS
@@ -53,23 +54,13 @@ def expected(found: FoundLayer, layer: Recurrent) -> dict[_Place, Shape]:
 
 def _expected(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, Shape]]:
     stored = CONVENTIONS[found.convention].stored(found)
-    for (k, direction), sizes in _sizes(layer).items():
+    for (k, direction), sizes in symbol_sizes(layer).items():
         for tensor in stored:
             if tensor.over_directions and direction:
                 continue
             shape = tensor.shape(sizes, layer.directions)
             if shape is not None:
                 yield _Place(tensor.role, k, direction), shape
-
-
-def _sizes(layer: Recurrent) -> dict[tuple[int, int], dict[str, Shape]]:
-    """The shape of every symbol of the equations, by stacked layer and direction."""
-    found: dict[tuple[int, int], dict[str, Shape]] = {}
-    for weight in layer.weights("float32"):
-        place = (weight.layer or 0, DIRECTIONS.index(weight.direction) if weight.direction else 0)
-        of = found.setdefault(place, {})
-        of |= {gate.name: gate.shape for gate in weight.gates} or {weight.symbol: weight.shape}
-    return found
 
 
 def _compared(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, TensorDifference | None]]:

@@ -12,6 +12,7 @@ from typing import NamedTuple, SupportsFloat
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+from rnninspect.document.from_printed import POSITIONS
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import kind_of
@@ -29,16 +30,7 @@ _KINDS: Mapping[str, type[nn.Module]] = {
 }
 # What RNNBase calls its kinds, and the function of an RNN.
 _MODES = {"RNN_TANH": ("RNN", "tanh"), "RNN_RELU": ("RNN", "relu"), "LSTM": ("LSTM", ""), "GRU": ("GRU", "")}
-# In the order of the constructor, each with its default; what is not here has none.
-_DEFAULTS: Mapping[str, Argument] = {
-    "num_layers": 1,
-    "nonlinearity": "tanh",
-    "bias": True,
-    "batch_first": False,
-    "dropout": 0.0,
-    "bidirectional": False,
-    "proj_size": 0,
-}
+_SIZES = ("input_size", "hidden_size")
 
 
 class RecurrentModule(NamedTuple):
@@ -97,15 +89,15 @@ def arguments_of(found: RecurrentModule) -> dict[str, Argument]:
 
 def _arguments(module: nn.Module, kind: str) -> Iterator[tuple[str, Argument]]:
     fields = kind_of(kind).model_fields
-    for name in ("input_size", "hidden_size", *_DEFAULTS):
-        value = _plain(getattr(module, name, None), _DEFAULTS.get(name))
+    for name in POSITIONS[kind]:
+        value = _plain(getattr(module, name, None), fields[name].default)
         if name == "nonlinearity" and isinstance(module, nn.RNNBase):
             value = _MODES[module.mode][1]  # why: it is the mode that is run, whatever the attribute says
-        if name in fields and value is not None:
+        if value is not None:
             yield name, value
 
 
-def _plain(value: object, default: Argument | None) -> Argument | None:
+def _plain(value: object, default: object) -> Argument | None:
     """A number or a text of Python's, where numpy's or torch's stand for one; None for anything else."""
     if isinstance(value, nn.Module):
         return None
@@ -120,11 +112,12 @@ def _plain(value: object, default: Argument | None) -> Argument | None:
 
 def call_text(found: RecurrentModule, arguments: Mapping[str, Argument]) -> str:
     """The module as its constructor's call: `LSTM(300, 50, num_layers=2)`; what is at its default is left out."""
-    sizes = [str(arguments.get(name, "?")) for name in ("input_size", "hidden_size")]
+    fields = kind_of(found.kind).model_fields
+    sizes = [str(arguments.get(name, "?")) for name in _SIZES]
     options = [
         f"{name}={value!r}" if isinstance(value, str) else f"{name}={value}"
         for name, value in arguments.items()
-        if name in _DEFAULTS and value != _DEFAULTS[name]
+        if name not in _SIZES and value != fields[name].default
     ]
     return f"{found.class_name}({', '.join([*sizes, *options])})"
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rnninspect.runtime.device import dtype_name
+
 # What a size, or a nest of sizes, comes as.
 Sizes = Any
 Dtypes = Sequence[torch.dtype] | torch.dtype | None
@@ -32,7 +34,7 @@ def inputs_for(
     module: nn.Module,
     given: Sequence[Any],
     input_size: Sizes | None,
-    dtypes: Sequence[torch.dtype] | torch.dtype | None,
+    dtypes: Dtypes,
 ) -> Inputs:
     """The arguments of a forward. Raises TypeError where what is given contradicts itself."""
     if input_size is not None and given:
@@ -64,7 +66,7 @@ def _made(module: nn.Module, sizes: list[Any], dtypes: Dtypes) -> Inputs:
         if not _is_size(size):
             return tuple(make(each) for each in size)
         dtype = next(wanted)
-        made.append(f"{str(dtype).removeprefix('torch.')} {tuple(size)}")
+        made.append(f"{dtype_name(dtype)} {tuple(size)}")
         if device.type == "meta":
             return torch.empty(tuple(size), device=device, dtype=dtype)
         # why zeros: token 0 is in every vocabulary.

@@ -15,6 +15,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.live.arguments import RecurrentModule, recurrent_modules
+from rnninspect.runtime.device import dtype_name
 
 # By the id of a parameter, the `layer.weight` that it was met as first.
 Owners = dict[int, str]
@@ -75,7 +76,7 @@ def count_of(module: nn.Module) -> int:
 def dtype_of(module: nn.Module) -> str:
     """The dtype of a module's first parameter."""
     first = next((parameter.dtype for parameter in module.parameters()), torch.get_default_dtype())
-    return str(first).removeprefix("torch.")
+    return dtype_name(first)
 
 
 def device_of(module: nn.Module) -> str:
@@ -106,7 +107,7 @@ def held_weights(found: RecurrentModule, declared: Sequence[WeightFact], owners:
             replace(
                 weight,
                 shape=tuple(value.shape),
-                dtype=str(value.dtype).removeprefix("torch."),
+                dtype=dtype_name(value.dtype),
                 trainable=_trains(module, weight.name),
                 shared_with=None if owner == here else owner,
             )
@@ -177,6 +178,6 @@ def extra_parameters(found: RecurrentModule, declared: Collection[WeightFact]) -
                 direction=None,
                 axes=(),
                 shape=tuple(parameter.shape),
-                dtype=str(parameter.dtype).removeprefix("torch."),
+                dtype=dtype_name(parameter.dtype),
                 init=Init("unknown"),
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from rnninspect.live.arguments import RecurrentModule
 from rnninspect.live.seen import Seen, SeenCall, SeenTensor
 from rnninspect.live.untouched import untouched
+from rnninspect.runtime.device import dtype_name
 
 # So many shapes of later calls are kept.
 _MOST_SHAPES = 4
@@ -58,11 +60,7 @@ class _Watcher:
                 seen = seen._replace(other_inputs=(*seen.other_inputs, read.shape))
             else:
                 seen = seen._replace(more_inputs=True)
-        tokens = 0
-        if read is not None:
-            tokens = 1
-            for size in read.shape[:-1]:
-                tokens *= size
+        tokens = 0 if read is None else math.prod(read.shape[:-1])
         self.seen = seen._replace(
             calls=seen.calls + 1, with_states=seen.with_states + (states is not None), tokens=seen.tokens + tokens
         )
@@ -94,7 +92,7 @@ def _flat(values: Any) -> tuple[SeenTensor, ...] | None:
 
 def _seen(value: Any) -> SeenTensor | None:
     data = _data(value)
-    return None if data is None else SeenTensor(tuple(data.shape), str(data.dtype).removeprefix("torch."))
+    return None if data is None else SeenTensor(tuple(data.shape), dtype_name(data.dtype))
 
 
 def _data(value: Any) -> Tensor | None:
@@ -112,8 +110,4 @@ def _lengths(packed: PackedSequence) -> tuple[int, ...]:
             lengths[k] = step
     if packed.unsorted_indices is None:
         return tuple(lengths)
-    return tuple(_in_order(lengths, packed.unsorted_indices.tolist()))
-
-
-def _in_order(lengths: Sequence[int], indices: Iterable[int]) -> Iterable[int]:
-    return (lengths[index] for index in indices)
+    return tuple(lengths[index] for index in packed.unsorted_indices.tolist())

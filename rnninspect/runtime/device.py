@@ -24,6 +24,11 @@ DTYPES = {
 SMALL_MACS = 10**9
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """What a document calls a dtype: `float32`."""
+    return str(dtype).removeprefix("torch.")
+
+
 def device_of(spec: Spec, other: str = "") -> torch.device:
     """The device that a document asks for, or an option in its place. Raises NoSuchDevice, which says where."""
     return find_device(spec.device, spec, other)

@@ -22,7 +22,7 @@ from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime import initial
-from rnninspect.runtime.device import watch_peak
+from rnninspect.runtime.device import dtype_name, watch_peak
 from rnninspect.runtime.modules import BuiltModel, make_feed, ready, run
 from rnninspect.runtime.recurrence import Flow, data_of
 from rnninspect.runtime.torch_errors import refusals
@@ -85,7 +85,7 @@ def _tensors(declared: Sequence[TensorFact], flows: Sequence[Flow]) -> tuple[Ten
         data = data_of(flow)
         fact = declared[k] if k < len(declared) else TensorFact(name=f"tensor {k}", axes=(), shape=(), dtype="")
         unpacked = _unpacked(flow, fact) if isinstance(flow, PackedSequence) else None
-        facts.append(replace(fact, shape=tuple(data.shape), dtype=_dtype_name(data), unpacked_shape=unpacked))
+        facts.append(replace(fact, shape=tuple(data.shape), dtype=dtype_name(data.dtype), unpacked_shape=unpacked))
     return tuple(facts)
 
 
@@ -116,10 +116,6 @@ def _multiplied(layer: DefinedLayer, module: nn.Module) -> int:
     return total
 
 
-def _dtype_name(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
-
-
 def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, ...]]:
     """The parameters of every module, as named_parameters() gives them; the plan says what each is called in the
     equations and by what law it is drawn, which no tensor knows."""
@@ -144,7 +140,7 @@ def _weight(name: str, parameter: nn.Parameter, declared: WeightFact | None, sha
     fact = replace(
         planned,
         shape=shape,
-        dtype=_dtype_name(parameter),
+        dtype=dtype_name(parameter.dtype),
         trainable=parameter.requires_grad,
         shared_with=shared_with,
     )

@@ -609,7 +609,12 @@ FAULTS = [
     ("live/watch.py", "handle.remove()", "pass", "live/test_inspect.py"),
     ("live/watch.py", "calls=seen.calls + 1", "calls=1", "live/test_inspect.py"),
     ("live/watch.py", "seen.tokens + tokens", "tokens", "live/test_inspect.py"),
-    ("live/watch.py", "_in_order(lengths, packed.unsorted_indices.tolist())", "lengths", "live/test_cases.py"),
+    (
+        "live/watch.py",
+        "tuple(lengths[index] for index in packed.unsorted_indices.tolist())",
+        "tuple(lengths)",
+        "live/test_cases.py",
+    ),
     ("live/untouched.py", "part.training = True", "pass", "live/test_inspect.py"),
     ("live/untouched.py", "buffer.copy_(values)", "pass", "live/test_cases.py"),
     ("live/untouched.py", "random.setstate(drawn)", "pass", "live/test_cases.py"),

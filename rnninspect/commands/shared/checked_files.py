@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from rnninspect.commands.shared.file_models import Checkpoints, is_no_document
+from rnninspect.commands.shared.file_models import Checkpoints, damages, is_no_document
 from rnninspect.document.blocks import Budget
 from rnninspect.document.chain import Spec
 from rnninspect.document.complaints import valid
@@ -80,8 +80,8 @@ def _fault(source: str, checkpoints: Checkpoints) -> RnnInspectError | None:
     """What stands against the file: its plan is another than its tensors say, or something of it is missing."""
     looked = checkpoints[source]
     differing = sum(len(layer.differences) for layer in looked.layers)
-    if looked.identified.held.damage:
-        return CheckFailed(f"{printable(source)}: {printable(looked.identified.held.damage)}")
+    for damage in damages({source: looked}):
+        return damage
     if differing:
         return CheckFailed(f"{printable(source)}: plan and file differ in {differing:,} tensors (rnninspect identify)")
     return None

@@ -8,7 +8,7 @@ from rnninspect.commands.shared.file_models import (
     Checkpoints,
     FileProof,
     damages,
-    disagreement,
+    file_disagreement,
     held_against_files,
     refuse_what_runs_torch,
     say_remarks,
@@ -19,8 +19,7 @@ from rnninspect.commands.shared.files import remark_half
 from rnninspect.commands.shared.look_page import LookPage, Outcome, caption_of, is_to_prove, print_report
 from rnninspect.commands.shared.messages import say_notes
 from rnninspect.commands.shared.options import LookOptions
-from rnninspect.commands.shared.proof import disagreement as contradiction
-from rnninspect.commands.shared.proof import prove
+from rnninspect.commands.shared.proof import disagreement, prove
 from rnninspect.document.chain import Spec
 from rnninspect.errors import RnnInspectError
 from rnninspect.plan import plan
@@ -72,7 +71,7 @@ def _report(
         model = plan(spec, input_grad=page.input_grad)
         differing = proofs[number].differences if number in proofs else ()
         if differing:
-            outcome.errors.append(disagreement(spec, proofs[number]))
+            outcome.errors.append(file_disagreement(spec, proofs[number]))
         elif number not in proofs and proves:
             try:
                 proof = prove(spec, model, options.seed, input_grad=page.input_grad)
@@ -82,7 +81,7 @@ def _report(
             outcome.notes.extend(proof.notes)
             model, differing = proof.model, proof.differences
             if differing:
-                outcome.errors.append(contradiction(spec, differing))
+                outcome.errors.append(disagreement(spec, differing))
         if differing:
             contradicted.append((model, differing))
         else:

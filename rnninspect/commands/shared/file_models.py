@@ -144,7 +144,7 @@ def _proof(spec: Spec, compared: Compared) -> FileProof:
     return FileProof(compared.agreeing, compared.tensors, differing)
 
 
-def disagreement(spec: Spec, proof: FileProof) -> CheckFailed:
+def file_disagreement(spec: Spec, proof: FileProof) -> CheckFailed:
     """What is said of a layer whose plan and file differ; the table says the rest."""
     return CheckFailed(
         f"{printable(spec.source)}: {printable(spec.name)}: plan and file differ in {len(proof.differences):,} tensors"
@@ -164,7 +164,7 @@ def agreeing(
 
     What is wrong with the other layers, and with files that are damaged, is said.
     """
-    errors = [disagreement(specs[number], proof) for number, proof in proofs.items() if proof.differences]
+    errors = [file_disagreement(specs[number], proof) for number, proof in proofs.items() if proof.differences]
     code = max(map(complain, [*errors, *damages(checkpoints)]), default=0)
     return [spec for number, spec in enumerate(specs) if number not in proofs or not proofs[number].differences], code
 
