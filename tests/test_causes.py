@@ -120,7 +120,7 @@ def test_a_tied_layer_follows_its_embedding() -> None:
 @pytest.mark.parametrize("type_name", TYPES)
 def test_the_fields_that_follow_are_those_that_fitting_fills_in(type_name: str) -> None:
     """Every kind after an Embedding: what it did not say and yet has is what it is fed with."""
-    sizes = {"hidden_size": 4, "output_size": 5, "out_features": 6, "num_embeddings": 7, "embedding_dim": 4}
+    sizes = {"hidden_size": 4, "output_size": 5, "out_features": 6, "num_embeddings": 7, "embedding_dim": 4, "dim": -1}
     from rnninspect.layers.registry import kind_of
 
     fields = kind_of(type_name).model_fields

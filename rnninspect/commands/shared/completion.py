@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
-from rnninspect.document.printed import is_printed
-
 if TYPE_CHECKING:
     from rnninspect.layers.layer import Layer
 
@@ -111,6 +109,8 @@ def _short(path: str) -> str:
 
 def _named(ctx: typer.Context) -> list[str]:
     """The documents that the command line names so far."""
+    from rnninspect.document.printed import is_printed  # why here: the help needs nothing of documents
+
     # why args: there they are while an option behind them still lacks its value.
     given = (ctx.params.get(name) or () for name in ("files", "words"))
     words = [*chain.from_iterable(given), ctx.params.get("old"), ctx.params.get("new"), *ctx.args]

@@ -108,7 +108,7 @@ def _unrolled(scopes: Iterable[Scope], names: Names) -> Iterator[HeldLayer]:
             least, most = sorted(tensor.held.shape)
             if least > 1 and most in (least, 3 * least, 4 * least):
                 name = names[id(scope.graph), value]
-                yield HeldLayer(name, UNROLLED, {"times": times}, {"matrix": name})
+                yield HeldLayer(name, kind=UNROLLED, said={"times": times}, tensors={"matrix": name})
 
 
 def _wrong_state(node: Node, scope: Scope, origins: Origins, hidden: Said) -> int | None:
