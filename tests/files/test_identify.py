@@ -117,3 +117,12 @@ def test_long_names_take_little_time() -> None:
     start = time.process_time()
     identified(shapes | {"lstm" * 100_000: (28, 7), "." * 100_000 + "weight_ih": (28, 7)})
     assert time.process_time() - start < 5
+
+
+def test_letters_for_matrices_look_recurrent() -> None:
+    found = identified({"Wxh": (100, 65), "Whh": (100, 100), "Why": (65, 100), "bh": (100, 1)})
+    assert found.layers == ()
+    assert [sentence.partition("(")[2] for sentence in found.undecided] == [
+        "Wxh...), no rule reads them",
+        "Whh...), no rule reads them",
+    ]

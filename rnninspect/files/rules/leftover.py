@@ -21,7 +21,8 @@ _RECURRENT = re.compile(
 )
 _WEIGHT = re.compile(
     r"(?:.*[^a-z])?(?:weight|bias|[wbu])_(?:hh|ih|hr)(?:[^a-z].*)?"
-    r"|(?:.*[^a-z0-9])?[ixh]2h(?:[^a-z0-9].*)?|.*recurrent_kernel.*",
+    r"|(?:.*[^a-z0-9])?[ixh]2h(?:[^a-z0-9].*)?|.*recurrent_kernel.*"
+    r"|(?:.*[^a-z0-9])?[wu]_?(?:xh|hh|hx)",
     re.IGNORECASE | re.DOTALL,
 )
 # All weights of a layer as one vector.
@@ -37,7 +38,7 @@ _OTHER = re.compile(
 )
 # What an exporter puts below a layer's name that is no weight: first states, sizes.
 _COMPUTED = re.compile(r"\w*_output_[0-9]+")
-_HINT = re.compile("lstm|gru|rnn|recurrent|_hh|_ih|_hr|2h|cell|sru|mgu")
+_HINT = re.compile("lstm|gru|rnn|recurrent|_hh|_ih|_hr|2h|cell|sru|mgu|[wu](?:xh|hh|hx)$")
 
 
 def sentences(left: Left, undecided: Iterable[Undecided], found: Iterable[str]) -> Iterator[str]:
