@@ -19,8 +19,10 @@ LETTERS: dict[str, str] = {
     "H_out": "output size",
 }
 
-# The size of each axis, its letter where nobody says the size.
-Shape = tuple[int | str, ...]
+# The size of each axis.
+Shape = tuple[int, ...]
+# The same, the letter of an axis where nobody says its size.
+OpenShape = tuple[int | str, ...]
 
 # The directions of a layer, in the order torch puts them.
 DIRECTIONS = ("forward", "reverse")
@@ -38,7 +40,7 @@ def shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
-def open_shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> Shape:
+def open_shape_of(axes: Iterable[str], sizes: Mapping[str, int]) -> OpenShape:
     """The sizes of `axes` as far as they are known: an axis with a letter that has no size stands as it is written."""
     return tuple(
         shape_of([axis], sizes)[0] if all(part.isdecimal() or part in sizes for part in letters_of(axis)) else axis

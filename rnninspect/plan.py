@@ -46,21 +46,21 @@ def plan_layers(
     below = NOTHING_KEPT
     for link, own, wants in zip(links, weights, wants_of(links, weights, input_grad), strict=True):
         layer, signal = link.layer, link.signal
-        open = signal.batch.is_open
+        is_open = signal.batch.is_open
         of_layer = LayerFacts(
             name=layer.name,
             type=layer.type,
             inputs=layer.inputs(signal, dtype),
             outputs=layer.outputs(signal, dtype),
             weights=own,
-            forward=layer.forward_ops(signal.one_token if open else signal),
+            forward=layer.forward_ops(signal.one_token if is_open else signal),
             backward=None,
             kept_for_backward_bytes=None,
-            per_token=open,
+            per_token=is_open,
             handed_on=layer.hands_on(signal, dtype),
         )
         # why not backward: what the steps at both ends leave out makes it no multiple of the tokens.
-        if not open:
+        if not is_open:
             kept = layer.kept(signal, dtype, own, wants)
             # why not twice: what a layer reads is what the one before it has put out.
             read = of_layer.inputs[0].known_nbytes if kept.input and not below.output else 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
 from rnninspect.conventions.packing import Kind, Stored
-from rnninspect.conventions.torch_layer import Shape
+from rnninspect.letters import Shape
 
 
 def order(tensor: Stored, kind: Kind) -> str:

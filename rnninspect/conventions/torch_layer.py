@@ -11,9 +11,8 @@ from rnninspect.layers.layer import Layer
 from rnninspect.layers.lstm import LSTM, LSTMCell
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.rnn import RNN, RNNCell
-from rnninspect.letters import DIRECTIONS
+from rnninspect.letters import DIRECTIONS, Shape
 
-Shape = tuple[int, ...]
 # The gates of torch's packed weights, from the first row to the last.
 ORDER: Mapping[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}
 _KINDS: Mapping[type[Layer], Kind] = {

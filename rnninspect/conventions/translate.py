@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.conventions.packing import Biases, Convention, Stored
+from rnninspect.conventions.packing import Biases, Convention, Kind, Stored
 from rnninspect.conventions.places import order, places
 from rnninspect.conventions.target import Framework
-from rnninspect.conventions.torch_layer import ORDER, Shape, TorchLayer, torch_layer
+from rnninspect.conventions.torch_layer import ORDER, TorchLayer, torch_layer
 from rnninspect.layers.layer import Layer
-from rnninspect.letters import DIRECTIONS
+from rnninspect.letters import DIRECTIONS, Shape
 
 NOT_TORCH = "no convention: it is not torch's"
 
@@ -95,13 +95,19 @@ def translated(layer: Layer, framework: Framework, *, knows_function: bool = Tru
     )
 
 
+class _Layer(NamedTuple):
+    """The framework's layer, as `Convention.stored` asks for it."""
+
+    type: Kind
+    biases: Biases
+    proj_size: int
+    peepholes: bool = False
+
+
 def stored(torch: TorchLayer, convention: Convention) -> tuple[Stored, ...]:
     """The tensors of each stacked layer and direction that the framework's layer has."""
-    return (
-        *convention.matrices[torch.kind],
-        *convention.vectors.get((torch.kind, _biases(torch, convention)), ()),
-        *((convention.projection,) if convention.projection and torch.proj_size else ()),
-    )
+    layer = _Layer(type=torch.kind, biases=_biases(torch, convention), proj_size=torch.proj_size)
+    return convention.stored(layer)
 
 
 def of_torch(symbol: str, symbols: frozenset[str]) -> str:

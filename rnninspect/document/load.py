@@ -19,7 +19,7 @@ from rnninspect.errors import Place
 
 
 def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Spec:
-    """Read, override, validate and connect one document.
+    """Read, override, validate and connect one document, or a printed module that is one model.
 
     settings: `PATH=VALUE` overrides. device, dtype: win over the document's.
     Raises DocumentError for whatever is wrong with it.
@@ -35,9 +35,9 @@ def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = N
 def load_models(
     path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None
 ) -> list[Spec]:
-    """`load_spec`, of what may be a printed module too, in a file, on standard input or as `path` itself.
+    """`load_spec`, of what may be several models: a printed module is one for each layer, but for a chain of layers.
 
-    A document is one model, a printed module one for each layer.
+    It may stand in a file, on standard input, or be `path` itself.
     """
     given, printed = _given(path)
     if printed:
@@ -52,7 +52,7 @@ def load_at_revision(
 ) -> list[Spec]:
     """`load_models`, of a document that may be `REF:PATH` too: PATH as it is at a revision of git.
 
-    Raises NoGit, and CannotHere where git fails, besides.
+    Raises NoGit too, and CannotHere where git fails.
     """
     from rnninspect.document.revision import named_revision, read_revision  # why here: few command lines name one
 

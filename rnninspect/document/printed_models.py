@@ -89,8 +89,8 @@ def _tree(part: Sequence[tuple[str, Written]], given: Text, name: str) -> Tree:
         path: Path = ("layers", index)
         values |= {(*path, key) if key else path: place for key, place in written.places.items()}
         keys |= {(*path, key) if key else path: place for key, place in written.keys.items()}
-    data = {"name": part[0][0] or name, "input": {}, "layers": layers} if len(part) == 1 else {}
-    data = data or {"name": name, "input": {}, "layers": layers}
+    own = part[0][0] if len(part) == 1 else ""
+    data = {"name": own or name, "input": {}, "layers": layers}
     return _with_dtype(
         Tree(source=given.source, text=given.text, data=data, values=values, keys=keys, printed=True), part
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rnninspect.facts.amounts import ITEM_BYTES
-from rnninspect.letters import Layout, Shape, layout_of, tuple_text
+from rnninspect.letters import Layout, OpenShape, layout_of, tuple_text
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class TensorFact:
 
     name: str
     axes: tuple[str, ...]
-    shape: Shape
+    shape: OpenShape
     dtype: str
     directions: int = 1
     unpacked_axes: tuple[str, ...] | None = None
-    unpacked_shape: Shape | None = None
+    unpacked_shape: OpenShape | None = None
 
     @property
     def layout(self) -> Layout:

@@ -10,9 +10,7 @@ from rnninspect.conventions.frameworks import CONVENTIONS
 from rnninspect.conventions.torch_layer import symbol_sizes
 from rnninspect.files.found import FoundLayer
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.letters import DIRECTIONS
-
-Shape = tuple[int, ...]
+from rnninspect.letters import DIRECTIONS, Shape
 
 
 class TensorDifference(NamedTuple):

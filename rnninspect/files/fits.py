@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-Shape = tuple[int, ...]
+from rnninspect.letters import Shape
+
 # For so many layers of a model a likely one is looked for, among so many of the file. why a limit: each of the one is
 # held against each of the other.
 _MOST_SOUGHT, _MOST_LIKELY = 100, 2_000

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.errors import listed, printable, show
-from rnninspect.files.fits import Fit, Shape, Wanted
+from rnninspect.files.fits import Fit, Wanted
 from rnninspect.files.found import FoundLayer
+from rnninspect.letters import Shape
 
 # How torch names the parameters of a recurrent layer and of its cells.
 _ROLE = re.compile(r"(?P<what>weight|bias)_(?P<of>ih|hh|hr)(_l(?P<layer>\d{1,9}))?(?P<reverse>_reverse)?", re.ASCII)

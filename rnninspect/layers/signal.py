@@ -8,7 +8,7 @@ from math import prod
 from typing import Literal
 
 from rnninspect.facts.tensors import TensorFact
-from rnninspect.letters import Shape, open_shape_of, shape_of
+from rnninspect.letters import OpenShape, open_shape_of, shape_of
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Signal:
         """This signal as a layer's input or output, its width called `letter`, which so many directions share."""
         letters, widths, dtype = ((), (), "int64") if self.width is None else ((letter,), (self.width,), dtype)
 
-        def whole(lead: tuple[str, ...]) -> tuple[tuple[str, ...], Shape]:
+        def whole(lead: tuple[str, ...]) -> tuple[tuple[str, ...], OpenShape]:
             return (*lead, *letters), (*open_shape_of(lead, self.batch.letters), *widths)
 
         axes, shape = whole(self.axes)

@@ -568,7 +568,7 @@ FAULTS = [
     ("results/summary.py", "sum(model.forward.macs for", "max(model.forward.macs for", "test_cli_inspect.py"),
     ("files/models.py", 'if "batch_size" in said:', "if False:", "files"),
     ("files/models.py", "batch_first=found.known.get", "state=found.known.get", "files"),
-    ("plan.py", "signal.one_token if open else signal", "signal.one_token", "layers/test_open_batch.py"),
+    ("plan.py", "signal.one_token if is_open else signal", "signal.one_token", "layers/test_open_batch.py"),
     ("commands/shared/file_models.py", "if alike < tensors:", "if False:", "test_cli_files.py"),
     ("commands/shared/file_models.py", "compared.differences", "()", "test_cli_files.py"),
     ("results/shapes.py", "chain=not model.apart", "chain=True", "test_cli_files.py"),

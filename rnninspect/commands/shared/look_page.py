@@ -76,8 +76,8 @@ def caption_of(report: Report, options: LookOptions) -> str:
     dtypes = each_once(model.dtype for model in models)
     runs = [model.measured for model in models if model.measured is not None]
     if not runs:
-        open = any(model.per_token for model in models) and torch_is_installed()
-        return caption(PLAN if options.plan else OPEN if open else NO_TORCH, dtypes)
+        is_open = any(model.per_token for model in models) and torch_is_installed()
+        return caption(PLAN if options.plan else OPEN if is_open else NO_TORCH, dtypes)
     verdict = "differ: models they differ on are left out" if report.differences else "agree"
     devices = each_once(run.device for run in runs)
     return caption(f"plan and torch {runs[0].torch} {verdict}", devices, dtypes, f"seed {report.seed}")

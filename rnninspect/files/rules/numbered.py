@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rnninspect.files.rules.left import Left, Undecided
+from rnninspect.letters import Shape
 
 _NUMBER = re.compile(r"(arr_|param_|variable_|var_)?([0-9]{1,9})")
 _WHY = "their shapes are those of an LSTM's or a GRU's weights, and their names are numbers"
-
-Shape = tuple[int, ...]
 
 
 def unread(left: Left) -> Iterator[Undecided]:
