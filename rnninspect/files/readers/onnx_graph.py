@@ -222,18 +222,7 @@ def _add_node(
     others: dict[tuple[str, str], Node],
 ) -> None:
     """Read a node into a graph. others: one record for all nodes of an operator that nobody asks more of."""
-    texts = {3: "", 4: "", 7: "", 8: ""}
-    inputs, outputs, places = [], [], []
-    for part in message.inside(place):
-        if part.number == 1:
-            inputs.append(part)
-        elif part.number == 2:
-            outputs.append(message.text(part))
-        elif part.number in texts:
-            texts[part.number] = message.text(part)
-        elif part.number == 5:
-            places.append(part)
-    name, op, domain, overload = texts.values()
+    (name, op, domain, overload), inputs, outputs, places = _node_parts(message, place)
     key = (domain_of(domain), op, overload)
     valued = op in RECURRENT or key in functions
     attributes = [_attribute(message, part, valued=valued) for part in places]
@@ -260,6 +249,22 @@ def _add_node(
     elif op == "Constant" and not key[0] and outputs:
         for item in attributes:
             _add_constant(message, item, graph, outputs[0])
+
+
+def _node_parts(message: Message, place: Field) -> tuple[list[str], list[Field], list[str], list[Field]]:
+    """Of a NodeProto its name, operator, domain and overload, where its inputs stand, its outputs, its attributes."""
+    texts = {3: "", 4: "", 7: "", 8: ""}
+    inputs, outputs, attributes = [], [], []
+    for part in message.inside(place):
+        if part.number == 1:
+            inputs.append(part)
+        elif part.number == 2:
+            outputs.append(message.text(part))
+        elif part.number in texts:
+            texts[part.number] = message.text(part)
+        elif part.number == 5:
+            attributes.append(part)
+    return list(texts.values()), inputs, outputs, attributes
 
 
 def _add_constant(message: Message, attribute: _Attribute, graph: Graph, name: str) -> None:
