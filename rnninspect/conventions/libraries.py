@@ -39,9 +39,16 @@ def _keras_put(torch: TorchLayer, function: str) -> tuple[str, ...]:
     return (
         f"layers = [{made} for _ in range({torch.depth})]",
         f"there = {function}(weights)",
-        "for number, layer in enumerate(layers):  # once they are built",
+        "for number, layer in enumerate(layers):",
+        f"    layer.build((None, None, {_keras_width(torch)}))",
         '    layer.set_weights([array for name, array in there.items() if name.startswith(f"layer_{number}/")])',
     )
+
+
+def _keras_width(torch: TorchLayer) -> str:
+    """How wide the input of stacked layer `number` is, in Python: above the first it is what the one below puts out."""
+    below = torch.hidden_size * torch.directions
+    return str(below) if below == torch.input_size else f"{torch.input_size} if number == 0 else {below}"
 
 
 KERAS = Framework(

@@ -54,7 +54,17 @@ def test_keras_computes_the_same(keras: Any, case: Case) -> None:
 
 
 @pytest.mark.more
-@pytest.mark.parametrize("case", [Case("LSTM"), Case("GRUCell"), Case("RNN", {"bidirectional": True})])
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("LSTM"),
+        Case("GRUCell"),
+        Case("RNN", {"bidirectional": True}),
+        Case("LSTM", {"num_layers": 2}),
+        Case("GRU", {"num_layers": 3, "bidirectional": True}),
+    ],
+    ids=lambda case: case.name,
+)
 def test_the_lines_below_a_function_put_the_weights_into_a_layer(keras: Any, case: Case) -> None:
     framework = FRAMEWORKS["keras"]
     lines = list(script([translated(layer_of(case), framework)], framework))
@@ -62,5 +72,6 @@ def test_the_lines_below_a_function_put_the_weights_into_a_layer(keras: Any, cas
     module = getattr(torch.nn, case.type)(IN, H, **case.options)
     names: dict[str, Any] = {"keras": keras, "torch_layer": module}
     exec("\n".join([*lines, *below]), names)
-    theirs = sum(float(weight.value.detach().sum()) for weight in names["layer"].weights)
+    made_layers = names["layers"] if "layers" in names else [names["layer"]]
+    theirs = sum(float(weight.value.detach().sum()) for layer in made_layers for weight in layer.weights)
     assert theirs == pytest.approx(sum(float(weight.detach().sum()) for weight in module.parameters()), abs=1e-4)
