@@ -139,4 +139,6 @@ def check_module(
     need_torch()
     from rnninspect.live.accepted import check
 
+    # why: pytest then shows the line of the test.
+    __tracebackhide__ = True
     return check(module, max_params, lock, name, update)

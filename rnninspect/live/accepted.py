@@ -43,6 +43,8 @@ def check(
     update: bool | None,
 ) -> Inspected:
     """Raise AssertionError where a module is not what is accepted; see `api.check_module`."""
+    # why: what changed is to be read in pytest's report, not the lines that found it.
+    __tracebackhide__ = True
     module = unwrapped(module)
     result = look_only(module)
     name = name or result.name
@@ -66,13 +68,20 @@ def _contradictions(result: Inspected) -> Iterator[str]:
 def _over(result: Inspected, allowed: int | str | None) -> Iterator[str]:
     if allowed is None:
         return
-    most = parse_count(allowed) if isinstance(allowed, str) else allowed
+    most = _count(allowed) if isinstance(allowed, str) else allowed
     limit = Limit("max_params", most, result.parameters + result.other_parameters)
     if not limit.ok:
         parts = f"{result.parameters:,} in recurrent layers, {result.other_parameters:,} in others"
         yield f"  {over_limit(limit)} ({parts}); where that is meant, raise max_params in this test"
     if result.lazy:
         yield f"  max_params: {result.lazy} lazy parameters have no size yet; call the module once before"
+
+
+def _count(allowed: str) -> int:
+    try:
+        return parse_count(allowed)
+    except ValueError as error:
+        raise ValueError(f"max_params: {error}") from None
 
 
 def _accepted(lock: Path, entry: str, now: LockedModel, *, update: bool) -> Iterator[str]:

@@ -48,7 +48,10 @@ def inputs_for(
     elif given and all(isinstance(each, tuple) and _is_nest(each) for each in given):
         sizes = list(given)
     elif dtypes is not None:
-        raise TypeError("dtypes are of sizes, and no argument is one (give tensors in the dtype that they need)")
+        beside = "beside a tensor a tuple is none: " if any(map(_is_size, given)) else ""
+        raise TypeError(
+            f"dtypes are of sizes, and no argument is one ({beside}give tensors in the dtype that they need)"
+        )
     else:
         return Inputs(tuple(given))
     return _made(module, sizes, dtypes)

@@ -47,6 +47,8 @@ def look_only(module: nn.Module) -> Inspected:
 
 
 def _expect_module(module: object) -> None:
+    if isinstance(module, type) and issubclass(module, nn.Module):
+        raise TypeError(f"expected a torch.nn.Module, got the class {module.__name__} (call it: it makes one)")
     if not isinstance(module, nn.Module):
         raise TypeError(f"expected a torch.nn.Module, got {type(module).__name__} (rnninspect.load reads documents)")
 
@@ -54,10 +56,16 @@ def _expect_module(module: object) -> None:
 def _advice(inputs: Sequence[Any], kwargs: Mapping[str, Any], made: Inputs) -> list[str]:
     """What helps where a forward raised because of what it was called with."""
     if made.made:
-        return [f"rnninspect made its input from sizes: {', '.join(made.made)} (dtypes=[torch.long] makes tokens)"]
+        return [f"rnninspect made its input from sizes: {', '.join(made.made)} ({_other_input(made)})"]
     if not inputs and not kwargs:
         return ["rnninspect called forward() without an argument (rnninspect.recurrent(module) runs nothing)"]
     return []
+
+
+def _other_input(made: Inputs) -> str:
+    """How to have other input than what was made: integers are zeros, which no lengths may be."""
+    integers = any(each.startswith(("int", "uint")) for each in made.made)
+    return "integers are zeros: give tensors for others" if integers else "dtypes=[torch.long] makes tokens"
 
 
 def _inspected(

@@ -363,6 +363,8 @@ def test_a_forward_without_tensors() -> None:
 def test_only_modules_are_taken() -> None:
     with pytest.raises(TypeError, match=r"expected a torch.nn.Module, got str \(rnninspect.load reads documents\)"):
         rnninspect.inspect("model.yaml")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"expected a torch.nn.Module, got the class GRU \(call it: it makes one\)"):
+        rnninspect.recurrent(nn.GRU)  # type: ignore[arg-type]
 
 
 def test_a_hook_of_the_users_sees_what_it_saw_before() -> None:

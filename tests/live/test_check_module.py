@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,23 @@ def test_the_budget_is_of_all_parameters() -> None:
         "  max_params: 864, over 800 by 64, 8 % (840 in recurrent layers, 24 in others); where that is meant, raise "
         "max_params in this test",
     ]
+
+
+def test_an_amount_that_is_none_is_named() -> None:
+    with pytest.raises(ValueError, match=r"max_params: expected a number with one of k, M, G, T, .* got '20 apples'"):
+        rnninspect.check_module(Tagger(), max_params="20 apples")
+
+
+def test_pytest_shows_the_line_of_the_test_and_none_of_ours(tmp_path: Path) -> None:
+    call = "rnninspect.check_module(nn.GRU(5, 7), max_params=9)"
+    test = f"import rnninspect\nfrom torch import nn\ndef test():\n    {call}\n"
+    (tmp_path / "test_of_a_user.py").write_text(test)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_of_a_user.py"]
+    report = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert f">       {call}" in report
+    assert "max_params: 294, over 9 by 285" in report
+    assert "accepted.py" not in report
+    assert "api.py" not in report
 
 
 def test_a_lock_that_is_not_there_is_not_written_unasked(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def test_what_is_named_is_what_is_called_with(given: list[Any], named: dict[str,
     ("given", "named", "message"),
     [
         ([X], {"input_size": (4, 3)}, r"expected inputs or input_size, got both"),
-        ([X], {"dtypes": [torch.long]}, r"dtypes are of sizes, and no argument is one"),
+        ([X], {"dtypes": [torch.long]}, r"dtypes are of sizes, and no argument is one \(give tensors"),
+        ([(4, 3), X], {"dtypes": torch.long}, r"no argument is one \(beside a tensor a tuple is none: give tensors"),
         ([(4, 3)], {"dtypes": [torch.long, torch.float]}, r"expected one, or one for each of 1 sizes, got 2"),
         ([], {"input_size": 5}, r"input_size: expected a size such as"),
         ([], {"input_size": "abc"}, r"input_size: expected a size such as"),
@@ -99,6 +100,11 @@ def test_what_a_forward_raises_on_made_input_says_what_was_made() -> None:
         rnninspect.inspect(nn.GRU(5, 7), (4, 3, 6))
     assert raised.value.__notes__ == [
         "rnninspect made its input from sizes: float32 (4, 3, 6) (dtypes=[torch.long] makes tokens)"
+    ]
+    with pytest.raises(RuntimeError, match="should be positive") as raised_of_zeros:
+        rnninspect.inspect(nn.Embedding(0, 7), (4, 3), dtypes=torch.long)
+    assert raised_of_zeros.value.__notes__ == [
+        "rnninspect made its input from sizes: int64 (4, 3) (integers are zeros: give tensors for others)"
     ]
     with pytest.raises(TypeError) as raised_without:
         rnninspect.inspect(nn.GRU(5, 7))
