@@ -56,6 +56,13 @@ def test_an_option_says_in_capitals_what_it_takes_and_a_flag_takes_nothing(here:
     assert [each for each in names if not re.fullmatch(r"--[a-z0-9-]+(, -\w)?( [A-Z/:]+(=V1,V2|=VALUE)?)?", each)] == []
 
 
+@pytest.mark.parametrize("name", ["inspect", "shapes", "verify", "bench", "trace"])
+def test_the_help_says_that_a_module_goes_where_a_document_does(here: Here, name: str) -> None:
+    said = " ".join(shown(here, name, "--help").split())
+    assert "modules, printed or called" in said
+    assert "standard input" in said
+
+
 def test_the_options_of_bench_stand_by_what_they_are_for(here: Here) -> None:
     panels = sections(shown(here, "bench", "--help"))
     assert list(panels) == ["Arguments", "What to time", "How long", "The device", "Output", "Examples"]

@@ -19,13 +19,18 @@ from rnninspect.formats import Format
 DEVICE, OUTPUT = "The device", "Output"
 
 Files = Annotated[
-    list[str], typer.Argument(metavar="CONFIG...", help="YAML documents, one model each; - is standard input.")
+    list[str],
+    typer.Argument(
+        metavar="CONFIG...",
+        help="YAML documents, one model each, or modules, printed or called; - is standard input.",
+    ),
 ]
 FilesOrCheckpoints = Annotated[
     list[str],
     typer.Argument(
         metavar="CONFIG...",
-        help="YAML documents, one model each, or checkpoints; - is a document on standard input.",
+        help="YAML documents, one model each, modules, printed or called, or checkpoints; "
+        "- is a document or a print on standard input.",
     ),
 ]
 Device = Annotated[
