@@ -401,11 +401,11 @@ def run_command(*paths: Path, format: Format = Format.CSV) -> int:
 @pytest.mark.parametrize(
     ("kind", "options", "fault", "dtype"),
     [
-        (*planted, dtype)
+        # why each in one: of 264 faults tried once, half precision saw every one that float32 saw
+        pytest.param(*planted, dtype, marks=() if k % 4 == turn else pytest.mark.more)
         for k, planted in enumerate(PLANTED)
-        for dtype in DTYPES
-        # why not all in half precision: of 264 faults tried once, it saw every one that float32 saw
-        if dtype in ("float32", "float64") or k % 8 == 0
+        for turn, dtype in enumerate(DTYPES)
+        if dtype in ("float32", "float64") or k % 4 == turn
     ],
     ids=str,
 )
