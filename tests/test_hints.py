@@ -247,10 +247,20 @@ def blocks_and_fields() -> Iterator[tuple[str, str]]:
     yield from (("init", field) for field in ("weight_ih", "weight_hh", "bias", "forget_bias", "odd"))
 
 
+def blocks_before(block: str, field: str) -> int:
+    """How many kinds before `block` have the very same field."""
+    if block not in TYPES or field == "odd":
+        return 0
+    fields = [kind_of(kind).model_fields.get(field) for kind in TYPES[: TYPES.index(block)]]
+    return [repr(each) for each in fields].count(repr(kind_of(block).model_fields[field]))
+
+
 @pytest.mark.parametrize(("block", "field"), list(blocks_and_fields()))
 def test_every_fault_is_told_in_words_of_ours(block: str, field: str) -> None:
+    """Every value where a field is met for the first time, and then a third of them, which third changes."""
     told = 0
-    for value in ODD:
+    met = blocks_before(block, field)
+    for value in ODD[met % 3 :: 3] if met else ODD:
         data: dict[str, Any] = {
             "input": {"batch_size": 2, "seq_len": 3},
             "layers": [{"type": "LSTM", **least_keys("LSTM")}],
