@@ -65,7 +65,7 @@ def test_what_is_read_is_built_as_it_was_planned(document: str) -> None:
         assert differences(planned, measure(spec, planned, CPU)) == ()
 
 
-@examples(8)
+@examples(3)
 @given(documents(equations()))
 def test_what_is_read_computes_the_same_in_two_ways(document: str) -> None:
     spec = read(document)
