@@ -219,7 +219,7 @@ def cells(layer: Mapping[str, Any], **definitions: Any) -> Iterator[Spec]:
             yield spec_of({"dtype": dtype, "input": given, "cells": definitions, "layers": layers})
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", [0, *(pytest.param(more, marks=pytest.mark.more) for more in (1, 2, 3))])
 def test_every_cell_of_the_library(number: int) -> None:
     for place, name in enumerate(library_names()):
         specs = list(cells({"type": name}))
