@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -97,8 +97,8 @@ def test_a_bad_document_among_many(
     assert line.isprintable()
 
 
-# What could take the process down, or act on the machine: each in a process of its own. The place is None where
-# there is none.
+# What could take the process down, or act on the machine: all of them in one process, which must outlive each. The
+# place is None where there is none.
 BOMB = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 20))
 BYTES: list[tuple[str, bytes, str | None, tuple[str, ...]]] = [
     ("empty", b"", "1:1", ("the document is empty",)),
@@ -121,23 +121,43 @@ def assert_refused(done: subprocess.CompletedProcess[str], start: str, *words: s
     assert [word for word in words if word not in done.stderr] == []
 
 
-@pytest.mark.parametrize(("data", "place", "words"), [what for _, *what in BYTES], ids=[name for name, *_ in BYTES])
-def test_a_hostile_document(run: Run, tmp_path: Path, data: bytes, place: str | None, words: tuple[str, ...]) -> None:
-    (tmp_path / "doc.yaml").write_bytes(data)
-    done = run("params", "--plan", "doc.yaml", cwd=tmp_path)
-    assert_refused(done, f"doc.yaml:{place}: " if place else "doc.yaml:", *words)
+def assert_each_refused(
+    done: subprocess.CompletedProcess[str], expected: Iterable[tuple[str, tuple[str, ...]]]
+) -> None:
+    """A line for each file, in their order, and how many there were."""
+    assert (done.returncode, done.stdout) == (2, "")
+    *lines, count = done.stderr.splitlines()
+    assert count == f"{len(lines)} errors"
+    for line, (start, words) in zip(lines, expected, strict=True):
+        assert line.isprintable()
+        assert line.startswith(f"error: {start}")
+        assert [word for word in words if word not in line] == []
+
+
+def test_hostile_documents(run: Run, tmp_path: Path) -> None:
+    for name, data, *_ in BYTES:
+        (tmp_path / f"{name}.yaml").write_bytes(data)
+    done = run("params", "--plan", *(f"{name}.yaml" for name, *_ in BYTES), cwd=tmp_path)
+    assert_each_refused(
+        done, ((f"{name}.yaml:{place}: " if place else f"{name}.yaml:", words) for name, _, place, words in BYTES)
+    )
+
+
+def test_a_hostile_document_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "doc.yaml").write_bytes(BOMB.encode())
+    assert_refused(run("params", "--plan", "doc.yaml", cwd=tmp_path), "doc.yaml:", "aliases written out")
 
 
 @pytest.mark.parametrize("data", [codecs.BOM_UTF8 + GOOD.encode(), GOOD.replace("\n", "\r\n").encode()])
-def test_a_leading_mark_and_windows_line_ends_are_no_fault(run: Run, tmp_path: Path, data: bytes) -> None:
+def test_a_leading_mark_and_windows_line_ends_are_no_fault(here: Run, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "doc.yaml").write_bytes(data)
-    done = run("params", "--plan", "doc.yaml", cwd=tmp_path)
+    done = here("params", "--plan", "doc.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "220" in done.stdout  # 4 * 5 * (4 + 5 + 2)
 
 
 @pytest.mark.parametrize("where", ["root", "value", "option"])
-def test_a_tag_runs_nothing(run: Run, tmp_path: Path, where: str) -> None:
+def test_a_tag_runs_nothing(here: Run, tmp_path: Path, where: str) -> None:
     trace = tmp_path / "X"
     live = f'!!python/object/apply:os.system ["touch {trace}"]'
     yaml.unsafe_load(live)
@@ -146,7 +166,7 @@ def test_a_tag_runs_nothing(run: Run, tmp_path: Path, where: str) -> None:
 
     (tmp_path / "doc.yaml").write_text({"root": live, "value": f"name: {live}\n{GOOD}", "option": GOOD}[where])
     options = ["--set", f"name={live}"] if where == "option" else []
-    done = run("params", "--plan", "doc.yaml", *options, cwd=tmp_path)
+    done = here("params", "--plan", "doc.yaml", *options, cwd=tmp_path)
     start = {"root": "doc.yaml:1:1: ", "value": "doc.yaml:1:7: name: ", "option": "--set name=!!python"}[where]
     assert_refused(done, start, "tags are not supported", "!!python/object/apply:os.system")
     assert not trace.exists()
@@ -166,32 +186,27 @@ def fifo(folder: Path) -> str:
     return "fifo"
 
 
-def unreadable(folder: Path) -> str:
+def test_an_unreadable_document(here: Run, tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
-    (folder / "doc.yaml").write_text(GOOD)
-    (folder / "doc.yaml").chmod(0)
-    return "doc.yaml"
+    (tmp_path / "doc.yaml").write_text(GOOD)
+    (tmp_path / "doc.yaml").chmod(0)
+    assert_refused(here("params", "--plan", "doc.yaml", cwd=tmp_path), "doc.yaml: ", "permission denied")
 
 
-@pytest.mark.parametrize(
-    ("make", "shown", "words"),
-    [
-        (sparse, "large.yaml", ("larger than",)),
-        (fifo, "fifo", ("is a named pipe", "stdin")),
-        (unreadable, "doc.yaml", ("permission denied",)),
-        (lambda folder: ".", ".", ("is a directory",)),
-        (lambda folder: "missing.yaml", "missing.yaml", ("no such file", "check the path")),
-        (lambda folder: "/dev/zero", "/dev/zero", ("is a device",)),
-        (lambda folder: "a\x1b[31m\r\nb", r"a\x1b[31m\r\nb", ("no such file",)),
-        (lambda folder: "[/bold]", "[/bold]", ("no such file",)),
-    ],
-    ids=["100-MB", "fifo", "no-permission", "directory", "missing", "dev-zero", "odd-name", "markup"],
-)
-def test_what_is_no_document(
-    run: Run, tmp_path: Path, make: Callable[[Path], str], shown: str, words: tuple[str, ...]
-) -> None:
-    assert_refused(run("params", "--plan", make(tmp_path), cwd=tmp_path), f"{shown}: ", *words)
+def test_what_is_no_document(run: Run, tmp_path: Path) -> None:
+    """In one process, which none of them holds up."""
+    cases: list[tuple[str, str, tuple[str, ...]]] = [
+        (sparse(tmp_path), "large.yaml", ("larger than",)),
+        (fifo(tmp_path), "fifo", ("is a named pipe", "stdin")),
+        (".", ".", ("is a directory",)),
+        ("missing.yaml", "missing.yaml", ("no such file", "check the path")),
+        ("/dev/zero", "/dev/zero", ("is a device",)),
+        ("a\x1b[31m\r\nb", r"a\x1b[31m\r\nb", ("no such file",)),
+        ("[/bold]", "[/bold]", ("no such file",)),
+    ]
+    done = run("params", "--plan", *(path for path, *_ in cases), cwd=tmp_path)
+    assert_each_refused(done, ((f"{shown}: ", words) for _, shown, words in cases))
 
 
 @pytest.mark.parametrize(
