@@ -384,10 +384,15 @@ def both_verdicts(documents: Iterable[dict[str, Any]], *, every: bool) -> bool:
 def is_elsewhere(name: str, field: str, models: Mapping[str, type[BaseModel]]) -> bool:
     """Whether a model before `name` has the same field, for the reader and in the schema."""
     before = [other for other in list(models)[: list(models).index(name)] if field in models[other].model_fields]
-    return any(
-        repr(models[other].model_fields[field]) == repr(models[name].model_fields[field])
-        and SCHEMA["$defs"][other]["properties"][field] == SCHEMA["$defs"][name]["properties"][field]
-        for other in before
+    # Its own name is all that a kind's `type` has of its own.
+    return (
+        bool(before)
+        and field == "type"
+        or any(
+            repr(models[other].model_fields[field]) == repr(models[name].model_fields[field])
+            and SCHEMA["$defs"][other]["properties"][field] == SCHEMA["$defs"][name]["properties"][field]
+            for other in before
+        )
     )
 
 
@@ -400,7 +405,7 @@ EVERY_KIND = pytest.mark.parametrize("every_kind", [False, pytest.param(True, ma
 def test_every_field_of_a_layer_with_every_sort_of_value(name: str, every_kind: bool) -> None:
     kinds = {other: kind_of(other) for other in TYPES}
     for field in kind_of(name).model_fields:
-        values = [value for value in VALUES if value not in TYPES] + [name] if field == "type" else VALUES
+        values = [name, *(value for value in VALUES if value not in TYPES)] if field == "type" else VALUES
         documents = (document({"type": name, **least_keys(name), field: value}) for value in values)
         assert both_verdicts(documents, every=every_kind or not is_elsewhere(name, field, kinds)), field
     for field in least_keys(name):
