@@ -45,7 +45,7 @@ def inputs_for(
             message = "input_size: expected a size such as (20, 32, 300), or a list of such"
             raise TypeError(f"{message}, got {wrong.value!r}")
         sizes = [input_size] if _is_size(input_size) else list(input_size)
-    elif given and all(isinstance(each, tuple) and _is_nest(each) for each in given):
+    elif given and all(isinstance(each, tuple) and like_a_size(each) for each in given):
         sizes = list(given)
     elif dtypes is not None:
         beside = "beside a tensor a tuple is none: " if any(map(_is_size, given)) else ""
@@ -104,8 +104,9 @@ def _is_size(value: Any) -> bool:
     )
 
 
-def _is_nest(value: Any) -> bool:
-    return _is_size(value) or (isinstance(value, tuple | list) and len(value) > 0 and all(map(_is_nest, value)))
+def like_a_size(value: Any) -> bool:
+    """Whether it reads as a size or a nest of sizes, whatever it is taken for."""
+    return _is_size(value) or (isinstance(value, tuple | list) and len(value) > 0 and all(map(like_a_size, value)))
 
 
 class _Wrong(NamedTuple):

@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from rnninspect.errors import printable
 from rnninspect.live.arguments import RecurrentModule, call_text, recurrent_modules
-from rnninspect.live.inputs import Dtypes, Inputs, inputs_for
+from rnninspect.live.inputs import Dtypes, Inputs, inputs_for, like_a_size
 from rnninspect.live.layers import HeldLayer, held
 from rnninspect.live.parameters import Owners, count_of, counted, device_of
 from rnninspect.live.result import Inspected, LiveLayer
@@ -59,6 +59,8 @@ def _advice(inputs: Sequence[Any], kwargs: Mapping[str, Any], made: Inputs) -> l
         return [f"rnninspect made its input from sizes: {', '.join(made.made)} ({_other_input(made)})"]
     if not inputs and not kwargs:
         return ["rnninspect called forward() without an argument (rnninspect.recurrent(module) runs nothing)"]
+    if any(map(like_a_size, (*inputs, *kwargs.values()))):
+        return ["rnninspect passed tuples and lists on as they are (a size is a tuple, and no tensor beside it)"]
     return []
 
 

@@ -106,6 +106,13 @@ def test_what_a_forward_raises_on_made_input_says_what_was_made() -> None:
     assert raised_of_zeros.value.__notes__ == [
         "rnninspect made its input from sizes: int64 (4, 3) (integers are zeros: give tensors for others)"
     ]
+    for given in ([[4, 3, 5]], [[(4, 3, 5), (1, 4, 7)]], [X, (1, 4, 7)]):
+        with pytest.raises((AttributeError, RuntimeError, TypeError)) as raised_as_it_is:
+            rnninspect.inspect(nn.GRU(5, 7), *given)
+        assert "passed tuples and lists on as they are" in raised_as_it_is.value.__notes__[0]
+    with pytest.raises(RuntimeError) as raised_of_a_tensor:
+        rnninspect.inspect(nn.GRU(5, 7), torch.zeros(4, 3, 6))
+    assert not hasattr(raised_of_a_tensor.value, "__notes__")
     with pytest.raises(TypeError) as raised_without:
         rnninspect.inspect(nn.GRU(5, 7))
     assert "rnninspect.recurrent(module) runs nothing" in raised_without.value.__notes__[0]
