@@ -15,7 +15,7 @@ from typing import Any
 
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.faults import with_excerpts
-from rnninspect.document.from_printed import ANY_WIDTH, UNPRINTED, Described, Written, described
+from rnninspect.document.from_printed import ANY_WIDTH, POSITIONS, UNPRINTED, Described, Written, described
 from rnninspect.document.overrides import option_place, override, put
 from rnninspect.document.pasted import read_pasted
 from rnninspect.document.paths import Path
@@ -203,7 +203,16 @@ def _nothing_in(found: Described, place: Place) -> DocumentError:
         hint = "a module of TorchScript prints no sizes: name its file"
     elif any(" for " in kind or kind.startswith("*") for _, kind in found.others):
         hint = "nothing is run: write each module, or paste what print(model) says"
+    elif len(found.others) == 1 and (meant := _misspelt(found.others[0][1])):
+        hint = f"did you mean {meant!r}?"
     return DocumentError(place, f"none of its layers is described: {_kinds(found)}", hint=hint)
+
+
+def _misspelt(kind: str) -> str:
+    """What a name with the same letters stands for, LTSM for LSTM; "" for others: ConvLSTM is another layer."""
+    # why not of activations: RReLU is another than ReLU.
+    kinds = [known for known in POSITIONS if known not in ANY_WIDTH and known != kind]
+    return next((known for known in kinds if {*known.lower()} == {*kind.lower()}), "")
 
 
 def _notes(found: Described) -> Iterator[str]:
