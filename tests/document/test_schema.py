@@ -385,14 +385,10 @@ def is_elsewhere(name: str, field: str, models: Mapping[str, type[BaseModel]]) -
     """Whether a model before `name` has the same field, for the reader and in the schema."""
     before = [other for other in list(models)[: list(models).index(name)] if field in models[other].model_fields]
     # Its own name is all that a kind's `type` has of its own.
-    return (
-        bool(before)
-        and field == "type"
-        or any(
-            repr(models[other].model_fields[field]) == repr(models[name].model_fields[field])
-            and SCHEMA["$defs"][other]["properties"][field] == SCHEMA["$defs"][name]["properties"][field]
-            for other in before
-        )
+    return (bool(before) and field == "type") or any(
+        repr(models[other].model_fields[field]) == repr(models[name].model_fields[field])
+        and SCHEMA["$defs"][other]["properties"][field] == SCHEMA["$defs"][name]["properties"][field]
+        for other in before
     )
 
 
