@@ -107,6 +107,7 @@ def by_python(text: str, values: dict[str, Tensor]) -> dict[str, Any]:
         **{name: getattr(functional, name) for name in ("softplus", "softsign", "gelu", "silu")},
         "hardsigmoid": lambda values: functional.relu6(values + 3) / 6,
         "softmax": lambda values: torch.softmax(values, 0),
+        "logsoftmax": lambda values: torch.log_softmax(values, 0),
         "layernorm": lambda values: normed(values - values.mean(0, keepdim=True)),
         "rmsnorm": normed,
         "max": torch.maximum,
