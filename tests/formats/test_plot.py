@@ -55,7 +55,7 @@ def drawn(charts: list[Chart], folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("suffix", [*SIGNATURES, ".PNG", ".Svg"])
 def test_the_end_of_the_name_says_what_it_is(suffix: str, tmp_path: Path) -> None:
-    plot([chart(FADING), chart(FADING, FADING)], tmp_path / f"a.b{suffix}")
+    plot([], tmp_path / f"a.b{suffix}")
     assert [path.name for path in tmp_path.iterdir()] == [f"a.b{suffix}"]
     assert (tmp_path / f"a.b{suffix}").read_bytes().startswith(SIGNATURES[suffix.lower()])
 
@@ -338,11 +338,15 @@ def test_no_two_of_many_series_look_alike() -> None:
 @pytest.mark.parametrize("values", [(1e-300,), (5e-324, 1.7e308), (1e-280, 1.0), (1.0, 1.0000000000000002), (3.0, 3.0)])
 def test_any_range_can_be_drawn(values: tuple[float, ...], log: bool, tmp_path: Path) -> None:
     """Warnings are errors here, those of overflow too."""
-    wide = chart(((0, -1.7e308), (1, 1.7e308)), log=False)
-    found = drawn([chart(tuple(enumerate(values)), log=log), wide], tmp_path)
-    assert {"|dL/dh_t|, in 10³⁰⁸", "−1.5", "1.5"} <= set(found)
+    found = drawn([chart(tuple(enumerate(values)), log=log)], tmp_path)
     if max(values) > 1e200 or min(values) < 1e-200:
         assert not log or "log10 of |dL/dh_t|" in found
+
+
+@pytest.mark.usefixtures("readable")
+def test_the_widest_range_can_be_drawn(tmp_path: Path) -> None:
+    found = drawn([chart(((0, -1.7e308), (1, 1.7e308)), log=False)], tmp_path)
+    assert {"|dL/dh_t|, in 10³⁰⁸", "−1.5", "1.5"} <= set(found)
 
 
 def test_long_and_many(tmp_path: Path) -> None:
