@@ -221,9 +221,13 @@ def test_growth_lets_a_model_shrink_and_no_new_one_in(here: Run, locked: Path) -
 
 
 @pytest.mark.parametrize(("ci", "warned"), [("1", True), ("", False), (None, False)])
-def test_update_in_ci_warns(run: Run, tmp_path: Path, ci: str | None, warned: bool) -> None:
+def test_update_in_ci_warns(
+    here: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ci: str | None, warned: bool
+) -> None:
     put(tmp_path, small=SMALL)
-    done = run("check", "small.yaml", "--update", cwd=tmp_path, env={} if ci is None else {"CI": ci})
+    if ci is not None:
+        monkeypatch.setenv("CI", ci)
+    done = here("check", "small.yaml", "--update", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr.startswith("warning: --update in CI accepts whatever the models have become") is warned
     assert (tmp_path / "rnninspect.lock").exists()
