@@ -133,8 +133,9 @@ def hold(
 @pytest.mark.parametrize("place", PLACES)
 def test_what_is_handed_on_is_what_torch_gives_sequence_by_sequence(place: str) -> None:
     turn = list(PLACES).index(place)
-    for number, (feeds, merge) in enumerate(EVERY):
-        layer, torchs = STACKED[(number + turn) % len(STACKED)]
+    # why half of them: each way is met in three places, and each layer in every place.
+    for number, (feeds, merge) in list(enumerate(EVERY))[turn % 2 :: 2]:
+        layer, torchs = STACKED[(number // 2 + turn) % len(STACKED)]
         hold(layer, torchs, place, feeds, merge)
 
 
@@ -184,7 +185,8 @@ def test_code_on_meta_unpacks_nothing(capsys: pytest.CaptureFixture[str]) -> Non
     from rnninspect.study.code import code
 
     batch, _ = PLACES["packed"]
-    for feeds, merge in EVERY:
+    # Every way of handing on, with the merges in turn.
+    for feeds, merge in EVERY[::3]:
         ways = {"feeds": feeds} | ({} if merge is None else {"merge": merge, "bidirectional": True})
         layers = [{"type": "GRU", "input_size": 7, "hidden_size": 4, **ways}]
         spec = spec_of({"device": "meta", "input": batch, "layers": layers})
