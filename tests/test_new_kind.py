@@ -32,7 +32,7 @@ LINES = (
     "gradflow mgu.yaml",
     "explain mgu.yaml",
     "explain mgu.yaml --format latex",
-    "bench mgu.yaml --quick --phase forward --output journal",
+    "bench mgu.yaml --quick --phase forward --peak-tflops 1 --bandwidth 10 --output journal",
     "compare journal journal",
     "check mgu.yaml --update",
     "check mgu.yaml",

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 HANG = 120
 # What the installed command is: a file in a folder of its own, which is first on the path.
 SCRIPT = "from rnninspect.__main__ import main\n\nif __name__ == '__main__':\n    main()\n"
-BENCH = ("bench", "m.yaml", "--phase", "forward", "--budget", "50ms")
+# With peaks that are given, none is measured.
+BENCH = ("bench", "m.yaml", "--phase", "forward", "--budget", "50ms", "--peak-tflops", "1", "--bandwidth", "10")
 
 
 @pytest.fixture
