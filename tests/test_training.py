@@ -136,10 +136,11 @@ CHAINS = {
 @pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
 def test_backward_macs_are_torchs_for_every_choice_of_what_trains(layers: tuple[str, ...]) -> None:
     for flags in product((True, False), repeat=len(layers)):
-        for input_grad in (False, True):
-            spec = spec_of(trained(*layers, flags=flags, dtype="float64"))
-            counted = planned_macs(spec, input_grad=input_grad)
-            assert 2 * counted == backward_flops(spec, input_grad=input_grad), (flags, input_grad)
+        # why one of the two: with it, too, every four of the five go together in all ways.
+        input_grad = sum(flags) % 2 == 1
+        spec = spec_of(trained(*layers, flags=flags, dtype="float64"))
+        counted = planned_macs(spec, input_grad=input_grad)
+        assert 2 * counted == backward_flops(spec, input_grad=input_grad), (flags, input_grad)
     assert planned_macs(spec_of(trained(*layers, flags=(False,) * 4))) == 0
 
 
