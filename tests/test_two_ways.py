@@ -54,8 +54,14 @@ def cell(text: str, **options: Any) -> AnyCell:
 # --- it holds ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}], ids=["one", "stacked"])
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        pytest.param(text, options, id=f"{text}-{name}", marks=pytest.mark.more if text == "all" and options else ())
+        for text in TEXTS
+        for name, options in {"one": {}, "stacked": {"num_layers": 2, "bidirectional": True}}.items()
+    ],
+)
 def test_every_cell_is_the_same_run_and_differentiated_in_two_ways(text: str, options: dict[str, Any]) -> None:
     proofs = proofs_of(cell(TEXTS[text], **options))
     assert [proof.ok for proof in proofs.values()] == [True, True, True]
