@@ -220,12 +220,17 @@ def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, col
 # --- what else it does ------------------------------------------------------------------------------------
 
 
+@pytest.mark.more
 def test_the_same_seed_is_the_same_bytes(run: Run, here: Run, small: Path) -> None:
     first = fine(here("trace", small, "--format", "json", "--seed", "3"))
     assert fine(run("trace", "-", "--format", "json", "--seed", "3", stdin=SMALL)) == first.replace(
         '"name": "small"', '"name": "stdin"'
     ).replace(json.dumps(str(small)), '"<stdin>"')
-    assert fine(here("trace", small, "--format", "json", "--seed", "5")) != first
+
+
+def test_another_seed_is_another_page_and_the_same_is_the_same(here: Run, small: Path) -> None:
+    first, again, other = (fine(here("trace", small, "--format", "json", "--seed", seed)) for seed in "335")
+    assert first == again != other
 
 
 def test_output_and_plot(here: Run, tmp_path: Path) -> None:
