@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from samples import examples
 from worlds import CONFIGS
 
 from rnninspect import cli
@@ -267,7 +268,7 @@ YAML = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.binary(max_size=200)
     | st.builds(lambda tree: json.dumps({"layers": tree}).encode(), YAML)

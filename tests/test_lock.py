@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 
 from rnninspect.errors import DocumentError, OutputFailed
 from rnninspect.guard.lock import file_key, find_lock, read_lock, update_lock
@@ -93,12 +94,14 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lock") / "rnninspect.lock"
 
 
+@examples(30)
 @given(models=locks)
 def test_what_is_written_is_what_is_read(scratch: Path, models: Locked) -> None:
     scratch.write_text(render_lock(models), encoding="utf-8", errors="backslashreplace", newline="")
     assert read_lock(scratch) == models
 
 
+@examples(30)
 @given(models=locks, order=st.randoms(use_true_random=False))
 def test_the_same_models_are_the_same_bytes_whatever_their_order(models: Locked, order: random.Random) -> None:
     def shuffled(mapping: Mapping[str, object]) -> dict[str, object]:
@@ -109,6 +112,7 @@ def test_the_same_models_are_the_same_bytes_whatever_their_order(models: Locked,
     assert render_lock(shuffled(models)) == render_lock(models)  # type: ignore[arg-type]
 
 
+@examples(30)
 @given(models=locks)
 def test_a_model_and_a_layer_are_a_line_of_json_each_in_the_order_of_files_and_of_layers(models: Locked) -> None:
     header, *lines = (json.loads(line) for line in render_lock(models).split("\n") if line)
@@ -121,6 +125,7 @@ def test_a_model_and_a_layer_are_a_line_of_json_each_in_the_order_of_files_and_o
     ]
 
 
+@examples(30)
 @given(models=locks)
 def test_layers_are_read_in_their_order(scratch: Path, models: Locked) -> None:
     scratch.write_text(render_lock(models), encoding="utf-8", errors="backslashreplace", newline="")
@@ -293,8 +298,8 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     assert refused(tmp_path / "vast") == " cannot read the lock: larger than 65,536 KiB"
 
 
+@examples(30)
 @given(cut=st.integers(0, 10_000), models=locks)
-@settings(max_examples=50)
 def test_the_start_of_a_lock_is_never_taken_for_all_of_it(scratch: Path, cut: int, models: Locked) -> None:
     data = render_lock(models).encode("utf-8", "backslashreplace")
     kept = data[: cut % len(data)]

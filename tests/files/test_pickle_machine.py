@@ -17,8 +17,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import examples
 
 from rnninspect.files.held import Unreadable
 from rnninspect.files.pickles.calls import runs_things, warnings_of
@@ -68,7 +69,7 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN, st.sampled_from(PROTOCOLS))
-@settings(max_examples=30)
+@examples(15)
 def test_plain_data_is_what_it_is(value: Any, protocol: int) -> None:
     assert plain(value_of(pickle.dumps(value, protocol))) == value
 

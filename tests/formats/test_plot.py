@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from samples import examples
 
 from rnninspect.errors import NotInstalled, OptionError, OutputFailed
 from rnninspect.formats import plot as module
@@ -388,7 +389,7 @@ anything = st.text() | st.sampled_from(
 numbers = st.none() | st.floats() | st.integers(-5, 5).map(float)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     anything,
     anything,
