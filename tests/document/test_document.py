@@ -564,7 +564,7 @@ def fields_of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "field"), [(name, field) for name in TYPES for field in fields_of(name)])
-@examples(8)
+@examples(3)
 @given(data=st.data())
 def test_a_value_of_a_wrong_sort_is_refused_where_it_stands(name: str, field: str, data: st.DataObject) -> None:
     sort = data.draw(st.sampled_from([sort for sort in WRONG if sort not in OF_KIND.get((name, field), SORTS[field])]))
