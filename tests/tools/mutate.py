@@ -624,7 +624,7 @@ FAULTS = [
     ("live/parameters.py", "getattr(module, name, None)", "module._parameters.get(name)", "live/test_cases.py"),
     (
         "live/inputs.py",
-        "all(isinstance(each, tuple) and _is_nest(each) for each in given)",
+        "all(isinstance(each, tuple) and like_a_size(each) for each in given)",
         "False",
         "live/test_inputs.py",
     ),
