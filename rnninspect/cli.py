@@ -132,7 +132,7 @@ def _looked_at_with(words: Sequence[str]) -> str:
 
 def _is_call(word: str) -> bool:
     """Whether a word is a printed module, `LSTM(300, 50)`."""
-    from rnninspect.document.printed import is_printed  # why here: the help needs nothing of documents
+    from rnninspect.document.beginning import is_printed  # why here: the help needs nothing of documents
 
     return is_printed(word)
 

@@ -150,7 +150,7 @@ def _told_apart(options: FitOptions) -> _Words:
 
 
 def _is_document(word: str) -> bool:
-    from rnninspect.document.printed import is_printed
+    from rnninspect.document.beginning import is_printed
 
     named = word == "-" or word.endswith(disk.DOCUMENTS) or "/" in word
     return named or os.path.lexists(word) or is_printed(word)

@@ -5,6 +5,7 @@ source, git, revision       to text: of a file, of standard input, or as it is a
 syntax, nodes, scalars      to values: PyYAML's events, composed into nodes, each read as what it says
 tree, paths                 to plain data with a place for every value, and how a value is named
 pasted                      the modules in a text as people paste it: a log, a page of a manual, a class body
+beginning                   what tells a document from a printed module before either is parsed
 printed, from_printed       a printed module or a constructor call as text, and the layers that it comes to
 printed_models              those layers as models, whose batch nobody says
 calls                       `LSTM(300, 50)` in place of a layer's keys

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rnninspect.cells.tree import CellError
-from rnninspect.document.inside import place_inside
+from rnninspect.document.beginning import is_printed
 from rnninspect.document.paths import Path
-from rnninspect.document.printed import is_printed
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, Place, show
 
@@ -25,6 +24,7 @@ def with_calls(tree: Tree) -> Tree:
 
 def _with_call(tree: Tree, path: Path, text: str) -> Tree:
     from rnninspect.document.from_printed import keys_of  # why here: few documents have a call
+    from rnninspect.document.inside import place_inside
     from rnninspect.document.printed import read_printed
 
     def inside(place: Place) -> Place:

@@ -6,12 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from rnninspect.document.beginning import is_document, is_printed
 from rnninspect.document.calls import with_calls
 from rnninspect.document.chain import Spec, connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.overrides import override, put
-from rnninspect.document.pasted import is_pasted, refuse_table
-from rnninspect.document.printed import is_printed
 from rnninspect.document.source import Text, read_source
 from rnninspect.document.tree import Tree, read_tree
 from rnninspect.document.validate import validate
@@ -82,6 +81,10 @@ def _given(path: str) -> tuple[Text, bool]:
     if is_call(path):
         return Text(path, path), True
     given = read_source(path)
+    if is_document(given.text):
+        return given, False
+    from rnninspect.document.pasted import is_pasted, refuse_table  # why here: most are documents
+
     pasted = is_pasted(given.text)
     if not pasted:
         refuse_table(given.text, given.source)

@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from rnninspect.document.beginning import CALL, is_document, is_printed
 from rnninspect.document.blocks import Document
 from rnninspect.document.from_printed import CONTAINERS, POSITIONS, is_complete
-from rnninspect.document.printed import CALL, CHILD, PrintedModule, Read, is_printed, line_starts, read_at, read_printed
+from rnninspect.document.printed import CHILD, PrintedModule, Read, line_starts, read_at, read_printed
 from rnninspect.document.source import place_at
 from rnninspect.errors import DocumentError, listed, show
 
@@ -27,7 +28,6 @@ _MOST_LINES = 4
 _MOST_ABOVE, _MOST_BEFORE = 5, 300
 _KEYS = "|".join(Document.model_fields)
 _OF_DOCUMENT = re.compile(rf"""^[ \t]*["']?(?:{_KEYS})["']?[ \t]*:""", re.MULTILINE)
-_CERTAIN = re.compile(r"""\A\s*\{|^[ \t]*["']?(?:layers|cells|input)["']?[ \t]*:""", re.MULTILINE)
 _TABLE = re.compile(r"^.{0,40}?(?:Layer \(type[:)]|\| Name +\| Type )", re.MULTILINE)
 # What stands for a space: line ends of Windows, spaces of web pages, a line that goes on. Colours stand for nothing.
 _BLANK = re.compile(r"\r(?=\n)|[\xa0\u200b\ufeff\u3000]|\\(?=[ \t\r]*\n)")
@@ -70,7 +70,7 @@ def is_pasted(text: str) -> bool:
     """Whether a text holds modules and is no document. Quick for a document."""
     if is_printed(text):
         return True
-    if _CERTAIN.search(text):
+    if is_document(text):
         return False
     found = next(_beginnings(_cleaned(text)), None)
     return found is not None and (found.has_children or not _OF_DOCUMENT.search(text))
@@ -78,7 +78,7 @@ def is_pasted(text: str) -> bool:
 
 def refuse_table(text: str, source: str) -> None:
     """Raise DocumentError for a table that torchinfo, torchsummary, Keras or Lightning prints, which no document is."""
-    table = None if _CERTAIN.search(text) else _TABLE.search(text)
+    table = None if is_document(text) else _TABLE.search(text)
     if table is not None:
         hint = "print(model) says them, and a checkpoint does"
         what = "a table of layers says no hidden_size, nor whether there are two directions"

@@ -18,8 +18,6 @@ from rnninspect.errors import DocumentError, Place
 
 # why: Python's own limit is a thousand calls, of which each level takes two or three.
 _DEEPEST = 100
-# How a call begins; editors read it too. why no \w: there it is ASCII, and here it is not.
-CALL = r"^\s*([A-Za-z_][A-Za-z0-9_.]*\s*=\s*)?[A-Za-z_][A-Za-z0-9_.]* ?\("
 _CALL = re.compile(r"(?:([A-Za-z_][A-Za-z0-9_.]*)\s*=(?!=)\s*)?([A-Za-z_][A-Za-z0-9_.]*) ?\(")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 # `(name): `, and how many there are that are alike.
@@ -70,11 +68,6 @@ class PrintedModule(NamedTuple):
     def type(self) -> str:
         """Its class without where that is from."""
         return self.kind.rpartition(".")[2]
-
-
-def is_printed(text: str) -> bool:
-    """Whether a text begins as a printed module does: `Name(`."""
-    return re.match(CALL, text) is not None
 
 
 class Read(NamedTuple):

@@ -19,10 +19,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from rnninspect.document import quantity
+from rnninspect.document.beginning import CALL
 from rnninspect.document.blocks import Document
 from rnninspect.document.defined import OWN
 from rnninspect.document.library import library_names
-from rnninspect.document.printed import CALL
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.definition import Definition
 from rnninspect.layers.fields import expectations

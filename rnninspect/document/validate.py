@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from rnninspect.document.beginning import is_printed
 from rnninspect.document.blocks import KEYED_BLOCKS, Document, layer_names, printable_text
 from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
-from rnninspect.document.printed import is_printed
 from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, show

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rnninspect.errors import listed, show
-from rnninspect.files.found import FoundLayer, Identified
-from rnninspect.files.held import Said
+
+if TYPE_CHECKING:
+    from rnninspect.files.found import FoundLayer, Identified
+    from rnninspect.files.held import Said
 
 # So many layers are named in a sentence, and so many sentences of one kind are shown.
 _MOST_NAMED, _MOST_SENTENCES = 4, 8

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from rnninspect.document.beginning import is_printed
 from rnninspect.document.from_printed import POSITIONS, Described, described, keys_of
-from rnninspect.document.printed import Other, PrintedModule, is_printed, read_printed
+from rnninspect.document.printed import Other, PrintedModule, read_printed
 from rnninspect.errors import DocumentError
 from rnninspect.layers.registry import kind_of
 

@@ -109,7 +109,7 @@ def _short(path: str) -> str:
 
 def _named(ctx: typer.Context) -> list[str]:
     """The documents that the command line names so far."""
-    from rnninspect.document.printed import is_printed  # why here: the help needs nothing of documents
+    from rnninspect.document.beginning import is_printed  # why here: the help needs nothing of documents
 
     # why args: there they are while an option behind them still lacks its value.
     given = (ctx.params.get(name) or () for name in ("files", "words"))
