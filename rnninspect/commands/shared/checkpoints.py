@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # How much of a folder is looked through for a name that is near.
 _MOST_LOOKED_THROUGH = 1_000
+# Of a file so many bytes tell a document, where one of these keys is among them.
+_HEAD, _KEY = 512, re.compile(rb"^(?:layers|input):", re.MULTILINE)
 
 
 def is_checkpoint(path: str) -> bool:
@@ -28,11 +31,19 @@ def is_checkpoint(path: str) -> bool:
     if os.path.isdir(path):  # noqa: PTH112 (a Path's methods raise for what is no name)
         # why not JSON: models that are a folder have it in them.
         return not any(name.endswith((".yaml", ".yml")) for name in disk.documents_in(path))
-    if not _is_file(path):
+    if not _is_file(path) or _is_document(path):
         return False
-    from rnninspect.files import sniff  # why here: what is no file needs no look
+    from rnninspect.files import sniff  # why here: what is no file, or a document, needs no look
 
     return sniff.is_checkpoint(path)
+
+
+def _is_document(path: str) -> bool:
+    """Whether a file begins as documents do: text, with a key that all of them have."""
+    with contextlib.suppress(OSError), disk.opened(path) as stream:
+        head = stream.read(_HEAD)
+        return b"\0" not in head and _KEY.search(head) is not None
+    return False
 
 
 def files_in(folder: str) -> list[str]:
