@@ -82,10 +82,14 @@ def _cudnn_start(torch: TorchLayer, layer: int, direction: int) -> str:
     return f"pseudo_layer_{layer * torch.directions + direction}/"
 
 
+def _mode(torch: TorchLayer, elman: str) -> str:
+    """What an engine calls the kind; elman: what stands before the function of an Elman network."""
+    return elman + (torch.function or "tanh").upper() if torch.kind == "RNN" else torch.kind
+
+
 def _cudnn_made(torch: TorchLayer) -> str:
-    mode = f"RNN_{(torch.function or 'tanh').upper()}" if torch.kind == "RNN" else torch.kind
     given = arguments(
-        f"CUDNN_{mode}",
+        f"CUDNN_{_mode(torch, 'RNN_')}",
         "CUDNN_RNN_DOUBLE_BIAS" if torch.bias else "CUDNN_RNN_NO_BIAS",
         "CUDNN_BIDIRECTIONAL" if torch.directions > 1 else "CUDNN_UNIDIRECTIONAL",
     )
@@ -106,9 +110,8 @@ CUDNN = Framework(
 
 
 def _miopen_made(torch: TorchLayer) -> str:
-    mode = f"RNN{(torch.function or 'tanh').upper()}" if torch.kind == "RNN" else torch.kind
     given = arguments(
-        f"miopen{mode}",
+        f"miopen{_mode(torch, 'RNN')}",
         "miopenRNNwithBias" if torch.bias else "miopenRNNNoBias",
         "miopenRNNbidirection" if torch.directions > 1 else "miopenRNNunidirection",
     )

@@ -20,7 +20,7 @@ from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.fields import Expect, Flag, Index, Positive, Real, Size
 from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants
-from rnninspect.layers.pointwise import EquationLayer
+from rnninspect.layers.pointwise import EquationLayer, need_width
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights
 
@@ -65,12 +65,7 @@ class Activation(EquationLayer):
 
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        if signal.width is None:
-            raise Misfit(
-                "type",
-                f"{self.type} cannot come first: nothing says how wide its input is",
-                "put a layer before it, or say in the one after it how wide its input is",
-            )
+        need_width(self.type, signal)
         fitted = self.model_copy()
         fitted._width = signal.width
         return fitted

@@ -10,8 +10,8 @@ from typing_extensions import override
 from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.fields import Flag, Probability
-from rnninspect.layers.layer import Kept, Layer, Misfit, Wants
-from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.layer import Kept, Layer, Wants
+from rnninspect.layers.pointwise import PointwiseLayer, need_width
 from rnninspect.layers.signal import Signal
 
 
@@ -34,12 +34,7 @@ class Dropout(PointwiseLayer):
 
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        if signal.width is None:
-            raise Misfit(
-                "type",
-                "a Dropout cannot come first: nothing says how wide its input is",
-                "put a layer before it, or say in the one after it how wide its input is",
-            )
+        need_width("a Dropout", signal)
         return self
 
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:

@@ -14,8 +14,18 @@ from rnninspect.cells.tree import Cell
 from rnninspect.facts.amounts import Ops
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.facts.weights import WeightFact
-from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Wants
+from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer, Misfit, Wants
 from rnninspect.layers.signal import Signal
+
+
+def need_width(what: str, signal: Signal) -> None:
+    """Raise Misfit where nothing says how wide the input of a layer is that takes any width."""
+    if signal.width is None:
+        raise Misfit(
+            "type",
+            f"{what} cannot come first: nothing says how wide its input is",
+            "put a layer before it, or say in the one after it how wide its input is",
+        )
 
 
 class PointwiseLayer(Layer):

@@ -330,9 +330,8 @@ class Recurrent(Layer):
 
     @override
     def emits(self, signal: Signal) -> Signal:
-        if self.feeds == "output":
-            return signal.to(self.width_on, self.name)
-        return signal.one(self.width_on, self.name)
+        to = signal.to if self.feeds == "output" else signal.one
+        return to(self.width_on, self.name)
 
     @override
     def hands_on(self, signal: Signal, dtype: str) -> HandedOn | None:
@@ -347,8 +346,8 @@ class Recurrent(Layer):
         """Besides its inputs and outputs a layer holds W_ih @ x of every step."""
         products = self.gates * self.hidden_size * signal.tokens * ITEM_BYTES[dtype]
         run = super().work_bytes(signal, dtype) + products
-        if not self.has_laws:
-            return run
-        from rnninspect.layers import laws
+        if self.has_laws:
+            from rnninspect.layers import laws
 
-        return max(run, laws.work_bytes(self.weights_below(2, dtype)))
+            run = max(run, laws.work_bytes(self.weights_below(2, dtype)))
+        return run
