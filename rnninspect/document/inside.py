@@ -10,6 +10,8 @@ from rnninspect.document.source import index_of, place_at
 from rnninspect.document.tree import Tree
 from rnninspect.errors import Place
 
+# As Python ends a line, which parses the texts: a carriage return alone does too.
+_LINE_BREAK = re.compile("\r\n|[\r\n]")
 # What stands before a value's first character: an anchor, and the head of a block or a quote.
 _HEAD = re.compile(r"(&[^\s,\[\]{}]+\s+)?([|>][^\n\r]*|[\"'])?")
 
@@ -24,7 +26,8 @@ def place_inside(path: Path, tree: Tree, error: CellError) -> tuple[Place, str]:
         return place, error.message
     found = None
     if place.source == tree.source and place.line is not None:
-        found = _index(tree.text, index_of(place, tree.text), text, _offset(text, error.line, error.column or 1))
+        offset = _offset(text, error.line, error.column or 1)
+        found = None if offset is None else _index(tree.text, index_of(place, tree.text), text, offset)
     if found is not None:
         return place_at(tree.text, found, tree.source), error.message
     column = "" if error.column is None else f", column {error.column}"
@@ -40,9 +43,13 @@ def _at(tree: Tree, path: Path) -> object:
     return data
 
 
-def _offset(text: str, line: int, column: int) -> int:
-    lines = text.split("\n")
-    return sum(len(before) + 1 for before in lines[: line - 1]) + min(column - 1, len(lines[line - 1]))
+def _offset(text: str, line: int, column: int) -> int | None:
+    """Where in the text a line and a column are; None where its lines are counted otherwise and there are fewer."""
+    starts = [0, *(match.end() for match in _LINE_BREAK.finditer(text))]
+    if line > len(starts):
+        return None
+    end = starts[line] - 1 if line < len(starts) else len(text)
+    return min(starts[line - 1] + column - 1, end)
 
 
 def _index(source: str, start: int, text: str, offset: int) -> int | None:

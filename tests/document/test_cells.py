@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from worlds import spec_of, written
 
 from rnninspect.commands.shared.completion import sizes_in
@@ -220,6 +221,14 @@ def test_a_fault_has_its_line_and_column_inside_the_text(written_as: str, place:
     # why not always: of a text with escapes only its beginning is known, and the text's own line is told.
     assert fault.startswith(f"{place}: cells.Mine.equations: "), fault
     assert "'wat' is read but never assigned" in fault
+
+
+@pytest.mark.parametrize("text", ["h = x\n  c = x\r  h = x", "a = x\r\rh = x +", "h = x\r\n  h = x"])
+def test_a_carriage_return_ends_a_line_as_in_python(text: str) -> None:
+    cell = {"type": "Cell", "input_size": 2, "hidden_size": 2, "equations": text}
+    document = yaml.safe_dump({"input": {"batch_size": 1, "seq_len": 1}, "layers": [cell]})
+    with pytest.raises(DocumentError, match="not in Python's syntax"):
+        spec_of(document)
 
 
 @pytest.mark.parametrize(
