@@ -19,6 +19,15 @@ LETTERS: dict[str, str] = {
     "H_out": "output size",
 }
 
+# The names in equations that are Greek letters.
+_GREEK = (
+    *("alpha α", "beta β", "gamma γ", "delta δ", "epsilon ε", "zeta ζ", "eta η", "theta θ", "iota ι", "kappa κ"),
+    *("lambda λ", "mu μ", "nu ν", "xi ξ", "pi π", "rho ρ", "sigma σ", "tau τ", "upsilon υ", "phi φ", "chi χ", "psi ψ"),
+    *("omega ω", "Gamma Γ", "Delta Δ", "Theta Θ", "Lambda Λ", "Xi Ξ", "Pi Π", "Sigma Σ", "Upsilon Υ", "Phi Φ"),
+    *("Psi Ψ", "Omega Ω"),
+)
+GREEK: Mapping[str, str] = dict(letter.split() for letter in _GREEK)
+
 # The size of each axis.
 Shape = tuple[int, ...]
 # The same, the letter of an axis where nobody says its size.

@@ -102,7 +102,7 @@ def test_the_check_sees_torch_where_it_is_needed(program: Program) -> None:
 
 # A module may import its own level and those above it here. Every module of the package has its place.
 LEVELS = (
-    {"errors", "disk", "json_lines", "stop", "letters", "shares"},
+    {"errors", "disk", "json_lines", "stop", "letters", "markup", "shares"},
     {"facts"},
     {"cells"},
     {"layers"},
@@ -177,7 +177,7 @@ WITH_TORCH = {
 }
 # What prints takes finished tables, whatever made them.
 PRINTERS = {"formats", "output"}
-FOR_PRINTERS = {"errors", "disk", "letters", *PRINTERS}
+FOR_PRINTERS = {"errors", "disk", "letters", "markup", *PRINTERS}
 FOR_PRINTERS |= {"guard.findings", "guard.rules", "results.digest", "results.table"}
 
 

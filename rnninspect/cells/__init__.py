@@ -11,6 +11,6 @@ packs                    how weights are packed into parameter tensors
 ops, backward            what a step costs forward and backward, and what is kept between the two
 carry, scan              read off the equations: the gate that carries a state over, what must be run step by step
 evaluate                 the equations run, on floats or tensors
-write                    the equations as people write them, in text and LaTeX
+notation, write, mathml  the equations as people write them, in text, LaTeX and MathML
 library/                 published cells, a file each
 """

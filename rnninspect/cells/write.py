@@ -1,4 +1,4 @@
-"""A cell's equations as people write them: in plain text and in LaTeX, with names and with sizes.
+"""A cell's equations as people write them: in plain text, LaTeX and MathML, with names and with sizes.
 
     i = sigmoid(W_ii @ x + b_ii + W_hi @ h + b_hi)
 
@@ -14,51 +14,23 @@ documentation, and · by a number; a matrix stands before its vector without a s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from rnninspect.cells.evaluate import number
 from rnninspect.cells.functions import FUNCTIONS
-from rnninspect.cells.tree import (
-    Apply,
-    Bias,
-    Binary,
-    Cell,
-    Constant,
-    Equation,
-    Expr,
-    Matrix,
-    Negative,
-    Number,
-    Product,
-    Value,
-    WeightVector,
-    is_number,
-    walk,
-)
+from rnninspect.cells.mathml import notations
+from rnninspect.cells.notation import BASE, TIMES, Shapes, Symbol, Text
+from rnninspect.cells.tree import Apply, Binary, Cell, Constant, Expr, Matrix, Number, Product, Value, is_number, walk
 from rnninspect.cells.widths import Declared, widths
-from rnninspect.letters import shape_of
-
-Symbol = Value | WeightVector | Bias | Matrix
-Shapes = Callable[[Symbol], tuple[int, ...]]
-
-# How tightly each part binds, loosest first; W h binds tighter than the signs around it: r ⊙ W h is r ⊙ (W h).
-_SUM, _TIMES, _WHOLE, _BASE = 1, 2, 3, 4
-_MOST_PRIMES = 4
-_BINDS = {"+": _SUM, "-": _SUM, "*": _TIMES, "/": _TIMES, "**": _WHOLE, "max": _BASE, "min": _BASE}
-_GREEK = frozenset(
-    (
-        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu"),
-        *("xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta"),
-        *("Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
-    )
-)
+from rnninspect.letters import GREEK, shape_of
+from rnninspect.markup import Markup
 
 
 class Written(NamedTuple):
     """One equation. sizes: its text with the shape of every term in place of the term's name.
 
-    latex_sizes: its LaTeX with the shape under every name.
+    latex_sizes: its LaTeX with the shape under every name. mathml, mathml_sizes: the same as a row of a table.
     """
 
     target: Value
@@ -66,6 +38,8 @@ class Written(NamedTuple):
     sizes: str
     latex: str
     latex_sizes: str
+    mathml: Markup
+    mathml_sizes: Markup
 
 
 def write(cell: Cell, shape: Shapes, *, reverse: bool = False, timed: bool = True) -> tuple[Written, ...]:
@@ -74,9 +48,20 @@ def write(cell: Cell, shape: Shapes, *, reverse: bool = False, timed: bool = Tru
     shape: of every symbol, as `shapes` gives it. reverse: the sequence is read from its end, so that the step before
     is t+1. timed: the vectors belong to a step t; without, they are written bare.
     """
-    notations = [kind(cell, shape, reverse=reverse, timed=timed) for kind in (_Text, _Sizes, _Latex, _LatexSizes)]
+    plain, sizes, latex, latex_sizes = (
+        kind(cell, shape, reverse=reverse, timed=timed) for kind in (Text, _Sizes, _Latex, _LatexSizes)
+    )
+    mathml, mathml_sizes = notations(cell, shape, reverse=reverse, timed=timed)
     return tuple(
-        Written(equation.target, *(notation.equation(equation) for notation in notations))
+        Written(
+            target=equation.target,
+            text=plain.equation(equation),
+            sizes=sizes.equation(equation),
+            latex=latex.equation(equation),
+            latex_sizes=latex_sizes.equation(equation),
+            mathml=mathml.equation(equation),
+            mathml_sizes=mathml_sizes.equation(equation),
+        )
         for equation in cell.equations
     )
 
@@ -92,7 +77,7 @@ def python(cell: Cell, names: Mapping[str, str]) -> tuple[str, ...]:
 
 def name(cell: Cell, part: Expr | Matrix, *, reverse: bool = False, timed: bool = True) -> str:
     """A symbol or an expression as the equations' text has it: `W_ii`, `x_t`, `h_{t-1}`, `h'_t`, `(f_t ⊙ h_{t-1})`."""
-    text = _Text(cell, _no_shape, reverse=reverse, timed=timed)
+    text = Text(cell, _no_shape, reverse=reverse, timed=timed)
     return text.symbol(part) if isinstance(part, Matrix) else text.factor(part)
 
 
@@ -114,124 +99,17 @@ def _no_shape(symbol: Symbol) -> tuple[int, ...]:
 # --- notations --------------------------------------------------------------------------------------------
 
 
-class _Text:
-    """How each part of an equation is written. This is plain text; the others change what they write otherwise."""
-
-    # why two for *: ⊙ stands between vectors, and a number multiplies all of one.
-    operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": "⊙", "/": "/"}
-    times: ClassVar[str] = "·"
-    sign: ClassVar[str] = " "
-    # How tightly a product binds, and a quotient.
-    binds: ClassVar[int] = _WHOLE
-    quotient: ClassVar[int] = _TIMES
-
-    def __init__(self, cell: Cell, shape: Shapes, *, reverse: bool, timed: bool) -> None:
-        self.cell, self.shape = cell, shape
-        self.before = "{t+1}" if reverse else "{t-1}"
-        self.timed = timed
-
-    def product(self, product: Product) -> str:
-        """A matrix and what it multiplies."""
-        matrix = self.symbol(product.matrix) + ("ᵀ" if product.transposed else "")
-        return matrix + self.sign + self.factor(product.operand)
-
-    def apply(self, function: str, argument: Expr) -> str:
-        """A function."""
-        return FUNCTIONS[function].text.format(self.expression(argument))
-
-    def of_two(self, op: str, left: Expr, right: Expr) -> str:
-        """The larger or the smaller of two."""
-        return f"{op}({self.expression(left)}, {self.expression(right)})"
-
-    def power(self, base: Expr, exponent: Expr) -> str:
-        """A power."""
-        return f"{self.expression(base, _BASE)}^{self.expression(exponent, _BASE)}"
-
-    def binary(self, op: str, left: Expr, right: Expr) -> str:
-        """What stands on both sides of a sign."""
-        binds = _BINDS[op]
-        sign = self.times if op == "*" and (is_number(left) or is_number(right)) else self.operators[op]
-        # why + 1: signs of one kind group from the left, so that a - (b - c) keeps its brackets.
-        return f"{self.expression(left, binds)} {sign} {self.expression(right, binds + 1)}"
-
-    def numeral(self, value: float) -> str:
-        """A number."""
-        return repr(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
-
-    def constant(self, constant: Constant) -> str:
-        """A number with a name."""
-        return constant.name
-
-    def symbol(self, symbol: Symbol) -> str:
-        """A name, with the step that a vector belongs to."""
-        if not isinstance(symbol, Value):
-            return symbol.name
-        return "_".join(filter(None, [symbol.name + self.primes(symbol), self.step(symbol)]))
-
-    def primes(self, value: Value) -> str:
-        """A vector that is assigned several times has its plain name last, as it leaves the step: h'_t, then h_t.
-
-        Of one that is assigned often the others are counted: h^(7)_t.
-        """
-        # why not x: its plain name is what comes in.
-        last = value.name != "x" and value.version > 0 and value == self.cell.last(value.name)
-        if last or value.version == 0:
-            return ""
-        return "'" * value.version if self.cell.last(value.name).version <= _MOST_PRIMES else f"^({value.version})"
-
-    def step(self, value: Value) -> str:
-        """The subscript of a vector."""
-        if not self.timed:
-            return ""
-        return self.before if value.version == 0 and value.name in self.cell.states else "t"
-
-    def equation(self, equation: Equation) -> str:
-        """A whole equation."""
-        return f"{self.symbol(equation.target)} = {self.expression(equation.expression)}"
-
-    def factor(self, expression: Expr) -> str:
-        """An expression as a matrix multiplies it."""
-        return self.expression(expression, _WHOLE)
-
-    def expression(self, expression: Expr, least: int = _SUM) -> str:
-        """An expression, in brackets where it binds looser than `least`."""
-        text, binds = self._bare(expression)
-        return text if binds >= least else f"({text})"
-
-    def _bare(self, expression: Expr) -> tuple[str, int]:
-        """An expression without brackets, and how tightly it binds."""
-        match expression:
-            case Number(value=value):
-                return self.numeral(value), _SUM if value < 0 else _BASE
-            case Constant():
-                return self.constant(expression), _BASE
-            case Value() | Bias() | WeightVector():
-                return self.symbol(expression), _BASE
-            case Product():
-                return self.product(expression), self.binds
-            case Negative(operand=operand):
-                return f"-{self.expression(operand, _TIMES)}", _SUM
-            case Apply(function=function, argument=argument):
-                return self.apply(function, argument), _BASE
-            case Binary(op="max" | "min" as op, left=left, right=right):
-                return self.of_two(op, left, right), _BASE
-            case Binary(op="**", left=left, right=right):
-                return self.power(left, right), _WHOLE
-            case Binary(op=op, left=left, right=right):
-                return self.binary(op, left, right), self.quotient if op == "/" else _BINDS[op]
-
-
-class _Sizes(_Text):
+class _Sizes(Text):
     sign = "·"
 
     def symbol(self, symbol: Symbol) -> str:
         return str(self.shape(symbol))
 
 
-class _Python(_Text):
+class _Python(Text):
     operators: ClassVar[Mapping[str, str]] = {sign: sign for sign in "+-*/"}
     times = "*"
-    binds = _TIMES
+    binds = TIMES
 
     def __init__(self, cell: Cell, names: Mapping[str, str]) -> None:
         super().__init__(cell, _no_shape, reverse=False, timed=False)
@@ -239,7 +117,7 @@ class _Python(_Text):
 
     def product(self, product: Product) -> str:
         # why * + 1: @ binds as it does, from the left.
-        operand = self.expression(product.operand, _TIMES)
+        operand = self.expression(product.operand, TIMES)
         return f"{operand} @ {product.matrix.name}{'' if product.transposed else '.T'}"
 
     def apply(self, function: str, argument: Expr) -> str:
@@ -253,7 +131,7 @@ class _Python(_Text):
         return f"torch.{op}imum({self.expression(left)}, {self.expression(right)})"
 
     def power(self, base: Expr, exponent: Expr) -> str:
-        return f"{self.expression(base, _BASE)} ** {self.expression(exponent, _BASE)}"
+        return f"{self.expression(base, BASE)} ** {self.expression(exponent, BASE)}"
 
     def symbol(self, symbol: Symbol) -> str:
         return self.names.get(symbol.name, symbol.name)
@@ -272,10 +150,10 @@ def _is_function(node: Expr) -> bool:
     return isinstance(node, Apply) or (isinstance(node, Binary) and node.op in ("max", "min"))
 
 
-class _Latex(_Text):
+class _Latex(Text):
     operators: ClassVar[Mapping[str, str]] = {"+": "+", "-": "-", "*": r"\odot"}
     times = r"\cdot"
-    quotient = _BASE
+    quotient = BASE
 
     def product(self, product: Product) -> str:
         matrix = self.symbol(product.matrix)
@@ -291,7 +169,7 @@ class _Latex(_Text):
 
     def power(self, base: Expr, exponent: Expr) -> str:
         # why braces: a prime is an exponent too.
-        return f"{{{self.expression(base, _BASE)}}}^{{{self.expression(exponent)}}}"
+        return f"{{{self.expression(base, BASE)}}}^{{{self.expression(exponent)}}}"
 
     def binary(self, op: str, left: Expr, right: Expr) -> str:
         if op != "/":
@@ -315,14 +193,14 @@ class _Latex(_Text):
 
 def _letter(base: str) -> str:
     """A name before its index."""
-    if base in _GREEK:
+    if base in GREEK:
         return f"\\{base}"
     return base if len(base) == 1 else rf"\mathrm{{{base}}}"
 
 
 def _index(index: str) -> str:
     """What stands after the first _ of a name: of a family, W_n_2, its number apart."""
-    if index in _GREEK:
+    if index in GREEK:
         return f"\\{index}"
     return re.sub(r"(?<=.)_(\d+)$", r",\1", index).replace("_", r"\_")
 

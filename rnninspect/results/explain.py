@@ -10,6 +10,7 @@ from rnninspect.facts.from_file import FromFile
 from rnninspect.facts.models import LayerFacts
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.layers.signal import Signal
+from rnninspect.markup import Markup
 from rnninspect.results.conventions import about_cell, conventions
 from rnninspect.results.legend import ROWS, halves
 from rnninspect.results.table import Block, Code, Column, Drawing, Formula, Formulas, Kind, Table
@@ -109,7 +110,10 @@ def _over_time(layer: Explained, recurrence: Recurrence, title: Callable[[str], 
         notes = tuple(_about_upper(upper, layer.facts, unrolled.output[0]))
         yield Formulas(title=title(which), subject=model, items=_formulas(upper.equations), notes=notes)
     if reverse is not None:
-        equations = tuple(formula._replace(sizes="", latex_sizes="") for formula in _formulas(reverse.equations))
+        equations = tuple(
+            formula._replace(sizes="", latex_sizes="", mathml_sizes=Markup())
+            for formula in _formulas(reverse.equations)
+        )
         notes = tuple(_about_reverse(reverse, layer, unrolled))
         yield Formulas(title=title("reverse direction"), subject=model, items=equations, notes=notes)
     notes = tuple(_about_flow(unrolled, layer.signal))
@@ -125,7 +129,14 @@ def _prose(title: str, model: str, notes: Sequence[str]) -> Table:
 
 def _formulas(equations: Iterable[Written]) -> tuple[Formula, ...]:
     return tuple(
-        Formula(text=written.text, sizes=written.sizes, latex=written.latex, latex_sizes=written.latex_sizes)
+        Formula(
+            text=written.text,
+            sizes=written.sizes,
+            latex=written.latex,
+            latex_sizes=written.latex_sizes,
+            mathml=written.mathml,
+            mathml_sizes=written.mathml_sizes,
+        )
         for written in equations
     )
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from rnninspect.markup import Markup
+
 Cell = int | float | str | tuple[str | int, ...] | None
 
 
@@ -140,12 +142,14 @@ def _with_unit(column: Column) -> Column:
 
 
 class Formula(NamedTuple):
-    """One equation: `text` as a terminal shows it, the sizes of every term under it, and both in LaTeX."""
+    """One equation: `text` as a terminal shows it, the sizes of every term under it, and both in LaTeX and MathML."""
 
     text: str
     sizes: str
     latex: str
     latex_sizes: str
+    mathml: Markup = Markup()
+    mathml_sizes: Markup = Markup()
 
 
 class Formulas(NamedTuple):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from string import Template
 from typing import NamedTuple
 
+from rnninspect.cells.notation import Shapes, Symbol
 from rnninspect.cells.tree import (
     Bias,
     Binary,
@@ -26,7 +27,7 @@ from rnninspect.cells.tree import (
     symbols_of,
     walk,
 )
-from rnninspect.cells.write import Shapes, Symbol, Written, name, shapes, write
+from rnninspect.cells.write import Written, name, shapes, write
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed
 from rnninspect.facts.models import LayerFacts

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rnninspect.cells.notation import Shapes
 from rnninspect.cells.tree import Cell, Value, walk
-from rnninspect.cells.write import Shapes
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 
