@@ -45,6 +45,7 @@ def test_every_name_is_there(module: str, name: str) -> None:
         "guard",
         "layers",
         "live",
+        "pictures",
         "runtime",
         "study",
     ],

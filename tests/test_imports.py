@@ -112,7 +112,7 @@ LEVELS = (
     {"files"},
     {"output"},
     {"runtime"},
-    {"study", "guard"},
+    {"study", "guard", "pictures"},
     {"bench"},
     {"results"},
     {"formats"},

@@ -1,0 +1,11 @@
+"""A cell drawn from its equations, whatever they are. The stations, in order:
+
+texts, terms         symbols set in pieces, and how wide they are; sums and products of any number of parts
+graph, gates         nodes and who reads what whom they compute; made from a cell's tree: a node a gate, or an operation
+columns, order       in which column each node stands; what stands above what, so that few wires cross
+boxes, heights       how large each is, and where its wires meet it; how far down it stands
+channels, plans      the wires between two columns; ways to lay out a cell, of which the best is drawn
+layout, scene        everything in its place; what that is made of
+style, svg, words    colours and fonts, light and dark; the picture as SVG; and in words, for who does not see it
+cell                 the picture of a layer's cell: what the commands call
+"""

@@ -1,0 +1,93 @@
+"""The picture of a layer's cell: as SVG, or as Mermaid, which Markdown on GitHub draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rnninspect.cells.write import shapes
+from rnninspect.errors import listed
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.pictures.gates import graph_of
+from rnninspect.pictures.graph import Graph
+from rnninspect.pictures.layout import layout
+from rnninspect.pictures.style import style_sheet
+from rnninspect.pictures.svg import svg
+from rnninspect.pictures.words import description
+
+# A picture of more operations than these is not read.
+MOST_OPERATIONS = 30
+
+
+class TooManyOperations(Exception):
+    """A cell has more operations than a picture of each can show."""
+
+    def __init__(self, operations: int) -> None:
+        super().__init__(f"{operations:,} operations, and a picture of each shows at most {MOST_OPERATIONS}")
+
+
+def svg_of(
+    layer: Recurrent,
+    *,
+    stacked: int = 0,
+    reverse: bool = False,
+    operations: bool = False,
+    prefix: str = "cell",
+    alone: bool = True,
+) -> str:
+    """One step of a fitted layer (`link.layer`) as the text of an SVG.
+
+    stacked: of which stacked layer the sizes are, from 0; reverse: of the direction that reads from the end.
+    operations: a node for each operation, else one for each gate. prefix: what the ids in it begin with; each picture
+    of a page needs its own. alone: it is a file of its own, with its style inside; else the page has
+    `style.style_sheet()` once. Raises TooManyOperations.
+    """
+    cell, shape = layer.cell, shapes(layer.cell, layer.declared(stacked), layer.sizes())
+    picture = layout(_graph(layer, stacked, reverse, operations), tuple(_notes(layer, stacked, reverse)))
+    return svg(
+        picture,
+        title=f"{layer.name} ({layer.type}): one step",
+        description=description(cell, shape, reverse=reverse),
+        style=style_sheet() if alone else "",
+        prefix=prefix,
+    )
+
+
+def _graph(layer: Recurrent, stacked: int, reverse: bool, operations: bool) -> Graph:
+    shape = shapes(layer.cell, layer.declared(stacked), layer.sizes())
+    graph = graph_of(layer.cell, shape, operations=operations, reverse=reverse)
+    if operations and len(graph.nodes) > MOST_OPERATIONS:
+        raise TooManyOperations(len(graph.nodes))
+    return graph
+
+
+def _notes(layer: Recurrent, stacked: int, reverse: bool) -> Iterator[str]:
+    """Which of a stack is drawn, and how the others differ."""
+    if layer.depth * layer.directions == 1:
+        return
+    drawn = [f"layer {stacked} of {layer.depth}"] * (layer.depth > 1)
+    drawn += ["reverse direction" if reverse else "forward direction"] * (layer.directions > 1)
+    yield f"Drawn: {', '.join(drawn)}."
+    if layer.directions > 1 and not reverse:
+        yield "The reverse direction is alike, with t+1 for t−1 and weights of its own."
+    if layer.depth > 1 and stacked == 0:
+        yield f"{_above(layer)} with weights of {'its' if layer.depth == 2 else 'their'} own{_wider(layer)}."
+
+
+def _above(layer: Recurrent) -> str:
+    return "Layer 1 is alike," if layer.depth == 2 else f"Layers 1 to {layer.depth - 1} are alike,"
+
+
+def _wider(layer: Recurrent) -> str:
+    """What is of another size in the layers above the first."""
+    if layer.width_in == layer.width_out:
+        return ""
+    first, above = (shapes(layer.cell, layer.declared(stacked), layer.sizes()) for stacked in (0, 1))
+    other = [weight for weight in layer.cell.weights if first(weight) != above(weight)]
+    sizes = {above(weight) for weight in other}
+    names = listed([weight.name for weight in other], most=6)
+    whose = f", so that {names} is {_shape(*sizes)}" if len(other) == 1 else f", so that {names} are {_shape(*sizes)}"
+    return f"; x_t is {layer.width_out} wide" + (whose if len(sizes) == 1 else "")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

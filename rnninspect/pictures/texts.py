@@ -1,0 +1,124 @@
+"""Texts in a picture: pieces in a few styles, as an equation's text is set, and how wide they are at most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import NamedTuple
+
+_GREEK = dict(
+    zip(
+        (
+            *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"),
+            *("nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta"),
+            *("Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
+        ),
+        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
+        strict=True,
+    )
+)
+# A name, its primes, its index and its step; or a run of anything else. `tanh(` is a function's name.
+_PIECES = re.compile(
+    r"(?P<function>[^\W\d_]+(?=\())|(?P<name>[^\W\d_][^\W_]*)(?P<primes>'*|\^\(\d+\))"
+    r"(?P<index>(?:_+(?:\{t[-+]1\}|[^\W_]+))*)(?P<turned>ᵀ?)|(?P<other>[^\W\d_]|[\d_.]+|\W)"
+)
+# How wide characters are, in 1/100 of the size of their font, as DejaVu Sans has them, the widest of the usual ones.
+_WIDTHS = dict.fromkeys("ijlI.,:;'|·!′", 34) | dict.fromkeys("ftr()[]/- ", 43)
+_WIDTHS |= dict.fromkeys("mW", 100) | dict.fromkeys("MwOQ⊙", 88) | dict.fromkeys("+−×÷=<>±", 84)
+_WIDE, _USUAL, _MONO = 76, 65, 62
+
+
+class Style(Enum):
+    """How a piece is set. The sizes of their fonts are in pixels."""
+
+    NAME = "n"  # a symbol, in italics
+    WORD = "w"  # a function or a sign
+    INDEX = "i"  # below the line
+    POWER = "p"  # above the line
+    SIZE = "s"  # a number of a shape
+    NOTE = "o"  # a sentence below the picture
+
+    @property
+    def points(self) -> float:
+        """The size of its font, in pixels."""
+        return {"n": 15.0, "w": 13.0, "i": 11.0, "p": 11.0, "s": 11.0, "o": 12.0}[self.value]
+
+
+class Piece(NamedTuple):
+    """Characters of one style."""
+
+    text: str
+    style: Style = Style.WORD
+
+
+Text = tuple[Piece, ...]
+
+
+def symbols(written: str) -> Text:
+    """What `cells.write.name` says, set: `W_ii` as W with a lowered ii, `h'_{t-1}` with a prime and t−1."""
+    return tuple(_merged(_pieces(written)))
+
+
+def size(numbers: tuple[int, ...]) -> Text:
+    """A shape: 50×300."""
+    return (Piece("×".join(map(str, numbers)), Style.SIZE),)
+
+
+def plain(text: Text) -> str:
+    """The characters alone, in one line: `W_ii x_t`."""
+    marks = {Style.INDEX: "_", Style.POWER: "^"}
+    return "".join(marks.get(piece.style, "") + piece.text for piece in text)
+
+
+def width(text: Text) -> float:
+    """The most pixels that it is wide."""
+    return sum(_width(piece) for piece in text)
+
+
+def _width(piece: Piece) -> float:
+    if piece.style is Style.SIZE:
+        return len(piece.text) * _MONO * piece.style.points / 100
+    return sum(_of(character) for character in piece.text) * piece.style.points / 100
+
+
+def _of(character: str) -> int:
+    return _WIDTHS.get(character, _WIDE if character.isupper() else _USUAL)
+
+
+def _pieces(written: str) -> Iterator[Piece]:
+    for match in _PIECES.finditer(written):
+        if match["function"]:
+            yield Piece(match["function"])
+        elif not match["name"]:
+            yield Piece(match["other"].replace("-", "−"))
+        else:
+            yield from _name(match)
+
+
+def _name(match: re.Match[str]) -> Iterator[Piece]:
+    primes, index = match["primes"], match["index"]
+    yield Piece(
+        _GREEK.get(match["name"], match["name"]) + (primes.replace("'", "′") if "^" not in primes else ""), Style.NAME
+    )
+    if "^" in primes:
+        yield Piece(primes[1:], Style.POWER)
+    if match["turned"]:
+        yield Piece("T", Style.POWER)
+    if index:
+        parts = [_GREEK.get(part, part).strip("{}").replace("-", "−") for part in index.strip("_").split("_") if part]
+        yield Piece(",".join(parts), Style.INDEX)
+
+
+def _merged(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Pieces of one style that follow each other are one."""
+    last: Piece | None = None
+    for piece in pieces:
+        if last is not None and last.style is piece.style and piece.style is Style.WORD:
+            last = Piece(last.text + piece.text, piece.style)
+        else:
+            if last is not None:
+                yield last
+            last = piece
+    if last is not None:
+        yield last
