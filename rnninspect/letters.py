@@ -14,7 +14,9 @@ LETTERS: dict[str, str] = {
     "num_layers": "stacked layers",
     "G": "gates stacked as rows of one weight",
     "num_embeddings": "rows of the embedding table",
+    "kernel_size": "steps that a convolution reads at once",
     "H_in": "input size",
+    "H_in/groups": "input size of one of the groups of a convolution",
     "H_cell": "hidden size",
     "H_out": "output size",
 }

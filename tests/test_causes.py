@@ -121,6 +121,7 @@ def test_a_tied_layer_follows_its_embedding() -> None:
 def test_the_fields_that_follow_are_those_that_fitting_fills_in(type_name: str) -> None:
     """Every kind after an Embedding: what it did not say and yet has is what it is fed with."""
     sizes = {"hidden_size": 4, "output_size": 5, "out_features": 6, "num_embeddings": 7, "embedding_dim": 4, "dim": -1}
+    sizes |= {"out_channels": 5, "kernel_size": 2}
     from rnninspect.layers.registry import kind_of
 
     fields = kind_of(type_name).model_fields

@@ -140,6 +140,8 @@ WITH_TORCH = {
     "runtime.ahead",
     "runtime.plain",
     "runtime.feeding",
+    "runtime.windows",
+    "runtime.plain_windows",
     "runtime.modules",
     "runtime.real",
     "study.reference",

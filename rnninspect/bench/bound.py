@@ -43,6 +43,7 @@ from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.layer import Layer, Wants
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
+from rnninspect.layers.window import WindowLayer
 from rnninspect.letters import shape_of
 from rnninspect.plan import wants_of
 
@@ -231,7 +232,7 @@ def _beyond(layer: Layer, dtype: str, held: int | None, steps: int) -> int:
 
 def _read(weight: WeightFact, layer: Layer, signal: Signal) -> int:
     """Bytes of a weight that move: all of it, or of one that nothing is multiplied by, a row for each token."""
-    if layer.cell is not None:
+    if layer.cell is not None or isinstance(layer, WindowLayer):
         return weight.nbytes
     return min(weight.nbytes, signal.tokens * weight.shape[-1] * ITEM_BYTES[weight.dtype])
 

@@ -25,9 +25,10 @@ from rnninspect.bench.sampling import Timing
 from rnninspect.document.chain import Link, Spec
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.pointwise import PointwiseLayer
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.window import WindowLayer
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed, run
 from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
+from rnninspect.runtime.windows import run_window
 
 POOL = 3
 # The phases whose every call is made ready by itself.
@@ -80,6 +81,8 @@ def _step(link: Link, module: Callable[..., Any], states: States) -> Step:
         return lambda flow: module(flow, given)[0]
     if isinstance(layer, PointwiseLayer) and link.signal.batch.lengths is None and not layer.takes_rows:
         return lambda flow: module(flow)
+    if isinstance(layer, WindowLayer):
+        return lambda flow: run_window(layer, module, flow, link.signal.axes)
     whole = cast(nn.Module, module)
     return lambda flow: run(layer, link, whole, flow, states).handed_on
 
@@ -236,8 +239,8 @@ def trains(subject: Subject) -> bool:
 
 
 def tokens_of(subject: Subject) -> tuple[int, int, int | None]:
-    """Tokens, sequences and time steps of one call; no steps where only a last state goes in."""
-    signal = next((link.signal for link in subject.links if isinstance(link.layer, Recurrent)), subject.links[0].signal)
+    """Tokens, sequences and time steps that go in at one call; no steps where only a last state does."""
+    signal = subject.links[0].signal
     return signal.tokens, signal.batch.letters["N"], signal.batch.letters["L"] if signal.is_sequence else None
 
 

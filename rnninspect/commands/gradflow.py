@@ -79,12 +79,13 @@ def run(options: GradflowOptions) -> int:
 
 def _check(spec: Spec, options: GradflowOptions) -> None:
     """Raise OptionError for a layer or step that the document does not have."""
-    from rnninspect.commands.shared.layers import recurrent_layers, up_to
+    from rnninspect.commands.shared.layers import batch_of, recurrent_layers, up_to, whose_steps
 
-    recurrent_layers(spec, options.layer)
-    steps = min(spec.batch.lengths or (spec.batch.letters["L"],))
+    *_, layer = recurrent_layers(spec, options.layer)
+    batch = batch_of(spec, layer)
+    steps = min(batch.lengths or (batch.letters["L"],))
     if options.step is not None and options.step >= steps:
-        which = "the shortest sequence" if spec.batch.lengths else "the input"
+        which = whose_steps(spec, layer, "the shortest sequence" if batch.lengths else "")
         raise OptionError(f"--step {options.step}: expected {up_to(steps, which, 'step')}")
 
 

@@ -104,17 +104,18 @@ def _check_options(options: TraceOptions) -> None:
 
 def _check_document(spec: Spec, options: TraceOptions) -> None:
     """Raise OptionError for a layer, step, unit or sequence that the document does not have."""
-    from rnninspect.commands.shared.layers import recurrent_layers, up_to
+    from rnninspect.commands.shared.layers import batch_of, recurrent_layers, up_to, whose_steps
 
     layers = recurrent_layers(spec, options.layer)
-    batch = spec.batch
-    size = batch.letters["N"]
+    size = spec.batch.letters["N"]
     if options.sequence >= size:
         raise OptionError(f"--sequence {options.sequence}: expected {up_to(size, 'the batch', 'sequence')}")
-    steps = batch.lengths[options.sequence] if batch.lengths else batch.letters["L"]
-    if options.step is not None and options.step >= steps:
-        which = f"sequence {options.sequence}" if batch.lengths else "the input"
-        raise OptionError(f"--step {options.step}: expected {up_to(steps, which, 'step')}")
+    for layer in layers:
+        batch = batch_of(spec, layer)
+        steps = batch.lengths[options.sequence] if batch.lengths else batch.letters["L"]
+        if options.step is not None and options.step >= steps:
+            which = whose_steps(spec, layer, f"sequence {options.sequence}" if batch.lengths else "")
+            raise OptionError(f"--step {options.step}: expected {up_to(steps, which, 'step')}")
     for layer in layers:
         widest = max(layer.hidden_size, layer.h_out)
         if options.unit is not None and options.unit >= widest:

@@ -105,8 +105,12 @@ class Spec:
 
     def with_batch(self, batch: Batch) -> Spec:
         """The same model on another batch with the same axes."""
-        links = tuple(replace(link, signal=replace(link.signal, batch=batch)) for link in self.links)
-        return replace(self, batch=batch, links=links)
+        signal, links = replace(self.links[0].signal, batch=batch), []
+        for link in self.links:
+            # why its own batch: behind a convolution it has other steps than the input.
+            links.append(replace(link, signal=replace(link.signal, batch=signal.batch)))
+            signal = link.layer.emits(links[-1].signal)
+        return replace(self, batch=batch, links=tuple(links))
 
 
 def need_batch(spec: Spec) -> None:

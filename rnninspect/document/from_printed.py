@@ -49,6 +49,12 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "LayerNorm": ("normalized_shape", "eps", "elementwise_affine", "bias"),
     **_ACTIVATIONS,
 }
+# What is called as a layer of a document, and is none of a printed module, which does not say how its axes are turned.
+_CALLED: Mapping[str, tuple[str, ...]] = {
+    "Conv1d": ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"),
+    "MaxPool1d": ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"),
+    "AvgPool1d": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
+}
 # The kinds that have no width by themselves, and so are a model only beside others.
 ANY_WIDTH = frozenset({"Dropout", *_ACTIVATIONS})
 # How a class of torch's is written.
@@ -194,8 +200,9 @@ def keys_of(module: PrintedModule) -> Written:
 
     Of a kind that is none of ours the keys that are named, so that whoever validates them says so.
     """
-    ours = is_layer(module)
-    positions = POSITIONS[module.type] if ours else ()
+    window = module.type in _CALLED and not module.children and _OF_TORCH.fullmatch(module.kind) is not None
+    ours = window or is_layer(module)
+    positions = (_CALLED if window else POSITIONS)[module.type] if ours else ()
     data: dict[str, object] = {"type": module.type if ours else module.kind}
     places: dict[str, Place] = {"": module.place, "type": module.place}
     keys = dict(places)
@@ -213,7 +220,7 @@ def keys_of(module: PrintedModule) -> Written:
         if key == "dtype":
             dtype = _dtype(argument)
         elif key not in _NOT_OURS:
-            data[key], places[key], keys[key] = _plain(argument.value), argument.place, argument.key
+            data[key], places[key], keys[key] = _plain(argument.value, window), argument.place, argument.key
     if module.assigned:
         data["name"], places["name"] = module.assigned, module.place
     return Written(data, places, keys, dtype=dtype, listed=module.listed)
@@ -235,8 +242,10 @@ def _dtype(argument: Argument) -> str | None:
     raise DocumentError(argument.place, f"dtype: expected {expected}, got {show(text)}")
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, window: bool = False) -> object:
     match value:
+        case (int() as size,) if window:
+            return size  # why: torch prints `kernel_size=(3,)`
         case Other(text):
             return text
         case tuple() as items:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rnninspect.facts.amounts import ITEM_BYTES
@@ -16,7 +16,8 @@ class TensorFact:
 
     shape: the letter stands in place of a size that nobody says, as of a layer that was found in a file: (L, N, 50).
     directions: D, where the tensor holds something of each direction.
-    unpacked_axes, unpacked_shape: of a packed batch, what pad_packed_sequence makes of it.
+    unpacked_axes, unpacked_shape: of a packed batch, what pad_packed_sequence makes of it. lengths: those of its
+    sequences, where a layer has made others of them.
     """
 
     name: str
@@ -26,6 +27,7 @@ class TensorFact:
     directions: int = 1
     unpacked_axes: tuple[str, ...] | None = None
     unpacked_shape: OpenShape | None = None
+    lengths: tuple[int, ...] | None = field(default=None, compare=False)
 
     @property
     def layout(self) -> Layout:

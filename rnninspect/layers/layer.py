@@ -106,6 +106,10 @@ class Layer(BaseModel):
         """Whether it takes features of any number, so that the layer after it says how wide the model's input is."""
         return False
 
+    def in_sentences(self, signal: Signal) -> tuple[str, ...]:
+        """What `explain` says of a kind without equations in the language: what it does, then what else there is."""
+        return (self.summary,)
+
     @property
     def cell(self) -> Cell | None:
         """The equations, where the layer is defined by any."""

@@ -33,6 +33,9 @@ _MODULES = {
     "Softmax": "activations",
     "LogSoftmax": "activations",
     "PReLU": "activations",
+    "Conv1d": "convolution",
+    "MaxPool1d": "pooling",
+    "AvgPool1d": "pooling",
 }
 
 TYPES = tuple(_MODULES)

@@ -83,7 +83,7 @@ def _blocks(layer: Explained) -> Iterator[Block]:
 
     model = layer.model
     if not layer.equations:
-        yield _prose(title("what it does"), model, [_in_one_line(layer)])
+        yield _prose(title("what it does"), model, [_in_one_line(layer), *layer.remarks])
         return
     yield Formulas(
         title=title("equations"), subject=model, items=_formulas(layer.equations), notes=tuple(_about_equations(layer))

@@ -197,7 +197,19 @@ def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
     if any(decay.verdict == "dead" for decay in decays):
         yield "dead: the gradient is 0 at every lag."
     for result in results:
+        yield from _steps(result)
         yield from _advice(result, f"{result.model.name}, " * (len(results) > 1))
+
+
+def _steps(result: Gradflow) -> Iterator[str]:
+    """Whose steps the lags are, where the layers of a model have other ones."""
+    if result.stride > 1:
+        yield f"A lag is counted in steps of {result.layer}, each of which is {result.stride} of the model's input."
+    for layer in result.apart:
+        yield (
+            f"{layer} runs over another number of steps than {result.layer}, so its states have no lag here; "
+            f"--layer {layer} has them."
+        )
 
 
 def _advice(result: Gradflow, model: str) -> Iterator[str]:

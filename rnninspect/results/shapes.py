@@ -15,6 +15,7 @@ from rnninspect.results.table import Cell, Column, Kind, Table
 
 # So many layers are named in a sentence.
 _MOST_NAMED = 3
+_MOST_LENGTHS = 12
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
     Column("type", "type", repeats=True),
@@ -50,7 +51,7 @@ def shapes_table(model: ModelFacts) -> Table:
         subject=model.name,
         columns=_COLUMNS,
         rows=tuple(map(_cells, rows)),
-        notes=(letters, *whose, *_other_dtypes(model, shown), *_unpacked(model), *others),
+        notes=(letters, *whose, *_other_dtypes(model, shown), *_unpacked(model), *_lengths(model), *others),
         shown=tuple(k for k, row in enumerate(rows) if row.shown),
     )
 
@@ -100,6 +101,15 @@ def _unpacked(model: ModelFacts) -> Iterator[str]:
             f"{' and '.join(lead)}: {', '.join(shapes)}; L = max(lengths), whatever seq_len is, and the sequences are "
             "in the document's order (enforce_sorted=False)"
         )
+
+
+def _lengths(model: ModelFacts) -> Iterator[str]:
+    """What becomes of the lengths of a packed batch."""
+    for layer in model.layers:
+        lengths = layer.outputs[0].lengths or ()
+        more = f", and {len(lengths) - _MOST_LENGTHS:,} more" * (len(lengths) > _MOST_LENGTHS)
+        if lengths:
+            yield f"lengths after {layer.name}: {', '.join(map(str, lengths[:_MOST_LENGTHS]))}{more}"
 
 
 def _not_in_file(model: ModelFacts) -> Iterator[str]:

@@ -49,7 +49,7 @@ def _merged(layer: Recurrent, data: Tensor) -> Tensor:
 def _last_step(output: Flow, axes: tuple[str, ...]) -> Tensor:
     if isinstance(output, Tensor):
         return output.select(axes.index("L"), -1)
-    lengths = _lengths(output)
+    lengths = lengths_of(output)
     last = (_starts(output)[lengths - 1] + torch.arange(len(lengths))).to(output.data.device)
     return _in_order(output, output.data[last])
 
@@ -63,13 +63,13 @@ def _largest(output: Flow, axes: tuple[str, ...]) -> Tensor:
 def _mean(output: Flow, axes: tuple[str, ...]) -> Tensor:
     if isinstance(output, Tensor):
         return output.mean(axes.index("L"))
-    return _in_order(output, _padded(output, 0.0).sum(0) / _lengths(output)[:, None].to(output.data))
+    return _in_order(output, _padded(output, 0.0).sum(0) / lengths_of(output)[:, None].to(output.data))
 
 
 # --- packed: the sequences longest first, step after step -----------------------------------------------------
 
 
-def _lengths(packed: PackedSequence) -> Tensor:
+def lengths_of(packed: PackedSequence) -> Tensor:
     """The length of each sequence, longest first."""
     return (packed.batch_sizes[:, None] > torch.arange(int(packed.batch_sizes[0]))).sum(0)
 

@@ -26,6 +26,7 @@ from rnninspect.layers.pointwise import EquationLayer, PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.layers.weights import first_of
+from rnninspect.layers.window import WindowLayer
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime import initial
 from rnninspect.runtime.ahead import EquationRNN
@@ -33,6 +34,7 @@ from rnninspect.runtime.device import DTYPES, device_of, enough_memory, find_dev
 from rnninspect.runtime.feeding import handed_on
 from rnninspect.runtime.recurrence import Flow, States, data_of, run_cell, with_data
 from rnninspect.runtime.torch_errors import BUILD_ERRORS, quiet, refusals
+from rnninspect.runtime.windows import run_window
 
 # why: torch's meta kernels loop over L in Python, 6 ms a step; shapes are linear in L, so two steps show them.
 META_STEPS = 2
@@ -140,7 +142,7 @@ def make_feed(spec: Spec, device: torch.device, values: array[float] | array[int
         flow = x if lengths is None else pack_padded_sequence(x, lengths, enforce_sorted=False)
         states = tuple(
             tuple(
-                _state(link.layer, fact, spec.batch, device, dtype)
+                _state(link.layer, fact, link.signal.batch, device, dtype)
                 for fact in link.layer.inputs(link.signal, spec.dtype)[1:]
             )
             for link in spec.links
@@ -203,6 +205,12 @@ def _(layer: PointwiseLayer, link: Link, module: Module, flow: Flow, states: Sta
     data = data_of(flow)
     computed = module(data.reshape(-1, data.shape[-1])).reshape(data.shape) if layer.takes_rows else module(data)
     output = with_data(flow, computed)
+    return LayerOutput(output, (), output)
+
+
+@run.register
+def _(layer: WindowLayer, link: Link, module: Module, flow: Flow, states: States) -> LayerOutput:
+    output = run_window(layer, module, flow, link.signal.axes)
     return LayerOutput(output, (), output)
 
 

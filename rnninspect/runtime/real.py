@@ -17,6 +17,7 @@ from rnninspect.facts.amounts import Ops
 from rnninspect.facts.models import LayerFacts, Measured, ModelFacts
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.facts.weights import Init, Observed, WeightFact
+from rnninspect.layers.convolution import Conv1d
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.linear import Linear
@@ -96,11 +97,15 @@ def _unpacked(flow: PackedSequence, declared: TensorFact) -> tuple[int, ...]:
 
 
 def _macs(layer: Layer, module: nn.Module, output: Flow) -> int:
-    """Each token is multiplied once by each matrix of the module; of a document's cell as often as that has it."""
-    if not isinstance(layer, Recurrent | Linear):  # an Embedding looks rows up, a LayerNorm's weight is no matrix
+    """Each token is multiplied once by each matrix of the module; of a document's cell as often as that has it.
+
+    A convolution has a matrix for each step of its window, and the tokens are those that it puts out.
+    """
+    # why not others: an Embedding looks rows up, a LayerNorm's weight is no matrix
+    if not isinstance(layer, Recurrent | Linear | Conv1d):
         return 0
     data = data_of(output)
-    matrices = sum(parameter.numel() for parameter in module.parameters() if parameter.dim() == 2)
+    matrices = sum(parameter.numel() for parameter in module.parameters() if parameter.dim() >= 2)
     if isinstance(layer, DefinedLayer):
         matrices = _multiplied(layer, module)
     return matrices * (data.numel() // data.shape[-1])

@@ -2,7 +2,8 @@
 
 explain, cell_facts, unrolled      equations with sizes, symbols, options; what they come to; a picture: without torch
 code, code_steps, code_cells       the document as Python, also without; code_lines breaks its lines
-code_feeding                       what a recurrent layer hands on, as Python
+code_feeding, code_windows         what a recurrent layer hands on, convolutions and pools as Python
+code_chain                         the document in a line
 library                            published cells beside one another
 input_file, input_csv, input_npy   what a model is fed with instead of random numbers; input_expected says what fits
 reference, passes                  a layer's equations in float64 on the CPU, and one pass of any module by name

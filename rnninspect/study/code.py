@@ -22,25 +22,27 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.weights import torch_name
-from rnninspect.letters import open_shape_of, tuple_text
+from rnninspect.layers.window import WindowLayer
 from rnninspect.study.code_cells import classes, is_written, lines, made
+from rnninspect.study.code_chain import chain
 from rnninspect.study.code_feeding import feeding
 from rnninspect.study.code_lines import INDENT, fitted, indented
 from rnninspect.study.code_steps import Run, loop
+from rnninspect.study.code_windows import windows
 from rnninspect.study.explain import is_first
 
 _HINT = "rnninspect explain --code CONFIG prints all of it as a class that runs."
 # Arguments that are given by place, as everybody writes them.
 _BY_PLACE = (
     *("num_embeddings", "embedding_dim", "input_size", "hidden_size", "in_features", "out_features"),
-    *("normalized_shape", "p"),
+    *("in_channels", "out_channels", "kernel_size", "normalized_shape", "p"),
 )
 # What no layer is called here: what torch.nn.Module has itself, and what stands in `forward`.
 TAKEN = frozenset(
     re.findall(
         r"\w+",
         """
-        c h lengths nn output outputs states torch x y
+        c h lengths nn output outputs part parts states torch x y
         T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
         eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict
         modules mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook
@@ -99,7 +101,7 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
         created.insert(0, f"torch.set_default_dtype(torch.{spec.dtype})")
     if len(links) > 1:
         code = fitted([*created, "", *_forward(spec, names, "")])
-        return Sketch(model=spec.name, chain=_chain(spec), code=tuple(code), notes=(_hint(spec),))
+        return Sketch(model=spec.name, chain=chain(spec), code=tuple(code), notes=(_hint(spec),))
     (link,) = links
     firsts = [tensor.name for tensor in link.layer.inputs(link.signal, "float32")[1:]]
     run = _ran(link, names, "", given=_pair(firsts), result="output")
@@ -243,6 +245,9 @@ def _ran(
     packed = "T" in signal.axes
     output, *finals = layer.outputs(signal, "float32")
     put_out = f"{result}.data {output.shape_text}" if packed else output.shape_text
+    if isinstance(layer, WindowLayer):
+        yield from windows(layer, signal, name, result, meta=meta)
+        return
     if not isinstance(layer, Recurrent):
         data = "x.data" if packed else "x"
         takes_rows = isinstance(layer, PointwiseLayer) and layer.takes_rows
@@ -324,27 +329,3 @@ def _run_once(spec: Spec, names: Mapping[str, str], given: Sequence[str]) -> Ite
         name, several = names[layer.name], len(layer.cell.states) > 1
         for k, state in enumerate(layer.cell.states):
             yield f'print("{name} {state}_n", tuple(states["{name}"]{f"[{k}]" * several}.shape))'
-
-
-# --- in a line ----------------------------------------------------------------------------------------------
-
-
-def _chain(spec: Spec) -> str:
-    """`x (20, 32) -> embed 300 -> encoder 2x50x2 -> head 10`, with the signs for arrows and times."""
-    letters = spec.batch.letters | {"H_in": spec.links[0].signal.width or 0}
-    parts = [f"x {tuple_text(open_shape_of(spec.input_axes, letters))}"]
-    for link in spec.links:
-        layer = link.layer
-        if isinstance(layer, Recurrent):
-            sizes = [layer.depth] * (layer.depth > 1) + [layer.h_out] + [layer.directions] * (layer.directions > 1)
-            parts.append(f"{layer.name} {'×'.join(map(str, sizes))}{_fed_on(layer)}")
-        else:
-            width = layer.emits(link.signal).features
-            parts.append(layer.name if width == link.signal.width else f"{layer.name} {width}")
-    return " → ".join(parts)
-
-
-def _fed_on(layer: Recurrent) -> str:
-    """` (sum, last)`: what becomes of the output, "" where it is handed on as it is."""
-    ways = [way for way in (layer.merging, layer.feeds) if way not in ("concat", "output")]
-    return f" ({', '.join(ways)})" if ways else ""

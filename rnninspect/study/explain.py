@@ -101,7 +101,7 @@ class Recurrence(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """One layer. summary: the one line of a kind without equations, which then has nothing else.
+    """One layer. summary: the one line of a kind without equations, which then has nothing else but remarks.
 
     of_file: it was found in a checkpoint, so that nothing is known of what it starts from, and no document says it.
     """
@@ -127,7 +127,8 @@ def explain_layers(spec: Spec, only: str | None = None) -> Iterator[Explained]:
 def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
     layer, cell = link.layer, link.layer.cell
     if cell is None:
-        return Explained(model=spec.name, facts=facts, signal=link.signal, summary=layer.summary)
+        summary, *besides = layer.in_sentences(link.signal)
+        return Explained(model=spec.name, facts=facts, signal=link.signal, summary=summary, remarks=tuple(besides))
     timed = link.signal.is_sequence
     shape = shapes(cell, layer.declared(0), layer.sizes())
     recurrence = _recurrence(spec, layer, cell, facts, link.signal, shape) if isinstance(layer, Recurrent) else None

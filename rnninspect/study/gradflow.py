@@ -27,6 +27,7 @@ from rnninspect.facts.models import ModelFacts
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch
+from rnninspect.layers.window import WindowLayer
 from rnninspect.letters import DIRECTIONS
 from rnninspect.plan import plan
 from rnninspect.runtime.device import enough_memory, threads_for
@@ -85,6 +86,8 @@ class Gradflow(NamedTuple):
 
     layer: whose output the loss reads. position: the step it reads, None for the last of each sequence.
     weights: of that layer and of those before it; a shared one stands where its owner is. half_open: of those layers.
+    stride: how many steps of the model's input a step of the layer is, behind convolutions and pools. apart: the layers
+    before it that run over another number of steps, so that no lag is one of theirs too: they have no curves.
     """
 
     model: ModelFacts
@@ -98,6 +101,8 @@ class Gradflow(NamedTuple):
     curves: tuple[Curve, ...]
     weights: tuple[WeightNorm, ...]
     half_open: tuple[HalfOpen, ...]
+    stride: int = 1
+    apart: tuple[str, ...] = ()
 
 
 def gradients_by_lag(
@@ -117,19 +122,22 @@ def gradients_by_lag(
     """
     planned = plan(spec)
     links = spec.links[: _target_index(spec, layer) + 1]
+    batch = links[-1].signal.batch
     needed = sum(reference_bytes(link) for link in links)
     enough_memory(spec, planned, needed, _CPU)
     aimed = links[-1].layer
     if target == "last" and position is None and isinstance(aimed, Recurrent) and aimed.directions == 2:
-        position = min(spec.batch.lengths or (spec.batch.letters["L"],)) // 2
+        position = min(batch.lengths or (batch.letters["L"],)) // 2
+    apart = tuple(link.layer.name for link in links if isinstance(link.layer, Recurrent) and link.signal.batch != batch)
     # why: one step is too little work to be shared, and threads that wait for each other took ten times as long.
-    each_step = threads_for(planned.forward.macs // spec.batch.letters["L"], _CPU)
+    each_step = threads_for(planned.forward.macs // batch.letters["L"], _CPU)
     refused = refusals(spec, "be followed", _CPU, dtype="float64", errors=_REFUSED)
     with ready(spec, planned, device, seed) as model, each_step, refused:
         twins = twins_of(links, model)
         runs = run_links(links, twins, make_feed(spec, device))
         check_finite(runs, spec.source)
-        curves, weights = follow(runs, twins, aim_at(spec.batch, target, position), seed)
+        alike = [run for run in runs if run.layer.name not in apart]
+        curves, weights = follow(alike, twins, aim_at(batch, target, position), seed)
     return Gradflow(
         model=planned,
         device=str(device),
@@ -138,10 +146,12 @@ def gradients_by_lag(
         target=target,
         layer=aimed.name,
         position=position,
-        sequences=spec.batch.letters["N"],
+        sequences=batch.letters["N"],
         curves=curves,
         weights=weights,
         half_open=tuple(_half_open(links)),
+        stride=math.prod(link.layer.window.stride for link in links if isinstance(link.layer, WindowLayer)),
+        apart=apart,
     )
 
 

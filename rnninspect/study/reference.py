@@ -15,14 +15,16 @@ from rnninspect.layers.families import CellLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.window import WindowLayer
 from rnninspect.runtime.modules import LayerOutput, run, run_steps
 from rnninspect.runtime.plain import EquationModule, PlainRNN
+from rnninspect.runtime.plain_windows import PlainWindow
 from rnninspect.runtime.recurrence import Flow, States, Watch
 
 
 def has_equations(layer: Layer) -> bool:
-    """Whether the layer is defined in the equation language; Embedding, Dropout and LayerNorm are not."""
-    return isinstance(layer, Recurrent | EquationLayer)
+    """Whether there are equations to evaluate; of Embedding, Dropout and LayerNorm there are none."""
+    return isinstance(layer, Recurrent | EquationLayer | WindowLayer)
 
 
 def reference(layer: Layer, module: nn.Module) -> nn.Module:
@@ -30,11 +32,18 @@ def reference(layer: Layer, module: nn.Module) -> nn.Module:
 
     It starts with the module's values, and every parameter has a gradient.
     """
-    if not isinstance(layer, Recurrent | EquationLayer):
+    if not isinstance(layer, Recurrent | EquationLayer | WindowLayer):
         return copy.deepcopy(module).to("cpu", torch.float64).requires_grad_()
     # why on meta: its own first values would be drawn only to be thrown away.
     meta = torch.device("meta")
-    twin = PlainRNN(layer, device=meta) if isinstance(layer, Recurrent) else EquationModule(layer, device=meta)
+    twin: nn.Module
+    match layer:
+        case Recurrent():
+            twin = PlainRNN(layer, device=meta)
+        case EquationLayer():
+            twin = EquationModule(layer, device=meta)
+        case WindowLayer():
+            twin = PlainWindow(layer, device=meta)
     twin.load_state_dict(exact_values(module), assign=True)
     return twin.requires_grad_()
 
@@ -49,6 +58,9 @@ def run_layer(link: Link, module: nn.Module, flow: Flow, states: States, watch: 
 
     watch: told of every step of a recurrent layer.
     """
+    if isinstance(module, PlainWindow):
+        output = module(flow, link.signal.axes)
+        return LayerOutput(output, (), output)
     if not isinstance(module, PlainRNN):
         return run(link.layer, link, module, flow, states)
     watched = partial(module, watch=watch)

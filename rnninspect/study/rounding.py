@@ -83,11 +83,12 @@ def depth(link: Link) -> tuple[int, int]:
     Forward a sum has as many terms as all matrices that feed one vector have columns; backward as many as they have
     rows, or, for the gradient of a weight, as there are tokens.
     """
-    weights = [weight for weight in link.layer.weights("float32") if len(weight.shape) == 2]
-    rows = max((weight.shape[0] for weight in weights), default=1)
+    # why more than 1: a convolution has a matrix for each step of its window.
+    weights = [weight for weight in link.layer.weights("float32") if len(weight.shape) > 1]
+    rows = max((weight.shape[0] * math.prod(weight.shape[2:]) for weight in weights), default=1)
     columns: Counter[object] = Counter()
     for weight in weights:
-        columns[weight.layer, weight.direction] += weight.shape[1]
+        columns[weight.layer, weight.direction] += math.prod(weight.shape[1:])
     steps = link.signal.batch.letters["L"] if isinstance(link.layer, Recurrent) else 1
     return max(rows, *columns.values(), link.signal.tokens), steps
 

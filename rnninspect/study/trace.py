@@ -214,7 +214,7 @@ class _LayerToTrace(NamedTuple):
 def _proven(run: _LayerToTrace, output: Tensor, spec: Spec, macs: int) -> Deviation:
     """How far torch's output is from the equations'; what is more than rounding explains is raised."""
     # why: one step is too little work to be shared, and threads that wait for each other take far longer.
-    each_step = threads_for(macs // spec.batch.letters["L"], _CPU)
+    each_step = threads_for(macs // run.link.signal.batch.letters["L"], _CPU)
     with each_step, refusals(spec, "evaluate", _CPU, layer=run.link.layer.name, dtype="float64"):
         deviation = run.deviation(output)
     if not deviation.ok:

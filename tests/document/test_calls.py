@@ -49,7 +49,7 @@ def test_an_option_replaces_what_a_call_says(tmp_path) -> None:
         ("num_layers=2", "hidden_size=2", 5, 29, "given twice"),
         ("bidirectional=True", "bidirectional=yes", 6, 21, "true or false"),
         ("out_features=3", "out_features=width", 7, 42, "expected an integer"),
-        ("Embedding(11, 5)", "Conv1d(11, 5)", 4, 5, "expected a layer type, got 'Conv1d'"),
+        ("Embedding(11, 5)", "Conv2d(11, 5)", 4, 5, "expected a layer type, got 'Conv2d'"),
         ('3)"', '3"', 7, 12, "not closed"),
         ("num_layers=2", "dtype=torch.float64", 5, 15, "dtype float64: the document says 'float32'"),
         ("num_layers=2", "**config", 5, 29, "what it holds is not known here"),

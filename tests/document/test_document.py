@@ -531,19 +531,21 @@ SORTS: dict[str, set[str]] = {
     field: set(sorts.split())
     for sorts, fields in [
         ("int", "hidden_size num_layers proj_size output_size num_embeddings embedding_dim num_parameters"),
-        ("int null", "input_size in_features out_features padding_idx dim"),
+        ("int", "out_channels kernel_size padding dilation groups"),
+        ("int null", "input_size in_features in_channels out_features padding_idx dim stride"),
         ("int list null", "normalized_shape"),
         ("bool", "bias batch_first bidirectional trainable scale_grad_by_freq sparse inplace elementwise_affine"),
+        ("bool", "ceil_mode return_indices count_include_pad"),
         ("int float", "dropout p norm_type eps negative_slope alpha min_val max_val beta threshold"),
         ("int float null", "max_norm"),
-        ("word", "nonlinearity feeds merge name type approximate"),
+        ("word", "nonlinearity feeds merge name type approximate padding_mode"),
         ("word quoted null", "tied_to"),
         ("mapping null", "init"),
     ]
     for field in fields.split()
 }
 # Where a kind's field of a name is of another sort.
-OF_KIND = {("PReLU", "init"): {"int", "float"}}
+OF_KIND = {("PReLU", "init"): {"int", "float"}, ("Conv1d", "stride"): {"int"}}
 WRONG = {
     "int": st.integers().map(str),
     "float": st.one_of(

@@ -1,6 +1,6 @@
 """Every kind's fields are its torch constructor's parameters: names, order and defaults.
 
-Ours may be left out where torch demands them, because the chain infers them: input_size, in_features,
+Ours may be left out where torch demands them, because the chain infers them: input_size, in_features, in_channels,
 normalized_shape, and out_features (of a Linear tied to an Embedding).
 """
 
@@ -27,7 +27,7 @@ from rnninspect.layers.rnn import RNN
 LEFT_OUT = {"self", "device", "dtype", "_weight", "_freeze"}
 # Names of Hardtanh's that torch itself warns of.
 LEFT_OUT |= {"min_value", "max_value"}
-INFERRED = {"input_size", "in_features", "normalized_shape", "out_features"}
+INFERRED = {"input_size", "in_features", "in_channels", "normalized_shape", "out_features"}
 REQUIRED = "required"
 
 
@@ -88,6 +88,7 @@ def test_what_may_be_left_out_is_what_torch_demands() -> None:
         **{name: {"input_size"} for name in recurrent},
         "Linear": {"in_features", "out_features"},
         "LayerNorm": {"normalized_shape"},
+        "Conv1d": {"in_channels"},
     }
 
 
@@ -169,7 +170,7 @@ class TestRegistry:
         }
         assert kinds == {kind_of(name) for name in TYPES}
 
-    @pytest.mark.parametrize("name", ["", "Conv1d", "lstm", "Layer", "Recurrent", "__class__"])
+    @pytest.mark.parametrize("name", ["", "Conv2d", "lstm", "Layer", "Recurrent", "__class__"])
     def test_no_other_type_is_known(self, name: str) -> None:
         assert name not in TYPES
         with pytest.raises(KeyError):

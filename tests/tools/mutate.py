@@ -356,7 +356,7 @@ FAULTS = [
     ("study/decay.py", "common & (curve > _TINY)", "(curve > _TINY)", "test_gradflow.py"),
     ("study/gradflow.py", "int(reverse and aim.ahead)", "0", "test_gradflow.py"),
     ("study/recorded_run.py", "vector.register_hook(Tensor.contiguous)", "pass", "test_gradflow.py"),
-    ("study/gradflow.py", "min(spec.batch.lengths or", "max(spec.batch.lengths or", "test_gradflow.py"),
+    ("study/gradflow.py", "min(batch.lengths or", "max(batch.lengths or", "test_gradflow.py"),
     ("study/gradflow.py", 'batch.letters["N"], reverse=True)', 'batch.letters["N"])', "test_gradflow.py"),
     ("study/decay.py", "slope > half and slope", "slope", "test_gradflow.py"),
     ("study/recorded_run.py", "requires_grad_(weight.trainable)", "requires_grad_()", "test_gradflow.py"),

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, did_you_mean, printable
+from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.signal import Batch
 
 
 def recurrent_layers(spec: Spec, name: str | None) -> list[Recurrent]:
@@ -23,6 +25,18 @@ def recurrent_layers(spec: Spec, name: str | None) -> list[Recurrent]:
         what = f"expected a recurrent layer, got {others[name]}" if name in others else "not in the document"
         raise OptionError(f"--layer {printable(name)}: {what} ({did_you_mean(name, layers)})")
     return [layers[name]]
+
+
+def batch_of(spec: Spec, layer: Layer) -> Batch:
+    """The batch that a layer of the model reads: behind a convolution its sequences have other lengths."""
+    return next(link.signal.batch for link in spec.links if link.layer is layer)
+
+
+def whose_steps(spec: Spec, layer: Layer, sequence: str = "") -> str:
+    """What has the steps that a layer runs over: the input, or a sequence; or what it reads, where that has others."""
+    if batch_of(spec, layer) == spec.batch:
+        return sequence or "the input"
+    return f"{sequence} of what layer {layer.name!r} reads".removeprefix(" of ")
 
 
 def with_steps(specs: Sequence[Spec], name: str | None) -> list[Spec]:

@@ -1,0 +1,30 @@
+"""A document in a line, from layer to layer."""
+
+from __future__ import annotations
+
+from rnninspect.document.chain import Spec
+from rnninspect.layers.recurrent import Recurrent
+from rnninspect.letters import open_shape_of, tuple_text
+
+
+def chain(spec: Spec) -> str:
+    """`x (20, 32) -> embed 300 -> encoder 2x50x2 -> head 10`, with the signs for arrows and times."""
+    letters = spec.batch.letters | {"H_in": spec.links[0].signal.width or 0}
+    parts = [f"x {tuple_text(open_shape_of(spec.input_axes, letters))}"]
+    for link in spec.links:
+        layer = link.layer
+        if isinstance(layer, Recurrent):
+            sizes = [layer.depth] * (layer.depth > 1) + [layer.h_out] + [layer.directions] * (layer.directions > 1)
+            parts.append(f"{layer.name} {'×'.join(map(str, sizes))}{_fed_on(layer)}")
+        else:
+            after = layer.emits(link.signal)
+            changed = [str(after.features)] * (after.features != link.signal.width)
+            changed += [f"L {after.batch.letters['L']}"] * (after.batch != link.signal.batch)
+            parts.append(f"{layer.name} {', '.join(changed)}".strip())
+    return " → ".join(parts)
+
+
+def _fed_on(layer: Recurrent) -> str:
+    """` (sum, last)`: what becomes of the output, "" where it is handed on as it is."""
+    ways = [way for way in (layer.merging, layer.feeds) if way not in ("concat", "output")]
+    return f" ({', '.join(ways)})" if ways else ""
