@@ -114,7 +114,9 @@ def test_whole_chains_agree(batch: str, feeds: str, dtype: str) -> None:
                 "merge": {"output": "concat", "max": "sum", "mean": "mul"}.get(feeds, "mean"),
             },
             {"type": "LayerNorm"},
+            {"type": "Conv1d", "out_channels": 8, "kernel_size": 2, "padding": 1, "dilation": 2},
             {"type": "GRUCell", "hidden_size": 13},
+            {"type": "AvgPool1d", "kernel_size": 2, "stride": 1, "padding": 1, "count_include_pad": False},
             {"type": "Dropout", "p": 0.5},
             {"type": "JordanRNN", "hidden_size": 8, "output_size": 5, "batch_first": True, "feeds": feeds},
             {"type": "Linear", "out_features": 9},
@@ -300,7 +302,7 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
     for _ in range(draw(st.integers(1, 3))):
         layers.append(draw(layer(first)))
         if draw(st.booleans()):
-            layers.append(draw(activation()))
+            layers.append(draw(activation() | window()))
     if "hidden_size" in layers[-1]:
         layers[-1]["feeds"] = draw(st.sampled_from(["output", "last", "step", "max", "mean"]))
         layers.append({"type": "Linear", "out_features": draw(sizes)})
@@ -363,6 +365,25 @@ def activation() -> st.SearchStrategy[dict[str, object]]:
     )
 
 
+def window() -> st.SearchStrategy[dict[str, object]]:
+    """A convolution or a pool that any number of steps is enough for, and that any of features can be read by."""
+    stride = st.integers(1, 3)
+    convolution = {"out_channels": st.integers(2, 9), "dilation": st.integers(1, 3), "trainable": st.booleans()}
+    pool = {"stride": st.none() | stride, "padding": st.just(1), "ceil_mode": st.booleans()}
+    two = {"kernel_size": st.integers(2, 3)}
+    kinds: dict[str, dict[str, st.SearchStrategy[object]]] = {
+        "Conv1d": {**convolution, "kernel_size": st.integers(1, 4), "padding": st.just("same"), "bias": st.booleans()},
+        "MaxPool1d": {**pool, **two},
+        "AvgPool1d": {**pool, **two, "count_include_pad": st.booleans()},
+    }
+    strided = {"type": st.just("Conv1d"), **convolution, "kernel_size": st.just(1), "stride": stride}
+    return st.one_of(
+        *(st.fixed_dictionaries({"type": st.just(kind), **own}) for kind, own in kinds.items()),
+        st.fixed_dictionaries(strided),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @examples(20)
 @given(documents())
 def test_random_documents_agree(document: dict[str, object]) -> None:

@@ -40,6 +40,8 @@ def documents(draw: st.DrawFn, text: st.SearchStrategy[str]) -> str:
     document: dict[str, object] = {"input": {"batch_size": 2, **lengths}, "dtype": "float64"}
     if draw(st.booleans()):
         document["layers"] = [{"type": "Cell", **cell, **first}]
+        if options["feeds"] == "output" and draw(st.booleans()):
+            document["layers"] += [{"type": "MaxPool1d", "kernel_size": 2, "padding": 1}]
     else:
         document["cells"] = {"Mine": cell}
         document["layers"] = [{"type": "Mine", **first, "feeds": "output"}, {"type": "Mine", **options}]

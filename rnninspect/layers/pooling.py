@@ -50,13 +50,13 @@ class Pool(WindowLayer):
         return self.emits(signal).tokens * signal.features
 
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
-        """Its input, as torch's kernels do; of a packed batch it is another tensor, with its padding."""
+        """Its input, as torch's kernels do; of a packed batch that is another tensor, with its padding."""
         if not wants.input:
             return NOTHING_KEPT
         if "T" not in signal.axes:
             return Kept(0, input=True, output=False)
-        read = signal.tokens if self.by_sequence else signal.batch.letters["L"] * signal.batch.letters["N"]
-        return Kept(read * signal.features * ITEM_BYTES[dtype], input=False, output=False)
+        steps = signal.batch.letters["L"] * signal.batch.letters["N"]
+        return Kept(steps * signal.features * ITEM_BYTES[dtype], input=False, output=False)
 
     def packed(self, signal: Signal, what: str) -> list[str]:
         """What is to be said of a packed batch."""

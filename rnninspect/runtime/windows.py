@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from rnninspect.layers.window import WindowLayer
 from rnninspect.runtime.feeding import lengths_of
@@ -24,14 +24,15 @@ def run_window(layer: WindowLayer, module: Callable[[Tensor], Tensor], flow: Flo
     if isinstance(flow, Tensor):
         return _turned(module, flow, axes)
     lengths = lengths_of(flow).tolist()
-    after = [layer.window.length(steps) for steps in lengths]
     # why without its indices: in its own order, the longest first, no tensor is asked for values, which meta has not.
     padded, _ = pad_packed_sequence(PackedSequence(flow.data, flow.batch_sizes), padding_value=layer.pads_with)
     if layer.by_sequence:
         parts = [_turned(module, padded[:steps, n], ("L",)) for n, steps in enumerate(lengths)]
-        put_out = torch.nn.utils.rnn.pad_sequence(parts)
+        after, put_out = list(map(len, parts)), pad_sequence(parts)
     else:
         put_out = _turned(module, padded, ("L", "N"))
+        # why torch's own where it says one: a formula that is wrong must show.
+        after = [len(put_out) if steps == lengths[0] else layer.window.length(steps) for steps in lengths]
     # why the longest first still: of more steps no fewer come out.
     packed = pack_padded_sequence(put_out, torch.tensor(after, device="cpu"))
     return PackedSequence(packed.data, packed.batch_sizes, flow.sorted_indices, flow.unsorted_indices)

@@ -18,8 +18,9 @@ def chain(spec: Spec) -> str:
             parts.append(f"{layer.name} {'×'.join(map(str, sizes))}{_fed_on(layer)}")
         else:
             after = layer.emits(link.signal)
-            changed = [str(after.features)] * (after.features != link.signal.width)
-            changed += [f"L {after.batch.letters['L']}"] * (after.batch != link.signal.batch)
+            changed = [] if after.features == link.signal.width else [str(after.features)]
+            if after.batch != link.signal.batch:
+                changed.append(f"L {after.batch.letters['L']}")
             parts.append(f"{layer.name} {', '.join(changed)}".strip())
     return " → ".join(parts)
 
