@@ -29,10 +29,10 @@ class Difference:
 
 
 def differences(plan: ModelFacts, real: ModelFacts) -> tuple[Difference, ...]:
-    """Every fact that differs between the ledgers, and every weight whose values do not follow its law."""
+    """Every fact that differs between the ledgers, and every weight or buffer whose values do not follow its law."""
     differing = list(_compare(plan.layers, real.layers, layer="", fact=""))
     for layer in real.layers:
-        for weight in layer.weights:
+        for weight in (*layer.weights, *layer.buffers):
             differing += _against_laws(layer.name, weight)
     return tuple(differing)
 
@@ -176,9 +176,9 @@ def _between(least: float, most: float) -> str:
     return f"{least:.6g} to {most:.6g}"
 
 
-_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52, "int64": 0.0}
 # The least number above 0: what is smaller rounds to one of the two.
-_LEAST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
+_LEAST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074, "int64": 0.0}
 
 
 def _relative_error(law: Init, n: int) -> float:

@@ -58,6 +58,7 @@ def plan_layers(
             kept_for_backward_bytes=None,
             per_token=is_open,
             handed_on=layer.hands_on(signal, dtype),
+            buffers=layer.buffers(dtype),
         )
         # why not backward: what the steps at both ends leave out makes it no multiple of the tokens.
         if not is_open:
@@ -97,8 +98,9 @@ def owned_weights(links: Sequence[Link], dtype: str) -> tuple[Weights, ...]:
 
 
 def bytes_needed(spec: Spec, facts: ModelFacts) -> int:
-    """What building the model and one forward pass hold at once, at the least: parameters and the largest layer."""
-    return facts.parameter_bytes + max(link.layer.work_bytes(link.signal, spec.dtype) for link in spec.links)
+    """What building the model and one forward pass hold at once, at the least: all tensors and the largest layer."""
+    largest = max(link.layer.work_bytes(link.signal, spec.dtype) for link in spec.links)
+    return facts.parameter_bytes + facts.buffer_bytes + largest
 
 
 def largest_size(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[str, Path]:

@@ -117,6 +117,7 @@ def test_whole_chains_agree(batch: str, feeds: str, dtype: str) -> None:
             {"type": "Conv1d", "out_channels": 8, "kernel_size": 2, "padding": 1, "dilation": 2},
             {"type": "GRUCell", "hidden_size": 13},
             {"type": "AvgPool1d", "kernel_size": 2, "stride": 1, "padding": 1, "count_include_pad": False},
+            {"type": "BatchNorm1d"},
             {"type": "Dropout", "p": 0.5},
             {"type": "JordanRNN", "hidden_size": 8, "output_size": 5, "batch_first": True, "feeds": feeds},
             {"type": "Linear", "out_features": 9},
@@ -308,8 +309,7 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
         layers.append({"type": "Linear", "out_features": draw(sizes)})
     if not embed:
         width = draw(sizes)
-        key = {"Linear": "in_features", "LayerNorm": "normalized_shape"}.get(str(layers[0]["type"]), "input_size")
-        layers[0][key] = width
+        layers[0][width_key(layers[0])] = width
     batch: dict[str, object] = {
         "batch_size": size,
         "seq_len": seq_len,
@@ -318,6 +318,12 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
     if lengths is not None:
         batch["lengths"] = lengths
     return {"input": batch, "dtype": draw(st.sampled_from(["float32", "float64"])), "layers": layers}
+
+
+def width_key(layer: dict[str, object]) -> str:
+    """What the width of a first layer's input is called."""
+    keys = {"Linear": "in_features", "LayerNorm": "normalized_shape", "BatchNorm1d": "num_features"}
+    return keys.get(str(layer["type"]), "input_size")
 
 
 def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
@@ -343,6 +349,15 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
         st.fixed_dictionaries({"type": st.just("Linear"), "out_features": sizes, "bias": st.booleans(), **own}),
         st.fixed_dictionaries(
             {"type": st.just("LayerNorm"), "elementwise_affine": st.booleans(), "bias": st.booleans()}
+        ),
+        st.fixed_dictionaries(
+            {
+                "type": st.just("BatchNorm1d"),
+                "affine": st.booleans(),
+                "bias": st.booleans(),
+                "momentum": st.none() | st.floats(0, 1),
+                **own,
+            }
         ),
     )
 

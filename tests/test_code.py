@@ -63,7 +63,12 @@ def compare(spec: Spec) -> None:
         assert found[name].requires_grad == value.requires_grad
         assert torch.equal(found[name], value.to(torch.float32).to(found[name].dtype)) or spec.dtype != "float32", name
     assert sum(p.numel() for p in printed.parameters()) == plan(spec).counts.parameters
-    printed.load_state_dict(expected)
+    buffers = {
+        f"{names[link.layer.name]}.{name}": value
+        for link, layer in zip(spec.links, real.layers, strict=True)
+        for name, value in layer.named_buffers()
+    }
+    printed.load_state_dict(expected | buffers)
 
     feed = make_feed(spec, CPU)
     flow, finals = feed.input, {}

@@ -231,6 +231,7 @@ def test_every_remark_of_a_kind_is_filled_in_somewhere(kind: str) -> None:
         return
     options: dict[str, Any] = {"in_features": 3, "out_features": 2} if kind == "Linear" else {}
     options |= {"proj_size": 2} if kind == "LSTM" else {}
+    options |= {"num_features": 3} if kind == "BatchNorm1d" else {}
     options |= {"dropout": 0.5, "num_layers": 2} if "dropout" in kind_of(kind).model_fields else {}
     if issubclass(kind_of(kind), Activation):
         # why: it takes any width, and so comes after something.

@@ -152,9 +152,10 @@ def test_every_key_that_is_meant_is_one() -> None:
         ("leaky_relu", "did you mean 'LeakyReLU'?"),
         ("ReLU6", "write Hardtanh with min_val: 0.0 and max_val: 6.0"),
         ("Dropout2d", "Dropout counts the same"),
+        ("BatchNorm", "did you mean 'BatchNorm1d'?"),
         (
-            "BatchNorm1d",
-            "the norm that is described is LayerNorm: put that in its place, or leave it out",
+            "InstanceNorm1d",
+            "the norms that are described are LayerNorm and BatchNorm1d: put one in its place, or leave it out",
         ),
         (
             "Conv2d",

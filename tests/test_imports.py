@@ -151,6 +151,7 @@ WITH_TORCH = {
     "study.passes",
     "study.theirs",
     "study.two_ways",
+    "study.training_mode",
     "study.verify",
     "study.trace",
     "study.decay",

@@ -30,7 +30,7 @@ from rnninspect.results.schemas import RESULTS
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
 
-# Everything that an object can have: two directions, laws of a gate, a shared weight, a frozen layer, a tied one.
+# Everything that an object can have: two directions, laws of a gate, a shared weight, buffers, a frozen layer, a tie.
 DOCUMENT = """\
 name: both
 input: {lengths: [6, 4], state: random}
@@ -44,6 +44,7 @@ layers:
     bidirectional: true
     dropout: 0.5
     init: {weight_hh: orthogonal, forget_bias: 1}
+  - {name: norm, type: BatchNorm1d}
   - {name: relu, type: RNN, hidden_size: 2, nonlinearity: relu}
   - {name: jordan, type: JordanRNN, hidden_size: 2, output_size: 2}
   - {name: head, type: Linear, out_features: 7, tied_to: embed}

@@ -150,14 +150,15 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
         batch["lengths"] = lengths
     first = draw(booleans)
     layers: list[dict[str, object]] = [draw(layer(first)) for _ in range(draw(st.integers(1, 3)))]
-    if layers[-1]["type"] != "Linear":
+    if "hidden_size" in layers[-1]:
         layers[-1]["feeds"] = draw(st.sampled_from(["output", "last"]))
         if draw(booleans):
             layers.append({"type": "Linear", "out_features": draw(sizes)})
     if draw(booleans):
         layers.insert(0, {"type": "Embedding", "num_embeddings": draw(sizes), "embedding_dim": draw(sizes)})
     else:
-        layers[0]["in_features" if layers[0]["type"] == "Linear" else "input_size"] = draw(sizes)
+        own = {"Linear": "in_features", "BatchNorm1d": "num_features"}
+        layers[0][own.get(str(layers[0]["type"]), "input_size")] = draw(sizes)
     return {"input": batch, "dtype": draw(st.sampled_from(DTYPES)), "layers": layers}
 
 
@@ -175,6 +176,7 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
         "GRUCell": recurrent,
         "JordanRNN": {**sequence, **nonlinearity, "output_size": sizes},
         "Linear": {"out_features": sizes, "bias": booleans},
+        "BatchNorm1d": {"affine": booleans, "bias": booleans, "momentum": st.sampled_from([None, 0.0, 0.3, 1.0])},
     }
     projected = {**stacked, "hidden_size": st.integers(3, 9), "proj_size": st.integers(1, 2)}
     return st.one_of(

@@ -190,8 +190,8 @@ def _recurrent_flops(links: Sequence[Link], phase: str) -> int | None:
 
 
 def _planned_bytes(layers: Sequence[LayerFacts], phase: str) -> int:
-    """Parameters; outputs and states, or in training what is kept for backward if that is more; gradients."""
-    parameters = sum(layer.counts.nbytes for layer in layers)
+    """Parameters and buffers; outputs and states, or in training what is kept if that is more; gradients."""
+    parameters = sum(layer.counts.nbytes + layer.buffer_bytes for layer in layers)
     outputs = sum(layer.output_bytes or 0 for layer in layers)
     kept = 0 if phase == "forward" else sum(layer.kept_for_backward_bytes or 0 for layer in layers)
     gradients = sum(layer.counts.gradient_bytes for layer in layers) if phase in EACH else 0

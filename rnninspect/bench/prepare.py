@@ -84,6 +84,7 @@ class ReadyRun:
         self.warnings: list[Warned] = []
         if request.fp32_precision is not None:
             set_float32_precision(request.fp32_precision)
+        need_rows(spec, request.phases)
         planned = plan(spec)
         self.weights = {layer.name: layer.weights for layer in planned.layers}
         kept = sum(layer.kept_for_backward_bytes or 0 for layer in self.layers_of(spec.links))
@@ -208,6 +209,14 @@ class ReadyRun:
         except (RnnInspectError, RuntimeError, MemoryError) as error:
             return not broke_cuda(error)
         return True
+
+
+def need_rows(spec: Spec, phases: Sequence[str]) -> None:
+    """Raise CannotHere for a phase in training mode where a layer's batch has no variance."""
+    alone = next((link.layer.name for link in spec.links if not link.layer.can_train_on(link.signal)), None)
+    if alone is not None and any(phase != "forward" for phase in phases):
+        why = f"layer {alone!r} has one row, and in training mode it needs more: a variance is of several"
+        raise spec.refused(CannotHere, f"{why} (a larger input.batch_size, or --phase forward)")
 
 
 def _compile(module: nn.Module) -> nn.Module:

@@ -42,12 +42,14 @@ def parse(
     numbers: Numbers = (),
     fixed: tuple[str, ...] = (),
     stacked: bool = True,
+    given: tuple[str, ...] = (),
 ) -> Cell:
     """Parse a cell's equations; with `bias` false every bias term is dropped.
 
     output: the vector that a step puts out; None for the first state, or the last vector where there is no state.
     numbers: constants and sizes by name. fixed: weights that are not trained, by name or with wildcards.
-    stacked: matrices of one operand are rows of one parameter. Raises CellError for whatever the language does not
+    stacked: matrices of one operand are rows of one parameter. given: vectors that come from outside, as x does, and
+    are the same for every token. Raises CellError for whatever the language does not
     have, NeedsBiasError where it cannot do without biases.
     """
     check_numbers(numbers)
@@ -57,7 +59,7 @@ def parse(
     reader.read(body)
     if not reader.equations:
         raise CellError("a cell needs at least one equation")
-    reader.expressions.check_states({equation.target.name for equation in reader.equations})
+    reader.expressions.check_states({*given, *(equation.target.name for equation in reader.equations)})
     equations = []
     for line, equation in zip(reader.lines, reader.equations, strict=True):
         with located(line):

@@ -111,7 +111,9 @@ class Text:
         """The subscript of a vector."""
         if not self.timed:
             return ""
-        return self.before if value.version == 0 and value.name in self.cell.states else "t"
+        if value.version == 0 and value.name in self.cell.states:
+            return self.before
+        return "t" if value.version > 0 or value.name == "x" else ""
 
     def equation(self, equation: Equation) -> str:
         """A whole equation."""

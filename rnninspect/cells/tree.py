@@ -35,7 +35,8 @@ class NeedsBiasError(CellError):
 
 
 class Value(NamedTuple):
-    """A vector. version 0 came from outside (x, or a state after the step before), 1 is the first assignment."""
+    """A vector. version 0 came from outside (x, what else is given, or a state after the step before), 1 is the first
+    assignment."""
 
     name: str
     version: int
@@ -173,8 +174,10 @@ class Cell:
 def states_of(equations: tuple[Equation, ...]) -> tuple[str, ...]:
     """The vectors that are read before they are assigned, in the order they are first read."""
     nodes = (node for equation in equations for node in walk(equation.expression))
-    read = (node.name for node in nodes if isinstance(node, Value) and node.version == 0 and node.name != "x")
-    return tuple(dict.fromkeys(read))
+    read = dict.fromkeys(node.name for node in nodes if isinstance(node, Value) and node.version == 0)
+    # why asked: x is never assigned, and nor is what else comes from outside.
+    assigned = {equation.target.name for equation in equations}
+    return tuple(name for name in read if name in assigned and name != "x")
 
 
 def walk(expression: Expr) -> Iterator[Expr]:

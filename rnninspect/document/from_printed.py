@@ -47,6 +47,7 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "Linear": ("in_features", "out_features", "bias"),
     "Dropout": ("p", "inplace"),
     "LayerNorm": ("normalized_shape", "eps", "elementwise_affine", "bias"),
+    "BatchNorm1d": ("num_features", "eps", "momentum", "affine", "track_running_stats", "bias"),
     **_ACTIVATIONS,
 }
 # What is called as a layer of a document, and is none of a printed module, which does not say how its axes are turned.
@@ -77,6 +78,7 @@ UNPRINTED: Mapping[str, tuple[str, str]] = {
     "RNN": ("nonlinearity", "tanh"),
     "Linear": ("bias", "True"),
     "LayerNorm": ("bias", "True"),
+    "BatchNorm1d": ("bias", "True"),
     "PReLU": ("init", "0.25"),
 }
 _ELLIPSES = ("...", "…")

@@ -108,6 +108,7 @@ _TYPES = _meanings(
         "Embedding": "embed lookup lookuptable lazyembedding",
         "Linear": "dense fc fullyconnected lazylinear",
         "LayerNorm": "ln layernormalization",
+        "BatchNorm1d": "bn batchnorm batchnormalization lazybatchnorm1d syncbatchnorm",
         "Conv1d": "convolution1d lazyconv1d conv cnn tdnn",
         "MaxPool1d": "maxpooling1d maxpool",
         "AvgPool1d": "averagepooling1d avgpooling1d avgpool",
@@ -126,7 +127,7 @@ _OTHERS = (
     (r".*(loss|similarity|distance)(2d)?", "a loss is no layer of a model: leave it out"),
     (
         r".*(batch|instance|group|rms|response)norm(alization)?([123]d)?|crossmaplrn2d",
-        "the norm that is described is LayerNorm: put that in its place, or leave it out",
+        "the norms that are described are LayerNorm and BatchNorm1d: put one in its place, or leave it out",
     ),
     (r"relu6", "write Hardtanh with min_val: 0.0 and max_val: 6.0"),
     (

@@ -17,7 +17,8 @@ class LayerFacts:
     backward: what autograd runs for a loss after the last layer; kept_for_backward_bytes: what a training step keeps
     from the forward pass for it. Both are None in the real ledger, which runs forward only, and where nobody says how
     large the batch is: then per_token holds, and `forward` is what one token takes. from_file: of one that was found
-    in a checkpoint. handed_on: of one that hands on neither its output nor its last states, as they are.
+    in a checkpoint. handed_on: of one that hands on neither its output nor its last states, as they are. buffers:
+    tensors of its state_dict that are no parameters, in the order of torch's named_buffers().
     """
 
     name: str
@@ -31,11 +32,17 @@ class LayerFacts:
     per_token: bool = False
     from_file: FromFile | None = field(default=None, compare=False)
     handed_on: HandedOn | None = field(default=None, compare=False)
+    buffers: tuple[WeightFact, ...] = ()
 
     @property
     def counts(self) -> Counts:
         """Parameter counts of this layer."""
-        return count(self.weights)
+        return count(self.weights, self.buffers)
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Bytes of its buffers."""
+        return sum(buffer.nbytes for buffer in self.buffers)
 
     @property
     def output_bytes(self) -> int | None:
@@ -44,8 +51,8 @@ class LayerFacts:
 
     @property
     def training_bytes(self) -> int | None:
-        """What a training step with Adam holds: parameters, gradients, moments, and what is kept for backward."""
-        return _training_bytes(self.counts, self.kept_for_backward_bytes)
+        """What a training step with Adam holds: parameters, buffers, gradients, moments, what is kept for backward."""
+        return _training_bytes(self)
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,11 @@ class ModelFacts:
         return self.counts.nbytes
 
     @property
+    def buffer_bytes(self) -> int:
+        """Bytes of all buffers, which are no parameters."""
+        return sum(layer.buffer_bytes for layer in self.layers)
+
+    @property
     def per_token(self) -> bool:
         """Whether `forward` is what one token takes, as nobody says how large the batch is."""
         return any(layer.per_token for layer in self.layers)
@@ -114,8 +126,8 @@ class ModelFacts:
 
     @property
     def training_bytes(self) -> int | None:
-        """What a training step with Adam holds: parameters, gradients, moments, and what is kept for backward."""
-        return _training_bytes(self.counts, self.kept_for_backward_bytes)
+        """What a training step with Adam holds: parameters, buffers, gradients, moments, what is kept for backward."""
+        return _training_bytes(self)
 
     @property
     def forward(self) -> Ops:
@@ -134,5 +146,8 @@ class ModelFacts:
         return None if self.per_token else self.forward.macs
 
 
-def _training_bytes(counts: Counts, kept: int | None) -> int | None:
-    return None if kept is None else counts.nbytes + counts.gradient_bytes + counts.adam_bytes + kept
+def _training_bytes(facts: LayerFacts | ModelFacts) -> int | None:
+    counts, kept = facts.counts, facts.kept_for_backward_bytes
+    if kept is None:
+        return None
+    return counts.nbytes + facts.buffer_bytes + counts.gradient_bytes + counts.adam_bytes + kept

@@ -80,7 +80,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class WeightFact:
-    """One parameter tensor of a layer.
+    """One parameter tensor of a layer, or one of its buffers, which do not train and are no parameters.
 
     name: torch's (`weight_ih_l0_reverse`); symbol: the equation's (`W_ih`).
     layer, direction: which of the stacked layers, and "forward" or "reverse"; None where a kind has none.
@@ -147,7 +147,8 @@ class Counts:
     recurrent: weight matrices that multiply what depends on the state of the step before (W_hh), without biases.
     one_bias: the count with one bias vector per layer and direction, as most papers count.
     keras: the count of the same layers in Keras, whose SimpleRNN and LSTM have one bias vector, and whose GRU has two
-        as torch's has (reset_after=True); None where Keras has no such layer.
+        as torch's has (reset_after=True); what it has of torch's buffers counts there; None where Keras has no such
+        layer.
     gradient_bytes: bytes of the gradients of what trains.
     """
 
@@ -169,16 +170,17 @@ class Counts:
         return Counts(**cast(dict[str, int], sums))
 
 
-def count(weights: Iterable[WeightFact]) -> Counts:
-    """Counts over `weights`; one that is shared is left to its owner."""
+def count(weights: Iterable[WeightFact], buffers: Iterable[WeightFact] = ()) -> Counts:
+    """Counts over `weights`; one that is shared is left to its owner. buffers: counted by Keras alone."""
     own = [weight for weight in weights if weight.shared_with is None]
+    keras = [*own, *buffers]
     parameters = sum(weight.count for weight in own)
     return Counts(
         parameters=parameters,
         trainable=sum(weight.count for weight in own if weight.trainable),
         recurrent=sum(weight.count for weight in own if weight.recurrent and not weight.is_bias),
         one_bias=parameters - sum(weight.count for weight in own if weight.second_bias),
-        keras=None if any(w.in_keras is None for w in own) else sum(w.count for w in own if w.in_keras),
+        keras=None if any(w.in_keras is None for w in keras) else sum(w.count for w in keras if w.in_keras),
         nbytes=sum(weight.nbytes for weight in own),
         gradient_bytes=sum(weight.nbytes for weight in own if weight.trainable),
     )

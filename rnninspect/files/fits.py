@@ -21,7 +21,8 @@ _MOST_SOUGHT, _MOST_LIKELY = 100, 2_000
 class Wanted(NamedTuple):
     """A tensor of the document's model. layer: as an attribute of its module. role: as torch calls it in the layer.
 
-    kind: the layer's type. shared_with: the name of the tensor that it is one with, as a tied Linear's is.
+    kind: the layer's type. shared_with: the name of the tensor that it is one with, as a tied Linear's is. optional:
+    torch does without it in a file that does not say it is of a version that has it.
     """
 
     layer: str
@@ -29,6 +30,7 @@ class Wanted(NamedTuple):
     role: str
     shape: Shape
     shared_with: str | None = None
+    optional: bool = False
 
     @property
     def name(self) -> str:
@@ -125,6 +127,8 @@ def fit(wanted: Sequence[Wanted], held: Mapping[str, Shape]) -> Fit:
     rows, taken = [], set[str]()
     for tensor in wanted:
         name = _name(tensor, layers, held)
+        if name is None and tensor.optional:
+            continue
         rows.append(Row(tensor, name, None if name is None else held[name]))
         taken |= {name} if name is not None else set()
     rest = [Row(None, name, shape) for name, shape in held.items() if name not in taken]

@@ -149,7 +149,8 @@ def _structure(tensors: Sequence[Wanted], held: Shapes) -> Told:
     wanted = {tensor.role for tensor in tensors}
     tied = {tensor.role for tensor in tensors if tensor.shared_with is not None}
     rest = {"missing": wanted - held.keys() - tied, "unexpected": held.keys() - wanted}
-    for explains in (_directions, _depth, _projection, _biases):
+    of_norm = tensors[0].kind == "BatchNorm1d"
+    for explains in (_affine, _statistics) if of_norm else (_directions, _depth, _projection, _biases):
         told = explains(wanted, held)
         if told is not None:
             what, remedy, about = told
@@ -206,6 +207,23 @@ def _biases(wanted: set[str], held: Shapes) -> tuple[str, str, About] | None:
     return what, f"bias: {str(bool(theirs)).lower()}", lambda role: bool(_bias(role))
 
 
+def _affine(wanted: set[str], held: Shapes) -> tuple[str, str, About] | None:
+    ours, theirs = ("weight" in roles for roles in (wanted, held))
+    if ours == theirs:
+        return _biases(wanted, held)
+    what = "the file's has a weight for each feature" if theirs else "the file's has no weight and no bias"
+    return what, f"affine: {str(theirs).lower()}", lambda role: role in ("weight", "bias")
+
+
+def _statistics(wanted: set[str], held: Shapes) -> tuple[str, str, About] | None:
+    ours, theirs = ("running_mean" in roles for roles in (wanted, held))
+    if ours == theirs:
+        return None
+    what = "the file's has running statistics" if theirs else "the file's has no running statistics"
+    remedy = f"track_running_stats: {str(theirs).lower()}"
+    return what, remedy, lambda role: role.startswith("running_") or role == "num_batches_tracked"
+
+
 def _bias(role: str) -> str:
     """What a bias is of: `ih`, `hh`, or `all` where a layer has one; "" for what is none."""
     match = _ROLE.fullmatch(role)
@@ -245,6 +263,10 @@ def _keys(kind: str, wanted: Shapes, held: Shapes, differing: Mapping[str, tuple
                     yield f"the file's {key} is {other:,}, not {own:,}", f"{key}: {other}"
         case "LayerNorm", (_, theirs):
             yield f"the file's normalized_shape is {theirs}", f"normalized_shape: {list(theirs)}"
+        case "BatchNorm1d", _:
+            ours, theirs = next(iter(differing.values()))
+            if len(theirs) == 1:
+                yield f"the file's num_features is {theirs[0]:,}, not {ours[0]:,}", f"num_features: {theirs[0]}"
         case ("RNN" | "LSTM" | "GRU") as type_name, _:
             yield from _recurrent(type_name, wanted, held)
 

@@ -19,6 +19,9 @@ from rnninspect.study.code import attributes
 
 # So many sentences of why it does not fit are told, the rest is in the table.
 _MOST_TOLD = 12
+# The buffer that a BatchNorm1d has since its version 2, of torch 0.4.1: torch does without it in a state_dict that does
+# not say that it is of that version.
+_SINCE_VERSION_2 = "num_batches_tracked"
 
 
 class HeldWeights(NamedTuple):
@@ -26,7 +29,7 @@ class HeldWeights(NamedTuple):
 
     causes: why it does not fit. damage: what is missing of the file, "" where it is whole. layers: by what a layer is
     called as an attribute of a module its name in the document. unlike: options that the file says, and that are others
-    in the document: tensors fit all the same.
+    in the document, and what it lacks that torch does without: tensors fit all the same.
     """
 
     file: str
@@ -90,15 +93,16 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
             role=weight.name,
             shape=weight.shape,
             shared_with=_as_attribute(weight.shared_with, names),
+            optional=weight.name == _SINCE_VERSION_2,
         )
         for layer in facts.layers
-        for weight in layer.weights
+        for weight in (*layer.weights, *layer.buffers)
     ]
     found = fit(wanted, {name: tensor.shape for name, tensor in held.tensors.items()})
     of_file = identify(held).layers
     why = () if found.ok else causes(found, of_file, format=held.format)
     by_prefix = {found.layers.get(names[link.layer.name]): link.layer for link in spec.links}
-    unlike = tuple(_unlike(spec, by_prefix, of_file))
+    unlike = (*_unlike(spec, by_prefix, of_file), *_done_without(found, wanted))
     layers = {attribute: name for name, attribute in names.items()}
     return HeldWeights(
         file=held.file,
@@ -119,6 +123,17 @@ def _unlike(spec: Spec, by_prefix: Mapping[str | None, Layer], of_file: Sequence
             own = getattr(layer, option, said)
             if layer is not None and own != said:
                 yield f"{layer.name}: {option} is {show(said)} in the file, and {show(own)} in {spec.source}"
+
+
+def _done_without(fit: Fit, wanted: Sequence[Wanted]) -> Iterator[str]:
+    """What the file lacks of a layer that it has, and torch has at its first value then."""
+    rows = {row.wanted for row in fit.rows}
+    for tensor in wanted:
+        if tensor not in rows and tensor.layer in fit.layers:
+            yield (
+                f"{tensor.layer}: the file has no {tensor.role}, which torch starts at 0 then, but where the file's "
+                "state_dict says in its _metadata that it is of version 2"
+            )
 
 
 def _as_attribute(shared_with: str | None, names: dict[str, str]) -> str | None:

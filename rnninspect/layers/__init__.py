@@ -9,7 +9,7 @@ weights                from a cell's packs to the parameters of a module
 laws, symbol_laws      the `init` block: first values by other laws than torch's
 rnn, lstm, gru, jordan                               the recurrent kinds: their equations, and little else
 definition, defined                                  the kind whose equations a document or the library says
-pointwise, embedding, linear, layer_norm, dropout, activations    the others
+pointwise, embedding, linear, layer_norm, batch_norm, dropout, activations    the others
 window, convolution, pooling                         what slides a window over L, and so changes L
 registry               every kind, by its `type`
 """

@@ -107,7 +107,10 @@ class Layer(BaseModel):
         return False
 
     def in_sentences(self, signal: Signal) -> tuple[str, ...]:
-        """What `explain` says of a kind without equations in the language: what it does, then what else there is."""
+        """What `explain` says of a kind without equations in the language: what it does, then what else there is.
+
+        Of others the first is empty, and what follows tells eval mode and training mode apart.
+        """
         return (self.summary,)
 
     @property
@@ -140,6 +143,10 @@ class Layer(BaseModel):
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
         """The parameters, in the order of torch's named_parameters()."""
 
+    def buffers(self, dtype: str) -> tuple[WeightFact, ...]:
+        """The tensors of its state_dict that are no parameters, in the order of torch's named_buffers()."""
+        return ()
+
     @abstractmethod
     def forward_ops(self, signal: Signal) -> Ops:
         """Operations of the forward pass over the whole batch (in eval mode: dropout costs nothing)."""
@@ -169,6 +176,10 @@ class Layer(BaseModel):
         None is an error.
         """
         return ()
+
+    def can_train_on(self, signal: Signal) -> bool:
+        """Whether torch would run it on such a batch in training mode."""
+        return True
 
     def spans(self, signal: Signal) -> frozenset[str]:
         """The axes of the input (L, N, T) whose sizes the layer is built for: a batch of another size cannot be run."""

@@ -21,6 +21,7 @@ _MODULES = {
     "Linear": "linear",
     "Dropout": "dropout",
     "LayerNorm": "layer_norm",
+    "BatchNorm1d": "batch_norm",
     "ReLU": "activations",
     "Tanh": "activations",
     "Sigmoid": "activations",

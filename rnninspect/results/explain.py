@@ -167,6 +167,8 @@ def _about_equations(layer: Explained) -> Iterator[str]:
         yield f"{'; '.join([product, *signs])}."
     if layer.recurrence is None and not matrices and signs:
         yield f"{'; '.join(signs)}."
+    if layer.summary:
+        yield layer.summary
     if layer.recurrence is not None:
         yield from about_cell(layer.recurrence)
     if layer.of_file:

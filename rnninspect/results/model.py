@@ -82,6 +82,7 @@ def _layer(layer: LayerFacts) -> dict[str, object]:
         "inputs": [_tensor(tensor) for tensor in layer.inputs],
         "outputs": [_tensor(tensor) for tensor in layer.outputs],
         "weights": weights if given is None else [_without_training(weight) for weight in weights],
+        **({"buffers": [_buffer(buffer) for buffer in layer.buffers]} if layer.buffers else {}),
         **({} if given is None else {"convention": given.convention, "unknown": dict(given.unknown)}),
     }
 
@@ -152,6 +153,19 @@ def _weight(weight: WeightFact) -> dict[str, Any]:
         "init": _init(weight.init),
         "gates": [_gate(gate, weight.init) for gate in weight.gates],
         "observed": weight.observed and asdict(weight.observed),
+    }
+
+
+def _buffer(buffer: WeightFact) -> dict[str, object]:
+    """What there is of a tensor that does not train."""
+    return {
+        "name": buffer.name,
+        "axes": buffer.axes,
+        "shape": buffer.shape,
+        "count": buffer.count,
+        "bytes": buffer.nbytes,
+        "dtype": buffer.dtype,
+        "init": _init(buffer.init),
     }
 
 

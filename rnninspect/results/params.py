@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.results.amounts import buffers
 from rnninspect.results.model import counts_of
 from rnninspect.results.table import Cell, Column, Kind, Table
 
@@ -62,6 +63,7 @@ _ALL_TRAIN = "All are trainable. "
 _RECURRENT = "recurrent weights: those that multiply what depends on the state of the step before"
 _ONE_BIAS = "; with one bias: as most papers count, torch has two"
 _KERAS = "; in Keras: two in GRU, one in LSTM and SimpleRNN"
+_STATISTICS = ", and the running statistics of a norm"
 _NOT_IN_KERAS = ", nothing where Keras has no such layer"
 _WHOLE_BATCH, _ONE_TOKEN = (
     "For the whole batch.",
@@ -86,8 +88,8 @@ _BY_KERNELS = (
 _AS_IF_TRAINED = "gradients, Adam's moments: as if all of it trained, which a file does not say."
 _TRAINING = (
     "What a layer reads is counted once, where it is first kept. outputs: final states too. a training step: "
-    "parameters, gradients, Adam's two moments, what is kept for backward; without the loss and what the optimizer "
-    "works with."
+    "parameters, {buffers}gradients, Adam's two moments, what is kept for backward; without the loss and what the "
+    "optimizer works with."
 )
 
 
@@ -177,8 +179,11 @@ def _notes(part: str, models: Sequence[ModelFacts], silent: frozenset[str], prov
             of_file = any(model.checkpoint for model in models)
             all_train = _ALL_TRAIN * ("parameters_trainable" in silent and not of_file)
             one_bias = _ONE_BIAS * ("parameters_one_bias" not in silent)
-            keras = (_KERAS + _NOT_IN_KERAS * blank) * ("parameters_keras" not in silent)
+            keras = (_KERAS + _STATISTICS * _have_buffers(models) + _NOT_IN_KERAS * blank) * (
+                "parameters_keras" not in silent
+            )
             yield f"{all_train}{_RECURRENT}{one_bias}{keras}."
+            yield from buffers(models)
         case "forward":
             open = [model.per_token for model in models]
             yield " ".join([*[_WHOLE_BATCH] * (not all(open)), *[_ONE_TOKEN] * any(open), _OPERATIONS])
@@ -188,4 +193,8 @@ def _notes(part: str, models: Sequence[ModelFacts], silent: frozenset[str], prov
             yield _AS_IF_TRAINED
         case "memory":
             yield _BY_KERNELS if proven else _BY_EQUATIONS
-            yield _TRAINING
+            yield _TRAINING.format(buffers="buffers, " * _have_buffers(models))
+
+
+def _have_buffers(models: Sequence[ModelFacts]) -> bool:
+    return any(layer.buffers for model in models for layer in model.layers)

@@ -70,7 +70,7 @@ def _weights_file() -> Schema:
         unexpected=many("Those that the model lacks.", names),
         mismatched=many("Those of another shape.", names),
         damage=text("What is missing of the file; empty where it is whole."),
-        unlike=many("Options that the file says, and that are others in the document.", text("A sentence.")),
+        unlike=many("What is no misfit: options that the file says otherwise, what it may lack.", text("A sentence.")),
         causes=many("Why, in sentences.", cause),
     )
 

@@ -104,6 +104,16 @@ _MEASURED = some(
         peak_bytes=some(whole("The most memory that the run took; null where nothing can say.")),
     )
 )
+_BUFFER = record(
+    "A tensor of a layer's state_dict that is no parameter.",
+    name=text("What torch calls it: running_mean."),
+    axes=_AXES,
+    shape=_SHAPE,
+    count=whole("How many elements it has."),
+    bytes=whole("How many bytes it takes."),
+    dtype=DTYPE,
+    init=_INIT,
+)
 _LAYER = record(
     "A layer.",
     name=LAYER,
@@ -112,6 +122,7 @@ _LAYER = record(
     inputs=many("What goes in: the input, and states that are passed.", _TENSOR),
     outputs=many("What comes out: the output, and the last states.", _TENSOR),
     weights=many("Its parameters.", without(_WEIGHT, "trainable", "init")),
+    buffers=many("Of one that has any: its buffers.", _BUFFER),
     convention=text("Of a file's layer: whose packing its tensors have there."),
     unknown=by_name("Of a file's layer: the options that it does not say.", text("What is the case.")),
 )
@@ -122,7 +133,7 @@ _MODEL = record(
     dtype=DTYPE,
     **COUNTS,
     measured=_MEASURED,
-    layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN, "convention", "unknown")),
+    layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN, "buffers", "convention", "unknown")),
 )
 _DIFFERENCE = record(
     "A fact on which the plan and torch differ, or the plan and a file.",
@@ -217,6 +228,8 @@ def verified() -> Schema:
         skipped=many("Layers without equations, which were only run.", LAYER),
         without_dropout=many("Layers whose dropout was taken as 0.", LAYER),
         not_in_torch=many("Layers that torch lacks, whose equations are held against themselves: see `proofs`.", LAYER),
+        drawn=many("Layers whose weights and running statistics were drawn at random for this.", LAYER),
+        eval_alone=many("Layers that this batch, of one row, cannot be run through in training mode.", LAYER),
     )
     return result(
         "verify",
@@ -224,7 +237,7 @@ def verified() -> Schema:
         **HEAD,
         ledger=text("Where the numbers are from.", "equations"),
         ok=yes("Torch and the equations agree in every model."),
-        models=many("The models.", model),
+        models=many("The models.", without(model, "drawn", "eval_alone")),
     )
 
 

@@ -167,6 +167,13 @@ def _notes(result: Verified) -> Iterator[str]:
         )
     if result.dropout:
         yield f"dropout is left out, as if 0: torch does not hand out its mask ({', '.join(result.dropout)})."
+    if result.drawn:
+        yield (
+            f"drawn at random, for fresh ones change nothing: running statistics, weight and bias of "
+            f"{', '.join(result.drawn)}; without `in training` their tensors are those of eval mode."
+        )
+    if result.eval_alone:
+        yield f"in eval mode alone, as training mode needs more than one row: {', '.join(result.eval_alone)}."
     if result.skipped:
         yield f"not in the equation language, so only run: {', '.join(result.skipped)}."
 
@@ -187,6 +194,8 @@ def verify_document(results: Sequence[Verified]) -> dict[str, object]:
                 "skipped": result.skipped,
                 "without_dropout": result.dropout,
                 "not_in_torch": result.not_in_torch,
+                **({"drawn": result.drawn} if result.drawn else {}),
+                **({"eval_alone": result.eval_alone} if result.eval_alone else {}),
             }
             for result in results
         ],

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rnninspect.errors import listed
 from rnninspect.facts.models import ModelFacts
 from rnninspect.facts.weights import GateFact, Init, Observed, WeightFact
+from rnninspect.results.amounts import buffers
 from rnninspect.results.legend import legend, order
 from rnninspect.results.table import Cell, Column, Kind, Table
 
@@ -90,6 +91,7 @@ def _notes(model: ModelFacts, *, deviates: bool) -> Iterator[str]:
     """What stands below the table. deviates: it has a column of deviations."""
     yield legend(weight.axes for layer in model.layers for weight in layer.weights)
     yield from order((layer.name, layer.weights) for layer in model.layers)
+    yield from buffers([model])
     yield from _conventions(model)
     if not model.checkpoint and any(_of_each_gate(weight) for layer in model.layers for weight in layer.weights):
         yield (

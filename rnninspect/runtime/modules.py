@@ -233,7 +233,8 @@ def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module
         equations = EquationRNN(layer, device=device, dtype=dtype)
         equations.dropout = getattr(layer, "dropout", 0.0)
         return equations
-    placed = {"device": device, "dtype": dtype} if layer.weights("float32") or isinstance(layer, Recurrent) else {}
+    holds = layer.weights("float32") or layer.buffers("float32") or isinstance(layer, Recurrent)
+    placed = {"device": device, "dtype": dtype} if holds else {}
     with warnings.catch_warnings():
         # why: the document's reader has said it already, with the line it stands on.
         warnings.filterwarnings("ignore", message="dropout option adds dropout after all but last")

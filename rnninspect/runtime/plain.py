@@ -15,6 +15,7 @@ from torch.nn.functional import softplus
 from typing_extensions import override
 
 from rnninspect.cells import evaluate
+from rnninspect.layers.batch_norm import BatchNorm1d
 from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.runtime.functions import COLUMNS, OF_TWO
 from rnninspect.runtime.recurrence import Level, Moment, Pace, RecurrentModule, States, Step, Watch
@@ -62,15 +63,54 @@ class EquationModule(nn.Module):
         self.layer = layer
         for weight in layer.weights("float32"):
             self.register_parameter(weight.name, nn.Parameter(torch.zeros(weight.shape, device=device)))
+        for buffer in layer.buffers("float32"):
+            self.register_buffer(buffer.name, torch.zeros(buffer.shape, device=device))
         if isinstance(threshold := getattr(layer, "threshold", None), float):
             # why: beyond it torch's softplus is the identity, which has no place in the equation.
             self.functions = {**self.functions, "softplus": lambda values: softplus(values, threshold=threshold)}
 
+    def outside(self, x: Tensor) -> dict[str, Tensor]:
+        """What the equation reads besides a token's features and the weights; x: (H_in, tokens)."""
+        return {}
+
     def forward(self, input: Tensor) -> Tensor:
         """(*, H_in) -> (*, H_out)."""
-        given: dict[str, Tensor] = {"x": input.reshape(-1, input.shape[-1]).T}
+        x = input.reshape(-1, input.shape[-1]).T
+        given = {"x": x, **{name: values.unsqueeze(1) for name, values in self.outside(x).items()}}
         for weight in self.layer.weights("float32"):
             values = self.get_parameter(weight.name)
             given[weight.symbol] = values if values.dim() == 2 else values.unsqueeze(1)
         (result,) = evaluate.step(self.layer.cell, given, self.functions).values()
         return cast(Tensor, result).T.reshape(*input.shape[:-1], -1)
+
+
+class BatchNormModule(EquationModule):
+    """A BatchNorm1d, computed from its equations; in training mode its running statistics move with every call.
+
+    stored: what becomes of the batch's own statistics where they are stored.
+    """
+
+    stored: Callable[[Tensor], Tensor] = staticmethod(lambda values: values)
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    @override
+    def outside(self, x: Tensor) -> dict[str, Tensor]:
+        """The running statistics in eval mode; in training mode, and where none are kept, those of the batch."""
+        assert isinstance(self.layer, BatchNorm1d)
+        if self.layer.track_running_stats and not self.training:
+            return {"mean": self.running_mean, "var": self.running_var}
+        mean = self.stored(x.mean(1))
+        var = self.stored(((x - mean.unsqueeze(1)) ** 2).mean(1))
+        if self.layer.track_running_stats:
+            self._move(self.layer.momentum, mean.detach(), var.detach() * x.shape[1] / (x.shape[1] - 1))
+        return {"mean": mean, "var": var}
+
+    def _move(self, momentum: float | None, mean: Tensor, var: Tensor) -> None:
+        """The running statistics after a batch. var: divided by one less than there are rows."""
+        # why not in place: in float64 on the CPU they are the module's own.
+        self.num_batches_tracked = self.num_batches_tracked + 1
+        share = 1 / float(self.num_batches_tracked) if momentum is None else momentum
+        self.running_mean = (1 - share) * self.running_mean + share * mean
+        self.running_var = (1 - share) * self.running_var + share * var

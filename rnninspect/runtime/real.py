@@ -45,7 +45,9 @@ def measure(
     with ready(spec, planned, device, seed, hint=hint) as model:
         # why before running: an Embedding with max_norm rescales its rows when they are looked up.
         weights = _weights(model, planned)
+        buffers = _buffers(model, planned)
         layers, finite = _run_all(model, spec, device, weights)
+        layers = tuple(replace(layer, buffers=own) for layer, own in zip(layers, buffers, strict=True))
         measured = Measured(device=str(device), torch=torch.__version__, seed=seed, finite=finite, peak_bytes=peak())
     return ModelFacts(name=spec.name, source=spec.source, dtype=spec.dtype, layers=layers, measured=measured)
 
@@ -137,7 +139,16 @@ def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, .
     return facts
 
 
-def _weight(name: str, parameter: nn.Parameter, declared: WeightFact | None, shared_with: str | None) -> WeightFact:
+def _buffers(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, ...]]:
+    """The buffers of every module, as named_buffers() gives them."""
+    facts = []
+    for layer, module in zip(planned.layers, model.layers, strict=True):
+        declared = {buffer.name: buffer for buffer in layer.buffers}
+        facts.append(tuple(_weight(name, buffer, declared.get(name), None) for name, buffer in module.named_buffers()))
+    return facts
+
+
+def _weight(name: str, parameter: Tensor, declared: WeightFact | None, shared_with: str | None) -> WeightFact:
     shape = tuple(parameter.shape)
     planned = declared or WeightFact(
         name=name, symbol="?", layer=None, direction=None, axes=(), shape=shape, dtype="", init=Init("unknown")

@@ -35,7 +35,7 @@ _HINT = "rnninspect explain --code CONFIG prints all of it as a class that runs.
 # Arguments that are given by place, as everybody writes them.
 _BY_PLACE = (
     *("num_embeddings", "embedding_dim", "input_size", "hidden_size", "in_features", "out_features"),
-    *("in_channels", "out_channels", "kernel_size", "normalized_shape", "p"),
+    *("in_channels", "out_channels", "kernel_size", "normalized_shape", "num_features", "p"),
 )
 # What no layer is called here: what torch.nn.Module has itself, and what stands in `forward`.
 TAKEN = frozenset(

@@ -103,7 +103,8 @@ class Recurrence(NamedTuple):
 class Explained(NamedTuple):
     """One layer. summary: the one line of a kind without equations, which then has nothing else but remarks.
 
-    of_file: it was found in a checkpoint, so that nothing is known of what it starts from, and no document says it.
+    Of others how eval mode and training mode differ, where they do. of_file: it was found in a checkpoint, so that
+    nothing is known of what it starts from, and no document says it.
     """
 
     model: str
@@ -126,8 +127,8 @@ def explain_layers(spec: Spec, only: str | None = None) -> Iterator[Explained]:
 
 def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
     layer, cell = link.layer, link.layer.cell
+    summary, *besides = layer.in_sentences(link.signal)
     if cell is None:
-        summary, *besides = layer.in_sentences(link.signal)
         return Explained(model=spec.name, facts=facts, signal=link.signal, summary=summary, remarks=tuple(besides))
     timed = link.signal.is_sequence
     shape = shapes(cell, layer.declared(0), layer.sizes())
@@ -137,7 +138,7 @@ def _explained(spec: Spec, link: Link, facts: LayerFacts) -> Explained:
         model=spec.name,
         facts=facts,
         signal=link.signal,
-        summary=layer.summary,
+        summary=" ".join(besides),
         equations=_written(cell, shape, timed=timed),
         entries=entries,
         remarks=tuple(_remarks(layer, cell, facts, entries, timed)),
@@ -200,8 +201,8 @@ def _packed(weights: Sequence[WeightFact]) -> dict[str, str]:
 
 
 def _meaning_of_vector(layer: Layer, cell: Cell, vector: Value, timed: bool) -> str:
-    if vector.name == "x" and vector.version == 0:
-        return layer.meanings.get("x", "")
+    if vector.version == 0 and vector.name not in cell.states:
+        return layer.meanings.get(vector.name, "")
     if vector.version == 0:
         return f"{vector.name} of the step before; before t = 0 it is {vector.name}_0"
     last = cell.last(vector.name)

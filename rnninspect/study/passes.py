@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -31,6 +31,10 @@ class Given(NamedTuple):
     flow: Flow
     states: States
     upstream: tuple[Tensor, ...]
+
+
+# Every tensor of a layer, run by a module, by name.
+TensorsOf = Callable[[Link, nn.Module, Given], Mapping[str, Tensor]]
 
 
 class Passes(NamedTuple):
@@ -79,14 +83,25 @@ def weighed(
     expected: Mapping[str, Tensor],
     computed: Mapping[str, Tensor],
     unit: Unit,
+    tensors_of: TensorsOf | None = None,
 ) -> tuple[Deviation, ...]:
-    """Every tensor that was computed for a layer, against the one that its equations have."""
+    """Every tensor that was computed for a layer, against the one that its equations have.
+
+    tensors_of: what runs them once more, rounded; None for a forward and a backward pass.
+    """
     tensors = [compare(name, computed[name], expected[name], unit, link) for name in expected]
     ways = roundings(unit, link, _TRIALS)
-    return tuple(reconsider(tensors, expected, ways, partial(_rounded_passes, link, module, given), unit))
+    rounded = partial(_rounded_passes, tensors_of or _tensors_of, link, module, given)
+    return tuple(reconsider(tensors, expected, ways, rounded, unit))
 
 
-def _rounded_passes(link: Link, module: nn.Module, given: Given, rounding: Rounding) -> Mapping[str, Tensor]:
+def _tensors_of(link: Link, module: nn.Module, given: Given) -> Mapping[str, Tensor]:
+    return passes(link, module, *given).tensors
+
+
+def _rounded_passes(
+    tensors_of: TensorsOf, link: Link, module: nn.Module, given: Given, rounding: Rounding
+) -> Mapping[str, Tensor]:
     flow, states, upstream = given
-    twin = rounding.reference(link.layer, module)
-    return passes(link, twin, rounding.flow(flow), tuple(map(rounding, states)), tuple(map(rounding, upstream))).tensors
+    rounded = Given(rounding.flow(flow), tuple(map(rounding, states)), tuple(map(rounding, upstream)))
+    return tensors_of(link, rounding.reference(link.layer, module), rounded)

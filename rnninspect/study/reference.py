@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.document.chain import Link
+from rnninspect.layers.batch_norm import BatchNorm1d
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.window import WindowLayer
 from rnninspect.runtime.modules import LayerOutput, run, run_steps
-from rnninspect.runtime.plain import EquationModule, PlainRNN
+from rnninspect.runtime.plain import BatchNormModule, EquationModule, PlainRNN
 from rnninspect.runtime.plain_windows import PlainWindow
 from rnninspect.runtime.recurrence import Flow, States, Watch
 
@@ -30,7 +31,7 @@ def has_equations(layer: Layer) -> bool:
 def reference(layer: Layer, module: nn.Module) -> nn.Module:
     """A float64 copy of `module` on the CPU; where the layer has equations, it is they that are computed.
 
-    It starts with the module's values, and every parameter has a gradient.
+    It starts with the module's values, and every parameter has a gradient; a BatchNorm1d is in the module's mode.
     """
     if not isinstance(layer, Recurrent | EquationLayer | WindowLayer):
         return copy.deepcopy(module).to("cpu", torch.float64).requires_grad_()
@@ -40,6 +41,8 @@ def reference(layer: Layer, module: nn.Module) -> nn.Module:
     match layer:
         case Recurrent():
             twin = PlainRNN(layer, device=meta)
+        case BatchNorm1d():
+            twin = BatchNormModule(layer, device=meta).train(module.training)
         case EquationLayer():
             twin = EquationModule(layer, device=meta)
         case WindowLayer():

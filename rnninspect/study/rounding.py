@@ -17,7 +17,7 @@ from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.device import DTYPES
 from rnninspect.runtime.functions import COLUMNS, OF_TWO, OPERATIONS
-from rnninspect.runtime.plain import EquationModule, PlainRNN
+from rnninspect.runtime.plain import BatchNormModule, EquationModule, PlainRNN
 from rnninspect.runtime.precision import in_tf32
 from rnninspect.runtime.recurrence import Flow, data_of, with_data
 from rnninspect.study.reference import exact_tensor, reference
@@ -186,6 +186,8 @@ class Rounding:
         if isinstance(twin, PlainRNN | EquationModule):
             rounded = {name: partial(_RoundedFunction.apply, name, self) for name in COLUMNS}
             twin.functions = {**rounded, **OF_TWO}
+        if isinstance(twin, BatchNormModule):
+            twin.stored = self
         return twin.requires_grad_()
 
 

@@ -19,6 +19,7 @@ from rnninspect.errors import CheckFailed, printable
 from rnninspect.facts.models import ModelFacts
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.facts.weights import WeightFact
+from rnninspect.layers.batch_norm import BatchNorm1d
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import in_torch, make_feed, ready
@@ -30,6 +31,7 @@ from rnninspect.study.name_map import Theirs
 from rnninspect.study.passes import Given, passes, weighed
 from rnninspect.study.reference import exact, exact_tensor, has_equations, reference, reference_bytes, run_layer
 from rnninspect.study.rounding import Deviation, Unit, depth, unit_of
+from rnninspect.study.training_mode import draw_anew, in_training
 from rnninspect.study.two_ways import Proof
 
 
@@ -60,6 +62,8 @@ class Verified(NamedTuple):
 
     skipped: layers that have no equations in the language. dropout: those whose dropout was taken as 0.
     not_in_torch: those of a kind that torch lacks, whose equations are held against themselves: see their proofs.
+    drawn: those whose weights and statistics were drawn at random in place of their first values. eval_alone: those
+    that this batch cannot be run through in training mode.
     """
 
     model: ModelFacts
@@ -71,6 +75,8 @@ class Verified(NamedTuple):
     skipped: tuple[str, ...]
     dropout: tuple[str, ...]
     not_in_torch: tuple[str, ...]
+    drawn: tuple[str, ...] = ()
+    eval_alone: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -100,6 +106,7 @@ def verify_layers(
     with ready(spec, planned, device, seed) as model:
         # why: a frozen weight has a gradient in the equations too.
         model.requires_grad_()
+        draw_anew(model.layers)
         _load(values or {}, spec, model.layers)
         flow, given = make_feed(spec, device)
         for link, module, states in zip(spec.links, model.layers, given, strict=True):
@@ -121,6 +128,8 @@ def verify_layers(
         skipped=tuple(link.layer.name for link in spec.links if not has_equations(link.layer)),
         dropout=tuple(link.layer.name for link in links if getattr(link.layer, "dropout", 0.0) > 0),
         not_in_torch=tuple(link.layer.name for link in links if not in_torch(link.layer)),
+        drawn=tuple(link.layer.name for link in links if isinstance(link.layer, BatchNorm1d)),
+        eval_alone=tuple(link.layer.name for link in links if not link.layer.can_train_on(link.signal)),
     )
 
 
@@ -184,6 +193,8 @@ def _verify_layer(
         given = Given(exact(flow), tuple(map(exact_tensor, states)), tuple(map(exact_tensor, by_torch.upstream)))
         expected = passes(link, reference(link.layer, module), *given).tensors
         tensors = weighed(link, module, given, expected, by_torch.tensors, unit)
+        if isinstance(link.layer, BatchNorm1d) and link.layer.can_train_on(link.signal):
+            tensors += in_training(link, module, Given(flow, states, by_torch.upstream), given, unit)
         proofs = () if in_torch(link.layer) else _proofs(link, module, given, expected)
         theirs = None if against is None else hold(against, link, module, given)
     layer = VerifiedLayer(
@@ -202,9 +213,12 @@ def _proofs(link: Link, module: nn.Module, given: Given, expected: Mapping[str, 
 
 @contextmanager
 def _in_training(module: nn.Module) -> Iterator[None]:
-    """In training mode, which cuDNN needs for a backward pass, and with dropout off: its mask is torch's secret."""
+    """In training mode, which cuDNN needs for a backward pass, and with dropout off: its mask is torch's secret.
+
+    A BatchNorm1d stays in eval mode: see `training_mode` for the other.
+    """
     dropout = module.dropout if isinstance(module, nn.RNNBase | RecurrentModule) else 0.0
-    module.train()
+    module.train(not isinstance(module, nn.BatchNorm1d))
     if isinstance(module, nn.RNNBase | RecurrentModule):
         module.dropout = 0.0
     try:

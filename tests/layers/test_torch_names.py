@@ -27,7 +27,7 @@ from rnninspect.layers.rnn import RNN
 LEFT_OUT = {"self", "device", "dtype", "_weight", "_freeze"}
 # Names of Hardtanh's that torch itself warns of.
 LEFT_OUT |= {"min_value", "max_value"}
-INFERRED = {"input_size", "in_features", "in_channels", "normalized_shape", "out_features"}
+INFERRED = {"input_size", "in_features", "in_channels", "normalized_shape", "num_features", "out_features"}
 REQUIRED = "required"
 
 
@@ -89,6 +89,7 @@ def test_what_may_be_left_out_is_what_torch_demands() -> None:
         "Linear": {"in_features", "out_features"},
         "LayerNorm": {"normalized_shape"},
         "Conv1d": {"in_channels"},
+        "BatchNorm1d": {"num_features"},
     }
 
 
