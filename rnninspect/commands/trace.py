@@ -127,6 +127,7 @@ def _check_document(spec: Spec, options: TraceOptions) -> None:
 
 def _read(path: Path, spec: Spec) -> Values:
     """What the model is fed with, from a file."""
+    from rnninspect.layers.convolution import Conv1d
     from rnninspect.layers.embedding import Embedding
     from rnninspect.layers.linear import Linear
     from rnninspect.layers.recurrent import Recurrent
@@ -140,7 +141,7 @@ def _read(path: Path, spec: Spec) -> Values:
     if spec.batch.lengths:
         # why: L and N are those of the lengths, so that --set fits a batch only without them, and says both.
         besides = {"input.lengths": "null"} | {SETTINGS[axis]: spec.batch.letters[axis] for axis in SETTINGS}
-    for kind, field in ((Recurrent, "input_size"), (Linear, "in_features")):
+    for kind, field in ((Recurrent, "input_size"), (Linear, "in_features"), (Conv1d, "in_channels")):
         if isinstance(first, kind):
             settings["H_in"] = f"{first.name}.{field}"
     expected = Expected(

@@ -24,7 +24,7 @@ class Conv1d(WindowLayer):
     Multiply-accumulates are those of every step of every window, of padding too, as torch counts them.
     """
 
-    summary: ClassVar[str] = "y_t = b + Σ_k W_k x_{stride t + dilation k - padding}, W_k = weight[:, :, k]."
+    summary: ClassVar[str] = "y_t = b + sum over k of W_k x_{stride t + dilation k - padding}, W_k = weight[:, :, k]."
 
     type: Literal["Conv1d"]
     in_channels: Size | None = None
@@ -145,7 +145,7 @@ class Conv1d(WindowLayer):
             return f"y_t = {b}W_0 x_{{{window.read_at()}}}, W_0 = weight[:, :, 0]."
         padded = ", x being 0 before the first step and after the last" * (window.left + window.right > 0)
         steps = f"k = 0 to {last}, W_k = weight[:, :, k]"
-        return f"y_t = {b}Σ_k W_k x_{{{window.read_at()}}}, {steps}{padded}."
+        return f"y_t = {b}sum over k of W_k x_{{{window.read_at()}}}, {steps}{padded}."
 
     def _besides(self, signal: Signal) -> Iterator[str]:
         if self.groups > 1:

@@ -98,7 +98,14 @@ class MaxPool1d(Pool):
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         if self.return_indices:
             raise Misfit("return_indices", "expected false: a document has no place for indices, got true")
-        return super().fit(signal, earlier)
+        fitted = super().fit(signal, earlier)
+        shortest = min(signal.batch.lengths or (signal.batch.letters.get("L", self.dilation),))
+        if self.padding and self.dilation > shortest:
+            # why: a window before the first step could have its next one after the last, and no largest.
+            raise Misfit(
+                "dilation", f"expected at most {shortest}, the steps of the shortest input, got {self.dilation}"
+            )
+        return fitted
 
     def forward_ops(self, signal: Signal) -> Ops:
         """A comparison for each step of a window but the first."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from test_code import compare
 from test_training import backward_flops, kept, on_cpu, planned_macs, saved_bytes, trained
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-from worlds import CONFIGS, spec_of, text_of
+from worlds import CONFIGS, spec_of, text_of, written
 
 from rnninspect.bench.bound import ChipMemory, work_of
 from rnninspect.document.calls import with_calls
@@ -42,6 +44,7 @@ from rnninspect.study.trace import trace_layers
 from rnninspect.study.verify import verify_layers
 
 CPU = torch.device("cpu")
+Here = Callable[..., subprocess.CompletedProcess[str]]
 LAYERS = {
     "plain": "type: Conv1d, out_channels: 8, kernel_size: 3",
     "padded": "type: Conv1d, out_channels: 8, kernel_size: 4, padding: 2, stride: 2, bias: false",
@@ -198,6 +201,16 @@ def test_a_front_end_is_the_module_that_a_person_writes() -> None:
         torch.testing.assert_close(values.grad, own[name].grad, rtol=1e-5, atol=1e-6)
 
 
+def test_weights_that_a_person_saved_fit_the_document(here: Here, tmp_path: Path) -> None:
+    saved = tmp_path / "front.pt"
+    torch.save(FrontEnd().state_dict(), saved)
+    document = str(CONFIGS / "convolution.yaml")
+    fits = here("check", document, "--weights", str(saved))
+    assert (fits.returncode, "fits: 15 of 15 tensors" in fits.stdout) == (0, True)
+    other = here("check", document, "--weights", str(saved), "--set", "front.kernel_size=3")
+    assert (other.returncode, "(64, 40, 5) in the file and (64, 40, 3) here" in other.stderr) == (1, True)
+
+
 def test_the_convolutions_of_a_published_model() -> None:
     """RNNoise (2024) begins so: its two convolutions have 25,088 and 98,560 parameters."""
     front = (
@@ -334,6 +347,14 @@ def test_an_open_batch_stays_open_where_as_many_steps_come_out() -> None:
             r"layers\[0\].padding: .* expected at most 1, half of kernel_size 3, got 2",
         ),
         (
+            [
+                "type: Linear, in_features: 3, out_features: 2",
+                "type: MaxPool1d, kernel_size: 2, padding: 1, dilation: 3",
+            ],
+            "lengths: [6, 2]",
+            r"layers\[1\].dilation: .* expected at most 2, the steps of the shortest input, got 3",
+        ),
+        (
             ["type: MaxPool1d, kernel_size: 3, return_indices: true", "type: Linear, in_features: 3, out_features: 2"],
             "batch_size: 2, seq_len: 5",
             r"layers\[0\].return_indices: .* no place for indices",
@@ -451,7 +472,7 @@ def test_autograd_keeps_what_is_said(called: str) -> None:
 def test_an_explanation_has_the_equation_the_axes_and_the_lengths() -> None:
     _, it, _ = explain_layers(spec_with("padded"))
     assert it.summary == (
-        "y_t = Σ_k W_k x_{2t + k - 2}, k = 0 to 3, W_k = weight[:, :, k], "
+        "y_t = sum over k of W_k x_{2t + k - 2}, k = 0 to 3, W_k = weight[:, :, k], "
         "x being 0 before the first step and after the last."
     )
     turned, steps, ends, macs = it.remarks
@@ -499,3 +520,36 @@ def test_steps_are_traced_where_they_are() -> None:
     assert {(level.layer, len(level.steps)) for level in levels} == {("before", 9), ("after", 5)}
     after = next(level for level in levels if level.layer == "after")
     assert [step.running for step in after.steps] == [4, 4, 4, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            "trace --step 3 --sequence 2",
+            "--step 3: expected 0 to 2, sequence 2 of what layer 'after' reads has 3 steps",
+        ),
+        ("trace --step 3 --sequence 2 --layer before", ""),
+        (
+            "gradflow --step 3",
+            "--step 3: expected 0 to 2, the shortest sequence of what layer 'after' reads has 3 steps",
+        ),
+        ("gradflow --step 3 --layer before", ""),
+    ],
+)
+def test_a_step_is_one_of_the_layers_own(here: Here, tmp_path: Path, command: str, message: str) -> None:
+    layers = (f"name: {name}, type: GRU, input_size: 6, hidden_size: 6" for name in ("before", "after"))
+    before, after = layers
+    path = written(tmp_path, text_of(before, f"name: it, {LAYERS['max']}", after, head="input: {lengths: [7, 9, 6]}"))
+    name, *options = command.split()
+    done = here(name, str(path), *options)
+    assert (done.returncode, message in done.stderr) == (2 if message else 0, True)
+
+
+def test_what_has_no_lag_in_common_is_told(here: Here, tmp_path: Path) -> None:
+    front = "type: Conv1d, in_channels: 6, out_channels: 6, kernel_size: 3, stride: 2"
+    first, last = ("name: first, type: GRU, hidden_size: 4", "name: last, type: GRU, hidden_size: 4")
+    path = written(tmp_path, text_of(front, first, LAYERS["mean"], last, head="input: {batch_size: 2, seq_len: 30}"))
+    told = here("gradflow", str(path)).stdout
+    assert "A lag is counted in steps of last, each of which is 4 of the model's input." in told
+    assert "first runs over another number of steps than last" in told
