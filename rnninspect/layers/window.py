@@ -38,17 +38,28 @@ class Window(NamedTuple):
         """Whether as many steps come out as go in, however many those are."""
         return self.stride == 1 and self.left + self.right == self.dilation * (self.kernel_size - 1)
 
+    @property
+    def least(self) -> int:
+        """The fewest steps of which any come out."""
+        spared = (self.stride - 1) * self.ceil_mode
+        return max(self.dilation * (self.kernel_size - 1) + 1 - self.left - self.right - spared, 1)
+
     def length(self, steps: int) -> int:
         """How many steps come out of so many, by torch's formula; where they are too few, less than 1."""
+        # why the difference: no window begins in the padding on the right.
+        return self._windows(steps) - self._begins_beyond(steps)
+
+    def _windows(self, steps: int) -> int:
         free = steps + self.left + self.right - self.dilation * (self.kernel_size - 1) - 1
-        length = (free + (self.stride - 1) * self.ceil_mode) // self.stride + 1
-        # why: no window begins in the padding on the right.
-        beyond = self.ceil_mode and (length - 1) * self.stride >= steps + self.left
-        return length - beyond
+        return (free + (self.stride - 1) * self.ceil_mode) // self.stride + 1
+
+    def _begins_beyond(self, steps: int) -> bool:
+        return self.ceil_mode and (self._windows(steps) - 1) * self.stride >= steps + self.left
 
     def formula(self, steps: int | str) -> str:
         """The formula with its numbers: `floor((20 + 2*1 - 1*(3 - 1) - 1) / 2) + 1`."""
-        return f"{'ceil' if self.ceil_mode else 'floor'}(({self.free(steps)}) / {self.stride}) + 1"
+        less = " - 1" * (isinstance(steps, int) and self._begins_beyond(steps))
+        return f"{'ceil' if self.ceil_mode else 'floor'}(({self.free(steps)}) / {self.stride}) + 1{less}"
 
     def free(self, steps: int | str) -> str:
         """How far the window can be moved, with its numbers: `20 + 2*1 - 1*(3 - 1) - 1`."""
@@ -96,17 +107,18 @@ class WindowLayer(Layer):
             raise Misfit("type", what, "--set input.seq_len=20 says it")
         for number, steps in enumerate(batch.lengths or [n for n in (batch.seq_len,) if isinstance(n, int)]):
             if self.window.length(steps) < 1:
-                raise self._too_short(steps, f"sequence {number}" if batch.lengths else "its input")
+                raise self._too_short(
+                    steps, f"the sequence of input.lengths[{number}]" if batch.lengths else "its input"
+                )
         return self
 
     def _too_short(self, steps: int, which: str) -> Misfit:
         window = self.window
-        least = window.dilation * (window.kernel_size - 1) + 1 - window.left - window.right
         return Misfit(
             "kernel_size",
             f"expected at least 1 step to come out, {which} has {steps}: "
             f"{window.formula(steps)} = {window.length(steps)}",
-            f"a smaller kernel_size or dilation, more padding, or no sequence of less than {least} steps",
+            f"a smaller kernel_size or dilation, more padding, or no sequence of less than {window.least} steps",
         )
 
     @override
@@ -126,13 +138,16 @@ class WindowLayer(Layer):
         return replace(signal, batch=batch, width=self.width_of(signal), producer=self.name)
 
     def _lengths(self, batch: Batch) -> tuple[int, ...] | None:
-        return None if batch.lengths is None else tuple(self.window.length(steps) for steps in batch.lengths)
+        return None if batch.lengths is None else tuple(map(self._length, batch.lengths))
 
     def _after(self, steps: int | Literal["L"]) -> int | Literal["L"]:
         if isinstance(steps, str):
             if not self.window.keeps_length:
                 raise ValueError("nobody says how many steps come out")
             return steps
+        return self._length(steps)
+
+    def _length(self, steps: int) -> int:
         length = self.window.length(steps)
         if length < 1:
             raise ValueError("no steps come out")
@@ -162,7 +177,8 @@ class WindowLayer(Layer):
             return sentences
         pairs = dict.fromkeys(zip(lengths, after.batch.lengths or (), strict=True))
         each = ", ".join(f"{before} becomes {now}" for before, now in list(pairs)[:4])
-        return [*sentences, f"Steps of each sequence: {self.window.formula('length')}: {each}."]
+        less = ", and 1 less where a window would begin in the padding after the end" * self.window.ceil_mode
+        return [*sentences, f"Steps of each sequence: {self.window.formula('length')}{less}: {each}."]
 
 
 def _channels_first(axes: tuple[str, ...], shape: tuple[int | str, ...]) -> tuple[int | str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import subprocess
 from collections.abc import Callable, Sequence
@@ -268,6 +269,9 @@ def test_so_many_steps_come_out_as_torch_says(data: st.DataObject) -> None:
     assert max(layer.window.length(steps), 0) == expected
     if expected and layer.window.keeps_length:
         assert expected == steps
+    assert (steps >= layer.window.least) == (expected > 0)
+    said = re.sub(r"^(floor|ceil)(.*) / ", r"math.\1\2 / ", layer.window.formula(steps))
+    assert eval(said, {"math": math}) == layer.window.length(steps)
 
 
 def test_the_layer_hands_on_a_batch_of_its_own() -> None:
@@ -305,13 +309,23 @@ def test_an_open_batch_stays_open_where_as_many_steps_come_out() -> None:
         (
             ["type: Conv1d, in_channels: 3, out_channels: 2, kernel_size: 3"],
             "lengths: [4, 2, 3]",
-            r"layers\[0\].kernel_size: layer 'conv1d': expected at least 1 step to come out, sequence 1 has 2: "
+            r"layers\[0\].kernel_size: layer 'conv1d': expected at least 1 step to come out, the sequence of "
+            r"input.lengths\[1\] has 2: "
             r"floor\(\(2 \+ 2\*0 - 1\*\(3 - 1\) - 1\) / 1\) \+ 1 = 0 \(a smaller .* no sequence of less than 3 steps\)",
         ),
         (
-            ["type: Linear, in_features: 3, out_features: 2", "type: MaxPool1d, kernel_size: 7"],
+            [
+                "type: Linear, in_features: 3, out_features: 2",
+                "type: MaxPool1d, kernel_size: 7",
+                "type: AvgPool1d, kernel_size: 3",
+            ],
             "batch_size: 2, seq_len: 5",
             r"layers\[1\].kernel_size: .* its input has 5: .* = 0 ",
+        ),
+        (
+            ["type: Conv1d, in_channels: 3, out_channels: 2, kernel_size: 3", "type: MaxPool1d, kernel_size: 3"],
+            "lengths: [9, 2, 8]",
+            r"layers\[0\].kernel_size: .* = 0 ",
         ),
         (
             ["type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 1, groups: 3"],
