@@ -118,7 +118,8 @@ def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
     n = weight.count - (weight.shape[1] if law.zero_row is not None else 0)
     # why: half precision rounds the bound, and torch draws its uniforms from a coarse grid that is a little off centre;
     # both by less than the dtype's epsilon.
-    grain = _EPSILON[weight.dtype]
+    # Of a law as narrow as the least numbers, rounding is as large as they are.
+    grain = _EPSILON[weight.dtype] + (_LEAST[weight.dtype] / law.expected_std if law.expected_std else 0)
     if law.constant is not None:
         # why 0.51: rounded to the nearest the value is off by half its last digit, and by a hair where twice rounded.
         close = math.isclose(observed.minimum, law.constant, rel_tol=0.51 * grain, abs_tol=_LEAST[weight.dtype])
@@ -131,7 +132,7 @@ def _against_law(layer: str, weight: WeightFact) -> Iterator[Difference]:
         if observed.deviation != 0:
             yield Difference(layer=layer, fact=f"{weight.name} |W - I|", plan=0.0, real=observed.deviation)
         return
-    if law.law == "orthogonal":
+    if law.is_orthogonal:
         yield from _orthogonal(layer, weight, observed, grain)
         return
     if observed.peak_ratio is not None:

@@ -139,6 +139,7 @@ def test_laws_hold_on_the_coarse_grid_of_half_precision(dtype: str, hidden: int)
     assert disagreements(spec_of(document)) == ()
 
 
+SAID: list[object] = [*LAWS, {"uniform": 0.05}, {"normal": 0.3}]
 # Every kind with every law for all its matrices, but with eye for those that are square.
 LAID = {
     "RNN": {"num_layers": 2, "bidirectional": True},
@@ -150,12 +151,12 @@ LAID = {
 }
 LAWFUL: list[dict[str, object]] = [
     {"type": kind, **options, "init": dict.fromkeys(["weight_hh", "weight_ih"][: 1 if law == "eye" else 2], law)}
-    for law in LAWS
+    for law in SAID
     for kind, options in LAID.items()
 ]
 LAWFUL += [
     {"type": kind, **options, "init": dict.fromkeys(names, law)}
-    for law in LAWS
+    for law in SAID
     for kind, options, names in (
         ("LSTM", {"proj_size": 5, "num_layers": 2, "bidirectional": True}, ["weight_ih", "weight_hh", "weight_hr"]),
         ("JordanRNN", {"output_size": 13}, ["weight_ih", "weight_yh", "weight_hy"]),
@@ -185,13 +186,21 @@ def test_every_law_agrees(layer: dict[str, object], dtype: str) -> None:
     spec = spec_of({"dtype": dtype, "input": BATCHES["batched"], "layers": [layer]})
     assert disagreements(spec) == ()
     matrices = [weight for weight in plan(spec).layers[0].weights if len(weight.shape) == 2]
-    chosen = {weight.symbol for weight in matrices if weight.init.law != "uniform"}
+    chosen = {weight.symbol for weight in matrices if not weight.init.torchs}
     assert chosen == {name.replace("weight", "W") for name in layer["init"]}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("dtype", HALVES_AND_WHOLES)
 @pytest.mark.parametrize(
-    "biases", [{"forget_bias": 1.1}, {"forget_bias": {}}, {"bias": "zeros"}, {"bias": "zeros", "forget_bias": -1e-9}]
+    "biases",
+    [
+        {"forget_bias": 1.1},
+        {"forget_bias": {}},
+        {"bias": "zeros"},
+        {"bias": "zeros", "forget_bias": -1e-9},
+        {"bias": {"uniform": 0.1}, "forget_bias": 2},
+        {"bias": -0.3},
+    ],
 )
 @pytest.mark.parametrize("kind", LAID)
 def test_laws_of_biases_agree(kind: str, biases: dict[str, object], dtype: str) -> None:
@@ -203,7 +212,7 @@ def test_laws_of_biases_agree(kind: str, biases: dict[str, object], dtype: str) 
     assert disagreements(spec_of({"dtype": dtype, "input": BATCHES["batched"], "layers": [layer]})) == ()
 
 
-SIZED = itertools.product([(1, 1), (1, 2), (2, 1), (300, 70), (512, 512)], [law for law in LAWS if law != "eye"])
+SIZED = itertools.product([(1, 1), (1, 2), (2, 1), (300, 70), (512, 512)], [law for law in SAID if law != "eye"])
 
 
 @pytest.mark.parametrize(("case", "dtype"), in_turn(list(SIZED), HALVES_AND_WHOLES, 2), ids=str)
@@ -299,7 +308,8 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
     embed = draw(st.booleans())
     layers: list[dict[str, object]] = []
     if embed:
-        layers.append({"type": "Embedding", "num_embeddings": draw(sizes), "embedding_dim": draw(sizes)})
+        table = {"num_embeddings": draw(sizes), "embedding_dim": draw(sizes), "init": draw(laws())}
+        layers.append({"type": "Embedding", **table})
     for _ in range(draw(st.integers(1, 3))):
         layers.append(draw(layer(first)))
         if draw(st.booleans()):
@@ -326,11 +336,19 @@ def width_key(layer: dict[str, object]) -> str:
     return keys.get(str(layer["type"]), "input_size")
 
 
+def laws(*names: str) -> st.SearchStrategy[dict[str, object] | None]:
+    """Laws for some of the matrices, by name or for all of them."""
+    spread = st.sampled_from(["uniform", "normal"]).flatmap(lambda law: st.fixed_dictionaries({law: _SPREAD}))
+    law = st.sampled_from([law for law in LAWS if law != "eye"]) | spread
+    return st.none() | st.dictionaries(st.sampled_from([*names, "weight"]), law)
+
+
+_SPREAD = st.sampled_from([1, 100, 1e-6]) | st.floats(1e-6, 100)
+
+
 def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
     own = {"trainable": st.booleans()}
-    law = st.sampled_from([law for law in LAWS if law != "eye"])
-    init = st.none() | st.dictionaries(st.sampled_from(["weight_ih", "weight_hh"]), law)
-    jordans = st.none() | st.dictionaries(st.sampled_from(["weight_ih", "weight_yh", "weight_hy"]), law)
+    init, jordans, of_weight = (laws(*names) for names in (("weight_ih", "weight_hh"), ("weight_yh", "weight_hy"), ()))
     recurrent = {"hidden_size": st.integers(2, 9), "bias": st.booleans(), "init": init, **own}
     sequence = {**recurrent, "batch_first": st.just(batch_first)}
     merge = st.sampled_from(["concat", "sum", "mean", "mul"])
@@ -346,7 +364,9 @@ def layer(batch_first: bool) -> st.SearchStrategy[dict[str, object]]:
         st.fixed_dictionaries(
             {"type": st.just("JordanRNN"), **sequence, **nonlinearity, "output_size": sizes, "init": jordans}
         ),
-        st.fixed_dictionaries({"type": st.just("Linear"), "out_features": sizes, "bias": st.booleans(), **own}),
+        st.fixed_dictionaries(
+            {"type": st.just("Linear"), "out_features": sizes, "bias": st.booleans(), "init": of_weight, **own}
+        ),
         st.fixed_dictionaries(
             {"type": st.just("LayerNorm"), "elementwise_affine": st.booleans(), "bias": st.booleans()}
         ),
@@ -507,6 +527,11 @@ def packed(law: str) -> Change:
     return lambda module: getattr(nn.init, f"{law}_")(module.weight_hh_l0)
 
 
+def gate_by_gate(module: nn.Module) -> None:
+    for gate in module.weight_hh_l0.chunk(4):  # type: ignore[operator, union-attr]
+        nn.init.orthogonal_(gate)
+
+
 PEAK, STD, MEAN = "weight_hh_l0 max |w| / bound", "weight_hh_l0 std / law's", "weight_hh_l0 |mean| / law's std"
 PRODUCTS, DIAGONAL = "weight_hh_l0 |W W' - I|", "weight_hh_l0 |W - I|"
 
@@ -538,10 +563,19 @@ PRODUCTS, DIAGONAL = "weight_hh_l0 |W W' - I|", "weight_hh_l0 |W - I|"
         ("eye", times(1.0001), {DIAGONAL}),
         ("eye", times(float("nan")), {DIAGONAL}),
         ("eye", packed("eye"), {DIAGONAL}),
+        # each gate by itself, where all are to be one matrix
+        ("orthogonal_packed", gate_by_gate, {PRODUCTS}),
+        ("orthogonal_packed", times(1.001), {PRODUCTS}),
+        # what torch draws itself, and its own default of a law that has a number
+        ({"uniform": 0.1}, packed("xavier_uniform"), {PEAK, STD}),
+        ({"uniform": 0.1}, lambda module: nn.init.uniform_(module.weight_hh_l0), {PEAK, STD, MEAN}),
+        ({"uniform": 0.1}, times(1.001), {PEAK}),
+        ({"normal": 0.02}, lambda module: nn.init.normal_(module.weight_hh_l0), {STD, MEAN}),
+        ({"normal": 0.02}, times(0.97), {STD}),
         ("zeros", lambda module: module.weight_hh_l0[0, 0].fill_(1e-30), {"weight_hh_l0 values"}),
     ],
 )  # fmt: skip
-def test_a_wrong_law_is_caught(monkeypatch: pytest.MonkeyPatch, law: str, change: Change, caught: set[str]) -> None:
+def test_a_wrong_law_is_caught(monkeypatch: pytest.MonkeyPatch, law: object, change: Change, caught: set[str]) -> None:
     assert drawn_with(monkeypatch, {"weight_hh": law}, change) == caught
 
 

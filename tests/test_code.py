@@ -203,6 +203,30 @@ def test_a_device_that_the_document_names_is_where_the_script_runs(capsys: pytes
     assert capsys.readouterr().out.splitlines() == ["output (7, 3)", "gru h_n (1, 3, 3)", "meta"]
 
 
+LAWS: tuple[dict[str, object], ...] = (
+    {"weight": {"uniform": 0.1}, "bias": {"normal": 0.01}},
+    {"weight": "orthogonal_packed", "weight_ih": "xavier_normal", "bias": 0.5},
+    {"weight_hh": {"normal": 0.02}, "bias": {"uniform": 0.1}, "forget_bias": {"b_hf": 3}},
+    {"weight": None, "weight_hh": "orthogonal"},
+    {"weight": None, "bias": None},
+)
+
+
+@pytest.mark.parametrize("init", LAWS, ids=str)
+def test_first_values_by_laws_are_drawn_alike(init: Mapping[str, object]) -> None:
+    """Whichever layer has them, a row of padding and a weight that is tied among them."""
+    of_linear = {key: law for key, law in init.items() if key in ("weight", "bias")}
+    layers: list[dict[str, Any]] = [
+        {"type": "Embedding", "num_embeddings": 9, "embedding_dim": 4, "padding_idx": -2},
+        {"type": "LSTM", "hidden_size": 5, "num_layers": 2, "bidirectional": True, "init": dict(init)},
+        {"type": "Linear", "name": "narrow", "out_features": 4, "trainable": False, "init": of_linear},
+        {"type": "Linear", "tied_to": "embedding", "init": {"bias": init.get("bias")}},
+    ]
+    if init.get("weight") != "orthogonal_packed":
+        layers[0]["init"] = {"weight": init.get("weight")}
+    compare(spec_of({"input": INPUTS["batch"], "layers": layers}))
+
+
 # --- cells that a document or the library describes --------------------------------------------------------------
 
 OPTIONS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
@@ -243,7 +267,7 @@ m = W_k @ torch + b_k
     "widths": {"m": "k", "x_t": "hidden_size"},
     "constants": {"len": 0.3},
     "output": "m",
-    "init": {"W_*": "orthogonal", "b_*": 0.5, "w_t": "ones", "W_ix": "kaiming_normal"},
+    "init": {"W_*": "orthogonal", "b_*": 0.5, "w_t": {"normal": 0.1}, "W_ix": {"uniform": 2}},
     "fixed": ["W_k"],
     "source": 'it\'s \\ "quoted"\n""" and \u017bywot',
 }

@@ -31,7 +31,7 @@ from rnninspect.document.overrides import override
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import validate
 from rnninspect.guard.check import parse_growth
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.layer import InitLayer
 from rnninspect.layers.registry import TYPES, kind_of
 
 TAGGER = str(CONFIGS / "tagger.yaml")
@@ -59,7 +59,7 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
 def keys_of(name: str) -> list[str]:
     """What can be set of a layer of a kind."""
     kind = kind_of(name)
-    laws = [f"init.{key}" for key in kind.init_block().model_fields] if issubclass(kind, Recurrent) else []
+    laws = [f"init.{key}" for key in kind.init_block().model_fields] if issubclass(kind, InitLayer) else []
     return [each for key in kind.model_fields for each in (laws if key == "init" else [key])]
 
 
@@ -126,11 +126,11 @@ def test_then_the_keys_of_one() -> None:
 
 
 def test_the_laws_of_a_kind() -> None:
-    laws = [f"encoder.init.{key}=" for key in ("weight_ih", "weight_hh", "weight_hr", "bias", "forget_bias")]
+    laws = [f"encoder.init.{key}=" for key in ("weight_ih", "weight_hh", "weight_hr", "weight", "bias", "forget_bias")]
     assert offered("encoder.init", TAGGER) == offered("encoder.init.", TAGGER) == laws
     assert offered("encoder.init.f", TAGGER) == ["encoder.init.forget_bias="]
     assert offered("encoder.init.weight_hr", TAGGER, CONFIGS / "gru.yaml") == []
-    assert offered("head.init", TAGGER) == []
+    assert offered("head.init", TAGGER) == ["head.init.weight=", "head.init.bias="]
 
 
 def test_a_budget_where_there_is_one(written: Callable[[str], Path]) -> None:

@@ -18,7 +18,7 @@ from rnninspect.document.blocks import Budget, Document, Input
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.layer import InitLayer
 from rnninspect.layers.registry import TYPES, kind_of
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
@@ -126,7 +126,7 @@ def test_keys_of_layers(kind: str, key: str, hint: str) -> None:
 
 def test_every_key_that_is_meant_is_one() -> None:
     blocks: list[Any] = [Document, Input, *map(kind_of, TYPES)]
-    blocks += [kind.init_block() for kind in blocks if issubclass(kind, Recurrent)]
+    blocks += [kind.init_block() for kind in blocks if issubclass(kind, InitLayer)]
     fields = {name for block in blocks for name in block.model_fields}
     meant = {name for names in synonyms._KEYS.values() for name in names}
     assert meant <= fields

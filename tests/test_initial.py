@@ -81,11 +81,12 @@ def test_a_parameter_stays_one_and_is_trained() -> None:
     assert all(parameter.grad_fn is None for parameter in built.values())
 
 
+@pytest.mark.parametrize("law", ["kaiming_normal", "orthogonal_packed", {"uniform": 0.1}, {"normal": 0.1}], ids=str)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_is_drawn_in_float32(dtype: str) -> None:
+def test_half_precision_is_drawn_in_float32(dtype: str, law: object) -> None:
     """The same numbers as in float32, rounded once."""
     layer = spec_of(DOCUMENT % "null").links[0].layer
-    laws = {"init": {"weight_ih": "kaiming_normal", "weight_hh": "orthogonal"}}
+    laws = {"init": {"weight_ih": law, "weight_hh": "orthogonal"}}
     matrices = [weight for weight in layer.model_copy(update=laws).weights(dtype) if weight.name.startswith("weight")]
     module, exact = (nn.GRU(7, 11, dtype=kind) for kind in (getattr(torch, dtype), torch.float32))
     for drawn in (module, exact):

@@ -36,14 +36,15 @@ name: both
 input: {lengths: [6, 4], state: random}
 budget: {max_params: 1}
 layers:
-  - {name: embed, type: Embedding, num_embeddings: 7, embedding_dim: 2, padding_idx: 0, trainable: false}
+  - {name: embed, type: Embedding, num_embeddings: 7, embedding_dim: 2, padding_idx: 0, trainable: false,
+     init: {weight: {uniform: 0.1}}}
   - name: encoder
     type: LSTM
     hidden_size: 2
     num_layers: 2
     bidirectional: true
     dropout: 0.5
-    init: {weight_hh: orthogonal, forget_bias: 1}
+    init: {weight_hh: orthogonal, weight_ih: orthogonal_packed, bias: {normal: 0.1}, forget_bias: 1}
   - {name: norm, type: BatchNorm1d}
   - {name: relu, type: RNN, hidden_size: 2, nonlinearity: relu}
   - {name: jordan, type: JordanRNN, hidden_size: 2, output_size: 2}

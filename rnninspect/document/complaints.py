@@ -153,6 +153,8 @@ def _what_to_try(complaint: Mapping[str, Any], where: Path, expected: str) -> st
     if kind == "string_pattern_mismatch":
         meant = synonyms.value_meant(value)
         return f"did you mean {meant!r}?" if meant != value and re.fullmatch(about["pattern"], meant) else ""
+    if isinstance(value, str) and (example := re.search(rf"{{{re.escape(value)}: [^}}]*}}", expected)):
+        return f"write {example[0]}"
     if kind == "literal_error":
         choices, meant = re.findall(r"'(\w+)'", about["expected"]), synonyms.value_meant(str(value))
         if meant in choices:

@@ -58,8 +58,9 @@ def path_of_key(key: str) -> str | None:
 def put_at(tree: Tree, target: str, value: object, place: Place) -> Tree:
     """The tree with `value`, written at `place`, where PATH `target` says; see `override`, and what it raises."""
     path = path_at(target, tree, place)
-    if _at(tree.data, path[:-1]) is None:
-        tree = put(tree, path[:-1], {}, place)
+    for k in range(1, len(path)):
+        if _at(tree.data, path[:k]) is None:
+            tree = put(tree, path[:k], {}, place)
     return put(tree, path, value, place)
 
 
@@ -107,21 +108,20 @@ def path_at(target: str, tree: Tree, place: Place) -> Path:
     else:
         hint = did_you_mean(owner, [*names, *KEYED_BLOCKS])
         raise DocumentError(place, f"no layer is called {show(owner)}", hint=hint)
-    mappings = [mapping]
-    block, dot, inner = key.partition(".")
-    if mapping[0] in ("layers", "cells") and dot and block in _MADE:
-        mappings, key = [mapping, (*mapping, block)], inner
-    for mapping in mappings:
-        there = _at(tree.data, mapping)
-        if not isinstance(there, dict) and not (there is None and mapping[-1] in _MADE):
-            raise DocumentError(place, f"{dotted(mapping)} is not a mapping, so it has no {show(key)} to set")
-    return (*mapping, key)
+    path = (*mapping, key)
+    if mapping[0] in ("layers", "cells") and key.partition(".")[0] in _MADE:
+        path = (*mapping, *key.split("."))
+    for k in range(len(mapping), len(path)):
+        there, made = _at(tree.data, path[:k]), k > len(mapping) or path[k - 1] in _MADE
+        if not isinstance(there, dict) and not (there is None and made):
+            raise DocumentError(place, f"{dotted(path[:k])} is not a mapping, so it has no {show(path[k])} to set")
+    return path
 
 
 def _at(data: Any, path: Path) -> object:
     """What stands at `path`; None where nothing does."""
     for part in path:
-        if isinstance(data, dict) and part not in data:
+        if data is None or (isinstance(data, dict) and part not in data):
             return None
         data = data[part]
     return data

@@ -26,8 +26,7 @@ from rnninspect.document.library import library_names
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.definition import Definition
 from rnninspect.layers.fields import expectations
-from rnninspect.layers.layer import Layer
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.layer import InitLayer, Layer
 from rnninspect.layers.registry import TYPES, kind_of
 
 
@@ -72,7 +71,7 @@ def _layer_of(type_name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_block(kind: type[Layer]) -> type[Layer]:
     """The kind with what its `init` block may hold, which the reader looks at only where there is one."""
-    if not issubclass(kind, Recurrent):
+    if not issubclass(kind, InitLayer):
         return kind
     words = kind.model_fields["init"].metadata
     fields: dict[str, Any] = {"init": (Annotated[kind.init_block() | None, *words], None)}

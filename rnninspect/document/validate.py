@@ -16,8 +16,7 @@ from rnninspect.document.paths import Path
 from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, show
-from rnninspect.layers.layer import Layer
-from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.layer import InitLayer, Layer
 from rnninspect.layers.registry import TYPES, kind_of
 
 
@@ -108,7 +107,7 @@ def _layer(data: object, path: Path, name: str, tree: Tree, kinds: Mapping[str, 
     with faults.kept():
         layer = valid(model, data, path, tree, hints)
     init = data.get("init")
-    if issubclass(model, Recurrent) and isinstance(init, dict) and init:
+    if issubclass(model, InitLayer) and isinstance(init, dict) and init:
         # why by itself: few documents have the block, and its keys depend on the kind.
         with faults.kept():
             valid(model.init_block(), init, (*path, "init"), tree, hints)

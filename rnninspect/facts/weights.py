@@ -30,21 +30,42 @@ class Init:
     """The law a weight's first values are drawn from.
 
     law: "uniform", "xavier_uniform" or "kaiming_uniform" on [-bound, bound]; "normal", "xavier_normal" or
-        "kaiming_normal" with mean 0 and `std`; "orthogonal", each gate's matrix by itself, whose elements have mean 0
-        and `std`; "eye", "ones", "zeros", or "constant" with `value`.
+        "kaiming_normal" with mean 0 and `std`; "orthogonal", each gate's matrix by itself, or "orthogonal_packed", all
+        of them as one, whose elements have mean 0 and `std`; "eye", "ones", "zeros", or "constant" with `value`.
+    torchs: torch's module starts so by itself.
     """
 
     law: str
     bound: float | None = None
     std: float | None = None
-    # why: torch zeroes the row of padding_idx after the draw, so it takes no part in the law.
+    # why: the row of padding_idx is zeroed after the draw, so it takes no part in the law.
     zero_row: int | None = None
     value: float | None = None
+    torchs: bool = False
 
     @property
     def of_matrix(self) -> bool:
         """Whether the law depends on a matrix's shape, so that a packed weight's is one of each gate's by itself."""
         return self.law in ("orthogonal", "eye") or self.law.startswith(("xavier", "kaiming"))
+
+    @property
+    def is_orthogonal(self) -> bool:
+        """Whether what is drawn at once is an orthogonal matrix."""
+        return self.law in ("orthogonal", "orthogonal_packed")
+
+    @property
+    def drawing(self) -> tuple[str, tuple[float, ...]]:
+        """The function of torch.nn.init that draws by the law, and its arguments after the tensor."""
+        match self:
+            case Init(law="uniform", bound=float(bound)):
+                return "uniform_", (-bound, bound)
+            case Init(law="normal", std=float(std)):
+                return "normal_", (0.0, std)
+            case Init(law="constant", value=float(value)):
+                return "constant_", (value,)
+            case Init(law="orthogonal_packed"):
+                return "orthogonal_", ()
+        return f"{self.law}_", ()
 
     @property
     def constant(self) -> float | None:
@@ -132,12 +153,18 @@ class WeightFact:
     @property
     def laws(self) -> dict[str, Init]:
         """The law of each gate by its symbol, or of the whole weight by its own."""
-        return {gate.name: gate.init or self.init for gate in self.gates} or {self.symbol: self.init}
+        gates = () if self.init.law == "orthogonal_packed" else self.gates
+        return {gate.name: gate.init or self.init for gate in gates} or {self.symbol: self.init}
 
     @property
     def laws_differ(self) -> bool:
         """Whether a gate has a law of its own, so that there is none of the weight as a whole."""
         return any(gate.init is not None for gate in self.gates)
+
+    @property
+    def drawn_by_gates(self) -> bool:
+        """Whether each gate is drawn by itself, as no call of torch.nn.init draws all of the weight by its laws."""
+        return bool(self.gates) and (self.laws_differ or self.init.of_matrix)
 
 
 @dataclass(frozen=True)

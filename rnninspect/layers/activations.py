@@ -307,7 +307,7 @@ class PReLU(Activation):
 
     @override
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
-        law = Init("constant", value=self.init)
+        law = Init("constant", value=self.init, torchs=True)
         widths = self.declared(0)
         sizes = {"H_in": self.num_parameters, "H_out": self.num_parameters}
         # why no Keras: its PReLU has one for each step too.

@@ -170,13 +170,17 @@ class DefinedLayer(StackedLayer):
 
     @override
     def check_laws(self) -> None:
-        """Raise Misfit for a matrix that is to be the identity and is not square; for the rest see `wrong_laws`."""
-        from rnninspect.layers import laws
+        """Raise Misfit for a law that does not fit the shape of its matrix; for the rest see `wrong_laws`."""
+        if self.has_laws:
+            from rnninspect.layers import laws
 
-        laws.check_eye(self.weights_below(2, "float32"))
+            for fault in laws.matrix_faults(self.first_weights("float32")):
+                raise Misfit(*fault)
 
     @override
     def with_laws(self, weights: tuple[WeightFact, ...]) -> tuple[WeightFact, ...]:
+        if not self.has_laws:
+            return weights
         from rnninspect.layers.symbol_laws import laws_of, with_laws
 
         blocks = (self.definition.init or {}, self.init or {})

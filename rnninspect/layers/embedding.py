@@ -9,14 +9,19 @@ from typing_extensions import override
 
 from rnninspect.facts.amounts import Ops
 from rnninspect.facts.weights import Init, WeightFact
-from rnninspect.layers.fields import Expect, Flag, Index, Positive, Size
-from rnninspect.layers.layer import Kept, Layer, Misfit, Wants
+from rnninspect.layers.fields import Expect, Flag, Index, InitOfWeight, Positive, Size
+from rnninspect.layers.layer import InitLayer, Kept, Layer, Misfit, Wants
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.signal import Signal
 
 
-class Embedding(PointwiseLayer):
-    """y = W[x]: rows of W (num_embeddings, H_out) picked by index. It can only be the first layer."""
+class Embedding(PointwiseLayer, InitLayer):
+    """y = W[x]: rows of W (num_embeddings, H_out) picked by index. It can only be the first layer.
+
+    init: the law of W's first values in place of torch's; the row of padding_idx is zeros all the same.
+    """
+
+    ours: ClassVar[frozenset[str]] = InitLayer.ours | {"init"}
 
     summary: ClassVar[str] = "y_t = W[x_t]: row x_t of the table W; nothing is multiplied and no bias added."
 
@@ -28,6 +33,7 @@ class Embedding(PointwiseLayer):
     norm_type: Positive = 2.0
     scale_grad_by_freq: Flag = False
     sparse: Flag = False
+    init: InitOfWeight = None
 
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
@@ -43,23 +49,23 @@ class Embedding(PointwiseLayer):
                 f"expected a row of {self.num_embeddings}, {-self.num_embeddings} to {self.num_embeddings - 1}, "
                 f"got {self.padding_idx}",
             )
+        self.check_laws()
         return self
 
     @override
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
-        return (
-            WeightFact(
-                name="weight",
-                symbol="W",
-                layer=None,
-                direction=None,
-                axes=("num_embeddings", "H_out"),
-                shape=(self.num_embeddings, self.embedding_dim),
-                dtype=dtype,
-                init=Init("normal", std=1.0, zero_row=self.padding_idx),
-                trainable=self.trainable,
-            ),
+        table = WeightFact(
+            name="weight",
+            symbol="W",
+            layer=None,
+            direction=None,
+            axes=("num_embeddings", "H_out"),
+            shape=(self.num_embeddings, self.embedding_dim),
+            dtype=dtype,
+            init=Init("normal", std=1.0, zero_row=self.padding_idx, torchs=True),
+            trainable=self.trainable,
         )
+        return self.with_laws((table,))
 
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """Each token's gradient is added to its row."""

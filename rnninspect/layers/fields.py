@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import Field
 
@@ -41,6 +41,9 @@ Positive = Annotated[float, Field(gt=0), Expect("a number > 0")]
 Nonlinearity = Annotated[Literal["tanh", "relu"], Expect("tanh or relu")]
 Feeds = Annotated[Literal["output", "last", "step", "max", "mean"], Expect("output, last, step, max or mean")]
 Merge = Annotated[Literal["concat", "sum", "mean", "mul"], Expect("concat, sum, mean or mul")]
+# why no class for it: that costs a millisecond at every start; `document.validate` validates it where there is one.
+InitOfMatrices = Annotated[dict[str, Any] | None, Expect("a mapping such as {weight_hh: orthogonal}")]
+InitOfWeight = Annotated[dict[str, Any] | None, Expect("a mapping such as {weight: {uniform: 0.1}}")]
 # why: names are addressed as `--set NAME.key=value` and printed in tables.
 Name = Annotated[
     str,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import override
 
 from rnninspect.facts.amounts import Ops
 from rnninspect.facts.tensors import HandedOn, TensorFact
@@ -189,6 +190,69 @@ class Layer(BaseModel):
         """Bytes a forward pass holds at once at the least, besides the parameters: what goes in and comes out."""
         tensors = (*self.inputs(signal, dtype), *self.outputs(signal, dtype))
         return sum(tensor.known_nbytes for tensor in tensors)
+
+
+class InitLayer(Layer):
+    """A layer whose `init` block may have first values drawn by other laws than torch's; `laws` says what it may hold.
+
+    why the field is each kind's own: it stands among the kind's keys, and a base's would come before them.
+    """
+
+    # Options that give the kind every weight it can have.
+    fullest: ClassVar[Mapping[str, int]] = {}
+
+    if TYPE_CHECKING:
+        init: dict[str, Any] | None
+
+    @classmethod
+    def init_block(cls) -> type[BaseModel]:
+        """What `init` may hold."""
+        from rnninspect.cells.language import faults_of
+        from rnninspect.layers import laws
+
+        # why any hidden_size: equations are written for one; who has none takes no notice of it.
+        options: dict[str, Any] = {"hidden_size": 2, **cls.fullest}
+        layer = cls.model_construct(**options)
+        with faults_of(cls.__name__):
+            return laws.block(cls.__name__, layer.cell, layer.declared(0))
+
+    @property
+    def has_laws(self) -> bool:
+        """Whether any first values are drawn by another law than torch's."""
+        return bool(self.init)
+
+    def check_laws(self) -> None:
+        """Raise Misfit where `init` is about what this layer, which is fitted, does not have."""
+        if self.has_laws:
+            from rnninspect.layers import laws
+
+            missing = [name for name in self.fullest if not getattr(self, name)]
+            for fault in laws.faults(self.init or {}, self.first_weights("float32"), missing):
+                raise Misfit(*fault)
+
+    def with_laws(self, weights: tuple[WeightFact, ...]) -> tuple[WeightFact, ...]:
+        """The weights with the laws of `init`."""
+        if not self.has_laws:
+            return weights
+        from rnninspect.layers import laws
+
+        return laws.chosen(self.init or {}, weights, self.cell)
+
+    def first_weights(self, dtype: str) -> tuple[WeightFact, ...]:
+        """Its weights, without those of stacked layers that are like one that is there."""
+        return self.weights(dtype)
+
+    def drawing_bytes(self, dtype: str) -> int:
+        """Bytes that drawing first values by `init` holds at once besides the parameters, at the least."""
+        if not self.has_laws:
+            return 0
+        from rnninspect.layers import laws
+
+        return laws.work_bytes(self.first_weights(dtype))
+
+    @override
+    def work_bytes(self, signal: Signal, dtype: str) -> int:
+        return max(super().work_bytes(signal, dtype), self.drawing_bytes(dtype))
 
 
 def inferred(field: str, given: int | None, signal: Signal) -> int:

@@ -77,7 +77,7 @@ class LayerNorm(PointwiseLayer):
         """w starts as ones, b as zeros."""
         if not self.elementwise_affine:
             return ()
-        laws = {"weight": ("w", Init("ones")), "bias": ("b", Init("zeros"))}
+        laws = {"weight": ("w", Init("ones", torchs=True)), "bias": ("b", Init("zeros", torchs=True))}
         names = ("weight", "bias") if self.bias else ("weight",)
         return tuple(
             WeightFact(

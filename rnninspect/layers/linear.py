@@ -14,8 +14,8 @@ from rnninspect.cells.widths import Declared
 from rnninspect.errors import did_you_mean
 from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.embedding import Embedding
-from rnninspect.layers.fields import Expect, Flag, Size
-from rnninspect.layers.layer import Layer, Misfit, inferred
+from rnninspect.layers.fields import Expect, Flag, InitOfWeight, Size
+from rnninspect.layers.layer import InitLayer, Layer, Misfit, inferred
 from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, uniform
@@ -23,14 +23,15 @@ from rnninspect.layers.weights import cell_weights, uniform
 _WIDTHS: Declared = (("x", ("H_in",)), ("y", ("H_out",)))
 
 
-class Linear(EquationLayer):
+class Linear(EquationLayer, InitLayer):
     """y = W x + b, W of shape (H_out, H_in).
 
     tied_to: the name of an earlier Embedding whose table (num_embeddings, embedding_dim) is this layer's W, one
     tensor for both, as in language models (Press & Wolf 2017); it is counted once, at the Embedding.
+    init: laws for first values in place of torch's; those of a W that is tied are the Embedding's.
     """
 
-    ours: ClassVar[frozenset[str]] = Layer.ours | {"tied_to"}
+    ours: ClassVar[frozenset[str]] = InitLayer.ours | {"tied_to", "init"}
     meanings: ClassVar[Mapping[str, str]] = {
         "x": "input: the features that come in",
         "y": "output: the features that go out",
@@ -45,6 +46,7 @@ class Linear(EquationLayer):
     out_features: Size | None = None
     bias: Flag = True
     tied_to: Annotated[str | None, Expect("the name of an Embedding")] = None
+    init: InitOfWeight = None
 
     @property
     @override
@@ -72,7 +74,9 @@ class Linear(EquationLayer):
         if self.tied_to is None:
             if self.out_features is None:
                 raise Misfit("out_features", "required", "add out_features, or tied_to: an Embedding's name")
-            return self.model_copy(update={"in_features": in_features})
+            fitted = self.model_copy(update={"in_features": in_features})
+            fitted.check_laws()
+            return fitted
         table = earlier.get(self.tied_to)
         if not isinstance(table, Embedding):
             known = [name for name, layer in earlier.items() if isinstance(layer, Embedding)]
@@ -94,7 +98,16 @@ class Linear(EquationLayer):
                 f"expected {table.num_embeddings}, the num_embeddings of {self.tied_to!r}, got {self.out_features}",
                 "leave out_features out",
             )
-        return self.model_copy(update={"in_features": in_features, "out_features": table.num_embeddings})
+        fitted = self.model_copy(update={"in_features": in_features, "out_features": table.num_embeddings})
+        fitted.check_laws()
+        return fitted
+
+    @override
+    def check_laws(self) -> None:
+        if self.tied_to is not None and (self.init or {}).get("weight") is not None:
+            message = f"expected none: the weight is {self.tied_to}.weight"
+            raise Misfit("init.weight", message, f"write it in the init of {self.tied_to}")
+        super().check_laws()
 
     @property
     @override
@@ -108,7 +121,7 @@ class Linear(EquationLayer):
             self.cell, _WIDTHS, self.sizes(), dtype=dtype, init=uniform(self.width_in), trainable=self.trainable
         )
         shared_with = None if self.tied_to is None else f"{self.tied_to}.weight"
-        return (replace(weight, shared_with=shared_with), *rest)
+        return self.with_laws((replace(weight, shared_with=shared_with), *rest))
 
     @override
     def emits(self, signal: Signal) -> Signal:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel
 from typing_extensions import override
 
 from rnninspect.cells.language import faults_of, parse
@@ -21,8 +20,8 @@ from rnninspect.facts.amounts import ITEM_BYTES, Ops
 from rnninspect.facts.tensors import HandedOn, TensorFact
 from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers import costs
-from rnninspect.layers.fields import Expect, Feeds, Flag, Size
-from rnninspect.layers.layer import Kept, Layer, Misfit, Wants, inferred
+from rnninspect.layers.fields import Feeds, Flag, InitOfMatrices, Size
+from rnninspect.layers.layer import InitLayer, Kept, Layer, Misfit, Wants, inferred
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights, first_of, uniform
 from rnninspect.letters import open_shape_of, shape_of
@@ -31,7 +30,7 @@ from rnninspect.letters import open_shape_of, shape_of
 _WORDS = {"H_in": "input_size", "H_cell": "hidden_size", "H_out": "the output's size", "D*H_out": "D times the output"}
 
 
-class Recurrent(Layer):
+class Recurrent(InitLayer):
     """A layer defined by the equations of its cell.
 
     feeds: what the next layer gets: "output" (every step), "last" (the last state of the last layer, both
@@ -39,9 +38,7 @@ class Recurrent(Layer):
     init: laws for first values in place of torch's, by weight; see `laws`, which says what it may hold.
     """
 
-    ours: ClassVar[frozenset[str]] = Layer.ours | {"feeds", "init"}
-    # Options that give the kind every weight it can have.
-    fullest: ClassVar[Mapping[str, int]] = {}
+    ours: ClassVar[frozenset[str]] = InitLayer.ours | {"feeds", "init"}
     meanings: ClassVar[Mapping[str, str]] = {
         "x": "input: element t of the sequence",
         "h": "hidden state: what the layer remembers at step t, and its output",
@@ -51,8 +48,7 @@ class Recurrent(Layer):
     hidden_size: Size
     bias: Flag = True
     feeds: Feeds = "output"
-    # why no class for it: that costs a millisecond at every start; `document.validate` validates it where there is one.
-    init: Annotated[dict[str, Any] | None, Expect("a mapping such as {weight_hh: orthogonal}")] = None
+    init: InitOfMatrices = None
 
     @abstractmethod
     def equations(self) -> str:
@@ -187,27 +183,8 @@ class Recurrent(Layer):
         with faults_of(self.type):
             packs(fitted.cell, fitted.declared(0))
             fitted.check_widths()
-        if self.has_laws:
-            fitted.check_laws()
+        fitted.check_laws()
         return fitted
-
-    @property
-    def has_laws(self) -> bool:
-        """Whether any first values are drawn by another law than torch's."""
-        return bool(self.init)
-
-    def check_laws(self) -> None:
-        """Raise Misfit where `init` is about what this layer, which is fitted, does not have."""
-        from rnninspect.layers import laws
-
-        missing = [name for name in self.fullest if not getattr(self, name)]
-        laws.check(self.init or {}, self.weights_below(2, "float32"), missing)
-
-    def with_laws(self, weights: tuple[WeightFact, ...]) -> tuple[WeightFact, ...]:
-        """The weights with the laws of `init`."""
-        from rnninspect.layers import laws
-
-        return laws.chosen(self.init or {}, weights, self.cell)
 
     @property
     @override
@@ -234,16 +211,6 @@ class Recurrent(Layer):
                     f"its state {state} is as wide as what it reads, {first} in the first layer and {upper[0]} above",
                     "use several layers, each with a name, in place of num_layers",
                 )
-
-    @classmethod
-    def init_block(cls) -> type[BaseModel]:
-        """What `init` may hold."""
-        from rnninspect.layers import laws
-
-        options: dict[str, Any] = {"hidden_size": 2, **cls.fullest}
-        fullest = cls.model_construct(**options)
-        with faults_of(cls.__name__):
-            return laws.block(cls.__name__, fullest.cell, fullest.declared(0))
 
     @override
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
@@ -293,7 +260,11 @@ class Recurrent(Layer):
             for direction in range(self.directions)
             for weight in self.weights_of(k, direction, dtype, init)
         )
-        return self.with_laws(weights) if self.has_laws else weights
+        return self.with_laws(weights)
+
+    @override
+    def first_weights(self, dtype: str) -> tuple[WeightFact, ...]:
+        return self.weights_below(2, dtype)
 
     def weights_of(self, layer: int, direction: int, dtype: str, init: Init) -> Iterator[WeightFact]:
         """The parameters of one stacked layer in one direction (1 is the reverse), all drawn by `init`."""
@@ -345,9 +316,4 @@ class Recurrent(Layer):
     def work_bytes(self, signal: Signal, dtype: str) -> int:
         """Besides its inputs and outputs a layer holds W_ih @ x of every step."""
         products = self.gates * self.hidden_size * signal.tokens * ITEM_BYTES[dtype]
-        run = super().work_bytes(signal, dtype) + products
-        if self.has_laws:
-            from rnninspect.layers import laws
-
-            run = max(run, laws.work_bytes(self.weights_below(2, dtype)))
-        return run
+        return max(Layer.work_bytes(self, signal, dtype) + products, self.drawing_bytes(dtype))

@@ -1,9 +1,9 @@
 """The `init` of a cell that a document or the library describes: laws of first values by symbol or parameter.
 
-    init: {w_*: ones, b_f: 1.0, W_hh: orthogonal, bias_ih: zeros}
+    init: {w_*: ones, b_f: 1.0, W_hh: orthogonal, W_i*: {uniform: 0.1}, bias_ih: zeros}
 
-Symbols win over parameters, exact names over wildcards, and what stands later over what stands before; `bias` and
-`forget_bias` are what they are for torch's kinds, and give way to all others.
+Symbols win over parameters, exact names over wildcards, and what stands later over what stands before; `weight`, `bias`
+and `forget_bias` are what they are for torch's kinds, and give way to all others.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import Pack
 from rnninspect.cells.tree import Bias, Cell, Matrix
 from rnninspect.errors import did_you_mean, show
-from rnninspect.facts.weights import Init, WeightFact
-from rnninspect.layers.laws import LAWS, MOST_BIAS, InitBlock, forget_biases
+from rnninspect.facts.weights import GateFact, Init, WeightFact
+from rnninspect.layers.laws import LAWS, MOST_BIAS, PACKED, SPREAD, InitBlock, forget_biases, law, spread_of
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.weights import torch_name
 
@@ -37,7 +37,7 @@ class _Rule(NamedTuple):
 
 
 def laws_of(cell: Cell, packs: Sequence[Pack], blocks: Iterable[InitBlock]) -> dict[str, object]:
-    """What is said of each symbol's first values: the name of a law, a number or an Init; later blocks win."""
+    """What is said of each symbol's first values: what a document says of it, or an Init; later blocks win."""
     laws: dict[str, object] = {}
     for block in blocks:
         given = {key: value for key, value in block.items() if value is not None}
@@ -63,8 +63,11 @@ def wrong_laws(cell: Cell, packs: Sequence[Pack], block: InitBlock) -> Iterator[
         elif isinstance(value, int | float) and not isinstance(value, bool):
             if not -MOST_BIAS <= value <= MOST_BIAS:
                 yield Misfit(field, f"expected a number from -{MOST_BIAS} to {MOST_BIAS}, got {show(value)}")
+        elif key != "forget_bias" and isinstance(value, dict) and spread_of(value):
+            continue
         elif value is not None and (key == "forget_bias" or value not in (*LAWS, *_OF_ALL)):
-            expected = "a number" if key == "forget_bias" else f"a number, or one of {', '.join((*LAWS, 'ones'))}"
+            laws = f"a number, or one of {', '.join((*LAWS, 'ones'))}, {SPREAD}"
+            expected = "a number" if key == "forget_bias" else laws
             hint = did_you_mean(value, (*LAWS, *_OF_ALL)) if isinstance(value, str) and key != "forget_bias" else ""
             yield Misfit(field, f"expected {expected}, got {show(value)}", hint)
         elif value not in (None, *_OF_ALL) and not matrices.issuperset(rule.symbols):
@@ -80,7 +83,7 @@ def with_laws(weights: Iterable[WeightFact], laws: dict[str, object]) -> tuple[W
 def _with_laws(weight: WeightFact, laws: dict[str, object]) -> WeightFact:
     if not weight.gates:
         return replace(weight, init=_init(laws, weight.symbol, weight.shape, weight.init))
-    own = [_init(laws, gate.name, gate.shape, weight.init) for gate in weight.gates]
+    own = [_init(laws, gate.name, _shape(laws, gate, weight), weight.init) for gate in weight.gates]
     ((init, _),) = Counter(own).most_common(1)
     gates = zip(weight.gates, own, strict=True)
     return replace(
@@ -89,18 +92,15 @@ def _with_laws(weight: WeightFact, laws: dict[str, object]) -> WeightFact:
 
 
 def _init(laws: dict[str, object], symbol: str, shape: tuple[int, ...], default: Init) -> Init:
-    match laws.get(symbol):
-        case None:
-            return default
-        case Init() as init:
-            return init
-        case "ones" | "zeros" as law:
-            return Init(law)
-        case int() | float() as value:
-            return Init("constant", value=float(value))
-        case law:
-            rows, columns = shape
-            return LAWS[str(law)](rows, columns)
+    said = laws.get(symbol)
+    if said is None:
+        return default
+    return said if isinstance(said, Init) else law(said, shape)
+
+
+def _shape(laws: dict[str, object], gate: GateFact, weight: WeightFact) -> tuple[int, ...]:
+    """The shape of what a gate's law is one of."""
+    return weight.shape if laws.get(gate.name) == PACKED else gate.shape
 
 
 def _rule(key: str, cell: Cell, packs: Sequence[Pack]) -> _Rule | None:
@@ -116,4 +116,5 @@ def _rule(key: str, cell: Cell, packs: Sequence[Pack]) -> _Rule | None:
     found = tuple(symbol for symbol in symbols if fnmatchcase(owners[symbol], key))
     if found:
         return _Rule(found, 3 if key in owners.values() else 2)
-    return _Rule(biases, 0) if key == "bias" and biases else None
+    own = {"bias": biases, "weight": tuple(symbol for symbol in symbols if symbol not in biases)}.get(key)
+    return _Rule(own, 0) if own else None

@@ -15,7 +15,7 @@ from rnninspect.letters import shape_of
 
 def uniform(fan: int) -> Init:
     """U(-1/sqrt(fan), 1/sqrt(fan)): torch's law for every recurrent weight (fan = hidden_size) and for Linear."""
-    return Init("uniform", bound=1 / math.sqrt(fan))
+    return Init("uniform", bound=1 / math.sqrt(fan), torchs=True)
 
 
 def cell_weights(

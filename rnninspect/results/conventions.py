@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rnninspect.cells.scan import Reads
 from rnninspect.errors import listed
+from rnninspect.facts.weights import Init
 from rnninspect.results.weights import law_text
 from rnninspect.study.cell_facts import MOST_ROUNDS, CellFacts
 from rnninspect.study.explain import Explained, Recurrence, is_first
@@ -77,7 +78,7 @@ def _about_states(layer: Explained, cell: CellFacts) -> Iterator[str]:
 
 def _about_first_values(layer: Explained) -> Iterator[str]:
     own = [weight for weight in layer.facts.weights if not weight.shared_with]
-    uniform = [(weight, weight.init.bound) for weight in own if weight.init.law == "uniform" and weight.init.bound]
+    uniform = [(weight, weight.init.bound) for weight in own if _is_torchs(weight.init) and weight.init.bound]
     if not uniform:
         return
     bound = uniform[0][1]
@@ -88,11 +89,16 @@ def _about_first_values(layer: Explained) -> Iterator[str]:
     yield f"{what} uniform on ±1/sqrt({size}): 1/sqrt({fan:,}) = {bound:.4g}."
 
 
+def _is_torchs(init: Init) -> bool:
+    """Whether it is the law that torch draws most layers by."""
+    return init.torchs and init.law == "uniform"
+
+
 def _about_other_laws(layer: Explained) -> Iterator[str]:
     by_law: dict[str, list[str]] = {}
     for weight in filter(is_first, layer.facts.weights):
         for symbol, init in weight.laws.items():
-            if init.law != "uniform" and not weight.shared_with:
+            if not _is_torchs(init) and not weight.shared_with:
                 by_law.setdefault(law_text(init), []).append(symbol)
     laws = [f"{listed(symbols)} {'are' if len(symbols) > 1 else 'is'} {law}" for law, symbols in by_law.items()]
     if laws:

@@ -180,4 +180,4 @@ def _gate(gate: GateFact, init: Init) -> dict[str, object]:
 
 
 def _init(init: Init) -> dict[str, object]:
-    return {key: value for key, value in asdict(init).items() if key == "law" or value is not None}
+    return {key: value for key, value in asdict(init).items() if value is not None and key != "torchs"}

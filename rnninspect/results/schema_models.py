@@ -37,7 +37,9 @@ _LAYOUT = many(
 _INIT = without(
     record(
         "The law that the first values are drawn from.",
-        law=text("uniform, normal, xavier_..., kaiming_..., orthogonal, eye, ones, zeros or constant."),
+        law=text(
+            "uniform, normal, xavier_..., kaiming_..., orthogonal, orthogonal_packed, eye, ones, zeros or constant."
+        ),
         bound=number("Of a uniform law: values are from -bound to bound."),
         std=number("Of a normal law, and of orthogonal: the standard deviation."),
         zero_row=whole("The row that is zeros all the same: padding_idx."),

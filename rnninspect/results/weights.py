@@ -42,6 +42,7 @@ _STATS = (
     Column("peak_ratio", "max |w| / bound", Kind.NUMBER, group=_VALUES),
     Column("std_ratio", "std / law's std", Kind.NUMBER, group=_VALUES),
 )
+_PACKED = "orthogonal_packed"
 _NOT_IN_FILES = ("trainable", "init", "bound")
 # Shown to people where there is any, which is where a document asks for orthogonal or eye.
 _DEVIATION = Column("deviation", "deviation", Kind.NUMBER, group=_VALUES)
@@ -97,6 +98,11 @@ def _notes(model: ModelFacts, *, deviates: bool) -> Iterator[str]:
         yield (
             "each gate: the law holds for the matrix of each gate by itself, such as W_hf, not for all of them as one."
         )
+    if any(weight.init.law == _PACKED and weight.gates for layer in model.layers for weight in layer.weights):
+        yield (
+            "as one matrix: all gates together are orthogonal, as orthogonal_(weight_hh_l0) makes them, and not the "
+            "matrix of each gate by itself."
+        )
     if deviates:
         yield "deviation: the largest element of |W W' - I| of any matrix that is orthogonal, of |W - I| for eye."
 
@@ -149,6 +155,10 @@ def law_text(init: Init) -> str:
     words = init.law
     if init.law == "constant":
         words = f"constant {init.value:g}"
+    elif init.law == "uniform" and not init.torchs:
+        words = f"uniform ±{init.bound:g}"
+    elif init.law == _PACKED:
+        words = f"{_PACKED}, as one matrix"
     elif init.law != "orthogonal" and init.std is not None:
         words = f"{init.law}, std {init.std:g}"
     return words if init.zero_row is None else f"{words}, row {init.zero_row} zero"

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from rnninspect.facts.weights import Init, WeightFact
-from rnninspect.layers.laws import LAWS
 
 
 def draw(module: nn.Module, weights: Iterable[WeightFact]) -> None:
@@ -22,13 +21,15 @@ def draw(module: nn.Module, weights: Iterable[WeightFact]) -> None:
             if parameter.is_meta:
                 continue
             for init, values in blocks(weight, parameter.detach()):
-                _draw(init, values)
+                if not init.torchs:
+                    _draw(init, values)
 
 
 def blocks(weight: WeightFact, values: Tensor) -> Iterator[tuple[Init, Tensor]]:
-    """The rows of each gate in a parameter's values and their law; all rows where nothing is packed."""
-    if not weight.gates:
+    """The rows of each gate in a parameter's values and their law; all rows where they are drawn at once."""
+    if not weight.drawn_by_gates:
         yield weight.init, values
+        return
     for gate in weight.gates:
         start, stop = gate.rows
         yield gate.init or weight.init, values[start:stop]
@@ -36,13 +37,13 @@ def blocks(weight: WeightFact, values: Tensor) -> Iterator[tuple[Init, Tensor]]:
 
 def deviation(law: str, matrices: Iterable[Tensor]) -> float | None:
     """Observed.deviation; None where `law` does not fix what it measures."""
-    if law not in ("orthogonal", "eye"):
+    if law not in ("orthogonal", "orthogonal_packed", "eye"):
         return None
     deviations = []
     for matrix in matrices:
         # why on the CPU for mps: it has no float64.
         exact = (matrix.cpu() if matrix.device.type == "mps" else matrix).double()
-        if law == "orthogonal":
+        if law != "eye":
             exact = exact if exact.shape[0] <= exact.shape[1] else exact.T
             exact = exact @ exact.T
         deviations.append((exact - torch.eye(*exact.shape, dtype=exact.dtype, device=exact.device)).abs().max())
@@ -51,11 +52,12 @@ def deviation(law: str, matrices: Iterable[Tensor]) -> float | None:
 
 
 def _draw(init: Init, values: Tensor) -> None:
-    if init.law in ("constant", "ones"):
-        nn.init.constant_(values, init.constant or 0.0)
-    elif init.law in LAWS:
-        # why: orthogonal_ has no half precision, and torch's half precision uniforms are a coarse grid.
-        exact = values if values.element_size() >= 4 else torch.empty_like(values, dtype=torch.float32)
-        getattr(nn.init, f"{init.law}_")(exact)
-        if exact is not values:
-            values.copy_(exact)
+    function, arguments = init.drawing
+    # why: orthogonal_ has no half precision, and torch's half precision uniforms are a coarse grid.
+    is_exact = values.element_size() >= 4 or init.constant is not None
+    exact = values if is_exact else torch.empty_like(values, dtype=torch.float32)
+    getattr(nn.init, function)(exact, *arguments)
+    if exact is not values:
+        values.copy_(exact)
+    if init.zero_row is not None:
+        values[init.zero_row] = 0

@@ -20,7 +20,7 @@ from rnninspect.facts.tensors import TensorFact
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer, SequenceLayer
-from rnninspect.layers.layer import Layer
+from rnninspect.layers.layer import InitLayer, Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import EquationLayer, PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
@@ -82,7 +82,7 @@ class BuiltModel(nn.Module):
             self.layers.append(module)
         # why only now: what other layers draw is the same with an `init` block as without, and so can be compared.
         for link, module in zip(spec.links, self.layers, strict=True):
-            if isinstance(link.layer, Recurrent) and link.layer.has_laws:
+            if isinstance(link.layer, InitLayer) and link.layer.has_laws:
                 with refusals(spec, "draw the first values of", device, layer=link.layer.name, errors=BUILD_ERRORS):
                     initial.draw(module, link.layer.weights(spec.dtype))
         self.eval()

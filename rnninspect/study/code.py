@@ -17,7 +17,7 @@ from rnninspect.errors import listed, printable
 from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.families import CellLayer
-from rnninspect.layers.layer import Layer
+from rnninspect.layers.layer import InitLayer, Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
@@ -158,10 +158,8 @@ def _made(spec: Spec, links: Sequence[Link], names: Mapping[str, str], owner: st
             yield f"{name}.weight = {owner}{names[layer.tied_to]}.weight"
     # why only now: so does what builds the document, and one seed gives both the same values.
     for link in links:
-        if isinstance(link.layer, Recurrent) and link.layer.has_laws:
-            yield f"for name, values in {owner}{names[link.layer.name]}.named_parameters():"
-            for weight in filter(is_first, link.layer.weights_below(1, spec.dtype)):
-                yield from indented(_drawn(weight))
+        if isinstance(link.layer, InitLayer) and link.layer.has_laws:
+            yield from _first_values(link.layer, f"{owner}{names[link.layer.name]}", spec.dtype)
 
 
 def _arguments(layer: Layer) -> Iterator[str]:
@@ -179,19 +177,33 @@ def _text(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
+def _first_values(layer: InitLayer, name: str, dtype: str) -> Iterator[str]:
+    """What draws first values by an `init` block; nothing where all keep torch's."""
+    weights = [weight for weight in layer.first_weights(dtype) if is_first(weight)]
+    if isinstance(layer, Recurrent):
+        drawn = [line for weight in weights for line in indented(_drawn(weight))]
+        yield from [f"for name, values in {name}.named_parameters():", *drawn] if drawn else []
+        return
+    for weight in weights:
+        if not weight.init.torchs:
+            yield _law(weight.init, f"{name}.{weight.name}")
+            if weight.init.zero_row is not None:
+                yield f"nn.init.zeros_({name}.{weight.name}[{weight.init.zero_row}])"
+
+
 def _drawn(weight: WeightFact) -> Iterator[str]:
     """What draws a parameter by the laws of an `init` block; nothing where it keeps torch's."""
     blocks = f"values.data.chunk({len(weight.gates)})"
-    drawn = {symbol: init for symbol, init in weight.laws.items() if init.law != "uniform"}
+    drawn = {symbol: init for symbol, init in weight.laws.items() if not init.torchs}
     if not drawn:
         return
     name = torch_name(weight.symbol)
     whose = "name" if weight.name == name else 'name.rpartition("_l")[0]'
     yield f'if {whose} == "{name}":'
-    if weight.gates and weight.laws_differ:
+    if weight.laws_differ:
         numbers = {gate.name: number for number, gate in enumerate(weight.gates)}
         drawings = [f"{_law(init, f'{blocks}[{numbers[symbol]}]')}  # {symbol}" for symbol, init in drawn.items()]
-    elif weight.gates and weight.init.of_matrix:
+    elif weight.drawn_by_gates:
         drawings = [f"for gate in {blocks}:", INDENT + _law(weight.init, "gate")]
     else:
         drawings = [_law(weight.init, "values")]
@@ -199,8 +211,8 @@ def _drawn(weight: WeightFact) -> Iterator[str]:
 
 
 def _law(init: Init, values: str) -> str:
-    value = f", {init.value}" if init.law == "constant" else ""
-    return f"nn.init.{init.law}_({values}{value})"
+    function, arguments = init.drawing
+    return f"nn.init.{function}({', '.join([values, *map(str, arguments)])})"
 
 
 # --- forward ----------------------------------------------------------------------------------------------

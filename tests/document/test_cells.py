@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from itertools import product
 from pathlib import Path
@@ -16,6 +17,7 @@ from rnninspect.commands.shared.completion import sizes_in
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError
+from rnninspect.facts.weights import Init
 from rnninspect.guard.changes import differences
 from rnninspect.guard.locked import locked_model
 from rnninspect.plan import plan
@@ -168,6 +170,23 @@ def test_laws_by_symbol_win_over_those_by_parameter_and_the_layers_over_the_cell
     assert [laws[name].constant for name in ("b_i", "b_f")] == [2.0, 2.0]
 
 
+def test_laws_with_a_number_and_laws_of_all_weights() -> None:
+    """`weight` and `bias` give way to whatever is named; a vector has no law of matrices, and may have a number's."""
+    keys = ", init: {weight: {uniform: 0.1}, weight_hh: orthogonal_packed, b_*: {normal: 2}, W_if: zeros}"
+    (layer,) = plan(of("Peephole", keys)).layers
+    laws = {name: law for weight in layer.weights for name, law in weight.laws.items()}
+    assert {name: laws[name] for name in ("W_ii", "W_if", "W_hh", "w_ci", "b_f")} == {
+        # zeros by the cell's, over which the layer's wins
+        "W_ii": Init("uniform", bound=0.1),
+        "W_if": Init("zeros"),
+        "W_hh": Init("orthogonal_packed", std=1 / math.sqrt(28)),
+        "w_ci": Init("uniform", bound=0.1),
+        "b_f": Init("normal", std=2.0),
+    }
+    with pytest.raises(DocumentError, match="orthogonal_packed is a law of all of weight_hh_l0, and a part of it has"):
+        of("Peephole", ", init: {weight_hh: orthogonal_packed, W_hf: eye}")
+
+
 def test_a_layer_goes_to_another_process_and_back() -> None:
     (link,) = of("Wave", ", dt: 0.5").links
     back = pickle.loads(pickle.dumps(link))
@@ -270,6 +289,10 @@ def test_a_carriage_return_ends_a_line_as_in_python(text: str) -> None:
             "cells.Mine.init.V: no weight is called so (known: W, weight)",
         ),
         ("{equations: h = W @ x + h, init: {W: orthogonl}}", "cells.Mine.init.W: expected a number, or one of"),
+        ("{equations: h = W @ x + h, init: {W: {uniform: 0}}}", "cells.Mine.init.W: expected a number, or one of"),
+        ("{equations: h = W @ x + h, init: {W: {normal: true}}}", "cells.Mine.init.W: expected a number, or one of"),
+        ("{equations: h = W @ x + h, init: {bias: zeros}}", "cells.Mine.init.bias: no weight is called so"),
+        ("{equations: h = W_a @ x + h * w_b, init: {weight: eye}}", "cells.Mine.init.weight: eye is a law of matrices"),
         ("{equations: h = W @ x + h * w_a, init: {w_a: eye}}", "cells.Mine.init.w_a: eye is a law of matrices"),
         ("{equations: h = W @ x + h, init: {forget_bias: 1}}", "cells.Mine.init.forget_bias: no gate carries"),
         ("{equations: h = W @ x + h, init: {W: 100.5}}", "cells.Mine.init.W: expected a number from -100 to 100"),

@@ -18,9 +18,8 @@ from rnninspect.document.complaints import MOST_HINTS
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import Validated, validate
 from rnninspect.errors import DocumentError
-from rnninspect.layers.layer import Layer
+from rnninspect.layers.layer import InitLayer, Layer
 from rnninspect.layers.layer_norm import LayerNorm
-from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 
 HEAD = "input: {batch_size: 3, seq_len: 5}\n"
@@ -607,7 +606,7 @@ def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | 
             keys = (
                 {"type": model.__name__}
                 | _least(model.__name__)
-                | {field: "3" if field == "init" and issubclass(model, Recurrent) else "{a: 1}"}
+                | {field: "3" if field == "init" and issubclass(model, InitLayer) else "{a: 1}"}
             )
             text = layer(", ".join(f"{key}: {value}" for key, value in keys.items()))
         with pytest.raises(DocumentError, match=r"expected .+, got (a mapping|3)"):

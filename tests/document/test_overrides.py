@@ -129,6 +129,22 @@ class TestBlocks:
         assert after.data["layers"][0]["init"] == {"bias": "zeros", "forget_bias": None}
         assert after.place((*self.PATH, "bias")) == before.place((*self.PATH, "bias"))
 
+    @pytest.mark.parametrize("keys", ["", ", init: null", ", init: {}", ", init: {forget_bias: null, weight: null}"])
+    def test_one_within_one_is_made(self, keys: str) -> None:
+        tree = read_tree(TEXT.replace("hidden_size: 4", f"hidden_size: 4{keys}"), "doc.yaml")
+        settings = ["encoder.init.forget_bias.b_hf=3", "encoder.init.weight.uniform=0.1"]
+        overridden: Any = override(tree, [*settings, "encoder.init.forget_bias.b_if=0"])
+        assert overridden.data["layers"][0]["init"] == {
+            "forget_bias": {"b_hf": 3, "b_if": 0},
+            "weight": {"uniform": 0.1},
+        }
+        assert overridden.place((*self.PATH, "weight", "uniform")) == Place(f"--set {settings[1]}")
+
+    def test_a_law_is_not_one_that_has_numbers(self) -> None:
+        text = TEXT.replace("hidden_size: 4", "hidden_size: 4, init: {weight: orthogonal}")
+        error = refused("encoder.init.weight.uniform=0.1", text=text)
+        assert error.message == "layers[0].init.weight is not a mapping, so it has no 'uniform' to set"
+
     def test_what_is_no_block(self) -> None:
         text = TEXT.replace("hidden_size: 4", "hidden_size: 4, init: 3")
         error = refused("encoder.init.bias=zeros", text=text)
@@ -247,9 +263,13 @@ class TestValidatedLikeTheFile:
             ("encoder.bias=yes", "layers[0].bias", "expected true or false, got 'yes'"),
             ("head.bais=false", "layers[2].bais", "unknown key 'bais'"),
             ("head.a.b=false", "layers[2].'a.b'", "unknown key 'a.b'"),
-            ("head.init.weight=eye", "layers[2].init", "unknown key 'init'"),
+            ("head.init.weight_hh=eye", "layers[2].init.weight_hh", "unknown key 'weight_hh'"),
             ("encoder.init.weight_hx=eye", "layers[0].init.weight_hx", "unknown key 'weight_hx'"),
-            ("encoder.init.weight_hh=ones", "layers[0].init.weight_hh", "expected a law of torch.nn.init, got 'ones'"),
+            (
+                "encoder.init.weight_hh=ones",
+                "layers[0].init.weight_hh",
+                "expected a law of torch.nn.init, {uniform: 0.1}",
+            ),
             ("encoder.init.weight_ih=eye", "layers[0].init.weight_ih", "layer 'encoder': expected square matrices"),
             ("encoder.init.=eye", "layers[0].init.''", "unknown key ''"),
             ("head.type=Nope", "layers[2].type", "expected a layer type, got 'Nope'"),

@@ -34,7 +34,9 @@ LARGEST = 2**63 - 1
 
 
 # The `init` block of every kind that has one.
-BLOCKS: dict[str, type[BaseModel]] = {f"{name}Init": kind_of(name).init_block() for name in RECURRENT}
+BLOCKS: dict[str, type[BaseModel]] = {
+    f"{name}Init": kind_of(name).init_block() for name in [*RECURRENT, "Embedding", "Linear"]
+}
 
 
 def document(*layers: object, **top: object) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def test_every_word_is_json_schemas() -> None:
     """A strict validator refuses a word it does not know, such as OpenAPI's `discriminator`."""
     known = {"$schema", "$ref", "$defs", "title", "description", "default", "type", "const", "enum", "properties"}
     known |= {"required", "additionalProperties", "items", "minItems", "maxItems", "anyOf", "oneOf", "not"}
-    known |= {"minProperties", "propertyNames"}
+    known |= {"minProperties", "maxProperties", "propertyNames"}
     known |= {"minimum", "maximum", "exclusiveMinimum", "pattern", "minLength", "maxLength"}
     assert {word for subschema in subschemas(SCHEMA) for word in subschema} <= known
 
@@ -264,7 +266,13 @@ WRONG: list[Any] = [
     document(LSTM | {"init": {"forget_bias": 100.5}}),
     document(LSTM, {"type": "RNN", "hidden_size": 3, "init": {"forget_bias": 1.0}}),
     document(LSTM, {"type": "GRU", "hidden_size": 3, "init": {"weight_hr": "eye"}}),
-    document(LSTM, {"type": "Linear", "out_features": 3, "init": {}}),
+    document(LSTM, {"type": "Linear", "out_features": 3, "init": {"weight_hh": "zeros"}}),
+    document(LSTM, {"type": "LayerNorm", "init": {}}),
+    document(LSTM | {"init": {"weight": {"uniform": 0.1, "normal": 0.1}}}),
+    document(LSTM | {"init": {"weight_hh": {"uniform": -0.1}}}),
+    document(LSTM | {"init": {"weight": {"normal": 0}}}),
+    document(LSTM | {"init": {"bias": {}}}),
+    document({"type": "Embedding", "num_embeddings": 3, "embedding_dim": 2, "init": {"bias": "zeros"}}),
     document(LSTM, {"type": "LayerNorm", "eps": 0}),
     document(LSTM, {"type": "LayerNorm", "normalized_shape": []}),
     document(LSTM, {"type": "LayerNorm", "normalized_shape": [1] * 9}),
@@ -323,6 +331,11 @@ def test_both_refuse(data: Any) -> None:
         document(LSTM | {"dropout": 1}),
         document(LSTM | {"init": {"weight_hh": "orthogonal", "bias": "zeros", "forget_bias": 1}}),
         document(LSTM | {"init": {"weight_hr": "eye", "weight_ih": None, "forget_bias": -0.5}}),
+        document(LSTM | {"init": {"weight": {"uniform": 0.1}, "bias": {"normal": 1}}}),
+        document(
+            {"type": "Embedding", "num_embeddings": 3, "embedding_dim": 2, "init": {"weight": {"normal": 1e-6}}},
+            {"type": "Linear", "out_features": 3, "init": {"weight": "orthogonal_packed", "bias": -1.5}},
+        ),
         document(LSTM | {"init": {}}, {"type": "GRUCell", "hidden_size": 3, "init": {"forget_bias": None}}),
         document({"type": "LayerNorm", "normalized_shape": [5, 4]}),
         document(CELL | {"init": {"W_*": "orthogonal", "b": 1}, "initial": {"h": "learned"}, "fixed": ["W_hh"]}),

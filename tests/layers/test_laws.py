@@ -13,7 +13,7 @@ from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import packs
 from rnninspect.errors import DocumentError
 from rnninspect.facts.weights import Init, WeightFact
-from rnninspect.layers.laws import LAWS
+from rnninspect.layers.laws import LAWS, NUMBERED
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import kind_of
@@ -23,7 +23,7 @@ from rnninspect.layers.weights import torch_name
 KINDS = [kind_of(name) for name in RECURRENT]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 SIZES = {"hidden_size": 11, "output_size": 6}
-TORCHS = Init("uniform", bound=1 / math.sqrt(11))
+TORCHS = Init("uniform", bound=1 / math.sqrt(11), torchs=True)
 FIRST = Signal(Batch(size=3, seq_len=5), ("L", "N"), None)
 
 
@@ -72,7 +72,8 @@ def test_a_law_is_of_each_gates_matrix(name: str, law: str, expected: Init) -> N
 
 
 def test_every_law_is_torchs() -> None:
-    assert [law for law in LAWS if not callable(getattr(nn.init, f"{law}_", None))] == []
+    laws = [Init(law) for law in LAWS] + [say(0.1) for say in NUMBERED.values()]
+    assert [law for law in laws if not callable(getattr(nn.init, law.drawing[0], None))] == []
 
 
 def test_the_fans_of_every_stacked_layer_are_its_own() -> None:
@@ -88,7 +89,8 @@ def test_the_fans_of_every_stacked_layer_are_its_own() -> None:
 
 @every_kind
 def test_every_matrix_can_be_named(kind: type[Recurrent]) -> None:
-    named = [key for key in kind.init_block().model_fields if key.startswith("weight")]
+    *named, together = [key for key in kind.init_block().model_fields if key.startswith("weight")]
+    assert together == "weight"
     layer = fitted(kind, **kind.fullest)
     assert named == [torch_name(pack.symbol) for pack in packs(layer.cell, layer.declared(0)) if pack.columns]
     chosen = fitted(kind, **kind.fullest, init=dict.fromkeys(named, "zeros")).weights("float32")
@@ -147,6 +149,10 @@ def test_only_who_has_a_forget_gate_has_a_forget_bias(kind: type[Recurrent]) -> 
 
 
 # --- what does not fit ---------------------------------------------------------------------------------------
+
+
+LAW = "expected a law of torch.nn.init, {uniform: 0.1} or {normal: 0.1}, numbers from 1e-06 to 100"
+BIAS = "expected zeros, a number from -100 to 100, {uniform: 0.1} or {normal: 0.1}, numbers from 1e-06 to 100"
 
 
 def complaint(keys: str) -> DocumentError:
@@ -223,16 +229,16 @@ def complaint(keys: str) -> DocumentError:
         (
             "type: LSTM, hidden_size: 5, init: {weight_hh: orthogonal_}",
             "init.weight_hh",
-            "expected a law of torch.nn.init, got 'orthogonal_'",
+            f"{LAW}, got 'orthogonal_'",
             "did you mean 'orthogonal'?",
         ),
         (
             "type: LSTM, hidden_size: 5, init: {weight_hh: 1.0}",
             "init.weight_hh",
-            "expected a law of torch.nn.init, got 1.0",
-            "known: orthogonal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, eye, zeros",
+            f"{LAW}, got 1.0",
+            f"known: {', '.join(LAWS)}",
         ),
-        ("type: LSTM, hidden_size: 5, init: {bias: ones}", "init.bias", "expected zeros, got 'ones'", ""),
+        ("type: LSTM, hidden_size: 5, init: {bias: ones}", "init.bias", f"{BIAS}, got 'ones'", ""),
         (
             "type: LSTM, hidden_size: 5, init: {forget_bias: {b_ho: 1.0}}",
             "init.forget_bias.b_ho",
@@ -263,7 +269,58 @@ def complaint(keys: str) -> DocumentError:
             "expected a mapping such as {weight_hh: orthogonal}, got 'orthogonal'",
             "",
         ),
-        ("type: Linear, out_features: 5, init: {weight: eye}", "init", "unknown key 'init'", "RNN, LSTM, GRU"),
+        (
+            "type: Linear, out_features: 5, init: {weight: eye}",
+            "init.weight",
+            "layer 'it': expected square matrices for eye; weight has (5, 7)",
+            "orthogonal takes any shape",
+        ),
+        (
+            "type: Linear, out_features: 5, bias: false, init: {bias: 0.1}",
+            "init.bias",
+            "layer 'it': expected bias: true, there are no biases",
+            "leave bias out",
+        ),
+        (
+            "type: Linear, tied_to: embedding, init: {weight: {uniform: 0.1}}",
+            "init.weight",
+            "layer 'it': expected none: the weight is embedding.weight",
+            "write it in the init of embedding",
+        ),
+        ("type: LayerNorm, init: {weight: zeros}", "init", "unknown key 'init'", "Embedding, RNN, LSTM, GRU"),
+        (
+            "type: LSTM, hidden_size: 5, init: {weight_ih: normal}",
+            "init.weight_ih",
+            f"{LAW}, got 'normal'",
+            "write {normal: 0.1}",
+        ),
+        (
+            "type: LSTM, hidden_size: 5, init: {uniform: 0.1}",
+            "init.uniform",
+            "unknown key 'uniform'",
+            "write weight: {uniform: 0.1}, and bias: {uniform: 0.1}",
+        ),
+        (
+            "type: LSTM, hidden_size: 5, init: {weight: {unifrm: 0.1}}",
+            "init.weight.unifrm",
+            f"{LAW}, got 'unifrm'",
+            "",
+        ),
+        ("type: LSTM, hidden_size: 5, init: {bias: {}}", "init.bias", f"{BIAS}, got a mapping", ""),
+        ("type: LSTM, hidden_size: 5, init: {weight: {normal: 0}}", "init.weight.normal", f"{LAW}, got 0", ""),
+        (
+            "type: LSTM, hidden_size: 5, init: {weight: {normal: 101}}",
+            "init.weight.normal",
+            f"{LAW}, got 101",
+            "the most is 100",
+        ),
+        ("type: LSTM, hidden_size: 5, init: {weight: {normal: true}}", "init.weight.normal", f"{LAW}, got true", ""),
+        (
+            "type: LSTM, hidden_size: 5, init: {weight: {normal: 0.1, uniform: 0.1}}",
+            "init.weight",
+            f"{LAW}, got a mapping",
+            "known: orthogonal",
+        ),
     ],
 )
 def test_one_line_says_what_does_not_fit(keys: str, path: str, message: str, hint: str) -> None:

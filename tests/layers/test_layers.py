@@ -83,7 +83,7 @@ class TestWeights:
             axes=("num_embeddings", "H_out"),
             shape=(13, 7),
             dtype="float64",
-            init=Init("normal", std=1.0, zero_row=-1),
+            init=Init("normal", std=1.0, zero_row=-1, torchs=True),
         )
 
     def test_of_jordan(self) -> None:
@@ -103,8 +103,8 @@ class TestWeights:
     @pytest.mark.parametrize(
         ("options", "laws"),
         [
-            ({}, {"weight": Init("ones"), "bias": Init("zeros")}),
-            ({"bias": False}, {"weight": Init("ones")}),
+            ({}, {"weight": Init("ones", torchs=True), "bias": Init("zeros", torchs=True)}),
+            ({"bias": False}, {"weight": Init("ones", torchs=True)}),
             ({"elementwise_affine": False}, {}),
             ({"elementwise_affine": False, "bias": True}, {}),
         ],
@@ -123,7 +123,7 @@ class TestWeights:
     @every_recurrent
     def test_every_recurrent_weight_is_uniform_in_the_hidden_size(self, name: str) -> None:
         weights = fitted(name).weights("float32")
-        assert {weight.init for weight in weights} == {Init("uniform", bound=1 / math.sqrt(11))}
+        assert {weight.init for weight in weights} == {Init("uniform", bound=1 / math.sqrt(11), torchs=True)}
 
     def test_a_projection_is_uniform_in_the_hidden_size_too(self) -> None:
         weights = {weight.name: weight for weight in fitted("LSTM", proj_size=2).weights("float32")}
@@ -132,7 +132,7 @@ class TestWeights:
 
     def test_a_linear_is_uniform_in_its_input(self) -> None:
         assert {weight.init for weight in fitted("Linear").weights("float32")} == {
-            Init("uniform", bound=1 / math.sqrt(7))
+            Init("uniform", bound=1 / math.sqrt(7), torchs=True)
         }
 
     @pytest.mark.parametrize(

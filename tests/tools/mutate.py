@@ -242,8 +242,8 @@ FAULTS = [
     ),
     (
         "layers/recurrent.py",
-        "init or {}, self.weights_below(2,",
-        "init or {}, self.weights_below(1,",
+        "return self.weights_below(2,",
+        "return self.weights_below(1,",
         "layers/test_laws.py",
     ),
     ("runtime/initial.py", "yield gate.init or weight.init, values", "yield weight.init, values", "test_agreement.py"),

@@ -162,6 +162,6 @@ def _paths(data: Mapping[str, Any]) -> list[str]:
 
 def _laws(kind: type[Layer]) -> Iterable[str]:
     """The keys of the `init` block of a kind that has one."""
-    from rnninspect.layers.recurrent import Recurrent
+    from rnninspect.layers.layer import InitLayer
 
-    return kind.init_block().model_fields if issubclass(kind, Recurrent) else ()
+    return kind.init_block().model_fields if issubclass(kind, InitLayer) else ()
