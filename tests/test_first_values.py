@@ -232,8 +232,8 @@ def test_a_number_of_a_law_is_a_setting_of_the_lock() -> None:
     old, new = (document("LSTM", {"weight": law}) for law in ({"uniform": 0.1}, {"normal": 0.2}))
     found = changes(locked_model(old, plan(old)), locked_model(new, plan(new)))
     assert {(change.field, change.locked, change.now) for change in found} == {
-        ("init.weight.uniform", 0.1, None),
-        ("init.weight.normal", None, 0.2),
+        ("it.init.weight.uniform", 0.1, None),
+        ("it.init.weight.normal", None, 0.2),
     }
 
 

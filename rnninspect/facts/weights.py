@@ -10,6 +10,9 @@ from typing import cast
 from rnninspect.facts.amounts import ITEM_BYTES, sum_of_known
 from rnninspect.letters import Layout, layout_of
 
+# The law that is one of a whole packed weight.
+PACKED = "orthogonal_packed"
+
 
 @dataclass(frozen=True)
 class GateFact:
@@ -51,7 +54,7 @@ class Init:
     @property
     def is_orthogonal(self) -> bool:
         """Whether what is drawn at once is an orthogonal matrix."""
-        return self.law in ("orthogonal", "orthogonal_packed")
+        return self.law in ("orthogonal", PACKED)
 
     @property
     def drawing(self) -> tuple[str, tuple[float, ...]]:
@@ -63,9 +66,7 @@ class Init:
                 return "normal_", (0.0, std)
             case Init(law="constant", value=float(value)):
                 return "constant_", (value,)
-            case Init(law="orthogonal_packed"):
-                return "orthogonal_", ()
-        return f"{self.law}_", ()
+        return ("orthogonal_" if self.is_orthogonal else f"{self.law}_"), ()
 
     @property
     def constant(self) -> float | None:
@@ -153,7 +154,7 @@ class WeightFact:
     @property
     def laws(self) -> dict[str, Init]:
         """The law of each gate by its symbol, or of the whole weight by its own."""
-        gates = () if self.init.law == "orthogonal_packed" else self.gates
+        gates = () if self.init.law == PACKED else self.gates
         return {gate.name: gate.init or self.init for gate in gates} or {self.symbol: self.init}
 
     @property

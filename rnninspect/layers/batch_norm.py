@@ -22,7 +22,7 @@ from rnninspect.layers.weights import cell_weights
 # What a token is normalised with comes from outside its own features: of both of its letters, one width.
 _GIVEN = ("mean", "var")
 _WIDTHS: Declared = (*((name, ("H_in",)) for name in ("x", *_GIVEN)), ("y", ("H_in", "H_out")))
-_STARTS = {"w": Init("ones"), "b": Init("zeros")}
+_STARTS = {"w": Init("ones", torchs=True), "b": Init("zeros", torchs=True)}
 
 
 class BatchNorm1d(EquationLayer):
@@ -120,7 +120,7 @@ class BatchNorm1d(EquationLayer):
                 _WIDTHS,
                 self.sizes(),
                 dtype=dtype,
-                init=Init("ones"),
+                init=Init("ones", torchs=True),
                 trainable=self.trainable,
                 keras_biases=keras,
             )
@@ -139,12 +139,12 @@ class BatchNorm1d(EquationLayer):
             axes=("H_in",),
             shape=(self.width_in,),
             dtype=dtype,
-            init=Init("zeros"),
+            init=Init("zeros", torchs=True),
             trainable=False,
         )
         return (
             mean,
-            replace(mean, name="running_var", symbol="var", init=Init("ones")),
+            replace(mean, name="running_var", symbol="var", init=Init("ones", torchs=True)),
             replace(mean, name="num_batches_tracked", symbol="", axes=(), shape=(), dtype="int64", in_keras=False),
         )
 

@@ -31,15 +31,13 @@ from rnninspect.cells.packs import packs
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
 from rnninspect.facts.amounts import ITEM_BYTES
-from rnninspect.facts.weights import Init, WeightFact
+from rnninspect.facts.weights import PACKED, Init, WeightFact
 from rnninspect.layers.fields import Expect
 from rnninspect.layers.weights import torch_name
 
 # What a document says, by key; `block` has validated it.
 InitBlock = Mapping[str, Any]
 
-# The law that is one of a whole parameter.
-PACKED = "orthogonal_packed"
 # What each law says of a matrix of so many rows (its fan out) and columns (its fan in).
 LAWS: Mapping[str, Callable[[int, int], Init]] = {
     "orthogonal": lambda rows, columns: Init("orthogonal", std=1 / math.sqrt(max(rows, columns))),

@@ -18,8 +18,8 @@ from rnninspect.cells.carry import carry_gate
 from rnninspect.cells.packs import Pack
 from rnninspect.cells.tree import Bias, Cell, Matrix
 from rnninspect.errors import did_you_mean, show
-from rnninspect.facts.weights import GateFact, Init, WeightFact
-from rnninspect.layers.laws import LAWS, MOST_BIAS, PACKED, SPREAD, InitBlock, forget_biases, law, spread_of
+from rnninspect.facts.weights import PACKED, GateFact, Init, WeightFact
+from rnninspect.layers.laws import LAWS, MOST_BIAS, SPREAD, InitBlock, forget_biases, law, spread_of
 from rnninspect.layers.layer import Misfit
 from rnninspect.layers.weights import torch_name
 

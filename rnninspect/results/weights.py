@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rnninspect.errors import listed
 from rnninspect.facts.models import ModelFacts
-from rnninspect.facts.weights import GateFact, Init, Observed, WeightFact
+from rnninspect.facts.weights import PACKED, GateFact, Init, Observed, WeightFact
 from rnninspect.results.amounts import buffers
 from rnninspect.results.legend import legend, order
 from rnninspect.results.table import Cell, Column, Kind, Table
@@ -42,7 +42,6 @@ _STATS = (
     Column("peak_ratio", "max |w| / bound", Kind.NUMBER, group=_VALUES),
     Column("std_ratio", "std / law's std", Kind.NUMBER, group=_VALUES),
 )
-_PACKED = "orthogonal_packed"
 _NOT_IN_FILES = ("trainable", "init", "bound")
 # Shown to people where there is any, which is where a document asks for orthogonal or eye.
 _DEVIATION = Column("deviation", "deviation", Kind.NUMBER, group=_VALUES)
@@ -98,7 +97,7 @@ def _notes(model: ModelFacts, *, deviates: bool) -> Iterator[str]:
         yield (
             "each gate: the law holds for the matrix of each gate by itself, such as W_hf, not for all of them as one."
         )
-    if any(weight.init.law == _PACKED and weight.gates for layer in model.layers for weight in layer.weights):
+    if any(weight.init.law == PACKED and weight.gates for layer in model.layers for weight in layer.weights):
         yield (
             "as one matrix: all gates together are orthogonal, as orthogonal_(weight_hh_l0) makes them, and not the "
             "matrix of each gate by itself."
@@ -157,8 +156,8 @@ def law_text(init: Init) -> str:
         words = f"constant {init.value:g}"
     elif init.law == "uniform" and not init.torchs:
         words = f"uniform ±{init.bound:g}"
-    elif init.law == _PACKED:
-        words = f"{_PACKED}, as one matrix"
+    elif init.law == PACKED:
+        words = f"{PACKED}, as one matrix"
     elif init.law != "orthogonal" and init.std is not None:
         words = f"{init.law}, std {init.std:g}"
     return words if init.zero_row is None else f"{words}, row {init.zero_row} zero"

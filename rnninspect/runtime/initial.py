@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from rnninspect.facts.weights import Init, WeightFact
+from rnninspect.facts.weights import PACKED, Init, WeightFact
 
 
 def draw(module: nn.Module, weights: Iterable[WeightFact]) -> None:
@@ -37,7 +37,7 @@ def blocks(weight: WeightFact, values: Tensor) -> Iterator[tuple[Init, Tensor]]:
 
 def deviation(law: str, matrices: Iterable[Tensor]) -> float | None:
     """Observed.deviation; None where `law` does not fix what it measures."""
-    if law not in ("orthogonal", "orthogonal_packed", "eye"):
+    if law not in ("orthogonal", PACKED, "eye"):
         return None
     deviations = []
     for matrix in matrices:

@@ -342,6 +342,14 @@ def test_the_place_is_that_of_the_value() -> None:
         assert (caught.value.place.line, caught.value.place.column) == place
 
 
+@pytest.mark.parametrize("law", ["eye", "orthogonal", "orthogonal_packed"])
+def test_no_table_with_a_row_of_padding_is_orthogonal(law: str) -> None:
+    table = "type: Embedding, num_embeddings: 7, embedding_dim: 7, init: {weight: LAW}".replace("LAW", law)
+    assert spec_of(text_of(table)).links[0].layer.weights("float32")[0].init.law == law
+    with pytest.raises(DocumentError, match=f"{law} leaves no row of zeros, and that of padding_idx is one"):
+        spec_of(text_of(f"{table}, padding_idx: 0"))
+
+
 def test_eye_fits_square_matrices() -> None:
     by_name = weights("LSTM", init={"weight_hh": "eye"}, num_layers=2, bidirectional=True)
     assert {weight.init.law for name, weight in by_name.items() if name.startswith("weight_hh")} == {"eye"}
@@ -356,11 +364,16 @@ def test_drawing_orthogonal_matrices_needs_memory() -> None:
     """As much as copies of one gate's matrix, in float32 at the least; running the layer comes after it."""
     signal = FIRST.to(7, "before")
 
-    def needed(dtype: str, hidden_size: int, **init: str) -> int:
+    def needed(dtype: str, hidden_size: int, **init: object) -> int:
         layer = kind_of("LSTM")(type="LSTM", input_size=7, hidden_size=hidden_size, init=init or None)
         return layer.work_bytes(signal, dtype)
 
     assert needed("float64", 1000, weight_hh="orthogonal") == 5 * 8 * 1000 * 1000
     assert needed("bfloat16", 1000, weight_hh="orthogonal") == 5 * 4 * 1000 * 1000
+    assert needed("float32", 1000, weight_hh="orthogonal_packed") == 5 * 4 * 4000 * 1000
     assert needed("float32", 1000, weight_hh="xavier_normal") == needed("float32", 1000)
+    assert needed("float32", 1000, weight={"uniform": 0.1}, bias={"normal": 1}) == needed("float32", 1000)
+    # half precision is drawn in float32, and then rounded
+    assert needed("bfloat16", 1000, weight={"uniform": 0.1}) == 4 * 4000 * 1000
+    assert needed("bfloat16", 1000, weight_hh="xavier_normal") == 4 * 1000 * 1000
     assert needed("float32", 11, weight_hh="orthogonal") == needed("float32", 11)
