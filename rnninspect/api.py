@@ -35,9 +35,9 @@ class Model:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from rnninspect.formats import html
+        from rnninspect.formats import html_table
 
-        return html.table(self._table())
+        return html_table.notebook(self._table())
 
     def _table(self) -> Table:
         from rnninspect.results.summary import summary_table

@@ -35,7 +35,7 @@ def joined(parts: Iterable[Child], between: str = "") -> Markup:
     return Markup(text(between).join([text(part) for part in parts if part is not None]))
 
 
-def tag(name: str, *children: Child, **attributes: Attribute) -> Markup:
+def tag(name: str, /, *children: Child, **attributes: Attribute) -> Markup:
     """An element, `class_="a"` its attribute class, `aria_label="b"` aria-label.
 
     None and False leave an attribute out; True has it without a value.

@@ -12,6 +12,7 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 class WeightsFormat(StrEnum):
@@ -21,6 +22,7 @@ class WeightsFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    HTML = "html"
     PYTHON = "python"
 
 
@@ -29,6 +31,7 @@ class ExplainFormat(StrEnum):
 
     TABLE = "table"
     MARKDOWN = "markdown"
+    HTML = "html"
     LATEX = "latex"
 
 
@@ -39,6 +42,7 @@ class CompareFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    HTML = "html"
     GITHUB = "github"
 
 
@@ -49,6 +53,7 @@ class CheckFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    HTML = "html"
     GITHUB = "github"
     JUNIT = "junit"
     SARIF = "sarif"

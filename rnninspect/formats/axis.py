@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -15,6 +16,8 @@ ROWS = 16  # from the bottom of the y axis to its top, give or take four
 _MOST_LABELS = 8  # on the y axis, from the second
 _FEW = 12  # values of a logarithmic x axis that are labelled themselves
 _SLACK = 1e-9  # of a step, by which a rounding may miss a round number
+_POWER = re.compile(r"(.*)e(−?\d+)")
+_RAISED = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LARGEST = sys.float_info.max
 _LEAST_STEP = 1e-300  # below, floats have too few digits to divide
 
@@ -125,6 +128,16 @@ def number(value: float | Decimal, plain: bool = True) -> str:
 def in_full(value: float | Decimal) -> str:
     """The same without an exponent where that is shorter: 1048576."""
     return min(number(value), f"{Decimal(str(value)).normalize():f}", key=len)
+
+
+def raised(label: str) -> str:
+    """A label as print has it: 10⁻³ for 1e-3."""
+    label = label.replace("-", "−")
+    scientific = _POWER.fullmatch(label)
+    if not scientific:
+        return label
+    factor, power = scientific[1], f"10{scientific[2].translate(_RAISED)}"
+    return {"1": power, "−1": f"−{power}"}.get(factor, f"{factor}·{power}")
 
 
 def _apart(low: float, high: float, least: float = _LEAST_STEP) -> bool:

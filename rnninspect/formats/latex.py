@@ -74,7 +74,7 @@ def _paragraphs(block: Block) -> Iterator[str]:
         case Formulas():
             for lines in ([item.latex for item in block.items], [item.latex_sizes for item in block.items]):
                 if any(lines):
-                    yield _align(filter(None, lines))
+                    yield align(filter(None, lines))
         case Drawing() | Code():
             yield _verbatim(block.lines)
         case Chart():
@@ -84,7 +84,9 @@ def _paragraphs(block: Block) -> Iterator[str]:
     yield from (rf"\noindent {_prose(note)}" for note in notes)
 
 
-def _align(lines: Iterable[str]) -> str:
+def align(lines: Iterable[str]) -> str:
+    """Equations under each other, their equals signs too."""
+    """Equations under each other, their equals signs too."""
     rows = " \\\\\n".join(printable(line).replace(" = ", " &= ", 1) for line in lines)
     return f"\\begin{{align*}}\n{rows}\n\\end{{align*}}"
 

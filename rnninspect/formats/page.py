@@ -34,7 +34,7 @@ _VERDICTS = {
     ),
 }
 # What a line begins with that says what it is.
-_MARKS = ("error", "warning", "note", "undecided", "damaged")
+MARKS = ("error", "warning", "note", "undecided", "damaged")
 _STYLES = {word: style for style, words in _VERDICTS.items() for word in words}
 
 
@@ -67,7 +67,7 @@ class Page(NamedTuple):
     def marked(self, line: str) -> str:
         """`line` with its first word painted where that says what it is: `error: ...`, `warning: ...`."""
         word, colon, rest = line.partition(": ")
-        return self.paint(word, verdict_style(word)) + colon + rest if word in _MARKS else line
+        return self.paint(word, verdict_style(word)) + colon + rest if word in MARKS else line
 
     def joined(self, texts: Iterable[str]) -> str:
         """The parts of a title."""

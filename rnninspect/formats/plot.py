@@ -8,17 +8,17 @@ from __future__ import annotations
 import io
 import logging
 import math
-import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnninspect.errors import NotInstalled, OptionError, printable
-from rnninspect.formats.axis import Tick, left_out, nothing, number, placed, x_axis
+from rnninspect.formats.axis import Tick, left_out, nothing, number, placed, raised, x_axis
+from rnninspect.formats.looks import COLOURS, looks
 from rnninspect.output import write_bytes
 from rnninspect.results.table import Chart
 
@@ -33,25 +33,31 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".png", ".pdf")
 
-# Wong's colours, which colour-blind people can tell apart (Nature Methods 8, 441), without the yellow, which white
-# paper swallows. The counts have no common factor, so that two series share at most one of the three for long.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-_STYLES: tuple[object, ...] = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+# In matplotlib's words.
+_STYLES: Mapping[str, str] = {"solid": "-", "dashed": "--", "dashdot": "-.", "dotted": ":"}
+_SIGNS: Mapping[str, str] = {
+    "circle": "o",
+    "square": "s",
+    "up": "^",
+    "diamond": "D",
+    "down": "v",
+    "plus": "P",
+    "cross": "X",
+    "left": "<",
+    "right": ">",
+    "tick": "_",
+    "": "",
+}
 
 _WIDTH, _HEIGHT, _EMPTY_HEIGHT = 8.0, 3.2, 0.8  # of one chart, in inches
 _DPI = 150
 _MOST_PIXELS = 30_000  # of the height; matplotlib's own limit is 65,535
-_MARKS = 16  # on a line, so that a long one is still a line
 _LINE = 0.17  # of text, in inches
 _ENTRIES = 30  # of a legend in one column
 _COLUMNS = 71  # labels of a logarithmic x are chosen as for so many characters
 _GREY = "#555555"
 _GAP = math.nan, math.nan
 _SAFE = 1e-200, 1e200  # matplotlib's margins and ticks overflow not far beyond
-
-_POWER = re.compile(r"(.*)e(−?\d+)")
-_RAISED = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 # why all of this: the same charts give the same bytes, whoever's matplotlibrc is about; and texts come from
 # documents, where `$` is a dollar sign.
@@ -209,13 +215,20 @@ def _draw_one(page: _Page, axes: Axes) -> None:
     to_x = _set_x(axes, page.chart, xs)
     to_y = _set_y(axes, page.chart, ys)
     handles: list[Any] = []
-    for series, look in zip(page.chart.series, _looks(page.chart), strict=True):
+    for series, look in zip(page.chart.series, looks(page.chart), strict=True):
+        colour, marker = COLOURS[look.colour], _SIGNS[look.marker]
         # why: at a gap the line is broken.
         at = [(to_x(point[0]), to_y(point[1])) if point else _GAP for point in placed(page.chart, series)]
         halves = [math.nan if half is None else to_y(half) for half in series.halves]
-        handles.append(axes.errorbar(*_apart(at), halves or None, elinewidth=1, capsize=2.5, **look._asdict()))
+        line: dict[str, Any] = {
+            "color": colour,
+            "linestyle": _STYLES[look.dash],
+            "marker": marker,
+            "markevery": look.marked,
+        }
+        handles.append(axes.errorbar(*_apart(at), halves or None, elinewidth=1, capsize=2.5, **line))
         doubted = [at[k] for k in series.unsure]
-        axes.plot(*_apart(doubted), look.marker, color=look.color, markerfacecolor="white", zorder=3)
+        axes.plot(*_apart(doubted), marker, color=colour, markerfacecolor="white", zorder=3)
     if len(page.names) > len(page.chart.series):
         handles += axes.plot([], [], "o", color=_GREY, markerfacecolor="white")
     axes.grid(color="#DDDDDD", linewidth=0.6)
@@ -249,7 +262,7 @@ def _scale(label: str, values: Sequence[float], log: bool) -> tuple[str, Place, 
     if log:
         return f"log10 of {label}", math.log10, False
     power = math.floor(math.log10(max(sizes)))
-    return f"{label}, in {_raised(f'1e{power}')}", lambda value: float(Decimal(value).scaleb(-power)), False
+    return f"{label}, in {raised(f'1e{power}')}", lambda value: float(Decimal(value).scaleb(-power)), False
 
 
 def _set_x(axes: Axes, chart: Chart, values: Sequence[float]) -> Place:
@@ -260,7 +273,7 @@ def _set_x(axes: Axes, chart: Chart, values: Sequence[float]) -> Place:
     if log:
         axes.set_xscale("log")
         ticks = x_axis(values, _COLUMNS, _stand_apart, log=True).ticks
-        axes.set_xticks([float(tick.label) for tick in ticks], [_raised(tick.label) for tick in ticks])
+        axes.set_xticks([float(tick.label) for tick in ticks], [raised(tick.label) for tick in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         whole = all(place(value).is_integer() for value in values)
@@ -279,7 +292,7 @@ def _set_y(axes: Axes, chart: Chart, values: Sequence[float]) -> Place:
         axes.set_yscale("log")
         # why: within one or two decades their ends alone would say little.
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / 100 < low else (1,)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _raised(number(float(f"{value:.9g}"), plain))))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: raised(number(float(f"{value:.9g}"), plain))))
         axes.yaxis.set_minor_formatter(NullFormatter())
         if high / low < 1.01:
             axes.set_ylim(low / 3, high * 3)
@@ -292,57 +305,3 @@ def _set_y(axes: Axes, chart: Chart, values: Sequence[float]) -> Place:
 
 def _stand_apart(ticks: Sequence[Tick]) -> bool:
     return all(left.at + (len(left.label) + len(right.label)) / 2 + 2 <= right.at for left, right in pairwise(ticks))
-
-
-class _Look(NamedTuple):
-    """How a series is drawn, in matplotlib's words. markevery: the points with a marker."""
-
-    color: str
-    linestyle: object
-    marker: str
-    markevery: list[int]
-
-
-def _looks(chart: Chart) -> Iterator[_Look]:
-    """How each series is drawn: a bound like what it bounds, but dashed and without markers."""
-    measured = [series.name for series in chart.series if series.limits is None]
-    numbers, others = count(), count(len(measured))
-    for series in chart.series:
-        if series.limits is not None:
-            number = measured.index(series.limits) if series.limits in measured else next(others)
-            alone = _alone(placed(chart, series))
-            yield _Look(
-                color=_COLOURS[number % len(_COLOURS)], linestyle="--", marker="_" if alone else "", markevery=alone
-            )
-        else:
-            look = _look(next(numbers), placed(chart, series))
-            # why: where there are bounds, what is dashed is one.
-            yield look if len(measured) == len(chart.series) else look._replace(linestyle="-")
-
-
-def _look(number: int, points: Sequence[object]) -> _Look:
-    every = max(1, round(len(points) / _MARKS))
-    # why the shift: where lines run together, the markers of one would hide those of the other.
-    regular = range(number * every // 4 % every, len(points), every)
-    return _Look(
-        color=_COLOURS[number % len(_COLOURS)],
-        linestyle=_STYLES[number % len(_STYLES)],
-        marker=_MARKERS[number % len(_MARKERS)],
-        markevery=sorted({*regular, *_alone(points)}),
-    )
-
-
-def _alone(points: Sequence[object]) -> list[int]:
-    """The points between two gaps: they are on no line, so that without a marker they would not be seen."""
-    around = [None, *points, None]
-    return [k for k, point in enumerate(points) if point and not around[k] and not around[k + 2]]
-
-
-def _raised(label: str) -> str:
-    """A label as print has it: 10⁻³ for 1e-3."""
-    label = label.replace("-", "−")
-    scientific = _POWER.fullmatch(label)
-    if not scientific:
-        return label
-    factor, power = scientific[1], f"10{scientific[2].translate(_RAISED)}"
-    return {"1": power, "−1": f"−{power}"}.get(factor, f"{factor}·{power}")

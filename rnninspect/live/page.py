@@ -27,11 +27,11 @@ class Page:
         """What a notebook shows."""
         from html import escape
 
-        from rnninspect.formats import html
+        from rnninspect.formats import html_table
 
         tables = [block for block in self.blocks if isinstance(block, Table)]
         # why apart: a table that has no columns is its notes.
-        texts = [html.table(table) if table.columns else escape(table.title) for table in tables]
+        texts = [html_table.notebook(table) if table.columns else escape(table.title) for table in tables]
         notes = [note for table in tables if not table.columns for note in table.notes]
         return "\n".join([*texts, *(f"<p>{escape(printable(text))}</p>" for text in (*notes, self.last_line))])
 

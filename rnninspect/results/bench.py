@@ -10,7 +10,7 @@ from rnninspect.bench.results import Pooled, by_warning, paths_of, peaks_of, poo
 from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, told_apart
 from rnninspect.results.bench_answer import answer_table
 from rnninspect.results.bench_charts import bench_charts
-from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Table
+from rnninspect.results.table import SEVERAL, Block, Cell, Chart, Column, Kind, Table
 
 _SUBJECTS = (*POINT, VARIANT, SUBJECT)
 _ABOUT = (*_SUBJECTS, PHASE)
@@ -108,7 +108,7 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
     results = (*POINT, case, *swept, VARIANT, SUBJECT, PHASE, *_WHERE, *_TIMED, *_MEANT)
 
     def table(title: str, columns: Sequence[Column], rows: Iterable[tuple[Cell, ...]], *notes: str) -> Table:
-        subject = models[0] if len(models) == 1 else "all"
+        subject = models[0] if len(models) == 1 else SEVERAL
         return Table(
             title=title,
             subject=subject,

@@ -20,7 +20,7 @@ from rnninspect.results.about import (
     told_apart,
 )
 from rnninspect.results.faster import faster
-from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table
 
 _ABOUT = (*POINT, VARIANT, SUBJECT, PHASE)
 _COLUMNS = (
@@ -41,7 +41,7 @@ def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
     silent = ["model"] * (len(models) == 1) + ["subject"] * all(row.subject is None for row in rows)
     return Table(
         title=f"time of {rows[0].phase}" if one_phase else "time",
-        subject=rows[0].model if len(models) == 1 else "all",
+        subject=rows[0].model if len(models) == 1 else SEVERAL,
         columns=for_people(_COLUMNS, rows, [*silent, *["phase"] * one_phase]),
         rows=tuple(_row(row) for row in rows),
         notes=(*_sentences(rows), *_by_equations(rows), *_unsteady(rows), *filter(None, [more])),

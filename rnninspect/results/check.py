@@ -12,7 +12,7 @@ from rnninspect.results.head import head
 from rnninspect.results.held_weights import weights_document, weights_table
 from rnninspect.results.model import counts_of
 from rnninspect.results.subjects import subjects
-from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table
 from rnninspect.shares import percent
 
 # So many models that have passed are shown to people one by one, and so many of all with tables of their own.
@@ -68,14 +68,14 @@ def check_tables(check: Check, *, folded: bool) -> list[Table]:
         detailed, told, rest = told[:_MOST_SHOWN], told[: failed + _MOST_SHOWN], told[failed + _MOST_SHOWN :]
     first = Table(
         title="check",
-        subject=names[0] if folded and len(names) == 1 else "all",
+        subject=names[0] if folded and len(names) == 1 else SEVERAL,
         columns=_summary_columns(check),
         rows=tuple(_summary(verdict, check) for _, verdict in told),
         total=_total(check) if len(models) > 1 else None,
         notes=tuple(_left_out(told[len(detailed) :])),
         foot=_folded([verdict for _, verdict in rest]),
     )
-    of_all = [] if check.total is None else [_limits_table("all", [check.total], None)]
+    of_all = [] if check.total is None else [_limits_table(SEVERAL, [check.total], None)]
     return [first, *of_all, *(table for name, verdict in detailed for table in _details(name, verdict, check))]
 
 

@@ -74,12 +74,16 @@ def _about_file(given: FromFile) -> Iterator[str]:
 
 def explain_blocks(layers: Iterable[Explained]) -> list[Block]:
     """All there is to say of each layer, in order."""
-    return [block for layer in layers for block in _blocks(layer)]
+    return [block._replace(section=_section(layer)) for layer in layers for block in _blocks(layer)]
+
+
+def _section(layer: Explained) -> str:
+    return f"{layer.facts.name} ({layer.facts.type})"
 
 
 def _blocks(layer: Explained) -> Iterator[Block]:
     def title(what: str) -> str:
-        return f"{layer.facts.name} ({layer.facts.type}): {what}"
+        return f"{_section(layer)}: {what}"
 
     model = layer.model
     if not layer.equations:

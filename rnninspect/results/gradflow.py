@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rnninspect.results.head import head
-from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
+from rnninspect.results.table import SEVERAL, Block, Cell, Chart, Column, Kind, Series, Table
 from rnninspect.results.thin import by_decades
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _MOST_SERIES = 6
 
 def gradflow_blocks(results: Sequence[Gradflow]) -> list[Block]:
     """A table of decays, the chart, and tables of the norms by lag and of those of the weights."""
-    subject = results[0].model.name if len(results) == 1 else "all"
+    subject = results[0].model.name if len(results) == 1 else SEVERAL
     about = (_ABOUT[0]._replace(for_scripts=len(results) == 1), *_ABOUT[1:])
     rows = [(result, curve) for result in results for curve in result.curves]
     decays = tuple(
@@ -101,7 +101,7 @@ def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
     """One chart: of several models the gradient of the input, of one model those of its states too."""
     if len(results) > 1:
         series = [Series(result.model.name, _points(_input(result))) for result in results]
-        of, subject = "the input x_t", "all"
+        of, subject = "the input x_t", SEVERAL
     else:
         (result,) = results
         series = [Series(_named(curves[0], result), _points(curves)) for curves in _charted(result)]

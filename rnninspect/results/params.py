@@ -8,7 +8,7 @@ from itertools import chain
 from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.results.amounts import buffers
 from rnninspect.results.model import counts_of
-from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table
 
 # What there is to count: each is a table for people, by its title. Scripts find the columns of all in the first table.
 _PARTS = {
@@ -155,7 +155,7 @@ def _by_model(models: Sequence[ModelFacts], part: str, silent: frozenset[str]) -
     name, file, layers = _MODEL
     return Table(
         title=f"{part} of models",
-        subject="all",
+        subject=SEVERAL,
         columns=(name, file._replace(for_scripts=not alike), layers, *counts),
         rows=tuple((model.name, model.source, len(model.layers), *_cells(model, counts)) for model in models),
         summary=True,

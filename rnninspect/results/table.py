@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from rnninspect.markup import Markup
 
+# The subject of what is about several models.
+SEVERAL = "all"
+
 Cell = int | float | str | tuple[str | int, ...] | None
 
 
@@ -67,6 +70,8 @@ class Table(NamedTuple):
     total: a closing row, left out of CSV.
     notes: sentences under the table.
     foot: a line of its totals in words, right below it.
+    section: the part of the model that it is about, whose name its title begins with: a page's heading, as of all
+    blocks.
     summary: it only adds up what other tables hold, so CSV leaves it out.
     shown: the rows that people are shown, where there are too many to read; scripts get all.
     """
@@ -80,6 +85,7 @@ class Table(NamedTuple):
     summary: bool = False
     shown: tuple[int, ...] | None = None
     foot: str = ""
+    section: str = ""
 
     def for_people(self) -> Table:
         """The columns and rows for people, with words for what is not there and no percentage that means nothing."""
@@ -159,6 +165,7 @@ class Formulas(NamedTuple):
     subject: str
     items: tuple[Formula, ...]
     notes: tuple[str, ...] = ()
+    section: str = ""
 
 
 class Drawing(NamedTuple):
@@ -168,6 +175,7 @@ class Drawing(NamedTuple):
     subject: str
     lines: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    section: str = ""
 
 
 class Code(NamedTuple):
@@ -177,6 +185,7 @@ class Code(NamedTuple):
     subject: str
     lines: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    section: str = ""
 
 
 class Series(NamedTuple):
@@ -211,6 +220,7 @@ class Chart(NamedTuple):
     log_x: bool = False
     about: str = ""
     doubt: str = ""
+    section: str = ""
 
 
 class Answer(NamedTuple):

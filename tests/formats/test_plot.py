@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from samples import examples
 
 from rnninspect.errors import NotInstalled, OptionError, OutputFailed
+from rnninspect.formats import looks
 from rnninspect.formats import plot as module
 from rnninspect.formats.plot import plot
 from rnninspect.results.table import Chart, Series
@@ -249,25 +250,25 @@ def test_labels_of_a_logarithmic_x_do_not_touch(tmp_path: Path) -> None:
 
 def test_a_bound_is_dashed_without_markers_in_the_colour_of_what_it_bounds() -> None:
     names = ("bound of step", "forward", "bound of forward", "backward", "step", "bound of nothing")
-    step, forward, of_forward, backward, its_step, of_nothing = module._looks(swept(*names))
+    step, forward, of_forward, backward, its_step, of_nothing = looks.looks(swept(*names))
     measured = (forward, backward, its_step)
-    assert {look.linestyle for look in measured} == {"-"}
-    assert len({look.color for look in measured} | {of_nothing.color}) == 4
+    assert {look.dash for look in measured} == {"solid"}
+    assert len({look.colour for look in measured} | {of_nothing.colour}) == 4
     assert len({look.marker for look in measured}) == 3
-    assert (of_forward.color, step.color) == (forward.color, its_step.color)
+    assert (of_forward.colour, step.colour) == (forward.colour, its_step.colour)
     for bound in (step, of_forward, of_nothing):
-        assert (bound.linestyle, bound.marker, bound.markevery) == ("--", "", [])
+        assert (bound.dash, bound.marker, bound.marked) == ("dashed", "", [])
 
 
 def test_a_bound_of_one_point_is_seen() -> None:
-    (look,) = module._looks(swept("bound of forward", points=((0, 1.0), (64, 1e-3), (128, None))))
-    assert (look.linestyle, look.marker, look.markevery) == ("--", "_", [1])
+    (look,) = looks.looks(swept("bound of forward", points=((0, 1.0), (64, 1e-3), (128, None))))
+    assert (look.dash, look.marker, look.marked) == ("dashed", "tick", [1])
 
 
 def test_without_bounds_series_look_as_they_always_did() -> None:
-    looks = list(module._looks(swept("a", "b", "bounded", "bound")))
-    assert looks == [module._look(k, SWEPT) for k in range(4)]
-    assert len({look.linestyle for look in looks}) == 4
+    found = list(looks.looks(swept("a", "b", "bounded", "bound")))
+    assert found == [looks._look(k, SWEPT) for k in range(4)]
+    assert len({look.dash for look in found}) == 4
 
 
 @pytest.mark.usefixtures("readable")
@@ -305,7 +306,7 @@ def test_every_name_of_the_legend_is_beside_its_line() -> None:
             to_hex(line.get_color() if isinstance(line, Line2D) else line.get_color()[0])
             for line in legend.legend_handles
         ]
-        assert colours == [look.color.lower() for look in module._looks(plain)]
+        assert colours == [looks.COLOURS[look.colour].lower() for look in looks.looks(plain)]
 
 
 @pytest.mark.usefixtures("readable")
@@ -327,11 +328,11 @@ def test_a_point_between_gaps_is_seen(tmp_path: Path) -> None:
 
 
 def test_no_two_of_many_series_look_alike() -> None:
-    looks = [module._look(k, FADING)[:3] for k in range(60)]
-    assert len(set(looks)) == 60
-    first = [look[:2] for look in looks[:8]]
+    found = [looks._look(k, FADING)[:3] for k in range(60)]
+    assert len(set(found)) == 60
+    first = [look[:2] for look in found[:8]]
     assert len(set(first)) == 8
-    assert len({marker for _, _, marker in looks[:9]}) == 9
+    assert len({marker for _, _, marker in found[:9]}) == 9
 
 
 @pytest.mark.usefixtures("readable")

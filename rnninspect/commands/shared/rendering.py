@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rnninspect.commands.shared.messages import say
+from rnninspect.commands.shared.typed import made
 from rnninspect.errors import OptionError
 from rnninspect.output import for_people, stdout_is_utf8, terminal_width, wants_colour, write_text
 from rnninspect.results.table import Answer, Block, Table
@@ -54,6 +55,10 @@ def render(
             from rnninspect.formats import markdown
 
             return for_people(markdown.render(blocks, caption), output)
+        case "html":
+            from rnninspect.formats import html
+
+            return html.render(blocks, caption, made=made(), answer=answer)
         case "latex":
             from rnninspect.formats import latex
 

@@ -50,6 +50,7 @@ _BY_SUFFIX = {
     ".json": "json",
     ".csv": "csv",
     ".md": "markdown",
+    ".html": "html",
     ".tex": "latex",
     ".py": "python",
     ".xml": "junit",
