@@ -50,5 +50,5 @@ def _attribute(key: str, value: Attribute) -> str:
     if value is None or value is False:
         return ""
     # why of numbers so few digits: a place in a picture needs no more than a hundredth of a pixel.
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    shown = f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else str(value)
     return f" {name}" if value is True else f' {name}="{text(shown)}"'

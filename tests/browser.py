@@ -70,6 +70,11 @@ class Browser:
         """Save the page as it would be printed."""
         path.write_bytes(base64.b64decode(self.tell("Page.printToPDF", printBackground=True)["data"]))
 
+    def close(self) -> None:
+        """Let go of the pipes."""
+        self._read.close()
+        self._write.close()
+
     def _next(self) -> dict[str, Any]:
         """The next message; of events, what is to be kept of it is kept."""
         while b"\0" not in self._rest:
@@ -116,8 +121,10 @@ def browser(folder: Path) -> Iterator[Browser]:
     )
     for file in (read_theirs, write_theirs):
         os.close(file)
+    page = Browser(read_ours, write_ours)
     try:
-        yield Browser(read_ours, write_ours)
+        yield page
     finally:
+        page.close()
         started.kill()
         started.wait()

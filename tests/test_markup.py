@@ -32,6 +32,7 @@ def test_markup_is_let_through_and_what_is_put_together_otherwise_is_not() -> No
     inner = tag("b", "x<")
     assert tag("p", inner, None, "y&") == "<p><b>x&lt;</b>y&amp;</p>"
     assert tag("p", f"{inner}") == "<p>&lt;b&gt;x&amp;lt;&lt;/b&gt;</p>"
+    assert tag("p", title=Markup("a&#10;b")) == '<p title="a&#10;b"></p>'
     assert joined(["a", None, inner], "<") == "a&lt;<b>x&lt;</b>"
     assert isinstance(joined([]), Markup)
     assert text(Markup("<")) == "<"

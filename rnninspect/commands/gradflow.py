@@ -71,9 +71,9 @@ def run(options: GradflowOptions) -> int:
         "gradflow", options, lambda spec: _check(spec, options), examine, partial(with_steps, name=options.layer)
     )
     if results:
-        blocks = gradflow_blocks(results)
-        print_page(options.format, blocks, lambda: gradflow_document(results), _caption(results), options.output)
-        save_plot(gradflow_charts(results), options.plot)
+        blocks, source = gradflow_blocks(results), _caption(results)
+        print_page(options.format, blocks, lambda: gradflow_document(results), source, options.output)
+        save_plot(gradflow_charts(results), options.plot, source)
     return code
 
 

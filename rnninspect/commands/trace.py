@@ -66,7 +66,7 @@ def run(options: TraceOptions) -> int:
     from rnninspect.commands.shared.layers import with_steps
     from rnninspect.commands.shared.plots import save_plot
     from rnninspect.commands.shared.rendering import print_page
-    from rnninspect.results.trace import trace_charts, trace_document, trace_tables
+    from rnninspect.results.trace import beside, trace_charts, trace_document, trace_tables
 
     _check_options(options)
 
@@ -83,8 +83,12 @@ def run(options: TraceOptions) -> int:
     results, code = examine_all("trace", options, prepare, examine, partial(with_steps, name=options.layer))
     if results:
         source = _caption(results, options)
-        print_page(options.format, trace_tables(results), lambda: trace_document(results), source, options.output)
-        save_plot([chart for result in results for chart in trace_charts(result)], options.plot)
+        tables = trace_tables(results)
+        charts = [chart for result in results for chart in trace_charts(result)]
+        # why a page alone: in a terminal the tables are enough to read.
+        blocks = beside(tables, charts) if options.format == "html" else tables
+        print_page(options.format, blocks, lambda: trace_document(results), source, options.output)
+        save_plot(charts, options.plot, source)
     return code
 
 

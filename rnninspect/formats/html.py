@@ -18,7 +18,7 @@ from rnninspect.formats.html_symbols import prose, symbols_in
 from rnninspect.formats.html_table import VERDICTS
 from rnninspect.formats.page import verdict_style
 from rnninspect.markup import Markup, joined, tag
-from rnninspect.results.table import SEVERAL, Answer, Block
+from rnninspect.results.table import SEVERAL, Answer, Block, Picture
 
 _STYLE = Path(__file__).with_name("page.css")
 # Copying is all that needs one; its buttons are hidden where it does not run.
@@ -61,11 +61,12 @@ def render(blocks: Sequence[Block], caption: str, *, made: Made, answer: Answer 
         tag("main", *sections),
         tag("footer", tag("p", "Made by ", tag("code", made.line)), tag("p", made.versions)),
     ]
-    return _document(f"{title} · {made.name}" if title != made.name else title, main, made)
+    styles = dict.fromkeys(block.style for block in blocks if isinstance(block, Picture))
+    style = "".join([_STYLE.read_text(encoding="utf-8"), *styles])
+    return _document(f"{title} · {made.name}" if title != made.name else title, main, style, made)
 
 
-def _document(title: str, main: Sequence[Markup | None], made: Made) -> str:
-    style = _STYLE.read_text(encoding="utf-8")
+def _document(title: str, main: Sequence[Markup | None], style: str, made: Made) -> str:
     allowed = {"style-src": _hash(style), "script-src": _hash(_SCRIPT), "base-uri": "'none'", "form-action": "'none'"}
     policy = "; ".join(["default-src 'none'", *(f"{what} {where}" for what, where in allowed.items())])
     head = [

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rnninspect.formats.html_table import VERDICTS, Prose, grouped
 from rnninspect.formats.page import MARKS, verdict_style
 from rnninspect.markup import Markup, joined, tag, text
-from rnninspect.results.table import Block, Chart, Code, Drawing, Formulas, Table
+from rnninspect.results.table import Block, Chart, Code, Drawing, Formulas, Picture, Table
 
 _NEW_LINE = Markup("\n")
 
@@ -44,6 +44,8 @@ def body(block: Block, prose: Prose, place: Place) -> Iterator[Markup]:
             yield _scrolling(tag("pre", _lines(block.lines)), block.title)
         case Code():
             yield _copied(tag("pre", tag("code", _lines(block.lines))), "copy")
+        case Picture():
+            yield _scrolling(block.svg, block.title)
         case Chart():
             from rnninspect.formats.svg_chart import draw  # why here: most pages have none
 

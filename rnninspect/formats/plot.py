@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnninspect.errors import NotInstalled, OptionError, printable
 from rnninspect.formats.axis import Tick, left_out, nothing, number, placed, raised, x_axis
+from rnninspect.formats.described import described
 from rnninspect.formats.looks import COLOURS, looks
 from rnninspect.output import write_bytes
-from rnninspect.results.table import Chart
+from rnninspect.results.table import SEVERAL, Chart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,8 +130,15 @@ def _drawn(charts: Sequence[Chart], kind: str) -> bytes:
         _draw(pages, figure)
         data = io.BytesIO()
         dpi = min(_DPI, _MOST_PIXELS / figure.get_figheight())
-        figure.savefig(data, format=kind[1:], dpi=dpi, metadata=_METADATA[kind])
+        figure.savefig(data, format=kind[1:], dpi=dpi, metadata=_METADATA[kind] | _told(charts, kind))
     return data.getvalue()
+
+
+def _told(charts: Sequence[Chart], kind: str) -> dict[str, str]:
+    """The charts in words, for who does not see them: what a reader of the file's description is given."""
+    title = "; ".join(map(_title, charts))
+    words = " ".join(described(chart) for chart in charts)
+    return {"Title": printable(title), "Subject" if kind == ".pdf" else "Description": printable(words)}
 
 
 @contextmanager
@@ -168,7 +176,7 @@ def _page(chart: Chart, shown: Shown) -> _Page:
     legend = max((_tall(names[k : k + _ENTRIES]) for k in range(0, len(names), _ENTRIES)), default=0)
     longest = max((len(line) for name in names for line in name.split("\n")), default=0)
     chart = chart._replace(
-        title=_lines(" · ".join(shown(text) for text in (chart.subject, chart.title) if text), 78),
+        title=_lines(shown(_title(chart)), 78),
         about=_lines(shown(chart.about), 100),
         x=_lines(shown(chart.x), 56),
         y=_lines(shown(chart.y), 36),
@@ -183,6 +191,11 @@ def _page(chart: Chart, shown: Shown) -> _Page:
         width=_WIDTH + max(0, columns - 1) * (0.8 + 0.08 * longest),
         height=height + _tall([chart.title, chart.about, chart.x]) - 2 * _LINE,
     )
+
+
+def _title(chart: Chart) -> str:
+    subject = "" if chart.subject == SEVERAL else chart.subject
+    return " · ".join(filter(None, (subject, chart.title)))
 
 
 def _lines(text: str, width: int, most: int = 3) -> str:
@@ -219,7 +232,10 @@ def _draw_one(page: _Page, axes: Axes) -> None:
         colour, marker = COLOURS[look.colour], _SIGNS[look.marker]
         # why: at a gap the line is broken.
         at = [(to_x(point[0]), to_y(point[1])) if point else _GAP for point in placed(page.chart, series)]
-        halves = [math.nan if half is None else to_y(half) for half in series.halves]
+        # why at markers alone: bars on every point of a long line would be a band.
+        halves = [
+            math.nan if half is None or k not in look.marked else to_y(half) for k, half in enumerate(series.halves)
+        ]
         line: dict[str, Any] = {
             "color": colour,
             "linestyle": _STYLES[look.dash],

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from rnninspect.errors import printable
 from rnninspect.formats.axis import Axis, Tick, left_out, nothing, placed, raised, x_axis, y_axis
 from rnninspect.formats.described import described
 from rnninspect.formats.looks import Look, looks
@@ -20,6 +21,7 @@ _TOP, _RIGHT, _BELOW, _LINE = 30.0, 34.0, 46.0, 21.0
 _LETTER = 7.0  # at most, of a label's character
 _COLUMNS = 71  # labels of x are chosen as for so many characters
 _ALMOST_0 = 1e-9
+_LONGEST = 72  # characters of a text
 _CAP = 3.5  # half of an error bar's end
 
 _MARKERS = {
@@ -120,8 +122,14 @@ def _axes(chart: Chart, places: _Places) -> Iterator[Markup]:
         yield tag("path", d=f"M{x:g} {bottom:g}v5", class_="axis")
         yield tag("text", tick.label, x=x, y=bottom + 18, text_anchor="middle")
     yield tag("path", d=f"M{places.left:g} {_TOP:g}V{bottom:g}H{right:g}", class_="axis")
-    yield tag("text", chart.y, x=2.0, y=14.0, class_="of")
-    yield tag("text", chart.x, x=places.left + _WIDTH / 2, y=bottom + 36, text_anchor="middle", class_="of")
+    yield tag("text", _short(chart.y), x=2.0, y=14.0, class_="of")
+    yield tag("text", _short(chart.x), x=places.left + _WIDTH / 2, y=bottom + 36, text_anchor="middle", class_="of")
+
+
+def _short(words: str) -> str:
+    """A text that has room in the picture; its description has all of it."""
+    shown = printable(words)
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
 
 
 def _series(series: Series, drawn: Sequence[tuple[float, float] | None], look: Look, places: _Places) -> Markup:
@@ -133,7 +141,7 @@ def _series(series: Series, drawn: Sequence[tuple[float, float] | None], look: L
     return tag(
         "g",
         tag("path", d="".join(steps), class_=f"line {look.dash}"),
-        *_bars(series, drawn, spots, places),
+        *_bars(series, [point if k in look.marked else None for k, point in at.items()], spots, places),
         *(
             _marker(look.marker, *spots[k], doubted=k in series.unsure)
             for k in {*look.marked, *series.unsure} & {*spots}
@@ -172,9 +180,9 @@ def _legend(chart: Chart, seen: Sequence[Look], top: float) -> Iterator[Markup]:
     for series, look in zip(chart.series, seen, strict=True):
         remark = left_out(chart, series)
         sample = tag("path", d=f"M4 {y:g}h40", class_=f"line {look.dash}")
-        name = tag("text", series.name + (f" ({remark})" if remark else ""), x=54.0, y=y + 4)
+        name = tag("text", _short(series.name + (f" ({remark})" if remark else "")), x=54.0, y=y + 4)
         yield tag("g", sample, _marker(look.marker, 24, y), name, class_=f"s{look.colour}")
         y += _LINE
     if any(series.unsure for series in chart.series):
-        name = tag("text", chart.doubt, x=54.0, y=y + 4)
+        name = tag("text", _short(chart.doubt), x=54.0, y=y + 4)
         yield tag("g", _marker("circle", 24, y, doubted=True), name, class_="s4")

@@ -25,7 +25,7 @@ from rich.cells import cell_len, chop_cells
 from rnninspect.formats.page import DOUBTFUL, Page, verdict_style, wrapped
 from rnninspect.formats.strip import HEADING_WRAPPED, NAMES_BROKEN, PROSE_WRAPPED, Strip, total_width
 from rnninspect.formats.texts import column_texts, text_of
-from rnninspect.results.table import Answer, Block, Cell, Kind, Table
+from rnninspect.results.table import Answer, Block, Cell, Kind, Picture, Table
 
 _INDENT = "  "
 
@@ -82,7 +82,9 @@ def one_line(text: str, *, width: int, colour: bool, ascii: bool, doubtful: bool
 
 
 def _sections(block: Block, page: Page) -> Iterator[list[str]]:
-    """The paragraphs of a block."""
+    """The paragraphs of a block; of a picture there are none."""
+    if isinstance(block, Picture):
+        return
     if not isinstance(block, Table):
         from rnninspect.formats import drawn  # why here: most pages hold tables only
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from rnninspect.results.head import head
@@ -100,16 +101,26 @@ def _by_lag(subject: str, about: tuple[Column, ...], rows: Sequence[tuple[Gradfl
 def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
     """One chart: of several models the gradient of the input, of one model those of its states too."""
     if len(results) > 1:
-        series = [Series(result.model.name, _points(_input(result))) for result in results]
+        series = [_series(result.model.name, _input(result)) for result in results]
         of, subject = "the input x_t", SEVERAL
     else:
         (result,) = results
-        series = [Series(_named(curves[0], result), _points(curves)) for curves in _charted(result)]
+        series = [_series(_named(curves[0], result), curves) for curves in _charted(result)]
         of, subject = "x_t and the states", result.model.name
     future = any(curve.side == "future" for result in results for curve in result.curves)
     x = "lag, steps (negative: ahead of the position)" if future else "lag, steps"
+    # why here: what draws bars has room for what they are.
+    bars = any(half is not None for one in series for half in one.halves)
     return [
-        Chart(title=f"gradient with respect to {of}", subject=subject, x=x, y="norm", series=tuple(series), log=True)
+        Chart(
+            title=f"gradient with respect to {of}",
+            subject=subject,
+            x=x,
+            y="norm",
+            series=tuple(series),
+            log=True,
+            about="bars: 95 % interval, from sequence to sequence" if bars else "",
+        )
     ]
 
 
@@ -166,13 +177,15 @@ def _charted(result: Gradflow) -> list[list[Curve]]:
     return [_input(result), *chosen]
 
 
-def _points(curves: Sequence[Curve]) -> tuple[tuple[float, float | None], ...]:
-    points = [
-        ((curve.first + k) * (1 if curve.side == "past" else -1), norm)
+def _series(name: str, curves: Sequence[Curve]) -> Series:
+    """The line of one tensor, both sides of the position together."""
+    points = sorted(
+        ((curve.first + k) * (1 if curve.side == "past" else -1), norm, half)
         for curve in curves
-        for k, norm in enumerate(curve.norms)
-    ]
-    return tuple(sorted(points))
+        for k, (norm, half) in enumerate(zip(curve.norms, curve.halves, strict=True))
+    )
+    halves = tuple(half if isfinite(half) else None for _, _, half in points)
+    return Series(name, tuple((lag, norm) for lag, norm, _ in points), halves=halves)
 
 
 def _notes(results: Sequence[Gradflow]) -> Iterator[str]:

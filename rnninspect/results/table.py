@@ -188,6 +188,17 @@ class Code(NamedTuple):
     section: str = ""
 
 
+class Picture(NamedTuple):
+    """A picture in SVG, which pages alone show. style: what its classes mean, once for all that share it."""
+
+    title: str
+    subject: str
+    svg: Markup
+    style: str = ""
+    notes: tuple[str, ...] = ()
+    section: str = ""
+
+
 class Series(NamedTuple):
     """One line of a chart: points (x, y) in the order of x; y None where there is none.
 
@@ -241,4 +252,4 @@ class Answer(NamedTuple):
         return f"{self.text}; {self.remedy}" if self.remedy else self.text
 
 
-Block = Table | Formulas | Drawing | Code | Chart
+Block = Table | Formulas | Drawing | Code | Picture | Chart

@@ -7,7 +7,7 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 from rnninspect.results.head import head
-from rnninspect.results.table import Cell, Chart, Column, Kind, Series, Table
+from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
 from rnninspect.results.thin import evenly
 from rnninspect.shares import percent
 
@@ -35,6 +35,15 @@ def trace_tables(results: Sequence[Trace]) -> list[Table]:
 def trace_charts(result: Trace) -> list[Chart]:
     """What the tables show, as curves: gates and states apart, as their scales differ."""
     return [chart for level in result.levels for chart in _charts(result, level)]
+
+
+def beside(tables: Sequence[Table], charts: Sequence[Chart]) -> list[Block]:
+    """The charts of each layer and direction, then its table."""
+    blocks: list[Block] = []
+    for table in tables:
+        blocks += [chart for chart in charts if chart.subject == table.subject]
+        blocks.append(table)
+    return blocks
 
 
 def level_name(level: Level) -> str:
@@ -176,7 +185,7 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
             Series(vector.name, tuple((row.unit if along_units else row.t, row.values[k]) for row in level.units))
             for k, vector in enumerate(level.vectors)
         )
-        yield Chart(title="values", subject=subject, x="unit" if along_units else "t", y="value", series=series)
+        yield Chart(title="values", subject=subject, x="unit" if along_units else "t, steps", y="value", series=series)
         return
     off = any(vector.function == "relu" for vector in level.vectors)
     for title, stat, drawn in (
@@ -186,7 +195,7 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
     ):
         series = tuple(_series(level, k, stat) for k, is_drawn in enumerate(drawn) if is_drawn)
         if series:
-            yield Chart(title=title, subject=subject, x="t", y=title, series=series)
+            yield Chart(title=title, subject=subject, x="t, steps", y=title, series=series)
 
 
 def _series(level: Level, k: int, stat: str) -> Series:

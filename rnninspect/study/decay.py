@@ -44,6 +44,18 @@ def rms(norms: Tensor) -> Tensor:
     return scale.squeeze(1) * shares.square().nanmean(dim=1).sqrt()
 
 
+def half_widths(norms: Tensor) -> Tensor:
+    """Half the 95 % interval of `rms` at every lag, (lags,), of the jackknife; nan where only one sequence has it."""
+    scale = norms.nan_to_num(0).amax(dim=1, keepdim=True)
+    squares, present = (norms / scale).square().nan_to_num(0), (~norms.isnan()).double()
+    total, count = squares.sum(dim=1, keepdim=True), present.sum(dim=1, keepdim=True)
+    without = ((total - squares) / (count - present)).sqrt()
+    # why only of those that have the lag: without one that has not, nothing changes.
+    off = torch.where(present > 0, (without - without.mean(dim=1, keepdim=True)).square(), 0.0)
+    students = torch.tensor([_student(int(n) - 1) if n > 1 else math.nan for n in count.flatten()])
+    return scale.squeeze(1) * students * (off.sum(dim=1) * (count.squeeze(1) - 1) / count.squeeze(1)).sqrt()
+
+
 def decay_of(norms: Tensor, first: int) -> Decay | None:
     """The decay of a curve; None where there are too few lags to tell.
 

@@ -34,7 +34,7 @@ from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import make_feed, ready
 from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import refusals
-from rnninspect.study.decay import Decay, decay_of, rms
+from rnninspect.study.decay import Decay, decay_of, half_widths, rms
 from rnninspect.study.recorded_run import RecordedLayer, check_finite, run_links, twins_of
 from rnninspect.study.reference import reference_bytes
 
@@ -51,7 +51,7 @@ class Curve(NamedTuple):
     of: "x" (the layer's input) or a state. stacked, direction: whose state; None for x.
     side: "past" counts the lag back from the position, "future" ahead, which only a bidirectional layer depends on.
     first: the lag of the first norm: 0, or 1 on the side that the layer, or x, comes to second.
-    norms: by lag; infinite beyond float64.
+    norms: by lag; infinite beyond float64. halves: half the 95 % interval of each, from sequence to sequence.
     decay: None where there is none to speak of: for the sum over all steps, and for too few lags.
     """
 
@@ -62,6 +62,7 @@ class Curve(NamedTuple):
     side: str
     first: int
     norms: tuple[float, ...]
+    halves: tuple[float, ...]
     decay: Decay | None
 
 
@@ -314,5 +315,5 @@ def _sides(norms: Tensor, aim: Aim, subject: _Subject) -> Iterator[Curve]:
             by_lag = by_lag[: 1 - first]
         if len(by_lag) and (first == 0 or float(by_lag.nan_to_num(0).amax()) > 0):
             decay = decay_of(by_lag, first) if aim.decays else None
-            curve = tuple(rms(by_lag).tolist())
-            yield Curve(**subject._asdict(), side=side, first=first, norms=curve, decay=decay)
+            curve, halves = tuple(rms(by_lag).tolist()), tuple(half_widths(by_lag).tolist())
+            yield Curve(**subject._asdict(), side=side, first=first, norms=curve, halves=halves, decay=decay)

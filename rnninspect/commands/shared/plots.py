@@ -34,7 +34,7 @@ def check_plot(path: Path | None, options: DocumentOptions) -> None:
         raise OptionError(f"--plot {printable(str(path))}: this is {what} (name another file)")
 
 
-def save_plot(charts: Sequence[Chart], path: Path | None) -> None:
-    """Save the charts where a picture was asked for."""
+def save_plot(charts: Sequence[Chart], path: Path | None, about: str = "") -> None:
+    """Save the charts where a picture was asked for. about: where the values are from, of charts that do not say it."""
     if path is not None:
-        plot.plot(charts, path)
+        plot.plot([chart._replace(about=" · ".join(filter(None, (about, chart.about)))) for chart in charts], path)

@@ -1,0 +1,85 @@
+"""`--format html` of every command that has it: sound, small, the same twice, and not much slower than the text."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import html5lib
+import pytest
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+TAGGER, LSTM, GRU = (str(CONFIGS / f"{name}.yaml") for name in ("tagger", "lstm", "gru"))
+MOST_BYTES = 150_000
+# What is worked out without torch; the other commands' pages are in test_page_looks.
+PLANNED = {
+    "explain": ["explain", TAGGER],
+    "inspect": ["inspect", TAGGER, LSTM, "--plan"],
+    "shapes": ["shapes", TAGGER, "--plan"],
+    "weights": ["weights", TAGGER, "--gates", "--plan"],
+    "params": ["params", TAGGER, "--ops", "--plan"],
+    "check": ["check", TAGGER, LSTM, "--max-params", "300k"],
+    "diff": ["diff", LSTM, GRU],
+    "fit": ["fit", LSTM, "encoder.hidden_size", "--max-params", "1M"],
+    "cells": ["cells", "MGU"],
+}
+Program = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command line in this process, and return what it prints."""
+    from rnninspect import cli as commands
+
+    def run(*args: str) -> str:
+        with pytest.raises(SystemExit):
+            commands.app(list(args))
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_a_page_is_sound_small_and_the_same_twice(name: str, cli: Callable[..., str]) -> None:
+    args = [*PLANNED[name], "--format", "html"]
+    page = cli(*args)
+    root = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
+    assert len(page.encode()) < MOST_BYTES
+    assert page == cli(*args)
+    (footer,) = root.iter("footer")
+    assert "".join(footer.itertext()).startswith(f"Made by rnninspect {name} ")
+    assert len(list(root.iter("table"))) + len(list(root.iter("pre"))) > 0
+    names = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(set(names)) == len(names)
+    assert not re.search(r"<[^>]+\s(?:src|style|on\w+)=", page)
+
+
+def test_the_equations_of_a_page_are_all_those_of_the_text(cli: Callable[..., str]) -> None:
+    page, text = cli(*PLANNED["explain"], "--format", "html"), cli(*PLANNED["explain"])
+    bare = [row for row in re.findall(r"<mtr>(.*?)</mtr>", page) if "munder" not in row]
+    assert len(bare) == len(re.findall(r"(?m)^ *\w_t = (?!W\[)", text)) == 6 + 4 + 5 + 1
+
+
+def test_the_end_of_a_name_asks_for_a_page(cli: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    assert cli("explain", LSTM, "--output", str(path)) == ""
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.more
+def test_explaining_as_a_page_takes_at_most_half_as_long_again(program: Program) -> None:
+    def seconds(*options: str) -> float:
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "rnninspect", "explain", TAGGER, *options], check=True, stdout=subprocess.DEVNULL
+        )
+        return time.perf_counter() - began
+
+    pairs = [(seconds(), seconds("--format", "html")) for _ in range(7)]
+    plain, page = (statistics.median(side) for side in zip(*pairs, strict=True))
+    assert page < 1.5 * plain
