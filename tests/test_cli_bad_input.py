@@ -286,7 +286,7 @@ def test_a_broken_option_in_a_process_of_its_own(run: Run, document: Path) -> No
     [
         (
             ("shapes", "x", "--format", "jsn"),
-            "--format: expected one of table, json, csv, markdown, got 'jsn' (did you mean 'json'?)",
+            "--format: expected one of table, json, csv, markdown, html, got 'jsn' (did you mean 'json'?)",
         ),
         (("gradflow", "x", "--target", "TORCH"), "--target: expected one of last, sum, got 'TORCH'"),
         (

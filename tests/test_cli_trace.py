@@ -257,7 +257,7 @@ def test_what_is_drawn(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, 
         ("share off, %", ["h"]),
         ("norm", ["h"]),
     ]
-    assert {chart.x for chart in drawn} == {"t"}
+    assert {chart.x for chart in drawn} == {"t, steps"}
     assert {len(series.points) for chart in drawn for series in chart.series} == {50}
     for options, x, points in (
         (("--step", "3"), "unit", 5),

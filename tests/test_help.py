@@ -84,7 +84,7 @@ def test_the_commands_stand_by_what_a_person_wants(here: Here) -> None:
 
 def test_choices_and_defaults_are_said(here: Here) -> None:
     text = " ".join(shown(here, "gradflow", "--help").split())
-    assert "How to print it: table (default), json, csv, markdown." in text
+    assert "How to print it: table (default), json, csv, markdown, html." in text
     assert ": last (default), sum." in text
     assert "Default: 0." in text
 

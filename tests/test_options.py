@@ -77,7 +77,15 @@ def test_what_must_be_given_comes_first_then_what_is_added_then_what_is_inherite
 
 
 # What each command writes to `out.SUFFIX`, by its first characters, where no format is asked for.
-BY_SUFFIX = {"json": "{\n", "csv": "model,", "md": "###", "tex": "doc", "txt": "doc", "JSON": "{\n"}
+BY_SUFFIX = {
+    "json": "{\n",
+    "csv": "model,",
+    "md": "###",
+    "html": "<!doctype html>",
+    "tex": "doc",
+    "txt": "doc",
+    "JSON": "{\n",
+}
 
 
 @pytest.mark.parametrize("suffix", BY_SUFFIX)
@@ -91,7 +99,7 @@ def test_the_name_of_the_output_says_the_format(
     here("params", "--plan", path, "--output", output, "--format", "table")
     assert output.read_text().startswith("doc")
     here("explain", path, "-o", output)
-    assert output.read_text().startswith({"md": "###", "tex": "% "}.get(suffix, "doc"))
+    assert output.read_text().startswith({"md": "###", "html": "<!doctype html>", "tex": "% "}.get(suffix, "doc"))
 
 
 def test_a_journal_says_nothing_of_the_format() -> None:
@@ -104,7 +112,7 @@ def test_help_tells_of_no_end_of_a_name_but_those_that_say_a_format(
     here: Callable[..., subprocess.CompletedProcess[str]], command: str
 ) -> None:
     told = here(command, "--help").stdout.partition("--output, -o FILE")[2].partition("--help")[0]
-    assert re.findall(r"\.(?:json|csv|md|tex|xml|sarif)\b", told) == list(formats_by_suffix(whole(command)[0]))
+    assert re.findall(r"\.(?:json|csv|md|html|tex|xml|sarif)\b", told) == list(formats_by_suffix(whole(command)[0]))
 
 
 LOADED = """
@@ -133,6 +141,7 @@ def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subproce
         "options",
         "signature",
         "starters",
+        "typed",
         "typer_output",
         "values",
     )

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnninspect.cells.functions import FUNCTIONS
+from rnninspect.cells.notation import Shapes
 from rnninspect.cells.tree import Apply, Bias, Binary, Cell, Expr, Matrix, Product, Value, WeightVector, is_number, walk
-from rnninspect.cells.write import Shapes, name
+from rnninspect.cells.write import name
 from rnninspect.pictures.graph import Graph, Line, Node, Pin, Vector
 from rnninspect.pictures.terms import (
     MINUS,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rnninspect.cells.notation import Shapes
 from rnninspect.cells.tree import Cell, Value
-from rnninspect.cells.write import Shapes, name, write
+from rnninspect.cells.write import name, write
 from rnninspect.errors import listed
 
 # Of a long loop the others are said to be there.

@@ -111,6 +111,8 @@ def main() -> int:
                 FIRST_TABLE: [*TOOL, "configs/lstm.yaml"],
                 "bare": [sys.executable, "-W", "ignore", "-c", BARE_LSTM],
                 "shapes": [*TOOL, "shapes", "configs/lstm.yaml", "--device", "cpu"],
+                "explain": [*TOOL, "explain", "configs/tagger.yaml"],
+                "page": [*TOOL, "explain", "configs/tagger.yaml", "--format", "html"],
                 "200": [*plan, str(few)],
                 "2000": [*plan, str(many)],
             }
@@ -129,6 +131,7 @@ def main() -> int:
             1.25,
             "{:.3f}".format,
         ),
+        ("explain --format html / explain", taken["page"] / taken["explain"], 1.5, "{:.3f}".format),
         ("2,000 layers / 200, above start-up", growth, 12, "{:.1f}".format),
         ("params --plan, peak memory in MB", small / 1e6, 60, "{:.1f}".format),
         ("10^12 parameters / a small model, peak memory", large / small, 1.05, "{:.3f}".format),

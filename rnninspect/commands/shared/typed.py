@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import shlex
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -24,6 +22,9 @@ def remember(command: str, words: Sequence[str]) -> None:
 
 def made() -> Made:
     """What makes a page now: the command, and the versions of all that has a part in it."""
+    import platform
+    import shlex
+
     from rnninspect.formats.html import Made
 
     words = _TYPED.get()
