@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from rnninspect.document.chain import Link, Spec
+from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.document.paths import Path
 from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.facts.weights import WeightFact
-from rnninspect.layers.layer import NOTHING_KEPT, Wants
+from rnninspect.layers.layer import Wants
 
 Weights = tuple[WeightFact, ...]
 
@@ -26,6 +26,10 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     if spec.from_file is not None:
         weights = _as_held(weights, spec.from_file.held_as)
     layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad)
+    if spec.wired:
+        from rnninspect.wired_plan import with_wires  # why here, and below: few documents have wires
+
+        layers = with_wires(spec, layers)
     if spec.from_file is not None:
         layers = tuple(replace(layer, from_file=spec.from_file) for layer in layers)
     return ModelFacts(
@@ -41,11 +45,13 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
 def plan_layers(
     links: Sequence[Link], weights: Sequence[Weights], dtype: str, *, input_grad: bool
 ) -> tuple[LayerFacts, ...]:
-    """The facts of layers that are run in order, `weights` as `owned_weights` has them; a loss follows the last."""
+    """The facts of layers that are run in order, `weights` as `owned_weights` has them; a loss reads what comes out."""
     facts = []
-    below = NOTHING_KEPT
-    for link, own, wants in zip(links, weights, wants_of(links, weights, input_grad), strict=True):
-        layer, signal = link.layer, link.signal
+    # Whether what a name hands on is kept for backward already.
+    held: dict[str, bool] = {}
+    all_wants, graded = _gradients(links, weights, input_grad)
+    for link, own, wants in zip(links, weights, all_wants, strict=True):
+        layer, signal, reads = link.layer, link.signal, link.wires.reads
         is_open = signal.batch.is_open
         of_layer = LayerFacts(
             name=layer.name,
@@ -63,44 +69,107 @@ def plan_layers(
         # why not backward: what the steps at both ends leave out makes it no multiple of the tokens.
         if not is_open:
             kept = layer.kept(signal, dtype, own, wants)
-            # why not twice: what a layer reads is what the one before it has put out.
-            read = of_layer.inputs[0].known_nbytes if kept.input and not below.output else 0
+            # why not twice: what a layer reads is what another has put out, unless it is several, side by side.
+            name = reads[0] if len(reads) == 1 else layer.name + "'s input"
+            read = of_layer.inputs[0].known_nbytes if kept.input and not held.get(name) else 0
             backward = layer.backward_ops(signal, own, wants)
             of_layer = replace(of_layer, backward=backward, kept_for_backward_bytes=kept.nbytes + read)
-            below = kept
+            held[name] = held.get(name, False) or kept.input
+            held[layer.name] = kept.output and not link.wires.add
         facts.append(of_layer)
-    return tuple(facts)
+    if not any(len(link.wires.reads) > 1 or link.wires.add for link in links) and _read_once(links):
+        return tuple(facts)
+    from rnninspect.wired_plan import with_operations  # why here, as above: few documents have wires
+
+    return with_operations(links, facts, graded, input_grad)
 
 
-def wants_of(links: Sequence[Link], weights: Sequence[Weights], input_grad: bool) -> Iterator[Wants]:
-    """Which gradients of what comes in each layer's backward pass works out.
+def _read_once(links: Sequence[Link]) -> bool:
+    """Whether no two layers read the same."""
+    read = [name for link in links for name in link.wires.reads]
+    return len(read) == len(set(read))
+
+
+def wants_of(links: Sequence[Link], weights: Sequence[Weights], input_grad: bool) -> list[Wants]:
+    """Which gradients of what comes in each layer's backward pass works out."""
+    return _gradients(links, weights, input_grad)[0]
+
+
+def _gradients(
+    links: Sequence[Link], weights: Sequence[Weights], input_grad: bool
+) -> tuple[list[Wants], dict[str, bool]]:
+    """What each layer's backward pass works out, and by layer whether what it hands on has a gradient.
 
     Autograd goes back to what trains and no further: of a layer's input only where something before it trains.
     """
-    before = input_grad
+    every: list[Wants] = []
+    # Whether what a name hands on has a gradient: of what is not among the links, as an input's.
+    graded: dict[str, bool] = {}
+    taken = _taken(links)
     for link, own in zip(links, weights, strict=True):
+        reads, _, _, state_from, _ = link.wires
         # Token indices have no gradient.
-        wants = Wants(input=before and link.signal.width is not None, states=input_grad)
-        yield wants
+        before = any(graded.get(name, input_grad) for name in reads) and link.signal.width is not None
+        states = graded.get(state_from, input_grad) if state_from else input_grad
+        wants = Wants(input=before, states=states, taken=taken.get(link.layer.name, frozenset()))
+        every.append(wants)
         has_states = len(link.layer.inputs(link.signal, "float32")) > 1
-        before = wants.input or (wants.states and has_states) or any(weight.trainable for weight in own)
+        added = link.wires.add not in ("", INPUT) and graded.get(link.wires.add, input_grad)
+        trains = any(weight.trainable for weight in own)
+        graded[link.layer.name] = wants.input or (wants.states and has_states) or trains or added
+    return every, graded
+
+
+def _taken(links: Sequence[Link]) -> dict[str, frozenset[str]]:
+    """By layer, those of its last states that another starts from."""
+    taken: dict[str, frozenset[str]] = {}
+    for link in links:
+        if link.wires.state_from:
+            from rnninspect.layers.joining import taken_by  # why here: few documents hand states over
+
+            taken[link.wires.state_from] = taken.get(link.wires.state_from, frozenset()) | taken_by(link.layer)
+    return taken
 
 
 def owned_weights(links: Sequence[Link], dtype: str) -> tuple[Weights, ...]:
     """The weights of every layer; a shared one has its owner's first values, and is frozen where that is."""
+    # By the layer and the name of a weight: of a shared one its owner's.
     owners: dict[str, WeightFact] = {}
     weights = []
     for link in links:
-        own = tuple(_as_owned(weight, owners) for weight in link.layer.weights(dtype))
-        owners |= {f"{link.layer.name}.{weight.name}": weight for weight in own if weight.shared_with is None}
-        weights.append(own)
+        name, same_as = link.layer.name, link.wires.same_as
+        own = []
+        for weight in link.layer.weights(dtype):
+            shared_with = weight.shared_with or (f"{same_as}.{weight.name}" if same_as else None)
+            owner = None if shared_with is None else owners[shared_with]
+            if owner is not None:
+                first = owner.shared_with or shared_with
+                weight = replace(weight, shared_with=first, init=owner.init, trainable=owner.trainable)
+            owners[f"{name}.{weight.name}"] = weight
+            own.append(weight)
+        weights.append(tuple(own))
     return tuple(weights)
 
 
 def bytes_needed(spec: Spec, facts: ModelFacts) -> int:
     """What building the model and one forward pass hold at once, at the least: all tensors and the largest layer."""
-    largest = max(link.layer.work_bytes(link.signal, spec.dtype) for link in spec.links)
-    return facts.parameter_bytes + facts.buffer_bytes + largest
+    return (
+        facts.parameter_bytes
+        + facts.buffer_bytes
+        + max(
+            link.layer.work_bytes(link.signal, spec.dtype) + waiting
+            for link, waiting in zip(spec.links, _waiting(spec), strict=True)
+        )
+    )
+
+
+def _waiting(spec: Spec) -> Sequence[int]:
+    """For each layer the bytes of what others have handed on that it does not read and a later one does."""
+    if not spec.wired:
+        return [0] * len(spec.links)
+    from rnninspect.wired_plan import waiting
+
+    return waiting(spec)
 
 
 def largest_size(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[str, Path]:
@@ -110,7 +179,7 @@ def largest_size(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[str, Path]:
     axis of those, which is a size of the batch or one of its own. layers: as planned.
     """
     index, weights, work = _largest(spec, layers)
-    layer, path, most = spec.links[index].layer, ("layers", index), None
+    layer, path, most = spec.links[index].layer, spec.links[index].path, None
     if work > weights:
         tensor = max((*layers[index].inputs, *layers[index].outputs), key=lambda tensor: tensor.known_nbytes)
         axis, most = max(zip(tensor.axes, tensor.known_shape, strict=True), key=lambda axis: axis[1])
@@ -131,7 +200,7 @@ def smaller(spec: Spec, layers: Sequence[LayerFacts]) -> str:
     if weights < work:
         return "try a smaller input.batch_size or input.seq_len"
     layer, path = largest_size(spec, layers)
-    field = "".join(f".{part}" for part in path[2:])
+    field = "".join(f".{part}" for part in path[len(spec.path_of(layer)) :])
     return f"try a smaller {layer}{field}"
 
 
@@ -149,10 +218,3 @@ def _largest(spec: Spec, facts: Sequence[LayerFacts]) -> tuple[int, int, int]:
 def _as_held(weights: Sequence[Weights], dtypes: Mapping[bool, str]) -> tuple[Weights, ...]:
     """The weights in the dtypes that a file holds its biases (True) and matrices (False) in."""
     return tuple(tuple(replace(weight, dtype=dtypes[weight.is_bias]) for weight in own) for own in weights)
-
-
-def _as_owned(weight: WeightFact, owners: dict[str, WeightFact]) -> WeightFact:
-    if weight.shared_with is None:
-        return weight
-    owner = owners[weight.shared_with]
-    return replace(weight, init=owner.init, trainable=owner.trainable)

@@ -143,7 +143,7 @@ def sequences(spec: Spec, feed: Feed) -> list[tuple[Tensor, list[States]]]:
     elif spec.batch.size is None:
         inputs = [flow]
     else:
-        inputs = list(flow if spec.input_axes[0] == "N" else flow.unbind(1))
+        inputs = list(flow if spec.inputs[0].axes[0] == "N" else flow.unbind(1))
 
     def states_of(link: Any, given: tuple[Tensor, ...], n: int) -> States:
         facts = link.layer.states("0", link.signal, "float64") if given else ()

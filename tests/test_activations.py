@@ -161,7 +161,7 @@ def test_the_printed_module_computes_the_same(called: str, batch: str) -> None:
     spec = spec_with(called, batch, dtype="float32")
     scope: dict[str, Any] = {"__name__": "printed"}
     exec(code(spec), scope)
-    x = torch.randn(spec.input_shape)
+    x = torch.randn(spec.inputs[0].shape)
     given = [x] if spec.batch.lengths is None else [x, torch.tensor(spec.batch.lengths)]
     output, _ = scope["Model"]().eval()(*given)
     assert output.shape[-1] == 2
@@ -219,7 +219,7 @@ FIRST = ("type: Tanh", "type: Dropout", "type: PReLU", "type: Softmax, dim: -1")
 @pytest.mark.parametrize("then", ["GRU, input_size: 5, hidden_size: 3", "Linear, in_features: 5, out_features: 3"])
 def test_it_comes_first_where_the_next_says_how_wide_the_input_is(first: str, then: str) -> None:
     spec = spec_of(document("name: zero, type: ReLU", first, f"type: {then}"))
-    assert spec.input_shape == (6, 3, 5)
+    assert spec.inputs[0].shape == (6, 3, 5)
     assert disagreements(spec) == ()
     assert verify_layers(spec, CPU).ok
 
@@ -235,7 +235,7 @@ def test_where_nobody_says_it_the_first_is_refused(then: tuple[str, ...]) -> Non
 
 def test_one_of_each_feature_says_how_wide_its_input_is() -> None:
     spec = spec_of(document("type: PReLU, num_parameters: 5", "type: GRU, hidden_size: 3"))
-    assert spec.input_shape == (6, 3, 5)
+    assert spec.inputs[0].shape == (6, 3, 5)
     assert disagreements(spec) == ()
 
 

@@ -83,7 +83,7 @@ def linear(weight: Tensor, steps: int, size: int = 3) -> tuple[Any, ...]:
     layer = f"type: RNN, bias: false, input_size: 2, hidden_size: {len(weight)}"
     spec = spec_of(document(layer, steps=steps, size=size))
     model, feed, _ = run(spec, set_to(weight_hh_l0=weight, weight_ih_l0=0.5))
-    runs = ran(spec, model, Feed(torch.zeros_like(feed.input), feed.states))
+    runs = ran(spec, model, Feed({"input": torch.zeros_like(feed.input)}, feed.states))
     aim = aim_at(spec.batch, "last", None)
     return curves_of(runs, aim, 0), probes(runs[0], aim.reads, 0)[0, steps - 1]
 
@@ -146,7 +146,7 @@ def test_jordans_output_is_fed_back() -> None:
     """dy_T/dy_t is a power of W_hy W_yh."""
     spec = spec_of(document("type: JordanRNN, bias: false, input_size: 2, hidden_size: 4, output_size: 3"))
     model, feed, _ = run(spec)
-    runs = ran(spec, model, Feed(torch.zeros_like(feed.input), feed.states))
+    runs = ran(spec, model, Feed({"input": torch.zeros_like(feed.input)}, feed.states))
     aim = aim_at(spec.batch, "last", None)
     v = probes(runs[0], aim.reads, 0)[0, 5]
     weights = dict(model.layers[0].named_parameters())
@@ -404,7 +404,7 @@ def test_the_mean_over_v_is_the_norm_of_the_jacobian() -> None:
     spec = spec_of(document("type: LSTM, input_size: 3, hidden_size: 4", steps=steps, size=size))
     model, feed, _ = run(spec)
     one = torch.randn(steps, 1, 3, dtype=torch.float64)
-    runs = ran(spec, model, Feed(one.repeat(1, size, 1), feed.states))
+    runs = ran(spec, model, Feed({"input": one.repeat(1, size, 1)}, feed.states))
     curves = curves_of(runs, aim_at(spec.batch, "last", None), 0)
 
     lstm = nn.LSTM(3, 4, dtype=torch.float64)

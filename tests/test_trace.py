@@ -210,7 +210,7 @@ def test_the_weights_of_any_dtype_are_taken_as_they_are(dtype: str) -> None:
 
 def test_given_values_are_fed() -> None:
     spec = spec_of(document("type: LSTM, input_size: 2, hidden_size: 3, batch_first: true", size=2, more=""))
-    assert spec.input_axes == ("N", "L", "H_in")
+    assert spec.inputs[0].axes == ("N", "L", "H_in")
     values = array("d", [k / 7 - 1 for k in range(20)])
     lstm = nn.LSTM(2, 3, batch_first=True, dtype=torch.float64)
     with ready(spec, plan(spec), CPU, 3) as model:

@@ -50,7 +50,8 @@ class Step:
     def __init__(self, spec: Spec, *, input_grad: bool = False) -> None:
         planned = plan(spec)
         with ready(spec, planned, CPU, 0) as model:
-            flow, states = make_feed(spec, CPU)
+            feed = make_feed(spec, CPU)
+            flow, states = feed.input, feed.states
             if input_grad:
                 for leaf in (data_of(flow), *(state for given in states for state in given)):
                     leaf.requires_grad_(leaf.is_floating_point())

@@ -868,7 +868,8 @@ def test_a_reference_holds_at_least_what_is_said_and_no_twice_of_it(
         return tensor
 
     with modules.ready(spec, plan(spec), CPU, 0) as model:
-        flow, (states,) = modules.make_feed(spec, CPU)
+        feed = modules.make_feed(spec, CPU)
+        flow, (states,) = feed.input, feed.states
         twin = reference(link.layer, model.layers[0])
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             given = exact(flow)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from rnninspect.document.chain import Spec, connect
+from rnninspect.document.chain import Spec
+from rnninspect.document.connect import connect
 from rnninspect.document.overrides import override
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import validate

@@ -22,10 +22,10 @@ from torch import Tensor
 from rnninspect.bench.bound import PASSES, ChipMemory, step_name
 from rnninspect.bench.clock import clock_for
 from rnninspect.bench.records import Peaks, TimingRequest
-from rnninspect.document.chain import Link, Spec
+from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.layers.signal import Batch, Signal
+from rnninspect.layers.signal import Batch, ModelInput, Signal
 from rnninspect.runtime.device import DTYPES, seeded, threads
 from rnninspect.runtime.memory import available_bytes
 from rnninspect.runtime.modules import BuiltModel, LayerOutput, in_torch, make_feed, run
@@ -266,9 +266,9 @@ def _small(layer: Recurrent, width: int) -> Recurrent:
 
 
 def _tiny(layer: Recurrent, spec: Spec, device: torch.device, steps: int) -> _Tiny:
-    batch = Batch(1, steps)
-    link = Link(layer, Signal(batch, ("L", "N"), layer.hidden_size))
-    alone = replace(spec, batch=batch, links=(link,), budget={})
+    signal = Signal(Batch(1, steps), ("L", "N"), layer.hidden_size)
+    link = Link(layer, signal)
+    alone = replace(spec, inputs=(ModelInput(INPUT, signal),), links=(link,), outputs=(), wired=False, budget={})
     return _Tiny(steps=steps, model=BuiltModel(alone, device), link=link, feed=make_feed(alone, device))
 
 

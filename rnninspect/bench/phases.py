@@ -12,8 +12,10 @@ of the weights to None, the graph for `backward`. There is no loss: gradients go
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from typing import Any, NamedTuple, cast
 
@@ -22,34 +24,55 @@ from torch import Tensor, nn
 
 from rnninspect.bench.clock import Clock
 from rnninspect.bench.sampling import Timing
-from rnninspect.document.chain import Link, Spec
+from rnninspect.document.chain import INPUT, Link, Spec
+from rnninspect.facts.wires import Wires
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.window import WindowLayer
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed, run
 from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
 from rnninspect.runtime.windows import run_window
+from rnninspect.runtime.wiring import Flows
 
 POOL = 3
 # The phases whose every call is made ready by itself.
 EACH = ("backward", "step")
 
 
-class Subject(NamedTuple):
-    """What is timed: links and modules, run one after the other, and the pool of what goes into the first.
+# What a model is fed with, by the names of its inputs; what a layer by itself is fed with, by its own name.
+Inputs = Mapping[str, Flow]
 
-    name: a layer's; None for the whole model. states: for each of the pool the states of every link.
+
+class Subject(NamedTuple):
+    """What is timed: links and modules, run one after the other, and the pool of what goes in.
+
+    name: a layer's; None for the whole model. states: for each of the pool the states of every link. returns: the
+    layers whose output comes out; "" is the last.
     """
 
     name: str | None
     links: tuple[Link, ...]
     modules: tuple[nn.Module, ...]
-    pool: tuple[Flow, ...]
+    pool: tuple[Inputs, ...]
     states: tuple[tuple[States, ...], ...]
+    returns: tuple[str, ...] = ()
 
-    def call(self, which: int) -> Tensor:
-        """One forward pass over the input `which` of the pool: what comes out at the end."""
-        return _run(self.pool[which], steps_of(self.links, self.modules, self.states[which]))
+    def call(self, which: int) -> tuple[Tensor, ...]:
+        """One forward pass over the inputs `which` of the pool: what comes out at the end."""
+        return self.run_of(which)()
+
+    def run_of(self, which: int) -> Callable[[], tuple[Tensor, ...]]:
+        """The forward pass over the inputs `which` of the pool, with the least of ours round it."""
+        inputs, states = self.pool[which], self.states[which]
+        if self.is_chain:
+            ((_, flow),) = inputs.items()
+            return partial(_run_chain, flow, steps_of(self.links, self.modules, states))
+        return partial(_run_wired, self, inputs, states)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each of its layers reads what the one before hands on, as it is."""
+        return not self.returns and not any(link.wires.add or link.wires.state_from for link in self.links)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -60,7 +83,7 @@ class Subject(NamedTuple):
     def given(self) -> list[Tensor]:
         """Every tensor that goes in: inputs, and the states that layers start from."""
         states = [state for each in self.states for given in each for state in given]
-        return [*map(data_of, self.pool), *states]
+        return [*(data_of(flow) for inputs in self.pool for flow in inputs.values()), *states]
 
 
 # One layer as it is called: what comes in to what goes on to the next.
@@ -87,10 +110,19 @@ def _step(link: Link, module: Callable[..., Any], states: States) -> Step:
     return lambda flow: run(layer, link, whole, flow, states).handed_on
 
 
-def _run(flow: Flow, steps: Sequence[Step]) -> Tensor:
+def _run_chain(flow: Flow, steps: Sequence[Step]) -> tuple[Tensor, ...]:
     for step in steps:
         flow = step(flow)
-    return data_of(flow)
+    return (data_of(flow),)
+
+
+def _run_wired(subject: Subject, inputs: Inputs, states: Sequence[States]) -> tuple[Tensor, ...]:
+    flows = Flows(subject.links, inputs, subject.returns)
+    for link, module, own in zip(subject.links, subject.modules, states, strict=True):
+        fed, given = flows.given(link, own)
+        ran = run(link.layer, link, module, fed, given)
+        flows.put(link, fed, ran.handed_on, ran.states)
+    return tuple(map(data_of, flows.returned))
 
 
 def subjects(
@@ -103,33 +135,36 @@ def subjects(
     feeds = [make_feed(spec, device) for _ in range(POOL)]
     modules = tuple(model.layers)
     whole = _subject(None, spec.links, modules, feeds, input_grad)
+    whole = whole._replace(returns=spec.returns if spec.wired else ())
     if not each_layer or len(spec.links) == 1:
         return [whole]
     parts = [whole]
-    flows = [feed.input for feed in feeds]
+    flows = [Flows(spec.links, feed.inputs, spec.returns) for feed in feeds]
     with torch.no_grad():
         for k, (link, module) in enumerate(zip(spec.links, modules, strict=True)):
-            given = [Feed(flow, (feed.states[k],)) for flow, feed in zip(flows, feeds, strict=True)]
-            parts.append(_subject(link.layer.name, (link,), (module,), given, input_grad))
-            flows = [
-                run(link.layer, link, module, flow, feed.states[k]).handed_on
-                for flow, feed in zip(flows, feeds, strict=True)
-            ]
+            read = [each.given(link, feed.states[k]) for each, feed in zip(flows, feeds, strict=True)]
+            alone = replace(link, wires=Wires((INPUT,)))
+            given = [Feed({INPUT: fed}, (states,)) for fed, states in read]
+            parts.append(_subject(link.layer.name, (alone,), (module,), given, input_grad))
+            for each, (fed, states) in zip(flows, read, strict=True):
+                ran = run(link.layer, link, module, fed, states)
+                each.put(link, fed, ran.handed_on, ran.states)
     return parts
 
 
 def _subject(
     name: str | None, links: Sequence[Link], modules: Sequence[nn.Module], feeds: Sequence[Feed], input_grad: bool
 ) -> Subject:
-    pool = []
-    for feed in feeds:
-        data = data_of(feed.input).detach()
-        pool.append(with_data(feed.input, data.requires_grad_(input_grad and data.is_floating_point())))
+    def leaf(flow: Flow) -> Flow:
+        data = data_of(flow).detach()
+        return with_data(flow, data.requires_grad_(input_grad and data.is_floating_point()))
+
     states = tuple(
         tuple(tuple(state.detach().requires_grad_(input_grad) for state in given) for given in feed.states)
         for feed in feeds
     )
-    return Subject(name=name, links=tuple(links), modules=tuple(modules), pool=tuple(pool), states=states)
+    pool = tuple({each: leaf(flow) for each, flow in feed.inputs.items()} for feed in feeds)
+    return Subject(name=name, links=tuple(links), modules=tuple(modules), pool=pool, states=states)
 
 
 class Phase:
@@ -138,13 +173,8 @@ class Phase:
     def __init__(self, subject: Subject, name: str, clock: Clock) -> None:
         self.subject, self.name = subject, name
         self._clock = clock
-        self._inputs = cycle(
-            [
-                (flow, steps_of(subject.links, subject.modules, states))
-                for flow, states in zip(subject.pool, subject.states, strict=True)
-            ]
-        )
-        self._upstream: Tensor | None = None
+        self._runs = cycle([subject.run_of(which) for which in range(len(subject.pool))])
+        self._upstream: tuple[Tensor, ...] = ()
         self._kept: object = None
 
     @property
@@ -174,29 +204,29 @@ class Phase:
 
     def _forward(self) -> None:
         # why kept: as in a loop, what came out before is freed while the next comes out; both are there for a moment.
-        self._kept = _run(*next(self._inputs))
+        self._kept = next(self._runs)()
 
     def _ready_backward(self) -> Callable[[], None]:
         self.clear()
-        output = _run(*next(self._inputs))
-        upstream = self._gradient(output)
-        return lambda: torch.autograd.backward(output, upstream)
+        outputs = _graded(next(self._runs)())
+        upstream = self._gradients(outputs)
+        return lambda: torch.autograd.backward(outputs, upstream)
 
     def _ready_step(self) -> Callable[[], None]:
         self.clear()
-        flow, steps = next(self._inputs)
-        if self._upstream is None:
-            self._gradient(_run(flow, steps))
+        run_once = next(self._runs)
+        if not self._upstream:
+            self._gradients(_graded(run_once()))
 
         def step() -> None:
-            output = _run(flow, steps)
-            torch.autograd.backward(output, self._gradient(output))
+            outputs = _graded(run_once())
+            torch.autograd.backward(outputs, self._gradients(outputs))
 
         return step
 
-    def _gradient(self, output: Tensor) -> Tensor:
-        if self._upstream is None:
-            self._upstream = torch.randn_like(output)
+    def _gradients(self, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        if not self._upstream:
+            self._upstream = tuple(map(torch.randn_like, outputs))
         return self._upstream
 
     def clear(self) -> None:
@@ -208,6 +238,11 @@ class Phase:
             leaf.grad = None
 
 
+def _graded(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Those of the outputs that a backward pass can start from."""
+    return tuple(output for output in outputs if output.requires_grad)
+
+
 class Empty:
     """A phase of layers that do nothing: what the clock, the loop and our part of a call take on the host."""
 
@@ -215,7 +250,8 @@ class Empty:
         self._each = phase.name in EACH
         nothing: Step = lambda flow: _same(flow, ())[0]  # noqa: E731 (as _step makes them)
         steps = (nothing,) * len(phase.subject.links)
-        self._inputs = cycle([(flow, steps) for flow in phase.subject.pool])
+        flows = [next(iter(inputs.values())) for inputs in phase.subject.pool]
+        self._runs = cycle([partial(_run_chain, flow, steps) for flow in flows])
         self._kept: object = None
 
     def seconds(self, calls: int) -> float:
@@ -226,7 +262,7 @@ class Empty:
         return timing.seconds / calls
 
     def _forward(self) -> None:
-        self._kept = _run(*next(self._inputs))
+        self._kept = next(self._runs)()
 
 
 def _same(flow: Flow, states: States) -> tuple[Flow, States]:

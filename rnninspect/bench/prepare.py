@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -23,9 +24,10 @@ from rnninspect.bench.phases import Phase, Subject, subjects, trains
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import Kernels, Peaks, TimingRequest, Warned
 from rnninspect.bench.sampling import Meanwhile, Timing
-from rnninspect.document.chain import Link, Spec
+from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, RnnInspectError
 from rnninspect.facts.models import LayerFacts
+from rnninspect.facts.wires import Wires
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan, plan_layers
 from rnninspect.runtime.device import device_of, threads
@@ -33,6 +35,7 @@ from rnninspect.runtime.modules import ready, run
 from rnninspect.runtime.precision import float32_precision, set_float32_precision
 from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import broke_cuda
+from rnninspect.runtime.wiring import Flows
 from rnninspect.runtime.workspace import kept_on
 from rnninspect.study.verify import verify_layers
 
@@ -226,18 +229,22 @@ def _compile(module: nn.Module) -> nn.Module:
 
 def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool) -> Kernels:
     """Which operators serve the recurrent layers of a subject, in a forward or in a whole training step."""
-    flow = subject.pool[0]
+    flows = Flows(subject.links, subject.pool[0], subject.returns)
     by_layer = []
-    for link, module, states in zip(subject.links, subject.modules, subject.states[0], strict=True):
+    for link, module, own in zip(subject.links, subject.modules, subject.states[0], strict=True):
         module.train(training)
+        flow, states = flows.given(link, own)
         with torch.no_grad():
-            handed_on = run(link.layer, link, module, flow, states).handed_on
+            ran_once = run(link.layer, link, module, flow, states)
         if isinstance(link.layer, Recurrent):
-            one = Subject(name=link.layer.name, links=(link,), modules=(module,), pool=(flow,), states=((states,),))
-            ran = kernels.operators(partial(_once, one, training, torch.ones_like(data_of(handed_on))))
+            alone = replace(link, wires=Wires((INPUT,)))
+            one = Subject(
+                name=link.layer.name, links=(alone,), modules=(module,), pool=({INPUT: flow},), states=((states,),)
+            )
+            ran = kernels.operators(partial(_once, one, training, torch.ones_like(data_of(ran_once.handed_on))))
             phase = "step" if training else "forward"
             by_layer.append((link.layer.name, kernels.explain(link, ran, dtype=spec.dtype, device=device, phase=phase)))
-        flow = handed_on
+        flows.put(link, flow, ran_once.handed_on, ran_once.states)
     if len(by_layer) == 1:
         return by_layer[0][1]
     operators = tuple(dict.fromkeys(name for _, each in by_layer for name in each.operators))
@@ -252,6 +259,6 @@ def _once(subject: Subject, training: bool, upstream: Tensor) -> None:
         with torch.inference_mode():
             subject.call(0)
         return
-    output = subject.call(0)
+    (output,) = subject.call(0)
     if output.requires_grad:
         torch.autograd.backward(output, upstream)

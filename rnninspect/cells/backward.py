@@ -84,12 +84,13 @@ def gradient_sources(
 
 
 @cache
-def read_by_loss(cell: Cell) -> tuple[frozenset[Value], ...]:
+def read_by_loss(cell: Cell, taken: frozenset[str] = frozenset()) -> tuple[frozenset[Value], ...]:
     """What the loss depends on of the last step, of the one before it and so on: all before are like the last of these.
 
     The loss reads the output of every step; a step's states count as far as the step after it makes something of them.
+    taken: the states that, after the last step, another layer starts from.
     """
-    steps = [leading_to(cell, {cell.result})]
+    steps = [leading_to(cell, {cell.result, *map(cell.last, taken)})]
     while True:
         handed_on = {cell.last(name) for name in cell.states if Value(name, 0) in steps[-1]}
         before = leading_to(cell, {cell.result, *handed_on})

@@ -150,8 +150,8 @@ def _read(path: Path, spec: Spec) -> Values:
             settings["H_in"] = f"{first.name}.{field}"
     expected = Expected(
         path=path,
-        shape=spec.input_shape,
-        axes=spec.input_axes,
+        shape=spec.inputs[0].shape,
+        axes=spec.inputs[0].axes,
         below=tokens,
         settings=settings,
         besides=besides,

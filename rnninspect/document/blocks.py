@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rnninspect.document.paths import Path
 from rnninspect.document.quantity import Bytes, Count
 from rnninspect.layers.fields import Expect, Size
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
 
 # The keys at the top of a document that are no single values, so that no option replaces them whole.
-BLOCKS = ("input", "budget", "sweep", "cases", "cells", "layers")
+BLOCKS = ("input", "inputs", "budget", "sweep", "cases", "cells", "layers")
+# The keys of a layer that say what it is connected to besides the layer before it.
+WIRE_KEYS = frozenset({"from", "add", "same_as", "state_from"})
 
 # range(16), range(16, 65), range(16, 65, 16), as Python means it. why 18 digits: their difference fits 64 bits.
 RANGE = r"^ *range\( *-?[0-9]{1,18}( *, *-?[0-9]{1,18}){0,2} *\) *$"
@@ -33,19 +36,10 @@ def printable_text(text: str) -> str:
     return text
 
 
-def _unless_lengths(schema: dict[str, Any]) -> None:
-    """In the JSON Schema: what is required is not, where there are lengths."""
-    lengths = {"type": "array", "minItems": 1}
-    schema["anyOf"] = [
-        {"required": schema.pop("required")},
-        {"required": ["lengths"], "properties": {"lengths": lengths}},
-    ]
-
-
 class Input(BaseModel):
     """The `input` block: the batch that goes in. `lengths` says batch_size and seq_len where they are left out."""
 
-    model_config = ConfigDict(**_STRICT, json_schema_extra=_unless_lengths)
+    model_config = _STRICT
 
     batch_size: Annotated[Size | None, Expect("an integer >= 1, or null for unbatched input")]
     seq_len: Size
@@ -96,24 +90,60 @@ class Document(BaseModel):
         Annotated[list[_Case], Field(min_length=1)] | None, Expect("a list of at least one mapping of paths to values")
     ] = None
     cells: Annotated[dict[str, Any] | None, Expect("a mapping of names to cells, each with equations")] = None
+    inputs: Annotated[
+        Annotated[dict[str, Any], Field(min_length=1)] | None,
+        Expect("a mapping of at least one name to an input, such as src: {seq_len: 30}"),
+    ] = None
+    outputs: Annotated[
+        Annotated[list[str], Field(min_length=1)] | None, Expect("a list of at least one name of a layer")
+    ] = None
     layers: Annotated[list[Any], Field(min_length=1), Expect("a list of at least one layer")]
 
 
-def layer_names(data: Mapping[str, Any]) -> list[str]:
-    """The name of each layer: its own, or its type in lower case, numbered where that is taken."""
+class TextLayer(NamedTuple):
+    """A layer as the text has it, sound or not: its name, where it stands, and its keys.
+
+    It is as many layers of the model as the `repeat` block says that it stands in.
+    """
+
+    name: str
+    path: Path
+    data: Any
+
+
+def text_layers(data: Mapping[str, Any]) -> list[TextLayer]:
+    """The layers of a document's text, those in `repeat` blocks among them.
+
+    Each is called by its own name, or its type in lower case, numbered where that is taken.
+    """
     layers = data.get("layers")
-    layers = layers if isinstance(layers, list) else []
-    own = [layer.get("name") if isinstance(layer, dict) else None for layer in layers]
+    placed = list(_placed(layers if isinstance(layers, list) else []))
+    own = [layer.get("name") if isinstance(layer, dict) else None for _, layer in placed]
     taken = {name for name in own if isinstance(name, str)}
     free: dict[str, Iterator[str]] = {}
-    names = []
-    for layer, name in zip(layers, own, strict=True):
+    named = []
+    for (path, layer), name in zip(placed, own, strict=True):
         if not isinstance(name, str):
             kind = str(layer.get("type")).lower() if isinstance(layer, dict) else "layer"
             candidates = free.setdefault(kind, _numbered(kind))
             name = next(candidate for candidate in candidates if candidate not in taken)
-        names.append(name)
-    return names
+        named.append(TextLayer(name, path, layer))
+    return named
+
+
+def is_repeat(item: object) -> bool:
+    """Whether what stands among the layers is a block of them that is repeated."""
+    return isinstance(item, dict) and "type" not in item and ("repeat" in item or "layers" in item)
+
+
+def _placed(layers: Sequence[Any]) -> Iterator[tuple[Path, Any]]:
+    for i, item in enumerate(layers):
+        if is_repeat(item):
+            repeated = item.get("layers")
+            inside = repeated if isinstance(repeated, list) else []
+            yield from ((("layers", i, "layers", j), inner) for j, inner in enumerate(inside))
+        else:
+            yield ("layers", i), item
 
 
 def _numbered(word: str) -> Iterator[str]:

@@ -1,39 +1,53 @@
-"""The layers in order, each fitted to what the one before puts out: the model a document describes."""
+"""The model that a document describes: its inputs, and its layers in order, each with what it is fed with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rnninspect.document.blocks import Document, Input
-from rnninspect.document.complaints import fault_at
-from rnninspect.document.faults import Faults, add_excerpts
-from rnninspect.document.paths import Path, dotted
+from rnninspect.document.faults import add_excerpts
+from rnninspect.document.paths import Path
 from rnninspect.document.tree import Tree
-from rnninspect.document.validate import Validated
 from rnninspect.errors import CannotHere, DocumentError, Place
 from rnninspect.facts.from_file import FromFile
-from rnninspect.layers.families import SequenceLayer
-from rnninspect.layers.layer import Layer, Misfit
-from rnninspect.layers.signal import Batch, Signal
-from rnninspect.letters import shape_of
+from rnninspect.facts.wires import Wires
+from rnninspect.layers.layer import Layer
+from rnninspect.layers.signal import Batch, ModelInput, Signal
 
-# What max_output_bytes was called.
-_OLD_NAME: Path = ("budget", "max_activation_bytes")
+# What the only input is called.
+INPUT = "input"
+_ALONE = Wires((INPUT,))
 
 
 @dataclass(frozen=True)
 class Link:
-    """A layer, its sizes filled in, and the signal it is fed with."""
+    """A layer, its sizes filled in, the signal it is fed with, where that comes from, and where the document has it."""
 
     layer: Layer
     signal: Signal
+    wires: Wires = _ALONE
+    path: Path = ("layers", 0)
+
+    @property
+    def emitted(self) -> Signal:
+        """What it hands on."""
+        return self.layer.emits(self.signal)
+
+    def read(self, signals: Mapping[str, Signal]) -> Signal:
+        """What it is fed with, where those are the signals by name."""
+        if len(self.wires.reads) == 1:
+            return signals[self.wires.reads[0]]
+        from rnninspect.layers.joining import side_by_side  # why here: few layers read several
+
+        return side_by_side({name: signals[name] for name in self.wires.reads})
 
 
 @dataclass(frozen=True)
 class Spec:
     """A sound document: what the plan is made from, and what torch builds.
 
+    inputs: what the model is fed with. outputs: the layers whose output it returns, as the document names them; none is
+    the last. wired: whether the document says any wires, inputs or outputs.
     device: the one that the document or an option names, None where neither does.
     notes: a line for each key that has no effect here, or goes by an old name; it begins with the key's place.
     budget: the limits of the document's `budget` block that are set.
@@ -46,7 +60,7 @@ class Spec:
 
     name: str
     source: str
-    batch: Batch
+    inputs: tuple[ModelInput, ...]
     device: str | None
     dtype: str
     links: tuple[Link, ...]
@@ -57,23 +71,22 @@ class Spec:
     printed: str = ""
     not_described: tuple[tuple[str, str], ...] = ()
     from_file: FromFile | None = None
+    outputs: tuple[str, ...] = ()
+    wired: bool = False
 
     @property
-    def input_axes(self) -> tuple[str, ...]:
-        """The axes of what the model is fed with, before it is packed; token indices have no feature axis."""
-        first = self.links[0].signal
-        lead = first.axes if self.batch.lengths is None else ("L", "N")
-        return lead if first.width is None else (*lead, "H_in")
+    def batch(self) -> Batch:
+        """The batch of the first input: all have its N."""
+        return self.inputs[0].signal.batch
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The sizes of `input_axes`."""
-        first = self.links[0].signal
-        return shape_of(self.input_axes, self.batch.letters | {"H_in": first.width or 0})
+    def returns(self) -> tuple[str, ...]:
+        """The layers whose output the model returns."""
+        return self.outputs or (self.links[-1].layer.name,)
 
     def path_of(self, layer: str) -> Path:
         """Where the document has the layer of that name."""
-        return next(("layers", i) for i, link in enumerate(self.links) if link.layer.name == layer)
+        return next(link.path for link in self.links if link.layer.name == layer)
 
     def refused(self, kind: type[CannotHere], message: str, path: Path = ()) -> CannotHere:
         """The error that this model cannot be had here, told with where its document has what stands at `path`.
@@ -92,25 +105,36 @@ class Spec:
 
         An axis whose size a layer is built for (see `Layer.spans`) keeps it.
         """
-        spanned = {axis for link in self.links for axis in link.layer.spans(link.signal)}
-        batch = self.batch
-        if not spanned & {"L", "T"}:
-            lengths = batch.lengths and tuple(min(length, steps) for length in batch.lengths)
-            seq_len = batch.seq_len if isinstance(batch.seq_len, str) else min(batch.seq_len, steps)
-            batch = replace(batch, seq_len=seq_len, lengths=lengths)
-        if sequences is not None and isinstance(batch.size, int) and not spanned & {"N", "T"}:
-            size = min(batch.size, sequences)
-            batch = replace(batch, size=size, lengths=batch.lengths and batch.lengths[:size])
-        return self.with_batch(batch)
+        spanned = frozenset(axis for link in self.links for axis in link.layer.spans(link.signal))
+        return self.with_batches([_cut(each.signal.batch, spanned, steps, sequences) for each in self.inputs])
 
     def with_batch(self, batch: Batch) -> Spec:
-        """The same model on another batch with the same axes."""
-        signal, links = replace(self.links[0].signal, batch=batch), []
+        """The same model, which has one input, on another batch with the same axes."""
+        return self.with_batches([batch])
+
+    def with_batches(self, batches: Sequence[Batch]) -> Spec:
+        """The same model on other batches with the same axes, one for each input."""
+        inputs = tuple(
+            replace(each, signal=replace(each.signal, batch=batch))
+            for each, batch in zip(self.inputs, batches, strict=True)
+        )
+        signals = {each.name: each.signal for each in inputs}
+        links = []
         for link in self.links:
-            # why its own batch: behind a convolution it has other steps than the input.
-            links.append(replace(link, signal=replace(link.signal, batch=signal.batch)))
-            signal = link.layer.emits(links[-1].signal)
-        return replace(self, batch=batch, links=tuple(links))
+            links.append(replace(link, signal=link.read(signals)))
+            signals[link.layer.name] = links[-1].emitted
+        return replace(self, inputs=inputs, links=tuple(links))
+
+
+def _cut(batch: Batch, spanned: frozenset[str], steps: int, sequences: int | None) -> Batch:
+    if not spanned & {"L", "T"}:
+        lengths = batch.lengths and tuple(min(length, steps) for length in batch.lengths)
+        seq_len = batch.seq_len if isinstance(batch.seq_len, str) else min(batch.seq_len, steps)
+        batch = replace(batch, seq_len=seq_len, lengths=lengths)
+    if sequences is not None and isinstance(batch.size, int) and not spanned & {"N", "T"}:
+        size = min(batch.size, sequences)
+        batch = replace(batch, size=size, lengths=batch.lengths and batch.lengths[:size])
+    return batch
 
 
 def need_batch(spec: Spec) -> None:
@@ -118,107 +142,3 @@ def need_batch(spec: Spec) -> None:
     if spec.batch.is_open:
         hint = "--set input.seq_len=20 --set input.batch_size=32 says it"
         raise DocumentError(Place(spec.source), "nobody says how large the batch is", hint=hint)
-
-
-def connect(validated: Validated, tree: Tree, name: str) -> Spec:
-    """Fit the layers to one another. Raises DocumentError naming both layers and both numbers of each mismatch."""
-    document = validated.document
-    batch = _batch(document.input, validated.layers)
-    faults = Faults([*wrong_lengths(document.input, tree), *_old_name_too(document, tree)])
-    links = _links(validated.layers, batch, tree, faults)
-    faults.tell()
-    notes = [
-        f"{tree.place(('layers', i, field))}: {dotted(('layers', i, field))}: {text}"
-        for i, link in enumerate(links)
-        for field, text in link.layer.notes()
-    ]
-    if document.budget is not None and document.budget.max_activation_bytes is not None:
-        rename = "still holds, but its name is max_output_bytes now (outputs and final states); rename it"
-        notes.append(f"{tree.place(_OLD_NAME)}: {dotted(_OLD_NAME)} {rename}")
-    return Spec(
-        name=document.name or name,
-        source=tree.source,
-        batch=batch,
-        device=document.device,
-        dtype=document.dtype,
-        links=links,
-        notes=tuple(notes),
-        tree=tree,
-        budget=document.budget.model_dump(exclude_none=True) if document.budget else {},
-    )
-
-
-def _first_width(layers: Sequence[Layer]) -> int | None:
-    """How wide the input is where the first layers take any width: as the first of the others says it."""
-    if not layers[0].takes_any_width:
-        return None
-    return next((layer.asked_width for layer in layers if not layer.takes_any_width), None)
-
-
-def _links(layers: Sequence[Layer], batch: Batch, tree: Tree, faults: Faults) -> tuple[Link, ...]:
-    """The layers fitted to one another; faults: gets each misfit."""
-    signal = Signal(batch, input_axes(batch), width=_first_width(layers))
-    links: list[Link] = []
-    earlier: dict[str, Layer] = {}
-    for i, unfitted in enumerate(layers):
-        try:
-            layer = unfitted.fit(signal, earlier)
-        except Misfit as misfit:
-            message = f"layer {unfitted.name!r}: {misfit.message}"
-            faults.add(fault_at(("layers", i, *misfit.field.split(".")), tree, message, misfit.hint))
-            after = None if misfit.field in ("type", "proj_size") else _without_fit(unfitted, signal)
-            if after is None:
-                break  # what the layers after it are fed with is not known
-            signal = after
-            continue
-        if signal.producer is None and signal.width is None:
-            signal = replace(signal, width=layer.width_in)
-        links.append(Link(layer, signal))
-        earlier[layer.name] = layer
-        signal = layer.emits(signal)
-    return tuple(links)
-
-
-def _without_fit(layer: Layer, signal: Signal) -> Signal | None:
-    """What a layer that does not fit would put out; None where its own sizes do not say."""
-    try:
-        return layer.emits(signal)
-    except ValueError:
-        return None
-
-
-def wrong_lengths(given: Input, tree: Tree) -> Iterator[DocumentError]:
-    """What of the `input` block's lengths does not go with its sizes."""
-    where: Path = ("input", "lengths")
-    lengths = given.lengths or ()
-    if given.lengths is not None and len(lengths) != given.batch_size:
-        size = "null (unbatched)" if given.batch_size is None else given.batch_size
-        message = f"expected one length for each sequence, batch_size {size}, got {len(lengths)}"
-        yield fault_at(where, tree, message, "make batch_size the number of lengths")
-    for i, length in enumerate(lengths):
-        if length > given.seq_len:
-            message = f"expected at most seq_len {given.seq_len}, got {length}"
-            yield fault_at((*where, i), tree, message, "seq_len is the longest sequence the batch can hold")
-
-
-def _old_name_too(document: Document, tree: Tree) -> Iterator[DocumentError]:
-    limits = document.budget
-    if limits is not None and None not in (limits.max_activation_bytes, limits.max_output_bytes):
-        message = "this is the old name of max_output_bytes, which is there too"
-        yield fault_at(_OLD_NAME, tree, message, "keep max_output_bytes")
-
-
-def _batch(given: Input, layers: Iterable[Layer]) -> Batch:
-    """The batch; the first layer that has a batch_first decides about its axes."""
-    lengths = None if given.lengths is None else tuple(given.lengths)
-    batch_first = next((layer.batch_first for layer in layers if isinstance(layer, SequenceLayer)), False)
-    return Batch(
-        size=given.batch_size, seq_len=given.seq_len, lengths=lengths, state=given.state, batch_first=batch_first
-    )
-
-
-def input_axes(batch: Batch) -> tuple[str, ...]:
-    """The axes of the model's input before its feature axis."""
-    if batch.lengths is not None:
-        return ("T",)
-    return ("L",) if batch.size is None else batch.padded_axes

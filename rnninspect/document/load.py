@@ -8,7 +8,8 @@ from pathlib import PurePath
 
 from rnninspect.document.beginning import is_document, is_printed
 from rnninspect.document.calls import with_calls
-from rnninspect.document.chain import Spec, connect
+from rnninspect.document.chain import Spec
+from rnninspect.document.connect import connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.overrides import override, put
 from rnninspect.document.source import Text, read_source

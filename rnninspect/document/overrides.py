@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, Input, layer_names
+from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, Input, text_layers
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.synonyms import fields_meant
 from rnninspect.document.tree import Tree, read_value
@@ -91,22 +91,30 @@ def path_at(target: str, tree: Tree, place: Place) -> Path:
             hint = f"{did_you_mean(owner, top)}; a layer's key is set with its name, LAYER.{printable(owner)}"
             raise DocumentError(place, f"no top-level key {show(owner)} can be set", hint=hint)
         return (owner,)
-    names = layer_names(tree.data)
+    paths: dict[str, Path] = {}
+    for layer in text_layers(tree.data):
+        paths.setdefault(layer.name, layer.path)
+    inputs = tree.data.get("inputs")
     mapping: Path
     if owner in KEYED_BLOCKS:
         mapping = (owner,)
         known = KEYED_BLOCKS[owner].model_fields
         if key not in known:
             raise DocumentError(place, f"unknown key {show(key)}", path=target, hint=did_you_mean(key, known))
-    elif owner in names:
-        mapping = ("layers", names.index(owner))
+    elif owner in paths:
+        mapping = paths[owner]
+    elif owner == "inputs" and isinstance(inputs, dict):
+        name, _, key = key.partition(".")
+        if name not in inputs:
+            raise DocumentError(place, f"no input is called {show(name)}", hint=did_you_mean(name, inputs))
+        mapping = ("inputs", name)
     elif owner == "cells" and isinstance(tree.data.get("cells"), dict):
         name, _, key = key.partition(".")
         if name not in tree.data["cells"]:
             raise DocumentError(place, f"no cell is called {show(name)}", hint=did_you_mean(name, tree.data["cells"]))
         mapping = ("cells", name)
     else:
-        hint = did_you_mean(owner, [*names, *KEYED_BLOCKS])
+        hint = did_you_mean(owner, [*paths, *KEYED_BLOCKS])
         raise DocumentError(place, f"no layer is called {show(owner)}", hint=hint)
     path = (*mapping, key)
     if mapping[0] in ("layers", "cells") and key.partition(".")[0] in _MADE:

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from rnninspect.document.chain import Spec, connect
+from rnninspect.document.chain import Spec
+from rnninspect.document.connect import connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.from_printed import ANY_WIDTH, POSITIONS, UNPRINTED, Described, Written, described
 from rnninspect.document.overrides import option_place, override, put

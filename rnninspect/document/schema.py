@@ -23,6 +23,8 @@ from rnninspect.document.beginning import CALL
 from rnninspect.document.blocks import Document
 from rnninspect.document.defined import OWN
 from rnninspect.document.library import library_names
+from rnninspect.document.repeats import Repeat
+from rnninspect.document.wires import LayerWires, NamedInput
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.definition import Definition
 from rnninspect.layers.fields import expectations
@@ -32,32 +34,50 @@ from rnninspect.layers.registry import TYPES, kind_of
 
 def document_schema() -> dict[str, object]:
     """The JSON Schema (draft 2020-12) of a document."""
-    layers = Document.model_fields["layers"]
-    kinds: Any = reduce(or_, (_with_block(kind_of(name)) for name in TYPES))
+    fields = Document.model_fields
+    kinds: Any = reduce(or_, (_with_blocks(kind_of(name)) for name in TYPES))
     layer: Any = Annotated[kinds, Field(discriminator="type")]
-    cells: Any = Annotated[dict[str, Definition] | None, *Document.model_fields["cells"].metadata]
+    cells: Any = Annotated[dict[str, Definition] | None, *fields["cells"].metadata]
+    layers: Any = Annotated[list[layer], *fields["layers"].metadata]
+    inputs: Any = Annotated[Annotated[dict[str, NamedInput], Field(min_length=1)] | None, *fields["inputs"].metadata]
     model = create_model(
         "rnninspect document",
         __base__=Document,
-        __doc__="One model: its layers run in order, each fed with what the one before puts out.",
+        __doc__="One model: its layers run in order, each fed with what the one before puts out, or what it names.",
         cells=(cells, None),
-        layers=(Annotated[list[layer], *layers.metadata], ...),
+        inputs=(inputs, None),
+        layers=(layers, ...),
     )
     written = model.model_json_schema(schema_generator=_Schema)
     definitions = written.pop("$defs")
     definitions |= {"Cell": _layer_of(OWN, definitions["Definition"]), "NamedCell": _layer_of("", {})}
+    definitions |= {"SharedLayer": _shared_layer(), "Repeat": _repeat()}
     items = written["properties"]["layers"]["items"]["oneOf"]
-    items += [{"$ref": f"#/$defs/{name}"} for name in ("Cell", "NamedCell")]
-    items.append({"type": "string", "pattern": CALL, "description": "a constructor call such as LSTM(300, 50)"})
+    items += [{"$ref": f"#/$defs/{name}"} for name in ("Cell", "NamedCell", "SharedLayer")]
+    call = {"type": "string", "pattern": CALL, "description": "a constructor call such as LSTM(300, 50)"}
+    definitions["Repeat"]["properties"]["layers"]["items"] = {"oneOf": [*items, call]}
+    items += [{"$ref": "#/$defs/Repeat"}, call]
     # why: without cells of its own a document has these types and no others.
     known = {"properties": {"type": {"enum": [*TYPES, OWN, *library_names()]}}}
     written["anyOf"] = [{"required": ["cells"]}, {"properties": {"layers": {"items": known}}}]
+    _require_sizes(written, definitions)
     return {"$schema": _Schema.schema_dialect, **written, "$defs": definitions}
+
+
+def _require_sizes(written: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """What says how large a batch is, which is required: the sizes or the lengths of one input, or those of several."""
+    lengths = {"required": ["lengths"], "properties": {"lengths": {"type": "array", "minItems": 1}}}
+    of_one = {"anyOf": [{"required": definitions["Input"].pop("required")}, lengths]}
+    named = definitions["NamedInput"]
+    named["anyOf"] = [{"required": named.pop("required")}, lengths]
+    written["required"].remove("input")
+    written["if"] = {"required": ["inputs"], "properties": {"inputs": {"type": "object"}}}
+    written["else"] = {"required": ["input"], "properties": {"input": of_one}}
 
 
 def _layer_of(type_name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of the layers of a cell: with the keys of the cell in it, or of one that is named, ""."""
-    layer = DefinedLayer.model_json_schema(schema_generator=_Schema)
+    layer = _with_wires(DefinedLayer).model_json_schema(schema_generator=_Schema)
     cell = {key: value for key, value in definition.get("properties", {}).items() if key != "init"}
     own = {"const": type_name, "type": "string"} if type_name else {"type": "string", "not": {"enum": [*TYPES, OWN]}}
     return {
@@ -69,13 +89,38 @@ def _layer_of(type_name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_block(kind: type[Layer]) -> type[Layer]:
-    """The kind with what its `init` block may hold, which the reader looks at only where there is one."""
+def _shared_layer() -> dict[str, Any]:
+    """The schema of a layer with `same_as`, which may have the keys of the layer that it names."""
+    wires = LayerWires.model_json_schema(schema_generator=_Schema, by_alias=True)
+    properties = {key: value for key, value in wires["properties"].items() if key != "same_as"}
+    return {
+        "title": "SharedLayer",
+        "description": "A layer with the weights of an earlier one.",
+        "type": "object",
+        "properties": {**properties, "same_as": {"type": "string"}, "name": {"type": "string"}},
+        "required": ["same_as"],
+    }
+
+
+def _repeat() -> dict[str, Any]:
+    return Repeat.model_json_schema(schema_generator=_Schema)
+
+
+def _with_blocks(kind: type[Layer]) -> type[Layer]:
+    """The kind with its wires and what its `init` block may hold; the reader looks at both only where there are any."""
+    kind = _with_wires(kind)
     if not issubclass(kind, InitLayer):
         return kind
     words = kind.model_fields["init"].metadata
     fields: dict[str, Any] = {"init": (Annotated[kind.init_block() | None, *words], None)}
     return create_model(kind.__name__, __base__=kind, __doc__=kind.__doc__, **fields)
+
+
+def _with_wires(kind: type[Layer]) -> type[Layer]:
+    wires: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in LayerWires.model_fields.items() if name != "same_as"
+    }
+    return create_model(kind.__name__, __base__=kind, __doc__=kind.__doc__, **wires)
 
 
 # What the validators of amounts know, and pydantic cannot see.
@@ -105,7 +150,7 @@ class _Schema(GenerateJsonSchema):
             expected = (words for part in (*field.metadata, field.annotation) for words in expectations(part))
             words = next(expected, None)
             if words is not None:
-                written["properties"][name]["description"] = words
+                written["properties"][field.alias or name]["description"] = words
         return written
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:

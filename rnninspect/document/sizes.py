@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rnninspect.document.blocks import Input, layer_names
+from rnninspect.document.blocks import Input, text_layers
 from rnninspect.document.keys import keys_of, sizes_of
 from rnninspect.document.overrides import path_at
 from rnninspect.document.paths import Path
@@ -17,10 +17,9 @@ from rnninspect.errors import DocumentError, Place, nearest, printable, show
 def size_paths(data: Mapping[str, Any]) -> dict[str, Path]:
     """Every size that a document may have, sound or not: what PATH calls it, and where it stands or would stand."""
     found: dict[str, Path] = {}
-    names = layer_names(data)
-    for i, (name, layer) in enumerate(zip(names, data["layers"] if names else (), strict=True)):
+    for name, path, layer in text_layers(data):
         keys = keys_of(layer, data)
-        found |= {f"{name}.{key}": ("layers", i, key) for key in (keys.sizes if keys else ())}
+        found |= {f"{name}.{key}": (*path, key) for key in (keys.sizes if keys else ())}
     if isinstance(data.get("input"), dict):
         found |= {f"input.{key}": ("input", key) for key in sizes_of(Input)}
     return found

@@ -9,10 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rnninspect.document.beginning import is_printed
-from rnninspect.document.blocks import KEYED_BLOCKS, Document, layer_names, printable_text
+from rnninspect.document.blocks import (
+    KEYED_BLOCKS,
+    WIRE_KEYS,
+    Document,
+    TextLayer,
+    is_repeat,
+    printable_text,
+    text_layers,
+)
 from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
 from rnninspect.document.faults import Faults
-from rnninspect.document.paths import Path
+from rnninspect.document.paths import Path, dotted
+from rnninspect.document.placed import Placed
 from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, show
@@ -21,10 +30,10 @@ from rnninspect.layers.registry import TYPES, kind_of
 
 
 class Validated(NamedTuple):
-    """A document whose every value is sound by itself."""
+    """A document whose every value is sound by itself. layers: of the model, those in `repeat` blocks so many times."""
 
     document: Document
-    layers: tuple[Layer, ...]
+    layers: tuple[Placed, ...]
 
 
 def validate(tree: Tree) -> Validated:
@@ -43,27 +52,51 @@ def validate(tree: Tree) -> Validated:
         from rnninspect.document.defined import kinds_in  # why here, and below: few documents have cells of their own
 
         kinds = kinds_in(tree, faults)
-    names = layer_names(tree.data)
-    layers: list[Layer] = []
-    for i, name in enumerate(names):
+    texts = text_layers(tree.data)
+    layers: dict[str, Placed] = {}
+    for text in texts:
         with faults.kept():
-            layers += _layer(tree.data["layers"][i], ("layers", i), name, tree, kinds, MOST_HINTS - len(faults))
-    faults.add(*_no_lengths(tree.data, tree), *_wrong_case_names(tree.data, tree), *_wrong_names(names, tree))
+            for placed in _placed(text, texts, layers, tree, kinds, MOST_HINTS - len(faults)):
+                layers[text.name] = placed
+    faults.add(*_no_lengths(tree.data, tree), *_wrong_case_names(tree.data, tree), *_wrong_names(texts, tree))
+    in_order = tuple(layers.values())
+    items = tree.data.get("layers")
+    if isinstance(items, list) and any(map(is_repeat, items)):
+        from rnninspect.document import repeats
+
+        times = repeats.times_of(tree.data, tree, faults)
+        faults.tell()
+        in_order = tuple(repeats.laid_out(in_order, texts, times, tree))
     faults.tell()
-    return Validated(document, tuple(layers))
+    return Validated(document, in_order)
 
 
 def with_sizes(data: dict[str, Any]) -> dict[str, Any]:
     """The data with the batch_size and seq_len that `input.lengths` says, where they are left out."""
-    given = data.get("input")
+    several = data.get("inputs") is not None
+    given = data.get("input", {} if several else None)
     if not isinstance(given, dict):
         return data
+    if several:
+        # why 1: each of several inputs says its own, and they are asked for where those are read.
+        return {**data, "input": {**_sequences(data["inputs"]), **given, "seq_len": 1, "lengths": None}}
     lengths = given.get("lengths")
     if not isinstance(lengths, list) or given.keys() >= {"batch_size", "seq_len"}:
         return data
     # why 1, where they do not say: the fault that is told is the lengths'.
     longest = max((length for length in lengths if type(length) is int), default=1)
     return {**data, "input": {"batch_size": len(lengths) or 1, "seq_len": longest, **given}}
+
+
+def _sequences(inputs: object) -> dict[str, int]:
+    """How many sequences the first of several inputs has, where it has lengths."""
+    of_each = (
+        [given.get("lengths") for given in inputs.values() if isinstance(given, dict)]
+        if isinstance(inputs, dict)
+        else []
+    )
+    lengths = next((each for each in of_each if isinstance(each, list) and each), None)
+    return {} if lengths is None else {"batch_size": len(lengths)}
 
 
 def _no_lengths(data: Mapping[str, Any], tree: Tree) -> Iterator[DocumentError]:
@@ -85,6 +118,26 @@ def _wrong_case_names(data: Mapping[str, Any], tree: Tree) -> Iterator[DocumentE
                 sound = False
             if not sound:
                 yield fault_at(("cases", i, "name"), tree, f"expected 1 to 100 printable characters, got {show(name)}")
+
+
+def _placed(
+    text: TextLayer,
+    texts: Sequence[TextLayer],
+    sound: Mapping[str, Placed],
+    tree: Tree,
+    kinds: Mapping[str, Any],
+    hints: int,
+) -> Iterator[Placed]:
+    """A layer of the text; none where what is wrong with it is told elsewhere. sound: those before it, by name."""
+    wires, data = None, text.data
+    if isinstance(data, dict) and not WIRE_KEYS.isdisjoint(data):
+        from rnninspect.document.wires import split  # why here: few documents have wires
+
+        wires, data = split(text, texts, sound, tree)
+        if data is None:
+            return
+    for layer in _layer(data, text.path, text.name, tree, kinds, hints):
+        yield Placed(layer, text.path, wires)
 
 
 def _layer(data: object, path: Path, name: str, tree: Tree, kinds: Mapping[str, Any], hints: int) -> Iterator[Layer]:
@@ -131,12 +184,12 @@ def _cell(
     raise fault_at((*path, "type"), tree, f"expected a layer type, got {show(kind)}", hint)
 
 
-def _wrong_names(names: Sequence[str], tree: Tree) -> Iterator[DocumentError]:
-    index_of: dict[str, int] = {}
-    for i, name in enumerate(names):
-        where = ("layers", i, "name")
-        if index_of.setdefault(name, i) != i:
-            message = f"the name {name!r} is taken by layers[{index_of[name]}]"
+def _wrong_names(texts: Sequence[TextLayer], tree: Tree) -> Iterator[DocumentError]:
+    path_of: dict[str, Path] = {}
+    for name, path, _ in texts:
+        where = (*path, "name")
+        if path_of.setdefault(name, path) != path:
+            message = f"the name {name!r} is taken by {dotted(path_of[name])}"
             yield fault_at(where, tree, message, "--set and the tables tell layers apart by name")
         elif name in KEYED_BLOCKS:
             message = f"the name {name!r} is the {name} block's"

@@ -8,6 +8,7 @@ from rnninspect.facts.amounts import PLAN_ONLY, Ops, sum_of_known
 from rnninspect.facts.from_file import FromFile
 from rnninspect.facts.tensors import HandedOn, TensorFact
 from rnninspect.facts.weights import Counts, WeightFact, count
+from rnninspect.facts.wires import Wires
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class LayerFacts:
     from the forward pass for it. Both are None in the real ledger, which runs forward only, and where nobody says how
     large the batch is: then per_token holds, and `forward` is what one token takes. from_file: of one that was found
     in a checkpoint. handed_on: of one that hands on neither its output nor its last states, as they are. buffers:
-    tensors of its state_dict that are no parameters, in the order of torch's named_buffers().
+    tensors of its state_dict that are no parameters, in the order of torch's named_buffers(). wires: of a model
+    whose document says any. sources: of a layer that reads several, what each hands it, by its name.
     """
 
     name: str
@@ -33,6 +35,8 @@ class LayerFacts:
     from_file: FromFile | None = field(default=None, compare=False)
     handed_on: HandedOn | None = field(default=None, compare=False)
     buffers: tuple[WeightFact, ...] = ()
+    wires: Wires | None = field(default=None, compare=False)
+    sources: tuple[TensorFact, ...] = field(default=(), compare=False)
 
     @property
     def counts(self) -> Counts:

@@ -14,8 +14,9 @@ from typing import Any
 
 from rnninspect.conventions.frameworks import CONVENTIONS
 from rnninspect.document.blocks import Input
-from rnninspect.document.chain import Link, Spec, input_axes, wrong_lengths
+from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.document.complaints import valid
+from rnninspect.document.connect import wrong_lengths
 from rnninspect.document.faults import Faults
 from rnninspect.document.overrides import option_place, override
 from rnninspect.document.tree import Tree
@@ -25,7 +26,7 @@ from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.facts.from_file import FromFile
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.variants import SAME_EVERYWHERE, layer_of, own_equations
-from rnninspect.layers.signal import Batch, Signal
+from rnninspect.layers.signal import Batch, ModelInput, Signal
 
 # What numbers are computed in; anything else is only how weights are held.
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
@@ -66,13 +67,14 @@ def _spec(identified: Identified, found: FoundLayer, batch: Batch, tree: Tree) -
     file, layer = identified.held.file, layer_of(found)
     batch = replace(batch, batch_first=found.known.get("batch_first") is True)
     held = _held_as(found, file)
+    signal = Signal(batch, batch.input_axes, found.input_size)
     return Spec(
         name=found.name or PurePath(file).stem,
         source=file,
-        batch=batch,
+        inputs=(ModelInput(INPUT, signal),),
         device=None,
         dtype=held[True] if held[True] in _FLOATS else held[False] if held[False] in _FLOATS else "float32",
-        links=(Link(layer, Signal(batch, input_axes(batch), found.input_size)),),
+        links=(Link(layer, signal),),
         tree=tree,
         checkpoint=identified.held.format,
         from_file=FromFile(

@@ -101,7 +101,7 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
     """Why a layer is not as it was; None where that follows from another change."""
     fields = {change.field: change for change in changed}
     index = next((i for i, link in enumerate(spec.links) if link.layer.name == name), None)
-    path: Path = () if index is None else ("layers", index)
+    path: Path = () if index is None else spec.links[index].path
     if "layer" in fields:
         return Cause(layer=name, path=path, subject=_come_or_gone(name, fields))
     if f"{name}.name" in fields:

@@ -145,7 +145,7 @@ def _steps(
     # why not as one: a learned first state is a parameter, and no input.
     states = [name for name in layer.cell.states if (train if name in layer.learned else wants.states)]
     sources = backward.gradient_sources(layer.cell, matrices=train, biases=train, x=wants.input, states=states)
-    read = backward.read_by_loss(layer.cell)
+    read = backward.read_by_loss(layer.cell, wants.taken)
     early, late, length = len(sources) - 1, len(read) - 1, signal.batch.letters["L"]
     rest = signal.tokens
     for step in sorted({*range(min(early, length)), *range(max(length - late, 0), length)}):

@@ -37,11 +37,12 @@ class Embedding(PointwiseLayer, InitLayer):
 
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
-        if signal.producer is not None:
+        if signal.width is not None:
+            feeds = f"for layer {signal.producer!r} to feed" if signal.producer is not None else "of which the input is"
             raise Misfit(
                 "type",
-                f"expected features for layer {signal.producer!r} to feed; an Embedding takes token indices",
-                "make it the first layer",
+                f"expected features {feeds}; an Embedding takes token indices",
+                "make it the first layer" if signal.producer is not None else "give it an input of its own",
             )
         if self.padding_idx is not None and not -self.num_embeddings <= self.padding_idx < self.num_embeddings:
             raise Misfit(

@@ -28,10 +28,14 @@ class Option(NamedTuple):
 
 
 class Wants(NamedTuple):
-    """Which gradients of what comes in a backward pass works out: of the layer's input, of its first states."""
+    """Which gradients of what comes in a backward pass works out: of the layer's input, of its first states.
+
+    taken: those of its last states that another layer starts from, so that they have a gradient too.
+    """
 
     input: bool
     states: bool
+    taken: frozenset[str] = frozenset()
 
 
 class Kept(NamedTuple):
@@ -260,14 +264,13 @@ def inferred(field: str, given: int | None, signal: Signal) -> int:
 
     Raises Misfit where neither is known or they differ.
     """
-    if signal.producer is None:
+    if signal.width is None:
         if given is None:
             raise Misfit(field, "required: there is no layer before to infer it from", f"add {field}")
         return given
-    if given is not None and given != signal.features:
-        raise Misfit(
-            field,
-            f"expected {signal.features}, the width that layer {signal.producer!r} puts out, got {given}",
-            f"leave {field} out, or change layer {signal.producer!r}",
-        )
+    if given is not None and given != signal.width:
+        whose = "the input has" if signal.producer is None else f"layer {signal.producer!r} puts out"
+        change = "the input" if signal.producer is None else f"layer {signal.producer!r}"
+        message = f"expected {signal.width}, the width that {whose}, got {given}"
+        raise Misfit(field, message, f"leave {field} out, or change {change}")
     return signal.features

@@ -52,6 +52,13 @@ class Batch:
         return ("N", "L") if self.batch_first else ("L", "N")
 
     @property
+    def input_axes(self) -> tuple[str, ...]:
+        """The axes of a sequence that goes in, before its features."""
+        if self.lengths is not None:
+            return ("T",)
+        return ("L",) if self.size is None else self.padded_axes
+
+    @property
     def states_axes(self) -> tuple[str, ...]:
         """The batch axis of a state: (N,), or nothing when unbatched."""
         return () if self.size is None else ("N",)
@@ -123,3 +130,25 @@ class Signal:
     def one(self, width: int, producer: str) -> Signal:
         """The signal of a layer that hands on one vector of each sequence, such as its last state."""
         return Signal(batch=self.batch, axes=self.batch.states_axes, width=width, producer=producer)
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """What a model is fed with. name: "input" where it is the only one, and the document gives it none.
+
+    signal: as the layers read it, so that a packed one has the axis T.
+    """
+
+    name: str
+    signal: Signal
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Its axes before it is packed; token indices have no feature axis."""
+        lead = self.signal.axes if "T" not in self.signal.axes else ("L", "N")
+        return lead if self.signal.width is None else (*lead, "H_in")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of `axes`."""
+        return shape_of(self.axes, self.signal.batch.letters | {"H_in": self.signal.width or 0})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnninspect.document.chain import Spec
+from rnninspect.document.chain import INPUT, Spec
 from rnninspect.document.tree import Tree
 from rnninspect.errors import AskedWrongly, CannotHere, CheckFailed, Place, printable
 from rnninspect.facts.amounts import ITEM_BYTES
+from rnninspect.layers.signal import ModelInput
 from rnninspect.live.page import Page
 from rnninspect.live.parameters import values_of
 from rnninspect.live.records import LayerRecord
@@ -71,7 +72,7 @@ def spec_of(layer: LayerRecord) -> Spec:
     return Spec(
         name=name,
         source=name,
-        batch=link.signal.batch,
+        inputs=(ModelInput(INPUT, link.signal),),
         device=layer.device,
         dtype=layer.dtype,
         links=(link,),

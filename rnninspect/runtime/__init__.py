@@ -8,6 +8,7 @@ recurrence              what a layer of equations has of torch.nn.RNN, and torch
 ahead, plain            its steps, fast enough to train with, and as they are written; functions has torch's values
 feeding                 what a recurrent layer hands on, merged and pooled
 windows, plain_windows  convolutions and pools over the steps: torch's, and by their equations
+wiring                  what every layer is fed with, and what it hands on: read, joined, added, handed over
 modules                 a document's modules, built, and run on a batch
 real                    the real ledger: what was built, and what it put out
 workspace               what torch's kernels keep beyond what the equations need

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, singledispatch
@@ -24,7 +24,7 @@ from rnninspect.layers.layer import InitLayer, Layer
 from rnninspect.layers.linear import Linear
 from rnninspect.layers.pointwise import EquationLayer, PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.layers.signal import Batch, Signal
+from rnninspect.layers.signal import Batch, ModelInput, Signal
 from rnninspect.layers.weights import first_of
 from rnninspect.layers.window import WindowLayer
 from rnninspect.plan import bytes_needed, plan
@@ -35,6 +35,7 @@ from rnninspect.runtime.feeding import handed_on
 from rnninspect.runtime.recurrence import Flow, States, data_of, run_cell, with_data
 from rnninspect.runtime.torch_errors import BUILD_ERRORS, quiet, refusals
 from rnninspect.runtime.windows import run_window
+from rnninspect.runtime.wiring import Flows
 
 # why: torch's meta kernels loop over L in Python, 6 ms a step; shapes are linear in L, so two steps show them.
 META_STEPS = 2
@@ -45,10 +46,19 @@ Module = Callable[..., Any]
 
 
 class Feed(NamedTuple):
-    """What a model is run on: its input, and the initial states of every layer in order."""
+    """What a model is run on: its inputs by name, and the initial states of every layer in order.
 
-    input: Flow
+    A layer that another hands its states to has none of its own.
+    """
+
+    inputs: Mapping[str, Flow]
     states: tuple[States, ...]
+
+    @property
+    def input(self) -> Flow:
+        """The input of a model that has one."""
+        (flow,) = self.inputs.values()
+        return flow
 
 
 @dataclass(frozen=True)
@@ -64,15 +74,22 @@ class BuiltModel(nn.Module):
     """The layers of a document as torch modules on a device; `layers` holds them in order.
 
     Called with an input of the shape the plan says, (L, N, H_in), token indices (L, N), or a PackedSequence, it
-    returns what the last layer hands on. States start at zero, but for those that a cell's text has start otherwise.
+    returns what the last layer hands on; with several inputs in the document's order; of several outputs a tuple.
+    States start at zero, but for those that a cell's text has start otherwise, or that another layer hands over.
     """
 
     def __init__(self, spec: Spec, device: torch.device) -> None:
         super().__init__()
         self.links = spec.links
+        self.input_names = tuple(each.name for each in spec.inputs)
+        self.returns = spec.returns
         self.layers = nn.ModuleList()
         names: dict[str, nn.Module] = {}
         for link in spec.links:
+            if link.wires.same_as:
+                names[link.layer.name] = names[link.wires.same_as]
+                self.layers.append(names[link.layer.name])
+                continue
             with refusals(spec, "build", device, layer=link.layer.name, errors=BUILD_ERRORS):
                 module = _module(link.layer, device, DTYPES[spec.dtype]).requires_grad_(link.layer.trainable)
                 freeze_fixed(link.layer, module)
@@ -82,17 +99,21 @@ class BuiltModel(nn.Module):
             self.layers.append(module)
         # why only now: what other layers draw is the same with an `init` block as without, and so can be compared.
         for link, module in zip(spec.links, self.layers, strict=True):
-            if isinstance(link.layer, InitLayer) and link.layer.has_laws:
+            if isinstance(link.layer, InitLayer) and link.layer.has_laws and not link.wires.same_as:
                 with refusals(spec, "draw the first values of", device, layer=link.layer.name, errors=BUILD_ERRORS):
                     initial.draw(module, link.layer.weights(spec.dtype))
         self.eval()
 
-    def forward(self, input: Flow) -> Flow:
+    def forward(self, *inputs: Flow) -> Flow | tuple[Flow, ...]:
         """Run every layer in order."""
+        flows = Flows(self.links, dict(zip(self.input_names, inputs, strict=True)), self.returns)
         for link, module in zip(self.links, self.layers, strict=True):
-            states = first_states(link.layer, input, link.signal.axes) if isinstance(link.layer, Recurrent) else ()
-            input = run(link.layer, link, module, input, states).handed_on
-        return input
+            fed, states = flows.given(link, ())
+            if isinstance(link.layer, Recurrent) and not link.wires.state_from:
+                states = first_states(link.layer, fed, link.signal.axes)
+            ran = run(link.layer, link, module, fed, states)
+            flows.put(link, fed, ran.handed_on, ran.states)
+        return flows.returned if len(self.returns) > 1 else flows.returned[0]
 
 
 def build(spec: Spec, device: str | None = None, seed: int = 0) -> BuiltModel:
@@ -131,23 +152,30 @@ def reachable(spec: Spec, device: torch.device) -> Spec:
 
 
 def make_feed(spec: Spec, device: torch.device, values: array[float] | array[int] | None = None) -> Feed:
-    """The document's batch: its input, random where no `values` are given, and the states every layer starts from.
+    """The document's batch: its inputs, random where no `values` are given, and the states every layer starts from.
 
-    values: of the shape `spec.input_axes` says, in C order; a packed batch is given padded.
+    values: of the only input, of the shape that its `axes` say, in C order; a packed batch is given padded.
     """
     dtype = DTYPES[spec.dtype]
     with refusals(spec, "make the input", device, errors=BUILD_ERRORS):
-        x = _random_input(spec, device, dtype) if values is None else _given_input(spec, device, dtype, values)
-        lengths = None if spec.batch.lengths is None else torch.tensor(spec.batch.lengths, device="cpu")
-        flow = x if lengths is None else pack_padded_sequence(x, lengths, enforce_sorted=False)
+        inputs = {each.name: _input(spec, each, device, values) for each in spec.inputs}
         states = tuple(
             tuple(
                 _state(link.layer, fact, link.signal.batch, device, dtype)
                 for fact in link.layer.inputs(link.signal, spec.dtype)[1:]
+                if not link.wires.state_from
             )
             for link in spec.links
         )
-    return Feed(flow, states)
+    return Feed(inputs, states)
+
+
+def _input(spec: Spec, given: ModelInput, device: torch.device, values: array[float] | array[int] | None) -> Flow:
+    dtype, batch = DTYPES[spec.dtype], given.signal.batch
+    x = _random_input(spec, given, device, dtype) if values is None else _given_input(given, device, dtype, values)
+    if "T" not in given.signal.axes:
+        return x
+    return pack_padded_sequence(x, torch.tensor(batch.lengths, device="cpu"), enforce_sorted=False)
 
 
 def first_states(layer: Recurrent, flow: Flow, axes: tuple[str, ...]) -> States:
@@ -245,17 +273,20 @@ def _module(layer: Layer, device: torch.device, dtype: torch.dtype) -> nn.Module
     return module
 
 
-def _random_input(spec: Spec, device: torch.device, dtype: torch.dtype) -> Tensor:
-    first = spec.links[0].layer
-    if isinstance(first, Embedding):
-        return torch.randint(first.num_embeddings, spec.input_shape, device=device)
-    return torch.randn(spec.input_shape, device=device, dtype=dtype)
+def _random_input(spec: Spec, given: ModelInput, device: torch.device, dtype: torch.dtype) -> Tensor:
+    readers = (link.layer for link in spec.links if given.name in link.wires.reads)
+    tables = [layer.num_embeddings for layer in readers if isinstance(layer, Embedding)]
+    if given.signal.width is None and tables:
+        return torch.randint(min(tables), given.shape, device=device)
+    return torch.randn(given.shape, device=device, dtype=dtype)
 
 
-def _given_input(spec: Spec, device: torch.device, dtype: torch.dtype, values: array[float] | array[int]) -> Tensor:
+def _given_input(
+    given: ModelInput, device: torch.device, dtype: torch.dtype, values: array[float] | array[int]
+) -> Tensor:
     whole = values.typecode == "q"
     read = torch.frombuffer(values, dtype=torch.int64 if whole else torch.float64)
-    return read.reshape(spec.input_shape).to(device, torch.int64 if whole else dtype, copy=True)
+    return read.reshape(given.shape).to(device, torch.int64 if whole else dtype, copy=True)
 
 
 def _state(layer: Layer, fact: TensorFact, batch: Batch, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -27,6 +27,7 @@ from rnninspect.runtime.device import dtype_name, watch_peak
 from rnninspect.runtime.modules import BuiltModel, make_feed, ready, run
 from rnninspect.runtime.recurrence import Flow, data_of
 from rnninspect.runtime.torch_errors import refusals
+from rnninspect.runtime.wiring import Flows
 
 # How many values of a weight are looked at together.
 _PIECE = 2**20
@@ -58,9 +59,11 @@ def _run_all(
     facts = []
     finite = True
     with torch.inference_mode():
-        flow, given = make_feed(spec, device)
-        for link, module, states, own in zip(spec.links, model.layers, given, weights, strict=True):
+        feed = make_feed(spec, device)
+        flows = Flows(spec.links, feed.inputs, spec.returns)
+        for link, module, own_states, own in zip(spec.links, model.layers, feed.states, weights, strict=True):
             layer, signal = link.layer, link.signal
+            flow, states = flows.given(link, own_states)
             declared_in, declared_out = layer.inputs(signal, spec.dtype), layer.outputs(signal, spec.dtype)
             with refusals(spec, "run", device, layer=layer.name):
                 ran = run(layer, link, module, flow, states)
@@ -77,7 +80,7 @@ def _run_all(
                 )
             )
             finite = finite and device.type != "meta" and bool(torch.isfinite(data_of(ran.output)).all())
-            flow = ran.handed_on
+            flows.put(link, flow, ran.handed_on, ran.states)
     return tuple(facts), None if device.type == "meta" else finite
 
 

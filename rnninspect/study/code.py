@@ -316,8 +316,9 @@ def _main(spec: Spec, names: Mapping[str, str], given: Sequence[str]) -> Iterato
 def _run_once(spec: Spec, names: Mapping[str, str], given: Sequence[str]) -> Iterator[str]:
     dtype = "" if spec.dtype == "float32" else f", dtype=torch.{spec.dtype}"
     first = spec.links[0].layer
-    lead = [spec.batch.letters[axis] for axis in spec.batch.padded_axes if axis in spec.input_axes]
-    shape = (*lead, *spec.input_shape[len(lead) :])
+    x = spec.inputs[0]
+    lead = [spec.batch.letters[axis] for axis in spec.batch.padded_axes if axis in x.axes]
+    shape = (*lead, *x.shape[len(lead) :])
     if isinstance(first, Embedding):
         yield f"x = torch.randint({first.num_embeddings}, {shape})"
     else:

@@ -10,7 +10,7 @@ from rnninspect.letters import open_shape_of, tuple_text
 def chain(spec: Spec) -> str:
     """`x (20, 32) -> embed 300 -> encoder 2x50x2 -> head 10`, with the signs for arrows and times."""
     letters = spec.batch.letters | {"H_in": spec.links[0].signal.width or 0}
-    parts = [f"x {tuple_text(open_shape_of(spec.input_axes, letters))}"]
+    parts = [f"x {tuple_text(open_shape_of(spec.inputs[0].axes, letters))}"]
     for link in spec.links:
         layer = link.layer
         if isinstance(layer, Recurrent):

@@ -41,11 +41,13 @@ class Passes(NamedTuple):
     """A forward and a backward pass.
 
     tensors: by the names of `Deviation`. upstream: the gradients that went in. handed_on: the next layer's input.
+    last: the states after the last step.
     """
 
     tensors: dict[str, Tensor]
     upstream: tuple[Tensor, ...]
     handed_on: Flow
+    last: States
 
 
 def passes(
@@ -64,7 +66,9 @@ def passes(
         list(put_out.values()), list(leaves.values()), upstream, allow_unused=True, materialize_grads=True
     )
     of = {GRADIENT + name: gradient for name, gradient in zip(leaves, gradients, strict=True)}
-    return Passes(put_out | of, upstream, with_data(ran.handed_on, data_of(ran.handed_on).detach()))
+    handed_on = with_data(ran.handed_on, data_of(ran.handed_on).detach())
+    last = tuple(state.detach() for state in ran.states)
+    return Passes(tensors=put_out | of, upstream=upstream, handed_on=handed_on, last=last)
 
 
 def taken_in(link: Link, data: Tensor, states: States) -> dict[str, Tensor]:

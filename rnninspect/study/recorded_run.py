@@ -14,6 +14,7 @@ from rnninspect.layers.linear import Linear
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.modules import BuiltModel, Feed
 from rnninspect.runtime.recurrence import Flow, Moment, data_of, with_data
+from rnninspect.runtime.wiring import Flows
 from rnninspect.study.reference import exact, exact_tensor, reference, run_layer
 
 
@@ -36,6 +37,9 @@ def twins_of(links: Sequence[Link], model: BuiltModel) -> dict[str, nn.Module]:
     # why not strict: `links` ends with the layer whose output is read.
     for link, module in zip(links, model.layers, strict=False):
         layer = link.layer
+        if link.wires.same_as:
+            twins[layer.name] = twins[link.wires.same_as]
+            continue
         twin = reference(layer, module)
         for weight in layer.weights("float32"):
             twin.get_parameter(weight.name).requires_grad_(weight.trainable)
@@ -49,21 +53,27 @@ def twins_of(links: Sequence[Link], model: BuiltModel) -> dict[str, nn.Module]:
 
 def run_links(links: Sequence[Link], twins: Mapping[str, nn.Module], feed: Feed) -> list[RecordedLayer]:
     """Run layers by their equations, and keep every state of the recurrent ones."""
-    flow = exact(feed.input)
+    flows = Flows(links, {name: _wanting(exact(flow)) for name, flow in feed.inputs.items()}, ())
     runs = []
     # why not strict: the feed has states for the layers after them too.
-    for link, states in zip(links, feed.states, strict=False):
-        data = data_of(flow)
-        if data.is_floating_point() and not data.requires_grad:
-            flow = with_data(flow, data.requires_grad_())
+    for link, own_states in zip(links, feed.states, strict=False):
+        # why: a state may be what another one was before, or start as what only trains elsewhere.
+        own = tuple(exact_tensor(state).requires_grad_() for state in own_states)
+        flow, given = flows.given(link, own)
+        flow = _wanting(flow)
         watch = None
         if isinstance(link.layer, Recurrent):
             runs.append(RecordedLayer(layer=link.layer, axes=link.signal.axes, x=flow, levels={}))
             watch = partial(_record, runs[-1])
-        # why: a state may be what another one was before, or start as what only trains elsewhere.
-        given = tuple(exact_tensor(state).requires_grad_() for state in states)
-        flow = run_layer(link, twins[link.layer.name], flow, given, watch).handed_on
+        ran = run_layer(link, twins[link.layer.name], flow, given, watch)
+        flows.put(link, flow, ran.handed_on, ran.states)
     return runs
+
+
+def _wanting(flow: Flow) -> Flow:
+    """The flow with a gradient, unless it is token indices."""
+    data = data_of(flow)
+    return with_data(flow, data.requires_grad_()) if data.is_floating_point() and not data.requires_grad else flow
 
 
 def _record(run: RecordedLayer, moment: Moment) -> None:

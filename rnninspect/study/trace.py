@@ -28,6 +28,7 @@ from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import make_feed, ready
 from rnninspect.runtime.recurrence import Flow, Moment, States, data_of
 from rnninspect.runtime.torch_errors import refusals
+from rnninspect.runtime.wiring import Flows
 from rnninspect.study.reference import exact, exact_tensor, reference, run_layer
 from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, reconsider, roundings, unit_of
 
@@ -161,8 +162,10 @@ def trace_layers(
     more = max(link.layer.work_bytes(link.signal, "float64") for link in spec.links)
     enough_memory(spec, planned, 2 * planned.parameter_bytes + more, _CPU)
     with ready(spec, planned, device, seed) as model, torch.no_grad():
-        flow, given = make_feed(spec, device, values)
-        for link, module, states in zip(spec.links, model.layers, given, strict=True):
+        feed = make_feed(spec, device, values)
+        flows = Flows(spec.links, feed.inputs, spec.returns)
+        for link, module, own_states in zip(spec.links, model.layers, feed.states, strict=True):
+            flow, states = flows.given(link, own_states)
             with refusals(spec, "run", device, layer=link.layer.name):
                 ran = run_layer(link, module, flow, states)
             if isinstance(link.layer, Recurrent) and layer in (None, link.layer.name):
@@ -178,7 +181,7 @@ def trace_layers(
                 levels += run.recorder.levels(link)
                 if layer is not None:
                     break
-            flow = ran.handed_on
+            flows.put(link, flow, ran.handed_on, ran.states)
     return Trace(
         model=planned, device=str(device), torch=torch.__version__, seed=seed, levels=tuple(levels), outputs=outputs
     )

@@ -25,6 +25,7 @@ from rnninspect.runtime.device import enough_memory, threads_for
 from rnninspect.runtime.modules import in_torch, make_feed, ready
 from rnninspect.runtime.recurrence import Flow, RecurrentModule, States
 from rnninspect.runtime.torch_errors import refusals
+from rnninspect.runtime.wiring import Flows
 from rnninspect.study import two_ways
 from rnninspect.study.against import Held, chosen, hold
 from rnninspect.study.name_map import Theirs
@@ -108,16 +109,19 @@ def verify_layers(
         model.requires_grad_()
         draw_anew(model.layers)
         _load(values or {}, spec, model.layers)
-        flow, given = make_feed(spec, device)
-        for link, module, states in zip(spec.links, model.layers, given, strict=True):
+        feed = make_feed(spec, device)
+        flows = Flows(spec.links, feed.inputs, spec.returns)
+        for link, module, own_states in zip(spec.links, model.layers, feed.states, strict=True):
+            flow, states = flows.given(link, own_states)
             if has_equations(link.layer):
                 _same_shapes(spec, link, link.layer.weights(spec.dtype), dict(module.named_parameters()))
                 theirs = against if against is not None and chosen(against, spec) == link.layer.name else None
-                verified, flow = _verify_layer(spec, device, link, module, flow, states, unit, theirs)
+                verified, handed_on, last = _verify_layer(spec, device, link, module, flow, states, unit, theirs)
                 layers.append(verified)
             else:
                 with refusals(spec, "run", device, layer=link.layer.name), torch.no_grad():
-                    flow = run_layer(link, module, flow, states).handed_on
+                    handed_on, last = run_layer(link, module, flow, states).handed_on, ()
+            flows.put(link, flow, handed_on, last)
     return Verified(
         model=planned,
         device=str(device),
@@ -176,8 +180,8 @@ def _verify_layer(
     states: States,
     unit: Unit,
     against: Theirs | None,
-) -> tuple[VerifiedLayer, Flow]:
-    """One layer both ways, and what torch hands on to the next."""
+) -> tuple[VerifiedLayer, Flow, States]:
+    """One layer both ways, what torch hands on to the next, and its last states."""
     terms, steps = depth(link)
     name = link.layer.name
     with refusals(spec, "run", device, layer=name), _in_training(module):
@@ -200,7 +204,7 @@ def _verify_layer(
     layer = VerifiedLayer(
         name=name, type=link.layer.type, terms=terms, steps=steps, tensors=tensors, proofs=proofs, theirs=theirs
     )
-    return layer, by_torch.handed_on
+    return layer, by_torch.handed_on, by_torch.last
 
 
 def _proofs(link: Link, module: nn.Module, given: Given, expected: Mapping[str, Tensor]) -> tuple[Proof, ...]:

@@ -14,6 +14,7 @@ import pytest
 from rnninspect.bench.bound import ChipMemory, bound, chain_steps
 from rnninspect.bench.records import Bound, Peaks
 from rnninspect.document.chain import Link
+from rnninspect.facts.wires import Wires
 from rnninspect.layers.dropout import Dropout
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.gru import GRU
@@ -44,6 +45,16 @@ def of(
     return least
 
 
+def in_order(links: Sequence[Link]) -> list[Link]:
+    """The links, each fed with what the one before hands on."""
+    before, chain = "input", []
+    for k, each in enumerate(links):
+        layer = each.layer.model_copy(update={"name": each.layer.name or f"layer{k}"})
+        chain.append(replace(each, layer=layer, wires=Wires((before,))))
+        before = layer.name
+    return chain
+
+
 def bound_of(
     links: Sequence[Link],
     phase: str,
@@ -53,6 +64,7 @@ def bound_of(
     memory: ChipMemory = COLD,
     input_grad: bool = False,
 ) -> Bound | None:
+    links = in_order(links)
     layers = plan_layers(links, owned_weights(links, dtype), dtype, input_grad=input_grad)
     return bound(links, layers, phase, peaks, dtype=dtype, memory=memory, input_grad=input_grad)
 

@@ -18,7 +18,7 @@ from rnninspect.bench.records import PHASES
 from rnninspect.bench.sampling import Timing
 from rnninspect.plan import plan
 from rnninspect.runtime.modules import ready, run
-from rnninspect.runtime.recurrence import data_of
+from rnninspect.runtime.recurrence import Flow, data_of
 
 # why: torch says it once of a projected LSTM on a CPU; `job` keeps it from the user, who reads it under "kernels".
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning")
@@ -86,11 +86,16 @@ def watched(subject: Subject, name: str, calls: int, look: Callable[[], object])
     return clock
 
 
+def flows_of(subject: Subject) -> list[Flow]:
+    """The only input of each of the pool."""
+    return [flow for inputs in subject.pool for flow in inputs.values()]
+
+
 def outputs_of(subject: Subject) -> list[Tensor]:
     """What the modules put out for each of the pool, called as `verify` and `trace` call them."""
     outputs = []
     with torch.no_grad():
-        for flow, states in zip(subject.pool, subject.states, strict=True):
+        for flow, states in zip(flows_of(subject), subject.states, strict=True):
             given = flow
             for link, module, own in zip(subject.links, subject.modules, states, strict=True):
                 given = run(link.layer, link, module, given, own).handed_on
@@ -149,7 +154,7 @@ def test_gradients_are_none_before_each_call_and_there_after_it(name: str, input
 
     def look() -> tuple[set[bool], int]:
         there = {parameter.grad is not None for parameter in subject.parameters}
-        return there, sum(data_of(flow).grad is not None for flow in subject.pool)
+        return there, sum(data_of(flow).grad is not None for flow in flows_of(subject))
 
     looks = watched(subject, name, POOL + 1, look)
     assert looks.before == [({False}, 0)] * (POOL + 1)
@@ -162,7 +167,7 @@ def test_the_gradients_are_those_of_one_pass() -> None:
     (subject,) = made(LSTM)
     phase = Phase(subject, "step", Clock())
     phase.sample(POOL + 2)
-    assert phase._upstream is not None
+    assert phase._upstream
     expected = torch.autograd.grad(subject.call(1), subject.parameters, phase._upstream)
     for parameter, gradient in zip(subject.parameters, expected, strict=True):
         assert parameter.grad is not None
@@ -174,9 +179,9 @@ def test_backward_has_a_fresh_graph_for_every_call_and_frees_it(monkeypatch: pyt
     roots: list[object] = []
     real = torch.autograd.backward
 
-    def spy(output: Tensor, upstream: Tensor, **options: object) -> None:
+    def spy(output: Sequence[Tensor], upstream: Sequence[Tensor], **options: object) -> None:
         assert options == {}
-        roots.append(output.grad_fn)
+        roots.append(output[0].grad_fn)
         real(output, upstream)
         with pytest.raises(RuntimeError, match="second time"):
             real(output, upstream)
@@ -211,7 +216,7 @@ def test_the_input_requires_grad_where_asked_and_where_it_can() -> None:
         (DOCUMENTS["Embedding"], True, False),
     ):
         (subject,) = made(layers, input_grad=input_grad)
-        assert [data_of(flow).requires_grad for flow in subject.pool] == [expected] * POOL
+        assert [data_of(flow).requires_grad for flow in flows_of(subject)] == [expected] * POOL
 
 
 def test_each_layer_is_fed_with_what_the_one_before_puts_out() -> None:
@@ -221,13 +226,14 @@ def test_each_layer_is_fed_with_what_the_one_before_puts_out() -> None:
     assert [subject.name for subject in layers] == [link.layer.name for link in whole.links]
     with torch.no_grad():
         for which in range(POOL):
-            outputs = [subject.call(which) for subject in layers]
+            outputs = [subject.call(which)[0] for subject in layers]
             assert all(
-                torch.equal(data_of(after.pool[which]), out) for after, out in zip(layers[1:], outputs, strict=False)
+                torch.equal(data_of(flows_of(after)[which]), out)
+                for after, out in zip(layers[1:], outputs, strict=False)
             )
-            assert torch.equal(whole.call(which), outputs[-1])
+            assert torch.equal(whole.call(which)[0], outputs[-1])
     # why leaves: backward of a layer must not run back into the one before.
-    assert all(data_of(flow).is_leaf for subject in layers for flow in subject.pool)
+    assert all(data_of(flow).is_leaf for subject in layers for flow in flows_of(subject))
     assert len(made(LSTM, each_layer=True)) == 1
 
 
@@ -358,6 +364,7 @@ def test_a_layer_that_hands_on_its_output_is_called_with_nothing_round_it() -> N
         return flow + 1, None
 
     (step,) = steps_of(subject.links, [module], subject.states[0])
-    assert isinstance(subject.pool[0], Tensor)
-    assert torch.equal(data_of(step(subject.pool[0])), subject.pool[0] + 1)
-    assert calls == [(subject.pool[0], subject.states[0][0])]
+    flow = flows_of(subject)[0]
+    assert isinstance(flow, Tensor)
+    assert torch.equal(data_of(step(flow)), flow + 1)
+    assert calls == [(flow, subject.states[0][0])]

@@ -54,7 +54,8 @@ class Products(TorchDispatchMode):
 def macs_of(spec: Spec, *, input_grad: bool) -> tuple[int, int]:
     """What torch multiplies forward and backward, every cell of equations being run as it is written."""
     with ready(spec, plan(spec), CPU, 0) as model:
-        flow, states = make_feed(spec, CPU)
+        feed = make_feed(spec, CPU)
+        flow, states = feed.input, feed.states
         leaves = [data_of(flow), *(state for given in states for state in given)]
         for leaf in leaves:
             leaf.requires_grad_(input_grad)

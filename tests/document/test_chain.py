@@ -11,7 +11,8 @@ import pytest
 import worlds
 from worlds import DOCUMENTS, text_of
 
-from rnninspect.document.chain import Spec, connect
+from rnninspect.document.chain import Spec
+from rnninspect.document.connect import connect
 from rnninspect.document.load import load_spec
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import validate

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from samples import examples
 from worlds import least_keys
 
-from rnninspect.document.blocks import Document, Input, layer_names
+from rnninspect.document.blocks import Document, Input, text_layers
 from rnninspect.document.complaints import MOST_HINTS
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import Validated, validate
@@ -68,12 +68,12 @@ class TestSound:
         ],
     )
     def test_values(self, keys: str, field: str, value: object) -> None:
-        (only,) = read(layer("type: GRU, " + keys)).layers
+        ((only, *_),) = read(layer("type: GRU, " + keys)).layers
         assert (getattr(only, field), type(getattr(only, field))) == (value, type(value))
 
     @pytest.mark.parametrize(("text", "shape"), [("7", 7), ("[7]", [7]), ("[3, 7]", [3, 7]), ("null", None)])
     def test_a_shape_is_a_size_or_a_list(self, text: str, shape: int | list[int] | None) -> None:
-        (only,) = read(layer(f"type: LayerNorm, normalized_shape: {text}")).layers
+        ((only, *_),) = read(layer(f"type: LayerNorm, normalized_shape: {text}")).layers
         assert isinstance(only, LayerNorm)
         assert only.normalized_shape == shape
 
@@ -91,7 +91,7 @@ class TestSound:
 
     @pytest.mark.parametrize("name", ["encoder", "encoder-2", "_", "élan", "2", "x" * 100, "Input"])
     def test_names_of_layers(self, name: str) -> None:
-        assert [each.name for each in read(layer(f"type: Dropout, name: '{name}'")).layers] == [name]
+        assert [each.layer.name for each in read(layer(f"type: Dropout, name: '{name}'")).layers] == [name]
 
     @pytest.mark.parametrize("state", ["zeros", "random"])
     @pytest.mark.parametrize("size", ["null", "1", "3"])
@@ -114,15 +114,15 @@ class TestLayerNames:
         ],
     )
     def test_unnamed_layers_are_called_by_their_type(self, layers: list[Any], names: list[str]) -> None:
-        assert layer_names({"layers": layers}) == names
+        assert [layer.name for layer in text_layers({"layers": layers})] == names
 
     @pytest.mark.parametrize("data", [{}, {"layers": None}, {"layers": {"a": 1}}, {"layers": []}])
     def test_no_layers_no_names(self, data: dict[str, Any]) -> None:
-        assert layer_names(data) == []
+        assert [layer.name for layer in text_layers(data)] == []
 
     def test_the_validated_layers_bear_them(self) -> None:
         text = f"{HEAD}layers: [{{type: Dropout}}, {{type: Dropout, name: x}}, {{type: Dropout}}]"
-        assert [each.name for each in read(text).layers] == ["dropout", "x", "dropout2"]
+        assert [each.layer.name for each in read(text).layers] == ["dropout", "x", "dropout2"]
 
 
 A_SIZE = "expected an integer >= 1, got "
@@ -182,7 +182,7 @@ KEYS = [
         f"{HEAD}{LSTM}▶optimizer: 3",
         "optimizer",
         "unknown key 'optimizer'",
-        "known: name, input, device, dtype, budget, sweep, cases, cells, layers",
+        "known: name, input, device, dtype, budget, sweep, cases, cells, inputs, outputs, layers",
     ),
     (
         f"input: {{batch_size: 3, seq_len: 5, ▶length: [1]}}\n{LSTM}",
@@ -597,7 +597,7 @@ def test_every_field_says_what_it_expects(model: type[Layer] | type[Document] | 
     for field in model.model_fields:
         if model is Document:
             text = f"{HEAD}{LSTM}" if field not in ("input", "layers") else ""
-            text += f"{field}: {'3' if field in ('input', 'budget', 'sweep', 'cells') else '{a: 1}'}\n"
+            text += f"{field}: {'3' if field in ('input', 'inputs', 'budget', 'sweep', 'cells') else '{a: 1}'}\n"
             text += {"input": LSTM, "layers": HEAD}.get(field, "")
         elif model is Input:
             keys = {"batch_size": "3", "seq_len": "5"} | {field: "{a: 1}"}

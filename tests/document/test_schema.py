@@ -75,6 +75,7 @@ def test_every_word_is_json_schemas() -> None:
     known = {"$schema", "$ref", "$defs", "title", "description", "default", "type", "const", "enum", "properties"}
     known |= {"required", "additionalProperties", "items", "minItems", "maxItems", "anyOf", "oneOf", "not"}
     known |= {"minProperties", "maxProperties", "propertyNames"}
+    known |= {"if", "else"}
     known |= {"minimum", "maximum", "exclusiveMinimum", "pattern", "minLength", "maxLength"}
     assert {word for subschema in subschemas(SCHEMA) for word in subschema} <= known
 
@@ -99,15 +100,16 @@ def test_no_mapping_takes_other_keys() -> None:
     of_cells = {mapping["title"]: mapping for mapping in mappings if mapping["title"] in ("Cell", "NamedCell")}
     assert all(mapping["additionalProperties"] == {"type": "number"} for mapping in of_cells.values())
     others = [mapping for mapping in mappings if mapping["title"] not in of_cells]
-    known = {"rnninspect document", "Input", "Budget", "Definition", *TYPES, *BLOCKS}
-    assert {mapping["title"] for mapping in others} == known
-    assert all(mapping["additionalProperties"] is False for mapping in others)
+    known = {"rnninspect document", "Input", "NamedInput", "Budget", "Definition", "StateFrom", "Repeat"}
+    # why not the last: it may have the keys of the layer whose weights it has.
+    assert {mapping["title"] for mapping in others} == {*known, *TYPES, *BLOCKS, "SharedLayer"}
+    assert all(mapping["additionalProperties"] is False for mapping in others if mapping["title"] != "SharedLayer")
 
 
 def test_a_layer_is_one_of_the_kinds_by_its_type() -> None:
     *kinds, call = SCHEMA["properties"]["layers"]["items"]["oneOf"]
     assert re.match(call["pattern"], "encoder = nn.LSTM(300, 50)")
-    assert kinds == [{"$ref": f"#/$defs/{name}"} for name in (*TYPES, "Cell", "NamedCell")]
+    assert kinds == [{"$ref": f"#/$defs/{name}"} for name in (*TYPES, "Cell", "NamedCell", "SharedLayer", "Repeat")]
     assert [SCHEMA["$defs"][name]["properties"]["type"]["const"] for name in TYPES] == list(TYPES)
 
 
@@ -118,10 +120,14 @@ MODELS = {"Input": Input, "Budget": Budget, **{name: kind_of(name) for name in T
 def test_fields_are_the_models_with_their_defaults(name: str | None) -> None:
     schema, model = (SCHEMA, Document) if name is None else (SCHEMA["$defs"][name], MODELS[name])
     fields = model.model_fields
-    assert list(schema["properties"]) == list(fields)
-    # why: with lengths, nothing of the input block is required.
-    required = schema["anyOf"][0] if name == "Input" else schema
-    assert required.get("required", []) == [key for key, field in fields.items() if field.is_required()]
+    wires = [key for key in ("from", "add", "state_from") if name in TYPES]
+    assert sorted(schema["properties"]) == sorted([*fields, *wires])
+    # why: with lengths, nothing of the input block is required, and with several inputs there need be none.
+    one_input = SCHEMA["else"]
+    required = one_input["properties"]["input"]["anyOf"][0] if name == "Input" else schema
+    several = one_input["required"] if name is None else []
+    expected = [key for key, field in fields.items() if field.is_required()]
+    assert sorted([*required.get("required", []), *several]) == sorted(expected)
     for key, field in fields.items():
         # None and "" say that nothing was given, and an editor had better not write them.
         default = None if field.is_required() or field.default == "" else field.default

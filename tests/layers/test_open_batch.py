@@ -10,7 +10,7 @@ from worlds import RECURRENT, least_keys, spec_of
 
 from rnninspect.document.chain import Link, Spec
 from rnninspect.facts.models import ModelFacts
-from rnninspect.layers.signal import Batch, Signal
+from rnninspect.layers.signal import Batch, ModelInput, Signal
 from rnninspect.plan import plan
 from rnninspect.results.model import counts_of
 from rnninspect.results.params import params_tables
@@ -35,7 +35,8 @@ def opened(spec: Spec, batch: Batch) -> Spec:
     (link,) = spec.links
     batch = replace(batch, batch_first=spec.batch.batch_first)
     axes = ("L",) if batch.size is None else batch.padded_axes
-    return replace(spec, batch=batch, links=(Link(link.layer, Signal(batch, axes, link.signal.width)),))
+    signal = Signal(batch, axes, link.signal.width)
+    return replace(spec, inputs=(ModelInput("input", signal),), links=(Link(link.layer, signal),))
 
 
 def shapes(model: ModelFacts) -> list[tuple[object, ...]]:

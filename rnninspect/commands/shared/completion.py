@@ -142,13 +142,12 @@ def _common(
 
 def _paths(data: Mapping[str, Any]) -> list[str]:
     """Every `layer.key`, `layer.init.key`, `input.key` and top-level key of a document, sound or not."""
-    from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, layer_names
+    from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, text_layers
     from rnninspect.document.keys import keys_of
     from rnninspect.layers.layer import Layer
 
     paths = []
-    names = layer_names(data)
-    for name, layer in zip(names, data["layers"] if names else (), strict=True):
+    for name, _, layer in text_layers(data):
         if isinstance(layer, dict) and _NAME.fullmatch(name):
             keys = keys_of(layer, data)
             for key in filter(_NAME.fullmatch, keys.names if keys else Layer.model_fields):

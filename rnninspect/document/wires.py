@@ -1,0 +1,206 @@
+"""What a document says of its wires: several inputs, and which layer reads what; imported where one says any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rnninspect.document.blocks import WIRE_KEYS, Document, TextLayer
+from rnninspect.document.complaints import fault_at, valid
+from rnninspect.document.faults import Faults
+from rnninspect.document.paths import Path
+from rnninspect.document.tree import Tree
+from rnninspect.errors import DocumentError, did_you_mean, show
+from rnninspect.facts.wires import Wires
+from rnninspect.layers.fields import Expect, Name, Size
+from rnninspect.layers.signal import Batch, ModelInput, Signal
+
+_STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True, populate_by_name=False)
+_NAME = "the name of an earlier layer"
+# The keys that a layer with `same_as` may have of its own: none of them is about its weights.
+OWN_KEYS = ("name", "feeds", "merge")
+
+
+class StateFrom(BaseModel):
+    """`state_from` in full: the layer whose last states are this one's first, and how its directions become one."""
+
+    model_config = _STRICT
+
+    layer: Annotated[Name, Expect(_NAME)]
+    directions: Annotated[Literal["concat", "sum"] | None, Expect("concat or sum")] = None
+
+
+class LayerWires(BaseModel):
+    """What a layer is connected to; see `facts.wires.Wires`."""
+
+    model_config = _STRICT
+
+    reads: Annotated[
+        Name | Annotated[list[Name], Field(min_length=1)] | None,
+        Field(alias="from"),
+        Expect("the name of an input or an earlier layer, or a list of them"),
+    ] = None
+    add: Annotated[Name | None, Expect("input, or the name of an earlier layer")] = None
+    same_as: Annotated[Name | None, Expect(_NAME)] = None
+    state_from: Annotated[Name | StateFrom | None, Expect(f"{_NAME}, or a mapping with layer and directions")] = None
+
+
+class NamedInput(BaseModel):
+    """One of several inputs.
+
+    seq_len: null for one vector, or one token, of each sequence. input_size: its width, where the first layer that
+    reads it reads others beside it and cannot say.
+    """
+
+    model_config = _STRICT
+
+    seq_len: Annotated[Size | None, Expect("an integer >= 1, or null for one vector of each sequence")]
+    lengths: Annotated[list[Size] | None, Expect("a list of integers >= 1, one for each sequence")] = None
+    input_size: Size | None = None
+
+
+class _Called(BaseModel):
+    """The name of an input."""
+
+    model_config = _STRICT
+
+    name: Name
+
+
+def split(
+    text: TextLayer, texts: Sequence[TextLayer], sound: Mapping[str, object], tree: Tree
+) -> tuple[Wires, dict[str, Any] | None]:
+    """What a layer says of its wires, and its other keys: of one with `same_as` those of the layer that it names.
+
+    texts: all layers of the text. sound: by name, those before it that nothing is wrong with. None in place of the keys
+    where something is, and was told. Raises DocumentError with the faults.
+    """
+    written = valid(LayerWires, {key: text.data[key] for key in WIRE_KEYS & text.data.keys()}, text.path, tree)
+    reads = (written.reads,) if isinstance(written.reads, str) else tuple(written.reads or ())
+    states = StateFrom(layer=written.state_from) if isinstance(written.state_from, str) else written.state_from
+    wires = Wires(
+        reads=reads,
+        add=written.add or "",
+        same_as=written.same_as or "",
+        state_from=states.layer if states else "",
+        directions=(states.directions if states else None) or "",
+    )
+    own = {key: value for key, value in text.data.items() if key not in WIRE_KEYS}
+    if not wires.same_as:
+        return wires, own
+    return wires, _keys_of_shared(wires.same_as, own, text, texts, sound, tree)
+
+
+def _keys_of_shared(
+    name: str,
+    own: dict[str, Any],
+    text: TextLayer,
+    texts: Sequence[TextLayer],
+    sound: Mapping[str, object],
+    tree: Tree,
+) -> dict[str, Any] | None:
+    named = _shared(name, text, texts, tree)
+    if named.name not in sound:
+        return None
+    keys = {key: value for key, value in named.data.items() if key != "name" and key not in WIRE_KEYS}
+    if "same_as" in named.data:
+        deeper = _keys_of_shared(named.data["same_as"], keys, named, texts, sound, tree)
+        keys = keys if deeper is None else deeper
+    faults = Faults()
+    for key, value in own.items():
+        if key not in OWN_KEYS and keys.get(key) != value:
+            there = f"its {key} is {show(keys[key])}" if key in keys else f"it has no {key}"
+            message = f"same_as shares the weights of {name!r}, and {there}, got {show(value)}"
+            faults.add(fault_at((*text.path, key), tree, message, f"leave {key} out, or same_as"))
+    faults.tell()
+    return {**keys, **own}
+
+
+def _shared(name: str, text: TextLayer, texts: Sequence[TextLayer], tree: Tree) -> TextLayer:
+    """The layer of the text that `same_as` names, which may be a copy that `repeat` makes of it."""
+    names = [each.name for each in texts]
+    before = texts[: next(k for k, each in enumerate(texts) if each.path == text.path)]
+    base, _, number = name.rpartition("_")
+    for each in before:
+        if each.name == name or (each.name == base and number.isdecimal() and len(each.path) > 2):
+            return each
+    raise fault_at((*text.path, "same_as"), tree, *not_earlier(name, [each.name for each in before], names))
+
+
+def not_earlier(name: str, earlier: Sequence[str], all_names: Sequence[str], what: str = _NAME) -> tuple[str, str]:
+    """What is said of a name that is none of the earlier ones, and what to try."""
+    if name in all_names:
+        return f"expected {what}, got {name!r}, which is not before it", "a document is read from top to bottom"
+    return f"expected {what}, got {show(name)}", did_you_mean(name, earlier) if earlier else "there is none before it"
+
+
+# --- inputs ---------------------------------------------------------------------------------------------------
+
+
+def named_inputs(document: Document, batch: Batch, names: Sequence[str], tree: Tree) -> tuple[ModelInput, ...]:
+    """The inputs of the `inputs` block. batch: N, the first states and the axes. names: of the layers.
+
+    Raises DocumentError with all that is wrong with them.
+    """
+    faults = Faults(_said_twice(tree))
+    inputs = []
+    for name, data in (document.inputs or {}).items():
+        path: Path = ("inputs", name)
+        with faults.kept():
+            inputs.append(_named_input(name, data, path, batch, names, tree))
+    faults.tell()
+    return tuple(inputs)
+
+
+def _named_input(name: str, data: object, path: Path, batch: Batch, names: Sequence[str], tree: Tree) -> ModelInput:
+    valid(_Called, {"name": name}, path, tree)
+    if name in (*names, "input"):
+        whose = "the layer's own input" if name == "input" else "a layer's"
+        raise fault_at(path, tree, f"the name {name!r} is {whose}", "call the input otherwise")
+    if not isinstance(data, dict):
+        raise fault_at(path, tree, f"expected a mapping with seq_len, got {show(data)}", f"{name}: {{seq_len: 30}}")
+    lengths = data.get("lengths")
+    known = [length for length in lengths if type(length) is int] if isinstance(lengths, list) else []
+    given = valid(NamedInput, {"seq_len": max(known), **data} if known else data, path, tree)
+    faults = Faults(_wrong_lengths(given, batch, path, tree))
+    faults.tell()
+    of_input = Batch(
+        size=batch.size,
+        seq_len=given.seq_len or 1,
+        lengths=None if given.lengths is None else tuple(given.lengths),
+        state=batch.state,
+        batch_first=batch.batch_first,
+    )
+    axes = of_input.states_axes if given.seq_len is None else of_input.input_axes
+    return ModelInput(name, Signal(of_input, axes, given.input_size))
+
+
+def _wrong_lengths(given: NamedInput, batch: Batch, path: Path, tree: Tree) -> Iterator[DocumentError]:
+    lengths, where = given.lengths or [], (*path, "lengths")
+    if given.lengths is not None and len(lengths) != batch.size:
+        size = "null (unbatched)" if batch.size is None else batch.size
+        message = f"expected one length for each sequence, batch_size {size}, got {len(lengths)}"
+        yield fault_at(where, tree, message, "every input has the same number of sequences, input.batch_size")
+    for i, length in enumerate(lengths):
+        if given.seq_len is not None and length > given.seq_len:
+            message = f"expected at most seq_len {given.seq_len}, got {length}"
+            yield fault_at((*where, i), tree, message, "seq_len is the longest sequence the batch can hold")
+
+
+def _said_twice(tree: Tree) -> Iterator[DocumentError]:
+    """What of the `input` block each of several inputs says for itself."""
+    for key in ("seq_len", "lengths"):
+        if ("input", key) in tree.values:
+            hint = f"write it there: inputs: {{NAME: {{{key}: ...}}}}"
+            yield fault_at(("input", key), tree, f"each of several inputs has its own {key}", hint)
+
+
+def wrong_outputs(outputs: Sequence[str], names: Sequence[str], tree: Tree) -> Iterator[DocumentError]:
+    """What is wrong with the `outputs` of a document. names: of its layers."""
+    for i, name in enumerate(outputs):
+        if name not in names:
+            yield fault_at(("outputs", i), tree, f"no layer is called {show(name)}", did_you_mean(name, names))
+        elif name in outputs[:i]:
+            yield fault_at(("outputs", i), tree, f"{name!r} stands here twice", "name each output once")

@@ -1,0 +1,88 @@
+"""What the wires of a model add to its plan: where each layer's input comes from, and what joining and adding take.
+
+An addition is one operation for each number. Backward, the gradients of what is read more than once are added, and so
+are those of a vector that was given to every step; of the parts of what stands side by side nothing is worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rnninspect.document.chain import INPUT, Link, Spec
+from rnninspect.facts.amounts import Ops
+from rnninspect.facts.models import LayerFacts
+from rnninspect.facts.tensors import HandedOn
+from rnninspect.layers import joining
+from rnninspect.layers.signal import Signal
+
+
+def with_wires(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[LayerFacts, ...]:
+    """The facts with the wires of every layer, what each of several sources hands it, and what it hands on."""
+    signals = {each.name: each.signal for each in spec.inputs}
+    facts = []
+    for link, layer in zip(spec.links, layers, strict=True):
+        sources = {name: signals[name] for name in link.wires.reads}
+        handed_on = layer.handed_on
+        if link.wires.add:
+            words = getattr(handed_on, "words", None) or ("last state" if _feeds_last(link) else "output")
+            added = "its input" if link.wires.add == INPUT else f"what {link.wires.add} hands on"
+            handed_on = HandedOn(f"{words} plus {added}", link.emitted.tensor("x", "H_in", spec.dtype))
+        facts.append(
+            replace(
+                layer,
+                wires=link.wires,
+                sources=tuple(joining.sources(sources, spec.dtype)) if len(sources) > 1 else (),
+                handed_on=handed_on,
+            )
+        )
+        signals[layer.name] = link.emitted
+    return tuple(facts)
+
+
+def _feeds_last(link: Link) -> bool:
+    return getattr(link.layer, "feeds", "output") == "last"
+
+
+def with_operations(
+    links: Sequence[Link], layers: Sequence[LayerFacts], graded: Mapping[str, bool], input_grad: bool
+) -> tuple[LayerFacts, ...]:
+    """The facts with the operations of joining and adding among those of the layer that does it.
+
+    graded: by layer, whether what it hands on has a gradient; input_grad: whether inputs have.
+    """
+    signals: dict[str, Signal] = {}
+    read: set[str] = set()
+    facts = []
+    for link, layer in zip(links, layers, strict=True):
+        wires, emitted = link.wires, link.emitted
+        backward = 0
+        for name in (*wires.reads, *([wires.add] if wires.add not in ("", INPUT) else [])):
+            signal = signals.get(name, link.signal if len(wires.reads) == 1 else None)
+            if signal is not None and signal.width is not None and graded.get(name, input_grad):
+                backward += joining.elements(signal) * (name in read)
+                backward += joining.given_to_steps(signal, link.signal) * (name in wires.reads)
+            read.add(name)
+        if wires.add == INPUT and any(graded.get(name, input_grad) for name in wires.reads):
+            backward += joining.elements(link.signal)
+        forward = layer.forward + Ops(0, joining.elements(emitted) if wires.add else 0)
+        own = None if layer.backward is None else layer.backward + Ops(0, backward)
+        facts.append(replace(layer, forward=forward, backward=own))
+        signals[layer.name] = emitted
+    return tuple(facts)
+
+
+def waiting(spec: Spec) -> list[int]:
+    """For each layer the bytes of what others have handed on that it does not read and a later one does."""
+    last: dict[str, int] = dict.fromkeys(spec.returns, len(spec.links))
+    for k, link in enumerate(spec.links):
+        for name in (*link.wires.reads, link.wires.add):
+            last[name] = max(last.get(name, 0), k)
+    made = {each.name: each.signal for each in spec.inputs}
+    held = []
+    for k, link in enumerate(spec.links):
+        made = {name: signal for name, signal in made.items() if last.get(name, 0) >= k}
+        others = (signal for name, signal in made.items() if name not in link.wires.reads)
+        held.append(sum(signal.tensor("x", "H_in", spec.dtype).nbytes or 0 for signal in others))
+        made[link.layer.name] = link.emitted
+    return held
