@@ -30,10 +30,14 @@ from rnninspect.layers.registry import TYPES, kind_of
 
 
 class Validated(NamedTuple):
-    """A document whose every value is sound by itself. layers: of the model, those in `repeat` blocks so many times."""
+    """A document whose every value is sound by itself.
+
+    layers: of the model, those in `repeat` blocks so many times. inputs: the values of the document's `inputs`.
+    """
 
     document: Document
     layers: tuple[Placed, ...]
+    inputs: Mapping[str, Any]
 
 
 def validate(tree: Tree) -> Validated:
@@ -67,8 +71,13 @@ def validate(tree: Tree) -> Validated:
         times = repeats.times_of(tree.data, tree, faults)
         faults.tell()
         in_order = tuple(repeats.laid_out(in_order, texts, times, tree))
+    inputs: Mapping[str, Any] = {}
+    if isinstance(tree.data.get("inputs"), dict):
+        from rnninspect.document.wires import read_inputs
+
+        inputs = read_inputs(tree.data["inputs"], tree, faults)
     faults.tell()
-    return Validated(document, in_order)
+    return Validated(document, in_order, inputs)
 
 
 def with_sizes(data: dict[str, Any]) -> dict[str, Any]:

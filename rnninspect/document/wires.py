@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rnninspect.document.blocks import WIRE_KEYS, Document, TextLayer
+from rnninspect.document.blocks import WIRE_KEYS, TextLayer
 from rnninspect.document.complaints import fault_at, valid
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
@@ -139,40 +140,44 @@ def not_earlier(name: str, earlier: Sequence[str], all_names: Sequence[str], wha
 # --- inputs ---------------------------------------------------------------------------------------------------
 
 
-def named_inputs(document: Document, batch: Batch, names: Sequence[str], tree: Tree) -> tuple[ModelInput, ...]:
-    """The inputs of the `inputs` block. batch: N, the first states and the axes. names: of the layers.
-
-    Raises DocumentError with all that is wrong with them.
-    """
-    faults = Faults(_said_twice(tree))
-    inputs = []
-    for name, data in (document.inputs or {}).items():
+def read_inputs(inputs: Mapping[str, object], tree: Tree, faults: Faults) -> dict[str, NamedInput]:
+    """The `inputs` block, each value sound by itself. faults: gets what is not."""
+    read: dict[str, NamedInput] = {}
+    for name, data in inputs.items():
         path: Path = ("inputs", name)
         with faults.kept():
-            inputs.append(_named_input(name, data, path, batch, names, tree))
-    faults.tell()
-    return tuple(inputs)
+            valid(_Called, {"name": name}, path, tree)
+            if not isinstance(data, dict):
+                raise fault_at(
+                    path, tree, f"expected a mapping with seq_len, got {show(data)}", "such as {seq_len: 30}"
+                )
+            lengths = data.get("lengths")
+            known = [length for length in lengths if type(length) is int] if isinstance(lengths, list) else []
+            read[name] = valid(NamedInput, {"seq_len": max(known), **data} if known else data, path, tree)
+    return read
 
 
-def _named_input(name: str, data: object, path: Path, batch: Batch, names: Sequence[str], tree: Tree) -> ModelInput:
-    valid(_Called, {"name": name}, path, tree)
+def named_inputs(
+    inputs: Mapping[str, NamedInput], batch: Batch, names: Sequence[str], tree: Tree, faults: Faults
+) -> tuple[ModelInput, ...]:
+    """What the `inputs` block says goes in. batch: N, the first states and the axes. names: of the layers.
+
+    faults: gets what does not go together.
+    """
+    faults.add(*_said_twice(tree))
+    return tuple(_named_input(name, given, batch, names, tree, faults) for name, given in inputs.items())
+
+
+def _named_input(
+    name: str, given: NamedInput, batch: Batch, names: Sequence[str], tree: Tree, faults: Faults
+) -> ModelInput:
+    path: Path = ("inputs", name)
     if name in (*names, "input"):
         whose = "the layer's own input" if name == "input" else "a layer's"
-        raise fault_at(path, tree, f"the name {name!r} is {whose}", "call the input otherwise")
-    if not isinstance(data, dict):
-        raise fault_at(path, tree, f"expected a mapping with seq_len, got {show(data)}", f"{name}: {{seq_len: 30}}")
-    lengths = data.get("lengths")
-    known = [length for length in lengths if type(length) is int] if isinstance(lengths, list) else []
-    given = valid(NamedInput, {"seq_len": max(known), **data} if known else data, path, tree)
-    faults = Faults(_wrong_lengths(given, batch, path, tree))
-    faults.tell()
-    of_input = Batch(
-        size=batch.size,
-        seq_len=given.seq_len or 1,
-        lengths=None if given.lengths is None else tuple(given.lengths),
-        state=batch.state,
-        batch_first=batch.batch_first,
-    )
+        faults.add(fault_at(path, tree, f"the name {name!r} is {whose}", "call the input otherwise"))
+    faults.add(*_wrong_lengths(given, batch, path, tree))
+    lengths = None if given.lengths is None else tuple(given.lengths)
+    of_input = replace(batch, seq_len=given.seq_len or 1, lengths=lengths)
     axes = of_input.states_axes if given.seq_len is None else of_input.input_axes
     return ModelInput(name, Signal(of_input, axes, given.input_size))
 

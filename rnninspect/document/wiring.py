@@ -30,7 +30,7 @@ def connected(
     if document.inputs is None:
         inputs: tuple[ModelInput, ...] = (ModelInput(INPUT, Signal(batch, batch.input_axes, None)),)
     else:
-        inputs = named_inputs(document, batch, names, tree)
+        inputs = named_inputs(validated.inputs, batch, names, tree, faults)
     faults.add(*wrong_outputs(document.outputs or (), names, tree))
     model = _Model(layers, inputs, tree)
     for k in range(len(layers)):

@@ -25,7 +25,8 @@ from worlds import CONFIGS, spec_of, text_of, written
 
 from rnninspect.bench.bound import ChipMemory, work_of
 from rnninspect.document.calls import with_calls
-from rnninspect.document.chain import Spec, connect
+from rnninspect.document.chain import Spec
+from rnninspect.document.connect import connect
 from rnninspect.document.load import load_spec
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import validate
