@@ -124,6 +124,10 @@ bench-check: $(READY) ## What a check costs, against torch's own start
 bench-files: $(READY) ## What it costs to read a checkpoint, of a gigabyte too, against a plan of a document
 	$(BIN)/python tests/tools/bench_files.py
 
+.PHONY: bench-merge
+bench-merge: $(READY) ## What it costs to merge a sweep of 10,000 points in 200 journals
+	$(BIN)/python tests/tools/bench_merge.py
+
 .PHONY: bench-verify
 bench-verify: $(READY) ## What a verification costs, against shapes of the same model
 	$(BIN)/python tests/tools/bench_verify.py

@@ -54,6 +54,7 @@ PANELS = {
     },
     "Time a model": {
         "bench": "Time forward and backward passes, and say what bounds them.",
+        "merge": "How far a benchmark in shares is, and all of it as one file.",
         "compare": "Two benchmarks side by side; what became slower is exit code 1.",
     },
 }

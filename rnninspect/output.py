@@ -10,6 +10,7 @@ import re
 import stat
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -51,6 +52,11 @@ def write_text(text: str, path: Path | None) -> None:
 def write_bytes(data: bytes, path: Path) -> None:
     """Write a picture to a file, as `write_text` writes texts."""
     _write_path(data, path)
+
+
+def write_chunks(chunks: Iterable[bytes], path: Path) -> None:
+    """Write what is too much to be held at once, as `write_text` writes texts; what makes the chunks may raise."""
+    _write_path(chunks, path)
 
 
 def append_text(text: str, path: Path) -> None:
@@ -176,25 +182,27 @@ def _abandon(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def _write_path(content: str | bytes, path: Path) -> None:
+def _write_path(content: str | bytes | Iterable[bytes], path: Path) -> None:
     try:
         _put(content, path)
     except OSError as error:
         raise OutputFailed(f"cannot write {printable(str(path))}: {printable(disk.reason(error))}") from error
 
 
-def _put(content: str | bytes, path: Path) -> None:
+def _put(content: str | bytes | Iterable[bytes], path: Path) -> None:
     status = disk.status(path)
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    chunks = (data,) if isinstance(data, bytes) else data
     if status is not None and _is_stdout(status):
         # why: /dev/stdout may be a file that others write to as well (`>> log`): append, do not replace it.
-        _write_stdout(content)
+        for chunk in (content,) if isinstance(content, str) else chunks:
+            _write_stdout(chunk)
     elif status is not None and not stat.S_ISREG(status.st_mode):
         # A pipe or a device has no earlier content to protect. A folder refuses to be opened.
         with contextlib.suppress(BrokenPipeError), path.open("wb") as file:
-            file.write(data)
+            file.writelines(chunks)
     else:
-        _replace(path.resolve(), data, status)
+        _replace(path.resolve(), chunks, status)
 
 
 def _is_stdout(status: os.stat_result) -> bool:
@@ -204,7 +212,7 @@ def _is_stdout(status: os.stat_result) -> bool:
         return False
 
 
-def _replace(target: Path, data: bytes, before: os.stat_result | None) -> None:
+def _replace(target: Path, data: Iterable[bytes], before: os.stat_result | None) -> None:
     """Put `data` in the place of `target` in one step, so that no moment shows half of it. before: what is there."""
     if before is not None and not os.access(target, os.W_OK):
         # why: a rename asks the folder's permission only, so it would replace a write-protected file.
@@ -222,7 +230,7 @@ def _replace(target: Path, data: bytes, before: os.stat_result | None) -> None:
         with os.fdopen(file, "wb") as stream:
             if before is not None:
                 _keep_owner_and_mode(file, before)
-            stream.write(data)
+            stream.writelines(data)
             stream.flush()
             os.fsync(file)
         temporary.replace(target)

@@ -65,7 +65,9 @@ def test_the_help_says_that_a_module_goes_where_a_document_does(here: Here, name
 
 def test_the_options_of_bench_stand_by_what_they_are_for(here: Here) -> None:
     panels = sections(shown(here, "bench", "--help"))
-    assert list(panels) == ["Arguments", "What to time", "How long", "The device", "Output", "Examples"]
+    assert list(panels) == [
+        *("Arguments", "What to time", "How long", "Many machines", "The device", "Output", "Examples")
+    ]
     assert {"--set PATH=VALUE", "--sweep PATH=V1,V2"} <= set(panels["What to time"])
     assert "--quick" in panels["How long"]
     assert "--dtype NAME" in panels["The device"]
@@ -104,6 +106,7 @@ BEFORE = {
     "": (),
     "init": (),
     "identify": (),
+    "merge": ("init model.yaml", "bench model.yaml --shard 1/1 --output results/"),
     "compare": ("init model.yaml", *(f"bench model.yaml --output {name}.jsonl" for name in ("before", "after"))),
 }
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
+import many_journals
 import pytest
 from found_by_hand import safetensors, torch_layer
 from jsonschema import Draft202012Validator
@@ -91,6 +92,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     ],
     "cells": [("cells",), ("cells", "coRNN", "LMU")],
     "bench": [BENCH],
+    "merge": [("merge", "results")],
     "compare": [("compare", "old.jsonl", "new.jsonl")],
 }
 
@@ -129,6 +131,17 @@ def journals(found: Callable[..., Any]) -> None:
         line["environment"] |= {"torch": "2.14.0"}
     outcomes[1] |= {"status": "crashed", "reason": "SIGSEGV", "figures": []}
     Path("new.jsonl").write_text("\n".join([head, *map(json.dumps, outcomes[:-1])]) + "\n")
+
+
+def shares() -> None:
+    """A folder of shares of which one lacks a point, one was measured on a CPU, and one has only begun."""
+    for number, device in ((1, "cuda:0"), (2, "cpu")):
+        share = many_journals.share_head(number, 3, 9)
+        measured = [many_journals.outcome(k + 1, device=device) for k in share.members]
+        many_journals.write(Path("results"), share, many_journals.whole(9), *measured[1:])
+    control = many_journals.share_head(1, 3, 9, control=True)
+    many_journals.write(Path("results"), control, many_journals.whole(9), many_journals.outcome(1))
+    Path("results", "begun.jsonl").write_text("")
 
 
 def contradicted() -> Any:
@@ -171,6 +184,8 @@ def test_what_a_command_prints_is_what_its_schema_says(found: Callable[..., Any]
     schema = RESULTS[command]()
     if command in ("bench", "compare"):
         journals(found)
+    if command == "merge":
+        shares()
     also = {"inspect": [contradicted, live], "bench": [crashed]}.get(command, [])
     objects = [each() for each in also] + [found(*asked) for asked in ASKED[command]]
     for each in objects:

@@ -14,6 +14,10 @@ kernels         which operators ran, and why no faster ones
 records         what was measured, frozen: it crosses the pipe back from the process
 journal         one line an outcome, as soon as it is known (journal_writer, plain; contradictions: what no
                 measurement says)
+sharding, tasks which points are a task's of many, and which task of which job this is
+share_heads     what a journal's head says of its share and of the whole; line_heads reads heads and lines by their ends
+folder          all journals of one measurement, found by what is in them; progress: how far each share is
+merging         one file of them, and the list of what is missing; controls: which GPUs are off
 results         pooled over processes, ratios of variants, by the intervals of statistics and bootstrap; then
                 `results/bench*.py`
 compare         two journals: matching says what both have; slower, faster, the same

@@ -38,6 +38,10 @@ THRESHOLD = 0.05
 LEAST_ROUNDS = 7
 # Of the clocks of a GPU in two runs, how far they may be apart and yet be called one: a boost wanders by a few steps.
 _SAME_CLOCK = 1.05
+# The moment, and what else ran then, always differ, and so do a scheduler's numbers; the verdicts have what matters.
+_NOT_ASKED = ("started", "load", "job", "task", "attempt", "gpu_bus")
+# Of what there may be many: hosts and GPUs.
+_OF_MANY, _MOST_LISTED = ("host", "gpu_uuid"), 4
 # The quantile of a normal law one standard deviation below its middle.
 _BELOW = 0.1587
 # How much more processes differ than rounds of one do, and how many of them show it.
@@ -171,18 +175,25 @@ def _where(item: Compared | Unmatched) -> str:
 def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
     """What is not the same about the two sides of any pair; when they were run is not asked."""
     rows: dict[tuple[str, str, str], int] = {}
-    for pair in pairs:
-        a, b = (_surroundings(side) for side in (pair.old, pair.new))
+    sides = [[_surroundings(side) for side in (pair.old, pair.new)] for pair in pairs]
+    # why together: of a sweep over many nodes every point may have been measured on others.
+    many: dict[str, list[set[object]]] = {
+        what: [set().union(*(side[k][what] for side in sides)) for k in (0, 1)] for what in _OF_MANY
+    }
+    for a, b in sides:
         for what in a:
             # why both: a result of before something was recorded does not say.
             if a[what] and b[what] and not _alike(what, a[what], b[what]):
-                key = (what, _listed(a[what]), _listed(b[what]))
+                shown = many.get(what, [a[what], b[what]])
+                key = (what, _listed(shown[0]), _listed(shown[1]))
                 rows[key] = rows.get(key, 0) + 1
     yield from (Differing(*key, number) for key, number in rows.items())
 
 
 def _listed(values: Iterable[object]) -> str:
-    return ", ".join(sorted(map(str, values)))
+    texts = sorted(map(str, values))
+    more = f" and {len(texts) - _MOST_LISTED} more" if len(texts) > _MOST_LISTED else ""
+    return ", ".join(texts[:_MOST_LISTED]) + more
 
 
 def _alike(what: str, old: Iterable[object], new: Iterable[object]) -> bool:
@@ -194,8 +205,7 @@ def _alike(what: str, old: Iterable[object], new: Iterable[object]) -> bool:
 
 
 def _surroundings(side: Iterable[tuple[Outcome, Figure]]) -> dict[str, set[object]]:
-    # The moment, and what else ran then, always differ; the verdicts have what matters of it.
-    names = [name for name in Environment._fields if name not in ("started", "load")]
+    names = [name for name in Environment._fields if name not in _NOT_ASKED]
     values: dict[str, set[object]] = {name: set() for name in ("dtype", "matmul_flops", "planned_bytes", *names)}
     for outcome, figure in side:
         known = outcome.environment._asdict() if outcome.environment else {}

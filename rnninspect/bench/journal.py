@@ -107,21 +107,18 @@ def read_lines(data: bytes, path: Path) -> Read:
             lines.append(last)
     if not lines:
         raise no_journal(path, 1, "it is empty")
-    head = _read_head(lines[0], path)
+    head = read_head(lines[0], path)
     outcomes = []
     for number, line in enumerate(lines[1:], start=2):
         try:
-            outcomes.append(_read_outcome(line, head.schema_version))
+            outcomes.append(read_outcome(line, head.schema_version))
         except (NoObject, Unfit) as error:
-            raise DocumentError(
-                Place(str(path), number),
-                f"the results are broken: {error}",
-                hint="restore the file, or delete this line; the others are whole",
-            ) from error
+            raise broken(path, number, error) from error
     return Read(head, tuple(outcomes), half)
 
 
-def _read_head(line: bytes, path: Path) -> Head:
+def read_head(line: bytes, path: Path) -> Head:
+    """What the first line of a journal says. Raises DocumentError."""
     try:
         head = object_of(line)
     except NoObject as error:
@@ -143,7 +140,7 @@ def _read_head(line: bytes, path: Path) -> Head:
         raise no_journal(path, 1, str(error)) from error
 
 
-def _read_outcome(line: bytes, version: int) -> Outcome:
+def read_outcome(line: bytes, version: int) -> Outcome:
     """The outcome of a line in a journal of this version. Raises NoObject or Unfit."""
     outcome = from_plain(Outcome, object_of(line))
     for k, figure in enumerate(outcome.figures):
@@ -167,6 +164,12 @@ def _is_object(line: bytes) -> bool:
     except NoObject:
         return False
     return True
+
+
+def broken(path: Path, line: int, error: Exception) -> DocumentError:
+    """The error that a line of a journal is no outcome."""
+    hint = "restore the file, or delete this line; the others are whole"
+    return DocumentError(Place(str(path), line), f"the results are broken: {error}", hint=hint)
 
 
 def no_journal(path: Path, line: int | None, why: str) -> DocumentError:

@@ -33,7 +33,7 @@ class Journal:
 
     def append(self, outcome: Outcome) -> None:
         """Add one outcome; it is on the disk when this returns. Raises OutputFailed, and then nothing was added."""
-        self.write(_line(outcome))
+        self.write(line_of(outcome))
 
     def write(self, data: bytes) -> None:
         """Add `data` with one write, all of it or nothing."""
@@ -50,6 +50,10 @@ class Journal:
                     with contextlib.suppress(OSError):
                         os.ftruncate(self._file, before.st_size)
                 raise
+
+    def keep(self) -> None:
+        """Leave the file behind, though it may have no outcome."""
+        self._empty = None
 
     def cut(self, size: int) -> None:
         """Cut the file off after `size` bytes."""
@@ -71,8 +75,10 @@ class Journal:
         self.close()
 
 
-def start(path: Path, head: Head) -> Journal:
+def start(path: Path, head: Head, *, keep: bool = False) -> Journal:
     """Begin a journal, in a file that is not there yet, or into a pipe or a device.
+
+    keep: it stays though nothing was measured, and so says who has begun.
 
     Raises OptionError where there is one, for nothing measured is ever replaced, and OutputFailed where it cannot be
     written; a file that could not be begun is not left behind.
@@ -84,13 +90,15 @@ def start(path: Path, head: Head) -> Journal:
             f"--output {printable(str(path))}: it is there already (--resume goes on with it, or name another file)"
         )
     file = _open(path, os.O_WRONLY | (os.O_CREAT | os.O_EXCL if status is None else 0))
-    journal = Journal(file, path, empty=len(_line(head)) if status is None else None)
+    journal = Journal(file, path, empty=len(line_of(head)) if status is None else None)
     try:
         _alone(file, path)
-        journal.write(_line(head))
+        journal.write(line_of(head))
     except RnnInspectError:
         journal.close()
         raise
+    if keep:
+        journal.keep()
     return journal
 
 
@@ -123,9 +131,9 @@ def resume(path: Path, head: Head) -> tuple[Journal, Read]:
 
 def _go_on(journal: Journal, data: bytes, path: Path, head: Head) -> Read:
     """What the journal holds; its end is mended, so that a line can be added."""
-    if b"\n" not in data and _line(head).startswith(data):
+    if b"\n" not in data and line_of(head).startswith(data):
         # The writer ended within the head; this is the rest of it.
-        journal.write(_line(head)[len(data) :])
+        journal.write(line_of(head)[len(data) :])
         return Read(head, (), None)
     read = read_lines(data, path)
     if read.head.schema_version != SCHEMA_VERSION:
@@ -134,7 +142,7 @@ def _go_on(journal: Journal, data: bytes, path: Path, head: Head) -> Read:
             f"--resume: {printable(str(path))} was begun by an older rnninspect "
             "(begin a new one: name another file with --output)"
         )
-    differing = _differences(read.head, head)
+    differing = differences(read.head, head)
     if differing:
         raise OptionError(
             f"--resume: {printable(str(path))} was begun otherwise: {differing} "
@@ -147,7 +155,7 @@ def _go_on(journal: Journal, data: bytes, path: Path, head: Head) -> Read:
     return read
 
 
-def _differences(then: Head, now: Head) -> str:
+def differences(then: Head, now: Head) -> str:
     """What differs between two heads, in words."""
     a, b = ({**head._replace(asked={})._asdict(), **head.asked} for head in (then, now))
     names = [name for name in {**a, **b} if canonical(a.get(name)) != canonical(b.get(name))]
@@ -198,6 +206,7 @@ def _to_disk(file: int) -> None:
             raise
 
 
-def _line(record: Head | Outcome) -> bytes:
+def line_of(record: Head | Outcome) -> bytes:
+    """A line of a journal, with its newline."""
     # why in ASCII: no character can be cut in two, and nothing in a name can break a line. why no NaN: it is no JSON.
     return json.dumps(to_plain(record), allow_nan=False).encode("ascii") + b"\n"

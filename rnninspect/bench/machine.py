@@ -102,6 +102,9 @@ class Machine:
             power_limit_watts=max(limits, default=None),
             warm_l2=request.warm_l2 if on_gpu else None,
             input_grad=request.input_grad,
+            gpu_uuid=_uuid(self._device),
+            gpu_bus=_bus(self._device),
+            host=platform.node() or None,
         )
 
     def _speed(self) -> Speed | None:
@@ -123,10 +126,26 @@ def _gpu(device: torch.device) -> gpu.Gpu | None:
         return None
     if torch.version.hip:
         return gpu.unwatched("it is none of NVIDIA's", "look at rocm-smi meanwhile")
-    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    uuid = _uuid(device)
     if uuid is None:
         return gpu.unwatched("this torch does not tell which one it is", "a newer torch")
     return gpu.watch_gpu(uuid)
+
+
+def _uuid(device: torch.device) -> str | None:
+    """Which GPU it is; None of any other device, and of a torch that does not tell."""
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None) if device.type == "cuda" else None
+    return None if uuid is None else str(uuid)
+
+
+def _bus(device: torch.device) -> str | None:
+    """Where a GPU is on the PCI bus, as nvidia-smi writes it; None as of `_uuid`."""
+    if device.type != "cuda":
+        return None
+    properties = torch.cuda.get_device_properties(device)
+    parts = [getattr(properties, f"pci_{name}_id", None) for name in ("domain", "bus", "device")]
+    numbers = [part for part in parts if part is not None]
+    return "{:08X}:{:02X}:{:02X}.0".format(*numbers) if len(numbers) == len(parts) else None
 
 
 def _cpu_name() -> str:

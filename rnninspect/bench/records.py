@@ -210,7 +210,9 @@ class Environment(NamedTuple):
     load: how many processes wanted a CPU, on average over the minute before the end. keeps_freed: whether freed memory
     stayed with the process, on a CPU. Of a GPU: cuda: CUDA's version, or ROCm's; cudnn, driver: theirs;
     float32_precision: how cuDNN's recurrent layers multiplied float32, "tf32" or "ieee", where that was the dtype;
-    clock_mhz: the median of its clock under load; power_limit_watts: what it may take; warm_l2: see TimingRequest.
+    clock_mhz: the median of its clock under load; power_limit_watts: what it may take; warm_l2: see TimingRequest;
+    gpu_uuid, gpu_bus: which one it was, as torch and the bus know it. host: the machine; of a share what its scheduler
+    calls it, and with job and task its ids there; attempt: how many journals of the share were begun before.
     """
 
     device: str
@@ -231,6 +233,12 @@ class Environment(NamedTuple):
     power_limit_watts: float | None = None
     warm_l2: bool | None = None
     input_grad: bool | None = None
+    gpu_uuid: str | None = None
+    gpu_bus: str | None = None
+    host: str | None = None
+    job: str | None = None
+    task: str | None = None
+    attempt: int | None = None
 
 
 class Outcome(NamedTuple):

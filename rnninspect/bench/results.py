@@ -27,10 +27,11 @@ class ProcessFigure(NamedTuple):
 class Pooled(NamedTuple):
     """One phase of one subject in one variant of one point, from all the processes that timed it.
 
-    The names are the keys of JSON and of CSV; `timed` alone is for those who say more of it. threads: None where
-    nobody recorded them. median_seconds: of the processes' medians; half_width_percent: half the interval over it, of
-    one process within its run, of several the range of their medians. What has no meaning over processes (first call,
-    peak memory, the loop's counts) is that of the process nearest to the median, overhead_percent the largest.
+    The names are the keys of JSON and of CSV; `timed` alone is for those who say more of it. threads, device_name:
+    None where nobody recorded them. median_seconds: of the processes' medians; half_width_percent: half the interval
+    over it, of one process within its run, of several the range of their medians. What has no meaning over processes
+    (first call, peak memory, the loop's counts) is that of the process nearest to the median, overhead_percent the
+    largest.
     verdict: the worst. bound_seconds: the least, for what disturbs a calibration makes it larger.
     """
 
@@ -42,6 +43,7 @@ class Pooled(NamedTuple):
     variant: Mapping[str, object]
     dtype: str
     threads: int | None
+    device_name: str | None
     subject: str | None
     phase: str
     median_seconds: float
@@ -111,6 +113,7 @@ class Ratio(NamedTuple):
     subject: str | None
     phase: str
     variant: Mapping[str, object]
+    device_name: str | None
     against: Mapping[str, object]
     ratio: float
     low: float | None
@@ -119,22 +122,31 @@ class Ratio(NamedTuple):
 
 
 def pool(outcomes: Iterable[Outcome]) -> list[Pooled]:
-    """The figures of all processes of a variant, subject and phase together, in the order of their first."""
+    """The figures of all processes of a variant, subject and phase together, in the order of their first.
+
+    Those of devices of another name are by themselves, and after all of the first.
+    """
     alike: dict[tuple[str | None, ...], list[ProcessFigure]] = {}
     for outcome in outcomes:
+        device = outcome.environment and outcome.environment.device_name
         for figure in outcome.figures:
-            about = (*outcome.about, figure.subject, figure.phase)
+            about = (*outcome.about, figure.subject, figure.phase, device)
             alike.setdefault(about, []).append(ProcessFigure(outcome, figure))
-    return [_pooled(tuple(timed)) for timed in alike.values()]
+    devices = list(dict.fromkeys(about[-1] for about in alike))
+    return [_pooled(tuple(alike[about])) for about in sorted(alike, key=lambda about: devices.index(about[-1]))]
+
+
+def several_devices(rows: Iterable[Pooled]) -> bool:
+    """Whether figures are from devices of more than one name, so that each has to say which."""
+    return len({row.device_name for row in rows}) > 1
 
 
 def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
     outcome, figures = timed[0].outcome, [one.figure for one in timed]
-    medians = [figure.median for figure in figures]
-    median = statistics.median(medians)
+    median = statistics.median(medians := [figure.median for figure in figures])
     half = (max(medians) - min(medians)) / 2 / median if len(figures) > 1 else figures[0].half
     samples = [sample for figure in figures for sample in figure.seconds]
-    nearest, bound = _nearest(timed, median), _least_bound(timed)
+    nearest, bound, place = _nearest(timed, median), _least_bound(timed), outcome.environment
     return Pooled(
         model=outcome.model,
         file=outcome.file,
@@ -143,7 +155,8 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
         settings=outcome.settings,
         variant=outcome.variant,
         dtype=outcome.dtype,
-        threads=outcome.environment and outcome.environment.threads,
+        threads=place and place.threads,
+        device_name=place and place.device_name,
         subject=nearest.subject,
         phase=nearest.phase,
         median_seconds=median,
@@ -232,7 +245,8 @@ def ratios(rows: Iterable[Pooled]) -> list[Ratio]:
     """Each variant against the first of its point, where both were timed in turns."""
     groups: dict[tuple[str | None, ...], list[Pooled]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.file, canonical(row.settings), row.subject, row.phase), []).append(row)
+        about = (row.model, row.file, canonical(row.settings), row.subject, row.phase, row.device_name)
+        groups.setdefault(about, []).append(row)
     pairs = ((first, other) for first, *others in groups.values() for other in others)
     return [ratio for pair in pairs if (ratio := _ratio(*pair)) is not None]
 
@@ -253,6 +267,7 @@ def _ratio(first: Pooled, other: Pooled) -> Ratio | None:
         subject=first.subject,
         phase=first.phase,
         variant=other.variant,
+        device_name=first.device_name,
         against=first.variant,
         ratio=statistics.median(paired),
         low=low,

@@ -18,6 +18,7 @@ from rnninspect.bench.points import Point
 from rnninspect.bench.records import Doing, Outcome, TimingRequest
 from rnninspect.bench.supervise import Ended, Work, run_jobs
 from rnninspect.errors import printable
+from rnninspect.plan import plan
 
 # Blocks of a document that no point is made from: what they say of points is put into the others.
 _NOT_RUN = ("sweep", "cases", "budget")
@@ -55,6 +56,13 @@ def jobs_of(points: Iterable[Point], request: TimingRequest, *, processes: int, 
     if interleave:
         groups = [tuple(run for group in groups for run in group)]
     return [Job(group, request, process) for process in range(processes) for group in groups]
+
+
+def cost(point: Point) -> int:
+    """The FLOPs of a forward pass of all of a point's variants, by the plan."""
+    # why each once: variants of threads and of the backend have one document.
+    flops = {id(run.spec): sum(layer.forward.flops or 0 for layer in plan(run.spec).layers) for run in point.variants}
+    return sum(flops[id(run.spec)] for run in point.variants)
 
 
 def remaining(jobs: Sequence[Job], outcomes: Iterable[Outcome]) -> list[Job]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +16,10 @@ from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 if TYPE_CHECKING:
     from rnninspect.bench.jobs import Job
     from rnninspect.bench.journal import Key
-    from rnninspect.bench.journal_writer import Journal
     from rnninspect.bench.option_values import Vary
     from rnninspect.bench.points import Point
     from rnninspect.bench.records import Outcome, TimingRequest
+    from rnninspect.commands.shared.bench_store import Store
 
 EXAMPLES = (
     "rnninspect bench model.yaml --quick --phase forward",
@@ -36,8 +35,9 @@ _METHOD = 2
 def run(options: BenchOptions) -> int:
     """Time every point and print what was measured; returns the exit code."""
     from rnninspect.bench.option_values import parse_varies
-    from rnninspect.bench.schedule import number_of_outcomes
+    from rnninspect.bench.schedule import jobs_of, number_of_outcomes
     from rnninspect.commands.shared.bench_page import page_of
+    from rnninspect.commands.shared.bench_share import check_share
     from rnninspect.commands.shared.plots import check_plot
     from rnninspect.commands.shared.rendering import only_table
 
@@ -49,22 +49,54 @@ def run(options: BenchOptions) -> int:
     check_plot(options.plot, options)
     only = only_table(options.table, options.format, BenchTable.RESULTS)
     page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.details)
-    jobs, code = _jobs(options, request, varies)
+    check_share(options)
+    points, code = _points(options, varies)
     if code:
         return code
+    if options.script is not None:
+        return _print_script(options, request, points)
+    jobs = jobs_of(points, request, processes=options.processes, interleave=options.interleave)
+    store = _store(options, request, points, jobs)
     if options.plot is not None:
-        _check_axis(options.plot, jobs)
-    for note in notes:
+        _check_axis(options.plot, store.jobs)
+    for note in (*notes, *store.notes):
         _note(note)
     # why by key: what failed before, and is measured again, is there once.
     outcomes: dict[Key, Outcome] = {}
     try:
-        _measure(options, jobs, outcomes)
+        _measure(options, store, outcomes)
         text = page(list(outcomes.values()), partial=False)
     except (*INTERRUPTS, NoTorch) as reason:
-        total = number_of_outcomes(jobs, outcomes.values())
+        total = number_of_outcomes(store.jobs, outcomes.values())
         return _stop(options, list(outcomes.values()), total, page, reason)
     return _finish(options, list(outcomes.values()), text, request.precision)
+
+
+def _print_script(options: BenchOptions, request: TimingRequest, points: Sequence[Point]) -> int:
+    """Print a batch script that measures all points in shares."""
+    from rnninspect.commands.shared.batch_script import script_of
+    from rnninspect.output import write_text
+
+    write_text(script_of(options, request, points), None)
+    return 0
+
+
+def _store(options: BenchOptions, request: TimingRequest, points: Sequence[Point], jobs: Sequence[Job]) -> Store:
+    """What is to be measured, and where it is kept: in a journal, in a folder of journals, or nowhere."""
+    from rnninspect.bench.journal import head_of
+    from rnninspect.bench.schedule import digest
+    from rnninspect.commands.shared.bench_store import OneJournal, Store
+
+    if options.output is None and options.only_missing is None:
+        return Store(jobs)
+    head = head_of(
+        {"files": options.files, **request._asdict(), "documents and points": digest(jobs), "method": _METHOD}
+    )
+    if options.shard is None and options.output is not None:
+        return OneJournal(jobs, options.output, head, resume=options.resume)
+    from rnninspect.commands.shared.bench_share import Folder
+
+    return Folder(options, request, points, head=head)
 
 
 def _note(text: str) -> None:
@@ -98,10 +130,9 @@ def _request(options: BenchOptions) -> TimingRequest:
     )
 
 
-def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary]) -> tuple[list[Job], int]:
-    """Every job of every process, and the exit code of documents that are not sound."""
+def _points(options: BenchOptions, varies: Sequence[Vary]) -> tuple[list[Point], int]:
+    """Every point of all documents, and the exit code of documents that are not sound."""
     from rnninspect.bench.points import load_points
-    from rnninspect.bench.schedule import jobs_of
     from rnninspect.commands.shared.file_models import refuse_checkpoint
     from rnninspect.commands.shared.files import load_all
 
@@ -114,8 +145,7 @@ def _jobs(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary])
                 raise point.spec.refused(NoSuchDevice, why, ("device",))
         return points
 
-    points, code = load_all(options.files, load, output=options.output)
-    return jobs_of(points, request, processes=options.processes, interleave=options.interleave), code
+    return load_all(options.files, load, output=options.output)
 
 
 def _check_axis(path: Path, jobs: Sequence[Job]) -> None:
@@ -130,7 +160,7 @@ def _check_axis(path: Path, jobs: Sequence[Job]) -> None:
     raise OptionError(f"--plot {printable(str(path))}: time is drawn against one number that is swept ({hint})")
 
 
-def _measure(options: BenchOptions, jobs: Sequence[Job], outcomes: dict[Key, Outcome]) -> None:
+def _measure(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome]) -> None:
     """Put the outcome of every run into `outcomes`, first those that the journal holds already.
 
     why put: what ends the run leaves those that there are.
@@ -138,47 +168,23 @@ def _measure(options: BenchOptions, jobs: Sequence[Job], outcomes: dict[Key, Out
     from rnninspect.bench.entry import work
     from rnninspect.bench.history import recall
     from rnninspect.bench.journal import key_of
-    from rnninspect.bench.schedule import remaining, run_all
+    from rnninspect.bench.schedule import run_all
     from rnninspect.commands.shared.bench_page import name_of
     from rnninspect.commands.shared.progress import progress_bar
 
-    with _journal(options, jobs) as (journal, earlier):
-        jobs = remaining(jobs, earlier)
+    with store as (earlier, jobs, controls):
         outcomes.update({key_of(outcome): outcome for outcome in earlier})
         if jobs and (fault := recall().fault):
             _note(f"{fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
         with progress_bar(jobs) as progress:
-            for outcome in run_all(work, jobs, time_limit=options.time_limit, progress=progress, note=_note):
-                outcomes[key_of(outcome)] = outcome
-                if journal is not None:
-                    journal.append(outcome)
+            measured = run_all(work, jobs, time_limit=options.time_limit, progress=progress, note=_note)
+            for number, outcome in enumerate(map(store.placed, measured)):
+                is_control = number < controls
+                if not is_control:
+                    outcomes[key_of(outcome)] = outcome
+                store.append(outcome, is_control=is_control)
                 if not outcome.ok:
                     say(f"error: {name_of(outcome)}: {outcome.status}: {printable(outcome.reason)}")
-
-
-@contextmanager
-def _journal(options: BenchOptions, jobs: Sequence[Job]) -> Iterator[tuple[Journal | None, Sequence[Outcome]]]:
-    """The journal, where one was asked for, and the outcomes that it holds already."""
-    from rnninspect.bench.journal import head_of
-    from rnninspect.bench.journal_writer import resume, start
-    from rnninspect.bench.schedule import digest
-
-    if options.output is None:
-        yield None, ()
-        return
-    head = head_of(
-        {"files": options.files, **jobs[0].request._asdict(), "documents and points": digest(jobs), "method": _METHOD}
-    )
-    outcomes: Sequence[Outcome] = ()
-    if options.resume:
-        journal, read = resume(options.output, head)
-        if read.half is not None:
-            _note(f"{printable(str(options.output))}: line {read.half} is only half there, and was left out")
-        outcomes = read.outcomes
-    else:
-        journal = start(options.output, head)
-    with journal:
-        yield journal, outcomes
 
 
 def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str, precision: float) -> int:

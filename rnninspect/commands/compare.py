@@ -40,10 +40,12 @@ class CompareOptions:
     """What `compare` takes."""
 
     old: Annotated[
-        Path, typer.Argument(metavar="OLD", readable=False, help="A file that rnninspect bench --output wrote.")
+        Path,
+        typer.Argument(metavar="OLD", readable=False, help="A file that rnninspect bench --output wrote, or a folder."),
     ]
     new: Annotated[
-        Path, typer.Argument(metavar="NEW", readable=False, help="Another such file, of the same models and settings.")
+        Path,
+        typer.Argument(metavar="NEW", readable=False, help="Another such result, of the same models."),
     ]
     fail_above: Annotated[str, typer.Option(metavar="PERCENT", help="Ignore what is slower by no more than this.")] = (
         "5%"
@@ -127,8 +129,19 @@ def _print(
 
 
 def _results(path: Path) -> Read:
+    from rnninspect.bench.folder import survey
     from rnninspect.bench.journal import read_journal
+    from rnninspect.bench.merging import read_of
 
+    if path.is_dir():
+        found = survey([path])
+        if found is None:
+            hint = "rnninspect bench --shard I/N --output FOLDER writes them"
+            raise DocumentError(Place(str(path)), "there is no journal of a benchmark here", hint=hint)
+        if found.missing:
+            total = f"{len(found.missing)} of {len(found.points)} points are missing"
+            say(f"note: {printable(str(path))}: {total} (rnninspect merge says which)")
+        return read_of(found)
     read = read_journal(path)
     if read.half is not None:
         half = f"{printable(str(path))}:{read.half}"

@@ -33,6 +33,7 @@ class Result(StrEnum):
     FIT = "fit"
     CELLS = "cells"
     BENCH = "bench"
+    MERGE = "merge"
     COMPARE = "compare"
 
 

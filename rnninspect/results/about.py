@@ -18,6 +18,7 @@ POINT = (
     Column("file", "file", repeats=True),
     Column("point", "point", repeats=True),
 )
+DEVICE = Column("device_name", "device", repeats=True)
 VARIANT = Column("variant", "variant", repeats=True)
 SUBJECT = Column("subject", "subject", repeats=True)
 PHASE = Column("phase", "phase")

@@ -6,17 +6,27 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rnninspect.bench.records import Outcome
-from rnninspect.bench.results import Pooled, by_warning, paths_of, peaks_of, pool, ratios, steady_speed
-from rnninspect.results.about import PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, told_apart
+from rnninspect.bench.results import (
+    Pooled,
+    by_warning,
+    paths_of,
+    peaks_of,
+    pool,
+    ratios,
+    several_devices,
+    steady_speed,
+)
+from rnninspect.results.about import DEVICE, PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, told_apart
 from rnninspect.results.bench_answer import answer_table
 from rnninspect.results.bench_charts import bench_charts
 from rnninspect.results.table import SEVERAL, Block, Cell, Chart, Column, Kind, Table
 
-_SUBJECTS = (*POINT, VARIANT, SUBJECT)
+_SUBJECTS = (*POINT, DEVICE, VARIANT, SUBJECT)
 _ABOUT = (*_SUBJECTS, PHASE)
 _WHERE = (
     Column("dtype", "dtype", for_scripts=True),
     Column("threads", "threads", Kind.COUNT, for_scripts=True),
+    DEVICE,
 )
 _TIMED = (
     Column("median_seconds", "median", Kind.SECONDS, same_unit=True),
@@ -60,6 +70,7 @@ _KERNELS = (
 )
 _RATIOS = (
     *POINT,
+    DEVICE,
     SUBJECT,
     PHASE._replace(repeats=True),
     Column("variant", "variant"),
@@ -79,7 +90,7 @@ _FAILED = (
 
 
 # What a note names of the rows that it is about.
-_TELLING = ("point", "variant", "subject", "phase")
+_TELLING = ("device_name", "point", "variant", "subject", "phase")
 _PHASES = {
     "forward": "eval mode and inference_mode",
     "forward+grad": "training mode, graph recorded",
@@ -100,6 +111,7 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
     failed = [outcome for outcome in outcomes if not outcome.ok]
     silent = ["processes"] if len({outcome.process for outcome in outcomes}) == 1 else []
     silent += ["peak_bytes"] if all(row.peak_bytes is None for row in pooled) else []
+    silent += [] if several_devices(pooled) else ["device_name"]
     models = list(dict.fromkeys(outcome.model for outcome in outcomes))
     paths = paths_of(settings for row in pooled for settings in (row.settings, row.variant))
     # why not all: what dtype and threads were has its column in any case.

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rnninspect.bench.compare import THRESHOLD
 from rnninspect.bench.records import BY_EQUATIONS, STEADY, settings_text, verdict_parts
-from rnninspect.bench.results import Pooled, Ratio, ratios
+from rnninspect.bench.results import Pooled, Ratio, ratios, several_devices
 from rnninspect.errors import printable
 from rnninspect.results.about import (
+    DEVICE,
     PHASE,
     POINT,
     SUBJECT,
@@ -22,7 +23,7 @@ from rnninspect.results.about import (
 from rnninspect.results.faster import faster
 from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table
 
-_ABOUT = (*POINT, VARIANT, SUBJECT, PHASE)
+_ABOUT = (*POINT, DEVICE, VARIANT, SUBJECT, PHASE)
 _COLUMNS = (
     *_ABOUT,
     Column("median_seconds", "time", Kind.SECONDS, same_unit=True, group="figure"),
@@ -39,6 +40,7 @@ def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
     # why a row alone has its phase: nothing else would name it.
     one_phase = len(rows) > 1 and len({row.phase for row in rows}) == 1
     silent = ["model"] * (len(models) == 1) + ["subject"] * all(row.subject is None for row in rows)
+    silent += [] if several_devices(rows) else ["device_name"]
     return Table(
         title=f"time of {rows[0].phase}" if one_phase else "time",
         subject=rows[0].model if len(models) == 1 else SEVERAL,
@@ -50,7 +52,7 @@ def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
 
 
 def _row(row: Pooled) -> tuple[Cell, ...]:
-    about = (*cells(row, POINT), _named(row.variant), *cells(row, (SUBJECT, PHASE)))
+    about = (*cells(row, (*POINT, DEVICE)), _named(row.variant), *cells(row, (SUBJECT, PHASE)))
     if not row.is_usable:
         return (*about, None, row.half_width_percent, None, "no usable figure")
     return (*about, row.median_seconds, row.half_width_percent, row.tokens_per_second, verdict_parts(row.verdict)[0])
@@ -75,7 +77,7 @@ def _unsteady(rows: Sequence[Pooled]) -> Iterator[str]:
 
 def _sentences(rows: Sequence[Pooled]) -> Iterator[str]:
     """What each variant is against the first of its point."""
-    about = ("point", "subject", "phase")
+    about = ("device_name", "point", "subject", "phase")
     return sentences(ratios(rows), lambda pair: (told_apart(pair, rows, about), _sentence(pair)), "--table ratios")
 
 

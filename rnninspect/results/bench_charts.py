@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from rnninspect.bench.records import STEADY, WHOLE_MODEL, Outcome, settings_text
-from rnninspect.bench.results import Pooled, pool, swept_number
+from rnninspect.bench.results import Pooled, pool, several_devices, swept_number
 from rnninspect.results.caption import caption, each_once
 from rnninspect.results.table import Chart, Series, in_unit, time_unit
 
@@ -58,11 +58,13 @@ def _about(rows: Sequence[Pooled]) -> str:
 
 
 def _series(rows: Sequence[Pooled], path: str, unit: float) -> Iterator[Series]:
-    lines: dict[tuple[str, str], list[Pooled]] = {}
+    lines: dict[tuple[str, str, str], list[Pooled]] = {}
+    several = several_devices(rows)
     for row in rows:
-        lines.setdefault((row.phase, settings_text(row.variant)), []).append(row)
-    for (phase, variant), members in lines.items():
-        name = " ".join(filter(None, [phase, variant]))
+        device = (row.device_name or "") * several
+        lines.setdefault((row.phase, settings_text(row.variant), device), []).append(row)
+    for about, members in lines.items():
+        name = " ".join(filter(None, about))
         at = [(float(str(row.settings[path])), row) for row in members]
         at.sort(key=lambda point: point[0])
         halves = ((row.half_width_percent, row.median_seconds / unit) for _, row in at)

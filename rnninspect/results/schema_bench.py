@@ -40,6 +40,7 @@ _WARNINGS = many(
 _FIGURE = {
     "dtype": text("The dtype of the model."),
     "threads": some(whole("How many threads torch had; null where nobody recorded it.")),
+    "device_name": some(text("What its maker calls the device; null where nobody recorded it.")),
     "subject": _SUBJECT,
     "phase": _PHASE,
     "median_seconds": number("The figure: seconds for a call, the median; of several processes that of their medians."),
@@ -91,6 +92,12 @@ _ENVIRONMENT = {
     "power_limit_watts": some(number("What the GPU may take.")),
     "warm_l2": some(yes("The GPU's L2 cache was not emptied between samples.")),
     "input_grad": some(yes("The input required grad too.")),
+    "gpu_uuid": some(text("Which GPU it was.")),
+    "gpu_bus": some(text("Where that is on the PCI bus.")),
+    "host": some(text("The machine; of a share what its scheduler calls it.")),
+    "job": some(text("Of a share, its scheduler's job.")),
+    "task": some(text("Of a share, its scheduler's task.")),
+    "attempt": some(whole("Of a share, how many journals were begun before.")),
 }
 
 
@@ -159,6 +166,7 @@ _RATIO = record(
     **_POINT,
     subject=_SUBJECT,
     phase=_PHASE,
+    device_name=some(text("What its maker calls the device.")),
     against=by_name("The first variant.", of_any("Its value there.")),
     ratio=number("Below 1 the variant is faster."),
     low=some(number("The lower end of its 95 % interval; null for fewer than six rounds.")),

@@ -10,6 +10,7 @@ from rnninspect.results.schema_cells import listed
 from rnninspect.results.schema_fit import fitted
 from rnninspect.results.schema_guard import checked, differing
 from rnninspect.results.schema_identify import identified
+from rnninspect.results.schema_merge import merged
 from rnninspect.results.schema_models import flowing, looked, traced, verified
 from rnninspect.results.schema_words import Schema
 
@@ -24,5 +25,6 @@ RESULTS: Mapping[str, Callable[[], Schema]] = {
     "fit": fitted,
     "cells": listed,
     "bench": benched,
+    "merge": merged,
     "compare": compared,
 }

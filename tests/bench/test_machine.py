@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator
 
 import pytest
@@ -66,6 +67,7 @@ def test_a_gpu_that_nobody_watches_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 class H200:
     uuid = "8f3c"
+    pci_domain_id, pci_bus_id, pci_device_id = 0, 0xBA, 0
 
 
 def test_which_gpu_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +90,7 @@ def test_which_gpu_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_result_ran_on_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: H200)
     monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91002)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
@@ -98,11 +101,15 @@ def test_what_a_result_ran_on_is_recorded(monkeypatch: pytest.MonkeyPatch) -> No
     with multiplying_float32("tf32", "rnn"):
         place = one.environment("float32", TimingRequest(warm_l2=True, input_grad=True))
         assert (place.device_name, place.cuda, place.cudnn, place.driver) == ("NVIDIA H200", "13.0", 91002, "580.1")
+        assert (place.gpu_uuid, place.gpu_bus, place.host) == ("8f3c", "00000000:BA:00.0", platform.node())
         assert (place.clock_mhz, place.power_limit_watts) == (1900, 700.0)
         assert (place.float32_precision, place.warm_l2, place.input_grad) == ("tf32", True, True)
         assert one.environment("float16", TimingRequest()).float32_precision is None
         monkeypatch.setitem(os.environ, "NVIDIA_TF32_OVERRIDE", "0")
         assert one.environment("float32", TimingRequest()).float32_precision == "ieee"
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: object())
+    place = one.environment("float16", TimingRequest())
+    assert (place.gpu_uuid, place.gpu_bus) == (None, None)
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.version, "hip", "6.2")
     assert one.environment("float32", TimingRequest()).cuda == "ROCm 6.2"

@@ -536,7 +536,7 @@ FAULTS = [
     ("results/verify.py", '"steps": layer.steps,', '"steps": layer.steps, "new": 1,', "test_result_schemas.py"),
     ("results/schema_guard.py", "over=some(", "above=some(", "test_result_schemas.py"),
     ("commands/shared/help.py", "panels.append(panels[-1])", "panels.append(None)", "test_help.py"),
-    ("commands/bench.py", "_check_axis(options.plot, jobs)", "pass", "test_cli_bench.py"),
+    ("commands/bench.py", "_check_axis(options.plot, store.jobs)", "pass", "test_cli_bench.py"),
     ("commands/bench.py", "if options.strict and doubtful:", "if False:", "test_cli_bench.py"),
     ("document/git.py", '    "GIT_ALLOW_PROTOCOL": "",\n', "", "document/test_revision.py"),
     ("document/git.py", '"--batch-check", "--follow-symlinks"', '"--batch-check"', "document/test_revision.py"),

@@ -12,7 +12,7 @@ import typer
 from rnninspect.commands.shared.options import DEVICE, ONE_TABLE, OUTPUT, InputGrad, Plot, TorchOptions
 
 # What the help calls these options; the others' names are where several commands have them.
-_WHAT, _LONG = "What to time", "How long"
+_WHAT, _LONG, SHARES = "What to time", "How long", "Many machines"
 
 
 class BenchTable(StrEnum):
@@ -24,6 +24,12 @@ class BenchTable(StrEnum):
     KERNELS = "kernels"
     RATIOS = "ratios"
     NOT_MEASURED = "not-measured"
+
+
+class Script(StrEnum):
+    """What `--script` accepts: schedulers."""
+
+    SLURM = "slurm"
 
 
 class Precision(StrEnum):
@@ -103,6 +109,41 @@ class BenchOptions(TorchOptions):
             rich_help_panel=_LONG,
         ),
     ] = None
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Time only the I-th of N shares, I from 1, what others have not; slurm: those of its array.",
+            rich_help_panel=SHARES,
+        ),
+    ] = None
+    only_missing: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            readable=False,
+            help="Share out only the points that rnninspect merge has found missing in this folder.",
+            rich_help_panel=SHARES,
+        ),
+    ] = None
+    control: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100,
+            metavar="K",
+            help="Time the same K points first in every share, so that merge finds GPUs that are off.",
+            rich_help_panel=SHARES,
+        ),
+    ] = None
+    script: Annotated[
+        Script | None,
+        typer.Option(
+            metavar="NAME",
+            help="Print a batch script for N shares (--shard N), to be read, edited and submitted; time nothing.",
+            rich_help_panel=SHARES,
+        ),
+    ] = None
     warm_l2: Annotated[
         bool,
         typer.Option(
@@ -158,7 +199,7 @@ class BenchOptions(TorchOptions):
             "-o",
             metavar="FILE",
             readable=False,
-            help="Keep a journal too, a line for every finished point: compare and --resume read it.",
+            help="Keep a journal too, a line for every finished point; of a share the folder of all journals.",
             rich_help_panel=OUTPUT,
         ),
     ] = None

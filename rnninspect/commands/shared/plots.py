@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from rnninspect import disk
 from rnninspect.commands.shared.files import same_file
-from rnninspect.commands.shared.options import DocumentOptions
 from rnninspect.errors import OptionError, OutputFailed, printable
 from rnninspect.formats import plot
 from rnninspect.results.table import Chart
 from rnninspect.runtime.here import need_folder
 
 
-def check_plot(path: Path | None, options: DocumentOptions) -> None:
+class Reading(Protocol):
+    """The options of a command that reads files, and may write one."""
+
+    @property
+    def files(self) -> list[str]:
+        """What is read."""
+
+    @property
+    def output(self) -> Path | None:
+        """What is written."""
+
+
+def check_plot(path: Path | None, options: Reading) -> None:
     """Raise OptionError, NotInstalled or OutputFailed for a picture that could not be made, before work is lost."""
     if path is None:
         return

@@ -1,0 +1,163 @@
+"""`rnninspect merge`: how far the shares of a benchmark are, what is missing of them, and all of it as one file."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnninspect.commands.shared.messages import say
+from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, OUTPUT, Plot
+from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, printable
+from rnninspect.formats import Format
+
+if TYPE_CHECKING:
+    from rnninspect.bench.controls import Control
+    from rnninspect.bench.folder import Survey
+
+EXAMPLES = (
+    "rnninspect merge results/",
+    "rnninspect merge results/ --output all.jsonl",
+    "rnninspect merge results/ --table results --format csv",
+)
+
+
+class MergeTable(StrEnum):
+    """What `--table` accepts: its own tables, and those of bench."""
+
+    SHARES = "shares"
+    MISSING = "missing"
+    CONTROLS = "controls"
+    RESULTS = "results"
+    TIMES = "times"
+    MEANING = "meaning"
+    KERNELS = "kernels"
+    RATIOS = "ratios"
+    NOT_MEASURED = "not-measured"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeOptions:
+    """What `merge` takes."""
+
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RESULTS...", help="Folders that rnninspect bench --shard wrote to, or journals, of one benchmark."
+        ),
+    ]
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Take what other versions of torch and rnninspect have measured too.")
+    ] = False
+    table: Annotated[MergeTable | None, ONE_TABLE] = None
+    format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
+    plot: Plot = None
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            readable=False,
+            help="Write all that counts to one journal too, whole or not at all.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+
+
+def run(options: MergeOptions) -> int:
+    """Print how far it is; 1 where points are missing."""
+    from rnninspect.bench.controls import controls_of
+    from rnninspect.bench.folder import survey
+    from rnninspect.bench.merging import controls_in, merged_lines
+    from rnninspect.commands.shared.plots import check_plot
+    from rnninspect.commands.shared.rendering import only_table
+    from rnninspect.output import write_chunks
+
+    paths = [Path(file) for file in options.files]
+    only = only_table(options.table, options.format, MergeTable.SHARES)
+    check_plot(options.plot, options)
+    if options.output is not None:
+        _refuse_to_replace(options.output)
+    found = survey(paths, mixed=options.mixed)
+    if found is None:
+        hint = "rnninspect bench --shard I/N --output FOLDER writes them"
+        raise DocumentError(Place(options.files[0]), "there is no journal of a benchmark here", hint=hint)
+    if options.output is not None:
+        write_chunks(merged_lines(found), options.output)
+    command = _command(paths, found)
+    controls = controls_of(controls_in(found))
+    if only is not None or options.plot is not None:
+        _print_figures(options, found, controls, only)
+    if only is None:
+        _print_progress(options, found, controls, command)
+    return 1 if found.missing else 0
+
+
+def _refuse_to_replace(path: Path) -> None:
+    """Raise OptionError for a file that was not made by merging: nothing that was measured is ever replaced."""
+    from rnninspect.bench.merging import may_be_replaced
+
+    if not may_be_replaced(path):
+        raise OptionError(f"--output {printable(str(path))}: it is there already, and no merge made it (name another)")
+
+
+def _command(paths: Sequence[Path], found: Survey) -> str:
+    """What shares out anew what is missing; "" where nothing does, or nobody knows what was asked for."""
+    from rnninspect.bench.merging import write_missing
+
+    folders = [path for path in paths if path.is_dir()]
+    if not found.missing or found.whole is None or len(folders) != 1:
+        return ""
+    try:
+        kept = write_missing(folders[0], found)
+    except OutputFailed as error:
+        say(f"note: {error}, so that what is missing cannot be shared out from here")
+        return ""
+    if kept:
+        say(f"note: {kept}")
+    again = found.whole.again
+    if not again or "-" in again:
+        return ""
+    return shlex.join(["rnninspect", *again, "--only-missing", str(folders[0]), "--shard", "I/N"])
+
+
+def _print_progress(options: MergeOptions, found: Survey, controls: Sequence[Control], command: str) -> None:
+    """The page of how far it is, or the one object."""
+    from rnninspect.commands.shared.annotations import comment
+    from rnninspect.commands.shared.rendering import print_page
+    from rnninspect.output import for_people, write_text
+    from rnninspect.results.digest import Digest
+    from rnninspect.results.merge import merge_answer, merge_blocks, merge_document
+
+    answer, blocks = merge_answer(found, command), merge_blocks(found, controls)
+    if options.format is Format.MARKDOWN:
+        write_text(for_people(comment(Digest(answer, shown=tuple(blocks))), None), None)
+    else:
+        print_page(options.format, blocks, lambda: merge_document(found, controls, command), "", None, answer)
+
+
+def _print_figures(options: MergeOptions, found: Survey, controls: Sequence[Control], only: str | None) -> None:
+    """One table alone, and a picture: of what was measured, which is read for it."""
+    from rnninspect.bench.merging import outcomes_of
+    from rnninspect.commands.shared.plots import save_plot
+    from rnninspect.commands.shared.rendering import alone, print_page
+    from rnninspect.results.bench import bench_tables
+    from rnninspect.results.bench_charts import bench_charts
+    from rnninspect.results.merge import merge_tables
+
+    tables = merge_tables(found, controls)
+    outcomes = () if only in tables and options.plot is None else tuple(outcomes_of(found))
+    if only is not None:
+        shown = tables if only in tables else bench_tables(outcomes, partial=bool(found.missing))
+        print_page(options.format, alone(shown, only), dict, "", None)
+    charts = bench_charts(outcomes) if options.plot is not None else ()
+    if options.plot is not None and not charts:
+        hint = "time is drawn against one number that is swept"
+        raise OptionError(f"--plot {printable(str(options.plot))}: there is nothing to draw ({hint})")
+    save_plot(charts, options.plot)
