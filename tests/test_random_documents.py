@@ -34,6 +34,7 @@ def documents(draw: st.DrawFn, text: st.SearchStrategy[str]) -> str:
         "bidirectional": draw(st.booleans()),
         "merge": draw(st.sampled_from(["concat", "sum", "mean", "mul"])),
         "feeds": draw(st.sampled_from(["output", "last", "step", "max", "mean"])),
+        "init": draw(st.sampled_from([None, {"weight": {"uniform": 0.1}}, {"W*": "orthogonal_packed"}])),
     }
     first = {"name": "first", "input_size": draw(st.integers(1, 4)), **options}
     lengths = draw(st.sampled_from([{"seq_len": 3}, {"lengths": [2, 4]}]))
