@@ -23,7 +23,7 @@ from rnninspect.errors import CannotHere, NotEnoughMemory
 from rnninspect.results.gradflow import gradflow_blocks
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed
 from rnninspect.study import gradflow as module
-from rnninspect.study.decay import Decay, _student, decay_of
+from rnninspect.study.decay import Decay, _student, decay_of, half_widths, rms
 from rnninspect.study.gradflow import Aim, Curve, Gradflow, aim_at, follow, gradients_by_lag, probes
 from rnninspect.study.recorded_run import RecordedLayer, run_links, twins_of
 
@@ -802,3 +802,19 @@ def test_where_gates_do_not_help_it_is_said_what_to_try() -> None:
 def test_nothing_is_advised_without_a_gate_or_a_bias_to_open_it() -> None:
     assert advice_of("RNN") == []
     assert advice_of("LSTM", ", bias: false") == []
+
+
+def test_an_error_bar_is_the_jackknife_s_over_the_sequences_that_have_the_lag() -> None:
+    nan = math.nan
+    norms = torch.tensor(
+        [[1.0, 2.0, 4.0, 1.5], [3e-200, 1e-200, nan, 2e-200], [1.0, nan, nan, nan]], dtype=torch.float64
+    )
+    halves = half_widths(norms).tolist()
+    for row, half in zip(norms[:2], halves, strict=False):
+        there = row[~row.isnan()]
+        count = len(there)
+        without = [rms(torch.cat([there[:k], there[k + 1 :]])[None]).item() for k in range(count)]
+        middle = sum(without) / count
+        spread = math.sqrt((count - 1) / count * sum(((each - middle) / middle) ** 2 for each in without)) * middle
+        assert half == pytest.approx(_student(count - 1) * spread, rel=1e-12)
+    assert math.isnan(halves[2])

@@ -31,7 +31,7 @@ PAGES = {
     "gradflow": ["gradflow", LSTM, RNN],
     "verify": ["verify", RNN],
     "bench": [
-        *("bench", RNN, "--quick", "--phase", "forward", "--details"),
+        *("bench", RNN, "--quick", "--phase", "forward"),
         *("--sweep", "encoder.hidden_size=8,16", "--format", "html"),
     ],
 }

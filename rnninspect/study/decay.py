@@ -46,14 +46,25 @@ def rms(norms: Tensor) -> Tensor:
 
 def half_widths(norms: Tensor) -> Tensor:
     """Half the 95 % interval of `rms` at every lag, (lags,), of the jackknife; nan where only one sequence has it."""
+    scale, means = _means(norms)
+    present = ~norms.isnan()
+    count = present.sum(dim=1)
+    without = means[:, 1:].sqrt()
+    # why only of those that have the lag: without one that has not, nothing changes.
+    middle = torch.where(present, without, 0.0).sum(dim=1) / count
+    off = torch.where(present, (without - middle[:, None]).square(), 0.0).sum(dim=1)
+    students = [_student(int(n) - 1) if n > 1 else math.nan for n in count]
+    return scale * torch.tensor(students, dtype=torch.float64) * (off * (count - 1) / count).sqrt()
+
+
+def _means(norms: Tensor) -> tuple[Tensor, Tensor]:
+    """A scale of every lag, (lags,), and the mean square in it, of all sequences and without each, (lags, 1 + N)."""
+    # why: norms of 1e-200 have no square in float64.
     scale = norms.nan_to_num(0).amax(dim=1, keepdim=True)
     squares, present = (norms / scale).square().nan_to_num(0), (~norms.isnan()).double()
     total, count = squares.sum(dim=1, keepdim=True), present.sum(dim=1, keepdim=True)
-    without = ((total - squares) / (count - present)).sqrt()
-    # why only of those that have the lag: without one that has not, nothing changes.
-    off = torch.where(present > 0, (without - without.mean(dim=1, keepdim=True)).square(), 0.0)
-    students = torch.tensor([_student(int(n) - 1) if n > 1 else math.nan for n in count.flatten()])
-    return scale.squeeze(1) * students * (off.sum(dim=1) * (count.squeeze(1) - 1) / count.squeeze(1)).sqrt()
+    means = torch.cat([total, total - squares], dim=1) / torch.cat([count, count - present], dim=1)
+    return scale.squeeze(1), means
 
 
 def decay_of(norms: Tensor, first: int) -> Decay | None:
@@ -123,15 +134,10 @@ def _line(norms: Tensor) -> _Line | None:
     lags, sequences = norms.shape
     if lags < 3:
         return None
-    # why: norms of 1e-200 have no square in float64.
-    scale = norms.nan_to_num(0).amax(dim=1, keepdim=True)
-    squares, present = (norms / scale).square().nan_to_num(0), (~norms.isnan()).double()
-    total, count = squares.sum(dim=1, keepdim=True), present.sum(dim=1, keepdim=True)
-    # Of all sequences, and without each in turn.
-    means = torch.cat([total, total - squares], dim=1) / torch.cat([count, count - present], dim=1)
+    scale, means = _means(norms)
     x = torch.arange(lags, dtype=torch.float64)
     x -= x.mean()
-    slope, *without = (x @ (means.log() / 2 + scale.log()) / x.square().sum()).tolist()
+    slope, *without = (x @ (means.log() / 2 + scale.log()[:, None]) / x.square().sum()).tolist()
     half = None
     if sequences > 1:
         spread = torch.tensor(without, dtype=torch.float64).std(correction=0).item()

@@ -169,15 +169,28 @@ def test_decimal_points_stand_under_each_other_and_verdicts_have_their_colour() 
 
 def test_symbols_of_the_layer_are_typeset_and_names_of_torch_are_not() -> None:
     columns = (Column("symbol", "symbol", Kind.SYMBOL, repeats=True), Column("meaning", "meaning"))
-    symbols = (("h_{t-1}", "before t = 0 it is h_0"), ("W_ii", "times x_t"), ("x_t", ""), ("h'_t", ""), ("n_2_t", ""))
+    symbols = (
+        ("h_{t-1}", "before t = 0 it is h_0"),
+        ("W_ii", "times x_t"),
+        ("x_t", ""),
+        ("h'_t", ""),
+        ("n_2_t", ""),
+        ("b", "a word"),
+    )
     vectors = Table("a (LSTM): vectors", "m", columns, symbols, section="a (LSTM)")
     note = Table(
-        "a (LSTM): notes", "m", (), (), notes=("h_{t+1}, weight_ih_l0, x_tt and h_n; W_ii.",), section="a (LSTM)"
+        "a (LSTM): notes",
+        "m",
+        (),
+        (),
+        notes=("h_{t+1}, weight_ih_l0, x_tt and h_n; W_ii, plan b.",),
+        section="a (LSTM)",
     )
     other = Table("b (GRU): notes", "m", (), (), notes=("x_t",), section="b (GRU)")
     typeset = list(page(vectors, note, other).iter("var"))
-    assert all_words(typeset) == ["ht−1", "Wii", "xt", "xt", "h′t", "n2,t", "ht+1", "Wii"]
-    assert [variable[0].get("class") for variable in typeset] == [None, "up", None, None, None, "up", None, "up"]
+    assert all_words(typeset) == ["ht−1", "Wii", "xt", "xt", "h′t", "n2,t", "b", "ht+1", "Wii"]
+    below = [[index.get("class") for index in variable] for variable in typeset]
+    assert below == [[None], ["up"], [None], [None], [None], ["up"], [], [None], ["up"]]
 
 
 def test_equations_are_one_table_with_their_sizes_folded_and_latex_to_copy() -> None:

@@ -21,6 +21,8 @@ def page_of(
     """
     if not outcomes:
         return ""
+    # why all of it there: what is not read takes no room above what is.
+    details = details or format == "html"
     if only is None:
         blocks = bench_blocks(outcomes, partial=partial, details=details)
     else:
