@@ -151,9 +151,21 @@ def gradients_by_lag(
         curves=curves,
         weights=weights,
         half_open=tuple(_half_open(links)),
-        stride=math.prod(link.layer.window.stride for link in links if isinstance(link.layer, WindowLayer)),
+        stride=_stride(links),
         apart=apart,
     )
+
+
+def _stride(links: Sequence[Link]) -> int:
+    """How many steps of an input a step of the last of the layers is."""
+    by_name = {link.layer.name: link for link in links}
+    link: Link | None = links[-1]
+    stride = 1
+    while link is not None:
+        stride *= link.layer.window.stride if isinstance(link.layer, WindowLayer) else 1
+        read = (by_name[name] for name in link.wires.reads if name in by_name)
+        link = next((each for each in read if each.emitted.is_sequence), None)
+    return stride
 
 
 def _half_open(links: Sequence[Link]) -> Iterator[HalfOpen]:

@@ -523,6 +523,18 @@ def test_lags_are_steps_of_the_layer_whose_output_is_read() -> None:
     assert {curve.layer for curve in alike.curves} == {"before", "after"}
 
 
+def test_a_window_that_is_not_on_the_way_changes_no_lag() -> None:
+    layers = (
+        "name: front, type: Conv1d, in_channels: 6, out_channels: 6, kernel_size: 1, stride: 2",
+        "name: low, type: GRU, hidden_size: 4",
+        "name: high, from: input, type: GRU, input_size: 6, hidden_size: 4",
+    )
+    spec = spec_of(text_of(*layers, head="outputs: [low, high]\ninput: {batch_size: 2, seq_len: 9}"))
+    found = gradients_by_lag(spec, CPU)
+    assert (found.layer, found.stride, found.apart) == ("high", 1, ("low",))
+    assert gradients_by_lag(spec, CPU, layer="low").stride == 2
+
+
 def test_a_gradient_goes_through_the_windows() -> None:
     """That of the input of `before` is what autograd has through torch's own modules."""
     spec = spec_with("depthwise", "unbatched", after="GRU")
