@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnninspect.commands.shared.messages import say_notes
-from rnninspect.commands.shared.options import HOW_TO_PRINT, FilesOrCheckpoints, LayerName, Output, Settings
+from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, FilesOrCheckpoints, LayerName, Output, Settings
 from rnninspect.errors import OptionError, did_you_mean, printable
-from rnninspect.formats import ExplainFormat
+from rnninspect.formats import Detail, ExplainFormat
 
 if TYPE_CHECKING:
     from rnninspect.commands.shared.file_models import Checkpoints
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "rnninspect explain model.yaml",
-    "rnninspect explain model.yaml --layer encoder",
+    "rnninspect explain model.yaml --layer encoder --picture cell.svg",
     "rnninspect explain model.yaml --code --output model.py",
 )
 
@@ -36,6 +37,19 @@ class ExplainOptions:
     code: Annotated[
         bool, typer.Option("--code", help="Print only a Python script: the document as a torch.nn.Module.")
     ] = False
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="Draw the cell of the only recurrent layer too, or of --layer's, as .svg.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    detail: Annotated[
+        Detail | None,
+        typer.Option(metavar="DETAIL", help="What a box of --picture is.", rich_help_panel=OUTPUT),
+    ] = None
     settings: Settings = field(default_factory=list)
     format: Annotated[ExplainFormat, HOW_TO_PRINT] = ExplainFormat.TABLE
     output: Output = None
@@ -57,6 +71,7 @@ def run(options: ExplainOptions) -> int:
 
     if options.code:
         return _print_script(options)
+    _check_picture(options)
     checkpoints: Checkpoints = {}
     load = with_checkpoints(partial(load_models, settings=options.settings), options.settings, checkpoints)
     specs, code = load_all(options.files, load, output=options.output)
@@ -68,7 +83,11 @@ def run(options: ExplainOptions) -> int:
     chosen = list(_chosen(sound, options.layer))
     for spec in chosen:
         say_notes(spec.notes)
-    if blocks := [block for spec in chosen for block in _blocks(spec, options.layer)]:
+    if options.picture is not None and chosen:
+        from rnninspect.commands.shared.picture import save_picture
+
+        save_picture(chosen, options.layer, options.picture, operations=options.detail is Detail.OPERATIONS)
+    if blocks := [block for spec in chosen for block in _blocks(spec, options.layer, options.format)]:
         page_caption = caption(provenance(specs, proofs), each_once(spec.dtype for spec in chosen))
         print_page(options.format, blocks, dict, page_caption, options.output)
     return code
@@ -96,7 +115,7 @@ def _print_script(options: ExplainOptions) -> int:
     return 0
 
 
-def _blocks(spec: Spec, layer: str | None) -> Iterator[Block]:
+def _blocks(spec: Spec, layer: str | None, format: ExplainFormat) -> Iterator[Block]:
     """All there is to say of a document, or of a layer of a file."""
     from rnninspect.results.explain import explain_blocks, file_blocks, sketch_blocks
     from rnninspect.study.code import sketch
@@ -106,7 +125,12 @@ def _blocks(spec: Spec, layer: str | None) -> Iterator[Block]:
         yield from sketch_blocks(sketch(spec, layer))
     else:
         yield from file_blocks(sketch(spec), spec.from_file)
-    yield from explain_blocks(explain_layers(spec, layer))
+    pictures: Mapping[str, Block] = {}
+    if format is ExplainFormat.MARKDOWN:
+        from rnninspect.results.cell_pictures import flowcharts
+
+        pictures = flowcharts(spec)
+    yield from explain_blocks(explain_layers(spec, layer), pictures)
 
 
 def _chosen(specs: Sequence[Spec], layer: str | None) -> Iterator[Spec]:
@@ -124,12 +148,27 @@ def _chosen(specs: Sequence[Spec], layer: str | None) -> Iterator[Spec]:
         yield from (spec for spec in models if layer is None or layer in [link.layer.name for link in spec.links])
 
 
+def _check_picture(options: ExplainOptions) -> None:
+    """Raise for a picture that could not be drawn, before a page is worked out."""
+    if options.picture is None:
+        if options.detail is not None:
+            raise OptionError(f"--detail {options.detail.value}: it is of a picture (add --picture FILE.svg)")
+        return
+    from rnninspect.commands.shared.files import need_place
+    from rnninspect.commands.shared.picture import check_picture
+
+    check_picture(options.picture)
+    need_place("--picture", options.picture, options.files, options.output)
+
+
 def _check_alone(options: ExplainOptions) -> None:
     """Raise OptionError for what does not go with --code: it is one model, whole, in Python."""
     if len(options.files) > 1:
         raise OptionError(f"--code: expected one document, got {len(options.files)} (a script is one model)")
     if options.layer is not None:
         raise OptionError("--code: the script is the whole model (leave --layer out)")
+    if options.picture is not None or options.detail is not None:
+        raise OptionError("--code: it prints the script alone (leave --picture and --detail out)")
     if options.format is not ExplainFormat.TABLE:
         raise OptionError(
             f"--code: the script is Python, not {options.format.value} (leave --format out, and name a .py)"

@@ -35,6 +35,13 @@ class ExplainFormat(StrEnum):
     LATEX = "latex"
 
 
+class Detail(StrEnum):
+    """What `explain --detail` accepts: what a node of its picture is."""
+
+    GATES = "gates"
+    OPERATIONS = "operations"
+
+
 class CompareFormat(StrEnum):
     """What `compare --format` accepts: results, and a CI's annotations."""
 

@@ -102,7 +102,7 @@ def _paragraphs(block: Block) -> Iterable[str]:
         case Drawing():
             yield _fenced(block.lines)
         case Code():
-            yield _fenced(block.lines, "python")
+            yield _fenced(block.lines, block.language)
         case Chart():
             from rnninspect.formats.chart import draw
 

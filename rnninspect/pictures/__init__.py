@@ -7,5 +7,6 @@ boxes, heights       how large each is, and where its wires meet it; how far dow
 channels, plans      the wires between two columns; ways to lay out a cell, of which the best is drawn
 layout, scene        everything in its place; what that is made of
 style, svg, words    colours and fonts, light and dark; the picture as SVG; and in words, for who does not see it
+mermaid              the same graph for Markdown, with the places left to whoever draws it
 cell                 the picture of a layer's cell: what the commands call
 """

@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from rnninspect.cells.write import shapes
 from rnninspect.errors import listed
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.markup import Markup
 from rnninspect.pictures.gates import graph_of
 from rnninspect.pictures.graph import Graph
 from rnninspect.pictures.layout import layout
+from rnninspect.pictures.mermaid import mermaid
 from rnninspect.pictures.style import style_sheet
 from rnninspect.pictures.svg import svg
 from rnninspect.pictures.words import description
 
 # A picture of more operations than these is not read.
 MOST_OPERATIONS = 30
+# Of a flowchart that places nodes by itself; servers take no more than some thousands of characters.
+_MOST_NODES = 40
 
 
 class TooManyOperations(Exception):
@@ -33,8 +37,8 @@ def svg_of(
     operations: bool = False,
     prefix: str = "cell",
     alone: bool = True,
-) -> str:
-    """One step of a fitted layer (`link.layer`) as the text of an SVG.
+) -> Markup:
+    """One step of a fitted layer (`link.layer`) as an SVG.
 
     stacked: of which stacked layer the sizes are, from 0; reverse: of the direction that reads from the end.
     operations: a node for each operation, else one for each gate. prefix: what the ids in it begin with; each picture
@@ -45,11 +49,22 @@ def svg_of(
     picture = layout(_graph(layer, stacked, reverse, operations), tuple(_notes(layer, stacked, reverse)))
     return svg(
         picture,
-        title=f"{layer.name} ({layer.type}): one step",
+        title=title_of(layer),
         description=description(cell, shape, reverse=reverse),
         style=style_sheet() if alone else "",
         prefix=prefix,
     )
+
+
+def title_of(layer: Recurrent) -> str:
+    """What a picture of a layer's cell is called."""
+    return f"{layer.name} ({layer.type}): one step"
+
+
+def mermaid_of(layer: Recurrent) -> tuple[str, ...]:
+    """One step of a fitted layer as the lines of a Mermaid flowchart, a node a gate; none of a cell too large."""
+    graph = _graph(layer, 0, reverse=False, operations=False)
+    return mermaid(graph) if len(graph.nodes) <= _MOST_NODES else ()
 
 
 def _graph(layer: Recurrent, stacked: int, reverse: bool, operations: bool) -> Graph:

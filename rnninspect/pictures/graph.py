@@ -78,3 +78,9 @@ class Graph:
     def output_is_state(self) -> bool:
         """Whether what is put out is also handed to the next step."""
         return any(end.source == self.output.source for end in self.ends)
+
+
+def is_sum(node: Node) -> bool:
+    """Whether a circle or a column adds up; else it multiplies."""
+    signs = [pin.sign for pin in node.pins if pin.sign] or [piece.text for piece in node.text]
+    return signs[0] in ("+", "−")

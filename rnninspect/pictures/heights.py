@@ -8,6 +8,7 @@ neighbours.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from itertools import chain, pairwise
 from statistics import median_low
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from rnninspect.pictures.columns import Columns
 from rnninspect.pictures.order import Order
 
 GAP = 10.0
-_ROUNDS, _STRAIGHT = 80, 20
+_ROUNDS, _STRAIGHT = 60, 20
 _TALL = 480.0  # higher than so, or than it must be, a picture does not get for its wires to be straight
 
 
@@ -69,7 +70,6 @@ class _Groups:
         self.offset = [0.0] * len(boxes)
         self.members: dict[int, list[int]] = {item: [item] for item in range(len(boxes))}
         self.below = {above: below for column in order for above, below in pairwise(column)}
-        self.above = {below: above for above, below in self.below.items()}
 
     def join(self, item: int, other: int, shift: float) -> None:
         """Make two items level, where nothing forbids it: the line of `item` that of `other` plus shift."""
@@ -98,67 +98,24 @@ class _Groups:
                     rest.append(group)
         return False
 
-    def apart(self, above: int, below: int) -> float:
-        """The least distance of the lines of two neighbours of a column."""
-        return self.boxes[above].below - self.boxes[below].above + GAP
-
     def placed(self, links: Sequence[_Link]) -> list[float]:
         """The line of every item."""
-        at, wants, order = self.tightest(), self.wants(links), self.sorted()
-        latest = self.latest(order, at)
-        for number in range(_ROUNDS):
-            for group in self.members if number % 2 else reversed(list(self.members)):
-                wanted = [at[other] + shift for other, shift in wants.get(group, ())]
-                if not wanted:
-                    continue
-                nearest = number >= _ROUNDS - _STRAIGHT
-                goal = min(wanted, key=lambda want: abs(want - at[group])) if nearest else median_low(wanted)
-                at[group] = min(self.clamped(group, goal, at), latest[group])
+        room = _Room(self)
+        at = room.tightest()
+        latest = room.latest(at)
+        wants = self.wants(links)
+        for rounds, nearest in ((_ROUNDS, False), (_STRAIGHT, True)):
+            for number in range(rounds):
+                before = dict(at)
+                for group in room.order[::-1] if number % 2 == 0 else room.order:
+                    if wanted := [at[other] + shift for other, shift in wants.get(group, ())]:
+                        goal = min(wanted, key=lambda want: abs(want - at[group])) if nearest else median_low(wanted)
+                        at[group] = room.clamped(group, min(goal, latest[group]), at)
+                if at == before:
+                    break
         lines = [at[self.group[item]] + self.offset[item] for item in range(len(self.boxes))]
         top = min(line + box.above for line, box in zip(lines, self.boxes, strict=True))
         return [round(line - top, 2) for line in lines]
-
-    def tightest(self) -> dict[int, float]:
-        """Every group as high as it can stand, below a top of 0."""
-        at: dict[int, float] = {}
-        for group in self.sorted():
-            at[group] = max(
-                at[self.group[above]] + self.offset[above] + self.apart(above, member) - self.offset[member]
-                if (above := self.above.get(member)) is not None
-                else -self.boxes[member].above - self.offset[member]
-                for member in self.members[group]
-            )
-        return at
-
-    def latest(self, order: Sequence[int], at: Mapping[int, float]) -> dict[int, float]:
-        """Every group as low as it may stand."""
-        lines = [at[self.group[item]] + self.offset[item] for item in range(len(self.boxes))]
-        floor = max(_TALL, *(line + box.below for line, box in zip(lines, self.boxes, strict=True)))
-        latest: dict[int, float] = {}
-        for group in reversed(order):
-            latest[group] = min(
-                latest[self.group[below]] + self.offset[below] - self.apart(member, below) - self.offset[member]
-                if (below := self.below.get(member)) is not None
-                else floor - self.boxes[member].below - self.offset[member]
-                for member in self.members[group]
-            )
-        return latest
-
-    def sorted(self) -> list[int]:
-        """The groups, each after those that stand above it."""
-        done: dict[int, None] = {}
-
-        def add(group: int) -> None:
-            if group in done:
-                return
-            for member in self.members[group]:
-                if (above := self.above.get(member)) is not None and self.group[above] not in done:
-                    add(self.group[above])
-            done[group] = None
-
-        for group in self.members:
-            add(group)
-        return list(done)
 
     def wants(self, links: Sequence[_Link]) -> dict[int, list[tuple[int, float]]]:
         """By group the others that it is joined to, and where it would be level with each."""
@@ -171,16 +128,47 @@ class _Groups:
                 wants.setdefault(two, []).append((one, -away))
         return wants
 
+
+class _Room:
+    """How near groups may come to each other.
+
+    over, under: by group those next above and below, each with the least distance. first: how high it may stand, below
+    a top of 0; ends: how far down it reaches. order: the groups, each after those above it.
+    """
+
+    def __init__(self, groups: _Groups) -> None:
+        self.over: dict[int, dict[int, float]] = {group: {} for group in groups.members}
+        self.under: dict[int, dict[int, float]] = {group: {} for group in groups.members}
+        boxes, offset = groups.boxes, groups.offset
+        for above, below in groups.below.items():
+            one, other = groups.group[above], groups.group[below]
+            least = offset[above] + boxes[above].below - boxes[below].above + GAP - offset[below]
+            self.over[other][one] = self.under[one][other] = max(least, self.over[other].get(one, least))
+        self.first = {group: max(-boxes[k].above - offset[k] for k in items) for group, items in groups.members.items()}
+        self.ends = {group: max(boxes[k].below + offset[k] for k in items) for group, items in groups.members.items()}
+        self.order = list(TopologicalSorter(self.over).static_order())
+
+    def tightest(self) -> dict[int, float]:
+        """Every group as high as it can stand."""
+        at: dict[int, float] = {}
+        for group in self.order:
+            at[group] = max([self.first[group], *(at[above] + least for above, least in self.over[group].items())])
+        return at
+
+    def latest(self, at: Mapping[int, float]) -> dict[int, float]:
+        """Every group as low as it may stand."""
+        floor = max(_TALL, *(at[group] + end for group, end in self.ends.items()))
+        latest: dict[int, float] = {}
+        for group in reversed(self.order):
+            under = (latest[below] - least for below, least in self.under[group].items())
+            latest[group] = min([floor - self.ends[group], *under])
+        return latest
+
     def clamped(self, group: int, goal: float, at: Mapping[int, float]) -> float:
         """The height next to `goal` that the neighbours leave."""
-        for member in self.members[group]:
-            if (above := self.above.get(member)) is not None:
-                line = at[self.group[above]] + self.offset[above] + self.apart(above, member)
-                goal = max(goal, line - self.offset[member])
-            else:
-                goal = max(goal, -self.boxes[member].above - self.offset[member])
-        for member in self.members[group]:
-            if (below := self.below.get(member)) is not None:
-                line = at[self.group[below]] + self.offset[below] - self.apart(member, below)
-                goal = min(goal, line - self.offset[member])
+        for above, least in self.over[group].items():
+            goal = max(goal, at[above] + least)
+        goal = max(goal, self.first[group])
+        for below, least in self.under[group].items():
+            goal = min(goal, at[below] - least)
         return goal

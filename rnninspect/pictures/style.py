@@ -1,7 +1,8 @@
 """The colours and fonts of pictures, light and dark, as one style sheet below the class `rc`.
 
-Every text has a contrast of 4.5 to its ground and every wire of 3, and the two colours of functions differ for whoever
-does not see red, green or blue; what a colour says a word or a place says too.
+`on` is the colour of texts on those of functions. Every text has a contrast of 4.5 to its ground and every wire of 3,
+and the two colours of functions differ for whoever does not see red, green or blue; what a colour says, a word or a
+place says too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 
 LIGHT: Mapping[str, str] = {
     "ink": "#1c2127",
+    "on": "#1c2127",
     "grey": "#5d6875",
     "paper": "#ffffff",
     "frame": "#f6f7f9",
@@ -24,6 +26,7 @@ LIGHT: Mapping[str, str] = {
 }
 DARK: Mapping[str, str] = {
     "ink": "#e6e8eb",
+    "on": "#ffffff",
     "grey": "#9aa4b0",
     "paper": "#12161c",
     "frame": "#1b2027",
@@ -39,6 +42,7 @@ DARK: Mapping[str, str] = {
 _RULES = """
 .rc{color-scheme:light dark}
 .rc text{fill:var(--ink);font:13px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+.rc text.on{fill:var(--on)}
 .rc .n{font:italic 15px Georgia,"Times New Roman","DejaVu Serif",serif}
 .rc .i,.rc .p{font-size:11px}
 .rc .s{fill:var(--grey);font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
@@ -48,7 +52,7 @@ _RULES = """
 .rc .sigmoid{fill:var(--sigmoid)}
 .rc .tanh{fill:var(--tanh)}
 .rc .other{fill:var(--other)}
-.rc .wire{fill:none;stroke-width:1.6}
+.rc .wire{fill:none;stroke-width:1.6;stroke-linecap:round}
 .rc .halo{fill:none;stroke:var(--frame);stroke-width:6}
 .rc .wire.old{stroke:var(--old)}
 .rc .wire.x{stroke:var(--x)}

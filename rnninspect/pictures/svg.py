@@ -3,165 +3,185 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from xml.sax.saxutils import escape
 
+from rnninspect.markup import Markup, joined, tag
 from rnninspect.pictures.boxes import EDGE, LINE, PAD
-from rnninspect.pictures.scene import Label, Mark, Picture, Placed, Wire
-from rnninspect.pictures.texts import Style, Text
+from rnninspect.pictures.graph import Node, is_sum
+from rnninspect.pictures.scene import Mark, Picture, Placed, Wire
+from rnninspect.pictures.texts import Style, Text, plain
 
+# A path as SVG has it: letters, and the points they are about.
+_Steps = tuple[str | tuple[float, float], ...]
 _CORNER = 6.0
+_BASE = 4.5  # from the middle of a line of text to its baseline
 
 
-def svg(picture: Picture, title: str, description: str, style: str, prefix: str) -> str:
+def svg(picture: Picture, title: str, description: str, style: str, prefix: str) -> Markup:
     """The picture as a whole document. prefix: what its ids begin with, so that several can stand in one page."""
-    w, h = _n(picture.width), _n(picture.height)
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="rc" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" '
-        f'aria-labelledby="{prefix}-title {prefix}-desc">'
-    )
-    return "\n".join(
-        [
-            head,
-            f'<title id="{prefix}-title">{escape(title)}</title>',
-            f'<desc id="{prefix}-desc">{escape(description)}</desc>',
-            *([f"<style>{style}</style>"] if style else []),
-            *_body(picture),
-            "</svg>",
-            "",
-        ]
+    return tag(
+        "svg",
+        tag("title", title, id=f"{prefix}-title"),
+        tag("desc", description, id=f"{prefix}-desc"),
+        tag("style", Markup(style)) if style else None,
+        joined(_body(picture), Markup("\n")),
+        xmlns="http://www.w3.org/2000/svg",
+        class_="rc",
+        width=picture.width,
+        height=picture.height,
+        viewBox=f"0 0 {picture.width} {picture.height}",
+        role="img",
+        aria_labelledby=f"{prefix}-title {prefix}-desc",
     )
 
 
-def _body(picture: Picture) -> Iterator[str]:
-    x, y, w, h = picture.frame
-    yield f'<rect class="frame" x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="12"/>'
+def _body(picture: Picture) -> Iterator[Markup]:
+    x, y, width, height = picture.frame
+    yield _rect("frame", x, y, width, height, 12)
     yield from map(_wire, picture.wires)
     for shape in ("bridge", "dot", "right", "up"):
         yield from (_mark(mark) for mark in picture.marks if mark.shape == shape)
-    for placed in picture.nodes:
-        yield from _node(placed)
-    yield from map(_label, picture.labels)
+    yield from map(_node, picture.nodes)
+    yield from (_text(label.text, label.x, label.y, label.anchor) for label in picture.labels)
 
 
 def _n(number: float) -> str:
     return f"{round(number, 1):g}"
 
 
+def _path(class_: str, *steps: str | tuple[float, float]) -> Markup:
+    way = "".join(step if isinstance(step, str) else f"{_n(step[0])} {_n(step[1])} " for step in steps)
+    return tag("path", class_=class_, d=way.replace(" z", "z").rstrip())
+
+
+def _rect(class_: str, x: float, y: float, width: float, height: float, radius: float) -> Markup:
+    return tag("rect", class_=class_, x=_n(x), y=_n(y), width=_n(width), height=_n(height), rx=_n(radius))
+
+
+def _circle(class_: str, x: float, y: float, radius: float) -> Markup:
+    return tag("circle", class_=class_, cx=_n(x), cy=_n(y), r=_n(radius))
+
+
 # --- wires ------------------------------------------------------------------------------------------------
 
 
-def _wire(wire: Wire) -> str:
-    (x, y), *rest = wire.points
-    parts = [f"M{_n(x)} {_n(y)}"]
-    for number, (to_x, to_y) in enumerate(rest):
-        if number + 1 < len(rest):
-            next_x, next_y = rest[number + 1]
-            before, after = _toward(to_x, to_y, x, y), _toward(to_x, to_y, next_x, next_y)
-            parts.append(f"L{before}Q{_n(to_x)} {_n(to_y)} {after}")
-        else:
-            parts.append(f"L{_n(to_x)} {_n(to_y)}")
-        x, y = to_x, to_y
-    return f'<path class="wire {wire.kind}" d="{"".join(parts)}"/>'
+def _wire(wire: Wire) -> Markup:
+    """A wire along its corners, which are round."""
+    steps: list[str | tuple[float, float]] = ["M", wire.points[0]]
+    for before, corner, after in zip(wire.points, wire.points[1:], wire.points[2:], strict=False):
+        steps += ["L", _toward(corner, before), "Q", corner, _toward(corner, after)]
+    return _path(f"wire {wire.kind}", *steps, "L", wire.points[-1])
 
 
-def _toward(x: float, y: float, other_x: float, other_y: float) -> str:
+def _toward(corner: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
     """The point a corner's radius away on the way to another."""
-    away = abs(other_x - x) + abs(other_y - y)
-    radius = min(_CORNER, away / 2)
-    share = radius / away if away else 0.0
-    return f"{_n(x + (other_x - x) * share)} {_n(y + (other_y - y) * share)}"
+    (x, y), (to_x, to_y) = corner, other
+    away = abs(to_x - x) + abs(to_y - y)
+    share = min(_CORNER, away / 2) / away if away else 0.0
+    return x + (to_x - x) * share, y + (to_y - y) * share
 
 
-def _mark(mark: Mark) -> str:
-    x, y = mark.x, mark.y
+def _mark(mark: Mark) -> Markup:
+    x, y, fill = mark.x, mark.y, f"fill {mark.kind}"
     match mark.shape:
         case "dot":
-            return f'<circle class="fill {mark.kind}" cx="{_n(x)}" cy="{_n(y)}" r="2.8"/>'
+            return _circle(fill, x, y, 2.8)
         case "bridge":
-            line = f"M{_n(x)} {_n(y - 5)}V{_n(y + 5)}"
-            return f'<path class="halo" d="{line}"/><path class="wire {mark.kind}" d="{line}"/>'
+            line = ("M", (x, y - 5), "L", (x, y + 5))
+            return joined([_path("halo", *line), _path(f"wire {mark.kind}", *line)])
         case "up":
-            corners = f"M{_n(x - 3.5)} {_n(y + 7)}L{_n(x)} {_n(y)}L{_n(x + 3.5)} {_n(y + 7)}z"
+            return _path(fill, "M", (x - 3.5, y + 7), "L", (x, y), "L", (x + 3.5, y + 7), "z")
         case _:
-            corners = f"M{_n(x - 7)} {_n(y - 3.5)}L{_n(x)} {_n(y)}L{_n(x - 7)} {_n(y + 3.5)}z"
-    return f'<path class="fill {mark.kind}" d="{corners}"/>'
+            return _path(fill, "M", (x - 7, y - 3.5), "L", (x, y), "L", (x - 7, y + 3.5), "z")
 
 
 # --- nodes ------------------------------------------------------------------------------------------------
 
 
-def _node(placed: Placed) -> Iterator[str]:
-    x, y, w, h = placed.x, placed.y, placed.width, placed.height
+def _node(placed: Placed) -> Markup:
+    """A node; what it computes is its title, which is shown where a mouse rests on it."""
+    return tag("g", tag("title", _said(placed)), *_shape(placed))
+
+
+def _said(placed: Placed) -> str:
     node = placed.node
-    yield "<g>"
+    target = " = ".join(plain(name.text) for name in placed.names)
     if node.kind == "block":
-        yield from _block(placed)
-    elif node.kind == "circle":
-        yield f'<circle class="box" cx="{_n(x + w / 2)}" cy="{_n(y + h / 2)}" r="{_n(w / 2)}"/>'
-        yield from _sign(node.text[0].text, x + w / 2, y + h / 2)
-    elif node.kind == "column":
-        yield f'<rect class="box" x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="13"/>'
-        for pin, line in zip(node.pins, placed.pins, strict=True):
-            yield from _sign(pin.sign, x + 13, line, small=True)
-        if node.text:
-            yield _text(node.text, x + 24, y + h / 2 + 4.5, "start")
+        first, *others = (plain(line.text) for line in node.lines)
+        terms = first + "".join(f" {text}" if text[0] in "+−" else f" + {text}" for text in others)
+        made = f"{plain(node.cap)}({terms})" if node.cap else terms
+    elif node.kind in ("circle", "column"):
+        made = ("sum " if is_sum(node) else "product ") + plain(node.text) * (node.kind == "column")
     else:
-        radius, fill = (6, _fill(node.function)) if node.kind == "function" else (14, "")
-        yield f'<rect class="box{fill}" x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="{radius}"/>'
-        yield _text(node.text, x + w / 2, y + h / 2 + 4.5, "middle")
-    yield "</g>"
+        made = plain(node.text)
+    return f"{target} = {made.strip()}" if target else made.strip()
 
 
-def _block(placed: Placed) -> Iterator[str]:
-    x, y, w, h, node = placed.x, placed.y, placed.width, placed.height, placed.node
-    yield f'<rect class="box" x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="6"/>'
+def _shape(placed: Placed) -> Iterator[Markup]:
+    x, y, width, height, node = placed.x, placed.y, placed.width, placed.height, placed.node
+    middle = (x + width / 2, y + height / 2)
+    match node.kind:
+        case "block":
+            yield from _block(placed)
+        case "circle":
+            yield _circle("box", *middle, width / 2)
+            yield from _sign(node.text[0].text, *middle)
+        case "column":
+            yield _rect("box", x, y, width, height, 13)
+            for pin, line in zip(node.pins, placed.pins, strict=True):
+                yield from _sign(pin.sign, x + 13, line, small=True)
+            if node.text:
+                yield _text(node.text, x + 24, middle[1] + _BASE)
+        case kind:
+            yield _rect(f"box{_fill(node)}", x, y, width, height, 6 if kind == "function" else 14)
+            yield _text(node.text, middle[0], middle[1] + _BASE, "middle", on=bool(node.function))
+
+
+def _block(placed: Placed) -> Iterator[Markup]:
+    x, y, width, height, node = placed.x, placed.y, placed.width, placed.height, placed.node
+    yield _rect("box", x, y, width, height, 6)
     if node.cap:
-        cap = x + placed.text
-        path = f"M{_n(cap)} {_n(y)}H{_n(x + w - 6)}q6 0 6 6V{_n(y + h - 6)}q0 6 -6 6H{_n(cap)}z"
-        yield f'<path class="box{_fill(node.function)}" d="{path}"/>'
-        yield _text(node.cap, (cap + x + w) / 2, y + h / 2 + 4.5, "middle")
+        left, right, bottom = x + placed.text, x + width, y + height
+        above: _Steps = ("M", (left, y), "L", (right - 6, y), "Q", (right, y), (right, y + 6))
+        below: _Steps = ("L", (right, bottom - 6), "Q", (right, bottom), (right - 6, bottom), "L", (left, bottom), "z")
+        yield _path(f"box{_fill(node)}", *above, *below)
+        yield _text(node.cap, (left + right) / 2, y + height / 2 + _BASE, "middle", on=True)
     for number, line in enumerate(node.lines):
-        base = y + EDGE + LINE * number + LINE / 2 + 4.5
-        yield _text(line.text, x + PAD, base, "start")
+        base = y + EDGE + LINE * (number + 0.5) + _BASE
+        yield _text(line.text, x + PAD, base)
         if line.size:
             yield _text(line.size, x + placed.text - PAD, base, "end")
 
 
-def _fill(function: str) -> str:
+def _fill(node: Node) -> str:
     """The class of a function's colour; its name says it too."""
-    return {"sigmoid": " sigmoid", "tanh": " tanh"}.get(function, " other")
+    if not node.function:
+        return ""
+    return f" {node.function}" if node.function in ("sigmoid", "tanh") else " other"
 
 
-def _sign(sign: str, x: float, y: float, *, small: bool = False) -> Iterator[str]:
+def _sign(sign: str, x: float, y: float, *, small: bool = False) -> Iterator[Markup]:
     """A sign drawn, so that it stands in the middle whatever the font."""
     half = 3.5 if small else 5.0
     if sign == "•":
-        yield f'<circle class="ink" cx="{_n(x)}" cy="{_n(y)}" r="{2 if small else 2.6}"/>'
+        yield _circle("ink", x, y, 2.0 if small else 2.6)
         return
-    upright = f"M{_n(x)} {_n(y - half)}V{_n(y + half)}" if sign == "+" else ""
-    yield f'<path class="sign" d="M{_n(x - half)} {_n(y)}H{_n(x + half)}{upright}"/>'
+    yield _path("sign", "M", (x - half, y), "L", (x + half, y))
+    if sign == "+":
+        yield _path("sign", "M", (x, y - half), "L", (x, y + half))
     if sign == "÷":
-        yield from (f'<circle class="ink" cx="{_n(x)}" cy="{_n(y + away)}" r="1.1"/>' for away in (-half, half))
+        yield from (_circle("ink", x, y + away, 1.1) for away in (-half, half))
 
 
 # --- texts ------------------------------------------------------------------------------------------------
 
 
-def _label(label: Label) -> str:
-    return _text(label.text, label.x, label.y, label.anchor)
-
-
-def _text(text: Text, x: float, y: float, anchor: str) -> str:
-    where = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text x="{_n(x)}" y="{_n(y)}"{where}>{"".join(_pieces(text))}</text>'
-
-
-def _pieces(text: Text) -> Iterator[str]:
-    """Each piece in its style; what is lowered, or raised, is taken back by the next."""
+def _text(text: Text, x: float, y: float, anchor: str = "start", *, on: bool = False) -> Markup:
+    """Each piece in its style; what is lowered, or raised, is taken back by the next. on: it stands on a colour."""
     shifts = {Style.INDEX: 3.5, Style.POWER: -5.0}
-    now = 0.0
+    now, pieces = 0.0, []
     for piece in text:
         shift = shifts.get(piece.style, 0.0)
-        moved = f' dy="{_n(shift - now)}"' if shift != now else ""
+        pieces.append(tag("tspan", piece.text, class_=piece.style.value, dy=_n(shift - now) if shift != now else None))
         now = shift
-        yield f'<tspan class="{piece.style.value}"{moved}>{escape(piece.text)}</tspan>'
+    where = None if anchor == "start" else anchor
+    return tag("text", *pieces, class_="on" if on else None, x=_n(x), y=_n(y), text_anchor=where)

@@ -66,9 +66,18 @@ def size(numbers: tuple[int, ...]) -> Text:
 
 
 def plain(text: Text) -> str:
-    """The characters alone, in one line: `W_ii x_t`."""
-    marks = {Style.INDEX: "_", Style.POWER: "^"}
-    return "".join(marks.get(piece.style, "") + piece.text for piece in text)
+    """Its characters in one line, as equations are written: `W_ii x_t`, `h_{t−1}`."""
+    return "".join(map(_plain, text))
+
+
+def _plain(piece: Piece) -> str:
+    match piece.style:
+        case Style.INDEX:
+            return f"_{piece.text}" if piece.text.isalnum() else f"_{{{piece.text}}}"
+        case Style.POWER:
+            return "ᵀ" if piece.text == "T" else f"^{piece.text}"
+        case _:
+            return piece.text
 
 
 def width(text: Text) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rnninspect.cells.write import Written
 from rnninspect.errors import listed
@@ -72,16 +72,16 @@ def _about_file(given: FromFile) -> Iterator[str]:
     yield from given.remarks
 
 
-def explain_blocks(layers: Iterable[Explained]) -> list[Block]:
-    """All there is to say of each layer, in order."""
-    return [block._replace(section=_section(layer)) for layer in layers for block in _blocks(layer)]
+def explain_blocks(layers: Iterable[Explained], pictures: Mapping[str, Block] | None = None) -> list[Block]:
+    """All there is to say of each layer, in order. pictures: of cells by layer, for a format that shows them."""
+    return [block._replace(section=_section(layer)) for layer in layers for block in _blocks(layer, pictures or {})]
 
 
 def _section(layer: Explained) -> str:
     return f"{layer.facts.name} ({layer.facts.type})"
 
 
-def _blocks(layer: Explained) -> Iterator[Block]:
+def _blocks(layer: Explained, pictures: Mapping[str, Block]) -> Iterator[Block]:
     def title(what: str) -> str:
         return f"{_section(layer)}: {what}"
 
@@ -92,6 +92,8 @@ def _blocks(layer: Explained) -> Iterator[Block]:
     yield Formulas(
         title=title("equations"), subject=model, items=_formulas(layer.equations), notes=tuple(_about_equations(layer))
     )
+    if layer.facts.name in pictures:
+        yield pictures[layer.facts.name]
     if sentences := tuple(conventions(layer)):
         yield _prose(title("besides the equations"), model, sentences)
     vectors = tuple((entry.symbol, entry.shape, entry.meaning) for entry in layer.entries if entry.packed is None)

@@ -179,12 +179,13 @@ class Drawing(NamedTuple):
 
 
 class Code(NamedTuple):
-    """Lines of Python, to be copied; scripts have no use for them."""
+    """Lines of Python, to be copied, or of another language; scripts have no use for them."""
 
     title: str
     subject: str
     lines: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    language: str = "python"
     section: str = ""
 
 

@@ -11,6 +11,7 @@ from rnninspect import disk
 from rnninspect.commands.shared.messages import complain, say, say_count
 from rnninspect.document.chain import Spec
 from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, RnnInspectError, printable
+from rnninspect.runtime.here import need_folder
 
 _Loaded = TypeVar("_Loaded")
 
@@ -78,6 +79,28 @@ def refuse_to_replace(file: str | Path, output: Path | None, what: str = "one of
     """Raise OptionError where the output would be written over what is read; what: what that is."""
     if output is not None and same_file(file, output):
         raise OptionError(f"--output {printable(str(output))}: this is {what} (name another file)")
+
+
+def need_place(option: str, path: Path, files: Iterable[str], output: Path | None) -> None:
+    """Raise for a further file to write that could not be written, before work is lost.
+
+    option: what names it. Raises OptionError where it is one of the files to read, or `output`; FolderGone, and
+    OutputFailed where there is no folder for it.
+    """
+    need_folder()
+    shown = printable(str(path))
+    try:
+        folder, here = path.absolute().parent.is_dir(), path.is_dir()
+        as_output = output is not None and path.absolute() == output.absolute()
+    except OSError as error:
+        raise OutputFailed(f"cannot write {shown}: {disk.reason(error)}") from error
+    if here or not folder:
+        why = "this is a folder" if here else "there is no such folder"
+        raise OutputFailed(f"cannot write {shown}: {why}")
+    taken = [file for file in files if same_file(file, path)]
+    if taken or as_output:
+        what = "one of the files to read" if taken else "--output's file"
+        raise OptionError(f"{option} {shown}: this is {what} (name another file)")
 
 
 def same_file(file: str | Path, output: Path) -> bool:

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from rnninspect import disk
-from rnninspect.commands.shared.files import same_file
-from rnninspect.errors import OptionError, OutputFailed, printable
+from rnninspect.commands.shared.files import need_place
 from rnninspect.formats import plot
 from rnninspect.results.table import Chart
-from rnninspect.runtime.here import need_folder
 
 
 class Reading(Protocol):
@@ -31,19 +28,7 @@ def check_plot(path: Path | None, options: Reading) -> None:
     if path is None:
         return
     plot.check(path)
-    need_folder()
-    try:
-        folder, here = path.absolute().parent.is_dir(), path.is_dir()
-        as_output = options.output is not None and path.absolute() == options.output.absolute()
-    except OSError as error:
-        raise OutputFailed(f"cannot write {printable(str(path))}: {disk.reason(error)}") from error
-    if here or not folder:
-        why = "this is a folder" if here else "there is no such folder"
-        raise OutputFailed(f"cannot write {printable(str(path))}: {why}")
-    taken = [file for file in options.files if same_file(file, path)]
-    if taken or as_output:
-        what = "one of the files to read" if taken else "--output's file"
-        raise OptionError(f"--plot {printable(str(path))}: this is {what} (name another file)")
+    need_place("--plot", path, options.files, options.output)
 
 
 def save_plot(charts: Sequence[Chart], path: Path | None, about: str = "") -> None:

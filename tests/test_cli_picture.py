@@ -1,0 +1,111 @@
+"""`explain --picture` as a whole process: what it writes, what it refuses, and the flowchart in Markdown."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from worlds import CONFIGS
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+LSTM, TAGGER = CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml"
+TWO = """
+input: {batch_size: 2, seq_len: 3}
+layers:
+  - {name: below, type: LSTM, input_size: 4, hidden_size: 5}
+  - {name: above, type: GRU, hidden_size: 6}
+  - {name: head, type: Linear, out_features: 7}
+"""
+LARGE = """
+input: {batch_size: 2, seq_len: 3}
+layers:
+  - {name: solver, type: LTC, input_size: 4, hidden_size: 5}
+"""
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
+    return done.stderr.removeprefix("error: ").rstrip("\n")
+
+
+def test_the_only_recurrent_layer_is_drawn_and_the_page_stays(here: Run, tmp_path: Path) -> None:
+    file = tmp_path / "cell.svg"
+    done = here("explain", TAGGER, "--picture", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == here("explain", TAGGER).stdout
+    picture = file.read_text(encoding="utf-8")
+    assert picture.endswith("</svg>\n")
+    title = ElementTree.fromstring(picture)[0].text
+    assert title == "encoder (LSTM): one step"
+    assert "50×300" in picture
+
+
+def test_of_several_one_is_named(here: Run, tmp_path: Path) -> None:
+    document, file = tmp_path / "two.yaml", tmp_path / "cell.svg"
+    document.write_text(TWO)
+    line = refused(here("explain", document, "--picture", file))
+    several = f"{document} has 2 recurrent layers, and a picture is of one"
+    assert line == f"--picture: {several} (--layer NAME, of below, above)"
+    line = refused(here("explain", document, "--layer", "head", "--picture", file))
+    assert line == "--layer head: expected a recurrent layer, got Linear (known: below, above)"
+    line = refused(here("explain", document, LSTM, "--picture", file))
+    assert line == "--picture: expected one model, got 2 (a picture is of one layer: --layer NAME)"
+    assert not file.exists()
+    assert here("explain", document, "--layer", "above", "--picture", file).returncode == 0
+    assert ">above (GRU): one step<" in file.read_text(encoding="utf-8")
+
+
+def test_operations_are_drawn_where_they_are_few(here: Run, tmp_path: Path) -> None:
+    gates, operations, large = tmp_path / "gates.svg", tmp_path / "operations.svg", tmp_path / "large.yaml"
+    assert here("explain", LSTM, "--picture", gates, "--detail", "gates").returncode == 0
+    assert here("explain", LSTM, "--picture", operations, "--detail", "operations").returncode == 0
+    boxes = [len(re.findall("<g>", file.read_text(encoding="utf-8"))) for file in (gates, operations)]
+    assert boxes == [9, 21]
+    large.write_text(LARGE)
+    line = refused(here("explain", large, "--picture", tmp_path / "no.svg", "--detail", "operations"))
+    told = "solver has N operations, and a picture of each shows at most 30"
+    assert re.sub(r"\d+", "N", line, count=1) == f"--detail operations: {told} (leave --detail out)"
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("--picture", "cell.png"), "--picture cell.png: expected an .svg, got .png (name an .svg file)"),
+        (("--picture", "cell"), "--picture cell: expected an .svg, got a name without a suffix (name an .svg file)"),
+        (("--detail", "gates"), "--detail gates: it is of a picture (add --picture FILE.svg)"),
+        (
+            ("--code", "--picture", "cell.svg"),
+            "--code: it prints the script alone (leave --picture and --detail out)",
+        ),
+        (
+            ("--picture", "cell.svg", "--output", "cell.svg"),
+            "--picture cell.svg: this is --output's file (name another file)",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(here: Run, args: tuple[str, ...], line: str) -> None:
+    assert refused(here("explain", LSTM, *args)) == line
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_printed(here: Run, tmp_path: Path) -> None:
+    done = here("explain", LSTM, "--picture", tmp_path / "no" / "cell.svg")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.endswith("cell.svg: there is no such folder\n")
+
+
+def test_markdown_has_the_flowchart_of_each_cell_and_no_other_format_has(here: Run, tmp_path: Path) -> None:
+    document = tmp_path / "two.yaml"
+    document.write_text(TWO)
+    shown = here("explain", document, "--format", "markdown").stdout
+    assert shown.count("```mermaid\nflowchart LR\n") == 2
+    assert "### two: above (GRU): one step\n" in shown
+    for format in ("table", "latex"):
+        assert "flowchart" not in here("explain", document, "--format", format).stdout
+    only = here("explain", document, "--layer", "head", "--format", "markdown").stdout
+    assert "mermaid" not in only
