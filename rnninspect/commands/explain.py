@@ -87,7 +87,9 @@ def run(options: ExplainOptions) -> int:
         from rnninspect.commands.shared.picture import save_picture
 
         save_picture(chosen, options.layer, options.picture, operations=options.detail is Detail.OPERATIONS)
-    if blocks := [block for spec in chosen for block in _blocks(spec, options.layer, options.format)]:
+    if blocks := [
+        block for number, spec in enumerate(chosen) for block in _blocks(spec, options.layer, options.format, number)
+    ]:
         page_caption = caption(provenance(specs, proofs), each_once(spec.dtype for spec in chosen))
         print_page(options.format, blocks, dict, page_caption, options.output)
     return code
@@ -115,7 +117,7 @@ def _print_script(options: ExplainOptions) -> int:
     return 0
 
 
-def _blocks(spec: Spec, layer: str | None, format: ExplainFormat) -> Iterator[Block]:
+def _blocks(spec: Spec, layer: str | None, format: ExplainFormat, number: int) -> Iterator[Block]:
     """All there is to say of a document, or of a layer of a file."""
     from rnninspect.results.explain import explain_blocks, file_blocks, sketch_blocks
     from rnninspect.study.code import sketch
@@ -125,12 +127,16 @@ def _blocks(spec: Spec, layer: str | None, format: ExplainFormat) -> Iterator[Bl
         yield from sketch_blocks(sketch(spec, layer))
     else:
         yield from file_blocks(sketch(spec), spec.from_file)
-    pictures: Mapping[str, Block] = {}
-    if format is ExplainFormat.MARKDOWN:
-        from rnninspect.results.cell_pictures import flowcharts
+    yield from explain_blocks(explain_layers(spec, layer), _pictures(spec, format, number))
 
-        pictures = flowcharts(spec)
-    yield from explain_blocks(explain_layers(spec, layer), pictures)
+
+def _pictures(spec: Spec, format: ExplainFormat, number: int) -> Mapping[str, Block]:
+    """The cells by layer, as a format shows them; nothing for one that cannot. number: of the model on its page."""
+    if format not in (ExplainFormat.MARKDOWN, ExplainFormat.HTML):
+        return {}
+    from rnninspect.results.cell_pictures import drawings, flowcharts
+
+    return flowcharts(spec) if format is ExplainFormat.MARKDOWN else drawings(spec, f"cell-{number}")
 
 
 def _chosen(specs: Sequence[Spec], layer: str | None) -> Iterator[Spec]:

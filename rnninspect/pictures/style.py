@@ -68,7 +68,8 @@ _RULES = """
 def style_sheet() -> str:
     """The rules of all pictures, which a page has once and a file of its own has inside."""
     dark = f"@media (prefers-color-scheme:dark){{.rc{{{_properties(DARK)}}}}}"
-    return f"\n.rc{{{_properties(LIGHT)}}}\n{dark}{_RULES}"
+    light = f".rc{{{_properties(LIGHT)}}}"
+    return f"\n{light}\n{dark}\n@media print{{{light}}}{_RULES}"
 
 
 def _properties(colours: Mapping[str, str]) -> str:

@@ -1,20 +1,41 @@
-"""Pictures of cells as blocks of a page."""
+"""Pictures of cells as blocks of a page: flowcharts for Markdown, SVG for HTML."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rnninspect.document.chain import Spec
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.pictures.cell import mermaid_of, title_of
-from rnninspect.results.table import Block, Code
+from rnninspect.pictures.cell import mermaid_of, svg_of, title_of
+from rnninspect.pictures.style import style_sheet
+from rnninspect.results.table import Block, Code, Picture
 
 _CLEARER = "explain --picture FILE.svg draws it with each state on a line of its own."
 
 
 def flowcharts(spec: Spec) -> dict[str, Block]:
     """By layer its cell for Markdown, which GitHub draws; without those that are too large for it."""
-    drawn = {link.layer: mermaid_of(link.layer) for link in spec.links if isinstance(link.layer, Recurrent)}
+    drawn = {layer: mermaid_of(layer) for layer in _layers(spec)}
     return {
         layer.name: Code(title=title_of(layer), subject=spec.name, lines=lines, notes=(_CLEARER,), language="mermaid")
         for layer, lines in drawn.items()
         if lines
     }
+
+
+def drawings(spec: Spec, prefix: str) -> dict[str, Block]:
+    """By layer its cell for a page. prefix: what the ids in its pictures begin with."""
+    style = style_sheet()
+    return {
+        layer.name: Picture(
+            title=title_of(layer),
+            subject=spec.name,
+            svg=svg_of(layer, prefix=f"{prefix}-{number}", alone=False),
+            style=style,
+        )
+        for number, layer in enumerate(_layers(spec))
+    }
+
+
+def _layers(spec: Spec) -> Iterator[Recurrent]:
+    return (link.layer for link in spec.links if isinstance(link.layer, Recurrent))
