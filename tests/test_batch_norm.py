@@ -296,7 +296,7 @@ def test_explain_tells_the_modes_apart() -> None:
     assert (
         "In eval mode, which every command runs but the training phases of bench, mean and var are running_me" in notes
     )
-    assert "In training mode mean and var are those of the batch, n being its 15 rows: mean = Σ x / n" in notes
+    assert "In training mode mean and var are those of the batch, n being its 15 rows: mean = sum(x) / n" in notes
     assert (
         "running_mean becomes 0.9 running_mean + 0.1 mean, running_var 0.9 running_var + 0.1 var n / (n - 1)" in notes
     )

@@ -19,7 +19,7 @@ from rnninspect.results.table import Chart, Code, Drawing, Formulas
 _INDENT = "  "
 _BEFORE_SIGN = re.compile(r"(?<= )(?=[-+*⊙] )")
 # The signs of an equation where there is only ASCII; a product of sizes is Python's.
-_SIGNS = str.maketrans({"σ": "sigmoid", "⊙": "*", "·": "@"})
+_SIGNS = str.maketrans({"σ": "sigmoid", "√": "sqrt", "⊙": "*", "·": "@"})
 # A character each, so that a picture keeps its shape.
 _STROKES = str.maketrans("─│┌┐└┘├┤┬┴┼→←↑↓⋮·…", "-|+++++++++><^v:..")
 

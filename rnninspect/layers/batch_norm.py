@@ -151,7 +151,7 @@ class BatchNorm1d(EquationLayer):
     @override
     def in_sentences(self, signal: Signal) -> tuple[str, ...]:
         rows = "its rows" if signal.batch.is_open else f"its {signal.tokens:,} row{'s' * (signal.tokens != 1)}"
-        batch = f"those of the batch, n being {rows}: mean = Σ x / n, var = Σ (x - mean)² / n"
+        batch = f"those of the batch, n being {rows}: mean = sum(x) / n, var = sum((x - mean)^2) / n"
         source = "(Ioffe & Szegedy 2015)"
         if not self.track_running_stats:
             return (
