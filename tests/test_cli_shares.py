@@ -173,6 +173,14 @@ def test_what_the_scheduler_says_is_in_the_results(shard: Run, folder: Path, mon
     assert done.returncode == 0
 
 
+def test_a_task_of_another_torch_is_told_what_merging_will_say(shard: Run, tool: Run, folder: Path) -> None:
+    shard("1/2")
+    (path,) = (folder / "results").iterdir()
+    path.write_text(re.sub('"torch": "[^"]*"', '"torch": "9.9"', path.read_text(), count=1))
+    assert "note: others have measured with torch 9.9 and rnninspect" in shard("2/2").stderr
+    assert (tool("merge", "results").returncode, tool("merge", "results", "--mixed").returncode) == (2, 0)
+
+
 def test_no_more_threads_than_slurm_gives(shard: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from rnninspect.bench.cpus import Cpus
     from rnninspect.commands.shared import bench_share

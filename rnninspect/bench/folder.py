@@ -204,22 +204,22 @@ class _Found:
             return
         except OSError as error:
             raise no_journal(path, None, disk.reason(error)) from error
-
-    def _add(self, path: Path, begun: Begun, lines: Lines) -> None:
-        self.first = self.first or begun.head
-        share = self._said(path, begun)
-        try:
-            for line in lines:
-                self._lines += 1
-                if share is not None and share.control:
-                    self._controls.append(line)
-                else:
-                    best = self._best.setdefault(line.device.partition(":")[0], {})
-                    if line.key not in best or line.is_better(best[line.key]):
-                        best[line.key] = line
         except DocumentError:
+            # why not where it is only to go on: what one task has left broken must not end all others.
             if self._strict:
                 raise
+
+    def _add(self, path: Path, begun: Begun, lines: Lines) -> None:
+        share = self._said(path, begun)
+        self.first = self.first or begun.head
+        for line in lines:
+            self._lines += 1
+            if share is not None and share.control:
+                self._controls.append(line)
+                continue
+            best = self._best.setdefault(line.device.partition(":")[0], {})
+            if line.key not in best or line.is_better(best[line.key]):
+                best[line.key] = line
         self.journals.append(JournalSeen(path, begun.head, share, half=lines.half))
 
     def _said(self, path: Path, begun: Begun) -> ShareHead | None:

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from rnninspect import disk
-from rnninspect.bench.journal import KIND, Head, broken, read_head
+from rnninspect.bench.journal import KIND, MOST_BYTES, Head, broken, no_journal, read_head
 from rnninspect.bench.plain import Unfit
 from rnninspect.bench.records import Status
 from rnninspect.bench.share_heads import POINTS, Known, known
@@ -28,6 +29,8 @@ _LIST = f', "{POINTS}": ['.encode()
 _FIGURES, _CASE = b', "figures": [', b', "case": '
 # So many bytes are read at once. why more than usual: a line has some 44 kB.
 _BUFFER = 2**18
+# Ten thousand points, each with a name as long as a path of a file.
+_MOST_HEAD = 2**26
 _STATUSES = frozenset(Status)
 _TYPES: dict[str, type] = {"model": str, "file": str, "settings": dict, "variant": dict, "process": int}
 
@@ -86,7 +89,9 @@ def begins_as_journal(path: Path) -> bool:
 
 def read_begun(stream: IO[bytes], path: Path) -> Begun | None:
     """The first line of a journal; None where it is not whole. Raises DocumentError for what is no journal."""
-    line = stream.readline()
+    line = stream.readline(_MOST_HEAD)
+    if len(line) == _MOST_HEAD:
+        raise no_journal(path, 1, f"its first line is larger than {_MOST_HEAD // 2**20} MiB")
     if not line.endswith(b"\n"):
         return None
     begin = line.find(_LIST)
@@ -105,7 +110,7 @@ class Lines:
 
     def __iter__(self) -> Iterator[LineHead]:
         """Each line's head. Raises DocumentError, with the line, for one that is broken."""
-        for number, line in enumerate(self._stream, start=2):
+        for number, line in enumerate(iter(partial(self._stream.readline, MOST_BYTES), b""), start=2):
             try:
                 whole = line.endswith(b"\n")
                 head = _line_head(line.removesuffix(b"\n"), whole=whole)

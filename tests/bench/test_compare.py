@@ -180,6 +180,22 @@ def test_a_clock_that_wanders_is_the_same_and_one_that_is_locked_lower_is_not() 
     assert [tuple(item)[:3] for item in compare_runs(far, one).differing] == [("clock_mhz", "1500", "1965, 1980")]
 
 
+def test_hosts_and_gpus_are_one_row_however_many_there_are() -> None:
+    def measured(first: int) -> list[Outcome]:
+        places = [ENVIRONMENT._replace(host=f"n{k}", gpu_uuid=f"GPU-{k}", task=str(k)) for k in range(first, first + 6)]
+        return [
+            outcome(figure(steady(1)), environment=place, settings={"input.batch_size": k + 1})
+            for k, place in enumerate(places)
+        ]
+
+    rows = [tuple(item) for item in compare_runs(measured(1), measured(2)).differing]
+    assert sorted(rows) == [
+        ("gpu_uuid", "GPU-1, GPU-2, GPU-3, GPU-4 and 2 more", "GPU-2, GPU-3, GPU-4, GPU-5 and 2 more", 6),
+        ("host", "n1, n2, n3, n4 and 2 more", "n2, n3, n4, n5 and 2 more", 6),
+    ]
+    assert compare_runs(measured(1), measured(1)).differing == ()
+
+
 def test_what_one_side_does_not_say_is_no_difference() -> None:
     """Results of before something was recorded."""
     unknown = outcome(figure(steady(1)), environment=ENVIRONMENT._replace(keeps_freed=None))

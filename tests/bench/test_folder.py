@@ -251,6 +251,22 @@ def test_other_models_and_settings_are_refused_by_name(folder: Path) -> None:
     assert looked_at(*folder.glob(f"{hint}*")).missing == ()
 
 
+def test_a_head_without_an_end_is_not_read_without_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnninspect.bench.line_heads._MOST_HEAD", 500)
+    assert all("its first line is larger than" in line for line in refused(journal(folder, 1)))
+
+
+@pytest.mark.parametrize("first", ['{"schema_version": 2, "kind": "rnninspect bench"}', "now"])
+def test_what_one_task_left_broken_ends_no_other(folder: Path, first: str) -> None:
+    digest = looked_at(folder).digest
+    path = journal(folder, 2)
+    text = path.read_text()
+    newer = text.replace('"schema_version": 2', '"schema_version": 99', 1)
+    path.write_text(newer if first == "now" else f"{first}\n")
+    assert len(looked_at(folder, digest=digest).best) == 8
+    assert len(refused(folder)) == 1
+
+
 def test_other_versions_are_refused_unless_they_are_asked_for(folder: Path) -> None:
     path = journal(folder, 2)
     first, *others = path.read_bytes().splitlines(keepends=True)

@@ -121,6 +121,38 @@ def swept(size: int, dtype: str, process: int, level: float, *subjects: str | No
     return Outcome("m", "m.yaml", *about, ENVIRONMENT, figures, case="tiny", began="2026-01-01")
 
 
+def on_two_devices() -> list[Outcome]:
+    """Two sizes in two dtypes, the larger of them on a faster device."""
+    found = []
+    for size, name, level in ((8, "A100", 8.0), (16, "A100", 16.0), (16, "H100", 8.0), (8, "H100", 4.0)):
+        for dtype in ("float32", "float16"):
+            one = swept(size, dtype, 0, level / (1 + (dtype == "float16")), None)
+            assert one.environment is not None
+            found.append(one._replace(environment=one.environment._replace(device_name=name), began=name + str(size)))
+    return found
+
+
+def test_devices_of_several_names_are_kept_apart() -> None:
+    outcomes = on_two_devices()
+    pooled = pool(outcomes[4:] + outcomes[:4])
+    assert [row.device_name for row in pooled] == ["H100"] * 4 + ["A100"] * 4
+    assert [row.processes for row in pooled] == [1] * 8
+    assert {(ratio.device_name, round(ratio.ratio, 3)) for ratio in ratios(pooled)} == {("H100", 0.5), ("A100", 0.5)}
+    for name in ("times", "ratios"):
+        table = bench_tables(outcomes)[name].for_people()
+        assert [row[[column.key for column in table.columns].index("device_name")] for row in table.rows] == (
+            ["A100"] * (len(table.rows) // 2) + ["H100"] * (len(table.rows) // 2)
+        )
+        one = bench_tables(outcomes[:4])[name].for_people()
+        assert "device_name" not in [column.key for column in one.columns]
+    (chart,) = bench_charts(outcomes)
+    assert {series.name for series in chart.series if not series.limits} == {
+        f"forward dtype={dtype} head.bias=null {name}" for dtype in ("float32", "float16") for name in ("A100", "H100")
+    }
+    answer = bench_blocks(outcomes)[0]
+    assert any(note.startswith("A100 tiny hidden_size=8: float16 ") for note in answer.notes), answer.notes
+
+
 def all_of_it() -> list[Outcome]:
     """Two points, two variants and three processes each, and a point that crashed."""
     lost = outcome(1, [1], (0,))._replace(

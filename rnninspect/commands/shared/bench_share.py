@@ -80,7 +80,7 @@ class Folder(Store):
         super().__init__(_left(jobs, found))
         controls = [points[k] for k in chosen(costs, options.control or 0)] if self.jobs else []
         self._first = jobs_of(controls, request, processes=1, interleave=False)
-        self.notes = (_said(share, len(mine), self.jobs), *(_threads() if self.jobs else ()))
+        self.notes = (_said(share, len(mine), self.jobs), *(_threads() if self.jobs else ()), *_versions(found, head))
         self._journals: list[Journal] = []
 
     def __enter__(self) -> Opened:
@@ -204,6 +204,15 @@ def _threads() -> Iterator[str]:
     if given is not None and given < usable and "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = str(given)
         yield f"{given} thread{'s' * (given > 1)}: Slurm gives this task {given} of {usable} CPUs"
+
+
+def _versions(found: Survey | None, head: Head) -> Iterator[str]:
+    """What others have measured with, where merging will refuse it beside this."""
+    heads = [one.head for one in found.journals if one.head is not None] if found is not None else []
+    others = {(each.torch, each.rnninspect) for each in heads} - {(head.torch, head.rnninspect)}
+    for torch, rnninspect in sorted(others):
+        by = f"torch {printable(torch)} and rnninspect {printable(rnninspect)}"
+        yield f"others have measured with {by}: rnninspect merge --mixed will take both"
 
 
 def _kind(found: Survey | None, whole: Whole) -> str:
