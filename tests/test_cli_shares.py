@@ -290,9 +290,11 @@ def test_a_script_is_what_sbatch_takes(tool: Run, folder: Path) -> None:
     assert subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True).returncode == 0
     lines = done.stdout.splitlines()
     assert lines[0] == "#!/bin/bash"
-    for line in ("--array=1-4", "--signal=B:TERM@60", "--requeue", "--time=00:02:00"):
+    for line in ("--array=1-4", "--signal=B:TERM@60", "--requeue", "--time=00:03:00"):
         assert f"#SBATCH {line}" in lines
-    assert "# The largest share: 3 points, 1 phase, 1 s for each; with torch's start and half as much again." in lines
+    assert (
+        "# The largest share: 3 points, 1 phase, 1 s for each; with torch's start, and twice as much as that." in lines
+    )
     _, *words = shlex.split(lines[-1])
     assert words[:3] == ["rnninspect", "bench", "m.yaml"]
     assert words[-2:] == ["--shard", "$SLURM_ARRAY_TASK_ID/4"]

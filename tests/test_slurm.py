@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -119,9 +120,11 @@ def test_whatever_ends_a_task_nothing_is_lost(
         until(has_measured(folder, share, 8, 1), _PATIENCE)
     nodes = dict(line.split() for line in slurm("squeue", "-h", "-r", "-j", job, "-o", "%K %N").splitlines())
     on_second = [task for task, node in nodes.items() if node == "n2"]
-    killed, cancelled, over = [task for task, node in nodes.items() if node == "n1"][:3]
+    killed, cancelled, over, told_of_it = [task for task, node in nodes.items() if node == "n1"]
     os.kill(process_of(job, int(killed), slurm), 9)
     slurm("scancel", "-s", "KILL", f"{job}_{cancelled}")
+    # What --signal=B:TERM@60 sends a minute before the end.
+    slurm("scancel", "-s", "TERM", "--batch", f"{job}_{told_of_it}")
     slurm("scontrol", "update", f"JobId={job}_{over}", "EndTime=now+3")
     # What runs there is put back into the queue, to begin again in two minutes.
     slurm("scontrol", "update", "NodeName=n2", "State=DOWN", "Reason=test")
@@ -132,6 +135,8 @@ def test_whatever_ends_a_task_nothing_is_lost(
     assert [states[task] for task in (on_second[0], killed, cancelled, over)] == [
         *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
     ]
+    said = (folder / f"rnninspect-{job}_{told_of_it}.log").read_text()
+    assert re.search(r"ended by SIGTERM: [1-5] of 5 were measured, and are printed", said)
     # A share that was put back goes on where it was, in a journal of its own.
     (again,) = (folder / "results").glob(f"*-{on_second[0]}-of-8.1.jsonl")
     assert json.loads(again.read_bytes().split(b"\n")[0])["asked"]["share"]["attempt"] == 1
