@@ -141,7 +141,8 @@ def _placed(layers: Sequence[Any]) -> Iterator[tuple[Path, Any]]:
         if is_repeat(item):
             repeated = item.get("layers")
             inside = repeated if isinstance(repeated, list) else []
-            yield from ((("layers", i, "layers", j), inner) for j, inner in enumerate(inside))
+            # why not one in the other: what is wrong with that is told where the blocks are read.
+            yield from ((("layers", i, "layers", j), inner) for j, inner in enumerate(inside) if not is_repeat(inner))
         else:
             yield ("layers", i), item
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rnninspect.document import synonyms
-from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, Input
+from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, WIRE_KEYS, Document, Input
 from rnninspect.document.faults import together
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.tree import Tree
@@ -92,13 +92,17 @@ _NO_EMPTY_SEQUENCE = (
 @lru_cache(maxsize=100)
 def _in_place_of_key(key: str, owner: type[BaseModel]) -> tuple[str, str]:
     """The key of `owner` that was meant, "" where nobody can say, and a hint."""
-    fields = [name for name in owner.model_fields if name != "type"]
+    wires = sorted(WIRE_KEYS) if issubclass(owner, Layer) else []
+    fields = [*(name for name in owner.model_fields if name != "type"), *wires]
     for name in synonyms.fields_meant(key):
         if name in fields:
             return name, f"did you mean {name!r}?"
     hint: str = getattr(owner, "foreign", {}).get(key, "") or synonyms.REMARKS.get(key.lower(), "")
     hint = hint or _elsewhere(key, owner)
-    return ("", hint) if hint else (nearest(key, fields), did_you_mean(key, fields))
+    if hint:
+        return "", hint
+    near = nearest(key, fields)
+    return near, did_you_mean(key, fields if near else [name for name in fields if name not in wires])
 
 
 def _elsewhere(key: str, owner: type[BaseModel]) -> str:
@@ -129,11 +133,12 @@ def _words(model: type[BaseModel], loc: Path) -> str:
     """What the field at `loc`, its path within `model`, expects: its own Expect, or inside a list its items'."""
     owner = _submodel(model, loc)
     # why: what is looked at by itself is the one field of its model.
-    names = [part for part in loc if isinstance(part, str)] or list(model.model_fields)[:1]
+    keys = {field.alias or name: field for name, field in model.model_fields.items()}
+    names = [part for part in loc if isinstance(part, str)] or list(keys)[:1]
     # why: the keys of a `sweep` and of a case are paths, one of which is `dtype`.
     of_paths = owner is model and len(names) > 1
     field = owner.model_fields[names[-1]] if names[-1] in owner.model_fields and not of_paths else None
-    field = field or model.model_fields[names[0]]
+    field = field or keys[names[0]]
     own = [item.words for item in field.metadata if isinstance(item, Expect)]
     items = list(expectations(field.annotation))
     inside = of_paths or (bool(loc) and isinstance(loc[-1], int))

@@ -80,7 +80,7 @@ def _chain(
         try:
             layer = unfitted.fit(signal, earlier)
         except Misfit as misfit:
-            faults.add(misfit_at(misfit, unfitted, path, tree))
+            faults.add_once(misfit_at(misfit, unfitted, path, tree))
             after = without_fit(misfit, unfitted, signal)
             if after is None:
                 break  # what the layers after it are fed with is not known

@@ -20,6 +20,7 @@ class Faults:
 
     def __init__(self, found: Iterable[DocumentError] = ()) -> None:
         self._found = list(found)
+        self._places: set[tuple[Place, str]] = set()
 
     def __len__(self) -> int:
         return len(self._found)
@@ -35,6 +36,12 @@ class Faults:
     def add(self, *found: DocumentError) -> None:
         """Keep what was found otherwise."""
         self._found += found
+
+    def add_once(self, found: DocumentError) -> None:
+        """Keep what was found, unless something was at the same place: the copies of a repeated layer have one."""
+        if (found.place, found.path) not in self._places:
+            self._places.add((found.place, found.path))
+            self.add(found)
 
     def tell(self) -> None:
         """Raise DocumentError with all that was found, if anything was."""

@@ -24,10 +24,10 @@ from rnninspect.document.blocks import Document
 from rnninspect.document.defined import OWN
 from rnninspect.document.library import library_names
 from rnninspect.document.repeats import Repeat
-from rnninspect.document.wires import LayerWires, NamedInput
+from rnninspect.document.wires import LayerWires, NamedInput, StateFrom
 from rnninspect.layers.defined import DefinedLayer
 from rnninspect.layers.definition import Definition
-from rnninspect.layers.fields import expectations
+from rnninspect.layers.fields import Name, expectations
 from rnninspect.layers.layer import InitLayer, Layer
 from rnninspect.layers.registry import TYPES, kind_of
 
@@ -117,9 +117,10 @@ def _with_blocks(kind: type[Layer]) -> type[Layer]:
 
 
 def _with_wires(kind: type[Layer]) -> type[Layer]:
-    wires: dict[str, Any] = {
-        name: (field.annotation, field) for name, field in LayerWires.model_fields.items() if name != "same_as"
-    }
+    fields = LayerWires.model_fields
+    states: Any = Annotated[Name | StateFrom | None, *fields["state_from"].metadata]
+    wires: dict[str, Any] = {name: (fields[name].annotation, fields[name]) for name in ("reads", "add")}
+    wires["state_from"] = (states, None)
     return create_model(kind.__name__, __base__=kind, __doc__=kind.__doc__, **wires)
 
 

@@ -83,12 +83,13 @@ def validate(tree: Tree) -> Validated:
 def with_sizes(data: dict[str, Any]) -> dict[str, Any]:
     """The data with the batch_size and seq_len that `input.lengths` says, where they are left out."""
     several = data.get("inputs") is not None
-    given = data.get("input", {} if several else None)
+    sequences = _sequences(data["inputs"]) if several else {}
+    given = data.get("input", sequences or None)
     if not isinstance(given, dict):
         return data
     if several:
-        # why 1: each of several inputs says its own, and they are asked for where those are read.
-        return {**data, "input": {**_sequences(data["inputs"]), **given, "seq_len": 1, "lengths": None}}
+        # why 1: each of several inputs says its own.
+        return {**data, "input": {**sequences, **given, "seq_len": 1, "lengths": None}}
     lengths = given.get("lengths")
     if not isinstance(lengths, list) or given.keys() >= {"batch_size", "seq_len"}:
         return data

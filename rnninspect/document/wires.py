@@ -45,7 +45,10 @@ class LayerWires(BaseModel):
     ] = None
     add: Annotated[Name | None, Expect("input, or the name of an earlier layer")] = None
     same_as: Annotated[Name | None, Expect(_NAME)] = None
-    state_from: Annotated[Name | StateFrom | None, Expect(f"{_NAME}, or a mapping with layer and directions")] = None
+    # why no `StateFrom`: of a union's members errors could not tell which was meant.
+    state_from: Annotated[Name | dict[str, Any] | None, Expect(f"{_NAME}, or a mapping with layer and directions")] = (
+        None
+    )
 
 
 class NamedInput(BaseModel):
@@ -80,7 +83,7 @@ def split(
     """
     written = valid(LayerWires, {key: text.data[key] for key in WIRE_KEYS & text.data.keys()}, text.path, tree)
     reads = (written.reads,) if isinstance(written.reads, str) else tuple(written.reads or ())
-    states = StateFrom(layer=written.state_from) if isinstance(written.state_from, str) else written.state_from
+    states = _states_of(written.state_from, text, tree)
     wires = Wires(
         reads=reads,
         add=written.add or "",
@@ -92,6 +95,12 @@ def split(
     if not wires.same_as:
         return wires, own
     return wires, _keys_of_shared(wires.same_as, own, text, texts, sound, tree)
+
+
+def _states_of(written: str | dict[str, Any] | None, text: TextLayer, tree: Tree) -> StateFrom | None:
+    if isinstance(written, dict):
+        return valid(StateFrom, written, (*text.path, "state_from"), tree)
+    return None if written is None else StateFrom(layer=written)
 
 
 def _keys_of_shared(

@@ -32,12 +32,13 @@ def connected(
     else:
         inputs = named_inputs(validated.inputs, batch, names, tree, faults)
     faults.add(*wrong_outputs(document.outputs or (), names, tree))
+    faults.tell()
     model = _Model(layers, inputs, tree)
     for k in range(len(layers)):
         try:
             model.connect(k)
         except Misfit as misfit:
-            faults.add(misfit_at(misfit, layers[k].layer, layers[k].path, tree))
+            faults.add_once(misfit_at(misfit, layers[k].layer, layers[k].path, tree))
     if not faults:
         faults.add(*_unread(model, document.outputs or [names[-1]], tree))
     return tuple(replace(each, signal=model.signals[each.name] or each.signal) for each in inputs), tuple(model.links)

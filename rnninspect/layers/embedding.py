@@ -38,12 +38,11 @@ class Embedding(PointwiseLayer, InitLayer):
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         if signal.width is not None:
-            feeds = f"for layer {signal.producer!r} to feed" if signal.producer is not None else "of which the input is"
-            raise Misfit(
-                "type",
-                f"expected features {feeds}; an Embedding takes token indices",
-                "make it the first layer" if signal.producer is not None else "give it an input of its own",
-            )
+            if signal.producer is None:
+                message = "an Embedding takes token indices; another layer reads this input as features"
+                raise Misfit("type", message, "give it an input of its own")
+            message = f"expected features for layer {signal.producer!r} to feed; an Embedding takes token indices"
+            raise Misfit("type", message, "make it the first layer")
         if self.padding_idx is not None and not -self.num_embeddings <= self.padding_idx < self.num_embeddings:
             raise Misfit(
                 "padding_idx",

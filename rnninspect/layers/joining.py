@@ -145,9 +145,7 @@ def _what_fits(giver: Recurrent, given: Signal, taker: Recurrent, signal: Signal
             of = f"{{layer: {giver.name}, directions: {how}}}" if how else giver.name
             words = {"concat": ", the two directions side by side", "sum": ", the two directions summed"}.get(how, "")
             return f"state_from: {of}{words}"
-    return (
-        "make num_layers, directions and hidden_size of both equal, or put the sizes together with directions: concat"
-    )
+    return "give both the same num_layers, bidirectional, hidden_size and proj_size"
 
 
 def taken_by(taker: Layer) -> frozenset[str]:
