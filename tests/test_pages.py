@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import html5lib
 import pytest
+
+from rnninspect.commands.shared import rendering
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 TAGGER, LSTM, GRU = (str(CONFIGS / f"{name}.yaml") for name in ("tagger", "lstm", "gru"))
@@ -58,6 +61,18 @@ def test_the_equations_of_a_page_are_all_those_of_the_text(cli: Callable[..., st
     page, text = cli(*PLANNED["explain"], "--format", "html"), cli(*PLANNED["explain"])
     bare = [row for row in re.findall(r"<mtr>(.*?)</mtr>", page) if "munder" not in row]
     assert len(bare) == len(re.findall(r"(?m)^ *\w_t = (?!W\[)", text)) == 6 + 4 + 5 + 1
+
+
+def test_where_stdout_is_not_utf_8_a_page_is_in_ascii_and_says_the_same(
+    cli: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = [*PLANNED["explain"], "--format", "html"]
+    page = cli(*args)
+    monkeypatch.setattr(rendering, "stdout_is_utf8", lambda: False)
+    plain = cli(*args)
+    assert plain.isascii()
+    assert not page.isascii()
+    assert html.unescape(plain) == html.unescape(page)
 
 
 def test_the_end_of_a_name_asks_for_a_page(cli: Callable[..., str], tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def _equations(block: Formulas) -> Iterator[Markup]:
 
 
 def _math(rows: Sequence[Markup], title: str) -> Markup:
-    return _scrolling(tag("math", tag("mtable", *rows), display="block", class_="equations"), title)
+    return _scrolling(
+        tag("math", tag("mtable", *rows, displaystyle="true"), display="block", class_="equations"), title
+    )
 
 
 def _copied(shown: Markup, words: str, copied: Markup | None = None) -> Markup:

@@ -69,8 +69,9 @@ def written(text: str) -> Written:
     return write(parse(text), lambda symbol: (5, 3) if symbol.kind == "matrix" else (5,))[-1]
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU", *library_names()])
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "reverse"), [("LSTM", False), ("GRU", True), *((name, False) for name in library_names())]
+)
 def test_it_says_what_the_text_says(kind: str, reverse: bool) -> None:
     for equation in write(cell_of(kind), lambda symbol: (7,), reverse=reverse):
         assert bare(read(ElementTree.fromstring(equation.mathml))) == bare(equation.text)

@@ -600,6 +600,7 @@ FAULTS = [
     ("commands/shared/pending.py", 'and not os.environ.get("CI")', "", "test_cli_inspect.py"),
     ("commands/shared/pending.py", "line.fail(_words(reason))", "pass", "test_cli_inspect.py"),
     ("markup.py", "printable(shown).translate(_ESCAPES)", "printable(shown)", "test_markup.py"),
+    ("commands/shared/rendering.py", 'encode("ascii", "xmlcharref', 'encode("utf-8", "xmlcharref', "test_pages.py"),
     ("markup.py", "value if isinstance(value, str) else str(value)", "str(value)", "test_markup.py"),
     ("cells/mathml.py", "self.expression(right, binds + 1)", "self.expression(right, binds)", "cells/test_mathml.py"),
     ("cells/mathml.py", '"+" if later else _MINUS', "_MINUS", "cells/test_mathml.py"),

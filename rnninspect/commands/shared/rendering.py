@@ -58,7 +58,10 @@ def render(
         case "html":
             from rnninspect.formats import html
 
-            return html.render(blocks, caption, made=made(), answer=answer)
+            page = html.render(blocks, caption, made=made(), answer=answer)
+            # why: a page says that it is UTF-8, which with references in place of letters it is everywhere.
+            is_utf8 = output is not None or stdout_is_utf8()
+            return page if is_utf8 else page.encode("ascii", "xmlcharrefreplace").decode()
         case "latex":
             from rnninspect.formats import latex
 
