@@ -40,6 +40,7 @@ from rnninspect.plan import plan
 from rnninspect.results.shapes import shapes_table
 from rnninspect.runtime.modules import build, make_feed
 from rnninspect.runtime.windows import run_window
+from rnninspect.study.code import code
 from rnninspect.study.explain import explain_layers
 from rnninspect.study.gradflow import gradients_by_lag
 from rnninspect.study.trace import trace_layers
@@ -123,6 +124,14 @@ def test_rounding_is_no_difference(called: str, dtype: str) -> None:
 @pytest.mark.parametrize(("called", "form"), IN_TURN)
 def test_the_code_that_is_printed_computes_the_same(called: str, form: str) -> None:
     compare(spec_with(called, form, dtype="float32"))
+
+
+@each_layer
+def test_the_code_of_a_packed_batch_runs_on_meta(called: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = replace(spec_with(called, dtype="float32"), device="meta")
+    exec(compile(code(spec), "printed", "exec"), {"__name__": "__main__"})
+    output = plan(spec).layers[-1].outputs[0]
+    assert capsys.readouterr().out.startswith(f"output {output.shape_text}\n")
 
 
 # --- a packed batch -----------------------------------------------------------------------------------------
