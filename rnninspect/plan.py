@@ -10,6 +10,7 @@ from rnninspect.document.paths import Path
 from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.layer import Wants
+from rnninspect.layers.signal import ModelInput
 
 Weights = tuple[WeightFact, ...]
 
@@ -25,7 +26,7 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     weights = owned_weights(spec.links, spec.dtype)
     if spec.from_file is not None:
         weights = _as_held(weights, spec.from_file.held_as)
-    layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad)
+    layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad, inputs=spec.inputs)
     if spec.wired:
         from rnninspect.wired_plan import with_wires  # why here, and below: few documents have wires
 
@@ -43,12 +44,22 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
 
 
 def plan_layers(
-    links: Sequence[Link], weights: Sequence[Weights], dtype: str, *, input_grad: bool
+    links: Sequence[Link],
+    weights: Sequence[Weights],
+    dtype: str,
+    *,
+    input_grad: bool,
+    inputs: Sequence[ModelInput] = (),
 ) -> tuple[LayerFacts, ...]:
-    """The facts of layers that are run in order, `weights` as `owned_weights` has them; a loss reads what comes out."""
+    """The facts of layers that are run in order, `weights` as `owned_weights` has them; a loss reads what comes out.
+
+    inputs: those of the model, where it has wires.
+    """
     facts = []
     # Whether what a name hands on is kept for backward already.
     held: dict[str, bool] = {}
+    # By a layer that shares the weights of another, whose they are.
+    owners: dict[str, str] = {}
     all_wants, graded = _gradients(links, weights, input_grad)
     for link, own, wants in zip(links, weights, all_wants, strict=True):
         layer, signal, reads = link.layer, link.signal, link.wires.reads
@@ -64,7 +75,7 @@ def plan_layers(
             kept_for_backward_bytes=None,
             per_token=is_open,
             handed_on=layer.hands_on(signal, dtype),
-            buffers=layer.buffers(dtype),
+            buffers=_buffers(link, dtype, owners),
         )
         # why not backward: what the steps at both ends leave out makes it no multiple of the tokens.
         if not is_open:
@@ -81,7 +92,16 @@ def plan_layers(
         return tuple(facts)
     from rnninspect.wired_plan import with_operations  # why here, as above: few documents have wires
 
-    return with_operations(links, facts, graded, input_grad)
+    return with_operations(links, facts, graded, input_grad, inputs)
+
+
+def _buffers(link: Link, dtype: str, owners: dict[str, str]) -> Weights:
+    """The buffers of a layer; of one that shares another's they are that one's too, and it is put into `owners`."""
+    buffers, same_as = link.layer.buffers(dtype), link.wires.same_as
+    if not same_as:
+        return buffers
+    owner = owners[link.layer.name] = owners.get(same_as, same_as)
+    return tuple(replace(buffer, shared_with=f"{owner}.{buffer.name}") for buffer in buffers)
 
 
 def _read_once(links: Sequence[Link]) -> bool:

@@ -14,7 +14,7 @@ from rnninspect.facts.amounts import Ops
 from rnninspect.facts.models import LayerFacts
 from rnninspect.facts.tensors import HandedOn
 from rnninspect.layers import joining
-from rnninspect.layers.signal import Signal
+from rnninspect.layers.signal import ModelInput
 
 
 def with_wires(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[LayerFacts, ...]:
@@ -45,21 +45,25 @@ def _feeds_last(link: Link) -> bool:
 
 
 def with_operations(
-    links: Sequence[Link], layers: Sequence[LayerFacts], graded: Mapping[str, bool], input_grad: bool
+    links: Sequence[Link],
+    layers: Sequence[LayerFacts],
+    graded: Mapping[str, bool],
+    input_grad: bool,
+    inputs: Sequence[ModelInput],
 ) -> tuple[LayerFacts, ...]:
     """The facts with the operations of joining and adding among those of the layer that does it.
 
     graded: by layer, whether what it hands on has a gradient; input_grad: whether inputs have.
     """
-    signals: dict[str, Signal] = {}
+    signals = {each.name: each.signal for each in inputs}
     read: set[str] = set()
     facts = []
     for link, layer in zip(links, layers, strict=True):
         wires, emitted = link.wires, link.emitted
         backward = 0
         for name in (*wires.reads, *([wires.add] if wires.add not in ("", INPUT) else [])):
-            signal = signals.get(name, link.signal if len(wires.reads) == 1 else None)
-            if signal is not None and signal.width is not None and graded.get(name, input_grad):
+            signal = signals.get(name, link.signal)
+            if signal.width is not None and graded.get(name, input_grad):
                 backward += joining.elements(signal) * (name in read)
                 backward += joining.given_to_steps(signal, link.signal) * (name in wires.reads)
             read.add(name)
@@ -73,7 +77,11 @@ def with_operations(
 
 
 def waiting(spec: Spec) -> list[int]:
-    """For each layer the bytes of what others have handed on that it does not read and a later one does."""
+    """For each layer the bytes that are held besides what goes in and comes out.
+
+    That is what others have handed on that a later one reads, what was laid side by side for this one, and its sum with
+    what it adds.
+    """
     last: dict[str, int] = dict.fromkeys(spec.returns, len(spec.links))
     for k, link in enumerate(spec.links):
         for name in (*link.wires.reads, link.wires.add):
@@ -82,7 +90,9 @@ def waiting(spec: Spec) -> list[int]:
     held = []
     for k, link in enumerate(spec.links):
         made = {name: signal for name, signal in made.items() if last.get(name, 0) >= k}
-        others = (signal for name, signal in made.items() if name not in link.wires.reads)
+        # why not one alone: that is what goes in.
+        others = [signal for name, signal in made.items() if (name,) != link.wires.reads]
+        others += [link.emitted] * bool(link.wires.add)
         held.append(sum(signal.tensor("x", "H_in", spec.dtype).nbytes or 0 for signal in others))
         made[link.layer.name] = link.emitted
     return held

@@ -31,6 +31,7 @@ from rnninspect.results.params import SIZES, params_tables
 from rnninspect.results.weights import weights_table
 from rnninspect.runtime.modules import make_feed, ready, run
 from rnninspect.runtime.recurrence import data_of
+from rnninspect.runtime.wiring import Flows
 from rnninspect.runtime.workspace import kept_on
 
 CPU = torch.device("cpu")
@@ -51,19 +52,22 @@ class Step:
         planned = plan(spec)
         with ready(spec, planned, CPU, 0) as model:
             feed = make_feed(spec, CPU)
-            flow, states = feed.input, feed.states
             if input_grad:
-                for leaf in (data_of(flow), *(state for given in states for state in given)):
+                for leaf in (*map(data_of, feed.inputs.values()), *(state for own in feed.states for state in own)):
                     leaf.requires_grad_(leaf.is_floating_point())
-            for link, module, given in zip(spec.links, model.layers, states, strict=True):
+            flows = Flows(spec.links, feed.inputs, spec.returns)
+            for link, module, own in zip(spec.links, model.layers, feed.states, strict=True):
+                fed, given = flows.given(link, own)
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
-                    flow = run(link.layer, link, module.train(), flow, given).handed_on
-            self.model, self.output = model, data_of(flow)
+                    ran = run(link.layer, link, module.train(), fed, given)
+                flows.put(link, fed, ran.handed_on, ran.states)
+            self.model, self.outputs = model, [data_of(flow) for flow in flows.returned]
 
     def backward(self) -> None:
-        if self.output.requires_grad:
-            self.output.sum().backward()
+        graded = [output for output in self.outputs if output.requires_grad]
+        if graded:
+            torch.autograd.backward(graded, [torch.ones_like(output) for output in graded])
 
 
 def backward_flops(spec: Spec, *, input_grad: bool = False) -> int:

@@ -197,8 +197,11 @@ class ReadyRun:
     def layers_of(self, links: Sequence[Link]) -> tuple[LayerFacts, ...]:
         """What the plan says of layers that are run in order, and this device of what they keep in training."""
         weights = [self.weights[link.layer.name] for link in links]
+        if len(links) == 1:
+            # why: it is alone, so that what it shares is nobody else's.
+            weights = [tuple(replace(weight, shared_with=None) for weight in weights[0])]
         input_grad, dtype = self.request.input_grad, self.spec.dtype
-        planned = plan_layers(links, weights, dtype, input_grad=input_grad)
+        planned = plan_layers(links, weights, dtype, input_grad=input_grad, inputs=self.spec.inputs)
         return kept_on(self.device.type, links, planned, dtype, input_grad=input_grad)
 
     def calibrate_again(self) -> bool:

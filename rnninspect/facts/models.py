@@ -45,8 +45,8 @@ class LayerFacts:
 
     @property
     def buffer_bytes(self) -> int:
-        """Bytes of its buffers."""
-        return sum(buffer.nbytes for buffer in self.buffers)
+        """Bytes of its buffers; one that is shared is left to its owner."""
+        return sum(buffer.nbytes for buffer in self.buffers if buffer.shared_with is None)
 
     @property
     def output_bytes(self) -> int | None:

@@ -199,9 +199,9 @@ class Counts:
 
 
 def count(weights: Iterable[WeightFact], buffers: Iterable[WeightFact] = ()) -> Counts:
-    """Counts over `weights`; one that is shared is left to its owner. buffers: counted by Keras alone."""
+    """Counts over `weights`, and `buffers`, which Keras alone counts; one that is shared is left to its owner."""
     own = [weight for weight in weights if weight.shared_with is None]
-    keras = [*own, *buffers]
+    keras = [*own, *(buffer for buffer in buffers if buffer.shared_with is None)]
     parameters = sum(weight.count for weight in own)
     return Counts(
         parameters=parameters,

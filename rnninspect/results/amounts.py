@@ -24,7 +24,7 @@ def buffers(models: Sequence[ModelFacts]) -> Iterator[str]:
     layers = [layer for model in models for layer in model.layers if layer.buffers]
     if layers:
         names = list(dict.fromkeys(buffer.name for layer in layers for buffer in layer.buffers))
-        count = sum(buffer.count for layer in layers for buffer in layer.buffers)
+        count = sum(buffer.count for layer in layers for buffer in layer.buffers if buffer.shared_with is None)
         whose = listed([layer.name for layer in layers], _MOST_NAMED)
         nbytes = short_bytes(sum(layer.buffer_bytes for layer in layers))
         yield f"buffers of {whose} ({', '.join(names)}): {count:,} numbers, {nbytes}; they are no parameters."

@@ -135,8 +135,7 @@ def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, .
         declared = {weight.name: weight for weight in layer.weights}
         own = []
         for name, parameter in module.named_parameters():
-            owner = owners.setdefault(id(parameter), f"{layer.name}.{name}")
-            shared_with = None if owner == f"{layer.name}.{name}" else owner
+            shared_with = _owner(owners, parameter, f"{layer.name}.{name}")
             own.append(_weight(name, parameter, declared.get(name), shared_with))
         facts.append(tuple(own))
     return facts
@@ -144,11 +143,21 @@ def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, .
 
 def _buffers(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, ...]]:
     """The buffers of every module, as named_buffers() gives them."""
+    owners: dict[int, str] = {}
     facts = []
     for layer, module in zip(planned.layers, model.layers, strict=True):
         declared = {buffer.name: buffer for buffer in layer.buffers}
-        facts.append(tuple(_weight(name, buffer, declared.get(name), None) for name, buffer in module.named_buffers()))
+        own = []
+        for name, buffer in module.named_buffers():
+            own.append(_weight(name, buffer, declared.get(name), _owner(owners, buffer, f"{layer.name}.{name}")))
+        facts.append(tuple(own))
     return facts
+
+
+def _owner(owners: dict[int, str], tensor: Tensor, name: str) -> str | None:
+    """What the tensor was called first, which is put into `owners`; None where that is now."""
+    first = owners.setdefault(id(tensor), name)
+    return None if first == name else first
 
 
 def _weight(name: str, parameter: Tensor, declared: WeightFact | None, shared_with: str | None) -> WeightFact:

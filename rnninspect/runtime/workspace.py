@@ -23,7 +23,7 @@ from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.layers import costs, feeding
 from rnninspect.layers.families import StackedLayer
-from rnninspect.layers.layer import NOTHING_KEPT, Kept, Layer
+from rnninspect.layers.layer import Kept, Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 from rnninspect.plan import wants_of
@@ -48,7 +48,8 @@ def kept_on(
     if device != "cpu":
         return tuple(layers)
     known: list[LayerFacts] = []
-    below, copied = NOTHING_KEPT, False
+    # By name, what a layer has left to those that read it: its whole output, which is a copy of what its steps keep.
+    copied: dict[str, int] = {}
     wants = wants_of(links, [layer.weights for layer in layers], input_grad)
     for link, facts, incoming in zip(links, layers, wants, strict=True):
         kept = link.layer.kept(link.signal, dtype, facts.weights, incoming)
@@ -56,13 +57,14 @@ def kept_on(
         if isinstance(link.layer, Recurrent) and link.layer.works_on:
             plain = costs.kept_of_equations(link.layer, link.signal, dtype, incoming)
             more = _beyond(link.layer, link.signal, dtype, plain) + _factors(link, dtype, plain)
-        # What the layer before put out was left to that layer, though it is a copy of what that keeps.
-        if kept.input and below.output and copied:
-            # why the whole: the last step is a view of the output, which stays as long as it is read.
-            whole = known[-1].outputs[0] if _is_view(links[len(known) - 1]) else facts.inputs[0]
-            more += whole.known_nbytes
+        if kept.input and len(link.wires.reads) == 1:
+            # why no more than once: all that read it keep the same.
+            more += copied.pop(link.wires.reads[0], 0)
         known.append(replace(facts, kept_for_backward_bytes=(facts.kept_for_backward_bytes or 0) + more))
-        below, copied = kept, _copies(link.layer, link.signal, dtype)
+        if kept.output and not link.wires.add and _copies(link.layer, link.signal, dtype):
+            # why the whole: the last step is a view of the output, which stays as long as it is read.
+            whole = facts.outputs[0] if _is_view(link) else link.emitted.tensor("x", "H_in", dtype)
+            copied[link.layer.name] = whole.known_nbytes
     return tuple(known)
 
 
