@@ -18,6 +18,8 @@ _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=Tr
 BLOCKS = ("input", "inputs", "budget", "sweep", "cases", "cells", "layers")
 # The keys of a layer that say what it is connected to besides the layer before it.
 WIRE_KEYS = frozenset({"from", "add", "same_as", "state_from"})
+# The other keys that a layer with `same_as` may have of its own: none of them is about its weights.
+OWN_KEYS = ("name", "feeds", "merge")
 
 # range(16), range(16, 65), range(16, 65, 16), as Python means it. why 18 digits: their difference fits 64 bits.
 RANGE = r"^ *range\( *-?[0-9]{1,18}( *, *-?[0-9]{1,18}){0,2} *\) *$"

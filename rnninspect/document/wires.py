@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rnninspect.document.blocks import WIRE_KEYS, TextLayer
+from rnninspect.document.blocks import OWN_KEYS, WIRE_KEYS, TextLayer
 from rnninspect.document.complaints import fault_at, valid
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
@@ -20,8 +20,6 @@ from rnninspect.layers.signal import Batch, ModelInput, Signal
 
 _STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True, populate_by_name=False)
 _NAME = "the name of an earlier layer"
-# The keys that a layer with `same_as` may have of its own: none of them is about its weights.
-OWN_KEYS = ("name", "feeds", "merge")
 
 
 class StateFrom(BaseModel):

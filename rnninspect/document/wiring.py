@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from rnninspect.document.blocks import OWN_KEYS
 from rnninspect.document.chain import INPUT, Link
 from rnninspect.document.complaints import fault_at
 from rnninspect.document.faults import Faults
 from rnninspect.document.placed import Placed, misfit_at, without_fit
 from rnninspect.document.tree import Tree
 from rnninspect.document.validate import Validated
-from rnninspect.document.wires import OWN_KEYS, named_inputs, not_earlier, wrong_outputs
+from rnninspect.document.wires import named_inputs, not_earlier, wrong_outputs
 from rnninspect.errors import DocumentError
 from rnninspect.facts.wires import Wires
 from rnninspect.layers import joining

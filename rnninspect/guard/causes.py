@@ -6,14 +6,15 @@ and a longer batch multiplies more in every layer. It stays in the table of chan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from rnninspect.document.blocks import OWN_KEYS
 from rnninspect.document.chain import Spec
 from rnninspect.document.paths import Path
 from rnninspect.errors import printable
 from rnninspect.guard.changes import COUNTS, Change
-from rnninspect.guard.locked import Value
+from rnninspect.guard.locked import NAMES, Value
 from rnninspect.shares import digits
 
 # So many characters of a value are told.
@@ -111,9 +112,7 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
         other = _of_layer(spec, name, list(fields.values())) if fields else None
         return Cause(layer=name, path=path, subject=subject) if other is None else other._replace(subject=subject)
     settings = [change for change in changed if change.field == "type" or change.field.startswith(f"{name}.")]
-    # why not of the first layer: what it reads follows from no other.
-    reads = None if not index or spec.checkpoint else spec.links[index].layer
-    filled = set[str]() if reads is None else {f"{name}.{key}" for key in reads.filled_in}
+    filled = {f"{name}.{key}" for key in _follow(spec, index, (change.field for change in settings))}
     # why sizes first: where a sentence is too long they are what the counts are from.
     own = sorted((change for change in settings if change.field not in filled), key=_by_weight)
     shapes = [change for change in changed if change not in settings and change.field not in COUNTS]
@@ -129,6 +128,18 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
 
 def _by_weight(change: Change) -> tuple[bool, bool]:
     return change.field != "type", change.difference is None
+
+
+def _follow(spec: Spec, index: int | None, fields: Iterable[str]) -> Iterator[str]:
+    """The keys of a layer that follow from another layer. fields: those of its changes, `encoder.hidden_size`."""
+    # why not of the first layer: what it reads follows from no other.
+    if not index or spec.checkpoint:
+        return
+    link = spec.links[index]
+    yield from link.layer.filled_in
+    if link.wires.same_as:
+        keys = (field.partition(".")[2] for field in fields)
+        yield from (key for key in keys if key.partition(".")[0] not in (*NAMES, *OWN_KEYS))
 
 
 def _unexplained(name: str, changed: Sequence[Change]) -> Cause:

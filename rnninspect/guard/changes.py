@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from rnninspect.guard.locked import (
+    NAMES,
     LockedLayer,
     LockedModel,
     Settings,
@@ -95,7 +96,7 @@ def differences(old: LockedModel, new: LockedModel) -> tuple[Change, ...]:
     Settings are compared only where both sides know theirs: an older lock has none.
     """
     renamed = dict(_renamed(old, new))
-    before = {renamed.get(name, name): layer for name, layer in old.layers.items()}
+    before = {renamed.get(name, name): _with_names(layer, renamed) for name, layer in old.layers.items()}
     listed: list[Change] = []
     if old.settings is not None and new.settings is not None:
         defaults = model_defaults()
@@ -111,6 +112,21 @@ def differences(old: LockedModel, new: LockedModel) -> tuple[Change, ...]:
     for name in {**before, **new.layers}:
         listed += _layer_changes(name, before.get(name), new.layers.get(name), _counts(old, new))
     return tuple(listed)
+
+
+def _with_names(layer: LockedLayer, renamed: Mapping[str, str]) -> LockedLayer:
+    """The layer with what it is connected to as that is called now."""
+    if not renamed or layer.settings is None or layer.settings.keys().isdisjoint(NAMES):
+        return layer
+    return layer._replace(settings={key: _called_now(key, value, renamed) for key, value in layer.settings.items()})
+
+
+def _called_now(key: str, value: Value, renamed: Mapping[str, str]) -> Value:
+    if key not in NAMES:
+        return value
+    if isinstance(value, tuple):
+        return tuple(renamed.get(str(name), name) for name in value)
+    return renamed.get(str(value), value)
 
 
 def _renamed(before: LockedModel, after: LockedModel) -> Iterator[tuple[str, str]]:
@@ -153,7 +169,9 @@ def _alike(former: str, name: str, added: _Rest, gone: _Rest) -> bool:
     if old.settings is None or old.settings == new.settings:
         return True
     defaults = layer_defaults(old.type)
-    sides = [{**defaults, **(side.settings or {})} for side in (old, new)]
+    # why without names: those that it reads may be called otherwise too.
+    own = [{key: value for key, value in (side.settings or {}).items() if key not in NAMES} for side in (old, new)]
+    sides = [{**defaults, **settings} for settings in own]
     return new.settings is not None and not any(_setting_changes("", *sides))
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from rnninspect.document.blocks import Document, Input
-from rnninspect.document.chain import Spec
+from rnninspect.document.chain import INPUT, Spec
 from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.registry import TYPES, kind_of
@@ -27,6 +27,8 @@ MODULE = "module:"
 _NO_SETTINGS = ("name", "type")
 # What stands for a setting that a checkpoint does not say; under the name of a block for all of its keys.
 UNKNOWN = "unknown"
+# The settings of a layer that are names of others.
+NAMES = ("from", "add", "same_as", "state_from")
 # What no checkpoint says of a layer: what it is used for, its first values, whether it trains.
 _NOT_IN_FILES = ("feeds", "init", "merge", "trainable")
 # By key: of a layer `hidden_size` and `init.weight_hh`, of the model `input.seq_len`. What is not there is at its
@@ -61,9 +63,38 @@ Locked = Mapping[str, LockedModel]
 def locked_model(spec: Spec, model: ModelFacts) -> LockedModel:
     """What the lock keeps of a model."""
     own = {"dtype": spec.dtype, **_batch(spec)}
+    if spec.wired:
+        own |= {"outputs": spec.outputs or None, **_inputs(spec)}
     by_name = {link.layer.name: link.layer for link in spec.links}
     layers = {facts.name: locked_layer(by_name[facts.name], facts) for facts in model.layers}
+    if spec.wired:
+        for name, wires in _wires(spec):
+            layers[name] = layers[name]._replace(settings={**(layers[name].settings or {}), **wires})
     return LockedModel(_without(own, model_defaults()), layers)
+
+
+def _inputs(spec: Spec) -> Settings:
+    """The settings of several inputs, each under its name, in place of those of the only one."""
+    if [each.name for each in spec.inputs] == [INPUT]:
+        return {}
+    sizes: dict[str, Value] = {"input.seq_len": None, "input.lengths": None}
+    for each in spec.inputs:
+        batch, is_sequence = each.signal.batch, each.signal.is_sequence
+        sizes[f"inputs.{each.name}.seq_len"] = batch.seq_len if is_sequence else "one vector of each sequence"
+        sizes[f"inputs.{each.name}.lengths"] = batch.lengths
+    return sizes
+
+
+def _wires(spec: Spec) -> Iterator[tuple[str, Settings]]:
+    """The wires of each layer but for what needs no word: that it reads what the one before hands on."""
+    before = INPUT
+    for link in spec.links:
+        wires = link.wires
+        said: dict[str, Value] = {"from": None if wires.reads == (before,) else wires.reads}
+        said |= {key: getattr(wires, key) or None for key in ("add", "same_as", "state_from")}
+        said["state_from.directions"] = wires.directions or None
+        yield link.layer.name, {key: value for key, value in said.items() if value is not None}
+        before = link.layer.name
 
 
 def locked_layer(layer: Layer, facts: LayerFacts) -> LockedLayer:

@@ -96,6 +96,8 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
             optional=weight.name == _SINCE_VERSION_2,
         )
         for layer in facts.layers
+        # why not of a shared one: it is one module that is called twice.
+        if layer.wires is None or not layer.wires.same_as
         for weight in (*layer.weights, *layer.buffers)
     ]
     found = fit(wanted, {name: tensor.shape for name, tensor in held.tensors.items()})
