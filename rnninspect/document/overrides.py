@@ -114,7 +114,10 @@ def path_at(target: str, tree: Tree, place: Place) -> Path:
             raise DocumentError(place, f"no cell is called {show(name)}", hint=did_you_mean(name, tree.data["cells"]))
         mapping = ("cells", name)
     else:
+        base, _, number = owner.rpartition("_")
         hint = did_you_mean(owner, [*paths, *KEYED_BLOCKS])
+        if number.isdecimal() and len(paths.get(base, ())) > 2:
+            hint = f"{base}.{printable(key)} is that of all copies of {base}"
         raise DocumentError(place, f"no layer is called {show(owner)}", hint=hint)
     path = (*mapping, key)
     if mapping[0] in ("layers", "cells") and key.partition(".")[0] in _MADE:

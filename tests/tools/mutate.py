@@ -605,7 +605,6 @@ FAULTS = [
     ("guard/locked.py", "None if wires.reads == (before,) else wires.reads", "wires.reads", "test_wired_lock.py"),
     ("guard/changes.py", "if key not in NAMES:", "if True:", "test_wired_lock.py"),
     ("guard/causes.py", "if link.wires.same_as:", "if False:", "test_wired_lock.py"),
-    ("document/repeats.py", 'return f"{name}_{k}" if name in ours else name', "return name", "test_wired_lock.py"),
     (
         "commands/shared/model_page.py",
         "            outcome.errors.append(disagreement(spec, proof.differences))\n",
