@@ -260,7 +260,7 @@ def test_the_first_layer_says_how_wide_its_input_is() -> None:
     with pytest.raises(DocumentError, match="required: there is no layer before to infer it from"):
         spec_of(document("type: BatchNorm1d"))
     spec = spec_of(document("type: ReLU", "type: BatchNorm1d, num_features: 5", "type: GRU, hidden_size: 3"))
-    assert spec.input_shape == (6, 3, 5)
+    assert spec.inputs[0].shape == (6, 3, 5)
     assert disagreements(spec) == ()
 
 
@@ -338,7 +338,7 @@ def test_the_printed_module_computes_the_same_in_both_modes(called: str, batch: 
     }
     printed.load_state_dict(state)
     lengths = list(spec.batch.lengths or ())
-    x = torch.randn((max(lengths), len(lengths), 3) if lengths else spec.input_shape)
+    x = torch.randn((max(lengths), len(lengths), 3) if lengths else spec.inputs[0].shape)
     flow = pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False) if lengths else x
     for mode in (True, False):
         output, _ = printed.train(mode)(x, lengths) if lengths else printed.train(mode)(x)
