@@ -11,7 +11,7 @@ from rnninspect.bench.journal import Head, head_of
 from rnninspect.bench.journal_writer import line_of
 from rnninspect.bench.plain import to_plain
 from rnninspect.bench.records import Environment, Figure, Interval, Outcome, TimingRequest
-from rnninspect.bench.sharding import Share, members
+from rnninspect.bench.sharding import dealt
 from rnninspect.bench.share_heads import Named, ShareHead, Whole, asked_of, name_of
 
 PATH = "encoder.hidden_size"
@@ -32,7 +32,7 @@ def whole(points: int, **fields: Any) -> Whole:
 
 def share_head(number: int, of: int, points: int, **fields: Any) -> ShareHead:
     """The I-th of N shares of such a sweep."""
-    mine = tuple(members(range(1, points + 1), Share(number, of)))
+    mine = tuple(dealt(range(1, points + 1), of)[number - 1])
     plain = ShareHead(
         number=number, of=of, members=mine, attempt=0, host="n1", job="7", task=str(number), missing="", control=False
     )

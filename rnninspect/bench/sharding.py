@@ -78,9 +78,10 @@ def slurm_share(environ: Mapping[str, str], begun: Collection[int], folder: str)
     return parse_share(f"{(index - first) // step + 1}/{count}")
 
 
-def members(costs: Sequence[int], share: Share) -> list[int]:
-    """The numbers of the points of a share, by what each costs; the cheapest first, so that much is there soon."""
-    ranked = sorted(range(len(costs)), key=lambda k: (-costs[k], k))
-    turn = 2 * share.of
-    mine = [k for rank, k in enumerate(ranked) if min(rank % turn, turn - 1 - rank % turn) == share.number - 1]
-    return mine[::-1]
+def dealt(costs: Sequence[int], of: int) -> list[list[int]]:
+    """The numbers of the points of each share, by what each costs; the cheapest first, so that much is there soon."""
+    shares: list[list[int]] = [[] for _ in range(of)]
+    turn = 2 * of
+    for rank, number in enumerate(sorted(range(len(costs)), key=lambda k: (-costs[k], k))):
+        shares[min(rank % turn, turn - 1 - rank % turn)].append(number)
+    return [share[::-1] for share in shares]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import examples
 
 from rnninspect.bench.controls import chosen
-from rnninspect.bench.sharding import Share, members, parse_share, parse_shares, slurm_share
+from rnninspect.bench.sharding import Share, dealt, parse_share, parse_shares, slurm_share
 from rnninspect.bench.tasks import Task, cpus_given, task_of
 from rnninspect.errors import OptionError
 
@@ -24,7 +24,8 @@ COSTS = st.lists(st.integers(0, 50) | st.integers(0, 10**12), min_size=1, max_si
 @examples(5)
 @given(costs=COSTS)
 def test_shares_are_a_partition_of_about_as_much(of: int, costs: list[int]) -> None:
-    shares = [members(costs, Share(number, of)) for number in range(1, of + 1)]
+    shares = dealt(costs, of)
+    assert len(shares) == of
     assert sorted(number for share in shares for number in share) == list(range(len(costs)))
     counts = [len(share) for share in shares]
     assert max(counts) - min(counts) <= 1
@@ -36,9 +37,9 @@ def test_shares_are_a_partition_of_about_as_much(of: int, costs: list[int]) -> N
 
 def test_snake_order_by_hand() -> None:
     costs = [1, 2, 3, 4, 5, 6, 7]  # dealt out: 7 6 5, then 2 back: 4 3 2, then 1
-    assert [members(costs, Share(number, 3)) for number in (1, 2, 3)] == [[0, 1, 6], [2, 5], [3, 4]]
-    assert members([5, 5, 5], Share(1, 2)) == [0]  # of those that cost the same the first comes first
-    assert members([1], Share(2, 2)) == []
+    assert dealt(costs, 3) == [[0, 1, 6], [2, 5], [3, 4]]
+    assert dealt([5, 5, 5], 2) == [[0], [2, 1]]  # of those that cost the same the first is dealt first
+    assert dealt([1], 2) == [[0], []]
 
 
 @pytest.mark.parametrize(("given_", "share"), [("3/8", Share(3, 8)), ("1/1", Share(1, 1)), (" 2/2 ", Share(2, 2))])

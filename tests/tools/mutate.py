@@ -463,7 +463,7 @@ FAULTS = [
     ("bench/results.py", "figure.passes[k] if figure.passes else k", "k", "bench/test_results.py"),
     ("bench/sharding.py", "turn - 1 - rank % turn", "rank % of", "bench/test_sharding.py"),
     ("bench/sharding.py", " or (count == 1 and index > 1)", "", "bench/test_sharding.py"),
-    ("bench/sharding.py", "return mine[::-1]", "return mine", "bench/test_sharding.py"),
+    ("bench/sharding.py", "share[::-1] for share", "share for share", "bench/test_sharding.py"),
     (
         "bench/line_heads.py",
         "return (self.ok, _time(self.began))",

@@ -11,7 +11,7 @@ from rnninspect.bench.controls import chosen
 from rnninspect.bench.points import Point
 from rnninspect.bench.records import TimingRequest
 from rnninspect.bench.schedule import cost, expected, jobs_of
-from rnninspect.bench.sharding import Share, members, parse_shares
+from rnninspect.bench.sharding import dealt, parse_shares
 from rnninspect.commands.shared.again import no_option, option_words
 from rnninspect.commands.shared.bench_options import BenchOptions
 
@@ -63,13 +63,12 @@ def _longest(
 ) -> tuple[int, float]:
     """How many points the largest share has, and the seconds that the longest takes at the most."""
     first = jobs_of([points[k] for k in chosen(costs, options.control or 0)], request, processes=1, interleave=False)
-    counts, seconds = [0], [0.0]
-    for number in range(1, shares + 1):
-        mine = [points[k] for k in members(costs, Share(number, shares))]
-        jobs = [*first, *jobs_of(mine, request, processes=options.processes, interleave=False)]
-        counts.append(len(mine))
-        seconds.append(sum(sum(each) for each in expected(jobs)))
-    return max(counts), max(seconds)
+    most, seconds = 0, 0.0
+    for mine in dealt(costs, shares):
+        jobs = jobs_of([points[k] for k in mine], request, processes=options.processes, interleave=False)
+        most = max(most, len(mine))
+        seconds = max(seconds, sum(sum(each) for each in expected([*first, *jobs])))
+    return most, seconds
 
 
 def _resources(points: Sequence[Point]) -> list[str]:

@@ -19,7 +19,7 @@ from rnninspect.bench.plain import canonical
 from rnninspect.bench.points import Point
 from rnninspect.bench.records import Outcome, TimingRequest
 from rnninspect.bench.schedule import cost, jobs_of, key_of_run
-from rnninspect.bench.sharding import SLURM, Share, members, parse_share, slurm_share
+from rnninspect.bench.sharding import SLURM, Share, dealt, parse_share, slurm_share
 from rnninspect.bench.share_heads import Known, ShareHead, Whole, asked_of, digest_of, name_of, whole_of
 from rnninspect.bench.tasks import cpus_given, task_of
 from rnninspect.commands.shared.again import no_option, option_words
@@ -73,7 +73,7 @@ class Folder(Store):
         list_, among = _among(options.only_missing, digest, len(points))
         share = _share(options.shard, found, list_, folder)
         costs = [cost(point) for point in points]
-        mine = [among[k] for k in members([costs[k] for k in among], share)]
+        mine = [among[k] for k in dealt([costs[k] for k in among], share.of)[share.number - 1]]
         task = task_of(os.environ, platform.node())
         self._share = ShareHead(*share, members=tuple(mine), attempt=0, **task._asdict(), missing=list_, control=False)
         jobs = jobs_of([points[k] for k in mine], request, processes=options.processes, interleave=False)
