@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 
 from rnninspect.letters import GREEK
 from rnninspect.markup import Markup, joined, tag, text
 from rnninspect.results.table import Block, Kind, Table
 
+_VECTOR = re.compile(r"(.+_)(?:t|\{t-1\})")
+_LINK = r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]"
 _SYMBOL = re.compile(r"(?P<base>[^\W_]+)(?P<primes>'*|\^\(\d+\))(?:_(?P<below>[\w{}+-]+))?")
 
 
@@ -23,24 +26,27 @@ def symbols_in(blocks: Iterable[Block]) -> list[str]:
         for row in table.rows
     )
     found = dict.fromkeys(cell for cell in cells if isinstance(cell, str))
-    # why the second: in the reverse direction the step before is t+1.
-    return [*found, *(symbol.replace("{t-1}", "{t+1}") for symbol in found if "{t-1}" in symbol)]
+    vectors = [match[1] for cell in found if (match := _VECTOR.fullmatch(cell))]
+    # why at every step: sentences tell of the step before too, which in the reverse direction is t+1.
+    return [*dict.fromkeys([*found, *(vector + step for vector in vectors for step in ("t", "{t-1}", "{t+1}"))])]
 
 
 def prose(symbols: Sequence[str]) -> Callable[[str], Markup]:
-    """What writes a text in which these symbols, and only they, stand as such.
+    """What writes a text in which these symbols, and only they, stand as such, and addresses are links.
 
     why these alone: `h_0` is a tensor of torch's, and to be copied as it is. A letter by itself may be a word.
     """
     told = [symbol for symbol in symbols if "_" in symbol]
-    if not told:
-        return text
-    any_of = "|".join(map(re.escape, sorted(told, key=len, reverse=True)))
-    pattern = re.compile(rf"(?<![\w.'])({any_of})(?![\w'])")
+    any_of = "|".join(map(re.escape, sorted(told, key=len, reverse=True))) or "(?!)"
+    pattern = re.compile(rf"({_LINK})|(?<![\w.'])({any_of})(?![\w'])")
 
     def written(words: str) -> Markup:
-        pieces = pattern.split(words)
-        return joined(symbol(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+        plain, links, names = (pattern.split(words)[start::3] for start in range(3))
+        found = (
+            tag("a", link, href=link, rel="noreferrer") if link else symbol(name)
+            for link, name in zip(links, names, strict=True)
+        )
+        return joined(part for pair in zip_longest(plain, found) for part in pair)
 
     return written
 

@@ -42,6 +42,7 @@ HOSTILE = (
     "\x00\x1b[31m\u202egnp.exe\ud800\u2028",
     "&lt;b&gt; &#x3c;script&#x3e;",
     "javascript:alert(1)",
+    "https://x.org/' onclick='alert(1)",
 )
 TEXTS = st.sampled_from(HOSTILE) | st.text(max_size=8)
 COLUMNS = (
@@ -193,6 +194,15 @@ def test_symbols_of_the_layer_are_typeset_and_names_of_torch_are_not() -> None:
     assert below == [[None], ["up"], [None], [None], [None], ["up"], [], [None], ["up"]]
 
 
+def test_addresses_of_sources_are_links() -> None:
+    note = "See Cho et al. (https://arxiv.org/abs/1406.1078), or http://x.org/a_b?c=<d>; not javascript:alert(1)."
+    links = list(page(Table("t", "m", (), (), notes=(note,))).iter("a"))[1:]
+    assert [(link.get("href"), words(link)) for link in links] == [
+        ("https://arxiv.org/abs/1406.1078", "https://arxiv.org/abs/1406.1078"),
+        ("http://x.org/a_b?c=", "http://x.org/a_b?c="),
+    ]
+
+
 def test_equations_are_one_table_with_their_sizes_folded_and_latex_to_copy() -> None:
     row = tag("mtr", tag("mtd", tag("mi", "h")))
     item = Formula("h_t = x_t", "(5,) = (5,)", latex="h_t = x_t", latex_sizes="", mathml=row, mathml_sizes=row)
@@ -240,7 +250,7 @@ def test_hostile_texts_are_shown_and_nothing_of_them_runs(kind: str, name: str, 
         for key, value in element.attrib.items():
             assert not str(key).startswith("on")
             assert key not in ("style", "src", "action", "formaction")
-            assert key != "href" or re.fullmatch(r"#[a-z0-9.-]+", value)
+            assert key != "href" or re.fullmatch(r"#[a-z0-9.-]+|https?://\S+", value)
     shown = words(root)
     assert printable(inside) in shown
     assert printable(name) in shown
