@@ -258,11 +258,13 @@ def test_what_is_drawn(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, 
         ("norm", ["h"]),
     ]
     assert {chart.x for chart in drawn} == {"t, steps"}
+    assert {half is None for chart in drawn for series in chart.series for half in series.halves} == {False}
+    assert all("equations in float64" in chart.about and "bars: 95 % interval" in chart.about for chart in drawn)
     assert {len(series.points) for chart in drawn for series in chart.series} == {50}
     for options, x, points in (
         (("--step", "3"), "unit", 5),
-        (("--unit", "3"), "t", 50),
-        (("--unit", "3", "--step", "2"), "t", 1),
+        (("--unit", "3"), "t, steps", 50),
+        (("--unit", "3", "--step", "2"), "t, steps", 1),
     ):
         drawn.clear()
         fine(here("trace", small, "--layer", "encoder", *options, "--plot", tmp_path / "x.svg"))

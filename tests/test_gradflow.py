@@ -23,7 +23,7 @@ from rnninspect.errors import CannotHere, NotEnoughMemory
 from rnninspect.results.gradflow import gradflow_blocks
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed
 from rnninspect.study import gradflow as module
-from rnninspect.study.decay import Decay, _student, decay_of, half_widths, rms
+from rnninspect.study.decay import Decay, decay_of, half_widths, rms, student
 from rnninspect.study.gradflow import Aim, Curve, Gradflow, aim_at, follow, gradients_by_lag, probes
 from rnninspect.study.recorded_run import RecordedLayer, run_links, twins_of
 
@@ -575,7 +575,7 @@ def test_the_interval_contains_the_truth_as_often_as_it_says(sequences: int) -> 
 def test_students_t() -> None:
     """97.5 % of the distribution is below, by Simpson's rule over its density."""
     for freedom in (*range(1, 41), 100, 1_000, 100_000):
-        most, pieces = _student(freedom), 2_000
+        most, pieces = student(freedom), 2_000
         scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(freedom * math.pi)
         heights = [(1 + (most * k / pieces) ** 2 / freedom) ** (-(freedom + 1) / 2) for k in range(pieces + 1)]
         area = (heights[0] + heights[-1] + 4 * sum(heights[1::2]) + 2 * sum(heights[2:-1:2])) * most / pieces / 3
@@ -816,5 +816,5 @@ def test_an_error_bar_is_the_jackknife_s_over_the_sequences_that_have_the_lag() 
         without = [rms(torch.cat([there[:k], there[k + 1 :]])[None]).item() for k in range(count)]
         middle = sum(without) / count
         spread = math.sqrt((count - 1) / count * sum(((each - middle) / middle) ** 2 for each in without)) * middle
-        assert half == pytest.approx(_student(count - 1) * spread, rel=1e-12)
+        assert half == pytest.approx(student(count - 1) * spread, rel=1e-12)
     assert math.isnan(halves[2])

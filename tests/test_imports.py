@@ -156,6 +156,7 @@ WITH_TORCH = {
     "study.training_mode",
     "study.verify",
     "study.trace",
+    "study.vectors",
     "study.decay",
     "study.gradflow",
     "study.recorded_run",

@@ -28,7 +28,10 @@ from rnninspect.plan import plan
 from rnninspect.results.trace import trace_tables
 from rnninspect.runtime.modules import BuiltModel, make_feed, ready
 from rnninspect.study import trace as module
-from rnninspect.study.trace import Level, Pick, Vector, trace_layers
+from rnninspect.study import vectors
+from rnninspect.study.decay import student
+from rnninspect.study.trace import Level, Pick, trace_layers
+from rnninspect.study.vectors import Vector
 
 CPU = torch.device("cpu")
 EXACT = 1e-12
@@ -142,6 +145,17 @@ def test_statistics_of_every_step(name: str) -> None:
                 if carried:
                     mean = statistics.fmean(map(math.log, flat))
                     assert stats.half_life == approx(math.log(2) / -mean)
+                of_norms = [math.hypot(*one) for one in every]
+                shares = [share_off(vector.function, one) for one in every] if vector.function else None
+                assert stats.mean_half == half_of([statistics.fmean(one) for one in every])
+                assert (stats.norm_half, stats.saturated_half) == (half_of(of_norms), half_of(shares))
+
+
+def half_of(values: list[float] | None) -> Any:
+    """Half the 95 % interval of a mean."""
+    if values is None or len(values) < 2:
+        return None
+    return approx(student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values)))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -270,10 +284,10 @@ def test_a_seed_is_all_there_is_to_it() -> None:
 def test_where_saturation_begins(function: str, inside: list[float], beyond: list[float]) -> None:
     vector = Vector("v", function, False, None)
     for value, share in [*((value, 0.0) for value in inside), *((value, 1.0) for value in beyond)]:
-        assert module._stats(vector, torch.tensor([[value]], dtype=torch.float64)).saturated == share
+        assert vectors.stats_of(vector, torch.tensor([[value]], dtype=torch.float64)).saturated == share
     values = torch.tensor([inside + beyond], dtype=torch.float64)
-    assert module._stats(vector, values).saturated == approx(len(beyond) / len(inside + beyond))
-    assert module._stats(vector._replace(function=None), values).saturated is None
+    assert vectors.stats_of(vector, values).saturated == approx(len(beyond) / len(inside + beyond))
+    assert vectors.stats_of(vector._replace(function=None), values).saturated is None
 
 
 def gate_of(bias: float) -> float:

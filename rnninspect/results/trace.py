@@ -12,7 +12,8 @@ from rnninspect.results.thin import evenly
 from rnninspect.shares import percent
 
 if TYPE_CHECKING:
-    from rnninspect.study.trace import Level, Memory, Trace, Vector, VectorStats
+    from rnninspect.study.trace import Level, Memory, Trace
+    from rnninspect.study.vectors import Vector, VectorStats
 
 _ABOUT = (
     Column("model", "model", for_scripts=True),
@@ -195,11 +196,22 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
     ):
         series = tuple(_series(level, k, stat) for k, is_drawn in enumerate(drawn) if is_drawn)
         if series:
-            yield Chart(title=title, subject=subject, x="t, steps", y=title, series=series)
+            bars = any(half is not None for one in series for half in one.halves)
+            about = "bars: 95 % interval, from sequence to sequence" if bars else ""
+            yield Chart(title=title, subject=subject, x="t, steps", y=title, series=series, about=about)
 
 
 def _series(level: Level, k: int, stat: str) -> Series:
-    return Series(level.vectors[k].name, tuple((step.t, _value(step.stats[k], stat)) for step in level.steps))
+    return Series(
+        level.vectors[k].name,
+        tuple((step.t, _value(step.stats[k], stat)) for step in level.steps),
+        halves=tuple(_half(step.stats[k], stat) for step in level.steps),
+    )
+
+
+def _half(stats: VectorStats, stat: str) -> float | None:
+    value: float | None = getattr(stats, f"{stat}_half")
+    return None if value is None else percent(value) if stat == "saturated" else value
 
 
 def outputs_note(results: Sequence[Trace]) -> str:

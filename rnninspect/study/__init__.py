@@ -11,6 +11,6 @@ verify, rounding                   torch held against them, as near as rounding 
 training_mode                      a BatchNorm1d in training mode, whose statistics are then the batch's
 two_ways, differences              a layer that torch lacks, run in two ways, and held against central differences
 name_map, theirs, against          a layer held against somebody's class: which parameter is which, their code run
-trace                              every gate and state at every step
+trace, vectors                     every gate and state at every step; what is said of one
 recorded_run, gradflow, decay      where gradients go: states kept with their graph, gradients by lag, how they fade
 """

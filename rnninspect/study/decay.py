@@ -53,7 +53,7 @@ def half_widths(norms: Tensor) -> Tensor:
     # why only of those that have the lag: without one that has not, nothing changes.
     middle = torch.where(present, without, 0.0).sum(dim=1) / count
     off = torch.where(present, (without - middle[:, None]).square(), 0.0).sum(dim=1)
-    students = [_student(int(n) - 1) if n > 1 else math.nan for n in count]
+    students = [student(int(n) - 1) if n > 1 else math.nan for n in count]
     return scale * torch.tensor(students, dtype=torch.float64) * (off * (count - 1) / count).sqrt()
 
 
@@ -141,13 +141,13 @@ def _line(norms: Tensor) -> _Line | None:
     half = None
     if sequences > 1:
         spread = torch.tensor(without, dtype=torch.float64).std(correction=0).item()
-        half = _student(sequences - 1) * math.sqrt(sequences - 1) * spread
+        half = student(sequences - 1) * math.sqrt(sequences - 1) * spread
         # Where one sequence alone is not 0, there is no telling how they vary.
         half = half if math.isfinite(half) else math.inf
     return _Line(slope, half, lags)
 
 
-def _student(freedom: int) -> float:
+def student(freedom: int) -> float:
     """The 97.5 % point of Student's t for so many degrees of freedom, or a little more."""
     return _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else 1.960 + 2.372 / freedom + 2.823 / freedom**2
 

@@ -6,7 +6,6 @@ torch's output, so that the gates are those that torch computed with.
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -31,14 +30,8 @@ from rnninspect.runtime.torch_errors import refusals
 from rnninspect.runtime.wiring import Flows
 from rnninspect.study.reference import exact, exact_tensor, reference, run_layer
 from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, reconsider, roundings, unit_of
+from rnninspect.study.vectors import Vector, VectorStats, half_life, stats_of
 
-# Where a function is said to be saturated: below the first or above the second. For gates that is where Karpathy et
-# al. 2016, "Visualizing and understanding recurrent networks", section 4.2, draw the line; relu is off, not saturated.
-SATURATED = {
-    **dict.fromkeys(("sigmoid", "hardsigmoid"), (0.1, 0.9)),
-    **dict.fromkeys(("tanh", "softsign"), (-0.9, 0.9)),
-    "relu": (math.ulp(0.0), math.inf),
-}
 _CPU = torch.device("cpu")
 # How often the equations are rounded at random where torch's output is off by more than rounding once explains.
 _TRIALS = 8
@@ -50,45 +43,6 @@ class Pick(NamedTuple):
     step: int | None
     unit: int | None
     sequence: int
-
-
-class Vector(NamedTuple):
-    """A vector of the equations.
-
-    function: the last one applied to it. carries: the state whose past it multiplies; inverse: as 1 - the vector.
-    """
-
-    name: str
-    function: str | None
-    is_state: bool
-    carries: str | None
-    inverse: bool = False
-
-    @property
-    def saturates(self) -> bool:
-        """Whether it is made by a function that can be saturated, or off."""
-        return self.function in SATURATED
-
-    def share(self, values: Tensor) -> Tensor:
-        """How much of the state that it carries stays, whatever its sign."""
-        return (1 - values if self.inverse else values).abs()
-
-
-class VectorStats(NamedTuple):
-    """One vector at one step, over all units and all sequences that are running.
-
-    norm: the Euclidean norm over the units, averaged over the sequences. saturated: a share from 0 to 1.
-    half_life: after how many steps half of the state is left, were the gate to stay as it is: ln 2 / -mean(ln gate),
-    or of 1 - gate where that is what stays.
-    """
-
-    mean: float
-    std: float
-    minimum: float
-    maximum: float
-    norm: float
-    saturated: float | None
-    half_life: float | None
 
 
 class StepStats(NamedTuple):
@@ -280,7 +234,7 @@ class _Recorder:
                 logs = vector.share(moment.vectors[vector.name]).log().sum(dim=1)
                 self._logs[*level, vector.name] = self._logs.get((*level, vector.name), 0.0) + logs
         if self._pick is None:
-            stats = tuple(_stats(vector, moment.vectors[vector.name]) for vector in self._vectors)
+            stats = tuple(stats_of(vector, moment.vectors[vector.name]) for vector in self._vectors)
             self._steps.setdefault(level, []).append(StepStats(moment.t, running, stats))
         elif self._pick.step in (None, moment.t) and self._column < running:
             self._units.setdefault(level, []).extend(self._picked(moment, self._pick))
@@ -312,36 +266,13 @@ class _Recorder:
             )
 
 
-def _stats(vector: Vector, values: Tensor) -> VectorStats:
-    """Statistics of one vector, (H, B)."""
-    saturated = half_life = None
-    if vector.function in SATURATED:
-        low, high = SATURATED[vector.function]
-        saturated = float(((values < low) | (values > high)).double().mean())
-    if vector.carries is not None:
-        half_life = _half_life(float(vector.share(values).log().mean()))
-    return VectorStats(
-        mean=float(values.mean()),
-        std=float(values.std(correction=0)),
-        minimum=float(values.min()),
-        maximum=float(values.max()),
-        norm=float(values.norm(dim=0).mean()),
-        saturated=saturated,
-        half_life=half_life,
-    )
-
-
-def _half_life(mean_log: float) -> float:
-    return math.log(2) / -mean_log if mean_log < 0 else math.inf
-
-
 def _memory(vector: Vector, state: str, mean_logs: Tensor) -> Memory:
     """mean_logs: of what each unit keeps, (H,)."""
     unit = int(mean_logs.argmax())
     return Memory(
         state=state,
         gate=vector.name,
-        median=_half_life(float(mean_logs.median())),
-        longest=_half_life(float(mean_logs[unit])),
+        median=half_life(float(mean_logs.median())),
+        longest=half_life(float(mean_logs[unit])),
         unit=unit,
     )
