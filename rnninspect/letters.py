@@ -29,6 +29,8 @@ _GREEK = (
     *("Psi Ψ", "Omega Ω"),
 )
 GREEK: Mapping[str, str] = dict(letter.split() for letter in _GREEK)
+# The same within an index. why no name of two letters: w_xi leads from x to i, and W_mu from m to u.
+GREEK_BELOW: Mapping[str, str] = {name: letter for name, letter in GREEK.items() if len(name) > 2}
 
 # The size of each axis.
 Shape = tuple[int, ...]

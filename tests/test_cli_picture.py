@@ -109,3 +109,17 @@ def test_markdown_has_the_flowchart_of_each_cell_and_no_other_format_has(here: R
         assert "flowchart" not in here("explain", document, "--format", format).stdout
     only = here("explain", document, "--layer", "head", "--format", "markdown").stdout
     assert "mermaid" not in only
+
+
+IMPORTED = """
+import contextlib, io, sys
+from rnninspect.cli import app
+for line in (["params", "--plan", sys.argv[1]], ["explain", sys.argv[1]]):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        app(line)
+    print(sum(name.startswith("rnninspect.pictures") for name in sys.modules))
+"""
+
+
+def test_what_draws_nothing_imports_nothing_that_draws(program: Run) -> None:
+    assert program(IMPORTED, args=(str(LSTM),)).stdout == "0\n0\n"

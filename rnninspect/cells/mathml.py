@@ -6,14 +6,14 @@ Each equation is a row of three columns, so that the equals signs of all stand u
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import ClassVar
 
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.notation import BASE, BINDS, Shapes, Symbol, Text
 from rnninspect.cells.tree import Binary, Cell, Constant, Equation, Expr, Product, Value, is_number, walk
-from rnninspect.letters import GREEK
+from rnninspect.letters import GREEK, GREEK_BELOW
 from rnninspect.markup import Markup, tag
 
 # why as references: in the source of a page nobody would see them.
@@ -123,7 +123,7 @@ class _Sizes(_MathML):
 def _named(name: str, primes: str = "", step: str = "") -> Markup:
     """A name with its index and its step below, its primes above."""
     base, _, index = name.partition("_")
-    below = [_letters(part) for part in re.split(r"_(?=\d+$)", index) if part]
+    below = [_letters(part, GREEK_BELOW) for part in re.split(r"_(?=\d+$)", index) if part]
     below += [_step(step)] if step else []
     return _scripted(_letters(base), below, _primed(primes) if primes else None)
 
@@ -147,8 +147,8 @@ def _is_high(node: Expr) -> bool:
     return isinstance(node, Binary) and node.op == "/"
 
 
-def _letters(name: str) -> Markup:
-    return tag("mn" if name.isdecimal() else "mi", GREEK.get(name, name))
+def _letters(name: str, greek: Mapping[str, str] = GREEK) -> Markup:
+    return tag("mn" if name.isdecimal() else "mi", greek.get(name, name))
 
 
 def _step(step: str) -> Markup:

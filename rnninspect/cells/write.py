@@ -23,7 +23,7 @@ from rnninspect.cells.mathml import notations
 from rnninspect.cells.notation import BASE, TIMES, Shapes, Symbol, Text
 from rnninspect.cells.tree import Apply, Binary, Cell, Constant, Expr, Matrix, Number, Product, Value, is_number, walk
 from rnninspect.cells.widths import Declared, widths
-from rnninspect.letters import GREEK, shape_of
+from rnninspect.letters import GREEK, GREEK_BELOW, shape_of
 from rnninspect.markup import Markup
 
 
@@ -200,7 +200,7 @@ def _letter(base: str) -> str:
 
 def _index(index: str) -> str:
     """What stands after the first _ of a name: of a family, W_n_2, its number apart."""
-    if index in GREEK:
+    if index in GREEK_BELOW:
         return f"\\{index}"
     return re.sub(r"(?<=.)_(\d+)$", r",\1", index).replace("_", r"\_")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 
-from rnninspect.letters import GREEK
+from rnninspect.letters import GREEK, GREEK_BELOW
 from rnninspect.markup import Markup, joined, tag, text
 from rnninspect.results.table import Block, Kind, Table
 
@@ -65,7 +65,7 @@ def symbol(name: str) -> Markup:
 
 def _below(index: str) -> Markup:
     """`t−1` slanted as a vector's step is, `ii` and `n,2` upright as names are."""
-    parts = [GREEK.get(part, part) for part in re.split(r"_(?=\d+$|t$|\{)", index)]
+    parts = [GREEK_BELOW.get(part, part) for part in re.split(r"_(?=\d+$|t$|\{)", index)]
     shown = ",".join(parts).replace("{", "").replace("}", "").replace("-", "−")
     is_step = index[0] == "{" or len(shown) == 1
     return tag("sub", shown, class_=None if is_step else "up")

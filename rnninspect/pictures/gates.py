@@ -75,6 +75,10 @@ class _Builder:
         written = name(self.cell, part, reverse=self.reverse)
         return symbols(written[1:-1] if is_product(part) else written)
 
+    def weight(self, product: Product) -> Text:
+        """The matrix of a product."""
+        return symbols(product.matrix.name + "ᵀ" * product.transposed)
+
     # --- what computes an expression ----------------------------------------------------------------------
 
     def source(self, expression: Expr) -> int:
@@ -111,7 +115,7 @@ class _Builder:
 
     def matrix(self, product: Product, source: int) -> Node:
         """A matrix alone, as a node of operations."""
-        text = (*self.named(product.matrix), *_turned(product))
+        text = self.weight(product)
         return Node("block", (Pin(source),), lines=(Line(text, self.size(product), 0),))
 
     def of_two(self, expression: Binary) -> Node:
@@ -221,7 +225,7 @@ class _Builder:
         found, is_short = vectors(term), len(plain(text)) <= _LONGEST
         before = (Piece(f"{MINUS} "),) if part.sign == MINUS else ()
         if isinstance(term, Product):
-            text = text if is_short else (*self.named(term.matrix), *_turned(term), Piece(f" ({_DOT})"))
+            text = text if is_short else (*self.weight(term), Piece(f" ({_DOT})"))
             source = self.sources[found[0]] if is_short and len(found) == 1 else self.source(term.operand)
             return Line((*before, *text), self.size(term), pin), source
         if len(found) == 1 and is_short:
@@ -261,10 +265,6 @@ def _function(function: str) -> Text:
     """How a function is written: σ; |·| where its argument stands in the midst."""
     written = FUNCTIONS[function].text
     return (Piece(written.removesuffix("({})") if written.endswith("({})") else written.format(_DOT)),)
-
-
-def _turned(product: Product) -> Text:
-    return symbols("ᵀ") if product.transposed else ()
 
 
 def _times(part: Part) -> str:

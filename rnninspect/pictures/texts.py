@@ -7,21 +7,12 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-_GREEK = dict(
-    zip(
-        (
-            *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"),
-            *("nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta"),
-            *("Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
-        ),
-        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
-        strict=True,
-    )
-)
+from rnninspect.letters import GREEK, GREEK_BELOW
+
 # A name, its primes, its index and its step; or a run of anything else. `tanh(` is a function's name.
 _PIECES = re.compile(
-    r"(?P<function>[^\W\d_]+(?=\())|(?P<name>[^\W\d_][^\W_]*)(?P<primes>'*|\^\(\d+\))"
-    r"(?P<index>(?:_+(?:\{t[-+]1\}|[^\W_]+))*)(?P<turned>ᵀ?)|(?P<other>[^\W\d_]|[\d_.]+|\W)"
+    r"(?P<function>[^\W\d_]+(?=\())|(?P<name>[^\W\d_][^\W_ᵀ]*)(?P<primes>\^\(\d+\)|'*)"
+    r"(?P<index>(?:_+(?:\{t[-+]1\}|[^\W_ᵀ]+))*)(?P<turned>ᵀ?)|(?P<other>[^\W\d_]|[\d_.]+|\W)"
 )
 # How wide characters are, in 1/100 of the size of their font, as DejaVu Sans has them, the widest of the usual ones.
 _WIDTHS = dict.fromkeys("ijlI.,:;'|·!′", 34) | dict.fromkeys("ftr()[]/- ", 43)
@@ -106,17 +97,17 @@ def _pieces(written: str) -> Iterator[Piece]:
 
 
 def _name(match: re.Match[str]) -> Iterator[Piece]:
-    primes, index = match["primes"], match["index"]
-    yield Piece(
-        _GREEK.get(match["name"], match["name"]) + (primes.replace("'", "′") if "^" not in primes else ""), Style.NAME
-    )
-    if "^" in primes:
+    primes = match["primes"]
+    counted = primes.startswith("^")
+    letter = GREEK.get(match["name"], match["name"])
+    yield Piece(letter if counted else letter + primes.replace("'", "′"), Style.NAME)
+    if counted:
         yield Piece(primes[1:], Style.POWER)
+    parts = [GREEK_BELOW.get(part, part) for part in match["index"].split("_") if part]
+    if parts:
+        yield Piece(",".join(parts).replace("{", "").replace("}", "").replace("-", "−"), Style.INDEX)
     if match["turned"]:
         yield Piece("T", Style.POWER)
-    if index:
-        parts = [_GREEK.get(part, part).strip("{}").replace("-", "−") for part in index.strip("_").split("_") if part]
-        yield Piece(",".join(parts), Style.INDEX)
 
 
 def _merged(pieces: Iterator[Piece]) -> Iterator[Piece]:

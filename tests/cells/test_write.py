@@ -330,3 +330,10 @@ def test_latex_of_any_cell_has_its_braces_in_pairs(cell: Cell) -> None:
 def test_the_typesetter_refuses_what_is_wrong(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"Parse|Expected|Unknown|Double"):
         typeset(wrong)
+
+
+def test_an_index_of_two_letters_is_no_greek_one() -> None:
+    (equation,) = write(parse("h = tanh(w_xi * x + w_alpha * h)"), lambda symbol: (1,))
+    assert equation.latex == r"h_t = \tanh(w_{xi} \odot x_t + w_{\alpha} \odot h_{t-1})"
+    assert "<mi>xi</mi>" in equation.mathml
+    assert "<mi>α</mi>" in equation.mathml
