@@ -121,5 +121,16 @@ for line in (["params", "--plan", sys.argv[1]], ["explain", sys.argv[1]]):
 """
 
 
+def test_a_cell_of_many_rounds_is_not_drawn_and_its_page_is_there(here: Run, tmp_path: Path) -> None:
+    document = tmp_path / "large.yaml"
+    document.write_text(LARGE.replace("hidden_size: 5", "hidden_size: 5, unfolds: 24"))
+    line = refused(here("explain", document, "--picture", tmp_path / "no.svg"))
+    assert line == "--picture: solver has 169 boxes, and a picture shows at most 100"
+    page = here("explain", document, "--format", "html")
+    assert (page.returncode, page.stderr) == (0, "")
+    assert "solver (LTC)" in page.stdout
+    assert "one step</" not in page.stdout
+
+
 def test_what_draws_nothing_imports_nothing_that_draws(program: Run) -> None:
     assert program(IMPORTED, args=(str(LSTM),)).stdout == "0\n0\n"

@@ -16,17 +16,19 @@ from rnninspect.pictures.style import style_sheet
 from rnninspect.pictures.svg import svg
 from rnninspect.pictures.words import description
 
-# A picture of more operations than these is not read.
+# Pictures of more nodes than these are not read: of operations, of gates, and where nodes are placed by whoever draws
+# a flowchart.
 MOST_OPERATIONS = 30
-# Of a flowchart that places nodes by itself; servers take no more than some thousands of characters.
+MOST_GATES = 100
 _MOST_NODES = 40
 
 
-class TooManyOperations(Exception):
-    """A cell has more operations than a picture of each can show."""
+class TooLarge(Exception):
+    """A cell has more nodes than a picture can show."""
 
-    def __init__(self, operations: int) -> None:
-        super().__init__(f"{operations:,} operations, and a picture of each shows at most {MOST_OPERATIONS}")
+    def __init__(self, nodes: int, *, operations: bool) -> None:
+        said = f"{nodes:,} operations, and a picture of each" if operations else f"{nodes:,} boxes, and a picture"
+        super().__init__(f"{said} shows at most {MOST_OPERATIONS if operations else MOST_GATES}")
 
 
 def svg_of(
@@ -43,7 +45,7 @@ def svg_of(
     stacked: of which stacked layer the sizes are, from 0; reverse: of the direction that reads from the end.
     operations: a node for each operation, else one for each gate. prefix: what the ids in it begin with; each picture
     of a page needs its own. alone: it is a file of its own, with its style inside; else the page has
-    `style.style_sheet()` once. Raises TooManyOperations.
+    `style.style_sheet()` once. Raises TooLarge.
     """
     cell, shape = layer.cell, shapes(layer.cell, layer.declared(stacked), layer.sizes())
     picture = layout(_graph(layer, stacked, reverse, operations), tuple(_notes(layer, stacked, reverse)))
@@ -63,15 +65,15 @@ def title_of(layer: Recurrent) -> str:
 
 def mermaid_of(layer: Recurrent) -> tuple[str, ...]:
     """One step of a fitted layer as the lines of a Mermaid flowchart, a node a gate; none of a cell too large."""
-    graph = _graph(layer, 0, reverse=False, operations=False)
+    graph = graph_of(layer.cell, shapes(layer.cell, layer.declared(0), layer.sizes()))
     return mermaid(graph) if len(graph.nodes) <= _MOST_NODES else ()
 
 
 def _graph(layer: Recurrent, stacked: int, reverse: bool, operations: bool) -> Graph:
     shape = shapes(layer.cell, layer.declared(stacked), layer.sizes())
     graph = graph_of(layer.cell, shape, operations=operations, reverse=reverse)
-    if operations and len(graph.nodes) > MOST_OPERATIONS:
-        raise TooManyOperations(len(graph.nodes))
+    if len(graph.nodes) > (MOST_OPERATIONS if operations else MOST_GATES):
+        raise TooLarge(len(graph.nodes), operations=operations)
     return graph
 
 

@@ -67,7 +67,9 @@ def _node(node: Node, names: list[Vector]) -> str:
     if node.kind in ("circle", "column"):
         text = f"{PLUS if is_sum(node) else '⊙'} {text if node.kind == 'column' else ''}"
     label = "<br/>".join(filter(None, [target and f"<b>{target}</b>", text.strip()]))
-    left, right = ("[", "]") if node.kind == "function" else ("((", "))") if node.kind == "circle" else ("(", ")")
+    # why round only without a name: one hardly fits into a circle.
+    is_round = node.kind == "circle" and not target
+    left, right = ("((", "))") if is_round else ("[", "]") if node.kind == "function" else ("(", ")")
     return f'{left}"{label}"{right}:::{_class(node)}'
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from rnninspect.document.chain import Spec
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.pictures.cell import mermaid_of, svg_of, title_of
+from rnninspect.pictures.cell import TooLarge, mermaid_of, svg_of, title_of
 from rnninspect.pictures.style import style_sheet
 from rnninspect.results.table import Block, Code, Picture
 
@@ -24,17 +25,13 @@ def flowcharts(spec: Spec) -> dict[str, Block]:
 
 
 def drawings(spec: Spec, prefix: str) -> dict[str, Block]:
-    """By layer its cell for a page. prefix: what the ids in its pictures begin with."""
-    style = style_sheet()
-    return {
-        layer.name: Picture(
-            title=title_of(layer),
-            subject=spec.name,
-            svg=svg_of(layer, prefix=f"{prefix}-{number}", alone=False),
-            style=style,
-        )
-        for number, layer in enumerate(_layers(spec))
-    }
+    """By layer its cell for a page; without those too large. prefix: what the ids in its pictures begin with."""
+    found: dict[str, Block] = {}
+    for number, layer in enumerate(_layers(spec)):
+        with suppress(TooLarge):
+            picture = svg_of(layer, prefix=f"{prefix}-{number}", alone=False)
+            found[layer.name] = Picture(title=title_of(layer), subject=spec.name, svg=picture, style=style_sheet())
+    return found
 
 
 def _layers(spec: Spec) -> Iterator[Recurrent]:

@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import pytest
 from drawn_cells import NAMES, layer_of
 
-from rnninspect.pictures.cell import TooManyOperations, svg_of
+from rnninspect.layers.defined import DefinedLayer
+from rnninspect.pictures.cell import TooLarge, svg_of
 from rnninspect.pictures.style import DARK, LIGHT, style_sheet
 from rnninspect.pictures.texts import symbols
 
@@ -136,9 +137,13 @@ def test_a_page_has_the_style_once() -> None:
     assert svg_of(layer).replace(f"<style>{style_sheet()}</style>", "") == svg_of(layer, alone=False)
 
 
-def test_too_many_operations_are_told() -> None:
-    with pytest.raises(TooManyOperations, match=r"\d+ operations, and a picture of each shows at most 30"):
+def test_what_is_too_large_is_told() -> None:
+    with pytest.raises(TooLarge, match=r"\d+ operations, and a picture of each shows at most 30"):
         svg_of(layer_of("NAS"), operations=True)
+    solver = layer_of("LTC")
+    assert isinstance(solver, DefinedLayer)
+    with pytest.raises(TooLarge, match=r"169 boxes, and a picture shows at most 100"):
+        svg_of(solver.with_numbers({"unfolds": 24}))
 
 
 # --- colours, for all eyes --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, printable
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.output import write_text
-from rnninspect.pictures.cell import TooManyOperations, svg_of
+from rnninspect.pictures.cell import TooLarge, svg_of
 
 
 def check_picture(path: Path) -> None:
@@ -33,8 +33,9 @@ def save_picture(specs: Sequence[Spec], name: str | None, path: Path, *, operati
     layer = _only(specs[0], name)
     try:
         picture = svg_of(layer, operations=operations)
-    except TooManyOperations as error:
-        raise OptionError(f"--detail operations: {printable(layer.name)} has {error} (leave --detail out)") from None
+    except TooLarge as error:
+        option, hint = ("--detail operations", " (leave --detail out)") if operations else ("--picture", "")
+        raise OptionError(f"{option}: {printable(layer.name)} has {error}{hint}") from None
     write_text(f"{picture}\n", path)
 
 
