@@ -1,10 +1,12 @@
 """`make bench-merge`: what it costs to merge a sweep of 10,000 points in 200 journals, half a gigabyte, as a process.
 
-Its memory is that of the process, Python and all its modules.
+Its memory is that of the process, Python and all its modules; the limit of its time is of a CPU's, as on a quiet
+machine with a warm cache no more passes.
 """
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,11 +28,12 @@ ROUNDS = 5
 LINE_BYTES = 43_700
 
 
-def taken(command: list[str]) -> float:
-    """Seconds of a process."""
-    began = time.perf_counter()
+def taken(command: list[str]) -> tuple[float, float]:
+    """Seconds of a CPU that a process takes, and those that pass meanwhile."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    after, ended = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, ended - began
 
 
 def main() -> int:
@@ -44,11 +47,13 @@ def main() -> int:
         merged = ["--output", str(Path(name) / "all.jsonl")]
         for said, options in (("progress", []), ("and one file", merged)):
             command = [*TOOL, "merge", str(folder), *options]
-            seconds, mebibytes = min(map(taken, [command] * ROUNDS)), peak_bytes(command) / 2**20
+            seconds, passed = map(min, zip(*map(taken, [command] * ROUNDS), strict=True))
+            mebibytes = peak_bytes(command) / 2**20
             fine = seconds <= SECONDS and mebibytes <= MEBIBYTES
             over = over or not fine
-            print(f"{'ok  ' if fine else 'OVER'}  {said:<12} {seconds:5.2f} s  {mebibytes:5.1f} MiB")
-    print(f"limits: {SECONDS:g} s, {MEBIBYTES} MiB")
+            shown = f"{seconds:5.2f} s of a CPU in {passed:.2f} s  {mebibytes:5.1f} MiB"
+            print(f"{'ok  ' if fine else 'OVER'}  {said:<12} {shown}")
+    print(f"limits: {SECONDS:g} s of a CPU, {MEBIBYTES} MiB")
     return int(over)
 
 
