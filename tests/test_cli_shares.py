@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -221,6 +222,7 @@ def test_a_cpu_where_others_have_a_gpu_is_refused(shard: Run, tool: Run, folder:
         (("--control", "2"), "--control is of shares: it needs --shard I/N"),
         (("--only-missing", "r"), "--only-missing is of shares"),
         (("--script", "slurm"), "--script is of shares: it needs --shard N"),
+        (("-", "--script", "slurm", "--shard", "2"), "--script: a task has nothing on its standard input"),
         (("--script", "slurm", "--shard", "1/2"), "expected 1 to 10,000 shares"),
     ],
 )
@@ -260,6 +262,24 @@ def test_merge_of_nothing_is_refused(tool: Run, folder: Path) -> None:
         done = tool(*words)
         assert (done.returncode, done.stdout) == (2, "")
         assert "results: there is no journal of a benchmark here (rnninspect bench --shard I/N" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("results", "--table", "times", "--format", "json"), "--table times: --format json says how far it is"),
+        (("results", "gone"), "gone: no such file or directory"),
+        (("results", "m.yaml"), "m.yaml:1: these are no results of rnninspect bench"),
+        (("pipe",), "pipe: these are no results of rnninspect bench: it is a named pipe"),
+        (("results", "--plot", "x.svg", "--output", "x.svg"), "this is --output's file"),
+    ],
+)
+def test_what_merge_refuses(shard: Run, tool: Run, folder: Path, words: tuple[str, ...], said: str) -> None:
+    shard("1/1")
+    os.mkfifo(folder / "pipe")
+    done = tool("merge", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
 
 
 def test_compare_says_what_a_folder_lacks(shard: Run, tool: Run) -> None:

@@ -203,7 +203,8 @@ class _Found:
         except disk.ABSENT:
             return
         except OSError as error:
-            raise no_journal(path, None, disk.reason(error)) from error
+            it = "it " if isinstance(error, disk.NoRegularFile) else ""
+            raise no_journal(path, None, f"{it}{disk.reason(error)}") from error
         except DocumentError:
             # why not where it is only to go on: what one task has left broken must not end all others.
             if self._strict:

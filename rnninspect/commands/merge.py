@@ -80,6 +80,8 @@ def run(options: MergeOptions) -> int:
     from rnninspect.output import write_chunks
 
     paths = [Path(file) for file in options.files]
+    if options.table is not None and options.format is Format.JSON:
+        raise OptionError(f"--table {options.table}: --format json says how far it is (--format csv has the table)")
     only = only_table(options.table, options.format, MergeTable.SHARES)
     check_plot(options.plot, options)
     if options.output is not None:

@@ -40,6 +40,8 @@ def check_share(options: BenchOptions) -> None:
         return
     if options.script is None and options.shard != SLURM:
         parse_share(options.shard)
+    if options.script is not None and "-" in options.files:
+        raise OptionError("--script: a task has nothing on its standard input (write the document to a file)")
     if options.interleave or options.resume:
         name, why = (
             ("--interleave", "points of one share alone could be timed in turns")
