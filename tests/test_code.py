@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from printed_code import CPU, compare
+from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from worlds import CONFIGS, DOCUMENTS, RECURRENT, least_keys, spec_of
 
@@ -21,78 +22,17 @@ from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError
 from rnninspect.layers.registry import kind_of
 from rnninspect.plan import plan
-from rnninspect.runtime.modules import build, make_feed, run
+from rnninspect.runtime.modules import make_feed
 from rnninspect.study import code_cells as module
-from rnninspect.study.code import TAKEN, attributes, code, sketch
+from rnninspect.study.code import code, sketch
 from rnninspect.study.code_cells import OF_TORCH
 from rnninspect.study.code_lines import WIDTH
+from rnninspect.study.code_names import TAKEN, attributes
 
-CPU = torch.device("cpu")
 # More is not drawn here but laid out on meta.
 MOST = 5_000_000
 # why: torch says that oneDNN does not do it, and takes another kernel.
 PROJECTED = "ignore:LSTM with projections is not supported"
-
-
-def model_of(spec: Spec) -> nn.Module:
-    """The class of the printed text, and one of it, drawn from seed 0."""
-    names: dict[str, Any] = {"__name__": "printed"}
-    exec(compile(code(spec), "printed", "exec"), names)
-    torch.manual_seed(0)
-    model = names["Model"]()
-    assert isinstance(model, nn.Module)
-    return model.eval()
-
-
-def flat(states: object) -> list[Tensor]:
-    return [states] if isinstance(states, Tensor) else list(states)  # type: ignore[call-overload]
-
-
-def compare(spec: Spec) -> None:
-    """Hold the printed model against the one that the tool builds, both from seed 0 and on one batch."""
-    real, printed = build(spec, "cpu", seed=0), model_of(spec)
-    names = attributes(spec)
-    expected = {
-        f"{names[link.layer.name]}.{name}": value
-        for link, layer in zip(spec.links, real.layers, strict=True)
-        for name, value in layer.named_parameters()
-    }
-    found = dict(printed.named_parameters(remove_duplicate=False))
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        assert found[name].requires_grad == value.requires_grad
-        assert torch.equal(found[name], value.to(torch.float32).to(found[name].dtype)) or spec.dtype != "float32", name
-    assert sum(p.numel() for p in printed.parameters()) == plan(spec).counts.parameters
-    buffers = {
-        f"{names[link.layer.name]}.{name}": value
-        for link, layer in zip(spec.links, real.layers, strict=True)
-        for name, value in layer.named_buffers()
-    }
-    printed.load_state_dict(expected | buffers)
-
-    feed = make_feed(spec, CPU)
-    flow, finals = feed.input, {}
-    for link, layer, states in zip(spec.links, real.layers, feed.states, strict=True):
-        ran = run(link.layer, link, layer, flow, states)
-        flow = ran.handed_on
-        if ran.states:
-            finals[names[link.layer.name]] = ran.states
-    first = spec.batch.batch_first
-    if isinstance(flow, PackedSequence):
-        flow, _ = pad_packed_sequence(flow, batch_first=first)
-    x = feed.input
-    if isinstance(x, PackedSequence):
-        x, _ = pad_packed_sequence(x, batch_first=first)
-    given: list[object] = [x, *([spec.batch.lengths] if spec.batch.lengths else [])]
-    if spec.batch.state == "random" and finals:
-        pairs = zip(spec.links, feed.states, strict=True)
-        given.append({names[link.layer.name]: s if len(s) > 1 else s[0] for link, s in pairs if s})
-    answer = printed(*given)
-    output, after = answer if finals else (answer, {})
-    torch.testing.assert_close(output, flow)
-    assert after.keys() == finals.keys()
-    for name, expected_states in finals.items():
-        torch.testing.assert_close(tuple(flat(after[name])), tuple(expected_states))
 
 
 @pytest.mark.filterwarnings(PROJECTED)

@@ -15,7 +15,7 @@ from rnninspect.files.identify import identify
 from rnninspect.files.misfits import Cause, causes
 from rnninspect.files.rules.set_aside import kind_aside
 from rnninspect.layers.layer import Layer
-from rnninspect.study.code import attributes
+from rnninspect.study.code_names import attributes
 
 # So many sentences of why it does not fit are told, the rest is in the table.
 _MOST_TOLD = 12

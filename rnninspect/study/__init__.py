@@ -1,8 +1,10 @@
 """What a person studies of a model. The stations, in order:
 
 explain, cell_facts, unrolled      equations with sizes, symbols, options; what they come to; a picture: without torch
-code, code_steps, code_cells       the document as Python, also without; code_lines breaks its lines
-code_feeding, code_windows         what a recurrent layer hands on, convolutions and pools as Python
+code, code_names, code_made        the document as Python, also without; what is called how, what makes the layers
+code_forward, code_steps           what runs them, and the loop over a cell; code_lines breaks lines
+code_cells, code_feeding           classes of cells, what a recurrent layer hands on as Python
+code_windows, code_wires           convolutions and pools; what is joined, added and handed over
 code_chain                         the document in a line
 library                            published cells beside one another
 input_file, input_csv, input_npy   what a model is fed with instead of random numbers; input_expected says what fits

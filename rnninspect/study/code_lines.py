@@ -28,10 +28,10 @@ def fitted(lines: Iterable[str]) -> Iterator[str]:
         row = ""
         for item in _items(line[body.start : body.stop]):
             if row and len(f"{indent}{INDENT}{row} {item}") > WIDTH:
-                yield f"{indent}{INDENT}{row}"
+                yield from fitted([f"{indent}{INDENT}{row}"])
                 row = ""
             row = f"{row} {item}".lstrip()
-        yield f"{indent}{INDENT}{row}"
+        yield from fitted([f"{indent}{INDENT}{row}"])
         yield indent + line[body.stop :]
 
 

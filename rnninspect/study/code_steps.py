@@ -11,10 +11,11 @@ from rnninspect.study.code_lines import indented
 
 
 class Run(NamedTuple):
-    """One layer in `forward`, which runs on `x`.
+    """One layer in `forward`.
 
-    owner: what its module is called, such as `self.cell`; finals: what its last states are called; given: the states
-    it starts from, as torch takes them, or "" for zeros; result: what its output is called.
+    owner: what its module is called, such as `self.cell`; source: what it runs on; finals: what its last states are
+    called; given: the states it starts from, as torch takes them, or "" for zeros; result: what its output is called,
+    "_" where nobody reads it.
     """
 
     layer: Recurrent
@@ -23,55 +24,56 @@ class Run(NamedTuple):
     finals: Sequence[str]
     given: str
     result: str
+    source: str = "x"
 
     @property
     def packed(self) -> bool:
-        """Whether `x` is a PackedSequence."""
+        """Whether it runs on a PackedSequence."""
         return "T" in self.signal.axes
 
 
 def loop(run: Run) -> Iterator[str]:
     """A cell over all steps."""
-    states, every = run.layer.cell.states, run.layer.feeds != "last"
+    states, every = run.layer.cell.states, run.layer.feeds != "last" and run.result != "_"
     yield from _started(run)
     yield from ["outputs = []"] * every
     yield f"for x_t in {_steps(run)}:"
     yield from indented(_step(run, every=every))
     yield from [f"{run.result} = {_together(run)}"] * every
-    index = "[x.unsorted_indices]" * run.packed
+    index = f"[{run.source}.unsorted_indices]" * run.packed
     yield from (f"{final} = {state}{index}" for final, state in zip(run.finals, states, strict=True))
 
 
 def _started(run: Run) -> Iterator[str]:
     """The states before the first step."""
     names = run.layer.cell.states
-    index = "[x.sorted_indices]" * run.packed
+    index = f"[{run.source}.sorted_indices]" * run.packed
     if run.given:
         each = f"(state{index} for state in {run.given})" if index else run.given
         yield f"{', '.join(names)} = {each if len(names) > 1 else run.given + index}"
         return
     for name in names:
         size = ", ".join([*_batch_size(run), str(run.layer.hidden_size)])
-        yield f"{name} = {'x.data' if run.packed else 'x'}.new_zeros({size})"
+        yield f"{name} = {run.source}{'.data' * run.packed}.new_zeros({size})"
 
 
 def _batch_size(run: Run) -> list[str]:
     if run.packed:
-        return ["int(x.batch_sizes[0])"]
-    return [f"x.shape[{run.signal.axes.index('N')}]"] if "N" in run.signal.axes else []
+        return [f"int({run.source}.batch_sizes[0])"]
+    return [f"{run.source}.shape[{run.signal.axes.index('N')}]"] if "N" in run.signal.axes else []
 
 
 def _steps(run: Run) -> str:
-    """The steps of `x`, to go through in order."""
+    """The steps, to go through in order."""
     if run.packed:
-        return "x.data.split(x.batch_sizes.tolist())"
-    return "x.unbind(1)" if run.signal.axes == ("N", "L") else "x"
+        return f"{run.source}.data.split({run.source}.batch_sizes.tolist())"
+    return f"{run.source}.unbind(1)" if run.signal.axes == ("N", "L") else run.source
 
 
 def _together(run: Run) -> str:
-    """The output of all steps, laid out as `x` is."""
+    """The output of all steps, laid out as the source is."""
     if run.packed:
-        return "x._replace(data=torch.cat(outputs))"
+        return f"{run.source}._replace(data=torch.cat(outputs))"
     return f"torch.stack(outputs{', dim=1' * (run.signal.axes == ('N', 'L'))})"
 
 

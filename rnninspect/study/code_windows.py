@@ -16,32 +16,32 @@ _TURNED = {
 }
 
 
-def windows(layer: WindowLayer, signal: Signal, name: str, result: str, *, meta: bool) -> Iterator[str]:
-    """Lines that run the module `name` on `x`, and call what it puts out `result`.
+def windows(layer: WindowLayer, signal: Signal, name: str, source: str, result: str, *, meta: bool) -> Iterator[str]:
+    """Lines that run the module `name` on `source`, and call what it puts out `result`.
 
     meta: it is run where tensors have no values.
     """
     after = layer.emits(signal)
     shape = after.tensor("output", "H_out", "float32").shape_text
     if "T" not in signal.axes:
-        yield f"{result} = {_turned(name, 'x', signal.axes)}  # {shape}"
+        yield f"{result} = {_turned(name, source, signal.axes)}  # {shape}"
         return
     if meta:
         steps = (after.batch.letters["L"], after.batch.letters["N"], after.features)
-        made = f"x.data.new_empty({tuple_text(steps)}), {list(after.batch.lengths or ())}"
+        made = f"{source}.data.new_empty({tuple_text(steps)}), {list(after.batch.lengths or ())}"
         yield "# torch unpacks nothing on meta"
         yield f"{result} = {_RNN}.pack_padded_sequence({made}, enforce_sorted=False)  # {result}.data {shape}"
         return
     if layer.by_sequence:
-        yield f"parts = [{_turned(name, 'part', ('L',))} for part in {_RNN}.unpack_sequence(x)]"
+        yield f"parts = [{_turned(name, 'part', ('L',))} for part in {_RNN}.unpack_sequence({source})]"
         yield f"{result} = {_RNN}.pack_sequence(parts, enforce_sorted=False)  # {result}.data {shape}"
         return
     fill = f", padding_value={layer.pads_with}".replace("inf", "torch.inf") if layer.pads_with else ""
-    yield f"x, lengths = {_RNN}.pad_packed_sequence(x, batch_first=True{fill})"
-    yield f"x = {_turned(name, 'x', ('N', 'L'))}"
+    yield f"{result}, lengths = {_RNN}.pad_packed_sequence({source}, batch_first=True{fill})"
+    yield f"{result} = {_turned(name, result, ('N', 'L'))}"
     if not layer.window.keeps_length:
         yield f"lengths = ({layer.window.free('lengths')}) // {layer.window.stride} + 1"
-    packed = f"{_RNN}.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)"
+    packed = f"{_RNN}.pack_padded_sequence({result}, lengths, batch_first=True, enforce_sorted=False)"
     yield f"# what lies beyond a sequence's end is cut off: {result}.data {shape}"
     yield f"{result} = {packed}"
 

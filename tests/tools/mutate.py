@@ -372,7 +372,7 @@ FAULTS = [
     ("study/code_cells.py", '"_" * (letter in _IN_INIT)', '""', "test_code.py"),
     ("study/code_cells.py", "steps[::-1] if side else steps", "steps", "test_code.py"),
     ("study/code_cells.py", '.replace(\'"\', r"\\"")', "", "test_code.py"),
-    ("study/code.py", 'whose = "name" if', 'whose = "name" if True or', "test_code.py"),
+    ("study/code_made.py", 'whose = "name" if', 'whose = "name" if True or', "test_code.py"),
     ("cells/evaluate.py", "value * 1 if alone else value", "value", "test_gradflow.py"),
     ("study/gradflow.py", "v / v.norm(dim=0) * read", "v * read", "test_gradflow.py"),
     ("study/decay.py", "curve < HORIZON * curve[0]", "curve <= HORIZON * curve[0]", "test_gradflow.py"),
