@@ -23,10 +23,14 @@ from rich.cells import cell_len
 import rnninspect
 from rnninspect import cli
 from rnninspect.document.blocks import Budget, Document, Input
+from rnninspect.document.load import load_spec
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
+from rnninspect.pictures.cell import svg_of
 
 ROOT = Path(__file__).parent.parent
 DOOR = ROOT / "README.md"
+PICTURE = ROOT / ".github" / "lstm.svg"
 MANUAL = ROOT / "configs" / "README.md"
 BOOKS = (
     DOOR,
@@ -226,8 +230,21 @@ def test_the_readme_is_a_door() -> None:
     assert len(DOOR.read_bytes()) <= 15_000
 
 
+def drawn() -> str:
+    """The picture of the README: the cell of configs/lstm.yaml."""
+    (link,) = load_spec(str(MANUAL.parent / "lstm.yaml")).links
+    assert isinstance(link.layer, Recurrent)
+    return f"{svg_of(link.layer)}\n"
+
+
+def test_the_picture_is_what_the_tool_draws() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == drawn()
+    assert PICTURE.name in DOOR.read_text()
+
+
 def rewrite() -> None:
-    """Run every session again and put in what it prints."""
+    """Run every session again and put in what it prints, and draw the picture."""
+    PICTURE.write_text(drawn(), encoding="utf-8")
     for book in BOOKS:
         text = book.read_text()
         for block in CONSOLE.findall(text):

@@ -47,6 +47,7 @@ _RULES = """
 .rc .i,.rc .p{font-size:11px}
 .rc .s{fill:var(--grey);font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .rc .o{fill:var(--grey);font-size:12px}
+.rc .paper{fill:var(--paper)}
 .rc .frame{fill:var(--frame);stroke:var(--edge)}
 .rc .box{fill:var(--box);stroke:var(--wire);stroke-width:1.2}
 .rc .sigmoid{fill:var(--sigmoid)}

@@ -17,12 +17,15 @@ _BASE = 4.5  # from the middle of a line of text to its baseline
 
 
 def svg(picture: Picture, title: str, description: str, style: str, prefix: str) -> Markup:
-    """The picture as a whole document. prefix: what its ids begin with, so that several can stand in one page."""
+    """The picture as a whole document. prefix: what its ids begin with, so that several can stand in one page.
+
+    style: of a file of its own; of what stands in a page "", for the page has it.
+    """
     return tag(
         "svg",
         tag("title", title, id=f"{prefix}-title"),
         tag("desc", description, id=f"{prefix}-desc"),
-        tag("style", Markup(style)) if style else None,
+        *_alone(picture, style),
         joined(_body(picture), Markup("\n")),
         xmlns="http://www.w3.org/2000/svg",
         class_="rc",
@@ -32,6 +35,13 @@ def svg(picture: Picture, title: str, description: str, style: str, prefix: str)
         role="img",
         aria_labelledby=f"{prefix}-title {prefix}-desc",
     )
+
+
+def _alone(picture: Picture, style: str) -> Iterator[Markup]:
+    """What a file of its own needs: its style, and a ground, for it may stand on a page of the other scheme."""
+    if style:
+        yield tag("style", Markup(style))
+        yield _rect("paper", 0, 0, picture.width, picture.height, 0)
 
 
 def _body(picture: Picture) -> Iterator[Markup]:

@@ -130,11 +130,13 @@ def test_it_says_which_of_a_stack_it_is() -> None:
     assert "Layers 1 to 2 are alike, with weights of their own." in said(num_layers=3, input_size=50)
 
 
-def test_a_page_has_the_style_once() -> None:
+def test_a_page_has_the_style_once_and_its_own_ground() -> None:
     layer = layer_of("GRU")
-    assert style_sheet() in svg_of(layer)
-    assert "<style" not in svg_of(layer, alone=False)
-    assert svg_of(layer).replace(f"<style>{style_sheet()}</style>", "") == svg_of(layer, alone=False)
+    alone, within = svg_of(layer), svg_of(layer, alone=False)
+    assert f"<style>{style_sheet()}</style>" in alone
+    ground = re.search(r'<rect class="paper"[^>]*></rect>', alone)
+    assert ground is not None
+    assert alone.replace(f"<style>{style_sheet()}</style>", "").replace(ground[0], "") == within
 
 
 def test_what_is_too_large_is_told() -> None:
