@@ -44,8 +44,11 @@ def merge_blocks(found: Survey, controls: Sequence[Control]) -> list[Block]:
     """The page for people: the shares, what is missing, and which devices are off, as far as there are any."""
     tables = merge_tables(found, controls)
     off = [control for control in controls if control.is_off]
-    shown = [tables["shares"]] * bool(tables["shares"].rows) + [tables["missing"]] * bool(found.missing)
-    return [*shown, *[tables["controls"]] * bool(off)] or [tables["shares"]]
+    shares = tables["shares"]
+    # why perhaps none: what was merged has no shares, and of many that are whole none is shown.
+    told = (shares.rows and shares.shown != ()) or shares.notes
+    shown = [shares] * bool(told) + [tables["missing"]] * bool(found.missing)
+    return [*shown, *[tables["controls"]] * bool(off)]
 
 
 def merge_answer(found: Survey, command: str) -> Answer:

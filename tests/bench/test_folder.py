@@ -29,6 +29,8 @@ from rnninspect.bench.progress import missing_points, progress_text, shares_seen
 from rnninspect.bench.records import Outcome
 from rnninspect.bench.share_heads import digest_of, name_of
 from rnninspect.errors import DocumentError
+from rnninspect.results.merge import merge_blocks
+from rnninspect.results.table import Table
 
 POINTS, SHARES = 12, 3
 WHOLE = whole(POINTS)
@@ -349,6 +351,20 @@ def test_a_share_that_measured_nothing_keeps_its_head(tmp_path: Path) -> None:
     path = tmp_path / name_of(first, share)
     start(path, first, keep=True).close()
     assert progress_text(looked_at(tmp_path)) == "0 of 12 points; share 1/1 has none, but has begun"
+
+
+def test_of_many_shares_those_are_shown_that_are_not_whole(tmp_path: Path) -> None:
+    for number in range(1, 31):
+        share = share_head(number, 30, 30)
+        write(tmp_path, share, whole(30), *(outcome(k + 1) for k in share.members))
+    assert merge_blocks(looked_at(tmp_path), []) == []
+    next(tmp_path.glob("*-7-of-30.jsonl")).unlink()
+    shares, missing = merge_blocks(looked_at(tmp_path), [])
+    assert isinstance(shares, Table)
+    assert isinstance(missing, Table)
+    assert [row[0] for row in shares.for_people().rows] == ["7/30"]
+    assert len(shares.rows) == 30
+    assert len(missing.rows) == 1
 
 
 # --- controls --------------------------------------------------------------------------------------------------
