@@ -41,7 +41,7 @@ def body(block: Block, prose: Prose, place: Place) -> Iterator[Markup]:
         case Formulas():
             yield from _equations(block)
         case Drawing():
-            yield _scrolling(tag("pre", _lines(block.lines)), block.title)
+            yield _scrolling(tag("pre", _lines(block.lines), class_="drawing"), block.title)
         case Code():
             yield _copied(tag("pre", tag("code", _lines(block.lines))), "copy")
         case Picture():

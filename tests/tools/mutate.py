@@ -631,6 +631,8 @@ FAULTS = [
     ("formats/html_table.py", "if len(groups) < len(table.rows)", "if groups", "formats/test_html.py"),
     ("formats/svg_chart.py", "'L' if k - 1 in spots else 'M'", "'L' if k else 'M'", "formats/test_svg_chart.py"),
     ("formats/svg_chart.py", "*_ends(chart)", "", "formats/test_svg_chart.py"),
+    ("study/vectors.py", "student(count - 1)", "student(count)", "test_trace.py"),
+    ("study/vectors.py", "_half(norms)", "_half(norms * 2)", "test_trace.py"),
     ("study/decay.py", "torch.where(present, without, 0.0)", "without", "test_gradflow.py"),
     ("formats/texts.py", '"< 0.1" if 0 < number < 0.05 else', "", "formats/test_terminal.py"),
     (
