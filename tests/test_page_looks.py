@@ -144,6 +144,18 @@ def test_equations_and_pictures_are_there(shown: Browser, pages: dict[str, Path]
     assert counts["bench"][1] == 1
 
 
+def test_a_wide_table_is_moved_by_itself(shown: Browser, pages: dict[str, Path]) -> None:
+    shown.open(pages["all"], width=390)
+    moved = """[...document.querySelectorAll(".scroll")].map(e => {
+      const over = e.scrollWidth - e.clientWidth;
+      e.scrollLeft = over;
+      return [over, e.scrollLeft, scrollX];
+    })"""
+    boxes = shown.ask(moved)
+    assert any(over > 200 for over, _, _ in boxes)
+    assert all(abs(over - at) <= 1 and page == 0 for over, at, page in boxes)
+
+
 def test_without_a_script_only_copying_is_missing(shown: Browser, pages: dict[str, Path]) -> None:
     shown.tell("Emulation.setScriptExecutionDisabled", value=True)
     try:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import html5lib
@@ -17,6 +18,7 @@ from samples import examples
 from rnninspect.errors import printable
 from rnninspect.formats import html
 from rnninspect.formats.html import Made
+from rnninspect.formats.looks import COLOURS
 from rnninspect.markup import Markup, tag
 from rnninspect.results.table import (
     SEVERAL,
@@ -134,6 +136,31 @@ def test_several_subjects_are_told_apart_and_one_thing_needs_no_contents() -> No
     assert all_words(list(two.iter("h2"))) == ["weights", "m · weights", "n · weights"]
     one = page(WEIGHTS)
     assert (list(one.iter("nav")), all_words(list(one.iter("h2")))) == ([], ["weights"])
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, as WCAG 2 has it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_and_lines_stand_out_from_their_ground(scheme: str) -> None:
+    style = (Path(html.__file__).with_name("page.css")).read_text(encoding="utf-8")
+    light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", light if scheme == "light" else dark))
+    for ground in ("paper", "shade"):
+        for ink in ("ink", "soft", "link", "good", "bad", "doubt"):
+            assert contrast(colours[ink], colours[ground]) >= 4.5, ink
+    for number in range(len(COLOURS)):
+        assert contrast(colours[f"s{number}"], colours["paper"]) >= 3, number
+    assert style.isascii()
 
 
 # --- blocks -----------------------------------------------------------------------------------------------
