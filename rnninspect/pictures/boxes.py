@@ -74,18 +74,18 @@ def _pins(columns: Columns, order: Order, down: int) -> dict[int, list[Pinned]]:
     for hop in (hop for hops in columns.hops for hop in hops):
         for item, pin in hop.rights:
             lefts.setdefault(item, {})[pin] = hop.left
+    passes = {number for number, item in enumerate(columns.items) if item.node is None}
     pins = {}
     for item in range(len(columns.items)):
         found = [left for _, left in sorted(lefts.get(item, {}).items())]
-
-        def wish(pin: int, item: int = item, found: Sequence[int | None] = found) -> tuple[bool, bool, float]:
-            """What a pin is chosen by to be the one whose wire runs straight: the least of these."""
-            left = found[pin]
-            if left is None:
-                return True, True, math.inf
-            return left != before.get(item), columns.items[left].node is not None, down * rank[left]
-
-        main = min(range(len(found)), key=wish, default=0)
+        # What a pin is chosen by to be the one whose wire runs straight: the least of these.
+        wishes = [
+            (True, True, math.inf)
+            if left is None
+            else (left != before.get(item), left not in passes, down * rank[left])
+            for left in found
+        ]
+        main = wishes.index(min(wishes)) if wishes else 0
         pins[item] = [
             Pinned(left, math.inf if left is None else rank[left], pin == main) for pin, left in enumerate(found)
         ]

@@ -32,7 +32,10 @@ class _Drawn:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.graph, self.columns = plan, plan.graph, plan.columns
         self.tracks = [tracks_of(runs) for runs in plan.runs]
-        self.read = {pin.source for node in self.graph.nodes for pin in node.pins}
+        handed = {self.graph.output.source, *(end.source for end in self.graph.ends)}
+        read = {pin.source for node in self.graph.nodes for pin in node.pins}
+        # why not what goes to ports alone: there its name stands already.
+        self.unnamed = handed - read
         self.names: dict[int, list[Vector]] = {}
         for label in self.graph.labels:
             self.names.setdefault(label.source, []).append(label)
@@ -87,7 +90,7 @@ class _Drawn:
         return max([_INSIDE if column == 0 else _LEAD, *(name + 10.0 for name in names if name)])
 
     def name_width(self, source: int) -> float:
-        if source not in self.read:
+        if source in self.unnamed:
             return 0.0
         names = self.names.get(source, ())
         return max(width(joined(names)), width(size((names[0].width,)))) if names else 0.0
@@ -137,7 +140,7 @@ class _Drawn:
             middle=self.y[number],
             pins=tuple(self.y[number] + pin for pin in box.pins),
             text=self.texts[item.column],
-            names=tuple(self.names.get(item.source, ())) if item.source in self.read else (),
+            names=tuple(self.names.get(item.source, ())) if item.source not in self.unnamed else (),
         )
 
     def kind(self, source: int) -> str:

@@ -116,6 +116,20 @@ def test_the_smallest_cells_are_drawn(text: str) -> None:
     assert drawing.labels
 
 
+def test_a_name_stands_where_it_says_something_and_once() -> None:
+    """At what is read; at a port of its own what goes there alone; and at what nobody reads."""
+    layer = AnyCell(name="a", input_size=5, hidden_size=5, text="c = tanh(W_c @ x)\ns = c * x\nh = c * h")
+    drawing = layout(graph_of(layer.cell, shape_of(layer)))
+    said = [plain(label.text) for label in drawing.labels]
+    assert {name: said.count(name) for name in ("c_t", "s_t", "h_t", "h_t 5")} == {
+        "c_t": 1,
+        "s_t": 1,
+        "h_t": 1,
+        "h_t 5": 1,
+    }
+    assert list(faults(drawing)) == []
+
+
 def test_a_picture_takes_no_time() -> None:
     def seconds(name: str) -> float:
         start = time.process_time()
