@@ -75,7 +75,9 @@ def _made(args: list[str], path: Path) -> Path:
 def _hostile() -> str:
     columns = (Column("a", HOSTILE, repeats=True), Column("b", HOSTILE, Kind.SYMBOL), Column("c", HOSTILE))
     table = Table(HOSTILE, HOSTILE, columns, ((HOSTILE, HOSTILE, HOSTILE), (HOSTILE, "x", "y")), notes=(HOSTILE,))
-    chart = Chart(HOSTILE, HOSTILE, HOSTILE, HOSTILE, (Series(HOSTILE, ((0, 1.0), (1, 3.0))),), about=HOSTILE)
+    chart = Chart(
+        HOSTILE, HOSTILE, HOSTILE, HOSTILE, (Series(HOSTILE, ((0, 1.0), (1, 3.0)), unsure=(1,)),), about=HOSTILE
+    )
     blocks = [table, chart, Code(HOSTILE, HOSTILE, (HOSTILE,))]
     return html.render(blocks, HOSTILE, made=Made(name="explain", line=HOSTILE, versions=HOSTILE))
 
@@ -142,6 +144,12 @@ def test_equations_and_pictures_are_there(shown: Browser, pages: dict[str, Path]
     assert counts["trace"][1] == 6
     assert counts["gradflow"][1] == 1
     assert counts["bench"][1] == 1
+
+
+def test_doubted_points_are_hollow(shown: Browser, pages: dict[str, Path]) -> None:
+    shown.open(pages["hostile"], width=1280, dark=True)
+    filled, *hollow = shown.ask('[...document.querySelectorAll(".mark")].map(e => getComputedStyle(e).fill)')[:2]
+    assert hollow == [shown.ask(LOOK)["ground"]] != [filled]
 
 
 def test_a_wide_table_is_moved_by_itself(shown: Browser, pages: dict[str, Path]) -> None:
