@@ -8,6 +8,7 @@ from dataclasses import replace
 from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.document.paths import Path
 from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.facts.tensors import TensorFact
 from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.layer import Wants
 from rnninspect.layers.signal import ModelInput
@@ -27,10 +28,12 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     if spec.from_file is not None:
         weights = _as_held(weights, spec.from_file.held_as)
     layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad, inputs=spec.inputs)
+    inputs: tuple[TensorFact, ...] = ()
+    outputs: tuple[TensorFact, ...] = ()
     if spec.wired:
-        from rnninspect.wired_plan import with_wires  # why here, and below: few documents have wires
+        from rnninspect.wired_plan import ends, with_wires  # why here, and below: few documents have wires
 
-        layers = with_wires(spec, layers)
+        layers, (inputs, outputs) = with_wires(spec, layers), ends(spec)
     if spec.from_file is not None:
         layers = tuple(replace(layer, from_file=spec.from_file) for layer in layers)
     return ModelFacts(
@@ -40,6 +43,8 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
         layers=layers,
         checkpoint=spec.checkpoint,
         printed=spec.printed,
+        inputs=inputs,
+        outputs=outputs,
     )
 
 

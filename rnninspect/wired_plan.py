@@ -12,7 +12,7 @@ from dataclasses import replace
 from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.facts.amounts import Ops
 from rnninspect.facts.models import LayerFacts
-from rnninspect.facts.tensors import HandedOn
+from rnninspect.facts.tensors import HandedOn, TensorFact
 from rnninspect.layers import joining
 from rnninspect.layers.signal import ModelInput
 
@@ -38,6 +38,13 @@ def with_wires(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[LayerFacts, ..
         )
         signals[layer.name] = link.emitted
     return tuple(facts)
+
+
+def ends(spec: Spec) -> tuple[tuple[TensorFact, ...], tuple[TensorFact, ...]]:
+    """What the model is fed with, by the names of its inputs, and what it returns, by those of its layers."""
+    emitted = {link.layer.name: link.emitted for link in spec.links if link.layer.name in spec.returns}
+    inputs = tuple(each.signal.tensor(each.name, "H_in", spec.dtype) for each in spec.inputs)
+    return inputs, tuple(emitted[name].tensor(name, "H_out", spec.dtype) for name in spec.returns)
 
 
 def _feeds_last(link: Link) -> bool:

@@ -51,6 +51,15 @@ layers:
   - {name: jordan, type: JordanRNN, hidden_size: 2, output_size: 2}
   - {name: head, type: Linear, out_features: 7, tied_to: embed}
 """
+# Two inputs side by side, shared weights, a sum, states that are handed over, and two outputs.
+WIRED = """\
+input: {batch_size: 2}
+inputs: {a: {seq_len: 3, input_size: 2}, b: {seq_len: null, input_size: 1}}
+outputs: [once, again]
+layers:
+  - {name: once, type: GRU, from: [a, b], hidden_size: 3, add: input}
+  - {name: again, same_as: once, from: once, state_from: once}
+"""
 LOOK = ("both.yaml", "--device", "cpu", "--input-grad")
 BENCH = ("bench", "both.yaml", "--vary", "dtype=float32,float16", "--sweep", "encoder.num_layers=1,2", "--layers")
 WHOLE = ("--set", "input.lengths=null", "--set", "input.batch_size=2", "--set", "input.seq_len=3")
@@ -63,9 +72,10 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
         ("inspect", "both.yaml", "--plan"),
         ("inspect", "both.safetensors", "--all"),
         ("inspect", PRINTED, "--plan"),
+        ("inspect", "wired.yaml"),
     ],
     **{
-        command: [(command, "both.yaml", "both.safetensors", PRINTED, "--plan")]
+        command: [(command, "both.yaml", "both.safetensors", "wired.yaml", PRINTED, "--plan")]
         for command in ("shapes", "weights", "params")
     },
     "identify": [("identify", "both.safetensors"), ("identify", "odd.safetensors")],
@@ -107,6 +117,7 @@ def found(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_no
     """The object that a command prints in a folder with the document and journals, `bench` timing nothing."""
     monkeypatch.chdir(tmp_path)
     Path("both.yaml").write_text(DOCUMENT)
+    Path("wired.yaml").write_text(WIRED)
     Path("map.yaml").write_text(MAP)
     layer = torch_layer("encoder", "LSTM", (3, 2), 2, both=True)
     safetensors(Path("both.safetensors"), layer)

@@ -81,7 +81,8 @@ class ModelFacts:
 
     checkpoint: what the file is that its layers were found in, each by itself (`safetensors`); "" of a document.
     printed: what the printed module is called that it is a layer of; "" of all else. apart: its layers are models by
-    themselves, of one file, and none reads what another puts out.
+    themselves, of one file, and none reads what another puts out. inputs, outputs: of a model whose document says any
+    wires, what it is fed with, by name, and what it returns, by the layers that hand it on.
     """
 
     name: str
@@ -92,6 +93,8 @@ class ModelFacts:
     checkpoint: str = ""
     printed: str = ""
     apart: bool = False
+    inputs: tuple[TensorFact, ...] = field(default=(), compare=False)
+    outputs: tuple[TensorFact, ...] = field(default=(), compare=False)
 
     @property
     def counts(self) -> Counts:

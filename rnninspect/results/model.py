@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnninspect.facts.models import LayerFacts, ModelFacts
-from rnninspect.facts.tensors import TensorFact
+from rnninspect.facts.tensors import HandedOn, TensorFact
 from rnninspect.facts.weights import GateFact, Init, WeightFact
+from rnninspect.facts.wires import Wires
 from rnninspect.results.head import head
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _model(model: ModelFacts) -> dict[str, object]:
         "dtype": model.dtype,
         **counts_of(model),
         "measured": model.measured and asdict(model.measured),
+        **({"inputs": [_tensor(tensor) for tensor in model.inputs]} if model.inputs else {}),
+        **({"outputs": [_tensor(tensor) for tensor in model.outputs]} if model.outputs else {}),
         "layers": [_layer(layer) for layer in model.layers],
     }
 
@@ -83,8 +86,21 @@ def _layer(layer: LayerFacts) -> dict[str, object]:
         "outputs": [_tensor(tensor) for tensor in layer.outputs],
         "weights": weights if given is None else [_without_training(weight) for weight in weights],
         **({"buffers": [_buffer(buffer) for buffer in layer.buffers]} if layer.buffers else {}),
+        **({} if layer.wires is None else {"wires": _wires(layer.wires)}),
+        **({"sources": [_tensor(source) for source in layer.sources]} if layer.sources else {}),
+        **({} if layer.handed_on is None else {"handed_on": _handed_on(layer.handed_on)}),
         **({} if given is None else {"convention": given.convention, "unknown": dict(given.unknown)}),
     }
+
+
+def _wires(wires: Wires) -> dict[str, object]:
+    """Where a layer's input, states and weights come from; None where nowhere in particular."""
+    reads, *others = wires
+    return {"from": reads, **{key: value or None for key, value in zip(wires._fields[1:], others, strict=True)}}
+
+
+def _handed_on(handed_on: HandedOn) -> dict[str, object]:
+    return {"words": handed_on.words, "tensor": _tensor(handed_on.tensor)}
 
 
 def _without_training(weight: dict[str, Any]) -> dict[str, object]:

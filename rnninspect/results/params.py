@@ -184,6 +184,10 @@ def _notes(part: str, models: Sequence[ModelFacts], silent: frozenset[str], prov
             )
             yield f"{all_train}{_RECURRENT}{one_bias}{keras}."
             yield from buffers(models)
+            if any(model.outputs for model in models):
+                from rnninspect.results.wires import shared  # why here: few models have wires
+
+                yield from shared(models)
         case "forward":
             open = [model.per_token for model in models]
             yield " ".join([*[_WHOLE_BATCH] * (not all(open)), *[_ONE_TOKEN] * any(open), _OPERATIONS])

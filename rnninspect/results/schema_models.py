@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rnninspect.results import schema_wires
 from rnninspect.results.schema_live import live
 from rnninspect.results.schema_words import (
     COUNTS,
@@ -125,9 +126,11 @@ _LAYER = record(
     outputs=many("What comes out: the output, and the last states.", _TENSOR),
     weights=many("Its parameters.", without(_WEIGHT, "trainable", "init")),
     buffers=many("Of one that has any: its buffers.", _BUFFER),
+    **schema_wires.of_layer(_TENSOR),
     convention=text("Of a file's layer: whose packing its tensors have there."),
     unknown=by_name("Of a file's layer: the options that it does not say.", text("What is the case.")),
 )
+_SOME_HAVE = ("buffers", "wires", "sources", "handed_on", "convention", "unknown")
 _MODEL = record(
     "A model.",
     name=NAME,
@@ -135,8 +138,10 @@ _MODEL = record(
     dtype=DTYPE,
     **COUNTS,
     measured=_MEASURED,
-    layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN, "buffers", "convention", "unknown")),
+    **schema_wires.of_model(_TENSOR),
+    layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN, *_SOME_HAVE)),
 )
+_MODEL = without(_MODEL, *PER_TOKEN, "inputs", "outputs")
 _DIFFERENCE = record(
     "A fact on which the plan and torch differ, or the plan and a file.",
     model=NAME,
@@ -146,11 +151,9 @@ _DIFFERENCE = record(
     real=text("What torch has, or the file."),
 )
 _MODELS = {
-    "models": many("The models, but for those on which plan and torch differ.", without(_MODEL, *PER_TOKEN)),
+    "models": many("The models, but for those on which plan and torch differ.", _MODEL),
     "differences": many("Of each model that torch contradicts every fact that differs.", _DIFFERENCE),
 }
-
-
 _PART = record(
     "A part of a printed module that no layer is.",
     file=FILE,

@@ -29,7 +29,7 @@ _COLUMNS = (
 )
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """A tensor of a layer. goes: "in", "out", or which layer reads it. shown: people do not have the same row yet."""
 
     layer: LayerFacts
@@ -41,11 +41,16 @@ class _Row(NamedTuple):
 
 def shapes_table(model: ModelFacts) -> Table:
     """One row for each input, state and output of each layer; people see what a layer hands on once."""
-    rows = list(_rows(model.layers, chain=not model.apart))
+    if model.outputs:
+        from rnninspect.results.shapes_wires import wired_notes, wired_rows  # why here: few models have wires
+
+        rows, others = list(wired_rows(model)), tuple(wired_notes(model))
+    else:
+        rows = list(_rows(model.layers, chain=not model.apart))
+        others = tuple(_not_in_file(model)) if model.checkpoint else () if model.apart else tuple(_handed_on(model))
     shown = [row for row in rows if row.shown]
     letters = legend(axes for row in shown for axes in (row.tensor.axes, row.tensor.unpacked_axes or ()))
     whose = order((layer.name, (*layer.inputs, *layer.outputs)) for layer in model.layers)
-    others = _not_in_file(model) if model.checkpoint else () if model.apart else _handed_on(model)
     return Table(
         title="shapes",
         subject=model.name,
@@ -56,17 +61,17 @@ def shapes_table(model: ModelFacts) -> Table:
     )
 
 
-def _rows(layers: Sequence[LayerFacts], *, chain: bool) -> Iterator[_Row]:
+def _rows(layers: Sequence[LayerFacts], *, chain: bool) -> Iterator[Row]:
     """chain: each layer reads what the one before puts out, as those of a document do."""
     for before, layer, after in zip((None, *layers), layers, (*layers[1:], None), strict=False):
         given, *states = layer.inputs
         shown = not chain or before is None or not _reads_whole(before, layer)
-        yield _Row(layer, given, way="in", goes="in", shown=shown)
-        yield from (_Row(layer, state, way="in", goes="in") for state in states)
+        yield Row(layer, given, way="in", goes="in", shown=shown)
+        yield from (Row(layer, state, way="in", goes="in") for state in states)
         output, *states = layer.outputs
         reader = after.name if chain and after is not None and _reads_whole(layer, after) else None
-        yield _Row(layer, output, way="out", goes="out" if reader is None else f"→ {reader}")
-        yield from (_Row(layer, state, way="out", goes="out") for state in states)
+        yield Row(layer, output, way="out", goes="out" if reader is None else f"→ {reader}")
+        yield from (Row(layer, state, way="out", goes="out") for state in states)
 
 
 def _reads_whole(layer: LayerFacts, following: LayerFacts) -> bool:
@@ -74,13 +79,13 @@ def _reads_whole(layer: LayerFacts, following: LayerFacts) -> bool:
     return layer.handed_on is None and following.inputs[0].shape == layer.outputs[0].shape
 
 
-def _cells(row: _Row) -> tuple[Cell, ...]:
+def _cells(row: Row) -> tuple[Cell, ...]:
     layer, tensor = row.layer, row.tensor
     about = (layer.name, layer.type, row.way, tensor.name, row.goes)
     return (*about, tensor.axes, tensor.shape, tensor.dtype, tensor.unpacked_shape)
 
 
-def _other_dtypes(model: ModelFacts, rows: Iterable[_Row]) -> Iterator[str]:
+def _other_dtypes(model: ModelFacts, rows: Iterable[Row]) -> Iterator[str]:
     """What is not of the model's own dtype, which the page's last line says."""
     others = [
         f"{row.layer.name}'s {row.tensor.name} {row.tensor.dtype}" for row in rows if row.tensor.dtype != model.dtype

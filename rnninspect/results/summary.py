@@ -41,7 +41,17 @@ def summary_table(models: Sequence[ModelFacts]) -> Table:
         rows=tuple(rows),
         total=total,
         foot=" · ".join(_sizes(models)),
+        notes=tuple(_about_wires(models, names)) if any(model.outputs for model in models) else (),
     )
+
+
+def _about_wires(models: Sequence[ModelFacts], names: Sequence[str]) -> Iterator[str]:
+    """What goes in and comes out where that is several, and which layers have the weights of others."""
+    from rnninspect.results.wires import ends, shared  # why here: few models have wires
+
+    for name, model in zip(names, models, strict=True):
+        yield from (f"{name} {text}" if len(models) > 1 else text for text in ends(model))
+    yield from shared(models)
 
 
 def _row(layer: LayerFacts, parameters: int, of: Sequence[bool]) -> tuple[Cell, ...]:

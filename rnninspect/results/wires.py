@@ -1,0 +1,33 @@
+"""What stands below a table of models with wires: what goes in and comes out, and who has whose weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rnninspect.errors import listed
+from rnninspect.facts.models import ModelFacts
+
+# So many layers are named in a sentence.
+_MOST_NAMED = 6
+
+
+def ends(model: ModelFacts) -> Iterator[str]:
+    """The inputs where there are several, and what the model returns where that is not the last layer's output."""
+    if len(model.inputs) > 1:
+        yield f"inputs: {listed([f'{tensor.name} {tensor.shape_text}' for tensor in model.inputs])}"
+    if [tensor.name for tensor in model.outputs] not in ([], [model.layers[-1].name]):
+        yield f"returns {listed([f'{tensor.name} {tensor.shape_text}' for tensor in model.outputs])}"
+
+
+def shared(models: Sequence[ModelFacts]) -> Iterator[str]:
+    """Layers with the weights of others, which count there; by whose they are."""
+    sharing: dict[str, list[str]] = {}
+    for model in models:
+        owners: dict[str, str] = {}
+        for layer in model.layers:
+            if layer.wires is not None and layer.wires.same_as:
+                owner = owners[layer.name] = owners.get(layer.wires.same_as, layer.wires.same_as)
+                sharing.setdefault(owner, []).append(layer.name)
+    for owner, names in sharing.items():
+        have = "have" if len(names) > 1 else "has"
+        yield f"{listed(names, _MOST_NAMED)} {have} the weights of {owner} (same_as), which are counted once."
