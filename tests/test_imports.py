@@ -154,6 +154,8 @@ WITH_TORCH = {
     "study.theirs",
     "study.two_ways",
     "study.training_mode",
+    "study.held_wires",
+    "study.plain_wires",
     "study.verify",
     "study.trace",
     "study.vectors",

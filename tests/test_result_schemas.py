@@ -82,7 +82,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "trace": [("trace", "both.yaml"), ("trace", "both.yaml", "--step", "1")],
     "gradflow": [("gradflow", "both.yaml"), ("gradflow", "both.yaml", "--target", "sum")],
     "verify": [
-        ("verify", "both.yaml"),
+        ("verify", "both.yaml", "--set", "encoder.merge=sum"),
         ("verify", "both.yaml", "--against", "torch.nn:RNN", "--map", "map.yaml", *WHOLE),
     ],
     "check": [

@@ -49,6 +49,10 @@ MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "seq2seq": (TWO, _SEQ2SEQ),
     "seq2seq, packed source": (TWO_PACKED, _SEQ2SEQ),
     "seq2seq, unbatched": (UNBATCHED, _SEQ2SEQ),
+    "seq2seq, batch first": (
+        TWO,
+        tuple(layer.replace("type: GRU", "type: GRU, batch_first: true") for layer in _SEQ2SEQ),
+    ),
     "residual": (PADDED, _STACK),
     "residual, packed": (PACKED, _STACK),
     "towers": (TWO, _TOWERS),

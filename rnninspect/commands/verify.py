@@ -93,11 +93,22 @@ def _against(options: VerifyOptions) -> Theirs | None:
 def _failure(result: Verified) -> CheckFailed:
     bad = [(layer, tensor) for layer in result.layers for tensor in layer.tensors if not tensor.ok]
     if not bad:
-        return _failed_proof(result) or _failed_against(result)
+        return _failed_wire(result) or _failed_proof(result) or _failed_against(result)
     layer, worst = max(bad, key=lambda pair: pair[1].relative / pair[1].allowed)
     return CheckFailed(
         f"{printable(result.model.source)}: torch and the equations differ in {len(bad)} tensors, most in layer "
         f"{layer.name!r}, {worst.name}: {worst.relative:,.4g} epsilons, {worst.allowed:,.4g} are allowed"
+    )
+
+
+def _failed_wire(result: Verified) -> CheckFailed | None:
+    wire = next((wire for wire in result.wires if not wire.ok), None)
+    if wire is None:
+        return None
+    first = next(tensor for tensor in wire.tensors if not tensor.ok)
+    return CheckFailed(
+        f"{printable(result.model.source)}: layer {wire.layer!r}, {wire.wire}: {first.name} is not what it should be: "
+        f"{first.relative:,.4g} epsilons off, {first.allowed:,.4g} are allowed"
     )
 
 
@@ -138,6 +149,10 @@ def _caption(results: list[Verified]) -> str:
         twice = " and differentiated in two" if all(proof.ok is not None for _, proof in _proofs(own)) else ""
         types = each_once(layer.type for layer in own)
         answers.append(f"torch has no {types}: its equations, run in two ways{twice}, {_agree(own)}")
+    wires = [wire for result in results for wire in result.wires]
+    if wires:
+        agree = "are" if all(wire.ok for wire in wires) else "are not"
+        answers.append(f"what layers read and hand on {agree} what {len(wires)} wires say")
     for theirs in (layer.theirs for layer, _ in layers if layer.theirs is not None):
         agrees = "agrees with" if theirs.ok else "differs from"
         version = f" {theirs.version}" if theirs.version else ""

@@ -222,11 +222,18 @@ def verified() -> Schema:
         against=some(_AGAINST),
         proofs=many("Of a layer that torch lacks: what else was held against what.", _PROOF),
     )
+    wire = record(
+        "What a layer is connected to.",
+        layer=LAYER,
+        wire=text("Which wire, in the words of the document: from own, encoder."),
+        ok=yes("Every tensor is within what is allowed."),
+        tensors=many("Its tensors, gradients in epsilons of float64.", _COMPARED),
+    )
     model = record(
         "A model.",
         name=NAME,
         file=FILE,
-        ok=yes("Every tensor of every layer is within what is allowed."),
+        ok=yes("Every tensor of every layer, and of every wire, is within what is allowed."),
         epsilon=number("What errors are counted in."),
         epsilon_of=text("Whose that is: a dtype, or TF32."),
         layers=many("The layers that could be compared.", layer),
@@ -235,6 +242,7 @@ def verified() -> Schema:
         not_in_torch=many("Layers that torch lacks, whose equations are held against themselves: see `proofs`.", LAYER),
         drawn=many("Layers whose weights and running statistics were drawn at random for this.", LAYER),
         eval_alone=many("Layers that this batch, of one row, cannot be run through in training mode.", LAYER),
+        wires=many("What layers read, hand on and hand over, by itself, where any do.", wire),
     )
     return result(
         "verify",
@@ -242,7 +250,7 @@ def verified() -> Schema:
         **HEAD,
         ledger=text("Where the numbers are from.", "equations"),
         ok=yes("Torch and the equations agree in every model."),
-        models=many("The models.", without(model, "drawn", "eval_alone")),
+        models=many("The models.", without(model, "drawn", "eval_alone", "wires")),
     )
 
 

@@ -10,6 +10,7 @@ from rnninspect.results.table import Cell, Column, Kind, Table
 
 if TYPE_CHECKING:
     from rnninspect.study.against import Held
+    from rnninspect.study.held_wires import HeldWire
     from rnninspect.study.rounding import Deviation
     from rnninspect.study.two_ways import Proof
     from rnninspect.study.verify import Verified, VerifiedLayer
@@ -35,6 +36,11 @@ _PROOF_COLUMNS = (
     Column("allowed_error", "allowed", Kind.NUMBER),
     Column("verdict", "verdict", verdict=True),
 )
+_WIRES = (
+    "What a layer reads, starts from and hands on, against the same put together step by step in float64; its "
+    "gradients in float64 on numbers that are drawn. In epsilons of {}, of gradients those of float64; allowed are 4 "
+    "times the root of how many numbers are added up."
+)
 # What was held against what.
 _HELD = {
     "states": ("states", "as written"),
@@ -51,8 +57,20 @@ def verify_tables(result: Verified) -> list[Table]:
     )
     notes = tuple(_notes(result))
     table = Table(title="verify", subject=result.model.name, columns=_COLUMNS, rows=rows, notes=notes)
-    tables = [table, _proofs_table(result)] if result.not_in_torch else [table]
+    tables = [table, _wires_table(result)] if result.wires else [table]
+    tables += [_proofs_table(result)] if result.not_in_torch else []
     return tables + [_theirs_table(result, held) for held in _held(result)]
+
+
+def _wires_table(result: Verified) -> Table:
+    """What layers read, hand on and hand over, by itself."""
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (wire.layer, wire.wire, *_tensor_row(tensor)) for wire in result.wires for tensor in wire.tensors
+    )
+    columns = (_COLUMNS[0], Column("wire", "wire", repeats=True), *_COLUMNS[2:])
+    return Table(
+        title="wires", subject=result.model.name, columns=columns, rows=rows, notes=(_WIRES.format(result.model.dtype),)
+    )
 
 
 def _held(result: Verified) -> list[Held]:
@@ -196,6 +214,7 @@ def verify_document(results: Sequence[Verified]) -> dict[str, object]:
                 "not_in_torch": result.not_in_torch,
                 **({"drawn": result.drawn} if result.drawn else {}),
                 **({"eval_alone": result.eval_alone} if result.eval_alone else {}),
+                **({"wires": [*map(_wire, result.wires)]} if result.wires else {}),
             }
             for result in results
         ],
@@ -232,6 +251,10 @@ def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
             "fixed": theirs.fixed,
         },
     }
+
+
+def _wire(wire: HeldWire) -> dict[str, object]:
+    return {"layer": wire.layer, "wire": wire.wire, "ok": wire.ok, "tensors": [*map(_tensor, wire.tensors)]}
 
 
 def _tensor(tensor: Deviation) -> dict[str, object]:

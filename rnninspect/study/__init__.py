@@ -10,6 +10,7 @@ library                            published cells beside one another
 input_file, input_csv, input_npy   what a model is fed with instead of random numbers; input_expected says what fits
 reference, passes                  a layer's equations in float64 on the CPU, and one pass of any module by name
 verify, rounding                   torch held against them, as near as rounding allows
+held_wires, plain_wires            what layers read, hand on and hand over, against the same step by step
 training_mode                      a BatchNorm1d in training mode, whose statistics are then the batch's
 two_ways, differences              a layer that torch lacks, run in two ways, and held against central differences
 name_map, theirs, against          a layer held against somebody's class: which parameter is which, their code run

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnninspect.document.chain import Link
 from rnninspect.facts.tensors import TensorFact
+from rnninspect.runtime.modules import LayerOutput
 from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
 from rnninspect.study.reference import run_layer
 from rnninspect.study.rounding import Deviation, Rounding, Unit, compare, reconsider, roundings
@@ -40,14 +41,12 @@ TensorsOf = Callable[[Link, nn.Module, Given], Mapping[str, Tensor]]
 class Passes(NamedTuple):
     """A forward and a backward pass.
 
-    tensors: by the names of `Deviation`. upstream: the gradients that went in. handed_on: the next layer's input.
-    last: the states after the last step.
+    tensors: by the names of `Deviation`. upstream: the gradients that went in. ran: what came out, without its graph.
     """
 
     tensors: dict[str, Tensor]
     upstream: tuple[Tensor, ...]
-    handed_on: Flow
-    last: States
+    ran: LayerOutput
 
 
 def passes(
@@ -66,9 +65,9 @@ def passes(
         list(put_out.values()), list(leaves.values()), upstream, allow_unused=True, materialize_grads=True
     )
     of = {GRADIENT + name: gradient for name, gradient in zip(leaves, gradients, strict=True)}
-    handed_on = with_data(ran.handed_on, data_of(ran.handed_on).detach())
-    last = tuple(state.detach() for state in ran.states)
-    return Passes(tensors=put_out | of, upstream=upstream, handed_on=handed_on, last=last)
+    output, handed_on = (with_data(flow, data_of(flow).detach()) for flow in (ran.output, ran.handed_on))
+    states = tuple(state.detach() for state in ran.states)
+    return Passes(tensors=put_out | of, upstream=upstream, ran=LayerOutput(output, states, handed_on))
 
 
 def taken_in(link: Link, data: Tensor, states: States) -> dict[str, Tensor]:

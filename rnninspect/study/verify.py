@@ -22,12 +22,13 @@ from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.batch_norm import BatchNorm1d
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.device import enough_memory, threads_for
-from rnninspect.runtime.modules import in_torch, make_feed, ready
+from rnninspect.runtime.modules import LayerOutput, in_torch, make_feed, ready
 from rnninspect.runtime.recurrence import Flow, RecurrentModule, States
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.runtime.wiring import Flows
 from rnninspect.study import two_ways
 from rnninspect.study.against import Held, chosen, hold
+from rnninspect.study.held_wires import HeldWire, WiresOf
 from rnninspect.study.name_map import Theirs
 from rnninspect.study.passes import Given, passes, weighed
 from rnninspect.study.reference import exact, exact_tensor, has_equations, reference, reference_bytes, run_layer
@@ -64,7 +65,7 @@ class Verified(NamedTuple):
     skipped: layers that have no equations in the language. dropout: those whose dropout was taken as 0.
     not_in_torch: those of a kind that torch lacks, whose equations are held against themselves: see their proofs.
     drawn: those whose weights and statistics were drawn at random in place of their first values. eval_alone: those
-    that this batch cannot be run through in training mode.
+    that this batch cannot be run through in training mode. wires: what layers read, hand on and hand over.
     """
 
     model: ModelFacts
@@ -78,11 +79,12 @@ class Verified(NamedTuple):
     not_in_torch: tuple[str, ...]
     drawn: tuple[str, ...] = ()
     eval_alone: tuple[str, ...] = ()
+    wires: tuple[HeldWire, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether every layer is within what is allowed."""
-        return all(layer.ok for layer in self.layers)
+        """Whether every layer is within what is allowed, and every wire."""
+        return all(layer.ok for layer in self.layers) and all(wire.ok for wire in self.wires)
 
 
 def verify_layers(
@@ -104,6 +106,7 @@ def verify_layers(
         _enough_memory(spec, planned, links, device)
         unit = unit_of(spec.dtype, device)
     layers = []
+    wires: list[HeldWire] = []
     with ready(spec, planned, device, seed) as model:
         # why: a frozen weight has a gradient in the equations too.
         model.requires_grad_()
@@ -111,17 +114,19 @@ def verify_layers(
         _load(values or {}, spec, model.layers)
         feed = make_feed(spec, device)
         flows = Flows(spec.links, feed.inputs, spec.returns)
-        for link, module, own_states in zip(spec.links, model.layers, feed.states, strict=True):
-            flow, states = flows.given(link, own_states)
+        held = WiresOf(spec, feed.inputs, seed)
+        for k, (link, module) in enumerate(zip(spec.links, model.layers, strict=True)):
+            flow, states = flows.given(link, feed.states[k])
             if has_equations(link.layer):
                 _same_shapes(spec, link, link.layer.weights(spec.dtype), dict(module.named_parameters()))
                 theirs = against if against is not None and chosen(against, spec) == link.layer.name else None
-                verified, handed_on, last = _verify_layer(spec, device, link, module, flow, states, unit, theirs)
+                verified, ran = _verify_layer(spec, device, link, module, flow, states, unit, theirs)
                 layers.append(verified)
             else:
                 with refusals(spec, "run", device, layer=link.layer.name), torch.no_grad():
-                    handed_on, last = run_layer(link, module, flow, states).handed_on, ()
-            flows.put(link, flow, handed_on, last)
+                    ran = run_layer(link, module, flow, states)
+            handed_on = flows.put(link, flow, ran.handed_on, ran.states)
+            wires += held.hold(k, flow, states, ran, handed_on)
     return Verified(
         model=planned,
         device=str(device),
@@ -134,6 +139,7 @@ def verify_layers(
         not_in_torch=tuple(link.layer.name for link in links if not in_torch(link.layer)),
         drawn=tuple(link.layer.name for link in links if isinstance(link.layer, BatchNorm1d)),
         eval_alone=tuple(link.layer.name for link in links if not link.layer.can_train_on(link.signal)),
+        wires=tuple(wires),
     )
 
 
@@ -180,8 +186,8 @@ def _verify_layer(
     states: States,
     unit: Unit,
     against: Theirs | None,
-) -> tuple[VerifiedLayer, Flow, States]:
-    """One layer both ways, what torch hands on to the next, and its last states."""
+) -> tuple[VerifiedLayer, LayerOutput]:
+    """One layer both ways, and what torch put out."""
     terms, steps = depth(link)
     name = link.layer.name
     with refusals(spec, "run", device, layer=name), _in_training(module):
@@ -204,7 +210,7 @@ def _verify_layer(
     layer = VerifiedLayer(
         name=name, type=link.layer.type, terms=terms, steps=steps, tensors=tensors, proofs=proofs, theirs=theirs
     )
-    return layer, by_torch.handed_on, by_torch.last
+    return layer, by_torch.ran
 
 
 def _proofs(link: Link, module: nn.Module, given: Given, expected: Mapping[str, Tensor]) -> tuple[Proof, ...]:
