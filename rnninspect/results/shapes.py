@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from rnninspect.errors import listed
 from rnninspect.facts.models import LayerFacts, ModelFacts
-from rnninspect.facts.tensors import TensorFact
 from rnninspect.letters import tuple_text
 from rnninspect.results.legend import legend, order
+from rnninspect.results.shape_rows import Row
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 # So many layers are named in a sentence.
@@ -27,16 +26,6 @@ _COLUMNS = (
     Column("dtype", "dtype", for_scripts=True),
     Column("unpacked_shape", "unpacked", Kind.SHAPE, for_scripts=True),
 )
-
-
-class Row(NamedTuple):
-    """A tensor of a layer. goes: "in", "out", or which layer reads it. shown: people do not have the same row yet."""
-
-    layer: LayerFacts
-    tensor: TensorFact
-    way: str
-    goes: str
-    shown: bool = True
 
 
 def shapes_table(model: ModelFacts) -> Table:

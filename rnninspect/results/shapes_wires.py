@@ -10,7 +10,7 @@ from rnninspect.errors import listed
 from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.facts.wires import Wires
-from rnninspect.results.shapes import Row
+from rnninspect.results.shape_rows import Row
 from rnninspect.results.wires import ends
 
 # So many layers are named in a sentence; so many characters are for several in a row.
