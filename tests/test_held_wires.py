@@ -14,7 +14,7 @@ import torch
 from test_feeding import FEEDS, MERGES, PLACES
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
-from wired_models import MODELS
+from wired_models import ANOTHER_ORDER, MODELS, TIES
 from worlds import SMALL, spec_of, text_of, written
 
 from rnninspect.document.chain import Link
@@ -29,8 +29,11 @@ CPU = torch.device("cpu")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+ALL = MODELS | {"in another order": (ANOTHER_ORDER, TIES)}
+
+
 def verified(name: str, dtype: str = "float32") -> Verified:
-    head, layers = MODELS[name]
+    head, layers = ALL[name]
     return verify_layers(spec_of(text_of(*layers, head=f"dtype: {dtype}\n{head}")), CPU)
 
 
@@ -38,7 +41,7 @@ def wires(result: Verified) -> dict[tuple[str, str], HeldWire]:
     return {(wire.layer, wire.wire): wire for wire in result.wires}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALL)
 def test_wires_hold(name: str) -> None:
     result = verified(name)
     assert result.ok
@@ -47,7 +50,7 @@ def test_wires_hold(name: str) -> None:
 
 @pytest.mark.more
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALL)
 def test_wires_hold_in_every_dtype(name: str, dtype: str) -> None:
     assert verified(name, dtype).ok
 

@@ -44,6 +44,14 @@ _HEADS = (
     "name: step, type: LSTM, from: trunk, hidden_size: 3, feeds: step, add: last",
     "name: mean, same_as: step, from: trunk, feeds: mean",
 )
+# Sequences of one length, which a convolution leaves in the order of the ones that it read.
+TIES = (
+    "name: conv, type: Conv1d, from: src, in_channels: 4, out_channels: 3, kernel_size: 2, stride: 2",
+    "name: both, type: GRU, from: [tgt, conv], hidden_size: 3, add: conv",
+    "name: back, type: GRU, from: conv, hidden_size: 3, add: both",
+    "name: head, type: Linear, from: [both, back, tgt], out_features: 2",
+)
+ANOTHER_ORDER = "input: {batch_size: 3}\ninputs: {src: {lengths: [4, 5, 6]}, tgt: {lengths: [2, 2, 3], input_size: 2}}"
 
 MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "seq2seq": (TWO, _SEQ2SEQ),
