@@ -69,6 +69,8 @@ class Model:
 def _with_sizes(spec: Spec) -> Spec:
     """The model on a batch of one step, where nobody says how large it is: its modules are the same on any."""
     batch = spec.batch
+    if not batch.is_open:
+        return spec
     size = 1 if isinstance(batch.size, str) else batch.size
     return spec.with_batch(replace(batch, size=size, seq_len=1 if isinstance(batch.seq_len, str) else batch.seq_len))
 

@@ -17,6 +17,7 @@ from worlds import CONFIGS
 
 import rnninspect
 from rnninspect import errors
+from rnninspect.layers.signal import ModelInput
 from rnninspect.runtime import real
 
 EVERY_CONFIG = sorted(CONFIGS.glob("*.yaml"))
@@ -105,9 +106,11 @@ def test_a_model_does_not_change(small: rnninspect.Model) -> None:
 # --- build -------------------------------------------------------------------------------------------------
 
 
-def input_of(model: rnninspect.Model, device: str) -> Tensor | PackedSequence:
-    """A batch as the document describes it, made from the plan's own shape of the first layer's input."""
-    batch, planned = model.spec.batch, model.plan().layers[0].inputs[0]
+def input_of(model: rnninspect.Model, device: str, given: ModelInput) -> Tensor | PackedSequence:
+    """A batch as the document describes it, made from the plan's shape of what a layer that reads it is fed with."""
+    batch = given.signal.batch
+    reader = next(link.layer.name for link in model.spec.links if link.wires.reads == (given.name,))
+    planned = next(layer.inputs[0] for layer in model.plan().layers if layer.name == reader)
     packed = batch.lengths is not None
     shape = (batch.seq_len, batch.size, *planned.shape[1:]) if packed else planned.shape
     if planned.dtype == "int64":
@@ -135,10 +138,12 @@ def test_every_config_builds_and_puts_out_what_is_planned(path: Path) -> None:
     assert plan.parameters == ON_META.get(path.stem, plan.parameters)
 
     with torch.no_grad():
-        output = module(input_of(model, device))
-    planned = plan.layers[-1].outputs[0]
-    data = output.data if isinstance(output, PackedSequence) else output
-    assert (tuple(data.shape), str(data.dtype)) == (planned.shape, f"torch.{planned.dtype}")
+        output = module(*(input_of(model, device, each) for each in model.spec.inputs))
+    by_name = {layer.name: layer.handed_on.tensor if layer.handed_on else layer.outputs[0] for layer in plan.layers}
+    returned = output if len(model.spec.returns) > 1 else (output,)
+    for name, flow in zip(model.spec.returns, returned, strict=True):
+        data = flow.data if isinstance(flow, PackedSequence) else flow
+        assert (tuple(data.shape), str(data.dtype)) == (by_name[name].shape, f"torch.{by_name[name].dtype}")
 
 
 def test_there_are_configs() -> None:

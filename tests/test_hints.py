@@ -281,7 +281,7 @@ def test_every_fault_is_told_in_words_of_ours(block: str, field: str) -> None:
                 assert re.match("expected |unknown key |required key |the name |more than |text cannot ", expected), (
                     expected
                 )
-                own = re.sub(r"\binput\b|input_size|a plain decimal number", "", f"{expected} {fault.hint}")
+                own = re.sub(r"\binputs?\b|input_size|a plain decimal number", "", f"{expected} {fault.hint}")
                 assert not FOREIGN.search(own), (expected, fault.hint)
                 assert bool(got) == bool(given)
     assert told > 3

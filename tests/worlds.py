@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ from rnninspect.layers.registry import TYPES, kind_of
 CONFIGS = Path(__file__).parent.parent / "configs"
 # Every document of configs/.
 DOCUMENTS = sorted(CONFIGS.glob("*.yaml"))
+
+# Those whose layers read others than the one before, or share what is another's.
+WIRED = [
+    path for path in DOCUMENTS if re.search(r"^(in|out)puts:|\b(from|add|same_as|state_from): ", path.read_text(), re.M)
+]
 
 RECURRENT = tuple(name for name in TYPES if issubclass(kind_of(name), Recurrent))
 # Sizes that differ from each other, so that none can stand for another by mistake.

@@ -133,7 +133,10 @@ def _not_said(layer: LayerFacts) -> Settings:
 
 def is_unknown(settings: Settings, key: str) -> bool:
     """Whether a setting is one that nobody says."""
-    return UNKNOWN in (settings.get(key), settings.get(key.partition(".")[0]))
+    block = key.partition(".")[0]
+    # why not entries of their own: no checkpoint says any wires, and what it is locked as has been without them.
+    of_wires = {**dict.fromkeys(NAMES, "feeds"), "outputs": "layers", "inputs": "layers"}
+    return UNKNOWN in (settings.get(key), settings.get(block), settings.get(of_wires.get(block, block)))
 
 
 def per_token(model: LockedModel) -> bool:

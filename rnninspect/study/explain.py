@@ -28,7 +28,7 @@ from rnninspect.cells.tree import (
     walk,
 )
 from rnninspect.cells.write import Written, name, shapes, write
-from rnninspect.document.chain import Link, Spec
+from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.errors import listed
 from rnninspect.facts.models import LayerFacts
 from rnninspect.facts.weights import WeightFact
@@ -36,7 +36,7 @@ from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
-from rnninspect.layers.signal import Signal
+from rnninspect.layers.signal import ModelInput, Signal
 from rnninspect.plan import plan
 from rnninspect.study.cell_facts import CellFacts, facts_of, role, shown
 from rnninspect.study.unrolled import Unrolled, unrolled_layer
@@ -321,7 +321,8 @@ def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, obj
     if isinstance(changed, SequenceLayer):
         batch = replace(signal.batch, batch_first=changed.batch_first)
         signal = replace(signal, batch=batch, axes=batch.padded_axes if len(signal.axes) == 2 else signal.axes)
-    (facts,) = plan(replace(spec, links=(Link(changed.fit(signal, {}), signal),))).layers
+    alone = replace(spec, inputs=(ModelInput(INPUT, signal),), outputs=(), wired=False)
+    (facts,) = plan(replace(alone, links=(Link(changed.fit(signal, {}), signal),))).layers
     return facts
 
 

@@ -65,7 +65,9 @@ def expected_of(name: str, module: Any) -> Expected:
 def recurrent_in(model: Any) -> list[Expected]:
     """Its recurrent layers of torch's own, in the order that they are registered in."""
     kinds = nn.RNNBase, nn.RNNCellBase
-    return [expected_of(name, each) for name, each in model.named_modules() if isinstance(each, kinds)]
+    # why all: a layer whose weights another has too is in a file under both names, as a layer of each.
+    modules = model.named_modules(remove_duplicate=False)
+    return [expected_of(name, each) for name, each in modules if isinstance(each, kinds)]
 
 
 def read_back(path: Path) -> list[Expected]:
@@ -82,7 +84,7 @@ def read_back(path: Path) -> list[Expected]:
 
 def hollow(state: dict[str, Any]) -> dict[str, Any]:
     """The same names, shapes and dtypes, of which each tensor has one element for all."""
-    return {name: torch.zeros(1, dtype=each.dtype).expand(each.shape) for name, each in state.items()}
+    return {name: torch.zeros((), dtype=each.dtype).expand(each.shape) for name, each in state.items()}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
@@ -148,7 +150,9 @@ def test_values_and_all(path: Path, save: Callable[[Any, Path], None], tmp_path:
     model = api.load(path).build(device="cpu")
     save(model, tmp_path / "file")
     prefix = "model." if save is _zip else ""
-    assert read_back(tmp_path / "file") == [each._replace(name=f"{prefix}{each.name}") for each in recurrent_in(model)]
+    # why sorted: one of the formats has its tensors by name, `layers.10` before `layers.2`.
+    expected = sorted(each._replace(name=f"{prefix}{each.name}") for each in recurrent_in(model))
+    assert sorted(read_back(tmp_path / "file")) == expected
 
 
 @pytest.mark.more
@@ -162,6 +166,8 @@ def test_a_module_says_more(path: Path, save: Callable[[Any, Path], None], tmp_p
     assert read_back(tmp_path / "file") == expected
     modules = dict(model.named_modules())
     for layer in look_into(str(tmp_path / "file")).layers:
+        if layer.found.name not in modules:
+            continue  # a module that stands there twice says its options once
         for option, said in layer.found.known.items():
             assert said == getattr(modules[layer.found.name], option), (layer.found.name, option)
         if save is _whole and isinstance(modules[layer.found.name], nn.RNNBase):
