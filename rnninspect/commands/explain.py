@@ -123,11 +123,24 @@ def _blocks(spec: Spec, layer: str | None, format: ExplainFormat, number: int) -
     from rnninspect.study.code import sketch
     from rnninspect.study.explain import explain_layers
 
+    if spec.wired and layer is None:
+        from rnninspect.results.graph import graph_block  # why here: few documents have wires
+
+        yield graph_block(spec)
     if spec.from_file is None:
         yield from sketch_blocks(sketch(spec, layer))
     else:
         yield from file_blocks(sketch(spec), spec.from_file)
-    yield from explain_blocks(explain_layers(spec, layer), _pictures(spec, format, number))
+    yield from explain_blocks(explain_layers(spec, layer), _pictures(spec, format, number), _wiring(spec))
+
+
+def _wiring(spec: Spec) -> Mapping[str, str]:
+    """By layer how it is connected, where a document says any wires."""
+    if not spec.wired:
+        return {}
+    from rnninspect.results.wiring import wiring  # why here, as above: few documents have wires
+
+    return wiring(spec)
 
 
 def _pictures(spec: Spec, format: ExplainFormat, number: int) -> Mapping[str, Block]:

@@ -56,8 +56,13 @@ def _about_states(layer: Explained, cell: CellFacts) -> Iterator[str]:
     first = [tensor.name for tensor in layer.facts.inputs[1:]]
     last = [tensor.name for tensor in layer.facts.outputs[1:]]
     zeros = [name for name in first if name not in cell.firsts]
+    wires = layer.facts.wires
+    if wires is not None and wires.state_from:
+        zeros, handed = [], listed([name.replace("_0", "_n") for name in first])
+        yield f"{listed(first)} {'are' if len(first) > 1 else 'is'} given: {wires.state_from}'s {handed}."
     for name, value in cell.firsts.items():
-        yield f"{name} is {value:g} when not given, as in this document."
+        as_here = ", as in this document" * (wires is None or not wires.state_from)
+        yield f"{name} is {value:g} when not given{as_here}."
     if zeros:
         when = f"{listed(zeros)} {'are' if len(zeros) > 1 else 'is'} zeros when not given"
         if layer.signal.batch.state == "random":
@@ -130,4 +135,5 @@ def _about_what_goes_on(layer: Explained, recurrence: Recurrence) -> Iterator[st
     output = layer.facts.outputs[0]
     upper = ", between stacked layers they stand side by side" if recurrence.unrolled.depth > 1 else ""
     merged = upper if "two directions" in words else ""
-    yield f"It hands on its {words}, {tensor.shape_text}, and not all of output, {output.shape_text}{merged}."
+    whole = "" if tensor.shape == output.shape else f", and not all of output, {output.shape_text}"
+    yield f"It hands on its {words}, {tensor.shape_text}{whole}{merged}."

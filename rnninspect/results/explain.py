@@ -72,23 +72,37 @@ def _about_file(given: FromFile) -> Iterator[str]:
     yield from given.remarks
 
 
-def explain_blocks(layers: Iterable[Explained], pictures: Mapping[str, Block] | None = None) -> list[Block]:
-    """All there is to say of each layer, in order. pictures: of cells by layer, for a format that shows them."""
-    return [block._replace(section=_section(layer)) for layer in layers for block in _blocks(layer, pictures or {})]
+def explain_blocks(
+    layers: Iterable[Explained],
+    pictures: Mapping[str, Block] | None = None,
+    wiring: Mapping[str, str] | None = None,
+) -> list[Block]:
+    """All there is to say of each layer, in order.
+
+    pictures: of cells by layer, for a format that shows them. wiring: by layer how it is connected, where a document
+    says any wires.
+    """
+    return [
+        block._replace(section=_section(layer))
+        for layer in layers
+        for block in _blocks(layer, pictures or {}, (wiring or {}).get(layer.facts.name, ""))
+    ]
 
 
 def _section(layer: Explained) -> str:
     return f"{layer.facts.name} ({layer.facts.type})"
 
 
-def _blocks(layer: Explained, pictures: Mapping[str, Block]) -> Iterator[Block]:
+def _blocks(layer: Explained, pictures: Mapping[str, Block], wiring: str) -> Iterator[Block]:
     def title(what: str) -> str:
         return f"{_section(layer)}: {what}"
 
     model = layer.model
     if not layer.equations:
-        yield _prose(title("what it does"), model, [_in_one_line(layer), *layer.remarks])
+        yield _prose(title("what it does"), model, [_in_one_line(layer), *[wiring] * bool(wiring), *layer.remarks])
         return
+    if wiring:
+        yield _prose(title("wiring"), model, [wiring])
     yield Formulas(
         title=title("equations"), subject=model, items=_formulas(layer.equations), notes=tuple(_about_equations(layer))
     )

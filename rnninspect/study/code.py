@@ -26,7 +26,7 @@ _HINT = "rnninspect explain --code CONFIG prints all of it as a class that runs.
 
 
 class Sketch(NamedTuple):
-    """The top of a page. chain: the whole model in a line, "" where it is one layer; code: lines of Python.
+    """The top of a page. chain: the whole model in a line, "" where it is one layer or no chain; code: lines of Python.
 
     notes: sentences about them.
     """
@@ -73,7 +73,7 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
         created.insert(0, f"torch.set_default_dtype(torch.{spec.dtype})")
     if len(links) > 1:
         code = fitted([*created, "", *forward(spec, names, locals_of(spec, names), "")])
-        return Sketch(model=spec.name, chain=chain(spec), code=tuple(code), notes=(_hint(spec),))
+        return Sketch(model=spec.name, chain="" if spec.wired else chain(spec), code=tuple(code), notes=(_hint(spec),))
     (link,) = links
     firsts = [tensor.name for tensor in link.layer.inputs(link.signal, "float32")[1:]]
     states = [tensor.name for tensor in link.layer.outputs(link.signal, "float32")[1:]]
