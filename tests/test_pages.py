@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,23 @@ def test_a_page_is_sound_small_and_the_same_twice(name: str, cli: Callable[..., 
     names = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(set(names)) == len(names)
     assert not re.search(r"<[^>]+\s(?:src|style|on\w+)=", page)
+
+
+@pytest.mark.parametrize("command", ["explain", "inspect", "check"])
+def test_a_document_with_a_hostile_name_has_a_page_that_runs_nothing(
+    command: str, cli: Callable[..., str], tmp_path: Path
+) -> None:
+    hostile = "</title></style></script><script>alert(1)</script><img src=x onerror=alert(1)> ]]> --> {{7*7}} $(id)"
+    path = tmp_path / "<b>&.yaml"
+    layer = "{type: LSTM, input_size: 2, hidden_size: 3}"
+    path.write_text(f"name: {json.dumps(hostile)}\ninput: {{batch_size: 2, seq_len: 3}}\nlayers: [{layer}]\n")
+    options = ["--max-params", "1k"] if command == "check" else ["--plan"] if command == "inspect" else []
+    page = cli(command, str(path), *options, "--format", "html")
+    root = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
+    assert len(list(root.iter("script"))) == 1
+    assert list(root.iter("img")) == []
+    assert hostile in "".join(root.itertext())
+    assert "<b>&.yaml" in "".join(next(root.iter("footer")).itertext())
 
 
 def test_the_equations_of_a_page_are_all_those_of_the_text(cli: Callable[..., str]) -> None:
