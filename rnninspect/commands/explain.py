@@ -19,6 +19,7 @@ from rnninspect.formats import Detail, ExplainFormat
 if TYPE_CHECKING:
     from rnninspect.commands.shared.file_models import Checkpoints
     from rnninspect.document.chain import Spec
+    from rnninspect.results.explain import Flows
     from rnninspect.results.table import Block
 
 EXAMPLES = (
@@ -131,7 +132,8 @@ def _blocks(spec: Spec, layer: str | None, format: ExplainFormat, number: int) -
         yield from sketch_blocks(sketch(spec, layer))
     else:
         yield from file_blocks(sketch(spec), spec.from_file)
-    yield from explain_blocks(explain_layers(spec, layer), _pictures(spec, format, number), _wiring(spec))
+    pictures, flows = _pictures(spec, format, number), None if format is not ExplainFormat.HTML else _flows()
+    yield from explain_blocks(explain_layers(spec, layer), pictures, _wiring(spec), flows=flows)
 
 
 def _wiring(spec: Spec) -> Mapping[str, str]:
@@ -150,6 +152,13 @@ def _pictures(spec: Spec, format: ExplainFormat, number: int) -> Mapping[str, Bl
     from rnninspect.results.cell_pictures import drawings, flowcharts
 
     return flowcharts(spec) if format is ExplainFormat.MARKDOWN else drawings(spec, f"cell-{number}")
+
+
+def _flows() -> Flows:
+    """What draws a data flow for a page."""
+    from rnninspect.results.cell_pictures import flow
+
+    return flow
 
 
 def _chosen(specs: Sequence[Spec], layer: str | None) -> Iterator[Spec]:

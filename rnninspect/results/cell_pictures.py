@@ -9,7 +9,9 @@ from rnninspect.document.chain import Spec
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.pictures.cell import TooLarge, mermaid_of, svg_of, title_of
 from rnninspect.pictures.style import style_sheet
-from rnninspect.results.table import Block, Code, Picture
+from rnninspect.results.flow_picture import flow_picture
+from rnninspect.results.table import Block, Code, Drawing, Picture
+from rnninspect.study.unrolled import Unrolled
 
 _CLEARER = "explain --picture FILE.svg draws it with each state on a line of its own."
 
@@ -32,6 +34,17 @@ def drawings(spec: Spec, prefix: str) -> dict[str, Block]:
             picture = svg_of(layer, prefix=f"{prefix}-{number}", alone=False)
             found[layer.name] = Picture(title=title_of(layer), subject=spec.name, svg=picture, style=style_sheet())
     return found
+
+
+def flow(unrolled: Unrolled, drawing: Drawing) -> Block:
+    """A data flow for a page."""
+    return Picture(
+        title=drawing.title,
+        subject=drawing.subject,
+        svg=flow_picture(unrolled, drawing.title, " ".join(drawing.notes)),
+        style=style_sheet(),
+        notes=drawing.notes,
+    )
 
 
 def _layers(spec: Spec) -> Iterator[Recurrent]:

@@ -20,6 +20,8 @@ from rnninspect.study.code import Sketch
 from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Upper, is_first
 from rnninspect.study.unrolled import Unrolled
 
+# From what a data flow shows, and the same drawn with characters.
+Flows = Callable[[Unrolled, Drawing], Block]
 _VECTORS = (
     Column("symbol", "symbol", Kind.SYMBOL, repeats=True),
     Column("shape", "shape", Kind.SHAPE),
@@ -76,17 +78,21 @@ def explain_blocks(
     layers: Iterable[Explained],
     pictures: Mapping[str, Block] | None = None,
     wiring: Mapping[str, str] | None = None,
+    *,
+    flows: Flows | None = None,
 ) -> list[Block]:
     """All there is to say of each layer, in order.
 
     pictures: of cells by layer, for a format that shows them. wiring: by layer how it is connected, where a document
-    says any wires.
+    says any wires. flows: what makes a picture of a data flow that is drawn with characters.
     """
-    return [
-        block._replace(section=_section(layer))
-        for layer in layers
-        for block in _blocks(layer, pictures or {}, (wiring or {}).get(layer.facts.name, ""))
-    ]
+    blocks = []
+    for layer in layers:
+        for block in _blocks(layer, pictures or {}, (wiring or {}).get(layer.facts.name, "")):
+            if flows is not None and isinstance(block, Drawing) and layer.recurrence is not None:
+                block = flows(layer.recurrence.unrolled, block)
+            blocks.append(block._replace(section=_section(layer)))
+    return blocks
 
 
 def _section(layer: Explained) -> str:

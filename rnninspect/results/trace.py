@@ -135,8 +135,8 @@ def _key(stat: str) -> str:
     return "saturated_percent" if stat == "saturated" else stat
 
 
-def _value(stats: VectorStats, stat: str) -> float | None:
-    value: float | None = getattr(stats, stat)
+def _value(stats: VectorStats, stat: str, of: str = "") -> float | None:
+    value: float | None = getattr(stats, f"{stat}{of}")
     # A share is printed in % everywhere, so that one column has one meaning.
     return None if value is None else percent(value) if stat == "saturated" else value
 
@@ -205,13 +205,8 @@ def _series(level: Level, k: int, stat: str) -> Series:
     return Series(
         level.vectors[k].name,
         tuple((step.t, _value(step.stats[k], stat)) for step in level.steps),
-        halves=tuple(_half(step.stats[k], stat) for step in level.steps),
+        halves=tuple(_value(step.stats[k], stat, "_half") for step in level.steps),
     )
-
-
-def _half(stats: VectorStats, stat: str) -> float | None:
-    value: float | None = getattr(stats, f"{stat}_half")
-    return None if value is None else percent(value) if stat == "saturated" else value
 
 
 def outputs_note(results: Sequence[Trace]) -> str:

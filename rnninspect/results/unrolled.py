@@ -44,7 +44,7 @@ from rnninspect.letters import DIRECTIONS
 from rnninspect.study.unrolled import Unrolled
 
 _DOTS = " ··· "
-_MOST_LAYERS = 3  # more than so many are drawn as the last and the first
+MOST_LAYERS = 3  # more than so many are drawn as the last and the first
 _DROPOUT = "dropout"
 
 
@@ -54,7 +54,7 @@ def draw(unrolled: Unrolled) -> tuple[str, ...]:
     picture = _Picture(unrolled, _places_of(unrolled, steps), _Canvas())
     picture.above_columns(0, [output_at(unrolled, step) for step in steps])
     row = 1
-    layers = list(range(unrolled.depth)) if unrolled.depth <= _MOST_LAYERS else [0, unrolled.depth - 1]
+    layers = list(range(unrolled.depth)) if unrolled.depth <= MOST_LAYERS else [0, unrolled.depth - 1]
     for layer in reversed(layers):
         row = picture.layer(row, layer)
         if layer and layer - 1 not in layers:
@@ -85,12 +85,12 @@ def _name(layer: int) -> str:
     return f"layer {layer}"
 
 
-def _left_out(unrolled: Unrolled) -> str:
+def layers_left_out(unrolled: Unrolled) -> str:
     """The layers that are not drawn, between the two that are."""
-    return f"{unrolled.depth - 2:,} more alike" if unrolled.depth > _MOST_LAYERS else ""
+    return f"{unrolled.depth - 2:,} more alike" if unrolled.depth > MOST_LAYERS else ""
 
 
-def _state(unrolled: Unrolled, state: str, time: str, layer: int, direction: int) -> str:
+def state_at(unrolled: Unrolled, state: str, time: str, layer: int, direction: int) -> str:
     """`h_0[3]`: torch's row of a layer and direction."""
     return f"{state}_{time}[{layer * unrolled.directions + direction}]" if unrolled.indexed else f"{state}_{time}"
 
@@ -124,7 +124,7 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int | str]) -> _Places:
     shift = (box + 1) * (unrolled.directions - 1)
     edge = max(len(size_text(width)) for _, width in unrolled.states) + 2
     middle = shift // 2 + centre
-    start = max(max(map(len, _gutter(unrolled))) + edge, len(_left_out(unrolled)) + 1 - middle)
+    start = max(max(map(len, _gutter(unrolled))) + edge, len(layers_left_out(unrolled)) + 1 - middle)
     beside = [f"↑ {size_text(width)}" for width in (unrolled.features, unrolled.above)]
     over = [output_at(unrolled, step) for step in steps]
     # why the second: an edge's size stands beside the line that crosses it, not on it.
@@ -150,7 +150,7 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int | str]) -> _Places:
 def _gutter(unrolled: Unrolled) -> Iterator[str]:
     """Everything that may stand on the left."""
     yield from (
-        _state(unrolled, state, time, unrolled.depth - 1, unrolled.directions - 1)
+        state_at(unrolled, state, time, unrolled.depth - 1, unrolled.directions - 1)
         for state, _ in unrolled.states
         for time in "0n"
     )
@@ -202,7 +202,7 @@ class _Picture(NamedTuple):
     def left_out(self, row: int) -> int:
         """A line for the layers that are not drawn; returns the row below."""
         self._between(row)
-        self.canvas.put(row + 1, 0, _left_out(self.unrolled))
+        self.canvas.put(row + 1, 0, layers_left_out(self.unrolled))
         self.above_columns(row + 1, ["⋮"] * len(self.places.columns))
         return row + 2
 
@@ -231,7 +231,7 @@ class _Picture(NamedTuple):
             self._box(row, column, [state])
             canvas.put(row + 3, column + places.centre, f"↑ {size_text(inner_width)}")
             self._box(row + 4, column, [inner])
-        started, ended = (_state(self.unrolled, state, time, layer, 0) for time in "0n")
+        started, ended = (state_at(self.unrolled, state, time, layer, 0) for time in "0n")
         canvas.put(row + 5, first - places.edge - len(started), f"{started}{f'{size}→':─>{places.edge}}")
         canvas.put(row + 1, last + places.box, f"{f'{size}→':─>{places.edge}}{ended}")
         for column, following in zip(places.columns, places.columns[1:], strict=False):
@@ -268,7 +268,7 @@ class _Picture(NamedTuple):
         """The boxes of one direction and the edges between them; returns the row below."""
         places, canvas = self.places, self.canvas
         for number, (state, width) in enumerate(self.unrolled.states, start=1):
-            started, ended = (_state(self.unrolled, state, time, layer, direction) for time in "0n")
+            started, ended = (state_at(self.unrolled, state, time, layer, direction) for time in "0n")
             left, right = (ended, started) if direction else (started, ended)
             start, end = places.columns[0] - places.edge, places.columns[-1] + places.right
             canvas.put(row + number, start - len(left), left)
