@@ -105,7 +105,11 @@ class BuiltModel(nn.Module):
         self.eval()
 
     def forward(self, *inputs: Flow) -> Flow | tuple[Flow, ...]:
-        """Run every layer in order."""
+        """Run every layer in order. Raises TypeError for another number of inputs than the document has."""
+        if len(inputs) != len(self.input_names):
+            raise TypeError(
+                f"expected {len(self.input_names)} inputs, {', '.join(self.input_names)}; got {len(inputs)}"
+            )
         flows = Flows(self.links, dict(zip(self.input_names, inputs, strict=True)), self.returns)
         for link, module in zip(self.links, self.layers, strict=True):
             fed, states = flows.given(link, ())

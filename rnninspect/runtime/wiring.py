@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.document.chain import INPUT, Link
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.runtime.feeding import lengths_of
 from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
 
 
@@ -91,8 +92,13 @@ def _to_steps(tensor: Tensor, lead: torch.Size, axes: tuple[str, ...]) -> Tensor
 
 
 def _packed_as(packed: PackedSequence, flow: Flow) -> Tensor:
-    """The data of a packed batch of the same lengths, or of a vector of each sequence, in the order of `packed`."""
+    """The data of a packed batch of the same lengths, or of a vector of each sequence, in the order of `packed`.
+
+    Raises ValueError for a packed batch of other lengths, which only a caller's own batch can be.
+    """
     if isinstance(flow, PackedSequence):
+        if not torch.equal(packed.batch_sizes, flow.batch_sizes):
+            raise _other_lengths(packed, flow)
         if same_order(packed, flow):
             return flow.data
         # why: sequences of one length may have been packed in another order.
@@ -103,20 +109,31 @@ def _packed_as(packed: PackedSequence, flow: Flow) -> Tensor:
 
 
 def same_order(one: PackedSequence, other: PackedSequence) -> bool:
-    """Whether two packed batches have their sequences in the same order."""
-    orders = one.sorted_indices, other.sorted_indices
-    if orders[0] is None or orders[1] is None or orders[0].is_meta:
-        return orders[0] is orders[1] or orders[0] is not None
-    return bool(torch.equal(orders[0], orders[1]))
+    """Whether two packed batches have their sequences in the same order; on meta, where none can be seen, they have."""
+    orders = _order(one), _order(other)
+    return orders[0].is_meta or bool(torch.equal(*orders))
+
+
+def _order(flow: PackedSequence) -> Tensor:
+    """Which sequence of the batch each of the packed ones is."""
+    if flow.sorted_indices is None:  # they came sorted
+        return torch.arange(int(flow.batch_sizes[0]), device=flow.data.device)
+    return flow.sorted_indices
 
 
 def _in_order_of(packed: PackedSequence, flow: PackedSequence) -> Tensor:
-    assert flow.unsorted_indices is not None
-    assert packed.sorted_indices is not None
-    place = flow.unsorted_indices.index_select(0, packed.sorted_indices)
+    place = _order(flow).argsort().index_select(0, _order(packed))
+    steps = lengths_of(flow)
+    if not torch.equal(steps, steps.index_select(0, place.cpu())):
+        raise _other_lengths(packed, flow)
     starts = (flow.batch_sizes.cumsum(0) - flow.batch_sizes).tolist()
     rows = [start + place[:running] for start, running in zip(starts, packed.batch_sizes.tolist(), strict=True)]
     return flow.data.index_select(0, torch.cat(rows))
+
+
+def _other_lengths(packed: PackedSequence, flow: PackedSequence) -> ValueError:
+    lengths = [lengths_of(each).index_select(0, _order(each).argsort().cpu()).tolist() for each in (packed, flow)]
+    return ValueError(f"expected packed sequences of the same lengths, got {lengths[0]} and {lengths[1]}")
 
 
 def added(handed_on: Flow, other: Flow) -> Flow:
