@@ -91,10 +91,13 @@ def _check(spec: Spec, options: GradflowOptions) -> None:
 
 def _caption(results: list[Gradflow]) -> str:
     from rnninspect.results.caption import caption, each_once
+    from rnninspect.results.gradflow import dependence
 
     first = results[0]
+    answers = [answer for answer in map(dependence, results) if answer]
     devices = each_once(result.device for result in results)
     return caption(
+        *(answers if len(results) == 1 else ()),
         "equations in float64",
         f"weights drawn by torch {first.torch} on {devices}",
         each_once(result.model.dtype for result in results),

@@ -139,11 +139,13 @@ def _about(result: Gradflow, curve: Curve) -> tuple[Cell, ...]:
 
 
 def _name(curve: Curve, result: Gradflow) -> str:
-    """`x`, or `h layer 1 reverse` where there are several."""
+    """`x`, or `x of src`, or `h layer 1 reverse`, where there are several."""
     levels = {
         (other.stacked, other.direction) for other in result.curves if other.layer == curve.layer and other.of != "x"
     }
-    if curve.of == "x" or len(levels) == 1:
+    if curve.of == "x":
+        return f"x of {', '.join(curve.inputs)}" if len(result.inputs) > 1 else "x"
+    if len(levels) == 1:
         return curve.of
     stacked = f" layer {curve.stacked}" if len({stacked for stacked, _ in levels}) > 1 else ""
     direction = f" {curve.direction}" if len({direction for _, direction in levels}) > 1 else ""
@@ -188,7 +190,32 @@ def _series(name: str, curves: Sequence[Curve]) -> Series:
     return Series(name, tuple((lag, norm) for lag, norm, _ in points), halves=halves)
 
 
+def dependence(result: Gradflow) -> str:
+    """How the layer that is read depends on the first step of each input; "" where there is but one, as it is read."""
+    first: dict[tuple[str, ...], Curve] = {}
+    for curve in result.curves:
+        if curve.of == "x" and curve.side == "past":
+            first.setdefault(curve.inputs, curve)
+    if result.target == "sum" or not (len(first) > 1 or any(curve.own_lag for curve in first.values())):
+        return ""
+    said = [_dependence(", ".join(inputs), curve) for inputs, curve in first.items()]
+    where = "at the last step" if result.position is None else f"at t = {result.position}"
+    return f"{result.layer} {where} depends {', '.join(said)}, by the gradient"
+
+
+def _dependence(inputs: str, curve: Curve) -> str:
+    """`on the first step of src 0.012 times as much as on its last`, which the encoder reads."""
+    start, end = curve.norms[0], curve.norms[-1]
+    if not any(curve.norms):
+        return f"not on {inputs}"
+    times = f"{end / start:.3g} times as much as on" if start and isfinite(end / start) else "and not on"
+    return f"on the first step of {inputs} {times} {'its last' if curve.own_lag else 'the step that is read'}"
+
+
 def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
+    for result in results:
+        if answer := dependence(result):
+            yield f"{answer}."
     reads = dict.fromkeys(_reads(result) for result in results)
     yield (
         f"The loss is <v, output>, v a random unit vector of each direction, read {'; '.join(reads)}. A gradient's "
@@ -216,6 +243,14 @@ def _notes(results: Sequence[Gradflow]) -> Iterator[str]:
 
 def _steps(result: Gradflow) -> Iterator[str]:
     """Whose steps the lags are, where the layers of a model have other ones."""
+    own = list(dict.fromkeys(curve.layer for curve in result.curves if curve.own_lag))
+    if own:
+        yield (
+            f"{', '.join(own)}: what goes on from there to {result.layer} is a last state, or one vector of each "
+            "sequence, so a lag is counted from the layer's own last step; of its reverse direction from its first."
+        )
+    if result.unlike:
+        yield f"Read is the output of {result.layer} as its cell puts it out, before {result.unlike}."
     if result.stride > 1:
         yield f"A lag is counted in steps of {result.layer}, each of which is {result.stride} of the model's input."
     for layer in result.apart:
@@ -273,6 +308,8 @@ def gradflow_document(results: Sequence[Gradflow]) -> dict[str, object]:
                         "first_lag": curve.first,
                         "norms": curve.norms,
                         "decay": curve.decay and curve.decay._asdict(),
+                        **({"inputs": curve.inputs} if curve.inputs and len(result.inputs) > 1 else {}),
+                        **({"own_lag": True} if curve.own_lag else {}),
                     }
                     for curve in result.curves
                 ],

@@ -336,6 +336,8 @@ def flowing() -> Schema:
             "By lag, the root mean square over the sequences.", some(number("A norm; null for an infinite one."))
         ),
         decay=some({**decay, "description": "The curve in one number; null where there is no decay to tell."}),
+        inputs=many("Of x, where the model has several inputs: those whose steps the layer reads.", text("An input.")),
+        own_lag=yes("The lag is counted from the layer's own last step: it hands over a last state, or one vector."),
     )
     weight = record(
         "A weight.",
@@ -351,7 +353,7 @@ def flowing() -> Schema:
         layer=text("The layer whose output the loss reads."),
         position=some(whole("The step it reads, from 0; null for the last of each sequence.")),
         sequences=whole("How many sequences the batch has."),
-        gradients=many("A curve for each input and state, and each side.", gradient),
+        gradients=many("A curve for each input and state, and each side.", without(gradient, "inputs", "own_lag")),
         weights=many("The gradients of the weights.", weight),
     )
     ledger = text("Where the numbers are from.", "equations")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -27,7 +28,6 @@ from rnninspect.facts.models import ModelFacts
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch
-from rnninspect.layers.window import WindowLayer
 from rnninspect.letters import DIRECTIONS
 from rnninspect.plan import plan
 from rnninspect.runtime.device import enough_memory, threads_for
@@ -35,6 +35,7 @@ from rnninspect.runtime.modules import make_feed, ready
 from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.decay import Decay, decay_of, half_widths, rms
+from rnninspect.study.reached import Steps, inputs_of, reached, stride_of, unlike
 from rnninspect.study.recorded_run import RecordedLayer, check_finite, run_links, twins_of
 from rnninspect.study.reference import reference_bytes
 
@@ -53,6 +54,8 @@ class Curve(NamedTuple):
     first: the lag of the first norm: 0, or 1 on the side that the layer, or x, comes to second.
     norms: by lag; infinite beyond float64. halves: half the 95 % interval of each, from sequence to sequence.
     decay: None where there is none to speak of: for the sum over all steps, and for too few lags.
+    inputs: of x, the model's inputs whose steps the layer reads. own_lag: the lag is counted from the layer's own last
+    step (of its reverse direction, its first), as it hands over its last states, or one vector of each sequence.
     """
 
     layer: str
@@ -64,6 +67,8 @@ class Curve(NamedTuple):
     norms: tuple[float, ...]
     halves: tuple[float, ...]
     decay: Decay | None
+    inputs: tuple[str, ...] = ()
+    own_lag: bool = False
 
 
 class WeightNorm(NamedTuple):
@@ -86,9 +91,10 @@ class Gradflow(NamedTuple):
     """One model.
 
     layer: whose output the loss reads. position: the step it reads, None for the last of each sequence.
-    weights: of that layer and of those before it; a shared one stands where its owner is. half_open: of those layers.
+    weights: of that layer and of those that it depends on; a shared one stands once. half_open: of those layers.
     stride: how many steps of the model's input a step of the layer is, behind convolutions and pools. apart: the layers
     before it that run over another number of steps, so that no lag is one of theirs too: they have no curves.
+    inputs: of the model. unlike: what the layer does with the output that is read before it hands it on.
     """
 
     model: ModelFacts
@@ -104,6 +110,8 @@ class Gradflow(NamedTuple):
     half_open: tuple[HalfOpen, ...]
     stride: int = 1
     apart: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    unlike: str = ""
 
 
 def gradients_by_lag(
@@ -122,23 +130,29 @@ def gradients_by_lag(
     Raises NotEnoughMemory, TorchRefused, or CannotHere where a state overflows.
     """
     planned = plan(spec)
-    links = spec.links[: _target_index(spec, layer) + 1]
-    batch = links[-1].signal.batch
+    *before, last = spec.links[: _target_index(spec, layer) + 1]
+    # why without what is added: the output is read as it comes out.
+    before.append(replace(last, wires=last.wires._replace(add="")))
+    steps = reached(before)
+    links = [link for link in before if link.layer.name in steps]
+    aimed, batch = links[-1].layer, links[-1].signal.batch
     needed = sum(reference_bytes(link) for link in links)
     enough_memory(spec, planned, needed, _CPU)
-    aimed = links[-1].layer
     if target == "last" and position is None and isinstance(aimed, Recurrent) and aimed.directions == 2:
         position = min(batch.lengths or (batch.letters["L"],)) // 2
-    apart = tuple(link.layer.name for link in links if isinstance(link.layer, Recurrent) and link.signal.batch != batch)
+    recurrent = [link for link in links if isinstance(link.layer, Recurrent)]
+    apart = tuple(link.layer.name for link in recurrent if steps[link.layer.name] is Steps.OTHER)
+    own = {link.layer.name: link.signal.batch for link in recurrent if steps[link.layer.name] is Steps.OWN}
     # why: one step is too little work to be shared, and threads that wait for each other took ten times as long.
     each_step = threads_for(planned.forward.macs // batch.letters["L"], _CPU)
     refused = refusals(spec, "be followed", _CPU, dtype="float64", errors=_REFUSED)
     with ready(spec, planned, device, seed) as model, each_step, refused:
-        twins = twins_of(links, model)
-        runs = run_links(links, twins, make_feed(spec, device))
+        twins = {name: twin for name, twin in twins_of(before, model).items() if name in steps}
+        runs = run_links(before, twins, make_feed(spec, device))
         check_finite(runs, spec.source)
         alike = [run for run in runs if run.layer.name not in apart]
-        curves, weights = follow(alike, twins, aim_at(batch, target, position), seed)
+        curves, weights = follow(alike, twins, aim_at(batch, target, position), seed, own)
+    sources = {link.layer.name: inputs_of(link, links) for link in recurrent}
     return Gradflow(
         model=planned,
         device=str(device),
@@ -148,24 +162,14 @@ def gradients_by_lag(
         layer=aimed.name,
         position=position,
         sequences=batch.letters["N"],
-        curves=curves,
+        curves=tuple(curve._replace(inputs=sources[curve.layer]) if curve.of == "x" else curve for curve in curves),
         weights=weights,
         half_open=tuple(_half_open(links)),
-        stride=_stride(links),
+        stride=stride_of(links),
         apart=apart,
+        inputs=tuple(each.name for each in spec.inputs),
+        unlike=unlike(last),
     )
-
-
-def _stride(links: Sequence[Link]) -> int:
-    """How many steps of an input a step of the last of the layers is."""
-    by_name = {link.layer.name: link for link in links}
-    link: Link | None = links[-1]
-    stride = 1
-    while link is not None:
-        stride *= link.layer.window.stride if isinstance(link.layer, WindowLayer) else 1
-        read = (by_name[name] for name in link.wires.reads if name in by_name)
-        link = next((each for each in read if each.emitted.is_sequence), None)
-    return stride
 
 
 def _half_open(links: Sequence[Link]) -> Iterator[HalfOpen]:
@@ -215,9 +219,16 @@ def _target_index(spec: Spec, layer: str | None) -> int:
 
 
 def follow(
-    runs: Sequence[RecordedLayer], twins: Mapping[str, nn.Module], aim: Aim, seed: int
+    runs: Sequence[RecordedLayer],
+    twins: Mapping[str, nn.Module],
+    aim: Aim,
+    seed: int,
+    own: Mapping[str, Batch] | None = None,
 ) -> tuple[tuple[Curve, ...], tuple[WeightNorm, ...]]:
-    """Every curve, and the norm of every weight's gradient, from one backward pass. seed: of v."""
+    """Every curve, and the norm of every weight's gradient, from one backward pass.
+
+    seed: of v. own: by name the batches of layers whose lags are counted from their own last step.
+    """
     aimed = runs[-1]
     output, top = aimed.layer.cell.output, aimed.layer.depth - 1
     read = probes(aimed, aim.reads, seed).items()
@@ -237,8 +248,15 @@ def follow(
     followed = [*inputs, *states, *(weight for weight in owners if weight.requires_grad)]
     # What the loss does not depend on has no gradient at all.
     gradients = dict(zip(followed, torch.autograd.grad(loss, followed, allow_unused=True), strict=True))
-    curves = tuple(curve for run in runs for curve in _curves(run, aim, gradients))
-    return curves, tuple(
+    curves: list[Curve] = []
+    for run in runs:
+        batch = (own or {}).get(run.layer.name)
+        if batch is None:
+            curves += _curves(run, aim, aim, gradients)
+            continue
+        last, first = (aim_at(batch, "last", at)._replace(decays=aim.decays) for at in (None, 0))
+        curves += (curve._replace(own_lag=True) for curve in _curves(run, last, first, gradients))
+    return tuple(curves), tuple(
         WeightNorm(layer, name, _weight_norm(gradients[weight]) if weight.requires_grad else None)
         for weight, (layer, name) in owners.items()
     )
@@ -248,7 +266,9 @@ def _weight_norm(gradient: Tensor | None) -> float:
     return 0.0 if gradient is None else float(_norms(gradient.flatten(), 0))
 
 
-def _curves(run: RecordedLayer, aim: Aim, gradients: Mapping[Tensor, Tensor | None]) -> Iterator[Curve]:
+def _curves(
+    run: RecordedLayer, aim: Aim, of_reverse: Aim, gradients: Mapping[Tensor, Tensor | None]
+) -> Iterator[Curve]:
     """The curves of a layer's input, then of every state of every stacked layer and direction."""
     layer, (steps, sequences) = run.layer, aim.reads.shape
     norms = _by_step(gradients[data_of(run.x)], run, steps, sequences)
@@ -262,7 +282,7 @@ def _curves(run: RecordedLayer, aim: Aim, gradients: Mapping[Tensor, Tensor | No
             subject = _Subject(layer.name, name)
             if not isinstance(layer, CellLayer):
                 subject = subject._replace(stacked=stacked, direction=DIRECTIONS[direction])
-            yield from _sides(norms, aim, subject)
+            yield from _sides(norms, of_reverse if direction else aim, subject)
 
 
 def probes(aimed: RecordedLayer, reads: Tensor, seed: int) -> dict[tuple[int, int], Tensor]:

@@ -52,21 +52,25 @@ def twins_of(links: Sequence[Link], model: BuiltModel) -> dict[str, nn.Module]:
 
 
 def run_links(links: Sequence[Link], twins: Mapping[str, nn.Module], feed: Feed) -> list[RecordedLayer]:
-    """Run layers by their equations, and keep every state of the recurrent ones."""
-    flows = Flows(links, {name: _wanting(exact(flow)) for name, flow in feed.inputs.items()}, ())
-    runs = []
+    """Run those of the layers by their equations that have a twin, and keep every state of the recurrent ones."""
     # why not strict: the feed has states for the layers after them too.
-    for link, own_states in zip(links, feed.states, strict=False):
+    chosen = [pair for pair in zip(links, feed.states, strict=False) if pair[0].layer.name in twins]
+    inputs = {name: _wanting(exact(flow)) for name, flow in feed.inputs.items()}
+    flows = Flows([link for link, _ in chosen], inputs, ())
+    runs = []
+    for link, own_states in chosen:
         # why: a state may be what another one was before, or start as what only trains elsewhere.
         own = tuple(exact_tensor(state).requires_grad_() for state in own_states)
         flow, given = flows.given(link, own)
-        flow = _wanting(flow)
+        # why a tensor of its own: others may read the same, and the gradient is to be what goes through this layer.
+        flow = _wanting(with_data(flow, data_of(flow).view_as(data_of(flow))))
         watch = None
         if isinstance(link.layer, Recurrent):
             runs.append(RecordedLayer(layer=link.layer, axes=link.signal.axes, x=flow, levels={}))
             watch = partial(_record, runs[-1])
         ran = run_layer(link, twins[link.layer.name], flow, given, watch)
-        flows.put(link, flow, ran.handed_on, ran.states)
+        # why here: what reads it beside others has another tensor, and the gradient goes on to this one.
+        flows.put(link, flow, _wanting(ran.handed_on), ran.states)
     return runs
 
 
