@@ -18,11 +18,12 @@ from rnninspect.results.table import Chart, Code, Column, Kind, Series, Table
 CONFIGS = Path(__file__).parent.parent / "configs"
 TAGGER, LSTM, RNN = (str(CONFIGS / f"{name}.yaml") for name in ("tagger", "lstm", "rnn"))
 HOSTILE = "</title></style></script><script>document.title='run'</script><img src=x onerror=alert(1)>\u202e\x1b[31m"
-# A page and how many of its equations are to be seen: as many as it has.
+# What makes each page.
 PAGES = {
     "explain": ["explain", TAGGER],
     "jordan": ["explain", str(CONFIGS / "jordan.yaml")],
     "cell": ["explain", str(CONFIGS / "mgu.yaml")],
+    "wires": ["explain", str(CONFIGS / "seq2seq.yaml")],
     "inspect": ["inspect", TAGGER, LSTM],
     "all": ["inspect", "--all", TAGGER],
     "check": ["check", TAGGER, LSTM, "--max-params", "300k"],
