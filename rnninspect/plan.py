@@ -68,22 +68,9 @@ def plan_layers(
     all_wants, graded = _gradients(links, weights, input_grad)
     for link, own, wants in zip(links, weights, all_wants, strict=True):
         layer, signal, reads = link.layer, link.signal, link.wires.reads
-        is_open = signal.batch.is_open
-        of_layer = LayerFacts(
-            name=layer.name,
-            type=layer.type,
-            inputs=layer.inputs(signal, dtype),
-            outputs=layer.outputs(signal, dtype),
-            weights=own,
-            forward=layer.forward_ops(signal.one_token if is_open else signal),
-            backward=None,
-            kept_for_backward_bytes=None,
-            per_token=is_open,
-            handed_on=layer.hands_on(signal, dtype),
-            buffers=_buffers(link, dtype, owners),
-        )
+        of_layer = _forward_facts(link, own, dtype, _buffers(link, dtype, owners))
         # why not backward: what the steps at both ends leave out makes it no multiple of the tokens.
-        if not is_open:
+        if not of_layer.per_token:
             kept = layer.kept(signal, dtype, own, wants)
             # why not twice: what a layer reads is what another has put out, unless it is several, side by side.
             name = reads[0] if len(reads) == 1 else layer.name + "'s input"
@@ -98,6 +85,25 @@ def plan_layers(
     from rnninspect.wired_plan import with_operations  # why here, as above: few documents have wires
 
     return with_operations(links, facts, graded, input_grad, inputs)
+
+
+def _forward_facts(link: Link, weights: Weights, dtype: str, buffers: Weights) -> LayerFacts:
+    """What is known of a layer before it is known what its backward pass works out."""
+    layer, signal = link.layer, link.signal
+    is_open = signal.batch.is_open
+    return LayerFacts(
+        name=layer.name,
+        type=layer.type,
+        inputs=layer.inputs(signal, dtype),
+        outputs=layer.outputs(signal, dtype),
+        weights=weights,
+        forward=layer.forward_ops(signal.one_token if is_open else signal),
+        backward=None,
+        kept_for_backward_bytes=None,
+        per_token=is_open,
+        handed_on=layer.hands_on(signal, dtype),
+        buffers=buffers,
+    )
 
 
 def _buffers(link: Link, dtype: str, owners: dict[str, str]) -> Weights:

@@ -36,7 +36,7 @@ from rnninspect.layers.registry import TYPES, kind_of
 
 TAGGER = str(CONFIGS / "tagger.yaml")
 HEAD = "input: {batch_size: 3, seq_len: 5}\n"
-TOP = ["name=", "device=", "dtype="]
+TOP = ["name=", "device=", "dtype=", "outputs="]
 SIZES = [f"encoder.{key}" for key in ("input_size", "hidden_size", "num_layers", "proj_size")]
 
 
@@ -123,6 +123,14 @@ def test_then_the_keys_of_one() -> None:
     assert offered("dt", TAGGER) == ["dtype="]
     assert offered("input.", TAGGER) == [f"input.{key}=" for key in Input.model_fields]
     assert offered("encoder.nonlinearity", TAGGER) == []
+
+
+def test_several_inputs_and_the_wires_that_a_layer_has(written: Callable[[str], Path]) -> None:
+    text = "input: {batch_size: 2}\ninputs: {src: {seq_len: 3}}\n"
+    path = str(written(f"{text}layers: [{{name: a, type: RNN, from: src, input_size: 2, hidden_size: 3}}]\n"))
+    assert offered("inputs.", path) == [f"inputs.src.{key}=" for key in ("seq_len", "lengths", "input_size")]
+    assert "a.from=" in offered("a.", path)
+    assert "a.add=" not in offered("a.", path)
 
 
 def test_the_laws_of_a_kind() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -91,34 +91,7 @@ def path_at(target: str, tree: Tree, place: Place) -> Path:
             hint = f"{did_you_mean(owner, top)}; a layer's key is set with its name, LAYER.{printable(owner)}"
             raise DocumentError(place, f"no top-level key {show(owner)} can be set", hint=hint)
         return (owner,)
-    paths: dict[str, Path] = {}
-    for layer in text_layers(tree.data):
-        paths.setdefault(layer.name, layer.path)
-    inputs = tree.data.get("inputs")
-    mapping: Path
-    if owner in KEYED_BLOCKS:
-        mapping = (owner,)
-        known = KEYED_BLOCKS[owner].model_fields
-        if key not in known:
-            raise DocumentError(place, f"unknown key {show(key)}", path=target, hint=did_you_mean(key, known))
-    elif owner in paths:
-        mapping = paths[owner]
-    elif owner == "inputs" and isinstance(inputs, dict):
-        name, _, key = key.partition(".")
-        if name not in inputs:
-            raise DocumentError(place, f"no input is called {show(name)}", hint=did_you_mean(name, inputs))
-        mapping = ("inputs", name)
-    elif owner == "cells" and isinstance(tree.data.get("cells"), dict):
-        name, _, key = key.partition(".")
-        if name not in tree.data["cells"]:
-            raise DocumentError(place, f"no cell is called {show(name)}", hint=did_you_mean(name, tree.data["cells"]))
-        mapping = ("cells", name)
-    else:
-        base, _, number = owner.rpartition("_")
-        hint = did_you_mean(owner, [*paths, *KEYED_BLOCKS])
-        if number.isdecimal() and len(paths.get(base, ())) > 2:
-            hint = f"{base}.{printable(key)} is that of all copies of {base}"
-        raise DocumentError(place, f"no layer is called {show(owner)}", hint=hint)
+    mapping, key = _owner_at(owner, key, tree.data, place)
     path = (*mapping, key)
     if mapping[0] in ("layers", "cells") and key.partition(".")[0] in _MADE:
         path = (*mapping, *key.split("."))
@@ -127,6 +100,36 @@ def path_at(target: str, tree: Tree, place: Place) -> Path:
         if not isinstance(there, dict) and not (there is None and made):
             raise DocumentError(place, f"{dotted(path[:k])} is not a mapping, so it has no {show(path[k])} to set")
     return path
+
+
+# What a block of named mappings holds, as an error calls one.
+_NAMED = {"inputs": "input", "cells": "cell"}
+
+
+def _owner_at(owner: str, key: str, data: Mapping[str, Any], place: Place) -> tuple[Path, str]:
+    """Where the mapping is that `owner.key` is of, and the key in it; see `path_at`."""
+    paths: dict[str, Path] = {}
+    for layer in text_layers(data):
+        paths.setdefault(layer.name, layer.path)
+    if owner in KEYED_BLOCKS:
+        known = KEYED_BLOCKS[owner].model_fields
+        if key not in known:
+            hint = did_you_mean(key, known)
+            raise DocumentError(place, f"unknown key {show(key)}", path=f"{owner}.{key}", hint=hint)
+        return (owner,), key
+    if owner in paths:
+        return paths[owner], key
+    named = data.get(owner) if owner in _NAMED else None
+    if isinstance(named, dict):
+        name, _, key = key.partition(".")
+        if name not in named:
+            raise DocumentError(place, f"no {_NAMED[owner]} is called {show(name)}", hint=did_you_mean(name, named))
+        return (owner, name), key
+    base, _, number = owner.rpartition("_")
+    hint = did_you_mean(owner, [*paths, *KEYED_BLOCKS])
+    if number.isdecimal() and len(paths.get(base, ())) > 2:
+        hint = f"{base}.{printable(key)} is that of all copies of {base}"
+    raise DocumentError(place, f"no layer is called {show(owner)}", hint=hint)
 
 
 def _at(data: Any, path: Path) -> object:

@@ -142,7 +142,7 @@ def _common(
 
 def _paths(data: Mapping[str, Any]) -> list[str]:
     """Every `layer.key`, `layer.init.key`, `input.key` and top-level key of a document, sound or not."""
-    from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, text_layers
+    from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, WIRE_KEYS, Document, text_layers
     from rnninspect.document.keys import keys_of
     from rnninspect.layers.layer import Layer
 
@@ -150,12 +150,18 @@ def _paths(data: Mapping[str, Any]) -> list[str]:
     for name, _, layer in text_layers(data):
         if isinstance(layer, dict) and _NAME.fullmatch(name):
             keys = keys_of(layer, data)
-            for key in filter(_NAME.fullmatch, keys.names if keys else Layer.model_fields):
+            names = [*(keys.names if keys else Layer.model_fields), *sorted(WIRE_KEYS & layer.keys())]
+            for key in filter(_NAME.fullmatch, names):
                 laws = _laws(keys.kind) if keys and key == "init" else [""]
                 paths += [f"{name}.{key}.{law}".removesuffix(".") for law in laws]
     for block, model in KEYED_BLOCKS.items():
         if isinstance(data.get(block), dict):
             paths += [f"{block}.{key}" for key in model.model_fields]
+    inputs = data.get("inputs")
+    for name in filter(_NAME.fullmatch, inputs if isinstance(inputs, dict) else ()):
+        from rnninspect.document.wires import NamedInput
+
+        paths += [f"inputs.{name}.{key}" for key in NamedInput.model_fields]
     return paths + [key for key in Document.model_fields if key not in BLOCKS]
 
 
