@@ -14,7 +14,7 @@ from torch import nn
 from worlds import least_keys
 
 from rnninspect.document import synonyms
-from rnninspect.document.blocks import Budget, Document, Input
+from rnninspect.document.blocks import WIRE_KEYS, Budget, Document, Input
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
@@ -24,6 +24,10 @@ from rnninspect.layers.registry import TYPES, kind_of
 Here = Callable[..., subprocess.CompletedProcess[str]]
 
 HEAD = "input: {batch_size: 3, seq_len: 5}\n"
+NOT_DESCRIBED = (
+    "it is not described: begin with the layer after it, whose input_size is what it puts out, "
+    "or see all of it from Python, rnninspect.inspect(module, inputs)"
+)
 LSTM = "layers: [{type: LSTM, input_size: 2, hidden_size: 4}]\n"
 
 
@@ -97,6 +101,10 @@ def test_blocks_and_values(text: str, hint: str) -> None:
                 ("Embedding", "output_dim", "embedding_dim"),
                 ("Dropout", "dropout", "p"),
                 ("LayerNorm", "epsilon", "eps"),
+                ("GRU", "initial_state", "state_from"),
+                ("LSTM", "residual", "add"),
+                ("Linear", "source", "from"),
+                ("Embedding", "shared_with", "same_as"),
                 # not by another name: only misspelt
                 ("LSTM", "hiden_size", "hidden_size"),
             ]
@@ -129,7 +137,7 @@ def test_every_key_that_is_meant_is_one() -> None:
     blocks += [kind.init_block() for kind in blocks if issubclass(kind, InitLayer)]
     fields = {name for block in blocks for name in block.model_fields}
     meant = {name for names in synonyms._KEYS.values() for name in names}
-    assert meant <= fields
+    assert meant <= fields | WIRE_KEYS
     assert {name for names in synonyms._TYPES.values() for name in names} <= set(TYPES)
 
 
@@ -157,10 +165,14 @@ def test_every_key_that_is_meant_is_one() -> None:
             "InstanceNorm1d",
             "the norms that are described are LayerNorm and BatchNorm1d: put one in its place, or leave it out",
         ),
-        (
-            "Conv2d",
-            "it is not described: leave it out, and give the layer after it the input_size that it puts out",
-        ),
+        *((name, NOT_DESCRIBED) for name in ("Conv2d", "Attention", "nn.TransformerEncoder", "WhileLoop", "BiLinear")),
+        ("Concatenate", "write from: [a, b] in the layer that reads them side by side"),
+        ("Add", "write add: input, or add: a, in the layer that hands the sum on"),
+        ("Residual", "write add: input, or add: a, in the layer that hands the sum on"),
+        ("InputLayer", "write inputs at the top of the document, such as inputs: {src: {seq_len: 30}}"),
+        ("RepeatVector", "a vector beside a sequence is given to every step: from: [words, encoder]"),
+        ("Repeat", "write repeat: 4, and layers: with the block, without a type"),
+        ("AttnDecoderRNN", "write the layers of it; from and state_from connect them"),
     ],
 )
 def test_types(name: str, hint: str) -> None:

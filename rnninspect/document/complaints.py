@@ -41,7 +41,7 @@ def valid(model: type[_Model], data: object, path: Path, tree: Tree, hints: int 
         where, guess = _where(complaint, path, tree), len(found) < hints
         if complaint["type"] == "missing":
             missing.add(where)
-            fault = fault_at(where, tree, f"required key {where[-1]} is missing", _TO_WRITE.get(where, ""))
+            fault = fault_at(where, tree, f"required key {where[-1]} is missing", _to_write(where, tree))
         elif complaint["type"] == "extra_forbidden":
             key, hint = _in_place_of_key(str(where[-1]), _submodel(model, where)) if guess else ("", "")
             meant.add((*where[:-1], key))
@@ -81,6 +81,16 @@ _TO_WRITE: dict[Path, str] = {
     ("input", "seq_len"): "write seq_len: 20, or lengths, one for each sequence",
     ("layers",): "for example layers: [{type: LSTM, input_size: 300, hidden_size: 50}]",
 }
+
+
+def _to_write(where: Path, tree: Tree) -> str:
+    """A hint for a key that is missing."""
+    if where[0] == "inputs":
+        return "write seq_len: 30, or null for one vector of each sequence"
+    if where == ("input",) and ("inputs",) in tree.values:
+        return "write input: {batch_size: 32}: all inputs have its number of sequences"
+    return _TO_WRITE.get(where, "")
+
 
 _NO_EMPTY_SEQUENCE = (
     "torch packs no empty sequence: leave it out of the batch, or give it length 1 with a padding token and ignore its "

@@ -67,6 +67,10 @@ _KEYS = _meanings(
         "lengths": "seq_lens seq_lengths sequence_lengths",
         "name": "title",
         "input": "inputs",
+        "from": "source sources inputs reads from_",
+        "add": "residual skip skip_from add_from",
+        "same_as": "shared shared_with share share_with weights_from copy_of",
+        "state_from": "initial_state initial_states init_state h0 h_0 hx states_of",
         "layers": "model modules network",
     }
 )
@@ -120,7 +124,10 @@ _TYPES = _meanings(
 )
 
 _NO_WEIGHTS = "it has no weights and keeps the shape: leave it out"
-_BY_ITSELF = "it is not described: leave it out, and give the layer after it the input_size that it puts out"
+_BY_ITSELF = (
+    "it is not described: begin with the layer after it, whose input_size is what it puts out, "
+    "or see all of it from Python, rnninspect.inspect(module, inputs)"
+)
 # Layers of torch that are not described, and what to do instead; the first that fits.
 _OTHERS = (
     (r"dropout[123]d|.*alphadropout", "Dropout counts the same"),
@@ -136,9 +143,16 @@ _OTHERS = (
     ),
     (r"sequential|module|container|(module|parameter)(list|dict)|dataparallel", "write its layers under layers: each"),
     (r"rnn(cell)?base", "write RNN, LSTM or GRU"),
+    (r"input(layer)?", "write inputs at the top of the document, such as inputs: {src: {seq_len: 30}}"),
+    (r"concat(enate)?|cat|stack", "write from: [a, b] in the layer that reads them side by side"),
+    (r"add|sum|residual|skip(connection)?", "write add: input, or add: a, in the layer that hands the sum on"),
+    (r"repeatvector", "a vector beside a sequence is given to every step: from: [words, encoder]"),
+    (r"repeat|loop", "write repeat: 4, and layers: with the block, without a type"),
+    (r"(attn)?(en|de)coder(rnn)?|seq2seq", "write the layers of it; from and state_from connect them"),
     (
         r"(lazy)?(conv|convtranspose)[123]d|.*pool[123]d|.*pad[123]d|(un)?(fold|flatten)|pixel\w+|upsampl\w+|glu|"
-        r"channelshuffle|bilinear|embeddingbag|transformer\w*|.*attention|convlstm(2d)?|adaptivelogsoftmaxwithloss",
+        r"channelshuffle|bilinear|embeddingbag|transformer\w*|.*attention|convlstm(2d)?|adaptivelogsoftmaxwithloss|"
+        r"while(loop)?|scan|beamsearch|resnet\w*|vgg\w*|highway|crf",
         _BY_ITSELF,
     ),
 )

@@ -65,8 +65,9 @@ def check_add(name: str, handed_on: Signal, added: Signal, what: str) -> None:
         )
     if not alike(handed_on, added) or handed_on.width != added.width:
         message = f"expected the shape that layer {name!r} hands on, {_text(handed_on)}; {what} is {_text(added)}"
-        same_width = handed_on.width != added.width
-        raise Misfit("add", message, "make the widths equal, or put a Linear between" if same_width else "")
+        if handed_on.axes == added.axes and handed_on.width != added.width:
+            raise Misfit("add", message, "make the widths equal, or put a Linear between")
+        raise Misfit("add", message, "add what has the same steps; a vector of each sequence only to another")
 
 
 # --- states ---------------------------------------------------------------------------------------------------
@@ -105,7 +106,9 @@ def check_states(wires: Wires, giver: Layer, given: Signal, taker: Layer, signal
     if not isinstance(taker, Recurrent):
         raise Misfit("state_from", f"a {taker.type} has no states", "leave state_from out")
     if not isinstance(giver, Recurrent):
-        raise Misfit("state_from", f"expected a recurrent layer, got {giver.name!r}, a {giver.type}")
+        raise Misfit(
+            "state_from", f"expected a recurrent layer, got {giver.name!r}, a {giver.type}", "only those have states"
+        )
     if wires.directions and giver.directions == 1:
         message = f"{giver.name!r} has one direction, so there is nothing to {wires.directions}"
         raise Misfit("state_from", message, f"write state_from: {giver.name}")

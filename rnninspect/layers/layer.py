@@ -271,6 +271,8 @@ def inferred(field: str, given: int | None, signal: Signal) -> int:
     if given is not None and given != signal.width:
         whose = "the input has" if signal.producer is None else f"layer {signal.producer!r} puts out"
         change = "the input" if signal.producer is None else f"layer {signal.producer!r}"
+        if " + " in change:  # several side by side, whose names have no blank
+            whose, change = f"{signal.producer} have together", "what it reads"
         message = f"expected {signal.width}, the width that {whose}, got {given}"
         raise Misfit(field, message, f"leave {field} out, or change {change}")
     return signal.features
