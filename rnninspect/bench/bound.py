@@ -5,7 +5,10 @@
     latency   S x least time of a step  the steps that wait for one another, S of them
 
 Within one pass of one layer the three may overlap, so it takes at least the largest of them. Passes run one after
-another, layer after layer and backward after forward, so their times are added up.
+another, layer after layer and backward after forward, so their times are added up. Where layers have wires, those are
+added up that wait for one another, along the chain that takes longest: an encoder, and the decoder that reads it or
+starts from its states. What stands beside them shares the device, so a pass takes no less than all its products, or all
+that moves.
 
 Steps. For L time steps and K stacked layers in one direction S = L + K - 1: layer k can take its step t as soon as
 layer k - 1 has taken it, as cuDNN does. In both directions S = K x L: the two run at the same time, but a layer waits
@@ -100,22 +103,34 @@ def bound(
     """
     compute = traffic = latency = seconds = 0.0
     wants = wants_of(links, [layer.weights for layer in layers], input_grad)
-    for link, facts, incoming in zip(links, layers, wants, strict=True):
-        for name in PASSES[phase]:
+    for name in PASSES[phase]:
+        least, chains, products, moves = [], [], 0.0, 0.0
+        for link, facts, incoming in zip(links, layers, wants, strict=True):
             work = work_of(link, facts, name, dtype=dtype, memory=memory, wants=incoming)
-            products = 2 * work.macs / peaks.flops
-            moves = _moved(work, memory) / peaks.bandwidth
+            multiplied = 2 * work.macs / peaks.flops
+            moved = _moved(work, memory) / peaks.bandwidth
             if peaks.chip_bandwidth is not None:
-                moves = max(moves, work.inside / peaks.chip_bandwidth)
-            chain = work.steps * step_seconds(peaks, step_name(link.layer), name)
-            compute, traffic, latency = compute + products, traffic + moves, latency + chain
-            seconds += max(products, moves, chain)
+                moved = max(moved, work.inside / peaks.chip_bandwidth)
+            chains.append(work.steps * step_seconds(peaks, step_name(link.layer), name))
+            least.append(max(multiplied, moved, chains[-1]))
+            products, moves = products + multiplied, moves + moved
+        compute, traffic, latency = compute + products, traffic + moves, latency + _longest(links, chains)
+        seconds += max(_longest(links, least), products, moves)
     if seconds == 0:
         return None
     regime = max(zip((compute, traffic, latency), REGIMES, strict=True), key=lambda term: term[0])[1]
     return Bound(
         seconds=seconds, compute=compute, traffic=traffic, latency=latency, regime=regime, calibrated=peaks.calibrated
     )
+
+
+def _longest(links: Sequence[Link], seconds: Sequence[float]) -> float:
+    """The seconds of the chain of layers that takes longest, each of which waits for the one before it."""
+    until: dict[str, float] = {}
+    for link, own in zip(links, seconds, strict=True):
+        before = (*link.wires.reads, link.wires.add, link.wires.state_from)
+        until[link.layer.name] = own + max(until.get(name, 0.0) for name in before)
+    return max(until.values())
 
 
 def macs_of(layers: Sequence[LayerFacts], phase: str) -> int:
@@ -149,7 +164,9 @@ def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: Chi
     layer, signal, weights = link.layer, link.signal, facts.weights
     inputs = sum(tensor.known_nbytes for tensor in layer.inputs(signal, dtype))
     outputs = sum(tensor.known_nbytes for tensor in layer.outputs(signal, dtype))
-    read = sum(_read(weight, layer, signal) for weight in weights)
+    # why none where they are shared: the layer whose they are has moved them.
+    moving = () if link.wires.same_as else weights
+    read = sum(_read(weight, layer, signal) for weight in moving)
     kept = _kept(layer) * signal.tokens * ITEM_BYTES[dtype]
     steps, length = chain_steps(layer, signal), signal.batch.letters["L"]
     if name != "backward":
@@ -164,7 +181,7 @@ def work_of(link: Link, facts: LayerFacts, name: str, *, dtype: str, memory: Chi
     x = signal.tensor("x", "", dtype).known_nbytes
     # The gradient of the output alone: those of the last states are zero where nobody reads them.
     y = layer.emits(signal).tensor("y", "", dtype).known_nbytes
-    gradients = sum(_read(weight, layer, signal) for weight in trained) + (x if wants.input else 0)
+    gradients = sum(_read(weight, layer, signal) for weight in moving if weight.trainable) + (x if wants.input else 0)
     # why the output too: it is the h that the gradient of W_hh is made with.
     reread = (x + (outputs if steps else 0)) if trained else 0
     # why one less than forward: nobody wants the gradient of h_0.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -246,6 +247,15 @@ def compiled_graphs(function: Callable[..., object], *args: object) -> int:
 
     To be asked before the compiled call is timed: it empties torch.compile's caches.
     """
+    return _counted(lambda compiled: compiled(function)(*args))
+
+
+def compiled_modules(modules: Sequence[Any], call: Callable[[tuple[Any, ...]], object]) -> int:
+    """The same of modules that are compiled each by itself; `call` runs them."""
+    return _counted(lambda compiled: call(tuple(map(compiled, modules))))
+
+
+def _counted(run: Callable[[Callable[..., Any]], object]) -> int:
     graphs = 0
 
     def count(module: Any, inputs: Any) -> Any:
@@ -257,7 +267,7 @@ def compiled_graphs(function: Callable[..., object], *args: object) -> int:
     # that is called later.
     torch.compiler.reset()
     try:
-        torch.compile(function, backend=count)(*args)
+        run(partial(torch.compile, backend=count))
     finally:
         torch.compiler.reset()
     return graphs

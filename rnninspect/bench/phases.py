@@ -28,6 +28,7 @@ from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.facts.wires import Wires
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.pointwise import PointwiseLayer
+from rnninspect.layers.signal import Signal
 from rnninspect.layers.window import WindowLayer
 from rnninspect.runtime.modules import BuiltModel, Feed, make_feed, run
 from rnninspect.runtime.recurrence import Flow, States, data_of, with_data
@@ -248,10 +249,16 @@ class Empty:
 
     def __init__(self, phase: Phase) -> None:
         self._each = phase.name in EACH
-        nothing: Step = lambda flow: _same(flow, ())[0]  # noqa: E731 (as _step makes them)
-        steps = (nothing,) * len(phase.subject.links)
         flows = [next(iter(inputs.values())) for inputs in phase.subject.pool]
-        self._runs = cycle([partial(_run_chain, flow, steps) for flow in flows])
+        links = phase.subject.links
+        if phase.subject.is_chain:
+            nothing: Step = lambda flow: _same(flow, ())[0]  # noqa: E731 (as _step makes them)
+            self._runs = cycle([partial(_run_chain, flow, (nothing,) * len(links)) for flow in flows])
+        else:
+            # why a chain: that tensors are joined and added is the model's work, and not ours.
+            before = (INPUT, *(link.layer.name for link in links[:-1]))
+            chain = [replace(link, wires=Wires((name,))) for link, name in zip(links, before, strict=True)]
+            self._runs = cycle([partial(_run_nothing, flow, chain) for flow in flows])
         self._kept: object = None
 
     def seconds(self, calls: int) -> float:
@@ -265,6 +272,16 @@ class Empty:
         self._kept = next(self._runs)()
 
 
+def _run_nothing(flow: Flow, links: Sequence[Link]) -> tuple[Tensor, ...]:
+    """As `_run_wired`, of layers that do nothing."""
+    flows = Flows(links, {INPUT: flow}, (links[-1].layer.name,))
+    for link in links:
+        fed, given = flows.given(link, ())
+        same, states = _same(fed, given)
+        flows.put(link, fed, same, states)
+    return tuple(map(data_of, flows.returned))
+
+
 def _same(flow: Flow, states: States) -> tuple[Flow, States]:
     return flow, states
 
@@ -275,9 +292,19 @@ def trains(subject: Subject) -> bool:
 
 
 def tokens_of(subject: Subject) -> tuple[int, int, int | None]:
-    """Tokens, sequences and time steps that go in at one call; no steps where only a last state does."""
-    signal = subject.links[0].signal
-    return signal.tokens, signal.batch.letters["N"], signal.batch.letters["L"] if signal.is_sequence else None
+    """Tokens, sequences and time steps that go in at one call; no steps where only a last state does.
+
+    Of several inputs the tokens of all, and of the steps those of the longest.
+    """
+    # By input, what the first layer that reads it alone reads, or one that reads it beside others.
+    signals: dict[str, Signal] = {}
+    for link in sorted(subject.links, key=lambda link: len(link.wires.reads)):
+        for name in link.wires.reads:
+            if name in subject.pool[0]:
+                signals.setdefault(name, link.signal)
+    tokens = sum(signal.tokens for signal in signals.values())
+    steps = [signal.batch.letters["L"] for signal in signals.values() if signal.is_sequence]
+    return tokens, subject.links[0].signal.batch.letters["N"], max(steps, default=None)
 
 
 @contextmanager

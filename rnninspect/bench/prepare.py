@@ -190,7 +190,7 @@ class ReadyRun:
     def _compiled(self, parts: list[Subject]) -> list[Subject]:
         """Each layer compiled by itself: once torch.compile has met a recurrent layer it gives up on all of a call."""
         with torch.no_grad():
-            graphs = max(kernels.compiled_graphs(subject.call, 0) for subject in parts)
+            graphs = max(map(_graphs_of, parts))
         self._warn(kernels.compiled_nothing(graphs))
         return [subject._replace(modules=tuple(_compile(module) for module in subject.modules)) for subject in parts]
 
@@ -223,6 +223,14 @@ def need_rows(spec: Spec, phases: Sequence[str]) -> None:
     if alone is not None and any(phase != "forward" for phase in phases):
         why = f"layer {alone!r} has one row, and in training mode it needs more: a variance is of several"
         raise spec.refused(CannotHere, f"{why} (a larger input.batch_size, or --phase forward)")
+
+
+def _graphs_of(subject: Subject) -> int:
+    """How many graphs torch.compile makes of a subject."""
+    if subject.is_chain:
+        return kernels.compiled_graphs(subject.call, 0)
+    # why not of the call: what joins layers is no module, and torch.compile would read all of ours.
+    return kernels.compiled_modules(subject.modules, lambda modules: subject._replace(modules=modules).call(0))
 
 
 def _compile(module: nn.Module) -> nn.Module:

@@ -17,6 +17,20 @@ ROOT = Path(__file__).parents[2]
 
 # file, what stands there, the fault, and the tests that should see it
 FAULTS = [
+    (
+        "bench/bound.py",
+        "max(_longest(links, least), products, moves)",
+        "_longest(links, least)",
+        "bench/test_wired_bench.py",
+    ),
+    ("bench/bound.py", "link.wires.add, link.wires.state_from)", "link.wires.add)", "bench/test_wired_bench.py"),
+    ("bench/bound.py", "() if link.wires.same_as else weights", "weights", "bench/test_wired_bench.py"),
+    (
+        "bench/phases.py",
+        "tokens = sum(signal.tokens for",
+        "tokens = max(signal.tokens for",
+        "bench/test_wired_bench.py",
+    ),
     ("study/reached.py", "        return Steps.OWN", "        return here", "test_wired_gradflow.py"),
     ("study/reached.py", "read.batch == last.batch", "True", "test_wired_gradflow.py"),
     ("study/gradflow.py", "of_reverse if direction else aim", "aim", "test_wired_gradflow.py"),
