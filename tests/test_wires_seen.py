@@ -91,6 +91,8 @@ def test_no_layer_is_said_to_feed_its_neighbour_that_reads_another() -> None:
     rows, notes = rows_of(model), shapes_table(model).notes
     assert [goes for _, goes, _ in rows["rnn_0"]][-2] == "→ rnn_1, vad"
     assert ("output", "→ again", "(6, 4)") in rows["rnn_1"]
+    # What it hands on is of the same shape, and is not its output.
+    assert ("output", "out", "(6, 4)") in rows["first"]
     assert ("input", "← first", "(6, 4)") in rows["again"]
     assert "first feeds rnn_0, again and gain its output plus its input, (6, 4)" in notes
     assert "again feeds third its output plus what rnn_1 hands on, (6, 4)" in notes
@@ -108,7 +110,7 @@ def test_a_shared_layer_is_counted_at_its_owner() -> None:
     }
     assert summary.total is not None
     assert summary.total[3] == sum(int(str(row[3])) for row in summary.rows)
-    sentence = "again and third have the weights of rnn_1 (same_as), which are counted once."
+    sentence = "again and third have the weights of rnn_1 (same_as): they are counted once."
     assert summary.notes == ("returns gain (6, 2) and vad (2, 3)", sentence)
     assert sentence in params_tables([model], proven=False)[0].notes
     both = summary_table([model, model_of(TRANSLATOR)])

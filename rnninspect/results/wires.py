@@ -20,7 +20,7 @@ def ends(model: ModelFacts) -> Iterator[str]:
 
 
 def shared(models: Sequence[ModelFacts]) -> Iterator[str]:
-    """Layers with the weights of others, which count there; by whose they are."""
+    """Which layers have the weights of others, in a sentence; those count there."""
     sharing: dict[str, list[str]] = {}
     for model in models:
         owners: dict[str, str] = {}
@@ -28,6 +28,9 @@ def shared(models: Sequence[ModelFacts]) -> Iterator[str]:
             if layer.wires is not None and layer.wires.same_as:
                 owner = owners[layer.name] = owners.get(layer.wires.same_as, layer.wires.same_as)
                 sharing.setdefault(owner, []).append(layer.name)
+    each: list[str] = []
     for owner, names in sharing.items():
-        have = "have" if len(names) > 1 else "has"
-        yield f"{listed(names, _MOST_NAMED)} {have} the weights of {owner} (same_as), which are counted once."
+        what = "those" if each else "the weights"
+        each.append(f"{listed(names, _MOST_NAMED)} {'have' if len(names) > 1 else 'has'} {what} of {owner}")
+    if each:
+        yield f"{listed(each, _MOST_NAMED)} (same_as): they are counted once."
