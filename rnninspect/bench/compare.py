@@ -40,8 +40,8 @@ LEAST_ROUNDS = 7
 _SAME_CLOCK = 1.05
 # The moment, and what else ran then, always differ, and so do a scheduler's numbers; the verdicts have what matters.
 _NOT_ASKED = ("started", "load", "job", "task", "attempt", "gpu_bus")
-# Of what there may be many: hosts and GPUs.
-_OF_MANY, _MOST_LISTED = ("host", "gpu_uuid"), 4
+# Of what there may be many: hosts and GPUs, and how many of these were at work at once.
+_OF_MANY, _MOST_LISTED = ("host", "gpu_uuid", "device", "beside"), 4
 # The quantile of a normal law one standard deviation below its middle.
 _BELOW = 0.1587
 # How much more processes differ than rounds of one do, and how many of them show it.
@@ -182,9 +182,9 @@ def _differing(pairs: Sequence[Pair]) -> Iterator[Differing]:
     }
     for a, b in sides:
         for what in a:
+            shown = many.get(what, [a[what], b[what]])
             # why both: a result of before something was recorded does not say.
-            if a[what] and b[what] and not _alike(what, a[what], b[what]):
-                shown = many.get(what, [a[what], b[what]])
+            if a[what] and b[what] and not _alike(what, *shown):
                 key = (what, _listed(shown[0]), _listed(shown[1]))
                 rows[key] = rows.get(key, 0) + 1
     yield from (Differing(*key, number) for key, number in rows.items())

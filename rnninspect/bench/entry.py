@@ -1,4 +1,4 @@
-"""Where the process that does the work begins: the one function that a parent without torch can name."""
+"""Where the process that does the work begins: the functions that a parent without torch can name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from rnninspect.bench.jobs import Job
 from rnninspect.bench.records import Doing, Outcome
 from rnninspect.bench.supervise import Last
 from rnninspect.runtime.here import need_torch
+
+
+def devices(_: None, progress: Callable[[Doing], None]) -> tuple[str, ...]:
+    """The names of the devices that torch sees here. Raises NoTorch."""
+    need_torch()
+    from rnninspect.runtime.device import devices_here
+
+    progress(Doing(0.0))
+    return tuple(devices_here())
 
 
 def work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome] | Last:

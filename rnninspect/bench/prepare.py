@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -46,6 +47,7 @@ _CALIBRATED: dict[tuple[object, ...], Peaks] = {}
 _TIMES: Counter[tuple[object, ...]] = Counter()
 # What was held against the equations in this process, and held.
 _HELD: set[str] = set()
+Alone = Callable[[], AbstractContextManager[None]]
 
 
 class _Timer(Phase):
@@ -77,9 +79,13 @@ class _Timer(Phase):
 
 
 class ReadyRun:
-    """A run that is built, checked and about to be timed. Raises what it cannot be made ready for."""
+    """A run that is built, checked and about to be timed. Raises what it cannot be made ready for.
 
-    def __init__(self, variant: VariantRun, request: TimingRequest) -> None:
+    alone: what the device can do is measured within this, so that no other worker does so meanwhile.
+    """
+
+    def __init__(self, variant: VariantRun, request: TimingRequest, alone: Alone = nullcontext) -> None:
+        self._alone = alone
         spec = variant.spec
         self.run, self.request, self.spec = variant, request, spec
         self.device = device_of(spec)
@@ -162,9 +168,10 @@ class ReadyRun:
         """
         place = self._place
         if _TIMES[place] < 3:
-            finish = self.machine.watch()
-            peaks = calibrate(self.spec, self.device, self.request)
-            meanwhile = finish()
+            with self._alone():
+                finish = self.machine.watch()
+                peaks = calibrate(self.spec, self.device, self.request)
+                meanwhile = finish()
             disturbance = meanwhile.disturbance or slow_cpu(meanwhile.probe, self.machine.best_probe)
             peaks = peaks._replace(disturbed="" if disturbance is None else disturbance.text)
             _CALIBRATED[place] = best_of(_CALIBRATED.get(place, peaks), peaks)

@@ -59,11 +59,15 @@ class TimingRequest(NamedTuple):
 
 
 class Doing(NamedTuple):
-    """What a job does now. share: of its timing that is done; seconds: the median so far of what is being timed."""
+    """What a job does now. share: of its timing that is done; seconds: the median so far of what is being timed.
+
+    alone: no other job may do such a thing meanwhile; until the next that the job tells of itself.
+    """
 
     share: float
     what: str = ""
     seconds: float | None = None
+    alone: bool = False
 
 
 class RunOptions(NamedTuple):
@@ -213,6 +217,7 @@ class Environment(NamedTuple):
     clock_mhz: the median of its clock under load; power_limit_watts: what it may take; warm_l2: see TimingRequest;
     gpu_uuid, gpu_bus: which one it was, as torch and the bus know it. host: the machine; of a share what its scheduler
     calls it, and with job and task its ids there; attempt: how many journals of the share were begun before.
+    beside: where several devices are measured at once, how many others were at work meanwhile, at the most.
     """
 
     device: str
@@ -239,6 +244,7 @@ class Environment(NamedTuple):
     job: str | None = None
     task: str | None = None
     attempt: int | None = None
+    beside: int | None = None
 
 
 class Outcome(NamedTuple):

@@ -27,11 +27,11 @@ class ProcessFigure(NamedTuple):
 class Pooled(NamedTuple):
     """One phase of one subject in one variant of one point, from all the processes that timed it.
 
-    The names are the keys of JSON and of CSV; `timed` alone is for those who say more of it. threads, device_name:
-    None where nobody recorded them. median_seconds: of the processes' medians; half_width_percent: half the interval
-    over it, of one process within its run, of several the range of their medians. What has no meaning over processes
-    (first call, peak memory, the loop's counts) is that of the process nearest to the median, overhead_percent the
-    largest.
+    The names are the keys of JSON and of CSV; `timed` alone is for those who say more of it. threads, device_name: None
+    where nobody recorded them. devices: as torch calls them; beside: how many others were at work meanwhile.
+    median_seconds: of the processes' medians; half_width_percent: half the interval over it, of one process within its
+    run, of several the range of their medians. What has no meaning over processes (first call, peak memory, the loop's
+    counts) is that of the process nearest to the median, overhead_percent the largest.
     verdict: the worst. bound_seconds: the least, for what disturbs a calibration makes it larger.
     """
 
@@ -44,6 +44,8 @@ class Pooled(NamedTuple):
     dtype: str
     threads: int | None
     device_name: str | None
+    devices: str | None
+    beside: int | None
     subject: str | None
     phase: str
     median_seconds: float
@@ -147,6 +149,7 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
     half = (max(medians) - min(medians)) / 2 / median if len(figures) > 1 else figures[0].half
     samples = [sample for figure in figures for sample in figure.seconds]
     nearest, bound, place = _nearest(timed, median), _least_bound(timed), outcome.environment
+    places = [one.outcome.environment for one in timed if one.outcome.environment is not None]
     return Pooled(
         model=outcome.model,
         file=outcome.file,
@@ -157,6 +160,8 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
         dtype=outcome.dtype,
         threads=place and place.threads,
         device_name=place and place.device_name,
+        devices=", ".join(dict.fromkeys(each.device for each in places)) or None,
+        beside=max((each.beside for each in places if each.beside is not None), default=None),
         subject=nearest.subject,
         phase=nearest.phase,
         median_seconds=median,

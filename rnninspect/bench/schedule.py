@@ -9,14 +9,15 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.journal import Key, done, key, key_of
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.points import Point
 from rnninspect.bench.records import Doing, Outcome, TimingRequest
-from rnninspect.bench.supervise import Ended, Work, run_jobs
+from rnninspect.bench.seats import Seat, seated
+from rnninspect.bench.supervise import Ended, Work, run_beside, run_jobs
 from rnninspect.errors import printable
 from rnninspect.plan import plan
 
@@ -99,10 +100,17 @@ def _plain(run: VariantRun) -> tuple[object, ...]:
 
 
 def run_all(
-    work: Work, jobs: Sequence[Job], *, time_limit: float | None, progress: Progress, note: Callable[[str], None]
+    work: Work,
+    jobs: Sequence[Job],
+    *,
+    time_limit: float | None,
+    progress: Progress,
+    note: Callable[[str], None],
+    seats: Sequence[Seat] = (),
 ) -> Generator[Outcome, None, None]:
-    """The outcome of every run as soon as it is known, in order; each process's jobs are done in a fresh one.
+    """The outcome of every run as soon as it is known; each process's jobs are done in a fresh one, in order.
 
+    seats: a process for each, which share out the jobs; an outcome says then beside how many others it was measured.
     Where points that are timed in turns come to no end together, `note` is told, and each is timed by itself: what one
     does costs only it. time_limit: seconds a job may take; None: many times what its budget needs. Raises NoTorch.
     """
@@ -114,10 +122,11 @@ def run_all(
     for process in dict.fromkeys(job.process for job in jobs):
         group = [job for job in jobs if job.process == process]
         progress_of_group = partial(_of_group, progress, before)
-        with closing(run_jobs(work, group, limit=limit, progress=progress_of_group)) as results:
-            for number, (job, result) in enumerate(zip(group, results, strict=True), before):
+        with closing(_results(work, group, limit, progress_of_group, seats)) as results:
+            for k, result, beside in results:
+                number, job = before + k, group[k]
                 if not isinstance(result, Ended):
-                    yield from result
+                    yield from (_placed(outcome, beside) for outcome in result)
                 elif len(job.points) > 1:
                     why = f"{result.status}: {printable(result.reason)}"
                     note(f"interleaved: {why}; each of the {len(job.points)} points is timed by itself now")
@@ -126,6 +135,28 @@ def run_all(
                 else:
                     yield from (not_measured(job, run, result.status, result.reason) for run in job.runs)
         before += len(group)
+
+
+def _results(
+    work: Work, group: Sequence[Job], limit: Callable[[Job], float], progress: Progress, seats: Sequence[Seat]
+) -> Generator[tuple[int, Any, int | None], None, None]:
+    """What came of each job: its number, the result, and beside how many others, None where there is one process."""
+    if not seats:
+        with closing(run_jobs(work, group, limit=limit, progress=progress)) as results:
+            for number, (_, result) in enumerate(zip(group, results, strict=True)):
+                yield number, result, None
+        return
+    with closing(run_beside(seated(work, seats), group, limit=limit, progress=progress)) as several:
+        for done in several:
+            # why told: which jobs are over does not follow from which one goes on.
+            progress(done.number, Doing(1.0))
+            yield done
+
+
+def _placed(outcome: Outcome, beside: int | None) -> Outcome:
+    """The outcome with beside how many others it was measured."""
+    place = outcome.environment
+    return outcome if beside is None or place is None else outcome._replace(environment=place._replace(beside=beside))
 
 
 def _of_group(progress: Progress, before: int, number: int, doing: Doing) -> None:

@@ -1,7 +1,8 @@
-"""Jobs run in a process of their own, so that one that crashes, hangs or fills the memory costs only itself.
+"""Jobs run in processes of their own, so that one that crashes, hangs or fills the memory costs only itself.
 
-The parent imports no torch. Its child is a fresh process (spawned: CUDA allows nothing else, and a child forked after
-a parallel operator hangs), which stays for all jobs until one takes it down.
+The parent imports no torch. A child is a fresh process (spawned: CUDA allows nothing else, and a child forked after
+a parallel operator hangs), which stays for all jobs until one takes it down. Several share out the jobs; what one of
+them must do alone, a calibration for instance, the others wait with, and go on with what they do.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from multiprocessing import resource_tracker
@@ -56,82 +58,160 @@ class Last(NamedTuple):
 Work = Callable[[Any, Callable[[Doing], None]], Any]
 
 
+class Done(NamedTuple):
+    """What came of a job. number: which one it was; beside: how many others were at work meanwhile, at the most."""
+
+    number: int
+    result: Any
+    beside: int
+
+
 def run_jobs(
     work: Work, jobs: Sequence[Any], *, limit: Callable[[Any], float], progress: Callable[[int, Doing], None]
 ) -> Generator[Any, None, None]:
     """Each job's result, or why there is none (`Ended`), in order and as soon as it is known. Raises NoTorch.
 
-    work: a function of a module, so that the child can import it. limit: seconds a job may take, from when its process
-    first reports progress; a new process has two minutes until then.
-    progress: told the job's number and what it does.
-    When the generator is closed, or an interrupt comes, the child is killed at once, whatever it is doing.
+    The rest is as `run_beside` has it.
     """
-    child: _Child | None = None
+    with contextlib.closing(run_beside([work], jobs, limit=limit, progress=progress)) as results:
+        for done in results:
+            yield done.result
+
+
+def run_beside(
+    works: Sequence[Work],
+    jobs: Sequence[Any],
+    *,
+    limit: Callable[[Any], float],
+    progress: Callable[[int, Doing], None],
+) -> Generator[Done, None, None]:
+    """What came of each job, as soon as it is known: as many processes as `works` share them out. Raises NoTorch.
+
+    works: functions of a module, so that a child can import them; each is done in a process of its own, which takes
+    the first job that is left as soon as it has nothing to do. limit: seconds a job may take, from when its process
+    first reports progress, and less what it waits to be alone; a new process has two minutes until then.
+    progress: told the job's number and what it does.
+    When the generator is closed, or an interrupt comes, all children are killed at once, whatever they are doing.
+    """
+    children: list[_Child | None] = [None] * len(works)
+    left = deque(enumerate(jobs))
     try:
-        for number, job in enumerate(jobs):
-            if child is None:
-                # why in here: an interrupt must find the child in its place, to end it.
-                with _starting() as folder:
-                    child = _Child(work, folder)
-            result = child.run(job, limit(job), partial(progress, number))
-            if not child.alive:
-                child.kill()
-                child = None
-            yield result
+        while True:
+            for place, child in enumerate(children):
+                if left and (child is None or not child.busy):
+                    if child is None:
+                        # why in here: an interrupt must find the child in its place, to end it.
+                        with _starting() as folder:
+                            children[place] = child = _Child(works[place], folder, len(works))
+                    child.begin(*left.popleft(), limit)
+            busy = [child for child in children if child is not None and child.busy]
+            if not busy:
+                return
+            for child in busy:
+                child.beside = max(child.beside, len(busy) - 1)
+            wait([child.pipe for child in busy], _POLL)
+            for place, child in enumerate(children):
+                if child is not None and child.busy and child.look(progress):
+                    if not child.alive:
+                        child.kill()
+                        children[place] = None
+                    yield Done(child.number, child.result, child.beside)
+            _let_one_alone(children)
     finally:
-        if child is not None:
-            child.kill()
+        for child in children:
+            if child is not None:
+                child.kill()
+
+
+def _let_one_alone(children: Sequence[_Child | None]) -> None:
+    """Let the first child go on that waits to be alone, unless another is."""
+    there = [child for child in children if child is not None]
+    waiting = [child for child in there if child.waits]
+    if waiting and not any(child.is_alone for child in there):
+        waiting[0].let_alone()
 
 
 class _Child:
-    """The process that does the work, and the pipe to it."""
+    """A process that does the work, one of `among`, and the pipe to it.
 
-    def __init__(self, work: Work, folder: Path) -> None:
-        self._pipe, theirs = _SPAWN.Pipe()
+    number, result, beside: of its job, as `Done` has them. waits: its job waits to be alone; is_alone: it is.
+    """
+
+    def __init__(self, work: Work, folder: Path, among: int = 1) -> None:
+        self.pipe, theirs = _SPAWN.Pipe()
         self._process: SpawnProcess = _SPAWN.Process(target=_serve, args=(work, theirs, folder), daemon=True)
         self._process.start()
         theirs.close()
-        self._room = available_bytes()
+        free = available_bytes()
+        self._room = None if free is None else free // among
         self._began = False
-        self.alive = True
+        self.alive, self.busy, self.waits, self.is_alone = True, False, False, False
+        self.number, self.result, self.beside = 0, None, 0
 
-    def run(self, job: Any, limit: float, progress: Callable[[Doing], None]) -> Any:
-        """The job's result; where there is none, why, and `alive` is false if the process is no longer of use."""
-        allowed = limit if self._began else _START
-        deadline = time.monotonic() + allowed
+    def begin(self, number: int, job: Any, limit: Callable[[Any], float]) -> None:
+        """Have the child begin a job."""
+        self.number, self.result, self.beside, self.busy = number, None, 0, True
+        self._limit = limit(job)
+        self._allowed = self._limit if self._began else _START
+        self._deadline = time.monotonic() + self._allowed
         try:
-            self._pipe.send(job)
-            while True:
-                if self._pipe.poll(_POLL):
-                    kind, value = self._pipe.recv()
-                    if kind in ("result", "last"):
-                        # why no longer of use: after a fault of CUDA every later job in the process fails too.
-                        self.alive = kind == "result" and not isinstance(value, Ended)
-                        return value
-                    if kind == "error":
-                        raise value
-                    if not self._began:
-                        self._began, allowed = True, limit
-                        deadline = time.monotonic() + allowed
-                    progress(value)
-                if time.monotonic() > deadline:
-                    return self._given_up(Status.TIMEOUT, f"no end after {allowed:,.0f} s")
-                taken = resident_bytes(self._process.pid)
-                if taken is not None and self._room is not None and taken > self._room:
-                    return self._given_up(Status.MEMORY, f"took {taken:,} bytes, {self._room:,} were free")
-        except (EOFError, ConnectionError):
-            self._process.join(5)
-            return self._given_up(Status.CRASHED, _how(self._process.exitcode))
+            self.pipe.send(job)
+        except ConnectionError:
+            self._crashed()
 
-    def _given_up(self, status: Status, reason: str) -> Ended:
+    def look(self, progress: Callable[[int, Doing], None]) -> bool:
+        """Whether the job has ended; `alive` is then false if the process is no longer of use. Raises NoTorch."""
+        try:
+            while self.busy and self.pipe.poll():
+                kind, value = self.pipe.recv()
+                self._hear(kind, value, progress)
+        except (EOFError, ConnectionError):
+            self._crashed()
+        if self.busy and not self.waits and time.monotonic() > self._deadline:
+            self._give_up(Status.TIMEOUT, f"no end after {self._allowed:,.0f} s")
+        taken = resident_bytes(self._process.pid) if self.busy else None
+        if taken is not None and self._room is not None and taken > self._room:
+            self._give_up(Status.MEMORY, f"took {taken:,} bytes, {self._room:,} were free")
+        return not self.busy
+
+    def _hear(self, kind: str, value: Any, progress: Callable[[int, Doing], None]) -> None:
+        if kind in ("result", "last"):
+            # why no longer of use: after a fault of CUDA every later job in the process fails too.
+            self.alive = kind == "result" and not isinstance(value, Ended)
+            self._end(value)
+            return
+        if kind == "error":
+            raise value
+        if not self._began:
+            self._began, self._allowed = True, self._limit
+            self._deadline = time.monotonic() + self._allowed
+        self.waits, self.is_alone = value.alone, False
+        self._asked = time.monotonic()
+        progress(self.number, value)
+
+    def let_alone(self) -> None:
+        """Let the child go on that waits to be alone; it has as much time left as when it asked."""
+        self.waits, self.is_alone = False, True
+        self._deadline += time.monotonic() - self._asked
+        with contextlib.suppress(ConnectionError):  # it is gone, which `look` sees
+            self.pipe.send(None)
+
+    def _crashed(self) -> None:
+        self._process.join(5)
+        self._give_up(Status.CRASHED, _how(self._process.exitcode))
+
+    def _give_up(self, status: Status, reason: str) -> None:
         self.alive = False
-        return Ended(status, reason)
+        self._end(Ended(status, reason))
+
+    def _end(self, result: Any) -> None:
+        self.result, self.busy, self.waits, self.is_alone = result, False, False, False
 
     def kill(self) -> None:
         """End the process now."""
         self._process.kill()
         self._process.join(5)
-        self._pipe.close()
+        self.pipe.close()
 
 
 @contextlib.contextmanager
@@ -236,6 +316,13 @@ def _how(code: int | None) -> str:
     return f"ended with exit code {code}"
 
 
+def _tell(pipe: Connection, doing: Doing) -> None:
+    """Tell the parent what the job does; where that is to be done alone, come back once it is so."""
+    pipe.send(("progress", doing))
+    if doing.alone:
+        pipe.recv()
+
+
 def _serve(work: Work, pipe: Connection, folder: Path) -> None:
     """The child: one job after the other, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -250,7 +337,7 @@ def _serve(work: Work, pipe: Connection, folder: Path) -> None:
         while True:
             job = pipe.recv()
             try:
-                result = work(job, lambda doing: pipe.send(("progress", doing)))
+                result = work(job, partial(_tell, pipe))
             except NoTorch as error:
                 # why the parent's affair: no job can be done.
                 pipe.send(("error", error))

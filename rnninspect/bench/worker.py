@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from random import Random
 
@@ -26,17 +27,37 @@ from rnninspect.runtime.torch_errors import broke_cuda, quiet
 def work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome] | Last:
     """Time every run of a job. A run that cannot be made ready has an outcome that says why; the others go on."""
     with threads(torch.get_num_threads()), quiet():
-        return _work(job, progress)
+        return _work(job, _Teller(progress))
 
 
-def _work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome] | Last:
+class _Teller:
+    """Tells what the job does."""
+
+    def __init__(self, progress: Callable[[Doing], None]) -> None:
+        self._progress, self._last = progress, Doing(0.0)
+
+    def __call__(self, doing: Doing) -> None:
+        self._last = doing
+        self._progress(doing)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A block that no other worker has such a one beside."""
+        self._progress(self._last._replace(alone=True))
+        try:
+            yield
+        finally:
+            self._progress(self._last)
+
+
+def _work(job: Job, progress: _Teller) -> list[Outcome] | Last:
     began = datetime.now(UTC).isoformat()
     prepared: list[ReadyRun | Outcome] = []
     for number, variant in enumerate(job.runs, 1):
         which = f" {number} of {len(job.runs)}" if len(job.runs) > 1 else ""
         progress(Doing(0.0, f"built, checked, calibrated{which}"))
         try:
-            prepared.append(ReadyRun(variant, job.request))
+            prepared.append(ReadyRun(variant, job.request, progress.alone))
         except (RnnInspectError, RuntimeError, MemoryError) as error:
             # why the whole job: in this process every later one would fail too, and so it ends with the process.
             if broke_cuda(error):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rnninspect.bench.option_values import Vary
     from rnninspect.bench.points import Point
     from rnninspect.bench.records import Outcome, TimingRequest
+    from rnninspect.bench.seats import Devices
     from rnninspect.commands.shared.bench_store import Store
 
 EXAMPLES = (
@@ -36,6 +37,7 @@ def run(options: BenchOptions) -> int:
     """Time every point and print what was measured; returns the exit code."""
     from rnninspect.bench.option_values import parse_varies
     from rnninspect.bench.schedule import jobs_of, number_of_outcomes
+    from rnninspect.bench.seats import several_devices
     from rnninspect.commands.shared.bench_page import page_of
     from rnninspect.commands.shared.bench_share import check_share
     from rnninspect.commands.shared.plots import check_plot
@@ -50,7 +52,11 @@ def run(options: BenchOptions) -> int:
     only = only_table(options.table, options.format, BenchTable.RESULTS)
     page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.details)
     check_share(options)
-    points, code = _points(options, varies)
+    devices = several_devices(options.device)
+    if devices is not None and options.interleave:
+        why = "points are timed in turns on one device (name one, or leave --interleave out)"
+        raise OptionError(f"--device {printable(str(options.device))} with --interleave: {why}")
+    points, code = _points(options, varies, options.device if devices is None else devices.kind)
     if code:
         return code
     if options.script is not None:
@@ -64,7 +70,7 @@ def run(options: BenchOptions) -> int:
     # why by key: what failed before, and is measured again, is there once.
     outcomes: dict[Key, Outcome] = {}
     try:
-        _measure(options, store, outcomes)
+        _measure(options, store, outcomes, devices)
         text = page(list(outcomes.values()), partial=False)
     except (*INTERRUPTS, NoTorch) as reason:
         total = number_of_outcomes(store.jobs, outcomes.values())
@@ -130,7 +136,7 @@ def _request(options: BenchOptions) -> TimingRequest:
     )
 
 
-def _points(options: BenchOptions, varies: Sequence[Vary]) -> tuple[list[Point], int]:
+def _points(options: BenchOptions, varies: Sequence[Vary], device: str | None) -> tuple[list[Point], int]:
     """Every point of all documents, and the exit code of documents that are not sound."""
     from rnninspect.bench.points import load_points
     from rnninspect.commands.shared.file_models import refuse_checkpoint
@@ -138,7 +144,7 @@ def _points(options: BenchOptions, varies: Sequence[Vary]) -> tuple[list[Point],
 
     def load(file: str) -> tuple[Point, ...]:
         refuse_checkpoint(file, "bench")
-        points = load_points(file, options.settings, options.sweep, varies, device=options.device, dtype=options.dtype)
+        points = load_points(file, options.settings, options.sweep, varies, device=device, dtype=options.dtype)
         for point in points:
             if point.spec.device == "meta":
                 why = "on meta nothing takes time (use --device cpu)"
@@ -160,15 +166,16 @@ def _check_axis(path: Path, jobs: Sequence[Job]) -> None:
     raise OptionError(f"--plot {printable(str(path))}: time is drawn against one number that is swept ({hint})")
 
 
-def _measure(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome]) -> None:
+def _measure(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome], devices: Devices | None) -> None:
     """Put the outcome of every run into `outcomes`, first those that the journal holds already.
 
     why put: what ends the run leaves those that there are.
     """
-    from rnninspect.bench.entry import work
+    from rnninspect.bench import entry
     from rnninspect.bench.history import recall
     from rnninspect.bench.journal import key_of
-    from rnninspect.bench.schedule import run_all
+    from rnninspect.bench.seats import seats_of
+    from rnninspect.bench.side_by_side import all_jobs, measured
     from rnninspect.commands.shared.bench_page import name_of
     from rnninspect.commands.shared.progress import progress_bar
 
@@ -176,10 +183,12 @@ def _measure(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome]) 
         outcomes.update({key_of(outcome): outcome for outcome in earlier})
         if jobs and (fault := recall().fault):
             _note(f"{fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
-        with progress_bar(jobs) as progress:
-            measured = run_all(work, jobs, time_limit=options.time_limit, progress=progress, note=_note)
-            for number, outcome in enumerate(map(store.placed, measured)):
-                is_control = number < controls
+        seats = seats_of(devices, entry.devices) if jobs and devices is not None else ()
+        with progress_bar(all_jobs(controls, jobs, seats), max(len(seats), 1)) as progress:
+            limit = options.time_limit
+            found = measured(entry.work, controls, jobs, time_limit=limit, progress=progress, note=_note, seats=seats)
+            for is_control, outcome in found:
+                outcome = store.placed(outcome)
                 if not is_control:
                     outcomes[key_of(outcome)] = outcome
                 store.append(outcome, is_control=is_control)

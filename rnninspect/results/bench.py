@@ -26,6 +26,8 @@ _ABOUT = (*_SUBJECTS, PHASE)
 _WHERE = (
     Column("dtype", "dtype", for_scripts=True),
     Column("threads", "threads", Kind.COUNT, for_scripts=True),
+    Column("devices", "devices", for_scripts=True),
+    Column("beside", "beside", Kind.COUNT, for_scripts=True),
     DEVICE,
 )
 _TIMED = (

@@ -41,6 +41,8 @@ _FIGURE = {
     "dtype": text("The dtype of the model."),
     "threads": some(whole("How many threads torch had; null where nobody recorded it.")),
     "device_name": some(text("What its maker calls the device; null where nobody recorded it.")),
+    "devices": some(text("The device, as torch calls it; of several processes all of them.")),
+    "beside": some(whole("Of several devices at once, how many others were at work meanwhile, at the most.")),
     "subject": _SUBJECT,
     "phase": _PHASE,
     "median_seconds": number("The figure: seconds for a call, the median; of several processes that of their medians."),
@@ -98,6 +100,7 @@ _ENVIRONMENT = {
     "job": some(text("Of a share, its scheduler's job.")),
     "task": some(text("Of a share, its scheduler's task.")),
     "attempt": some(whole("Of a share, how many journals were begun before.")),
+    "beside": some(whole("Of several devices at once, how many others were at work meanwhile, at the most.")),
 }
 
 

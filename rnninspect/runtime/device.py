@@ -39,7 +39,7 @@ def find_device(name: str | None, asker: Spec | None = None, other: str = "") ->
 
     asker: the document that asks for it. other: what else can be tried, "or --plan".
     """
-    here = _devices()
+    here = devices_here()
     if name is None or name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if kind in here)
     if name not in here:
@@ -118,7 +118,8 @@ def watch_peak(device: torch.device) -> Callable[[], int | None]:
     return lambda: None
 
 
-def _devices() -> list[str]:
+def devices_here() -> list[str]:
+    """The names of the devices that torch sees, "cuda" and each "cuda:N" among them."""
     here = ["cpu", "meta"]
     if torch.backends.mps.is_available():
         here.append("mps")

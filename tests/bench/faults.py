@@ -29,6 +29,14 @@ def misbehave(job: str, progress: Callable[[Doing], None]) -> str | Last:
             return Last(f"last in {os.getpid()}")
         case "cwd":
             return os.getcwd()  # noqa: PTH109
+        case "alone" | "dies alone":
+            progress(Doing(0.5, alone=True))
+            began = time.monotonic()
+            if job == "dies alone":
+                os._exit(3)
+            time.sleep(0.1)
+            progress(Doing(0.5))
+            return f"{began} {time.monotonic()}"
         case "sleep":
             time.sleep(600)
         case "allocate":

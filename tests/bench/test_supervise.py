@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,7 +15,7 @@ import pytest
 
 from rnninspect.bench import supervise
 from rnninspect.bench.records import Doing
-from rnninspect.bench.supervise import Ended, run_jobs
+from rnninspect.bench.supervise import Done, Ended, run_beside, run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))
 from faults import misbehave
@@ -93,6 +95,47 @@ def test_a_job_that_takes_all_memory_is_ended_before_the_machine_is(monkeypatch:
     assert isinstance(ended, Ended)
     assert ended.status == "memory"
     assert str(after).startswith("a in ")
+
+
+def beside(*jobs: str, workers: int = 2, limit: float = 60) -> list[Done]:
+    found = run_beside([misbehave] * workers, jobs, limit=lambda job: limit, progress=lambda number, doing: None)
+    return sorted(found)
+
+
+def test_workers_share_out_the_jobs_and_a_crash_costs_one() -> None:
+    jobs = ["a", "b", "kill", "c", "segfault", "d", "last", "e", "f"]
+    found = beside(*jobs)
+    assert [done.number for done in found] == list(range(len(jobs)))
+    texts = {jobs[done.number]: str(done.result).split()[0] for done in found if not isinstance(done.result, Ended)}
+    assert texts == {name: name for name in jobs if name not in ("kill", "segfault")}
+    ended = {jobs[done.number]: done.result for done in found if isinstance(done.result, Ended)}
+    assert ended == {
+        "kill": Ended("crashed", "killed by SIGKILL"),
+        "segfault": Ended("crashed", "killed by SIGSEGV"),
+    }
+    assert {done.beside for done in found} == {1}
+    assert [done.beside for done in beside("a", "b", workers=1)] == [0, 0]
+
+
+def test_what_is_done_alone_is_done_by_one_at_a_time_and_its_waiting_is_no_time() -> None:
+    """Five of 0.1 s, of which a worker waits for as many as there are others; none is given up."""
+    found = beside(*["alone"] * 5, workers=3, limit=0.35)
+    spans = sorted(tuple(map(float, str(done.result).split())) for done in found)
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
+
+
+def test_one_that_is_gone_keeps_nobody_from_being_alone() -> None:
+    first, second = beside("dies alone", "alone")
+    assert first.result == Ended("crashed", "ended with exit code 3")
+    assert len(str(second.result).split()) == 2
+
+
+def test_all_workers_end_with_whoever_goes_on_no_longer() -> None:
+    results = run_beside([misbehave] * 2, ["a", "sleep"], limit=lambda job: 60, progress=lambda number, doing: None)
+    with contextlib.closing(results):
+        next(results)
+        assert len(multiprocessing.active_children()) == 2
+    assert multiprocessing.active_children() == []
 
 
 @contextlib.contextmanager
@@ -185,7 +228,10 @@ def test_a_child_hears_of_no_interrupt_even_while_it_starts(name: str) -> None:
         "    with _starting() as folder:\n"
         "        child = _Child(misbehave, folder)\n"
         f"    os.kill(multiprocessing.active_children()[0].pid, signal.{name})\n"
-        "    print(child.run('return', 60, lambda share: None).partition(' in ')[0])\n"
+        "    child.begin(0, 'return', lambda job: 60)\n"
+        "    while not child.look(lambda number, doing: None):\n"
+        "        child.pipe.poll(0.1)\n"
+        "    print(child.result.partition(' in ')[0])\n"
         "    print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
         "    child.kill()\n"  # why: else it is told to end when Python does, and takes its patience
     )

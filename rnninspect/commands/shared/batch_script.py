@@ -11,6 +11,7 @@ from rnninspect.bench.controls import chosen
 from rnninspect.bench.points import Point
 from rnninspect.bench.records import TimingRequest
 from rnninspect.bench.schedule import cost, expected, jobs_of
+from rnninspect.bench.seats import Devices, several_devices
 from rnninspect.bench.sharding import dealt, parse_shares
 from rnninspect.commands.shared.again import no_option, option_words
 from rnninspect.commands.shared.bench_options import BenchOptions
@@ -41,7 +42,7 @@ def script_of(options: BenchOptions, request: TimingRequest, points: Sequence[Po
             f"#SBATCH --array=1-{shares}",
             f"# The largest share: {figures}; with torch's start, and twice as much as that.",
             f"#SBATCH --time={minutes // 60:02}:{minutes % 60:02}:00",
-            *_resources(points),
+            *_resources(points, several_devices(options.device)),
             "# Told so long before its time is over, a task keeps what it has measured, and says it.",
             f"#SBATCH --signal=B:TERM@{_NOTICE}",
             "#SBATCH --requeue",
@@ -71,8 +72,12 @@ def _longest(
     return most, seconds
 
 
-def _resources(points: Sequence[Point]) -> list[str]:
+def _resources(points: Sequence[Point], several: Devices | None) -> list[str]:
     """What to ask of a node; what nobody can know here is written as a remark."""
+    if several is not None and several.kind == "cuda":
+        if several.names:
+            return [f"#SBATCH --gres=gpu:{len(several.names)}"]
+        return ["# As many GPUs as a task is to use at once:", "##SBATCH --gres=gpu:8"]
     devices = {(point.spec.device or "").partition(":")[0] for point in points}
     if devices == {"cuda"}:
         return ["#SBATCH --gres=gpu:1"]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from rnninspect.commands.shared import completion
 from rnninspect.commands.shared.options import DEVICE, ONE_TABLE, OUTPUT, InputGrad, Plot, TorchOptions
 
 # What the help calls these options; the others' names are where several commands have them.
@@ -43,6 +44,15 @@ class Precision(StrEnum):
 class BenchOptions(TorchOptions):
     """What `bench` takes; texts are as given."""
 
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Where to run: auto, cpu, cuda, cuda:N or mps; several share out the points: cuda:all, cuda:0,cuda:1.",
+            rich_help_panel=DEVICE,
+            autocompletion=completion.devices,
+        ),
+    ] = None
     sweep: Annotated[
         list[str],
         typer.Option(

@@ -47,12 +47,14 @@ def _caption(outcomes: Sequence[Outcome], seed: int, details: bool) -> str:
     first = places[0]
     counts = list(dict.fromkeys(place.threads for place in places))
     threads = f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
+    most = max((place.beside or 0 for place in places), default=0)
     loads = [place.load for place in places if details and place.load is not None]
     return caption(
         f"torch {first.torch}",
         *(libraries(first) if details else ()),
         each_once(f"{place.device} ({place.device_name})" for place in places),
         f"{threads} of {first.cpus} CPUs" if details else threads,
+        f"at most {most + 1} at once" if most else "",
         f"load {max(loads):.2g}" if loads else "",
         each_once(outcome.dtype for outcome in outcomes),
         f"seed {seed}",

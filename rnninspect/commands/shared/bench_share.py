@@ -91,7 +91,7 @@ class Folder(Store):
             self._journals.append(self._begin(control=False))
         if self._first:
             self._journals.append(self._begin(control=True))
-        return Opened((), [*self._first, *self.jobs], sum(len(job.runs) for job in self._first))
+        return Opened((), self.jobs, self._first)
 
     def __exit__(self, *exception: object) -> None:
         for journal in self._journals:

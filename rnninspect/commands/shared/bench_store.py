@@ -16,11 +16,11 @@ from rnninspect.errors import printable
 
 
 class Opened(NamedTuple):
-    """What was measured before, and what is left. The first `controls` outcomes of the jobs are of control points."""
+    """What was measured before, and what is left. controls: jobs that every device does first, and are no results."""
 
     earlier: Sequence[Outcome]
     jobs: Sequence[Job]
-    controls: int = 0
+    controls: Sequence[Job] = ()
 
 
 class Store:

@@ -21,8 +21,11 @@ _SLOWEST = 4.0
 
 
 @contextmanager
-def progress_bar(jobs: Sequence[Job]) -> Iterator[Callable[[int, Doing], None]]:
-    """Say how long the jobs will take, then show in one line how far they are; is told a job's number and its state."""
+def progress_bar(jobs: Sequence[Job], at_once: int = 1) -> Iterator[Callable[[int, Doing], None]]:
+    """Say how long the jobs will take, then show in one line how far they are; is told a job's number and its state.
+
+    at_once: how many of them are done at the same time.
+    """
     if not jobs or sys.stderr is None or not sys.stderr.isatty():
         yield lambda number, doing: None
         return
@@ -32,7 +35,7 @@ def progress_bar(jobs: Sequence[Job]) -> Iterator[Callable[[int, Doing], None]]:
     from rich.text import Text
 
     slowness = _slowness()
-    forecast = Forecast(expected(jobs, slowness), time.monotonic)
+    forecast = Forecast(expected(jobs, slowness), time.monotonic, at_once)
     say(_announced(jobs, forecast.left, slowness))
 
     class Left(ProgressColumn):
@@ -45,33 +48,47 @@ def progress_bar(jobs: Sequence[Job]) -> Iterator[Callable[[int, Doing], None]]:
 
         def update(number: int, doing: Doing) -> None:
             forecast.hear(number, doing.share)
-            bar.update(task, completed=number + doing.share, description=_now(jobs[number], doing))
+            bar.update(task, completed=forecast.done, description=_now(jobs[number], doing))
 
         yield update
 
 
 class Forecast:
-    """How long jobs still take, by what was expected and by how long those took that are done. now: a clock."""
+    """How long jobs still take, by what was expected and by how long those took that are done.
 
-    def __init__(self, jobs: Sequence[Expected], now: Callable[[], float]) -> None:
-        self._jobs, self._now = jobs, now
+    now: a clock. at_once: how many jobs are done at the same time.
+    """
+
+    def __init__(self, jobs: Sequence[Expected], now: Callable[[], float], at_once: int = 1) -> None:
+        self._jobs, self._now, self._at_once = jobs, now, at_once
         self._began = self._job_began = now()
-        self._job, self._share = 0, 0.0
+        self._job, self._shares = 0, dict.fromkeys(range(len(jobs)), 0.0)
 
     def hear(self, job: int, share: float) -> None:
         """Go by what a job says of itself."""
-        if job != self._job:
+        if job > self._job:
             self._job, self._job_began = job, self._now()
-        self._share = share
+            if self._at_once == 1:
+                self._shares.update(dict.fromkeys(range(job), 1.0))
+        self._shares[job] = share
+
+    @property
+    def done(self) -> float:
+        """How many jobs are done, parts of them too."""
+        return sum(self._shares.values())
 
     @property
     def left(self) -> float:
         """Seconds."""
+        if self._at_once > 1:
+            parts = ((self._jobs[job], share) for job, share in self._shares.items())
+            return sum(each.ready * (not share) + each.timing * (1 - share) for each, share in parts) / self._at_once
         done, (own, *later) = self._jobs[: self._job], self._jobs[self._job :]
         spent = self._now() - self._job_began
         pace = (self._job_began - self._began) / sum(map(sum, done)) if done else 1.0
-        ready = 0.0 if self._share else max(own.ready * pace - spent, 0.0)
-        return ready + pace * (own.timing * (1 - self._share) + sum(map(sum, later)))
+        share = self._shares[self._job]
+        ready = 0.0 if share else max(own.ready * pace - spent, 0.0)
+        return ready + pace * (own.timing * (1 - share) + sum(map(sum, later)))
 
 
 def duration(seconds: float) -> str:
