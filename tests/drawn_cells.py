@@ -16,7 +16,7 @@ from rnninspect.pictures.cell import MOST_OPERATIONS, svg_of
 from rnninspect.pictures.gates import graph_of
 from rnninspect.pictures.graph import Graph
 from rnninspect.pictures.layout import layout
-from rnninspect.pictures.scene import Picture
+from rnninspect.pictures.scene import CellPicture
 
 GOLDEN = Path(__file__).parent / "goldens" / "pictures.json"
 WIDTH, HIDDEN = 300, 50
@@ -47,7 +47,7 @@ def graph(name: str, operations: bool = False) -> Graph:
 
 
 @cache
-def picture(name: str, operations: bool = False) -> Picture:
+def picture(name: str, operations: bool = False) -> CellPicture:
     return layout(graph(name, operations))
 
 

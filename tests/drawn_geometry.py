@@ -56,8 +56,8 @@ def text_box(label: Label) -> Rectangle:
     return Rectangle(left, label.y - 10.0, left + wide, label.y + 3.0)
 
 
-def faults(picture: Picture) -> Iterator[str]:
-    """Every fault, in words."""
+def faults(picture: Picture, *, down: bool = False) -> Iterator[str]:
+    """Every fault, in words. down: its wires run from above to below, not from left to right."""
     wires = segments(picture)
     yield from (f"askew: {at}" for _, at, _ in wires if at.left != at.right and at.top != at.bottom)
     for one, other in combinations(picture.nodes, 2):
@@ -65,8 +65,8 @@ def faults(picture: Picture) -> Iterator[str]:
             yield f"nodes overlap: {one.node} {other.node}"
     for placed in picture.nodes:
         read, whole = {pin.source for pin in placed.node.pins}, box(placed, inside=1.5)
-        # why not the left edge of a node that reads it: a wire ends there, inside of what is round.
-        beyond = whole._replace(left=whole.left + 5.0)
+        # why not the edge of a node that reads it: a wire ends there, inside of what is round.
+        beyond = whole._replace(top=whole.top + 5.0) if down else whole._replace(left=whole.left + 5.0)
         yield from (f"through {placed.node}: {at}" for s, at, _ in wires if at.meets(beyond if s in read else whole))
     yield from _on_one_line(wires)
     yield from _labels(picture, wires)

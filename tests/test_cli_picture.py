@@ -51,7 +51,7 @@ def test_of_several_one_is_named(here: Run, tmp_path: Path) -> None:
     document.write_text(TWO)
     line = refused(here("explain", document, "--picture", file))
     several = f"{document} has 2 recurrent layers, and a picture is of one"
-    assert line == f"--picture: {several} (--layer NAME, of below, above)"
+    assert line == f"--picture: {several} (--layer NAME, of below, above; or --detail layers, the model)"
     line = refused(here("explain", document, "--layer", "head", "--picture", file))
     assert line == "--layer head: expected a recurrent layer, got Linear (known: below, above)"
     line = refused(here("explain", document, LSTM, "--picture", file))
@@ -73,11 +73,40 @@ def test_operations_are_drawn_where_they_are_few(here: Run, tmp_path: Path) -> N
     assert re.sub(r"\d+", "N", line, count=1) == f"--detail operations: {told} (leave --detail out)"
 
 
+def test_the_model_is_drawn_and_a_layer_step_by_step(here: Run, tmp_path: Path) -> None:
+    document, model, steps = tmp_path / "two.yaml", tmp_path / "model.svg", tmp_path / "steps.svg"
+    document.write_text(TWO)
+    assert here("explain", document, "--picture", model, "--detail", "layers").returncode == 0
+    assert ">two: the model<" in model.read_text(encoding="utf-8")
+    line = refused(here("explain", document, "--picture", steps, "--detail", "steps"))
+    assert "(--layer NAME, of below, above;" in line
+    assert here("explain", document, "--picture", steps, "--detail", "steps", "--layer", "above").returncode == 0
+    assert ">above (GRU): data flow<" in steps.read_text(encoding="utf-8")
+    line = refused(here("explain", document, LSTM, "--picture", model, "--detail", "layers"))
+    assert line == "--picture: expected one model, got 2 (a picture is of one model)"
+
+
+def test_a_page_has_the_model_each_cell_and_each_layer_step_by_step(here: Run, tmp_path: Path) -> None:
+    document = tmp_path / "two.yaml"
+    document.write_text(TWO)
+    page = here("explain", document, "--format", "html").stdout
+    titles = re.findall(r'<title id="([\w-]+)-title">([^<]+)<', page)
+    cells = ["below (LSTM): one step", "below (LSTM): data flow", "above (GRU): one step", "above (GRU): data flow"]
+    assert [title for _, title in titles] == ["two: the model", *cells]
+    assert len({prefix for prefix, _ in titles}) == 5
+    only = here("explain", document, "--layer", "above", "--format", "html").stdout
+    assert "the model<" not in only
+
+
 @pytest.mark.parametrize(
     ("args", "line"),
     [
         (("--picture", "cell.png"), "--picture cell.png: expected an .svg, got .png (name an .svg file)"),
         (("--picture", "cell"), "--picture cell: expected an .svg, got a name without a suffix (name an .svg file)"),
+        (
+            ("--picture", "cell.svg", "--detail", "layers", "--layer", "encoder"),
+            "--detail layers: that draws the whole model (leave --layer out)",
+        ),
         (("--detail", "gates"), "--detail gates: it is of a picture (add --picture FILE.svg)"),
         (
             ("--code", "--picture", "cell.svg"),
@@ -104,6 +133,7 @@ def test_markdown_has_the_flowchart_of_each_cell_and_no_other_format_has(here: R
     document.write_text(TWO)
     shown = here("explain", document, "--format", "markdown").stdout
     assert shown.count("```mermaid\nflowchart LR\n") == 2
+    assert shown.index("```mermaid\nflowchart TD\n") < shown.index("from layer to layer")
     assert "### two: above (GRU): one step\n" in shown
     for format in ("table", "latex"):
         assert "flowchart" not in here("explain", document, "--format", format).stdout

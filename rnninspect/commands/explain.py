@@ -43,13 +43,17 @@ class ExplainOptions:
         typer.Option(
             metavar="FILE",
             readable=False,
-            help="Draw the cell of the only recurrent layer too, or of --layer's, as .svg.",
+            help="Draw the cell of the only recurrent layer too, or of --layer's, or what --detail says, as .svg.",
             rich_help_panel=OUTPUT,
         ),
     ] = None
     detail: Annotated[
         Detail | None,
-        typer.Option(metavar="DETAIL", help="What a box of --picture is.", rich_help_panel=OUTPUT),
+        typer.Option(
+            metavar="DETAIL",
+            help="What a box of --picture is: of a cell gates or operations; its steps, unrolled; the model's layers.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None
     settings: Settings = field(default_factory=list)
     format: Annotated[ExplainFormat, HOW_TO_PRINT] = ExplainFormat.TABLE
@@ -87,7 +91,7 @@ def run(options: ExplainOptions) -> int:
     if options.picture is not None and chosen:
         from rnninspect.commands.shared.picture import save_picture
 
-        save_picture(chosen, options.layer, options.picture, operations=options.detail is Detail.OPERATIONS)
+        save_picture(chosen, options.layer, options.picture, options.detail or Detail.GATES)
     if blocks := [
         block for number, spec in enumerate(chosen) for block in _blocks(spec, options.layer, options.format, number)
     ]:
@@ -124,16 +128,32 @@ def _blocks(spec: Spec, layer: str | None, format: ExplainFormat, number: int) -
     from rnninspect.study.code import sketch
     from rnninspect.study.explain import explain_layers
 
-    if spec.wired and layer is None:
-        from rnninspect.results.graph import graph_block  # why here: few documents have wires
-
-        yield graph_block(spec)
+    if layer is None:
+        yield from _model(spec, format, number)
     if spec.from_file is None:
         yield from sketch_blocks(sketch(spec, layer))
     else:
         yield from file_blocks(sketch(spec), spec.from_file)
-    pictures, flows = _pictures(spec, format, number), None if format is not ExplainFormat.HTML else _flows()
+    pictures, flows = _pictures(spec, format, number), None if format is not ExplainFormat.HTML else _flows(number)
     yield from explain_blocks(explain_layers(spec, layer), pictures, _wiring(spec), flows=flows)
+
+
+def _model(spec: Spec, format: ExplainFormat, number: int) -> Iterator[Block]:
+    """The whole model drawn, where there is anything to draw: layers that read one another.
+
+    In letters only one with wires, for a chain is a line; see `code_chain`. number: of the model on its page.
+    """
+    drawn: list[Block] = []
+    if len(spec.links) > 1 and format in (ExplainFormat.MARKDOWN, ExplainFormat.HTML):
+        from rnninspect.results.cell_pictures import model_drawing, model_flowchart
+
+        html = format is ExplainFormat.HTML
+        drawn = list(model_drawing(spec, f"cell-{number}") if html else model_flowchart(spec))
+    if spec.wired and not drawn:
+        from rnninspect.results.graph import graph_block  # why here: few documents have wires
+
+        drawn = [graph_block(spec)]
+    yield from drawn
 
 
 def _wiring(spec: Spec) -> Mapping[str, str]:
@@ -154,11 +174,11 @@ def _pictures(spec: Spec, format: ExplainFormat, number: int) -> Mapping[str, Bl
     return flowcharts(spec) if format is ExplainFormat.MARKDOWN else drawings(spec, f"cell-{number}")
 
 
-def _flows() -> Flows:
-    """What draws a data flow for a page."""
+def _flows(number: int) -> Flows:
+    """What draws a data flow for a page. number: of the model on its page."""
     from rnninspect.results.cell_pictures import flow
 
-    return flow
+    return lambda unrolled, drawing, layer: flow(unrolled, drawing, f"cell-{number}-{layer}-steps")
 
 
 def _chosen(specs: Sequence[Spec], layer: str | None) -> Iterator[Spec]:
@@ -185,7 +205,7 @@ def _check_picture(options: ExplainOptions) -> None:
     from rnninspect.commands.shared.files import need_place
     from rnninspect.commands.shared.picture import check_picture
 
-    check_picture(options.picture)
+    check_picture(options.picture, options.layer, options.detail)
     need_place("--picture", options.picture, options.files, options.output)
 
 

@@ -36,10 +36,15 @@ class ExplainFormat(StrEnum):
 
 
 class Detail(StrEnum):
-    """What `explain --detail` accepts: what a node of its picture is."""
+    """What `explain --detail` accepts: what a box of its picture is.
+
+    Of a cell a gate or an operation; of a recurrent layer a step, unrolled; of the whole model a layer.
+    """
 
     GATES = "gates"
     OPERATIONS = "operations"
+    STEPS = "steps"
+    LAYERS = "layers"
 
 
 class CompareFormat(StrEnum):

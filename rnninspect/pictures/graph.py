@@ -31,9 +31,10 @@ class Node(NamedTuple):
     """One node.
 
     kind: `block` of lines, with a function at its end (cap) or without; `circle` with a sign; `pill` with a text;
-    `column`, a pill as high as its pins, each with its sign; `function`, a box. text: of all but a block; of a column
-    what is written below its signs. function: its name in the equation language, for its colour.
-    is_pointwise: a state stays the same line through it.
+    `column`, a pill as high as its pins, each with its sign; `function`, a box; `layer`, of a model: lines of which the
+    first is its head, with its type (cap). text: of the others; of a column what is written below its signs.
+    function: its name in the equation language, for its colour. is_pointwise: a state stays the same line through it.
+    said: in words what it is, where its texts do not add up to that.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Node(NamedTuple):
     cap: Text = ()
     function: str = ""
     is_pointwise: bool = False
+    said: str = ""
 
 
 class Vector(NamedTuple):

@@ -10,7 +10,7 @@ from rnninspect.pictures.channels import Run, tracks_of
 from rnninspect.pictures.columns import Hop
 from rnninspect.pictures.graph import Graph, Node, Vector
 from rnninspect.pictures.plans import Plan, best_plan
-from rnninspect.pictures.scene import Label, Mark, Picture, Placed, Wire
+from rnninspect.pictures.scene import CellPicture, Label, Mark, Placed, Wire
 from rnninspect.pictures.texts import Piece, Style, Text, size, symbols, width
 
 TRACK = 12.0
@@ -21,7 +21,7 @@ _MARGIN = 4.0
 _NOTE = 17.0  # a line below the picture
 
 
-def layout(graph: Graph, notes: Sequence[str] = ()) -> Picture:
+def layout(graph: Graph, notes: Sequence[str] = ()) -> CellPicture:
     """The picture of a cell. notes: sentences below it."""
     return _Drawn(best_plan(graph)).picture(notes)
 
@@ -101,7 +101,7 @@ class _Drawn:
 
     # --- the parts ----------------------------------------------------------------------------------------
 
-    def picture(self, notes: Sequence[str]) -> Picture:
+    def picture(self, notes: Sequence[str]) -> CellPicture:
         nodes = tuple(self.placed(number) for number, item in enumerate(self.columns.items) if item.node is not None)
         for channel, (hops, runs) in enumerate(zip(self.columns.hops, self.plan.runs, strict=True)):
             for hop in hops:
@@ -112,10 +112,10 @@ class _Drawn:
         self.ports()
         right = max(self.frame[0] + self.frame[2] + self.port, *map(_right, self.labels)) + _MARGIN
         bottom = self.frame[1] + self.frame[3] + _MARGIN + (0.0 if self.graph.x is None else _PORT + 16.0)
-        for line in _broken(notes, right - self.frame[0] - _MARGIN):
+        for line in broken(notes, right - self.frame[0] - _MARGIN):
             bottom += _NOTE
             self.labels.append(Label(line, self.frame[0], bottom - 4.0, anchor="start"))
-        return Picture(
+        return CellPicture(
             graph=self.graph,
             width=math.ceil(right),
             height=math.ceil(bottom + _MARGIN / 2),
@@ -255,7 +255,7 @@ def port_width(vector: Vector) -> float:
     return max(width(vector.text), width(size((vector.width,))))
 
 
-def _broken(notes: Sequence[str], room: float) -> Iterator[Text]:
+def broken(notes: Sequence[str], room: float) -> Iterator[Text]:
     """Sentences in lines of at most so many pixels, their symbols set."""
     for note in notes:
         line: Text = ()

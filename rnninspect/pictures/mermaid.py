@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rnninspect.pictures.graph import Graph, Node, Vector, is_sum
 from rnninspect.pictures.style import LIGHT
@@ -23,11 +23,16 @@ _CLASSES = {
 
 def mermaid(graph: Graph) -> tuple[str, ...]:
     """The lines of a flowchart from left to right. Names stand in labels alone, between quotation marks."""
-    lines = [*_nodes(graph), *_edges(graph)]
-    for name, (fill, stroke) in _CLASSES.items():
-        if any(line.endswith(f":::{name}") for line in lines):
-            lines.append(f"classDef {name} fill:{fill},stroke:{stroke},color:{LIGHT['ink']}")
-    return ("flowchart LR", *(f"  {line}" for line in lines))
+    return flowchart("LR", [*_nodes(graph), *_edges(graph)])
+
+
+def flowchart(way: str, lines: Sequence[str]) -> tuple[str, ...]:
+    """Nodes and edges as a whole flowchart, with the colours of the classes that they have. way: LR or TD."""
+    used = {name: colours for name, colours in _CLASSES.items() if any(line.endswith(f":::{name}") for line in lines)}
+    colours = [
+        f"classDef {name} fill:{fill},stroke:{stroke},color:{LIGHT['ink']}" for name, (fill, stroke) in used.items()
+    ]
+    return (f"flowchart {way}", *(f"  {line}" for line in (*lines, *colours)))
 
 
 def _nodes(graph: Graph) -> Iterator[str]:
@@ -58,12 +63,12 @@ def _edges(graph: Graph) -> Iterator[str]:
 
 def _node(node: Node, names: list[Vector]) -> str:
     """What stands behind a node's id: its shape, its text and its class."""
-    target = " = ".join(_escaped(name.text) for name in names)
+    target = " = ".join(escaped(name.text) for name in names)
     if node.kind == "block":
-        head = " = ".join(filter(None, [target, _escaped(node.cap)]))
-        lines = [" ".join(filter(None, [_escaped(line.text), _escaped(line.size)])) for line in node.lines]
+        head = " = ".join(filter(None, [target, escaped(node.cap)]))
+        lines = [" ".join(filter(None, [escaped(line.text), escaped(line.size)])) for line in node.lines]
         return f'["{"<br/>".join([f"<b>{head}</b>"] * bool(head) + lines)}"]:::{_class(node)}'
-    text = _escaped(node.text)
+    text = escaped(node.text)
     if node.kind in ("circle", "column"):
         text = f"{PLUS if is_sum(node) else '⊙'} {text if node.kind == 'column' else ''}"
     label = "<br/>".join(filter(None, [target and f"<b>{target}</b>", text.strip()]))
@@ -80,8 +85,9 @@ def _class(node: Node) -> str:
 
 
 def _sized(vector: Vector) -> str:
-    return f"{_escaped(vector.text)} {vector.width}"
+    return f"{escaped(vector.text)} {vector.width}"
 
 
-def _escaped(text: Text) -> str:
+def escaped(text: Text) -> str:
+    """A text as it may stand in a label, between quotation marks."""
     return plain(text).translate(_ESCAPES)

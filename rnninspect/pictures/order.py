@@ -41,7 +41,7 @@ def _wires(graph: Graph, columns: Columns, place: int) -> Iterator[_Wire]:
     for hop in columns.hops[place]:
         for item, pin in hop.rights:
             node = columns.items[item].node
-            in_order = node is not None and graph.nodes[node].kind == "block"
+            in_order = node is not None and graph.nodes[node].kind in ("block", "layer")
             yield _Wire(hop.left, item, pin * _PIN if in_order else 0.0)
         if hop.up:
             yield _Wire(hop.left, None, 0.0)

@@ -1,4 +1,4 @@
-"""A picture of a cell laid out, in pixels: boxes, wires, marks on them, texts."""
+"""A picture laid out, in pixels: boxes, wires, marks on them, texts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Wire(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A dot where a wire branches, an arrowhead (way: right or up), or a bridge where a wire passes over another."""
+    """A dot where a wire branches, an arrowhead (right, left, up, down), a bridge where a wire passes over another."""
 
     shape: str
     kind: str
@@ -53,9 +53,8 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A cell laid out. frame: x, y, width, height of the cell itself."""
+    """A picture laid out. frame: x, y, width, height of what is drawn itself, inside of what enters and leaves."""
 
-    graph: Graph
     width: float
     height: float
     frame: tuple[float, float, float, float]
@@ -68,3 +67,10 @@ class Picture:
     def crossings(self) -> int:
         """How often a wire passes over another's."""
         return sum(mark.shape == "bridge" for mark in self.marks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellPicture(Picture):
+    """A cell laid out. graph: what it shows."""
+
+    graph: Graph

@@ -48,7 +48,7 @@ def _body(picture: Picture) -> Iterator[Markup]:
     x, y, width, height = picture.frame
     yield _rect("frame", x, y, width, height, 12)
     yield from map(_wire, picture.wires)
-    for shape in ("bridge", "dot", "right", "up"):
+    for shape in ("bridge", "dot", "right", "left", "up", "down"):
         yield from (_mark(mark) for mark in picture.marks if mark.shape == shape)
     yield from map(_node, picture.nodes)
     yield from (_text(label.text, label.x, label.y, label.anchor) for label in picture.labels)
@@ -100,6 +100,10 @@ def _mark(mark: Mark) -> Markup:
             return joined([_path("halo", *line), _path(f"wire {mark.kind}", *line)])
         case "up":
             return _path(fill, "M", (x - 3.5, y + 7), "L", (x, y), "L", (x + 3.5, y + 7), "z")
+        case "left":
+            return _path(fill, "M", (x + 7, y - 3.5), "L", (x, y), "L", (x + 7, y + 3.5), "z")
+        case "down":
+            return _path(fill, "M", (x - 3.5, y - 7), "L", (x, y), "L", (x + 3.5, y - 7), "z")
         case _:
             return _path(fill, "M", (x - 7, y - 3.5), "L", (x, y), "L", (x - 7, y + 3.5), "z")
 
@@ -114,6 +118,8 @@ def _node(placed: Placed) -> Markup:
 
 def _said(placed: Placed) -> str:
     node = placed.node
+    if node.said:
+        return node.said
     target = " = ".join(plain(name.text) for name in placed.names)
     if node.kind == "block":
         first, *others = (plain(line.text) for line in node.lines)
@@ -132,6 +138,8 @@ def _shape(placed: Placed) -> Iterator[Markup]:
     match node.kind:
         case "block":
             yield from _block(placed)
+        case "layer":
+            yield from _layer(placed)
         case "circle":
             yield _circle("box", *middle, width / 2)
             yield from _sign(node.text[0].text, *middle)
@@ -160,6 +168,27 @@ def _block(placed: Placed) -> Iterator[Markup]:
         yield _text(line.text, x + PAD, base)
         if line.size:
             yield _text(line.size, x + placed.text - PAD, base, "end")
+
+
+def _layer(placed: Placed) -> Iterator[Markup]:
+    """A head in the colour of its kind, with its name and its type; below it a line for each thing said of it."""
+    x, y, node, right, bottom = placed.x, placed.y, placed.node, placed.x + placed.width, placed.y + placed.height
+    head = y + LINE + 2 * EDGE if len(node.lines) > 1 else bottom
+    yield _rect("box", x, y, placed.width, placed.height, 6)
+    corners: _Steps = ("M", (x, head), "L", (x, y + 6), "Q", (x, y), (x + 6, y), "L", (right - 6, y))
+    lower: _Steps = ("z",) if head < bottom else ()
+    if head == bottom:
+        corners = ("M", (x + 6, bottom), "Q", (x, bottom), (x, bottom - 6), *corners[2:])
+        lower = ("Q", (right, bottom), (right - 6, bottom), "z")
+    side = (right, bottom - 6) if head == bottom else (right, head)
+    yield _path(f"box{_fill(node)}", *corners, "Q", (right, y), (right, y + 6), "L", side, *lower)
+    yield _text(node.lines[0].text, x + PAD, y + EDGE + LINE / 2 + _BASE, on=True)
+    yield _text(node.cap, right - PAD, y + EDGE + LINE / 2 + _BASE, "end", on=True)
+    for number, line in enumerate(node.lines[1:]):
+        base = head + EDGE + LINE * (number + 0.5) + _BASE
+        yield _text(line.text, x + PAD, base)
+        if line.size:
+            yield _text(line.size, right - PAD, base, "end")
 
 
 def _fill(node: Node) -> str:

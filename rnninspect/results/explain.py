@@ -14,14 +14,14 @@ from rnninspect.markup import Markup
 from rnninspect.results.conventions import about_cell, conventions
 from rnninspect.results.legend import ROWS, halves
 from rnninspect.results.table import Block, Code, Column, Drawing, Formula, Formulas, Kind, Table
-from rnninspect.results.unrolled import draw, output_at, size_text
+from rnninspect.results.unrolled import draw, size_text
 from rnninspect.results.weights import law_text
 from rnninspect.study.code import Sketch
 from rnninspect.study.explain import Explained, Recurrence, Reverse, Setting, Upper, is_first
 from rnninspect.study.unrolled import Unrolled
 
-# From what a data flow shows, and the same drawn with characters.
-Flows = Callable[[Unrolled, Drawing], Block]
+# From what a data flow shows, the same drawn with characters, and the layer's name.
+Flows = Callable[[Unrolled, Drawing, str], Block]
 _VECTORS = (
     Column("symbol", "symbol", Kind.SYMBOL, repeats=True),
     Column("shape", "shape", Kind.SHAPE),
@@ -90,7 +90,7 @@ def explain_blocks(
     for layer in layers:
         for block in _blocks(layer, pictures or {}, (wiring or {}).get(layer.facts.name, "")):
             if flows is not None and isinstance(block, Drawing) and layer.recurrence is not None:
-                block = flows(layer.recurrence.unrolled, block)
+                block = flows(layer.recurrence.unrolled, block, layer.facts.name)
             blocks.append(block._replace(section=_section(layer)))
     return blocks
 
@@ -253,7 +253,7 @@ def _about_reverse(reverse: Reverse, layer: Explained, unrolled: Unrolled) -> It
     if unrolled.output in unrolled.states:
         yield (
             f"The reverse one's last state, {state}_n[{row}], is the one at t = 0, which stands in "
-            f"{output_at(unrolled, 0)}; {output_at(unrolled, last)} holds its first."
+            f"{unrolled.output_at(0)}; {unrolled.output_at(last)} holds its first."
         )
 
 

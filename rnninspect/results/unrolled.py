@@ -44,17 +44,16 @@ from rnninspect.letters import DIRECTIONS
 from rnninspect.study.unrolled import Unrolled
 
 _DOTS = " ··· "
-MOST_LAYERS = 3  # more than so many are drawn as the last and the first
 _DROPOUT = "dropout"
 
 
 def draw(unrolled: Unrolled) -> tuple[str, ...]:
     """The picture's lines, for one sequence."""
-    steps = drawn(unrolled)
+    steps = unrolled.drawn
     picture = _Picture(unrolled, _places_of(unrolled, steps), _Canvas())
-    picture.above_columns(0, [output_at(unrolled, step) for step in steps])
+    picture.above_columns(0, [unrolled.output_at(step) for step in steps])
     row = 1
-    layers = list(range(unrolled.depth)) if unrolled.depth <= MOST_LAYERS else [0, unrolled.depth - 1]
+    layers = unrolled.layers
     for layer in reversed(layers):
         row = picture.layer(row, layer)
         if layer and layer - 1 not in layers:
@@ -64,18 +63,6 @@ def draw(unrolled: Unrolled) -> tuple[str, ...]:
     return picture.canvas.lines()
 
 
-def drawn(unrolled: Unrolled) -> list[int | str]:
-    """The steps that are drawn: the first two, and the last."""
-    if unrolled.steps is None:
-        return [0, 1, unrolled.last]
-    return sorted({0, min(1, unrolled.steps - 1), unrolled.steps - 1})
-
-
-def output_at(unrolled: Unrolled, step: int | str) -> str:
-    """What of the output is of one step, as Python writes it."""
-    return f"output[:, {step}]" if unrolled.batch_first else f"output[{step}]"
-
-
 def size_text(width: int) -> str:
     """The shape of a vector, as Python writes it."""
     return f"({width},)"
@@ -83,16 +70,6 @@ def size_text(width: int) -> str:
 
 def _name(layer: int) -> str:
     return f"layer {layer}"
-
-
-def layers_left_out(unrolled: Unrolled) -> str:
-    """The layers that are not drawn, between the two that are."""
-    return f"{unrolled.depth - 2:,} more alike" if unrolled.depth > MOST_LAYERS else ""
-
-
-def state_at(unrolled: Unrolled, state: str, time: str, layer: int, direction: int) -> str:
-    """`h_0[3]`: torch's row of a layer and direction."""
-    return f"{state}_{time}[{layer * unrolled.directions + direction}]" if unrolled.indexed else f"{state}_{time}"
 
 
 # --- where things stand -----------------------------------------------------------------------------------
@@ -124,14 +101,14 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int | str]) -> _Places:
     shift = (box + 1) * (unrolled.directions - 1)
     edge = max(len(size_text(width)) for _, width in unrolled.states) + 2
     middle = shift // 2 + centre
-    start = max(max(map(len, _gutter(unrolled))) + edge, len(layers_left_out(unrolled)) + 1 - middle)
+    start = max(max(map(len, _gutter(unrolled))) + edge, len(unrolled.left_out) + 1 - middle)
     beside = [f"↑ {size_text(width)}" for width in (unrolled.features, unrolled.above)]
-    over = [output_at(unrolled, step) for step in steps]
+    over = [unrolled.output_at(step) for step in steps]
     # why the second: an edge's size stands beside the line that crosses it, not on it.
     pitch = max(box + edge, (shift + centre + 1 + edge) * (shift > 0), *(len(text) + 2 for text in (*beside, *over)))
     turn = max(box + edge, centre + len(f"↑ {size_text(below)}") + 1)
     pitch = max(pitch, turn + len("└─→")) if inner else pitch
-    dots = steps[-1] != len(steps) - 1
+    dots = unrolled.has_gap
     columns = [start + pitch * k for k in range(len(steps))]
     columns[-1] += (len(_DOTS) + 1) * dots
     return _Places(
@@ -150,7 +127,7 @@ def _places_of(unrolled: Unrolled, steps: Sequence[int | str]) -> _Places:
 def _gutter(unrolled: Unrolled) -> Iterator[str]:
     """Everything that may stand on the left."""
     yield from (
-        state_at(unrolled, state, time, unrolled.depth - 1, unrolled.directions - 1)
+        unrolled.row_of(state, time, unrolled.depth - 1, unrolled.directions - 1)
         for state, _ in unrolled.states
         for time in "0n"
     )
@@ -202,7 +179,7 @@ class _Picture(NamedTuple):
     def left_out(self, row: int) -> int:
         """A line for the layers that are not drawn; returns the row below."""
         self._between(row)
-        self.canvas.put(row + 1, 0, layers_left_out(self.unrolled))
+        self.canvas.put(row + 1, 0, self.unrolled.left_out)
         self.above_columns(row + 1, ["⋮"] * len(self.places.columns))
         return row + 2
 
@@ -231,7 +208,7 @@ class _Picture(NamedTuple):
             self._box(row, column, [state])
             canvas.put(row + 3, column + places.centre, f"↑ {size_text(inner_width)}")
             self._box(row + 4, column, [inner])
-        started, ended = (state_at(self.unrolled, state, time, layer, 0) for time in "0n")
+        started, ended = (self.unrolled.row_of(state, time, layer, 0) for time in "0n")
         canvas.put(row + 5, first - places.edge - len(started), f"{started}{f'{size}→':─>{places.edge}}")
         canvas.put(row + 1, last + places.box, f"{f'{size}→':─>{places.edge}}{ended}")
         for column, following in zip(places.columns, places.columns[1:], strict=False):
@@ -268,7 +245,7 @@ class _Picture(NamedTuple):
         """The boxes of one direction and the edges between them; returns the row below."""
         places, canvas = self.places, self.canvas
         for number, (state, width) in enumerate(self.unrolled.states, start=1):
-            started, ended = (state_at(self.unrolled, state, time, layer, direction) for time in "0n")
+            started, ended = (self.unrolled.row_of(state, time, layer, direction) for time in "0n")
             left, right = (ended, started) if direction else (started, ended)
             start, end = places.columns[0] - places.edge, places.columns[-1] + places.right
             canvas.put(row + number, start - len(left), left)

@@ -9,6 +9,8 @@ from rnninspect.cells.tree import Cell, Value, walk
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 
+_MOST_LAYERS = 3  # more than so many are drawn as the last and the first
+
 
 class Unrolled(NamedTuple):
     """The layer as it is unrolled, for one sequence.
@@ -35,6 +37,36 @@ class Unrolled(NamedTuple):
     def last(self) -> int | str:
         """The last step."""
         return "L-1" if self.steps is None else self.steps - 1
+
+    @property
+    def drawn(self) -> list[int | str]:
+        """The steps that are drawn: the first two, and the last."""
+        if self.steps is None:
+            return [0, 1, self.last]
+        return sorted({0, min(1, self.steps - 1), self.steps - 1})
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether steps are left out before the last."""
+        return self.drawn[-1] != len(self.drawn) - 1
+
+    @property
+    def layers(self) -> list[int]:
+        """The stacked layers that are drawn: all, or of many the first and the last."""
+        return list(range(self.depth)) if self.depth <= _MOST_LAYERS else [0, self.depth - 1]
+
+    @property
+    def left_out(self) -> str:
+        """The layers that are not drawn, between the two that are."""
+        return f"{self.depth - 2:,} more alike" if self.depth > _MOST_LAYERS else ""
+
+    def output_at(self, step: int | str) -> str:
+        """What of the output is of one step, as Python writes it."""
+        return f"output[:, {step}]" if self.batch_first else f"output[{step}]"
+
+    def row_of(self, state: str, time: str, layer: int, direction: int) -> str:
+        """`h_0[3]`: torch's row of a layer and direction."""
+        return f"{state}_{time}[{layer * self.directions + direction}]" if self.indexed else f"{state}_{time}"
 
 
 def unrolled_layer(layer: Recurrent, cell: Cell, signal: Signal, shape: Shapes) -> Unrolled:

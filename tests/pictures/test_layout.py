@@ -21,7 +21,7 @@ from rnninspect.pictures.columns import columns_of
 from rnninspect.pictures.gates import graph_of
 from rnninspect.pictures.graph import Vector
 from rnninspect.pictures.layout import layout
-from rnninspect.pictures.scene import Label, Picture
+from rnninspect.pictures.scene import CellPicture, Label
 from rnninspect.pictures.texts import Piece, plain
 
 
@@ -73,13 +73,13 @@ def letter(vector: Vector) -> str:
     return plain(vector.text).partition("_")[0]
 
 
-def starts(drawing: Picture) -> dict[str, float]:
+def starts(drawing: CellPicture) -> dict[str, float]:
     """Where each state before enters, by its name."""
     first = {wire.source: wire.points[0][1] for wire in drawing.wires if wire.points[0][0] < drawing.frame[0]}
     return {letter(vector): first[vector.source] for vector in drawing.graph.inputs if vector.source in first}
 
 
-def ends(drawing: Picture) -> dict[str, float]:
+def ends(drawing: CellPicture) -> dict[str, float]:
     """Where each state leaves, by its name."""
     x = drawing.frame[0] + drawing.frame[2] + 5.0
     named = {plain(label.text): label.y + 6.0 for label in drawing.labels if label.x == x}
