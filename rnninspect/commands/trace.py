@@ -119,7 +119,8 @@ def _check_document(spec: Spec, options: TraceOptions) -> None:
         steps = batch.lengths[options.sequence] if batch.lengths else batch.letters["L"]
         if options.step is not None and options.step >= steps:
             which = whose_steps(spec, layer, f"sequence {options.sequence}" if batch.lengths else "")
-            raise OptionError(f"--step {options.step}: expected {up_to(steps, which, 'step')}")
+            chosen = " (--layer chooses another)" if spec.wired and options.layer is None else ""
+            raise OptionError(f"--step {options.step}: expected {up_to(steps, which, 'step')}{chosen}")
     for layer in layers:
         widest = max(layer.hidden_size, layer.h_out)
         if options.unit is not None and options.unit >= widest:
@@ -138,8 +139,15 @@ def _read(path: Path, spec: Spec) -> Values:
     from rnninspect.study.input_expected import SETTINGS, Expected
     from rnninspect.study.input_file import read_values
 
+    if len(spec.inputs) > 1:
+        names = ", ".join(each.name for each in spec.inputs)
+        raise OptionError(
+            f"--input {printable(str(path))}: a file is for one input, and there are several, {names} (leave it out: "
+            "all are drawn at random)"
+        )
     first = spec.links[0].layer
-    tokens = first.num_embeddings if isinstance(first, Embedding) else None
+    readers = [link.layer for link in spec.links if spec.inputs[0].name in link.wires.reads]
+    tokens = min((layer.num_embeddings for layer in readers if isinstance(layer, Embedding)), default=None)
     settings = dict(SETTINGS)
     besides: dict[str, object] = {}
     if spec.batch.lengths:

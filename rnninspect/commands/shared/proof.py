@@ -51,10 +51,14 @@ def prove(spec: Spec, planned: ModelFacts, seed: int, without: str = "--plan", *
 def _remarks(spec: Spec, run: Spec, measured: ModelFacts) -> Iterator[str]:
     if measured.measured is not None and measured.measured.finite is False:
         yield f"{printable(spec.source)}: an output holds a nan or an infinity"
-    ran, steps = run.batch.letters["L"], spec.batch.letters["L"]
-    if ran != steps:
+    cut = [
+        (given.name, ran.signal.batch.letters["L"], given.signal.batch.letters["L"])
+        for ran, given in zip(run.inputs, spec.inputs, strict=True)
+    ]
+    said = [f"{ran} of {steps} time steps{f' of {name}' * (len(cut) > 1)}" for name, ran, steps in cut if ran != steps]
+    if said:
         yield (
-            f"{printable(spec.source)}: on meta {ran} of {steps} time steps were run; "
+            f"{printable(spec.source)}: on meta {' and '.join(said)} were run; "
             "sizes along L are the plan's, which is linear in L"
         )
 
