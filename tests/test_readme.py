@@ -24,13 +24,14 @@ import rnninspect
 from rnninspect import cli
 from rnninspect.document.blocks import Budget, Document, Input
 from rnninspect.document.load import load_spec
+from rnninspect.formats.svg_chart import draw
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import TYPES, kind_of
 from rnninspect.pictures.cell import svg_of
 
 ROOT = Path(__file__).parent.parent
 DOOR = ROOT / "README.md"
-PICTURE = ROOT / ".github" / "lstm.svg"
+CELL, CURVES = ROOT / ".github" / "lstm.svg", ROOT / ".github" / "gradflow.svg"
 MANUAL = ROOT / "configs" / "README.md"
 BOOKS = (
     DOOR,
@@ -230,21 +231,45 @@ def test_the_readme_is_a_door() -> None:
     assert len(DOOR.read_bytes()) <= 15_000
 
 
-def drawn() -> str:
-    """The picture of the README: the cell of configs/lstm.yaml."""
+def cell_drawn() -> str:
+    """A picture of the README: the cell of configs/lstm.yaml."""
     (link,) = load_spec(str(MANUAL.parent / "lstm.yaml")).links
     assert isinstance(link.layer, Recurrent)
     return f"{svg_of(link.layer)}\n"
 
 
-def test_the_picture_is_what_the_tool_draws() -> None:
-    assert PICTURE.read_text(encoding="utf-8") == drawn()
-    assert PICTURE.name in DOOR.read_text()
+def curves_drawn() -> str:
+    """A picture of the README: the chart of configs/gradflow-*.yaml, with what of a page's style is its own."""
+    import torch  # why here: only two of these tests need it
+
+    from rnninspect.results.gradflow import gradflow_charts
+    from rnninspect.study.gradflow import gradients_by_lag
+
+    paths = sorted(MANUAL.parent.glob("gradflow-*.yaml"))
+    (chart,) = gradflow_charts([gradients_by_lag(load_spec(str(path)), torch.device("cpu")) for path in paths])
+    picture = draw(chart._replace(y="norm of the gradient with respect to the input that many steps ago"), "curves")
+    sheet = (ROOT / "rnninspect" / "formats" / "page.css").read_text(encoding="utf-8")
+    colours, _, rules = sheet.partition("* {")
+    own = "".join(f"{line}\n" for line in rules.splitlines() if line.startswith(".chart"))
+    ground = '<rect width="100%" height="100%" fill="var(--paper)"/>'
+    return picture.replace(">", f"><style>\n{colours}{own}</style>{ground}", 1) + "\n"
+
+
+def test_the_picture_of_a_cell_is_what_the_tool_draws() -> None:
+    assert CELL.read_text(encoding="utf-8") == cell_drawn()
+    assert CELL.name in DOOR.read_text()
+
+
+@pytest.mark.torch
+def test_the_picture_of_gradients_is_what_the_tool_draws() -> None:
+    assert CURVES.read_text(encoding="utf-8") == curves_drawn()
+    assert CURVES.name in DOOR.read_text()
 
 
 def rewrite() -> None:
-    """Run every session again and put in what it prints, and draw the picture."""
-    PICTURE.write_text(drawn(), encoding="utf-8")
+    """Run every session again and put in what it prints, and draw the pictures."""
+    CELL.write_text(cell_drawn(), encoding="utf-8")
+    CURVES.write_text(curves_drawn(), encoding="utf-8")
     for book in BOOKS:
         text = book.read_text()
         for block in CONSOLE.findall(text):
