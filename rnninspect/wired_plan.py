@@ -26,7 +26,7 @@ def with_wires(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[LayerFacts, ..
         handed_on = layer.handed_on
         if link.wires.add:
             words = getattr(handed_on, "words", None) or ("last state" if _feeds_last(link) else "output")
-            added = "its input" if link.wires.add == INPUT else f"what {link.wires.add} hands on"
+            added = "its input" if link.wires.add == INPUT else _added(link, spec)
             handed_on = HandedOn(f"{words} plus {added}", link.emitted.tensor("x", "H_in", spec.dtype))
         facts.append(
             replace(
@@ -45,6 +45,12 @@ def ends(spec: Spec) -> tuple[tuple[TensorFact, ...], tuple[TensorFact, ...]]:
     emitted = {link.layer.name: link.emitted for link in spec.links if link.layer.name in spec.returns}
     inputs = tuple(each.signal.tensor(each.name, "H_in", spec.dtype) for each in spec.inputs)
     return inputs, tuple(emitted[name].tensor(name, "H_out", spec.dtype) for name in spec.returns)
+
+
+def _added(link: Link, spec: Spec) -> str:
+    """What is added to what a layer hands on, where it is not its own input, in words."""
+    name = link.wires.add
+    return f"the input {name}" if any(each.name == name for each in spec.inputs) else f"what {name} hands on"
 
 
 def _feeds_last(link: Link) -> bool:

@@ -13,6 +13,7 @@ from worlds import CONFIGS, spec_of, written
 
 from rnninspect.document.chain import INPUT, Spec
 from rnninspect.document.load import load_spec
+from rnninspect.plan import plan
 from rnninspect.results.explain import explain_blocks
 from rnninspect.results.graph import graph_block
 from rnninspect.results.wiring import wiring
@@ -126,6 +127,22 @@ def test_each_layer_has_a_line_of_its_wires() -> None:
     assert "It hands on its output, plus what second hands on. Its weights are those of second." in lines["third"]
     assert "Its weights are also those of third. The model returns it." in lines["second"]
     assert "h_0 = second's h_n; c_0 = second's c_n." in lines["cell"]
+
+
+def test_an_input_may_be_added() -> None:
+    head = "input: {batch_size: 3}\ninputs: {src: {seq_len: 4, input_size: 2}, more: {seq_len: 4, input_size: 2}}\n"
+    layers = "layers:\n  - {name: rnn, type: GRU, from: src, hidden_size: 2, add: more}\n"
+    spec = spec_of(head + layers)
+    assert graph_block(spec).lines == (
+        "o    src   (4, 3, 2)",
+        "│ o  more  (4, 3, 2)",
+        "o─┘  rnn   (4, 3, 2)  + more; returned",
+    )
+    words = "its output, plus the input more"
+    assert wiring(spec)["rnn"] == f"It reads src (4, 3, 2). It hands on {words}. The model returns it."
+    (layer,) = plan(spec).layers
+    assert layer.handed_on is not None
+    assert layer.handed_on.words == "output plus the input more"
 
 
 def test_what_is_said_of_states_and_of_what_goes_on_is_of_this_model() -> None:

@@ -63,8 +63,8 @@ def rows_of(model: ModelFacts) -> dict[str, list[tuple[str, str, str]]]:
 def test_each_source_has_a_row_and_each_output_its_readers() -> None:
     rows = rows_of(model_of(TRANSLATOR))
     assert rows["decoder"] == [
-        ("input", "← embed", "(4, 3, 3)"),
-        ("input", "← encoder", "(3, 8)"),
+        ("embed", "→ input", "(4, 3, 3)"),
+        ("encoder", "→ input", "(3, 8)"),
         ("input", "in", "(4, 3, 11)"),
         ("h_0", "← encoder", "(1, 3, 8)"),
         ("output", "→ head", "(4, 3, 8)"),

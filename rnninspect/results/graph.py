@@ -55,11 +55,11 @@ def _nodes(spec: Spec) -> Iterator[_Node]:
     """Every input before the first layer that reads it, and every layer."""
     inputs = {each.name: each for each in spec.inputs}
     for link in spec.links:
-        for name in link.wires.reads:
-            if (each := inputs.pop(name, None)) is not None:
-                yield _Node(name, (), (name, tuple_text(each.shape), ""))
         layer, wires = link.layer, link.wires
         others = [name for name in (wires.add, wires.state_from) if name not in ("", INPUT)]
+        for name in (*wires.reads, *others):
+            if (each := inputs.pop(name, None)) is not None:
+                yield _Node(name, (), (name, tuple_text(each.shape), ""))
         handed_on = link.emitted.tensor("output", "H_out", spec.dtype)
         shape = tuple_text(handed_on.unpacked_shape or handed_on.shape)
         remarks = "; ".join(_remarks(link, returned=layer.name in spec.returns))

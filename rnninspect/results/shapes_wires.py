@@ -29,8 +29,7 @@ def wired_rows(model: ModelFacts) -> Iterator[Row]:
         for source in layer.sources:
             # why no letter: H_in is the width of all of them side by side.
             axes = (*source.axes[:-1], str(source.shape[-1]))
-            tensor = replace(source, name="input", axes=axes)
-            yield Row(layer=layer, tensor=tensor, way="source", goes=f"← {source.name}")
+            yield Row(layer=layer, tensor=replace(source, axes=axes), way="source", goes=f"→ {given.name}")
         (name, *others) = wires.reads
         from_one = "in" if others or name == INPUT else f"← {name}"
         shown = bool(others) or name != before or layer.name not in readers[before]

@@ -41,13 +41,19 @@ def _from(link: Link, signals: Mapping[str, Signal], dtype: str) -> Iterator[str
     yield f"It reads {listed(texts)}{_side_by_side(link, signals)}."
     if wires.add:
         own = words(layer) if isinstance(layer, Recurrent) else "output"
-        yield f"It hands on its {own}, plus {'its input' if wires.add == INPUT else f'what {wires.add} hands on'}."
+        yield f"It hands on its {own}, plus {_added(wires.add, signals)}."
     if wires.state_from and isinstance(layer, Recurrent):
         taken = [state for state in layer.cell.states if state in taken_by(layer)]
         made = [_MADE[wires.directions].format(state, wires.state_from) for state in taken]
         yield f"{'; '.join(made)}."
     if wires.same_as:
         yield f"Its weights are those of {wires.same_as}."
+
+
+def _added(name: str, signals: Mapping[str, Signal]) -> str:
+    if name == INPUT:
+        return "its input"
+    return f"what {name} hands on" if signals[name].producer else f"the input {name}"
 
 
 def _side_by_side(link: Link, signals: Mapping[str, Signal]) -> str:
