@@ -92,6 +92,8 @@ def _notes(model: ModelGraph) -> Iterator[str]:
     yield ", ".join(f"{letter}: {meaning}" for letter, meaning in _AXES.items() if letter in model.letters) + "."
     if any(node.kind == "layer" and len(node.pins) > 1 for node in model.graph.nodes):
         yield "What a layer reads of several stands side by side, from left to right."
+    if model.givers:
+        yield "A wire from the side of a box hands its last states over."
 
 
 def _described(spec: Spec, model: ModelGraph) -> Iterator[str]:

@@ -8,44 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 from drawn_geometry import faults
+from drawn_models import FLOWS
 
 from rnninspect.pictures.flow import flow_svg, unrolled_picture
 from rnninspect.pictures.scene import Mark, Picture, Placed
 from rnninspect.pictures.texts import plain
 from rnninspect.results.unrolled import draw
 from rnninspect.study.unrolled import Unrolled
-
-LSTM = Unrolled(
-    steps=20,
-    depth=2,
-    directions=2,
-    states=(("h", 5), ("c", 7)),
-    output=("h", 5),
-    features=3,
-    above=10,
-    indexed=True,
-    batch_first=False,
-    dropout=True,
-)
-ONE_WAY = LSTM._replace(directions=1, above=5)
-JORDAN = LSTM._replace(
-    depth=1, directions=1, states=(("y", 5),), output=("y", 5), inner=("h", 11), above=5, dropout=False
-)
-WIDE = {"states": (("h", 2048), ("c", 8192)), "output": ("h", 2048), "features": 1024, "above": 4096}
-FLOWS = {
-    "both ways": LSTM,
-    "one way": ONE_WAY,
-    "nine layers": LSTM._replace(depth=9),
-    "wide": LSTM._replace(**WIDE),
-    "one step": ONE_WAY._replace(steps=1),
-    "two steps": LSTM._replace(steps=2),
-    "three steps": LSTM._replace(steps=3, batch_first=True),
-    "no steps": LSTM._replace(steps=None),
-    "Jordan": JORDAN,
-    "Jordan, wide": JORDAN._replace(states=(("y", 8192),), inner=("h", 4096), steps=20_000),
-    "Jordan, two steps": JORDAN._replace(steps=2, indexed=False),
-    "a cell": ONE_WAY._replace(depth=1, indexed=False, dropout=False),
-}
 
 named = pytest.mark.parametrize("unrolled", FLOWS.values(), ids=FLOWS)
 
@@ -57,10 +26,13 @@ def test_nothing_overlaps_and_it_fits_a_page(unrolled: Unrolled) -> None:
     assert picture.width <= 600
 
 
+@pytest.mark.more
 def test_so_it_is_for_all_sizes() -> None:
     states = [(("h", wide),) for wide in (1, 4096)] + [(("h", 5), ("c", 4096)), tuple((name, 50) for name in "hcnm")]
     for depth, directions, steps, given in product((1, 2, 3, 4), (1, 2), (1, 2, 3, 4, None), states):
-        flow = LSTM._replace(depth=depth, directions=directions, steps=steps, states=given, output=given[0])
+        flow = FLOWS["both ways"]._replace(
+            depth=depth, directions=directions, steps=steps, states=given, output=given[0]
+        )
         assert list(faults(unrolled_picture(flow))) == [], flow
 
 
@@ -130,7 +102,7 @@ def test_what_a_direction_starts_with_stands_where_it_starts(name: str) -> None:
 
 
 def test_it_is_told_in_words_to_who_does_not_see_it() -> None:
-    root = ElementTree.fromstring(flow_svg(LSTM, "a (LSTM): data flow", prefix="p1"))
+    root = ElementTree.fromstring(flow_svg(FLOWS["both ways"], "a (LSTM): data flow", prefix="p1"))
     title, described = (root.findtext(f"{{http://www.w3.org/2000/svg}}{part}") for part in ("title", "desc"))
     assert title == "a (LSTM): data flow"
     assert "c with 7 numbers goes from step to step, from c_0[0] to c_n[0]. 2 layers stand above" in str(described)

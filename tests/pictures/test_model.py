@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 from drawn_geometry import faults
+from drawn_models import WIRED
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import examples
-from wired_models import MODELS
 from worlds import CONFIGS, spec_of, text_of
 
 from rnninspect.document.chain import Spec
@@ -23,21 +23,6 @@ from rnninspect.pictures.model_graph import model_graph
 from rnninspect.plan import plan
 
 SVG = "{http://www.w3.org/2000/svg}"
-RNNOISE = (
-    "name: conv1, type: Conv1d, in_channels: 65, out_channels: 128, kernel_size: 3",
-    "name: tanh1, type: Tanh",
-    "name: conv2, type: Conv1d, out_channels: 256, kernel_size: 3",
-    "name: features, type: Tanh",
-    *(f"name: gru{k}, type: GRU, hidden_size: 256" for k in (1, 2, 3)),
-    *(f"name: {name}, type: Linear, from: [features, gru1, gru2, gru3], out_features: 32" for name in ("gain", "vad")),
-)
-CHAIN = (
-    "type: Embedding, num_embeddings: 7, embedding_dim: 4",
-    *(f"name: a{k}, type: GRU, hidden_size: {k}" for k in range(1, 10)),
-)
-WIRED = {name: spec_of(text_of(*layers, head=head)) for name, (head, layers) in MODELS.items()}
-WIRED["rnnoise"] = spec_of(text_of(*RNNOISE, head="outputs: [gain, vad]\ninput: {batch_size: 3, seq_len: 9}"))
-WIRED["chain of ten"] = spec_of(text_of(*CHAIN))
 
 
 def folded(times: int, block: str, *, head: str = "", before: str = "", after: str = "") -> Spec:
