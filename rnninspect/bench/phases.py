@@ -294,7 +294,7 @@ def trains(subject: Subject) -> bool:
 def tokens_of(subject: Subject) -> tuple[int, int, int | None]:
     """Tokens, sequences and time steps that go in at one call; no steps where only a last state does.
 
-    Of several inputs the tokens of all, and of the steps those of the longest.
+    Of several inputs the tokens of all together, and no steps: each has its own.
     """
     # By input, what the first layer that reads it alone reads, or one that reads it beside others.
     signals: dict[str, Signal] = {}
@@ -303,8 +303,9 @@ def tokens_of(subject: Subject) -> tuple[int, int, int | None]:
             if name in subject.pool[0]:
                 signals.setdefault(name, link.signal)
     tokens = sum(signal.tokens for signal in signals.values())
-    steps = [signal.batch.letters["L"] for signal in signals.values() if signal.is_sequence]
-    return tokens, subject.links[0].signal.batch.letters["N"], max(steps, default=None)
+    first = subject.links[0].signal
+    one = len(signals) == 1 and first.is_sequence
+    return tokens, first.batch.letters["N"], first.batch.letters["L"] if one else None
 
 
 @contextmanager

@@ -56,7 +56,7 @@ _FIGURE = {
     "page_faults": some(number("New pages of memory for a call; null where nothing can say.")),
     "stopped": text("Why measuring ended: precision was reached, or the budget was used up."),
     "verdict": _VERDICT,
-    "tokens_per_second": number("Time steps of all sequences, over the median."),
+    "tokens_per_second": number("Time steps of all sequences, of all inputs together, over the median."),
     "sequences_per_second": number("Sequences over the median."),
     "matmul_flops": some(whole("Operations of the matrix products, two for a multiply-accumulate.")),
     "matmul_flops_per_second": some(number("Those over the median.")),
