@@ -17,10 +17,10 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from rnninspect import __version__
+from rnninspect.commands import TYPED
 from rnninspect.commands.shared.checkpoints import files_in, is_checkpoint
 from rnninspect.commands.shared.messages import complain
 from rnninspect.commands.shared.signature import formats_by_suffix, record_of, signature_of
-from rnninspect.commands.shared.typed import remember
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import a_key_as_option, misused, refused
 from rnninspect.disk import documents_in
@@ -90,7 +90,7 @@ class _Command(TyperCommand):
         with faults_as_exit_codes():
             command = _whole(self)
         words = list(args)  # why a copy: what has been taken is dropped from them
-        remember(str(self.name), words)
+        TYPED.set((str(self.name), *words))
         try:
             return command.make_context(info_name, args, parent, **extra)
         except typer.TyperException as error:

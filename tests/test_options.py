@@ -141,7 +141,6 @@ def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subproce
         "options",
         "signature",
         "starters",
-        "typed",
         "typer_output",
         "values",
     )

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from rnninspect.bench.clock import Clock
 from rnninspect.bench.sampling import Timing
 from rnninspect.document.chain import INPUT, Link, Spec
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.signal import Signal

@@ -28,7 +28,7 @@ from rnninspect.bench.sampling import Meanwhile, Timing
 from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, RnnInspectError
 from rnninspect.facts.models import LayerFacts
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan, plan_layers
 from rnninspect.runtime.device import device_of, threads

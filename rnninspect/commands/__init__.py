@@ -2,3 +2,8 @@
 
 why most imports are in functions: the help and the completion of a command need its options alone.
 """
+
+from contextvars import ContextVar
+
+# The command line that is being run: the command, which may have been left out, and the words behind it.
+TYPED: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())

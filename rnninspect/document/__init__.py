@@ -14,7 +14,6 @@ blocks, keys                what a document and each of its layers may hold
 library, defined, inside    types of layers that are published cells, or a document's own; places in their text
 validate, complaints        the data held against all that; what is wrong, in a document's words; synonyms of its keys
 faults                      all faults of one document gathered, in its order
-placed                      a layer before it is fitted: where it stands, and its wires as they are written
 chain, connect              the model, a `Spec`; its layers fitted to one another
 wires, wiring               several inputs, and which layer reads what; the layers fitted to what they name
 repeats                     a block of layers that stands there several times

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from rnninspect.document.complaints import fault_at
 from rnninspect.document.faults import add_excerpts
 from rnninspect.document.paths import Path
 from rnninspect.document.tree import Tree
 from rnninspect.errors import CannotHere, DocumentError, Place
 from rnninspect.facts.from_file import FromFile
-from rnninspect.facts.wires import Wires
-from rnninspect.layers.layer import Layer
+from rnninspect.facts.tensors import Wires
+from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.signal import Batch, ModelInput, Signal
 
 # What the only input is called.
 INPUT = "input"
 _ALONE = Wires((INPUT,))
+
+
+class Placed(NamedTuple):
+    """A layer before it is fitted to what it reads: where the document has it, and what it says of its wires.
+
+    wires: as they are written; None where the document writes none.
+    """
+
+    layer: Layer
+    path: Path
+    wires: Wires | None = None
+
+    def fault(self, misfit: Misfit, tree: Tree) -> DocumentError:
+        """That it does not fit what it is fed with, told with its place."""
+        message = f"layer {self.layer.name!r}: {misfit.message}"
+        return fault_at((*self.path, *misfit.field.split(".")), tree, message, misfit.hint)
+
+    def without_fit(self, misfit: Misfit, signal: Signal) -> Signal | None:
+        """What it would hand on although it does not fit; None where its own sizes do not say."""
+        if misfit.field in ("type", "proj_size"):
+            return None
+        try:
+            return self.layer.emits(signal)
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rnninspect.document.blocks import Document, Input
-from rnninspect.document.chain import INPUT, Link, Spec
+from rnninspect.document.chain import INPUT, Link, Placed, Spec
 from rnninspect.document.complaints import fault_at
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path, dotted
-from rnninspect.document.placed import Placed, misfit_at, without_fit
 from rnninspect.document.tree import Tree
 from rnninspect.document.validate import Validated
 from rnninspect.errors import DocumentError
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers.families import SequenceLayer
 from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.signal import Batch, ModelInput, Signal
@@ -76,19 +75,19 @@ def _chain(
     links: list[Link] = []
     earlier: dict[str, Layer] = {}
     before = INPUT
-    for unfitted, path, _ in layers:
+    for placed in layers:
         try:
-            layer = unfitted.fit(signal, earlier)
+            layer = placed.layer.fit(signal, earlier)
         except Misfit as misfit:
-            faults.add_once(misfit_at(misfit, unfitted, path, tree))
-            after = without_fit(misfit, unfitted, signal)
+            faults.add_once(placed.fault(misfit, tree))
+            after = placed.without_fit(misfit, signal)
             if after is None:
                 break  # what the layers after it are fed with is not known
             signal = after
             continue
         if signal.producer is None and signal.width is None:
             signal = given = replace(signal, width=layer.width_in)
-        links.append(Link(layer, signal, wires=Wires((before,)), path=path))
+        links.append(Link(layer, signal, wires=Wires((before,)), path=placed.path))
         earlier[layer.name] = layer
         before, signal = layer.name, layer.emits(signal)
     return (ModelInput(INPUT, given),), tuple(links)

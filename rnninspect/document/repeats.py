@@ -13,13 +13,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rnninspect.document.blocks import TextLayer, is_repeat
+from rnninspect.document.chain import Placed
 from rnninspect.document.complaints import fault_at, valid
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path, dotted
-from rnninspect.document.placed import Placed
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers.fields import MOST_LAYERS, Depth, Expect
 
 

@@ -18,10 +18,10 @@ from rnninspect.document.blocks import (
     printable_text,
     text_layers,
 )
+from rnninspect.document.chain import Placed
 from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path, dotted
-from rnninspect.document.placed import Placed
 from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, show

@@ -14,7 +14,7 @@ from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
 from rnninspect.document.tree import Tree
 from rnninspect.errors import DocumentError, did_you_mean, show
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers.fields import Expect, Name, Size
 from rnninspect.layers.signal import Batch, ModelInput, Signal
 
@@ -32,7 +32,7 @@ class StateFrom(BaseModel):
 
 
 class LayerWires(BaseModel):
-    """What a layer is connected to; see `facts.wires.Wires`."""
+    """What a layer is connected to; see `facts.tensors.Wires`."""
 
     model_config = _STRICT
 

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rnninspect.document.blocks import OWN_KEYS
-from rnninspect.document.chain import INPUT, Link
+from rnninspect.document.chain import INPUT, Link, Placed
 from rnninspect.document.complaints import fault_at
 from rnninspect.document.faults import Faults
-from rnninspect.document.placed import Placed, misfit_at, without_fit
 from rnninspect.document.tree import Tree
 from rnninspect.document.validate import Validated
 from rnninspect.document.wires import named_inputs, not_earlier, wrong_outputs
 from rnninspect.errors import DocumentError
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers import joining
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.layer import Layer, Misfit
@@ -35,11 +34,11 @@ def connected(
     faults.add(*wrong_outputs(document.outputs or (), names, tree))
     faults.tell()
     model = _Model(layers, inputs, tree)
-    for k in range(len(layers)):
+    for k, placed in enumerate(layers):
         try:
             model.connect(k)
         except Misfit as misfit:
-            faults.add_once(misfit_at(misfit, layers[k].layer, layers[k].path, tree))
+            faults.add_once(placed.fault(misfit, tree))
     if not faults:
         faults.add(*_unread(model, document.outputs or [names[-1]], tree))
     return tuple(replace(each, signal=model.signals[each.name] or each.signal) for each in inputs), tuple(model.links)
@@ -78,7 +77,7 @@ class _Model:
         try:
             fitted = self._fitted(layer, wires, signal)
         except Misfit as misfit:
-            self.signals[layer.name] = without_fit(misfit, layer, signal)
+            self.signals[layer.name] = placed.without_fit(misfit, signal)
             raise
         signal = self._decided(k, signal, fitted)
         handed_on = fitted.emits(signal)

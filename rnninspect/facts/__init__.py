@@ -1,10 +1,9 @@
 """The frozen records that both ledgers fill. The stations, in order:
 
 amounts    what is added up: bytes of an element, operations, sums that nobody knows where a part is not known
-tensors    what goes into a layer and comes out
+tensors    what goes into a layer and comes out, and where it comes from
 weights    its parameters: their gates, the laws of their first values, what those are, and counts of them
 from_file  what of a layer is its file's affair
-wires      what a layer is connected to besides the layer before it
 models     all of that of a layer, and of a model
 
 `plan` fills them by arithmetic, `real` from live modules and tensors; `agree` compares the two. A field that

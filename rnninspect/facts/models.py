@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from rnninspect.facts.amounts import PLAN_ONLY, Ops, sum_of_known
 from rnninspect.facts.from_file import FromFile
-from rnninspect.facts.tensors import HandedOn, TensorFact
+from rnninspect.facts.tensors import HandedOn, TensorFact, Wires
 from rnninspect.facts.weights import Counts, WeightFact, count
-from rnninspect.facts.wires import Wires
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What goes into a layer and comes out."""
+"""What goes into a layer and comes out, and where it comes from."""
 
 from __future__ import annotations
 
@@ -64,3 +64,19 @@ class HandedOn(NamedTuple):
 
     words: str
     tensor: TensorFact
+
+
+class Wires(NamedTuple):
+    """Where a layer's input, its first states and its weights come from, by the names of inputs and earlier layers.
+
+    reads: what it is fed with; of several the features stand side by side, and a vector of each sequence beside a
+    sequence is given to every step. add: what is added to what it hands on; "input" is its own input. same_as: the
+    layer whose weights it has too. state_from: the layer whose last states are its first ones. directions: how that
+    layer's two directions become one, "concat" or "sum". "" is none.
+    """
+
+    reads: tuple[str, ...]
+    add: str = ""
+    same_as: str = ""
+    state_from: str = ""
+    directions: str = ""

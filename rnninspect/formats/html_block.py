@@ -75,7 +75,7 @@ def _equations(block: Formulas) -> Iterator[Markup]:
         yield tag("details", tag("summary", "with the size of every term"), sizes)
 
 
-def _math(rows: Sequence[Markup], title: str) -> Markup:
+def _math(rows: Sequence[Markup | None], title: str) -> Markup:
     return _scrolling(
         tag("math", tag("mtable", *rows, displaystyle="true"), display="block", class_="equations"), title
     )

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rnninspect.facts.tensors import TensorFact
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import TensorFact, Wires
 from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal

@@ -10,7 +10,6 @@ from rnninspect.facts.from_file import FromFile
 from rnninspect.facts.models import LayerFacts
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.layers.signal import Signal
-from rnninspect.markup import Markup
 from rnninspect.results.conventions import about_cell, conventions
 from rnninspect.results.legend import ROWS, halves
 from rnninspect.results.table import Block, Code, Column, Drawing, Formula, Formulas, Kind, Table
@@ -137,8 +136,7 @@ def _over_time(layer: Explained, recurrence: Recurrence, title: Callable[[str], 
         yield Formulas(title=title(which), subject=model, items=_formulas(upper.equations), notes=notes)
     if reverse is not None:
         equations = tuple(
-            formula._replace(sizes="", latex_sizes="", mathml_sizes=Markup())
-            for formula in _formulas(reverse.equations)
+            formula._replace(sizes="", latex_sizes="", mathml_sizes=None) for formula in _formulas(reverse.equations)
         )
         notes = tuple(_about_reverse(reverse, layer, unrolled))
         yield Formulas(title=title("reverse direction"), subject=model, items=equations, notes=notes)

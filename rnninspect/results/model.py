@@ -7,9 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnninspect.facts.models import LayerFacts, ModelFacts
-from rnninspect.facts.tensors import HandedOn, TensorFact
+from rnninspect.facts.tensors import HandedOn, TensorFact, Wires
 from rnninspect.facts.weights import GateFact, Init, WeightFact
-from rnninspect.facts.wires import Wires
 from rnninspect.results.head import head
 
 if TYPE_CHECKING:

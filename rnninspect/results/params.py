@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from rnninspect.facts.models import LayerFacts, ModelFacts
-from rnninspect.results.amounts import buffers
 from rnninspect.results.model import counts_of
 from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table
 
@@ -183,9 +182,12 @@ def _notes(part: str, models: Sequence[ModelFacts], silent: frozenset[str], prov
                 "parameters_keras" not in silent
             )
             yield f"{all_train}{_RECURRENT}{one_bias}{keras}."
-            yield from buffers(models)
+            if _have_buffers(models):
+                from rnninspect.results.amounts import buffers  # why here, and below: few models have any
+
+                yield from buffers(models)
             if any(model.outputs for model in models):
-                from rnninspect.results.wires import shared  # why here: few models have wires
+                from rnninspect.results.wires import shared
 
                 yield from shared(models)
         case "forward":

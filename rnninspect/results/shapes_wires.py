@@ -8,8 +8,7 @@ from dataclasses import replace
 from rnninspect.document.chain import INPUT
 from rnninspect.errors import listed
 from rnninspect.facts.models import LayerFacts, ModelFacts
-from rnninspect.facts.tensors import TensorFact
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import TensorFact, Wires
 from rnninspect.results.shape_rows import Row
 from rnninspect.results.wires import ends
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rnninspect.markup import Markup
+if TYPE_CHECKING:
+    from rnninspect.markup import Markup
 
 # The subject of what is about several models.
 SEVERAL = "all"
@@ -148,14 +149,17 @@ def _with_unit(column: Column) -> Column:
 
 
 class Formula(NamedTuple):
-    """One equation: `text` as a terminal shows it, the sizes of every term under it, and both in LaTeX and MathML."""
+    """One equation: `text` as a terminal shows it, the sizes of every term under it, and both in LaTeX and MathML.
+
+    mathml, mathml_sizes: None where pages need none of it.
+    """
 
     text: str
     sizes: str
     latex: str
     latex_sizes: str
-    mathml: Markup = Markup()
-    mathml_sizes: Markup = Markup()
+    mathml: Markup | None = None
+    mathml_sizes: Markup | None = None
 
 
 class Formulas(NamedTuple):

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.document.chain import INPUT, Link, Spec
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime import feeding
 from rnninspect.runtime.device import DTYPES

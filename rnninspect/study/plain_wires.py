@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.runtime.recurrence import Flow
 

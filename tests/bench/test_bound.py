@@ -14,7 +14,7 @@ import pytest
 from rnninspect.bench.bound import ChipMemory, bound, chain_steps
 from rnninspect.bench.records import Bound, Peaks
 from rnninspect.document.chain import Link
-from rnninspect.facts.wires import Wires
+from rnninspect.facts.tensors import Wires
 from rnninspect.layers.dropout import Dropout
 from rnninspect.layers.embedding import Embedding
 from rnninspect.layers.gru import GRU

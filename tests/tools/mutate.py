@@ -642,7 +642,7 @@ FAULTS = [
         "once[(fault,)] = fault",
         "test_faults.py",
     ),
-    ("document/placed.py", 'misfit.field in ("type", "proj_size")', "False", "test_faults.py"),
+    ("document/chain.py", 'misfit.field in ("type", "proj_size")', "False", "test_faults.py"),
     ("commands/shared/files.py", "say_count(errors)", "pass", "test_faults.py"),
     ("disk.py", "if entry.name.endswith(DOCUMENTS)", "", "test_hints.py"),
     ("document/syntax.py", "|'[^']*'?|", "|", "document/test_json.py"),

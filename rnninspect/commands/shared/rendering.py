@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rnninspect import __version__
+from rnninspect.commands import TYPED
 from rnninspect.commands.shared.messages import say
-from rnninspect.commands.shared.typed import made
 from rnninspect.errors import OptionError
 from rnninspect.output import for_people, stdout_is_utf8, terminal_width, wants_colour, write_text
 from rnninspect.results.table import Answer, Block, Table
+
+if TYPE_CHECKING:
+    from rnninspect.formats.html import Made
 
 
 def only_table(table: str | None, format: str, first: str) -> str | None:
@@ -58,7 +64,7 @@ def render(
         case "html":
             from rnninspect.formats import html
 
-            page = html.render(blocks, caption, made=made(), answer=answer)
+            page = html.render(blocks, caption, made=_made(), answer=answer)
             # why: a page says that it is UTF-8, which with references in place of letters it is everywhere.
             is_utf8 = output is not None or stdout_is_utf8()
             return page if is_utf8 else page.encode("ascii", "xmlcharrefreplace").decode()
@@ -93,6 +99,22 @@ def _plainly(blocks: Sequence[Block], caption: str, answer: Answer | None) -> st
     from rnninspect.formats import terminal
 
     return terminal.render(blocks, caption, width=None, colour=False, answer=answer)
+
+
+def _made() -> Made:
+    """What makes a page now: the command line, and the versions of all that has a part in it."""
+    import platform
+    import shlex
+
+    from rnninspect.formats.html import Made
+
+    words = TYPED.get()
+    versions = [f"rnninspect {__version__}", f"Python {platform.python_version()}"]
+    torch = sys.modules.get("torch")
+    versions += [] if torch is None else [f"torch {torch.__version__}"]
+    return Made(
+        name=next(iter(words), "rnninspect"), line=shlex.join(["rnninspect", *words]), versions=" · ".join(versions)
+    )
 
 
 def print_page(
