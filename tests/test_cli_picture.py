@@ -130,7 +130,7 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_printed(here: Run
 
 def test_markdown_has_the_flowchart_of_each_cell_and_no_other_format_has(here: Run, tmp_path: Path) -> None:
     document = tmp_path / "two.yaml"
-    document.write_text(TWO)
+    document.write_text(TWO.replace("hidden_size: 6", "hidden_size: 6, init: {weight: zeros}"))
     shown = here("explain", document, "--format", "markdown").stdout
     assert shown.count("```mermaid\nflowchart LR\n") == 2
     assert shown.index("```mermaid\nflowchart TD\n") < shown.index("from layer to layer")

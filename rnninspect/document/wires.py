@@ -191,6 +191,9 @@ def _named_input(
 
 def _wrong_lengths(given: NamedInput, batch: Batch, path: Path, tree: Tree) -> Iterator[DocumentError]:
     lengths, where = given.lengths or [], (*path, "lengths")
+    if given.lengths is not None and given.seq_len is None:
+        message = "seq_len null is one vector of each sequence, which has no lengths"
+        yield fault_at(where, tree, message, "leave one of them out")
     if given.lengths is not None and len(lengths) != batch.size:
         size = "null (unbatched)" if batch.size is None else batch.size
         message = f"expected one length for each sequence, batch_size {size}, got {len(lengths)}"

@@ -176,8 +176,15 @@ class _Model:
     def _check_add(self, layer: Layer, wires: Wires, signal: Signal, handed_on: Signal) -> None:
         added = signal if wires.add == INPUT else self.signals.get(wires.add) if wires.add else None
         if added is not None:
-            what = "its input" if wires.add == INPUT else f"what {wires.add!r} hands on"
-            joining.check_add(layer.name, handed_on, added, what)
+            what = (
+                "its input"
+                if wires.add == INPUT
+                else f"the input {wires.add!r}"
+                if added.producer is None
+                else f"what {wires.add!r} hands on"
+            )
+            tokens = wires.add == INPUT or wires.add in self._tokens
+            joining.check_add(layer.name, handed_on, added, what, tokens=tokens)
 
 
 def _is_copy(copy: str, name: str) -> bool:

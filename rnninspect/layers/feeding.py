@@ -94,10 +94,11 @@ def merged_vectors(layer: Feeding, signal: Signal) -> int:
 def no_sequence(signal: Signal, earlier: Mapping[str, Layer]) -> Misfit:
     """What is wrong where a recurrent layer would read one vector of each sequence.
 
-    earlier: the layers before it by name, one of which hands that on.
+    earlier: the layers before it by name, one of which hands that on, where no input is that.
     """
-    pooling = [name for name, layer in earlier.items() if getattr(layer, "feeds", "output") != "output"]
-    name = pooling[-1] if pooling else str(signal.producer)
+    name = signal.pooled_by or signal.producer
+    if name is None:
+        return Misfit("type", "expected a sequence, got an input of one vector of each", "give that input its seq_len")
     what = WORDS[getattr(earlier.get(name), "feeds", "last")]
     through = f" through layer {signal.producer!r}" if name != signal.producer else ""
     return Misfit(

@@ -31,7 +31,7 @@ def side_by_side(signals: Mapping[str, Signal]) -> Signal:
             message = f"expected sequences of the same steps, got {first!r} {_text(lead)} and {name!r} {_text(signal)}"
             raise Misfit("from", message, "only a vector of each sequence (feeds: last) goes beside another's steps")
     width = sum(signal.features for signal in signals.values())
-    return Signal(lead.batch, lead.axes, width, producer=" + ".join(signals))
+    return Signal(lead.batch, lead.axes, width, producer=" + ".join(signals), pooled_by=lead.pooled_by)
 
 
 def _say_width(signal: Signal) -> str:
@@ -56,12 +56,17 @@ def _text(signal: Signal) -> str:
     return f"{tuple_text(fact.axes)} = {fact.shape_text}{packed}"
 
 
-def check_add(name: str, handed_on: Signal, added: Signal, what: str) -> None:
-    """Raise Misfit where what is added has another shape. what: what of `name` it is, its input or what it hands on."""
-    if added.width is None:
+def check_add(name: str, handed_on: Signal, added: Signal, what: str, *, tokens: bool) -> None:
+    """Raise Misfit where what is added has another shape. what: what of `name` it is, its input or what it hands on.
+
+    tokens: whether what has no width is token indices, and not an input that nothing has said the width of.
+    """
+    if added.width is None and tokens:
         raise Misfit(
             "add", f"expected features to add, got {what}: token indices", "add what an Embedding makes of them"
         )
+    if added.width is None:
+        raise Misfit("add", f"expected features to add, got {what}: nothing says how wide it is", _say_width(added))
     if not alike(handed_on, added) or handed_on.width != added.width:
         message = f"expected the shape that layer {name!r} hands on, {_text(handed_on)}; {what} is {_text(added)}"
         if handed_on.axes == added.axes and handed_on.width != added.width:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import Literal
@@ -72,12 +72,14 @@ class Signal:
         layer has handed on one vector of each sequence, such as its last state.
     width: the feature axis, or None for token indices, which have none.
     producer: the layer it comes from, None for the document's input.
+    pooled_by: the layer that made one vector of each sequence, None where it is a sequence or came in so.
     """
 
     batch: Batch
     axes: tuple[str, ...]
     width: int | None
     producer: str | None = None
+    pooled_by: str | None = field(default=None, compare=False)
 
     @property
     def features(self) -> int:
@@ -129,7 +131,7 @@ class Signal:
 
     def one(self, width: int, producer: str) -> Signal:
         """The signal of a layer that hands on one vector of each sequence, such as its last state."""
-        return Signal(batch=self.batch, axes=self.batch.states_axes, width=width, producer=producer)
+        return Signal(batch=self.batch, axes=self.batch.states_axes, width=width, producer=producer, pooled_by=producer)
 
 
 @dataclass(frozen=True)

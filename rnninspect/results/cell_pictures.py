@@ -34,11 +34,10 @@ def model_drawing(spec: Spec, prefix: str) -> Iterator[Block]:
 
 def flowcharts(spec: Spec) -> dict[str, Block]:
     """By layer its cell for Markdown, which GitHub draws; without those that are too large for it."""
-    drawn = {layer: mermaid_of(layer) for layer in _layers(spec)}
     return {
         layer.name: Code(title=title_of(layer), subject=spec.name, lines=lines, notes=(_CLEARER,), language="mermaid")
-        for layer, lines in drawn.items()
-        if lines
+        for layer in _layers(spec)
+        if (lines := mermaid_of(layer))
     }
 
 
