@@ -43,7 +43,7 @@ class ExplainOptions:
         typer.Option(
             metavar="FILE",
             readable=False,
-            help="Draw the cell of the only recurrent layer too, or of --layer's, or what --detail says, as .svg.",
+            help="Draw the cell of the only recurrent layer too, or of --layer's, or the model, as .svg.",
             rich_help_panel=OUTPUT,
         ),
     ] = None
@@ -51,7 +51,7 @@ class ExplainOptions:
         Detail | None,
         typer.Option(
             metavar="DETAIL",
-            help="What a box of --picture is: of a cell gates or operations; its steps, unrolled; the model's layers.",
+            help="What a box of --picture is, which with layers is of the whole model.",
             rich_help_panel=OUTPUT,
         ),
     ] = None

@@ -207,11 +207,12 @@ def _weights(layer: Layer, same_as: str, facts: LayerFacts) -> Iterator[Line]:
 
 def _folded_lines(links: Sequence[Link], fold: Fold, facts: Mapping[str, LayerFacts]) -> Iterator[Line]:
     """What stands in the box of layers alike: their names from the first to the last, and what one of them says."""
+    if fold.size > 1:
+        yield _line((Piece(f"{fold.size} layers"),))
     for k in range(fold.size):
         first, last = links[k], links[k - fold.size]
-        yield _line((Piece(f"{shortened(first.layer.name)} … {shortened(last.layer.name)}"),))
-        if fold.size > 1:
-            yield _noted(first.layer.type)
+        names = f"{shortened(first.layer.name)} … {shortened(last.layer.name)}"
+        yield _noted(names, first.layer.type) if fold.size > 1 else _line((Piece(names),))
         yield from _options(first.layer)
         if first.wires.add:
             yield _noted("plus its input")

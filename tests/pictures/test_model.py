@@ -115,6 +115,10 @@ def test_layers_alike_are_shown_once() -> None:
     said = model_graph(spec).sentences[0]
     assert said.startswith("rnn_0 … rnn_49, 50 × LSTM: hidden_size 4, parameters of each 160, of all 8,000.")
     assert [(fold.size, fold.times) for fold in folds(folded(5, block))] == [(2, 5)]
+    said = model_graph(folded(5, block)).sentences[0]
+    assert said.startswith(
+        "2 layers, 5 ×: rnn_0 … rnn_4 LSTM, hidden_size 4, norm_0 … norm_4 LayerNorm, plus its input,"
+    )
     assert len(folds(folded(3, block))) == 6
     assert [fold.times for fold in folds(folded(9, rnn, before="  - {type: Tanh}\n"))] == [1, 9]
 
