@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from rnninspect.document.complaints import fault_at
 from rnninspect.document.faults import add_excerpts
@@ -24,12 +25,14 @@ _ALONE = Wires((INPUT,))
 class Placed(NamedTuple):
     """A layer before it is fitted to what it reads: where the document has it, and what it says of its wires.
 
-    wires: as they are written; None where the document writes none.
+    wires: as they are written; None where the document writes none. keys: all that is written of it, those of the layer
+    among them whose weights it has too.
     """
 
     layer: Layer
     path: Path
     wires: Wires | None = None
+    keys: Mapping[str, Any] = MappingProxyType({})
 
     def fault(self, misfit: Misfit, tree: Tree) -> DocumentError:
         """That it does not fit what it is fed with, told with its place."""

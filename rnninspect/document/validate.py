@@ -143,11 +143,11 @@ def _placed(
     if isinstance(data, dict) and not WIRE_KEYS.isdisjoint(data):
         from rnninspect.document.wires import split  # why here: few documents have wires
 
-        wires, data = split(text, texts, sound, tree)
+        wires, data = split(text, texts, sound, tree, hints)
         if data is None:
             return
     for layer in _layer(data, text.path, text.name, tree, kinds, hints):
-        yield Placed(layer, text.path, wires)
+        yield Placed(layer, text.path, wires, keys=data)
 
 
 def _layer(data: object, path: Path, name: str, tree: Tree, kinds: Mapping[str, Any], hints: int) -> Iterator[Layer]:

@@ -9,17 +9,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rnninspect.document.blocks import OWN_KEYS, WIRE_KEYS, TextLayer
-from rnninspect.document.complaints import fault_at, valid
+from rnninspect.document.chain import Placed
+from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
 from rnninspect.document.tree import Tree
-from rnninspect.errors import DocumentError, did_you_mean, show
+from rnninspect.errors import DocumentError, did_you_mean, nearest, show
 from rnninspect.facts.tensors import Wires
 from rnninspect.layers.fields import Expect, Name, Size
 from rnninspect.layers.signal import Batch, ModelInput, Signal
 
 _STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True, populate_by_name=False)
 _NAME = "the name of an earlier layer"
+# More names are not listed in a hint.
+_MOST_NAMED = 20
 
 
 class StateFrom(BaseModel):
@@ -72,12 +75,13 @@ class _Called(BaseModel):
 
 
 def split(
-    text: TextLayer, texts: Sequence[TextLayer], sound: Mapping[str, object], tree: Tree
+    text: TextLayer, texts: Sequence[TextLayer], sound: Mapping[str, Placed], tree: Tree, hints: int
 ) -> tuple[Wires, dict[str, Any] | None]:
     """What a layer says of its wires, and its other keys: of one with `same_as` those of the layer that it names.
 
-    texts: all layers of the text. sound: by name, those before it that nothing is wrong with. None in place of the keys
-    where something is, and was told. Raises DocumentError with the faults.
+    texts: all layers of the text. sound: by name, those before it that nothing is wrong with. hints: how many faults
+    may yet have one that is guessed. None in place of the keys where something is wrong with them, and was told. Raises
+    DocumentError with the faults.
     """
     written = valid(LayerWires, {key: text.data[key] for key in WIRE_KEYS & text.data.keys()}, text.path, tree)
     reads = (written.reads,) if isinstance(written.reads, str) else tuple(written.reads or ())
@@ -92,7 +96,8 @@ def split(
     own = {key: value for key, value in text.data.items() if key not in WIRE_KEYS}
     if not wires.same_as:
         return wires, own
-    return wires, _keys_of_shared(wires.same_as, own, text, texts, sound, tree)
+    named = _shared(wires.same_as, text, texts, sound, tree, hints > 0)
+    return wires, None if named is None else _keys_of_shared(named, own, text, tree)
 
 
 def _states_of(written: str | dict[str, Any] | None, text: TextLayer, tree: Tree) -> StateFrom | None:
@@ -101,47 +106,54 @@ def _states_of(written: str | dict[str, Any] | None, text: TextLayer, tree: Tree
     return None if written is None else StateFrom(layer=written)
 
 
-def _keys_of_shared(
-    name: str,
-    own: dict[str, Any],
-    text: TextLayer,
-    texts: Sequence[TextLayer],
-    sound: Mapping[str, object],
-    tree: Tree,
-) -> dict[str, Any] | None:
-    named = _shared(name, text, texts, tree)
-    if named.name not in sound:
-        return None
-    keys = {key: value for key, value in named.data.items() if key != "name" and key not in WIRE_KEYS}
-    if "same_as" in named.data:
-        deeper = _keys_of_shared(named.data["same_as"], keys, named, texts, sound, tree)
-        keys = keys if deeper is None else deeper
+def _keys_of_shared(named: Placed, own: dict[str, Any], text: TextLayer, tree: Tree) -> dict[str, Any]:
+    """The keys of a layer that has the weights of `named`, and `own` keys that say nothing else of them."""
+    keys = {key: value for key, value in named.keys.items() if key != "name" and key not in WIRE_KEYS}
     faults = Faults()
     for key, value in own.items():
         if key not in OWN_KEYS and keys.get(key) != value:
             there = f"its {key} is {show(keys[key])}" if key in keys else f"it has no {key}"
-            message = f"same_as shares the weights of {name!r}, and {there}, got {show(value)}"
+            message = f"same_as shares the weights of {text.data['same_as']!r}, and {there}, got {show(value)}"
             faults.add(fault_at((*text.path, key), tree, message, f"leave {key} out, or same_as"))
     faults.tell()
     return {**keys, **own}
 
 
-def _shared(name: str, text: TextLayer, texts: Sequence[TextLayer], tree: Tree) -> TextLayer:
-    """The layer of the text that `same_as` names, which may be a copy that `repeat` makes of it."""
-    names = [each.name for each in texts]
-    before = texts[: next(k for k, each in enumerate(texts) if each.path == text.path)]
+def _shared(
+    name: str, text: TextLayer, texts: Sequence[TextLayer], sound: Mapping[str, Placed], tree: Tree, guess: bool
+) -> Placed | None:
+    """The layer of the text that `same_as` names, which may be a copy that `repeat` makes of it.
+
+    None where something is wrong with that.
+    """
     base, _, number = name.rpartition("_")
-    for each in before:
-        if each.name == name or (each.name == base and number.isdecimal() and len(each.path) > 2):
-            return each
-    raise fault_at((*text.path, "same_as"), tree, *not_earlier(name, [each.name for each in before], names))
+    if name in sound:
+        return sound[name]
+    if number.isdecimal() and base in sound and len(sound[base].path) > 2:
+        return sound[base]
+    before = texts[: next(k for k, each in enumerate(texts) if each.path == text.path)]
+    earlier = [each.name for each in before]
+    repeated = {each.name for each in before if len(each.path) > 2}
+    if name in earlier or (number.isdecimal() and base in repeated):
+        return None
+    raise fault_at(
+        (*text.path, "same_as"), tree, *not_earlier(name, earlier, [each.name for each in texts], guess=guess)
+    )
 
 
-def not_earlier(name: str, earlier: Sequence[str], all_names: Sequence[str], what: str = _NAME) -> tuple[str, str]:
-    """What is said of a name that is none of the earlier ones, and what to try."""
+def not_earlier(
+    name: str, earlier: Sequence[str], all_names: Sequence[str], what: str = _NAME, guess: bool = True
+) -> tuple[str, str]:
+    """What is said of a name that is none of the earlier ones, and what to try. guess: see `MOST_HINTS`."""
     if name in all_names:
         return f"expected {what}, got {name!r}, which is not before it", "a document is read from top to bottom"
-    return f"expected {what}, got {show(name)}", did_you_mean(name, earlier) if earlier else "there is none before it"
+    message = f"expected {what}, got {show(name)}"
+    if not earlier:
+        return message, "there is none before it"
+    if len(earlier) > _MOST_NAMED:
+        near = nearest(name, earlier) if guess else ""
+        return message, f"did you mean {near!r}?" if near else f"the last before it is {earlier[-1]!r}"
+    return message, did_you_mean(name, earlier)
 
 
 # --- inputs ---------------------------------------------------------------------------------------------------
@@ -216,6 +228,7 @@ def wrong_outputs(outputs: Sequence[str], names: Sequence[str], tree: Tree) -> I
     """What is wrong with the `outputs` of a document. names: of its layers."""
     for i, name in enumerate(outputs):
         if name not in names:
-            yield fault_at(("outputs", i), tree, f"no layer is called {show(name)}", did_you_mean(name, names))
+            hint = did_you_mean(name, names) if i < MOST_HINTS else ""
+            yield fault_at(("outputs", i), tree, f"no layer is called {show(name)}", hint)
         elif name in outputs[:i]:
             yield fault_at(("outputs", i), tree, f"{name!r} stands here twice", "name each output once")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rnninspect.document.blocks import OWN_KEYS
 from rnninspect.document.chain import INPUT, Link, Placed
-from rnninspect.document.complaints import fault_at
+from rnninspect.document.complaints import MOST_HINTS, fault_at
 from rnninspect.document.faults import Faults
 from rnninspect.document.tree import Tree
 from rnninspect.document.validate import Validated
@@ -55,6 +55,7 @@ class _Model:
         self._earlier: dict[str, Layer] = {}
         # The layer that reads an input as token indices, by the input.
         self._tokens: dict[str, str] = {}
+        self._hints = MOST_HINTS
         self._names = [placed.layer.name for placed in layers]
         self._number_of = {name: k for k, name in enumerate(self._names)}
         self.reads = [self._reads_of(k) for k in range(len(layers))]
@@ -120,7 +121,8 @@ class _Model:
         if copies and name not in self._number_of:
             return f"expected {what}, got {name!r}, which is repeated", f"{copies[-1]} is the last copy"
         inputs = [each.name for each in self.inputs] if field in ("from", "add") else []
-        return not_earlier(name, [*inputs, *self._names[:k]], self._names, what)
+        self._hints -= 1
+        return not_earlier(name, [*inputs, *self._names[:k]], self._names, what, self._hints >= 0)
 
     def _read(self, k: int) -> Signal | None:
         """What layer `k` is fed with; None where that is not known."""
