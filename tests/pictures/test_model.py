@@ -11,6 +11,7 @@ from drawn_models import WIRED
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import examples
+from test_mermaid import CLASS, NODE
 from worlds import CONFIGS, spec_of, text_of
 
 from rnninspect.document.chain import Spec
@@ -154,7 +155,9 @@ def test_the_flowchart_has_a_node_for_each_layer_and_an_edge_for_each_wire() -> 
     for spec in WIRED.values():
         lines = model_mermaid(spec)
         nodes = [line for line in lines if re.match(r"  n\d+[\[(]", line)]
-        edges = [line for line in lines if re.match(r"  n\d+ (-->|-\.->)", line)]
+        edges = [line for line in lines if re.fullmatch(r'  n\d+ (-->|-\.->)(\|"[^"|]+"\|)? [ne]\d+', line)]
+        others = [line.strip() for line in lines[1:] if line not in edges]
+        assert [line for line in others if not NODE.fullmatch(line) and not CLASS.fullmatch(line)] == []
         added = [link for link in spec.links if link.wires.add]
         assert lines[0] == "flowchart TD"
         assert len(nodes) == len(spec.inputs) + len(spec.links) + len(added)
