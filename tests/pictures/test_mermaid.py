@@ -6,16 +6,14 @@ import re
 
 import pytest
 from drawn_cells import NAMES, graph, layer_of
+from flowcharts import CLASS, NODE
 
 from rnninspect.pictures.cell import mermaid_of
 from rnninspect.pictures.graph import Graph, Node, Vector
 from rnninspect.pictures.mermaid import mermaid
 from rnninspect.pictures.texts import Piece
 
-SHAPES = ((r"\(\[", r"\]\)"), (r"\(\(", r"\)\)"), (r"\[", r"\]"), (r"\(", r"\)"))
-NODE = re.compile("|".join(rf'(?:\w+{left}"[^"]*"{right}:::\w+)' for left, right in SHAPES))
 EDGE = re.compile(r'(\w+) -->(?:\|"[−÷]"\|)? (\w+)')
-CLASS = re.compile(r"classDef (\w+) fill:#[0-9a-f]{6},stroke:#[0-9a-f]{6},color:#[0-9a-f]{6}")
 
 
 def parts(lines: tuple[str, ...]) -> tuple[dict[str, str], list[tuple[str, str]], set[str]]:

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import pytest
 from drawn_geometry import faults
 from drawn_models import WIRED
+from flowcharts import CLASS, NODE
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import examples
-from test_mermaid import CLASS, NODE
 from worlds import CONFIGS, spec_of, text_of
 
 from rnninspect.document.chain import Spec
