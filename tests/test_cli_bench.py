@@ -611,7 +611,7 @@ def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environm
         (("--precision", "0%"), "more than 0%"),
         (("--phase", "sideways"), "forward, forward+grad, backward or step"),
         (("--vary", "colour=red"), "colour"),
-        (("--vary", "backend=tvm"), "eager or compile"),
+        (("--vary", "backend=tvm"), "eager, graph or compile"),
         (("--vary", "threads=0"), "threads"),
         (("--quick", "--budget", "2s"), "leave one"),
         (("--resume",), "--output"),

@@ -164,6 +164,7 @@ WITH_TORCH = {
     "study.recorded_run",
     "bench.clock",
     "bench.figure",
+    "bench.graphs",
     "bench.kernels",
     "bench.machine",
     "bench.peaks",

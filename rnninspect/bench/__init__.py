@@ -7,6 +7,7 @@ seats           several devices: which, and what their workers have of the machi
 supervise       the process that does the work, and what is made of its end (entry is where it begins)
 worker          in there: prepare (build, hold against the equations, calibrate), time, figure (what came of it)
 phases, clock   forward, forward+grad, backward, step as something to be timed, on the clock of a device
+graphs          a phase as a CUDA graph, recorded and replayed
 sampling        when to run what, and when to stop
 machine         what else it did meanwhile: witness (counters), speed (a probe; history keeps its best), cpus, gpu;
                 disturbances says whether a time can be believed, heap keeps freed memory from disturbing it

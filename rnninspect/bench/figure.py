@@ -12,11 +12,13 @@ from rnninspect.bench import heap
 from rnninspect.bench.bound import bound, macs_of
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.disturbances import advice
+from rnninspect.bench.graphs import GraphPhase
 from rnninspect.bench.jobs import Job
 from rnninspect.bench.peaks import memory_of
 from rnninspect.bench.phases import EACH, Empty, Phase, tokens_of
 from rnninspect.bench.prepare import ReadyRun
 from rnninspect.bench.records import (
+    LAUNCH_REMEDY,
     STEADY,
     Bound,
     Environment,
@@ -59,7 +61,8 @@ def look(ready: ReadyRun, timed: Sequence[Timed]) -> tuple[Environment, list[Tim
                 first_call=first_call,
                 timed=each,
                 overhead=_overhead(phase, each),
-                peak_bytes=_peak_bytes(phase, ready.device),
+                # why not of a graph: all that it takes it has taken when it was recorded.
+                peak_bytes=None if isinstance(phase, GraphPhase) else _peak_bytes(phase, ready.device),
             )
             for phase, first_call, each in zip(ready.phases, ready.first, timed, strict=True)
         ]
@@ -117,6 +120,7 @@ def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -
         verdict=timed.verdict,
         overhead=measured.overhead,
         host=timed.host,
+        launch_bound=None if timed.host is None else timed.waited,
         drift=drift(timed.round_medians),
         peak_bytes=measured.peak_bytes,
         flops=2 * macs_of(layers, name) or None,
@@ -133,6 +137,9 @@ def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -
 
 def _bound(ready: ReadyRun, measured: TimedPhase, layers: Sequence[LayerFacts]) -> Bound | None:
     name, request = measured.phase.name, ready.request
+    # why none with autocast: what the device can do was measured in the document's dtype.
+    if ready.run.setting.amp is not None:
+        return None
     # why not for a block of several: its first call alone finds L2 flushed.
     one_call = measured.timed.block == 1 or name in EACH
     flushed = ready.device.type == "cuda" and not request.warm_l2 and one_call
@@ -177,9 +184,7 @@ def _warnings(
     if measured.overhead > _MOST_OVERHEAD:
         warnings.append(Warned("the loop itself takes more than 1 % of a sample", "a larger batch"))
     if timed.waited:
-        warnings.append(
-            Warned("the GPU waits for the host: the phase is launch-bound", "a larger batch, or --vary backend")
-        )
+        warnings.append(Warned("the GPU waits for the host: the phase is launch-bound", LAUNCH_REMEDY))
     return warnings
 
 

@@ -14,12 +14,15 @@ from rnninspect.document.tree import read_value
 from rnninspect.errors import DocumentError, OptionError, Place, did_you_mean, printable, show
 
 MOST_POINTS = 10_000
-BACKENDS = ("eager", "compile")
+# What these may be, besides the document; the last is no autocast.
+BACKENDS = ("eager", "graph", "compile")
+NONE = "none"
+AMPS = ("bfloat16", "float16", NONE)
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "min": 60.0}
 
 
 class Vary(NamedTuple):
-    """One `--vary`: threads, backend, or a path of the document, and its values, of which some may be the same."""
+    """One `--vary`: threads, backend, amp, or a path of the document, and its values, of which some may be the same."""
 
     name: str
     values: tuple[object, ...]
@@ -29,7 +32,7 @@ class Vary(NamedTuple):
 def parse_varies(given: Sequence[str]) -> tuple[tuple[Vary, ...], tuple[str, ...]]:
     """Each `--vary NAME=V1,V2`, and notes on what was not taken as it was given.
 
-    NAME is threads, backend, or a path of the document other than device. Raises DocumentError or OptionError.
+    NAME is threads, backend, amp, or a path of the document other than device. Raises DocumentError or OptionError.
     """
     varies: list[Vary] = []
     notes: list[str] = []
@@ -44,11 +47,11 @@ def parse_varies(given: Sequence[str]) -> tuple[tuple[Vary, ...], tuple[str, ...
         if name == "threads":
             values, clamped_notes = _clamped(values, place)
             notes += clamped_notes
-        if name == "backend":
-            for value in values:
-                if value not in BACKENDS:
-                    hint = did_you_mean(str(value), BACKENDS)
-                    raise DocumentError(place, f"expected eager or compile, got {show(value)}", path=name, hint=hint)
+        known = {"backend": BACKENDS, "amp": AMPS}.get(name)
+        wrong = next((value for value in values if value not in known), None) if known is not None else None
+        if known is not None and wrong is not None:
+            expected = f"expected {', '.join(known[:-1])} or {known[-1]}, got {show(wrong)}"
+            raise DocumentError(place, expected, path=name, hint=did_you_mean(str(wrong), known))
         varies.append(Vary(name, tuple(values), place))
     return tuple(varies), tuple(notes)
 

@@ -48,7 +48,7 @@ class Subject(NamedTuple):
     """What is timed: links and modules, run one after the other, and the pool of what goes in.
 
     name: a layer's; None for the whole model. states: for each of the pool the states of every link. returns: the
-    layers whose output comes out; "" is the last.
+    layers whose output comes out; "" is the last. amp: the dtype of autocast in a forward pass, None without it.
     """
 
     name: str | None
@@ -57,6 +57,7 @@ class Subject(NamedTuple):
     pool: tuple[Inputs, ...]
     states: tuple[tuple[States, ...], ...]
     returns: tuple[str, ...] = ()
+    amp: torch.dtype | None = None
 
     def call(self, which: int) -> tuple[Tensor, ...]:
         """One forward pass over the inputs `which` of the pool: what comes out at the end."""
@@ -67,8 +68,10 @@ class Subject(NamedTuple):
         inputs, states = self.pool[which], self.states[which]
         if self.is_chain:
             ((_, flow),) = inputs.items()
-            return partial(_run_chain, flow, steps_of(self.links, self.modules, states))
-        return partial(_run_wired, self, inputs, states)
+            run_once = partial(_run_chain, flow, steps_of(self.links, self.modules, states))
+        else:
+            run_once = partial(_run_wired, self, inputs, states)
+        return run_once if self.amp is None else partial(_autocast, self.given[0].device.type, self.amp, run_once)
 
     @property
     def is_chain(self) -> bool:
@@ -115,6 +118,12 @@ def _run_chain(flow: Flow, steps: Sequence[Step]) -> tuple[Tensor, ...]:
     for step in steps:
         flow = step(flow)
     return (data_of(flow),)
+
+
+def _autocast(kind: str, dtype: torch.dtype, run_once: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    # why within a call: as people train, the weights are cast anew at each.
+    with torch.autocast(kind, dtype):
+        return run_once()
 
 
 def _run_wired(subject: Subject, inputs: Inputs, states: Sequence[States]) -> tuple[Tensor, ...]:
@@ -191,17 +200,21 @@ class Phase:
         grad = torch.enable_grad() if training else torch.inference_mode()
         try:
             with grad, _without_gc():
-                match self.name:
-                    case "backward":
-                        return self._clock.each(calls, self._ready_backward)
-                    case "step":
-                        return self._clock.each(calls, self._ready_step)
-                    case _:
-                        return self._clock.block(calls, self._forward)
+                return self.time(calls)
         finally:
             # why: a graph that rests between two visits would take memory from every other phase.
             if training:
                 self._kept = None
+
+    def time(self, calls: int) -> Timing:
+        """So many calls, timed, where all is set for the phase."""
+        match self.name:
+            case "backward":
+                return self._clock.each(calls, self._ready_backward)
+            case "step":
+                return self._clock.each(calls, self._ready_step)
+            case _:
+                return self._clock.block(calls, self._forward)
 
     def _forward(self) -> None:
         # why kept: as in a loop, what came out before is freed while the next comes out; both are there for a moment.

@@ -21,7 +21,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from rnninspect.bench.jobs import VariantRun
-from rnninspect.bench.option_values import MOST_POINTS, Vary, parse_range, parse_values, too_many
+from rnninspect.bench.option_values import MOST_POINTS, NONE, Vary, parse_range, parse_values, too_many
 from rnninspect.bench.plain import canonical
 from rnninspect.bench.records import RunOptions, settings_text
 from rnninspect.document.chain import Spec, need_batch
@@ -243,6 +243,7 @@ def _variants(
     for chosen in product(*(vary.values for vary in varies)):
         varied: dict[str, Any] = {vary.name: value for vary, value in zip(varies, chosen, strict=True)}
         own = {name: value for name, value in varied.items() if name in RunOptions._fields}
+        meant: dict[str, Any] = {name: None if value == NONE else value for name, value in own.items()}
         put_in = [
             _Value(vary.name, value, vary.place)
             for vary, value in zip(varies, chosen, strict=True)
@@ -251,7 +252,7 @@ def _variants(
         varied_spec = _spec(tree, path, (*values, *put_in), spec) if put_in else spec
         again = times[canonical(varied)] = times.get(canonical(varied), 0) + 1
         # why again: the same values may come twice, to be compared with themselves.
-        yield varied | ({"again": again} if again > 1 else {}), RunOptions(**own), varied_spec
+        yield varied | ({"again": again} if again > 1 else {}), RunOptions(**meant), varied_spec
 
 
 def _named(values: Iterable[_Value]) -> str:

@@ -18,6 +18,7 @@ from rnninspect.bench.bound import best_of
 from rnninspect.bench.clock import Clock, clock_for
 from rnninspect.bench.cpus import many_threads, usable_cpus
 from rnninspect.bench.disturbances import slow_cpu
+from rnninspect.bench.graphs import GraphPhase, refuse
 from rnninspect.bench.jobs import VariantRun
 from rnninspect.bench.machine import Machine
 from rnninspect.bench.peaks import calibrate, timed_layers
@@ -31,7 +32,7 @@ from rnninspect.facts.models import LayerFacts
 from rnninspect.facts.tensors import Wires
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.plan import plan, plan_layers
-from rnninspect.runtime.device import device_of, threads
+from rnninspect.runtime.device import DTYPES, device_of, dtype_name, threads
 from rnninspect.runtime.modules import ready, run
 from rnninspect.runtime.precision import float32_precision, set_float32_precision
 from rnninspect.runtime.recurrence import data_of
@@ -78,6 +79,10 @@ class _Timer(Phase):
             super().sample(1)  # why: the first parallel region starts or ends threads, and no sample should hold that
 
 
+class _GraphTimer(GraphPhase, _Timer):
+    """The same for a phase that is recorded and replayed."""
+
+
 class ReadyRun:
     """A run that is built, checked and about to be timed. Raises what it cannot be made ready for.
 
@@ -94,17 +99,23 @@ class ReadyRun:
         if request.fp32_precision is not None:
             set_float32_precision(request.fp32_precision)
         need_rows(spec, request.phases)
+        if variant.setting.backend == "graph":
+            refuse(spec, spec.links, self.device)
         planned = plan(spec)
         self.weights = {layer.name: layer.weights for layer in planned.layers}
         kept = sum(layer.kept_for_backward_bytes or 0 for layer in self.layers_of(spec.links))
         more = 0 if request.phases == ("forward",) else planned.counts.gradient_bytes + kept
         with ready(spec, planned, self.device, request.seed, more=more) as model:
             parts = subjects(spec, model, self.device, each_layer=request.each_layer, input_grad=request.input_grad)
-        if variant.setting.backend == "compile":
+        setting = variant.setting
+        if setting.amp is not None:
+            parts = [subject._replace(amp=DTYPES[setting.amp]) for subject in parts]
+        if setting.backend == "compile":
             parts = self._compiled(parts)
+        timer = _GraphTimer if setting.backend == "graph" else _Timer
         clock = clock_for(self.device, warm_l2=request.warm_l2)
         self.phases = tuple(
-            _Timer(subject, name, clock, self.machine)
+            timer(subject, name, clock, self.machine)
             for subject in parts
             for name in request.phases
             if name == "forward" or trains(subject)
@@ -248,20 +259,27 @@ def _compile(module: nn.Module) -> nn.Module:
 def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool) -> Kernels:
     """Which operators serve the recurrent layers of a subject, in a forward or in a whole training step."""
     flows = Flows(subject.links, subject.pool[0], subject.returns)
+    cast_to = torch.autocast(device.type, subject.amp) if subject.amp is not None else nullcontext()
+    dtype = spec.dtype if subject.amp is None else dtype_name(subject.amp)
     by_layer = []
     for link, module, own in zip(subject.links, subject.modules, subject.states[0], strict=True):
         module.train(training)
         flow, states = flows.given(link, own)
-        with torch.no_grad():
+        with torch.no_grad(), cast_to:
             ran_once = run(link.layer, link, module, flow, states)
         if isinstance(link.layer, Recurrent):
             alone = replace(link, wires=Wires((INPUT,)))
             one = Subject(
-                name=link.layer.name, links=(alone,), modules=(module,), pool=({INPUT: flow},), states=((states,),)
+                name=link.layer.name,
+                links=(alone,),
+                modules=(module,),
+                pool=({INPUT: flow},),
+                states=((states,),),
+                amp=subject.amp,
             )
             ran = kernels.operators(partial(_once, one, training, torch.ones_like(data_of(ran_once.handed_on))))
             phase = "step" if training else "forward"
-            by_layer.append((link.layer.name, kernels.explain(link, ran, dtype=spec.dtype, device=device, phase=phase)))
+            by_layer.append((link.layer.name, kernels.explain(link, ran, dtype=dtype, device=device, phase=phase)))
         flows.put(link, flow, ran_once.handed_on, ran_once.states)
     if len(by_layer) == 1:
         return by_layer[0][1]

@@ -18,6 +18,8 @@ from rnninspect.errors import printable
 PHASES = ("forward", "forward+grad", "backward", "step")
 # The verdict of a figure that nothing speaks against; others are `drifting (...)` and `disturbed (...)`.
 STEADY = "steady"
+# What to try where the GPU waits for the host.
+LAUNCH_REMEDY = "a larger batch, or --vary backend=eager,graph"
 # What tables call the subject that is no layer; no layer can be called so, as names have no blanks.
 WHOLE_MODEL = "whole model"
 
@@ -71,10 +73,15 @@ class Doing(NamedTuple):
 
 
 class RunOptions(NamedTuple):
-    """What a variant is run with besides its document. threads: None is torch's own; backend: "eager" or "compile"."""
+    """What a variant is run with besides its document.
+
+    threads: None is torch's own. backend: "eager", "graph" (a CUDA graph) or "compile". amp: the dtype of autocast;
+    None without it.
+    """
 
     threads: int | None = None
     backend: str = "eager"
+    amp: str | None = None
 
 
 class Interval(NamedTuple):
@@ -183,6 +190,7 @@ class Figure(NamedTuple):
     probes: tuple[float | None, ...] = ()
     best_probe: float | None = None
     page_faults: float | None = None
+    launch_bound: bool | None = None
 
     @property
     def speed(self) -> float | None:

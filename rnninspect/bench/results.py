@@ -61,6 +61,8 @@ class Pooled(NamedTuple):
     cpu_speed_percent: float | None
     page_faults: float | None
     stopped: str
+    host_seconds: float | None
+    launch_bound: bool | None
     verdict: str
     step_seconds: float | None
     tokens_per_second: float
@@ -177,6 +179,8 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
         cpu_speed_percent=_percent(nearest.speed),
         page_faults=nearest.page_faults,
         stopped=nearest.stopped,
+        host_seconds=nearest.host,
+        launch_bound=nearest.launch_bound,
         verdict=max((figure.verdict for figure in figures), key=lambda verdict: verdict != STEADY),
         step_seconds=_over(median, nearest.steps),
         tokens_per_second=nearest.tokens / median,

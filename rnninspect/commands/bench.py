@@ -45,7 +45,7 @@ def run(options: BenchOptions) -> int:
 
     need_folder()
     request = _request(options)
-    varies, notes = parse_varies(options.vary)
+    varies, notes = parse_varies([*options.vary, *([f"amp={options.amp.value}"] if options.amp else [])])
     if options.resume and options.output is None:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
     check_plot(options.plot, options)

@@ -36,6 +36,7 @@ _TIMED = (
     Column("best_seconds", "best", Kind.SECONDS, same_unit=True),
     Column("p90_seconds", "p90", Kind.SECONDS, for_scripts=True),
     Column("p99_seconds", "p99", Kind.SECONDS, for_scripts=True),
+    Column("host_seconds", "host", Kind.SECONDS, same_unit=True),
     Column("first_call_seconds", "first call", Kind.SECONDS, same_unit=True),
     Column("samples", "samples", Kind.COUNT),
     Column("rounds", "rounds", Kind.COUNT),
@@ -43,6 +44,7 @@ _TIMED = (
     Column("overhead_percent", "loop, %", Kind.NUMBER, for_scripts=True),
     Column("cpu_speed_percent", "CPU speed, %", Kind.NUMBER, for_scripts=True),
     Column("page_faults", "page faults", Kind.NUMBER, for_scripts=True),
+    Column("launch_bound", "launch-bound", for_scripts=True),
     Column("stopped", "stopped by"),
     Column("bar", "", Kind.BAR),
     Column("verdict", "verdict", verdict=True),
@@ -112,7 +114,8 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
     pairs = ratios(pooled)
     failed = [outcome for outcome in outcomes if not outcome.ok]
     silent = ["processes"] if len({outcome.process for outcome in outcomes}) == 1 else []
-    silent += ["peak_bytes"] if all(row.peak_bytes is None for row in pooled) else []
+    of_gpus = ("peak_bytes", "host_seconds")
+    silent += [key for key in of_gpus if all(getattr(row, key) is None for row in pooled)]
     silent += [] if several_devices(pooled) else ["device_name"]
     models = list(dict.fromkeys(outcome.model for outcome in outcomes))
     paths = paths_of(settings for row in pooled for settings in (row.settings, row.variant))

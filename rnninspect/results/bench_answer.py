@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rnninspect.bench.compare import THRESHOLD
-from rnninspect.bench.records import BY_EQUATIONS, STEADY, settings_text, verdict_parts
+from rnninspect.bench.records import BY_EQUATIONS, LAUNCH_REMEDY, STEADY, settings_text, verdict_parts
 from rnninspect.bench.results import Pooled, Ratio, ratios, several_devices
 from rnninspect.errors import printable
 from rnninspect.results.about import (
@@ -21,7 +21,7 @@ from rnninspect.results.about import (
     told_apart,
 )
 from rnninspect.results.faster import faster
-from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table
+from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table, time_unit
 
 _ABOUT = (*POINT, DEVICE, VARIANT, SUBJECT, PHASE)
 _COLUMNS = (
@@ -46,7 +46,7 @@ def answer_table(pooled: Sequence[Pooled], more: str = "") -> Table:
         subject=rows[0].model if len(models) == 1 else SEVERAL,
         columns=for_people(_COLUMNS, rows, [*silent, *["phase"] * one_phase]),
         rows=tuple(_row(row) for row in rows),
-        notes=(*_sentences(rows), *_by_equations(rows), *_unsteady(rows), *filter(None, [more])),
+        notes=(*_sentences(rows), *_by_equations(rows), *_launch_bound(rows), *_unsteady(rows), *filter(None, [more])),
         summary=True,
     )
 
@@ -63,6 +63,22 @@ def _by_equations(rows: Sequence[Pooled]) -> Iterator[str]:
     kernels = [row.nearest.kernels for row in rows]
     reasons = [reason for each in kernels if each is not None for reason in each.reason.split("; ")]
     yield from dict.fromkeys(reason for reason in reasons if reason.endswith(BY_EQUATIONS))
+
+
+def _launch_bound(rows: Sequence[Pooled]) -> Iterator[str]:
+    """Where a GPU waited for the host: the times of both, of the first such phase, and how many more there are."""
+    bound = [row for row in rows if row.launch_bound and row.host_seconds is not None]
+    if bound:
+        first = bound[0]
+        name = " ".join(filter(None, [_named(first.variant), first.phase]))
+        times = f"{_time(first.host_seconds)} of the host, {_time(first.median_seconds)} on the GPU"
+        more = f" (and {len(bound) - 1} more)" * (len(bound) > 1)
+        yield f"launch-bound: {name} takes {times}{more}; try: {LAUNCH_REMEDY}"
+
+
+def _time(seconds: float | None) -> str:
+    unit, size = time_unit(seconds or 0.0)
+    return f"{(seconds or 0.0) / size:.3g} {unit}"
 
 
 def _unsteady(rows: Sequence[Pooled]) -> Iterator[str]:
@@ -97,7 +113,8 @@ def _sentence(pair: Ratio) -> str:
 
 
 def _named(variant: Mapping[str, object]) -> str:
-    """Words by themselves, numbers with what they are of: `bfloat16 threads=1`."""
+    """Words by themselves, numbers with what they are of: `bfloat16 threads=1`; a dtype of autocast with that too."""
     return " ".join(
-        printable(value) if isinstance(value, str) else settings_text({name: value}) for name, value in variant.items()
+        printable(value) if isinstance(value, str) and name != "amp" else settings_text({name: value})
+        for name, value in variant.items()
     )

@@ -112,7 +112,6 @@ def _process(row: Pooled) -> dict[str, object]:
         "calls_per_sample": figure.block,
         "probe_seconds": figure.probes,
         "best_probe_seconds": figure.best_probe,
-        "host_seconds": figure.host,
         "drift_percent": None if figure.drift is None else percent(figure.drift - 1),
         "recurrent_flops": figure.recurrent_flops,
         "bound": bound and _bound(bound),

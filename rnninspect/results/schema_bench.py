@@ -54,6 +54,8 @@ _FIGURE = {
     "overhead_percent": number("How much of a sample is the measuring loop itself."),
     "cpu_speed_percent": some(number("The CPU's speed while it was measured, in % of its best; null on a GPU.")),
     "page_faults": some(number("New pages of memory for a call; null where nothing can say.")),
+    "host_seconds": some(number("On a GPU the host's part of a call; null elsewhere.")),
+    "launch_bound": some(yes("On a GPU: it waited for the host, so that the host's part decides.")),
     "stopped": text("Why measuring ended: precision was reached, or the budget was used up."),
     "verdict": _VERDICT,
     "tokens_per_second": number("Time steps of all sequences, of all inputs together, over the median."),
@@ -154,7 +156,6 @@ def _process() -> Schema:
             "By round what a probe of the CPU's speed took.", some(number("Seconds; null where it was not run."))
         ),
         best_probe_seconds=some(number("What it takes at the CPU's best.")),
-        host_seconds=some(number("On a GPU the host's part of a call.")),
         drift_percent=some(number("By how much later rounds are slower.")),
         recurrent_flops=some(whole("Operations of the recurrent matrices alone.")),
         bound=some(bound),

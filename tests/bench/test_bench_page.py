@@ -169,3 +169,18 @@ cases:
     assert page(timed(TAGGER, sweeps=two, phases=("forward",)))[3].startswith(
         "encoder.trainable=true head.trainable=true"
     )
+
+
+def test_a_gpu_that_waits_for_the_host_is_said_with_both_times() -> None:
+    outcomes = timed(str(CONFIGS / "lstm.yaml"), vary=["backend=eager,graph"], phases=("forward", "step"))
+    eager, graph = outcomes
+    eager = with_figures(eager, host=8e-4, launch_bound=True)
+    graph = with_figures(graph, host=9e-6, launch_bound=False)
+    (said,) = [k for k, line in enumerate(page([eager, graph])) if line.startswith("launch-bound")]
+    text = " ".join(" ".join(page([eager, graph])[said : said + 2]).split())
+    assert "launch-bound: eager forward takes 800 µs of the host, 800 µs on the GPU (and 1 more)" in text
+    assert "--vary backend=eager,graph" in text
+    assert not any("launch-bound" in line for line in page([graph]))
+    times = page([eager, graph], details=True)
+    assert any(" host" in line for line in times)
+    assert not any(" host" in line for line in page(outcomes, details=True))

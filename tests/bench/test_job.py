@@ -532,6 +532,21 @@ def test_a_model_that_trains_nothing(tmp_path: Path) -> None:
     assert [figure.phase for figure in outcome.figures] == ["step"]
 
 
+def test_a_variant_that_cannot_be_run_costs_only_itself(tmp_path: Path) -> None:
+    """A CUDA graph on the CPU; and autocast, whose weights are cast at every call, has no bound."""
+    job = job_of(tmp_path, vary=["backend=eager,graph", "amp=none,bfloat16"], request=FORWARD)
+    found = {(one.variant["backend"], one.variant["amp"]): one for one in outcomes(job)}
+    assert [one.status for one in found.values()] == ["ok", "ok", "failed", "failed"]
+    refused = found["graph", "none"].reason
+    assert (
+        refused
+        == f"{tmp_path / 'm.yaml'}:3:9: backend graph: CUDA graphs are for CUDA, and this is cpu (backend eager)"
+    )
+    plain, cast = (found["eager", amp].figures[0] for amp in ("none", "bfloat16"))
+    assert (plain.bound is None, cast.bound is None) == (False, True)
+    assert (plain.launch_bound, plain.host) == (None, None)
+
+
 @pytest.mark.more
 @pytest.mark.filterwarnings("ignore")
 def test_torch_compile_that_compiles_nothing_is_named(tmp_path: Path) -> None:

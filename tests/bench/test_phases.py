@@ -368,3 +368,18 @@ def test_a_layer_that_hands_on_its_output_is_called_with_nothing_round_it() -> N
     assert isinstance(flow, Tensor)
     assert torch.equal(data_of(step(flow)), flow + 1)
     assert calls == [(flow, subject.states[0][0])]
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_with_autocast_a_call_computes_as_torch_does_within_it(name: str) -> None:
+    (subject,) = made(DOCUMENTS["last"])
+    subject = subject._replace(amp=torch.bfloat16)
+    (found,) = subject.call(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        (expected,) = subject._replace(amp=None).call(0)
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, expected)
+    assert not torch.is_autocast_enabled("cpu")
+    Phase(subject, name, Clock()).sample(2)
+    if name in ("backward", "step"):
+        assert {each.grad.dtype for each in subject.parameters if each.grad is not None} == {torch.float32}

@@ -408,7 +408,10 @@ def test_more_threads_than_cpus_are_clamped_and_it_is_said() -> None:
         ("threads=true", "threads: expected an integer >= 1, got true"),
         ("threads=2.0", "threads: expected an integer >= 1, got 2.0"),
         ("threads=", "threads: there is no value to visit"),
-        ("backend=eager,compiled", "backend: expected eager or compile, got 'compiled' (did you mean 'compile'?)"),
+        (
+            "backend=eager,compiled",
+            "backend: expected eager, graph or compile, got 'compiled' (did you mean 'compile'?)",
+        ),
         ("backend", "expected PATH=VALUE,VALUE (for example --vary backend=eager,compile)"),
         ("device=cpu,cuda", "device cannot be varied (bench each device by itself"),
         ("name=a", "name cannot be varied"),

@@ -29,6 +29,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_DEVICE = 3
+# Files that have tests for CUDA alone besides.
+CUDA_TESTS = ("tests/bench/test_graphs.py",)
 # How far ours may be from torch.utils.benchmark's. why none on a CPU: what else runs there moves both, and not alike.
 MOST_OFF = {"cuda": 0.05}
 ROUNDS = 7
@@ -76,20 +78,20 @@ def steps(folder: Path, device: str, budget: str, scratch: Path) -> list[Step]:
         return ("--output", str(folder / f"{name}.jsonl"))
 
     return [
-        Step("versions", (*here, "versions"), 45, 30),
-        Step("tests", (*pytest, "tests/test_verify.py", "tests/test_real.py", "-k", "on_cuda"), 75),
+        Step("versions", (*here, "versions"), 40, 30),
+        Step("tests", (*pytest, "tests/test_verify.py", "tests/test_real.py", *CUDA_TESTS, "-k", "on_cuda"), 75),
         *(
-            Step(f"verify-{dtype}", (*verify, "--dtype", dtype), 15, 2)
+            Step(f"verify-{dtype}", (*verify, "--dtype", dtype), 12, 2)
             for dtype in ("float32", "float16", "bfloat16", "float64")
         ),
-        Step("verify-without-tf32", verify, 15, 2, variables=(("NVIDIA_TF32_OVERRIDE", "0"),)),
+        Step("verify-without-tf32", verify, 12, 2, variables=(("NVIDIA_TF32_OVERRIDE", "0"),)),
         Step("beside-torch", (*here, "beside"), 30),
-        Step("bench", (*bench, *timed, *results("configs")), 55),
+        Step("bench", (*bench, *timed, *results("configs")), 50),
         *(
             Step(
                 f"deepbench-{kind}",
                 (*bench, _list(kind, device, scratch), "--phase", "forward", "--phase", "step", *results(kind)),
-                38,
+                32,
                 30,
             )
             for kind in ("rnn", "lstm", "gru")
@@ -101,6 +103,10 @@ def steps(folder: Path, device: str, budget: str, scratch: Path) -> list[Step]:
             40,
         ),
         *(Step(name, (*bench, *one, "--fp32-precision", name, *results(name)), 15, 20) for name in ("ieee", "tf32")),
+        # A small model, which is launch-bound; the CPU refuses graphs.
+        Step("graphs", (*bench, "configs/lstm.yaml", *backends(device)), 18, 40),
+        Step("autocast", (*bench, *one, "--vary", "amp=none,bfloat16,float16"), 15, 40),
+        Step("every-device", (*tool, *every_device(device, budget)), 34, 20),
         # why so much allowed: which of the two is faster is no fault of anybody's.
         Step(
             "compare",
@@ -109,6 +115,18 @@ def steps(folder: Path, device: str, budget: str, scratch: Path) -> list[Step]:
             20,
         ),
     ]
+
+
+def backends(device: str) -> tuple[str, str]:
+    """The backends that are held against each other."""
+    return ("--vary", f"backend=eager{',graph' * (device != 'cpu')}")
+
+
+def every_device(device: str, budget: str) -> tuple[str, ...]:
+    """A sweep over all the GPUs there are, also where that is one; on the CPU two workers."""
+    several = "cuda:all" if device != "cpu" else "cpu,cpu"
+    sweep = ("--sweep", "encoder.hidden_size=64,128,192,256", "--phase", "step")
+    return ("bench", "configs/lstm.yaml", "--device", several, "--budget", budget, *sweep, "--format", "csv")
 
 
 def _list(kind: str, device: str, scratch: Path) -> str:

@@ -33,6 +33,13 @@ class Script(StrEnum):
     SLURM = "slurm"
 
 
+class Amp(StrEnum):
+    """What `--amp` accepts."""
+
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
 class Precision(StrEnum):
     """What `--fp32-precision` accepts: torch's words."""
 
@@ -65,7 +72,7 @@ class BenchOptions(TorchOptions):
         list[str],
         typer.Option(
             metavar="NAME=V1,V2",
-            help="Time variants in turns and compare them: of dtype, threads, backend, or a path of the document.",
+            help="Time variants in turns and compare them: of dtype, threads, backend, amp, or a path of the document.",
             rich_help_panel=_WHAT,
         ),
     ] = field(default_factory=list)
@@ -163,6 +170,14 @@ class BenchOptions(TorchOptions):
     fp32_precision: Annotated[
         Precision | None,
         typer.Option(metavar="NAME", help="On a GPU, how recurrent layers multiply float32.", rich_help_panel=DEVICE),
+    ] = None
+    amp: Annotated[
+        Amp | None,
+        typer.Option(
+            metavar="NAME",
+            help="Run forward passes in autocast, bfloat16 or float16, as --vary amp=NAME does.",
+            rich_help_panel=DEVICE,
+        ),
     ] = None
     peak_tflops: Annotated[
         float | None,
