@@ -86,6 +86,7 @@ class HeldWeights(NamedTuple):
 def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
     """Lay what a file holds beside the model that is planned. facts: of the document's spec."""
     names = attributes(spec)
+    in_file = {part for name in held.tensors for part in name.split(".")}
     wanted = [
         Wanted(
             layer=names[layer.name],
@@ -96,8 +97,8 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
             optional=weight.name == _SINCE_VERSION_2,
         )
         for layer in facts.layers
-        # why not of a shared one: it is one module that is called twice.
-        if layer.wires is None or not layer.wires.same_as
+        # why: one module that is called twice is in a state_dict once, or under each of the two names that it has.
+        if layer.wires is None or not layer.wires.same_as or names[layer.name] in in_file
         for weight in (*layer.weights, *layer.buffers)
     ]
     found = fit(wanted, {name: tensor.shape for name, tensor in held.tensors.items()})
