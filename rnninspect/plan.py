@@ -138,14 +138,14 @@ def _gradients(
     graded: dict[str, bool] = {}
     taken = _taken(links)
     for link, own in zip(links, weights, strict=True):
-        reads, _, _, state_from, _ = link.wires
+        wires = link.wires
         # Token indices have no gradient.
-        before = any(graded.get(name, input_grad) for name in reads) and link.signal.width is not None
-        states = graded.get(state_from, input_grad) if state_from else input_grad
+        before = any(graded.get(name, input_grad) for name in wires.reads) and link.signal.width is not None
+        states = graded.get(wires.state_from, input_grad) if wires.state_from else input_grad
         wants = Wants(input=before, states=states, taken=taken.get(link.layer.name, frozenset()))
         every.append(wants)
         has_states = len(link.layer.inputs(link.signal, "float32")) > 1
-        added = link.wires.add not in ("", INPUT) and graded.get(link.wires.add, input_grad)
+        added = wires.add not in ("", INPUT) and graded.get(wires.add, input_grad)
         trains = any(weight.trainable for weight in own)
         graded[link.layer.name] = wants.input or (wants.states and has_states) or trains or added
     return every, graded

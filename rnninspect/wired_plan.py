@@ -25,7 +25,7 @@ def with_wires(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[LayerFacts, ..
         sources = {name: signals[name] for name in link.wires.reads}
         handed_on = layer.handed_on
         if link.wires.add:
-            words = getattr(handed_on, "words", None) or ("last state" if _feeds_last(link) else "output")
+            words = handed_on.words if handed_on else "last state" if _feeds_last(link) else "output"
             added = "its input" if link.wires.add == INPUT else _added(link, spec)
             handed_on = HandedOn(f"{words} plus {added}", link.emitted.tensor("x", "H_in", spec.dtype))
         facts.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -183,3 +183,23 @@ def _what_to_try(complaint: Mapping[str, Any], where: Path, expected: str) -> st
     if kind in ("int_type", "float_type") and isinstance(value, str) and any(char.isdigit() for char in value):
         return "write a plain decimal number, without quotes or separators"
     return ""
+
+
+def wrong_lengths(
+    lengths: Sequence[int] | None,
+    sequences: int | str | None,
+    seq_len: int | None,
+    path: Path,
+    tree: Tree,
+    hint: str = "make batch_size the number of lengths",
+) -> Iterator[DocumentError]:
+    """What of the lengths of the input at `path` does not go with its sizes: N, None where unbatched, and L."""
+    where = (*path, "lengths")
+    if lengths is not None and len(lengths) != sequences:
+        size = "null (unbatched)" if sequences is None else sequences
+        message = f"expected one length for each sequence, batch_size {size}, got {len(lengths)}"
+        yield fault_at(where, tree, message, hint)
+    for i, length in enumerate(lengths or ()):
+        if seq_len is not None and length > seq_len:
+            message = f"expected at most seq_len {seq_len}, got {length}"
+            yield fault_at((*where, i), tree, message, "seq_len is the longest sequence the batch can hold")

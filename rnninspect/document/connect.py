@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rnninspect.document.blocks import Document, Input
 from rnninspect.document.chain import INPUT, Link, Placed, Spec
-from rnninspect.document.complaints import fault_at
+from rnninspect.document.complaints import fault_at, wrong_lengths
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.tree import Tree
@@ -25,8 +25,10 @@ _OLD_NAME: Path = ("budget", "max_activation_bytes")
 def connect(validated: Validated, tree: Tree, name: str) -> Spec:
     """Fit the layers to one another. Raises DocumentError naming both layers and both numbers of each mismatch."""
     document = validated.document
-    batch = _batch(document.input, (placed.layer for placed in validated.layers))
-    faults = Faults([*wrong_lengths(document.input, tree), *_old_name_too(document, tree)])
+    given = document.input
+    batch = _batch(given, (placed.layer for placed in validated.layers))
+    wrong = wrong_lengths(given.lengths, given.batch_size, given.seq_len, ("input",), tree)
+    faults = Faults([*wrong, *_old_name_too(document, tree)])
     wired = document.inputs is not None or document.outputs is not None
     wired = wired or any(placed.wires is not None for placed in validated.layers)
     if wired:
@@ -91,20 +93,6 @@ def _chain(
         earlier[layer.name] = layer
         before, signal = layer.name, layer.emits(signal)
     return (ModelInput(INPUT, given),), tuple(links)
-
-
-def wrong_lengths(given: Input, tree: Tree) -> Iterator[DocumentError]:
-    """What of the `input` block's lengths does not go with its sizes."""
-    where: Path = ("input", "lengths")
-    lengths = given.lengths or ()
-    if given.lengths is not None and len(lengths) != given.batch_size:
-        size = "null (unbatched)" if given.batch_size is None else given.batch_size
-        message = f"expected one length for each sequence, batch_size {size}, got {len(lengths)}"
-        yield fault_at(where, tree, message, "make batch_size the number of lengths")
-    for i, length in enumerate(lengths):
-        if length > given.seq_len:
-            message = f"expected at most seq_len {given.seq_len}, got {length}"
-            yield fault_at((*where, i), tree, message, "seq_len is the longest sequence the batch can hold")
 
 
 def _old_name_too(document: Document, tree: Tree) -> Iterator[DocumentError]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rnninspect.document.blocks import OWN_KEYS, WIRE_KEYS, TextLayer
 from rnninspect.document.chain import Placed
-from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
+from rnninspect.document.complaints import MOST_HINTS, fault_at, valid, wrong_lengths
 from rnninspect.document.faults import Faults
 from rnninspect.document.paths import Path
 from rnninspect.document.tree import Tree
@@ -194,26 +194,15 @@ def _named_input(
     if name in (*names, "input"):
         whose = "the layer's own input" if name == "input" else "a layer's"
         faults.add(fault_at(path, tree, f"the name {name!r} is {whose}", "call the input otherwise"))
-    faults.add(*_wrong_lengths(given, batch, path, tree))
+    if given.lengths is not None and given.seq_len is None:
+        message = "seq_len null is one vector of each sequence, which has no lengths"
+        faults.add(fault_at((*path, "lengths"), tree, message, "leave one of them out"))
+    hint = "every input has the same number of sequences, input.batch_size"
+    faults.add(*wrong_lengths(given.lengths, batch.size, given.seq_len, path, tree, hint))
     lengths = None if given.lengths is None else tuple(given.lengths)
     of_input = replace(batch, seq_len=given.seq_len or 1, lengths=lengths)
     axes = of_input.states_axes if given.seq_len is None else of_input.input_axes
     return ModelInput(name, Signal(of_input, axes, given.input_size))
-
-
-def _wrong_lengths(given: NamedInput, batch: Batch, path: Path, tree: Tree) -> Iterator[DocumentError]:
-    lengths, where = given.lengths or [], (*path, "lengths")
-    if given.lengths is not None and given.seq_len is None:
-        message = "seq_len null is one vector of each sequence, which has no lengths"
-        yield fault_at(where, tree, message, "leave one of them out")
-    if given.lengths is not None and len(lengths) != batch.size:
-        size = "null (unbatched)" if batch.size is None else batch.size
-        message = f"expected one length for each sequence, batch_size {size}, got {len(lengths)}"
-        yield fault_at(where, tree, message, "every input has the same number of sequences, input.batch_size")
-    for i, length in enumerate(lengths):
-        if given.seq_len is not None and length > given.seq_len:
-            message = f"expected at most seq_len {given.seq_len}, got {length}"
-            yield fault_at((*where, i), tree, message, "seq_len is the longest sequence the batch can hold")
 
 
 def _said_twice(tree: Tree) -> Iterator[DocumentError]:

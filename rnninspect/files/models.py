@@ -15,8 +15,7 @@ from typing import Any
 from rnninspect.conventions.frameworks import CONVENTIONS
 from rnninspect.document.blocks import Input
 from rnninspect.document.chain import INPUT, Link, Spec
-from rnninspect.document.complaints import valid
-from rnninspect.document.connect import wrong_lengths
+from rnninspect.document.complaints import valid, wrong_lengths
 from rnninspect.document.faults import Faults
 from rnninspect.document.overrides import option_place, override
 from rnninspect.document.tree import Tree
@@ -161,7 +160,7 @@ def _batch(file: str, settings: Sequence[str]) -> tuple[Batch, Tree]:
     said = data["input"]
     complete = {"batch_size": 1, "seq_len": 1, **with_sizes(data)["input"]}
     given = valid(Input, complete, ("input",), tree)
-    faults = Faults(wrong_lengths(given, tree))
+    faults = Faults(wrong_lengths(given.lengths, given.batch_size, given.seq_len, ("input",), tree))
     faults.tell()
     if given.lengths is not None:
         return Batch(

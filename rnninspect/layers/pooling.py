@@ -20,6 +20,16 @@ from rnninspect.layers.window import Window, WindowLayer
 class Pool(WindowLayer):
     """What of a window is one number for each feature: no parameters, and the width stays."""
 
+    kernel_size: Size
+    stride: Size | None = None
+    padding: Width = 0
+
+    @property
+    @override
+    def window(self) -> Window:
+        stride = self.stride or self.kernel_size
+        return Window(kernel_size=self.kernel_size, stride=stride, left=self.padding, right=self.padding)
+
     @property
     @override
     def takes_any_width(self) -> bool:
@@ -28,12 +38,10 @@ class Pool(WindowLayer):
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         need_width(self.type, signal)
-        window = self.window
-        if window.left > window.kernel_size // 2:
+        most = self.kernel_size // 2
+        if self.padding > most:
             raise Misfit(
-                "padding",
-                f"expected at most {window.kernel_size // 2}, half of kernel_size {window.kernel_size}, "
-                f"got {window.left}",
+                "padding", f"expected at most {most}, half of kernel_size {self.kernel_size}, got {self.padding}"
             )
         return super().fit(signal, earlier)
 
@@ -69,9 +77,6 @@ class MaxPool1d(Pool):
     summary: ClassVar[str] = "y_t = max over k of x_{stride t + dilation k - padding}, of each feature by itself."
 
     type: Literal["MaxPool1d"]
-    kernel_size: Size
-    stride: Size | None = None
-    padding: Width = 0
     dilation: Size = 1
     return_indices: Flag = False
     ceil_mode: Flag = False
@@ -79,15 +84,7 @@ class MaxPool1d(Pool):
     @property
     @override
     def window(self) -> Window:
-        stride = self.stride or self.kernel_size
-        return Window(
-            kernel_size=self.kernel_size,
-            stride=stride,
-            left=self.padding,
-            right=self.padding,
-            dilation=self.dilation,
-            ceil_mode=self.ceil_mode,
-        )
+        return super().window._replace(dilation=self.dilation, ceil_mode=self.ceil_mode)
 
     @property
     @override
@@ -147,23 +144,13 @@ class AvgPool1d(Pool):
     summary: ClassVar[str] = "y_t = mean over k of x_{stride t + k - padding}, of each feature by itself."
 
     type: Literal["AvgPool1d"]
-    kernel_size: Size
-    stride: Size | None = None
-    padding: Width = 0
     ceil_mode: Flag = False
     count_include_pad: Flag = True
 
     @property
     @override
     def window(self) -> Window:
-        stride = self.stride or self.kernel_size
-        return Window(
-            kernel_size=self.kernel_size,
-            stride=stride,
-            left=self.padding,
-            right=self.padding,
-            ceil_mode=self.ceil_mode,
-        )
+        return super().window._replace(ceil_mode=self.ceil_mode)
 
     @property
     @override
