@@ -167,10 +167,8 @@ def _entries(layer: Layer, cell: Cell, facts: LayerFacts, shape: Shapes, timed: 
     parameters = [symbol for symbol in symbols if not isinstance(symbol, Value)]
     order = list(packed)
     for symbol in vectors:
-        written = name(cell, symbol, timed=timed)
-        yield LegendEntry(
-            symbol=written, shape=shape(symbol), packed=None, meaning=_meaning_of_vector(layer, cell, symbol, timed)
-        )
+        meaning = _meaning_of_vector(layer, cell, symbol, timed)
+        yield LegendEntry(symbol=name(cell, symbol, timed=timed), shape=shape(symbol), packed=None, meaning=meaning)
     for parameter in sorted(parameters, key=lambda parameter: order.index(parameter.name)):
         meaning = _meaning_of_parameter(layer, cell, parameter, timed)
         yield LegendEntry(symbol=parameter.name, shape=shape(parameter), packed=packed[parameter.name], meaning=meaning)

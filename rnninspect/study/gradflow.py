@@ -93,7 +93,7 @@ class Gradflow(NamedTuple):
     layer: whose output the loss reads. position: the step it reads, None for the last of each sequence.
     weights: of that layer and of those that it depends on; a shared one stands once. half_open: of those layers.
     stride: how many steps of the model's input a step of the layer is, behind convolutions and pools. apart: the layers
-    before it that run over another number of steps, so that no lag is one of theirs too: they have no curves.
+    that it depends on and that run over another number of steps, so that no lag is one of theirs: they have no curves.
     inputs: of the model. unlike: what the layer does with the output that is read before it hands it on.
     """
 
@@ -173,9 +173,7 @@ def gradients_by_lag(
 
 
 def _half_open(links: Sequence[Link]) -> Iterator[HalfOpen]:
-    for layer in (link.layer for link in links):
-        if not isinstance(layer, Recurrent):
-            continue
+    for layer in (link.layer for link in links if isinstance(link.layer, Recurrent)):
         laws = {name: init for weight in layer.weights_below(1, "float32") for name, init in weight.laws.items()}
         for state, carrier in carry_gate(layer.cell).items():
             biases = gate_biases(layer.cell, carrier.gate)
