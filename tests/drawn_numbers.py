@@ -129,7 +129,8 @@ class _Reader:
         bare = text.removeprefix("− ")
         if isinstance(self.known.get(bare), Number):
             return self.known[bare] * value
-        named = [self.known[part] for part in re.split(r"[ ()|,]", bare) if part in self.known]
+        parts = [part.removeprefix("−") for part in re.split(r"[ ()|,]", bare)]
+        named = [self.known[part] for part in parts if part in self.known]
         if not any(math.isclose(value, part) for part in named):
             assert math.isclose(value, self.worked_out(bare.partition(" ")[2])), text
         return self.worked_out(text)

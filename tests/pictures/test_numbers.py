@@ -9,7 +9,7 @@ import pytest
 from any_cell import AnyCell, equations
 from drawn_cells import NAMES, drawn, graph, layer_of, shape_of
 from drawn_numbers import computed, read_back
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from samples import examples
 
@@ -40,6 +40,7 @@ def test_every_picture_computes_what_its_cell_does(operations: bool) -> None:
 
 
 @given(equations(), st.booleans())
+@example("h = sigmoid(W_e @ (-(h)))", False)
 @examples(20)
 def test_any_picture_computes_what_its_cell_does(text: str, operations: bool) -> None:
     layer = AnyCell(name="a", input_size=7, hidden_size=5, text=text)
