@@ -11,7 +11,9 @@ graphs          a phase as a CUDA graph, recorded and replayed
 sampling        when to run what, and when to stop
 machine         what else it did meanwhile: witness (counters), speed (a probe; history keeps its best), cpus, gpu;
                 disturbances says whether a time can be believed, heap keeps freed memory from disturbing it
-peaks, bound    what the device can do, and the least time that follows; deepbench counts as DeepBench does
+energy          what a call takes in energy, by a GPU's own counter
+peaks, bound    what the device can do, and the least time that follows; deepbench counts as DeepBench does;
+                data_sheets: what its maker promises
 kernels         which operators ran, and why no faster ones
 records         what was measured, frozen: it crosses the pipe back from the process
 journal         one line an outcome, as soon as it is known (journal_writer, plain; contradictions: what no

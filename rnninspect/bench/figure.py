@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from rnninspect.bench import heap
 from rnninspect.bench.bound import bound, macs_of
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.disturbances import advice
+from rnninspect.bench.energy import joules_of
 from rnninspect.bench.graphs import GraphPhase
 from rnninspect.bench.jobs import Job
 from rnninspect.bench.peaks import memory_of
@@ -37,18 +39,24 @@ from rnninspect.shares import share_text
 
 # A page of memory that is new to the process takes it half a microsecond or more; from this share on it matters.
 _FAULT_SECONDS, _MOST_FAULTS = 5e-7, 0.05
+# So long a phase is called at the most for what it takes in energy, and for half its budget at the most.
+ENERGY_SECONDS = 1.0
 # The loop's own share of a sample beyond which a figure is not to be believed.
 _MOST_OVERHEAD = 0.01
 
 
 class TimedPhase(NamedTuple):
-    """A phase and what was measured of it. overhead: the loop's share of a sample; peak_bytes: None on the CPU."""
+    """A phase and what was measured of it.
+
+    overhead: the loop's share of a sample; peak_bytes, joules: of a call, None on the CPU.
+    """
 
     phase: Phase
     first_call: float
     timed: Timed
     overhead: float
     peak_bytes: int | None
+    joules: float | None
 
 
 def look(ready: ReadyRun, timed: Sequence[Timed]) -> tuple[Environment, list[TimedPhase]]:
@@ -63,6 +71,7 @@ def look(ready: ReadyRun, timed: Sequence[Timed]) -> tuple[Environment, list[Tim
                 overhead=_overhead(phase, each),
                 # why not of a graph: all that it takes it has taken when it was recorded.
                 peak_bytes=None if isinstance(phase, GraphPhase) else _peak_bytes(phase, ready.device),
+                joules=_joules(ready, phase, each),
             )
             for phase, first_call, each in zip(ready.phases, ready.first, timed, strict=True)
         ]
@@ -123,6 +132,7 @@ def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -
         launch_bound=None if timed.host is None else timed.waited,
         drift=drift(timed.round_medians),
         peak_bytes=measured.peak_bytes,
+        joules=measured.joules,
         flops=2 * macs_of(layers, name) or None,
         recurrent_flops=_recurrent_flops(subject.links, name),
         planned_bytes=_planned_bytes(layers, name),
@@ -219,3 +229,16 @@ def _peak_bytes(phase: Phase, device: torch.device) -> int | None:
     resting = torch.cuda.memory_allocated(device)
     phase.sample(1)
     return torch.cuda.max_memory_allocated(device) - resting
+
+
+def _joules(ready: ReadyRun, phase: Phase, timed: Timed) -> float | None:
+    """What a call takes in energy; None of `backward`, as the forward passes before it are in what the GPU takes."""
+
+    def sample() -> int:
+        phase.sample(timed.block)
+        return timed.block
+
+    if phase.name == "backward":
+        return None
+    seconds = min(ENERGY_SECONDS, ready.request.budget / 2)
+    return joules_of(sample, ready.machine.joules, seconds, time.monotonic)

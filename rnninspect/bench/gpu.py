@@ -57,11 +57,16 @@ class GpuReading(NamedTuple):
 
 
 class Gpu(NamedTuple):
-    """A GPU as it can be watched. read: what the driver says now; driver: its version; unwatched: that nobody does."""
+    """A GPU as it can be watched.
+
+    read: what the driver says now; driver: its version; unwatched: that nobody does. joules: what it has taken so far;
+    None where nobody counts, and of a slice of a GPU.
+    """
 
     read: Callable[[], GpuReading | None]
     driver: str | None = None
     unwatched: Warned | None = None
+    joules: Callable[[], float | None] = lambda: None
 
 
 def watch_gpu(uuid: object) -> Gpu:
@@ -87,7 +92,8 @@ def watch_gpu(uuid: object) -> Gpu:
             driver = ask("nvmlSystemGetDriverVersion")
             # why decoded: nvidia-ml-py before 12 gives bytes.
             driver = driver.decode() if isinstance(driver, bytes) else driver
-            return Gpu(partial(_read_gpu, pynvml, ask, whole or handle, handle), driver)
+            read = partial(_read_gpu, pynvml, ask, whole or handle, handle)
+            return Gpu(read, driver) if whole is not None else Gpu(read, driver, joules=partial(_joules, ask, handle))
     return unwatched("the driver knows no such GPU")
 
 
@@ -145,6 +151,11 @@ def _asker(nvml: Any) -> Callable[..., Any]:
             return None
 
     return ask
+
+
+def _joules(ask: Callable[..., Any], gpu: Any) -> float | None:
+    taken = ask("nvmlDeviceGetTotalEnergyConsumption", gpu)
+    return None if taken is None else taken / 1000  # millijoules
 
 
 def _read_gpu(nvml: Any, ask: Callable[..., Any], gpu: Any, part: Any) -> GpuReading:

@@ -49,6 +49,10 @@ class Machine:
             return (self._gpu.unwatched,)
         return gpu.warnings_of(self.readings)
 
+    def joules(self) -> float | None:
+        """What the GPU has taken so far; None where nobody counts."""
+        return None if self._gpu is None else self._gpu.joules()
+
     def watch(self) -> Callable[[], Meanwhile]:
         """Begin to watch what else the machine does, with torch's threads set; see sampling.Task."""
         speed = self._speed()

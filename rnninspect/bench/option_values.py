@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.bench.cpus import usable_cpus
+from rnninspect.bench.records import NONE
 from rnninspect.document.blocks import RANGE
 from rnninspect.document.overrides import option_place
 from rnninspect.document.quantity import parse_percent
@@ -14,9 +15,8 @@ from rnninspect.document.tree import read_value
 from rnninspect.errors import DocumentError, OptionError, Place, did_you_mean, printable, show
 
 MOST_POINTS = 10_000
-# What these may be, besides the document; the last is no autocast.
+# What these may be, besides the document.
 BACKENDS = ("eager", "graph", "compile")
-NONE = "none"
 AMPS = ("bfloat16", "float16", NONE)
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "min": 60.0}
 

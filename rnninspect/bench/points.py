@@ -21,9 +21,9 @@ from math import prod
 from typing import Any, NamedTuple
 
 from rnninspect.bench.jobs import VariantRun
-from rnninspect.bench.option_values import MOST_POINTS, NONE, Vary, parse_range, parse_values, too_many
+from rnninspect.bench.option_values import MOST_POINTS, Vary, parse_range, parse_values, too_many
 from rnninspect.bench.plain import canonical
-from rnninspect.bench.records import RunOptions, settings_text
+from rnninspect.bench.records import NONE, RunOptions, settings_text
 from rnninspect.document.chain import Spec, need_batch
 from rnninspect.document.faults import together, with_excerpts
 from rnninspect.document.load import load_tree, spec_of
@@ -37,6 +37,8 @@ _MOST_VALUES = 1_000_000
 # why: nobody reads the name of a point with more, and each is held against all others.
 _MOST_AXES = 50
 _MOST_NAMED = 100
+# The types of layers that cuDNN runs whole, and the most steps that it takes.
+_IN_CUDNN, CUDNN_STEPS = ("RNN", "LSTM", "GRU"), 65_535
 
 
 class Point(NamedTuple):
@@ -107,6 +109,20 @@ def load_points(
         return tuple(
             _point(case, swept, varies, tree=bare, path=path, base=base) for case in cases for swept in product(*axes)
         )
+
+
+def beyond_cudnn(points: Iterable[Point]) -> Iterator[str]:
+    """A note on each model with more steps than cuDNN takes, where it may be run on CUDA."""
+    told: set[str] = set()
+    for point in points:
+        for link in point.spec.links:
+            steps = link.signal.batch.letters["L"]
+            is_long = link.layer.type in _IN_CUDNN and steps > CUDNN_STEPS
+            if is_long and point.spec.device not in ("cpu", "mps") and point.spec.name not in told:
+                told.add(point.spec.name)
+                layer = f"{printable(point.spec.name)}: layer {link.layer.name!r}"
+                most = f"cuDNN takes no more than {CUDNN_STEPS:,}"
+                yield f"{layer} has {steps:,} steps, and {most}: on a GPU torch may fail (shorter sequences, in parts)"
 
 
 # --- axes and cases ----------------------------------------------------------------------------------------

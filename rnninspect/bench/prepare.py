@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from rnninspect.bench import kernels
 from rnninspect.bench.bound import best_of
-from rnninspect.bench.clock import Clock, clock_for
+from rnninspect.bench.clock import Clock, clock_for, marked
 from rnninspect.bench.cpus import many_threads, usable_cpus
 from rnninspect.bench.disturbances import slow_cpu
 from rnninspect.bench.graphs import GraphPhase, refuse
@@ -24,7 +24,7 @@ from rnninspect.bench.machine import Machine
 from rnninspect.bench.peaks import calibrate, timed_layers
 from rnninspect.bench.phases import Phase, Subject, subjects, trains
 from rnninspect.bench.plain import canonical
-from rnninspect.bench.records import Kernels, Peaks, TimingRequest, Warned
+from rnninspect.bench.records import Kernels, Peaks, TimingRequest, Warned, settings_text
 from rnninspect.bench.sampling import Meanwhile, Timing
 from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.errors import CannotHere, CheckFailed, RnnInspectError
@@ -54,9 +54,9 @@ Alone = Callable[[], AbstractContextManager[None]]
 class _Timer(Phase):
     """A phase with what it is run under: a number of threads, which stays until a phase wants another."""
 
-    def __init__(self, subject: Subject, name: str, clock: Clock, machine: Machine) -> None:
+    def __init__(self, subject: Subject, name: str, clock: Clock, machine: Machine, mark: str = "") -> None:
         super().__init__(subject, name, clock)
-        self._machine = machine
+        self._machine, self._mark = machine, mark
 
     @property
     def best_probe(self) -> float | None:
@@ -71,7 +71,8 @@ class _Timer(Phase):
     @override
     def sample(self, calls: int) -> Timing:
         self._take_threads()
-        return super().sample(calls)
+        with marked(self._mark):
+            return super().sample(calls)
 
     def _take_threads(self) -> None:
         if torch.get_num_threads() != self._machine.threads:
@@ -115,7 +116,7 @@ class ReadyRun:
         timer = _GraphTimer if setting.backend == "graph" else _Timer
         clock = clock_for(self.device, warm_l2=request.warm_l2)
         self.phases = tuple(
-            timer(subject, name, clock, self.machine)
+            timer(subject, name, clock, self.machine, self._mark(subject, name))
             for subject in parts
             for name in request.phases
             if name == "forward" or trains(subject)
@@ -158,9 +159,20 @@ class ReadyRun:
         """Warn of what was chosen and is of no use here."""
         request = self.request
         self._warn(many_threads(self.machine.threads, usable_cpus()) if self.device.type == "cpu" else None)
-        idle = ["--warm-l2"] * request.warm_l2 + ["--fp32-precision"] * (request.fp32_precision is not None)
+        given = {
+            "--nvtx": request.nvtx,
+            "--warm-l2": request.warm_l2,
+            "--fp32-precision": request.fp32_precision is not None,
+        }
+        idle = [name for name, is_given in given.items() if is_given]
         if idle and self.device.type != "cuda":
             self._warn(Warned(f"{' and '.join(idle)} changed nothing: that is for CUDA", "leave it out"))
+
+    def _mark(self, subject: Subject, name: str) -> str:
+        """What profilers show of a phase; "" for nothing."""
+        settings = {**self.run.settings, **self.run.variant}
+        words = [self.spec.name, settings_text(settings), subject.name, name]
+        return " ".join(filter(None, words)) if self.request.nvtx and self.device.type == "cuda" else ""
 
     def together(self, phase: Phase) -> object:
         """What the variants of a point have in common, and nothing else has."""

@@ -18,6 +18,8 @@ from rnninspect.errors import printable
 PHASES = ("forward", "forward+grad", "backward", "step")
 # The verdict of a figure that nothing speaks against; others are `drifting (...)` and `disturbed (...)`.
 STEADY = "steady"
+# What `--vary amp=` calls a run without autocast.
+NONE = "none"
 # What to try where the GPU waits for the host.
 LAUNCH_REMEDY = "a larger batch, or --vary backend=eager,graph"
 # What tables call the subject that is no layer; no layer can be called so, as names have no blanks.
@@ -44,7 +46,8 @@ class TimingRequest(NamedTuple):
     """How to measure.
 
     budget: seconds for each case, a phase of a variant. precision: half the interval over the median, 0.05 is 5 %.
-    input_grad: the input requires grad too. warm_l2: CUDA's L2 is not flushed between samples.
+    input_grad: the input requires grad too. warm_l2: CUDA's L2 is not flushed between samples. nvtx: each sample is a
+    range that profilers show.
     fp32_precision: "ieee", "tf32" or None for what torch has set.
     """
 
@@ -58,6 +61,7 @@ class TimingRequest(NamedTuple):
     fp32_precision: str | None = None
     peak_flops: float | None = None
     bandwidth: float | None = None
+    nvtx: bool = False
 
 
 class Doing(NamedTuple):
@@ -191,6 +195,7 @@ class Figure(NamedTuple):
     best_probe: float | None = None
     page_faults: float | None = None
     launch_bound: bool | None = None
+    joules: float | None = None
 
     @property
     def speed(self) -> float | None:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.bench.bound import best_of
+from rnninspect.bench.data_sheets import sheet_flops
 from rnninspect.bench.plain import canonical
-from rnninspect.bench.records import STEADY, Bound, Figure, Outcome, Peaks, Warned
+from rnninspect.bench.records import NONE, STEADY, Bound, Figure, Outcome, Peaks, Warned
 from rnninspect.bench.statistics import interval, percentile
 from rnninspect.shares import percent
 
@@ -75,6 +76,9 @@ class Pooled(NamedTuple):
     regime: str | None
     peak_bytes: int | None
     planned_bytes: int | None
+    sheet_percent: float | None
+    joules: float | None
+    tokens_per_joule: float | None
     timed: tuple[ProcessFigure, ...]
 
     @property
@@ -193,8 +197,18 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
         regime=bound and bound.regime,
         peak_bytes=nearest.peak_bytes,
         planned_bytes=nearest.planned_bytes,
+        sheet_percent=_percent(_over(_over(nearest.flops, median), _sheet(outcome))),
+        joules=nearest.joules,
+        tokens_per_joule=_over(nearest.tokens, nearest.joules),
         timed=timed,
     )
+
+
+def _sheet(outcome: Outcome) -> float | None:
+    """FLOP/s of the data sheet, in the dtype that products have: that of autocast where there is one."""
+    place, amp = outcome.environment, outcome.variant.get("amp", NONE)
+    dtype = outcome.dtype if amp == NONE else str(amp)
+    return None if place is None else sheet_flops(place.device_name, dtype, place.float32_precision)
 
 
 class PooledPeaks(NamedTuple):

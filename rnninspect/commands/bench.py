@@ -36,6 +36,7 @@ _METHOD = 2
 def run(options: BenchOptions) -> int:
     """Time every point and print what was measured; returns the exit code."""
     from rnninspect.bench.option_values import parse_varies
+    from rnninspect.bench.points import beyond_cudnn
     from rnninspect.bench.schedule import jobs_of, number_of_outcomes
     from rnninspect.bench.seats import several_devices
     from rnninspect.commands.shared.bench_page import page_of
@@ -65,7 +66,7 @@ def run(options: BenchOptions) -> int:
     store = _store(options, request, points, jobs)
     if options.plot is not None:
         _check_axis(options.plot, store.jobs)
-    for note in (*notes, *store.notes):
+    for note in (*notes, *store.notes, *beyond_cudnn(points)):
         _note(note)
     # why by key: what failed before, and is measured again, is there once.
     outcomes: dict[Key, Outcome] = {}
@@ -95,9 +96,9 @@ def _store(options: BenchOptions, request: TimingRequest, points: Sequence[Point
 
     if options.output is None and options.only_missing is None:
         return Store(jobs)
-    head = head_of(
-        {"files": options.files, **request._asdict(), "documents and points": digest(jobs), "method": _METHOD}
-    )
+    # why without it: what profilers are shown makes no other figures.
+    settings = {name: value for name, value in request._asdict().items() if name != "nvtx"}
+    head = head_of({"files": options.files, **settings, "documents and points": digest(jobs), "method": _METHOD})
     if options.shard is None and options.output is not None:
         return OneJournal(jobs, options.output, head, resume=options.resume)
     from rnninspect.commands.shared.bench_share import Folder
@@ -133,6 +134,7 @@ def _request(options: BenchOptions) -> TimingRequest:
         fp32_precision=options.fp32_precision and options.fp32_precision.value,
         peak_flops=None if options.peak_tflops is None else options.peak_tflops * 1e12,
         bandwidth=None if options.bandwidth is None else options.bandwidth * 1e9,
+        nvtx=options.nvtx,
     )
 
 

@@ -55,12 +55,15 @@ _MEANT = (
     Column("sequences_per_second", "sequences/s", Kind.NUMBER),
     Column("matmul_flops", "matmul FLOPs", Kind.COUNT),
     Column("matmul_flops_per_second", "matmul", Kind.RATE),
+    Column("sheet_percent", "of the sheet, %", Kind.NUMBER),
     Column("recurrent_flops_per_second", "W_hh alone", Kind.RATE),
     Column("bound_seconds", "bound", Kind.SECONDS, same_unit=True),
     Column("over_bound", "time / bound", Kind.NUMBER),
     Column("regime", "bound by"),
     Column("peak_bytes", "peak memory, bytes", Kind.BYTES),
     Column("planned_bytes", "planned, bytes", Kind.BYTES),
+    Column("joules", "joules", Kind.NUMBER),
+    Column("tokens_per_joule", "tokens/J", Kind.NUMBER),
 )
 _TIMES = (*_ABOUT, *_TIMED)
 _MEANING = (*_ABOUT, *_MEANT)
@@ -114,7 +117,7 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
     pairs = ratios(pooled)
     failed = [outcome for outcome in outcomes if not outcome.ok]
     silent = ["processes"] if len({outcome.process for outcome in outcomes}) == 1 else []
-    of_gpus = ("peak_bytes", "host_seconds")
+    of_gpus = ("peak_bytes", "host_seconds", "sheet_percent", "joules", "tokens_per_joule")
     silent += [key for key in of_gpus if all(getattr(row, key) is None for row in pooled)]
     silent += [] if several_devices(pooled) else ["device_name"]
     models = list(dict.fromkeys(outcome.model for outcome in outcomes))
@@ -282,6 +285,10 @@ def _bound_notes(rows: Sequence[Pooled]) -> Iterator[str]:
         "is more, and where they are made the gradients of the parameters; the peak, with all else that torch holds, "
         "is counted on CUDA alone."
     )
+    if any(row.sheet_percent is not None for row in rows):
+        yield "of the sheet: matmul FLOP/s over the dense products that the GPU's data sheet promises in this dtype."
+    if any(row.joules is not None for row in rows):
+        yield "joules: of a call, by the driver's counter of the whole GPU; backward, after a forward pass, has none."
     yield (
         "matmul FLOPs: two for each multiply-accumulate of the matrix products; params' FLOPs have elementwise work "
         "besides. W_hh alone: GFLOP/s of the matrices that multiply a state, as DeepBench counts."

@@ -64,6 +64,9 @@ _FIGURE = {
     "matmul_flops_per_second": some(number("Those over the median.")),
     "bound_seconds": some(number("What it takes at the least on this device; null where nobody knows.")),
     "regime": _REGIME,
+    "sheet_percent": some(number("matmul_flops_per_second, in % of what the GPU's data sheet promises.")),
+    "joules": some(number("What the GPU took for a call; null where its driver does not count.")),
+    "tokens_per_joule": some(number("Time steps of all sequences over that.")),
     "peak_bytes": some(whole("On a GPU the most memory that a call took; null elsewhere.")),
     "planned_bytes": some(whole("What the plan says that it needs.")),
 }

@@ -140,3 +140,16 @@ def test_what_a_reader_must_know_of_the_gpu() -> None:
     for reason in ("application clocks", "sync boost"):
         (only,) = gpu.warnings_of([BUSY._replace(slowed=(reason,))])
         assert reason in only.what
+
+
+def test_energy_is_that_of_a_whole_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Driver(nvmlDeviceGetTotalEnergyConsumption=1_500)
+    monkeypatch.setitem(sys.modules, "pynvml", whole)
+    assert gpu.watch_gpu(1).joules() == 1.5
+    monkeypatch.setitem(sys.modules, "pynvml", Driver())
+    assert gpu.watch_gpu(1).joules() is None
+    slice_ = Driver(
+        uuid="MIG-1", nvmlDeviceGetDeviceHandleFromMigDeviceHandle="whole", nvmlDeviceGetTotalEnergyConsumption=1_500
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", slice_)
+    assert gpu.watch_gpu(1).joules() is None

@@ -317,9 +317,9 @@ def test_weights_that_are_copied_at_every_call_are_counted_and_said_once(
 
 
 def test_what_is_for_cuda_alone_is_named(tmp_path: Path) -> None:
-    request = FORWARD._replace(warm_l2=True)
+    request = FORWARD._replace(warm_l2=True, nvtx=True)
     (outcome,) = outcomes(job_of(tmp_path, request=request))
-    assert "--warm-l2 changed nothing: that is for CUDA" in [w.what for w in outcome.figures[0].warnings]
+    assert "--nvtx and --warm-l2 changed nothing: that is for CUDA" in [w.what for w in outcome.figures[0].warnings]
     (outcome,) = outcomes(job_of(tmp_path, request=FORWARD))
     assert not [w for w in outcome.figures[0].warnings if "CUDA" in w.what]
 

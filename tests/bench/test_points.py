@@ -18,7 +18,7 @@ from worlds import CONFIGS
 from rnninspect.bench.cpus import usable_cpus
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.option_values import MOST_POINTS, clamp_threads, parse_budget, parse_precision, parse_varies
-from rnninspect.bench.points import Point, load_points
+from rnninspect.bench.points import Point, beyond_cudnn, load_points
 from rnninspect.bench.records import RunOptions, settings_text
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, OptionError, RnnInspectError
@@ -508,3 +508,22 @@ def test_only_what_multiplies_a_state_itself_counts(tmp_path: Path, layer: str, 
     (tmp_path / "m.yaml").write_text(document)
     (link,) = load_spec(str(tmp_path / "m.yaml")).links
     assert deepbench_flops(link.layer, link.signal.tokens) == 2 * elements * 8
+
+
+@pytest.mark.parametrize(
+    ("steps", "device", "layer", "said"),
+    [
+        (65_536, None, "LSTM", ["m: layer 'encoder' has 65,536 steps, and cuDNN takes no more than 65,535"]),
+        (65_536, "cuda", "GRU", ["m: layer 'encoder' has 65,536 steps, and cuDNN takes no more than 65,535"]),
+        (65_536, "cpu", "LSTM", []),
+        (65_535, "cuda", "LSTM", []),
+        (65_536, "cuda", "MGU", []),
+    ],
+)
+def test_more_steps_than_cudnn_takes_are_noted(
+    tmp_path: Path, steps: int, device: str | None, layer: str, said: list[str]
+) -> None:
+    text = f"input: {{batch_size: 1, seq_len: {steps}}}\nlayers:\n  - {{name: encoder, type: {layer}, "
+    (tmp_path / "m.yaml").write_text(f"name: m\n{text}input_size: 2, hidden_size: 2}}\n")
+    points = load_points(str(tmp_path / "m.yaml"), sweeps=["encoder.hidden_size=2,3"], device=device)
+    assert [note.partition(":")[0] + ":" + note.split(":")[1] for note in beyond_cudnn(points)] == said

@@ -360,3 +360,26 @@ def test_the_unit_of_a_chart_is_that_of_its_middle(seconds: float, unit: str) ->
     points = (swept(size, "float32", 0, size * seconds, None) for size in (1, 2, 500))
     (chart,) = bench_charts(list(points))
     assert chart.y == f"median time, {unit}"
+
+
+def test_what_is_known_of_a_gpu_is_pooled_and_columns_of_others_are_silent() -> None:
+    """Of the data sheet in the dtype of autocast, where there is one; joules over tokens."""
+    place = ENVIRONMENT._replace(device_name="NVIDIA H200", device="cuda:0", float32_precision="tf32", beside=3)
+
+    def on(amp: str) -> Outcome:
+        one = swept(8, "float32", 0, 1e-3, None, joules=0.5, host=2e-3, launch_bound=True, flops=989_000_000_000 // 2)
+        return one._replace(environment=place, variant={"amp": amp})
+
+    plain, cast = pool([on("none"), on("bfloat16")])
+    assert plain.matmul_flops_per_second == pytest.approx(494.5e12)
+    assert (plain.sheet_percent, cast.sheet_percent) == (pytest.approx(100.0), pytest.approx(100 * 494.5 / 989.5))
+    assert (plain.tokens_per_joule, plain.host_seconds, plain.launch_bound) == (
+        2 * plain.timed[0].figure.tokens,
+        2e-3,
+        True,
+    )
+    assert (plain.devices, plain.beside) == ("cuda:0", 3)
+    keys = {column.key for column in bench_tables([on("none")])["meaning"].columns if not column.for_scripts}
+    assert {"sheet_percent", "joules", "tokens_per_joule"} <= keys
+    elsewhere = bench_tables(all_of_it())["meaning"].columns
+    assert not {"sheet_percent", "joules"} & {column.key for column in elsewhere if not column.for_scripts}

@@ -179,6 +179,10 @@ class BenchOptions(TorchOptions):
             rich_help_panel=DEVICE,
         ),
     ] = None
+    nvtx: Annotated[
+        bool,
+        typer.Option("--nvtx", help="On a GPU, make of each sample a range that nsys shows.", rich_help_panel=DEVICE),
+    ] = False
     peak_tflops: Annotated[
         float | None,
         typer.Option(
