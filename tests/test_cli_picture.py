@@ -98,6 +98,22 @@ def test_a_page_has_the_model_each_cell_and_each_layer_step_by_step(here: Run, t
     assert "the model<" not in only
 
 
+def test_layers_alike_are_drawn_once_on_a_page(here: Run, tmp_path: Path) -> None:
+    document = tmp_path / "alike.yaml"
+    same = [f"  - {{name: {name}, type: GRU, input_size: 5, hidden_size: 5}}" for name in ("one", "two")]
+    other = "  - {name: other, type: GRU, hidden_size: 5, bias: false}"
+    document.write_text("\n".join(("input: {batch_size: 2, seq_len: 3}", "layers:", *same, other)))
+
+    def told(*args: str) -> tuple[list[str], list[str]]:
+        page = here("explain", document, *args, "--format", "html").stdout
+        titles = re.findall(r'<title id="[^"]*">(\w+) \(GRU\): ([^<]+)<', page)
+        return [" ".join(title) for title in titles], re.findall(r"The picture of (\w+) above", page)
+
+    # A step without biases is another; over time both are the same.
+    assert told() == (["one one step", "one data flow", "other one step"], ["one", "one", "one"])
+    assert told("--layer", "two") == (["two one step", "two data flow"], [])
+
+
 @pytest.mark.parametrize(
     ("args", "line"),
     [

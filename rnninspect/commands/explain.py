@@ -134,7 +134,7 @@ def _blocks(spec: Spec, layer: str | None, format: ExplainFormat, number: int) -
         yield from sketch_blocks(sketch(spec, layer))
     else:
         yield from file_blocks(sketch(spec), spec.from_file)
-    pictures, flows = _pictures(spec, format, number), None if format is not ExplainFormat.HTML else _flows(number)
+    pictures, flows = _pictures(spec, layer, format, number), _flows(format, number)
     yield from explain_blocks(explain_layers(spec, layer), pictures, _wiring(spec), flows=flows)
 
 
@@ -165,20 +165,22 @@ def _wiring(spec: Spec) -> Mapping[str, str]:
     return wiring(spec)
 
 
-def _pictures(spec: Spec, format: ExplainFormat, number: int) -> Mapping[str, Block]:
+def _pictures(spec: Spec, layer: str | None, format: ExplainFormat, number: int) -> Mapping[str, Block]:
     """The cells by layer, as a format shows them; nothing for one that cannot. number: of the model on its page."""
     if format not in (ExplainFormat.MARKDOWN, ExplainFormat.HTML):
         return {}
     from rnninspect.results.cell_pictures import drawings, flowcharts
 
-    return flowcharts(spec) if format is ExplainFormat.MARKDOWN else drawings(spec, f"cell-{number}")
+    return flowcharts(spec, layer) if format is ExplainFormat.MARKDOWN else drawings(spec, layer, f"cell-{number}")
 
 
-def _flows(number: int) -> Flows:
-    """What draws a data flow for a page. number: of the model on its page."""
-    from rnninspect.results.cell_pictures import flow
+def _flows(format: ExplainFormat, number: int) -> Flows | None:
+    """What draws a data flow for a page, which is drawn with characters elsewhere. number: of the model on its page."""
+    if format is not ExplainFormat.HTML:
+        return None
+    from rnninspect.results.cell_pictures import flows
 
-    return lambda unrolled, drawing, layer: flow(unrolled, drawing, f"cell-{number}-{layer}-steps")
+    return flows(f"cell-{number}")
 
 
 def _chosen(specs: Sequence[Spec], layer: str | None) -> Iterator[Spec]:

@@ -12,7 +12,8 @@ from rnninspect.pictures.cell import TooLarge, mermaid_of, svg_of, title_of
 from rnninspect.pictures.flow import flow_svg
 from rnninspect.pictures.model import model_mermaid, model_svg
 from rnninspect.pictures.style import style_sheet
-from rnninspect.results.table import Block, Code, Drawing, Picture
+from rnninspect.results.explain import Flows
+from rnninspect.results.table import Block, Code, Drawing, Picture, Table
 from rnninspect.study.unrolled import Unrolled, unrolled_layer
 
 _CLEARER = "explain --picture FILE.svg draws it with each state on a line of its own."
@@ -32,34 +33,62 @@ def model_drawing(spec: Spec, prefix: str) -> Iterator[Block]:
         yield Picture(title="the model", subject=spec.name, svg=picture, style=style_sheet())
 
 
-def flowcharts(spec: Spec) -> dict[str, Block]:
-    """By layer its cell for Markdown, which GitHub draws; without those that are too large for it."""
+def flowcharts(spec: Spec, only: str | None) -> dict[str, Block]:
+    """By layer its cell for Markdown, which GitHub draws; without those that are too large for it.
+
+    only: of the layer of that name alone, None of all.
+    """
     return {
         layer.name: Code(title=title_of(layer), subject=spec.name, lines=lines, notes=(_CLEARER,), language="mermaid")
-        for layer in _layers(spec)
+        for layer in _layers(spec, only)
         if (lines := mermaid_of(layer))
     }
 
 
-def drawings(spec: Spec, prefix: str) -> dict[str, Block]:
-    """By layer its cell for a page; without those too large. prefix: what the ids in its pictures begin with."""
+def drawings(spec: Spec, only: str | None, prefix: str) -> dict[str, Block]:
+    """By layer its cell for a page, drawn once of layers alike; without those too large.
+
+    only: see `flowcharts`. prefix: what the ids in its pictures begin with.
+    """
     found: dict[str, Block] = {}
-    for number, layer in enumerate(_layers(spec)):
+    drawn: list[tuple[Recurrent, str]] = []
+    for number, layer in enumerate(_layers(spec, only)):
+        title, cell = title_of(layer), layer.model_copy(update={"name": "", "init": None})
+        # why no dict: a cell of a document's own cannot be hashed.
+        first = next((name for other, name in drawn if other == cell), None)
+        if first is not None:
+            found[layer.name] = _as_above(title, spec.name, first)
+            continue
         with suppress(TooLarge):
             picture = svg_of(layer, prefix=f"{prefix}-{number}", alone=False)
-            found[layer.name] = Picture(title=title_of(layer), subject=spec.name, svg=picture, style=style_sheet())
+            found[layer.name] = Picture(title=title, subject=spec.name, svg=picture, style=style_sheet())
+            drawn.append((cell, layer.name))
     return found
 
 
-def flow(unrolled: Unrolled, drawing: Drawing, prefix: str) -> Block:
-    """A data flow for a page. prefix: what the ids in it begin with."""
-    return Picture(
-        title=drawing.title,
-        subject=drawing.subject,
-        svg=flow_svg(unrolled, drawing.title, prefix=prefix, alone=False),
-        style=style_sheet(),
-        notes=drawing.notes,
-    )
+def flows(prefix: str) -> Flows:
+    """What draws the data flows of a model for a page, each once. prefix: what the ids in them begin with."""
+    drawn: dict[Unrolled, str] = {}
+
+    def flow(unrolled: Unrolled, drawing: Drawing, layer: str) -> Block:
+        first = drawn.setdefault(unrolled, layer)
+        if first != layer:
+            return _as_above(drawing.title, drawing.subject, first, *drawing.notes)
+        return Picture(
+            title=drawing.title,
+            subject=drawing.subject,
+            svg=flow_svg(unrolled, drawing.title, prefix=f"{prefix}-{layer}-steps", alone=False),
+            style=style_sheet(),
+            notes=drawing.notes,
+        )
+
+    return flow
+
+
+def _as_above(title: str, subject: str, first: str, *notes: str) -> Block:
+    """In place of a picture that differs from that of the layer `first` in nothing but the name."""
+    told = f"The picture of {first} above is that of this layer too."
+    return Table(title=title, subject=subject, columns=(), rows=(), notes=(told, *notes))
 
 
 def unrolled_of(link: Link, layer: Recurrent) -> Unrolled:
@@ -67,5 +96,6 @@ def unrolled_of(link: Link, layer: Recurrent) -> Unrolled:
     return unrolled_layer(layer, layer.cell, link.signal, shapes(layer.cell, layer.declared(0), layer.sizes()))
 
 
-def _layers(spec: Spec) -> Iterator[Recurrent]:
-    return (link.layer for link in spec.links if isinstance(link.layer, Recurrent))
+def _layers(spec: Spec, only: str | None) -> Iterator[Recurrent]:
+    layers = (link.layer for link in spec.links if isinstance(link.layer, Recurrent))
+    return (layer for layer in layers if only in (None, layer.name))
