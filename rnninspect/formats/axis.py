@@ -14,6 +14,7 @@ from rnninspect.results.table import Chart, Series
 
 ROWS = 16  # from the bottom of the y axis to its top, give or take four
 _MOST_LABELS = 8  # on the y axis, from the second
+_COLUMNS = 71  # characters that the x axis of a picture is as wide as
 _FEW = 12  # values of a logarithmic x axis that are labelled themselves
 _SLACK = 1e-9  # of a step, by which a rounding may miss a round number
 _POWER = re.compile(r"(.*)e(−?\d+)")
@@ -105,6 +106,15 @@ def x_axis(values: Sequence[float], size: int, fits: Callable[[Sequence[Tick]], 
     # Maybe no round number is between the ends, or none whose label has room.
     ticks = next(filter(fits, choices), (Tick(0, label(values[0])),))
     return Axis(first=low / step, step=step, size=size, ticks=ticks, log=log)
+
+
+def picture_x_axis(values: Sequence[float], log: bool = False) -> Axis:
+    """The x axis of a chart that is drawn and not typed: its labels are chosen as for a line of characters."""
+    return x_axis(values, _COLUMNS, _stand_apart, log)
+
+
+def _stand_apart(ticks: Sequence[Tick]) -> bool:
+    return all(left.at + (len(left.label) + len(right.label)) / 2 + 2 <= right.at for left, right in pairwise(ticks))
 
 
 def nice(least: float) -> Iterator[Decimal]:

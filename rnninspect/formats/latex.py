@@ -88,7 +88,6 @@ def _paragraphs(block: Block) -> Iterator[str]:
 
 def align(lines: Iterable[str]) -> str:
     """Equations under each other, their equals signs too."""
-    """Equations under each other, their equals signs too."""
     rows = " \\\\\n".join(printable(line).replace(" = ", " &= ", 1) for line in lines)
     return f"\\begin{{align*}}\n{rows}\n\\end{{align*}}"
 

@@ -12,12 +12,11 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnninspect.errors import NotInstalled, OptionError, printable
-from rnninspect.formats.axis import Tick, left_out, nothing, number, placed, raised, x_axis
+from rnninspect.formats.axis import left_out, nothing, number, picture_x_axis, placed, raised
 from rnninspect.formats.described import described
 from rnninspect.formats.looks import COLOURS, looks
 from rnninspect.output import write_bytes
@@ -55,7 +54,6 @@ _DPI = 150
 _MOST_PIXELS = 30_000  # of the height; matplotlib's own limit is 65,535
 _LINE = 0.17  # of text, in inches
 _ENTRIES = 30  # of a legend in one column
-_COLUMNS = 71  # labels of a logarithmic x are chosen as for so many characters
 _GREY = "#555555"
 _GAP = math.nan, math.nan
 _SAFE = 1e-200, 1e200  # matplotlib's margins and ticks overflow not far beyond
@@ -288,7 +286,7 @@ def _set_x(axes: Axes, chart: Chart, values: Sequence[float]) -> Place:
     axes.set_xlabel(label)
     if log:
         axes.set_xscale("log")
-        ticks = x_axis(values, _COLUMNS, _stand_apart, log=True).ticks
+        ticks = picture_x_axis(values, log=True).ticks
         axes.set_xticks([float(tick.label) for tick in ticks], [raised(tick.label) for tick in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
     else:
@@ -317,7 +315,3 @@ def _set_y(axes: Axes, chart: Chart, values: Sequence[float]) -> Place:
         if not any(values):
             axes.set_ylim(0, 1)  # what is 0 everywhere is a share or a norm, which is never less
     return place
-
-
-def _stand_apart(ticks: Sequence[Tick]) -> bool:
-    return all(left.at + (len(left.label) + len(right.label)) / 2 + 2 <= right.at for left, right in pairwise(ticks))

@@ -6,11 +6,10 @@ No style sheet is in it: `page.css` has what its classes mean, in light and in d
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from rnninspect.errors import printable
-from rnninspect.formats.axis import Axis, Tick, left_out, nothing, placed, raised, x_axis, y_axis
+from rnninspect.formats.axis import Axis, Tick, left_out, nothing, picture_x_axis, placed, raised, y_axis
 from rnninspect.formats.described import described
 from rnninspect.formats.looks import Look, looks
 from rnninspect.markup import Markup, tag
@@ -19,7 +18,6 @@ from rnninspect.results.table import Chart, Series
 _WIDTH, _HEIGHT = 660.0, 260.0  # of the plot itself, in pixels
 _TOP, _RIGHT, _BELOW, _LINE = 30.0, 34.0, 46.0, 21.0
 _LETTER = 7.0  # at most, of a label's character
-_COLUMNS = 71  # labels of x are chosen as for so many characters
 _ALMOST_0 = 1e-9
 _LONGEST = 72  # characters of a text
 _CAP = 3.5  # half of an error bar's end
@@ -70,7 +68,7 @@ def draw(chart: Chart, name: str) -> Markup:
     if not points:
         return tag("p", nothing(chart))
     rows = _raised(y_axis([*(y for _, y in points), *_ends(chart)], chart.log))
-    columns = _raised(x_axis([x for x, _ in points], _COLUMNS, _stand_apart, chart.log_x))
+    columns = _raised(picture_x_axis([x for x, _ in points], chart.log_x))
     left = max(max(len(tick.label) for tick in rows.ticks) * _LETTER + 14, 34)
     places = _Places(left, columns, rows)
     seen = list(looks(chart))
@@ -104,10 +102,6 @@ def _ends(chart: Chart) -> Iterator[float]:
         for point, half in zip(placed(chart, series), series.halves, strict=False):
             if point and half is not None:
                 yield from (end for end in (point[1] - half, point[1] + half) if end > 0 or not chart.log)
-
-
-def _stand_apart(ticks: Sequence[Tick]) -> bool:
-    return all(left.at + (len(left.label) + len(right.label)) / 2 + 2 <= right.at for left, right in pairwise(ticks))
 
 
 def _axes(chart: Chart, places: _Places) -> Iterator[Markup]:
