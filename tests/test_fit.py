@@ -260,6 +260,26 @@ def test_rows_that_hold_the_padding() -> None:
 # --- limits ------------------------------------------------------------------------------------------------
 
 
+def test_an_input_of_several_and_a_layer_that_is_repeated() -> None:
+    head = "input: {batch_size: 2}\ninputs: {a: {seq_len: 3}, b: {seq_len: 4}}"
+    one = "name: one, type: GRU, from: a, input_size: 3, hidden_size: 4, feeds: last"
+    layers = (
+        one,
+        "type: Linear, from: b, in_features: 2, out_features: 4",
+        "repeat: 3, layers: [{name: rnn, type: GRU, hidden_size: 4}]",
+        "type: Linear, from: [rnn_2, one], out_features: 2",
+    )
+    at_one = plan(spec_of(text_of(*layers, head=head), "inputs.a.seq_len=1")).macs
+    assert at_one is not None
+    # 3 x 4 x (3 + 4) = 84 MACs a step of `one`, for 2 sequences
+    assert value(fitted("inputs.a.seq_len", *layers, head=head, max_macs=at_one + 5 * 168)) == 6
+    assert "did you mean inputs.b.seq_len?" in complaint("inputs.b.seqlen", *layers, head=head, max_macs=9)
+    widest = value(fitted("rnn.hidden_size", *layers, head=head, max_params=2000))
+    text = text_of(*layers, head=head)
+    counts = [plan(spec_of(text, f"rnn.hidden_size={size}")).parameters for size in (widest or 0, (widest or 0) + 1)]
+    assert counts[0] <= 2000 < counts[1]
+
+
 def test_all_limits_hold_and_the_one_that_holds_is_named() -> None:
     alone = fitted("encoder.hidden_size", LSTM, max_params=10**6)
     assert alone.best is not None

@@ -22,6 +22,12 @@ def size_paths(data: Mapping[str, Any]) -> dict[str, Path]:
         found |= {f"{name}.{key}": (*path, key) for key in (keys.sizes if keys else ())}
     if isinstance(data.get("input"), dict):
         found |= {f"input.{key}": ("input", key) for key in sizes_of(Input)}
+    inputs = data.get("inputs")
+    if isinstance(inputs, dict):
+        from rnninspect.document.wires import NamedInput  # why here: few documents have several inputs
+
+        keys_of_each = sizes_of(NamedInput)
+        found |= {f"inputs.{name}.{key}": ("inputs", name, key) for name in inputs for key in keys_of_each}
     return found
 
 
@@ -35,7 +41,10 @@ def size_at(target: str, tree: Tree, place: Place) -> Path:
     if target in sizes:
         return path
     owner, _, key = target.partition(".")
-    of_owner = [size.partition(".")[2] for size in sizes if size.startswith(f"{owner}.")]
+    if owner == "inputs":
+        name, _, key = key.partition(".")
+        owner = f"{owner}.{name}"
+    of_owner = [size.removeprefix(f"{owner}.") for size in sizes if size.startswith(f"{owner}.")]
     near = next((name for name in fields_meant(key) if name in of_owner), "") or nearest(key, of_owner)
     known = f"the sizes of {owner} are {', '.join(of_owner)}" if of_owner else f"{printable(owner)} has none"
     hint = f"did you mean {owner}.{near}?" if near else known
