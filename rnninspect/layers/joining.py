@@ -31,7 +31,7 @@ def side_by_side(signals: Mapping[str, Signal]) -> Signal:
             message = f"expected sequences of the same steps, got {first!r} {_text(lead)} and {name!r} {_text(signal)}"
             raise Misfit("from", message, "only a vector of each sequence (feeds: last) goes beside another's steps")
     width = sum(signal.features for signal in signals.values())
-    return Signal(lead.batch, lead.axes, width, producer=" + ".join(signals), pooled_by=lead.pooled_by)
+    return Signal(lead.batch, lead.axes, width, producer=" + ".join(signals), pooled_by=lead.pooled_by, joined=True)
 
 
 def _say_width(signal: Signal) -> str:

@@ -269,10 +269,13 @@ def inferred(field: str, given: int | None, signal: Signal) -> int:
             raise Misfit(field, "required: there is no layer before to infer it from", f"add {field}")
         return given
     if given is not None and given != signal.width:
-        whose = "the input has" if signal.producer is None else f"layer {signal.producer!r} puts out"
-        change = "the input" if signal.producer is None else f"layer {signal.producer!r}"
-        if " + " in change:  # several side by side, whose names have no blank
+        if signal.joined:
             whose, change = f"{signal.producer} have together", "what it reads"
+        elif signal.producer is None:
+            whose, change = "the input has", "the input"
+        else:
+            change = f"layer {signal.producer!r}"
+            whose = f"{change} puts out"
         message = f"expected {signal.width}, the width that {whose}, got {given}"
         raise Misfit(field, message, f"leave {field} out, or change {change}")
     return signal.features

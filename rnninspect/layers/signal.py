@@ -71,7 +71,8 @@ class Signal:
     axes: the letters before the feature axis: (L, N), (N, L), (L,) unbatched, (T,) packed; (N,) or () once a
         layer has handed on one vector of each sequence, such as its last state.
     width: the feature axis, or None for token indices, which have none.
-    producer: the layer it comes from, None for the document's input.
+    producer: the layer it comes from, None for the document's input; of several, side by side, `a + b`.
+    joined: it is several, side by side.
     pooled_by: the layer that made one vector of each sequence, None where it is a sequence or came in so.
     """
 
@@ -80,6 +81,7 @@ class Signal:
     width: int | None
     producer: str | None = None
     pooled_by: str | None = field(default=None, compare=False)
+    joined: bool = field(default=False, compare=False)
 
     @property
     def features(self) -> int:
@@ -127,7 +129,7 @@ class Signal:
 
     def to(self, width: int, producer: str) -> Signal:
         """The signal a layer puts out for every element it took in."""
-        return replace(self, width=width, producer=producer)
+        return replace(self, width=width, producer=producer, joined=False)
 
     def one(self, width: int, producer: str) -> Signal:
         """The signal of a layer that hands on one vector of each sequence, such as its last state."""

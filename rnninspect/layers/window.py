@@ -135,7 +135,7 @@ class WindowLayer(Layer):
     def emits(self, signal: Signal) -> Signal:
         """The same sequences with as many steps as come out; raises ValueError where none do."""
         batch = replace(signal.batch, seq_len=self._after(signal.batch.seq_len), lengths=self._lengths(signal.batch))
-        return replace(signal, batch=batch, width=self.width_of(signal), producer=self.name)
+        return replace(signal.to(self.width_of(signal), self.name), batch=batch)
 
     def _lengths(self, batch: Batch) -> tuple[int, ...] | None:
         return None if batch.lengths is None else tuple(map(self._length, batch.lengths))

@@ -15,6 +15,6 @@ training_mode                      a BatchNorm1d in training mode, whose statist
 two_ways, differences              a layer that torch lacks, run in two ways, and held against central differences
 name_map, theirs, against          a layer held against somebody's class: which parameter is which, their code run
 trace, vectors                     every gate and state at every step; what is said of one
-reached                            which layers one depends on, and whose steps its lags are: without torch
+reached, half_open                  which layers one depends on, and whose steps its lags are: without torch
 recorded_run, gradflow, decay      where gradients go: states kept with their graph, gradients by lag, how they fade
 """

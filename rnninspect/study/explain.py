@@ -319,9 +319,8 @@ def _with(spec: Spec, layer: Recurrent, signal: Signal, update: Mapping[str, obj
     if isinstance(changed, SequenceLayer):
         batch = replace(signal.batch, batch_first=changed.batch_first)
         signal = replace(signal, batch=batch, axes=batch.padded_axes if len(signal.axes) == 2 else signal.axes)
-    alone = replace(spec, inputs=(ModelInput(INPUT, signal),), outputs=(), wired=False)
-    (facts,) = plan(replace(alone, links=(Link(changed.fit(signal, {}), signal),))).layers
-    return facts
+    links = (Link(changed.fit(signal, {}), signal),)
+    return plan(replace(spec, inputs=(ModelInput(INPUT, signal),), links=links, outputs=(), wired=False)).layers[0]
 
 
 # --- remarks ----------------------------------------------------------------------------------------------

@@ -21,8 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnninspect.cells.carry import carry_gate, gate_biases
-from rnninspect.cells.tree import Equation
 from rnninspect.document.chain import Link, Spec
 from rnninspect.facts.models import ModelFacts
 from rnninspect.layers.families import CellLayer
@@ -35,6 +33,7 @@ from rnninspect.runtime.modules import make_feed, ready
 from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.decay import Decay, decay_of, half_widths, rms
+from rnninspect.study.half_open import HalfOpen, half_open
 from rnninspect.study.reached import Steps, inputs_of, reached, stride_of, unlike
 from rnninspect.study.recorded_run import RecordedLayer, check_finite, run_links, twins_of
 from rnninspect.study.reference import reference_bytes
@@ -77,14 +76,6 @@ class WeightNorm(NamedTuple):
     layer: str
     weight: str
     norm: float | None
-
-
-class HalfOpen(NamedTuple):
-    """A gate that carries a state over to the next step, and starts half open: no bias opens it at first."""
-
-    layer: str
-    state: str
-    gate: str
 
 
 class Gradflow(NamedTuple):
@@ -135,24 +126,12 @@ def gradients_by_lag(
     before.append(replace(last, wires=last.wires._replace(add="")))
     steps = reached(before)
     links = [link for link in before if link.layer.name in steps]
-    aimed, batch = links[-1].layer, links[-1].signal.batch
-    needed = sum(reference_bytes(link) for link in links)
-    enough_memory(spec, planned, needed, _CPU)
+    aimed, batch = last.layer, last.signal.batch
+    enough_memory(spec, planned, sum(map(reference_bytes, links)), _CPU)
     if target == "last" and position is None and isinstance(aimed, Recurrent) and aimed.directions == 2:
         position = min(batch.lengths or (batch.letters["L"],)) // 2
-    recurrent = [link for link in links if isinstance(link.layer, Recurrent)]
-    apart = tuple(link.layer.name for link in recurrent if steps[link.layer.name] is Steps.OTHER)
-    own = {link.layer.name: link.signal.batch for link in recurrent if steps[link.layer.name] is Steps.OWN}
-    # why: one step is too little work to be shared, and threads that wait for each other took ten times as long.
-    each_step = threads_for(planned.forward.macs // batch.letters["L"], _CPU)
-    refused = refusals(spec, "be followed", _CPU, dtype="float64", errors=_REFUSED)
-    with ready(spec, planned, device, seed) as model, each_step, refused:
-        twins = {name: twin for name, twin in twins_of(before, model).items() if name in steps}
-        runs = run_links(before, twins, make_feed(spec, device))
-        check_finite(runs, spec.source)
-        alike = [run for run in runs if run.layer.name not in apart]
-        curves, weights = follow(alike, twins, aim_at(batch, target, position), seed, own)
-    sources = {link.layer.name: inputs_of(link, links) for link in recurrent}
+    curves, weights = _followed(spec, planned, device, seed, before, steps, aim_at(batch, target, position))
+    recurrent = [link.layer.name for link in links if isinstance(link.layer, Recurrent)]
     return Gradflow(
         model=planned,
         device=str(device),
@@ -162,28 +141,41 @@ def gradients_by_lag(
         layer=aimed.name,
         position=position,
         sequences=batch.letters["N"],
-        curves=tuple(curve._replace(inputs=sources[curve.layer]) if curve.of == "x" else curve for curve in curves),
+        curves=curves,
         weights=weights,
-        half_open=tuple(_half_open(links)),
+        half_open=tuple(half_open(links)),
         stride=stride_of(links),
-        apart=apart,
+        apart=tuple(name for name in recurrent if steps[name] is Steps.OTHER),
         inputs=tuple(each.name for each in spec.inputs),
         unlike=unlike(last),
     )
 
 
-def _half_open(links: Sequence[Link]) -> Iterator[HalfOpen]:
-    for layer in (link.layer for link in links if isinstance(link.layer, Recurrent)):
-        laws = {name: init for weight in layer.weights_below(1, "float32") for name, init in weight.laws.items()}
-        for state, carrier in carry_gate(layer.cell).items():
-            biases = gate_biases(layer.cell, carrier.gate)
-            sigmoid = any(_is_sigmoid(equation, carrier.gate) for equation in layer.cell.equations)
-            if biases and sigmoid and not any(laws[bias].constant for bias in biases):
-                yield HalfOpen(layer=layer.name, state=state, gate=carrier.gate)
+def _followed(
+    spec: Spec,
+    planned: ModelFacts,
+    device: torch.device,
+    seed: int,
+    links: Sequence[Link],
+    steps: Mapping[str, Steps],
+    aim: Aim,
+) -> tuple[tuple[Curve, ...], tuple[WeightNorm, ...]]:
+    """What `follow` finds of a model that is built and run as far as the last of `links`, whose output is read.
 
-
-def _is_sigmoid(equation: Equation, gate: str) -> bool:
-    return equation.target.name == gate and getattr(equation.expression, "function", "") == "sigmoid"
+    steps: of those that it depends on; the others are not run.
+    """
+    reads = {link.layer.name: inputs_of(link, links) for link in links if link.layer.name in steps}
+    own = {link.layer.name: link.signal.batch for link in links if steps.get(link.layer.name) is Steps.OWN}
+    # why: one step is too little work to be shared, and threads that wait for each other took ten times as long.
+    each_step = threads_for(planned.forward.macs // links[-1].signal.batch.letters["L"], _CPU)
+    refused = refusals(spec, "be followed", _CPU, dtype="float64", errors=_REFUSED)
+    with ready(spec, planned, device, seed) as model, each_step, refused:
+        twins = {name: twin for name, twin in twins_of(links, model).items() if name in steps}
+        runs = run_links(links, twins, make_feed(spec, device))
+        check_finite(runs, spec.source)
+        alike = [run for run in runs if steps[run.layer.name] is not Steps.OTHER]
+        curves, weights = follow(alike, twins, aim, seed, own)
+    return tuple(curve._replace(inputs=reads[curve.layer]) if curve.of == "x" else curve for curve in curves), weights
 
 
 class Aim(NamedTuple):

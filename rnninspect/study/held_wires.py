@@ -32,6 +32,8 @@ from rnninspect.study.rounding import Deviation
 
 # How far a tensor may be off, in epsilons for each unit of the square root of how many numbers are added up in one.
 _SLACK = 4.0
+# The epsilon of float64, in which gradients are compared.
+_DOUBLE = torch.finfo(torch.float64).eps
 
 
 class HeldWire(NamedTuple):
@@ -148,7 +150,7 @@ class WiresOf:
         flows: dict[str, Flow] = {"output": ran.output}
         if add:
             flows["input" if add == INPUT else add] = fed if add == INPUT else self._made[add]
-        names = link.layer.cell.states if isinstance(link.layer, Recurrent) and link.layer.cell else ()
+        names = link.layer.cell.states if isinstance(link.layer, Recurrent) else ()
         last = dict(zip(names, ran.states, strict=True))
         axes = link.emitted.axes
         computed = self._laid(handed_on, axes)
@@ -218,9 +220,6 @@ class WiresOf:
         wanted = _backward([expected.data], exact_leaves, [laid.data])
         for name, one, other in zip(leaves, computed, wanted, strict=True):
             yield _compare(f"{GRADIENT}{name}", _whole(one), _whole(other), _DOUBLE, terms)
-
-
-_DOUBLE = torch.finfo(torch.float64).eps
 
 
 def _handing_on(link: Link) -> str:

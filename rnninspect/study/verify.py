@@ -22,7 +22,7 @@ from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.batch_norm import BatchNorm1d
 from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.device import enough_memory, threads_for
-from rnninspect.runtime.modules import LayerOutput, in_torch, make_feed, ready
+from rnninspect.runtime.modules import BuiltModel, LayerOutput, in_torch, make_feed, ready
 from rnninspect.runtime.recurrence import Flow, RecurrentModule, States
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.runtime.wiring import Flows
@@ -105,42 +105,50 @@ def verify_layers(
     with refusals(spec, "be used", device):
         _enough_memory(spec, planned, links, device)
         unit = unit_of(spec.dtype, device)
-    layers = []
-    wires: list[HeldWire] = []
     with ready(spec, planned, device, seed) as model:
         # why: a frozen weight has a gradient in the equations too.
         model.requires_grad_()
         draw_anew(model.layers)
         _load(values or {}, spec, model.layers)
-        feed = make_feed(spec, device)
-        flows = Flows(spec.links, feed.inputs, spec.returns)
-        held = WiresOf(spec, feed.inputs, seed)
-        for k, (link, module) in enumerate(zip(spec.links, model.layers, strict=True)):
-            flow, states = flows.given(link, feed.states[k])
-            if has_equations(link.layer):
-                _same_shapes(spec, link, link.layer.weights(spec.dtype), dict(module.named_parameters()))
-                theirs = against if against is not None and chosen(against, spec) == link.layer.name else None
-                verified, ran = _verify_layer(spec, device, link, module, flow, states, unit, theirs)
-                layers.append(verified)
-            else:
-                with refusals(spec, "run", device, layer=link.layer.name), torch.no_grad():
-                    ran = run_layer(link, module, flow, states)
-            handed_on = flows.put(link, flow, ran.handed_on, ran.states)
-            wires += held.hold(k, flow, states, ran, handed_on)
+        layers, wires = _run_both_ways(spec, device, seed, model, unit, against)
     return Verified(
         model=planned,
         device=str(device),
         torch=torch.__version__,
         seed=seed,
         unit=unit,
-        layers=tuple(layers),
+        layers=layers,
         skipped=tuple(link.layer.name for link in spec.links if not has_equations(link.layer)),
         dropout=tuple(link.layer.name for link in links if getattr(link.layer, "dropout", 0.0) > 0),
         not_in_torch=tuple(link.layer.name for link in links if not in_torch(link.layer)),
         drawn=tuple(link.layer.name for link in links if isinstance(link.layer, BatchNorm1d)),
         eval_alone=tuple(link.layer.name for link in links if not link.layer.can_train_on(link.signal)),
-        wires=tuple(wires),
+        wires=wires,
     )
+
+
+def _run_both_ways(
+    spec: Spec, device: torch.device, seed: int, model: BuiltModel, unit: Unit, against: Theirs | None
+) -> tuple[tuple[VerifiedLayer, ...], tuple[HeldWire, ...]]:
+    """Every layer that has equations, fed with what torch has made so far, and every wire between layers."""
+    layers: list[VerifiedLayer] = []
+    wires: list[HeldWire] = []
+    feed = make_feed(spec, device)
+    flows = Flows(spec.links, feed.inputs, spec.returns)
+    held = WiresOf(spec, feed.inputs, seed)
+    for k, (link, module) in enumerate(zip(spec.links, model.layers, strict=True)):
+        flow, states = flows.given(link, feed.states[k])
+        if has_equations(link.layer):
+            _same_shapes(spec, link, link.layer.weights(spec.dtype), dict(module.named_parameters()))
+            theirs = against if against is not None and chosen(against, spec) == link.layer.name else None
+            verified, ran = _verify_layer(spec, device, link, module, flow, states, unit, theirs)
+            layers.append(verified)
+        else:
+            with refusals(spec, "run", device, layer=link.layer.name), torch.no_grad():
+                ran = run_layer(link, module, flow, states)
+        handed_on = flows.put(link, flow, ran.handed_on, ran.states)
+        wires += held.hold(k, flow, states, ran, handed_on)
+    return tuple(layers), tuple(wires)
 
 
 def _load(values: Mapping[str, Mapping[str, Tensor]], spec: Spec, modules: Iterable[nn.Module]) -> None:

@@ -92,7 +92,7 @@ FAULTS = [
     ("layers/convolution.py", "* self.width_in // self.groups *", "* self.width_in *", "layers/test_windows.py"),
     ("runtime/plain_windows.py", "& (read < steps)", "", "layers/test_windows.py"),
     ("study/code_windows.py", "if not layer.window.keeps_length:", "if False:", "layers/test_windows.py"),
-    ("study/gradflow.py", "if run.layer.name not in apart", "", "layers/test_windows.py"),
+    ("study/gradflow.py", "if steps[run.layer.name] is not Steps.OTHER", "", "layers/test_windows.py"),
     ("layers/batch_norm.py", "sqrt(var + {self.eps!r})", "(sqrt(var) + {self.eps!r})", "test_batch_norm.py"),
     ("layers/batch_norm.py", "signal.tokens > 1", "signal.tokens > 0", "test_batch_norm.py"),
     ("layers/batch_norm.py", "7 if wants.input else", "7 if True else", "test_batch_norm.py"),
