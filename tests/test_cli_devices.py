@@ -51,6 +51,7 @@ def test_points_are_shared_out_and_a_crash_costs_one(beside: Run, tmp_path: Path
     assert {line["environment"]["beside"] for line in found.values() if line["environment"]} == {1}
     rows = json.loads(done.stdout)["results"]
     assert [(row["devices"], row["beside"]) for row in rows] == [("cpu", 1)] * 3
+    assert [row["settings"]["encoder.hidden_size"] for row in rows] == [4, 5, 6]
 
 
 @pytest.mark.more

@@ -6,15 +6,16 @@ forward pass before it another, which is replayed outside the time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from typing_extensions import override
 
 from rnninspect.bench.phases import Phase
+from rnninspect.bench.records import RunOptions
 from rnninspect.bench.sampling import Timing
-from rnninspect.document.chain import Link, Spec
+from rnninspect.document.chain import Spec
 from rnninspect.errors import CannotHere, first_line
 
 # Calls on the stream of the recording before it, as torch advises: libraries load, and memory is taken, outside it.
@@ -89,12 +90,14 @@ class GraphPhase(Phase):
         return self._forward if ready is None else ready()
 
 
-def refuse(spec: Spec, links: Sequence[Link], device: torch.device) -> None:
-    """Raise CannotHere for what no CUDA graph can be made of."""
+def refuse(spec: Spec, setting: RunOptions, device: torch.device) -> None:
+    """Raise CannotHere where a CUDA graph is asked for, and none can be made."""
+    if setting.backend != "graph":
+        return
     if device.type != "cuda":
         why = f"backend graph: CUDA graphs are for CUDA, and this is {device} (backend eager)"
         raise spec.refused(CannotHere, why, ("device",))
-    packed = next((link.layer.name for link in links if link.signal.batch.lengths is not None), None)
+    packed = next((link.layer.name for link in spec.links if link.signal.batch.lengths is not None), None)
     if packed is not None:
         why = f"layer {packed!r} reads a packed batch, whose lengths the host reads at every call"
         raise spec.refused(CannotHere, f"backend graph: {why} (padding in place of lengths, or backend eager)")

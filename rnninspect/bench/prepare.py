@@ -100,20 +100,15 @@ class ReadyRun:
         if request.fp32_precision is not None:
             set_float32_precision(request.fp32_precision)
         need_rows(spec, request.phases)
-        if variant.setting.backend == "graph":
-            refuse(spec, spec.links, self.device)
+        refuse(spec, variant.setting, self.device)
         planned = plan(spec)
         self.weights = {layer.name: layer.weights for layer in planned.layers}
         kept = sum(layer.kept_for_backward_bytes or 0 for layer in self.layers_of(spec.links))
         more = 0 if request.phases == ("forward",) else planned.counts.gradient_bytes + kept
         with ready(spec, planned, self.device, request.seed, more=more) as model:
             parts = subjects(spec, model, self.device, each_layer=request.each_layer, input_grad=request.input_grad)
-        setting = variant.setting
-        if setting.amp is not None:
-            parts = [subject._replace(amp=DTYPES[setting.amp]) for subject in parts]
-        if setting.backend == "compile":
-            parts = self._compiled(parts)
-        timer = _GraphTimer if setting.backend == "graph" else _Timer
+        parts = self._as_set(parts)
+        timer = _GraphTimer if variant.setting.backend == "graph" else _Timer
         clock = clock_for(self.device, warm_l2=request.warm_l2)
         self.phases = tuple(
             timer(subject, name, clock, self.machine, self._mark(subject, name))
@@ -216,6 +211,13 @@ class ReadyRun:
         if not verdict.ok:
             raise CheckFailed("torch's results are not those of the equations (rnninspect verify says where)")
         _HELD.add(repr(about))
+
+    def _as_set(self, parts: list[Subject]) -> list[Subject]:
+        """The subjects in autocast, or compiled, as the variant says."""
+        setting = self.run.setting
+        if setting.amp is not None:
+            parts = [subject._replace(amp=DTYPES[setting.amp]) for subject in parts]
+        return self._compiled(parts) if setting.backend == "compile" else parts
 
     def _compiled(self, parts: list[Subject]) -> list[Subject]:
         """Each layer compiled by itself: once torch.compile has met a recurrent layer it gives up on all of a call."""

@@ -173,6 +173,26 @@ def _measure(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome], 
 
     why put: what ends the run leaves those that there are.
     """
+    try:
+        _fill(options, store, outcomes, devices)
+    finally:
+        # why: several devices end with their points in any order.
+        if devices is not None:
+            _put_in_order(outcomes, store.jobs)
+
+
+def _put_in_order(outcomes: dict[Key, Outcome], jobs: Sequence[Job]) -> None:
+    from rnninspect.bench.schedule import key_of_run
+
+    ranks = {
+        key_of_run(job, run): rank for rank, (job, run) in enumerate((job, run) for job in jobs for run in job.runs)
+    }
+    ordered = sorted(outcomes.items(), key=lambda item: ranks.get(item[0], -1))
+    outcomes.clear()
+    outcomes.update(ordered)
+
+
+def _fill(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome], devices: Devices | None) -> None:
     from rnninspect.bench import entry
     from rnninspect.bench.history import recall
     from rnninspect.bench.journal import key_of

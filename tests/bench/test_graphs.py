@@ -12,7 +12,7 @@ from worlds import spec_of
 from rnninspect.bench.clock import Clock
 from rnninspect.bench.graphs import GraphPhase, refuse
 from rnninspect.bench.phases import Phase, Subject, subjects
-from rnninspect.bench.records import PHASES
+from rnninspect.bench.records import PHASES, RunOptions
 from rnninspect.errors import CannotHere
 from rnninspect.plan import plan
 from rnninspect.runtime.modules import ready
@@ -116,13 +116,15 @@ def test_a_device_that_is_lost_is_no_refusal(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_no_graph_can_be_made_of_is_refused() -> None:
     text = "name: m\ninput: {batch_size: 2, seq_len: 4}\nlayers: [{type: GRU, input_size: 3, hidden_size: 2}]\n"
+    graph = RunOptions(backend="graph")
     packed = spec_of(text.replace("seq_len: 4", "seq_len: 4, lengths: [4, 2]"))
     with pytest.raises(CannotHere, match=r"reads a packed batch, .* \(padding in place of lengths, or backend eager\)"):
-        refuse(packed, packed.links, torch.device("cuda", 0))
+        refuse(packed, graph, torch.device("cuda", 0))
     plain = spec_of(text)
-    refuse(plain, plain.links, torch.device("cuda", 0))
+    refuse(plain, graph, torch.device("cuda", 0))
     with pytest.raises(CannotHere, match="CUDA graphs are for CUDA, and this is cpu"):
-        refuse(plain, plain.links, torch.device("cpu"))
+        refuse(plain, graph, torch.device("cpu"))
+    refuse(packed, RunOptions(), torch.device("cpu"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
