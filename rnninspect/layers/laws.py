@@ -87,10 +87,10 @@ def block(kind: str, cell: Cell | None, declared: Declared) -> type[BaseModel]:
     name: Any = Literal[tuple(NUMBERED)]
     spread: Any = dict[name, Annotated[float, Field(ge=LEAST_SPREAD, le=MOST_SPREAD)]]
     spread = Annotated[spread, Field(min_length=1, max_length=1)]
-    law: Any = Annotated[Literal[tuple(LAWS)] | spread | None, Expect(f"a law of torch.nn.init, {SPREAD}")]
+    of_matrix: Any = Annotated[Literal[tuple(LAWS)] | spread | None, Expect(f"a law of torch.nn.init, {SPREAD}")]
     matrices = [torch_name(pack.symbol) for pack in packs(cell, declared) if pack.columns is not None] if cell else []
     # why null for each: with it --set takes one back.
-    fields: dict[str, Any] = dict.fromkeys((*matrices, "weight"), (law, None))
+    fields: dict[str, Any] = dict.fromkeys((*matrices, "weight"), (of_matrix, None))
     if cell is None:
         return create_model(f"{kind}Init", __base__=Block, __doc__=Block.__doc__, **fields)
     number = Annotated[float, Field(ge=-MOST_BIAS, le=MOST_BIAS)]

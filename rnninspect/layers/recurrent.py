@@ -138,6 +138,13 @@ class Recurrent(InitLayer):
         return "concat"
 
     @property
+    def ways_on(self) -> dict[str, str]:
+        """What becomes of its output before it is handed on, by option: merge and feeds, where they change it."""
+        as_it_is = {"merge": "concat", "feeds": "output"}
+        said = {"merge": self.merging, "feeds": self.feeds}
+        return {option: way for option, way in said.items() if way != as_it_is[option]}
+
+    @property
     def width_on(self) -> int:
         """The width of what the next layer gets."""
         return self.width_out if self.merging == "concat" else self.h_out

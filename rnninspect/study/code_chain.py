@@ -14,8 +14,10 @@ def chain(spec: Spec) -> str:
     for link in spec.links:
         layer = link.layer
         if isinstance(layer, Recurrent):
+            # What becomes of the output, where it is not handed on as it is: ` (sum, last)`.
+            ways = f" ({', '.join(layer.ways_on.values())})" if layer.ways_on else ""
             sizes = [layer.depth] * (layer.depth > 1) + [layer.h_out] + [layer.directions] * (layer.directions > 1)
-            parts.append(f"{layer.name} {'×'.join(map(str, sizes))}{_fed_on(layer)}")
+            parts.append(f"{layer.name} {'×'.join(map(str, sizes))}{ways}")
         else:
             after = layer.emits(link.signal)
             changed = [] if after.features == link.signal.width else [str(after.features)]
@@ -23,9 +25,3 @@ def chain(spec: Spec) -> str:
                 changed.append(f"L {after.batch.letters['L']}")
             parts.append(f"{layer.name} {', '.join(changed)}".strip())
     return " → ".join(parts)
-
-
-def _fed_on(layer: Recurrent) -> str:
-    """` (sum, last)`: what becomes of the output, "" where it is handed on as it is."""
-    ways = [way for way in (layer.merging, layer.feeds) if way not in ("concat", "output")]
-    return f" ({', '.join(ways)})" if ways else ""

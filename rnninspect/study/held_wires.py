@@ -224,12 +224,9 @@ class WiresOf:
 
 def _handing_on(link: Link) -> str:
     """What a layer does with its output before it hands it on, in the words of the document; "" for nothing."""
-    layer, add = link.layer, link.wires.add
-    words = [f"add {add}"] if add else []
-    if isinstance(layer, Recurrent):
-        words = [f"feeds {layer.feeds}"] * (layer.feeds != "output") + words
-        words = [f"merge {layer.merging}"] * (layer.merging != "concat") + words
-    return ", ".join(words)
+    ways = link.layer.ways_on if isinstance(link.layer, Recurrent) else {}
+    add = {"add": link.wires.add} if link.wires.add else {}
+    return ", ".join(f"{option} {way}" for option, way in (ways | add).items())
 
 
 def _without_part(link: Link) -> set[str]:

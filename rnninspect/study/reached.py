@@ -84,7 +84,6 @@ def stride_of(links: Sequence[Link]) -> int:
 
 def unlike(link: Link) -> str:
     """What a recurrent layer does with its output before it hands it on, in the words of its document."""
-    layer, add = link.layer, link.wires.add
-    assert isinstance(layer, Recurrent)
-    merges = [f"merge: {layer.merging}"] * (layer.merging != "concat")
-    return " and ".join([*merges, *[f"feeds: {layer.feeds}"] * (layer.feeds != "output"), *[f"add: {add}"] * bool(add)])
+    assert isinstance(link.layer, Recurrent)
+    add = {"add": link.wires.add} if link.wires.add else {}
+    return " and ".join(f"{option}: {way}" for option, way in (link.layer.ways_on | add).items())
