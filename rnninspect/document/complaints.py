@@ -1,4 +1,4 @@
-"""What pydantic complains of, in the words of documents: where, expected, got, what to try."""
+"""What pydantic and we complain of, in the words of documents: where, expected, got, what to try."""
 
 from __future__ import annotations
 

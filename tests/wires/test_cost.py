@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import FrameType
 
 import pytest
@@ -87,20 +88,23 @@ def test_each_may_share_with_the_one_before() -> None:
 
 
 def test_a_document_without_wires_loads_nothing_of_them() -> None:
+    """And nothing of pages and buffers, of which its parameters have nothing."""
     source = """
 import sys
 from rnninspect.__main__ import main
 try:
     main()
 except SystemExit:
-    print([name for name in sys.modules if name.startswith("rnninspect.") and name.rpartition(".")[2] in sys.argv[-1]])
+    print([name for name in NAMES if f"rnninspect.{name}" in sys.modules])
 """
-    modules = "wiring repeats joining wired_plan shapes_wires code_wires"
+    parts = "document.wires document.wiring document.repeats layers.joining results.amounts results.wires"
+    modules = ["markup", "wired_plan", *parts.split()]
+    assert all(find_spec(f"rnninspect.{name}") for name in modules)
     done = subprocess.run(
         [
             sys.executable,
             "-c",
-            source.replace("sys.argv[-1]", repr(modules.split())),
+            source.replace("NAMES", repr(modules)),
             "params",
             "--plan",
             "tagger.yaml",
