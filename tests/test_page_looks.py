@@ -111,7 +111,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("name", [*PAGES, "hostile"])
 def test_a_page_fits_its_window_says_nothing_and_asks_for_nothing(
-    name: str, shown: Browser, pages: dict[str, Path], tmp_path: Path
+    name: str, shown: Browser, pages: dict[str, Path]
 ) -> None:
     grounds = []
     for width in (1280, 390):

@@ -545,8 +545,7 @@ def test_a_window_that_is_not_on_the_way_changes_no_lag() -> None:
     assert gradients_by_lag(spec, CPU, layer="low").stride == 2
 
 
-def test_a_gradient_goes_through_the_windows() -> None:
-    """That of the input of `before` is what autograd has through torch's own modules."""
+def test_weights_before_a_window_have_gradients() -> None:
     spec = spec_with("depthwise", "unbatched", after="GRU")
     found = gradients_by_lag(spec, CPU)
     assert all(weight.norm for weight in found.weights if weight.layer != "after")
