@@ -34,7 +34,7 @@ def misbehave(job: str, progress: Callable[[Doing], None]) -> str | Last:
             began = time.monotonic()
             if job == "dies alone":
                 os._exit(3)
-            time.sleep(0.1)
+            time.sleep(0.3)
             progress(Doing(0.5))
             return f"{began} {time.monotonic()}"
         case "sleep":

@@ -594,7 +594,7 @@ FAULTS = [
     ("bench/supervise.py", "max(child.beside, len(busy) - 1)", "0", "bench/test_supervise.py"),
     ("bench/supervise.py", "self._deadline += time", "self._deadline += 0 * time", "bench/test_supervise.py"),
     ("bench/seats.py", "(places[cpu], cpu)", "cpu", "bench/test_seats.py"),
-    ("bench/side_by_side.py", "jobs[:1] if _times_alone(jobs, seats) else ()", "()", "test_cli_devices.py"),
+    ("bench/side_by_side.py", "jobs[:1] if _times_alone(jobs, seats) else ()", "()", "bench/test_side_by_side.py"),
     ("bench/graphs.py", "if not _works(device):", "if False:", "bench/test_graphs.py"),
     ("bench/graphs.py", "before.replay()", "pass", "bench/test_graphs.py"),
     ("bench/energy.py", "counted != before and", "", "bench/test_energy.py"),
