@@ -14,6 +14,7 @@ from rnninspect.facts.amounts import Ops
 from rnninspect.facts.models import LayerFacts
 from rnninspect.facts.tensors import HandedOn, TensorFact
 from rnninspect.layers import joining
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import ModelInput
 
 
@@ -54,7 +55,7 @@ def _added(link: Link, spec: Spec) -> str:
 
 
 def _feeds_last(link: Link) -> bool:
-    return getattr(link.layer, "feeds", "output") == "last"
+    return isinstance(link.layer, Recurrent) and link.layer.feeds == "last"
 
 
 def with_operations(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.layers.convolution import Conv1d
-from rnninspect.layers.pooling import AvgPool1d
+from rnninspect.layers.pooling import AvgPool1d, MaxPool1d
 from rnninspect.layers.window import WindowLayer
 from rnninspect.runtime.recurrence import Flow
 
@@ -41,7 +41,7 @@ class PlainWindow(nn.Module):
         starts = window.stride * torch.arange(window.length(steps)) - window.left
         read = starts[:, None] + window.dilation * torch.arange(window.kernel_size)
         there = (read >= 0) & (read < steps)
-        fill = -math.inf if self.layer.type == "MaxPool1d" else 0.0
+        fill = -math.inf if isinstance(self.layer, MaxPool1d) else 0.0
         windows = x[read.clamp(0, steps - 1)].masked_fill(~there[..., None], fill)  # (L', kernel_size, H_in)
         if isinstance(self.layer, Conv1d):
             return self._convolved(self.layer, windows)
