@@ -29,6 +29,11 @@ class Run(NamedTuple):
         """Whether it needs a track."""
         return self.bottom - self.top > 0.01
 
+    @property
+    def turns(self) -> int:
+        """On how many lines it leaves that are not the one it comes in on."""
+        return sum(abs(line - (self.left or 0.0)) > 0.5 for line in self.rights)
+
 
 def run(source: int, left: float | None, rights: Sequence[float], *, up: bool = False) -> Run:
     """A wire on these lines. up: it also leaves upwards."""

@@ -12,7 +12,7 @@ from rnninspect.pictures.channels import Run, crossings, run, tracks_of
 from rnninspect.pictures.columns import Columns, Hop
 from rnninspect.pictures.graph import Node
 from rnninspect.pictures.heights import heights_of
-from rnninspect.pictures.layout import TRACK, broken
+from rnninspect.pictures.layout import TRACK, below
 from rnninspect.pictures.model_graph import ModelGraph
 from rnninspect.pictures.order import Order, orders_of
 from rnninspect.pictures.rows import beside_givers, left_of, ports_of, rows_of
@@ -21,7 +21,7 @@ from rnninspect.pictures.texts import Text, width
 
 # Of so many orders the one is taken whose wires cross least when they are drawn.
 _ORDERS = 4
-_INSIDE, _MARGIN, _NOTE = 14.0, 4.0, 17.0
+_INSIDE, _MARGIN = 14.0, 4.0
 _COMES, _LEAVES = 46.0, 24.0  # how far the wires of what comes in, and of what is returned, stand out of the frame
 _LINE = 13.0  # a line of a shape
 _LEAD, _TAIL = 10.0, 14.0  # of a channel: before its first track, and behind its last
@@ -52,7 +52,7 @@ class _Plan:
         self.boxes = [self.box(number) for number in range(len(rows.items))]
         self.lines = heights_of(replace(rows, rails=tuple(self.chains())), order, self.boxes)
         self.runs = [[self.run(hop) for hop in hops] for hops in rows.hops]
-        bends = sum(abs(line - (wire.left or 0.0)) > 0.5 for runs in self.runs for wire in runs for line in wire.rights)
+        bends = sum(wire.turns for runs in self.runs for wire in runs)
         wide = max(line + box.below for line, box in zip(self.lines, self.boxes, strict=True))
         turned = sum(self.turned(row) for row in (0, len(rows.columns) - 1))
         self.cost = sum(map(crossings, self.runs)) + bends / 2 + wide / 100 + turned / 2
@@ -194,9 +194,8 @@ class _Drawn:
         for number in range(len(self.x)):
             self.name(number)
         right, bottom = self.frame[0] + self.frame[2] + _MARGIN, self.tops[-1] + _MARGIN
-        for line in broken(notes, right - 2 * _MARGIN):
-            bottom += _NOTE
-            self.labels.append(Label(line, self.frame[0], bottom - 4.0, anchor="start"))
+        told, bottom = below(notes, self.frame[0], bottom, right - 2 * _MARGIN)
+        self.labels += told
         return Picture(
             width=math.ceil(right),
             height=math.ceil(bottom + _MARGIN / 2),

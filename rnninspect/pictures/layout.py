@@ -112,9 +112,8 @@ class _Drawn:
         self.ports()
         right = max(self.frame[0] + self.frame[2] + self.port, *map(_right, self.labels)) + _MARGIN
         bottom = self.frame[1] + self.frame[3] + _MARGIN + (0.0 if self.graph.x is None else _PORT + 16.0)
-        for line in broken(notes, right - self.frame[0] - _MARGIN):
-            bottom += _NOTE
-            self.labels.append(Label(line, self.frame[0], bottom - 4.0, anchor="start"))
+        told, bottom = below(notes, self.frame[0], bottom, right - self.frame[0] - _MARGIN)
+        self.labels += told
         return CellPicture(
             graph=self.graph,
             width=math.ceil(right),
@@ -255,7 +254,14 @@ def port_width(vector: Vector) -> float:
     return max(width(vector.text), width(size((vector.width,))))
 
 
-def broken(notes: Sequence[str], room: float) -> Iterator[Text]:
+def below(notes: Sequence[str], left: float, bottom: float, room: float) -> tuple[list[Label], float]:
+    """Sentences from `bottom` on, in lines of at most so many pixels; and where they end."""
+    lines = list(_broken(notes, room))
+    labels = [Label(line, left, bottom + _NOTE * k - 4.0, anchor="start") for k, line in enumerate(lines, start=1)]
+    return labels, bottom + _NOTE * len(lines)
+
+
+def _broken(notes: Sequence[str], room: float) -> Iterator[Text]:
     """Sentences in lines of at most so many pixels, their symbols set."""
     for note in notes:
         line: Text = ()

@@ -43,7 +43,7 @@ class Plan:
         self.boxes = boxes_of(graph, columns, order, lower=wish.lower)
         self.lines = heights_of(columns, order, self.boxes, near=wish.near)
         self.runs = [[self.run(hop) for hop in hops] for hops in columns.hops]
-        bends = sum(abs(line - (wire.left or 0.0)) > 0.5 for runs in self.runs for wire in runs for line in wire.rights)
+        bends = sum(wire.turns for runs in self.runs for wire in runs)
         ways = sum(abs(line - wire.left) for runs in self.runs for wire in runs for line in wire.rights if wire.left)
         height = max(line + box.below for line, box in zip(self.lines, self.boxes, strict=True))
         # What is better the less it is: two bends are as bad as a crossing, and so is a height that nobody wants; then
