@@ -66,8 +66,8 @@ def crossings(runs: Sequence[Run]) -> int:
         for other in bent
         if one is not other and tracks[one.source] < tracks[other.source]
     )
-    straight = [wire for wire in runs if not wire.bends and wire.left is not None]
-    return total + sum(_through(wire.left, other) for wire in straight for other in bent if wire.left is not None)
+    straight = [wire.left for wire in runs if not wire.bends and wire.left is not None]
+    return total + sum(_through(line, other) for line in straight for other in bent)
 
 
 def _middle(wire: Run) -> float:

@@ -25,6 +25,8 @@ class _Wire(NamedTuple):
 
 
 Order = tuple[tuple[int, ...], ...]
+# Those above all other items, and those below.
+_Rails = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
 
 
 def orders_of(graph: Graph, columns: Columns) -> list[Order]:
@@ -47,7 +49,7 @@ def _wires(graph: Graph, columns: Columns, place: int) -> Iterator[_Wire]:
             yield _Wire(hop.left, None, 0.0)
 
 
-def _fixed(columns: Columns) -> Iterator[tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]]:
+def _fixed(columns: Columns) -> Iterator[_Rails]:
     """The rails at the top and those at the bottom: all at the top, the first, none."""
     rails = columns.rails
     yield rails, ()
@@ -64,7 +66,7 @@ class _Sorter:
         self,
         columns: Columns,
         wires: Sequence[Sequence[_Wire]],
-        rails: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]],
+        rails: _Rails,
     ) -> None:
         self.columns = columns
         above, below = rails
@@ -113,10 +115,9 @@ class _Sorter:
 
     def mean(self, item: int, sides: dict[int, list[tuple[int | None, float]]]) -> float:
         found = [self.place[other] + pin for other, pin in sides.get(item, ()) if other is not None]
-        outside = len(sides.get(item, ())) - len(found)
-        if not found:
-            return self.place[item] if not outside else (_BELOW if sides is self.lefts else self.place[item])
-        return sum(found) / len(found)
+        if found:
+            return sum(found) / len(found)
+        return _BELOW if sides is self.lefts and item in sides else self.place[item]
 
     def number(self, column: Sequence[int]) -> None:
         for number, item in enumerate(column):
