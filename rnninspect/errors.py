@@ -217,5 +217,5 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """The one of `known` that a misspelt word may stand for; "" where none is near."""
     import difflib  # why here: most runs need no suggestion
 
-    near = difflib.get_close_matches(word, known, n=1)
-    return near[0] if near else next((name for name in known if name.lower() == word.lower()), "")
+    same = [name for name in known if name.lower() == word.lower()]
+    return next(iter(same or difflib.get_close_matches(word, known, n=1)), "")

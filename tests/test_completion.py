@@ -389,7 +389,7 @@ def test_every_command_that_has_settings_offers_them(ask_here: Ask, command: str
         (("fit", ""), []),
         (("cells", "Peep"), ["PeepholeLSTM"]),
         (("cells", "MGU", "min"), ["minGRU", "minGRULog", "minLSTM"]),
-        (("init", "--from", ""), ["lstm", "gru", "rnn", "tagger", "classifier", "seq", "cell"]),
+        (("init", "--from", ""), ["lstm", "gru", "rnn", "tagger", "classifier", "seq", "seq2seq", "cell"]),
         (("init", "--from", "MG"), ["MGU", "MGU1", "MGU2", "MGU3"]),
         (("shapes", ""), []),  # bash names the files
         (("shapes", "missing.yaml", "--set", ""), NO_DOCUMENT),

@@ -85,6 +85,7 @@ def test_each_is_what_its_name_says(starters: list[Path]) -> None:
         "Embedding LSTM Linear",
         "Embedding GRU Dropout Linear",
         "Embedding LSTM Dropout Linear",
+        "Embedding LSTM Embedding LSTM Linear",
         "MyCell",
     ]
     assert [spec.name for spec in specs] == list(Starter)  # the file's: none has one of its own
@@ -130,6 +131,12 @@ def test_a_dash_is_stdout(run: Run, tmp_path: Path) -> None:
     assert done.stdout == (FOLDER / "tagger.yaml").read_text(encoding="utf-8")
     assert list(tmp_path.iterdir()) == []
     assert run("params", "--plan", "-", stdin=done.stdout).returncode == 0
+
+
+@pytest.mark.parametrize(("asked", "meant"), [("seqseq", "seq2seq"), ("mgu", "MGU")])
+def test_a_misspelt_name_is_answered_with_the_nearest(asked: str, meant: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=rf"got '{asked}' \(did you mean '{meant}'\?\)$"):
+        module.run(InitOptions(path=tmp_path / "model.yaml", starter=asked))
 
 
 def test_asked_wrongly(run: Run, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def _of_cell(name: str) -> str:
 
     if name not in library_names():
         message = f"--from: expected one of {', '.join(Starter)}, or a cell of the library, got {show(name)}"
-        near = nearest(name, [*Starter, *library_names()])
+        near = nearest(name, [*map(str, Starter), *library_names()])
         raise OptionError(f"{message} (did you mean {near!r}?)" if near else f"{message} (rnninspect cells lists them)")
     head, _, rest = _starter(Starter.LSTM).partition("# Stacked LSTM")
     _, _, rest = rest.partition("\n")

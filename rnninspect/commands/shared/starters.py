@@ -14,4 +14,5 @@ class Starter(StrEnum):
     TAGGER = "tagger"
     CLASSIFIER = "classifier"
     SEQ = "seq"
+    SEQ2SEQ = "seq2seq"
     CELL = "cell"
