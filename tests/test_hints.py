@@ -25,7 +25,7 @@ Here = Callable[..., subprocess.CompletedProcess[str]]
 
 HEAD = "input: {batch_size: 3, seq_len: 5}\n"
 NOT_DESCRIBED = (
-    "it is not described: begin with the layer after it, whose input_size is what it puts out, "
+    "it is not described: leave it out, and make what it puts out an input, as wide as its input_size says, "
     "or see all of it from Python, rnninspect.inspect(module, inputs)"
 )
 LSTM = "layers: [{type: LSTM, input_size: 2, hidden_size: 4}]\n"

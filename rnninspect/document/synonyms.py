@@ -83,6 +83,10 @@ REMARKS = {
     "time_major": "batch_first: true puts N before L; torch's default is L first",
     "recurrent_dropout": "torch has none; dropout stands between stacked layers",
     "stateful": "input has state: zeros or random, for h_0 and c_0",
+    **dict.fromkeys(
+        ("repeat", "repeats", "times"),
+        "repeat: 4 stands beside layers:, the list of what is repeated, and not beside a type",
+    ),
     "freeze": "trainable: false freezes a layer",
     "frozen": "trainable: false freezes a layer",
 }
@@ -125,7 +129,7 @@ _TYPES = _meanings(
 
 _NO_WEIGHTS = "it has no weights and keeps the shape: leave it out"
 _BY_ITSELF = (
-    "it is not described: begin with the layer after it, whose input_size is what it puts out, "
+    "it is not described: leave it out, and make what it puts out an input, as wide as its input_size says, "
     "or see all of it from Python, rnninspect.inspect(module, inputs)"
 )
 # Layers of torch that are not described, and what to do instead; the first that fits.

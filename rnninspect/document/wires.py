@@ -23,6 +23,7 @@ _STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True,
 _NAME = "the name of an earlier layer"
 # More names are not listed in a hint.
 _MOST_NAMED = 20
+NO_LOOP = "what goes round from step to step is a cell of equations, or JordanRNN"
 
 
 class StateFrom(BaseModel):
@@ -146,7 +147,7 @@ def not_earlier(
 ) -> tuple[str, str]:
     """What is said of a name that is none of the earlier ones, and what to try. guess: see `MOST_HINTS`."""
     if name in all_names:
-        return f"expected {what}, got {name!r}, which is not before it", "a document is read from top to bottom"
+        return f"expected {what}, got {name!r}, which is not before it", f"move {name!r} up; {NO_LOOP}"
     message = f"expected {what}, got {show(name)}"
     if not earlier:
         return message, "there is none before it"

@@ -11,7 +11,7 @@ from rnninspect.document.complaints import MOST_HINTS, fault_at
 from rnninspect.document.faults import Faults
 from rnninspect.document.tree import Tree
 from rnninspect.document.validate import Validated
-from rnninspect.document.wires import named_inputs, not_earlier, wrong_outputs
+from rnninspect.document.wires import NO_LOOP, named_inputs, not_earlier, wrong_outputs
 from rnninspect.errors import DocumentError
 from rnninspect.facts.tensors import Wires
 from rnninspect.layers import joining
@@ -117,6 +117,8 @@ class _Model:
         if name == INPUT and field == "from":
             names = ", ".join(each.name for each in self.inputs)
             return f"expected {what}, got 'input': there are several", f"they are {names}"
+        if name == self._names[k]:
+            return f"expected {what}, got {name!r}, the layer itself", NO_LOOP
         copies = [each for each in self._names[:k] if _is_copy(each, name)]
         if copies and name not in self._number_of:
             return f"expected {what}, got {name!r}, which is repeated", f"{copies[-1]} is the last copy"
@@ -208,5 +210,5 @@ def _unread(model: _Model, outputs: Sequence[str], tree: Tree) -> Iterator[Docum
         if name not in read:
             recurrent = isinstance(placed.layer, Recurrent)
             message = f"nobody reads what layer {name!r} hands on{', or takes its states' * recurrent}"
-            hint = "name it in the `from` of a later layer, or in `outputs`"
+            hint = f"name it in the `from`{' or `state_from`' * recurrent} of a later layer, or in `outputs`"
             yield fault_at(placed.path, tree, message, hint)

@@ -14,7 +14,7 @@ ONE = "input: {batch_size: 3, seq_len: 5}"
 TWO = "input: {batch_size: 3}\ninputs: {src: {seq_len: 5}, tgt: {seq_len: 4}}"
 ENCODER = "{name: encoder, type: LSTM, from: src, input_size: 4, hidden_size: 6}"
 A = "{name: a, type: LSTM, input_size: 4, hidden_size: 6}"
-LATER = "which is not before it (a document is read from top to bottom)"
+LOOP = "what goes round from step to step is a cell of equations, or JordanRNN"
 EARLIER = "expected the name of an input or an earlier layer, got"
 
 
@@ -37,19 +37,19 @@ NAMES: dict[str, Wrong] = {
         ONE,
         ("{name: a, type: LSTM, input_size: 4, hidden_size: 6, from: b}", "{name: b, type: LSTM, hidden_size: 6}"),
         "layers[0].from",
-        f"layer 'a': {EARLIER} 'b', {LATER}",
+        f"layer 'a': {EARLIER} 'b', which is not before it (move 'b' up; {LOOP})",
     ),
     "a circle": (
         ONE,
         (A, "{name: b, type: LSTM, hidden_size: 6, from: c}", "{name: c, type: LSTM, hidden_size: 6, from: b}"),
         "layers[1].from",
-        f"layer 'b': {EARLIER} 'c', {LATER}",
+        f"layer 'b': {EARLIER} 'c', which is not before it (move 'c' up; {LOOP})",
     ),
     "itself": (
         ONE,
         ("{name: a, type: LSTM, input_size: 4, hidden_size: 6, from: a}",),
         "layers[0].from",
-        f"layer 'a': {EARLIER} 'a', {LATER}",
+        f"layer 'a': {EARLIER} 'a', the layer itself ({LOOP})",
     ),
     "a misspelt name": (
         ONE,
@@ -84,12 +84,18 @@ NAMES: dict[str, Wrong] = {
         "layers[1].states_from",
         "unknown key 'states_from' (did you mean 'state_from'?)",
     ),
+    "repeat beside a type": (
+        ONE,
+        ("{name: a, type: LSTM, input_size: 4, hidden_size: 6, repeat: 3}",),
+        "layers[0].repeat",
+        "unknown key 'repeat' (repeat: 4 stands beside layers:, the list of what is repeated, and not beside a type)",
+    ),
     "a layer that nobody reads": (
         ONE,
         (A, "{name: b, type: LSTM, from: input, hidden_size: 6}"),
         "layers[0]",
         "nobody reads what layer 'a' hands on, or takes its states "
-        "(name it in the `from` of a later layer, or in `outputs`)",
+        "(name it in the `from` or `state_from` of a later layer, or in `outputs`)",
     ),
     "a Linear that nobody reads": (
         ONE,
@@ -364,7 +370,7 @@ SHARED: dict[str, Wrong] = {
         ONE,
         ("{name: a, same_as: b}", "{name: b, type: LSTM, input_size: 6, hidden_size: 6}"),
         "layers[0].same_as",
-        f"expected the name of an earlier layer, got 'b', {LATER}",
+        f"expected the name of an earlier layer, got 'b', which is not before it (move 'b' up; {LOOP})",
     ),
     "another size": (
         ONE,
@@ -454,7 +460,7 @@ OUTPUTS: dict[str, Wrong] = {
         (A, B),
         "layers[1]",
         "nobody reads what layer 'b' hands on, or takes its states "
-        "(name it in the `from` of a later layer, or in `outputs`)",
+        "(name it in the `from` or `state_from` of a later layer, or in `outputs`)",
     ),
 }
 
