@@ -70,6 +70,7 @@ def test_each_source_has_a_row_and_each_output_its_readers() -> None:
         ("output", "→ head", "(4, 3, 8)"),
         ("h_n", "out", "(1, 3, 8)"),
     ]
+    assert rows["encoder"][-2:] == [("h_n", "→ decoder", "(2, 3, 4)"), ("c_n", "out", "(2, 3, 4)")]
     assert rows["src_embed"] == [("input", "← src", "(5, 3)"), ("output", "→ encoder", "(5, 3, 2)")]
     assert rows["embed"][-1] == ("output", "→ decoder, ...", "(4, 3, 3)")
     assert rows["head"][-1] == ("output", "returned", "(4, 3, 9)")

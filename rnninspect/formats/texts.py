@@ -60,7 +60,9 @@ def text_of(kind: Kind, cell: Cell) -> str:
         case float():
             return _two_digits(cell) if kind is Kind.PERCENT else _four_digits(cell)
         case tuple():
-            return tuple_text(cell)
+            # why: several names, as of what a layer reads, are a list in a document; axes are a tuple.
+            names = kind is not Kind.SHAPE and any(isinstance(part, str) for part in cell)
+            return f"[{', '.join(map(str, cell))}]" if names else tuple_text(cell)
 
 
 def _four_digits(number: float) -> str:

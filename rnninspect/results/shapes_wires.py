@@ -37,8 +37,16 @@ def wired_rows(model: ModelFacts) -> Iterator[Row]:
         yield from (Row(layer=layer, tensor=state, way="in", goes=from_states) for state in states)
         output, *states = layer.outputs
         yield Row(layer=layer, tensor=output, way="out", goes=_goes(layer.name, readers[layer.name], returned))
-        yield from (Row(layer=layer, tensor=state, way="out", goes="out") for state in states)
+        for state in states:
+            yield Row(layer=layer, tensor=state, way="out", goes=_goes(state.name, _takers(state, layer, model), ()))
         before = layer.name
+
+
+def _takers(state: TensorFact, layer: LayerFacts, model: ModelFacts) -> list[str]:
+    """The layers that start from this last state of a layer: a GRU takes h_n of an LSTM, and not its c_n."""
+    first = state.name.replace("_n", "_0")
+    takers = [each for each in model.layers if _wires(each).state_from == layer.name]
+    return [each.name for each in takers if first in [tensor.name for tensor in each.inputs]]
 
 
 def _wires(layer: LayerFacts) -> Wires:

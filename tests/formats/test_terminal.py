@@ -317,6 +317,11 @@ def test_shapes_are_written_as_python_writes_tuples() -> None:
     assert column(Kind.SHAPE, *cells) == ["(20, 32, 300)", "(10,)", "()", "(L, N, D*H_out)"]
 
 
+def test_names_are_a_list_as_in_a_document() -> None:
+    texts = [text.strip() for text in column(Kind.COUNT, ("memory",), ("words", "encoder"), (5,))]
+    assert texts == ["[memory]", "[words, encoder]", "(5,)"]
+
+
 def test_what_a_text_column_holds_is_printed_plainly() -> None:
     assert column(Kind.TEXT, 1000, True, "x") == ["1000", "true", "x"]
 
