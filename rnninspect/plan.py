@@ -61,7 +61,7 @@ def plan_layers(
     inputs: those of the model, where it has wires.
     """
     facts = []
-    # Whether what a name hands on is kept for backward already.
+    # By input or layer, whether what it hands on is kept for the backward pass already.
     held: dict[str, bool] = {}
     # By a layer that shares the weights of another, whose they are.
     owners: dict[str, str] = {}
@@ -134,7 +134,7 @@ def _gradients(
     Autograd goes back to what trains and no further: of a layer's input only where something before it trains.
     """
     every: list[Wants] = []
-    # Whether what a name hands on has a gradient: of what is not among the links, as an input's.
+    # By layer, whether what it hands on has a gradient; whoever is not among the links counts as an input.
     graded: dict[str, bool] = {}
     taken = _taken(links)
     for link, own in zip(links, weights, strict=True):

@@ -78,12 +78,12 @@ def with_operations(
         for name in (*wires.reads, *([wires.add] if wires.add not in ("", INPUT) else [])):
             signal = signals.get(name, link.signal)
             if signal.width is not None and graded.get(name, input_grad):
-                backward += joining.elements(signal) * (name in read)
+                backward += signal.elements * (name in read)
                 backward += joining.given_to_steps(signal, link.signal) * (name in wires.reads)
             read.add(name)
         if wires.add == INPUT and any(graded.get(name, input_grad) for name in wires.reads):
-            backward += joining.elements(link.signal)
-        forward = layer.forward + Ops(0, joining.elements(emitted) if wires.add else 0)
+            backward += link.signal.elements
+        forward = layer.forward + Ops(0, emitted.elements if wires.add else 0)
         own = None if layer.backward is None else layer.backward + Ops(0, backward)
         facts.append(replace(layer, forward=forward, backward=own))
         signals[layer.name] = emitted

@@ -50,7 +50,8 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "BatchNorm1d": ("num_features", "eps", "momentum", "affine", "track_running_stats", "bias"),
     **_ACTIVATIONS,
 }
-# What is called as a layer of a document, and is none of a printed module, which does not say how its axes are turned.
+# Kinds that a document may write as a call, and that are not read out of a printed module, which does not say how its
+# axes are turned.
 _CALLED: Mapping[str, tuple[str, ...]] = {
     "Conv1d": ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"),
     "MaxPool1d": ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"),

@@ -50,7 +50,7 @@ def times_of(data: Mapping[str, Any], tree: Tree, faults: Faults) -> dict[Path, 
 
 
 def _blocks_of(layers: object) -> Iterator[Path]:
-    """The block that each layer of the text stands in; for one in none, nothing that has a number."""
+    """For each layer of the text where its block stands; for one in none where it stands itself, which is once."""
     for i, item in enumerate(layers if isinstance(layers, list) else ()):
         inside = item.get("layers") if is_repeat(item) else None
         yield from (("layers", i) for _ in (inside if isinstance(inside, list) else [None]))

@@ -83,7 +83,7 @@ class Activation(EquationLayer):
             return NOTHING_KEPT
         if not self.keeps_output:
             return Kept(0, input=True, output=False)
-        return Kept(signal.tokens * signal.features * ITEM_BYTES[dtype], input=False, output=True)
+        return Kept(signal.elements * ITEM_BYTES[dtype], input=False, output=True)
 
     @override
     def notes(self) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,7 @@ from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import cell_weights
 
-# What a token is normalised with comes from outside its own features: of both of its letters, one width.
+# mean and var are given, as x is, and the same for every token; y is as wide as x, whichever letter says it.
 _GIVEN = ("mean", "var")
 _WIDTHS: Declared = (*((name, ("H_in",)) for name in ("x", *_GIVEN)), ("y", ("H_in", "H_out")))
 _STARTS = {"w": Init("ones", torchs=True), "b": Init("zeros", torchs=True)}
@@ -180,7 +180,7 @@ class BatchNorm1d(EquationLayer):
 
         Those are two sums and a square. What is done once for each feature (adding eps, the root) is left out.
         """
-        return Ops(0, (2 + 3 * (not self.track_running_stats) + self._affine) * self._elements(signal))
+        return Ops(0, (2 + 3 * (not self.track_running_stats) + self._affine) * signal.elements)
 
     @override
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
@@ -190,7 +190,7 @@ class BatchNorm1d(EquationLayer):
         """
         trains = self.trainable and self.affine
         each = 7 if wants.input else trains * (2 + self.bias)
-        return Ops(0, each * self._elements(signal))
+        return Ops(0, each * signal.elements)
 
     @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
@@ -202,6 +202,3 @@ class BatchNorm1d(EquationLayer):
     @property
     def _affine(self) -> int:
         return self.affine * (1 + self.bias)
-
-    def _elements(self, signal: Signal) -> int:
-        return signal.tokens * self.width_in

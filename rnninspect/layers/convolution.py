@@ -108,12 +108,12 @@ class Conv1d(WindowLayer):
 
     def forward_ops(self, signal: Signal) -> Ops:
         """A matrix for each step of a window, and an addition for each bias."""
-        return Ops(self._macs(signal), self.bias * self._elements(signal))
+        return Ops(self._macs(signal), self.bias * self.emits(signal).elements)
 
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """As many multiply-accumulates for the gradient of W as for that of x; a bias's is the sum of those of y."""
         macs = (self.trainable + wants.input) * self._macs(signal)
-        return Ops(macs, (self.trainable and self.bias) * self._elements(signal))
+        return Ops(macs, (self.trainable and self.bias) * self.emits(signal).elements)
 
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
         """Its input, which the gradient of W is made with; of a packed batch it is another tensor, with its padding."""
@@ -123,16 +123,13 @@ class Conv1d(WindowLayer):
         more = self.window.right - self.window.left
         if "T" not in signal.axes and not more:
             return Kept(0, input=True, output=False)
-        # why more: torch lays an input anew that is padded more on one side.
+        # why more: torch copies an input that is padded more on one side.
         steps = signal.batch.letters["L"] + more
         nbytes = steps * signal.batch.letters["N"] * signal.features * ITEM_BYTES[dtype]
         return Kept(nbytes, input=False, output=False)
 
-    def _elements(self, signal: Signal) -> int:
-        return self.emits(signal).tokens * self.out_channels
-
     def _macs(self, signal: Signal) -> int:
-        return self._elements(signal) * self.width_in // self.groups * self.kernel_size
+        return self.emits(signal).elements * self.width_in // self.groups * self.kernel_size
 
     @override
     def in_sentences(self, signal: Signal) -> tuple[str, ...]:

@@ -40,4 +40,4 @@ class Dropout(PointwiseLayer):
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
         """The mask: a number for each element."""
         masked = wants.input and self.p > 0
-        return Kept(masked * signal.tokens * signal.features * ITEM_BYTES[dtype], input=False, output=False)
+        return Kept(masked * signal.elements * ITEM_BYTES[dtype], input=False, output=False)

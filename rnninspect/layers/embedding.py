@@ -16,7 +16,7 @@ from rnninspect.layers.signal import Signal
 
 
 class Embedding(PointwiseLayer, InitLayer):
-    """y = W[x]: rows of W (num_embeddings, H_out) picked by index. It can only be the first layer.
+    """y = W[x]: rows of W (num_embeddings, H_out) picked by index. It reads an input of the model, and no layer.
 
     init: the law of W's first values in place of torch's; the row of padding_idx is zeros all the same.
     """

@@ -165,11 +165,6 @@ def taken_by(taker: Layer) -> frozenset[str]:
 # --- what it takes --------------------------------------------------------------------------------------------
 
 
-def elements(signal: Signal) -> int:
-    """How many numbers a signal has."""
-    return signal.tokens * signal.features
-
-
 def given_to_steps(signal: Signal, joined: Signal) -> int:
     """Additions of the backward pass where a vector of each sequence was given to every step: their gradients' sum."""
     if signal.is_sequence or not joined.is_sequence:

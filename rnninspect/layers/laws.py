@@ -55,7 +55,7 @@ NUMBERED: Mapping[str, Callable[[float], Init]] = {
     "uniform": lambda bound: Init("uniform", bound=bound),
     "normal": lambda std: Init("normal", std=std),
 }
-# What such a number may be. why: what is smaller float16 rounds to a handful of values.
+# What such a number may be. why: of less float16 has only a handful of values.
 LEAST_SPREAD, MOST_SPREAD = 1e-6, 100
 SPREAD = f"{{uniform: 0.1}} or {{normal: 0.1}}, numbers from {LEAST_SPREAD:g} to {MOST_SPREAD}"
 

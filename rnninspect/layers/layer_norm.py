@@ -99,7 +99,7 @@ class LayerNorm(PointwiseLayer):
 
         What is done once per normalized group (dividing a sum, adding eps, the root) is left out.
         """
-        return Ops(0, (5 + self._affine) * self._elements(signal))
+        return Ops(0, (5 + self._affine) * signal.elements)
 
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """Per element, with z the normalized x: dx = (g w - mean(g w) - z mean(g w z)) / sigma.
@@ -109,18 +109,15 @@ class LayerNorm(PointwiseLayer):
         """
         w, b = self.elementwise_affine, self.elementwise_affine and self.bias
         each = wants.input * (7 + w) + self.trainable * (2 * w + b)
-        return Ops(0, each * self._elements(signal))
+        return Ops(0, each * signal.elements)
 
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
         """x, and each normalized group's mean and sigma, from which z is made again."""
         if not wants.input and not (self.trainable and self.elementwise_affine):
             return NOTHING_KEPT
-        groups = self._elements(signal) // math.prod(self.shape)
+        groups = signal.elements // math.prod(self.shape)
         return Kept(2 * groups * ITEM_BYTES[dtype], input=True, output=False)
 
     @property
     def _affine(self) -> int:
         return self.elementwise_affine * (1 + self.bias)
-
-    def _elements(self, signal: Signal) -> int:
-        return signal.tokens * self.width_in

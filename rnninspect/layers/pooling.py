@@ -53,10 +53,6 @@ class Pool(WindowLayer):
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
         return ()
 
-    def elements(self, signal: Signal) -> int:
-        """How many numbers come out."""
-        return self.emits(signal).tokens * signal.features
-
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
         """Its input, as torch's kernels do; of a packed batch that is another tensor, with its padding."""
         if not wants.input:
@@ -98,7 +94,7 @@ class MaxPool1d(Pool):
         fitted = super().fit(signal, earlier)
         shortest = min(signal.batch.lengths or (signal.batch.letters.get("L", self.dilation),))
         if self.padding and self.dilation > shortest:
-            # why: a window before the first step could have its next one after the last, and no largest.
+            # why: a window could read one step before the first and its next after the last, and have no largest.
             raise Misfit(
                 "dilation", f"expected at most {shortest}, the steps of the shortest input, got {self.dilation}"
             )
@@ -106,11 +102,11 @@ class MaxPool1d(Pool):
 
     def forward_ops(self, signal: Signal) -> Ops:
         """A comparison for each step of a window but the first."""
-        return Ops(0, (self.kernel_size - 1) * self.elements(signal))
+        return Ops(0, (self.kernel_size - 1) * self.emits(signal).elements)
 
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """Each gradient is added to that of the step where the largest was found."""
-        return Ops(0, wants.input * self.elements(signal))
+        return Ops(0, wants.input * self.emits(signal).elements)
 
     @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
@@ -168,11 +164,11 @@ class AvgPool1d(Pool):
 
     def forward_ops(self, signal: Signal) -> Ops:
         """An addition for each step of a window but the first, and a division."""
-        return Ops(0, self.kernel_size * self.elements(signal))
+        return Ops(0, self.kernel_size * self.emits(signal).elements)
 
     def backward_ops(self, signal: Signal, weights: Sequence[WeightFact], wants: Wants) -> Ops:
         """A division, and an addition to the gradient of each step of the window."""
-        return Ops(0, wants.input * (self.kernel_size + 1) * self.elements(signal))
+        return Ops(0, wants.input * (self.kernel_size + 1) * self.emits(signal).elements)
 
     @override
     def in_sentences(self, signal: Signal) -> tuple[str, ...]:

@@ -104,6 +104,11 @@ class Signal:
         return prod(shape_of(self.axes, self.batch.letters))
 
     @property
+    def elements(self) -> int:
+        """How many numbers it has: tokens x features; raises what those do."""
+        return self.tokens * self.features
+
+    @property
     def one_token(self) -> Signal:
         """The same of a batch of one token."""
         return replace(self, batch=replace(self.batch, size=1, seq_len=1, lengths=None))

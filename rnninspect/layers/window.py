@@ -84,7 +84,7 @@ class WindowLayer(Layer):
 
     @property
     def pads_with(self) -> float:
-        """What stands where there is no step: what changes no result."""
+        """The number that stands where there is no step, and changes no result."""
         return 0.0
 
     @property

@@ -87,7 +87,7 @@ class EquationModule(nn.Module):
 class BatchNormModule(EquationModule):
     """A BatchNorm1d, computed from its equations; in training mode its running statistics move with every call.
 
-    stored: what becomes of the batch's own statistics where they are stored.
+    stored: what the batch's own statistics become where a module stores them, as rounding does.
     """
 
     stored: Callable[[Tensor], Tensor] = staticmethod(lambda values: values)
