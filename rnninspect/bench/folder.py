@@ -149,6 +149,15 @@ def survey(paths: Sequence[Path], *, mixed: bool = False, digest: str | None = N
     return found.survey()
 
 
+def need_survey(paths: Sequence[Path], *, mixed: bool = False) -> Survey:
+    """The same where there has to be something. Raises DocumentError also where there is no journal with a head."""
+    found = survey(paths, mixed=mixed)
+    if found is None:
+        hint = "rnninspect bench --shard I/N --output FOLDER writes them"
+        raise DocumentError(Place(str(paths[0])), "there is no journal of a benchmark here", hint=hint)
+    return found
+
+
 def _refuse_others(journals: Sequence[JournalSeen], *, mixed: bool) -> None:
     """Raise DocumentError where not all journals are of one measurement; it names those that the fewer are of."""
     heads = [(journal.path, journal.head) for journal in journals if journal.head is not None]

@@ -129,15 +129,12 @@ def _print(
 
 
 def _results(path: Path) -> Read:
-    from rnninspect.bench.folder import survey
+    from rnninspect.bench.folder import need_survey
     from rnninspect.bench.journal import read_journal
     from rnninspect.bench.merging import read_of
 
     if path.is_dir():
-        found = survey([path])
-        if found is None:
-            hint = "rnninspect bench --shard I/N --output FOLDER writes them"
-            raise DocumentError(Place(str(path)), "there is no journal of a benchmark here", hint=hint)
+        found = need_survey([path])
         if found.missing:
             total = f"{len(found.missing)} of {len(found.points)} points are missing"
             say(f"note: {printable(str(path))}: {total} (rnninspect merge says which)")

@@ -13,7 +13,7 @@ import typer
 
 from rnninspect.commands.shared.messages import say
 from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, OUTPUT, Plot
-from rnninspect.errors import DocumentError, OptionError, OutputFailed, Place, printable
+from rnninspect.errors import OptionError, OutputFailed, printable
 from rnninspect.formats import Format
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class MergeOptions:
 def run(options: MergeOptions) -> int:
     """Print how far it is; 1 where points are missing."""
     from rnninspect.bench.controls import controls_of
-    from rnninspect.bench.folder import survey
+    from rnninspect.bench.folder import need_survey
     from rnninspect.bench.merging import controls_in, merged_lines
     from rnninspect.commands.shared.plots import check_plot
     from rnninspect.commands.shared.rendering import only_table
@@ -86,10 +86,7 @@ def run(options: MergeOptions) -> int:
     check_plot(options.plot, options)
     if options.output is not None:
         _refuse_to_replace(options.output)
-    found = survey(paths, mixed=options.mixed)
-    if found is None:
-        hint = "rnninspect bench --shard I/N --output FOLDER writes them"
-        raise DocumentError(Place(options.files[0]), "there is no journal of a benchmark here", hint=hint)
+    found = need_survey(paths, mixed=options.mixed)
     if options.output is not None:
         write_chunks(merged_lines(found), options.output)
     command = _command(paths, found)

@@ -67,18 +67,18 @@ def _by_equations(rows: Sequence[Pooled]) -> Iterator[str]:
 
 def _launch_bound(rows: Sequence[Pooled]) -> Iterator[str]:
     """Where a GPU waited for the host: the times of both, of the first such phase, and how many more there are."""
-    bound = [row for row in rows if row.launch_bound and row.host_seconds is not None]
+    bound = [(row, row.host_seconds) for row in rows if row.launch_bound and row.host_seconds is not None]
     if bound:
-        first = bound[0]
+        first, host = bound[0]
         name = " ".join(filter(None, [_named(first.variant), first.phase]))
-        times = f"{_time(first.host_seconds)} of the host, {_time(first.median_seconds)} on the GPU"
+        times = f"{_time(host)} of the host, {_time(first.median_seconds)} on the GPU"
         more = f" (and {len(bound) - 1} more)" * (len(bound) > 1)
         yield f"launch-bound: {name} takes {times}{more}; try: {LAUNCH_REMEDY}"
 
 
-def _time(seconds: float | None) -> str:
-    unit, size = time_unit(seconds or 0.0)
-    return f"{(seconds or 0.0) / size:.3g} {unit}"
+def _time(seconds: float) -> str:
+    unit, size = time_unit(seconds)
+    return f"{seconds / size:.3g} {unit}"
 
 
 def _unsteady(rows: Sequence[Pooled]) -> Iterator[str]:

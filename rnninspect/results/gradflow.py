@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from rnninspect.results.head import head
-from rnninspect.results.table import SEVERAL, Block, Cell, Chart, Column, Kind, Series, Table
+from rnninspect.results.table import SEVERAL, Block, Cell, Chart, Column, Kind, Series, Table, about_bars
 from rnninspect.results.thin import by_decades
 
 if TYPE_CHECKING:
@@ -109,8 +109,6 @@ def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
         of, subject = "x_t and the states", result.model.name
     future = any(curve.side == "future" for result in results for curve in result.curves)
     x = "lag, steps (negative: ahead of the position)" if future else "lag, steps"
-    # why here: what draws bars has room for what they are.
-    bars = any(half is not None for one in series for half in one.halves)
     return [
         Chart(
             title=f"gradient with respect to {of}",
@@ -119,7 +117,7 @@ def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
             y="norm",
             series=tuple(series),
             log=True,
-            about="bars: 95 % interval, from sequence to sequence" if bars else "",
+            about=about_bars(series),
         )
     ]
 

@@ -15,7 +15,7 @@ from rnninspect.results.wires import ends
 # So many layers are named in a sentence; so many characters are for several in a row.
 _MOST_NAMED, _ROOM = 6, 10
 _RETURNED = ", which the model returns"
-DIRECTIONS = {"concat": ", its two directions side by side", "sum": ", its two directions added", "": ""}
+_DIRECTIONS = {"concat": ", its two directions side by side", "sum": ", its two directions added", "": ""}
 
 
 def wired_rows(model: ModelFacts) -> Iterator[Row]:
@@ -154,4 +154,4 @@ def _about_states(layer: LayerFacts, by_name: Mapping[str, LayerFacts]) -> Itera
     last = {tensor.name: tensor for tensor in by_name[wires.state_from].outputs[1:]}
     states = [tensor.name.removesuffix("_0") for tensor in layer.inputs[1:]]
     names = listed([f"{state}_n {last[f'{state}_n'].shape_text}" for state in states])
-    yield f"{layer.name} starts from {wires.state_from}'s {names}{DIRECTIONS[wires.directions]}"
+    yield f"{layer.name} starts from {wires.state_from}'s {names}{_DIRECTIONS[wires.directions]}"

@@ -219,6 +219,12 @@ class Series(NamedTuple):
     limits: str | None = None
 
 
+def about_bars(series: Sequence[Series]) -> str:
+    """What the error bars of sequences are, "" where there are none."""
+    bars = any(half is not None for one in series for half in one.halves)
+    return "bars: 95 % interval, from sequence to sequence" if bars else ""
+
+
 class Chart(NamedTuple):
     """Series over a common axis. log: the axis of y is logarithmic, and only values > 0 have a place on it.
 

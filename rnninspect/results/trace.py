@@ -7,7 +7,7 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 from rnninspect.results.head import head
-from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table
+from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table, about_bars
 from rnninspect.results.thin import evenly
 from rnninspect.shares import percent
 
@@ -196,8 +196,7 @@ def _charts(result: Trace, level: Level) -> Iterator[Chart]:
     ):
         series = tuple(_series(level, k, stat) for k, is_drawn in enumerate(drawn) if is_drawn)
         if series:
-            bars = any(half is not None for one in series for half in one.halves)
-            about = "bars: 95 % interval, from sequence to sequence" if bars else ""
+            about = about_bars(series)
             yield Chart(title=title, subject=subject, x="t, steps", y=title, series=series, about=about)
 
 
