@@ -168,6 +168,7 @@ def _what_to_try(complaint: Mapping[str, Any], where: Path, expected: str) -> st
     if kind == "string_pattern_mismatch":
         meant = synonyms.value_meant(value)
         return f"did you mean {meant!r}?" if meant != value and re.fullmatch(about["pattern"], meant) else ""
+    # why from what is expected: a law that has a number, {uniform: 0.1}, stands there as it is written.
     if isinstance(value, str) and (example := re.search(rf"{{{re.escape(value)}: [^}}]*}}", expected)):
         return f"write {example[0]}"
     if kind == "literal_error":
