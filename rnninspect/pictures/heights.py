@@ -17,7 +17,7 @@ from rnninspect.pictures.boxes import Box
 from rnninspect.pictures.columns import Columns
 from rnninspect.pictures.order import Order
 
-GAP = 10.0
+_GAP = 10.0
 _ROUNDS, _STRAIGHT = 60, 20
 _TALL = 480.0  # higher than so, or than it must be, a picture does not get for its wires to be straight
 
@@ -142,7 +142,7 @@ class _Room:
         boxes, offset = groups.boxes, groups.offset
         for above, below in groups.below.items():
             one, other = groups.group[above], groups.group[below]
-            least = offset[above] + boxes[above].below - boxes[below].above + GAP - offset[below]
+            least = offset[above] + boxes[above].below - boxes[below].above + _GAP - offset[below]
             self.over[other][one] = self.under[one][other] = max(least, self.over[other].get(one, least))
         self.first = {group: max(-boxes[k].above - offset[k] for k in items) for group, items in groups.members.items()}
         self.ends = {group: max(boxes[k].below + offset[k] for k in items) for group, items in groups.members.items()}

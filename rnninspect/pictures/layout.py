@@ -40,7 +40,7 @@ class _Drawn:
         for label in self.graph.labels:
             self.names.setdefault(label.source, []).append(label)
         self.old = [vector for source, vector in enumerate(self.graph.inputs) if source != self.graph.x]
-        self.port = max([_PORT, *(port_width(vector) + 10.0 for vector in (*self.old, *self.graph.ends))])
+        self.port = max([_PORT, *(_port_width(vector) + 10.0 for vector in (*self.old, *self.graph.ends))])
         top = _MARGIN + 20.0 + _PORT
         self.y = [line + top for line in plan.lines]
         bottom = max(y + box.below for y, box in zip(self.y, plan.boxes, strict=True)) + _INSIDE
@@ -249,7 +249,7 @@ def sized(vector: Vector) -> Text:
     return (*vector.text, Piece(" "), *size((vector.width,)))
 
 
-def port_width(vector: Vector) -> float:
+def _port_width(vector: Vector) -> float:
     """What a name and the width below it take."""
     return max(width(vector.text), width(size((vector.width,))))
 

@@ -26,7 +26,7 @@ def model_svg(spec: Spec, *, prefix: str = "model", alone: bool = True) -> Marku
         raise TooLarge(len(model.graph.nodes), operations=False)
     return svg(
         downwards(model, tuple(_notes(model))),
-        title=model_title(spec),
+        title=f"{spec.name}: the model",
         description=" ".join(_described(spec, model)),
         style=style_sheet() if alone else "",
         prefix=prefix,
@@ -81,11 +81,6 @@ def _lines(*texts: Text) -> str:
 
 def _text(text: Text) -> str:
     return escaped(text).strip()
-
-
-def model_title(spec: Spec) -> str:
-    """What a picture of a model is called."""
-    return f"{spec.name}: the model"
 
 
 def _notes(model: ModelGraph) -> Iterator[str]:
