@@ -131,6 +131,13 @@ def test_what_a_layer_does_not_depend_on_has_no_curve_and_no_weight() -> None:
     assert {curve.layer for curve in found.curves} == {"enc", "other"}
     assert {weight.layer for weight in found.weights} == {"enc", "other"}
     assert {"trunk", "step"} == {c.layer for c in gradients_by_lag(wired("heads"), CPU, layer="step").curves}
+    (table, *_) = gradflow_blocks([found])
+    assert isinstance(table, Table)
+    left_out = "other does not depend on dec: --layer dec is about that one."
+    assert left_out in table.notes
+    (of_all, *_) = gradflow_blocks([gradients_by_lag(wired("seq2seq"), CPU)])
+    assert isinstance(of_all, Table)
+    assert not any("does not depend" in note for note in of_all.notes)
 
 
 def test_whose_steps_a_lag_is_counted_in() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from rnninspect.errors import listed
 from rnninspect.results.head import head
 from rnninspect.results.table import SEVERAL, Block, Cell, Chart, Column, Kind, Series, Table, about_bars
 from rnninspect.results.thin import by_decades
@@ -256,6 +257,16 @@ def _steps(result: Gradflow) -> Iterator[str]:
             f"{layer} runs over another number of steps than {result.layer}, so its states have no lag here; "
             f"--layer {layer} has them."
         )
+    if left_out := _left_out(result):
+        yield f"{result.layer} does not depend on {listed(left_out)}: --layer {left_out[0]} is about that one."
+
+
+def _left_out(result: Gradflow) -> list[str]:
+    """The recurrent layers before the one that is read on which it does not depend."""
+    seen = {*result.apart, *(curve.layer for curve in result.curves)}
+    names = [layer.name for layer in result.model.layers]
+    before = result.model.layers[: names.index(result.layer)]
+    return [layer.name for layer in before if len(layer.outputs) > 1 and layer.name not in seen]
 
 
 def _advice(result: Gradflow, model: str) -> Iterator[str]:
