@@ -126,7 +126,7 @@ class _Plan:
         others = [self.comes(froms[pin]) for pin in range(reads)]
         for pin in states:
             at.append(math.copysign(half - _STATE, self.comes(froms[pin]) - sum(others) / reads))
-        # why whole pixels: lines are rounded too, and a straight wire shall be straight.
+        # why whole pixels: lines are rounded too, and a straight wire is to stay straight.
         return tuple(map(round, at))
 
     def comes(self, item: int) -> float:

@@ -1,4 +1,4 @@
-"""How far down each item stands: what shall be level is level, and the others come as near to it as there is room.
+"""How far down each item stands: what is to be level is level, and the others come as near to it as there is room.
 
 Items that are to be level form a group: a state's rail, a wire on its way, a node and the first that reads it. Groups
 start as high as they can stand, and then each moves to where most of its wires would be straight, between its
