@@ -21,6 +21,7 @@ from rnninspect.guard import fit as fitting
 from rnninspect.guard.check import LIMITS
 from rnninspect.guard.fit import LARGEST_SIZE, Asked, Fitted, bracket, fit
 from rnninspect.plan import plan
+from rnninspect.results.fit import none_fits
 
 CONFIGS = [path.read_text() for path in DOCUMENTS]
 
@@ -233,6 +234,23 @@ def test_the_only_size_that_the_next_layer_takes(written: int) -> None:
     assert (value(found), found.next) == (25, None)
     assert "expected 52, the width that layer 'encoder' puts out, got 50" in found.refusal
     assert fitted("encoder.hidden_size", *layers, max_params=10).best is None
+
+
+def test_where_no_size_is_below_it_says_why() -> None:
+    """A residual takes one size only, and both keys together any."""
+    layers = (
+        "name: first, type: Linear, in_features: 3, out_features: 8",
+        "name: rnn, type: LSTM, hidden_size: 8, add: input",
+    )
+    found = fitted("rnn.hidden_size", *layers, max_params=100)
+    assert (found.best, following(found)) == (None, 8)
+    assert found.refusal.startswith("layers[1].add: layer 'rnn': expected the shape that layer 'rnn' hands on, ")
+    assert "; no size below it: layers[1].add: " in none_fits(found)
+    assert none_fits(found).endswith("; A.key=B.key gives two keys the size")
+    both = fitted("first.out_features=rnn.hidden_size", *layers, max_params=100)
+    assert (value(both), both.refusal) == (2, "")
+    least = fitted("first.out_features=rnn.hidden_size", *layers, max_params=1)
+    assert (least.best, least.refusal) == (None, "")
 
 
 def test_multiples_are_held_to_refusals_too() -> None:

@@ -42,7 +42,8 @@ class Fitted(NamedTuple):
     """What was found for one document.
 
     path: the keys that get the size, as they were named. best: the size; None where even the least is over a limit.
-    next: the next size, or that least one; None where the document takes none above, and then refusal says why.
+    next: the next size, or that least one; None where the document takes none above. refusal: why it takes none above
+    `best`, or none below that least one; "" where it takes some.
     limits: what was to be kept, of `best`, or where there is none of `next`.
     """
 
@@ -178,9 +179,17 @@ def fit(file: str, tree: Tree, asked: Asked) -> Fitted:
         if isinstance(following, Sized):
             after = following
         else:
-            refusal = str(following).removeprefix(f"{following.place}: ")
+            refusal = _said(following)
+    elif best is None and after is not None and after.value > step:
+        below = models.at(after.value - step)
+        refusal = _said(below) if isinstance(below, DocumentError) else ""
     fitted = Fitted(file=tree.source, path=asked.path, best=best, next=after, limits=(), refusal=refusal)
     return fitted._replace(limits=limits(fitted.shown.model, budget))
+
+
+def _said(refused: DocumentError) -> str:
+    """Why a document has no such size, without where that stands."""
+    return str(refused).removeprefix(f"{refused.place}: ")
 
 
 def limits_text(budget: Mapping[str, int]) -> str:

@@ -84,7 +84,10 @@ def none_fits(fitted: Fitted) -> str:
     limit = fitted.held_by
     least = fitted.shown.value
     over = f"{limit.actual:,} is over {limit.name} {limit.allowed:,} by {limit.over or 0:,}"
-    return f"no {fitted.path} keeps within the budget: even at {least:,}, {over}"
+    text = f"no {fitted.path} keeps within the budget: even at {least:,}, {over}"
+    return (
+        f"{text}; no size below it: {fitted.refusal}; A.key=B.key gives two keys the size" if fitted.refusal else text
+    )
 
 
 def fit_document(fitted: Sequence[Fitted]) -> dict[str, object]:
