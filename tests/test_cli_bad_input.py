@@ -261,7 +261,7 @@ def test_a_broken_option_is_named(here: Run, document: Path, option: str, value:
         (("--file",), "--file: no such option (see rnninspect params --help)"),
         (("-n",), "-n: no such option (see rnninspect params --help)"),
         (("--opps",), "--opps: no such option (did you mean --ops?)"),
-        (("--plot",), "--plot: no such option of params (trace, gradflow and bench have it)"),
+        (("--plot",), "--plot: no such option of params (trace, gradflow, bench and merge have it)"),
         (("--fail-above", "5%"), "--fail-above: no such option of params (compare has it)"),
         (("--[/]\x1b[31m",), "--[/]\\x1b[31m: no such option (see rnninspect params --help)"),
         (("--device",), "option '--device' requires an argument (see rnninspect params --help)"),
@@ -291,7 +291,7 @@ def test_a_broken_option_in_a_process_of_its_own(run: Run, document: Path) -> No
         (("gradflow", "x", "--target", "TORCH"), "--target: expected one of last, sum, got 'TORCH'"),
         (
             ("init", "--from", "LSTM1", "x"),
-            "--from: expected one of lstm, gru, rnn, tagger, classifier, seq, cell, or a ",
+            "--from: expected one of lstm, gru, rnn, tagger, classifier, seq, seq2seq, cell, or a ",
         ),
         (("shapes", "x", "--seed", "-1"), f"--seed: expected an integer from 0 to {2**63 - 1}, got '-1'"),
         (("shapes", "x", "--seed", f"{2**63}"), f"--seed: expected an integer from 0 to {2**63 - 1}, got '{2**63}'"),

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -239,6 +239,10 @@ class Breaking:
         self.file.write(data[: len(data) // 2])
         self.file.flush()
         raise self.failure
+
+    def writelines(self, chunks: Iterable[Any]) -> None:
+        for chunk in chunks:
+            self.write(chunk)
 
 
 def break_write(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:

@@ -142,7 +142,7 @@ RED, YELLOW, PLAIN = "\x1b[38;5;160m", "\x1b[38;5;136m", "\x1b[0m"
 def test_in_a_terminal_with_the_line_and_a_caret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     error = refused(ONE, tmp_path)
     stderr = terminal(monkeypatch)
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("COLUMNS", "600")
     messages.complain(error)
     assert stderr.getvalue().splitlines() == [
         f"{RED}error{PLAIN}: {error}",

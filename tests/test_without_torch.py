@@ -47,7 +47,7 @@ class Ran(NamedTuple):
 def examples(folder: Path, timed: Callable[[Path], None]) -> Iterator[str]:
     """The lines that the help of each command ends with; between them what some need is put into the folder."""
     lines = {name: import_module(f"rnninspect.commands.{name}").EXAMPLES for name in cli.COMMANDS}
-    last = lines.pop("compare")
+    last = (*lines.pop("compare"), *lines.pop("merge"))
     yield from lines.pop("init")  # which writes what the others read
     Git(folder).commit("the documents")
     for name in ("model.pt", "old.pt", "new.onnx"):
@@ -128,12 +128,14 @@ def said(stream: IO[str] | None) -> tuple[str, str]:
 
 @pytest.fixture
 def timed(here: Run, timing_nothing: None, tmp_path: Path) -> Callable[[Path], None]:
-    """`timed(folder)` puts two results of `bench` there, which `compare` reads."""
+    """`timed(folder)` puts two results of `bench` there, which `compare` reads, and a share, which `merge` does."""
     (tmp_path / "timed.yaml").write_text(SMALL)
 
     def write(folder: Path) -> None:
         for name in ("before.jsonl", "after.jsonl"):
             assert here("bench", tmp_path / "timed.yaml", "--output", folder / name).returncode == 0
+        share = ("--shard", "1/1", "--output", f"{folder / 'results'}/")
+        assert here("bench", tmp_path / "timed.yaml", *share).returncode == 0
 
     return write
 
