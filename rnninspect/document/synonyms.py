@@ -151,7 +151,14 @@ _OTHERS = (
     (r"concat(enate)?|cat|stack", "write from: [a, b] in the layer that reads them side by side"),
     (r"add|sum|residual|skip(connection)?", "write add: input, or add: a, in the layer that hands the sum on"),
     (r"repeatvector", "a vector beside a sequence is given to every step: from: [words, encoder]"),
-    (r"repeat|loop", "write repeat: 4, and layers: with the block, without a type"),
+    (r"bidirectional", "write bidirectional: true in the recurrent layer"),
+    (r"timedistributed", "write the layer that is in it, which is given every step"),
+    (r"globalmaxpool(ing)?(1d)?", "write feeds: max in the recurrent layer before"),
+    (r"global(avg|average)pool(ing)?(1d)?", "write feeds: mean in the recurrent layer before"),
+    (r"masking|.*pack\w*sequence", "write lengths in the input block: the batch is packed, and unpacked, by itself"),
+    (r"reshape|view|permute|transpose|(un)?squeeze|rearrange", "what only moves axes about is no layer: leave it out"),
+    (r"loop|feedback", "what goes round from step to step is a cell of equations, or JordanRNN"),
+    (r"repeat", "write repeat: 4, and layers: with the block, without a type"),
     (r"(attn)?(en|de)coder(rnn)?|seq2seq", "write the layers of it; from and state_from connect them"),
     (
         r"(lazy)?(conv|convtranspose)[123]d|.*pool[123]d|.*pad[123]d|(un)?(fold|flatten)|pixel\w+|upsampl\w+|glu|"
