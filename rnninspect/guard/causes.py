@@ -64,7 +64,7 @@ def causes(spec: Spec, changes: Sequence[Change]) -> list[Cause]:
     model = by_layer.pop("", [])
     own = [change for change in model if change.field not in COUNTS]
     layers = {name: _of_layer(spec, name, changed) for name, changed in by_layer.items()}
-    told = [cause for cause in layers.values() if cause is not None]
+    told = _once([cause for cause in layers.values() if cause is not None])
     if not (told or model):
         # why: each follows from a cause that is not there, as in a lock that was merged by hand.
         told = [_unexplained(name, changed) for name, changed in by_layer.items()]
@@ -75,6 +75,21 @@ def causes(spec: Spec, changes: Sequence[Change]) -> list[Cause]:
     if not model or (len(counted) == 1 and layers[counted[0]] is not None):
         return told
     return [*told, _of_model(model)]
+
+
+def _once(causes: Sequence[Cause]) -> list[Cause]:
+    """The causes, those of the copies of a repeated layer as one where they say the same."""
+    alike: dict[object, list[Cause]] = {}
+    for number, cause in enumerate(causes):
+        # why by the number: what is in no block, or came or is gone, is told by itself.
+        same = (cause.path, cause.changed, cause.counts) if cause.changed and "layers" in cause.path[2:3] else number
+        alike.setdefault(same, []).append(cause)
+    return [first if not rest else _of_copies(first, len(rest)) for first, *rest in alike.values()]
+
+
+def _of_copies(cause: Cause, more: int) -> Cause:
+    counts = f"{cause.counts} each" if cause.counts else ""
+    return cause._replace(subject=f"{cause.subject} and {more} more alike", counts=counts)
 
 
 def grown_by(spec: Spec, changes: Sequence[Change], field: str) -> list[Cause]:
