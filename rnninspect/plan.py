@@ -11,6 +11,7 @@ from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.layer import Wants
+from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import ModelInput
 
 Weights = tuple[WeightFact, ...]
@@ -155,10 +156,8 @@ def _taken(links: Sequence[Link]) -> dict[str, frozenset[str]]:
     """By layer, those of its last states that another starts from."""
     taken: dict[str, frozenset[str]] = {}
     for link in links:
-        if link.wires.state_from:
-            from rnninspect.layers.joining import taken_by  # why here: few documents hand states over
-
-            taken[link.wires.state_from] = taken.get(link.wires.state_from, frozenset()) | taken_by(link.layer)
+        if link.wires.state_from and isinstance(link.layer, Recurrent):
+            taken[link.wires.state_from] = taken.get(link.wires.state_from, frozenset()).union(link.layer.given_states)
     return taken
 
 

@@ -13,7 +13,7 @@ from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.facts.amounts import Ops
 from rnninspect.facts.models import LayerFacts
 from rnninspect.facts.tensors import HandedOn, TensorFact
-from rnninspect.layers import joining
+from rnninspect.layers import feeding, joining
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import ModelInput
 
@@ -23,17 +23,18 @@ def with_wires(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[LayerFacts, ..
     signals = {each.name: each.signal for each in spec.inputs}
     facts = []
     for link, layer in zip(spec.links, layers, strict=True):
-        sources = {name: signals[name] for name in link.wires.reads}
+        sources = tuple(signals[name].tensor(name, "H_in", spec.dtype) for name in link.wires.reads)
         handed_on = layer.handed_on
         if link.wires.add:
-            words = handed_on.words if handed_on else "last state" if _feeds_last(link) else "output"
-            added = "its input" if link.wires.add == INPUT else _added(link, spec)
-            handed_on = HandedOn(f"{words} plus {added}", link.emitted.tensor("x", "H_in", spec.dtype))
+            own = feeding.words(link.layer) if isinstance(link.layer, Recurrent) else "output"
+            add = link.wires.add
+            added = "its input" if add == INPUT else joining.what_is_added(add, signals[add])
+            handed_on = HandedOn(f"{own} plus {added}", link.emitted.tensor("x", "H_in", spec.dtype))
         facts.append(
             replace(
                 layer,
                 wires=link.wires,
-                sources=tuple(joining.sources(sources, spec.dtype)) if len(sources) > 1 else (),
+                sources=sources if len(sources) > 1 else (),
                 handed_on=handed_on,
             )
         )
@@ -46,16 +47,6 @@ def ends(spec: Spec) -> tuple[tuple[TensorFact, ...], tuple[TensorFact, ...]]:
     emitted = {link.layer.name: link.emitted for link in spec.links if link.layer.name in spec.returns}
     inputs = tuple(each.signal.tensor(each.name, "H_in", spec.dtype) for each in spec.inputs)
     return inputs, tuple(emitted[name].tensor(name, "H_out", spec.dtype) for name in spec.returns)
-
-
-def _added(link: Link, spec: Spec) -> str:
-    """What is added to what a layer hands on, where it is not its own input, in words."""
-    name = link.wires.add
-    return f"the input {name}" if any(each.name == name for each in spec.inputs) else f"what {name} hands on"
-
-
-def _feeds_last(link: Link) -> bool:
-    return isinstance(link.layer, Recurrent) and link.layer.feeds == "last"
 
 
 def with_operations(

@@ -33,7 +33,7 @@ def connected(
         inputs = named_inputs(validated.inputs, batch, names, tree, faults)
     faults.add(*wrong_outputs(document.outputs or (), names, tree))
     faults.tell()
-    model = _Model(layers, inputs, tree)
+    model = _Model(layers, inputs)
     for k, placed in enumerate(layers):
         try:
             model.connect(k)
@@ -47,8 +47,9 @@ def connected(
 class _Model:
     """A model that is being connected. signals: what each name hands on; None where that is not known."""
 
-    def __init__(self, layers: Sequence[Placed], inputs: Sequence[ModelInput], tree: Tree) -> None:
-        self.layers, self.inputs, self.tree = layers, inputs, tree
+    def __init__(self, layers: Sequence[Placed], inputs: Sequence[ModelInput]) -> None:
+        self.layers, self.inputs = layers, inputs
+        self._input_names = [each.name for each in inputs]
         self.signals: dict[str, Signal | None] = {each.name: each.signal for each in inputs}
         self.links: list[Link] = []
         self.link_of: dict[str, Link] = {}
@@ -64,7 +65,7 @@ class _Model:
         wires = self.layers[k].wires
         if wires is not None and wires.reads:
             return wires.reads
-        return (self._names[k - 1],) if k else (self.inputs[0].name,)
+        return (self._names[k - 1],) if k else (self._input_names[0],)
 
     def connect(self, k: int) -> None:
         """Fit layer `k` and link it. Raises Misfit."""
@@ -94,8 +95,8 @@ class _Model:
 
     def _check_names(self, k: int, wires: Wires) -> None:
         if k == 0 and not wires.reads and len(self.inputs) > 1:
-            names = ", ".join(each.name for each in self.inputs)
-            raise Misfit("from", f"required: there are several inputs, {names}", f"write from: {self.inputs[0].name}")
+            names = ", ".join(self._input_names)
+            raise Misfit("from", f"required: there are several inputs, {names}", f"write from: {self._input_names[0]}")
         for name in wires.reads:
             self._check_name(k, "from", name, "the name of an input or an earlier layer")
         if wires.add != INPUT:
@@ -108,21 +109,20 @@ class _Model:
 
     def _check_name(self, k: int, field: str, name: str, what: str) -> None:
         """Raise Misfit where layer `k` names what is neither an earlier layer nor, where it may be, an input."""
-        is_input = field in ("from", "add") and any(name == each.name for each in self.inputs)
+        is_input = field in ("from", "add") and name in self._input_names
         if name and not is_input and self._number_of.get(name, k) >= k:
             raise Misfit(field, *self._not_there(name, k, field, what))
 
     def _not_there(self, name: str, k: int, field: str, what: str) -> tuple[str, str]:
         """What is said of a name that nothing before layer `k` has, and what to try."""
         if name == INPUT and field == "from":
-            names = ", ".join(each.name for each in self.inputs)
-            return f"expected {what}, got 'input': there are several", f"they are {names}"
+            return f"expected {what}, got 'input': there are several", f"they are {', '.join(self._input_names)}"
         if name == self._names[k]:
             return f"expected {what}, got {name!r}, the layer itself", NO_LOOP
         copies = [each for each in self._names[:k] if _is_copy(each, name)]
         if copies and name not in self._number_of:
             return f"expected {what}, got {name!r}, which is repeated", f"{copies[-1]} is the last copy"
-        inputs = [each.name for each in self.inputs] if field in ("from", "add") else []
+        inputs = self._input_names if field in ("from", "add") else []
         self._hints -= 1
         return not_earlier(name, [*inputs, *self._names[:k]], self._names, what, self._hints >= 0)
 
@@ -169,7 +169,7 @@ class _Model:
     def _decided(self, k: int, signal: Signal, layer: Layer) -> Signal:
         """The signal with the width that `layer`, the first to read an input, says it has."""
         name = self.reads[k][0]
-        if len(self.reads[k]) > 1 or signal.producer is not None or all(each.name != name for each in self.inputs):
+        if len(self.reads[k]) > 1 or signal.producer is not None or name not in self._input_names:
             return signal
         if layer.width_in is None and isinstance(layer, Embedding):
             self._tokens.setdefault(name, layer.name)
@@ -180,13 +180,7 @@ class _Model:
     def _check_add(self, layer: Layer, wires: Wires, signal: Signal, handed_on: Signal) -> None:
         added = signal if wires.add == INPUT else self.signals.get(wires.add) if wires.add else None
         if added is not None:
-            what = (
-                "its input"
-                if wires.add == INPUT
-                else f"the input {wires.add!r}"
-                if added.producer is None
-                else f"what {wires.add!r} hands on"
-            )
+            what = "its input" if wires.add == INPUT else joining.what_is_added(repr(wires.add), added)
             tokens = wires.add == INPUT or wires.add in self._tokens
             joining.check_add(layer.name, handed_on, added, what, tokens=tokens)
 

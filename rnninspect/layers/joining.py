@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from rnninspect.facts.tensors import TensorFact, Wires
 from rnninspect.layers.layer import Layer, Misfit
@@ -54,6 +54,11 @@ def _text(signal: Signal) -> str:
     fact = signal.tensor("", "H", "float32")
     packed = f", lengths {list(signal.batch.lengths)}" if signal.batch.lengths and "T" in signal.axes else ""
     return f"{tuple_text(fact.axes)} = {fact.shape_text}{packed}"
+
+
+def what_is_added(name: str, added: Signal) -> str:
+    """What is added of an input or an earlier layer, in words. name: of that, as it is to be shown."""
+    return f"what {name} hands on" if added.producer is not None else f"the input {name}"
 
 
 def check_add(name: str, handed_on: Signal, added: Signal, what: str, *, tokens: bool) -> None:
@@ -102,7 +107,7 @@ def _one_direction(shape: tuple[int, ...], directions: int, how: str) -> tuple[i
 def starts_with(layer: Recurrent, signal: Signal) -> dict[str, tuple[int, ...]]:
     """The first states that `layer` is given, by name, as `ends_with` has them; what is learned is not given."""
     facts = dict(zip(layer.cell.states, layer.states("0", signal, "float32"), strict=True))
-    return {state: _stacked(fact, layer) for state, fact in facts.items() if state not in layer.learned}
+    return {state: _stacked(facts[state], layer) for state in layer.given_states}
 
 
 def check_states(wires: Wires, giver: Layer, given: Signal, taker: Layer, signal: Signal) -> None:
@@ -155,13 +160,6 @@ def _what_fits(giver: Recurrent, given: Signal, taker: Recurrent, signal: Signal
     return "give both the same num_layers, bidirectional, hidden_size and proj_size"
 
 
-def taken_by(taker: Layer) -> frozenset[str]:
-    """The states that `taker` is given where it has `state_from`."""
-    if not isinstance(taker, Recurrent):
-        return frozenset()
-    return frozenset(taker.cell.states) - frozenset(taker.learned)
-
-
 # --- what it takes --------------------------------------------------------------------------------------------
 
 
@@ -170,9 +168,3 @@ def given_to_steps(signal: Signal, joined: Signal) -> int:
     if signal.is_sequence or not joined.is_sequence:
         return 0
     return (joined.tokens - signal.tokens) * signal.features
-
-
-def sources(signals: Mapping[str, Signal], dtype: str) -> Iterator[TensorFact]:
-    """What each of several signals is, by its name."""
-    for name, signal in signals.items():
-        yield signal.tensor(name, "H_in", dtype)

@@ -95,6 +95,11 @@ class Recurrent(InitLayer):
         return ()
 
     @property
+    def given_states(self) -> tuple[str, ...]:
+        """The states that the layer is given, by whoever runs it or by another layer: those that are not learned."""
+        return tuple(state for state in self.cell.states if state not in self.learned)
+
+    @property
     def trains(self) -> bool:
         """Whether any of the parameters does."""
         cell = self.cell
@@ -221,8 +226,8 @@ class Recurrent(InitLayer):
 
     @override
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
-        learned = [first_of(state) for state in self.learned]
-        given = (state for state in self.states("0", signal, dtype) if state.name not in learned)
+        names = [first_of(state) for state in self.given_states]
+        given = (state for state in self.states("0", signal, dtype) if state.name in names)
         return (signal.tensor("input", "H_in", dtype), *given)
 
     @override

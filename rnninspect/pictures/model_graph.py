@@ -129,11 +129,11 @@ class _Builder:
 
     def give(self, link: Link, source: int) -> None:
         """The last states of a layer, with the name and the shape of those that are taken."""
-        from rnninspect.layers.joining import ends_with, taken_by  # why here: few models hand states over
+        from rnninspect.layers.joining import ends_with  # why here: few models hand states over
 
         assert isinstance(link.layer, Recurrent)
         takers = [other.layer for other in self.spec.links if other.wires.state_from == link.layer.name]
-        taken = frozenset().union(*map(taken_by, takers))
+        taken = {state for taker in takers if isinstance(taker, Recurrent) for state in taker.given_states}
         ends = ends_with(link.layer, link.signal, "")
         shapes = {f"{state}_n": shape for state, shape in ends.items() if state in taken}
         same = len(set(shapes.values())) == 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.errors import listed
 from rnninspect.layers.feeding import words
-from rnninspect.layers.joining import taken_by
+from rnninspect.layers.joining import what_is_added
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 
@@ -41,19 +41,13 @@ def _from(link: Link, signals: Mapping[str, Signal], dtype: str) -> Iterator[str
     yield f"It reads {listed(texts)}{_side_by_side(link, signals)}."
     if wires.add:
         own = words(layer) if isinstance(layer, Recurrent) else "output"
-        yield f"It hands on its {own}, plus {_added(wires.add, signals)}."
+        added = "its input" if wires.add == INPUT else what_is_added(wires.add, signals[wires.add])
+        yield f"It hands on its {own}, plus {added}."
     if wires.state_from and isinstance(layer, Recurrent):
-        taken = [state for state in layer.cell.states if state in taken_by(layer)]
-        made = [_MADE[wires.directions].format(state, wires.state_from) for state in taken]
+        made = [_MADE[wires.directions].format(state, wires.state_from) for state in layer.given_states]
         yield f"{'; '.join(made)}."
     if wires.same_as:
         yield f"Its weights are those of {wires.same_as}."
-
-
-def _added(name: str, signals: Mapping[str, Signal]) -> str:
-    if name == INPUT:
-        return "its input"
-    return f"what {name} hands on" if signals[name].producer else f"the input {name}"
 
 
 def _side_by_side(link: Link, signals: Mapping[str, Signal]) -> str:

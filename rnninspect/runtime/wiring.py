@@ -152,8 +152,7 @@ def handed_over(link: Link, taker: Recurrent, giver: Recurrent, last: States) ->
         state: _one_direction(_stacked(tensor, giver), giver.directions, link.wires.directions)
         for state, tensor in zip(giver.cell.states, last, strict=True)
     }
-    wanted = [state for state in taker.cell.states if state not in taker.learned]
-    return tuple(made[state] if taker.stack_axes else made[state].squeeze(0) for state in wanted)
+    return tuple(made[state] if taker.stack_axes else made[state].squeeze(0) for state in taker.given_states)
 
 
 def _stacked(state: Tensor, layer: Recurrent) -> Tensor:

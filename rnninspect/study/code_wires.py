@@ -56,7 +56,7 @@ def handed_over(link: Link, givers: Mapping[str, Recurrent], called: Locals) -> 
     lines, firsts = [], []
     shapes = {fact.name: fact.shape_text for fact in taker.states("0", link.signal, "float32")}
     for state, first in zip(taker.cell.states, called.firsts[taker.name], strict=True):
-        if state in taker.learned:
+        if state not in taker.given_states:
             continue
         made = _made_of(last[state], link.wires.directions, bool(giver.stack_axes), bool(taker.stack_axes))
         if made != last[state]:

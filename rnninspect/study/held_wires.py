@@ -65,6 +65,11 @@ class WiresOf:
         self._made = dict(inputs)
         self._axes = {each.name: each.signal.axes for each in spec.inputs}
         self._ended: dict[str, _Ended] = {}
+        # By a name, the number of the last layer that reads or adds it, or starts from it.
+        self._last_read = {
+            name: k for k, link in enumerate(self._links) for name in (*link.wires.reads, link.wires.add)
+        }
+        self._last_taken = {link.wires.state_from: k for k, link in enumerate(self._links)}
         # why its own: what is drawn for the model must not depend on what is held.
         self._generator = torch.Generator().manual_seed(seed)
 
@@ -85,10 +90,8 @@ class WiresOf:
 
     def _let_go(self, k: int) -> None:
         """Forget what no later layer reads."""
-        later = {name for link in self._links[k + 1 :] for name in (*link.wires.reads, link.wires.add)}
-        self._made = {name: flow for name, flow in self._made.items() if name in later}
-        taken = {link.wires.state_from for link in self._links[k + 1 :]}
-        self._ended = {name: ended for name, ended in self._ended.items() if name in taken}
+        self._made = {name: flow for name, flow in self._made.items() if self._last_read.get(name, k) > k}
+        self._ended = {name: ended for name, ended in self._ended.items() if self._last_taken.get(name, k) > k}
 
     # --- what is read ---------------------------------------------------------------------------------------
 

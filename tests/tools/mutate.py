@@ -706,8 +706,8 @@ FAULTS = [
     ),
     (
         "pictures/model_graph.py",
-        "frozenset().union(*map(taken_by, takers))",
-        "link.layer.cell.states",
+        "for state in taker.given_states",
+        "for state in link.layer.cell.states",
         "pictures/test_model.py",
     ),
     ("pictures/folding.py", "self.uses.update(spec.returns)", "pass", "pictures/test_model.py"),
