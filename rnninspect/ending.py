@@ -52,6 +52,9 @@ def blame(error: Exception) -> int:
     """Say whose fault it is: the machine's, where its memory ran out, or ours."""
     if os.environ.get("RNNINSPECT_TRACEBACK"):
         traceback.print_exception(error)
+    if isinstance(error.__context__, typer.Exit):
+        # why: where memory runs out, ending may run out of it once more; what was wrong has been said.
+        return error.__context__.exit_code
     if short_of_memory(error):
         return complain(NotEnoughMemory("memory ran out (a smaller model, fewer other programs, or more ulimit -v)"))
     say(
