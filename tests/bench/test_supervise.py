@@ -113,7 +113,9 @@ def test_workers_share_out_the_jobs_and_a_crash_costs_one() -> None:
         "kill": Ended("crashed", "killed by SIGKILL"),
         "segfault": Ended("crashed", "killed by SIGSEGV"),
     }
-    assert {done.beside for done in found} == {1}
+    # why the first two alone: whoever takes the last may be the only one that still works
+    assert [done.beside for done in found[:2]] == [1, 1]
+    assert {done.beside for done in found} <= {0, 1}
     assert [done.beside for done in beside("a", "b", workers=1)] == [0, 0]
 
 
