@@ -59,6 +59,7 @@ def layer(keys: str) -> str:
         (HEAD, "for example layers: [{type: LSTM, input_size: 300, hidden_size: 50}]"),
         (f"{HEAD}{LSTM}hidden_size: 3", "RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell and JordanRNN have it"),
         (f"{HEAD}{LSTM}batch_size: 3", "write batch_size in the input block"),
+        (f"input: {{batch_size: 3, seq_len: 5, input_size: 2}}\n{LSTM}", "write input_size in the first layer"),
         (f"input: {{batch_size: 3, seq_len: 5, dtype: float32}}\n{LSTM}", "write dtype at the top of the document"),
         *(
             (f"{HEAD}{LSTM}{key}: {given}", f"did you mean {meant!r}?")

@@ -195,7 +195,10 @@ class Expressions:
             elif isinstance(right, ast.Name) and is_matrix(right.id):
                 hint = f"left of @ stands the matrix: {right.id} @ {name}"
             else:
-                hint = f"left of @ stands a matrix, whose name begins with W: W_{name}"
+                _, _, gate = name.partition("_")
+                # why h before z: papers have U_z @ h, where torch has W_hz.
+                own = f"W_{right.id}{gate}" if gate and isinstance(right, ast.Name) else f"W_{name}"
+                hint = f"left of @ stands a matrix, whose name begins with W: {own}"
         else:
             hint = "left of @ stands a matrix; @ binds as * does, from the left, so that W @ x has brackets here"
         raise self.fault(node, f"not in the equation language: {self.quoted(node)}", hint)

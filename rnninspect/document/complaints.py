@@ -124,6 +124,8 @@ def _elsewhere(key: str, owner: type[BaseModel]) -> str:
             return f"write {name} in the input block"
         if owner is not Document and name in Document.model_fields and name not in (*BLOCKS, "name"):
             return f"write {name} at the top of the document"
+        if owner is Input and name == "input_size":
+            return "write input_size in the first layer"
         kinds = [kind for kind in TYPES if name in kind_of(kind).model_fields]
         # why: who gives a cell a key of the layer that runs it wants that layer.
         kinds = [kind for kind in kinds if f"{kind}Cell" == owner.__name__] or kinds

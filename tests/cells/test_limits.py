@@ -163,6 +163,7 @@ def test_numbers_by_name_are_held_to_the_same(numbers: dict[str, float], message
         ("h = x\ny = u * h", 2, 5, "a weight vector is w_u"),
         ("h = W_hh * h", 1, 5, "a matrix stands left of @, as in W_hh @ h; what takes part element by element is w_hh"),
         ("h = u @ h", 1, 5, "left of @ stands a matrix, whose name begins with W: W_u"),
+        ("h = x + U_z @ h", 1, 9, "left of @ stands a matrix, whose name begins with W: W_hz"),
         ("h = x * W @ h", 1, 5, "@ binds as * does, from the left, so that W @ x has brackets here"),
         ("h = sigmod(x)", 1, 5, "did you mean 'sigmoid'?"),
         ("h = concat(x, h)", 1, 5, "known: sigmoid, tanh"),
