@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import typer
-
 from rnninspect.commands.shared import completion
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Output
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Output, argument, flag
 from rnninspect.errors import OptionError
 from rnninspect.formats import Format
 
@@ -25,13 +23,9 @@ class CellsOptions:
 
     names: Annotated[
         list[str],
-        typer.Argument(
-            metavar="[NAME...]",
-            help="Cells whose text to show; none for all in a row each.",
-            autocompletion=completion.cells,
-        ),
+        argument("[NAME...]", "Cells whose text to show; none for all in a row each.", autocompletion=completion.cells),
     ] = field(default_factory=list)
-    sources: Annotated[bool, typer.Option("--sources", help="Who published each, when and where.")] = False
+    sources: Annotated[bool, flag("--sources", "Who published each, when and where.")] = False
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
     output: Output = None
 

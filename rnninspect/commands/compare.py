@@ -8,10 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from rnninspect.commands.shared.messages import say
-from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, OUTPUT, Output
+from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, OUTPUT, Output, argument, flag, option
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
 
@@ -39,20 +37,10 @@ class CompareTable(StrEnum):
 class CompareOptions:
     """What `compare` takes."""
 
-    old: Annotated[
-        Path,
-        typer.Argument(metavar="OLD", readable=False, help="A file that rnninspect bench --output wrote, or a folder."),
-    ]
-    new: Annotated[
-        Path,
-        typer.Argument(metavar="NEW", readable=False, help="Another such result, of the same models."),
-    ]
-    fail_above: Annotated[str, typer.Option(metavar="PERCENT", help="Ignore what is slower by no more than this.")] = (
-        "5%"
-    )
-    details: Annotated[
-        bool, typer.Option("--details", help="Print the intervals and the noise too.", rich_help_panel=OUTPUT)
-    ] = False
+    old: Annotated[Path, argument("OLD", "A file that rnninspect bench --output wrote, or a folder.")]
+    new: Annotated[Path, argument("NEW", "Another such result, of the same models.")]
+    fail_above: Annotated[str, option("PERCENT", "Ignore what is slower by no more than this.")] = "5%"
+    details: Annotated[bool, flag("--details", "Print the intervals and the noise too.", OUTPUT)] = False
     table: Annotated[CompareTable | None, ONE_TABLE] = None
     format: Annotated[CompareFormat, HOW_TO_PRINT] = CompareFormat.TABLE
     output: Output = None

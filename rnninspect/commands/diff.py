@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Output, Settings
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Output, Settings, argument
 from rnninspect.errors import DocumentError, OptionError, Place, listed, printable
 from rnninspect.formats import Format
 
@@ -33,12 +31,9 @@ class DiffOptions:
     """What `diff` takes; the settings are for `new`, so that a document can be held against itself changed."""
 
     old: Annotated[
-        str,
-        typer.Argument(
-            metavar="OLD", help="A YAML document, REF:PATH of git, or a checkpoint; - is a document on standard input."
-        ),
+        str, argument("OLD", "A YAML document, REF:PATH of git, or a checkpoint; - is a document on standard input.")
     ]
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Another, or the same again, which --set then changes.")]
+    new: Annotated[str, argument("NEW", "Another, or the same again, which --set then changes.")]
     settings: Settings = field(default_factory=list)
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
     output: Output = None

@@ -9,10 +9,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from rnninspect.commands.shared.messages import say_notes
-from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, FilesOrCheckpoints, LayerName, Output, Settings
+from rnninspect.commands.shared.options import (
+    HOW_TO_PRINT,
+    OUTPUT,
+    FilesOrCheckpoints,
+    LayerName,
+    Output,
+    Settings,
+    flag,
+    option,
+)
 from rnninspect.errors import OptionError, did_you_mean, printable
 from rnninspect.formats import Detail, ExplainFormat
 
@@ -35,25 +42,15 @@ class ExplainOptions:
 
     files: FilesOrCheckpoints
     layer: LayerName = None
-    code: Annotated[
-        bool, typer.Option("--code", help="Print only a Python script: the document as a torch.nn.Module.")
-    ] = False
+    code: Annotated[bool, flag("--code", "Print only a Python script: the document as a torch.nn.Module.")] = False
     picture: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            readable=False,
-            help="Draw the cell of the only recurrent layer too, or of --layer's, or the model, as .svg.",
-            rich_help_panel=OUTPUT,
+        option(
+            "FILE", "Draw the cell of the only recurrent layer too, or of --layer's, or the model, as .svg.", OUTPUT
         ),
     ] = None
     detail: Annotated[
-        Detail | None,
-        typer.Option(
-            metavar="DETAIL",
-            help="What a box of --picture is, which with layers is of the whole model.",
-            rich_help_panel=OUTPUT,
-        ),
+        Detail | None, option("DETAIL", "What a box of --picture is, which with layers is of the whole model.", OUTPUT)
     ] = None
     settings: Settings = field(default_factory=list)
     format: Annotated[ExplainFormat, HOW_TO_PRINT] = ExplainFormat.TABLE

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import typer
-
 from rnninspect import disk
 from rnninspect.commands.shared import completion
 from rnninspect.commands.shared.messages import say, say_notes
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Dtype, Output, Settings
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Dtype, Output, Settings, argument, flag, option
 from rnninspect.errors import OptionError, OutputFailed, printable, show
 from rnninspect.formats import Format
 
@@ -37,34 +35,26 @@ class FitOptions:
 
     words: Annotated[
         list[str],
-        typer.Argument(
-            metavar="CONFIG... PATH",
-            help="YAML documents, and the size to find, such as encoder.hidden_size; A.key=B.key is one size for both.",
+        argument(
+            "CONFIG... PATH",
+            "YAML documents, and the size to find, such as encoder.hidden_size; A.key=B.key is one size for both.",
             autocompletion=completion.sizes,
         ),
     ]
     max_params: Annotated[
         str | None,
-        typer.Option(
-            metavar="COUNT",
-            help="Keep within so many parameters, such as 1M. Without any limit those of the document's budget hold.",
+        option(
+            "COUNT",
+            "Keep within so many parameters, such as 1M. Without any limit those of the document's budget hold.",
         ),
     ] = None
-    max_macs: Annotated[
-        str | None, typer.Option(metavar="COUNT", help="Keep within so many MACs of one forward pass of the batch.")
-    ] = None
-    like: Annotated[
-        str | None, typer.Option(metavar="CONFIG", help="Keep within as many parameters as this document's model has.")
-    ] = None
-    multiple: Annotated[
-        int, typer.Option(min=1, max=2**16, metavar="N", help="Only multiples of N, such as 8 or 64.")
-    ] = 1
-    nearest: Annotated[
-        bool, typer.Option("--nearest", help="The size whose count is nearest to the limit, be it above.")
-    ] = False
-    write: Annotated[
-        bool, typer.Option("--write", help="Put the size into the document, and leave all else as it is.")
-    ] = False
+    max_macs: Annotated[str | None, option("COUNT", "Keep within so many MACs of one forward pass of the batch.")] = (
+        None
+    )
+    like: Annotated[str | None, option("CONFIG", "Keep within as many parameters as this document's model has.")] = None
+    multiple: Annotated[int, option("N", "Only multiples of N, such as 8 or 64.", min=1, max=2**16)] = 1
+    nearest: Annotated[bool, flag("--nearest", "The size whose count is nearest to the limit, be it above.")] = False
+    write: Annotated[bool, flag("--write", "Put the size into the document, and leave all else as it is.")] = False
     settings: Settings = field(default_factory=list)
     dtype: Dtype = None
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
@@ -170,9 +160,9 @@ def _check_writable(options: FitOptions, documents: Sequence[str]) -> None:
 
     for word in filter(is_call, documents):
         raise OptionError(f"--write: {printable(word)} is no file (leave --write out)")
-    for option, given in (("--set", options.settings), ("--dtype", options.dtype)):
+    for name, given in (("--set", options.settings), ("--dtype", options.dtype)):
         if given:
-            raise OptionError(f"--write: the size would be right only with {option} (write that into the document)")
+            raise OptionError(f"--write: the size would be right only with {name} (write that into the document)")
 
 
 def _budget(options: FitOptions) -> Mapping[str, int]:

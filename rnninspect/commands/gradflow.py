@@ -7,9 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from rnninspect.commands.shared.options import Plot, TorchOptions
+from rnninspect.commands.shared.options import Plot, TorchOptions, option
 from rnninspect.errors import OptionError
 
 if TYPE_CHECKING:
@@ -36,15 +34,9 @@ class Target(StrEnum):
 class GradflowOptions(TorchOptions):
     """What `gradflow` takes."""
 
-    target: Annotated[Target, typer.Option(metavar="STEPS", help="Which steps' output the gradients are of.")] = (
-        Target.LAST
-    )
-    step: Annotated[
-        int | None, typer.Option(min=0, metavar="T", help="Take the output of step T, from 0, in place of the last.")
-    ] = None
-    layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Take the output of this layer, not of the last recurrent one.")
-    ] = None
+    target: Annotated[Target, option("STEPS", "Which steps' output the gradients are of.")] = Target.LAST
+    step: Annotated[int | None, option("T", "Take the output of step T, from 0, in place of the last.", min=0)] = None
+    layer: Annotated[str | None, option("NAME", "Take the output of this layer, not of the last recurrent one.")] = None
     plot: Plot = None
 
 

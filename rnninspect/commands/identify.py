@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, Output
+from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, Output, argument, flag, option
 from rnninspect.formats import Format
 
 if TYPE_CHECKING:
@@ -27,25 +25,18 @@ class IdentifyOptions:
     """What `identify` takes."""
 
     files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="Checkpoints: torch, safetensors, ONNX, Keras, TensorFlow and others."),
+        list[str], argument("FILE...", "Checkpoints: torch, safetensors, ONNX, Keras, TensorFlow and others.")
     ]
     require: Annotated[
-        bool, typer.Option("--require", help="End with 1 where a file has no recurrent layer that is understood.")
+        bool, flag("--require", "End with 1 where a file has no recurrent layer that is understood.")
     ] = False
-    all: Annotated[
-        bool,
-        typer.Option(
-            "--all", help="Every column, and every tensor, those of other layers too.", rich_help_panel=OUTPUT
-        ),
-    ] = False
+    all: Annotated[bool, flag("--all", "Every column, and every tensor, those of other layers too.", OUTPUT)] = False
     document: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            readable=False,
-            help="Write a document that rebuilds the layer; of several layers one each, its name before the suffix.",
-            rich_help_panel=OUTPUT,
+        option(
+            "FILE",
+            "Write a document that rebuilds the layer; of several layers one each, its name before the suffix.",
+            OUTPUT,
         ),
     ] = None
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE

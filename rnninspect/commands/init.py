@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from rnninspect import disk
 from rnninspect.commands.shared import completion
 from rnninspect.commands.shared.messages import say
+from rnninspect.commands.shared.options import argument, option
 from rnninspect.commands.shared.starters import Starter
 from rnninspect.errors import CannotHere, OptionError, OutputFailed, nearest, printable, show
 from rnninspect.output import write_text
@@ -29,18 +28,13 @@ _FOLDER = Path(__file__).with_name("starters")
 class InitOptions:
     """What `init` takes."""
 
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", readable=False, help="The file to write, such as model.yaml; - is standard output."
-        ),
-    ]
+    path: Annotated[Path, argument("FILE", "The file to write, such as model.yaml; - is standard output.")]
     starter: Annotated[
         str,
-        typer.Option(
-            "--from",
-            metavar="MODEL",
-            help=f"What to start from: {', '.join(Starter)}, or a cell of the library (see cells).",
+        option(
+            "MODEL",
+            f"What to start from: {', '.join(Starter)}, or a cell of the library (see cells).",
+            name="--from",
             autocompletion=completion.starters,
         ),
     ] = Starter.LSTM

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from rnninspect.commands.shared.options import CountOptions
+from rnninspect.commands.shared.options import CountOptions, flag
 
 if TYPE_CHECKING:
     from rnninspect.facts.models import ModelFacts
@@ -25,7 +23,7 @@ EXAMPLES = (
 class InspectOptions(CountOptions):
     """What `inspect` takes."""
 
-    all: Annotated[bool, typer.Option("--all", help="Every table: shapes, weights, counts, memory, the run.")] = False
+    all: Annotated[bool, flag("--all", "Every table: shapes, weights, counts, memory, the run.")] = False
 
 
 def run(options: InspectOptions) -> int:

@@ -9,10 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from rnninspect.commands.shared.messages import say
-from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, OUTPUT, Plot
+from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, OUTPUT, Plot, argument, flag, option
 from rnninspect.errors import OptionError, OutputFailed, printable
 from rnninspect.formats import Format
 
@@ -47,25 +45,18 @@ class MergeOptions:
 
     files: Annotated[
         list[str],
-        typer.Argument(
-            metavar="RESULTS...", help="Folders that rnninspect bench --shard wrote to, or journals, of one benchmark."
-        ),
+        argument("RESULTS...", "Folders that rnninspect bench --shard wrote to, or journals, of one benchmark."),
     ]
-    mixed: Annotated[
-        bool, typer.Option("--mixed", help="Take what other versions of torch and rnninspect have measured too.")
-    ] = False
+    mixed: Annotated[bool, flag("--mixed", "Take what other versions of torch and rnninspect have measured too.")] = (
+        False
+    )
     table: Annotated[MergeTable | None, ONE_TABLE] = None
     format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
     plot: Plot = None
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            readable=False,
-            help="Write all that counts to one journal too, whole or not at all.",
-            rich_help_panel=OUTPUT,
+        option(
+            "FILE", "Write all that counts to one journal too, whole or not at all.", OUTPUT, name=("--output", "-o")
         ),
     ] = None
 

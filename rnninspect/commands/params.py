@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from rnninspect.commands.shared.options import CountOptions
+from rnninspect.commands.shared.options import CountOptions, flag
 
 if TYPE_CHECKING:
     from rnninspect.facts.models import ModelFacts
@@ -25,8 +23,8 @@ EXAMPLES = (
 class ParamsOptions(CountOptions):
     """What `params` takes."""
 
-    ops: Annotated[bool, typer.Option("--ops", help="Show operations instead of sizes, forward and backward.")] = False
-    all: Annotated[bool, typer.Option("--all", help="Show sizes, operations and the memory of training.")] = False
+    ops: Annotated[bool, flag("--ops", "Show operations instead of sizes, forward and backward.")] = False
+    all: Annotated[bool, flag("--all", "Show sizes, operations and the memory of training.")] = False
 
 
 def run(options: ParamsOptions) -> int:

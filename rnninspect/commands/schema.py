@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-
-from rnninspect.commands.shared.options import Output
+from rnninspect.commands.shared.options import Output, option
 
 EXAMPLES = (
     "rnninspect schema",
@@ -42,8 +40,7 @@ class SchemaOptions:
     """What `schema` takes."""
 
     result: Annotated[
-        Result | None,
-        typer.Option(metavar="COMMAND", help="The schema of what this command prints with --format json instead."),
+        Result | None, option("COMMAND", "The schema of what this command prints with --format json instead.")
     ] = None
     output: Output = None
 

@@ -7,10 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from rnninspect.commands.shared.messages import say
-from rnninspect.commands.shared.options import LayerName, Plot, TorchOptions
+from rnninspect.commands.shared.options import LayerName, Plot, TorchOptions, option
 from rnninspect.errors import OptionError, printable
 
 if TYPE_CHECKING:
@@ -35,22 +33,11 @@ class TraceOptions(TorchOptions):
     """What `trace` takes."""
 
     layer: LayerName = None
-    step: Annotated[
-        int | None, typer.Option(min=0, metavar="T", help="Show the values of all units at step T, from 0.")
-    ] = None
-    unit: Annotated[
-        int | None, typer.Option(min=0, metavar="J", help="Show the values of unit J, from 0, at all steps.")
-    ] = None
-    sequence: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Which sequence of the batch --step and --unit show, from 0.")
-    ] = 0
+    step: Annotated[int | None, option("T", "Show the values of all units at step T, from 0.", min=0)] = None
+    unit: Annotated[int | None, option("J", "Show the values of unit J, from 0, at all steps.", min=0)] = None
+    sequence: Annotated[int, option("N", "Which sequence of the batch --step and --unit show, from 0.", min=0)] = 0
     input: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            readable=False,
-            help="Feed the model with the numbers of a .npy or .csv file, not with random ones.",
-        ),
+        Path | None, option("FILE", "Feed the model with the numbers of a .npy or .csv file, not with random ones.")
     ] = None
     plot: Plot = None
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from rnninspect.commands.shared.messages import complain
-from rnninspect.commands.shared.options import TorchOptions
+from rnninspect.commands.shared.options import TorchOptions, option
 from rnninspect.errors import CheckFailed, OptionError, printable
 
 if TYPE_CHECKING:
@@ -34,19 +32,14 @@ class VerifyOptions(TorchOptions):
 
     against: Annotated[
         str | None,
-        typer.Option(
-            metavar="MODULE:CLASS",
-            help="Hold a layer against this class too. This imports and runs its code, in this process; the current "
+        option(
+            "MODULE:CLASS",
+            "Hold a layer against this class too. This imports and runs its code, in this process; the current "
             "folder is searched last.",
         ),
     ] = None
     map: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            readable=False,
-            help="A YAML mapping of the layer's parameters to the class's, and how that is called.",
-        ),
+        Path | None, option("FILE", "A YAML mapping of the layer's parameters to the class's, and how that is called.")
     ] = None
 
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from rnninspect.commands.shared.options import HOW_TO_PRINT, LookOptions
+from rnninspect.commands.shared.options import HOW_TO_PRINT, LookOptions, flag, option
 from rnninspect.errors import OptionError
 from rnninspect.formats import WeightsFormat
 
@@ -43,18 +41,12 @@ class Elsewhere(StrEnum):
 class WeightsOptions(LookOptions):
     """What `weights` takes."""
 
-    gates: Annotated[bool, typer.Option("--gates", help="Show which rows of each weight belong to which gate.")] = False
+    gates: Annotated[bool, flag("--gates", "Show which rows of each weight belong to which gate.")] = False
     stats: Annotated[
-        bool,
-        typer.Option("--stats", help="Show what values the weights have at first: the least, the most, mean, spread."),
+        bool, flag("--stats", "Show what values the weights have at first: the least, the most, mean, spread.")
     ] = False
     framework: Annotated[
-        Elsewhere | None,
-        typer.Option(
-            "--as",
-            metavar="NAME",
-            help="Show what the same weights are in another framework.",
-        ),
+        Elsewhere | None, option("NAME", "Show what the same weights are in another framework.", name="--as")
     ] = None
     format: Annotated[WeightsFormat, HOW_TO_PRINT] = WeightsFormat.TABLE  # type: ignore[assignment]  # one more
 

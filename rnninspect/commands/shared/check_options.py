@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from rnninspect.commands.shared import completion
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, FilesOrCheckpoints, Output, Settings
+from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, FilesOrCheckpoints, Output, Settings, flag, option
 from rnninspect.formats import CheckFormat
 
 
@@ -20,51 +18,45 @@ class CheckOptions:
     files: FilesOrCheckpoints
     lock: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            readable=False,
-            help="Hold models against this lock, not the nearest rnninspect.lock (here or above, in the repository).",
+        option(
+            "FILE", "Hold models against this lock, not the nearest rnninspect.lock (here or above, in the repository)."
         ),
     ] = None
-    update: Annotated[
-        bool, typer.Option("--update", help="Accept the models as they are now, and write them into the lock.")
-    ] = False
+    update: Annotated[bool, flag("--update", "Accept the models as they are now, and write them into the lock.")] = (
+        False
+    )
     locked: Annotated[
-        bool,
-        typer.Option(
-            "--locked", help="Fail too without a lock, on an entry whose document is gone, on an empty budget."
-        ),
+        bool, flag("--locked", "Fail too without a lock, on an entry whose document is gone, on an empty budget.")
     ] = False
     base: Annotated[
         str | None,
-        typer.Option(
-            metavar="REF",
-            help="Hold models against their documents at this branch, tag or commit of git, not against a lock.",
+        option(
+            "REF",
+            "Hold models against their documents at this branch, tag or commit of git, not against a lock.",
             autocompletion=completion.branches,
         ),
     ] = None
-    max_params: Annotated[
-        str | None, typer.Option(metavar="COUNT", help="Allow each model at most so many parameters, such as 20M.")
-    ] = None
+    max_params: Annotated[str | None, option("COUNT", "Allow each model at most so many parameters, such as 20M.")] = (
+        None
+    )
     max_total_params: Annotated[
-        str | None, typer.Option(metavar="COUNT", help="Allow all models together at most so many parameters.")
+        str | None, option("COUNT", "Allow all models together at most so many parameters.")
     ] = None
     max_growth: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIMITS",
-            help="Let models differ from the lock or base, but grow no further than 5%, or params=5%,macs=100k.",
+        option(
+            "LIMITS",
+            "Let models differ from the lock or base, but grow no further than 5%, or params=5%,macs=100k.",
             autocompletion=completion.growths,
         ),
     ] = None
     weights: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Hold one document's model against this checkpoint, tensor by tensor, as load_state_dict would.",
+        option(
+            "FILE", "Hold one document's model against this checkpoint, tensor by tensor, as load_state_dict would."
         ),
     ] = None
-    build: Annotated[bool, typer.Option("--build", help="Prove the models on the real torch modules too.")] = False
+    build: Annotated[bool, flag("--build", "Prove the models on the real torch modules too.")] = False
     device: Device = None
     settings: Settings = field(default_factory=list)
     format: Annotated[CheckFormat, HOW_TO_PRINT] = CheckFormat.TABLE

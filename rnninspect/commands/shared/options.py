@@ -6,9 +6,10 @@ its help, and its default is the option's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,77 +19,73 @@ from rnninspect.formats import Format
 # The titles under which the help of a command puts its options. Those that name none stand in the first.
 DEVICE, OUTPUT = "The device", "Output"
 
+
+def argument(metavar: str, help: str, **more: Any) -> Any:
+    """A word of a command line without a name. more: as Typer takes it."""
+    # why no check by Typer: a file that is to be replaced need not be readable, and we say better what is wrong.
+    return typer.Argument(metavar=metavar, help=help, readable=False, **more)
+
+
+def option(metavar: str, help: str, panel: str | None = None, *, name: str | Sequence[str] = (), **more: Any) -> Any:
+    """An option with a value. name: or names, where it is not the field's; panel: the title it stands under."""
+    names = [name] if isinstance(name, str) else name
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, readable=False, **more)
+
+
+def flag(name: str, help: str, panel: str | None = None) -> Any:
+    """An option without a value, and without a `--no-` of it."""
+    return typer.Option(name, help=help, rich_help_panel=panel)
+
+
 Files = Annotated[
     list[str],
-    typer.Argument(
-        metavar="CONFIG...",
-        help="YAML documents, one model each, or modules, printed or called; - is standard input.",
-    ),
+    argument("CONFIG...", "YAML documents, one model each, or modules, printed or called; - is standard input."),
 ]
 FilesOrCheckpoints = Annotated[
     list[str],
-    typer.Argument(
-        metavar="CONFIG...",
-        help="YAML documents, one model each, modules, printed or called, or checkpoints; "
+    argument(
+        "CONFIG...",
+        "YAML documents, one model each, modules, printed or called, or checkpoints; "
         "- is a document or a print on standard input.",
     ),
 ]
 Device = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Where to run: auto, cpu, cuda, cuda:N, mps or meta; wins over the document's device.",
-        rich_help_panel=DEVICE,
+    option(
+        "NAME",
+        "Where to run: auto, cpu, cuda, cuda:N, mps or meta; wins over the document's device.",
+        DEVICE,
         autocompletion=completion.devices,
     ),
 ]
 Dtype = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Compute in float32, float64, float16 or bfloat16; wins over the document's dtype.",
-        rich_help_panel=DEVICE,
+    option(
+        "NAME",
+        "Compute in float32, float64, float16 or bfloat16; wins over the document's dtype.",
+        DEVICE,
         autocompletion=completion.dtypes,
     ),
 ]
 Settings = Annotated[
     list[str],
-    typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Replace a value of the document: encoder.hidden_size=128, input.batch_size=64.",
+    option(
+        "PATH=VALUE",
+        "Replace a value of the document: encoder.hidden_size=128, input.batch_size=64.",
+        name="--set",
         autocompletion=completion.settings,
     ),
 ]
-InputGrad = Annotated[bool, typer.Option("--input-grad", help="Work out gradients of the input, h_0 and c_0 too.")]
-LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="Only the layer of this name.")]
-# why no check by typer: a file that is to be replaced need not be readable, and we say better what is wrong.
-Plot = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        readable=False,
-        help="Draw a picture too, as .svg, .png or .pdf (needs matplotlib).",
-        rich_help_panel=OUTPUT,
-    ),
-]
+InputGrad = Annotated[bool, flag("--input-grad", "Work out gradients of the input, h_0 and c_0 too.")]
+LayerName = Annotated[str | None, option("NAME", "Only the layer of this name.", name="--layer")]
+Plot = Annotated[Path | None, option("FILE", "Draw a picture too, as .svg, .png or .pdf (needs matplotlib).", OUTPUT)]
 Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        readable=False,
-        help="Write to this file, whole or not at all.",
-        rich_help_panel=OUTPUT,
-    ),
+    Path | None, option("FILE", "Write to this file, whole or not at all.", OUTPUT, name=("--output", "-o"))
 ]
 # Of `--table`, whose values are not the same everywhere.
-ONE_TABLE = typer.Option(
-    metavar="NAME", help="Print this table alone (without it csv prints the first).", rich_help_panel=OUTPUT
-)
+ONE_TABLE = option("NAME", "Print this table alone (without it csv prints the first).", OUTPUT)
 # Of `--format`, whose values are not the same everywhere.
-HOW_TO_PRINT = typer.Option("--format", metavar="FORMAT", help="How to print it.", rich_help_panel=OUTPUT)
+HOW_TO_PRINT = option("FORMAT", "How to print it.", OUTPUT, name="--format")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +104,7 @@ class TorchOptions(DocumentOptions):
 
     device: Device = None
     dtype: Dtype = None
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Draw other first weights and another batch.")
-    ] = 0
+    seed: Annotated[int, option("N", "Draw other first weights and another batch.", min=0, max=2**63 - 1)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +113,7 @@ class LookOptions(TorchOptions):
 
     files: FilesOrCheckpoints
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only work it out from the equations: fast, without torch, and not proven.")
+        bool, flag("--plan", "Only work it out from the equations: fast, without torch, and not proven.")
     ] = False
 
 
