@@ -45,6 +45,14 @@ def test_the_same_model_has_not_changed() -> None:
     assert changes(model_of(TEXT, "name=other", "budget.max_params=1", "device=cpu"), model_of()) == ()
 
 
+def test_of_equations_the_lines_that_differ_stand_side_by_side() -> None:
+    cell = 'layers: [{name: cell, type: Cell, input_size: 4, hidden_size: 5, equations: "%s"}]'
+    texts = (r"f = W_f @ x\nn = W_n @ h\nh = f + n", r"f = W_f @ x\nn = W_n @ (f * h)\nm = n * f\nh = m + n")
+    old, new = (model_of(f"input: {{batch_size: 2, seq_len: 3}}\n{cell % text}") for text in texts)
+    told = [change[2:] for change in changes(new, old) if change.field == "cell.equations"]
+    assert told == [("n = W_n @ h", "n = W_n @ (f * h)"), ("h = f + n", "m = n * f"), (None, "h = m + n")]
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import NamedTuple
 
 from rnninspect.guard.locked import (
@@ -203,17 +204,21 @@ def _setting_changes(layer: str, old: Settings, new: Settings) -> Iterator[Chang
     for key in {**old, **new}:
         was, is_now = old.get(key), new.get(key)
         if was != is_now and not (is_unknown(old, key) or is_unknown(new, key)):
+            pairs: Iterable[tuple[Value, Value]] = [(was, is_now)]
             if key == "equations" and isinstance(was, tuple) and isinstance(is_now, tuple):
-                was, is_now = _differing(was, is_now)
-            yield Change(layer=layer, field=f"{layer}.{key}" if layer else key, locked=was, now=is_now)
+                pairs = _differing(was, is_now)
+            for one, other in pairs:
+                yield Change(layer=layer, field=f"{layer}.{key}" if layer else key, locked=one, now=other)
 
 
-def _differing(old: tuple[int | str, ...], new: tuple[int | str, ...]) -> tuple[Value, Value]:
-    """Of two lists of equations the lines in which they differ, from the first to the last."""
+def _differing(old: tuple[int | str, ...], new: tuple[int | str, ...]) -> Iterator[tuple[Value, Value]]:
+    """Of two lists of equations the lines from the first that differ to the last, side by side."""
     rest = list(old), list(new)
     for end in (0, -1):
         while all(rest) and rest[0][end] == rest[1][end]:
             for lines in rest:
                 lines.pop(end)
-    was, is_now = ("; ".join(str(line).strip() for line in lines) or None for lines in rest)
-    return was, is_now
+    for pair in zip_longest(*rest):
+        was, is_now = (None if line is None else str(line).strip() for line in pair)
+        if was != is_now:
+            yield was, is_now
