@@ -100,7 +100,9 @@ def _section(layer: Explained) -> str:
 
 def _blocks(layer: Explained, pictures: Mapping[str, Block], wiring: str) -> Iterator[Block]:
     def title(what: str) -> str:
-        return f"{_section(layer)}: {what}"
+        # why: a layer of a file is a model by itself, whose name stands before the title.
+        own = layer.facts.type if layer.facts.name == layer.model else _section(layer)
+        return f"{own}: {what}"
 
     model = layer.model
     if not layer.equations:
