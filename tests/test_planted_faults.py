@@ -14,6 +14,7 @@ def test_every_fault_has_its_one_place() -> None:
     assert found.loader is not None
     mutate = importlib.util.module_from_spec(found)
     found.loader.exec_module(mutate)
-    texts = {file: (TESTS.parent / "rnninspect" / file).read_text() for file, *_ in mutate.FAULTS}
-    assert [fault for fault in mutate.FAULTS if texts[fault[0]].count(fault[1]) != 1] == []
-    assert [tests for *_, tests in mutate.FAULTS if not (TESTS / tests).exists()] == []
+    faults = list(mutate.listed())
+    texts = {fault.file: (TESTS.parent / "rnninspect" / fault.file).read_text() for fault in faults}
+    assert [fault for fault in faults if texts[fault.file].count(fault.right) != 1] == []
+    assert [fault.tests for fault in faults if not (TESTS / fault.tests).exists()] == []
