@@ -76,8 +76,12 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     ],
     **{
         command: [(command, "both.yaml", "both.safetensors", "wired.yaml", PRINTED, "--plan")]
-        for command in ("shapes", "weights", "params")
+        for command in ("shapes", "params")
     },
+    "weights": [
+        ("weights", "both.yaml", "both.safetensors", "wired.yaml", PRINTED, "--plan"),
+        ("weights", "both.yaml", "--as", "keras", "--gates"),
+    ],
     "identify": [("identify", "both.safetensors"), ("identify", "odd.safetensors")],
     "trace": [("trace", "both.yaml"), ("trace", "both.yaml", "--step", "1")],
     "gradflow": [("gradflow", "both.yaml"), ("gradflow", "both.yaml", "--target", "sum")],

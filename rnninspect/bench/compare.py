@@ -29,7 +29,7 @@ from statistics import median
 from typing import NamedTuple
 
 from rnninspect.bench.bootstrap import ratio_interval
-from rnninspect.bench.matching import Pair, Unmatched, about, match
+from rnninspect.bench.matching import Pair, Unmatched, match
 from rnninspect.bench.records import STEADY, WHOLE_MODEL, Environment, Figure, Outcome, settings_text
 from rnninspect.errors import Place
 from rnninspect.guard.findings import Finding
@@ -229,7 +229,7 @@ def _compared(pair: Pair, threshold: float) -> Compared:
     if verdict == Verdict.SLOWER and low <= 1 + threshold:
         reason = f"{_percent(threshold)} are allowed"
     return Compared(
-        *about(pair.new[0][0]),
+        *pair.new[0][0].of_point,
         subject=pair.subject,
         phase=pair.phase,
         old=old,

@@ -49,7 +49,7 @@ def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], l
         lacking = [_lacks(name, side) for name, side in zip(("old", "new"), sides, strict=True)]
         if any(lacking):
             reason = "; ".join(filter(None, lacking))
-            unmatched.append(Unmatched(*about(of), subject=None, phase=None, reason=reason))
+            unmatched.append(Unmatched(*of.of_point, subject=None, phase=None, reason=reason))
             continue
         a, b = (_figures(side) for side in sides)
         for subject, phase in {**a, **b}:
@@ -59,13 +59,8 @@ def match(old: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[Pair], l
                 )
             else:
                 reason = f"not in {'new' if (subject, phase) in a else 'old'}"
-                unmatched.append(Unmatched(*about(of), subject=subject, phase=phase, reason=reason))
+                unmatched.append(Unmatched(*of.of_point, subject=subject, phase=phase, reason=reason))
     return pairs, unmatched
-
-
-def about(outcome: Outcome) -> tuple[str, str, str, str, Mapping[str, object], Mapping[str, object]]:
-    """Model, file, case, point, settings and variant of an outcome."""
-    return (outcome.model, outcome.file, outcome.case, outcome.point, outcome.settings, outcome.variant)
 
 
 def _of_several_files(outcomes: Iterable[Outcome]) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.bench.folder import JournalSeen, Survey
-from rnninspect.bench.records import settings_text
+from rnninspect.bench.records import point_text
 from rnninspect.errors import listed, printable
 
 _MOST_NAMED = 3
@@ -100,7 +100,7 @@ def missing_points(found: Survey) -> list[MissingPoint]:
             number=number,
             model=points[number].model,
             case=points[number].case,
-            point=": ".join(filter(None, [printable(points[number].case), settings_text(points[number].settings)])),
+            point=point_text(points[number].case, points[number].settings),
             settings=points[number].settings,
             reason=_reason(found, number),
         )

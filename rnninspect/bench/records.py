@@ -293,9 +293,23 @@ class Outcome(NamedTuple):
         return (self.model, self.file, canonical(self.settings), canonical(self.variant))
 
     @property
+    def of_point(self) -> tuple[str, str, str, str, Mapping[str, object], Mapping[str, object]]:
+        """What `POINT_FIELDS` names."""
+        return (self.model, self.file, self.case, self.point, self.settings, self.variant)
+
+    @property
     def point(self) -> str:
         """What the point is called, safe to print: `small: encoder.hidden_size=64`."""
-        return ": ".join(filter(None, [printable(self.case), settings_text(self.settings)]))
+        return point_text(self.case, self.settings)
+
+
+# What a record of a variant of a point begins with.
+POINT_FIELDS = ("model", "file", "case", "point", "settings", "variant")
+
+
+def point_text(case: str, settings: Mapping[str, object]) -> str:
+    """What a point is called, safe to print: what the document calls it, where it does, and what is swept."""
+    return ": ".join(filter(None, [printable(case), settings_text(settings)]))
 
 
 def settings_text(settings: Mapping[str, object]) -> str:

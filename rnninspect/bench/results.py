@@ -149,6 +149,10 @@ def several_devices(rows: Iterable[Pooled]) -> bool:
     return len({row.device_name for row in rows}) > 1
 
 
+# What is taken from the figure of the process nearest to the median as it is.
+_OF_NEAREST = ("subject", "phase", "page_faults", "stopped", "launch_bound", "peak_bytes", "planned_bytes", "joules")
+
+
 def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
     outcome, figures = timed[0].outcome, [one.figure for one in timed]
     median = statistics.median(medians := [figure.median for figure in figures])
@@ -157,19 +161,13 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
     nearest, bound, place = _nearest(timed, median), _least_bound(timed), outcome.environment
     places = [one.outcome.environment for one in timed if one.outcome.environment is not None]
     return Pooled(
-        model=outcome.model,
-        file=outcome.file,
-        case=outcome.case,
-        point=outcome.point,
-        settings=outcome.settings,
-        variant=outcome.variant,
+        *outcome.of_point,
+        **{name: getattr(nearest, name) for name in _OF_NEAREST},
         dtype=outcome.dtype,
         threads=place and place.threads,
         device_name=place and place.device_name,
         devices=", ".join(dict.fromkeys(each.device for each in places)) or None,
         beside=max((each.beside for each in places if each.beside is not None), default=None),
-        subject=nearest.subject,
-        phase=nearest.phase,
         median_seconds=median,
         half_width_percent=_percent(half),
         best_seconds=min(figure.best for figure in figures),
@@ -181,10 +179,7 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
         processes=len(figures),
         overhead_percent=percent(max(figure.overhead for figure in figures)),
         cpu_speed_percent=_percent(nearest.speed),
-        page_faults=nearest.page_faults,
-        stopped=nearest.stopped,
         host_seconds=nearest.host,
-        launch_bound=nearest.launch_bound,
         verdict=max((figure.verdict for figure in figures), key=lambda verdict: verdict != STEADY),
         step_seconds=_over(median, nearest.steps),
         tokens_per_second=nearest.tokens / median,
@@ -195,10 +190,7 @@ def _pooled(timed: tuple[ProcessFigure, ...]) -> Pooled:
         bound_seconds=bound and bound.seconds,
         over_bound=_over(median, bound and bound.seconds),
         regime=bound and bound.regime,
-        peak_bytes=nearest.peak_bytes,
-        planned_bytes=nearest.planned_bytes,
         sheet_percent=_percent(_over(_over(nearest.flops, median), _sheet(outcome))),
-        joules=nearest.joules,
         tokens_per_joule=_over(nearest.tokens, nearest.joules),
         timed=timed,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnninspect.facts.models import Measured, ModelFacts
 from rnninspect.live.records import LayerRecord, ModelRecord
+from rnninspect.results.head import picked
 from rnninspect.results.model import Report, document
 
 
@@ -17,11 +18,7 @@ def live_document(result: ModelRecord) -> dict[str, object]:
         **document(report),
         "seed": None,
         "live": {
-            "ran": result.ran,
-            "agrees": result.agrees,
-            "parameters": result.parameters,
-            "other_parameters": result.other_parameters,
-            "other_modules": result.other_modules,
+            **picked(result, "ran", "agrees", "parameters", "other_parameters", "other_modules"),
             "lazy_parameters": result.lazy,
             "not_read": list(result.not_read),
             "notes": list(result.notes),
@@ -47,21 +44,6 @@ def model_facts(result: ModelRecord) -> ModelFacts:
 
 
 def _layer(layer: LayerRecord) -> dict[str, object]:
-    return {
-        "name": layer.name,
-        "names": layer.names,
-        "type": layer.type,
-        "class": layer.class_name,
-        "arguments": layer.arguments,
-        "calls": layer.calls,
-        "calls_with_states": layer.calls_with_states,
-        "lengths": layer.lengths,
-        "other_inputs": layer.other_inputs,
-        "parameters": layer.parameters,
-        "macs": layer.macs,
-        "macs_per_token": layer.macs_per_token,
-        "agrees": layer.agrees,
-        "device": layer.device,
-        "dtype": layer.dtype,
-        "notes": layer.notes,
-    }
+    run = ("calls", "calls_with_states", "lengths", "other_inputs", "parameters", "macs", "macs_per_token", "agrees")
+    named = {**picked(layer, "name", "names", "type"), "class": layer.class_name, "arguments": layer.arguments}
+    return {**named, **picked(layer, *run, "device", "dtype", "notes")}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rnninspect import __version__
-from rnninspect.bench.records import Bound, Outcome, Peaks, Warned
+from rnninspect.bench.records import POINT_FIELDS, Bound, Outcome, Peaks, Warned
 from rnninspect.bench.results import Pooled, peaks_of, pool, ratios, steady_speed
-from rnninspect.results.head import SCHEMA_VERSION, common
+from rnninspect.results.head import SCHEMA_VERSION, common, picked
 from rnninspect.shares import percent
 
 # What is for all processes of a variant together.
@@ -85,15 +85,7 @@ def _speeds(peaks: Peaks) -> dict[str, object]:
 
 
 def _about(outcome: Outcome) -> dict[str, object]:
-    return {
-        "model": outcome.model,
-        "file": outcome.file,
-        "case": outcome.case,
-        "point": outcome.point,
-        "settings": outcome.settings,
-        "variant": outcome.variant,
-        "process": outcome.process,
-    }
+    return picked(outcome, *POINT_FIELDS, "process")
 
 
 def _process(row: Pooled) -> dict[str, object]:

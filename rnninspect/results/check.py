@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rnninspect.facts.amounts import sum_of_known
 from rnninspect.guard.changes import NEW, Change
 from rnninspect.guard.check import Check, Limit, Verdict, Word
-from rnninspect.results.head import head
+from rnninspect.results.head import head, picked
 from rnninspect.results.held_weights import weights_document, weights_table
 from rnninspect.results.model import counts_of
 from rnninspect.results.subjects import subjects
@@ -148,13 +148,7 @@ def _budget(limits: Sequence[Limit]) -> str:
 
 
 def _limit(limit: Limit) -> dict[str, Cell]:
-    return {
-        "limit": limit.name,
-        "allowed": limit.allowed,
-        "actual": limit.actual,
-        "over": limit.over,
-        "percent_of_allowed": limit.percent_of_allowed,
-    }
+    return {"limit": limit.name, **picked(limit, "allowed", "actual", "over", "percent_of_allowed")}
 
 
 def limit_document(limit: Limit) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Verdict
-from rnninspect.bench.records import Outcome
+from rnninspect.bench.records import POINT_FIELDS, Outcome
 from rnninspect.results.about import (
     PHASE,
     POINT,
@@ -19,7 +19,7 @@ from rnninspect.results.about import (
 )
 from rnninspect.results.digest import Digest, Fold, few
 from rnninspect.results.faster import faster
-from rnninspect.results.head import common, head
+from rnninspect.results.head import common, head, picked
 from rnninspect.results.table import Answer, Block, Cell, Column, Kind, Table
 from rnninspect.shares import percent, share_text
 
@@ -215,22 +215,12 @@ def compare_document(comparison: Comparison, outcomes: Sequence[Outcome]) -> dic
 
 def _compared(item: Compared) -> dict[str, object]:
     return {
-        "model": item.model,
-        "file": item.file,
-        "case": item.case,
-        "point": item.point,
-        "settings": item.settings,
-        "variant": item.variant,
-        "subject": item.subject,
-        "phase": item.phase,
+        **picked(item, *POINT_FIELDS, "subject", "phase"),
         "old": _side(item.old),
         "new": _side(item.new),
-        "ratio": item.ratio,
-        "low": item.low,
-        "high": item.high,
+        **picked(item, "ratio", "low", "high"),
         "noise_percent": percent(item.noise),
-        "verdict": item.verdict,
-        "reason": item.reason,
+        **picked(item, "verdict", "reason"),
     }
 
 

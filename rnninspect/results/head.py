@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from rnninspect import __version__
 from rnninspect.facts.models import ModelFacts
@@ -39,6 +39,11 @@ def head(
         "seed": seed,
         "ledger": ledger,
     }
+
+
+def picked(record: object, *names: str) -> dict[str, Any]:
+    """The fields of a record that stand in an object, or a row, under their own names."""
+    return {name: getattr(record, name) for name in names}
 
 
 def common(values: list[str]) -> str | None:

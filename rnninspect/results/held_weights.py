@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rnninspect.errors import printable, show
+from rnninspect.results.head import picked
 from rnninspect.results.table import Column, Kind, Table
 
 if TYPE_CHECKING:
@@ -79,14 +80,9 @@ def weights_document(held: HeldWeights) -> dict[str, object]:
     """A checkpoint beside a model, as an object."""
     found = held.fit
     return {
-        "file": held.file,
-        "format": held.format,
-        "ok": held.ok,
+        **picked(held, "file", "format", "ok"),
         "tensors": found.wanted,
-        "fitting": found.fitting,
-        "missing": found.missing,
-        "unexpected": found.unexpected,
-        "mismatched": found.mismatched,
+        **picked(found, "fitting", "missing", "unexpected", "mismatched"),
         "damage": held.damage,
         "unlike": list(held.unlike),
         "causes": [

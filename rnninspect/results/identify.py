@@ -9,7 +9,7 @@ from rnninspect.files.agreement import TensorDifference
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.look import Compared, LookedInto
 from rnninspect.results.caption import caption, each_once
-from rnninspect.results.head import common, head
+from rnninspect.results.head import common, head, picked
 from rnninspect.results.identify_words import NO_PREFIX, counted, known_from_all, sentences
 from rnninspect.results.table import Block, Cell, Column, Kind, Table
 
@@ -197,23 +197,15 @@ def _row(compared: Compared) -> tuple[Cell, ...]:
     directions = 2 if layer.bidirectional else 1
     return (
         layer.name or None,
-        layer.type,
-        layer.input_size,
-        layer.hidden_size,
-        layer.num_layers,
+        *picked(layer, "type", "input_size", "hidden_size", "num_layers").values(),
         directions,
         "reverse" if layer.reverse else directions,
         layer.bidirectional,
         _reverse(layer),
-        layer.proj_size,
-        layer.biases,
-        layer.parameters,
+        *picked(layer, "proj_size", "biases", "parameters").values(),
         len({part.tensor.name for part in layer.parts}),
         _dtypes(layer),
-        layer.known_from,
-        layer.convention,
-        layer.reset_after,
-        layer.peepholes,
+        *picked(layer, "known_from", "convention", "reset_after", "peepholes").values(),
         not compared.differences,
     )
 
@@ -299,20 +291,9 @@ def _file(looked: LookedInto) -> dict[str, object]:
 def _layer(compared: Compared) -> dict[str, object]:
     layer = compared.found
     return {
-        "name": layer.name,
-        "type": layer.type,
-        "input_size": layer.input_size,
-        "hidden_size": layer.hidden_size,
-        "num_layers": layer.num_layers,
-        "bidirectional": layer.bidirectional,
+        **picked(layer, "name", "type", "input_size", "hidden_size", "num_layers", "bidirectional"),
         "reverse": _reverse(layer),
-        "proj_size": layer.proj_size,
-        "biases": layer.biases,
-        "reset_after": layer.reset_after,
-        "peepholes": layer.peepholes,
-        "convention": layer.convention,
-        "parameters": layer.parameters,
-        "known_from": layer.known_from,
+        **picked(layer, "proj_size", "biases", "reset_after", "peepholes", "convention", "parameters", "known_from"),
         "known": dict(layer.known),
         "unknown": dict(layer.unknown),
         "remarks": list(layer.remarks),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.facts.tensors import HandedOn, TensorFact, Wires
 from rnninspect.facts.weights import GateFact, Init, WeightFact
-from rnninspect.results.head import head
+from rnninspect.results.head import head, picked
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference
@@ -43,13 +43,7 @@ def document(report: Report) -> dict[str, object]:
         **head([*report.models, *(model for model, _ in report.differences)], report.ledger, report.seed),
         "models": [_model(model) for model in report.models],
         "differences": [
-            {
-                "model": model.name,
-                "layer": item.layer,
-                "fact": item.fact,
-                "plan": str(item.plan),
-                "real": str(item.real),
-            }
+            {"model": model.name, **picked(item, "layer", "fact"), "plan": str(item.plan), "real": str(item.real)}
             for model, differences in report.differences
             for item in differences
         ],
@@ -140,31 +134,16 @@ def counts_of(facts: LayerFacts | ModelFacts) -> dict[str, int | None]:
 
 
 def _tensor(tensor: TensorFact) -> dict[str, object]:
-    return {
-        "name": tensor.name,
-        "axes": tensor.axes,
-        "shape": tensor.shape,
-        "layout": tensor.layout,
-        "unpacked_axes": tensor.unpacked_axes,
-        "unpacked_shape": tensor.unpacked_shape,
-        "dtype": tensor.dtype,
-    }
+    return picked(tensor, "name", "axes", "shape", "layout", "unpacked_axes", "unpacked_shape", "dtype")
 
 
 def _weight(weight: WeightFact) -> dict[str, Any]:
     return {
-        "name": weight.name,
-        "symbol": weight.symbol,
+        **picked(weight, "name", "symbol"),
         "stacked_layer": weight.layer,
-        "direction": weight.direction,
-        "axes": weight.axes,
-        "shape": weight.shape,
-        "layout": weight.layout,
-        "count": weight.count,
+        **picked(weight, "direction", "axes", "shape", "layout", "count"),
         "bytes": weight.nbytes,
-        "dtype": weight.dtype,
-        "trainable": weight.trainable,
-        "shared_with": weight.shared_with,
+        **picked(weight, "dtype", "trainable", "shared_with"),
         "init": _init(weight.init),
         "gates": [_gate(gate, weight.init) for gate in weight.gates],
         "observed": weight.observed and asdict(weight.observed),
@@ -173,25 +152,13 @@ def _weight(weight: WeightFact) -> dict[str, Any]:
 
 def _buffer(buffer: WeightFact) -> dict[str, object]:
     """What there is of a tensor that does not train."""
-    return {
-        "name": buffer.name,
-        "axes": buffer.axes,
-        "shape": buffer.shape,
-        "count": buffer.count,
-        "bytes": buffer.nbytes,
-        "dtype": buffer.dtype,
-        "init": _init(buffer.init),
-    }
+    sizes = {**picked(buffer, "name", "axes", "shape", "count"), "bytes": buffer.nbytes}
+    return {**sizes, "dtype": buffer.dtype, "init": _init(buffer.init)}
 
 
 def _gate(gate: GateFact, init: Init) -> dict[str, object]:
-    return {
-        "name": gate.name,
-        "rows": gate.rows,
-        "shape": gate.shape,
-        "init": _init(gate.init or init),
-        "observed": gate.observed and asdict(gate.observed),
-    }
+    observed = gate.observed and asdict(gate.observed)
+    return {**picked(gate, "name", "rows", "shape"), "init": _init(gate.init or init), "observed": observed}
 
 
 def _init(init: Init) -> dict[str, object]:

@@ -1,9 +1,7 @@
-"""What the commands that look into models print with --format json."""
+"""What the commands that look at models, and at the library of cells, print with --format json."""
 
 from __future__ import annotations
 
-from rnninspect.results import schema_wires
-from rnninspect.results.schema_live import live
 from rnninspect.results.schema_words import (
     COUNTS,
     DIRECTION,
@@ -13,12 +11,14 @@ from rnninspect.results.schema_words import (
     LAYER,
     NAME,
     PER_TOKEN,
+    SHAPE,
     STACKED,
     TYPE,
     Schema,
     by_name,
     many,
     number,
+    of_any,
     open_size,
     record,
     result,
@@ -29,8 +29,115 @@ from rnninspect.results.schema_words import (
     yes,
 )
 
+_FROM = many("What it is fed with, by the names of inputs and earlier layers.", text("A name."))
+
+
+def _wires_of_layer(tensor: Schema) -> dict[str, Schema]:
+    """The keys of a layer that has any. tensor: what goes in or comes out."""
+    return {
+        "wires": record(
+            "Of a model whose document says any wires: where the layer's input, states and weights come from.",
+            **{"from": _FROM},
+            add=some(text("What is added to what it hands on: input, which is its own, or a name.")),
+            same_as=some(text("The layer whose weights it has too.")),
+            state_from=some(text("The layer whose last states are its first ones.")),
+            directions=some(text("How that layer's two directions become one.", "concat", "sum")),
+        ),
+        "sources": many("Of a layer that reads several: what each hands it, by its name.", tensor),
+        "handed_on": record(
+            "Of a layer that hands on neither its output nor its last states as they are: what it hands on.",
+            words=text("How that is worked out."),
+            tensor=tensor,
+        ),
+    }
+
+
+def _wires_of_model(tensor: Schema) -> dict[str, Schema]:
+    """The keys of a model whose document says any wires."""
+    return {
+        "inputs": many("Of a model with wires: its inputs, by their names.", tensor),
+        "outputs": many("Of a model with wires: what it returns, by the layers that hand it on.", tensor),
+    }
+
+
+def _live() -> Schema:
+    """What was seen of a module of the user's own."""
+    return record(
+        "Of a module in Python alone: what was seen of it. `models` has its recurrent layers as its one model.",
+        ran=yes("It was run once; false of rnninspect.recurrent."),
+        agrees=yes("Every layer is what its plan says."),
+        parameters=whole("Those of the recurrent layers, by torch, each once."),
+        other_parameters=whole("Those of everything else, by torch, each once."),
+        other_modules=whole("How many other layers there are."),
+        lazy_parameters=whole("How many parameters have no size before a forward pass."),
+        not_read=many("What looks recurrent and is not torch's.", text("A sentence for a module.")),
+        notes=many("What else is to be told.", text("A sentence.")),
+        layers=many("Its recurrent layers, in its order.", _live_layer()),
+    )
+
+
+def _live_layer() -> Schema:
+    return record(
+        "A recurrent layer.",
+        name=text("Where the module has it, dotted."),
+        names=many("All of its names; empty for the module itself.", text("A name.")),
+        type=text("What it is of torch's.", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"),
+        **{"class": text("Its own class.")},
+        arguments=by_name("What its constructor was given, under torch's names.", of_any("The value.")),
+        calls=some(whole("How often it ran; null where the module was not run.")),
+        calls_with_states=whole("How many calls were given states."),
+        lengths=some(many("Of a packed first call: those of its sequences.", whole("A length."))),
+        other_inputs=many("Shapes that later calls read, up to four.", many("Of an input.", whole("A size."))),
+        parameters=whole("Those of the module, by torch."),
+        macs=some(whole("Multiply-accumulates of all calls; null where it did not run, or by a forward of its own.")),
+        macs_per_token=whole("Those of one token, or of one step of one sequence."),
+        agrees=yes("Its parameters, and what came out, are what the plan says."),
+        device=text("Where its parameters are, as torch calls it."),
+        dtype=text("Their dtype, as torch calls it."),
+        notes=many("What is to be told of it.", text("A sentence.")),
+    )
+
+
+def _translated() -> Schema:
+    """The same weights in another framework."""
+    gate = record(
+        "What a gate has in a tensor.",
+        **{"is": text("What stands there, in symbols of torch's equations: `b_if + b_hf`.")},
+        index=text("Where, as an index of numpy's: `[:, 0:50]`."),
+        shape=SHAPE,
+    )
+    tensor = record(
+        "A tensor there.",
+        name=text("Its name there, with what tells stacked layers and directions apart before it."),
+        stacked_layer=STACKED,
+        direction=DIRECTION,
+        **{"from": some(text("The parameters of torch's that it is made of; null where nothing makes it."))},
+        order=some(text("Its gates in their order there, by torch's letters; null for what has none.")),
+        shape=SHAPE,
+        count=whole("How many elements it has."),
+        gates=many("Where each gate stands; empty for a tensor of one.", gate),
+    )
+    layer = record(
+        "A recurrent layer.",
+        model=NAME,
+        file=FILE,
+        name=LAYER,
+        type=TYPE,
+        made=some(text("The layer there; null where there is none.")),
+        exact=yes("The weights there compute what torch's do."),
+        run_by_tests=yes("Tests run the framework on such weights; else only the record of its packing says so."),
+        verdict=text("`exact`, and what becomes of biases; or `none`, and why."),
+        parameters=some(whole("How many parameters the layer has there; null where there is none.")),
+        tensors=many("Its tensors there; empty where there is no such layer.", tensor),
+    )
+    return record(
+        "With --as: the same weights in another framework.",
+        framework=text("Its name."),
+        layers=many("The recurrent layers of all models.", layer),
+    )
+
+
 _AXES = many("For each axis its letters, such as D*H_out.", text("A letter, a product of letters, or a number."))
-_SHAPE = many("For each axis its size.", whole("A size."))
 _LAYOUT = many(
     "For each axis what stands where along it; null for an axis that is nobody's in particular.",
     some(many("From the first to the last.", text("Such as `layer 0 reverse` or `features 50-99 reverse`."))),
@@ -74,7 +181,7 @@ _GATE = record(
     "The rows of one gate.",
     name=text("The gate's matrix or bias, such as W_if."),
     rows=many("The first row, and the one after the last.", whole("A row, from 0.")),
-    shape=_SHAPE,
+    shape=SHAPE,
     init=_INIT,
     observed=_OBSERVED,
 )
@@ -86,7 +193,7 @@ _WEIGHT = record(
     stacked_layer=STACKED,
     direction=DIRECTION,
     axes=_AXES,
-    shape=_SHAPE,
+    shape=SHAPE,
     layout=_LAYOUT,
     count=whole("How many elements it has."),
     bytes=whole("How many bytes it takes."),
@@ -111,7 +218,7 @@ _BUFFER = record(
     "A tensor of a layer's state_dict that is no parameter.",
     name=text("What torch calls it: running_mean."),
     axes=_AXES,
-    shape=_SHAPE,
+    shape=SHAPE,
     count=whole("How many elements it has."),
     bytes=whole("How many bytes it takes."),
     dtype=DTYPE,
@@ -126,7 +233,7 @@ _LAYER = record(
     outputs=many("What comes out: the output, and the last states.", _TENSOR),
     weights=many("Its parameters.", without(_WEIGHT, "trainable", "init")),
     buffers=many("Of one that has any: its buffers.", _BUFFER),
-    **schema_wires.of_layer(_TENSOR),
+    **_wires_of_layer(_TENSOR),
     convention=text("Of a file's layer: whose packing its tensors have there."),
     unknown=by_name("Of a file's layer: the options that it does not say.", text("What is the case.")),
 )
@@ -138,7 +245,7 @@ _MODEL = record(
     dtype=DTYPE,
     **COUNTS,
     measured=_MEASURED,
-    **schema_wires.of_model(_TENSOR),
+    **_wires_of_model(_TENSOR),
     layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN, *_SOME_HAVE)),
 )
 _MODEL = without(_MODEL, *PER_TOKEN, "inputs", "outputs")
@@ -171,144 +278,42 @@ def looked(command: str) -> Schema:
     )
     some_have = {"not_described": many("Of printed modules alone: what no layer is.", _PART)}
     if command == "inspect":
-        some_have["live"] = live()
+        some_have["live"] = _live()
+    if command == "weights":
+        some_have["elsewhere"] = _translated()
     page = result(command, "Everything known of each model.", **HEAD, ledger=ledger, **_MODELS, **some_have)
     return without(page, *some_have)
 
 
-_COMPARED = record(
-    "A tensor of torch's against the equations'.",
-    name=text("output, h_n, or grad and what the gradient is of: a weight, input, h_0."),
-    shape=_SHAPE,
-    largest_magnitude=some(number("The largest magnitude of the equations'.")),
-    largest_error=some(number("The largest difference; null where it is not finite.")),
-    relative_epsilons=some(number("That over the largest magnitude, in epsilons; null where it is not finite.")),
-    allowed_epsilons=number("The most that it may be."),
-    ok=yes("It is within what is allowed."),
-)
-_PROOF = record(
-    "One thing that was held against another, in float64 on the CPU.",
-    what=text(
-        "states: output and final states; slope: that of the gradients along a random direction.",
-        *("states", "gradients", "slope"),
-    ),
-    against=text("equations: evaluated as they are written; differences: central ones.", "equations", "differences"),
-    tensor=some(text("The one that is farthest off; null of a slope.")),
-    relative_error=some(number("The largest error over the largest magnitude; null where it is not finite.")),
-    allowed_error=some(number("The most that it may be; null where it is not finite.")),
-    kinks=whole("How many kinks lay within the step of the differences, and were not crossed."),
-    ok=some(yes("It is within what is allowed; null where nothing can be said.")),
-)
-_AGAINST = record(
-    "Somebody's class that the layer was held against in float64; null where it was not.",
-    **{"class": text("module:Class.")},
-    version=some(text("What its package says it is.")),
-    ok=yes("Every tensor is within what is allowed."),
-    tensors=many("Its tensors, in epsilons of float64, by the names of ours.", _COMPARED),
-    fixed=many("Our parameters that it lacks, set to a number.", text("A parameter.")),
-)
-
-
-def verified() -> Schema:
-    """What `verify` prints."""
-    layer = record(
-        "A layer.",
-        layer=LAYER,
-        type=TYPE,
-        ok=yes("Every tensor is within what is allowed, and no proof has failed."),
-        terms=whole("The most numbers that are added up in one (K)."),
-        steps=whole("How many steps a state is carried over (L); 1 where none follow."),
-        tensors=many("Its tensors.", _COMPARED),
-        against=some(_AGAINST),
-        proofs=many("Of a layer that torch lacks: what else was held against what.", _PROOF),
-    )
-    wire = record(
-        "What a layer is connected to.",
-        layer=LAYER,
-        wire=text("Which wire, in the words of the document: from own, encoder."),
-        ok=yes("Every tensor is within what is allowed."),
-        tensors=many("Its tensors, gradients in epsilons of float64.", _COMPARED),
-    )
-    model = record(
-        "A model.",
-        name=NAME,
-        file=FILE,
-        ok=yes("Every tensor of every layer, and of every wire, is within what is allowed."),
-        epsilon=number("What errors are counted in."),
-        epsilon_of=text("Whose that is: a dtype, or TF32."),
-        layers=many("The layers that could be compared.", layer),
-        skipped=many("Layers without equations, which were only run.", LAYER),
-        without_dropout=many("Layers whose dropout was taken as 0.", LAYER),
-        not_in_torch=many("Layers that torch lacks, whose equations are held against themselves: see `proofs`.", LAYER),
-        drawn=many("Layers whose weights and running statistics were drawn at random for this.", LAYER),
-        eval_alone=many("Layers that this batch, of one row, cannot be run through in training mode.", LAYER),
-        wires=many("What layers read, hand on and hand over, by itself, where any do.", wire),
+def listed() -> Schema:
+    """What `cells` prints."""
+    size = "input_size = hidden_size = 128, the cell's own sizes at their defaults"
+    cell = record(
+        "A cell of the library.",
+        name=text("Its name, which is the type of a layer in a document."),
+        title=text("What it is called in full."),
+        gates=whole("How many blocks are stacked in its largest parameter."),
+        weights=whole("How many parameter tensors it has."),
+        parameters=whole(f"How many parameters it has at {size}."),
+        parameters_lstm=whole("How many torch.nn.LSTM has at the same sizes."),
+        scannable=yes("Each state is linear in the states before, so that L steps can be run in log2 L rounds."),
+        equations=text("One step, in the equation language."),
+        output=some(text("The vector that a step puts out; null for the first state.")),
+        widths=by_name("The widths of vectors and weights that are not hidden_size.", of_any("A key or a number.")),
+        sizes=by_name("Sizes of its own, which a layer may set, with their defaults.", whole("The default.")),
+        constants=by_name("Numbers that a layer may set, with their defaults.", number("The default.")),
+        init=some(by_name("Laws of first values by symbol.", of_any("A law of torch.nn.init, or a number."))),
+        initial=by_name("What a state starts as, where that is not zero or must be.", of_any("A number, or learned.")),
+        fixed=many("The weights that are not trained.", text("A name.")),
+        source=text("Who published it, when and where."),
+        meanings=by_name("What each vector is for.", text("In words.")),
+        year=whole("The year of its publication."),
+        oracle=text("What its numbers were checked against, and what differs there."),
     )
     return result(
-        "verify",
-        "What torch computed against the equations in float64.",
+        "cells",
+        "The library of published cells.",
         **HEAD,
-        ledger=text("Where the numbers are from.", "equations"),
-        ok=yes("Torch and the equations agree in every model."),
-        models=many("The models.", without(model, "drawn", "eval_alone", "wires")),
+        ledger=text("Where the numbers are from.", "plan"),
+        cells=many("The cells that were named, else all, by name.", cell),
     )
-
-
-_STATS = record(
-    "Over all units, and all sequences that have this step.",
-    mean=some(number("The mean.")),
-    std=some(number("The standard deviation.")),
-    minimum=some(number("The least.")),
-    maximum=some(number("The largest.")),
-    norm=some(number("The Euclidean norm over the units, averaged over the sequences.")),
-    saturated_percent=some(number("How many are where their function is flat, or a relu is off; null without one.")),
-    half_life=some(number("Steps after which half of the state is left; null for no such gate, and for ever.")),
-)
-_VECTOR = record(
-    "A vector of the equations.",
-    name=text("Its name there, such as f or h."),
-    function=some(text("The last function applied to it, such as sigmoid or tanh.")),
-    is_state=yes("It is carried to the next step."),
-    carries=some(text("The state whose past it multiplies; null for what is no such gate.")),
-    inverse=yes("It does so as 1 - itself."),
-)
-
-
-def traced() -> Schema:
-    """What `trace` prints."""
-    memory = record(
-        "How long a state lasts, by its gate averaged over all steps and sequences.",
-        state=text("The state."),
-        gate=text("The gate that keeps it."),
-        median=some(number("The half-life of the median unit in steps; null for ever.")),
-        longest=some(number("That of the longest; null for ever.")),
-        unit=whole("Which unit that is, from 0."),
-    )
-    step = record(
-        "A step.",
-        t=whole("The step, from 0."),
-        sequences=whole("How many sequences have it."),
-        vectors=by_name("By the vector's name.", _STATS),
-    )
-    value = record(
-        "A unit at a step.",
-        t=whole("The step, from 0."),
-        unit=whole("The unit, from 0."),
-        vectors=by_name("By the vector's name.", some(number("Its value; null where it is not so wide."))),
-    )
-    level = record(
-        "One stacked layer in one direction.",
-        layer=LAYER,
-        type=TYPE,
-        stacked_layer=STACKED,
-        direction=DIRECTION,
-        output_relative_epsilons=some(number("How far the layer's output is from torch's, in epsilons.")),
-        output_allowed_epsilons=number("The most that it may be."),
-        vectors=many("What is traced.", _VECTOR),
-        memory=many("How long each state lasts; empty where no gate keeps one.", memory),
-        steps=many("Statistics of every step; empty with --step or --unit.", step),
-        values=many("With --step or --unit the values of one sequence.", value),
-    )
-    model = record("A model.", name=NAME, file=FILE, layers=many("By stacked layer and direction.", level))
-    ledger = text("Where the numbers are from.", "equations")
-    return result("trace", "Every gate and state.", **HEAD, ledger=ledger, models=many("The models.", model))

@@ -92,6 +92,7 @@ LAYER = text("The layer's name.")
 TYPE = text("The layer's type, as the document says it.")
 STACKED = some(whole("Which of the layer's num_layers, from 0; null for a layer that has none."))
 DIRECTION = some(text("null for a layer that has no directions.", "forward", "reverse"))
+SHAPE = many("For each axis its size.", whole("A size."))
 DTYPE = text("The dtype: float32, float64, float16, bfloat16 or, of tokens, int64.")
 
 COUNTS = {

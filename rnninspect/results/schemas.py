@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from rnninspect.results.schema_bench import benched, compared
-from rnninspect.results.schema_cells import listed
-from rnninspect.results.schema_fit import fitted
-from rnninspect.results.schema_flow import flowing
-from rnninspect.results.schema_guard import checked, differing
+from rnninspect.results.schema_bench import benched, compared, merged
+from rnninspect.results.schema_guard import checked, differing, fitted
 from rnninspect.results.schema_identify import identified
-from rnninspect.results.schema_merge import merged
-from rnninspect.results.schema_models import looked, traced, verified
+from rnninspect.results.schema_models import listed, looked
+from rnninspect.results.schema_study import flowing, traced, verified
 from rnninspect.results.schema_words import Schema
 
 RESULTS: Mapping[str, Callable[[], Schema]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rnninspect.results.head import head
+from rnninspect.results.head import head, picked
 from rnninspect.results.table import Cell, Column, Kind, Table
 
 if TYPE_CHECKING:
@@ -225,10 +225,7 @@ def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
     theirs = layer.theirs
     return {
         "layer": layer.name,
-        "type": layer.type,
-        "ok": layer.ok,
-        "terms": layer.terms,
-        "steps": layer.steps,
+        **picked(layer, "type", "ok", "terms", "steps"),
         "tensors": [*map(_tensor, layer.tensors)],
         "proofs": [
             {
