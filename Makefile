@@ -104,6 +104,10 @@ torture: $(READY) ## Every system call of what writes, made to fail in turn, whe
 floors: $(READY) ## The quick tests with the oldest and the newest of each dependency; FLOORS names other interpreters
 	$(BIN)/python tests/tools/floors.py $(FLOORS)
 
+.PHONY: dist
+dist: $(READY) ## Wheel and sdist into dist/, their contents checked, both installed into bare environments, with torch too
+	$(BIN)/python tests/tools/dist.py
+
 .PHONY: golden-cells
 golden-cells: $(READY) ## Record anew what the oracles of the library's cells give
 	$(BIN)/python tests/tools/golden_cells.py

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rnninspect.errors import RnnInspectError
     from rnninspect.live.result import Inspected
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Inspected", "Model", "RnnInspectError", "check_module", "inspect", "load", "recurrent"]
 
 
