@@ -61,3 +61,57 @@ def test_every_target_is_there_and_so_is_every_tool() -> None:
     assert targets <= set(re.findall(r"^([\w-]+):", MAKEFILE, re.MULTILINE))
     tools = {path.stem.replace("_", "-") for path in (ROOT / "tests" / "tools").glob("*.py")}
     assert tools <= targets
+
+
+# --- the promises -------------------------------------------------------------------------------------------
+
+
+def numbered(text: str) -> dict[int, str]:
+    """The numbered entries of a section."""
+    return {
+        int(n): entry for n, entry in re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    }
+
+
+def section(text: str, heading: str) -> str:
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def named_tests(entry: str) -> list[tuple[str, str]]:
+    """The tests that an entry names, each with the file that is named before it."""
+    file, named = "", []
+    for word in re.findall(r"`([\w/]+\.py|test_\w+)`", entry):
+        if word.endswith(".py"):
+            file = word
+        else:
+            named.append((file, word))
+    return named
+
+
+def is_there(file: str, name: str) -> bool:
+    return f"\ndef {name}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+PROMISES = numbered(section((ROOT / "README.md").read_text(encoding="utf-8"), "What it promises"))
+HELD = numbered(section(TEXT, "What holds the promises"))
+
+
+def test_every_promise_is_held_by_tests_that_are_there() -> None:
+    assert list(PROMISES) == list(range(1, len(PROMISES) + 1))
+    assert HELD.keys() == PROMISES.keys()
+    tests = {number: named_tests(entry) for number, entry in HELD.items()}
+    assert [number for number, named in tests.items() if len(named) < 2] == []
+    assert [each for named in tests.values() for each in named if not is_there(*each)] == []
+
+
+def test_a_test_that_is_not_there_is_seen() -> None:
+    (named,) = named_tests("`tests/test_contributing.py` (`test_of_nothing`)")
+    assert not is_there(*named)
+
+
+# What each kind of input and result is promised is said by its word.
+@pytest.mark.parametrize(
+    "word", ["document", "cell", "checkpoint", "journal", "lock", "page", "module", "device", "terminal"]
+)
+def test_the_promises_speak_of_everything(word: str) -> None:
+    assert any(re.search(rf"\b{word}s?\b", promise, re.IGNORECASE) for promise in PROMISES.values())

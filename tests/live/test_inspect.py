@@ -109,8 +109,13 @@ def test_the_module_is_as_it_was(case: Case) -> None:
     modes, state = [part.training for part in parts], {k: v.clone() for k, v in module.state_dict().items()}
     before = [len(each) for each in hooks(module)]
     drawn, python = torch.get_rng_state(), random.getstate()
+    for parameter in module.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    gradients = [parameter.grad for parameter in module.parameters()]
     rnninspect.inspect(module, *args)
     assert len(forwards) == 1
+    assert all(parameter.grad is grad for parameter, grad in zip(module.parameters(), gradients, strict=True))
+    assert all((grad == 1).all() for grad in gradients if grad is not None)
     assert [part.training for part in parts] == modes
     assert [len(each) for each in hooks(module)] == before
     assert not any(map(len, hooks(module)))
