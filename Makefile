@@ -112,6 +112,10 @@ dist: $(READY) ## Wheel and sdist into dist/, their contents checked, both insta
 golden-cells: $(READY) ## Record anew what the oracles of the library's cells give
 	$(BIN)/python tests/tools/golden_cells.py
 
+.PHONY: options
+options: $(PLAIN) ## Which command has which option, and why others have not
+	$(BIN)/python tests/tools/options.py
+
 .PHONY: bench-startup
 bench-startup: $(READY) ## Start-up against torch's own, as ratios measured in one run
 	$(BIN)/python tests/tools/bench_startup.py

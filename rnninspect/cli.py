@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from inspect import Parameter
@@ -20,7 +20,7 @@ from rnninspect import __version__
 from rnninspect.commands import TYPED
 from rnninspect.commands.shared.checkpoints import files_in, is_checkpoint
 from rnninspect.commands.shared.messages import complain
-from rnninspect.commands.shared.signature import formats_by_suffix, record_of, signature_of
+from rnninspect.commands.shared.signature import format_of, record_of, signature_of
 from rnninspect.commands.shared.typer_output import captured
 from rnninspect.commands.shared.values import a_key_as_option, misused, refused
 from rnninspect.disk import documents_in
@@ -156,13 +156,11 @@ def _whole(command: _Command) -> Any:
     """A command with its options, as Typer makes it of a function."""
     module = import_module(f"rnninspect.commands.{command.name}")
     run, record = module.run, record_of(module.run)
-    by_suffix = formats_by_suffix(record)
 
     def function(context: typer.Context, **values: Any) -> None:
-        output, asked = values.get("output"), context.get_parameter_source("format")
-        if output is not None and asked is not None and asked.name == "DEFAULT":
-            values["format"] = by_suffix.get(output.suffix.lower(), values["format"])
-        end(lambda: run(record(**values)))
+        asked = context.get_parameter_source("format")
+        by_name = asked is not None and asked.name == "DEFAULT"
+        end(lambda: run(record(**(_told_by_name(record, values) if by_name else values))))
 
     signature = signature_of(record)
     parameters = [
@@ -173,6 +171,16 @@ def _whole(command: _Command) -> Any:
     alone = typer.Typer(add_completion=False)
     alone.command(command.name, cls=_Whole, help=command.help, epilog="\n".join(module.EXAMPLES))(function)
     return typer.main.get_command(alone)
+
+
+def _told_by_name(record: type, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a command is given, its format that which the name of --output says."""
+    output = values["output"]
+    # why: a script is in no format; what else it may not be is said where it is written.
+    is_script = output is not None and output.suffix == ".py" and values.get("code", False)
+    if output is None or is_script:
+        return values
+    return {**values, "format": format_of(record, output) or values["format"]}
 
 
 app = typer.Typer(

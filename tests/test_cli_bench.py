@@ -163,7 +163,7 @@ def test_a_real_run_and_its_journal(run: Run, folder: Path) -> None:
 
 
 def test_the_details_say_what_is_timed_and_how_sure_it_is(faked: Run) -> None:
-    done = faked("--details")
+    done = faked("--all")
     assert (done.returncode, done.stderr) == (0, "")
     for said in (
         "forward: eval mode and inference_mode",
@@ -182,7 +182,7 @@ def test_the_details_say_what_is_timed_and_how_sure_it_is(faked: Run) -> None:
 
 
 def test_only_the_phases_asked_for_are_explained(untimed: Run) -> None:
-    done = untimed("--phase", "forward", "--details")
+    done = untimed("--phase", "forward", "--all")
     assert "forward: eval mode" in done.stdout
     assert "fresh graph" not in done.stdout
 
@@ -267,11 +267,11 @@ def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> N
     (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other"))
     shown = faked(
         *("other.yaml", "--phase", "forward", "--sweep", "encoder.hidden_size=4,901", "--time-limit", "9"),
-        "--details",
+        "--all",
     ).stdout
     assert "warning: made up; try" in shown  # of all that was measured
     (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other\ncases: [{encoder.hidden_size: 777}]"))
-    shown = faked("other.yaml", "--phase", "forward", "--details").stdout
+    shown = faked("other.yaml", "--phase", "forward", "--all").stdout
     assert "warning: slow (other encoder.hidden_size=777); try: less" in shown
 
 

@@ -116,6 +116,7 @@ def test_without_a_lock_and_a_budget_no_budget_is_said_to_be_checked(here: Run, 
     [
         (("--max-params", "309"), 0, ""),
         (("--max-params", "308"), 1, "grown.yaml:4:15"),
+        (("--max-params", "1k", "--max-macs", "1", "--dtype", "float64"), 1, "grown.yaml:4:3"),
         (("--set", "budget.max_params=20M"), 0, ""),
         (("--set", "budget.max_params=1e2"), 1, "--set budget.max_params=1e2"),
         (("--set", "budget.max_params=null"), 0, ""),
@@ -347,13 +348,17 @@ def test_asked_wrongly(here: Run, wrong: Path, options: tuple[str, ...], message
 
 
 @pytest.mark.parametrize("format", ["table", "github", "junit"])
-def test_a_bad_document_among_good_ones_leaves_no_result(here: Run, wrong: Path, format: str) -> None:
+def test_a_bad_document_among_good_ones_leaves_no_verdict_but_what_fails(here: Run, wrong: Path, format: str) -> None:
     done = here("check", "small.yaml", "bad.yaml", "--format", format, "--max-params", "1", cwd=wrong)
     assert (done.returncode, done.stdout) == (2, "")
     lines = done.stderr.splitlines()
     assert lines[0].startswith("error: bad.yaml:3:1: budgte: unknown key")
-    assert [command(line) for line in lines[1:]] == (
-        [("error", {"file": "bad.yaml", "line": "3", "col": "1", "title": "rnninspect: document"}, lines[0][21:])]
+    assert lines[1].startswith("error: small.yaml:4:15: max_params: ")
+    assert [command(line)[1] for line in lines[2:]] == (
+        [
+            {"file": "bad.yaml", "line": "3", "col": "1", "title": "rnninspect: document"},
+            {"file": "small.yaml", "line": "4", "col": "15", "title": "rnninspect: max_params"},
+        ]
         if format == "github"
         else []
     )

@@ -107,8 +107,8 @@ def test_the_table(here: Run, results: Path) -> None:
 def test_it_ends_in_a_sentence_and_details_in_the_answer_again(here: Run, results: Path) -> None:
     same = here("compare", "old", "same", cwd=results).stdout
     assert "\n2 SAME; threshold 5 %.\nnew takes as long as old, within 5 %\n\nmeasured: " in same
-    assert "noise" not in same.replace("more with --details: intervals and noise", "")
-    faster = here("compare", "old", "faster", "--details", cwd=results).stdout
+    assert "noise" not in same.replace("more with --all: intervals and noise", "")
+    faster = here("compare", "old", "faster", "--all", cwd=results).stdout
     answer, *others = faster.partition("\n\nold -> faster · compared\n")
     assert answer.endswith("\n1 FASTER, 1 SAME; threshold 5 %.\nm: new is 2.00 ± 0.03 times faster")
     assert "noise %" in others[1]
@@ -131,7 +131,7 @@ def test_json_and_markdown(here: Run, results: Path, tmp_path: Path) -> None:
     assert re.search(r"\| m +\|.*\| SLOWER +\|", done.stdout)
 
 
-@pytest.mark.parametrize("details", [(), ("--details",)])
+@pytest.mark.parametrize("details", [(), ("--all",)])
 def test_markdown_begins_with_the_answer_and_folds_what_it_rests_on(
     here: Run, results: Path, details: tuple[str, ...]
 ) -> None:

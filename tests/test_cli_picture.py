@@ -37,7 +37,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 def test_the_only_recurrent_layer_is_drawn_and_the_page_stays(here: Run, tmp_path: Path) -> None:
     file = tmp_path / "cell.svg"
     done = here("explain", TAGGER, "--picture", file)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, f"note: wrote {file}\n")
     assert done.stdout == here("explain", TAGGER).stdout
     picture = file.read_text(encoding="utf-8")
     assert picture.endswith("</svg>\n")

@@ -97,11 +97,11 @@ def test_what_is_no_model_is_in_the_file_of_the_report_and_not_on_stdout(
     text = (repository / "team" / "report").read_text()
     if format == "junit":
         cases = {case.get("classname"): list(case) for case in ElementTree.fromstring(text).iter("testcase")}
-        assert [(file, len(failures)) for file, failures in cases.items()] == [("over.yaml", 0), ("wrong.yaml", 1)]
+        assert [(file, len(failures)) for file, failures in cases.items()] == [("over.yaml", 1), ("wrong.yaml", 1)]
         assert (cases["wrong.yaml"][0].text or "").splitlines()[0].startswith("wrong.yaml:2:1: budgte: unknown key")
     else:
-        # The sound one is not held against its budget: nothing is checked where a document is none.
-        assert places(text) == [("team/wrong.yaml", 2), ("team/wrong.yaml", 3)]
+        # What fails of the sound one is told too.
+        assert sorted(places(text)) == [("team/over.yaml", 3), ("team/wrong.yaml", 2), ("team/wrong.yaml", 3)]
 
 
 def test_what_is_no_model_is_in_the_summary_of_the_job(run: Run, repository: Path, tmp_path: Path) -> None:
@@ -110,12 +110,13 @@ def test_what_is_no_model_is_in_the_summary_of_the_job(run: Run, repository: Pat
     done = run(*check, cwd=repository / "team", env={"GITHUB_STEP_SUMMARY": str(summary)})
     assert (done.returncode, done.stdout) == (2, "")
     headline, empty, *points = summary.read_text().splitlines()
-    assert (headline, empty) == ("## nothing was checked: 2 errors", "")
+    assert (headline, empty) == ("## no verdict: 3 errors", "")
     assert [point.split(": ")[:2] for point in points] == [
         ["- team/wrong.yaml:2:1", "budgte"],
         ["- team/wrong.yaml:3:9", "layers"],
+        ["- team/over.yaml:3:15", "over"],
     ]
-    assert [line[:30] for line in done.stderr.splitlines()[-2:]] == ["::error file=team/wrong.yaml,l"] * 2
+    assert [line[:24] for line in done.stderr.splitlines()[-3:-1]] == ["::error file=team/wrong."] * 2
 
 
 @pytest.mark.parametrize("format", ["sarif", "gitlab", "junit"])

@@ -239,7 +239,8 @@ def test_output_and_plot(here: Run, tmp_path: Path) -> None:
     for options in ((), ("--step", "2"), ("--unit", "1")):
         expected = fine(here("trace", one, *options))
         plot = tmp_path / f"plot{len(options)}.svg"
-        assert fine(here("trace", one, *options, "--output", tmp_path / "out.txt", "--plot", plot)) == ""
+        done = here("trace", one, *options, "--output", tmp_path / "out.txt", "--plot", plot)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", f"note: wrote {plot}\n")
         assert (tmp_path / "out.txt").read_text(encoding="utf-8") == expected
         assert plot.read_bytes().startswith(b"<?xml ")
         assert plot.read_text().rstrip().endswith("</svg>")
@@ -251,7 +252,7 @@ def test_what_is_drawn(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, 
 
     drawn = []
     monkeypatch.setattr(plot, "plot", lambda charts, path: drawn.extend(charts))
-    fine(here("trace", small, "--plot", tmp_path / "x.svg"))
+    assert here("trace", small, "--plot", tmp_path / "x.svg").returncode == 0
     assert [(chart.title, [series.name for series in chart.series]) for chart in drawn] == [
         *[("mean", list("ifgo")), ("share saturated, %", list("ifgo")), ("norm", list("ch"))] * 2,
         ("share off, %", ["h"]),
@@ -267,7 +268,7 @@ def test_what_is_drawn(here: Run, monkeypatch: pytest.MonkeyPatch, small: Path, 
         (("--unit", "3", "--step", "2"), "t, steps", 1),
     ):
         drawn.clear()
-        fine(here("trace", small, "--layer", "encoder", *options, "--plot", tmp_path / "x.svg"))
+        here("trace", small, "--layer", "encoder", *options, "--plot", tmp_path / "x.svg")
         assert [(chart.title, chart.x, [series.name for series in chart.series]) for chart in drawn] == [
             ("values", x, list("ifgoch"))
         ] * 2

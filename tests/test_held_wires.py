@@ -241,6 +241,7 @@ def test_a_broken_wire_is_told_in_a_line(here: Run, tmp_path: Path, monkeypatch:
     done = here("verify", str(file))
     assert done.returncode == 0
     assert "what layers read and hand on are what 7 wires say" in done.stdout
+    assert "\n\nmodel,layer,wire,tensor," in here("verify", str(file), "--format", "csv").stdout
     monkeypatch.setattr(wiring, "side_by_side", _reversed)
     done = here("verify", str(file))
     assert done.returncode == 1

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 
 import pytest
 import typer
+from tools import options as of_options
 from typer.models import ParameterInfo
 
 from rnninspect import cli
@@ -76,15 +77,30 @@ def test_what_must_be_given_comes_first_then_what_is_added_then_what_is_inherite
     assert list(keywords) == ["files", "first", "last", "output"]
 
 
+def test_what_some_commands_lack_and_say_otherwise_is_explained() -> None:
+    found = of_options.options()
+    assert sorted(of_options.explained(of_options.HOLES)) == sorted(of_options.holes(found))
+    assert sorted(of_options.explained(of_options.DIFFERENCES)) == sorted(of_options.differences(found))
+
+
+def test_an_option_that_a_command_lacks_or_has_with_another_default_is_seen() -> None:
+    found = of_options.options()
+    holes, differences = of_options.holes(found), of_options.differences(found)
+    del found["--seed"]["shapes"]
+    found["--dtype"]["fit"] = found["--dtype"]["fit"]._replace(default="float64")
+    assert of_options.holes(found) - holes == {("--seed", "shapes")}
+    assert of_options.differences(found) - differences == {("--dtype default", "fit")}
+
+
 # What each command writes to `out.SUFFIX`, by its first characters, where no format is asked for.
 BY_SUFFIX = {
     "json": "{\n",
     "csv": "model,",
     "md": "###",
     "html": "<!doctype html>",
-    "tex": "doc",
     "txt": "doc",
     "JSON": "{\n",
+    "htm": "<!doctype html>",
 }
 
 
@@ -98,8 +114,25 @@ def test_the_name_of_the_output_says_the_format(
     assert output.read_text().startswith(BY_SUFFIX[suffix])
     here("params", "--plan", path, "--output", output, "--format", "table")
     assert output.read_text().startswith("doc")
-    here("explain", path, "-o", output)
-    assert output.read_text().startswith({"md": "###", "html": "<!doctype html>", "tex": "% "}.get(suffix, "doc"))
+    explained = {"md": "###", "html": "<!doctype html>", "tex": "% ", "txt": "doc", "htm": "<!doctype html>"}
+    assert here("explain", path, "-o", output).returncode == (0 if suffix in explained else 2)
+    assert output.read_text().startswith(explained.get(suffix, "doc"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        (("explain",), "x.json"),
+        (("params", "--plan"), "x.tex"),
+        (("shapes", "--plan"), "x.SARIF"),
+        (("explain", "--code"), "x.md"),
+    ],
+)
+def test_a_name_that_says_another_thing_than_is_written_is_refused(
+    here: Callable[..., subprocess.CompletedProcess[str]], asked: tuple[str, ...], name: str
+) -> None:
+    done = here(*asked, "LSTM(2, 3)", "-o", name)
+    assert (done.returncode, done.stdout, Path(name).exists()) == (2, "", False)
 
 
 def test_a_journal_says_nothing_of_the_format() -> None:

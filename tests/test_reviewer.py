@@ -166,7 +166,7 @@ def test_two_branches_that_touch_two_layers(repository: Repository) -> None:
 
 
 def test_two_branches_that_touch_one_layer(repository: Repository) -> None:
-    """git merges neither: the document is told first, and when that is decided the lock."""
+    """git merges neither: both are told, and when the document is decided the lock alone."""
     repository.branch("wider", *WIDER)
     repository.branch("widest", *WIDEST)
     with pytest.raises(subprocess.CalledProcessError):

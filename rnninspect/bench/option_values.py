@@ -68,14 +68,14 @@ def clamp_threads(threads: int) -> tuple[int, str]:
     return cpus, f"{threads} threads: this process may use {cpus} CPU{'s' * (cpus != 1)}, so {cpus} will be used"
 
 
-def parse_budget(given: str) -> float:
-    """`--budget 3s`, `500ms`, `2min` or `2` in seconds. Raises OptionError for anything else, and for none at all."""
+def parse_time(given: str) -> float:
+    """`3s`, `500ms`, `2min` or `2` in seconds. Raises ValueError for anything else, and for none at all."""
     parts = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([a-z]*)", given.strip())
     if not parts or parts[2] not in _SECONDS:
-        raise OptionError(f"--budget {printable(given)}: expected a time such as 3s, 500ms or 2min")
+        raise ValueError("expected a time such as 3s, 500ms or 2min")
     seconds = float(parts[1]) * _SECONDS[parts[2]]
     if not seconds:
-        raise OptionError(f"--budget {printable(given)}: expected more than no time")
+        raise ValueError("expected more than no time")
     return seconds
 
 

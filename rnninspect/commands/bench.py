@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.bench_options import BenchOptions, BenchTable
 from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.values import parsed
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, printable
 from rnninspect.runtime.here import need_folder
 from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
@@ -51,7 +52,7 @@ def run(options: BenchOptions) -> int:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
     check_plot(options.plot, options)
     only = only_table(options.table, options.format, BenchTable.RESULTS)
-    page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.details)
+    page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.all)
     check_share(options)
     devices = several_devices(options.device)
     if devices is not None and options.interleave:
@@ -111,18 +112,19 @@ def _note(text: str) -> None:
 
 
 def _request(options: BenchOptions) -> TimingRequest:
-    from rnninspect.bench.option_values import parse_budget, parse_precision
+    from rnninspect.bench.option_values import parse_precision, parse_time
     from rnninspect.bench.records import PHASES, TimingRequest
 
     if options.quick and options.budget is not None:
         raise OptionError("--quick is --budget 1s (leave one of the two out)")
-    budget = _QUICK if options.quick else 3.0 if options.budget is None else parse_budget(options.budget)
+    budget = _QUICK if options.quick else parsed("--budget", options.budget, parse_time) or 3.0
     unknown = [phase for phase in options.phase if phase not in PHASES]
     if unknown:
         raise OptionError(f"--phase {printable(unknown[0])}: expected {', '.join(PHASES[:-1])} or {PHASES[-1]}")
     for name, value in (("--peak-tflops", options.peak_tflops), ("--bandwidth", options.bandwidth)):
         if value is not None and not 0 < value < float("inf"):
             raise OptionError(f"{name} {value:g}: expected a number > 0")
+    _time_limit(options)  # why here: what is wrong with it is said before anything is measured
     return TimingRequest(
         phases=tuple(phase for phase in PHASES if phase in options.phase or not options.phase),
         budget=budget,
@@ -136,6 +138,12 @@ def _request(options: BenchOptions) -> TimingRequest:
         bandwidth=None if options.bandwidth is None else options.bandwidth * 1e9,
         nvtx=options.nvtx,
     )
+
+
+def _time_limit(options: BenchOptions) -> float | None:
+    from rnninspect.bench.option_values import parse_time
+
+    return parsed("--time-limit", options.time_limit, parse_time)
 
 
 def _points(options: BenchOptions, varies: Sequence[Vary], device: str | None) -> tuple[list[Point], int]:
@@ -207,7 +215,7 @@ def _fill(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome], dev
             _note(f"{fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
         seats = seats_of(devices, entry.devices) if jobs and devices is not None else ()
         with progress_bar(all_jobs(controls, jobs, seats), max(len(seats), 1)) as progress:
-            limit = options.time_limit
+            limit = _time_limit(options)
             found = measured(entry.work, controls, jobs, time_limit=limit, progress=progress, note=_note, seats=seats)
             for is_control, outcome in found:
                 outcome = store.placed(outcome)

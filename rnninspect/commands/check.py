@@ -35,31 +35,52 @@ _FEW = 3
 
 def run(options: CheckOptions) -> int:
     """Check every model and print the verdicts; returns the exit code."""
-    from rnninspect.commands.shared.check_page import print_check
-    from rnninspect.commands.shared.checked import check_of, checked_models, findings_of
+    from rnninspect.commands.shared.checked import checked_models
     from rnninspect.commands.shared.checked_files import planned_models, refuse_for_files
     from rnninspect.commands.shared.file_models import say_remarks
     from rnninspect.commands.shared.files import each_file_once
+    from rnninspect.commands.shared.reports import report_unsound
 
     need_folder()
     standard = _standard(options)
     options = replace(options, files=each_file_once(options.files))
     refuse_for_files(options)
     checkpoints: Checkpoints = {}
-    specs, code = _load(options, checkpoints)
-    if code:
-        return code
+    specs, wrong, unsound_code = _load(options, checkpoints)
+    unsound = [finding for found in wrong.values() for finding in found]
+    if unsound and (options.update or not specs):
+        report_unsound(options.format, options.files, unsound, options.output)
+        return unsound_code
+    options = replace(options, files=[file for file in options.files if file not in wrong])
     held = _held(options)
-    base = _base(options)
-    standard = standard._replace(locked=None if base else _locked(options, standard.lock), base=base)
+    base = _base(options, unsound)
+    standard = standard._replace(locked=None if base else _locked(options, standard.lock, unsound), base=base)
     if checkpoints:
         say_remarks(checkpoints)
     planned = planned_models(specs, checkpoints, options.settings)
     models = checked_models(planned, build=options.build, held=held)
-    _say_unlike(models)
     code = max((model.fault.exit_code for model in models if model.fault is not None), default=0)
+    if unsound:
+        _say_failing(options, models, standard, unsound)
+        return max(code, unsound_code)
+    return max(code, _judge(options, models, standard, checkpoints, proven=not code))
+
+
+def _judge(
+    options: CheckOptions,
+    models: Sequence[CheckedModel],
+    standard: Standard,
+    checkpoints: Checkpoints,
+    *,
+    proven: bool,
+) -> int:
+    """Print the verdicts on all models, and write the lock where that is asked for; 1 where anything is wrong."""
+    from rnninspect.commands.shared.check_page import print_check
+    from rnninspect.commands.shared.checked import check_of, findings_of
+
+    _say_unlike(models)
     # why not before all are proven: until then nobody knows whether the lock is written.
-    accepted = options.update and not code
+    accepted = options.update and proven
     check = check_of(options, models, standard, accepted=accepted)
     if check.gone and not options.locked:
         _say_gone(check.gone, standard.lock)
@@ -72,13 +93,30 @@ def run(options: CheckOptions) -> int:
     findings = findings_of(models, check, standard)
     told = _say_findings(findings)
     print_check(options, check, findings, standard.lock)
-    return max(code, int(told))
+    return int(told)
+
+
+def _say_failing(
+    options: CheckOptions, models: Sequence[CheckedModel], standard: Standard, unsound: Sequence[Finding]
+) -> None:
+    """Say what fails of the models beside documents that are unsound, and report it with them.
+
+    why no verdicts: with their exit code nothing stands on stdout.
+    """
+    from rnninspect.commands.shared.checked import check_of, findings_of
+    from rnninspect.commands.shared.reports import report_unsound
+
+    check = check_of(options, models, standard, accepted=False)
+    findings = findings_of(models, check if options.locked else check._replace(gone={}), standard)
+    _say_findings(findings)
+    also = [finding for of_subject in findings.values() for finding in of_subject]
+    report_unsound(options.format, options.files, [*unsound, *also], options.output)
 
 
 def _standard(options: CheckOptions) -> Standard:
     """What the options say of it, no lock and no base read yet. Raises OptionError where they contradict each other."""
     from rnninspect.commands.shared.checked import Standard
-    from rnninspect.commands.shared.values import parsed
+    from rnninspect.commands.shared.values import limits_of, parsed
     from rnninspect.document.quantity import parse_count
     from rnninspect.guard.check import parse_growth
     from rnninspect.guard.nearest import nearest_lock
@@ -101,7 +139,7 @@ def _standard(options: CheckOptions) -> Standard:
     if options.base is not None and "-" in options.files:
         raise OptionError("--base: standard input is at no revision (name a file)")
     return Standard(
-        max_params=parsed("--max-params", options.max_params, parse_count),
+        limits=limits_of(options),
         max_total=parsed("--max-total-params", options.max_total_params, parse_count),
         growth=parsed("--max-growth", options.max_growth, parse_growth),
         lock=options.lock or nearest_lock(),
@@ -123,38 +161,38 @@ def _refuse_for_calls(options: CheckOptions) -> None:
             raise OptionError(f"--base: {printable(file)} is no file, and at no revision (leave --base out)")
 
 
-def _load(options: CheckOptions, checkpoints: Checkpoints) -> tuple[list[Spec], int]:
-    """Every model, and the exit code of those that are unsound, which is reported in place of verdicts."""
+def _load(options: CheckOptions, checkpoints: Checkpoints) -> tuple[list[Spec], dict[str, list[Finding]], int]:
+    """Every model; by file what is wrong with those that are unsound, and their exit code."""
     from rnninspect.commands.shared.checked_files import settings_of_files
     from rnninspect.commands.shared.file_models import with_checkpoints
     from rnninspect.commands.shared.files import load_all
-    from rnninspect.commands.shared.reports import report_unsound
     from rnninspect.document.load import load_models
     from rnninspect.guard.findings import of_error
 
-    unsound: list[Finding] = []
-    load = partial(load_models, settings=options.settings, device=options.device)
+    unsound: dict[str, list[Finding]] = {}
+    load = partial(load_models, settings=options.settings, device=options.device, dtype=options.dtype)
     specs, code = load_all(
         options.files,
         with_checkpoints(load, settings_of_files(options.settings), checkpoints),
         output=options.output,
-        also=lambda error, file: unsound.extend(of_error(error, file)),
+        also=lambda error, file: unsound.update({file: list(of_error(error, file))}),
     )
-    if code:
-        report_unsound(options.format, options.files, unsound, options.output)
-    return specs, code
+    return specs, unsound, code
 
 
 @contextmanager
-def _reported(options: CheckOptions, file: str) -> Iterator[None]:
-    """A block whose errors, which are about `file`, are reported in place of verdicts, and come through."""
+def _reported(options: CheckOptions, file: str, unsound: Sequence[Finding] = ()) -> Iterator[None]:
+    """A block whose errors, which are about `file`, are reported in place of verdicts, and come through.
+
+    unsound: what is reported with them.
+    """
     from rnninspect.commands.shared.reports import report_unsound
     from rnninspect.guard.findings import of_error
 
     try:
         yield
     except RnnInspectError as error:
-        report_unsound(options.format, options.files, list(of_error(error, file)), options.output)
+        report_unsound(options.format, options.files, [*unsound, *of_error(error, file)], options.output)
         raise
 
 
@@ -174,23 +212,23 @@ def _held(options: CheckOptions) -> Held | None:
     return held
 
 
-def _base(options: CheckOptions) -> Base | None:
+def _base(options: CheckOptions, unsound: Sequence[Finding]) -> Base | None:
     """The documents at the base; None where none was asked for."""
     from rnninspect.guard.base import read_base
 
     if options.base is None:
         return None
-    with _reported(options, options.files[0]):
+    with _reported(options, options.files[0], unsound):
         return read_base(options.base, options.files)
 
 
-def _locked(options: CheckOptions, path: Path) -> Locked | None:
+def _locked(options: CheckOptions, path: Path, unsound: Sequence[Finding]) -> Locked | None:
     """The lock to hold models against; None where there is none and none was named."""
     from rnninspect.commands.shared.files import refuse_to_replace
     from rnninspect.guard.lock import find_lock, read_lock
 
     refuse_to_replace(path, options.output, "the lock")
-    with _reported(options, str(path)):
+    with _reported(options, str(path), unsound):
         if options.lock is not None and not options.update:
             return read_lock(path)
         return find_lock(path, mend=options.update)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from rnninspect.commands.shared.messages import say
-from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, OUTPUT, Output, argument, flag, option
+from rnninspect.commands.shared.options import HOW_TO_PRINT, ONE_TABLE, Output, all_of_it, argument, option
 from rnninspect.errors import DocumentError, OptionError, Place, printable
 from rnninspect.formats import CompareFormat
 
@@ -40,7 +40,7 @@ class CompareOptions:
     old: Annotated[Path, argument("OLD", "A file that rnninspect bench --output wrote, or a folder.")]
     new: Annotated[Path, argument("NEW", "Another such result, of the same models.")]
     fail_above: Annotated[str, option("PERCENT", "Ignore what is slower by no more than this.")] = "5%"
-    details: Annotated[bool, flag("--details", "Print the intervals and the noise too.", OUTPUT)] = False
+    all: Annotated[bool, all_of_it("intervals and noise")] = False
     table: Annotated[CompareTable | None, ONE_TABLE] = None
     format: Annotated[CompareFormat, HOW_TO_PRINT] = CompareFormat.TABLE
     output: Output = None
@@ -103,7 +103,7 @@ def _print(
     )
     sides = f"{printable(str(options.old))} -> {printable(str(options.new))}"
     if only is None:
-        blocks = compare_blocks(comparison, sides, details=options.details)
+        blocks = compare_blocks(comparison, sides, details=options.all)
     else:
         blocks = alone(compare_tables(comparison, sides), only)
     digest = compare_digest(comparison, blocks, [finding.sentence for finding in findings], source)

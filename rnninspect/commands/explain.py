@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.commands.shared.messages import say_notes
+from rnninspect.commands.shared.messages import say_notes, say_wrote
 from rnninspect.commands.shared.options import (
     HOW_TO_PRINT,
     OUTPUT,
@@ -94,6 +94,8 @@ def run(options: ExplainOptions) -> int:
     ]:
         page_caption = caption(provenance(specs, proofs), each_once(spec.dtype for spec in chosen))
         print_page(options.format, blocks, dict, page_caption, options.output)
+    if options.picture is not None and chosen:
+        say_wrote(options.picture)  # why here: above a long page nobody sees it
     return code
 
 

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from rnninspect import disk
 from rnninspect.commands.shared import completion
 from rnninspect.commands.shared.messages import say, say_notes
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Dtype, Output, Settings, argument, flag, option
+from rnninspect.commands.shared.options import (
+    HOW_TO_PRINT,
+    Dtype,
+    MaxMacs,
+    MaxParams,
+    Output,
+    Settings,
+    argument,
+    flag,
+    option,
+)
 from rnninspect.errors import OptionError, OutputFailed, printable, show
 from rnninspect.formats import Format
 
@@ -41,16 +51,8 @@ class FitOptions:
             autocompletion=completion.sizes,
         ),
     ]
-    max_params: Annotated[
-        str | None,
-        option(
-            "COUNT",
-            "Keep within so many parameters, such as 1M. Without any limit those of the document's budget hold.",
-        ),
-    ] = None
-    max_macs: Annotated[str | None, option("COUNT", "Keep within so many MACs of one forward pass of the batch.")] = (
-        None
-    )
+    max_params: MaxParams = None
+    max_macs: MaxMacs = None
     like: Annotated[str | None, option("CONFIG", "Keep within as many parameters as this document's model has.")] = None
     multiple: Annotated[int, option("N", "Only multiples of N, such as 8 or 64.", min=1, max=2**16)] = 1
     nearest: Annotated[bool, flag("--nearest", "The size whose count is nearest to the limit, be it above.")] = False
@@ -169,20 +171,18 @@ def _budget(options: FitOptions) -> Mapping[str, int]:
     """The limits that the command line names."""
     from rnninspect.commands.shared.file_models import refuse_checkpoint
     from rnninspect.commands.shared.files import refuse_to_replace
-    from rnninspect.commands.shared.values import parsed
+    from rnninspect.commands.shared.values import limits_of
     from rnninspect.document.load import load_spec
-    from rnninspect.document.quantity import parse_count
     from rnninspect.plan import plan
 
-    max_params = parsed("--max-params", options.max_params, parse_count)
+    limits = limits_of(options)
     if options.like is not None:
-        if max_params is not None:
+        if "max_params" in limits:
             raise OptionError("--like: --max-params says how many parameters there may be (leave one of the two out)")
         refuse_to_replace(options.like, options.output)
         refuse_checkpoint(options.like, "fit --like")
-        max_params = plan(load_spec(options.like)).parameters
-    limits = {"max_params": max_params, "max_macs": parsed("--max-macs", options.max_macs, parse_count)}
-    return {name: limit for name, limit in limits.items() if limit is not None}
+        limits = {"max_params": plan(load_spec(options.like)).parameters, **limits}
+    return limits
 
 
 def _fit_all(

@@ -34,9 +34,9 @@ class Target(StrEnum):
 class GradflowOptions(TorchOptions):
     """What `gradflow` takes."""
 
+    layer: Annotated[str | None, option("NAME", "Take the output of this layer, not of the last recurrent one.")] = None
     target: Annotated[Target, option("STEPS", "Which steps' output the gradients are of.")] = Target.LAST
     step: Annotated[int | None, option("T", "Take the output of step T, from 0, in place of the last.", min=0)] = None
-    layer: Annotated[str | None, option("NAME", "Take the output of this layer, not of the last recurrent one.")] = None
     plot: Plot = None
 
 

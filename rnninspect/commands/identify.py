@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, Output, argument, flag, option
+from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, Output, all_of_it, argument, flag, option
 from rnninspect.formats import Format
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class IdentifyOptions:
     require: Annotated[
         bool, flag("--require", "End with 1 where a file has no recurrent layer that is understood.")
     ] = False
-    all: Annotated[bool, flag("--all", "Every column, and every tensor, those of other layers too.", OUTPUT)] = False
+    all: Annotated[bool, all_of_it("every column, and every tensor, those of other layers too")] = False
     document: Annotated[
         Path | None,
         option(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from rnninspect import disk
 from rnninspect.commands.shared import completion
-from rnninspect.commands.shared.messages import say
+from rnninspect.commands.shared.messages import say_wrote
 from rnninspect.commands.shared.options import argument, option
 from rnninspect.commands.shared.starters import Starter
 from rnninspect.errors import CannotHere, OptionError, OutputFailed, nearest, printable, show
@@ -59,7 +59,7 @@ def run(options: InitOptions) -> int:
         raise OptionError(f"{shown} is there already (init replaces nothing: name another file)") from error
     except OSError as error:
         raise OutputFailed(f"cannot write {shown}: {printable(disk.reason(error))}") from error
-    say(f"note: wrote {shown}; try: rnninspect shapes {shown}")
+    say_wrote(path, f"; try: rnninspect shapes {shown}")
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.commands.shared.options import CountOptions, flag
+from rnninspect.commands.shared.options import CountOptions, all_of_it
 
 if TYPE_CHECKING:
     from rnninspect.facts.models import ModelFacts
@@ -23,7 +23,7 @@ EXAMPLES = (
 class InspectOptions(CountOptions):
     """What `inspect` takes."""
 
-    all: Annotated[bool, flag("--all", "Every table: shapes, weights, counts, memory, the run.")] = False
+    all: Annotated[bool, all_of_it("shapes, weights, counts, memory, the run")] = False
 
 
 def run(options: InspectOptions) -> int:

@@ -51,8 +51,8 @@ class MergeOptions:
         False
     )
     table: Annotated[MergeTable | None, ONE_TABLE] = None
-    format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
     plot: Plot = None
+    format: Annotated[Format, HOW_TO_PRINT] = Format.TABLE
     output: Annotated[
         Path | None,
         option(

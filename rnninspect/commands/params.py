@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from rnninspect.commands.shared.options import CountOptions, flag
+from rnninspect.commands.shared.options import CountOptions, all_of_it, flag
 
 if TYPE_CHECKING:
     from rnninspect.facts.models import ModelFacts
@@ -24,7 +24,7 @@ class ParamsOptions(CountOptions):
     """What `params` takes."""
 
     ops: Annotated[bool, flag("--ops", "Show operations instead of sizes, forward and backward.")] = False
-    all: Annotated[bool, flag("--all", "Show sizes, operations and the memory of training.")] = False
+    all: Annotated[bool, all_of_it("sizes, operations and the memory of training")] = False
 
 
 def run(options: ParamsOptions) -> int:

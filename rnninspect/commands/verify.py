@@ -64,9 +64,6 @@ def run(options: VerifyOptions) -> int:
             code = max(code, complain(_failure(result)))
     if results:
         tables = [table for result in results for table in verify_tables(result)]
-        if options.format == "csv":
-            # why: what reads CSV takes one table, with one header.
-            tables = [table for table in tables if table.title == "verify"]
         print_page(options.format, tables, lambda: verify_document(results), _caption(results), options.output)
     return code
 

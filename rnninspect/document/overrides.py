@@ -22,8 +22,9 @@ _MADE = ("budget", "init", "initial", "widths", "constants", "sizes")
 def override(tree: Tree, settings: Sequence[str]) -> Tree:
     """The tree with each `PATH=VALUE` of `settings` put in, the later winning.
 
-    PATH is a layer's name and one of its keys, a block of it (`encoder.init.weight_hh`), `input` and one of its keys,
-    a cell's key (`cells.MyCell.constants.dt`), or a top-level key (`dtype`).
+    PATH is a layer's name and one of its keys, a block of it (`encoder.init.weight_hh`), how often the block of layers
+    that it is in is repeated (`encoder.repeat`), `input` and one of its keys, a cell's key
+    (`cells.MyCell.constants.dt`), or a top-level key (`dtype`).
     Raises DocumentError, its place the option, for a path that does not exist.
     """
     for setting in settings:
@@ -118,7 +119,9 @@ def _owner_at(owner: str, key: str, data: Mapping[str, Any], place: Place) -> tu
             raise DocumentError(place, f"unknown key {show(key)}", path=f"{owner}.{key}", hint=hint)
         return (owner,), key
     if owner in paths:
-        return paths[owner], key
+        # why of a layer of it: the block that is repeated has no name.
+        of_block = key == "repeat" and len(paths[owner]) > 2
+        return paths[owner][:2] if of_block else paths[owner], key
     named = data.get(owner) if owner in _NAMED else None
     if isinstance(named, dict):
         name, _, key = key.partition(".")

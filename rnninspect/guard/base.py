@@ -33,12 +33,12 @@ def read_base(name: str, files: Sequence[str]) -> Base:
 
 
 def model_at_base(
-    found: Found, spec: Spec, now: LockedModel, settings: Sequence[str], device: str | None
+    found: Found, spec: Spec, now: LockedModel, settings: Sequence[str], device: str | None, dtype: str | None
 ) -> LockedModel | None:
     """What a model was; None where it was not there.
 
-    now: what it is. settings, device: what today's document was given. Raises RnnInspectError where the one at the
-    base is no model.
+    now: what it is. settings, device, dtype: what today's document was given. Raises RnnInspectError where the one at
+    the base is no model.
     """
     if isinstance(found, DocumentError):
         raise found
@@ -46,5 +46,5 @@ def model_at_base(
     if found is None or found.text == spec.tree.text:
         return found and now
     # why the same settings: it is asked what the change of a document costs.
-    before = spec_of(tree_of(found, settings, device=device), PurePath(spec.source).name)
+    before = spec_of(tree_of(found, settings, device=device, dtype=dtype), PurePath(spec.source).name)
     return locked_model(before, plan(before))

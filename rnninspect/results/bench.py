@@ -169,10 +169,10 @@ def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False, details:
 
 
 def _more(pooled: Sequence[Pooled], charts: Sequence[Chart]) -> str:
-    """What `--details` adds."""
+    """What `--all` adds."""
     warnings = len(by_warning(pooled))
     parts = [f"{warnings} warning{'s' * (warnings > 1)}"] * (warnings > 0) + ["a chart"] * bool(charts)
-    return f"more with --details: {', '.join([*parts, 'bound, kernels, memory, machine, method'])}"
+    return f"more with --all: {', '.join([*parts, 'bound, kernels, memory, machine, method'])}"
 
 
 def _cells(row: Pooled, columns: Sequence[Column]) -> tuple[Cell, ...]:

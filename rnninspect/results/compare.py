@@ -62,7 +62,7 @@ def compare_blocks(comparison: Comparison, sides: str, *, details: bool = False)
     if details:
         answer = _answer(comparison, sides)
         return [answer, *(table for _, table in tables), answer]
-    answer = _answer(comparison, sides, "more with --details: intervals and noise")
+    answer = _answer(comparison, sides, "more with --all: intervals and noise")
     return [answer, *(table for name, table in tables if name != "compared")]
 
 

@@ -67,7 +67,7 @@ def test_the_first_line_of_a_phase_is_its_time_how_sure_how_many_tokens_and_the_
         ["forward", "800.0", "1", "10,000", "steady"],
         ["step", "1,600", "1", "5,000", "steady"],
     ]
-    assert lines[6] == "more with --details: 1 warning, bound, kernels, memory, machine, method"
+    assert lines[6] == "more with --all: 1 warning, bound, kernels, memory, machine, method"
     assert lines[-1] == "torch 2.13.0 · cpu (a made-up CPU) · 1 thread · float32 · seed 0"
 
 
@@ -87,7 +87,7 @@ def test_with_details_the_answer_stands_at_both_ends() -> None:
     assert answer[3].startswith("forward ")
     end = len(lines) - lines[::-1].index("tagger · time") - 1
     assert lines[end : end + len(answer)] == answer
-    assert not any("--details" in line for line in lines)
+    assert not any("--all" in line for line in lines)
     assert lines[end + len(answer) + 1 :] == [
         "torch 2.13.0 · cpu (a made-up CPU) · 1 thread of 4 CPUs · float32 · seed 0"
     ]

@@ -17,7 +17,7 @@ from worlds import CONFIGS
 
 from rnninspect.bench.cpus import usable_cpus
 from rnninspect.bench.deepbench import deepbench_flops
-from rnninspect.bench.option_values import MOST_POINTS, clamp_threads, parse_budget, parse_precision, parse_varies
+from rnninspect.bench.option_values import MOST_POINTS, clamp_threads, parse_precision, parse_time, parse_varies
 from rnninspect.bench.points import Point, beyond_cudnn, load_points
 from rnninspect.bench.records import RunOptions, settings_text
 from rnninspect.document.load import load_spec
@@ -432,20 +432,20 @@ def test_a_wrong_variation_of_the_document(write: Write) -> None:
     assert text.endswith("at input.batch_size=2 encoder.hidden_size=x")
 
 
-# --- budget and precision ------------------------------------------------------------------------------------
+# --- time and precision ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("3s", 3.0), ("500ms", 0.5), ("2", 2.0), (" 1.5 s ", 1.5), ("2min", 120.0), ("0.001", 0.001)]
 )
-def test_a_budget(text: str, seconds: float) -> None:
-    assert parse_budget(text) == pytest.approx(seconds)
+def test_a_time(text: str, seconds: float) -> None:
+    assert parse_time(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["0", "0s", "0.0ms", "-1", "-1s", "", "s", "3 h", "1e3", "nan", "inf", "3S", "1,5s"])
-def test_no_budget(text: str) -> None:
-    with pytest.raises(OptionError, match="--budget"):
-        parse_budget(text)
+def test_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse_time(text)
 
 
 def test_a_precision() -> None:

@@ -34,6 +34,14 @@ def refused(*settings: str, text: str = TEXT) -> DocumentError:
     return caught.value
 
 
+def test_how_often_a_block_is_repeated_is_set_by_a_layer_in_it() -> None:
+    block = "  - {repeat: 2, layers: [{name: inner, type: GRU, hidden_size: 3}]}\n"
+    assert data("inner.repeat=4", text=TEXT + block)["layers"][3]["repeat"] == 4
+    names = [link.layer.name for link in spec_of(TEXT + block, "inner.repeat=3").links[3:]]
+    assert names == ["inner_0", "inner_1", "inner_2"]
+    assert "repeat" in data("encoder.repeat=4", text=TEXT + block)["layers"][0]  # which no layer has, and is refused
+
+
 class TestPut:
     @pytest.mark.parametrize(
         ("setting", "path", "value"),

@@ -106,7 +106,7 @@ def steps(folder: Path, device: str, budget: str, scratch: Path) -> list[Step]:
         *(Step(name, (*bench, *one, "--fp32-precision", name, *results(name)), 15, 20) for name in ("ieee", "tf32")),
         # A small model, which is launch-bound: host and device time, energy, share of the data sheet. The CPU refuses
         # graphs.
-        Step("graphs", (*bench, "configs/lstm.yaml", *backends(device), "--details"), 18, 60),
+        Step("graphs", (*bench, "configs/lstm.yaml", *backends(device), "--all"), 18, 60),
         Step("autocast", (*bench, *one, "--vary", f"amp=none,bfloat16{half}", "--nvtx"), 15, 40),
         Step("every-device", (*tool, *every_device(device, budget)), 34, 20),
         # why so much allowed: which of the two is faster is no fault of anybody's.

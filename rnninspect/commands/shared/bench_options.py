@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Annotated
 
 from rnninspect.commands.shared import completion
-from rnninspect.commands.shared.options import DEVICE, ONE_TABLE, OUTPUT, InputGrad, Plot, TorchOptions, flag, option
+from rnninspect.commands.shared.options import (
+    DEVICE,
+    ONE_TABLE,
+    OUTPUT,
+    BackwardOptions,
+    Plot,
+    TorchOptions,
+    all_of_it,
+    flag,
+    option,
+)
 
 # What the help calls these options; the others' names are where several commands have them.
 _WHAT, _LONG, SHARES = "What to time", "How long", "Many machines"
@@ -46,7 +56,7 @@ class Precision(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchOptions(TorchOptions):
+class BenchOptions(TorchOptions, BackwardOptions):
     """What `bench` takes; texts are as given."""
 
     device: Annotated[
@@ -81,7 +91,6 @@ class BenchOptions(TorchOptions):
         ),
     ] = field(default_factory=list)
     layers: Annotated[bool, flag("--layers", "Time every layer by itself too.", _WHAT)] = False
-    input_grad: InputGrad = False
     budget: Annotated[
         str | None, option("TIME", "Spend at most so long on each phase of a model: 500ms, 10s. Without it 3s.", _LONG)
     ] = None
@@ -103,12 +112,11 @@ class BenchOptions(TorchOptions):
         False
     )
     time_limit: Annotated[
-        float | None,
+        str | None,
         option(
-            "SECONDS",
-            "Give up what takes longer than this, once torch is loaded, and go on with the next.",
+            "TIME",
+            "Give up what takes longer than this, once torch is loaded, and go on with the next: 90s, 10min.",
             _LONG,
-            min=1,
         ),
     ] = None
     shard: Annotated[
@@ -167,12 +175,7 @@ class BenchOptions(TorchOptions):
             "--strict", "End with exit code 3 where a figure was disturbed, or its ± is wider than --precision.", OUTPUT
         ),
     ] = False
-    details: Annotated[
-        bool,
-        flag(
-            "--details", "Print what explains the figures too: bound, kernels, memory, machine, method, charts.", OUTPUT
-        ),
-    ] = False
+    all: Annotated[bool, all_of_it("bound, kernels, memory, machine, method, charts")] = False
     table: Annotated[BenchTable | None, ONE_TABLE] = None
     resume: Annotated[
         bool, flag("--resume", "Measure only what the journal of --output does not hold yet.", OUTPUT)

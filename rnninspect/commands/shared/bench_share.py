@@ -135,7 +135,7 @@ class Folder(Store):
 
 def again_words(options: BenchOptions) -> list[str]:
     """The words after `rnninspect` that ask for the same points again, but for what says share and folder."""
-    leave_out = {"shard", "only_missing", "output", "script", "format", "table", "details", "plot", "strict"}
+    leave_out = {"shard", "only_missing", "output", "script", "format", "table", "all", "plot", "strict"}
     return ["bench", *map(no_option, options.files), *option_words(options, leave_out | {"files"})]
 
 

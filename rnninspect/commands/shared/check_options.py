@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Annotated
 
 from rnninspect.commands.shared import completion
-from rnninspect.commands.shared.options import HOW_TO_PRINT, Device, FilesOrCheckpoints, Output, Settings, flag, option
+from rnninspect.commands.shared.options import (
+    HOW_TO_PRINT,
+    Device,
+    Dtype,
+    FilesOrCheckpoints,
+    MaxMacs,
+    MaxParams,
+    Output,
+    Settings,
+    flag,
+    option,
+)
 from rnninspect.formats import CheckFormat
 
 
@@ -36,12 +47,11 @@ class CheckOptions:
             autocompletion=completion.branches,
         ),
     ] = None
-    max_params: Annotated[str | None, option("COUNT", "Allow each model at most so many parameters, such as 20M.")] = (
+    max_params: MaxParams = None
+    max_macs: MaxMacs = None
+    max_total_params: Annotated[str | None, option("COUNT", "Keep all models together within so many parameters.")] = (
         None
     )
-    max_total_params: Annotated[
-        str | None, option("COUNT", "Allow all models together at most so many parameters.")
-    ] = None
     max_growth: Annotated[
         str | None,
         option(
@@ -58,6 +68,7 @@ class CheckOptions:
     ] = None
     build: Annotated[bool, flag("--build", "Prove the models on the real torch modules too.")] = False
     device: Device = None
+    dtype: Dtype = None
     settings: Settings = field(default_factory=list)
     format: Annotated[CheckFormat, HOW_TO_PRINT] = CheckFormat.TABLE
     output: Output = None

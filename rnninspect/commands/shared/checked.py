@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,7 +61,7 @@ class CheckedModel:
 class Standard(NamedTuple):
     """What models are held against besides their documents' budgets. locked, base: no more than one; None without."""
 
-    max_params: int | None
+    limits: Mapping[str, int]
     max_total: int | None
     growth: tuple[Growth, ...] | None
     lock: Path
@@ -134,7 +134,7 @@ def _changes(
 
         for model, found in zip(models, standard.base.documents, strict=True):
             try:
-                before = model_at_base(found, model.spec, model.kept, options.settings, options.device)
+                before = model_at_base(found, model.spec, model.kept, options.settings, options.device, options.dtype)
                 yield changes(model.kept, before)
             except RnnInspectError as error:
                 file, base = printable(model.file), standard.against.since
@@ -154,9 +154,7 @@ def _verdict(
     *,
     accepted: bool,
 ) -> Verdict:
-    budget = dict(model.spec.budget)
-    if standard.max_params is not None:
-        budget["max_params"] = standard.max_params
+    budget = {**model.spec.budget, **standard.limits}
     need_batch(model.spec, model.facts, budget, standard.growth)
     return Verdict(
         model=model.facts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from rnninspect.errors import MOST_TOLD, Excerpt, RnnInspectError, printable
 from rnninspect.output import terminal_width, wants_colour, write_stderr
@@ -38,6 +39,11 @@ def say_notes(notes: Iterable[str]) -> None:
     """Print remarks, a line each."""
     for note in notes:
         say(f"note: {note}")
+
+
+def say_wrote(path: Path, more: str = "") -> None:
+    """Say that a file was written beside the result."""
+    say(f"note: wrote {printable(str(path))}{more}")
 
 
 def complain(error: RnnInspectError, source: str = "") -> int:

@@ -77,11 +77,23 @@ Settings = Annotated[
     ),
 ]
 InputGrad = Annotated[bool, flag("--input-grad", "Work out gradients of the input, h_0 and c_0 too.")]
+MaxParams = Annotated[
+    str | None,
+    option("COUNT", "Keep within so many parameters, such as 20M; wins over the document's budget."),
+]
+MaxMacs = Annotated[str | None, option("COUNT", "Keep within so many MACs of one forward pass of the batch.")]
 LayerName = Annotated[str | None, option("NAME", "Only the layer of this name.", name="--layer")]
 Plot = Annotated[Path | None, option("FILE", "Draw a picture too, as .svg, .png or .pdf (needs matplotlib).", OUTPUT)]
 Output = Annotated[
     Path | None, option("FILE", "Write to this file, whole or not at all.", OUTPUT, name=("--output", "-o"))
 ]
+
+
+def all_of_it(what: str) -> Any:
+    """`--all`, which adds to the answer: in every command another thing."""
+    return flag("--all", f"Print all of it: {what}.", OUTPUT)
+
+
 # Of `--table`, whose values are not the same everywhere.
 ONE_TABLE = option("NAME", "Print this table alone (without it csv prints the first).", OUTPUT)
 # Of `--format`, whose values are not the same everywhere.

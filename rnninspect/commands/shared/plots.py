@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rnninspect.commands.shared.files import need_place
+from rnninspect.commands.shared.messages import say_wrote
 from rnninspect.formats import plot
 from rnninspect.results.table import Chart
 
@@ -35,3 +36,4 @@ def save_plot(charts: Sequence[Chart], path: Path | None, about: str = "") -> No
     """Save the charts where a picture was asked for. about: where the values are from, of charts that do not say it."""
     if path is not None:
         plot.plot([chart._replace(about=" · ".join(filter(None, (about, chart.about)))) for chart in charts], path)
+        say_wrote(path)

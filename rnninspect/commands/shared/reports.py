@@ -35,14 +35,17 @@ def report(format: CheckFormat, rules: Mapping[str, Sequence[str]], findings: Ma
 
 
 def report_unsound(format: CheckFormat, files: Sequence[str], findings: Sequence[Finding], output: Path | None) -> None:
-    """Tell a CI of documents that could not be checked, so that it shows more than a job that failed."""
+    """Tell a CI of documents that could not be checked, and what is wrong with others, which have no verdict then.
+
+    why: a job that failed says nothing by itself.
+    """
     if format is CheckFormat.GITHUB:
         from rnninspect.commands.shared.annotations import annotate
         from rnninspect.results.digest import Digest, few
         from rnninspect.results.table import Answer
 
         listed = from_root(findings)
-        answer = Answer(f"nothing was checked: {len(listed):,} error{'s' * (len(listed) != 1)}", "error")
+        answer = Answer(f"no verdict: {len(listed):,} error{'s' * (len(listed) != 1)}", "error")
         digest = Digest(answer, few([f"{found.place}: {found.sentence}" for found in listed]))
         # why stderr: with exit code 2 nothing stands on stdout, and the runner reads annotations from both.
         for line in annotate(listed, digest).splitlines():
@@ -52,7 +55,10 @@ def report_unsound(format: CheckFormat, files: Sequence[str], findings: Sequence
         by_document: dict[str, list[Finding]] = {file: [] for file in files}
         for finding in findings:
             by_document.setdefault(finding.place.source, []).append(finding)
-        rules = {source: ["document"] for source in by_document}
+        rules = {
+            source: list(dict.fromkeys(["document", *(finding.rule for finding in found)]))
+            for source, found in by_document.items()
+        }
         write_text(report(format, rules, by_document), output)
 
 

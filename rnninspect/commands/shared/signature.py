@@ -8,11 +8,12 @@ from dataclasses import MISSING, Field, fields
 from enum import Enum
 from functools import cache
 from inspect import Parameter, Signature, get_annotations
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, get_args, get_type_hints
 
 from rnninspect.commands.shared.options import Output
-from rnninspect.errors import listed
+from rnninspect.errors import OptionError, listed, printable
 
 
 def record_of(run: Callable[..., int]) -> type:
@@ -56,6 +57,7 @@ _BY_SUFFIX = {
     ".xml": "junit",
     ".sarif": "sarif",
 }
+_LIKE = {".htm": ".html", ".markdown": ".md"}
 
 
 @cache  # why: both the help and what fills the record go by it
@@ -69,6 +71,19 @@ def formats_by_suffix(record: type) -> Mapping[str, Enum]:
         return {}
     formats: dict[str, Enum] = {each.value: each for each in get_args(hints["format"])[0]}
     return {suffix: formats[name] for suffix, name in _BY_SUFFIX.items() if name in formats}
+
+
+def format_of(record: type, output: Path) -> Enum | None:
+    """The format that the name of a command's --output says; None where it says none.
+
+    Raises OptionError for one that it does not write: nobody wants a table of text in there.
+    """
+    formats, suffix = formats_by_suffix(record), output.suffix.lower()
+    suffix = _LIKE.get(suffix, suffix)
+    if formats and suffix not in formats and suffix in _BY_SUFFIX:
+        hint = f"{listed(list(formats))} say a format; --format table writes text to any name"
+        raise OptionError(f"--output {printable(str(output))}: {suffix} is no format of this command ({hint})")
+    return formats.get(suffix)
 
 
 def _telling(annotated: Any, ends: list[str]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from inspect import signature
-from typing import Any, TypeVar, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import typer
 
@@ -15,6 +15,14 @@ from rnninspect.errors import OptionError, listed, nearest, printable, show
 _Parsed = TypeVar("_Parsed")
 # What more commands have than these would take more than a line to list.
 _MOST_NAMED = 4
+# What people know an option by from elsewhere, and what it is here.
+_ELSEWHERE = {
+    **{f"--{format}": f"--format {format}" for format in ("json", "csv", "markdown", "html", "github")},
+    **dict.fromkeys(("--seconds", "--time", "--duration", "--min-run-time"), "--budget 3s"),
+    **dict.fromkeys(("--details", "--verbose", "-v", "--full"), "--all"),
+    "--timeout": "--time-limit 90s",
+    "--gpu": "--device cuda",
+}
 _NUMBERS: Mapping[Any, str] = {int: "an integer", float: "a number"}
 
 
@@ -24,6 +32,29 @@ def parsed(option: str, given: str | None, parse: Callable[[str], _Parsed]) -> _
         return None if given is None else parse(given)
     except ValueError as error:
         raise OptionError(f"{option} {printable(str(given))}: {error}") from error
+
+
+class Limited(Protocol):
+    """The options of a command that holds a model to limits."""
+
+    @property
+    def max_params(self) -> str | None:
+        """Of its parameters."""
+
+    @property
+    def max_macs(self) -> str | None:
+        """Of its multiply-accumulates."""
+
+
+def limits_of(options: Limited) -> dict[str, int]:
+    """The limits that the command line names, as a document's budget names them. Raises OptionError."""
+    from rnninspect.document.quantity import parse_count  # why here: the help needs nothing of documents
+
+    given = {
+        "max_params": parsed("--max-params", options.max_params, parse_count),
+        "max_macs": parsed("--max-macs", options.max_macs, parse_count),
+    }
+    return {name: limit for name, limit in given.items() if limit is not None}
 
 
 def refused(error: Exception) -> OptionError | None:
@@ -92,8 +123,11 @@ def misused(error: typer.TyperException, command: str, having: Callable[[str], S
     context = getattr(error, "ctx", None)
     # why without the dashes: all options begin with them, and --wat would be near --format.
     names = [name for each in context.command.params for name in each.opts] if context else []
-    near = nearest(given.lstrip("-"), [name[2:] for name in names if name.startswith("--")])
-    return OptionError(f"{printable(given)}: no such option ({f'did you mean --{near}?' if near else see})")
+    meant = _ELSEWHERE.get(given, "")
+    if meant.partition(" ")[0] not in names:
+        near = nearest(given.lstrip("-"), [name[2:] for name in names if name.startswith("--")])
+        meant = f"--{near}" if near else ""
+    return OptionError(f"{printable(given)}: no such option ({f'did you mean {meant}?' if meant else see})")
 
 
 def _range(least: float | None, most: float | None) -> str:
