@@ -93,6 +93,10 @@ def _rmsnorm_gradient(g: Any, a: Any, y: Any, on: Operations) -> Any:
     return (g - y * on["mean"](g * y)) / on["sqrt"](on["mean"](a * a) + EPSILON)
 
 
+def _hardsigmoid(a: float) -> float:
+    return min(max(a / 6 + 0.5, 0.0), 1.0)
+
+
 def _roman(name: str) -> str:
     return rf"\mathrm{{{{{name}}}}}({{}})"
 
@@ -102,167 +106,74 @@ def _norm(name: str) -> str:
     return f"nn.functional.{name}(_ := {{}}, _.shape[-1:], eps={EPSILON})"
 
 
-FUNCTIONS: Mapping[str, Function] = {
-    "sigmoid": Function(
-        text="σ({})",
-        latex=r"\sigma({})",
-        python="torch.sigmoid({})",
-        number=_sigmoid,
-        backward=3,
-        keeps="result",
-        gradient=lambda g, a, y, on: g * (y * (1 - y)),
-    ),
-    "tanh": Function(
-        text="tanh({})",
-        latex=r"\tanh({})",
-        python="torch.tanh({})",
-        number=math.tanh,
-        backward=3,
-        keeps="result",
-        gradient=lambda g, a, y, on: g * (1 - y * y),
-    ),
-    "relu": Function(
-        text="ReLU({})",
-        latex=_roman("ReLU"),
-        python="torch.relu({})",
-        number=lambda a: max(a, 0.0),
-        backward=1,
-        keeps="result",
-        gradient=lambda g, a, y, on: g * on["sign"](y),
-    ),
-    "exp": Function(
-        text="exp({})",
-        latex=r"\exp({})",
-        python="torch.exp({})",
-        number=math.exp,
-        backward=1,
-        keeps="result",
-        gradient=lambda g, a, y, on: g * y,
-    ),
-    "log": Function(
-        text="log({})",
-        latex=r"\log({})",
-        python="torch.log({})",
-        number=math.log,
-        backward=1,
-        keeps="argument",
-        gradient=lambda g, a, y, on: g / a,
-    ),
-    "sqrt": Function(
-        text="√({})",
-        latex=r"\sqrt{{{}}}",
-        python="torch.sqrt({})",
-        number=math.sqrt,
-        backward=2,
-        keeps="result",
-        gradient=lambda g, a, y, on: g / (2 * y),
-    ),
-    "sin": Function(
-        text="sin({})",
-        latex=r"\sin({})",
-        python="torch.sin({})",
-        number=math.sin,
-        backward=2,
-        keeps="argument",
-        gradient=lambda g, a, y, on: g * on["cos"](a),
-    ),
-    "cos": Function(
-        text="cos({})",
-        latex=r"\cos({})",
-        python="torch.cos({})",
-        number=math.cos,
-        backward=3,
-        keeps="argument",
-        gradient=lambda g, a, y, on: g * -on["sin"](a),
-    ),
-    "abs": Function(
-        text="|{}|",
-        latex=r"\left|{}\right|",
-        python="torch.abs({})",
-        number=abs,
-        backward=2,
-        keeps="argument",
-        gradient=lambda g, a, y, on: g * on["sign"](a),
-    ),
-    "softplus": Function(
-        text="softplus({})",
-        latex=_roman("softplus"),
-        python="nn.functional.softplus({})",
-        number=_softplus,
-        backward=2,
-        keeps="argument",
-        gradient=lambda g, a, y, on: g * on["sigmoid"](a),
-    ),
-    "softsign": Function(
-        text="softsign({})",
-        latex=_roman("softsign"),
-        python="nn.functional.softsign({})",
-        number=lambda a: a / (1 + abs(a)),
-        backward=4,
-        keeps="argument",
-        gradient=lambda g, a, y, on: g / (1 + on["abs"](a)) ** 2,
-    ),
-    "hardsigmoid": Function(
-        text="hardσ({})",
-        latex=_roman("hard\\sigma"),
-        python="nn.functional.hardsigmoid({})",
-        number=lambda a: min(max(a / 6 + 0.5, 0.0), 1.0),
-        backward=2,
-        keeps="argument",
-        gradient=lambda g, a, y, on: g * on["sign"](y * (1 - y)) / 6,
-    ),
-    "gelu": Function(
-        text="GELU({})",
-        latex=_roman("GELU"),
-        python="nn.functional.gelu({})",
-        number=lambda a: a * _normal(a),
-        backward=11,
-        keeps="argument",
-        gradient=_gelu_gradient,
-    ),
-    "silu": Function(
-        text="SiLU({})",
-        latex=_roman("SiLU"),
-        python="nn.functional.silu({})",
-        number=lambda a: a * _sigmoid(a),
-        backward=6,
-        keeps="argument",
-        gradient=_silu_gradient,
-    ),
-    "layernorm": Function(
-        text="LN({})",
-        latex=_roman("LN"),
-        python=_norm("layer_norm"),
-        forward=5,
-        backward=7,
-        keeps="argument",
-        gradient=_layernorm_gradient,
-    ),
-    "rmsnorm": Function(
-        text="RMSNorm({})",
-        latex=_roman("RMSNorm"),
-        python=_norm("rms_norm"),
-        forward=3,
-        backward=5,
-        keeps="argument",
-        gradient=_rmsnorm_gradient,
-    ),
-    "softmax": Function(
-        text="softmax({})",
-        latex=_roman("softmax"),
-        python="torch.softmax({}, -1)",
-        forward=5,
-        backward=4,
-        keeps="result",
-        gradient=lambda g, a, y, on: y * (g - on["sum"](g * y)),
-    ),
-    "logsoftmax": Function(
-        text="log softmax({})",
-        latex=r"\log\,\mathrm{{softmax}}({})",
-        python="torch.log_softmax({}, -1)",
-        forward=5,
-        backward=4,
-        keeps="result",
-        gradient=lambda g, a, y, on: g - on["exp"](y) * on["sum"](g),
-    ),
+# In text and in LaTeX, those that are written otherwise than they are called.
+_WRITTEN: Mapping[str, tuple[str, str]] = {
+    "sigmoid": ("σ({})", r"\sigma({})"),
+    "relu": ("ReLU({})", _roman("ReLU")),
+    "sqrt": ("√({})", r"\sqrt{{{}}}"),
+    "abs": ("|{}|", r"\left|{}\right|"),
+    "softplus": ("softplus({})", _roman("softplus")),
+    "softsign": ("softsign({})", _roman("softsign")),
+    "hardsigmoid": ("hardσ({})", _roman("hard\\sigma")),
+    "gelu": ("GELU({})", _roman("GELU")),
+    "silu": ("SiLU({})", _roman("SiLU")),
+    "layernorm": ("LN({})", _roman("LN")),
+    "rmsnorm": ("RMSNorm({})", _roman("RMSNorm")),
+    "softmax": ("softmax({})", _roman("softmax")),
+    "logsoftmax": ("log softmax({})", r"\log\,\mathrm{{softmax}}({})"),
 }
+# On torch's tensors, those that are no torch.NAME of one argument.
+_PYTHON: Mapping[str, str] = {
+    **{name: f"nn.functional.{name}({{}})" for name in ("softplus", "softsign", "hardsigmoid", "gelu", "silu")},
+    "layernorm": _norm("layer_norm"),
+    "rmsnorm": _norm("rms_norm"),
+    "softmax": "torch.softmax({}, -1)",
+    "logsoftmax": "torch.log_softmax({}, -1)",
+}
+
+
+def _row(
+    name: str,
+    number: Callable[[float], float] | None,
+    backward: int,
+    keeps: Literal["result", "argument"],
+    gradient: Gradient,
+    forward: int = 1,
+) -> tuple[str, Function]:
+    text, latex = _WRITTEN.get(name, (f"{name}({{}})", rf"\{name}({{}})"))
+    return name, Function(
+        text=text,
+        latex=latex,
+        python=_PYTHON.get(name, f"torch.{name}({{}})"),
+        backward=backward,
+        keeps=keeps,
+        gradient=gradient,
+        number=number,
+        forward=forward,
+    )
+
+
+FUNCTIONS: Mapping[str, Function] = dict(
+    (
+        # its value of a number, what its gradient costs and is worked out with, and the gradient
+        _row("sigmoid", _sigmoid, 3, "result", lambda g, a, y, on: g * (y * (1 - y))),
+        _row("tanh", math.tanh, 3, "result", lambda g, a, y, on: g * (1 - y * y)),
+        _row("relu", lambda a: max(a, 0.0), 1, "result", lambda g, a, y, on: g * on["sign"](y)),
+        _row("exp", math.exp, 1, "result", lambda g, a, y, on: g * y),
+        _row("log", math.log, 1, "argument", lambda g, a, y, on: g / a),
+        _row("sqrt", math.sqrt, 2, "result", lambda g, a, y, on: g / (2 * y)),
+        _row("sin", math.sin, 2, "argument", lambda g, a, y, on: g * on["cos"](a)),
+        _row("cos", math.cos, 3, "argument", lambda g, a, y, on: g * -on["sin"](a)),
+        _row("abs", abs, 2, "argument", lambda g, a, y, on: g * on["sign"](a)),
+        _row("softplus", _softplus, 2, "argument", lambda g, a, y, on: g * on["sigmoid"](a)),
+        _row("softsign", lambda a: a / (1 + abs(a)), 4, "argument", lambda g, a, y, on: g / (1 + on["abs"](a)) ** 2),
+        _row("hardsigmoid", _hardsigmoid, 2, "argument", lambda g, a, y, on: g * on["sign"](y * (1 - y)) / 6),
+        _row("gelu", lambda a: a * _normal(a), 11, "argument", _gelu_gradient),
+        _row("silu", lambda a: a * _sigmoid(a), 6, "argument", _silu_gradient),
+        # of a whole vector: there is no value of a number, and they cost more forward
+        _row("layernorm", None, 7, "argument", _layernorm_gradient, forward=5),
+        _row("rmsnorm", None, 5, "argument", _rmsnorm_gradient, forward=3),
+        _row("softmax", None, 4, "result", lambda g, a, y, on: y * (g - on["sum"](g * y)), forward=5),
+        _row("logsoftmax", None, 4, "result", lambda g, a, y, on: g - on["exp"](y) * on["sum"](g), forward=5),
+    )
+)
