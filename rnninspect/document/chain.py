@@ -63,6 +63,11 @@ class Link:
         """What it hands on."""
         return self.layer.emits(self.signal)
 
+    @property
+    def ways_on(self) -> dict[str, str]:
+        """What becomes of the layer's output before it is handed on, by the key that says so."""
+        return self.layer.ways_on | ({"add": self.wires.add} if self.wires.add else {})
+
     def read(self, signals: Mapping[str, Signal]) -> Signal:
         """What it is fed with, where those are the signals by name."""
         if len(self.wires.reads) == 1:

@@ -5,7 +5,6 @@ Numbers stand in the equations as they are set: `y = max(x, 0.01 * x)`.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
@@ -36,12 +35,14 @@ class Activation(EquationLayer):
     meanings: ClassVar[Mapping[str, str]] = {"x": _X, "y": "output: as many features"}
     # What torch's kernel works the gradient out with: what it has put out, or what went in.
     keeps_output: ClassVar[bool] = False
+    # The equation of a kind that has no numbers in it.
+    text: ClassVar[str] = ""
 
     _width: int | None = PrivateAttr(None)
 
-    @abstractmethod
     def equation(self) -> str:
         """The text of the equation, with the numbers in it."""
+        return self.text
 
     @property
     @override
@@ -51,12 +52,6 @@ class Activation(EquationLayer):
     @override
     def declared(self, layer: int) -> Declared:
         return _WIDTHS
-
-    @property
-    @override
-    def width_in(self) -> int | None:
-        """The features of a fitted layer, which any number would do."""
-        return self._width
 
     @property
     @override
@@ -97,37 +92,28 @@ class ReLU(Activation):
 
     meanings: ClassVar[Mapping[str, str]] = {"x": _X, "y": "output: max(x, 0)"}
     keeps_output: ClassVar[bool] = True
+    text: ClassVar[str] = "y = relu(x)"
 
     type: Literal["ReLU"]
     inplace: Flag = False
-
-    @override
-    def equation(self) -> str:
-        return "y = relu(x)"
 
 
 class Tanh(Activation):
     """y = tanh(x)."""
 
     keeps_output: ClassVar[bool] = True
+    text: ClassVar[str] = "y = tanh(x)"
 
     type: Literal["Tanh"]
-
-    @override
-    def equation(self) -> str:
-        return "y = tanh(x)"
 
 
 class Sigmoid(Activation):
     """y = 1 / (1 + exp(-x))."""
 
     keeps_output: ClassVar[bool] = True
+    text: ClassVar[str] = "y = sigmoid(x)"
 
     type: Literal["Sigmoid"]
-
-    @override
-    def equation(self) -> str:
-        return "y = sigmoid(x)"
 
 
 class LeakyReLU(Activation):
@@ -177,13 +163,10 @@ class SiLU(Activation):
     """y = x sigmoid(x), which is also called swish."""
 
     meanings: ClassVar[Mapping[str, str]] = {"x": _X, "y": "output: x sigmoid(x), which is also called swish"}
+    text: ClassVar[str] = "y = silu(x)"
 
     type: Literal["SiLU"]
     inplace: Flag = False
-
-    @override
-    def equation(self) -> str:
-        return "y = silu(x)"
 
 
 class Hardtanh(Activation):
@@ -247,24 +230,18 @@ class Softmax(_OverFeatures):
     """y = exp(x) / sum(exp(x)) over the features."""
 
     meanings: ClassVar[Mapping[str, str]] = {"x": _X, "y": "output: exp(x) / sum(exp(x)), shares that add up to 1"}
+    text: ClassVar[str] = "y = softmax(x)"
 
     type: Literal["Softmax"]
-
-    @override
-    def equation(self) -> str:
-        return "y = softmax(x)"
 
 
 class LogSoftmax(_OverFeatures):
     """y = x - log(sum(exp(x))) over the features."""
 
     meanings: ClassVar[Mapping[str, str]] = {"x": _X, "y": "output: x - log(sum(exp(x))), logarithms of shares"}
+    text: ClassVar[str] = "y = logsoftmax(x)"
 
     type: Literal["LogSoftmax"]
-
-    @override
-    def equation(self) -> str:
-        return "y = logsoftmax(x)"
 
 
 class PReLU(Activation):

@@ -42,6 +42,8 @@ class BatchNorm1d(EquationLayer):
         "are 0.99, and 0.001 for eps.",
     )
 
+    width_field: ClassVar[str] = "num_features"
+
     type: Literal["BatchNorm1d"]
     num_features: Size | None = None
     eps: Positive = 1e-5
@@ -71,17 +73,6 @@ class BatchNorm1d(EquationLayer):
     def takes_rows(self) -> bool:
         return True
 
-    @property
-    @override
-    def asked_width(self) -> int | None:
-        return self.num_features
-
-    @property
-    @override
-    def width_in(self) -> int:
-        """H_in of a fitted layer."""
-        return self.sizes()["H_in"]
-
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         fitted = self.model_copy(update={"num_features": inferred("num_features", self.num_features, signal)})
@@ -92,11 +83,6 @@ class BatchNorm1d(EquationLayer):
                 "leave track_running_stats out, or have more tokens",
             )
         return fitted
-
-    @property
-    @override
-    def filled_in(self) -> frozenset[str]:
-        return frozenset({"num_features"})
 
     @override
     def sizes(self) -> dict[str, int]:

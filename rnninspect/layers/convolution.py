@@ -26,6 +26,8 @@ class Conv1d(WindowLayer):
 
     summary: ClassVar[str] = "y_t = b + sum over k of W_k x_{stride t + dilation k - padding}, W_k = weight[:, :, k]."
 
+    width_field: ClassVar[str] = "in_channels"
+
     type: Literal["Conv1d"]
     in_channels: Size | None = None
     out_channels: Size
@@ -38,21 +40,11 @@ class Conv1d(WindowLayer):
     padding_mode: Annotated[Literal["zeros"], Expect("zeros")] = "zeros"
 
     @property
-    @override
-    def asked_width(self) -> int | None:
-        return self.in_channels
-
-    @property
     def width_in(self) -> int:
         """H_in of a fitted layer."""
         if self.in_channels is None:
             raise ValueError(f"layer {self.name!r} has not been fitted to its input")
         return self.in_channels
-
-    @property
-    @override
-    def filled_in(self) -> frozenset[str]:
-        return frozenset({"in_channels"})
 
     @property
     @override

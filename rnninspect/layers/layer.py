@@ -81,6 +81,9 @@ class Layer(BaseModel):
     options: ClassVar[Mapping[str, Option]] = {}
     remarks: ClassVar[tuple[str, ...]] = ()
 
+    # The field that says how wide its input is, where there is one; `fit` fills it in.
+    width_field: ClassVar[str] = ""
+
     type: str
     name: Name = ""
     trainable: Flag = True
@@ -99,12 +102,13 @@ class Layer(BaseModel):
     @property
     def filled_in(self) -> frozenset[str]:
         """The fields that `fit` fills in where they are left out."""
-        return frozenset()
+        return frozenset({self.width_field} - {""})
 
     @property
     def asked_width(self) -> int | None:
         """The width that its own keys say its input has, before it is fitted; None where they do not say."""
-        return None
+        width: int | None = getattr(self, self.width_field, None)
+        return width
 
     @property
     def takes_any_width(self) -> bool:
@@ -174,6 +178,11 @@ class Layer(BaseModel):
     def hands_on(self, signal: Signal, dtype: str) -> HandedOn | None:
         """What the next layer gets where that is worked out from the output; None where it is that or a last state."""
         return None
+
+    @property
+    def ways_on(self) -> dict[str, str]:
+        """What becomes of its output before it is handed on, by option."""
+        return {}
 
     def notes(self) -> tuple[tuple[str, str], ...]:
         """The fields that have no effect as they are set, or another than is thought, each with a sentence on that.

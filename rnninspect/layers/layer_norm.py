@@ -24,6 +24,8 @@ class LayerNorm(PointwiseLayer):
         "y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * w + b over the last axes, those of normalized_shape."
     )
 
+    width_field: ClassVar[str] = "normalized_shape"
+
     type: Literal["LayerNorm"]
     normalized_shape: Annotated[Shape | None, Expect("an integer >= 1 or a list of them")] = None
     eps: Positive = 1e-5
@@ -61,11 +63,6 @@ class LayerNorm(PointwiseLayer):
                 f"{width} alone normalizes each token by itself",
             )
         return self
-
-    @property
-    @override
-    def filled_in(self) -> frozenset[str]:
-        return frozenset({"normalized_shape"})
 
     @override
     def spans(self, signal: Signal) -> frozenset[str]:

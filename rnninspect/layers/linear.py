@@ -32,6 +32,7 @@ class Linear(EquationLayer, InitLayer):
     """
 
     ours: ClassVar[frozenset[str]] = InitLayer.ours | {"tied_to", "init"}
+    width_field: ClassVar[str] = "in_features"
     meanings: ClassVar[Mapping[str, str]] = {
         "x": "input: the features that come in",
         "y": "output: the features that go out",
@@ -57,16 +58,6 @@ class Linear(EquationLayer, InitLayer):
     def declared(self, layer: int) -> Declared:
         """The same in every layer: nothing is stacked."""
         return _WIDTHS
-
-    @property
-    @override
-    def asked_width(self) -> int | None:
-        return self.in_features
-
-    @property
-    def width_in(self) -> int:
-        """H_in of a fitted layer."""
-        return self.sizes()["H_in"]
 
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
@@ -113,7 +104,7 @@ class Linear(EquationLayer, InitLayer):
     @override
     def filled_in(self) -> frozenset[str]:
         """Of one that is tied its output too, which is as wide as the table is long."""
-        return frozenset({"in_features"} if self.tied_to is None else {"in_features", "out_features"})
+        return super().filled_in | ({"out_features"} if self.tied_to else set())
 
     @override
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:

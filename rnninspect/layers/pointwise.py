@@ -74,6 +74,12 @@ class EquationLayer(PointwiseLayer):
     def cell(self) -> Cell:
         """The layer's equation."""
 
+    @property
+    @override
+    def width_in(self) -> int:
+        """H_in of a fitted layer."""
+        return self.sizes()["H_in"]
+
     @override
     def forward_ops(self, signal: Signal) -> Ops:
         return forward_terms(self.cell, self.declared(0)).ops(self.sizes()).times(signal.tokens)

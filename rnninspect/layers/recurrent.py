@@ -39,6 +39,7 @@ class Recurrent(InitLayer):
     """
 
     ours: ClassVar[frozenset[str]] = InitLayer.ours | {"feeds", "init"}
+    width_field: ClassVar[str] = "input_size"
     meanings: ClassVar[Mapping[str, str]] = {
         "x": "input: element t of the sequence",
         "h": "hidden state: what the layer remembers at step t, and its output",
@@ -58,11 +59,6 @@ class Recurrent(InitLayer):
     @abstractmethod
     def vector_widths(self) -> Declared:
         """Letters of every state, and of any vector that the equations leave open."""
-
-    @property
-    @override
-    def asked_width(self) -> int | None:
-        return self.input_size
 
     @property
     def cell(self) -> Cell:
@@ -143,8 +139,9 @@ class Recurrent(InitLayer):
         return "concat"
 
     @property
+    @override
     def ways_on(self) -> dict[str, str]:
-        """What becomes of its output before it is handed on, by option: merge and feeds, where they change it."""
+        """Merge and feeds, where they change it."""
         as_it_is = {"merge": "concat", "feeds": "output"}
         said = {"merge": self.merging, "feeds": self.feeds}
         return {option: way for option, way in said.items() if way != as_it_is[option]}
@@ -197,11 +194,6 @@ class Recurrent(InitLayer):
             fitted.check_widths()
         fitted.check_laws()
         return fitted
-
-    @property
-    @override
-    def filled_in(self) -> frozenset[str]:
-        return frozenset({"input_size"})
 
     def check_widths(self) -> None:
         """Raise Misfit where the equations need two sizes to be equal that are not."""

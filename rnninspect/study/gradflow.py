@@ -34,7 +34,7 @@ from rnninspect.runtime.recurrence import data_of
 from rnninspect.runtime.torch_errors import refusals
 from rnninspect.study.decay import Decay, decay_of, half_widths, rms
 from rnninspect.study.half_open import HalfOpen, half_open
-from rnninspect.study.reached import Steps, inputs_of, reached, stride_of, unlike
+from rnninspect.study.reached import Steps, inputs_of, reached, stride_of
 from rnninspect.study.recorded_run import RecordedLayer, check_finite, run_links, twins_of
 from rnninspect.study.reference import reference_bytes
 
@@ -147,7 +147,7 @@ def gradients_by_lag(
         stride=stride_of(links),
         apart=tuple(name for name in recurrent if steps[name] is Steps.OTHER),
         inputs=tuple(each.name for each in spec.inputs),
-        unlike=unlike(last),
+        unlike=" and ".join(f"{option}: {way}" for option, way in last.ways_on.items()),
     )
 
 

@@ -82,7 +82,8 @@ class WiresOf:
         if wires.state_from:
             how = f", {wires.directions}" if wires.directions else ""
             yield HeldWire(name, f"state_from {wires.state_from}{how}", self._started(link, states))
-        if words := _handing_on(link):
+        if link.ways_on:
+            words = ", ".join(f"{option} {way}" for option, way in link.ways_on.items())
             yield HeldWire(name, words, self._handed_on(link, fed, ran, handed_on))
         self._made[name], self._axes[name] = handed_on, link.emitted.axes
         self._ended[name] = _Ended(link, ran.states)
@@ -223,13 +224,6 @@ class WiresOf:
         wanted = _backward([expected.data], exact_leaves, [laid.data])
         for name, one, other in zip(leaves, computed, wanted, strict=True):
             yield _compare(f"{GRADIENT}{name}", _whole(one), _whole(other), _DOUBLE, terms)
-
-
-def _handing_on(link: Link) -> str:
-    """What a layer does with its output before it hands it on, in the words of the document; "" for nothing."""
-    ways = link.layer.ways_on if isinstance(link.layer, Recurrent) else {}
-    add = {"add": link.wires.add} if link.wires.add else {}
-    return ", ".join(f"{option} {way}" for option, way in (ways | add).items())
 
 
 def _without_part(link: Link) -> set[str]:

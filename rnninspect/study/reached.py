@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from rnninspect.document.chain import INPUT, Link
-from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.window import WindowLayer
 
@@ -80,10 +79,3 @@ def stride_of(links: Sequence[Link]) -> int:
         read = (by_name[name] for name in link.wires.reads if name in by_name)
         link = next((each for each in read if each.emitted.is_sequence), None)
     return stride
-
-
-def unlike(link: Link) -> str:
-    """What a recurrent layer does with its output before it hands it on, in the words of its document."""
-    assert isinstance(link.layer, Recurrent)
-    add = {"add": link.wires.add} if link.wires.add else {}
-    return " and ".join(f"{option}: {way}" for option, way in (link.layer.ways_on | add).items())
