@@ -283,13 +283,6 @@ def test_a_difference_is_a_table_and_a_failure() -> None:
     assert not identify_document([looked])["ok"]
 
 
-def test_a_layer_that_cannot_be_planned_is_a_difference() -> None:
-    """No LSTM is projected to as many columns as it has units."""
-    looked = against_plans(identified(ENCODER._replace(proj_size=5), DECODER))
-    assert [bool(layer.differences) for layer in looked.layers] == [True, False]
-    assert "no plan" in looked.layers[0].differences[0].what
-
-
 def test_a_difference_ends_with_1(here: Here, model: Path) -> None:
     wrong = {"encoder.bias_hh_l1": (7,)}
     safetensors(model, ENCODER, more=wrong)

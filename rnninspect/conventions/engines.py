@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnninspect.conventions.frameworks import CONVENTIONS
-from rnninspect.conventions.target import Framework, arguments, by_layer, of_each
+from rnninspect.conventions.target import Framework, arguments, by_direction, by_layer, of_each
 from rnninspect.conventions.torch_layer import TorchLayer
 
 # --- ONNX ------------------------------------------------------------------------------------------------------
@@ -45,8 +45,7 @@ ONNX = Framework(
 def _coreml_start(torch: TorchLayer, layer: int, direction: int) -> str:
     if torch.kind == "LSTM":
         return by_layer(torch, layer) + (f"weightParams[{direction}]." if torch.directions > 1 else "weightParams.")
-    way = f"{('forward', 'backward')[direction]}/" if torch.directions > 1 else ""
-    return by_layer(torch, layer) + way
+    return by_direction(torch, layer, direction, "forward", "backward")
 
 
 def _coreml_made(torch: TorchLayer) -> str:

@@ -6,33 +6,34 @@ What is written here is what tensors are read by, and what the same weights are 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from rnninspect.conventions.packing import Convention, Grid, Kind, Stored, beside, flat, rows
+from rnninspect.conventions.packing import ORDER, Convention, Grid, Kind, Stored, beside, flat, rows
 
 
-def _torch() -> Convention:
-    gates: dict[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}
+def _as_torch(name: str, roles: str, **more: Any) -> Convention:
+    """Packed as torch does. roles: what torch calls weight_ih, weight_hh, bias_ih, bias_hh and weight_hr."""
+    w_ih, w_hh, b_ih, b_hh, w_hr = roles.split()
     return Convention(
-        "PyTorch",
+        name,
+        {kind: (Stored(w_ih, rows("W_i", order)), Stored(w_hh, rows("W_h", order))) for kind, order in ORDER.items()},
         {
-            kind: (Stored("weight_ih", rows("W_i", order)), Stored("weight_hh", rows("W_h", order)))
-            for kind, order in gates.items()
+            (kind, "two"): (Stored(b_ih, flat(order, "b_i")), Stored(b_hh, flat(order, "b_h")))
+            for kind, order in ORDER.items()
         },
-        {
-            (kind, "two"): (Stored("bias_ih", flat(order, "b_i")), Stored("bias_hh", flat(order, "b_h")))
-            for kind, order in gates.items()
-        },
-        projection=Stored("weight_hr", (("W_hr",),)),
+        projection=Stored(w_hr, (("W_hr",),)),
         reset="after",
-        shown_as=("tinygrad",),
+        **more,
     )
 
 
+_TORCH = _as_torch("PyTorch", "weight_ih weight_hh bias_ih bias_hh weight_hr")
+
+
 def _equinox() -> Convention:
-    matrices = _torch().matrices
     return Convention(
         "Equinox",
-        matrices,
+        _TORCH.matrices,
         {
             ("RNN", "one"): (Stored("bias", flat("h", "b_")),),
             ("LSTM", "one"): (Stored("bias", flat("ifgo", "b_")),),
@@ -200,24 +201,6 @@ def _coreml() -> Convention:
     )
 
 
-def _mxnet() -> Convention:
-    gates: dict[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}
-    return Convention(
-        "MXNet",
-        {
-            kind: (Stored("i2h_weight", rows("W_i", order)), Stored("h2h_weight", rows("W_h", order)))
-            for kind, order in gates.items()
-        },
-        {
-            (kind, "two"): (Stored("i2h_bias", flat(order, "b_i")), Stored("h2h_bias", flat(order, "b_h")))
-            for kind, order in gates.items()
-        },
-        projection=Stored("h2r_weight", (("W_hr",),)),
-        reset="after",
-        has_biases=True,
-    )
-
-
 def _cudnn(name: str, orders: Mapping[Kind, str]) -> Convention:
     """The matrices and vectors of a pseudo-layer, by cuDNN's linLayerID."""
 
@@ -263,7 +246,7 @@ def _onednn() -> Convention:
 CONVENTIONS: Mapping[str, Convention] = {
     convention.name: convention
     for convention in (
-        _torch(),
+        _TORCH,
         _equinox(),
         _keras(),
         _keras_cudnn(),
@@ -273,8 +256,8 @@ CONVENTIONS: Mapping[str, Convention] = {
         _haiku(),
         _flax(),
         _coreml(),
-        _mxnet(),
-        _cudnn("cuDNN", {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}),
+        _as_torch("MXNet", "i2h_weight h2h_weight i2h_bias h2h_bias h2r_weight", has_biases=True),
+        _cudnn("cuDNN", ORDER),
         _cudnn("MIOpen", {"RNN": "h", "LSTM": "ifog", "GRU": "zrn"}),
         _onednn(),
     )

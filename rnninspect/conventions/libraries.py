@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnninspect.conventions.frameworks import CONVENTIONS
-from rnninspect.conventions.target import Framework, arguments, by_layer, of_each
+from rnninspect.conventions.target import Framework, arguments, by_direction, of_each
 from rnninspect.conventions.torch_layer import TorchLayer
 
 # --- Keras ---------------------------------------------------------------------------------------------------
@@ -11,8 +11,7 @@ from rnninspect.conventions.torch_layer import TorchLayer
 
 def _keras_start(torch: TorchLayer, layer: int, direction: int) -> str:
     name = {"RNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}[torch.kind]
-    way = f"{('forward', 'backward')[direction]}_{name}/" if torch.directions > 1 else ""
-    return by_layer(torch, layer) + way
+    return by_direction(torch, layer, direction, f"forward_{name}", f"backward_{name}")
 
 
 def _keras_one(torch: TorchLayer) -> str:
@@ -65,7 +64,7 @@ KERAS = Framework(
 
 
 def _tensorflow_start(torch: TorchLayer, layer: int, direction: int) -> str:
-    return by_layer(torch, layer) + (f"{('fw', 'bw')[direction]}/" if torch.directions > 1 else "")
+    return by_direction(torch, layer, direction, "fw", "bw")
 
 
 def _tensorflow_one(torch: TorchLayer) -> str:
@@ -102,7 +101,7 @@ TENSORFLOW = Framework(
 
 
 def _flax_start(torch: TorchLayer, layer: int, direction: int) -> str:
-    return by_layer(torch, layer) + (f"{('forward', 'backward')[direction]}/" if torch.directions > 1 else "")
+    return by_direction(torch, layer, direction, "forward", "backward")
 
 
 def _flax_one(torch: TorchLayer) -> str:

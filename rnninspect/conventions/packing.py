@@ -11,6 +11,14 @@ from typing import Literal, NamedTuple, Protocol
 Kind = Literal["RNN", "LSTM", "GRU"]
 Biases = Literal["two", "one", "none"]
 Grid = tuple[tuple[str, ...], ...]
+# The gates of torch's packed weights, from the first row to the last.
+ORDER: Mapping[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}
+# The functions of each kind in the order in which formats list them: those of the gates, then the others.
+FUNCTIONS: Mapping[Kind, tuple[str, ...]] = {
+    "RNN": ("tanh",),
+    "GRU": ("sigmoid", "tanh"),
+    "LSTM": ("sigmoid", "tanh", "tanh"),
+}
 # Which GRU a framework has: the reset gate multiplies after the product with W_hn, before it, or as it is told.
 Reset = Literal["after", "before", "either", "none"]
 
@@ -91,8 +99,7 @@ class Convention(NamedTuple):
     """A framework's packing. matrices: by kind; vectors: by kind and number of bias vectors.
 
     reset: which GRU. added: what is added to a bias when the layer runs, unless it is told otherwise, and stands in no
-    file. shown_as: other frameworks that pack the same way. functions: those that its RNN can have. has_biases: it
-    has no layer without.
+    file. functions: those that its RNN can have. has_biases: it has no layer without.
     """
 
     name: str
@@ -102,7 +109,6 @@ class Convention(NamedTuple):
     peepholes: tuple[Stored, ...] = ()
     reset: Reset = "none"
     added: Mapping[str, float] = {}
-    shown_as: tuple[str, ...] = ()
     functions: tuple[str, ...] = ("tanh", "relu")
     has_biases: bool = False
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from rnninspect.conventions.packing import Stored
+from rnninspect.conventions.packing import ORDER, Stored
 from rnninspect.conventions.target import Framework
-from rnninspect.conventions.torch_layer import ORDER, TorchLayer
+from rnninspect.conventions.torch_layer import TorchLayer
 from rnninspect.conventions.translate import Translation, added, of_torch, stored, symbols_of
 from rnninspect.errors import printable
 

@@ -34,6 +34,11 @@ def by_layer(torch: TorchLayer, layer: int) -> str:
     return f"layer_{layer}/" if torch.depth > 1 else ""
 
 
+def by_direction(torch: TorchLayer, layer: int, direction: int, *ways: str) -> str:
+    """The same of one of its directions, where it has two. ways: what the two are called."""
+    return by_layer(torch, layer) + (f"{ways[direction]}/" if torch.directions > 1 else "")
+
+
 def of_each(made: str, torch: TorchLayer, *, directions: bool = False) -> str:
     """`2 of ..., one for each stacked layer`. directions: each direction is a layer of its own there."""
     number = torch.depth * (torch.directions if directions else 1)

@@ -13,8 +13,6 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.rnn import RNN, RNNCell
 from rnninspect.letters import DIRECTIONS, Shape
 
-# The gates of torch's packed weights, from the first row to the last.
-ORDER: Mapping[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}
 _KINDS: Mapping[type[Layer], Kind] = {
     RNN: "RNN",
     RNNCell: "RNN",

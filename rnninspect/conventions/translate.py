@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.conventions.packing import Biases, Convention, Kind, Stored
+from rnninspect.conventions.packing import ORDER, Biases, Convention, Kind, Stored
 from rnninspect.conventions.places import order, places
 from rnninspect.conventions.target import Framework
-from rnninspect.conventions.torch_layer import ORDER, TorchLayer, torch_layer
+from rnninspect.conventions.torch_layer import TorchLayer, torch_layer
 from rnninspect.layers.layer import Layer
 from rnninspect.letters import DIRECTIONS, Shape
 

@@ -47,18 +47,13 @@ def agreed(found: FoundLayer, layer: Recurrent) -> tuple[int, int]:
 
 def expected(found: FoundLayer, layer: Recurrent) -> dict[_Place, Shape]:
     """The shape of every tensor that a file of this convention holds of the layer."""
-    return dict(_expected(found, layer))
-
-
-def _expected(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, Shape]]:
-    stored = CONVENTIONS[found.convention].stored(found)
-    for (k, direction), sizes in symbol_sizes(layer).items():
-        for tensor in stored:
-            if tensor.over_directions and direction:
-                continue
-            shape = tensor.shape(sizes, layer.directions)
-            if shape is not None:
-                yield _Place(tensor.role, k, direction), shape
+    shapes = {
+        _Place(tensor.role, k, direction): tensor.shape(sizes, layer.directions)
+        for (k, direction), sizes in symbol_sizes(layer).items()
+        for tensor in CONVENTIONS[found.convention].stored(found)
+        if not (tensor.over_directions and direction)
+    }
+    return {place: shape for place, shape in shapes.items() if shape is not None}
 
 
 def _compared(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, TensorDifference | None]]:
@@ -69,13 +64,9 @@ def _compared(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, Ten
         seen[place] += 1
         name, shape = part.tensor.name, part.tensor.shape
         wanted = plan.get(place) if seen[place] == 1 else None
-        if wanted is None:
-            yield place, TensorDifference(tensor=name, what="not in the plan", plan=None, file=shape)
-        else:
-            yield (
-                place,
-                None if wanted == shape else TensorDifference(tensor=name, what="shape", plan=wanted, file=shape),
-            )
+        what = "not in the plan" if wanted is None else "shape"
+        differs = TensorDifference(tensor=name, what=what, plan=wanted, file=shape)
+        yield place, None if wanted == shape else differs
     for place, wanted in plan.items():
         if place not in seen:
             yield place, TensorDifference(tensor=_called(found, place), what="not in the file", plan=wanted, file=None)

@@ -38,16 +38,16 @@ class FoundLayer(NamedTuple):
     type: Kind
     input_size: int
     hidden_size: int
-    num_layers: int
-    bidirectional: bool
-    reverse: bool
-    proj_size: int
     biases: Biases
-    reset_after: bool | None
-    peepholes: bool
     convention: str
     parts: tuple[Part, ...]
     known_from: str
+    num_layers: int = 1
+    bidirectional: bool = False
+    reverse: bool = False
+    proj_size: int = 0
+    reset_after: bool | None = None
+    peepholes: bool = False
     known: Mapping[str, Said] = {}
     unknown: Mapping[str, str] = {}
     remarks: tuple[str, ...] = ()

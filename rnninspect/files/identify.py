@@ -7,34 +7,27 @@ from collections.abc import Callable, Iterator
 
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.held import Held
-from rnninspect.files.rules import cells as rules_cells
-from rnninspect.files.rules import coreml as rules_coreml
-from rnninspect.files.rules import flax as rules_flax
-from rnninspect.files.rules import haiku as rules_haiku
-from rnninspect.files.rules import keras as rules_keras
-from rnninspect.files.rules import leftover
-from rnninspect.files.rules import mxnet as rules_mxnet
-from rnninspect.files.rules import onnx as rules_onnx
-from rnninspect.files.rules import tensorflow as rules_tensorflow
-from rnninspect.files.rules import torch as rules_torch
-from rnninspect.files.rules import torch_factors as rules_torch_factors
+from rnninspect.files.rules import (
+    cells,
+    coreml,
+    flax,
+    haiku,
+    keras,
+    leftover,
+    mxnet,
+    onnx,
+    tensorflow,
+    torch,
+    torch_factors,
+)
 from rnninspect.files.rules.left import Left, Read, Undecided
 from rnninspect.files.rules.set_aside import apart
 from rnninspect.files.variants import layer_of
 from rnninspect.layers.layer import Misfit
 
 # In this order: a rule that takes names which another would read otherwise stands before it.
-RULES: tuple[Callable[[Left], Read], ...] = (
-    rules_onnx.read,
-    rules_torch_factors.read,
-    rules_torch.read,
-    rules_cells.read,
-    rules_keras.read,
-    rules_tensorflow.read,
-    rules_haiku.read,
-    rules_flax.read,
-    rules_mxnet.read,
-    rules_coreml.read,
+RULES: tuple[Callable[[Left], Read], ...] = tuple(
+    rule.read for rule in (onnx, torch_factors, torch, cells, keras, tensorflow, haiku, flax, mxnet, coreml)
 )
 
 

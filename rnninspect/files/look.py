@@ -9,7 +9,6 @@ from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.identify import identify
 from rnninspect.files.read import read
 from rnninspect.files.variants import layer_of
-from rnninspect.layers.layer import Misfit
 
 
 class Compared(NamedTuple):
@@ -60,12 +59,7 @@ def against_plans(identified: Identified) -> LookedInto:
 
 
 def _compared(found: FoundLayer) -> Compared:
-    try:
-        layer = layer_of(found)
-    except (ValueError, Misfit) as error:  # why no error of the command: the file's other layers are sound
-        message = str(error).partition("\n")[0]
-        difference = TensorDifference(tensor=found.name, what=f"no plan: {message}", plan=None, file=None)
-        return Compared(found=found, differences=(difference,), agreeing=0, tensors=len(found.parts))
+    layer = layer_of(found)
     alike, tensors = agreed(found, layer)
     # why not always: of most layers there is none, and a file may hold thousands.
     return Compared(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from rnninspect.conventions.packing import ORDER
 from rnninspect.errors import listed, printable, show
 from rnninspect.files.fits import Fit, Wanted
 from rnninspect.files.found import FoundLayer
@@ -13,7 +14,7 @@ from rnninspect.letters import Shape
 
 # How torch names the parameters of a recurrent layer and of its cells.
 _ROLE = re.compile(r"(?P<what>weight|bias)_(?P<of>ih|hh|hr)(_l(?P<layer>\d{1,9}))?(?P<reverse>_reverse)?", re.ASCII)
-_GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
+_GATES: Mapping[str, int] = {kind: len(gates) for kind, gates in ORDER.items()}
 # What leaves a prefix before every name, and under which key checkpoints keep what they are about.
 _WRAPPERS = {"module": "DataParallel and DistributedDataParallel leave", "_orig_mod": "torch.compile leaves"}
 _KEYS = ("state_dict", "model_state_dict", "model_state", "model", "weights", "params", "net")

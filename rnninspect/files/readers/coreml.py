@@ -13,7 +13,7 @@ from rnninspect.files.readers import beside
 from rnninspect.files.readers.coreml_layers import LAYERS, Weight, layer_of
 from rnninspect.files.readers.coreml_program import program_of
 from rnninspect.files.readers.own_names import own_name
-from rnninspect.files.readers.protobuf import BYTES, Field, Message
+from rnninspect.files.readers.protobuf import BYTES, Field, Message, Nested
 from rnninspect.files.source import Source
 
 # The fields of a Model. A network has its layers as field 1, a pipeline its models; some keep a pipeline there.
@@ -25,8 +25,6 @@ _OTHERS = range(200, 3000)
 # A layer that holds networks, and where.
 _HOLDING: Mapping[int, tuple[int, ...]] = {605: (1, 2), 615: (3, 4)}
 _NAME, _FIRST_LAYER = 1, 100
-# why: some levels are what people nest, and what nests without end is refused.
-_MOST_DEEP = 32
 
 
 class _Layer(NamedTuple):
@@ -70,21 +68,18 @@ def read(source: Source, path: str) -> Held:
 
 def _layers(message: Message) -> Iterator[_Layer]:
     """The layers of every network in the file. Raises Unreadable where it has none."""
-    models: list[tuple[Field | None, int]] = [(None, 0)]
+    models = Nested(None, "models")
     found = False
-    while models:
-        model, depth = models.pop()
-        if depth > _MOST_DEEP:
-            raise Unreadable(f"models within models, more than {_MOST_DEEP} deep")
+    for model in models:
         for part in message.inside(model):
             if part.number in _NETWORKS:
                 found = True
                 yield from _network(message, part)
             elif part.number == _PIPELINE:
-                models.extend((item, depth + 1) for item in message.inside(part, 1))
+                models.add(message.inside(part, 1))
             elif part.number in _PREDICTING_PIPELINES:
                 for pipeline in message.inside(part, 1):
-                    models.extend((item, depth + 1) for item in message.inside(pipeline, 1))
+                    models.add(message.inside(pipeline, 1))
             elif part.number == _PROGRAM:
                 raise Unreadable("an ML program within a pipeline, which is not read", "name the model itself")
             elif part.number in _OTHERS and part.wire == BYTES:
@@ -95,19 +90,15 @@ def _layers(message: Message) -> Iterator[_Layer]:
 
 def _network(message: Message, place: Field) -> Iterator[_Layer]:
     """The layers of a network, those of branches and loops after it."""
-    networks = [(place, 0)]
-    while networks:
-        network, depth = networks.pop()
-        if depth > _MOST_DEEP:
-            raise Unreadable(f"networks within networks, more than {_MOST_DEEP} deep")
+    networks = Nested(place, "networks")
+    for network in networks:
         for part in message.inside(network, 1):
             layer = _layer(message, part)
             if layer is None:
                 continue
             yield layer
             if layer.what.number in _HOLDING:
-                its = message.inside(layer.what, *_HOLDING[layer.what.number])
-                networks.extend((item, depth + 1) for item in its)
+                networks.add(message.inside(layer.what, *_HOLDING[layer.what.number]))
 
 
 def _layer(message: Message, place: Field) -> _Layer | None:

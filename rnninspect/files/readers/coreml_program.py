@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rnninspect.files.held import HeldLayer, HeldTensor, Said, Unreadable
+from rnninspect.files.held import HeldLayer, HeldTensor, Said
 from rnninspect.files.readers.own_names import own_name
-from rnninspect.files.readers.protobuf import BYTES, FIXED32, Field, Message, floating, signed
+from rnninspect.files.readers.protobuf import BYTES, FIXED32, Field, Message, Nested, floating, signed
 from rnninspect.files.readers.tensors import shape_of
 
 # The operators, and which of their inputs are weights; of the others, those that are constants are options.
@@ -28,8 +28,6 @@ _SMALLER = "constexpr_"
 _ARGUMENTS = {"string", "bool", "int32", "int64"}
 # Where a program keeps large constants: a file beside it.
 _BESIDE = "@model_path/"
-# why: as in `coreml`.
-_MOST_DEEP = 32
 
 
 class _Operation(NamedTuple):
@@ -69,14 +67,10 @@ def program_of(message: Message, place: Field) -> Program:
     for title, function in message.pairs(message.inside(place, 2)):
         for _, block in message.pairs(message.inside(function, 3)):
             values = _Values()
-            blocks = [(block, 0)]
-            while blocks:
-                inner, depth = blocks.pop()
-                if depth > _MOST_DEEP:
-                    raise Unreadable(f"blocks within blocks, more than {_MOST_DEEP} deep")
+            blocks = Nested(block, "blocks")
+            for inner in blocks:
                 for part in message.inside(inner, 3):
-                    its = _add_operation(message, part, title, program, values)
-                    blocks.extend((item, depth + 1) for item in its)
+                    blocks.add(_add_operation(message, part, title, program, values))
             for operation in values.recurrent:
                 layer = _layer(operation, values)
                 program.layers.append(layer._replace(name=own_name(layer.name, title, names)))

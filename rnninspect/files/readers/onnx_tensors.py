@@ -13,33 +13,11 @@ from rnninspect.files.held import HeldTensor
 from rnninspect.files.readers.protobuf import BYTES, Field, Message, signed
 from rnninspect.files.readers.tensors import MOST_AXES, nbytes, shape_of
 
-# TensorProto.DataType, as torch calls it where it has it.
-_DTYPES = {
-    1: "float32",
-    2: "uint8",
-    3: "int8",
-    4: "uint16",
-    5: "int16",
-    6: "int32",
-    7: "int64",
-    8: "string",
-    9: "bool",
-    10: "float16",
-    11: "float64",
-    12: "uint32",
-    13: "uint64",
-    14: "complex64",
-    15: "complex128",
-    16: "bfloat16",
-    17: "float8_e4m3fn",
-    18: "float8_e4m3fnuz",
-    19: "float8_e5m2",
-    20: "float8_e5m2fnuz",
-    21: "uint4",
-    22: "int4",
-    23: "float4_e2m1",
-    24: "float8_e8m0fnu",
-}
+# TensorProto.DataType from 1 on, as torch calls it where it has it.
+_NAMES = """float32 uint8 int8 uint16 int16 int32 int64 string bool float16 float64 uint32 uint64 complex64 complex128
+    bfloat16 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz uint4 int4 float4_e2m1
+    float8_e8m0fnu"""
+_DTYPES = dict(enumerate(_NAMES.split(), start=1))
 # The fields of a TensorProto, those with elements apart.
 _DIMS, _TYPE, _NAME, _EXTERNAL, _LOCATION = 1, 2, 8, 13, 14
 _RAW, _FLOATS, _INT32S, _DOUBLES = 9, 4, 5, 10

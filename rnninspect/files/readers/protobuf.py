@@ -22,6 +22,8 @@ _MOST_TEXT = 64 * 2**20
 # The longest name.
 _MOST_OF_ONE = 64 * 2**10
 _LONGEST_VARINT = 10
+# why: some levels are what people nest, and what nests without end is refused.
+_MOST_DEEP = 32
 
 
 class Field(NamedTuple):
@@ -49,6 +51,28 @@ def signed(number: int) -> int:
 def floating(number: int) -> float:
     """A FIXED32 as a float."""
     return float(struct.unpack("<f", number.to_bytes(4, "little"))[0])
+
+
+class Nested:
+    """Messages that hold messages, gone through from the last one found. Raises Unreadable where they nest too deep.
+
+    what: what they are called.
+    """
+
+    def __init__(self, first: Field | None, what: str) -> None:
+        self._waiting: list[tuple[Field | None, int]] = [(first, 0)]
+        self._what, self._depth = what, 0
+
+    def __iter__(self) -> Iterator[Field | None]:
+        while self._waiting:
+            place, self._depth = self._waiting.pop()
+            if self._depth > _MOST_DEEP:
+                raise Unreadable(f"{self._what} within {self._what}, more than {_MOST_DEEP} deep")
+            yield place
+
+    def add(self, places: Iterable[Field]) -> None:
+        """Those that the one which was given last holds."""
+        self._waiting.extend((place, self._depth + 1) for place in places)
 
 
 class Message:

@@ -8,34 +8,10 @@ from __future__ import annotations
 from rnninspect.files.readers import tensors
 from rnninspect.files.readers.protobuf import Field, Message, signed
 
-# DataType, as torch calls it where it has it.
-_DTYPES = {
-    1: "float32",
-    2: "float64",
-    3: "int32",
-    4: "uint8",
-    5: "int16",
-    6: "int8",
-    7: "string",
-    8: "complex64",
-    9: "int64",
-    10: "bool",
-    11: "qint8",
-    12: "quint8",
-    13: "qint32",
-    14: "bfloat16",
-    15: "qint16",
-    16: "quint16",
-    17: "uint16",
-    18: "complex128",
-    19: "float16",
-    20: "resource",
-    21: "variant",
-    22: "uint32",
-    23: "uint64",
-    24: "float8_e5m2",
-    25: "float8_e4m3fn",
-}
+# DataType from 1 on, as torch calls it where it has it.
+_NAMES = """float32 float64 int32 uint8 int16 int8 string complex64 int64 bool qint8 quint8 qint32 bfloat16 qint16
+    quint16 uint16 complex128 float16 resource variant uint32 uint64 float8_e5m2 float8_e4m3fn"""
+_DTYPES = dict(enumerate(_NAMES.split(), start=1))
 # The dtypes that weights have; of a graph's constants, the others are arguments of its operators.
 WEIGHTS = {"float32", "float64", "float16", "bfloat16", "int8", "uint8", "qint8", "quint8"}
 # A type of a variable that is handed on by reference is so much more than its own.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnninspect.conventions.packing import Kind
+from rnninspect.conventions.packing import FUNCTIONS, Kind
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldLayer, Said
 from rnninspect.files.rules.left import Left, Read, Undecided
@@ -14,11 +14,6 @@ _KINDS: Mapping[str, Kind] = {
     "gru": "GRU",
     "uniDirectionalLSTM": "LSTM",
     "biDirectionalLSTM": "LSTM",
-}
-_FUNCTIONS: Mapping[Kind, tuple[str, ...]] = {
-    "RNN": ("tanh",),
-    "GRU": ("sigmoid", "tanh"),
-    "LSTM": ("sigmoid", "tanh", "tanh"),
 }
 _WAYS = ("forward/", "backward/")
 
@@ -41,7 +36,7 @@ def read(left: Left) -> Read:
 
 def _part(left: Left, role: str, name: str) -> Part:
     way = next((way for way in _WAYS if role.startswith(way)), "")
-    return Part(tensor=left.tensor(name), role=role.removeprefix(way), layer=0, direction=int(way == "backward/"))
+    return Part(tensor=left.tensor(name), role=role.removeprefix(way), direction=int(way == "backward/"))
 
 
 def _layer(layer: HeldLayer, kind: Kind, parts: tuple[Part, ...]) -> FoundLayer:
@@ -55,10 +50,8 @@ def _layer(layer: HeldLayer, kind: Kind, parts: tuple[Part, ...]) -> FoundLayer:
         type=kind,
         input_size=_size(said.get("inputVectorSize")),
         hidden_size=_size(said.get("outputVectorSize")),
-        num_layers=1,
         bidirectional=both,
         reverse=not both and said.get("reverseInput") is True,
-        proj_size=0,
         biases="one" if any(part.role.lower().endswith("biasvector") for part in parts) else "none",
         reset_after=False if kind == "GRU" else None,
         peepholes=any(part.role.endswith("PeepholeVector") for part in parts),
@@ -77,7 +70,7 @@ def _size(said: Said) -> int:
 
 def _functions(said: Mapping[str, Said], kind: Kind) -> tuple[dict[str, Said], dict[str, str], list[str]]:
     """What is known and unknown of its functions, and what is to be told of them."""
-    usual, chosen = _FUNCTIONS[kind], said.get("activations")
+    usual, chosen = FUNCTIONS[kind], said.get("activations")
     if not isinstance(chosen, tuple) or not chosen:
         name = "nonlinearity" if kind == "RNN" else "activation"
         return {}, {name: "not in the file"}, []

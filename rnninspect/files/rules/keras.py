@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from rnninspect.conventions.packing import Biases, Kind
+from rnninspect.conventions.packing import ORDER, Biases, Kind
 from rnninspect.errors import printable
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor, Said
@@ -138,7 +138,7 @@ def _cell(left: Left, prefix: str, tensors: Mapping[str, HeldTensor]) -> _Cell:
         if _CLASSES.fullmatch(layer.kind.rpartition(".")[2].rpartition(">")[2]):
             said |= layer.said
     # why: of a configuration that says another size it is not known which layer it is of.
-    if said.get("units", tensors["recurrent_kernel"].shape[0]) != tensors["recurrent_kernel"].shape[0]:
+    if "units" in said and (said["units"],) != tensors["recurrent_kernel"].shape[:1]:
         said = {}
     return _Cell(prefix=prefix, tensors=tensors, said=said, kind=_kind(tensors))
 
@@ -229,16 +229,13 @@ def _layer(name: str, cells: list[_Cell]) -> FoundLayer:
         type=first.kind,
         input_size=first.tensors["kernel"].shape[0],
         hidden_size=first.hidden,
-        num_layers=1,
         bidirectional=len(cells) == 2,
         reverse=len(cells) == 1 and said.get("go_backwards") is True,
-        proj_size=0,
         biases=biases,
         reset_after=after,
-        peepholes=False,
         convention=convention,
         parts=tuple(
-            Part(tensor=tensor, role=role, layer=0, direction=direction)
+            Part(tensor=tensor, role=role, direction=direction)
             for direction, cell in enumerate(cells)
             for role, tensor in cell.tensors.items()
         ),
@@ -256,7 +253,7 @@ def _variant(
     if bias is None:
         after = said.get("reset_after")
         return "Keras", "none", after if kind == "GRU" and isinstance(after, bool) else None
-    if kind != "RNN" and bias == (2 * {"LSTM": 4, "GRU": 3}[kind] * hidden,):
+    if kind != "RNN" and bias == (2 * len(ORDER[kind]) * hidden,):
         return "Keras CuDNN", "two", True if kind == "GRU" else None
     if kind == "GRU":
         return "Keras", "two" if len(bias) == 2 else "one", len(bias) == 2

@@ -63,16 +63,13 @@ def _layer(name: str, cells: Sequence[Cell], convention: str, unknown: Mapping[s
         type=first.kind,
         input_size=first.input_size,
         hidden_size=first.hidden,
-        num_layers=1,
         bidirectional=len(cells) == 2,
         reverse=len(cells) == 1 and is_backward(first.parts),
-        proj_size=0,
         biases=next((cell.biases for cell in cells if cell.biases != "none"), "none"),
         reset_after=first.reset_after,
-        peepholes=False,
         convention=convention,
         parts=tuple(
-            Part(tensor=tensor, role=role, layer=0, direction=direction)
+            Part(tensor=tensor, role=role, direction=direction)
             for direction, cell in enumerate(cells)
             for role, tensor in cell.tensors.items()
         ),

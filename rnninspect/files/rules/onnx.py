@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rnninspect.conventions.packing import Kind
+from rnninspect.conventions.packing import FUNCTIONS, ORDER, Kind
 from rnninspect.errors import printable
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import UNROLLED, HeldLayer, HeldTensor, Said
@@ -15,12 +15,6 @@ from rnninspect.files.rules.left import Left, Read, Undecided, split
 from rnninspect.files.rules.torch import is_stacked
 
 _KINDS: Mapping[str, Kind] = {"RNN": "RNN", "LSTM": "LSTM", "GRU": "GRU", "DynamicQuantizeLSTM": "LSTM"}
-_GATES: Mapping[Kind, int] = {"RNN": 1, "LSTM": 4, "GRU": 3}
-_FUNCTIONS: Mapping[Kind, tuple[str, ...]] = {
-    "RNN": ("tanh",),
-    "GRU": ("sigmoid", "tanh"),
-    "LSTM": ("sigmoid", "tanh", "tanh"),
-}
 _ROLES = ("W", "R", "B", "P")
 
 
@@ -134,10 +128,8 @@ def _read(node: HeldLayer, kind: Kind, tensors: dict[str, HeldTensor]) -> FoundL
         type=kind,
         input_size=weights[1 if quantized else 2],
         hidden_size=hidden,
-        num_layers=1,
         bidirectional=node.said.get("direction") == "bidirectional",
         reverse=node.said.get("direction") == "reverse",
-        proj_size=0,
         biases="two" if "B" in tensors else "none",
         reset_after=node.said.get("linear_before_reset", 0) == 1 if kind == "GRU" else None,
         peepholes="P" in tensors,
@@ -146,7 +138,7 @@ def _read(node: HeldLayer, kind: Kind, tensors: dict[str, HeldTensor]) -> FoundL
         known_from=f"a node {node.kind}",
         known=known,
         unknown={} if kind != "RNN" or "nonlinearity" in known else {"nonlinearity": "none that torch has"},
-        remarks=(*remarks, *_zeros(tensors.get("B"), _GATES[kind] * hidden)),
+        remarks=(*remarks, *_zeros(tensors.get("B"), len(ORDER[kind]) * hidden)),
     )
 
 
@@ -155,13 +147,13 @@ def _functions(node: HeldLayer, kind: Kind) -> tuple[str, ...]:
     said = node.said.get("activations")
     if isinstance(said, tuple) and said:
         return tuple(str(function).lower() for function in said)
-    return _FUNCTIONS[kind] * (2 if node.said.get("direction") == "bidirectional" else 1)
+    return FUNCTIONS[kind] * (2 if node.said.get("direction") == "bidirectional" else 1)
 
 
 def _options(node: HeldLayer, kind: Kind) -> tuple[dict[str, Said], list[str]]:
     known: dict[str, Said] = {"batch_first": node.said.get("layout") == 1}
     remarks = []
-    chosen, usual = _functions(node, kind), _FUNCTIONS[kind]
+    chosen, usual = _functions(node, kind), FUNCTIONS[kind]
     first = chosen[: len(usual)]
     alike = chosen == first * (len(chosen) // len(usual))
     if kind == "RNN" and alike and first[0] in ("tanh", "relu"):

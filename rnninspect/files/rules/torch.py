@@ -9,19 +9,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from rnninspect.conventions.packing import Biases, Kind
+from rnninspect.conventions.packing import ORDER, Biases, Kind
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldLayer, HeldTensor, Said
 from rnninspect.files.rules.besides import Norms, norms_below, of_step, why_not
 from rnninspect.files.rules.left import MOST_STACKED, Group, Left, Read, Undecided, bare
 
-GATES: Mapping[int, Kind] = {1: "RNN", 3: "GRU", 4: "LSTM"}
+GATES: Mapping[int, Kind] = {len(gates): kind for kind, gates in ORDER.items()}
 NOT_HERE = "not in the file"
 NONLINEARITY = f"{NOT_HERE}: one of tanh, relu"
 # why no leading zeros: l00 would be another name of l0.
 _NUMBER = "(0|[1-9][0-9]{0,8})"
 _STACKED = re.compile(f"(weight|bias)_(ih|hh|hr)_l{_NUMBER}(_reverse)?")
-_CLASSES: Mapping[str, Kind] = {"RNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
+_CLASSES: Mapping[str, Kind] = {kind: kind for kind in ORDER}
 
 
 class Place(NamedTuple):
@@ -113,11 +113,9 @@ def layer_of_stack(prefix: str, tensors: Tensors, module: HeldLayer | None = Non
         hidden_size=hidden,
         num_layers=depth,
         bidirectional=any(place.direction for place in tensors),
-        reverse=False,
         proj_size=projection[0] if len(projection) == 2 else 0,
         biases="two" if any(place.role.startswith("bias") for place in tensors) else "none",
         reset_after=True if kind == "GRU" else None,
-        peepholes=False,
         convention="PyTorch",
         parts=tuple(
             Part(tensor=tensor, role=place.role, layer=place.layer, direction=place.direction)

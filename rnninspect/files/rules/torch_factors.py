@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from rnninspect.files.rules.left import Group, Left, Read, Undecided, bare, split
 
@@ -69,10 +68,6 @@ def _packed(left: Left) -> Read:
     for prefix, last, _ in left.names():
         if (at := prefix.find(_PACKED)) >= 0:
             found.setdefault(prefix[:at], []).append((prefix, last))
-    yield from _taken(left, found)
-
-
-def _taken(left: Left, found: dict[str, list[tuple[str, str]]]) -> Iterator[Undecided]:
     for of, names in found.items():
         for prefix, last in names:
             left.take(prefix, [last])
