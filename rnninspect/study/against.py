@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from rnninspect.document.chain import Link, Spec
-from rnninspect.document.complaints import fault_at
-from rnninspect.document.faults import with_excerpts
 from rnninspect.document.paths import Path
-from rnninspect.errors import DocumentError, OptionError, did_you_mean, listed, printable
+from rnninspect.errors import OptionError, did_you_mean, listed, printable
 from rnninspect.facts.weights import WeightFact
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.recurrent import Recurrent
@@ -72,19 +70,21 @@ def chosen(against: Theirs, spec: Spec) -> str:
     layers = {link.layer.name: link for link in spec.links if isinstance(link.layer, Recurrent)}
     name = against.map.layer
     if name is None and len(layers) != 1:
-        raise _fault(against, (), "expected layer, one of: " + ", ".join(layers) if layers else "no layer is recurrent")
+        raise theirs.fault(
+            against, (), "expected layer, one of: " + ", ".join(layers) if layers else "no layer is recurrent"
+        )
     if name is not None and name not in layers:
-        raise _fault(against, ("layer",), f"no recurrent layer is called {name!r}", did_you_mean(name, layers))
+        raise theirs.fault(against, ("layer",), f"no recurrent layer is called {name!r}", did_you_mean(name, layers))
     link = layers[name or next(iter(layers))]
     layer = link.layer
     assert isinstance(layer, Recurrent)
     if "N" not in link.signal.axes or link.signal.batch.lengths:
         raise OptionError("--against runs batches of one length (--set input.lengths=null, input.batch_size=2)")
     if against.map.call == "step" and layer.depth * layer.directions > 1:
-        raise _fault(against, ("call",), "a step is of one layer in one direction, and this one has more")
+        raise theirs.fault(against, ("call",), "a step is of one layer in one direction, and this one has more")
     states = layer.cell.states
     if against.map.states is not None and sorted(against.map.states) != sorted(states):
-        raise _fault(against, ("states",), f"expected each state once: {', '.join(states)}")
+        raise theirs.fault(against, ("states",), f"expected each state once: {', '.join(states)}")
     return layer.name
 
 
@@ -149,7 +149,7 @@ def _run(against: Theirs, link: Link, module: nn.Module, given: Given) -> tuple[
     for name, tensor, expected in zip(names, put_out, given.upstream, strict=False):
         if tensor.shape != expected.shape:
             shapes = f"{tuple(tensor.shape)}, expected {tuple(expected.shape)}"
-            raise _fault(against, ("call",), f"{against.name} gave {name} as {shapes}")
+            raise theirs.fault(against, ("call",), f"{against.name} gave {name} as {shapes}")
     upstream = [u if k < len(put_out) else torch.zeros_like(u) for k, u in enumerate(given.upstream)]
     parameters = dict(module.named_parameters())
     leaves = [data, *states, *parameters.values()]
@@ -170,14 +170,14 @@ def _places(against: Theirs, facts: Mapping[str, WeightFact], parameters: Mappin
     for name in (*map.parameters, *map.fixed):
         key = "parameters" if name in map.parameters else "fixed"
         if name not in facts and not (key == "fixed" and name in parameters):
-            raise _fault(against, (key, name), f"no parameter is called {name!r}", did_you_mean(name, facts))
+            raise theirs.fault(against, (key, name), f"no parameter is called {name!r}", did_you_mean(name, facts))
     filled = {name: torch.zeros(len(tensor), dtype=torch.bool) for name, tensor in parameters.items() if tensor.dim()}
     for name, fact in facts.items():
         if name in map.fixed:
             continue
         if name not in map.parameters and name not in parameters:
             known = f"{against.name} has {listed(list(parameters), 6) if parameters else 'none'}"
-            raise _fault(against, ("parameters",), f"nothing says where {name} is in theirs", known)
+            raise theirs.fault(against, ("parameters",), f"nothing says where {name} is in theirs", known)
         for place in _of_one(against, fact, map.parameters.get(name) or [Piece(name=name)], parameters):
             filled[_of(place.theirs, parameters).removeprefix("their ")][slice(*place.rows)] = True
             yield place
@@ -185,7 +185,7 @@ def _places(against: Theirs, facts: Mapping[str, WeightFact], parameters: Mappin
         if name not in map.fixed and not rows.all():
             part = "" if not rows.any() else f"rows {int((~rows).nonzero()[0])} on of "
             hint = f"map it, or write fixed: {{{printable(name)}: 0}}"
-            raise _fault(against, ("parameters",), f"nothing of ours is in {part}their {printable(name)}", hint)
+            raise theirs.fault(against, ("parameters",), f"nothing of ours is in {part}their {printable(name)}", hint)
 
 
 def _of_one(
@@ -195,21 +195,21 @@ def _of_one(
     spans = {gate.name: gate.rows for gate in fact.gates} or {fact.symbol: (0, fact.shape[0])}
     parts = [piece.blocks or _blocks(k, pieces, list(spans)) for k, piece in enumerate(pieces)]
     if sorted(block for blocks in parts for block in blocks) != sorted(spans):
-        raise _fault(against, where, f"expected each block of {fact.name} once: {', '.join(spans)}")
+        raise theirs.fault(against, where, f"expected each block of {fact.name} once: {', '.join(spans)}")
     for piece, blocks in zip(pieces, parts, strict=True):
         if piece.name not in parameters:
-            raise _fault(against, where, f"theirs has no {piece.name!r}", did_you_mean(piece.name, parameters))
+            raise theirs.fault(against, where, f"theirs has no {piece.name!r}", did_you_mean(piece.name, parameters))
         target = parameters[piece.name]
         first, last = piece.rows or (0, len(target) if target.dim() else 0)
         if piece.rows and not first < last <= len(target):
-            raise _fault(against, where, f"their {piece.name} has {len(target)} rows, not {first} to {last}")
+            raise theirs.fault(against, where, f"their {piece.name} has {len(target)} rows, not {first} to {last}")
         count = sum(spans[block][1] - spans[block][0] for block in blocks)
         shape = (count, *fact.shape[1:])
         shape = shape[::-1] if piece.transposed else shape
         if tuple(target[first:last].shape) != shape:
             rows = f"rows {first} to {last} of " if piece.rows else ""
             message = f"{rows}their {piece.name} is {tuple(target[first:last].shape)}, ours is {shape}"
-            raise _fault(against, where, message)
+            raise theirs.fault(against, where, message)
         yield Place(
             name=fact.name,
             ours=tuple(spans[block] for block in blocks),
@@ -224,8 +224,3 @@ def _blocks(index: int, pieces: list[Piece], blocks: list[str]) -> list[str]:
     if len(pieces) == 1:
         return blocks
     return blocks[index : index + 1] if len(pieces) == len(blocks) else []
-
-
-def _fault(against: Theirs, path: Path, message: str, hint: str = "") -> DocumentError:
-    with with_excerpts(against.tree.text, against.tree.source):
-        return fault_at(path, against.tree, message, hint)

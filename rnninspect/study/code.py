@@ -17,10 +17,11 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import ModelInput
 from rnninspect.study.code_cells import classes, lines
 from rnninspect.study.code_chain import chain
-from rnninspect.study.code_forward import Ran, forward, pair, ran
+from rnninspect.study.code_forward import forward, pair, ran
 from rnninspect.study.code_lines import INDENT, fitted, indented
 from rnninspect.study.code_made import layers_made
 from rnninspect.study.code_names import Locals, attributes, locals_of
+from rnninspect.study.code_steps import Run
 
 _HINT = "rnninspect explain --code CONFIG prints all of it as a class that runs."
 
@@ -78,7 +79,7 @@ def sketch(spec: Spec, only: str | None = None) -> Sketch:
     firsts = [tensor.name for tensor in link.layer.inputs(link.signal, "float32")[1:]]
     states = [tensor.name for tensor in link.layer.outputs(link.signal, "float32")[1:]]
     module = names[link.layer.name]
-    run = ran(Ran(link=link, module=module, source="x", result="output", states=states, given=pair(firsts)))
+    run = ran(Run(link=link, module=module, source="x", result="output", states=states, given=pair(firsts)))
     given = ", ".join(f"{tensor.name} {tensor.shape_text}" for tensor in link.layer.inputs(link.signal, "float32")[1:])
     (x,) = [tensor.shape_text for tensor in link.layer.inputs(link.signal, "float32")[:1]]
     packed = ", a PackedSequence's data" * ("T" in link.signal.axes)

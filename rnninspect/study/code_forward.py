@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
-from rnninspect.document.chain import INPUT, Link, Spec
+from rnninspect.document.chain import INPUT, Spec
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
@@ -16,23 +15,6 @@ from rnninspect.study.code_names import Locals
 from rnninspect.study.code_steps import Run, loop
 from rnninspect.study.code_windows import windows
 from rnninspect.study.code_wires import added, handed_over, joined
-
-
-class Ran(NamedTuple):
-    """A layer that is run.
-
-    module: what its module is called; source: what it runs on; result: what that which it hands on is to be called, "_"
-    where nobody reads it; states: its last ones; given: those it starts from, as torch takes them, "" for zeros.
-    meta: tensors have no values.
-    """
-
-    link: Link
-    module: str
-    source: str
-    result: str
-    states: Sequence[str]
-    given: str
-    meta: bool = False
 
 
 def forward(spec: Spec, names: Mapping[str, str], called: Locals, owner: str) -> Iterator[str]:
@@ -60,7 +42,7 @@ def forward(spec: Spec, names: Mapping[str, str], called: Locals, owner: str) ->
         # why another name: what is added to it is still to be read.
         put_out = "y" if wires.add == INPUT and result == source else result
         yield from ran(
-            Ran(
+            Run(
                 link=link,
                 module=owner + names[name],
                 source=source,
@@ -81,11 +63,11 @@ def forward(spec: Spec, names: Mapping[str, str], called: Locals, owner: str) ->
             yield f"{x}, _ = nn.utils.rnn.pad_packed_sequence({x}{first})  # {handed_on.unpacked_shape}"
 
 
-def ran(run: Ran) -> Iterator[str]:
+def ran(run: Run) -> Iterator[str]:
     """What runs a layer."""
     link, module, x, result = run.link, run.module, run.source, run.result
     layer, signal = link.layer, link.signal
-    packed = "T" in signal.axes
+    packed = run.packed
     output, *finals = layer.outputs(signal, "float32")
     put_out = f"{result}.data {output.shape_text}" if packed else output.shape_text
     if isinstance(layer, WindowLayer):
@@ -107,10 +89,7 @@ def ran(run: Ran) -> Iterator[str]:
         call = f"{module}({', '.join(filter(None, [x, run.given]))})"
         yield f"{'_' if unread else result}, {pair(run.states)} = {call}  # {', '.join(shapes)}"
     else:
-        steps = Run(
-            layer=layer, signal=signal, owner=module, finals=run.states, given=run.given, result=result, source=x
-        )
-        yield from loop(steps)
+        yield from loop(run)
         names = [""] * (not unread) + [f"{tensor.name} " for tensor in finals]
         yield f"# {', '.join(map(str.__add__, names, shapes))}"
     if result != "_" and (layer.feeds == "last" or layer.works_on):

@@ -19,10 +19,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnninspect.document import paths
 from rnninspect.document.complaints import fault_at
 from rnninspect.document.faults import with_excerpts
 from rnninspect.errors import CodeRaised, DocumentError, OptionError, did_you_mean, first_line, printable
 from rnninspect.study.name_map import Theirs, printed
+
+
+def fault(against: Theirs, path: paths.Path, message: str, hint: str = "") -> DocumentError:
+    """What is wrong with what the map says at a path, with its line."""
+    with with_excerpts(against.tree.text, against.tree.source):
+        return fault_at(path, against.tree, message, hint)
 
 
 @contextmanager
@@ -62,9 +69,8 @@ def load(against: Theirs) -> nn.Module:
     try:
         inspect.signature(kind).bind(**against.map.arguments)
     except TypeError as error:
-        with with_excerpts(against.tree.text, against.tree.source):
-            message = f"{against.name} does not take these: {first_line(error)}"
-            raise fault_at(("arguments",), against.tree, message) from error
+        message = f"{against.name} does not take these: {first_line(error)}"
+        raise fault(against, ("arguments",), message) from error
     except ValueError:  # a class whose arguments nobody can tell
         pass
     with running(against, "could not be made"):
@@ -119,7 +125,7 @@ def call(against: Theirs, module: nn.Module, data: Tensor, states: Mapping[str, 
         return after
     if len(after) != 1 + len(order):
         gave = f"{against.name} gave {len(after)} tensors"
-        raise _fault(against, f"{gave}: expected the output and {len(order)} states, {', '.join(order)}")
+        raise fault(against, ("call",), f"{gave}: expected the output and {len(order)} states, {', '.join(order)}")
     by_name = dict(zip(order, after[1:], strict=True))
     return [after[0], *(by_name[name] for name in states)]
 
@@ -145,8 +151,3 @@ def _flat(given: Any) -> list[Tensor]:
 
 def _one_or_all(states: list[Tensor]) -> Tensor | tuple[Tensor, ...]:
     return states[0] if len(states) == 1 else tuple(states)
-
-
-def _fault(against: Theirs, message: str) -> DocumentError:
-    with with_excerpts(against.tree.text, against.tree.source):
-        return fault_at(("call",), against.tree, message)
