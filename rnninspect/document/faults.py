@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from rnninspect.document.source import LINE_BREAK
+from rnninspect.document.source import LINE_BREAK, line_starts
 from rnninspect.errors import MOST_TOLD, DocumentError, Excerpt, Place, RnnInspectError
 
 # How much of a line is kept on each side of what is wrong: more than a terminal is wide.
@@ -75,7 +75,7 @@ def with_excerpts(text: str, source: str) -> Iterator[None]:
 
 def add_excerpts(error: RnnInspectError, text: str, source: str) -> None:
     """Give the faults that are told the line of `text` that they are about, where their place is in `source`."""
-    starts = [0, *(match.end() for match in LINE_BREAK.finditer(text))]
+    starts = line_starts(text)
     for fault in error.faults[:MOST_TOLD]:
         place = fault.place
         if place is not None and place.source == source and place.line is not None and place.column is not None:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from rnninspect.document.beginning import CALL, is_document, is_printed
 from rnninspect.document.blocks import Document
 from rnninspect.document.from_printed import CONTAINERS, POSITIONS, is_complete
-from rnninspect.document.printed import CHILD, PrintedModule, Read, line_starts, read_at, read_printed
-from rnninspect.document.source import place_at
+from rnninspect.document.printed import CHILD, PrintedModule, Read, read_at, read_printed
+from rnninspect.document.source import line_starts, place_at
 from rnninspect.errors import DocumentError, listed, show
 
 # So many modules of one text are read: prints, which are looked at by themselves, and calls.

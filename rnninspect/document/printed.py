@@ -13,7 +13,7 @@ from bisect import bisect
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from rnninspect.document.source import LINE_BREAK, place_at
+from rnninspect.document.source import line_starts, place_at
 from rnninspect.errors import DocumentError, Place
 
 # why: Python's own limit is a thousand calls, of which each level takes two or three.
@@ -101,11 +101,6 @@ def read_at(text: str, at: int, source: str, starts: Sequence[int]) -> Read:
         return Read(scanner.module(at, 0), scanner.at, scanner.unclosed)
     module = scanner.module(child.end(), 0, int(child[2] or 1))
     return Read(module._replace(assigned=child[1], listed=True), scanner.at, scanner.unclosed)
-
-
-def line_starts(text: str) -> list[int]:
-    """Where each line begins."""
-    return [0, *(match.end() for match in LINE_BREAK.finditer(text))]
 
 
 def _past_space(text: str, at: int) -> int:

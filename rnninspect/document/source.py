@@ -81,12 +81,16 @@ def place_at(text: str, index: int, source: str) -> Place:
     return Place(source, line, index - start + 1)
 
 
+def line_starts(text: str) -> list[int]:
+    """Where each line begins."""
+    return [0, *(match.end() for match in LINE_BREAK.finditer(text))]
+
+
 def index_of(place: Place, text: str) -> int:
     """Where in the text a place with a line is: the other way round."""
     if place.line is None or place.column is None:
         raise ValueError(f"{place} has no line")
-    starts = [0, *(match.end() for match in LINE_BREAK.finditer(text))]
-    return starts[place.line - 1] + place.column - 1
+    return line_starts(text)[place.line - 1] + place.column - 1
 
 
 def _read_stdin() -> bytes:
