@@ -168,7 +168,7 @@ def test_csv_and_json_have_every_lag(here: Run, small: Path) -> None:
     assert list(decay_rows) == list(by_lag) == []
     of_weights = [{"model": model["name"], **weight} for model in data["models"] for weight in model["weights"]]
     assert [{**row, "norm": float(row["norm"])} for row in rows(weights)] == of_weights
-    names = [(weight["model"], weight["layer"], weight["weight"]) for weight in of_weights]
+    names = [(weight["model"], weight["layer"], weight["parameter"]) for weight in of_weights]
     assert names[:2] == [("small", "embed", "weight"), ("small", "encoder", "weight_ih_l0")]
     assert len(names) == 1 + 8 + 4
 

@@ -290,7 +290,7 @@ def test_a_difference_ends_with_1(here: Here, model: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == "error: model.safetensors: plan and file differ in 1 tensor\n"
     assert "encoder.bias_hh_l1  shape       (20,)      (7,)" in done.stdout
-    assert json.loads(here("identify", model, "--format", "json").stdout)["files"][0]["layers"][0]["agree"] is False
+    assert json.loads(here("identify", model, "--format", "json").stdout)["files"][0]["layers"][0]["agrees"] is False
 
 
 def test_a_file_that_ends_too_early_is_shown_and_ends_with_1(here: Here, model: Path) -> None:
@@ -440,7 +440,7 @@ def test_json_has_the_keys_that_were_promised(here: Here, model: Path) -> None:
         "parameters": 1240,
         "known_from": "names",
         "unknown": {"batch_first": "not in the file", "dropout": "not in the file"},
-        "agree": True,
+        "agrees": True,
     }
     assert {key: encoder[key] for key in promised} == promised
     assert decoder["reset_after"] is True

@@ -10,14 +10,17 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from found_by_hand import safetensors, torch_layer
+from test_result_schemas import subschemas
 
 from rnninspect.commands.compare import CompareTable
 from rnninspect.commands.shared.bench_options import BenchTable
+from rnninspect.results.schemas import RESULTS
 
 DOCUMENT = """\
 name: both
@@ -30,6 +33,8 @@ layers:
 COMMANDS = {
     **{command: (command, "both.yaml", "--plan") for command in ("shapes", "weights", "params", "inspect")},
     "weights --gates": ("weights", "both.yaml", "--plan", "--gates"),
+    "weights --as": ("weights", "both.yaml", "--as", "keras"),
+    "inspect --all": ("inspect", "both.yaml", "--plan", "--all"),
     "check": ("check", "both.yaml"),
     "identify": ("identify", "both.safetensors", "--all"),
     "diff": ("diff", "both.yaml", "both.yaml", "--set", "encoder.hidden_size=3"),
@@ -52,6 +57,8 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "sequences": int,
     "field": str,
 }
+# Columns of what JSON has in lists: on which side of a layer a tensor is, and of the curve of a gradient.
+FLAT = {"way", "share_percent", "gradient", "lag", "start", "end", "lags"}
 # What has another name, or a unit that is not in it.
 OTHERS = re.compile(r"stacked|running|fact|settings|(.+_)?saturated|(.+_)?per_cent|(.+_)?(ms|us|ns|sec|secs|time)")
 
@@ -111,6 +118,19 @@ def pairs(found: object) -> Iterator[tuple[str, object]]:
             yield from pairs(item)
 
 
+@cache
+def json_keys() -> set[str]:
+    """Every key of every command's JSON."""
+    return {key for schema in RESULTS.values() for each in subschemas(schema()) for key in each.get("properties", {})}
+
+
+def in_json(column: str) -> bool:
+    """Whether some JSON has a column of CSV as a key; or in an object, `next_value`, or of a gate, `i_mean`."""
+    before, _, last = column.partition("_")
+    in_an_object = last in json_keys() and (before in json_keys() or len(before) == 1)
+    return column in json_keys() or in_an_object or len(column) == 1
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("command", COMMANDS)
 def test_json_and_csv_speak_one_language(said: Callable[..., str], command: str) -> None:
@@ -123,6 +143,7 @@ def test_json_and_csv_speak_one_language(said: Callable[..., str], command: str)
     names = {key for key, _ in told} | {key for row in rows for key in row}
     assert {name for name in names if not re.fullmatch(r"[a-z][a-z0-9_]*", name)} == set()
     assert {name for name in names if OTHERS.fullmatch(name)} == set()
+    assert {column for row in rows for column in row if not in_json(column)} <= FLAT
     for key, value in told:
         assert isinstance(value, (TYPES.get(key, object), type(None))), (key, value)
     for row in rows:

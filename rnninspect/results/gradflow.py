@@ -35,7 +35,7 @@ _DECAY = (
     Column("horizon", "memory horizon, steps", Kind.COUNT),
     Column("verdict", "verdict"),
 )
-_WEIGHTS = (Column("weight", "weight"), Column("norm", "norm of its gradient", Kind.NUMBER))
+_WEIGHTS = (Column("parameter", "parameter"), Column("norm", "norm of its gradient", Kind.NUMBER))
 _LAGS = (Column("lag", "lag", Kind.COUNT), Column("norm", "norm", Kind.NUMBER))
 # How many lines a chart can have and be read.
 _MOST_SERIES = 6

@@ -39,7 +39,7 @@ _COLUMNS = (
     Column("convention", "convention", group=_KNOWN),
     Column("reset_after", "reset after", group=_KNOWN),
     Column("peepholes", "peepholes", for_scripts=True),
-    Column("agree", "agree", for_scripts=True),
+    Column("agrees", "agrees", for_scripts=True),
 )
 # What people see with --all, and without it at most where the layers are not alike in it.
 _FOR_ALL = {"tensors", "dtype", "convention", "reset_after", "biases", "known_from"}
@@ -297,7 +297,7 @@ def _layer(compared: Compared) -> dict[str, object]:
         "known": dict(layer.known),
         "unknown": dict(layer.unknown),
         "remarks": list(layer.remarks),
-        "agree": not compared.differences,
+        "agrees": not compared.differences,
         "differences": [_difference(item) for item in compared.differences],
         "tensors": [_tensor_document(layer, part) for part in layer.parts],
     }

@@ -68,7 +68,7 @@ def _layer() -> Schema:
         known=by_name("Options that the file says, under torch's names.", of_any("The value.")),
         unknown=by_name("Options that it does not say.", text("What is the case, and what it can be.")),
         remarks=many("What is to be told of it.", text("A sentence.")),
-        agree=yes("Every tensor is what the plan of such a layer says."),
+        agrees=yes("Every tensor is what the plan of such a layer says."),
         differences=many("Where plan and file differ.", _difference()),
         tensors=many("Its tensors.", _tensor()),
     )

@@ -190,7 +190,7 @@ def flowing() -> Schema:
     weight = record(
         "A weight.",
         layer=LAYER,
-        weight=text("What torch calls it."),
+        parameter=text("What torch calls it."),
         norm=some(number("The norm of its gradient; null for one that is frozen.")),
     )
     model = record(

@@ -74,7 +74,7 @@ class WeightNorm(NamedTuple):
     """The Frobenius norm of the loss's gradient with respect to one weight; None for one that is frozen."""
 
     layer: str
-    weight: str
+    parameter: str
     norm: float | None
 
 

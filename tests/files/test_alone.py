@@ -67,4 +67,4 @@ def test_a_gigabyte_takes_no_more_memory(program: Program, tmp_path: Path) -> No
     assert [(layer["type"], layer["input_size"], layer["hidden_size"]) for layer in layers] == [
         ("LSTM", INPUT, HIDDEN)
     ] * len(SPARSE)
-    assert [layer["agree"] for layer in layers] == [True] * len(SPARSE)
+    assert [layer["agrees"] for layer in layers] == [True] * len(SPARSE)
