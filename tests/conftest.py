@@ -208,8 +208,9 @@ def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Complet
 def timing_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process `bench` has the made-up figures of `bench/fake_work.py`, which need no torch."""
     monkeypatch.syspath_prepend(ROOT / "tests" / "bench")
-    from fake_work import work
+    from fake_work import trial, work
 
-    from rnninspect.bench import schedule
+    from rnninspect.bench import largest, schedule
 
+    monkeypatch.setattr(largest, "run_jobs", lambda _, jobs, **how: (trial(job, lambda share: None) for job in jobs))
     monkeypatch.setattr(schedule, "run_jobs", lambda _, jobs, **how: (work(job, lambda share: None) for job in jobs))

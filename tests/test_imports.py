@@ -171,6 +171,7 @@ WITH_TORCH = {
     "bench.phases",
     "bench.prepare",
     "bench.speed",
+    "bench.trial",
     "bench.worker",
     "live.accepted",
     "live.arguments",

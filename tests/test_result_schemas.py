@@ -105,7 +105,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
         ("fit", "both.yaml", "encoder.proj_size", "--max-params", "1M"),
     ],
     "cells": [("cells",), ("cells", "coRNN", "LMU")],
-    "bench": [BENCH],
+    "bench": [BENCH, ("bench", "both.yaml", "--fit-batch")],
     "merge": [("merge", "results")],
     "compare": [("compare", "old.jsonl", "new.jsonl")],
 }

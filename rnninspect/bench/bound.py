@@ -60,6 +60,15 @@ PASSES = {
 }
 
 
+def planned_bytes(layers: Sequence[LayerFacts], phase: str) -> int:
+    """Parameters and buffers; outputs and states, or in training what is kept if that is more; gradients."""
+    parameters = sum(layer.counts.nbytes + layer.buffer_bytes for layer in layers)
+    outputs = sum(layer.output_bytes or 0 for layer in layers)
+    kept = 0 if phase == "forward" else sum(layer.kept_for_backward_bytes or 0 for layer in layers)
+    gradients = sum(layer.counts.gradient_bytes for layer in layers) if "backward" in PASSES[phase] else 0
+    return parameters + max(outputs, kept) + gradients
+
+
 class ChipMemory(NamedTuple):
     """What is assumed of memory.
 

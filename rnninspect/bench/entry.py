@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rnninspect.bench import heap
 from rnninspect.bench.jobs import Job
 from rnninspect.bench.records import Doing, Outcome
 from rnninspect.bench.supervise import Last
 from rnninspect.runtime.here import need_torch
+
+if TYPE_CHECKING:
+    from rnninspect.bench.largest import Taken, Trial
+    from rnninspect.bench.supervise import Ended
 
 
 def devices(_: None, progress: Callable[[Doing], None]) -> tuple[str, ...]:
@@ -30,3 +35,12 @@ def work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome] | Last:
     heap.give_back()
     heap.keep_freed()
     return worker.work(job, progress)
+
+
+def trial(asked: Trial, progress: Callable[[Doing], None]) -> Taken | Last | Ended:
+    """Try a batch in this process, which imports torch for it; see `trial.try_batch`. Raises NoTorch."""
+    need_torch()
+    from rnninspect.bench.trial import try_batch
+
+    progress(Doing(0.0))
+    return try_batch(asked)

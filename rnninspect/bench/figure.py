@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from rnninspect.bench import heap
-from rnninspect.bench.bound import bound, macs_of
+from rnninspect.bench.bound import bound, macs_of, planned_bytes
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.disturbances import advice
 from rnninspect.bench.energy import joules_of
@@ -135,7 +135,7 @@ def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -
         joules=measured.joules,
         flops=2 * macs_of(layers, name) or None,
         recurrent_flops=_recurrent_flops(subject.links, name),
-        planned_bytes=_planned_bytes(layers, name),
+        planned_bytes=planned_bytes(layers, name),
         tokens=tokens,
         sequences=sequences,
         steps=steps,
@@ -202,15 +202,6 @@ def _recurrent_flops(links: Sequence[Link], phase: str) -> int | None:
     """Those of the recurrent matrices alone, which is what DeepBench counts, as often in each of its three passes."""
     once = sum(deepbench_flops(link.layer, link.signal.tokens) or 0 for link in links)
     return {"backward": 2, "step": 3}.get(phase, 1) * once or None
-
-
-def _planned_bytes(layers: Sequence[LayerFacts], phase: str) -> int:
-    """Parameters and buffers; outputs and states, or in training what is kept if that is more; gradients."""
-    parameters = sum(layer.counts.nbytes + layer.buffer_bytes for layer in layers)
-    outputs = sum(layer.output_bytes or 0 for layer in layers)
-    kept = 0 if phase == "forward" else sum(layer.kept_for_backward_bytes or 0 for layer in layers)
-    gradients = sum(layer.counts.gradient_bytes for layer in layers) if phase in EACH else 0
-    return parameters + max(outputs, kept) + gradients
 
 
 def _overhead(phase: Phase, timed: Timed) -> float:

@@ -89,7 +89,7 @@ class Machine:
         limits = [reading.limit for reading in self.readings if reading.limit]
         return Environment(
             device=str(self._device),
-            device_name=torch.cuda.get_device_name(self._device) if on_gpu else _cpu_name(),
+            device_name=name_of(self._device),
             torch=str(torch.__version__),  # why str: its own type would make the parent import torch
             rnninspect=__version__,
             python=platform.python_version(),
@@ -150,6 +150,11 @@ def _bus(device: torch.device) -> str | None:
     parts = [getattr(properties, f"pci_{name}_id", None) for name in ("domain", "bus", "device")]
     numbers = [part for part in parts if part is not None]
     return "{:08X}:{:02X}:{:02X}.0".format(*numbers) if len(numbers) == len(parts) else None
+
+
+def name_of(device: torch.device) -> str:
+    """What its maker calls the device; of what is no GPU of CUDA's the CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
 
 
 def _cpu_name() -> str:

@@ -136,13 +136,14 @@ def _run_wired(subject: Subject, inputs: Inputs, states: Sequence[States]) -> tu
 
 
 def subjects(
-    spec: Spec, model: BuiltModel, device: torch.device, *, each_layer: bool, input_grad: bool
+    spec: Spec, model: BuiltModel, device: torch.device, *, each_layer: bool, input_grad: bool, pool: int = POOL
 ) -> list[Subject]:
     """The whole model and, where asked for and there are several, each of its layers on what comes before it.
 
-    input_grad: the input requires grad, where it can, and so do the states that layers start from.
+    input_grad: the input requires grad, where it can, and so do the states that layers start from. pool: how many
+    batches there are to take in turn.
     """
-    feeds = [make_feed(spec, device) for _ in range(POOL)]
+    feeds = [make_feed(spec, device) for _ in range(pool)]
     modules = tuple(model.layers)
     whole = _subject(None, spec.links, modules, feeds, input_grad)
     whole = whole._replace(returns=spec.returns if spec.wired else ())

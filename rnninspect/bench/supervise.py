@@ -14,8 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -67,11 +66,11 @@ class Done(NamedTuple):
 
 
 def run_jobs(
-    work: Work, jobs: Sequence[Any], *, limit: Callable[[Any], float], progress: Callable[[int, Doing], None]
+    work: Work, jobs: Iterable[Any], *, limit: Callable[[Any], float], progress: Callable[[int, Doing], None]
 ) -> Generator[Any, None, None]:
     """Each job's result, or why there is none (`Ended`), in order and as soon as it is known. Raises NoTorch.
 
-    The rest is as `run_beside` has it.
+    jobs: the next is asked for when the result of the one before has been taken. The rest is as `run_beside` has it.
     """
     with contextlib.closing(run_beside([work], jobs, limit=limit, progress=progress)) as results:
         for done in results:
@@ -80,7 +79,7 @@ def run_jobs(
 
 def run_beside(
     works: Sequence[Work],
-    jobs: Sequence[Any],
+    jobs: Iterable[Any],
     *,
     limit: Callable[[Any], float],
     progress: Callable[[int, Doing], None],
@@ -94,16 +93,17 @@ def run_beside(
     When the generator is closed, or an interrupt comes, all children are killed at once, whatever they are doing.
     """
     children: list[_Child | None] = [None] * len(works)
-    left = deque(enumerate(jobs))
+    left = enumerate(jobs)
     try:
         while True:
             for place, child in enumerate(children):
-                if left and (child is None or not child.busy):
+                following = next(left, None) if child is None or not child.busy else None
+                if following is not None:
                     if child is None:
                         # why in here: an interrupt must find the child in its place, to end it.
                         with _starting() as folder:
                             children[place] = child = _Child(works[place], folder, len(works))
-                    child.begin(*left.popleft(), limit)
+                    child.begin(*following, limit)
             busy = [child for child in children if child is not None and child.busy]
             if not busy:
                 return

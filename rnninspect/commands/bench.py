@@ -40,6 +40,7 @@ def run(options: BenchOptions) -> int:
     from rnninspect.bench.points import beyond_cudnn
     from rnninspect.bench.schedule import jobs_of, number_of_outcomes
     from rnninspect.bench.seats import several_devices
+    from rnninspect.commands.shared.bench_fit import check_fit
     from rnninspect.commands.shared.bench_page import page_of
     from rnninspect.commands.shared.bench_share import check_share
     from rnninspect.commands.shared.plots import check_plot
@@ -54,6 +55,7 @@ def run(options: BenchOptions) -> int:
     only = only_table(options.table, options.format, BenchTable.RESULTS)
     page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.all)
     check_share(options)
+    check_fit(options)
     devices = several_devices(options.device)
     if devices is not None and options.interleave:
         why = "points are timed in turns on one device (name one, or leave --interleave out)"
@@ -61,6 +63,10 @@ def run(options: BenchOptions) -> int:
     points, code = _points(options, varies, options.device if devices is None else devices.kind)
     if code:
         return code
+    if options.fit_batch:
+        from rnninspect.commands.shared.bench_fit import fit_batches
+
+        return fit_batches(options, request, points)
     if options.script is not None:
         return _print_script(options, request, points)
     jobs = jobs_of(points, request, processes=options.processes, interleave=options.interleave)

@@ -14,6 +14,7 @@ from rnninspect.results.schema_words import (
     some,
     text,
     whole,
+    without,
     yes,
 )
 
@@ -182,6 +183,28 @@ _RATIO = record(
 )
 
 
+_LARGEST = record(
+    "The largest batch of a variant of a point.",
+    **_POINT,
+    phase=_PHASE,
+    dtype=text("The dtype of the model."),
+    device=some(text("The device, as torch calls it; null where no batch fits.")),
+    device_name=some(text("What its maker calls it.")),
+    batch_size=some(whole("The largest batch that fits; null where none does.")),
+    peak_bytes=some(whole("What one call with it took at the most; null where the device does not say.")),
+    planned_bytes=some(whole("What it takes by the plan.")),
+    free_bytes=some(
+        whole("What might be taken: of a GPU what was free, of the host that less what is left to others.")
+    ),
+    next_batch_size=some(whole("The least batch that was tried and did not fit; null where nothing stopped it.")),
+    next_planned_bytes=some(whole("What that takes by the plan.")),
+    status=some(text("How that ended.", "failed", "crashed", "timeout", "memory")),
+    reason=text("Why it does not fit, in the words of what refused it; empty where nothing stopped it."),
+    tries=whole("How many batches were tried."),
+    adam_bytes=whole("Bytes of the two moments that Adam would keep besides."),
+)
+
+
 def benched() -> Schema:
     """What `bench` prints."""
     missing = record(
@@ -203,7 +226,7 @@ def benched() -> Schema:
         high=number("The most."),
     )
     head = {key: HEAD[key] for key in ("schema_version", "rnninspect", "torch", "device")}
-    return result(
+    said = result(
         "bench",
         "What was timed: flat objects, a row for each.",
         **head,
@@ -217,7 +240,11 @@ def benched() -> Schema:
         steady_cpu_speed_percent=some(speed),
         ratios=many("Variants against the first of their point.", _RATIO),
         not_measured=many("What could not be measured.", missing),
+        largest_batches=many(
+            "Of --fit-batch alone, for which nothing is timed: the largest batches that fit.", _LARGEST
+        ),
     )
+    return without(said, "largest_batches")
 
 
 _SIDE = record(

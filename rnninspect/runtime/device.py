@@ -63,7 +63,7 @@ def enough_memory(spec: Spec, planned: ModelFacts, needed: int, device: torch.de
     It names the layer that asks for most, and has the place of the size that makes it so. hint: what to try in place
     of a smaller size.
     """
-    free = _free_bytes(device)
+    free = free_bytes(device)
     if free is not None and needed > free:
         layer, path = largest_size(spec, planned.layers)
         raise spec.refused(
@@ -128,7 +128,8 @@ def devices_here() -> list[str]:
     return here
 
 
-def _free_bytes(device: torch.device) -> int | None:
+def free_bytes(device: torch.device) -> int | None:
+    """Bytes that torch could still take there; None where the device does not say."""
     match device.type:
         case "cpu":
             return available_bytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rnninspect.runtime.control_groups import groups
@@ -67,6 +67,26 @@ def peak_resident() -> Callable[[], int | None]:
         return None if peak is None or start is None else max(peak - start, 0)
 
     return grown
+
+
+@contextlib.contextmanager
+def no_more_than(nbytes: int | None) -> Iterator[None]:
+    """A block in which this process is refused memory beyond so many bytes more than it has now; None: in which it is
+    not. Nothing holds it back where the system does not say how much it has (only Linux does).
+    """
+    taken = _status("VmData")
+    if nbytes is None or taken is None:
+        yield
+        return
+    import resource
+
+    allowed, most = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = min(amount for amount in (taken + nbytes, allowed, most) if amount != resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (allowed, most))
 
 
 def resident_bytes(pid: int | None) -> int | None:

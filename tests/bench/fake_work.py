@@ -13,10 +13,25 @@ from collections.abc import Callable
 from faults import misbehave
 
 from rnninspect.bench.jobs import Job, VariantRun
-from rnninspect.bench.records import Bound, Doing, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
+from rnninspect.bench.largest import Taken, Trial
+from rnninspect.bench.records import (
+    Bound,
+    Doing,
+    Environment,
+    Figure,
+    Interval,
+    Kernels,
+    Outcome,
+    Peaks,
+    Status,
+    Warned,
+)
+from rnninspect.bench.supervise import Ended
 
 SLOW = 777
 FAULTS = {901: "raise", 902: "kill", 903: "segfault", 904: "exit", 905: "sleep", 906: "allocate"}
+# Of a made-up device so many bytes are free, and each sequence takes so many for each hidden unit.
+FREE, EACH = 100_000, 100
 ENVIRONMENT = Environment(
     "cpu",
     "a made-up CPU",
@@ -33,6 +48,15 @@ ENVIRONMENT = Environment(
 def work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome]:
     """An outcome for every run, unless its hidden size is a fault."""
     return [_outcome(job, run, progress) for run in job.runs]
+
+
+def trial(asked: Trial, progress: Callable[[Doing], None]) -> Taken | Ended:
+    """What a batch takes of a made-up device."""
+    (link, *_), batch = asked.run.spec.links, asked.run.spec.batch.letters["N"]
+    needs = EACH * batch * getattr(link.layer, "hidden_size", 1)
+    if needs > FREE:
+        return Ended(Status.MEMORY, f"asked for {needs:,} bytes")
+    return Taken(peak_bytes=needs, free_bytes=FREE, device="cpu", device_name="a made-up CPU", torch="2.13.0")
 
 
 def _outcome(job: Job, run: VariantRun, progress: Callable[[Doing], None]) -> Outcome:

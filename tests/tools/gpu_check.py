@@ -38,6 +38,12 @@ ROUNDS = 7
 SHAPES = (("RNN", 1760, 16, 50), ("LSTM", 512, 16, 25), ("LSTM", 1536, 8, 50), ("GRU", 1536, 32, 375))
 # Documents that take more than seconds, or have no model of their own to show.
 LONG = ("8192", "zaremba", "language", "deepbench")
+# The largest batch of a layer that fills a GPU soon. On a CPU, which is not to be filled, one try.
+LARGEST = (
+    *("bench", "configs/lstm.yaml", "--device", "cuda", "--fit-batch", "--set", "input.seq_len=200"),
+    *("--set", "encoder.hidden_size=1024", "--set", "encoder.num_layers=4"),
+)
+A_TRY = ("tests/bench/test_largest.py", "-k", "a_try_is_refused")
 # A step that is at its limit is interrupted, and has so many seconds to print what it has.
 GRACE = 5.0
 # Columns of a line that are shown while it runs; the file has all of them.
@@ -79,20 +85,20 @@ def steps(folder: Path, device: str, budget: str, scratch: Path) -> list[Step]:
         return ("--output", str(folder / f"{name}.jsonl"))
 
     return [
-        Step("versions", (*here, "versions"), 40, 30),
-        Step("tests", (*pytest, "tests/test_verify.py", "tests/test_real.py", *CUDA_TESTS, "-k", "on_cuda"), 75),
+        Step("versions", (*here, "versions"), 38, 30),
+        Step("tests", (*pytest, "tests/test_verify.py", "tests/test_real.py", *CUDA_TESTS, "-k", "on_cuda"), 70),
         *(
-            Step(f"verify-{dtype}", (*verify, "--dtype", dtype), 12, 2)
+            Step(f"verify-{dtype}", (*verify, "--dtype", dtype), 11, 2)
             for dtype in ("float32", "float16", "bfloat16", "float64")
         ),
-        Step("verify-without-tf32", verify, 12, 2, variables=(("NVIDIA_TF32_OVERRIDE", "0"),)),
+        Step("verify-without-tf32", verify, 11, 2, variables=(("NVIDIA_TF32_OVERRIDE", "0"),)),
         Step("beside-torch", (*here, "beside"), 30),
-        Step("bench", (*bench, *timed, *results("configs")), 50),
+        Step("bench", (*bench, *timed, *results("configs")), 46),
         *(
             Step(
                 f"deepbench-{kind}",
                 (*bench, _list(kind, device, scratch), "--phase", "forward", "--phase", "step", *results(kind)),
-                32,
+                28,
                 30,
             )
             for kind in ("rnn", "lstm", "gru")
@@ -108,6 +114,7 @@ def steps(folder: Path, device: str, budget: str, scratch: Path) -> list[Step]:
         # graphs.
         Step("graphs", (*bench, "configs/lstm.yaml", *backends(device), "--all"), 18, 60),
         Step("autocast", (*bench, *one, "--vary", f"amp=none,bfloat16{half}", "--nvtx"), 15, 40),
+        Step("fit-batch", (*tool, *LARGEST) if device != "cpu" else (*pytest, *A_TRY), 30, 20),
         Step("every-device", (*tool, *every_device(device, budget)), 34, 20),
         # why so much allowed: which of the two is faster is no fault of anybody's.
         Step(

@@ -91,6 +91,14 @@ class BenchOptions(TorchOptions, BackwardOptions):
         ),
     ] = field(default_factory=list)
     layers: Annotated[bool, flag("--layers", "Time every layer by itself too.", _WHAT)] = False
+    fit_batch: Annotated[
+        bool,
+        flag(
+            "--fit-batch",
+            "Time nothing: find the largest batch with which a call of one phase, step, fits into memory.",
+            _WHAT,
+        ),
+    ] = False
     budget: Annotated[
         str | None, option("TIME", "Spend at most so long on each phase of a model: 500ms, 10s. Without it 3s.", _LONG)
     ] = None
