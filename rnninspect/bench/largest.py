@@ -20,7 +20,7 @@ from rnninspect.bench.records import Status, TimingRequest, point_text
 from rnninspect.bench.supervise import Ended, Work, run_jobs
 from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, printable
-from rnninspect.plan import plan
+from rnninspect.plan import bytes_needed, plan
 from rnninspect.runtime.here import likely_device
 from rnninspect.runtime.memory import available_bytes
 from rnninspect.runtime.workspace import planned_on
@@ -255,10 +255,10 @@ def _least(spec: Spec, phase: str) -> int:
 
 
 def _planned(trial: Trial, batch: int, device: str) -> int:
-    """What a batch takes by the plan, on a device of this type."""
+    """What a batch takes at the least by the plan, on a device of this type: also to go forward at all."""
     spec, input_grad = spec_on(trial.run.spec, batch), trial.request.input_grad
     planned = planned_on(device, spec, plan(spec, input_grad=input_grad), input_grad=input_grad)
-    return planned_bytes(planned.layers, trial.phase)
+    return max(planned_bytes(planned.layers, trial.phase), bytes_needed(spec, planned))
 
 
 class _Attempts:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import torch
 
 from rnninspect.bench import heap
@@ -14,13 +12,16 @@ from rnninspect.bench.phases import Phase, subjects, trains
 from rnninspect.bench.records import Status
 from rnninspect.bench.supervise import Ended, Last
 from rnninspect.document.chain import Spec
-from rnninspect.errors import CannotHere, NotEnoughMemory, TorchRefused, first_line
+from rnninspect.errors import CannotHere, NoSuchDevice, NotEnoughMemory, RnnInspectError, first_line
 from rnninspect.plan import plan
 from rnninspect.runtime.device import DTYPES, device_of, free_bytes, threads, watch_peak
 from rnninspect.runtime.memory import no_more_than, ran_out
 from rnninspect.runtime.modules import ready
 from rnninspect.runtime.precision import set_float32_precision
+from rnninspect.runtime.torch_errors import broke_cuda
 
+# Steps and sequences of what is called first.
+_SMALL = (4, 2)
 # What oneDNN says, short of memory too, of what it did for the smaller batch before.
 _ONEDNNS = "could not create a"
 # The devices whose libraries are loaded in this process.
@@ -28,22 +29,28 @@ _LOADED: set[torch.device] = set()
 
 
 def try_batch(trial: Trial) -> Taken | Last | Ended:
-    """Call the phase once, and tell what it took, or that there was no memory. Raises what else torch refuses."""
-    spec, device = trial.run.spec, device_of(trial.run.spec)
+    """Call the phase once, and tell what it took, or why it cannot be."""
+    spec = trial.run.spec
+    try:
+        device = device_of(spec)
+    except NoSuchDevice as error:
+        return Ended(Status.FAILED, first_line(error))
     if trial.request.fp32_precision is not None:
         set_float32_precision(trial.request.fp32_precision)
-    with threads(trial.run.setting.threads or torch.get_num_threads()):
-        if device not in _LOADED:
-            # why first: what libraries take when they are loaded is none of the batch's.
-            _call(trial, spec.cut(sys.maxsize, 2), device)
-            _LOADED.add(device)
-        free = trial.room if device.type == "cpu" else free_bytes(device)
-        try:
+    free = trial.room
+    try:
+        with threads(trial.run.setting.threads or torch.get_num_threads()):
+            if device not in _LOADED:
+                # why first: what libraries take when they are loaded is none of the batch's.
+                _call(trial, spec.cut(*_SMALL), device)
+                _LOADED.add(device)
+            if device.type != "cpu":
+                free = free_bytes(device)
             taken = _taken(trial, device, free)
-        except (NotEnoughMemory, TorchRefused) as error:
-            if not (isinstance(error, NotEnoughMemory) or ran_out(error) or _ONEDNNS in str(error)):
-                raise
-            return Ended(Status.MEMORY, _reason(error, device, free))
+    except RnnInspectError as error:
+        if broke_cuda(error):
+            raise
+        return _ended(error, device, free)
     # why the last on the host: what oneDNN keeps from one batch would be missing in what the next takes.
     return Last(taken) if device.type == "cpu" else taken
 
@@ -65,11 +72,15 @@ def _taken(trial: Trial, device: torch.device, free: int | None) -> Taken:
     )
 
 
-def _reason(error: Exception, device: torch.device, free: int | None) -> str:
-    """Why there was no memory; of the host what it might take, of a GPU what torch asked for last."""
+def _ended(error: RnnInspectError, device: torch.device, free: int | None) -> Ended:
+    """That the batch could not be called: of the host with what it might take, of a GPU in torch's own words."""
+    if isinstance(error, NotEnoughMemory):
+        return Ended(Status.MEMORY, first_line(error))
+    if not ran_out(error) and not (device in _LOADED and _ONEDNNS in str(error)):
+        return Ended(Status.FAILED, first_line(error))
     if device.type == "cpu" and free is not None:
-        return f"it asks for more than {free:,} bytes"
-    return first_line(error.__cause__ or error).partition(". GPU ")[0]
+        return Ended(Status.MEMORY, f"it asks for more than {free:,} bytes")
+    return Ended(Status.MEMORY, first_line(error.__cause__ or error).partition(". GPU ")[0])
 
 
 def _call(trial: Trial, spec: Spec, device: torch.device) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnninspect.bench.largest import EXACT, FittedBatch
+from rnninspect.bench.records import Status
 from rnninspect.errors import printable
 from rnninspect.results.about import PHASE, POINT, VARIANT, cells, for_people, sentences, told_apart
 from rnninspect.results.amounts import short_bytes
@@ -77,8 +78,8 @@ def _notes(fitted: Sequence[FittedBatch]) -> Iterator[str]:
         return told_apart(each, fitted, _TELLING), sentence(each)
 
     yield from sentences(fitted, about, "--format csv")
-    does = {"step": "forward and backward", "backward": "forward and backward"}.get(fitted[0].phase, "forward")
-    yield f"each batch that was tried is one call of {fitted[0].phase}, {does}{_adam(fitted)}."
+    whole = ", forward and backward" if fitted[0].phase in ("step", "backward") else ""
+    yield f"each batch that was tried is one call of {fitted[0].phase}{whole}{_adam(fitted)}."
     if any(each.found.stopped is not None and each.found.stopped.batch > EXACT for each in fitted):
         yield f"beyond {EXACT} the answer is known to within 1/{EXACT}: between the two batches none was tried."
     host = [each for each in fitted if _on_host(each) and each.room is not None]
@@ -93,6 +94,8 @@ def sentence(each: FittedBatch) -> str:
     why = "" if stopped is None else printable(stopped.reason)
     if fits is None:
         assert stopped is not None
+        if stopped.status != Status.MEMORY:
+            return f"batch {stopped.batch:,} could not be tried: {why}"
         return f"not even batch {stopped.batch:,} fits: {why}"
     written = each.run.spec.batch.letters["N"]
     has = f"{fits.batch:,} is the largest batch that fits, the document has {written:,}"

@@ -12,6 +12,7 @@ from worlds import CONFIGS, TIMED, spec_of
 
 from rnninspect.bench.jobs import VariantRun
 from rnninspect.bench.largest import (
+    FittedBatch,
     Found,
     Taken,
     Trial,
@@ -26,6 +27,7 @@ from rnninspect.bench.largest import (
 from rnninspect.bench.records import RunOptions, Status, TimingRequest
 from rnninspect.bench.supervise import Ended, Last
 from rnninspect.errors import OptionError
+from rnninspect.results.largest_batch import sentence
 from rnninspect.runtime import memory
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -86,6 +88,11 @@ def test_what_stops_it_need_not_be_memory() -> None:
 
 
 def test_where_not_even_the_least_fits_nothing_else_is_tried() -> None:
+    sentences = {Status.MEMORY: "not even batch 2 fits: full", Status.TIMEOUT: "batch 2 could not be tried: full"}
+    run = VariantRun(spec=spec_of(TIMED), settings={}, variant={}, setting=RunOptions())
+    for status, said in sentences.items():
+        none = found(1, 100, least=2, stops=status)[0]
+        assert sentence(FittedBatch(run, "step", 0, room=None, found=none)) == said
     assert found(1, 100, least=2)[0] == Found(None, Tried(2, 200, None, status=Status.MEMORY, reason="full"), 1)
 
 
@@ -210,8 +217,29 @@ def test_a_try_is_refused_what_it_may_not_take(phase: str) -> None:
         run = VariantRun(spec=spec_on(spec, batch), settings={}, variant={}, setting=RunOptions())
         return try_batch(Trial(run, phase, TimingRequest(phases=(phase,)), room=40_000_000))
 
-    small, large = tried(8), tried(4000)
+    small, large, none = tried(8), tried(4000), tried(10**12)
     assert isinstance(small, Last)
     assert small.result.device == "cpu"
     assert 0 <= small.result.peak_bytes <= small.result.free_bytes == 40_000_000
     assert large == Ended(Status.MEMORY, "it asks for more than 40,000,000 bytes")
+    assert isinstance(none, Ended)
+    assert none.status == Status.MEMORY
+    assert "the model needs at least" in none.reason
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("device=cuda:99", "device cuda:99 was asked for"),
+        ("encoder.trainable=false", "nothing is trained, so there is no backward pass"),
+    ],
+)
+def test_what_cannot_be_tried_at_all_has_its_reason(setting: str, said: str) -> None:
+    from rnninspect.bench.trial import try_batch
+
+    run = VariantRun(spec=spec_of(TIMED, setting), settings={}, variant={}, setting=RunOptions())
+    ended = try_batch(Trial(run, "step", TimingRequest(phases=("step",)), room=40_000_000))
+    assert isinstance(ended, Ended)
+    assert ended.status == Status.FAILED
+    assert said in ended.reason

@@ -75,9 +75,7 @@ def _telling(run: VariantRun) -> Callable[[int], None]:
 def _caption(fitted: Sequence[FittedBatch], seed: int) -> str:
     """Where it was tried."""
     taken = [each.found.fits.taken for each in fitted if each.found.fits and each.found.fits.taken]
-    return caption(
-        each_once(f"torch {one.torch}" for one in taken),
-        each_once(f"{one.device} ({one.device_name})" for one in taken),
-        each_once(each.run.spec.dtype for each in fitted),
-        f"seed {seed}",
+    places = (
+        [f"torch {taken[0].torch}", each_once(f"{one.device} ({one.device_name})" for one in taken)] if taken else []
     )
+    return caption(*places, each_once(each.run.spec.dtype for each in fitted), f"seed {seed}")
