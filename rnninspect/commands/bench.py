@@ -40,7 +40,6 @@ def run(options: BenchOptions) -> int:
     from rnninspect.bench.points import beyond_cudnn
     from rnninspect.bench.schedule import jobs_of, number_of_outcomes
     from rnninspect.bench.seats import several_devices
-    from rnninspect.commands.shared.bench_fit import check_fit
     from rnninspect.commands.shared.bench_page import page_of
     from rnninspect.commands.shared.bench_share import check_share
     from rnninspect.commands.shared.plots import check_plot
@@ -49,13 +48,14 @@ def run(options: BenchOptions) -> int:
     need_folder()
     request = _request(options)
     varies, notes = parse_varies([*options.vary, *([f"amp={options.amp.value}"] if options.amp else [])])
+    if options.fit_batch:
+        return _fit(options, request, varies)
     if options.resume and options.output is None:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
     check_plot(options.plot, options)
     only = only_table(options.table, options.format, BenchTable.RESULTS)
     page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.all)
     check_share(options)
-    check_fit(options)
     devices = several_devices(options.device)
     if devices is not None and options.interleave:
         why = "points are timed in turns on one device (name one, or leave --interleave out)"
@@ -63,10 +63,6 @@ def run(options: BenchOptions) -> int:
     points, code = _points(options, varies, options.device if devices is None else devices.kind)
     if code:
         return code
-    if options.fit_batch:
-        from rnninspect.commands.shared.bench_fit import fit_batches
-
-        return fit_batches(options, request, points)
     if options.script is not None:
         return _print_script(options, request, points)
     jobs = jobs_of(points, request, processes=options.processes, interleave=options.interleave)
@@ -84,6 +80,15 @@ def run(options: BenchOptions) -> int:
         total = number_of_outcomes(store.jobs, outcomes.values())
         return _stop(options, list(outcomes.values()), total, page, reason)
     return _finish(options, list(outcomes.values()), text, request.precision)
+
+
+def _fit(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary]) -> int:
+    """Print the largest batch of every point, in place of timing it."""
+    from rnninspect.commands.shared.bench_fit import check_fit, fit_batches
+
+    check_fit(options)
+    points, code = _points(options, varies, options.device)
+    return code or fit_batches(options, request, points, _time_limit(options))
 
 
 def _print_script(options: BenchOptions, request: TimingRequest, points: Sequence[Point]) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnninspect.bench.largest import EXACT, FittedBatch
-from rnninspect.bench.records import Status
+from rnninspect.bench.records import POINT_FIELDS, Status
 from rnninspect.errors import printable
 from rnninspect.results.about import PHASE, POINT, VARIANT, cells, for_people, sentences, told_apart
 from rnninspect.results.amounts import short_bytes
 from rnninspect.results.bench_json import bench_document
+from rnninspect.results.head import picked
 from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table
 
 _ABOUT = (*POINT, VARIANT)
@@ -58,8 +59,10 @@ def _common(values: Sequence[object]) -> object:
 
 
 def _result(each: FittedBatch) -> dict[str, object]:
-    about = {key: getattr(each, key) for key in ("model", "file", "case", "point", "settings", "variant", "phase")}
-    return {**about, **dict(zip((column.key for column in _FOUND), _cells(each), strict=True))}
+    return {
+        **picked(each, *POINT_FIELDS, "phase"),
+        **dict(zip((column.key for column in _FOUND), _cells(each), strict=True)),
+    }
 
 
 def _cells(each: FittedBatch) -> tuple[Cell, ...]:

@@ -22,7 +22,7 @@ _BATCH = "input.batch_size"
 # Options of what is timed, or kept.
 _OF_TIMING = (
     *("layers", "budget", "quick", "interleave", "shard", "only_missing", "control", "script", "warm_l2", "nvtx"),
-    *("peak_tflops", "bandwidth", "strict", "details", "table", "resume", "plot", "output"),
+    *("peak_tflops", "bandwidth", "strict", "all", "table", "resume", "plot", "output"),
 )
 
 
@@ -40,8 +40,13 @@ def check_fit(options: BenchOptions) -> None:
         raise OptionError(f"--device {printable(str(options.device))}: --fit-batch is for one device (name one)")
 
 
-def fit_batches(options: BenchOptions, request: TimingRequest, points: Sequence[Point]) -> int:
-    """Print the largest batch of every variant of every point; returns the exit code."""
+def fit_batches(
+    options: BenchOptions, request: TimingRequest, points: Sequence[Point], time_limit: float | None
+) -> int:
+    """Print the largest batch of every variant of every point; returns the exit code.
+
+    time_limit: seconds that each try may take; None for many.
+    """
     request = request._replace(phases=tuple(options.phase) or ("step",))
     runs = [run for point in points for run in point.variants]
     for run in runs:
@@ -52,7 +57,7 @@ def fit_batches(options: BenchOptions, request: TimingRequest, points: Sequence[
         check_grows(run.spec)
     fitted = []
     for run in runs:
-        fitted.append(fit_batch(entry.trial, run, request, time_limit=options.time_limit, progress=_telling(run)))
+        fitted.append(fit_batch(entry.trial, run, request, time_limit=time_limit, progress=_telling(run)))
         if fitted[-1].found.fits is None:
             say(f"error: {printable(run.spec.name)}: {sentence(fitted[-1])}")
     print_page(
