@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from rnninspect.bench import heap
+from rnninspect.bench import heap, jobs
 from rnninspect.bench.bound import bound, macs_of, planned_bytes
 from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.disturbances import advice
@@ -27,7 +27,6 @@ from rnninspect.bench.records import (
     Figure,
     Interval,
     Outcome,
-    Status,
     Warned,
 )
 from rnninspect.bench.sampling import LEAST_ROUNDS, Timed
@@ -85,21 +84,8 @@ def outcome_of(
     # why: the caches that a bound assumes are those of as many cores.
     with threads(ready.machine.threads):
         figures = tuple(figure_of(ready, measured, environment) for measured in phases)
-    return Outcome(
-        model=ready.spec.name,
-        file=ready.spec.source,
-        settings=ready.run.settings,
-        variant=ready.run.variant,
-        process=job.process,
-        dtype=ready.spec.dtype,
-        status=Status.OK,
-        reason="",
-        environment=environment,
-        figures=figures,
-        case=ready.run.case,
-        peaks=ready.peaks,
-        began=began,
-    )
+    unmeasured = jobs.outcome_of(job, ready.run)
+    return unmeasured._replace(environment=environment, figures=figures, peaks=ready.peaks, began=began)
 
 
 def figure_of(ready: ReadyRun, measured: TimedPhase, environment: Environment) -> Figure:

@@ -46,6 +46,11 @@ class Job(NamedTuple):
 
 def not_measured(job: Job, run: VariantRun, status: Status, reason: str) -> Outcome:
     """The outcome of a run that has no figures."""
+    return outcome_of(job, run)._replace(status=status, reason=reason)
+
+
+def outcome_of(job: Job, run: VariantRun) -> Outcome:
+    """The outcome of a run, with nothing yet of what was measured."""
     return Outcome(
         model=run.spec.name,
         file=run.spec.source,
@@ -53,8 +58,8 @@ def not_measured(job: Job, run: VariantRun, status: Status, reason: str) -> Outc
         variant=run.variant,
         process=job.process,
         dtype=run.spec.dtype,
-        status=status,
-        reason=reason,
+        status=Status.OK,
+        reason="",
         environment=None,
         figures=(),
         case=run.case,

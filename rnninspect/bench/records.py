@@ -293,6 +293,11 @@ class Outcome(NamedTuple):
         return (self.model, self.file, canonical(self.settings), canonical(self.variant))
 
     @property
+    def name(self) -> str:
+        """The model, the point and the variant, safe to print."""
+        return " ".join(filter(None, [printable(self.model), self.point, settings_text(self.variant)]))
+
+    @property
     def of_point(self) -> tuple[str, str, str, str, Mapping[str, object], Mapping[str, object]]:
         """What `POINT_FIELDS` names."""
         return (self.model, self.file, self.case, self.point, self.settings, self.variant)

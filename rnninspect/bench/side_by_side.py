@@ -11,11 +11,10 @@ from functools import partial
 
 from rnninspect.bench.jobs import Job
 from rnninspect.bench.journal import key_of
-from rnninspect.bench.records import Doing, Outcome, settings_text
+from rnninspect.bench.records import Doing, Outcome
 from rnninspect.bench.schedule import Progress, run_all
 from rnninspect.bench.seats import Seat
 from rnninspect.bench.supervise import Work
-from rnninspect.errors import printable
 
 
 def all_jobs(controls: Sequence[Job], jobs: Sequence[Job], seats: Sequence[Seat]) -> list[Job]:
@@ -82,6 +81,5 @@ def beside_alone(alone: Outcome, beside: Outcome) -> Iterable[str]:
             ratio = figure.median / first.median
             ratios.append(f"{figure.phase} {ratio:.3g}" + ("" if spread is None else f" ± {ratio * spread:.2g}"))
     if ratios and others:
-        name = " ".join(filter(None, [printable(beside.model), beside.point, settings_text(beside.variant)]))
         devices = f"{others} other device{'s' * (others > 1)}"
-        yield f"{name} took beside {devices}, as a multiple of its time alone: {', '.join(ratios)}"
+        yield f"{beside.name} took beside {devices}, as a multiple of its time alone: {', '.join(ratios)}"

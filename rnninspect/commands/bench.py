@@ -217,7 +217,6 @@ def _fill(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome], dev
     from rnninspect.bench.journal import key_of
     from rnninspect.bench.seats import seats_of
     from rnninspect.bench.side_by_side import all_jobs, measured
-    from rnninspect.commands.shared.bench_page import name_of
     from rnninspect.commands.shared.progress import progress_bar
 
     with store as (earlier, jobs, controls):
@@ -234,7 +233,7 @@ def _fill(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome], dev
                     outcomes[key_of(outcome)] = outcome
                 store.append(outcome, is_control=is_control)
                 if not outcome.ok:
-                    say(f"error: {name_of(outcome)}: {outcome.status}: {printable(outcome.reason)}")
+                    say(f"error: {outcome.name}: {outcome.status}: {printable(outcome.reason)}")
 
 
 def _finish(options: BenchOptions, outcomes: Sequence[Outcome], page: str, precision: float) -> int:

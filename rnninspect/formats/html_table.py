@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from rnninspect.formats.html_symbols import symbol
 from rnninspect.formats.page import BAD, DOUBTFUL, GOOD, Page, verdict_style
-from rnninspect.formats.texts import PAD, column_texts, text_of
+from rnninspect.formats.texts import PAD, table_texts, text_of
 from rnninspect.markup import Markup, joined, tag, text
-from rnninspect.results.table import RIGHT_ALIGNED, Cell, Column, Kind, Table
+from rnninspect.results.table import RIGHT_ALIGNED, Column, Kind, Table
 
 # What writes a text of prose, or a symbol.
 Prose = Callable[[str], Markup]
@@ -24,7 +24,7 @@ VERDICTS = {GOOD: "good", BAD: "bad", DOUBTFUL: "doubt"}
 def notebook(table: Table) -> str:
     """A table under its title, its total last and its foot below, as a notebook shows it."""
     shown = table.for_people().without_bars()
-    headings, columns = zip(*_texts(shown), strict=True)
+    headings, columns = zip(*table_texts(shown, _PAGE), strict=True)
     *body, total = zip(*columns, strict=True)
     parts = [
         tag("caption", " · ".join(filter(None, (shown.subject, shown.title)))),
@@ -47,7 +47,7 @@ def grouped(table: Table, prose: Prose) -> Markup:
     shown = table.for_people().without_bars()
     about = _about(shown)
     own = [k for k in range(len(shown.columns)) if k not in about]
-    texts = list(_texts(shown))
+    texts = list(table_texts(shown, _PAGE))
     columns = [_cells(column, cells, prose) for column, (_, cells) in zip(shown.columns, texts, strict=True)]
     *rows, total = zip(*columns, strict=True)
     headings = [_heading(shown.columns[k], texts[k][0]) for k in own]
@@ -78,15 +78,6 @@ def _over(table: Table, about: Sequence[int], row: int) -> list[Markup]:
     texts = (text_of(table.columns[k].kind, table.rows[row][k]) for k in about)
     first, *others = [*filter(None, texts), ""]
     return [text(first), *(tag("span", f" {other}") for other in others if other)] if first else []
-
-
-def _texts(table: Table) -> Iterator[tuple[str, list[str]]]:
-    """Each column's heading and its cells, the total last."""
-    rows = [*table.rows, table.total or (None,) * len(table.columns)]
-    times = [k for k, column in enumerate(table.columns) if column.same_unit and column.kind is Kind.SECONDS]
-    alike: list[Cell] = [row[k] for k in times for row in rows]
-    for k, column in enumerate(table.columns):
-        yield column_texts(column, [row[k] for row in rows], alike, _PAGE)
 
 
 def _heading(column: Column, words: str) -> Markup:

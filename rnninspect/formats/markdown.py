@@ -13,9 +13,9 @@ from itertools import accumulate
 
 from rnninspect.errors import printable
 from rnninspect.formats.page import Page
-from rnninspect.formats.texts import PAD, column_texts
+from rnninspect.formats.texts import PAD, table_texts
 from rnninspect.results.digest import Digest, Fold
-from rnninspect.results.table import RIGHT_ALIGNED, Block, Cell, Chart, Code, Column, Drawing, Formulas, Kind, Table
+from rnninspect.results.table import RIGHT_ALIGNED, Block, Chart, Code, Drawing, Formulas, Kind, Table
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # why: an underscore between letters or digits never starts emphasis, so `weight_ih_l0` stays readable.
@@ -120,13 +120,9 @@ def _fenced(lines: Sequence[str], language: str = "") -> str:
 
 
 def _lines(table: Table) -> Iterable[str]:
-    rows = [*table.rows, table.total or (None,) * len(table.columns)]
-    times = [k for k, column in enumerate(table.columns) if column.same_unit]
-    alike = [row[k] for k in times for row in rows]
-    headings, columns = zip(
-        *(_column(column, [row[k] for row in rows], alike) for k, column in enumerate(table.columns)), strict=True
-    )
-    yield _line(headings)
+    texts = list(table_texts(table, _PAGE))
+    columns = [_column(column.kind, cells) for column, (_, cells) in zip(table.columns, texts, strict=True)]
+    yield _line(_escaped(heading) for heading, _ in texts)
     yield _line("---:" if column.kind in RIGHT_ALIGNED else "---" for column in table.columns)
     *lines, total = zip(*columns, strict=True)
     yield from map(_line, lines)
@@ -134,15 +130,13 @@ def _lines(table: Table) -> Iterable[str]:
         yield _line(f"**{text}**" if text else "" for text in total)
 
 
-def _column(column: Column, cells: Sequence[Cell], alike: Sequence[Cell]) -> tuple[str, list[str]]:
-    """A heading and its cells, the total last."""
-    heading, texts = column_texts(column, cells, alike, _PAGE)
-    if column.kind is Kind.SYMBOL:
+def _column(kind: Kind, texts: Sequence[str]) -> list[str]:
+    if kind is Kind.SYMBOL:
         from rnninspect.formats import latex  # why here: few tables hold symbols
 
-        return _escaped(heading), [f"${latex.symbol(cell)}$" if isinstance(cell, str) else "" for cell in cells]
+        return [f"${latex.symbol(text)}$" if text else "" for text in texts]
     # why without the pads: they stand decimal points under each other, where all characters are as wide as another.
-    return _escaped(heading), [_escaped(text.replace(PAD, "")) for text in texts]
+    return [_escaped(text.replace(PAD, "")) for text in texts]
 
 
 def _line(cells: Iterable[str]) -> str:

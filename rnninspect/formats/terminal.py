@@ -24,7 +24,7 @@ from rich.cells import cell_len, chop_cells
 
 from rnninspect.formats.page import DOUBTFUL, Page, verdict_style, wrapped
 from rnninspect.formats.strip import HEADING_WRAPPED, NAMES_BROKEN, PROSE_WRAPPED, Strip, total_width
-from rnninspect.formats.texts import column_texts, text_of
+from rnninspect.formats.texts import table_texts, text_of
 from rnninspect.results.table import Answer, Block, Cell, Kind, Picture, Table
 
 _INDENT = "  "
@@ -178,11 +178,8 @@ def _between(cells: Sequence[str], rows: Mapping[int, str]) -> Iterator[str]:
 
 
 def _strips(table: Table, keys: Container[int | None], page: Page) -> Iterator[Strip]:
-    rows = [*_without_repeats(table), table.total or (None,) * len(table.columns)]
-    times = [k for k, column in enumerate(table.columns) if column.same_unit and column.kind is Kind.SECONDS]
-    alike = [row[index] for index in times for row in rows]
-    for index, column in enumerate(table.columns):
-        heading, (*cells, total) = column_texts(column, [row[index] for row in rows], alike, page)
+    texts = table_texts(table._replace(rows=tuple(_without_repeats(table))), page)
+    for index, (column, (heading, (*cells, total))) in enumerate(zip(table.columns, texts, strict=True)):
         yield Strip(
             heading=heading,
             cells=tuple(cells),

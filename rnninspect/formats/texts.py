@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 
 from rnninspect.formats.page import Page
 from rnninspect.letters import tuple_text
-from rnninspect.results.table import POWERS, TIME_UNITS, Cell, Column, Kind, in_unit, time_unit
+from rnninspect.results.table import POWERS, TIME_UNITS, Cell, Column, Kind, Table, in_unit, time_unit
 
 _POINTS_ALIGNED = {Kind.NUMBER, Kind.PERCENT, Kind.SECONDS, Kind.RATE}
 _GIGA = ("GFLOP/s", 1e9)
 PAD = "\ue000"  # why no space: rich takes those at the end of a cell away; nothing else that is printed has this one
 _BAR = 20  # cells of the longest
 _EIGHTHS = "▏▎▍▌▋▊▉█"
+
+
+def table_texts(table: Table, page: Page) -> Iterator[tuple[str, list[str]]]:
+    """Each column's heading and its cells, the total last."""
+    rows = [*table.rows, table.total or (None,) * len(table.columns)]
+    times = [k for k, column in enumerate(table.columns) if column.same_unit and column.kind is Kind.SECONDS]
+    alike = [row[k] for k in times for row in rows]
+    for k, column in enumerate(table.columns):
+        yield column_texts(column, [row[k] for row in rows], alike, page)
 
 
 def column_texts(column: Column, cells: Sequence[Cell], alike: Sequence[Cell], page: Page) -> tuple[str, list[str]]:

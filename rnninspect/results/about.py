@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from rnninspect.bench.records import WHOLE_MODEL, settings_text
 from rnninspect.errors import printable
 from rnninspect.results.table import Cell, Column
 
+if TYPE_CHECKING:
+    from rnninspect.bench.compare import Compared
+    from rnninspect.bench.matching import Unmatched
+    from rnninspect.bench.records import Outcome
+    from rnninspect.bench.results import Pooled, Ratio
+
+# A variant of a point of a model.
+About = Union["Outcome", "Pooled", "Ratio", "Compared", "Unmatched"]
 _Thing = TypeVar("_Thing")
 # More sentences than this are no answer.
 _MOST_SENTENCES = 8
@@ -22,34 +30,6 @@ DEVICE = Column("device_name", "device", repeats=True)
 VARIANT = Column("variant", "variant", repeats=True)
 SUBJECT = Column("subject", "subject", repeats=True)
 PHASE = Column("phase", "phase")
-
-
-class About(Protocol):
-    """A variant of a point of a model."""
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-
-    @property
-    def file(self) -> str:
-        """Its document."""
-
-    @property
-    def case(self) -> str:
-        """What the document calls the point, "" where it does not."""
-
-    @property
-    def point(self) -> str:
-        """That and what is swept, as text."""
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """What is swept."""
-
-    @property
-    def variant(self) -> Mapping[str, object]:
-        """What is varied."""
 
 
 def cells(row: Any, columns: Iterable[Column]) -> tuple[Cell, ...]:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Union
 
 from rnninspect import __version__
-from rnninspect.facts.models import ModelFacts
+from rnninspect.facts.models import Measured, ModelFacts
+
+if TYPE_CHECKING:
+    from rnninspect.bench.records import Environment
+    from rnninspect.study.gradflow import Gradflow
+    from rnninspect.study.trace import Trace
+    from rnninspect.study.verify import Verified
 
 # Keys are only ever added; a changed meaning raises it.
 SCHEMA_VERSION = 2
-
-
-class RunPlace(Protocol):
-    """Where something was run: `facts.Measured`, and what the studies of a built model return."""
-
-    @property
-    def torch(self) -> str:
-        """torch's version."""
-
-    @property
-    def device(self) -> str:
-        """The device, as torch calls it."""
+# Where something was run, by which torch.
+RunPlace = Union[Measured, "Environment", "Verified", "Gradflow", "Trace"]
 
 
 def head(

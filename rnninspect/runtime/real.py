@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
@@ -130,28 +130,25 @@ def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, .
     """The parameters of every module, as named_parameters() gives them; the plan says what each is called in the
     equations and by what law it is drawn, which no tensor knows."""
     owners: dict[int, str] = {}
-    facts = []
-    for layer, module in zip(planned.layers, model.layers, strict=True):
-        declared = {weight.name: weight for weight in layer.weights}
-        own = []
-        for name, parameter in module.named_parameters():
-            shared_with = _owner(owners, parameter, f"{layer.name}.{name}")
-            own.append(_weight(name, parameter, declared.get(name), shared_with))
-        facts.append(tuple(own))
-    return facts
+    pairs = zip(planned.layers, model.layers, strict=True)
+    return [_read(layer.name, layer.weights, module.named_parameters(), owners) for layer, module in pairs]
 
 
 def _buffers(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, ...]]:
     """The buffers of every module, as named_buffers() gives them."""
     owners: dict[int, str] = {}
-    facts = []
-    for layer, module in zip(planned.layers, model.layers, strict=True):
-        declared = {buffer.name: buffer for buffer in layer.buffers}
-        own = []
-        for name, buffer in module.named_buffers():
-            own.append(_weight(name, buffer, declared.get(name), _owner(owners, buffer, f"{layer.name}.{name}")))
-        facts.append(tuple(own))
-    return facts
+    pairs = zip(planned.layers, model.layers, strict=True)
+    return [_read(layer.name, layer.buffers, module.named_buffers(), owners) for layer, module in pairs]
+
+
+def _read(
+    layer: str, planned: Sequence[WeightFact], tensors: Iterable[tuple[str, Tensor]], owners: dict[int, str]
+) -> tuple[WeightFact, ...]:
+    """The tensors of one module. owners: by id what each tensor was called first."""
+    declared = {weight.name: weight for weight in planned}
+    return tuple(
+        _weight(name, tensor, declared.get(name), _owner(owners, tensor, f"{layer}.{name}")) for name, tensor in tensors
+    )
 
 
 def _owner(owners: dict[int, str], tensor: Tensor, name: str) -> str | None:

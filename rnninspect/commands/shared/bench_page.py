@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnninspect.bench.records import Environment, Outcome, settings_text
+from rnninspect.bench.records import Environment, Outcome
 from rnninspect.commands.shared.rendering import alone, render
-from rnninspect.errors import printable
 from rnninspect.results.bench import bench_blocks, bench_tables
 from rnninspect.results.bench_json import bench_document
 from rnninspect.results.caption import caption, each_once
@@ -32,11 +31,6 @@ def page_of(
         return bench_document(outcomes, partial=partial)
 
     return render(format, blocks, document, _caption(outcomes, seed, details or only is not None), None)
-
-
-def name_of(outcome: Outcome) -> str:
-    """The model of an outcome, its point and its variant."""
-    return " ".join(filter(None, [printable(outcome.model), outcome.point, settings_text(outcome.variant)]))
 
 
 def _caption(outcomes: Sequence[Outcome], seed: int, details: bool) -> str:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.files import need_place
 from rnninspect.commands.shared.messages import say_wrote
 from rnninspect.formats import plot
 from rnninspect.results.table import Chart
 
-
-class Reading(Protocol):
-    """The options of a command that reads files, and may write one."""
-
-    @property
-    def files(self) -> list[str]:
-        """What is read."""
-
-    @property
-    def output(self) -> Path | None:
-        """What is written."""
+if TYPE_CHECKING:
+    from rnninspect.commands.merge import MergeOptions
+    from rnninspect.commands.shared.options import TorchOptions
 
 
-def check_plot(path: Path | None, options: Reading) -> None:
+def check_plot(path: Path | None, options: TorchOptions | MergeOptions) -> None:
     """Raise OptionError, NotInstalled or OutputFailed for a picture that could not be made, before work is lost."""
     if path is None:
         return
