@@ -206,6 +206,11 @@ def listed(words: Sequence[str], most: int | None = None) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 tensor`, `32 tensors`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the nearest of `known`, or all of them when none is near."""
     names = list(known)

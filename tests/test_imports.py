@@ -142,7 +142,6 @@ WITH_TORCH = {
     "runtime.plain",
     "runtime.feeding",
     "runtime.windows",
-    "runtime.plain_windows",
     "runtime.wiring",
     "runtime.modules",
     "runtime.real",

@@ -13,17 +13,16 @@ sampling        when to run what, and when to stop
 machine         what else it did meanwhile: witness (counters), speed (a probe; history keeps its best), cpus, gpu;
                 disturbances says whether a time can be believed, heap keeps freed memory from disturbing it
 energy          what a call takes in energy, by a GPU's own counter
-peaks, bound    what the device can do, and the least time that follows; deepbench counts as DeepBench does;
-                data_sheets: what its maker promises
+peaks, bound    what the device can do, and the least time that follows; data_sheets: what its maker promises
 kernels         which operators ran, and why no faster ones
 records         what was measured, frozen: it crosses the pipe back from the process
 journal         one line an outcome, as soon as it is known (journal_writer, plain; contradictions: what no
                 measurement says)
-sharding, tasks which points are a task's of many, and which task of which job this is
+sharding        which points are a task's of many, and which task of which job this is
 share_heads     what a journal's head says of its share and of the whole; line_heads reads heads and lines by their ends
 folder          all journals of one measurement, found by what is in them; progress: how far each share is
 merging         one file of them, and the list of what is missing; controls: which GPUs are off
-results         pooled over processes, ratios of variants, by the intervals of statistics and bootstrap; then
+results         pooled over processes, ratios of variants, by the intervals of statistics; then
                 `results/bench*.py`
 compare         two journals: matching says what both have; slower, faster, the same
 """

@@ -36,6 +36,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.bench.records import Bound, Peaks
+from rnninspect.cells.ops import state_terms
 from rnninspect.cells.tree import Cell, Product, Value
 from rnninspect.cells.widths import Declared, widths
 from rnninspect.document.chain import Link
@@ -283,3 +284,15 @@ def best_of(one: Peaks, other: Peaks) -> Peaks:
         chip_bandwidth=max(chips, default=None),
         disturbed=disturbed,
     )
+
+
+def deepbench_flops(layer: Layer, tokens: int) -> int | None:
+    """2 G T N H^2: the matrices that a state is multiplied by alone, for every token; None for a layer that has none.
+
+    Those of a layer with G gates are G H^2, of each direction and stacked layer; what projects a state, biases and
+    elementwise work are not counted. The same count stands for the gradient of the data and for that of the weights.
+    Source: the formulas in the TFLOPS cells of DeepBench's result sheets for training.
+    tokens: T N, or the real tokens of a packed batch.
+    """
+    macs = sum(times * state_terms(cell, declared).ops(sizes).macs for cell, declared, sizes, times in stack(layer))
+    return 2 * macs * tokens or None

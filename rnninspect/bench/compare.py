@@ -28,9 +28,9 @@ from enum import StrEnum
 from statistics import median
 from typing import NamedTuple
 
-from rnninspect.bench.bootstrap import ratio_interval
 from rnninspect.bench.matching import Pair, Unmatched, match
 from rnninspect.bench.records import STEADY, WHOLE_MODEL, Environment, Figure, Outcome, settings_text
+from rnninspect.bench.statistics import ratio_interval
 from rnninspect.errors import Place
 from rnninspect.guard.findings import Finding
 

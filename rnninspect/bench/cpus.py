@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rnninspect.bench.records import Warned
+from rnninspect.errors import counted
 from rnninspect.runtime.control_groups import Group, groups
 
 # By version of control groups: the files that hold the time granted in a period, and the period.
@@ -46,7 +47,7 @@ def many_threads(threads: int, cpus: Cpus) -> Warned | None:
     limit = f"the CPU quota of {cpus.quota:g}" if cpus.usable < cpus.allowed else f"{cpus.allowed} CPUs"
     return Warned(
         f"{threads} threads on {limit}: they wait for one another",
-        f"use {cpus.usable} thread{'s' * (cpus.usable > 1)}",
+        f"use {counted(cpus.usable, 'thread')}",
     )
 
 

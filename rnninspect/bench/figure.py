@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 
 from rnninspect.bench import heap, jobs
-from rnninspect.bench.bound import bound, macs_of, planned_bytes
-from rnninspect.bench.deepbench import deepbench_flops
+from rnninspect.bench.bound import bound, deepbench_flops, macs_of, planned_bytes
 from rnninspect.bench.disturbances import advice
 from rnninspect.bench.energy import joules_of
 from rnninspect.bench.graphs import GraphPhase

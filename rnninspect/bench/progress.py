@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rnninspect.bench.folder import JournalSeen, Survey
 from rnninspect.bench.records import point_text
-from rnninspect.errors import listed, printable
+from rnninspect.errors import counted, listed, printable
 
 _MOST_NAMED = 3
 
@@ -122,5 +122,5 @@ def progress_text(found: Survey) -> str:
     """`37 of 40 points; share 3/8 has none, share 5/8 has 3 of 5`."""
     total, missing = len(found.points), len(found.missing)
     open_ = [f"share {share.number}/{share.of} {share.state}" for share in shares_seen(found) if not share.is_whole]
-    counted = f"{total - missing} of {total} point{'s' * (total != 1)}"
-    return f"{counted}; {listed(open_, _MOST_NAMED)}" if missing and open_ else counted
+    measured = f"{total - missing} of {counted(total, 'point')}"
+    return f"{measured}; {listed(open_, _MOST_NAMED)}" if missing and open_ else measured

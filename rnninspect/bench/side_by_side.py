@@ -15,6 +15,7 @@ from rnninspect.bench.records import Doing, Outcome
 from rnninspect.bench.schedule import Progress, run_all
 from rnninspect.bench.seats import Seat
 from rnninspect.bench.supervise import Work
+from rnninspect.errors import counted
 
 
 def all_jobs(controls: Sequence[Job], jobs: Sequence[Job], seats: Sequence[Seat]) -> list[Job]:
@@ -81,5 +82,5 @@ def beside_alone(alone: Outcome, beside: Outcome) -> Iterable[str]:
             ratio = figure.median / first.median
             ratios.append(f"{figure.phase} {ratio:.3g}" + ("" if spread is None else f" ± {ratio * spread:.2g}"))
     if ratios and others:
-        devices = f"{others} other device{'s' * (others > 1)}"
+        devices = counted(others, "other device")
         yield f"{beside.name} took beside {devices}, as a multiple of its time alone: {', '.join(ratios)}"

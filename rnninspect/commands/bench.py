@@ -52,7 +52,7 @@ def run(options: BenchOptions) -> int:
         return _fit(options, request, varies)
     if options.resume and options.output is None:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
-    check_plot(options.plot, options)
+    check_plot(options.plot, options.files, options.output)
     only = only_table(options.table, options.format, BenchTable.RESULTS)
     page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.all)
     check_share(options)

@@ -50,7 +50,7 @@ def run(options: GradflowOptions) -> int:
 
     if options.target is Target.SUM and options.step is not None:
         raise OptionError(f"--step {options.step}: --target sum reads every step (leave one of the two out)")
-    check_plot(options.plot, options)
+    check_plot(options.plot, options.files, options.output)
 
     def examine(spec: Spec, device: torch.device, prepared: None) -> Gradflow:
         from rnninspect.study.gradflow import gradients_by_lag

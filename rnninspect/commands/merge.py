@@ -74,7 +74,7 @@ def run(options: MergeOptions) -> int:
     if options.table is not None and options.format is Format.JSON:
         raise OptionError(f"--table {options.table}: --format json says how far it is (--format csv has the table)")
     only = only_table(options.table, options.format, MergeTable.SHARES)
-    check_plot(options.plot, options)
+    check_plot(options.plot, options.files, options.output)
     if options.output is not None:
         _refuse_to_replace(options.output)
     found = need_survey(paths, mixed=options.mixed)

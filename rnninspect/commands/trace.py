@@ -90,7 +90,7 @@ def _check_options(options: TraceOptions) -> None:
         refuse_to_replace(options.input, options.output, "--input's file")
     if options.sequence and not options.picks:
         raise OptionError(f"--sequence {options.sequence}: statistics are over all sequences (add --step or --unit)")
-    check_plot(options.plot, options)
+    check_plot(options.plot, options.files, options.output)
 
 
 def _check_document(spec: Spec, options: TraceOptions) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.conventions.packing import ORDER
-from rnninspect.errors import listed, printable, show
+from rnninspect.errors import counted, listed, printable, show
 from rnninspect.files.fits import Fit, Wanted
 from rnninspect.files.found import FoundLayer
 from rnninspect.letters import Shape
@@ -177,7 +177,7 @@ def _depth(wanted: set[str], held: Shapes) -> tuple[str, str, About] | None:
     ours, theirs = (max((_layer(role) for role in roles), default=0) for roles in (wanted, held))
     if ours == theirs or min(ours, theirs) == 0:
         return None
-    what = f"the file's has {theirs:,} stacked layer{'s' * (theirs != 1)}, not {ours:,}"
+    what = f"the file's has {counted(theirs, 'stacked layer')}, not {ours:,}"
     return what, f"num_layers: {theirs}", lambda role: _layer(role) > min(ours, theirs)
 
 
@@ -276,7 +276,7 @@ def _embedding(ours: Shape, theirs: Shape) -> Told:
     if ours[0] != theirs[0]:
         more = theirs[0] - ours[0]
         why = ": a row for padding or for unknown words, most likely" if abs(more) == 1 else ""
-        rows = f"{abs(more):,} row{'s' * (abs(more) != 1)} {'more' if more > 0 else 'fewer'}"
+        rows = f"{counted(abs(more), 'row')} {'more' if more > 0 else 'fewer'}"
         yield f"the file's table has {rows} than num_embeddings {ours[0]:,}{why}", f"num_embeddings: {theirs[0]}"
     if ours[1] != theirs[1]:
         yield f"the file's embedding_dim is {theirs[1]:,}, not {ours[1]:,}", f"embedding_dim: {theirs[1]}"

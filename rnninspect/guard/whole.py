@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rnninspect import disk
-from rnninspect.errors import Place, printable
+from rnninspect.errors import Place, counted, printable
 from rnninspect.guard.check import Check
 from rnninspect.guard.findings import Finding, over_limit
 from rnninspect.guard.locked import MODULE
@@ -43,7 +43,7 @@ def total_findings(check: Check) -> Iterator[Finding]:
     """What all models have together beyond what they may."""
     total = check.total
     if total is not None and not total.ok:
-        models = f" of {len(check.verdicts)} model{'s' * (len(check.verdicts) != 1)}"
+        models = f" of {counted(len(check.verdicts), 'model')}"
         # why the first: whoever reads annotations wants a file that is there.
         place = Place(check.verdicts[0].model.source)
         yield Finding(place=place, model="", rule=total.name, what=over_limit(total, models))

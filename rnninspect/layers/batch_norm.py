@@ -11,6 +11,7 @@ from typing_extensions import override
 from rnninspect.cells.language import parse
 from rnninspect.cells.tree import Cell
 from rnninspect.cells.widths import Declared
+from rnninspect.errors import counted
 from rnninspect.facts.amounts import ITEM_BYTES, Ops
 from rnninspect.facts.weights import Init, WeightFact
 from rnninspect.layers.fields import Expect, Flag, Positive, Real, Size
@@ -136,7 +137,7 @@ class BatchNorm1d(EquationLayer):
 
     @override
     def in_sentences(self, signal: Signal) -> tuple[str, ...]:
-        rows = "its rows" if signal.batch.is_open else f"its {signal.tokens:,} row{'s' * (signal.tokens != 1)}"
+        rows = "its rows" if signal.batch.is_open else f"its {counted(signal.tokens, 'row')}"
         batch = f"those of the batch, n being {rows}: mean = sum(x) / n, var = sum((x - mean)^2) / n"
         source = "(Ioffe & Szegedy 2015)"
         if not self.track_running_stats:

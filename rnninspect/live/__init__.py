@@ -2,13 +2,12 @@
 
 arguments   which modules of a model are torch's recurrent ones, and what they were built with
 unread      what looks recurrent and is none of them, a sentence each
-seen        what one call of a layer was given and put out: frozen records
 inputs      what the user names, sizes or tensors, to what a forward is called with
 untouched   a model as it was before: its modes, its buffers, the random numbers of the process
 watch       one forward pass, with a hook on every recurrent layer
 parameters  a module's own parameters: those of the plan, by name, and what else there is, counted by torch
 layers      arguments and what was seen to a layer of ours, its plan, and where the module differs from it
-records     what is known of the model and its layers
+records     what was seen of a layer's calls, and what is known of the model and its layers
 tables, document, page
             what is printed of that: for people, for scripts, and in Python
 weights     a layer verified with its own weights; `timing`: timed at its real input

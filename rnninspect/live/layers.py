@@ -26,7 +26,7 @@ from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.live.arguments import Argument, RecurrentModule, arguments_of, layer_of
 from rnninspect.live.parameters import Owners, dtype_of, extra_parameters, held_weights, of_weights, remade
-from rnninspect.live.seen import NEVER, Seen, SeenCall, SeenTensor
+from rnninspect.live.records import NEVER, Seen, SeenCall, SeenTensor
 from rnninspect.plan import plan_layers
 
 

@@ -14,8 +14,8 @@ from rnninspect.live.arguments import RecurrentModule, call_text, recurrent_modu
 from rnninspect.live.inputs import Dtypes, Inputs, inputs_for, like_a_size
 from rnninspect.live.layers import HeldLayer, held
 from rnninspect.live.parameters import Owners, count_of, counted, device_of
+from rnninspect.live.records import Seen
 from rnninspect.live.result import Inspected, LiveLayer
-from rnninspect.live.seen import Seen
 from rnninspect.live.unread import unread
 from rnninspect.live.watch import watch
 

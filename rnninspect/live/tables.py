@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rnninspect.errors import counted
 from rnninspect.letters import tuple_text
 from rnninspect.live.document import model_facts
 from rnninspect.live.records import LayerRecord, ModelRecord
@@ -41,10 +42,10 @@ def layers_table(result: ModelRecord) -> Table:
         macs = None if None in known or not ran else sum(filter(None, known))
         total = ("total", None, None, None, None, None, None, result.parameters, macs, None)
     if not result.layers:
-        nothing = _counted(0, "recurrent layer")
+        nothing = counted(0, "recurrent layer")
         return Table(title=nothing, subject=result.name, columns=(), rows=(), notes=(_others(result), *_notes(result)))
     return Table(
-        title=_counted(len(result.layers), "recurrent layer"),
+        title=counted(len(result.layers), "recurrent layer"),
         subject=result.name,
         columns=tuple(column._replace(for_scripts=column.for_scripts or column.key in hidden) for column in _COLUMNS),
         rows=tuple(map(_row, result.layers)),
@@ -63,7 +64,7 @@ def last_line(result: ModelRecord) -> str:
     if not result.layers:
         verdict = "no layer of torch.nn.RNN, LSTM, GRU or their cells"
     elif result.agrees:
-        held = _counted(weights, "weight") + (f", {_counted(came, 'tensor')} that came out" if came else "")
+        held = counted(weights, "weight") + (f", {counted(came, 'tensor')} that came out" if came else "")
         verdict = f"plan and modules agree: {held}"
     else:
         verdict = "plan and modules differ"
@@ -104,8 +105,8 @@ def _states(layer: LayerRecord) -> str | None:
 def _others(result: ModelRecord) -> str:
     if not (result.other_modules or result.other_parameters or result.lazy):
         return "no other layers"
-    lazy = f", {_counted(result.lazy, 'lazy parameter')} without a size yet" if result.lazy else ""
-    modules, parameters = _counted(result.other_modules, "module"), f"{result.other_parameters:,} parameters"
+    lazy = f", {counted(result.lazy, 'lazy parameter')} without a size yet" if result.lazy else ""
+    modules, parameters = counted(result.other_modules, "module"), f"{result.other_parameters:,} parameters"
     return f"other layers: {modules}, {parameters}, counted by torch{lazy}"
 
 
@@ -120,8 +121,4 @@ def _notes(result: ModelRecord) -> Iterator[str]:
 
 def _span(lengths: Sequence[int]) -> str:
     least, most = min(lengths), max(lengths)
-    return _counted(most, "step") if least == most else f"{least:,} to {most:,} steps"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"
+    return counted(most, "step") if least == most else f"{least:,} to {most:,} steps"

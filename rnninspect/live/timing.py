@@ -8,7 +8,7 @@ from rnninspect.bench.entry import work
 from rnninspect.bench.jobs import Job, VariantRun
 from rnninspect.bench.records import Outcome, RunOptions, TimingRequest
 from rnninspect.bench.schedule import run_all
-from rnninspect.errors import AskedWrongly, listed, printable
+from rnninspect.errors import AskedWrongly, counted, listed, printable
 from rnninspect.live.page import Page
 from rnninspect.live.records import LayerRecord
 from rnninspect.live.weights import spec_of
@@ -48,7 +48,7 @@ def _last_line(layers: Sequence[LayerRecord], outcomes: Sequence[Outcome]) -> st
     return caption(
         f"torch {place.torch}",
         f"{place.device} ({place.device_name})",
-        f"{place.threads} thread{'s' * (place.threads != 1)}",
+        counted(place.threads, "thread"),
         each_once(layer.dtype for layer in layers),
         each_once(map(_read, layers)),
     )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnninspect.live.arguments import RecurrentModule
-from rnninspect.live.seen import Seen, SeenCall, SeenTensor
+from rnninspect.live.records import Seen, SeenCall, SeenTensor
 from rnninspect.live.untouched import untouched
 from rnninspect.runtime.device import dtype_name
 

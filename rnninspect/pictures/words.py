@@ -5,7 +5,7 @@ from __future__ import annotations
 from rnninspect.cells.notation import Shapes
 from rnninspect.cells.tree import Cell, Value
 from rnninspect.cells.write import name, write
-from rnninspect.errors import listed
+from rnninspect.errors import counted, listed
 
 # Of a long loop the others are said to be there.
 _MOST_EQUATIONS = 30
@@ -16,7 +16,7 @@ def description(cell: Cell, shape: Shapes, *, reverse: bool = False) -> str:
 
     def vector(value: Value) -> str:
         (width,) = shape(value)
-        return f"{name(cell, value, reverse=reverse)} with {width:,} number{'s' * (width != 1)}"
+        return f"{name(cell, value, reverse=reverse)} with {counted(width, 'number')}"
 
     given = [Value("x", 0)] * (Value("x", 0) in cell.nodes)
     before = [vector(Value(state, 0)) for state in cell.states]

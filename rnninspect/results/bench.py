@@ -16,6 +16,7 @@ from rnninspect.bench.results import (
     several_devices,
     steady_speed,
 )
+from rnninspect.errors import counted
 from rnninspect.results.about import DEVICE, PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, told_apart
 from rnninspect.results.bench_answer import answer_table
 from rnninspect.results.bench_charts import bench_charts
@@ -171,7 +172,7 @@ def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False, details:
 def _more(pooled: Sequence[Pooled], charts: Sequence[Chart]) -> str:
     """What `--all` adds."""
     warnings = len(by_warning(pooled))
-    parts = [f"{warnings} warning{'s' * (warnings > 1)}"] * (warnings > 0) + ["a chart"] * bool(charts)
+    parts = [counted(warnings, "warning")] * (warnings > 0) + ["a chart"] * bool(charts)
     return f"more with --all: {', '.join([*parts, 'bound, kernels, memory, machine, method'])}"
 
 
@@ -253,7 +254,7 @@ def _notes(rows: Sequence[Pooled]) -> Iterator[str]:
 def _peaks(rows: Sequence[Pooled]) -> Iterator[str]:
     """The peaks that bounds were made from."""
     for dtype, threads, peaks in peaks_of(one.outcome for row in rows for one in row.timed):
-        name = dtype if threads is None else f"{dtype} on {threads} thread{'s' * (threads > 1)}"
+        name = dtype if threads is None else f"{dtype} on {counted(threads, 'thread')}"
         steps = [f"{1e6 * seconds:.3g} µs a step of {kind}" for kind, seconds in peaks.step_seconds.items()]
         speeds = [f"{peaks.flops / 1e9:.4g} GFLOP/s", f"{peaks.bandwidth / 1e9:.4g} GB/s"]
         yield f"peaks of {name}: {', '.join([*speeds, *steps])}."

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rnninspect.bench.compare import THRESHOLD
 from rnninspect.bench.records import BY_EQUATIONS, LAUNCH_REMEDY, STEADY, settings_text, verdict_parts
 from rnninspect.bench.results import Pooled, Ratio, ratios, several_devices
-from rnninspect.errors import printable
+from rnninspect.errors import counted, printable
 from rnninspect.results.about import (
     DEVICE,
     PHASE,
@@ -102,7 +102,7 @@ def _sentence(pair: Ratio) -> str:
     one, other = _named(pair.variant), _named(pair.against)
     low, high = pair.low, pair.high
     if low is None or high is None:
-        rounds = f"{pair.rounds} round{'s' * (pair.rounds > 1)}"
+        rounds = counted(pair.rounds, "round")
         return f"not sure after {rounds}: {one} took {pair.ratio:.3g} times as long as {other}"
     if high < 1 or low > 1:
         return f"{one} is {faster(pair.ratio, low, high)} than {other}"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from rnninspect.errors import printable
+from rnninspect.errors import counted, printable
 from rnninspect.guard.check import Check, Verdict, Word
-from rnninspect.results.table import Answer
+from rnninspect.results.check import check_tables
+from rnninspect.results.digest import Digest, Fold, few
+from rnninspect.results.subjects import subjects
+from rnninspect.results.table import Answer, Table
 
 # So much of a commit's name tells it from others.
 _SHORT = 10
@@ -29,13 +33,13 @@ def _models(check: Check, failed: Sequence[Verdict], unchecked: int) -> str:
     """`1 of 200 models failed`, `2 models ok, 1 not checked: no lock and no budget`."""
     count = len(check.verdicts)
     if failed:
-        of = _counted(count) if len(failed) == count else f"{len(failed)} of {_counted(count)}"
+        of = counted(count, "model") if len(failed) == count else f"{len(failed)} of {counted(count, 'model')}"
         why = ": there is no lock" if any(verdict.unlocked for verdict in failed) else ""
         return f"{of} failed{f', {unchecked} not checked' if unchecked else ''}{why}"
-    ok = f"{_counted(count - unchecked)} ok" if count > unchecked else ""
+    ok = f"{counted(count - unchecked, 'model')} ok" if count > unchecked else ""
     if not unchecked:
         return ok
-    return f"{f'{ok}, {unchecked}' if ok else _counted(unchecked)} not checked: {_why_not(check)}"
+    return f"{f'{ok}, {unchecked}' if ok else counted(unchecked, 'model')} not checked: {_why_not(check)}"
 
 
 def _why_not(check: Check) -> str:
@@ -43,10 +47,6 @@ def _why_not(check: Check) -> str:
     if check.against is None or check.against.kind == "lock":
         return "no lock and no budget"
     return f"nothing at {check.against.since} and no budget"
-
-
-def _counted(models: int) -> str:
-    return f"{models} model{'s' * (models != 1)}"
 
 
 def _whole(check: Check) -> Iterator[str]:
@@ -82,3 +82,34 @@ def _remedy(check: Check, failed: Sequence[Verdict]) -> str:
         stays = check._replace(verdicts=as_locked, gone={}).word is Word.FAILED
         return "accept what has changed" if stays else "accept"
     return ("drop it" if len(check.gone) == 1 else "drop them") if check.gone else ""
+
+
+def check_digest(check: Check, answer: Answer, points: Sequence[str], caption: str) -> Digest:
+    """The page of a check. points: what is wrong, a sentence each."""
+    tables = check_tables(check, folded=True)
+    of_all = 1 if check.total is None else 2
+    return Digest(
+        answer=answer,
+        points=few(points),
+        shown=tuple(tables[:of_all]),
+        folded=tuple(_folds(check, tables[of_all:])),
+        caption=caption,
+    )
+
+
+def _folds(check: Check, tables: Sequence[Table]) -> Iterator[Fold]:
+    """One for each model that failed, one for all the others."""
+    failed = {
+        name
+        for name, verdict in zip(subjects([verdict.model for verdict in check.verdicts]), check.verdicts, strict=True)
+        if verdict.word is Word.FAILED
+    }
+    passed: list[Table] = []
+    for name, of_model in groupby(tables, lambda table: table.subject):
+        if name in failed:
+            blocks = tuple(of_model)
+            yield Fold(f"{name}: {', '.join(table.title for table in blocks)}", blocks)
+        else:
+            passed += of_model
+    if passed:
+        yield Fold("models that passed: their limits and changes", tuple(passed))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from rnninspect.errors import listed
 from rnninspect.results.head import head
 from rnninspect.results.table import SEVERAL, Block, Cell, Chart, Column, Kind, Series, Table, about_bars
-from rnninspect.results.thin import by_decades
 
 if TYPE_CHECKING:
     from rnninspect.study.gradflow import Curve, Gradflow
@@ -85,7 +84,7 @@ def _by_lag(subject: str, about: tuple[Column, ...], rows: Sequence[tuple[Gradfl
     lags: list[tuple[Cell, ...]] = []
     shown: list[int] = []
     for result, curve in rows:
-        some = by_decades(len(curve.norms))
+        some = _by_decades(len(curve.norms))
         shown += [len(lags) + k for k in (range(len(curve.norms)) if some is None else some)]
         lags += [(*_about(result, curve), curve.first + k, norm) for k, norm in enumerate(curve.norms)]
     thinned = len(shown) < len(lags)
@@ -97,6 +96,14 @@ def _by_lag(subject: str, about: tuple[Column, ...], rows: Sequence[tuple[Gradfl
         notes=("not every lag is shown; csv and json have all.",) if thinned else (),
         shown=tuple(shown) if thinned else None,
     )
+
+
+def _by_decades(count: int) -> tuple[int, ...] | None:
+    """Rows 0, 1, 2, 5, 10, 20, 50 ... and the last; None where `count` is small enough for all."""
+    if count <= 12:
+        return None
+    steps = (digit * 10**power for power in range(len(str(count))) for digit in (1, 2, 5))
+    return tuple(dict.fromkeys([0, *(step for step in steps if step < count), count - 1]))
 
 
 def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rnninspect import errors
 from rnninspect.errors import listed, show
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ NO_PREFIX = "(no prefix)"
 
 def counted(number: int, thing: str) -> str:
     """`1 tensor`, `32 tensors`, `no tensor`."""
-    return f"{number:,} {thing}{'s' * (number != 1)}" if number else f"no {thing}"
+    return errors.counted(number, thing) if number else f"no {thing}"
 
 
 def known_from_all(layers: Sequence[FoundLayer]) -> str | None:

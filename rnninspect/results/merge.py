@@ -8,7 +8,7 @@ from rnninspect import __version__
 from rnninspect.bench.controls import Control
 from rnninspect.bench.folder import Survey
 from rnninspect.bench.progress import ShareSeen, missing_points, progress_text, shares_seen
-from rnninspect.errors import listed, printable
+from rnninspect.errors import counted, listed, printable
 from rnninspect.results.about import POINT, SUBJECT, cells, subject_text
 from rnninspect.results.head import SCHEMA_VERSION
 from rnninspect.results.table import Answer, Block, Cell, Column, Kind, Table
@@ -161,7 +161,7 @@ def _control_notes(controls: Sequence[Control]) -> Iterator[str]:
         yield f"{name} is {abs(percent(control.off)):.2g} % {how} than the median of {len(devices)} devices, at {where}"
     if devices and not off:
         few = "" if len(devices) > 2 else "; of fewer than three nobody can say which"
-        yield f"controls: {len(devices)} device{'s' * (len(devices) > 1)}, none is off by more than 5 %{few}"
+        yield f"controls: {counted(len(devices), 'device')}, none is off by more than 5 %{few}"
 
 
 def merge_document(found: Survey, controls: Iterable[Control], command: str) -> dict[str, object]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rnninspect.results.head import head
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table, about_bars
-from rnninspect.results.thin import evenly
 from rnninspect.shares import percent
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ _ABOUT = (
     Column("direction", "direction", for_scripts=True),
     Column("t", "t", Kind.COUNT, repeats=True),
 )
+# More rows than this people are not shown.
+_MOST_ROWS = 40
 _STATS = ("mean", "std", "minimum", "maximum", "norm", "saturated", "half_life")
 
 
@@ -73,7 +74,7 @@ def _steps(result: Trace, level: Level) -> Table:
         )
         for step in level.steps
     )
-    shown = evenly(len(rows))
+    shown = _evenly(len(rows))
     notes = (*map(_memory_note, level.memory), *([_thinned(len(rows))] if shown else []))
     return Table(
         title="trace",
@@ -93,7 +94,7 @@ def _units(result: Trace, level: Level) -> Table:
     )
     rows = tuple((*_about(result, level, row.t), row.unit, *row.values) for row in level.units)
     # why not of one step: whoever picks it wants to see all of it.
-    shown = evenly(len(rows)) if level.units[0].t != level.units[-1].t else None
+    shown = _evenly(len(rows)) if level.units[0].t != level.units[-1].t else None
     notes = (_thinned(len(rows)),) if shown else ()
     return Table(
         title="values",
@@ -212,6 +213,13 @@ def outputs_note(results: Sequence[Trace]) -> str:
     """How near the traced layers are to what torch put out."""
     worst = max(output.relative for result in results for output in result.outputs.values())
     return f"equations in float64, their outputs within {worst:.3g} epsilons of torch {results[0].torch}"
+
+
+def _evenly(count: int) -> tuple[int, ...] | None:
+    """At most 40 of `count` rows, evenly spread with the first and the last; None where all have room."""
+    if count <= _MOST_ROWS:
+        return None
+    return tuple(dict.fromkeys(round(k * (count - 1) / (_MOST_ROWS - 1)) for k in range(_MOST_ROWS)))
 
 
 def trace_document(results: Sequence[Trace]) -> dict[str, object]:

@@ -7,7 +7,7 @@ initial                 first values, by the laws of an `init` block
 recurrence              what a layer of equations has of torch.nn.RNN, and torch's cells looped over the steps
 ahead, plain            its steps, fast enough to train with, and as they are written; functions has torch's values
 feeding                 what a recurrent layer hands on, merged and pooled
-windows, plain_windows  convolutions and pools over the steps: torch's, and by their equations
+windows                 convolutions and pools over the steps, by torch; by their equations `plain` has them
 wiring                  what every layer is fed with, and what it hands on: read, joined, added, handed over
 modules                 a document's modules, built, and run on a batch
 real                    the real ledger: what was built, and what it put out

@@ -18,8 +18,7 @@ from rnninspect.layers.pointwise import EquationLayer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.window import WindowLayer
 from rnninspect.runtime.modules import LayerOutput, run, run_steps
-from rnninspect.runtime.plain import BatchNormModule, EquationModule, PlainRNN
-from rnninspect.runtime.plain_windows import PlainWindow
+from rnninspect.runtime.plain import BatchNormModule, EquationModule, PlainRNN, PlainWindow
 from rnninspect.runtime.recurrence import Flow, States, Watch
 
 

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from worlds import CONFIGS
 
+from rnninspect.bench.bound import deepbench_flops
 from rnninspect.bench.cpus import usable_cpus
-from rnninspect.bench.deepbench import deepbench_flops
 from rnninspect.bench.option_values import MOST_POINTS, clamp_threads, parse_precision, parse_time, parse_varies
 from rnninspect.bench.points import Point, beyond_cudnn, load_points
 from rnninspect.bench.records import RunOptions, settings_text

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from samples import examples
 
 from rnninspect.bench.controls import chosen
-from rnninspect.bench.sharding import Share, dealt, parse_share, parse_shares, slurm_share
-from rnninspect.bench.tasks import Task, cpus_given, task_of
+from rnninspect.bench.sharding import Share, Task, cpus_given, dealt, parse_share, parse_shares, slurm_share, task_of
 from rnninspect.errors import OptionError
 
 COSTS = st.lists(st.integers(0, 50) | st.integers(0, 10**12), min_size=1, max_size=60)

@@ -15,6 +15,7 @@ from rnninspect.bench.seats import Devices, several_devices
 from rnninspect.bench.sharding import dealt, parse_shares
 from rnninspect.commands.shared.again import no_option, option_words
 from rnninspect.commands.shared.bench_options import BenchOptions
+from rnninspect.errors import counted
 
 # How much longer than on a quiet machine a task may take, and seconds until torch comes from a shared disk.
 _SLOWER, _FETCHED = 2, 60
@@ -33,8 +34,8 @@ def script_of(options: BenchOptions, request: TimingRequest, points: Sequence[Po
     words = option_words(options, {"files", "shard", "output", "only_missing", "script"})
     where = ["--output" if options.only_missing is None else "--only-missing", str(folder)]
     command = shlex.join(["exec", "rnninspect", "bench", *map(no_option, options.files), *words, *where])
-    phases = f"{len(request.phases)} phase{'s' * (len(request.phases) != 1)}"
-    figures = f"{counts} point{'s' * (counts != 1)}, {phases}, {request.budget:g} s for each"
+    phases = counted(len(request.phases), "phase")
+    figures = f"{counted(counts, 'point')}, {phases}, {request.budget:g} s for each"
     return "\n".join(
         (
             "#!/bin/bash",

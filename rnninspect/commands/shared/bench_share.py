@@ -19,13 +19,12 @@ from rnninspect.bench.plain import canonical
 from rnninspect.bench.points import Point
 from rnninspect.bench.records import Outcome, TimingRequest
 from rnninspect.bench.schedule import cost, jobs_of, key_of_run
-from rnninspect.bench.sharding import SLURM, Share, dealt, parse_share, slurm_share
+from rnninspect.bench.sharding import SLURM, Share, cpus_given, dealt, parse_share, slurm_share, task_of
 from rnninspect.bench.share_heads import Known, ShareHead, Whole, asked_of, digest_of, name_of, whole_of
-from rnninspect.bench.tasks import cpus_given, task_of
 from rnninspect.commands.shared.again import no_option, option_words
 from rnninspect.commands.shared.bench_options import BenchOptions
 from rnninspect.commands.shared.bench_store import Opened, Store
-from rnninspect.errors import CannotHere, OptionError, OutputFailed, printable
+from rnninspect.errors import CannotHere, OptionError, OutputFailed, counted, printable
 
 # So many names are tried for a journal: as many attempts at one share as anybody makes.
 _MOST_ATTEMPTS = 10_000
@@ -196,7 +195,7 @@ def _known(job: Job, run: VariantRun) -> Known:
 def _said(share: Share, points: int, jobs: Sequence[Job]) -> str:
     """How much a share is, and what is left of it."""
     left = len({(run.spec.name, canonical(run.settings)) for job in jobs for run in job.runs})
-    has = f"share {share} has {points} point{'s' * (points != 1)}"
+    has = f"share {share} has {counted(points, 'point')}"
     return has if left == points else f"{has}, of which {left or 'none'} {'is' if left < 2 else 'are'} left"
 
 
@@ -205,7 +204,7 @@ def _threads() -> Iterator[str]:
     given, usable = cpus_given(os.environ), usable_cpus().usable
     if given is not None and given < usable and "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = str(given)
-        yield f"{given} thread{'s' * (given > 1)}: Slurm gives this task {given} of {usable} CPUs"
+        yield f"{counted(given, 'thread')}: Slurm gives this task {given} of {usable} CPUs"
 
 
 def _versions(found: Survey | None, head: Head) -> Iterator[str]:

@@ -15,8 +15,7 @@ from rnninspect.guard.findings import Finding
 from rnninspect.output import for_people, write_text
 from rnninspect.results.caption import PLAN, caption, each_once
 from rnninspect.results.check import check_document, check_tables
-from rnninspect.results.check_answer import answer
-from rnninspect.results.check_digest import check_digest
+from rnninspect.results.check_answer import answer, check_digest
 
 # The subject of what is said of all documents together.
 ALL = "all documents"

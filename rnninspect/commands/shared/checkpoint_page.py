@@ -8,7 +8,6 @@ from rnninspect.commands.shared.file_models import (
     Checkpoints,
     FileProof,
     damages,
-    file_disagreement,
     held_against_files,
     refuse_what_runs_torch,
     say_remarks,
@@ -16,15 +15,13 @@ from rnninspect.commands.shared.file_models import (
     verdict,
 )
 from rnninspect.commands.shared.files import remark_half
-from rnninspect.commands.shared.look_page import LookPage, Outcome, caption_of, is_to_prove, print_report
+from rnninspect.commands.shared.look_page import LookPage, Outcome, caption_of, is_to_prove, print_report, prove_all
 from rnninspect.commands.shared.messages import say_notes
 from rnninspect.commands.shared.options import LookOptions
-from rnninspect.commands.shared.proof import disagreement, prove
 from rnninspect.document.chain import Spec
-from rnninspect.errors import RnnInspectError
 from rnninspect.plan import plan
 from rnninspect.results.caption import caption, each_once
-from rnninspect.results.model import Report, not_described
+from rnninspect.results.model import Report
 from rnninspect.runtime.here import NOT_INSTALLED, need_torch
 
 
@@ -48,48 +45,15 @@ def print_with_checkpoints(
     proofs = held_against_files(specs, checkpoints)
     outcome = Outcome([], list(damages(checkpoints)))
     try:
-        report = _report(specs, proofs, options, page, outcome, proves=proves)
+        models = [(spec, plan(spec, input_grad=page.input_grad)) for spec in specs]
+        report = prove_all(models, options, page, outcome, proofs=proofs, on_torch=proves)
+        ledger = "mixed" if len(proofs) < len(specs) else "file"
+        report = report._replace(ledger=ledger, seed=options.seed if proves else None)
     finally:
         code = outcome.say()
     if report.models or report.differences:
         print_report(report, options, page, _caption(specs, proofs, report, options))
     return code
-
-
-def _report(
-    specs: Sequence[Spec],
-    proofs: Mapping[int, FileProof],
-    options: LookOptions,
-    page: LookPage,
-    outcome: Outcome,
-    *,
-    proves: bool,
-) -> Report:
-    """Every model that is as planned, in order; what is wrong with the others is put into `outcome`."""
-    models, contradicted = [], []
-    for number, spec in enumerate(specs):
-        model = plan(spec, input_grad=page.input_grad)
-        differing = proofs[number].differences if number in proofs else ()
-        if differing:
-            outcome.errors.append(file_disagreement(spec, proofs[number]))
-        elif number not in proofs and proves:
-            try:
-                proof = prove(spec, model, options.seed, input_grad=page.input_grad)
-            except RnnInspectError as error:
-                outcome.errors.append(error)
-                continue
-            outcome.notes.extend(proof.notes)
-            model, differing = proof.model, proof.differences
-            if differing:
-                outcome.errors.append(disagreement(spec, differing))
-        if differing:
-            contradicted.append((model, differing))
-        else:
-            models.append(model)
-    mixed = len(proofs) < len(specs)
-    seed = options.seed if proves else None
-    ledger, parts = "mixed" if mixed else "file", not_described(specs)
-    return Report(models=models, ledger=ledger, seed=seed, differences=contradicted, not_described=parts)
 
 
 def _caption(specs: Sequence[Spec], proofs: Mapping[int, FileProof], report: Report, options: LookOptions) -> str:

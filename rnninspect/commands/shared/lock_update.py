@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rnninspect import disk
 from rnninspect.commands.shared.messages import say
-from rnninspect.errors import printable
+from rnninspect.errors import counted, printable
 from rnninspect.guard.changes import COUNTS, Change, differences
 from rnninspect.guard.likeness import layers_of
 from rnninspect.guard.lock import update_lock
@@ -72,7 +72,7 @@ def what_changed(before: Locked, after: Locked) -> str:
         parts.append(f"{len(described)} with settings now")
     if dropped:
         parts.append(f"{len(dropped)} dropped")
-    return ", ".join(parts) or f"nothing new, {len(after)} model{'s' * (len(after) != 1)}"
+    return ", ".join(parts) or f"nothing new, {counted(len(after), 'model')}"
 
 
 def renamed(before: Locked, after: Locked, gone: Iterable[str]) -> dict[str, str]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
+from rnninspect.commands.shared.file_models import FileProof, file_disagreement
 from rnninspect.commands.shared.messages import complain, say_notes
 from rnninspect.commands.shared.options import LookOptions
+from rnninspect.commands.shared.proof import disagreement, prove
 from rnninspect.commands.shared.rendering import print_page
+from rnninspect.document.chain import Spec
 from rnninspect.errors import RnnInspectError
 from rnninspect.facts.models import ModelFacts
 from rnninspect.formats import Format
 from rnninspect.results.caption import NO_TORCH, OPEN, PLAN, caption, each_once
-from rnninspect.results.model import Report, document
+from rnninspect.results.model import Report, document, not_described
 from rnninspect.results.subjects import by_file, with_short_names
 from rnninspect.results.table import Table
 from rnninspect.runtime.here import torch_is_installed
 
+if TYPE_CHECKING:
+    from rnninspect.agree import Difference
+
+# A document and its plan.
+Planned = tuple[Spec, ModelFacts]
 MakeTables = Callable[[Sequence[ModelFacts]], Sequence[Table]]
 
 
@@ -50,6 +59,45 @@ class Outcome(NamedTuple):
         """Say it, and return the worst exit code."""
         say_notes(self.notes)
         return max(map(complain, self.errors), default=0)
+
+
+def prove_all(
+    models: Sequence[Planned],
+    options: LookOptions,
+    page: LookPage,
+    outcome: Outcome,
+    *,
+    proofs: Mapping[int, FileProof] = MappingProxyType({}),
+    on_torch: bool = True,
+) -> Report:
+    """Every model that is as planned, in order; what is wrong with the others is put into `outcome`.
+
+    proofs: by number those of checkpoints' models, which their files prove. on_torch: the others are proven there.
+    """
+    agreed: list[ModelFacts] = []
+    contradicted: list[tuple[ModelFacts, Sequence[Difference]]] = []
+    for number, (spec, model) in enumerate(models):
+        differing: Sequence[Difference] = ()
+        if number in proofs:
+            differing = proofs[number].differences
+            if differing:
+                outcome.errors.append(file_disagreement(spec, proofs[number]))
+        elif on_torch:
+            try:
+                proof = prove(spec, model, options.seed, input_grad=page.input_grad)
+            except RnnInspectError as error:
+                outcome.errors.append(error)
+                continue
+            outcome.notes.extend(proof.notes)
+            model, differing = proof.model, proof.differences
+            if differing:
+                outcome.errors.append(disagreement(spec, proof.differences))
+        if differing:
+            contradicted.append((model, differing))
+        else:
+            agreed.append(model)
+    parts = not_described(spec for spec, _ in models)
+    return Report(models=agreed, ledger="agreed", seed=options.seed, differences=contradicted, not_described=parts)
 
 
 def print_report(report: Report, options: LookOptions, page: LookPage, caption: str) -> None:

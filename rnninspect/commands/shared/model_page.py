@@ -10,19 +10,18 @@ from rnninspect.commands.shared.files import load_all, remark_half
 from rnninspect.commands.shared.look_page import (
     LookPage,
     Outcome,
+    Planned,
     caption_of,
     difference_tables,
     is_to_prove,
     print_report,
+    prove_all,
 )
 from rnninspect.commands.shared.messages import say_notes
 from rnninspect.commands.shared.options import LookOptions
 from rnninspect.commands.shared.pending import can_wait, pending
-from rnninspect.commands.shared.proof import disagreement, prove
 from rnninspect.commands.shared.rendering import on_terminal
 from rnninspect.document.chain import Spec, need_batch
-from rnninspect.errors import RnnInspectError
-from rnninspect.facts.models import ModelFacts
 from rnninspect.output import write_text
 from rnninspect.plan import plan
 from rnninspect.results.model import Report, not_described
@@ -30,10 +29,7 @@ from rnninspect.runtime.here import NOT_INSTALLED, likely_device, need_torch, to
 from rnninspect.runtime.workspace import planned_on
 
 if TYPE_CHECKING:
-    from rnninspect.agree import Difference
-
-# A document and its plan.
-Planned = tuple[Spec, ModelFacts]
+    pass
 
 
 def print_models(options: LookOptions, page: LookPage) -> int:
@@ -80,7 +76,7 @@ def _is_open(specs: Sequence[Spec], options: LookOptions, page: LookPage) -> boo
 def _proof_first(models: Sequence[Planned], options: LookOptions, page: LookPage) -> int:
     outcome = Outcome([], [])
     try:
-        report = _prove_all(models, options, page, outcome)
+        report = prove_all(models, options, page, outcome)
     finally:
         code = outcome.say()
     if report.models or report.differences:
@@ -97,7 +93,7 @@ def _plan_first(models: Sequence[Planned], options: LookOptions, page: LookPage)
     try:
         with pending(on_terminal(page.tables(expected))) as line:
             need_torch()
-            report = _prove_all(models, options, page, outcome)
+            report = prove_all(models, options, page, outcome)
             if outcome.errors and not report.differences:
                 line.fail(str(outcome.errors[0]))
             else:
@@ -111,23 +107,3 @@ def _plan_first(models: Sequence[Planned], options: LookOptions, page: LookPage)
         # The device was not the likely one, and keeps something else for backward.
         print_report(report, options, page, caption_of(report, options))
     return code
-
-
-def _prove_all(models: Sequence[Planned], options: LookOptions, page: LookPage, outcome: Outcome) -> Report:
-    """Every model proven that can be; what is wrong with the others is put into `outcome`."""
-    agreed: list[ModelFacts] = []
-    contradicted: list[tuple[ModelFacts, Sequence[Difference]]] = []
-    for spec, planned in models:
-        try:
-            proof = prove(spec, planned, options.seed, input_grad=page.input_grad)
-        except RnnInspectError as error:
-            outcome.errors.append(error)
-            continue
-        outcome.notes.extend(proof.notes)
-        if proof.differences:
-            outcome.errors.append(disagreement(spec, proof.differences))
-            contradicted.append((proof.model, proof.differences))
-        else:
-            agreed.append(proof.model)
-    parts = not_described(spec for spec, _ in models)
-    return Report(models=agreed, ledger="agreed", seed=options.seed, differences=contradicted, not_described=parts)

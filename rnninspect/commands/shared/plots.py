@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.files import need_place
 from rnninspect.commands.shared.messages import say_wrote
 from rnninspect.formats import plot
 from rnninspect.results.table import Chart
 
-if TYPE_CHECKING:
-    from rnninspect.commands.merge import MergeOptions
-    from rnninspect.commands.shared.options import TorchOptions
 
-
-def check_plot(path: Path | None, options: TorchOptions | MergeOptions) -> None:
+def check_plot(path: Path | None, files: Sequence[str], output: Path | None) -> None:
     """Raise OptionError, NotInstalled or OutputFailed for a picture that could not be made, before work is lost."""
     if path is None:
         return
     plot.check(path)
-    need_place("--plot", path, options.files, options.output)
+    need_place("--plot", path, files, output)
 
 
 def save_plot(charts: Sequence[Chart], path: Path | None, about: str = "") -> None:

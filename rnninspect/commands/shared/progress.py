@@ -13,7 +13,7 @@ from rnninspect.bench.records import Doing
 from rnninspect.bench.schedule import Expected, expected
 from rnninspect.bench.witness import load
 from rnninspect.commands.shared.messages import say
-from rnninspect.errors import printable
+from rnninspect.errors import counted, printable
 from rnninspect.results.table import time_unit
 
 # Of others that run, how much slower than by itself this is taken to be at the most.
@@ -106,7 +106,7 @@ def _slowness() -> float:
 def _announced(jobs: Sequence[Job], seconds: float, slowness: float) -> str:
     figures, processes = sum(job.cases for job in jobs), len({job.process for job in jobs})
     times = f" {processes} times" if processes > 1 else ""
-    timed = f"{figures} figure{'s' * (figures > 1)} of {jobs[0].request.budget:g} s or less"
+    timed = f"{counted(figures, 'figure')} of {jobs[0].request.budget:g} s or less"
     busy = "; others use the CPUs" if slowness > 1 else ""
     return f"about {duration(seconds)}: torch starts{times}, {timed}{busy}"
 

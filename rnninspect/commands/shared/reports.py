@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rnninspect import __version__, disk
 from rnninspect.commands.shared.messages import say
+from rnninspect.errors import counted
 from rnninspect.formats import CheckFormat
 from rnninspect.guard.findings import Finding
 from rnninspect.output import write_text
@@ -45,7 +46,7 @@ def report_unsound(format: CheckFormat, files: Sequence[str], findings: Sequence
         from rnninspect.results.table import Answer
 
         listed = from_root(findings)
-        answer = Answer(f"no verdict: {len(listed):,} error{'s' * (len(listed) != 1)}", "error")
+        answer = Answer(f"no verdict: {counted(len(listed), 'error')}", "error")
         digest = Digest(answer, few([f"{found.place}: {found.sentence}" for found in listed]))
         # why stderr: with exit code 2 nothing stands on stdout, and the runner reads annotations from both.
         for line in annotate(listed, digest).splitlines():
