@@ -12,12 +12,13 @@ from rnninspect.results.table import Cell, Column
 
 if TYPE_CHECKING:
     from rnninspect.bench.compare import Compared
+    from rnninspect.bench.largest import FittedBatch
     from rnninspect.bench.matching import Unmatched
     from rnninspect.bench.records import Outcome
     from rnninspect.bench.results import Pooled, Ratio
 
 # A variant of a point of a model.
-About = Union["Outcome", "Pooled", "Ratio", "Compared", "Unmatched"]
+About = Union["Outcome", "Pooled", "Ratio", "Compared", "Unmatched", "FittedBatch"]
 _Thing = TypeVar("_Thing")
 # More sentences than this are no answer.
 _MOST_SENTENCES = 8
