@@ -324,14 +324,6 @@ def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(
 
 
 @pytest.mark.torch
-def test_a_device_that_is_not_here(here: Run, small: Path) -> None:
-    done = here("shapes", small, "--device", "cuda:99")
-    line = refused(done, 3)
-    assert done.stdout == ""
-    assert re.search(r"device cuda:99 .* sees cpu, meta.* here .*--device cpu.*--plan", line)
-
-
-@pytest.mark.torch
 def test_too_large_for_memory_is_said_before_any_is_taken_and_the_others_are_shown(
     here: Run, small: Path, absurd: Path
 ) -> None:
@@ -719,17 +711,6 @@ def test_a_fault_outside_of_a_command_is_one_line_too(
     monkeypatch.setattr("rnninspect.cli.app", fail)
     assert in_process(monkeypatch, "params", "--plan", small) == 70
     assert re.fullmatch(rf"rnninspect {__version__} has a fault: SystemError: .*\n", capsys.readouterr().err)
-
-
-def test_an_interrupt_of_a_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path
-) -> None:
-    def interrupt(*given: object, **named: object) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("rnninspect.commands.shared.model_page.print_models", interrupt)
-    assert in_process(monkeypatch, "params", "--plan", small) == 130
-    assert capsys.readouterr() == ("", "interrupted\n")
 
 
 @pytest.mark.torch

@@ -648,12 +648,6 @@ def test_too_many_threads_are_clamped_and_it_says_so(untimed: Run) -> None:
     assert result["variant"]["threads"] <= (os.cpu_count() or 1)
 
 
-def test_what_cannot_be_written_is_one_line_and_nothing_is_measured(faked: Run) -> None:
-    done = faked("--output", "nowhere/r.jsonl", "--phase", "forward")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_cache_that_cannot_be_read_is_told_of_once(faked: Run, folder: Path) -> None:
     cache = folder / "cache" / "rnninspect" / "speed.json"
