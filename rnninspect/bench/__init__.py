@@ -4,6 +4,7 @@ option_values   what the texts of `--sweep`, `--vary`, `--budget` and `--precisi
 points          a document's sweep and cases, and `--vary`: every model to be timed
 jobs, schedule  in which order, in which process, what is left to do
 seats           several devices: which, and what their workers have of the machine; side_by_side: what they do
+dealing         which worker does which job, and which is given up
 supervise       the process that does the work, and what is made of its end (entry is where it begins)
 largest, trial  the largest batch that fits: which are tried, and how one is
 worker          in there: prepare (build, hold against the equations, calibrate), time, figure (what came of it)

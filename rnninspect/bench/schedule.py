@@ -11,6 +11,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from rnninspect.bench.dealing import MOST_FAILED
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.journal import Key, done, key, key_of
 from rnninspect.bench.plain import canonical
@@ -122,7 +123,7 @@ def run_all(
     for process in dict.fromkeys(job.process for job in jobs):
         group = [job for job in jobs if job.process == process]
         progress_of_group = partial(_of_group, progress, before)
-        with closing(_results(work, group, limit, progress_of_group, seats)) as results:
+        with closing(_results(work, group, limit, progress_of_group, seats, note)) as results:
             for k, result, beside in results:
                 number, job = before + k, group[k]
                 if not isinstance(result, Ended):
@@ -138,7 +139,12 @@ def run_all(
 
 
 def _results(
-    work: Work, group: Sequence[Job], limit: Callable[[Job], float], progress: Progress, seats: Sequence[Seat]
+    work: Work,
+    group: Sequence[Job],
+    limit: Callable[[Job], float],
+    progress: Progress,
+    seats: Sequence[Seat],
+    note: Callable[[str], None],
 ) -> Generator[tuple[int, Any, int | None], None, None]:
     """What came of each job: its number, the result, and beside how many others, None where there is one process."""
     if not seats:
@@ -146,7 +152,13 @@ def _results(
             for number, (_, result) in enumerate(zip(group, results, strict=True)):
                 yield number, result, None
         return
-    with closing(run_beside(seated(work, seats), group, limit=limit, progress=progress)) as several:
+
+    def given_up(place: int, last: Ended) -> None:
+        why = f"{MOST_FAILED} points in a row failed there, the last: {printable(last.reason)}"
+        note(f"{seats[place].device} is given up, and others time its points: {why}")
+
+    works = seated(work, seats)
+    with closing(run_beside(works, group, limit=limit, progress=progress, given_up=given_up)) as several:
         for done in several:
             # why told: which jobs are over does not follow from which one goes on.
             progress(done.number, Doing(1.0))

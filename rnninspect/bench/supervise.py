@@ -23,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from rnninspect.bench.dealing import Deal, Done
 from rnninspect.bench.records import Doing, Status
 from rnninspect.errors import NoTorch, first_line
 from rnninspect.runtime.memory import available_bytes, ran_out, resident_bytes
@@ -57,14 +58,6 @@ class Last(NamedTuple):
 Work = Callable[[Any, Callable[[Doing], None]], Any]
 
 
-class Done(NamedTuple):
-    """What came of a job. number: which one it was; beside: how many others were at work meanwhile, at the most."""
-
-    number: int
-    result: Any
-    beside: int
-
-
 def run_jobs(
     work: Work, jobs: Iterable[Any], *, limit: Callable[[Any], float], progress: Callable[[int, Doing], None]
 ) -> Generator[Any, None, None]:
@@ -83,21 +76,22 @@ def run_beside(
     *,
     limit: Callable[[Any], float],
     progress: Callable[[int, Doing], None],
+    given_up: Callable[[int, Ended], None] = lambda place, last: None,
 ) -> Generator[Done, None, None]:
     """What came of each job, as soon as it is known: as many processes as `works` share them out. Raises NoTorch.
 
     works: functions of a module, so that a child can import them; each is done in a process of its own, which takes
     the first job that is left as soon as it has nothing to do. limit: seconds a job may take, from when its process
     first reports progress, and less what it waits to be alone; a new process has two minutes until then.
-    progress: told the job's number and what it does.
+    progress: told the job's number and what it does. given_up: told which of the works gets no more jobs, see `Deal`.
     When the generator is closed, or an interrupt comes, all children are killed at once, whatever they are doing.
     """
     children: list[_Child | None] = [None] * len(works)
-    left = enumerate(jobs)
+    deal = Deal(jobs, len(works), _may_be_the_workers, given_up)
     try:
         while True:
             for place, child in enumerate(children):
-                following = next(left, None) if child is None or not child.busy else None
+                following = deal.take(place) if child is None or not child.busy else None
                 if following is not None:
                     if child is None:
                         # why in here: an interrupt must find the child in its place, to end it.
@@ -106,6 +100,7 @@ def run_beside(
                     child.begin(*following, limit)
             busy = [child for child in children if child is not None and child.busy]
             if not busy:
+                yield from deal.rest()
                 return
             for child in busy:
                 child.beside = max(child.beside, len(busy) - 1)
@@ -115,12 +110,17 @@ def run_beside(
                     if not child.alive:
                         child.kill()
                         children[place] = None
-                    yield Done(child.number, child.result, child.beside)
+                    yield from deal.put(place, child.job, Done(child.number, child.result, child.beside))
             _let_one_alone(children)
     finally:
         for child in children:
             if child is not None:
                 child.kill()
+
+
+def _may_be_the_workers(result: Any) -> bool:
+    """Whether a job failed for what may be no fault of its own: a device that is broken."""
+    return isinstance(result, Ended) and result.status in (Status.FAILED, Status.CRASHED)
 
 
 def _let_one_alone(children: Sequence[_Child | None]) -> None:
@@ -134,7 +134,7 @@ def _let_one_alone(children: Sequence[_Child | None]) -> None:
 class _Child:
     """A process that does the work, one of `among`, and the pipe to it.
 
-    number, result, beside: of its job, as `Done` has them. waits: its job waits to be alone; is_alone: it is.
+    job, number, result, beside: of its job, as `Done` has them. waits: its job waits to be alone; is_alone: it is.
     """
 
     def __init__(self, work: Work, folder: Path, among: int = 1) -> None:
@@ -146,11 +146,11 @@ class _Child:
         self._room = None if free is None else free // among
         self._began = False
         self.alive, self.busy, self.waits, self.is_alone = True, False, False, False
-        self.number, self.result, self.beside = 0, None, 0
+        self.job, self.number, self.result, self.beside = None, 0, None, 0
 
     def begin(self, number: int, job: Any, limit: Callable[[Any], float]) -> None:
         """Have the child begin a job."""
-        self.number, self.result, self.beside, self.busy = number, None, 0, True
+        self.job, self.number, self.result, self.beside, self.busy = job, number, None, 0, True
         self._limit = limit(job)
         self._allowed = self._limit if self._began else _START
         self._deadline = time.monotonic() + self._allowed

@@ -39,8 +39,17 @@ def misbehave(job: str, progress: Callable[[Doing], None]) -> str | Last:
             return f"{began} {time.monotonic()}"
         case "sleep":
             time.sleep(600)
+        case path if path.startswith("/"):
+            while not os.path.exists(path):  # noqa: PTH110
+                time.sleep(0.02)
         case "allocate":
             held = []
             while True:
                 held.append(bytearray(b"x") * 2**24)
     return f"{job} in {os.getpid()}"
+
+
+def broken(job: str, progress: Callable[[Doing], None]) -> str:
+    """Do nothing, as a worker whose device is broken."""
+    progress(Doing(0.5))
+    raise RuntimeError("CUDA error: uncorrectable ECC error encountered")

@@ -14,8 +14,9 @@ from rnninspect.bench import schedule
 from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.option_values import parse_varies
 from rnninspect.bench.points import load_points
-from rnninspect.bench.records import Doing, Outcome, TimingRequest
+from rnninspect.bench.records import Doing, Outcome, Status, TimingRequest
 from rnninspect.bench.schedule import Expected, digest, expected, jobs_of, number_of_outcomes, remaining, run_all
+from rnninspect.bench.seats import Seat
 from rnninspect.bench.supervise import Ended
 
 
@@ -164,3 +165,28 @@ def test_what_jobs_will_take_is_known_before(jobs: Callable[..., list[Job]]) -> 
     assert second == Expected(2 * 2.5, 8 * 1.4)
     # Of what is busy the budget is no longer for that.
     assert expected(jobs("4"), 2.0) == [Expected(16.0, 8 * 1.8)]
+
+
+def test_it_is_said_which_device_is_given_up_and_why(
+    jobs: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beside(works: object, jobs: object, *, given_up: Callable[[int, Ended], None], **how: Any) -> Generator[Any]:
+        given_up(1, Ended(Status.FAILED, "RuntimeError: CUDA error: \x1b[31muncorrectable"))
+        yield from ()
+
+    monkeypatch.setattr(schedule, "run_beside", beside)
+    notes: list[str] = []
+    seats = [Seat("cuda:0"), Seat("cuda:3")]
+    found = run_all(
+        lambda job, progress: None,
+        jobs("4"),
+        time_limit=None,
+        progress=lambda number, doing: None,
+        note=notes.append,
+        seats=seats,
+    )
+    assert list(found) == []
+    assert notes == [
+        "cuda:3 is given up, and others time its points: 3 points in a row failed there, the last: "
+        "RuntimeError: CUDA error: \\x1b[31muncorrectable"
+    ]

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from rnninspect.bench import supervise
+from rnninspect.bench.dealing import Done
 from rnninspect.bench.records import Doing
-from rnninspect.bench.supervise import Done, Ended, run_beside, run_jobs
+from rnninspect.bench.supervise import Ended, run_beside, run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))
-from faults import misbehave
+from faults import broken, misbehave
 
 HERE = Path(__file__).parent
 
@@ -257,3 +258,24 @@ def test_a_child_that_nobody_ends_after_a_signal_ends_by_itself(name: str, code:
     with interrupted(script) as process:
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (code, "2\n", "")
+
+
+def test_a_worker_that_fails_at_every_job_gets_no_more(tmp_path: Path) -> None:
+    """The other waits until that has happened, and then does all of its jobs."""
+    gone, there = list[tuple[int, Ended]](), tmp_path / "there"
+
+    def given_up(place: int, last: Ended) -> None:
+        gone.append((place, last))
+        there.touch()
+
+    jobs = ["a", str(there), "b", "c"]
+    found = run_beside(
+        [broken, misbehave],
+        jobs,
+        limit=lambda job: 60,
+        progress=lambda number, doing: None,
+        given_up=given_up,
+    )
+    results = {done.number: str(done.result).split()[0] for done in found}
+    assert results == dict(enumerate(jobs))
+    assert gone == [(0, Ended("failed", "RuntimeError: CUDA error: uncorrectable ECC error encountered"))]
