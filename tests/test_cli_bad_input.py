@@ -283,6 +283,12 @@ def test_a_broken_option_in_a_process_of_its_own(run: Run, document: Path) -> No
     assert_refused(run("params", "--plan", document, "--device", value), r"--device \x1b[31m[/]: device: expected ")
 
 
+NO_PAGE = (
+    "--output page.html: what is kept there is a journal, not the page (the page: > page.html and --format; a journal: "
+    "name a .jsonl)"
+)
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -298,6 +304,7 @@ def test_a_broken_option_in_a_process_of_its_own(run: Run, document: Path) -> No
         (("shapes", "x", "--seed", "-1"), f"--seed: expected an integer from 0 to {2**63 - 1}, got '-1'"),
         (("shapes", "x", "--seed", f"{2**63}"), f"--seed: expected an integer from 0 to {2**63 - 1}, got '{2**63}'"),
         (("trace", "x", "--step", "two\x1b"), r"--step: expected an integer >= 0, got 'two\x1b'"),
+        *(((command, "x", "--output", "page.html"), NO_PAGE) for command in ("bench", "merge")),
         (("bench", "x", "--seconds", "3"), "--seconds: no such option (did you mean --budget 3s?)"),
         (("bench", "x", "--time-limit", "0.5x"), "--time-limit 0.5x: expected a time such as 3s, 500ms or 2min"),
         (("bench", "x", "--bandwidth", ""), "--bandwidth: expected a number, got ''"),

@@ -125,6 +125,7 @@ def _note(text: str) -> None:
 def _request(options: BenchOptions) -> TimingRequest:
     from rnninspect.bench.option_values import parse_precision, parse_time
     from rnninspect.bench.records import PHASES, TimingRequest
+    from rnninspect.commands.shared.files import refuse_page
 
     if options.quick and options.budget is not None:
         raise OptionError("--quick is --budget 1s (leave one of the two out)")
@@ -135,6 +136,7 @@ def _request(options: BenchOptions) -> TimingRequest:
     for name, value in (("--peak-tflops", options.peak_tflops), ("--bandwidth", options.bandwidth)):
         if value is not None and not 0 < value < float("inf"):
             raise OptionError(f"{name} {value:g}: expected a number > 0")
+    refuse_page(options.output)
     _time_limit(options)  # why here: what is wrong with it is said before anything is measured
     return TimingRequest(
         phases=tuple(phase for phase in PHASES if phase in options.phase or not options.phase),

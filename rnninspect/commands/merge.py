@@ -66,6 +66,7 @@ def run(options: MergeOptions) -> int:
     from rnninspect.bench.controls import controls_of
     from rnninspect.bench.folder import need_survey
     from rnninspect.bench.merging import controls_in, merged_lines
+    from rnninspect.commands.shared.files import refuse_page
     from rnninspect.commands.shared.plots import check_plot
     from rnninspect.commands.shared.rendering import only_table
     from rnninspect.output import write_chunks
@@ -75,6 +76,7 @@ def run(options: MergeOptions) -> int:
         raise OptionError(f"--table {options.table}: --format json says how far it is (--format csv has the table)")
     only = only_table(options.table, options.format, MergeTable.SHARES)
     check_plot(options.plot, options.files, options.output)
+    refuse_page(options.output)
     if options.output is not None:
         _refuse_to_replace(options.output)
     found = need_survey(paths, mixed=options.mixed)

@@ -81,6 +81,14 @@ def refuse_to_replace(file: str | Path, output: Path | None, what: str = "one of
         raise OptionError(f"--output {printable(str(output))}: this is {what} (name another file)")
 
 
+def refuse_page(journal: Path | None) -> None:
+    """Raise OptionError for a journal that is called as a page is, which other commands write to their --output."""
+    if journal is not None and journal.suffix.lower() in (".html", ".htm", ".md", ".csv"):
+        shown = printable(str(journal))
+        hint = f"the page: > {shown} and --format; a journal: name a .jsonl"
+        raise OptionError(f"--output {shown}: what is kept there is a journal, not the page ({hint})")
+
+
 def need_place(option: str, path: Path, files: Iterable[str], output: Path | None) -> None:
     """Raise for a further file to write that could not be written, before work is lost.
 
