@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.bench_options import BenchOptions, BenchTable
-from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.messages import complain, say, say_notes
 from rnninspect.commands.shared.values import parsed
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, printable
 from rnninspect.runtime.here import need_folder
@@ -69,8 +69,7 @@ def run(options: BenchOptions) -> int:
     store = _store(options, request, points, jobs)
     if options.plot is not None:
         _check_axis(options.plot, store.jobs)
-    for note in (*notes, *store.notes, *beyond_cudnn(points)):
-        _note(note)
+    say_notes((*notes, *store.notes, *beyond_cudnn(points)))
     # why by key: what failed before, and is measured again, is there once.
     outcomes: dict[Key, Outcome] = {}
     try:

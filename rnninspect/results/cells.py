@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnninspect.results.head import head
+from rnninspect.results.head import head, picked
 from rnninspect.results.table import Block, Cell, Column, Drawing, Kind, Table
 from rnninspect.shares import percent
 from rnninspect.study.library import SIZE, PublishedFacts
@@ -110,9 +110,7 @@ def _cell(each: PublishedFacts, lstm: int) -> dict[str, object]:
     facts = {
         "name": each.name,
         "title": each.cell.name,
-        "gates": each.gates,
-        "weights": each.weights,
-        "parameters": each.parameters,
+        **picked(each, "gates", "weights", "parameters"),
         "parameters_lstm": lstm,
         "scannable": each.scannable,
     }

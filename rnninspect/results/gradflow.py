@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from rnninspect.errors import listed
-from rnninspect.results.head import head
+from rnninspect.results.head import head, picked
 from rnninspect.results.table import SEVERAL, Block, Cell, Chart, Column, Kind, Series, Table, about_bars
 
 if TYPE_CHECKING:
@@ -310,17 +310,12 @@ def gradflow_document(results: Sequence[Gradflow]) -> dict[str, object]:
             {
                 "name": result.model.name,
                 "file": result.model.source,
-                "target": result.target,
-                "layer": result.layer,
-                "position": result.position,
-                "sequences": result.sequences,
+                **picked(result, "target", "layer", "position", "sequences"),
                 "gradients": [
                     {
-                        "layer": curve.layer,
-                        "of": curve.of,
+                        **picked(curve, "layer", "of"),
                         "stacked_layer": curve.stacked,
-                        "direction": curve.direction,
-                        "side": curve.side,
+                        **picked(curve, "direction", "side"),
                         "first_lag": curve.first,
                         "norms": curve.norms,
                         "decay": curve.decay and curve.decay._asdict(),

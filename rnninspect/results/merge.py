@@ -10,7 +10,7 @@ from rnninspect.bench.folder import Survey
 from rnninspect.bench.progress import ShareSeen, missing_points, progress_text, shares_seen
 from rnninspect.errors import counted, listed, printable
 from rnninspect.results.about import POINT, SUBJECT, cells, subject_text
-from rnninspect.results.head import SCHEMA_VERSION
+from rnninspect.results.head import SCHEMA_VERSION, picked
 from rnninspect.results.table import Answer, Block, Cell, Column, Kind, Table
 from rnninspect.shares import percent
 
@@ -205,14 +205,9 @@ def _control_object(control: Control) -> dict[str, object]:
     return {
         "host": control.host or None,
         "gpu_uuid": control.gpu or None,
-        "model": control.model,
-        "point": control.point,
-        "variant": control.variant,
-        "subject": control.subject,
-        "phase": control.phase,
+        **picked(control, "model", "point", "variant", "subject", "phase"),
         "median_seconds": control.seconds,
         "off_percent": percent(control.off),
         "half_width_percent": None if control.half is None else percent(control.half),
-        "devices": control.devices,
-        "is_off": control.is_off,
+        **picked(control, "devices", "is_off"),
     }

@@ -18,7 +18,7 @@ from rnninspect.results.schema_words import (
     yes,
 )
 
-_POINT = {
+POINT = {
     "model": text("The model's name."),
     "file": text("Its document."),
     "case": text("What the document calls the point; empty where it gives it no name."),
@@ -26,8 +26,8 @@ _POINT = {
     "settings": by_name("What is swept, by path.", of_any("Its value here.")),
     "variant": by_name("What is varied, by name; empty where nothing is.", of_any("Its value here.")),
 }
-_SUBJECT = some(text("A layer's name; null for the whole model."))
-_PHASE = text("What was timed.", "forward", "forward+grad", "backward", "step")
+SUBJECT = some(text("A layer's name; null for the whole model."))
+PHASE = text("What was timed.", "forward", "forward+grad", "backward", "step")
 _VERDICT = text("steady, or what speaks against the figure: `drifting (...)`, `disturbed (...)`.")
 _REGIME = some(text("What the bound is made by; null where there is none.", "compute", "bandwidth", "latency"))
 _CALIBRATED = yes("What the device can do was measured here, so that the bound is a model good to about 15 %.")
@@ -44,8 +44,8 @@ _FIGURE = {
     "device_name": some(text("What its maker calls the device; null where nobody recorded it.")),
     "devices": some(text("The device, as torch calls it; of several processes all of them.")),
     "beside": some(whole("Of several devices at once, how many others were at work meanwhile, at the most.")),
-    "subject": _SUBJECT,
-    "phase": _PHASE,
+    "subject": SUBJECT,
+    "phase": PHASE,
     "median_seconds": number("The figure: seconds for a call, the median; of several processes that of their medians."),
     "best_seconds": number("The fastest sample."),
     "p90_seconds": some(number("90 % of the samples took no longer; null for too few.")),
@@ -113,7 +113,7 @@ _ENVIRONMENT = {
 def _pooled() -> Schema:
     return record(
         "A phase of a subject in a variant of a point, from all its processes.",
-        **_POINT,
+        **POINT,
         **_FIGURE,
         half_width_percent=some(number("The ± of the median in %; null for too few rounds.")),
         rounds=whole("How many rounds the figure comes from."),
@@ -144,7 +144,7 @@ def _process() -> Schema:
     )
     return record(
         "A phase as one process measured it.",
-        **_POINT,
+        **POINT,
         **_FIGURE,
         process=_PROCESS,
         environment=some(record("Where it was measured.", **_ENVIRONMENT)),
@@ -171,9 +171,9 @@ def _process() -> Schema:
 
 _RATIO = record(
     "The time of a variant over that of the first of its point, timed in turns with it.",
-    **_POINT,
-    subject=_SUBJECT,
-    phase=_PHASE,
+    **POINT,
+    subject=SUBJECT,
+    phase=PHASE,
     device_name=some(text("What its maker calls the device.")),
     against=by_name("The first variant.", of_any("Its value there.")),
     ratio=number("Below 1 the variant is faster."),
@@ -185,8 +185,8 @@ _RATIO = record(
 
 _LARGEST = record(
     "The largest batch of a variant of a point.",
-    **_POINT,
-    phase=_PHASE,
+    **POINT,
+    phase=PHASE,
     dtype=text("The dtype of the model."),
     device=some(text("The device, as torch calls it; null where no batch fits.")),
     device_name=some(text("What its maker calls it.")),
@@ -209,7 +209,7 @@ def benched() -> Schema:
     """What `bench` prints."""
     missing = record(
         "What has no figures.",
-        **_POINT,
+        **POINT,
         process=_PROCESS,
         status=text("How it ended.", "failed", "crashed", "timeout", "memory"),
         reason=text("Why."),
@@ -262,9 +262,9 @@ def compared() -> Schema:
     """What `compare` prints."""
     item = record(
         "A phase of a subject in a variant of a point, in both.",
-        **_POINT,
-        subject=_SUBJECT,
-        phase=_PHASE,
+        **POINT,
+        subject=SUBJECT,
+        phase=PHASE,
         old=_SIDE,
         new=_SIDE,
         ratio=number("new / old."),
@@ -276,9 +276,9 @@ def compared() -> Schema:
     )
     unmatched = record(
         "What only one side has.",
-        **_POINT,
-        subject=_SUBJECT,
-        phase=some(_PHASE),
+        **POINT,
+        subject=SUBJECT,
+        phase=some(PHASE),
         reason=text("The side that lacks it, and why."),
     )
     other = record(
@@ -298,75 +298,4 @@ def compared() -> Schema:
         compared=many("What both have.", item),
         not_compared=many("What could not be compared.", unmatched),
         differing=many("What differs about the surroundings.", other),
-    )
-
-
-_SHARE = record(
-    "A share of all points, or of a list of those that were missing.",
-    number=whole("Which one, from 1."),
-    of=whole("Of how many."),
-    missing_list=some(text("What the list is called; null of all points.")),
-    attempts=whole("How many journals of it there are."),
-    hosts=many("Where they were written.", text("A host.")),
-    points=some(whole("How many points it has; null where it has not begun, and nobody says.")),
-    measured=whole("How many of them are whole, whoever measured them."),
-    half=some(text("Of a journal that ends in half a line its name and that line; null for none.")),
-    is_whole=yes("Nothing of it is missing."),
-    state=text("The same in words."),
-)
-_MISSING = record(
-    "A point that is not whole.",
-    number=whole("Which one, from 0, in the order of the points."),
-    model=_POINT["model"],
-    case=_POINT["case"],
-    point=_POINT["point"],
-    settings=_POINT["settings"],
-    reason=text("What there is of it."),
-)
-_CONTROL = record(
-    "What one device took for a phase of a point that every share measures.",
-    host=some(text("The host; null where nobody says.")),
-    gpu_uuid=some(text("Which GPU; null for none.")),
-    model=_POINT["model"],
-    point=text("The point, as text."),
-    variant=text("The variant, as text."),
-    subject=_SUBJECT,
-    phase=_PHASE,
-    median_seconds=number("What it took here."),
-    off_percent=number("By how much more than the median of all devices, in % of that."),
-    half_width_percent=some(number("The wider ± of the two; null where unknown.")),
-    devices=whole("How many devices measured it."),
-    is_off=yes("The device is off: by more than 5 % and than the wider ±, of three devices or more."),
-)
-
-
-def merged() -> Schema:
-    """What `merge` prints."""
-    other = record(
-        "A line of what was measured on a CPU, where the others had another device.",
-        host=some(text("Where.")),
-        file=text("The journal."),
-    )
-    half = record(
-        "A journal that is being written, or was cut off.",
-        file=text("The journal."),
-        line=whole("The line that is only half there; 1 is its head."),
-    )
-    return result(
-        "merge",
-        "How far a benchmark in shares is.",
-        **{key: HEAD[key] for key in ("schema_version", "rnninspect", "torch")},
-        ledger=text("Where the numbers are from.", "bench"),
-        ok=yes("Nothing is missing."),
-        digest=text("What tells this measurement from others."),
-        journals=whole("How many journals were read."),
-        points=whole("How many points there are in all."),
-        measured=whole("How many of them are whole."),
-        measured_again=whole("How many lines do not count, because another of the same does."),
-        shares=many("Every share.", _SHARE),
-        missing=many("Every point that is not whole.", _MISSING),
-        other_device=many("What is left out.", other),
-        incomplete=many("Journals that are not whole.", half),
-        controls=many("By device and figure what the control points took.", _CONTROL),
-        command=some(text("What shares out anew what is missing; null where nothing does.")),
     )

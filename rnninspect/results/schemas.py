@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from rnninspect.results.schema_bench import benched, compared, merged
+from rnninspect.results.schema_bench import benched, compared
 from rnninspect.results.schema_guard import checked, differing, fitted
 from rnninspect.results.schema_identify import identified
+from rnninspect.results.schema_merge import merged
 from rnninspect.results.schema_models import listed, looked
 from rnninspect.results.schema_study import flowing, traced, verified
 from rnninspect.results.schema_words import Schema

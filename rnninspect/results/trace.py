@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import isinf
 from typing import TYPE_CHECKING
 
-from rnninspect.results.head import head
+from rnninspect.results.head import head, picked
 from rnninspect.results.table import Block, Cell, Chart, Column, Kind, Series, Table, about_bars
 from rnninspect.shares import percent
 
@@ -241,8 +241,7 @@ def _level(level: Level, result: Trace) -> dict[str, object]:
     names = [vector.name for vector in level.vectors]
     deviation = result.outputs[level.layer]
     return {
-        "layer": level.layer,
-        "type": level.type,
+        **picked(level, "layer", "type"),
         "stacked_layer": level.stacked,
         "direction": level.direction,
         "output_relative_epsilons": deviation.relative,

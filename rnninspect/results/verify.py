@@ -234,8 +234,7 @@ def _verified_layer(layer: VerifiedLayer) -> dict[str, object]:
                 "tensor": proof.tensor or None,
                 "relative_error": proof.relative,
                 "allowed_error": proof.allowed,
-                "kinks": proof.kinks,
-                "ok": proof.ok,
+                **picked(proof, "kinks", "ok"),
             }
             for proof in layer.proofs
         ],
