@@ -10,11 +10,13 @@ from collections.abc import Mapping
 
 # By the name that torch gives it, and how float32 is multiplied where that is the dtype: TFLOP/s.
 _HOPPER = {"float64": 67.0, "ieee": 67.0, "tf32": 494.5, "float16": 989.5, "bfloat16": 989.5}
+_HOPPER_PCIE = {"float64": 51.0, "ieee": 51.0, "tf32": 378.0, "float16": 756.5, "bfloat16": 756.5}
 _AMPERE = {"float64": 19.5, "ieee": 19.5, "tf32": 156.0, "float16": 312.0, "bfloat16": 312.0}
 _VOLTA = {"float64": 7.8, "ieee": 15.7, "float16": 125.0}
 _SHEETS: Mapping[str, Mapping[str, float]] = {
     "NVIDIA H200": _HOPPER,
     "NVIDIA H100 80GB HBM3": _HOPPER,
+    "NVIDIA H100 PCIe": _HOPPER_PCIE,
     "NVIDIA A100-SXM4-40GB": _AMPERE,
     "NVIDIA A100-SXM4-80GB": _AMPERE,
     "NVIDIA A100-PCIE-40GB": _AMPERE,
