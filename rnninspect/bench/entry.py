@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from rnninspect.bench.supervise import Ended
 
 
-def devices(_: None, progress: Callable[[Doing], None]) -> tuple[str, ...]:
-    """The names of the devices that torch sees here. Raises NoTorch."""
+def devices(_: None, progress: Callable[[Doing], None]) -> dict[str, str | None]:
+    """The devices that torch sees here, and of each GPU where it is on the PCI bus. Raises NoTorch."""
     need_torch()
+    import torch
+
+    from rnninspect.bench.machine import bus_of
     from rnninspect.runtime.device import devices_here
 
     progress(Doing(0.0))
-    return tuple(devices_here())
+    return {name: bus_of(torch.device(name)) if ":" in name else None for name in devices_here()}
 
 
 def work(job: Job, progress: Callable[[Doing], None]) -> list[Outcome] | Last:

@@ -107,7 +107,7 @@ class Machine:
             warm_l2=request.warm_l2 if on_gpu else None,
             input_grad=request.input_grad,
             gpu_uuid=_uuid(self._device),
-            gpu_bus=_bus(self._device),
+            gpu_bus=bus_of(self._device),
             host=platform.node() or None,
         )
 
@@ -142,7 +142,7 @@ def _uuid(device: torch.device) -> str | None:
     return None if uuid is None else str(uuid)
 
 
-def _bus(device: torch.device) -> str | None:
+def bus_of(device: torch.device) -> str | None:
     """Where a GPU is on the PCI bus, as nvidia-smi writes it; None as of `_uuid`."""
     if device.type != "cuda":
         return None

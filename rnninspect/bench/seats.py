@@ -24,6 +24,7 @@ from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, printable
 _ALL = "cuda:all"
 _ONE = re.compile(r"cpu|cuda:[0-9]{1,4}")
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/{}"
+_BUS, _BUS_DIGITS = "/sys/bus/pci/devices/{}/local_cpulist", len("0000:00:00.0")
 # Seconds until torch has said which devices there are.
 _ASKED = 120.0
 
@@ -68,21 +69,47 @@ def seats_of(devices: Devices, ask: Work) -> tuple[Seat, ...]:
     ask: a job that returns the names of the devices that torch sees. Raises NoSuchDevice for one that is not there,
     CannotHere where there are fewer CPUs than devices, NoTorch.
     """
-    names = devices.names
+    names, buses = devices.names, dict[str, str | None]()
     if devices.kind != "cpu":
-        here = _here(ask)
+        here = buses = _here(ask)
         names = names or tuple(name for name in here if name.startswith("cuda:"))
         missing = next((name for name in names or (_ALL,) if name not in here), None)
         if missing is not None:
             raise NoSuchDevice(f"--device {missing}: torch sees {', '.join(here)} here (try --device auto)")
-    return tuple(Seat(name, cpus) for name, cpus in zip(names, deal(cpus_by_core(), len(names)), strict=True))
+    dealt = deal_near(cpus_by_core(), [_near(buses.get(name)) for name in names])
+    return tuple(Seat(name, cpus) for name, cpus in zip(names, dealt, strict=True))
 
 
-def _here(ask: Work) -> tuple[str, ...]:
+def _here(ask: Work) -> dict[str, str | None]:
+    """By name of a device where it is on the bus, where it is on one."""
     (answer,) = run_jobs(ask, [None], limit=lambda _: _ASKED, progress=lambda number, doing: None)
     if isinstance(answer, Ended):
         raise CannotHere(f"torch could not be asked which devices there are: {printable(answer.reason)}")
-    return tuple(answer)
+    return dict(answer)
+
+
+def _near(bus: str | None, devices: str = _BUS) -> frozenset[int]:
+    """The CPUs that are nearest to a device on the bus; none where nobody says which."""
+    # why the end: torch and NVIDIA's driver write a domain of eight digits, and the kernel one of four.
+    try:
+        listed = Path(devices.format(bus.lower()[-_BUS_DIGITS:])).read_text().strip() if bus else ""
+        ends = [part.partition("-") for part in listed.split(",") if part]
+        return frozenset(cpu for first, _, last in ends for cpu in range(int(first), int(last or first) + 1))
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def deal_near(cpus: Sequence[int], near: Sequence[frozenset[int]]) -> list[tuple[int, ...]]:
+    """The CPUs in parts, for workers to which those are nearest: workers that are near to the same share these alone.
+
+    Where that does not go, as somebody would have none, all are dealt out without regard to that. Raises as `deal`.
+    """
+    groups = {group: [cpu for cpu in cpus if cpu in group] for group in near}
+    apart = sum(map(len, groups.values())) == len(set().union(*groups.values()))
+    if not apart or any(len(own) < near.count(group) for group, own in groups.items()):
+        return deal(cpus, len(near))
+    dealt = {group: iter(deal(own, near.count(group))) for group, own in groups.items()}
+    return [next(dealt[group]) for group in near]
 
 
 def deal(cpus: Sequence[int], workers: int) -> list[tuple[int, ...]]:

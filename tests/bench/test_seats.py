@@ -14,7 +14,7 @@ from rnninspect.bench.jobs import Job
 from rnninspect.bench.points import load_points
 from rnninspect.bench.records import Doing, TimingRequest
 from rnninspect.bench.schedule import jobs_of
-from rnninspect.bench.seats import Devices, Seat, cpus_by_core, deal, seated, seats_of, several_devices
+from rnninspect.bench.seats import Devices, Seat, cpus_by_core, deal, deal_near, seated, seats_of, several_devices
 from rnninspect.bench.supervise import Ended
 from rnninspect.errors import CannotHere, NoSuchDevice, OptionError
 
@@ -58,12 +58,12 @@ def nothing(job: Job, progress: Callable[[Doing], None]) -> Job:
 
 
 def test_all_are_those_that_torch_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    sees(monkeypatch, ("cpu", "meta", "cuda", "cuda:0", "cuda:1"))
+    sees(monkeypatch, dict.fromkeys(("cpu", "meta", "cuda", "cuda:0", "cuda:1")))
     assert seats_of(Devices("cuda", ()), nothing) == (Seat("cuda:0", (0, 1)), Seat("cuda:1", (2, 3)))
     assert seats_of(Devices("cuda", ("cuda:1",)), nothing) == (Seat("cuda:1", (0, 1, 2, 3)),)
     with pytest.raises(NoSuchDevice, match="cuda:2: torch sees cpu, meta, cuda, cuda:0, cuda:1 here"):
         seats_of(Devices("cuda", ("cuda:0", "cuda:2")), nothing)
-    sees(monkeypatch, ("cpu", "meta"))
+    sees(monkeypatch, dict.fromkeys(("cpu", "meta")))
     with pytest.raises(NoSuchDevice, match="cuda:all: torch sees cpu, meta here"):
         seats_of(Devices("cuda", ()), nothing)
     sees(monkeypatch, Ended("crashed", "killed by SIGSEGV"))
@@ -89,6 +89,24 @@ def test_the_two_halves_of_a_core_go_to_one_worker(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(seats, "allowed_cpus", lambda: set(range(8)))
     assert deal(cpus_by_core(str(tmp_path / "{}-{}")), 4) == [(0, 4), (1, 5), (2, 6), (3, 7)]
     assert cpus_by_core(str(tmp_path / "none-{}-{}")) == list(range(8))
+
+
+def test_a_worker_has_cpus_that_are_near_its_device(tmp_path: Path) -> None:
+    (tmp_path / "0000:3b:00.0").write_text("0-2,6\n")
+    (tmp_path / "0000:d8:00.0").write_text("3-5,7\n")
+    buses = ("00000000:3B:00.0", "00000000:D8:00.0", "00000000:FF:00.0", None)
+    first, second, *unknown = (seats._near(bus, str(tmp_path / "{}")) for bus in buses)
+    assert (first, second, unknown) == ({0, 1, 2, 6}, {3, 4, 5, 7}, [set(), set()])
+    # Neighbours in the list are halves of a core.
+    cpus = (0, 6, 1, 2, 3, 7, 4, 5)
+    assert deal_near(cpus, [second, first]) == [(3, 7, 4, 5), (0, 6, 1, 2)]
+    assert deal_near(cpus, [second, first, second]) == [(3, 7), (0, 6, 1, 2), (4, 5)]
+    # A worker that may not run there, one of which nobody knows, or too many for a side: all are dealt out as ever.
+    assert deal_near((0, 6, 1, 2), [first, second]) == deal((0, 6, 1, 2), 2)
+    assert deal_near(cpus, [first, frozenset()]) == deal(cpus, 2)
+    assert deal_near(cpus, [first] * 5) == deal(cpus, 5)
+    assert deal_near(cpus, [first, first | second]) == deal(cpus, 2)
+    assert deal_near((), [first]) == [()]
 
 
 def test_a_worker_has_its_device_and_its_cpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
