@@ -116,12 +116,12 @@ class WeightFact:
 
     name: str
     symbol: str
-    layer: int | None
-    direction: str | None
     axes: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: str
     init: Init
+    layer: int | None = None
+    direction: str | None = None
     gates: tuple[GateFact, ...] = ()
     trainable: bool = True
     recurrent: bool = False

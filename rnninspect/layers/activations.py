@@ -53,11 +53,6 @@ class Activation(EquationLayer):
     def declared(self, layer: int) -> Declared:
         return _WIDTHS
 
-    @property
-    @override
-    def takes_any_width(self) -> bool:
-        return True
-
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         need_width(self.type, signal)
@@ -67,9 +62,8 @@ class Activation(EquationLayer):
 
     @override
     def sizes(self) -> dict[str, int]:
-        if self._width is None:
-            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
-        return {"H_in": self._width, "H_out": self._width}
+        width = self.fitted(self._width)
+        return {"H_in": width, "H_out": width}
 
     @override
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:

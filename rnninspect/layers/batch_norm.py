@@ -87,9 +87,8 @@ class BatchNorm1d(EquationLayer):
 
     @override
     def sizes(self) -> dict[str, int]:
-        if self.num_features is None:
-            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
-        return {"H_in": self.num_features, "H_out": self.num_features}
+        width = self.fitted(self.num_features)
+        return {"H_in": width, "H_out": width}
 
     @override
     def can_train_on(self, signal: Signal) -> bool:
@@ -121,8 +120,6 @@ class BatchNorm1d(EquationLayer):
         mean = WeightFact(
             name="running_mean",
             symbol="mean",
-            layer=None,
-            direction=None,
             axes=("H_in",),
             shape=(self.width_in,),
             dtype=dtype,

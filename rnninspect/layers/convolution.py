@@ -42,9 +42,7 @@ class Conv1d(WindowLayer):
     @property
     def width_in(self) -> int:
         """H_in of a fitted layer."""
-        if self.in_channels is None:
-            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
-        return self.in_channels
+        return self.fitted(self.in_channels)
 
     @property
     @override
@@ -87,8 +85,6 @@ class Conv1d(WindowLayer):
             WeightFact(
                 name=name,
                 symbol={"weight": "W", "bias": "b"}[name],
-                layer=None,
-                direction=None,
                 axes=axes,
                 shape=shape,
                 dtype=dtype,

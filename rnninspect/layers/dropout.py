@@ -27,11 +27,6 @@ class Dropout(PointwiseLayer):
     p: Probability = 0.5
     inplace: Flag = False
 
-    @property
-    @override
-    def takes_any_width(self) -> bool:
-        return True
-
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         need_width("a Dropout", signal)

@@ -35,6 +35,12 @@ class Embedding(PointwiseLayer, InitLayer):
     sparse: Flag = False
     init: InitOfWeight = None
 
+    @property
+    @override
+    def takes_any_width(self) -> bool:
+        """It takes token indices, and no features."""
+        return False
+
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         if signal.width is not None:
@@ -57,8 +63,6 @@ class Embedding(PointwiseLayer, InitLayer):
         table = WeightFact(
             name="weight",
             symbol="W",
-            layer=None,
-            direction=None,
             axes=("num_embeddings", "H_out"),
             shape=(self.num_embeddings, self.embedding_dim),
             dtype=dtype,

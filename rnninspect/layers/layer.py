@@ -99,6 +99,12 @@ class Layer(BaseModel):
         earlier: the layers before it by name. Raises Misfit where it cannot be fed with `signal`.
         """
 
+    def fitted(self, size: int | None) -> int:
+        """A size that `fit` fills in. Raises ValueError before it has."""
+        if size is None:
+            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
+        return size
+
     @property
     def filled_in(self) -> frozenset[str]:
         """The fields that `fit` fills in where they are left out."""
@@ -113,7 +119,7 @@ class Layer(BaseModel):
     @property
     def takes_any_width(self) -> bool:
         """Whether it takes features of any number, so that the layer after it says how wide the model's input is."""
-        return False
+        return not self.width_field
 
     def in_sentences(self, signal: Signal) -> tuple[str, ...]:
         """What `explain` says of a kind without equations in the language: what it does, then what else there is.
@@ -140,17 +146,17 @@ class Layer(BaseModel):
         """The width of a fitted layer's input; None where it takes token indices, or features of any width."""
         return None
 
-    @abstractmethod
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
-        """The tensors that go in: the signal, and initial states."""
+        """The tensors that go in: the signal, and initial states where it has any."""
+        return (signal.tensor("input", "H_in", dtype),)
 
     @abstractmethod
     def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
         """The tensors that come out: the output, and final states."""
 
-    @abstractmethod
     def weights(self, dtype: str) -> tuple[WeightFact, ...]:
         """The parameters, in the order of torch's named_parameters()."""
+        return ()
 
     def buffers(self, dtype: str) -> tuple[WeightFact, ...]:
         """The tensors of its state_dict that are no parameters, in the order of torch's named_buffers()."""

@@ -80,8 +80,6 @@ class LayerNorm(PointwiseLayer):
             WeightFact(
                 name=name,
                 symbol=laws[name][0],
-                layer=None,
-                direction=None,
                 axes=(*("*",) * (len(self.shape) - 1), "H_in"),
                 shape=self.shape,
                 dtype=dtype,

@@ -120,6 +120,4 @@ class Linear(EquationLayer, InitLayer):
 
     @override
     def sizes(self) -> dict[str, int]:
-        if self.in_features is None or self.out_features is None:
-            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
-        return {"H_in": self.in_features, "H_out": self.out_features}
+        return {"H_in": self.fitted(self.in_features), "H_out": self.fitted(self.out_features)}

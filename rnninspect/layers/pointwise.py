@@ -37,16 +37,8 @@ class PointwiseLayer(Layer):
         return False
 
     @override
-    def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
-        return (signal.tensor("input", "H_in", dtype),)
-
-    @override
     def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
         return (self.emits(signal).tensor("output", "H_out", dtype),)
-
-    @override
-    def weights(self, dtype: str) -> tuple[WeightFact, ...]:
-        return ()
 
     @override
     def forward_ops(self, signal: Signal) -> Ops:

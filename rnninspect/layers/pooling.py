@@ -30,11 +30,6 @@ class Pool(WindowLayer):
         stride = self.stride or self.kernel_size
         return Window(kernel_size=self.kernel_size, stride=stride, left=self.padding, right=self.padding)
 
-    @property
-    @override
-    def takes_any_width(self) -> bool:
-        return True
-
     @override
     def fit(self, signal: Signal, earlier: Mapping[str, Layer]) -> Self:
         need_width(self.type, signal)
@@ -48,10 +43,6 @@ class Pool(WindowLayer):
     @override
     def width_of(self, signal: Signal) -> int:
         return signal.features
-
-    @override
-    def weights(self, dtype: str) -> tuple[WeightFact, ...]:
-        return ()
 
     def kept(self, signal: Signal, dtype: str, weights: Sequence[WeightFact], wants: Wants) -> Kept:
         """Its input, as torch's kernels do; of a packed batch that is another tensor, with its padding."""

@@ -124,9 +124,7 @@ class Recurrent(InitLayer):
     @property
     def width_in(self) -> int:
         """H_in of a fitted layer."""
-        if self.input_size is None:
-            raise ValueError(f"layer {self.name!r} has not been fitted to its input")
-        return self.input_size
+        return self.fitted(self.input_size)
 
     @property
     def width_out(self) -> int:
@@ -220,7 +218,7 @@ class Recurrent(InitLayer):
     def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
         names = [first_of(state) for state in self.given_states]
         given = (state for state in self.states("0", signal, dtype) if state.name in names)
-        return (signal.tensor("input", "H_in", dtype), *given)
+        return (*super().inputs(signal, dtype), *given)
 
     @override
     def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:

@@ -122,10 +122,6 @@ class WindowLayer(Layer):
         )
 
     @override
-    def inputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
-        return (signal.tensor("input", "H_in", dtype),)
-
-    @override
     def outputs(self, signal: Signal, dtype: str) -> tuple[TensorFact, ...]:
         after = self.emits(signal)
         lengths = None if self.window.keeps_length else after.batch.lengths
