@@ -60,7 +60,8 @@ Start = Callable[..., list[tuple[int, str, str]]]
 def with_mgu(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Start:
     """Runs command lines in a copy of the package that has one more kind; `change` edits its file."""
     package = tmp_path / "rnninspect"
-    shutil.copytree(ROOT / "rnninspect", package, ignore=shutil.ignore_patterns("__pycache__"))
+    # why with __pycache__: Python takes what is compiled there, and would else compile all of the package.
+    shutil.copytree(ROOT / "rnninspect", package)
     registry = package / "layers" / "registry.py"
     text = registry.read_text()
     assert LINE in text
