@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -123,6 +123,17 @@ def environment() -> Callable[..., dict[str, str]]:
     return clean_environment
 
 
+def process(
+    command: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None, stdin: bytes = b""
+) -> subprocess.CompletedProcess[str]:
+    """A process that has ended, of a clean environment and what `env` names."""
+    done = subprocess.run(
+        command, input=stdin, env=clean_environment(env), cwd=cwd, capture_output=True, check=False, timeout=HANG
+    )
+    # why not text=True: it would turn every carriage return into a newline, and hide it.
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
 @pytest.fixture(scope="session")
 def run() -> Callable[..., subprocess.CompletedProcess[str]]:
     """`run("params", "--plan", path)`: the command line in a process of its own; stdin is empty unless given."""
@@ -130,17 +141,8 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
     def start(
         *args: str | Path, stdin: str | bytes = b"", env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "rnninspect", *map(str, args)],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            env=clean_environment(env),
-            cwd=cwd,
-            capture_output=True,
-            check=False,
-            timeout=HANG,
-        )
-        # why not text=True: it would turn every carriage return into a newline, and hide it.
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        return process([sys.executable, "-m", "rnninspect", *map(str, args)], env, cwd, data)
 
     return start
 
@@ -156,16 +158,7 @@ def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
         script: str, *args: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         body = f'rnninspect() {{ "$0" -m rnninspect "$@"; }}; {script}'
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", body, sys.executable, *map(str, args)],
-            stdin=subprocess.DEVNULL,
-            env=clean_environment(env),
-            cwd=cwd,
-            capture_output=True,
-            check=False,
-            timeout=HANG,
-        )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        return process(["bash", "-o", "pipefail", "-c", body, sys.executable, *map(str, args)], env, cwd)
 
     return start
 
@@ -177,15 +170,7 @@ def program() -> Callable[..., subprocess.CompletedProcess[str]]:
     def start(
         source: str, *options: str, args: tuple[str, ...] = (), env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *options, "-c", source, *args],
-            stdin=subprocess.DEVNULL,
-            env=clean_environment(env),
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=HANG,
-        )
+        return process([sys.executable, *options, "-c", source, *args], env, None)
 
     return start
 

@@ -10,17 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import fine
 
 from rnninspect.document.library import library_names, published
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
 
 LSTM = 4 * 128 * (128 + 128) + 2 * 4 * 128
-
-
-def fine(done: subprocess.CompletedProcess[str]) -> str:
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
 
 
 def test_the_list_has_a_row_for_each_and_fits_80_columns(here: Here) -> None:

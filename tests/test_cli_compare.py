@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import refused
 
 from rnninspect.bench.journal import head_of
 from rnninspect.bench.journal_writer import start
@@ -55,13 +56,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "half").open("ab") as file:
         file.write(b'{"model": "ha')
     return folder
-
-
-def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
-    assert (done.returncode, done.stdout) == (code, "")
-    assert re.fullmatch(r"[^\n]+\n", done.stderr), done.stderr
-    assert done.stderr[:-1].isprintable()
-    return done.stderr[:-1]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +213,7 @@ def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:
 )
 def test_asked_wrongly(here: Run, results: Path, args: tuple[str, ...], message: str) -> None:
     (results / "doc.yaml").write_text("input: {}\n")
-    assert message in refused(here("compare", *args, cwd=results), 2)
+    assert message in refused(here("compare", *args, cwd=results))
 
 
 def test_a_figure_that_contradicts_itself_is_named_with_its_line(here: Run, results: Path, tmp_path: Path) -> None:
@@ -227,8 +221,8 @@ def test_a_figure_that_contradicts_itself_is_named_with_its_line(here: Run, resu
     changed = json.loads(first)
     changed["figures"][0]["kept"][-1] = 99
     (tmp_path / "changed").write_text("\n".join([head, json.dumps(changed), *rest]) + "\n")
-    message = refused(here("compare", results / "old", tmp_path / "changed"), 2)
-    assert message.startswith(f"error: {tmp_path / 'changed'}:2: the results are broken: figures[0].kept[")
+    message = refused(here("compare", results / "old", tmp_path / "changed"))
+    assert message.startswith(f"{tmp_path / 'changed'}:2: the results are broken: figures[0].kept[")
     assert "counted from 0, got 99" in message
 
 

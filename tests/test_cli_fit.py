@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import fine, refused
 from worlds import CONFIGS
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
@@ -35,17 +36,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "m.yaml").write_text(TEXT)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def fine(done: subprocess.CompletedProcess[str]) -> str:
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
-    assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith("error: ")
-    return done.stderr
 
 
 # --- what is printed ---------------------------------------------------------------------------------------
@@ -237,7 +227,7 @@ def test_what_has_changed_since_it_was_read_is_left(here: Here, folder: Path, mo
     ],
 )
 def test_what_cannot_be_written_is_said_first(here: Here, folder: Path, more: tuple[str, ...], says: str) -> None:
-    assert refused(here("fit", *more, SIZE, *MILLION, "--write")).startswith(f"error: {says}")
+    assert refused(here("fit", *more, SIZE, *MILLION, "--write")).startswith(says)
     assert (folder / "m.yaml").read_text() == TEXT
 
 
@@ -273,10 +263,7 @@ def test_what_cannot_be_written_is_said_first(here: Here, folder: Path, more: tu
     ],
 )
 def test_what_is_asked_wrongly(here: Here, folder: Path, words: tuple[str, ...], says: str) -> None:
-    first = refused(here("fit", *MILLION, *words))
-    assert says in first
-    assert first.count("\n") == 1
-    assert first[:-1].isprintable()
+    assert says in refused(here("fit", *MILLION, *words))
 
 
 def test_a_file_is_a_document_whatever_it_is_called(here: Here, folder: Path) -> None:
@@ -288,7 +275,9 @@ def test_a_file_is_a_document_whatever_it_is_called(here: Here, folder: Path) ->
 def test_of_several_documents_every_fault_is_told(here: Here, folder: Path) -> None:
     (folder / "a.yaml").write_text(TEXT.replace("encoder", "other"))
     (folder / "b.yaml").write_text(TEXT.replace("type: LSTM", "type: LTSM"))
-    lines = refused(here("fit", "a.yaml", "m.yaml", "b.yaml", SIZE, *MILLION)).splitlines()
+    done = here("fit", "a.yaml", "m.yaml", "b.yaml", SIZE, *MILLION)
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = done.stderr.splitlines()
     assert lines[0].startswith("error: a.yaml: encoder.hidden_size: no layer is called 'encoder'")
     assert lines[1].startswith("error: b.yaml")
     assert lines[2] == "2 errors"

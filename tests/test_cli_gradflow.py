@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import fcntl
-import io
 import json
 import math
 import os
@@ -18,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import fine, refused, rows
 from worlds import CONFIGS
 
 from rnninspect.document.load import load_spec
@@ -41,23 +40,6 @@ def small(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(SMALL)
     return path
-
-
-def fine(done: subprocess.CompletedProcess[str]) -> str:
-    """stdout of a process that ended well and had nothing to say besides."""
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
-    """The one line on stderr of a process that ended with `code` and has no result."""
-    assert (done.returncode, done.stdout) == (code, "")
-    assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
-    return done.stderr[7:-1]
-
-
-def rows(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
 
 
 # --- what is printed --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import fine
 from found_by_hand import identified, safetensors, torch_layer
 from jsonschema import Draft202012Validator
 from worlds import CONFIGS, SMALL
@@ -41,11 +42,6 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file with two recurrent layers and one more tensor, in the current folder."""
     monkeypatch.chdir(tmp_path)
     return safetensors(Path("model.safetensors"), ENCODER, DECODER, more={"head.weight": (2, 3)})
-
-
-def fine(done: subprocess.CompletedProcess[str]) -> str:
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
 
 
 def page(*looked: LookedInto, width: int | None = 80, all_of_it: bool = False) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from ended import refused
 from worlds import CONFIGS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -26,12 +27,6 @@ input: {batch_size: 2, seq_len: 3}
 layers:
   - {name: solver, type: LTC, input_size: 4, hidden_size: 5}
 """
-
-
-def refused(done: subprocess.CompletedProcess[str]) -> str:
-    assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
-    return done.stderr.removeprefix("error: ").rstrip("\n")
 
 
 def test_the_only_recurrent_layer_is_drawn_and_the_page_stays(here: Run, tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import fcntl
-import io
 import json
 import math
 import os
@@ -20,6 +18,7 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+from ended import fine, refused, rows
 
 from rnninspect import api
 from rnninspect.layers.gru import GRU
@@ -48,23 +47,6 @@ def small(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(SMALL)
     return path
-
-
-def fine(done: subprocess.CompletedProcess[str]) -> str:
-    """stdout of a process that ended well and had nothing to say besides."""
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
-    """The one line on stderr of a process that ended with `code` and has no result."""
-    assert (done.returncode, done.stdout) == (code, "")
-    assert re.fullmatch(r"error: [^\n]+\n", done.stderr), done.stderr
-    return done.stderr[7:-1]
-
-
-def rows(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
 
 
 def sections(text: str) -> list[list[dict[str, str]]]:
