@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from measured import ENVIRONMENT, FIGURE, OUTCOME
+
 from rnninspect.bench.journal import Head, head_of
 from rnninspect.bench.journal_writer import line_of
 from rnninspect.bench.plain import to_plain
-from rnninspect.bench.records import Environment, Figure, Interval, Outcome, TimingRequest
+from rnninspect.bench.records import Interval, Outcome, TimingRequest
 from rnninspect.bench.sharding import dealt
 from rnninspect.bench.share_heads import Named, ShareHead, Whole, asked_of, name_of
 
@@ -46,55 +48,19 @@ def head(share: ShareHead, all_points: Whole, **settings: Any) -> Head:
 
 def outcome(size: int, *, seconds: float = 0.001, **environment: Any) -> Outcome:
     """What was measured of a point."""
-    place = Environment(
-        device="cuda:0",
-        device_name="a GPU",
-        torch="2.13.0",
-        rnninspect="0.1",
-        python="3.11.1",
-        threads=2,
-        cpus=2,
-        started="2026-01-01",
-        host="n1",
-        gpu_uuid="GPU-1",
-    )._replace(**environment)
-    figure = Figure(
-        subject=None,
-        phase="forward",
-        first_call=1.0,
-        warmup_calls=3,
-        block=1,
+    place = ENVIRONMENT._replace(device="cuda:0", device_name="a GPU", cpus=2, host="n1", gpu_uuid="GPU-1")
+    figure = FIGURE._replace(
         rounds=((seconds,) * 3,) * 7,
-        kept=tuple(range(7)),
         median=seconds,
         interval=Interval(0.99 * seconds, 1.01 * seconds),
         best=seconds,
-        stopped="precision",
-        verdict="steady",
-        overhead=0.001,
-        host=None,
-        drift=None,
-        peak_bytes=None,
         flops=8,
         tokens=9,
         sequences=10,
         steps=11,
-        bound=None,
-        kernels=None,
     )
-    return Outcome(
-        model="m",
-        file="m.yaml",
-        settings={PATH: size},
-        variant={},
-        process=0,
-        dtype="float32",
-        status="ok",
-        reason="",
-        environment=place,
-        figures=(figure,),
-        began="2026-01-01T00:00:00+00:00",
-    )
+    plain = OUTCOME._replace(settings={PATH: size}, figures=(figure,), began="2026-01-01T00:00:00+00:00")
+    return plain._replace(environment=place._replace(**environment))
 
 
 def write(folder: Path, share: ShareHead, all_points: Whole, *outcomes: Outcome, **settings: Any) -> Path:

@@ -12,27 +12,31 @@ from pathlib import Path
 
 import pytest
 from ended import refused
+from measured import ENVIRONMENT, FIGURE, OUTCOME
 
 from rnninspect.bench.journal import head_of
 from rnninspect.bench.journal_writer import start
 from rnninspect.bench.plain import to_plain
-from rnninspect.bench.records import Environment, Figure, Outcome
+from rnninspect.bench.records import Outcome
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01")
 
 
 def outcome(level: float, model: str = "m", torch: str = "2.13.0", status: str = "ok", reason: str = "") -> Outcome:
     """One phase of one point: nine rounds of three calls about `level` seconds."""
     rounds = tuple((level * (1 + 0.001 * (k - 4)),) * 3 for k in range(9))
-    figure = Figure(
-        *("encoder", "forward", 1.0, 3, 1, rounds, tuple(range(9)), level, None, level, "budget", "steady", 0.001),
-        *(None, None, None, None, 1, 1, 1, None, None),
+    figure = FIGURE._replace(
+        subject="encoder", rounds=rounds, kept=tuple(range(9)), median=level, best=level, stopped="budget"
     )
-    figures = (figure,) if status == "ok" else ()
-    where = ENVIRONMENT._replace(torch=torch)
-    return Outcome(model, "models/m.yaml", {"input.batch_size": 8}, {}, 0, "float32", status, reason, where, figures)
+    return OUTCOME._replace(
+        model=model,
+        file="models/m.yaml",
+        settings={"input.batch_size": 8},
+        status=status,
+        reason=reason,
+        environment=ENVIRONMENT._replace(torch=torch),
+        figures=(figure,) if status == "ok" else (),
+    )
 
 
 def put(path: Path, *outcomes: Outcome) -> Path:

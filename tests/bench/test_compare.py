@@ -8,35 +8,34 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
+import measured
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, slower, undecided
 from rnninspect.bench.matching import match
-from rnninspect.bench.records import Environment, Figure, Outcome
+from rnninspect.bench.records import Figure, Outcome
 from rnninspect.errors import Place
 from rnninspect.results.compare import compare_blocks, compare_document, compare_tables
 from rnninspect.results.table import Table
 from rnninspect.shares import percent
 
-ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01", keeps_freed=False)
+ENVIRONMENT = measured.ENVIRONMENT._replace(keeps_freed=False)
 Rounds = Sequence[Sequence[float]]
 
 
 def figure(rounds: Rounds, subject: str | None = None, phase: str = "forward", **fields: Any) -> Figure:
     kept = fields.get("kept", range(len(rounds)))
     calls = [call for k in kept for call in rounds[k]]
-    plain = Figure(
-        *(subject, phase, 1.0, 3, 1, tuple(map(tuple, rounds)), tuple(kept), median(calls) if calls else 1.0, None),
-        *(1.0, "budget", "steady", 0.001, None, None, None, None, 1, 1, 1, None, None),
+    about = {"subject": subject, "phase": phase, "rounds": tuple(map(tuple, rounds)), "stopped": "budget"}
+    return measured.FIGURE._replace(
+        **{**about, "median": median(calls) if calls else 1.0, **fields, "kept": tuple(kept)}
     )
-    return plain._replace(**{**fields, "kept": tuple(kept)})
 
 
 def outcome(*figures: Figure, **fields: Any) -> Outcome:
-    plain = Outcome("m", "m.yaml", {}, {}, 0, "float32", "ok", "", ENVIRONMENT, figures)
-    return plain._replace(**fields)
+    return measured.OUTCOME._replace(**{"environment": ENVIRONMENT, "figures": figures, **fields})
 
 
 def steady(level: float, rounds: int = 9, spread: float = 0.001) -> Rounds:

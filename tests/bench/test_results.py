@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from measured import ENVIRONMENT, FIGURE, OUTCOME
 
-from rnninspect.bench.records import Bound, Environment, Figure, Interval, Kernels, Outcome, Peaks, Warned
+from rnninspect.bench.records import Bound, Interval, Kernels, Outcome, Peaks, Warned
 from rnninspect.bench.results import Ratio, pool, ratios
 from rnninspect.commands.shared.bench_options import BenchTable
 from rnninspect.formats import csv as formats_csv
@@ -26,32 +27,15 @@ def outcome(
     threads: int, medians: Sequence[float], passes: tuple[int, ...], kept: Sequence[int] = (), began: str = ""
 ) -> Outcome:
     """A variant whose rounds took so long, each in a pass; kept: of them those that count, all where none is named."""
-    figure = Figure(
-        subject=None,
-        phase="forward",
-        first_call=1.0,
-        warmup_calls=3,
-        block=1,
+    figure = FIGURE._replace(
         rounds=tuple((median,) * 3 for median in medians),
         kept=tuple(kept or range(len(medians))),
         median=sorted(medians)[len(medians) // 2],
-        interval=None,
         best=min(medians),
-        stopped="precision",
-        verdict="steady",
         overhead=0.0,
-        host=None,
-        drift=None,
-        peak_bytes=None,
-        flops=1,
-        tokens=1,
-        sequences=1,
-        steps=1,
-        bound=None,
-        kernels=None,
         passes=passes,
     )
-    return Outcome("m", "m.yaml", {}, {"threads": threads}, 0, "float32", "ok", "", None, (figure,), began=began)
+    return OUTCOME._replace(variant={"threads": threads}, environment=None, figures=(figure,), began=began)
 
 
 def ratio(*outcomes: Outcome) -> Ratio | None:
@@ -96,8 +80,6 @@ def test_what_was_timed_at_another_time_is_not_taken_for_its_turn() -> None:
 
 
 # --- pooled over processes -----------------------------------------------------------------------------------
-
-ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11", 2, 4, "2026-01-01")
 
 
 def swept(size: int, dtype: str, process: int, level: float, *subjects: str | None, **fields: Any) -> Outcome:
