@@ -576,13 +576,14 @@ def test_figures_that_came_about_in_another_way_are_not_gone_on_with(untimed: Ru
 def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environment: Environment) -> None:
     journal = folder / "r.jsonl"
     options = ("--sweep", "encoder.hidden_size=range(1,41)", "--phase", "forward", "--output", "r.jsonl")
-    with started(folder, environment({"FAKE_SECONDS": "0.05"}), *options) as process:
-        wait_for(journal, 6, process)
+    # why so slow: the rest would take seconds, so that a busy machine, too, ends it in the middle.
+    with started(folder, environment({"FAKE_SECONDS": "0.2"}), *options) as process:
+        wait_for(journal, 4, process)
         process.kill()
         process.wait()
         assert group_is_gone(process.pid)
     before = journal.read_bytes()
-    assert 5 <= len(sizes(journal)) < 40
+    assert 3 <= len(sizes(journal)) < 40
     with journal.open("ab") as file:
         file.write(b'{"model": "small", "fil')
     done = faked(*options, "--resume")

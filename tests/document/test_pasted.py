@@ -149,10 +149,10 @@ def test_a_damaged_text_ends_in_models_or_a_fault(tmp_path: Path) -> None:
 )
 def test_a_long_text_ends_soon(piece: str) -> None:
     text = (piece * (50_000 // len(piece) + 1))[:50_000]
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         if is_pasted(text):
             read_pasted(text, "x")
     except DocumentError:
         pass
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
