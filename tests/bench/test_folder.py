@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from many_journals import PATH, head, outcome, share_head, whole, write
 
+from rnninspect import __version__
 from rnninspect.bench.controls import controls_of
 from rnninspect.bench.folder import Survey, survey
 from rnninspect.bench.journal import read_journal
@@ -274,7 +275,7 @@ def test_other_versions_are_refused_unless_they_are_asked_for(folder: Path) -> N
     first, *others = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([first.replace(b'"rnninspect": "', b'"rnninspect": "9.'), *others]))
     (said,) = refused(folder)
-    assert "rnninspect '0.1.0', now '9.0.1.0' (--mixed takes both)" in said
+    assert f"rnninspect '{__version__}', now '9.{__version__}' (--mixed takes both)" in said
     assert looked_at(folder, mixed=True).missing == ()
     path.write_bytes(b"".join([first.replace(b'"python": "3', b'"python": "9'), *others]))
     assert looked_at(folder).missing == ()
