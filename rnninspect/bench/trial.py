@@ -19,6 +19,7 @@ from rnninspect.runtime.memory import no_more_than, ran_out
 from rnninspect.runtime.modules import ready
 from rnninspect.runtime.precision import set_float32_precision
 from rnninspect.runtime.torch_errors import broke_cuda
+from rnninspect.runtime.workspace import planned_on
 
 # Steps and sequences of what is called first.
 _SMALL = (4, 2)
@@ -86,7 +87,12 @@ def _ended(error: RnnInspectError, device: torch.device, free: int | None) -> En
 def _call(trial: Trial, spec: Spec, device: torch.device) -> None:
     """Build the model on a device and call the phase once."""
     request, amp = trial.request, trial.run.setting.amp
-    with ready(spec, plan(spec), device, request.seed) as model:
+    planned = planned_on(device.type, spec, plan(spec), input_grad=request.input_grad)
+    more = 0
+    if device.type == "cpu" and trial.phase != "forward":
+        # why: not every system can be told to refuse this process more than it may take.
+        more = planned.counts.gradient_bytes + (planned.kept_for_backward_bytes or 0)
+    with ready(spec, planned, device, request.seed, more=more) as model:
         (subject,) = subjects(spec, model, device, each_layer=False, input_grad=request.input_grad, pool=1)
         if trial.phase != "forward" and not trains(subject):
             why = "nothing is trained, so there is no backward pass (trainable: true, or --phase forward)"
