@@ -309,6 +309,15 @@ def test_json_is_the_same_twice_but_for_the_memory_and_other_with_another_seed(
         assert [values for values, unlike in drawn if values == unlike] == []
 
 
+@pytest.mark.more
+@pytest.mark.torch
+def test_a_device_that_is_not_here_is_one_line_of_all_points_of_bench(here: Run, small: Path) -> None:
+    done = here("bench", small, "--device", "cuda:99", "--sweep", "encoder.hidden_size=4,5")
+    line = refused(done, 3)
+    assert done.stdout == ""
+    assert line.endswith(" (use --device cpu): 0 of 2 were measured\n")
+
+
 @pytest.mark.torch
 def test_too_large_for_memory_is_said_before_any_is_taken_and_the_others_are_shown(
     here: Run, small: Path, absurd: Path

@@ -367,7 +367,7 @@ def test_one_table_after_an_interrupt_says_that_it_is_partial(
         done = here("bench", "m.yaml", *options, "--resume", "--processes", "2", "--table", table)
         assert done.returncode == 130
         assert "partial: interrupted before everything was measured." in done.stdout
-        assert done.stderr.endswith("interrupted: 1 of 2 were measured, and are printed\n")
+        assert done.stderr.endswith("interrupted: 1 of 2 were measured, and are printed; --resume goes on\n")
     done = here("bench", "m.yaml", *options, "--resume", "--processes", "2", "--format", "json")
     assert json.loads(done.stdout)["partial"] is True
 
@@ -489,7 +489,7 @@ def test_an_interrupt_is_answered_while_a_point_hangs(
         wait_for(folder / "r.jsonl", 2, process)
         process.send_signal(number)
         out, err = process.communicate(timeout=HANG)
-        assert (process.returncode, err) == (code, f"{said}: 1 of 2 were measured, and are printed\n")
+        assert (process.returncode, err) == (code, f"{said}: 1 of 2 were measured, and are printed; --resume goes on\n")
         assert "encoder.hidden_size=4" in out
         assert group_is_gone(process.pid)
 
@@ -529,7 +529,7 @@ def test_a_signal_that_comes_twice_costs_nothing_that_is_done(folder: Path, envi
         out, err = process.communicate(timeout=HANG)
         # In the very last moment, when all is printed, the second one ends it as it ends any process.
         assert process.returncode in (143, -signal.SIGTERM)
-        assert err == "ended by SIGTERM: 1 of 2 were measured, and are printed\n"
+        assert err == "ended by SIGTERM: 1 of 2 were measured, and are printed; --resume goes on\n"
         assert "encoder.hidden_size=4" in out
 
 
@@ -544,7 +544,7 @@ def test_a_closed_terminal_ends_it_with_129_though_nothing_can_be_printed(
         assert process.returncode == 129
         assert err.splitlines() == [
             "error: cannot write stdout: No space left on device",
-            "ended by SIGHUP: 1 of 2 were measured",
+            "ended by SIGHUP: 1 of 2 were measured; --resume goes on",
         ]
         assert sizes(folder / "r.jsonl") == [4]
 

@@ -203,7 +203,10 @@ def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("old", "stranger"), "stranger: no point is measured both here and in old: not in new; not in old (compare"),
+        (
+            ("old", "stranger"),
+            "no point is measured both here and in old: m input.batch_size=8: not in new; stranger input",
+        ),
         (("old", "missing"), "missing: no such file or directory (rnninspect bench --output FILE writes one)"),
         (("doc.yaml", "old"), "doc.yaml:1: these are no results of rnninspect bench: expected one JSON object a line"),
         (("old", "same", "--fail-above", "5"), "--fail-above 5: expected a percentage such as 5%, got '5'"),

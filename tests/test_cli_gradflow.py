@@ -72,7 +72,9 @@ def test_decays_a_chart_and_the_numbers(here: Run, small: Path) -> None:
     assert re.search(r"in layer decoder at the last step\. ", shown)
     assert "not every lag is shown; csv and json have all.\n" in shown
     last = shown.splitlines()[-1]
-    assert re.fullmatch(r"equations in float64 · weights drawn by torch \S+ on cpu · float32 · seed 4", last)
+    assert re.fullmatch(
+        r"gradient of x: vanishing · equations in float64 · weights drawn by torch \S+ on cpu · float32 · seed 4", last
+    )
 
 
 @pytest.mark.torch

@@ -240,7 +240,7 @@ def test_what_is_done_is_printed_when_torch_is_lost_midway(folder: Path, environ
     paths = os.pathsep.join(map(str, (folder, ROOT, ROOT / "tests" / "bench")))
     swept = ("--sweep", "encoder.hidden_size=4,5,6", "--output", "r.jsonl")
     done = ended("-c", source, *BENCH, *swept, cwd=folder, env=environment({"PYTHONPATH": paths}))
-    said = "error: torch cannot be loaded here: made up: 1 of 3 were measured, and are printed\n"
+    said = "error: torch cannot be loaded here: made up: 1 of 3 were measured, and are printed; --resume goes on\n"
     assert (done.returncode, done.stderr) == (3, said)
     assert "encoder.hidden_size=4" in done.stdout
     assert (folder / "r.jsonl").read_text().count("\n") == 2

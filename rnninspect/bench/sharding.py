@@ -38,14 +38,17 @@ def parse_share(given: str) -> Share:
     if not number:
         hint = "where a scheduler counts from 0, write $((INDEX + 1))"
         raise OptionError(f"--shard {printable(given)}: shares are counted from 1 ({hint})")
-    return Share(number, parse_shares(str(of), given, least=number))
+    shares = parse_shares(str(of), given)
+    if number > shares:
+        raise OptionError(f"--shard {printable(given)}: expected a share from 1 to {shares:,}, got {number:,}")
+    return Share(number, shares)
 
 
-def parse_shares(of: str, given: str, *, least: int = 1) -> int:
-    """N of `--shard I/N`, where I is `least`. given: the option's text. Raises OptionError."""
+def parse_shares(of: str, given: str) -> int:
+    """N of `--shard I/N`. given: the option's text. Raises OptionError."""
     number = int(of) if of.isdecimal() and len(of) < 10 else 0
-    if not least <= number <= MOST_SHARES:
-        raise OptionError(f"--shard {printable(given)}: expected {least:,} to {MOST_SHARES:,} shares")
+    if not 1 <= number <= MOST_SHARES:
+        raise OptionError(f"--shard {printable(given)}: expected 1 to {MOST_SHARES:,} shares")
     return number
 
 

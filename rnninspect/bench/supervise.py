@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from rnninspect.bench.dealing import Deal, Done
 from rnninspect.bench.records import Doing, Status
-from rnninspect.errors import NoTorch, first_line
+from rnninspect.errors import NoSuchDevice, NoTorch, first_line
 from rnninspect.runtime.memory import available_bytes, ran_out, resident_bytes
 from rnninspect.stop import ENDING
 
@@ -61,9 +61,10 @@ Work = Callable[[Any, Callable[[Doing], None]], Any]
 def run_jobs(
     work: Work, jobs: Iterable[Any], *, limit: Callable[[Any], float], progress: Callable[[int, Doing], None]
 ) -> Generator[Any, None, None]:
-    """Each job's result, or why there is none (`Ended`), in order and as soon as it is known. Raises NoTorch.
+    """Each job's result, or why there is none (`Ended`), in order and as soon as it is known.
 
     jobs: the next is asked for when the result of the one before has been taken. The rest is as `run_beside` has it.
+    Raises NoTorch, NoSuchDevice.
     """
     with contextlib.closing(run_beside([work], jobs, limit=limit, progress=progress)) as results:
         for done in results:
@@ -78,13 +79,14 @@ def run_beside(
     progress: Callable[[int, Doing], None],
     given_up: Callable[[int, Ended], None] = lambda place, last: None,
 ) -> Generator[Done, None, None]:
-    """What came of each job, as soon as it is known: as many processes as `works` share them out. Raises NoTorch.
+    """What came of each job, as soon as it is known: as many processes as `works` share them out.
 
     works: functions of a module, so that a child can import them; each is done in a process of its own, which takes
     the first job that is left as soon as it has nothing to do. limit: seconds a job may take, from when its process
     first reports progress, and less what it waits to be alone; a new process has two minutes until then.
     progress: told the job's number and what it does. given_up: told which of the works gets no more jobs, see `Deal`.
     When the generator is closed, or an interrupt comes, all children are killed at once, whatever they are doing.
+    Raises NoTorch, NoSuchDevice.
     """
     children: list[_Child | None] = [None] * len(works)
     deal = Deal(jobs, len(works), _may_be_the_workers, given_up)
@@ -160,7 +162,10 @@ class _Child:
             self._crashed()
 
     def look(self, progress: Callable[[int, Doing], None]) -> bool:
-        """Whether the job has ended; `alive` is then false if the process is no longer of use. Raises NoTorch."""
+        """Whether the job has ended; `alive` is then false if the process is no longer of use.
+
+        Raises NoTorch, NoSuchDevice.
+        """
         try:
             while self.busy and self.pipe.poll():
                 kind, value = self.pipe.recv()
@@ -338,7 +343,7 @@ def _serve(work: Work, pipe: Connection, folder: Path) -> None:
             job = pipe.recv()
             try:
                 result = work(job, partial(_tell, pipe))
-            except NoTorch as error:
+            except (NoTorch, NoSuchDevice) as error:
                 # why the parent's affair: no job can be done.
                 pipe.send(("error", error))
                 continue

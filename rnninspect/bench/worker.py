@@ -11,14 +11,14 @@ from random import Random
 import torch
 
 from rnninspect.bench.figure import TimedPhase, look, outcome_of
-from rnninspect.bench.jobs import Job, not_measured
+from rnninspect.bench.jobs import Job, VariantRun, not_measured
 from rnninspect.bench.machine import remember_speeds
 from rnninspect.bench.phases import Phase
 from rnninspect.bench.prepare import ReadyRun
 from rnninspect.bench.records import Doing, Environment, Outcome, Status, settings_text
 from rnninspect.bench.sampling import Progress, measure
 from rnninspect.bench.supervise import Last
-from rnninspect.errors import NotEnoughMemory, RnnInspectError, first_line
+from rnninspect.errors import NoSuchDevice, NotEnoughMemory, RnnInspectError, first_line
 from rnninspect.runtime.device import threads
 from rnninspect.runtime.memory import ran_out
 from rnninspect.runtime.torch_errors import broke_cuda, quiet
@@ -50,6 +50,11 @@ class _Teller:
             self._progress(self._last)
 
 
+def _is_for_all(run: VariantRun) -> bool:
+    """Whether the device of a run is that of all, as `--device` says it, and neither a document nor a sweep."""
+    return run.spec.is_replaced(("device",)) and "device" not in run.settings
+
+
 def _work(job: Job, progress: _Teller) -> list[Outcome] | Last:
     began = datetime.now(UTC).isoformat()
     prepared: list[ReadyRun | Outcome] = []
@@ -61,6 +66,8 @@ def _work(job: Job, progress: _Teller) -> list[Outcome] | Last:
         except (RnnInspectError, RuntimeError, MemoryError) as error:
             # why the whole job: in this process every later one would fail too, and so it ends with the process.
             if broke_cuda(error):
+                raise
+            if isinstance(error, NoSuchDevice) and _is_for_all(variant):
                 raise
             memory = isinstance(error, NotEnoughMemory) or ran_out(error)
             status = Status.MEMORY if memory else Status.FAILED

@@ -75,7 +75,7 @@ def run(options: BenchOptions) -> int:
     try:
         _measure(options, store, outcomes, devices)
         text = page(list(outcomes.values()), partial=False)
-    except (*INTERRUPTS, NoTorch) as reason:
+    except (*INTERRUPTS, NoTorch, NoSuchDevice) as reason:
         total = number_of_outcomes(store.jobs, outcomes.values())
         return _stop(options, list(outcomes.values()), total, page, reason)
     return _finish(options, list(outcomes.values()), text, request.precision)
@@ -261,7 +261,7 @@ def _stop(
     outcomes: Sequence[Outcome],
     total: int,
     page: Callable[..., str],
-    reason: Interrupt | NoTorch,
+    reason: Interrupt | CannotHere,
 ) -> int:
     """Print what there is, of `total` outcomes, after what has ended the run, whose exit code it is."""
     printed = ", and are printed" if outcomes else ""
@@ -272,9 +272,10 @@ def _stop(
         complain(error)
         printed = ""
     measured = sum(outcome.ok for outcome in outcomes)
-    why = f"error: {reason}" if isinstance(reason, NoTorch) else words(reason)
-    say(f"{why}: {measured} of {total} were measured{printed}")
-    return reason.exit_code if isinstance(reason, NoTorch) else exit_code(reason)
+    why = f"error: {reason}" if isinstance(reason, CannotHere) else words(reason)
+    left = 0 < len(outcomes) < total and options.output is not None and options.shard is None
+    say(f"{why}: {measured} of {total} were measured{printed}{'; --resume goes on' * left}")
+    return reason.exit_code if isinstance(reason, CannotHere) else exit_code(reason)
 
 
 def _print(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> None:

@@ -63,8 +63,7 @@ def run(options: CompareOptions) -> int:
     old, new = _results(options.old), _results(options.new)
     comparison = compare_runs(old.outcomes, new.outcomes, threshold)
     if not comparison.compared:
-        reasons = "; ".join(dict.fromkeys(item.reason for item in comparison.unmatched[:3])) or "both are empty"
-        message = f"no point is measured both here and in {printable(str(options.old))}: {reasons}"
+        message = f"no point is measured both here and in {printable(str(options.old))}: {_lacking(comparison)}"
         raise DocumentError(Place(str(options.new)), message, hint="compare runs of the same models and settings")
     _remark(comparison, old, new)
     findings = list(slower(comparison))
@@ -72,6 +71,16 @@ def run(options: CompareOptions) -> int:
         say(f"error: {finding.place}: {printable(finding.what)}")
     _print(options, comparison, old, new, only, findings)
     return 1 if findings else 0
+
+
+def _lacking(comparison: Comparison) -> str:
+    """Why nothing was compared, each reason with the first that it is of: `m input.batch_size=8: not in new`."""
+    first = {item.reason: item for item in reversed(comparison.unmatched)}
+    said = [
+        f"{printable(' '.join(filter(None, (item.model, item.point, item.phase))))}: {printable(reason)}"
+        for reason, item in reversed(first.items())
+    ]
+    return "; ".join(said[:3]) or "both are empty"
 
 
 def _remark(comparison: Comparison, old: Read, new: Read) -> None:

@@ -46,7 +46,8 @@ def run(options: GradflowOptions) -> int:
     from rnninspect.commands.shared.layers import with_steps
     from rnninspect.commands.shared.plots import check_plot, save_plot
     from rnninspect.commands.shared.rendering import print_page
-    from rnninspect.results.gradflow import gradflow_blocks, gradflow_charts, gradflow_document
+    from rnninspect.results.caption import caption
+    from rnninspect.results.gradflow import fate, gradflow_blocks, gradflow_charts, gradflow_document
 
     if options.target is Target.SUM and options.step is not None:
         raise OptionError(f"--step {options.step}: --target sum reads every step (leave one of the two out)")
@@ -64,7 +65,8 @@ def run(options: GradflowOptions) -> int:
     )
     if results:
         blocks, source = gradflow_blocks(results), _caption(results)
-        print_page(options.format, blocks, lambda: gradflow_document(results), source, options.output)
+        answered = caption(*filter(None, (fate(results), source)))
+        print_page(options.format, blocks, lambda: gradflow_document(results), answered, options.output)
         save_plot(gradflow_charts(results), options.plot, source)
     return code
 

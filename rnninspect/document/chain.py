@@ -129,11 +129,15 @@ class Spec:
         Where an option put it there, the document and the option are named.
         """
         place = self.tree.place(path)
-        if place.source != self.source:
+        if self.is_replaced(path):
             return kind(f"{place}: {message}", Place(self.source))
         error = kind(message, place if path else Place(self.source))
         add_excerpts(error, self.tree.text, self.source)
         return error
+
+    def is_replaced(self, path: Path) -> bool:
+        """Whether what stands at `path` is an option's, `--device` or `--set`, and not the document's own."""
+        return self.tree.place(path).source != self.source
 
     def cut(self, steps: int, sequences: int | None = None) -> Spec:
         """The same model on a smaller batch: at most so many time steps and sequences.

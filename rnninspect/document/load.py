@@ -127,5 +127,5 @@ def spec_of(tree: Tree, path: str) -> Spec:
 def _called(path: str) -> str:
     """The name of a model that has none of its own."""
     if is_call(path):
-        return "printed"
+        return path.split("(")[0].split(".")[-1].strip()
     return "stdin" if path == "-" else PurePath(path).stem

@@ -82,6 +82,7 @@ REMARKS = {
     "go_backwards": "bidirectional: true reads both ways; torch has no layer that only reads backwards",
     "time_major": "batch_first: true puts N before L; torch's default is L first",
     "recurrent_dropout": "torch has none; dropout stands between stacked layers",
+    "packed": "lengths: [20, 7, 3] is a packed batch",
     "stateful": "input has state: zeros or random, for h_0 and c_0",
     **dict.fromkeys(
         ("repeat", "repeats", "times"),

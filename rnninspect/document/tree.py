@@ -60,7 +60,9 @@ def read_value(text: str, source: str) -> object:
         raise DocumentError(Place(source), "the value is empty", hint="write null for none, '' for no text")
     if isinstance(node, MappingNode):
         message = "expected one value or a list such as [1, 2], got a mapping"
-        raise DocumentError(Place(source), message, hint="quote text that holds a colon")
+        raise DocumentError(
+            Place(source), message, hint="a key in it is set by its own path, PATH.KEY=1; quote text that holds a colon"
+        )
     return _unfold(node, (), {}, {})
 
 

@@ -196,6 +196,16 @@ def _series(name: str, curves: Sequence[Curve]) -> Series:
     return Series(name, tuple((lag, norm) for lag, norm, _ in points), halves=halves)
 
 
+def fate(results: Sequence[Gradflow]) -> str:
+    """What becomes of the gradient of the input: `gradient of x: vanishing`, of several models by name; "" for none."""
+    said = []
+    for result in results:
+        verdicts = dict.fromkeys(curve.decay.verdict for curve in result.curves if curve.of == "x" and curve.decay)
+        if verdicts:
+            said.append(f"{result.model.name} " * (len(results) > 1) + " and ".join(verdicts))
+    return f"gradient of x: {listed(said, _MOST_SERIES)}" if said else ""
+
+
 def dependence(result: Gradflow) -> str:
     """How the layer that is read depends on the first step of each input; "" where there is but one, as it is read."""
     first: dict[tuple[str, ...], Curve] = {}

@@ -27,7 +27,7 @@ from rnninspect.bench.sampling import LEAST_ROUNDS
 from rnninspect.bench.supervise import Last
 from rnninspect.bench.worker import work
 from rnninspect.document.chain import Spec
-from rnninspect.errors import TorchRefused
+from rnninspect.errors import NoSuchDevice, TorchRefused
 from rnninspect.plan import bytes_needed, plan
 
 LSTM = "{type: LSTM, name: encoder, input_size: 3, hidden_size: 2}"
@@ -398,9 +398,19 @@ def test_a_model_that_computes_something_else_is_not_timed(tmp_path: Path, monke
 
 
 def test_what_cannot_be_had_here_is_told_with_the_document_and_what_asked_for_it(tmp_path: Path) -> None:
-    (outcome,) = outcomes(job_of(tmp_path, settings=["device=cuda:99"]))
-    assert (outcome.status, outcome.figures) == ("failed", ())
-    assert outcome.reason.startswith(f"{outcome.file}: --set device=cuda:99: device cuda:99 was asked for; torch ")
+    file = tmp_path / "m.yaml"
+    file.write_text(f"input: {{batch_size: 2, seq_len: 4}}\ndevice: cuda:99\nlayers: [{LSTM}]\n")
+    (of_document,) = load_points(str(file))
+    (swept,) = load_points(str(file), (), ["device=cuda:98"])
+    for point, where in ((of_document, f"{file}:2:9"), (swept, f"{file}: --sweep device=cuda:98")):
+        (outcome,) = outcomes(Job(point.variants, QUICK))
+        assert (outcome.status, outcome.figures) == ("failed", ())
+        assert outcome.reason.startswith(f"{where}: device cuda:9{8 + (point is of_document)} was asked for; torch ")
+
+
+def test_a_device_that_is_not_here_for_any_point_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchDevice, match=r"--set device=cuda:99: device cuda:99 was asked for; torch "):
+        outcomes(job_of(tmp_path, settings=["device=cuda:99"]))
 
 
 def test_layers_are_held_against_the_equations_once_whatever_the_batch_and_length(

@@ -51,7 +51,7 @@ def test_a_share_is_i_of_n(given_: str, share: Share) -> None:
     ("given_", "said"),
     [
         ("0/8", "shares are counted from 1 (where a scheduler counts from 0, write $((INDEX + 1)))"),
-        ("9/8", "expected 9 to 10,000 shares"),
+        ("9/8", "expected a share from 1 to 8, got 9"),
         ("1/0", "expected 1 to 10,000 shares"),
         ("1/10001", "expected 1 to 10,000 shares"),
         ("8", "expected I/N such as 3/8"),
