@@ -67,7 +67,7 @@ def merge_tables(found: Survey, controls: Sequence[Control]) -> dict[str, Table]
     return {
         "shares": Table(
             title="shares",
-            subject=f"{len(found.points)} point{'s' * (len(found.points) != 1)}",
+            subject=counted(len(found.points), "point"),
             columns=_SHARES,
             rows=tuple(_share(share) for share in shares),
             shown=open_[:_MOST_ROWS] if len(shares) > _MOST_ROWS else None,
@@ -75,7 +75,7 @@ def merge_tables(found: Survey, controls: Sequence[Control]) -> dict[str, Table]
         ),
         "missing": Table(
             title="missing",
-            subject=f"{len(missing)} point{'s' * (len(missing) != 1)}",
+            subject=counted(len(missing), "point"),
             columns=_MISSING,
             rows=tuple(cells(point, _MISSING) for point in missing),
             shown=tuple(range(_MOST_ROWS)) if len(missing) > _MOST_ROWS else None,
