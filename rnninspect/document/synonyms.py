@@ -64,7 +64,7 @@ _KEYS = _meanings(
         "forget_bias": "unit_forget_bias",
         "batch_size": "batch bs n n_batch",
         "seq_len": "seq_length sequence_length timesteps time_steps n_steps steps bptt t l",
-        "lengths": "seq_lens seq_lengths sequence_lengths",
+        "lengths": "seq_lens seq_lengths sequence_lengths packed",
         "name": "title",
         "input": "inputs",
         "from": "source sources inputs reads from_",
@@ -82,7 +82,6 @@ REMARKS = {
     "go_backwards": "bidirectional: true reads both ways; torch has no layer that only reads backwards",
     "time_major": "batch_first: true puts N before L; torch's default is L first",
     "recurrent_dropout": "torch has none; dropout stands between stacked layers",
-    "packed": "lengths: [20, 7, 3] is a packed batch",
     "stateful": "input has state: zeros or random, for h_0 and c_0",
     **dict.fromkeys(
         ("repeat", "repeats", "times"),
