@@ -39,8 +39,8 @@ def outcome(level: float, model: str = "m", torch: str = "2.13.0", status: str =
     )
 
 
-def put(path: Path, *outcomes: Outcome) -> Path:
-    with start(path, head_of({})) as journal:
+def put(path: Path, *outcomes: Outcome, **asked: object) -> Path:
+    with start(path, head_of(asked)) as journal:
         for each in outcomes:
             journal.append(each)
     return path
@@ -86,6 +86,12 @@ def test_only_what_became_slower_fails(
     )
     assert done.stderr.startswith(message if code else "")
     assert done.stderr.count("\n") == code
+
+
+def test_what_was_measured_in_another_way_is_said(here: Run, results: Path, tmp_path: Path) -> None:
+    new = put(tmp_path / "new", outcome(0.002), method=2)
+    assert "note: the two were measured in different ways" in here("compare", "old", new, cwd=results).stderr
+    assert "different ways" not in here("compare", new, new, cwd=results).stderr
 
 
 def test_the_table(here: Run, results: Path) -> None:

@@ -14,6 +14,7 @@ from checkpoint_files import GRU, KERAS_GRU, safetensors
 from torch import nn
 from worlds import CONFIGS, DOCUMENTS, spec_of
 
+from rnninspect.commands.shared.checkpoints import files_in
 from rnninspect.document.chain import Link, Spec
 from rnninspect.document.load import load_spec
 from rnninspect.files.agreement import TensorDifference
@@ -172,6 +173,8 @@ def test_a_file_beside_a_document(here: Here, tmp_path: Path) -> None:
     assert done.returncode == 0
     held, last = "plan and safetensors agree: 4 of 4 tensors · float32", done.stdout.splitlines()[-1]
     assert last == f"{held}; documents: plan: from the equations alone, torch was not asked · float32"
+    half = safetensors(tmp_path / "half.safetensors", {name: (shape, "float16") for name, (shape, _) in GRU.items()})
+    assert here("params", SMALL, half, "--plan").stdout.splitlines()[-1] == last.replace("float32", "float16", 1)
     data = json.loads(here("params", SMALL, file, "--format", "json").stdout)
     assert (data["ledger"], data["seed"]) == ("mixed", 0)
     document, of_file = data["models"]
@@ -319,3 +322,9 @@ def test_a_documents_object_has_no_key_of_a_files() -> None:
     text = json.dumps(document(Report([plan(spec)], "plan", 0, [])), default=str)
     keys: Any = ("_per_token", "convention", "unknown")
     assert not [key for key in keys if key in text]
+
+
+def test_what_is_hidden_or_a_document_is_no_file_to_be_named(tmp_path: Path) -> None:
+    for name in (".b.pt", "a.pt", "c.yaml"):
+        (tmp_path / name).touch()
+    assert files_in(str(tmp_path)) == ["a.pt"]

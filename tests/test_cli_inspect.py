@@ -153,6 +153,11 @@ def test_nothing_is_written_twice_where_no_line_can_change(
     assert ERASE not in done.stdout
 
 
+def test_what_backward_keeps_is_by_the_equations_alone_where_torch_is_not_asked(here: Run) -> None:
+    shown = " ".join(here("inspect", TAGGER, "--all", "--plan").stdout.split())
+    assert "kept for backward: what the forward pass of a training step keeps" in shown
+
+
 @pytest.mark.parametrize("setting", [("CI", "true"), ("TERM", "dumb")])
 def test_ci_and_a_terminal_that_cannot_erase_wait(
     watched: Run, monkeypatch: pytest.MonkeyPatch, setting: tuple[str, str]

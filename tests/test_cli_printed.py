@@ -219,3 +219,10 @@ def test_layers_without_steps_are_left_out_of_a_printed_module(here: Here, tmp_p
     done = here(command, path, *SIZES, "--layer", "decoder")
     assert (done.returncode, "not described: Conv1d (conv)" in done.stderr) == (0, True)
     assert "--layer odd: not in the document" in here(command, path, *SIZES, "--layer", "odd").stderr
+
+
+@pytest.mark.parametrize("second", ["GRU(4, 5)", "GRU(4, 5, dtype=torch.float32)"])
+def test_the_layers_of_a_sequential_have_one_dtype(here: Here, second: str) -> None:
+    done = here("params", f"Sequential(LSTM(3, 4, dtype=torch.float64), {second})", "--plan")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "expected one dtype for all layers of a Sequential" in done.stderr

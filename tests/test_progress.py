@@ -78,6 +78,15 @@ def test_the_time_that_is_left_goes_by_what_is_done_and_by_how_long_that_took() 
     assert forecast.left == 2
 
 
+def test_of_jobs_that_run_at_once_each_has_its_own_share() -> None:
+    forecast = Forecast([Expected(5.0, 4.0), Expected(2.0, 4.0)], lambda: 0.0, at_once=2)
+    assert forecast.left == 15 / 2
+    forecast.hear(0, 0.5)
+    assert forecast.left == (2 + 6) / 2
+    forecast.hear(1, 0.25)
+    assert forecast.left == (2 + 3) / 2
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (11.6, "12 s"), (95, "2 min"), (2 * 3600, "2.0 h")])
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rnninspect.bench.compare import LEAST_ROUNDS, Compared, Comparison, compare_runs, slower, undecided
 from rnninspect.bench.matching import match
 from rnninspect.bench.records import Figure, Outcome
+from rnninspect.bench.statistics import ratio_interval
 from rnninspect.errors import Place
 from rnninspect.results.compare import compare_blocks, compare_document, compare_tables
 from rnninspect.results.table import Table
@@ -98,8 +99,10 @@ def test_what_is_on_one_side_is_said() -> None:
         outcome(both, model="gone"),
         outcome(model="broken", status="crashed", reason="killed by SIGSEGV"),
         outcome(both, model="was fine"),
-        outcome(model="twice", status="timeout"),
+        outcome(figure(steady(9)), model="twice", status="timeout"),
         outcome(both, model="twice"),
+        outcome(model="never", status="timeout", reason="1 s"),
+        outcome(model="never", status="crashed", reason="killed by SIGSEGV"),
     ]
     new = [
         outcome(both, figure(steady(1), "a")),
@@ -107,8 +110,10 @@ def test_what_is_on_one_side_is_said() -> None:
         outcome(model="was fine", status="memory", reason="8 GB"),
         outcome(both, model="twice"),
         outcome(both, model="added"),
+        outcome(both, model="never"),
     ]
     pairs, unmatched = match(old, new)
+    assert {len(side) for pair in pairs for side in (pair.old, pair.new)} == {1}
     assert [(pair.old[0][0].model, pair.subject, pair.phase) for pair in pairs] == [
         ("m", None, "forward"),
         ("twice", None, "forward"),  # tried again, and then it went well
@@ -119,6 +124,7 @@ def test_what_is_on_one_side_is_said() -> None:
         ("gone", None, None, "not in new"),
         ("broken", None, None, "crashed in old: killed by SIGSEGV"),
         ("was fine", None, None, "memory in new: 8 GB"),
+        ("never", None, None, "crashed in old: killed by SIGSEGV"),
         ("added", None, None, "not in old"),
     ]
 
@@ -528,3 +534,14 @@ def test_more_sentences_than_people_read_are_left_to_the_table() -> None:
     assert table.notes[2:4] == ("m0: new is 2.00 ± 0.03 times slower", "m1: new is 2.00 ± 0.03 times slower")
     assert table.notes[-1] == "4 more are in the table"
     assert {row[2] for row in table.rows} == {"tiny"}
+
+
+def test_of_an_even_number_of_processes_the_median_is_between_two() -> None:
+    # Of the numbers from 1 to 6 the medians of draws lie about 3.5, and so do the ends of their interval.
+    low, high = ratio_interval([[float(number)] for number in range(1, 7)], [[1.0]], 1 / 3.5)
+    assert 1 / low + 1 / high == pytest.approx(7, abs=0.5)
+
+
+def test_the_ratio_is_within_its_interval() -> None:
+    assert ratio_interval([[1.0] * 7], [[1.0] * 7], 1.2) == (1.0, 1.2)
+    assert ratio_interval([[1.0] * 7], [[1.0] * 7], 0.9) == (0.9, 1.0)

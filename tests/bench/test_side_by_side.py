@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from worlds import TIMED
 from rnninspect.bench import side_by_side
 from rnninspect.bench.jobs import Job, not_measured
 from rnninspect.bench.points import load_points
-from rnninspect.bench.records import Doing, Outcome, TimingRequest
+from rnninspect.bench.records import Doing, Interval, Outcome, TimingRequest
 from rnninspect.bench.schedule import Progress, jobs_of
 from rnninspect.bench.seats import Seat
-from rnninspect.bench.side_by_side import all_jobs, measured
+from rnninspect.bench.side_by_side import all_jobs, beside_alone, measured
+
+sys.path.insert(0, str(Path(__file__).parent))
+import fake_work
 
 SEATS = (Seat("cuda:0"), Seat("cuda:1"))
 
@@ -71,3 +75,15 @@ def test_who_does_what(
     every = [job.runs[0].settings["encoder.hidden_size"] for job in all_jobs(controls, swept, seats)]
     assert every == [size for _, settings in done for size in settings]
     assert told == list(range(len(every)))
+
+
+def test_what_it_takes_beside_others_is_a_multiple_of_its_time_alone(tmp_path: Path) -> None:
+    (job, _) = jobs(tmp_path, "8,9")
+    (alone,) = fake_work.work(job, lambda doing: None)
+    assert alone.environment is not None
+    figures = [each._replace(median=2 * each.median) for each in alone.figures if each.phase == "step"]
+    slower = [each._replace(interval=Interval(0.98 * each.median, 1.02 * each.median)) for each in figures]
+    beside = alone._replace(figures=tuple(slower), environment=alone.environment._replace(beside=3))
+    (sentence,) = beside_alone(alone, beside)
+    # 1 % of the one and 2 % of the other are 3 % of twice the time.
+    assert sentence.endswith("took beside 3 other devices, as a multiple of its time alone: step 2 ± 0.06")

@@ -87,6 +87,7 @@ def test_it_says_what_the_text_says(kind: str, reverse: bool) -> None:
         ("h = (1 - x) * h", "h_t=(1-x_t)⊙h_t-1"),
         ("h = tanh(-(x + h))", "h_t=tanh(-(x_t+h_t-1))"),
         ("h = max(x, h) * 2", "h_t=max(x_t,h_t-1)·2"),
+        ("h = h * -0.5", "h_t=h_t-1·(-0.5)"),
         ("h = (x / h) ** 2", "h_t=(x_t / h_t-1)^2"),
         ("h = x / (h + 1)", "h_t=x_t / h_t-1+1"),
         ("h = sqrt(abs(x)) + 0 * h", "h_t=√(|x_t|)+0·h_t-1"),

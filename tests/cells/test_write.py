@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from matplotlib.mathtext import MathTextParser
 from samples import examples
 from worlds import RECURRENT, least_keys
 
+from rnninspect.cells.bias import without_biases
 from rnninspect.cells.language import parse
 from rnninspect.cells.tree import Bias, Cell, Matrix, Value
 from rnninspect.cells.write import Written, name, shapes, write
@@ -81,6 +83,18 @@ class TestTheSeedsEquations:
     def test_without_biases_no_sign_is_left_over(self) -> None:
         assert texts("RNN", bias=False) == ["h_t = tanh(W_ih x_t + W_hh h_{t-1})"]
         assert texts("GRU", bias=False)[2] == "n_t = tanh(W_in x_t + r_t ⊙ W_hn h_{t-1})"
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("h = tanh(b + W @ x)", "h_t = tanh(W x_t)"),
+            ("h = (-b_a + W.T @ (x + b_b)) * x", "h_t = Wᵀ x_t ⊙ x_t"),
+        ],
+    )
+    def test_without_biases_all_else_stays(self, text: str, expected: str) -> None:
+        cell = parse(text)
+        left = replace(cell, equations=tuple(map(without_biases, cell.equations)))
+        assert bare(left) == [expected]
 
     def test_a_linear_stands_at_a_step_or_at_none(self) -> None:
         head = Linear(type="Linear", in_features=3, out_features=2)
@@ -219,6 +233,8 @@ class TestNames:
         ("h = tanh(x + x) * 0.5", "h_t = tanh(x_t + x_t) · 0.5"),
         ("h = x * (W_a @ x)", "h_t = x_t ⊙ W_a x_t"),
         ("h = x * (x * x)", "h_t = x_t ⊙ (x_t ⊙ x_t)"),
+        ("h = x * -2", "h_t = x_t · (-2)"),
+        ("h = x ** -2", "h_t = x_t^(-2)"),
     ],
 )
 def test_brackets_stand_where_the_tree_needs_them(text: str, expected: str) -> None:

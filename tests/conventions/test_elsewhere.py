@@ -70,6 +70,8 @@ def test_the_lines_make_what_the_page_shows(framework: str, keys: str) -> None:
     assert list(there) == [tensor.name for tensor in translation.tensors]
     assert {array.dtype for array in there.values()} == {np.dtype("float32")}
     for tensor in translation.tensors:
+        other = {"forward": r"backward|bw/|\br\d", "reverse": r"forward|fw/|\bl\d"}.get(tensor.direction or "")
+        assert other is None or not re.search(other, tensor.name)
         seen = np.zeros(tensor.shape, bool)
         for block in tensor.blocks:
             index = eval(f"np.s_{block.at}")

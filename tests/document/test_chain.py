@@ -17,6 +17,7 @@ from rnninspect.document.load import load_spec
 from rnninspect.document.tree import read_tree
 from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
+from rnninspect.layers.linear import Linear
 from rnninspect.layers.registry import TYPES
 from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import plan
@@ -396,3 +397,22 @@ class TestCut:
         assert cut.batch == Batch(3, 2, None, "random")
         assert (cut.name, cut.device, cut.dtype, cut.notes) == ("x", "meta", "float16", spec.notes)
         assert [link.layer for link in cut.links] == [link.layer for link in spec.links]
+
+
+def test_what_a_layer_of_a_repeated_block_names_is_its_own_copys() -> None:
+    block = """repeat: 2, layers: [{name: e, type: Embedding, from: input, num_embeddings: 7, embedding_dim: 4},
+        {name: r, type: RNN, hidden_size: 4}, {name: s, type: RNN, hidden_size: 4, state_from: r},
+        {name: head, type: Linear, out_features: 7, tied_to: e}]"""
+    spec = worlds.spec_of(text_of(block, head=BATCHED) + "outputs: [head_0, head_1]\n")
+    assert [link.layer.tied_to for link in spec.links if isinstance(link.layer, Linear)] == ["e_0", "e_1"]
+    assert [link.wires.state_from for link in spec.links if link.wires.state_from] == ["r_0", "r_1"]
+
+
+def test_an_input_by_its_name_may_be_added() -> None:
+    head = "input: {batch_size: 3}\ninputs: {src: {seq_len: 5}, tgt: {seq_len: 5}}"
+    first = "name: p, type: Linear, from: src, in_features: 4, out_features: 4"
+    spec = worlds.spec_of(
+        text_of(first, first.replace("p, ", "q, ").replace("src", "tgt") + ", add: src", head=head)
+        + "outputs: [p, q]\n"
+    )
+    assert spec.links[1].wires.add == "src"

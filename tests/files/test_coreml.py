@@ -137,6 +137,22 @@ def test_a_gru() -> None:
     }
 
 
+# The first field of each kind of weights, as NeuralNetwork.proto has it, for the gates in order.
+FIELDS = {
+    420: (LSTM_GATES, {"WeightMatrix": 1, "RecursionMatrix": 20, "BiasVector": 40}),
+    410: (GRU_GATES, {"WeightMatrix": 30, "RecursionMatrix": 50, "BiasVector": 70}),
+}
+
+
+@pytest.mark.parametrize(("number", "gates", "firsts"), [(number, *said) for number, said in FIELDS.items()])
+def test_every_weight_is_the_one_of_its_field(number: int, gates: tuple[str, ...], firsts: dict[str, int]) -> None:
+    fields = {first + k: gate + end for end, first in firsts.items() for k, gate in enumerate(gates)}
+    for place, role in fields.items():
+        one = (place, weight(H * I))
+        params = message((1, I), (2, H), (20, message(one)) if number == 420 else one)
+        assert set(read(model(layer("rnn", number, params))).layers[0].tensors) == {role}
+
+
 def test_a_simple_layer() -> None:
     fields = [(30, weight(H * I)), (31, weight(H * H)), (32, weight(H))]
     held = read(model(layer("rnn", 400, message((1, I), (2, H), (10, RELU), (15, 1), (20, 1), *fields))))
@@ -232,6 +248,12 @@ def test_the_operators_of_an_ml_program_and_their_weights(tmp_path: Path) -> Non
     (folder / "weights" / "weight.bin").write_bytes(bytes(447))
     damage = "weights in weights/weight.bin, which should have 448 bytes and has 447"
     assert read_any(str(tmp_path)).damage == damage
+
+
+@pytest.mark.parametrize(("number", "dtype"), [(21, "int8"), (22, "int16"), (31, "uint8"), (33, "uint32")])
+def test_whole_numbers_of_a_program(number: int, dtype: str) -> None:
+    held = read(program(const("w", number, H, I), operation("rnn", "y", weight_ih="w")))
+    assert held.tensors["w"].dtype == dtype
 
 
 def test_functions_of_a_program_stay_apart() -> None:

@@ -241,6 +241,13 @@ def test_nothing_is_guessed(tmp_path: Path, config: dict[str, Any]) -> None:
     assert held.notes[0].startswith("which tensors are those of 'a'")
 
 
+def test_a_recurrent_kernel_of_other_rows_is_not_the_layers(tmp_path: Path) -> None:
+    def write(root: Any) -> None:
+        vars_of(root, "layers/lstm", zeros(7, 20), zeros(6, 20), zeros(20))
+
+    assert roles(read(keras_zip(tmp_path / "x", sequential(lstm("a", 5)), write))) == {"a": {}}
+
+
 def test_cells_of_a_stack_are_layers_of_their_own(tmp_path: Path) -> None:
     def write(root: Any) -> None:
         for place, inputs, units in (("lstm_cell", 7, 3), ("gru_cell", 3, 2), ("lstm_cell_1", 2, 3)):

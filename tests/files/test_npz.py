@@ -86,6 +86,8 @@ def test_lost_values_are_damage(tmp_path: Path) -> None:
     held = read(str(tmp_path / "x"))
     assert held.tensors["x"].shape == (3, 2)
     assert held.damage == "the header promises 94 bytes, the file has 93"
+    (tmp_path / "x").write_bytes(npy(SOUND, bytes(24 + 70)))
+    assert read(str(tmp_path / "x")).damage == "the header promises 94 bytes, the file has 164"
     with zipfile.ZipFile(tmp_path / "z", "w") as archive:
         archive.writestr("a.npy", npy(SOUND, bytes(25)))
         archive.writestr("b.npy", npy(SOUND, bytes(24)))

@@ -255,6 +255,17 @@ def test_a_link_is_looked_at_as_caches_have_them(outside: Path, tmp_path: Path) 
     assert read(inner / "m.onnx").damage == ""
 
 
+def test_a_folder_that_is_a_link_leads_nowhere_else(outside: Path, tmp_path: Path) -> None:
+    made = onnx.load(outside, load_external_data=False)
+    for tensor in made.graph.initializer:
+        tensor.external_data[0].value = "weights/m.data"
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "m.onnx").write_bytes(made.SerializeToString())
+    (inner / "weights").symlink_to(tmp_path)
+    assert "which is not in the model's folder: not looked for" in read(inner / "m.onnx").damage
+
+
 # --- where a weight comes from ---------------------------------------------------------------------------
 
 

@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 from samples import examples
 
 from rnninspect.files.held import Unreadable
+from rnninspect.files.pickles.bytes import mentions
 from rnninspect.files.pickles.calls import runs_things, warnings_of
 from rnninspect.files.pickles.gathered import Gathered
 from rnninspect.files.pickles.machine import MOST_STEPS, read_pickle
 from rnninspect.files.pickles.records import Call, Global, Key, Persistent, Skipped
+from rnninspect.files.pickles.walk import part_of
 from rnninspect.files.readers import pickles
 from rnninspect.files.readers.torch_tensors import rebuilt
 from rnninspect.files.source import Source
@@ -123,6 +125,11 @@ def test_objects_that_stand_outside(protocol: int) -> None:
     built = read_pickle(source_of(stream.getvalue()))
     assert all(isinstance(each, Persistent) for each in built.value)
     assert [each.key for each in built.outside] == ["first", "second"]
+
+
+def test_keys_of_several_parts_are_names_where_they_are_short() -> None:
+    assert part_of(Key(("a", 1))) == "a/1"
+    assert part_of(Key((1,) * 101)) == "?"
 
 
 def test_texts_of_python_2() -> None:
@@ -258,6 +265,8 @@ def test_what_is_harmless_is_no_alarm(value: object, protocol: int) -> None:
     [
         ("pytorch_lightning.callbacks ModelCheckpoint", False),
         ("somebody os.system", True),
+        ("somebody os.listdir", True),
+        ("zipfile ZipFile", True),
         ("torch.jit.unsupported_tensor_ops execWrapper", True),
         ("torch load", True),
         ("torch.hub load", True),
@@ -310,6 +319,7 @@ MALFORMED = {
     "items in no dict": b"(N(u.",
     "elements in no list": b"N(Ne.",
     "a dict with half an item": b"(Nd.",
+    "a tuple of too few": b"NN\x87.",
     "a name that is none": b"NN\x93.",
     "a long name": b"c" + b"a" * 100_000 + b"\nb\n.",
 }
@@ -363,6 +373,18 @@ def test_too_much_text_is_refused() -> None:
     text = b"X" + struct.pack("<I", 16_000) + b"a" * 16_000
     with pytest.raises(Unreadable, match="of names and texts"):
         read_pickle(source_of(text * 2200 + b"."))
+
+
+def test_too_many_pickles_in_one_are_refused() -> None:
+    loaded = b"ctorch.storage\n_load_from_bytes\nq\0" + b"h\0NR" * 6_000 + b"."
+    with pytest.raises(Unreadable, match="pickles in it"):
+        read_pickle(source_of(loaded))
+
+
+def test_a_word_is_found_where_two_parts_that_are_read_meet() -> None:
+    found = [mentions(source_of(b"." * (2**18 - k) + b"word" + b"." * 9), [b"word", b"longer"]) for k in range(6)]
+    assert found == [True] * 6
+    assert not mentions(source_of(b"." * 2**19), [b"word"])
 
 
 TANGLED: dict[str, Callable[[int], bytes]] = {

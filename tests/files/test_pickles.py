@@ -89,6 +89,13 @@ def test_arrays_of_numpy_1() -> None:
     assert shown(held_of(data)) == NAMES
 
 
+def test_a_dtype_that_numpy_has_not_is_a_class_of_its_package() -> None:
+    plain = pickle.dumps(np.zeros(3, "f2"), 2)
+    text = b"X\2\0\0\0f2"
+    assert plain.count(text) == 1
+    assert shown(held_of(plain.replace(text, b"cml_dtypes\nbfloat16\n"))) == {"": ((3,), "bfloat16")}
+
+
 class FromJax:
     """An array as jax writes it: by a function of jax's, with numpy's own parts."""
 

@@ -61,6 +61,8 @@ def test_an_rnn_of_haiku_with_one_bias() -> None:
 def test_two_linear_layers_of_haiku_are_no_rnn_but_in_one() -> None:
     found = identified({"mlp/linear/w": (5, 7), "mlp/linear/b": (7,), "mlp/linear_1/w": (7, 7), "mlp/linear_1/b": (7,)})
     assert (found.layers, found.undecided, found.others) == ((), (), 4)
+    found = identified({"my_lstm_head/linear/w": (12, 28), "my_lstm_head/linear/b": (27,)})
+    assert (found.layers, found.undecided, found.others) == ((), (), 2)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,7 @@ def test_what_python_cannot_call_if() -> None:
 @pytest.mark.parametrize(
     ("shapes", "says"),
     [
+        ({"SimpleCell_0/i/kernel": (5, 6), "SimpleCell_0/h/kernel": (7, 7)}, "are no RNN's"),
         ({"a/dense_i/kernel": (5, 21), "a/dense_i/bias": (21,), "a/dense_h/kernel": (7, 21)}, "as in nnx"),
         ({"a/ih/kernel": (3, 3, 5, 28), "a/hh/kernel": (3, 3, 7, 28), "a/hh/bias": (28,)}, "convolutions"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Any
 
@@ -179,6 +180,7 @@ def test_stacked_layers_of_unequal_sizes_are_a_difference() -> None:
         ),
         ({"_all_weight_values.0.param._packed_params": (28, 5)}, "packed weights of a quantized layer"),
         ({"weight_ih": (28, 5), "weight_hh": (14, 7)}, "are no kind's"),
+        ({"weight_ih": (21, 5), "weight_hh": (28, 7)}, "are no kind's"),
         ({"weight_ih": (21, 5), "weight_hh": (21, 7), "bias": (21,)}, "which of two GRUs"),
         ({"weight_ih_l0": (5, 7), "weight_hh_l0": (7, 7)}, "W_ih has 5 rows and W_hh 7"),
         ({"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 7), "bias_ih_l0": (28,)}, "bias_ih is the only bias"),
@@ -310,6 +312,18 @@ def test_a_layer_whose_tensors_are_anothers_says_so() -> None:
     found = identified(shapes, aliases={f"b.{name}": f"a.{name}" for name in LSTM})
     assert [layer.name for layer in found.layers] == ["a", "b"]
     assert found.layers[1].remarks == ("Its tensors are those of a.",)
+
+
+def test_a_tensor_of_both_directions_is_counted_once() -> None:
+    layer = only(identified(LSTM, aliases={f"{name}_reverse": name for name in LSTM}))
+    assert layer.bidirectional
+    assert layer.parameters == sum(map(math.prod, LSTM.values()))
+
+
+def test_layers_stand_as_in_the_file_whichever_rule_reads_them() -> None:
+    cell = {f"cell.{name.removesuffix('_l0')}": shape for name, shape in LSTM.items()}
+    found = identified(cell | {f"a.{name}": shape for name, shape in LSTM.items()})
+    assert [layer.name for layer in found.layers] == ["cell", "a"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from rnninspect.errors import DocumentError
 from rnninspect.files.held import HeldTensor
 from rnninspect.files.read import read
+from rnninspect.files.readers.tensors import nbytes
 
 safetensors = pytest.importorskip("safetensors.numpy")
 save, save_file = safetensors.save, safetensors.save_file
@@ -185,3 +186,7 @@ def test_a_pipe_is_no_file_of_an_index(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DocumentError, match="none of the 1 files"):
         read(written(tmp_path, {"a": "pipe"}))
+
+
+def test_elements_of_half_a_byte_fill_whole_bytes() -> None:
+    assert [nbytes("int4", count) for count in range(4)] == [0, 1, 1, 2]

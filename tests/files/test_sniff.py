@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from protobuf_bytes import field
+from protobuf_bytes import field, message
 
 from rnninspect.errors import DocumentError
 from rnninspect.files.held import Unreadable
+from rnninspect.files.protobuf_kind import protobuf_kind
 from rnninspect.files.read import read
 from rnninspect.files.readers import zips
 from rnninspect.files.sniff import READERS, is_checkpoint, kind_of
-from rnninspect.files.source import source_of
+from rnninspect.files.source import Source, source_of
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -267,3 +268,12 @@ def test_where_nothing_is_there_the_name_says_what_it_is_about(tmp_path: Path, d
     for name, is_one in (("model.pt", True), ("model.safetensors", True), ("model.yaml", False), ("model", False)):
         (tmp_path / name).write_bytes(data)
         assert is_checkpoint(str(tmp_path / name)) is is_one
+
+
+def test_a_message_with_a_field_of_another_kind_is_not_that_kind() -> None:
+    onnx = ((1, 8), (7, b"x"))
+    assert protobuf_kind(Source.of(message(*onnx))) == "ONNX"
+    assert protobuf_kind(Source.of(message(*onnx, (2000, b"x")))) == ""
+    network = ((1, 4), (2, b""), (500, b""))
+    assert protobuf_kind(Source.of(message(*network))) == "CoreML"
+    assert protobuf_kind(Source.of(message(*network[2:]))) == ""

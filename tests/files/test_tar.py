@@ -55,6 +55,12 @@ def test_several_are_named(tmp_path: Path) -> None:
     assert said_of(path).startswith("a tar archive of 2 checkpoints: 'folder/folder/")
 
 
+def test_a_long_name_in_two_parts_is_one(tmp_path: Path) -> None:
+    parts = {"p__" + "w" * 99: safetensors(), "b": safetensors()}
+    said = said_of(archive(tmp_path / "x", tarfile.USTAR_FORMAT, **parts))
+    assert said.startswith("a tar archive of 2 checkpoints: 'p/www")
+
+
 def test_none_is_said(tmp_path: Path) -> None:
     assert "a tar archive that holds no checkpoint, but 'a\\n' and 'b' (known: " in said_of(
         archive(tmp_path / "x", **{"a\n": b"hello", "b": b""})

@@ -15,6 +15,7 @@ from rnninspect.files.held import Held, HeldLayer, HeldTensor, Unreadable
 from rnninspect.files.read import read as read_any
 from rnninspect.files.readers import tensorflow as reader
 from rnninspect.files.readers.tf_table import MAGIC, entries
+from rnninspect.files.readers.tf_tensors import dtype_of
 from rnninspect.files.source import Source, source_of
 
 FLOAT, INT64, STRING = 1, 9, 7
@@ -429,3 +430,7 @@ def test_a_long_chain_of_names_ends() -> None:
     cells = [node(f"c{last}", "CudnnRNN", "", "", "", f"v{last}") for last in (49, 50)]
     held = read_bytes(graph(constant("v0", 2), *nodes, *cells))
     assert [layer.tensors for layer in held.layers] == [{"params": "v0"}, {}]
+
+
+def test_a_type_of_what_is_handed_on_by_reference_is_its_own() -> None:
+    assert [dtype_of(number) for number in (1, 101, 114, 99)] == ["float32", "float32", "bfloat16", "type 99"]

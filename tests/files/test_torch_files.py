@@ -20,6 +20,7 @@ from torch import nn
 from rnninspect.files.held import Held, Unreadable
 from rnninspect.files.read import read_kind
 from rnninspect.files.readers import torch_zip
+from rnninspect.files.readers.torch_tensors import Rebuilt, Storage
 from rnninspect.files.sniff import kind_of
 from rnninspect.files.source import source_of
 
@@ -93,6 +94,12 @@ def test_a_state_dict(tmp_path: Path, zipped: bool, protocol: int) -> None:
     assert shown(held) == described(torch.load(path, weights_only=False))
 
 
+def test_a_tensor_without_elements_is_no_second_name_of_another(tmp_path: Path) -> None:
+    empty = torch.zeros(0)
+    torch.save({"a": empty, "b": empty}, tmp_path / "m.pt")
+    assert held_of(tmp_path / "m.pt").aliases == {}
+
+
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 def test_a_whole_module(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "model.pt"
@@ -159,6 +166,10 @@ def test_scripts_say_the_options_in_their_code(tmp_path: Path) -> None:
         told = {key: value for key, value in OPTIONS[name][1].items() if key in said}
         assert (kind, said) == (OPTIONS[name][0], told)
     assert options_of(held)["rnn"] == OPTIONS["rnn"]
+    # 5 and 5.0 are equal, and a size is a whole number.
+    assert [type(value) for _, value in sorted(options_of(held)["rnn"][1].items())] == [
+        type(value) for _, value in sorted(OPTIONS["rnn"][1].items())
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
@@ -334,6 +345,26 @@ def test_quantized_layers(tmp_path: Path, whole: bool) -> None:
 
 
 # --- damage ---------------------------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_storage_needs_it_up_to_its_last_element() -> None:
+    part = Rebuilt((2, 3), "float32", Storage("0", "float32", 400), offset=10, strides=(20, 2))
+    assert part.needed == 4 * (10 + 20 + 4 + 1)
+
+
+def test_an_unknown_version_of_the_legacy_format_is_refused(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / "m.pt", _use_new_zipfile_serialization=False)
+    known = (tmp_path / "m.pt").read_bytes()
+    (tmp_path / "m.pt").write_bytes(known.replace(b"M\xe9\x03.", b"M\xea\x03.", 1))
+    with pytest.raises(Unreadable):
+        held_of(tmp_path / "m.pt")
+
+
+def test_the_pickle_of_an_archive_is_the_one_nearest_to_its_top(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(2)}, tmp_path / "m.pt")
+    with zipfile.ZipFile(tmp_path / "m.pt", "a") as archive:
+        archive.writestr("m/extra/data.pkl", pickle.dumps({}))
+    assert set(held_of(tmp_path / "m.pt").tensors) == {"a"}
 
 
 def test_a_legacy_file_that_was_cut(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ A fault that no test sees is printed, and so is a test that fails without any fa
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 # Seconds after which a fault is one that hangs, which is seen too.
-LONGEST = 300
+LONGEST = 900
 # What most tests import: it is imported once, and each run is a fork of this process.
 SHARED = ("numpy", "torch", "yaml", "rich.table", "typer", "pytest", "hypothesis.strategies")
 # why: pytest warns of what was imported before it began.
@@ -162,6 +163,8 @@ def main(part: str = "") -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     for name in SHARED:
         import_module(name)
+    gc.collect()
+    gc.freeze()  # what is there stays, and no run looks through it
     with tempfile.TemporaryDirectory() as folder:
         copies = [Copy(Path(folder, str(number))) for number in range(len(os.sched_getaffinity(0)))]
         unseen, by = 0, set()

@@ -82,8 +82,6 @@ def _can_be_walked(source: Source, at: int) -> bool:
         step = int.from_bytes(length, "little")
         # What is free counts its own head, and a text does not, nor what fills it up to a multiple of eight.
         place += step if number == 0 else _HEAD + -(-step // 8) * 8
-        if step == 0 and number == 0:
-            return False
         if number == 0:
             return place == size
     return place <= size
