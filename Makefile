@@ -157,6 +157,13 @@ gpu-check: ## What only a CUDA device can show, in eight minutes, into OUT; with
 bench-repeat: $(READY) ## How repeatable the figures of bench are, beside torch.utils.benchmark's: ten processes each
 	$(BIN)/python tests/tools/bench_repeat.py
 
+.PHONY: figures
+figures: bench-startup bench-check bench-files bench-cells bench-verify bench-gradflow bench-hostile bench-merge bench-repeat
+figures: ## Every figure of the tool itself in one run, a quarter of an hour, on a machine that does nothing else
+	@date +%F
+	@$(BIN)/python -c 'import os, torch; from rnninspect.bench.machine import name_of; \
+	print(name_of(torch.device("cpu")), os.cpu_count(), "CPUs, torch", torch.__version__)'
+
 .PHONY: readme
 readme: $(READY) ## Run the commands of the README and the books behind it, and put in what they print
 	$(BIN)/python tests/test_readme.py
