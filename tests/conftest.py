@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from ended import Run
 from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
@@ -135,7 +136,7 @@ def process(
 
 
 @pytest.fixture(scope="session")
-def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+def run() -> Run:
     """`run("params", "--plan", path)`: the command line in a process of its own; stdin is empty unless given."""
 
     def start(
@@ -148,7 +149,7 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
+def shell() -> Run:
     """`shell('rnninspect params "$1" | head -1', path)`: a bash script in which `rnninspect` is the command line.
 
     The exit code is the last one of a pipe that is not 0.
@@ -164,7 +165,7 @@ def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def program() -> Callable[..., subprocess.CompletedProcess[str]]:
+def program() -> Run:
     """`program("import rnninspect", "-W", "error")`: a Python program in a process of its own, and its options."""
 
     def start(
@@ -176,7 +177,7 @@ def program() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture
-def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def here(capsys: pytest.CaptureFixture[str]) -> Run:
     """`here("trace", path)`: the command line in this process, where nothing hangs on its being one of its own."""
     # why in here: most tests of whole processes need neither the package nor torch.
     from rnninspect import cli

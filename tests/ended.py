@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
 from subprocess import CompletedProcess
+
+# What starts a command and waits for its end: the fixtures `run`, `here`, `shell` and `program`.
+Run = Callable[..., CompletedProcess[str]]
 
 
 def fine(done: CompletedProcess[str]) -> str:

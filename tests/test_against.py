@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from ended import Run
 from worlds import CONFIGS
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 PACKAGE = CONFIGS.parent / "rnninspect"
 DOCUMENT = """

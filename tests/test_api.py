@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import pkgutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import torch
+from ended import Run
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from worlds import CONFIGS
@@ -42,7 +42,7 @@ def small(tmp_path: Path) -> rnninspect.Model:
 # --- at a glance -------------------------------------------------------------------------------------------
 
 
-def test_printed_it_is_the_page_of_the_plan(here: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_printed_it_is_the_page_of_the_plan(here: Run) -> None:
     path = CONFIGS / "tagger.yaml"
     assert str(rnninspect.load(path)) + "\n" == here(path, "--plan").stdout
 
@@ -247,7 +247,7 @@ def test_other_names_are_not() -> None:
         _ = rnninspect.laod
 
 
-def test_nothing_warns(program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_nothing_warns(program: Run) -> None:
     source = "import rnninspect, sys; model = rnninspect.load(sys.argv[1]); model.plan(); model.build(device='cpu')"
     done = program(source, "-W", "error", args=(str(CONFIGS / "rnn.yaml"),))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -281,13 +281,13 @@ def test_no_public_name_is_a_modules() -> None:
 
 @pytest.mark.more
 def test_no_module_of_the_package_takes_the_place_of_a_public_name(
-    program: Callable[..., subprocess.CompletedProcess[str]],
+    program: Run,
 ) -> None:
     done = program(NAMES, args=(str(CONFIGS / "gru.yaml"),))
     assert (done.stderr, done.stdout) == ("", "[]\n")
 
 
-def test_without_torch_the_names_are_there(program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_without_torch_the_names_are_there(program: Run) -> None:
     calls = "for call in (inspect, recurrent, check_module):\n try: call(1)\n except RnnInspectError as e: print(e)"
     done = program(
         f"import sys\nsys.modules['torch'] = None\nfrom rnninspect import *\nprint(Inspected.__name__)\n{calls}"

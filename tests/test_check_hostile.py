@@ -7,18 +7,16 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 from worlds import SMALL
 
 from rnninspect.errors import DocumentError, OutputFailed
 from rnninspect.guard.lock import read_lock, update_lock
 from rnninspect.guard.lock_lines import render_lock
 from rnninspect.guard.locked import LockedLayer, LockedModel
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 HEADER = '{"rnninspect_lock": 1}\n'
 ENTRY = {"file": "a.yaml", "layer": "x", "type": "LSTM", "parameters": 8, "macs": 9, "weights": {"w": [2, 4]}}

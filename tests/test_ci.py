@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from ended import Run
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests" / "example"
@@ -74,9 +73,7 @@ def test_the_manual_s_workflow_is_the_one_of_the_example() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_steps_run_and_write_what_is_uploaded(
-    shell: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, fails: bool
-) -> None:
+def test_the_steps_run_and_write_what_is_uploaded(shell: Run, tmp_path: Path, fails: bool) -> None:
     folder = tmp_path / "repository"
     shutil.copytree(EXAMPLE, folder)
     (folder / ".git").mkdir()

@@ -17,15 +17,13 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from ended import fine, refused
+from ended import Run, fine, refused
 from rich.cells import cell_len
 from terminals import ESCAPE, terminal
 from worlds import CONFIGS, SMALL
 
 from rnninspect import __main__, __version__, cli
 from rnninspect.commands.shared.typer_output import captured
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMANDS = ("shapes", "weights", "params", "inspect")
 FORMATS = ("table", "json", "csv", "markdown")

@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -14,12 +14,11 @@ from typing import get_args
 
 import pytest
 import yaml
+from ended import Run
 from typer.models import ArgumentInfo
 
 from rnninspect import cli
 from rnninspect.commands.shared.signature import record_of, signature_of
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 GOOD = """\
 input:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from ended import Run
 from worlds import SMALL, Git
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # SMALL has 4 * 5 * (4 + 5 + 2) = 220 parameters, with hidden_size 6 it has 288.
 GROWN = SMALL.replace("hidden_size: 5", "hidden_size: 6")

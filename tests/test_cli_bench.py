@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from ended import Run
 from worlds import TIMED
 
 from rnninspect.bench import schedule
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 Environment = Callable[..., dict[str, str]]
 
 HERE = Path(__file__).parent

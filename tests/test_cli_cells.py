@@ -5,21 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ended import fine
+from ended import Run, fine
 
 from rnninspect.document.library import library_names, published
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 LSTM = 4 * 128 * (128 + 128) + 2 * 4 * 128
 
 
-def test_the_list_has_a_row_for_each_and_fits_80_columns(here: Here) -> None:
+def test_the_list_has_a_row_for_each_and_fits_80_columns(here: Run) -> None:
     text = fine(here("cells"))
     rows = text.splitlines()[3:-6]
     assert [row.split()[0] for row in rows] == sorted(library_names(), key=str.lower)
@@ -32,7 +28,7 @@ def test_the_list_has_a_row_for_each_and_fits_80_columns(here: Here) -> None:
     assert f"{LSTM:,}" in text
 
 
-def test_sources_are_a_page_of_their_own(here: Here) -> None:
+def test_sources_are_a_page_of_their_own(here: Run) -> None:
     lines = fine(here("cells", "--sources")).splitlines()
     assert lines[0] == "library · sources"
     assert len([line for line in lines if "arXiv" in line]) > 50
@@ -40,7 +36,7 @@ def test_sources_are_a_page_of_their_own(here: Here) -> None:
 
 
 @pytest.mark.parametrize("name", library_names())
-def test_the_text_of_a_cell_says_all_that_its_file_says(here: Here, name: str) -> None:
+def test_the_text_of_a_cell_says_all_that_its_file_says(here: Run, name: str) -> None:
     cell, text = published(name), fine(here("cells", name))
     assert text.startswith(f"{name} · {cell.name}\n")
     assert f"\n{name} · equations\n{cell.equations}\n" in text
@@ -53,7 +49,7 @@ def test_the_text_of_a_cell_says_all_that_its_file_says(here: Here, name: str) -
         assert f" {weight}" in text.partition("not trained:")[2].partition("\n")[0]
 
 
-def test_what_it_says_of_a_document_is_a_document(here: Here, tmp_path: Path) -> None:
+def test_what_it_says_of_a_document_is_a_document(here: Run, tmp_path: Path) -> None:
     text = fine(here("cells", "LMU"))
     layers = text.partition("in a document\n")[2].partition("\n\n")[0]
     (tmp_path / "lmu.yaml").write_text(f"input: {{batch_size: 2, seq_len: 3}}\n{layers}\n")
@@ -62,7 +58,7 @@ def test_what_it_says_of_a_document_is_a_document(here: Here, tmp_path: Path) ->
     assert model["parameters"] == row["parameters"]
 
 
-def test_json_and_csv_have_all_of_it(here: Here) -> None:
+def test_json_and_csv_have_all_of_it(here: Run) -> None:
     found = json.loads(fine(here("cells", "--format", "json")))["cells"]
     assert [cell["name"] for cell in found] == sorted(library_names(), key=str.lower)
     rows = list(csv.DictReader(io.StringIO(fine(here("cells", "--format", "csv")))))
@@ -89,7 +85,7 @@ def test_json_and_csv_have_all_of_it(here: Here) -> None:
         (("MGU", "--sources"), "--sources: the text of a cell has its source"),
     ],
 )
-def test_what_it_refuses(here: Here, words: tuple[str, ...], says: str) -> None:
+def test_what_it_refuses(here: Run, words: tuple[str, ...], says: str) -> None:
     done = here("cells", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr

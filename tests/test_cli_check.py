@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from ended import fine, refused
+from ended import Run, fine, refused
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,8 +25,6 @@ from rnninspect.errors import Place, printable
 from rnninspect.formats import Format, github, junit
 from rnninspect.guard.findings import Finding
 from rnninspect.guard.lock import read_lock
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 EXAMPLE = Path(__file__).parent / "example"
 

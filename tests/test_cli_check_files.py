@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ended import Run
 from found_by_hand import safetensors, torch_layer
 from safetensors.torch import save_file
 from torch import Tensor, nn, ones, save
@@ -20,8 +20,6 @@ from rnninspect.document.load import load_spec
 from rnninspect.guard.lock import read_lock
 from rnninspect.plan import plan
 from rnninspect.study.code import code
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # 12 tensors: an LSTM's four in each direction, a norm's two, a Linear's two.
 DOCUMENT = """\

@@ -6,20 +6,16 @@ import csv
 import io
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ended import refused
+from ended import Run, refused
 from measured import ENVIRONMENT, FIGURE, OUTCOME
 
 from rnninspect.bench.journal import head_of
 from rnninspect.bench.journal_writer import start
 from rnninspect.bench.plain import to_plain
 from rnninspect.bench.records import Outcome
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def outcome(level: float, model: str = "m", torch: str = "2.13.0", status: str = "ok", reason: str = "") -> Outcome:
@@ -251,7 +247,7 @@ def test_nothing_in_a_file_reaches_the_terminal(run: Run, tmp_path: Path) -> Non
         assert "##[" not in (text if format == "github" else done.stderr)
 
 
-def test_it_needs_no_torch(program: Callable[..., subprocess.CompletedProcess[str]], results: Path) -> None:
+def test_it_needs_no_torch(program: Run, results: Path) -> None:
     source = (
         "import sys; from rnninspect.__main__ import main\n"
         "try:\n    main()\nfinally:\n    print('torch' in sys.modules, file=sys.stderr)\n"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 from worlds import TIMED
 
 from rnninspect.bench import cpus
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 HERE = Path(__file__).parent / "bench"
 SWEEP = ("--phase", "forward", "--quick", "--device", "cpu,cpu", "--sweep", "encoder.hidden_size=4,902,5,6")
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from ended import Run
 from found_by_hand import safetensors, torch_layer
 from typer.testing import CliRunner
 
 from rnninspect import cli
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 # The first rows, however wide the columns are.
 ROWS = [
@@ -58,7 +55,7 @@ def document(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_page(here: Here, document: Path) -> None:
+def test_the_page(here: Run, document: Path) -> None:
     done = here("weights", document, "--as", "tf", "--gates")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(NOTES)
@@ -67,7 +64,7 @@ def test_the_page(here: Here, document: Path) -> None:
     assert {"[4:6] b_if + b_hf - 1 (2,) 2", "odd MGU", "total 138"} <= set(lines)
 
 
-def test_csv_has_a_row_for_each_tensor_and_for_what_has_none(here: Here, document: Path) -> None:
+def test_csv_has_a_row_for_each_tensor_and_for_what_has_none(here: Run, document: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(here("weights", document, "--as", "tf", "--format", "csv").stdout)))
     assert [(row["layer"], row["direction"], row["parameter"]) for row in rows] == [
         ("encoder", "forward", "fw/kernel"),
@@ -81,7 +78,7 @@ def test_csv_has_a_row_for_each_tensor_and_for_what_has_none(here: Here, documen
     assert (rows[4]["from"], rows[4]["verdict"][:6]) == ("", "none: ")
 
 
-def test_json_has_it_beside_what_the_models_are(here: Here, document: Path) -> None:
+def test_json_has_it_beside_what_the_models_are(here: Run, document: Path) -> None:
     given = json.loads(here("weights", document, "--as", "onnx", "--format", "json").stdout)
     there = given["elsewhere"]
     assert there["framework"] == "ONNX"
@@ -96,7 +93,7 @@ def test_json_has_it_beside_what_the_models_are(here: Here, document: Path) -> N
     assert "elsewhere" not in json.loads(here("weights", document, "--plan", "--format", "json").stdout)
 
 
-def test_it_says_what_no_test_runs(here: Here) -> None:
+def test_it_says_what_no_test_runs(here: Run) -> None:
     relu = "RNN(3, 2, nonlinearity='relu')"
     assert "no test runs it.\n" in here("weights", relu, "--as", "mxnet").stdout
     assert "torch beside it; those of relu by its record alone.\n" in here("weights", relu, "--as", "onnx").stdout
@@ -104,7 +101,7 @@ def test_it_says_what_no_test_runs(here: Here) -> None:
     assert (layer["exact"], layer["run_by_tests"]) == (True, False)
 
 
-def test_the_script_is_python_whatever_says_so(here: Here, document: Path, tmp_path: Path) -> None:
+def test_the_script_is_python_whatever_says_so(here: Run, document: Path, tmp_path: Path) -> None:
     printed = here("weights", document, "--as", "keras", "--format", "python").stdout
     output = tmp_path / "there.py"
     assert here("weights", document, "--as", "keras", "-o", output).stdout == ""
@@ -125,7 +122,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("options", "says"), REFUSED)
-def test_what_is_refused(here: Here, document: Path, options: tuple[str, ...], says: str) -> None:
+def test_what_is_refused(here: Run, document: Path, options: tuple[str, ...], says: str) -> None:
     done = here("weights", document, *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {says}")
@@ -133,7 +130,7 @@ def test_what_is_refused(here: Here, document: Path, options: tuple[str, ...], s
 
 
 @pytest.mark.parametrize("command", ["inspect", "shapes", "params", "explain", "check", "identify"])
-def test_no_other_command_prints_python(here: Here, document: Path, command: str) -> None:
+def test_no_other_command_prints_python(here: Run, document: Path, command: str) -> None:
     done = here(command, document, "--format", "python")
     assert done.returncode == 2
     assert done.stderr.startswith("error: --format: expected one of table, ")
@@ -145,7 +142,7 @@ def test_torch_is_asked_nothing(document: Path) -> None:
     assert "exact: b = b_ih + b_hh" in done.output
 
 
-def test_a_checkpoint_is_held_against_its_tensors_first(here: Here, tmp_path: Path) -> None:
+def test_a_checkpoint_is_held_against_its_tensors_first(here: Run, tmp_path: Path) -> None:
     file = tmp_path / "a.safetensors"
     safetensors(file, torch_layer("net.rnn", "RNN", (5, 7)))
     done = here("weights", file, "--as", "keras")

@@ -15,10 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ended import fine, refused
+from ended import Run, fine, refused
 from worlds import CONFIGS
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 LSTM, TAGGER = CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml"
 

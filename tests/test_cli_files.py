@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from checkpoint_files import GRU, KERAS_GRU, safetensors
+from ended import Run
 from torch import nn
 from worlds import CONFIGS, DOCUMENTS, spec_of
 
@@ -21,7 +21,6 @@ from rnninspect.files.agreement import TensorDifference
 from rnninspect.plan import plan
 from rnninspect.results.model import counts_of
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
 OF_TORCH = ("RNN", "LSTM", "GRU")
 # What follows from a layer and its batch alone, whatever stands before it.
 COUNTS = (
@@ -65,7 +64,7 @@ WITH_LAYERS = [path for path in DOCUMENTS if as_a_file_says(load_spec(str(path))
 
 
 @pytest.mark.parametrize("path", WITH_LAYERS, ids=lambda path: path.stem)
-def test_a_file_has_the_numbers_of_its_document(here: Here, tmp_path: Path, path: Path) -> None:
+def test_a_file_has_the_numbers_of_its_document(here: Run, tmp_path: Path, path: Path) -> None:
     spec = load_spec(str(path))
     file = saved(spec, tmp_path / "saved.safetensors")
     facts = {layer.name: layer for layer in plan(spec).layers}
@@ -91,7 +90,7 @@ def test_a_file_has_the_numbers_of_its_document(here: Here, tmp_path: Path, path
 
 
 @pytest.mark.parametrize("command", ["shapes", "weights", "params", "inspect"])
-def test_every_look_command_has_one_object(here: Here, tmp_path: Path, command: str) -> None:
+def test_every_look_command_has_one_object(here: Run, tmp_path: Path, command: str) -> None:
     file = saved(load_spec(str(CONFIGS / "options.yaml")), tmp_path / "saved.safetensors")
     options = ("--all",) if command == "inspect" else ()
     both = [here(name, file, *more, "--format", "json").stdout for name, more in (("params", ()), (command, options))]
@@ -106,7 +105,7 @@ def test_every_look_command_has_one_object(here: Here, tmp_path: Path, command: 
         assert not [weight for weight in layer["weights"] if {"init", "trainable"} & weight.keys()]
 
 
-def test_letters_stand_on_the_page(here: Here, tmp_path: Path) -> None:
+def test_letters_stand_on_the_page(here: Run, tmp_path: Path) -> None:
     file = safetensors(tmp_path / "m.safetensors", GRU)
     assert here("shapes", file).stdout.splitlines() == [
         "m · shapes",
@@ -132,7 +131,7 @@ def test_letters_stand_on_the_page(here: Here, tmp_path: Path) -> None:
     )
 
 
-def test_the_layers_of_a_file_have_one_table_and_no_order(here: Here, tmp_path: Path) -> None:
+def test_the_layers_of_a_file_have_one_table_and_no_order(here: Run, tmp_path: Path) -> None:
     tensors = {name.replace("rnn", prefix): tensor for prefix in ("a.x", "b") for name, tensor in GRU.items()}
     tensors |= {"c.weight_ih_l0": ((4, 4), "float32"), "c.weight_hh_l0": ((4, 4), "float32")}
     file = safetensors(tmp_path / "m.safetensors", tensors)
@@ -152,7 +151,7 @@ def test_the_layers_of_a_file_have_one_table_and_no_order(here: Here, tmp_path: 
     assert [line.split(",")[:2] for line in csv] == [["model", "layer"], ["m", "a.x"], ["m", "b"], ["m", "c"]]
 
 
-def test_what_long_names_begin_with_stands_in_the_title(here: Here, tmp_path: Path) -> None:
+def test_what_long_names_begin_with_stands_in_the_title(here: Run, tmp_path: Path) -> None:
     prefix = "model.segmentation.backbone"
     tensors = {name.replace("rnn", f"{prefix}.{end}"): tensor for end in ("a.x", "b") for name, tensor in GRU.items()}
     file = safetensors(tmp_path / "m.safetensors", tensors)
@@ -167,7 +166,7 @@ def test_what_long_names_begin_with_stands_in_the_title(here: Here, tmp_path: Pa
     assert here("params", safetensors(file, short)).stdout.splitlines()[0] == "m · params"
 
 
-def test_a_file_beside_a_document(here: Here, tmp_path: Path) -> None:
+def test_a_file_beside_a_document(here: Run, tmp_path: Path) -> None:
     file = safetensors(tmp_path / "m.safetensors", GRU)
     done = here("params", SMALL, file, "--plan")
     assert done.returncode == 0
@@ -185,14 +184,14 @@ def test_a_file_beside_a_document(here: Here, tmp_path: Path) -> None:
     assert (of_file["name"], of_file["measured"]) == ("rnn", None)
 
 
-def test_a_file_that_is_named_twice_is_counted_once(here: Here, tmp_path: Path) -> None:
+def test_a_file_that_is_named_twice_is_counted_once(here: Run, tmp_path: Path) -> None:
     file = safetensors(tmp_path / "m.safetensors", GRU)
     done = here("params", file, file)
     assert done.stderr == f"note: named twice, and counted once: {file}\n"
     assert done.stdout == here("params", file).stdout
 
 
-def test_layers_of_one_name_have_their_files_beside_it(here: Here, tmp_path: Path) -> None:
+def test_layers_of_one_name_have_their_files_beside_it(here: Run, tmp_path: Path) -> None:
     for folder in "ab":
         (tmp_path / folder).mkdir()
         safetensors(tmp_path / folder / "m.safetensors", GRU)
@@ -204,7 +203,7 @@ def test_layers_of_one_name_have_their_files_beside_it(here: Here, tmp_path: Pat
 @pytest.mark.parametrize(
     "command", ["trace", "gradflow", "verify", "bench", "fit FILE rnn.hidden_size --max-params 1k", "explain --code"]
 )
-def test_what_runs_documents_refuses_a_checkpoint(here: Here, tmp_path: Path, command: str) -> None:
+def test_what_runs_documents_refuses_a_checkpoint(here: Run, tmp_path: Path, command: str) -> None:
     file = safetensors(tmp_path / "m.safetensors", GRU)
     words = command.split() if "FILE" in command else [*command.split(), "FILE"]
     done = here(*[str(file) if word == "FILE" else word for word in words])
@@ -215,7 +214,7 @@ def test_what_runs_documents_refuses_a_checkpoint(here: Here, tmp_path: Path, co
 
 
 @pytest.mark.parametrize("options", ["--device cpu", "--dtype float64", "--seed 1", "--stats"])
-def test_what_is_about_running_a_model_is_refused(here: Here, tmp_path: Path, options: str) -> None:
+def test_what_is_about_running_a_model_is_refused(here: Run, tmp_path: Path, options: str) -> None:
     file = safetensors(tmp_path / "m.safetensors", GRU)
     option = options.split()[0]
     for files in ([file], [SMALL, file]):
@@ -224,14 +223,14 @@ def test_what_is_about_running_a_model_is_refused(here: Here, tmp_path: Path, op
         assert done.stderr == f"error: {option}: {file} is a checkpoint, which is not run (leave {option} out)\n"
 
 
-def test_a_file_without_recurrent_layers(here: Here, tmp_path: Path) -> None:
+def test_a_file_without_recurrent_layers(here: Run, tmp_path: Path) -> None:
     file = safetensors(tmp_path / "m.safetensors", {"head.weight": ((3, 4), "float32")})
     done = here("params", file)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {file}: no recurrent layer in it (rnninspect identify {file} tells what is)\n"
 
 
-def test_what_is_not_understood_is_said(here: Here, tmp_path: Path) -> None:
+def test_what_is_not_understood_is_said(here: Run, tmp_path: Path) -> None:
     odd = {"odd.weight_ih_l0": ((7, 3), "float32"), "odd.weight_hh_l0": ((7, 4), "float32")}
     done = here("params", safetensors(tmp_path / "m.safetensors", {**GRU, **odd}))
     assert done.returncode == 0
@@ -241,7 +240,7 @@ def test_what_is_not_understood_is_said(here: Here, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["params", "explain"])
 def test_a_tensor_that_is_not_as_planned(
-    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     from rnninspect.files import look
 
@@ -267,7 +266,7 @@ def test_a_tensor_that_is_not_as_planned(
         }
 
 
-def test_a_damaged_file_is_shown_and_is_no_success(here: Here, tmp_path: Path) -> None:
+def test_a_damaged_file_is_shown_and_is_no_success(here: Run, tmp_path: Path) -> None:
     file = safetensors(tmp_path / "m.safetensors", GRU)
     file.write_bytes(file.read_bytes()[:-7])
     done = here("params", file)
@@ -276,7 +275,7 @@ def test_a_damaged_file_is_shown_and_is_no_success(here: Here, tmp_path: Path) -
     assert "144" in done.stdout
 
 
-def test_an_explanation_has_no_default_for_a_fact(here: Here, tmp_path: Path) -> None:
+def test_an_explanation_has_no_default_for_a_fact(here: Run, tmp_path: Path) -> None:
     tensors = {"weight_ih_l0": ((4, 3), "float32"), "weight_hh_l0": ((4, 4), "float32")}
     done = here("explain", safetensors(tmp_path / "net.safetensors", tensors))
     assert done.returncode == 0
@@ -288,7 +287,7 @@ def test_an_explanation_has_no_default_for_a_fact(here: Here, tmp_path: Path) ->
     assert done.stdout.splitlines()[-1] == "plan and safetensors agree: 2 of 2 tensors · float32"
 
 
-def test_no_module_of_torch_is_written_for_what_none_computes(here: Here, tmp_path: Path) -> None:
+def test_no_module_of_torch_is_written_for_what_none_computes(here: Run, tmp_path: Path) -> None:
     done = here("explain", safetensors(tmp_path / "k.safetensors", KERAS_GRU))
     assert done.returncode == 0, done.stderr
     assert "so that no torch.nn.GRU computes this" in done.stdout
@@ -297,7 +296,7 @@ def test_no_module_of_torch_is_written_for_what_none_computes(here: Here, tmp_pa
     assert "the file packs those as Keras does" in here("weights", tmp_path / "k.safetensors").stdout
 
 
-def test_one_layer_of_several_is_explained(here: Here, tmp_path: Path) -> None:
+def test_one_layer_of_several_is_explained(here: Run, tmp_path: Path) -> None:
     tensors = {name.replace("rnn", prefix): tensor for prefix in ("a.x", "b") for name, tensor in GRU.items()}
     file = safetensors(tmp_path / "m.safetensors", tensors)
     assert "b · b (GRU)" not in here("explain", file, "--layer", "a.x").stdout
@@ -306,7 +305,7 @@ def test_one_layer_of_several_is_explained(here: Here, tmp_path: Path) -> None:
     assert done.stderr == f"error: --layer c: {file} has no such layer (known: a.x, b)\n"
 
 
-def test_what_torch_itself_saves(here: Here, tmp_path: Path) -> None:
+def test_what_torch_itself_saves(here: Run, tmp_path: Path) -> None:
     module = nn.ModuleDict({"enc": nn.LSTM(7, 5, 2, bidirectional=True, proj_size=3), "head": nn.Linear(6, 2)})
     torch.save(module.state_dict(), tmp_path / "m.pt")
     done = here("params", tmp_path / "m.pt", "--format", "json")

@@ -6,15 +6,11 @@ import csv
 import io
 import json
 import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ended import fine, refused
+from ended import Run, fine, refused
 from worlds import CONFIGS
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 TEXT = """\
 # A model.
@@ -41,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- what is printed ---------------------------------------------------------------------------------------
 
 
-def test_models_of_equal_size(here: Here) -> None:
+def test_models_of_equal_size(here: Run) -> None:
     lines = fine(here("fit", *THREE, *MILLION, SIZE)).splitlines()
     assert lines[0] == "encoder.hidden_size · fit"
     assert [line.split()[1:] for line in lines[3:6]] == [
@@ -53,7 +49,7 @@ def test_models_of_equal_size(here: Here) -> None:
     assert lines[8] == "--write puts them into the documents"
 
 
-def test_the_object(here: Here) -> None:
+def test_the_object(here: Run) -> None:
     found = json.loads(fine(here("fit", *THREE[:1], *MILLION, SIZE, "--format", "json")))
     (result,) = found.pop("results")
     assert (found["ledger"], found["dtype"], found["seed"]) == ("plan", "float32", None)
@@ -69,7 +65,7 @@ def test_the_object(here: Here) -> None:
     assert (limit["limit"], limit["allowed"], limit["actual"], limit["ok"]) == ("max_params", 10**6, 997_040, True)
 
 
-def test_the_table_for_scripts(here: Here) -> None:
+def test_the_table_for_scripts(here: Run) -> None:
     text = fine(here("fit", *THREE, SIZE, "--max-macs", "100M", "--format", "csv"))
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["model"] for row in rows] == ["lstm", "gru", "rnn"]
@@ -82,7 +78,7 @@ def test_the_table_for_scripts(here: Here) -> None:
     assert "differ" not in shown
 
 
-def test_where_even_the_least_is_over_the_others_are_told(here: Here) -> None:
+def test_where_even_the_least_is_over_the_others_are_told(here: Run) -> None:
     done = here("fit", *THREE, SIZE, "--max-params", "900", "--format", "json")
     assert done.returncode == 1
     least = "no encoder.hidden_size keeps within the budget: even at 1, 1,228 is over max_params 900 by 328"
@@ -95,18 +91,18 @@ def test_where_even_the_least_is_over_the_others_are_told(here: Here) -> None:
     assert f"{THREE[0]}: {least}" in shown.replace("\n  ", " ")
 
 
-def test_what_is_said_of_one_of_several(here: Here) -> None:
+def test_what_is_said_of_one_of_several(here: Run) -> None:
     shown = here("fit", *THREE[:2], SIZE, "--max-params", "900").stdout
     assert "encoder.hidden_size 4 is the largest within max_params 900\n" in shown
     assert "--write" not in shown
 
 
-def test_where_there_is_no_size_above_it_says_why(here: Here) -> None:
+def test_where_there_is_no_size_above_it_says_why(here: Run) -> None:
     done = here("fit", CONFIGS / "projected.yaml", "encoder.proj_size", "--max-params", "1G")
     assert "no size above it: layers[0].proj_size: layer 'encoder': expected less than hidden_size 512" in fine(done)
 
 
-def test_a_multiple_and_what_it_leaves(here: Here) -> None:
+def test_a_multiple_and_what_it_leaves(here: Run) -> None:
     done = here("fit", THREE[0], SIZE, *MILLION, "--multiple", "64", "--format", "csv")
     assert done.stderr == (
         f"warning: {THREE[0]}: 32.4 % of max_params is unused at 192 (the next multiple of 64 is 256, over it; a "
@@ -116,7 +112,7 @@ def test_a_multiple_and_what_it_leaves(here: Here) -> None:
     assert ",240,983040," in fine(here("fit", THREE[0], SIZE, *MILLION, "--multiple", "8", "--format", "csv"))
 
 
-def test_as_many_as_another_has(here: Here) -> None:
+def test_as_many_as_another_has(here: Run) -> None:
     lstm, gru, _ = THREE
     below = json.loads(fine(here("fit", gru, SIZE, "--like", lstm, "--format", "json")))["results"][0]
     near = json.loads(fine(here("fit", gru, SIZE, "--like", lstm, "--nearest", "--format", "json")))["results"][0]
@@ -124,7 +120,7 @@ def test_as_many_as_another_has(here: Here) -> None:
     assert near["parameters"] - 90_800 < 90_800 - below["parameters"]
 
 
-def test_settings_and_dtype_count(here: Here, folder: Path) -> None:
+def test_settings_and_dtype_count(here: Run, folder: Path) -> None:
     (folder / "bytes.yaml").write_text(f"{TEXT}budget: {{max_param_bytes: 1 MB}}\n")
     values = [
         json.loads(fine(here("fit", "bytes.yaml", SIZE, *more, "--format", "json")))["results"][0]["value"]
@@ -134,7 +130,7 @@ def test_settings_and_dtype_count(here: Here, folder: Path) -> None:
     assert values[3] < values[0]
 
 
-def test_a_limit_of_the_documents_own_that_is_then_broken(here: Here, folder: Path) -> None:
+def test_a_limit_of_the_documents_own_that_is_then_broken(here: Run, folder: Path) -> None:
     (folder / "own.yaml").write_text(f"{TEXT}budget: {{max_macs: 1k, max_params: 1G}}\n")
     done = here("fit", "own.yaml", SIZE, *MILLION, "--format", "csv")
     assert done.returncode == 0
@@ -143,13 +139,13 @@ def test_a_limit_of_the_documents_own_that_is_then_broken(here: Here, folder: Pa
     assert ",max_macs,1000," in fine(here("fit", "own.yaml", SIZE, "--format", "csv"))
 
 
-def test_two_names_of_one_key_are_one(here: Here) -> None:
+def test_two_names_of_one_key_are_one(here: Run) -> None:
     done = here("fit", THREE[0], THREE[0], f"{SIZE} = {SIZE}", *MILLION, "--format", "csv")
     assert done.stderr.startswith("note: named twice")
     assert [row["path"] for row in csv.DictReader(io.StringIO(done.stdout))] == [SIZE]
 
 
-def test_standard_input(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_standard_input(run: Run) -> None:
     done = run("fit", "-", SIZE, *MILLION, "--format", "json", stdin=TEXT)
     assert json.loads(fine(done))["results"][0]["file"] == "<stdin>"
 
@@ -157,7 +153,7 @@ def test_standard_input(run: Callable[..., subprocess.CompletedProcess[str]]) ->
 # --- what is written ---------------------------------------------------------------------------------------
 
 
-def test_the_number_is_put_into_the_document_and_holds(here: Here, folder: Path) -> None:
+def test_the_number_is_put_into_the_document_and_holds(here: Run, folder: Path) -> None:
     done = here("fit", "m.yaml", SIZE, *MILLION, "--write")
     assert (done.returncode, done.stderr) == (0, "note: m.yaml: encoder.hidden_size is now 497\n")
     assert (folder / "m.yaml").read_text() == TEXT.replace("hidden_size: 5 ", "hidden_size: 497 ")
@@ -168,14 +164,14 @@ def test_the_number_is_put_into_the_document_and_holds(here: Here, folder: Path)
     assert again.stderr == "note: m.yaml: encoder.hidden_size was 497 already\n"
 
 
-def test_a_mark_and_carriage_returns_stay(here: Here, folder: Path) -> None:
+def test_a_mark_and_carriage_returns_stay(here: Run, folder: Path) -> None:
     before = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()
     (folder / "m.yaml").write_bytes(before)
     assert here("fit", "m.yaml", SIZE, *MILLION, "--write").returncode == 0
     assert (folder / "m.yaml").read_bytes() == before.replace(b"hidden_size: 5 ", b"hidden_size: 497 ")
 
 
-def test_each_document_gets_its_own(here: Here, folder: Path) -> None:
+def test_each_document_gets_its_own(here: Run, folder: Path) -> None:
     (folder / "g.yaml").write_text(TEXT.replace("LSTM", "GRU"))
     done = here("fit", "m.yaml", "g.yaml", SIZE, *MILLION, "--write")
     assert done.stderr.splitlines() == [
@@ -185,7 +181,7 @@ def test_each_document_gets_its_own(here: Here, folder: Path) -> None:
     assert "hidden_size: 574  # how wide" in (folder / "g.yaml").read_text()
 
 
-def test_nothing_is_written_where_one_of_them_has_no_size(here: Here, folder: Path) -> None:
+def test_nothing_is_written_where_one_of_them_has_no_size(here: Run, folder: Path) -> None:
     (folder / "wide.yaml").write_text(TEXT.replace("input_size: 4", "input_size: 4000"))
     done = here("fit", "m.yaml", "wide.yaml", SIZE, "--max-params", "5k", "--write")
     assert done.returncode == 1
@@ -197,7 +193,7 @@ def test_nothing_is_written_where_one_of_them_has_no_size(here: Here, folder: Pa
     assert (folder / "m.yaml").read_text() == TEXT
 
 
-def test_a_link_stays_one_and_a_protected_file_as_it_is(here: Here, folder: Path) -> None:
+def test_a_link_stays_one_and_a_protected_file_as_it_is(here: Run, folder: Path) -> None:
     (folder / "link.yaml").symlink_to("m.yaml")
     assert here("fit", "link.yaml", SIZE, *MILLION, "--write").returncode == 0
     assert (folder / "link.yaml").is_symlink()
@@ -207,7 +203,7 @@ def test_a_link_stays_one_and_a_protected_file_as_it_is(here: Here, folder: Path
         assert "it is write-protected" in refused(here("fit", "m.yaml", SIZE, "--max-params", "5k", "--write"), 3)
 
 
-def test_what_has_changed_since_it_was_read_is_left(here: Here, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_changed_since_it_was_read_is_left(here: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rnninspect.guard import fit as fitting
 
     plan = fitting.plan
@@ -226,7 +222,7 @@ def test_what_has_changed_since_it_was_read_is_left(here: Here, folder: Path, mo
         (("m.yaml", "--output", "m.yaml"), "--output m.yaml: this is one of the files to read (name another file)"),
     ],
 )
-def test_what_cannot_be_written_is_said_first(here: Here, folder: Path, more: tuple[str, ...], says: str) -> None:
+def test_what_cannot_be_written_is_said_first(here: Run, folder: Path, more: tuple[str, ...], says: str) -> None:
     assert refused(here("fit", *more, SIZE, *MILLION, "--write")).startswith(says)
     assert (folder / "m.yaml").read_text() == TEXT
 
@@ -262,17 +258,17 @@ def test_what_cannot_be_written_is_said_first(here: Here, folder: Path, more: tu
         (("-", "-", SIZE), "- stands for standard input, which can be read only once"),
     ],
 )
-def test_what_is_asked_wrongly(here: Here, folder: Path, words: tuple[str, ...], says: str) -> None:
+def test_what_is_asked_wrongly(here: Run, folder: Path, words: tuple[str, ...], says: str) -> None:
     assert says in refused(here("fit", *MILLION, *words))
 
 
-def test_a_file_is_a_document_whatever_it_is_called(here: Here, folder: Path) -> None:
+def test_a_file_is_a_document_whatever_it_is_called(here: Run, folder: Path) -> None:
     (folder / SIZE).write_text(TEXT)
     assert "no size is named" in refused(here("fit", "m.yaml", SIZE, *MILLION))
     assert f"{SIZE}  " in fine(here("fit", SIZE, "encoder.input_size", *MILLION))
 
 
-def test_of_several_documents_every_fault_is_told(here: Here, folder: Path) -> None:
+def test_of_several_documents_every_fault_is_told(here: Run, folder: Path) -> None:
     (folder / "a.yaml").write_text(TEXT.replace("encoder", "other"))
     (folder / "b.yaml").write_text(TEXT.replace("type: LSTM", "type: LTSM"))
     done = here("fit", "a.yaml", "m.yaml", "b.yaml", SIZE, *MILLION)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from ended import Run
 from found_by_hand import identified, safetensors, torch_layer
 from torch import nn
 from worlds import CONFIGS
@@ -24,7 +23,6 @@ from rnninspect.files.read import read
 from rnninspect.plan import plan
 from rnninspect.runtime.modules import build
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
 Weights = dict[str, tuple[int, ...]]
 
 ENCODER = torch_layer("encoder", "LSTM", (7, 5), 2, both=True)
@@ -48,7 +46,7 @@ def files_of(folder: Path) -> list[str]:
 # --- what is written ------------------------------------------------------------------------------------------
 
 
-def test_one_layer_is_one_document(here: Here, folder: Path) -> None:
+def test_one_layer_is_one_document(here: Run, folder: Path) -> None:
     safetensors(Path("model.safetensors"), ENCODER)
     done = here("identify", "model.safetensors", "--document", "new.yaml")
     assert (done.returncode, done.stderr) == (0, "note: wrote new.yaml; try: rnninspect new.yaml --plan\n")
@@ -58,7 +56,7 @@ def test_one_layer_is_one_document(here: Here, folder: Path) -> None:
     assert weights_of(load_spec("new.yaml")) == {"encoder": roles}
 
 
-def test_several_layers_are_documents_of_their_own(here: Here, folder: Path) -> None:
+def test_several_layers_are_documents_of_their_own(here: Run, folder: Path) -> None:
     safetensors(Path("model.safetensors"), ENCODER, DECODER)
     done = here("identify", "model.safetensors", "--document", "new.yaml", "--format", "json")
     assert done.returncode == 0
@@ -68,7 +66,7 @@ def test_several_layers_are_documents_of_their_own(here: Here, folder: Path) -> 
     assert here("params", "--plan", "new-encoder.yaml", "new-decoder_rnn.yaml").returncode == 0
 
 
-def test_what_is_there_is_not_replaced_and_nothing_else_is_written(here: Here, folder: Path) -> None:
+def test_what_is_there_is_not_replaced_and_nothing_else_is_written(here: Run, folder: Path) -> None:
     safetensors(Path("model.safetensors"), ENCODER, DECODER)
     Path("new-decoder_rnn.yaml").write_text("mine")
     done = here("identify", "model.safetensors", "--document", "new.yaml")
@@ -79,7 +77,7 @@ def test_what_is_there_is_not_replaced_and_nothing_else_is_written(here: Here, f
     assert (files_of(folder), Path("new-decoder_rnn.yaml").read_text()) == (["new-decoder_rnn.yaml"], "mine")
 
 
-def test_a_folder_that_is_not_there_is_named(here: Here, folder: Path) -> None:
+def test_a_folder_that_is_not_there_is_named(here: Run, folder: Path) -> None:
     safetensors(Path("model.safetensors"), ENCODER)
     done = here("identify", "model.safetensors", "--document", "none/new.yaml")
     assert (done.returncode, done.stdout) == (3, "")
@@ -103,14 +101,14 @@ def test_a_file_that_is_half_written_is_removed(folder: Path) -> None:
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused(here: Here, folder: Path, words: tuple[str, ...], message: str) -> None:
+def test_what_makes_no_sense_is_refused(here: Run, folder: Path, words: tuple[str, ...], message: str) -> None:
     safetensors(Path("model.safetensors"), ENCODER)
     done = here("identify", "model.safetensors", *words)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
     assert files_of(folder) == []
 
 
-def test_without_a_layer_it_fails(here: Here, folder: Path) -> None:
+def test_without_a_layer_it_fails(here: Run, folder: Path) -> None:
     safetensors(Path("model.safetensors"), more={"head.weight": (2, 3)})
     done = here("identify", "model.safetensors", "--document", "new.yaml")
     assert (done.returncode, done.stderr) == (
@@ -167,7 +165,7 @@ def test_a_config_comes_back(path: Path, tmp_path: Path) -> None:
     assert {name: back.get(name) for name in own} == own
 
 
-def test_a_pickled_module_says_its_options(folder: Path, here: Here) -> None:
+def test_a_pickled_module_says_its_options(folder: Path, here: Run) -> None:
     torch.save(nn.RNN(5, 7, 2, nonlinearity="relu", batch_first=True, dropout=0.25), "model.pt")
     assert here("identify", "model.pt", "--document", "new.yaml").returncode == 0
     (link,) = load_spec("new.yaml").links

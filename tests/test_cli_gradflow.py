@@ -16,12 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ended import fine, refused, rows
+from ended import Run, fine, refused, rows
 from worlds import CONFIGS
 
 from rnninspect.document.load import load_spec
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 THREE = tuple(CONFIGS / f"gradflow-{kind}.yaml" for kind in ("gru", "lstm", "rnn"))
 

@@ -11,12 +11,11 @@ import io
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ended import fine
+from ended import Run, fine
 from found_by_hand import identified, safetensors, torch_layer
 from jsonschema import Draft202012Validator
 from worlds import CONFIGS, SMALL
@@ -30,7 +29,6 @@ from rnninspect.results.identify import failures, identify_answer, identify_bloc
 from rnninspect.results.schemas import RESULTS
 from rnninspect.results.table import Table
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
 GOLDENS = Path(__file__).parent / "goldens"
 
 ENCODER = torch_layer("encoder", "LSTM", (7, 5), 2, both=True)
@@ -52,7 +50,7 @@ def page(*looked: LookedInto, width: int | None = 80, all_of_it: bool = False) -
 # --- the page -------------------------------------------------------------------------------------------------
 
 
-def test_the_answer_is_first_and_last(here: Here, model: Path) -> None:
+def test_the_answer_is_first_and_last(here: Run, model: Path) -> None:
     assert fine(here("identify", model)).splitlines() == [
         "model.safetensors · 2 recurrent layers",
         "layer        type  input size  hidden size  num layers  directions  parameters",
@@ -70,7 +68,7 @@ def test_the_answer_is_first_and_last(here: Here, model: Path) -> None:
     ]
 
 
-def test_a_checkpoint_without_a_command_is_identified(here: Here, model: Path) -> None:
+def test_a_checkpoint_without_a_command_is_identified(here: Run, model: Path) -> None:
     text = fine(here("identify", model))
     assert fine(here(model)) == text
     assert fine(here("--format", "json", model)) == fine(here("identify", model, "--format", "json"))
@@ -79,7 +77,7 @@ def test_a_checkpoint_without_a_command_is_identified(here: Here, model: Path) -
     assert fine(here("no_ending")).replace("no_ending", model.name) == text
 
 
-def test_all_is_the_tensors_of_other_layers_too(here: Here, model: Path) -> None:
+def test_all_is_the_tensors_of_other_layers_too(here: Run, model: Path) -> None:
     page = fine(here("identify", model, "--all"))
     assert page.split("\n\nmodel.safetensors · tensors of other layers\n")[1].splitlines()[2:4] == [
         "head.weight  (2, 3)         6  float32",
@@ -152,7 +150,7 @@ def test_what_layers_are_not_alike_in_has_a_column() -> None:
     assert "bias vector" not in text
 
 
-def test_all_has_every_tensor(here: Here, model: Path) -> None:
+def test_all_has_every_tensor(here: Run, model: Path) -> None:
     text = fine(here("identify", model, "--all"))
     rows = text.partition("their tensors")[2].splitlines()[3:]
     names = [part.tensor.name for layer in (ENCODER, DECODER) for part in layer.parts]
@@ -160,7 +158,7 @@ def test_all_has_every_tensor(here: Here, model: Path) -> None:
     assert "PyTorch" in text
 
 
-def test_several_files_stand_one_below_the_other(here: Here, model: Path) -> None:
+def test_several_files_stand_one_below_the_other(here: Run, model: Path) -> None:
     safetensors(Path("plain.safetensors"), more={"a": (2,)})
     text = fine(here("identify", model, "plain.safetensors"))
     assert [line for line in text.splitlines() if ".safetensors ·" in line] == [
@@ -229,7 +227,7 @@ def test_what_torch_has_not_is_said() -> None:
     assert "reset gate" not in page(against_plans(identified(DECODER, ENCODER)))
 
 
-def test_undecided_is_no_failure_and_never_silent(here: Here, model: Path) -> None:
+def test_undecided_is_no_failure_and_never_silent(here: Run, model: Path) -> None:
     lost = safetensors(Path("lost.safetensors"), more={"lstm.weird_kernel": (20, 5), "lstm.recurrent_thing": (20, 5)})
     for format in ("table", "csv", "json", "markdown"):
         done = here("identify", lost, "--format", format)
@@ -279,7 +277,7 @@ def test_a_difference_is_a_table_and_a_failure() -> None:
     assert not identify_document([looked])["ok"]
 
 
-def test_a_difference_ends_with_1(here: Here, model: Path) -> None:
+def test_a_difference_ends_with_1(here: Run, model: Path) -> None:
     wrong = {"encoder.bias_hh_l1": (7,)}
     safetensors(model, ENCODER, more=wrong)
     done = here("identify", model)
@@ -289,7 +287,7 @@ def test_a_difference_ends_with_1(here: Here, model: Path) -> None:
     assert json.loads(here("identify", model, "--format", "json").stdout)["files"][0]["layers"][0]["agrees"] is False
 
 
-def test_a_file_that_ends_too_early_is_shown_and_ends_with_1(here: Here, model: Path) -> None:
+def test_a_file_that_ends_too_early_is_shown_and_ends_with_1(here: Run, model: Path) -> None:
     model.write_bytes(model.read_bytes()[:-100])
     done = here("identify", model)
     assert done.returncode == 1
@@ -299,7 +297,7 @@ def test_a_file_that_ends_too_early_is_shown_and_ends_with_1(here: Here, model: 
     assert done.stdout.splitlines()[-1].startswith("damaged · plan and file agree: 20 of 20 tensors")
 
 
-def test_no_recurrent_layer_is_fine_unless_one_is_required(here: Here, model: Path) -> None:
+def test_no_recurrent_layer_is_fine_unless_one_is_required(here: Run, model: Path) -> None:
     safetensors(Path("plain.safetensors"), more={"a": (2,)})
     assert fine(here("identify", "plain.safetensors")) == (
         "plain.safetensors · no recurrent layer\nof other layers: 1 tensor of 2 elements\n\n"
@@ -333,7 +331,7 @@ def test_no_recurrent_layer_is_fine_unless_one_is_required(here: Here, model: Pa
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_is_no_checkpoint_is_one_line_and_exit_2(
-    here: Here, model: Path, words: tuple[str, ...], said: str
+    here: Run, model: Path, words: tuple[str, ...], said: str
 ) -> None:
     Path("model.yaml").write_text(SMALL)
     Path("text").write_text("hidden_size: 5\n")
@@ -345,7 +343,7 @@ def test_what_is_no_checkpoint_is_one_line_and_exit_2(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_word_that_is_nothing_may_be_a_checkpoint_misspelt(here: Here, model: Path) -> None:
+def test_a_word_that_is_nothing_may_be_a_checkpoint_misspelt(here: Run, model: Path) -> None:
     done = here("modle.safetensors")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
@@ -353,7 +351,7 @@ def test_a_word_that_is_nothing_may_be_a_checkpoint_misspelt(here: Here, model: 
     )
 
 
-def test_a_folder_is_a_model_or_names_its_checkpoints(here: Here, model: Path) -> None:
+def test_a_folder_is_a_model_or_names_its_checkpoints(here: Run, model: Path) -> None:
     Path("config.json").write_text("{}")
     done = here(".")
     assert (done.returncode, done.stdout) == (2, "")
@@ -366,7 +364,7 @@ def test_a_folder_is_a_model_or_names_its_checkpoints(here: Here, model: Path) -
     assert "neither a command" not in here("model.ckpt").stderr
 
 
-def test_a_document_stays_a_document(here: Here) -> None:
+def test_a_document_stays_a_document(here: Run) -> None:
     assert here(CONFIGS / "lstm.yaml", "--plan").stdout.startswith("lstm\n")
     assert [cli._looked_at_with([str(CONFIGS), "x"]), cli._looked_at_with(["--all"])] == ["inspect", "inspect"]
 
@@ -400,7 +398,7 @@ except SystemExit as ended:
 """
 
 
-def test_a_checkpoint_is_read_without_what_wrote_it(model: Path, program: Here) -> None:
+def test_a_checkpoint_is_read_without_what_wrote_it(model: Path, program: Run) -> None:
     done = program(NOTHING_ELSE, args=(str(model.resolve()),))
     assert done.stderr == "0 set()\n"
     assert "plan and file agree: 20 of 20 tensors" in done.stdout
@@ -409,7 +407,7 @@ def test_a_checkpoint_is_read_without_what_wrote_it(model: Path, program: Here) 
 # --- for scripts ------------------------------------------------------------------------------------------------
 
 
-def test_json_has_the_keys_that_were_promised(here: Here, model: Path) -> None:
+def test_json_has_the_keys_that_were_promised(here: Run, model: Path) -> None:
     found = json.loads(fine(here("identify", model, "--format", "json")))
     Draft202012Validator(RESULTS["identify"]()).validate(found)
     assert (found["ledger"], found["dtype"], found["ok"]) == ("file", "float32", True)
@@ -450,7 +448,7 @@ def test_json_has_the_keys_that_were_promised(here: Here, model: Path) -> None:
     }
 
 
-def test_csv_has_a_row_for_each_layer_of_each_file(here: Here, model: Path) -> None:
+def test_csv_has_a_row_for_each_layer_of_each_file(here: Run, model: Path) -> None:
     shutil.copy(model, "again.safetensors")
     rows = list(csv.DictReader(io.StringIO(fine(here("identify", model, "again.safetensors", "--format", "csv")))))
     found = json.loads(fine(here("identify", model, "again.safetensors", "--format", "json")))
@@ -464,7 +462,7 @@ def test_csv_has_a_row_for_each_layer_of_each_file(here: Here, model: Path) -> N
         assert int(row["tensors"]) == len(layer["tensors"])
 
 
-def test_the_end_of_the_name_says_the_format(here: Here, model: Path) -> None:
+def test_the_end_of_the_name_says_the_format(here: Run, model: Path) -> None:
     assert fine(here("identify", model, "--output", "found.json")) == ""
     assert json.loads(Path("found.json").read_text())["ledger"] == "file"
 
@@ -473,7 +471,7 @@ def test_the_end_of_the_name_says_the_format(here: Here, model: Path) -> None:
 
 
 @pytest.mark.torch
-def test_what_torch_saves_is_what_was_built(here: Here, tmp_path: Path) -> None:
+def test_what_torch_saves_is_what_was_built(here: Run, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     built = torch.nn.LSTM(7, 5, num_layers=2, bidirectional=True)
     torch.save(built.state_dict(), tmp_path / "lstm.pt")
@@ -494,7 +492,7 @@ class _Evil:
 
 @pytest.mark.torch
 def test_what_a_pickle_would_call_is_said_in_every_format_and_not_called(
-    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ended import Run
 from terminals import ESCAPE, terminal
 from worlds import CONFIGS
 
 from rnninspect.runtime import here as torch_here
 from rnninspect.runtime import real
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 TAGGER = CONFIGS / "tagger.yaml"
 PENDING = "plan · proving on torch ..."
 ERASE = "\r\x1b[K"

@@ -7,15 +7,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from ended import Run
 
 from rnninspect import output
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 MODEL = """\
 input: {batch_size: 2, seq_len: 3}

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from ended import refused
+from ended import Run, refused
 from worlds import CONFIGS
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 LSTM, TAGGER = CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml"
 TWO = """

@@ -5,16 +5,15 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
+from ended import Run
 
 import rnninspect
 from rnninspect.commands.shared import completion
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
 LSTM = "LSTM(5, 7, num_layers=2)"
 SIZES = ("--set", "input.seq_len=4", "--set", "input.batch_size=3")
 NET = """Net(
@@ -33,7 +32,7 @@ def models(done: subprocess.CompletedProcess[str]) -> list[dict]:
 
 
 @pytest.mark.parametrize("command", ["shapes", "params", "weights", "inspect"])
-def test_a_call_is_a_model_with_letters(here: Here, command: str) -> None:
+def test_a_call_is_a_model_with_letters(here: Run, command: str) -> None:
     (model,) = models(here(command, LSTM, "--plan", "--format", "json"))
     (layer,) = model["layers"]
     # 4*7*(5 + 7 + 2) + 4*7*(7 + 7 + 2)
@@ -42,13 +41,13 @@ def test_a_call_is_a_model_with_letters(here: Here, command: str) -> None:
     assert (model["macs"], model["macs_per_token"]) == (None, 4 * 7 * (5 + 7) + 4 * 7 * (7 + 7))
 
 
-def test_a_call_needs_no_command(here: Here) -> None:
+def test_a_call_needs_no_command(here: Run) -> None:
     done = here(LSTM, "--plan")
     assert done.returncode == 0
     assert "(L, N, 7)" in done.stdout
 
 
-def test_sizes_make_it_a_document(here: Here, tmp_path: Path) -> None:
+def test_sizes_make_it_a_document(here: Run, tmp_path: Path) -> None:
     document = tmp_path / "model.yaml"
     layer = "{name: lstm, type: LSTM, input_size: 5, hidden_size: 7, num_layers: 2}"
     document.write_text(f"input: {{batch_size: 3, seq_len: 4}}\nlayers: [{layer}]\n", encoding="utf-8")
@@ -58,7 +57,7 @@ def test_sizes_make_it_a_document(here: Here, tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
-def test_torch_is_asked_once_the_batch_is_known(here: Here) -> None:
+def test_torch_is_asked_once_the_batch_is_known(here: Run) -> None:
     done = here(LSTM, *SIZES)
     assert "plan and torch" in done.stdout.splitlines()[-1]
     assert "--set input.seq_len=20" in here(LSTM).stdout.splitlines()[-1]
@@ -66,7 +65,7 @@ def test_torch_is_asked_once_the_batch_is_known(here: Here) -> None:
 
 
 @pytest.mark.parametrize("command", ["verify", "trace", "gradflow", "bench"])
-def test_what_runs_it_needs_sizes(here: Here, command: str) -> None:
+def test_what_runs_it_needs_sizes(here: Run, command: str) -> None:
     done = here(command, LSTM)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(
@@ -74,7 +73,7 @@ def test_what_runs_it_needs_sizes(here: Here, command: str) -> None:
     )
 
 
-def test_a_printed_model_is_a_model_of_each_layer(here: Here, tmp_path: Path) -> None:
+def test_a_printed_model_is_a_model_of_each_layer(here: Run, tmp_path: Path) -> None:
     path = tmp_path / "net.txt"
     path.write_text(NET, encoding="utf-8")
     done = here("shapes", path, "--plan", "--format", "json")
@@ -96,7 +95,7 @@ def test_a_printed_model_is_a_model_of_each_layer(here: Here, tmp_path: Path) ->
     assert [model["parameters"] for model in models(changed)][1] == 2 * 4 * 2 * (5 + 2 + 2)
 
 
-def test_a_sequential_of_layers_is_one_chain(here: Here) -> None:
+def test_a_sequential_of_layers_is_one_chain(here: Run) -> None:
     (model,) = models(here("params", "nn.Sequential(Embedding(11, 5), nn.GRU(5, 7))", "--plan", "--format", "json"))
     assert [layer["name"] for layer in model["layers"]] == ["embedding", "gru"]
     done = here("params", "nn.Sequential(Embedding(11, 5), nn.GRU(6, 7))", "--plan")
@@ -104,12 +103,12 @@ def test_a_sequential_of_layers_is_one_chain(here: Here) -> None:
     assert "expected 5, the width that layer 'embedding' puts out, got 6" in done.stderr
 
 
-def test_standard_input_is_read_as_a_file_is(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_read_as_a_file_is(here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(NET.encode())))
     assert len(models(here("params", "-", "--plan", "--format", "json"))) == 3
 
 
-def test_a_file_of_that_name_comes_first(here: Here, tmp_path: Path) -> None:
+def test_a_file_of_that_name_comes_first(here: Run, tmp_path: Path) -> None:
     (tmp_path / "LSTM(5, 7)").write_text("nothing: here", encoding="utf-8")
     assert "unknown key 'nothing'" in here("params", "LSTM(5, 7)", "--plan", cwd=tmp_path).stderr
 
@@ -130,7 +129,7 @@ def test_a_file_of_that_name_comes_first(here: Here, tmp_path: Path) -> None:
         ("LSTM(3, 4)\x1b[2J", "expected the end"),
     ],
 )
-def test_a_fault_is_one_line_with_its_place(here: Here, word: str, said: str) -> None:
+def test_a_fault_is_one_line_with_its_place(here: Run, word: str, said: str) -> None:
     done = here("params", word, "--plan")
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -138,7 +137,7 @@ def test_a_fault_is_one_line_with_its_place(here: Here, word: str, said: str) ->
     assert "\x1b" not in done.stderr
 
 
-def test_what_is_not_described_is_told_to_scripts(here: Here, tmp_path: Path) -> None:
+def test_what_is_not_described_is_told_to_scripts(here: Run, tmp_path: Path) -> None:
     path = tmp_path / "net.txt"
     path.write_text(NET, encoding="utf-8")
     for command in ("shapes", "weights"):
@@ -148,7 +147,7 @@ def test_what_is_not_described_is_told_to_scripts(here: Here, tmp_path: Path) ->
     assert json.loads(here("params", LSTM, "--plan", "--format", "json").stdout)["not_described"] == []
 
 
-def test_a_call_is_checked_laid_beside_another_and_fitted(here: Here) -> None:
+def test_a_call_is_checked_laid_beside_another_and_fitted(here: Run) -> None:
     assert here("check", "LSTM(3, 4)", "--max-params", "144").returncode == 0
     assert "144, over 143" in here("check", "LSTM(3, 4)", "--max-params", "143").stderr
     assert "parameters         144  108     -36  -25.00" in here("diff", "LSTM(3, 4)", "GRU(3, 4)").stdout
@@ -158,7 +157,7 @@ def test_a_call_is_checked_laid_beside_another_and_fitted(here: Here) -> None:
     jsonschema.validate(json.loads(fitted.stdout), json.loads(here("schema", "--result", "fit").stdout))
 
 
-def test_a_size_is_put_into_a_file_with_a_call(here: Here, tmp_path: Path) -> None:
+def test_a_size_is_put_into_a_file_with_a_call(here: Run, tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text("self.rnn = nn.LSTM(30, 50, bias=False)\n", encoding="utf-8")
     assert here("fit", path, "rnn.hidden_size", "--max-params", "1M", "--write").returncode == 0
@@ -176,7 +175,7 @@ def test_a_size_is_put_into_a_file_with_a_call(here: Here, tmp_path: Path) -> No
         (("explain", "LSTM(3, 4)", "--code"), "nobody says how large the batch is"),
     ],
 )
-def test_what_a_call_cannot_have_is_refused(here: Here, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+def test_what_a_call_cannot_have_is_refused(here: Run, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     done = here(*words, cwd=tmp_path)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert said in done.stderr
@@ -202,14 +201,14 @@ def test_sizes_of_a_call_are_completed() -> None:
     assert "lstm.hidden_size" in completion.sizes_in([LSTM])
 
 
-def test_a_chain_without_sizes_is_explained(here: Here) -> None:
+def test_a_chain_without_sizes_is_explained(here: Run) -> None:
     done = here("explain", "nn.Sequential(Embedding(11, 5), nn.GRU(5, 7))")
     assert (done.returncode, "x (L, N) → embedding 5 → gru 7" in done.stdout) == (0, True)
 
 
 @pytest.mark.torch
 @pytest.mark.parametrize("command", ["trace", "gradflow"])
-def test_layers_without_steps_are_left_out_of_a_printed_module(here: Here, tmp_path: Path, command: str) -> None:
+def test_layers_without_steps_are_left_out_of_a_printed_module(here: Run, tmp_path: Path, command: str) -> None:
     path = tmp_path / "net.txt"
     path.write_text(NET, encoding="utf-8")
     assert [model["name"] for model in models(here(command, path, *SIZES, "--format", "json"))] == [
@@ -222,7 +221,7 @@ def test_layers_without_steps_are_left_out_of_a_printed_module(here: Here, tmp_p
 
 
 @pytest.mark.parametrize("second", ["GRU(4, 5)", "GRU(4, 5, dtype=torch.float32)"])
-def test_the_layers_of_a_sequential_have_one_dtype(here: Here, second: str) -> None:
+def test_the_layers_of_a_sequential_have_one_dtype(here: Run, second: str) -> None:
     done = here("params", f"Sequential(LSTM(3, 4, dtype=torch.float64), {second})", "--plan")
     assert (done.returncode, done.stdout) == (2, "")
     assert "expected one dtype for all layers of a Sequential" in done.stderr

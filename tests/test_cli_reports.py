@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
+from ended import Run
 
 MODEL = """\
 input: {batch_size: 2, seq_len: 3}

@@ -9,16 +9,15 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 from worlds import TIMED
 
 from rnninspect.bench import schedule
 from rnninspect.bench.journal import read_journal
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 SWEEP = ("--sweep", "encoder.hidden_size=range(1,11,1)", "--phase", "forward", "--quick")
 ARRAY = ("ID", "MIN", "MAX", "STEP", "COUNT")
 

@@ -18,12 +18,10 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
-from ended import fine, refused, rows
+from ended import Run, fine, refused, rows
 
 from rnninspect import api
 from rnninspect.layers.gru import GRU
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 SMALL = """\
 input: {batch_size: 2, seq_len: 50}

@@ -9,18 +9,16 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from ended import Run
 from test_cli_check import FREE, GROWN, SMALL, put, refused
 
 from rnninspect.commands.shared.again import again
 from rnninspect.guard.lock import NAME, read_lock
 from rnninspect.guard.nearest import nearest_lock
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 EMPTY = SMALL.replace("budget:\n  max_params: 300\n", "budget: {}\n")
 

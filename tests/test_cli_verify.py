@@ -6,18 +6,14 @@ import csv
 import io
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from ended import fine, refused
+from ended import Run, fine, refused
 from worlds import CONFIGS
 
 from rnninspect.layers.gru import GRU
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 TENSORS = ["output", "h_n", "grad input", "grad h_0"]
 WEIGHTS = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]

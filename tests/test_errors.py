@@ -6,7 +6,6 @@ import errno
 import gc
 import inspect
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pytest
+from ended import Run
 from worlds import SMALL
 
 from rnninspect import cli, errors
@@ -22,8 +22,6 @@ from rnninspect.guard.lock import read_lock, update_lock
 from rnninspect.guard.lock_lines import render_lock
 from rnninspect.guard.locked import LockedLayer, LockedModel
 from rnninspect.output import append_text, write_bytes, write_text
-
-Program = Callable[..., subprocess.CompletedProcess[str]]
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 
@@ -405,7 +403,7 @@ for name, writer in writers.items():
 """
 
 
-def limited(program: Program, folder: Path, before: str) -> dict[str, tuple[str, str]]:
+def limited(program: Run, folder: Path, before: str) -> dict[str, tuple[str, str]]:
     root = Path(cli.__file__).parent.parent
     done = program(LIMITED.replace("BEFORE", before), args=(str(folder), str(root)))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
@@ -413,7 +411,7 @@ def limited(program: Program, folder: Path, before: str) -> dict[str, tuple[str,
     return {name: (kind, message) for name, kind, message in rows}
 
 
-def test_a_disk_that_really_fills_midway(program: Program, tmp_path: Path) -> None:
+def test_a_disk_that_really_fills_midway(program: Run, tmp_path: Path) -> None:
     """A limit on the size of files is the full disk that every test can have."""
     for writer in WRITERS:
         for existing in (True, False):
@@ -441,7 +439,7 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_without_permission(program: Program, open_folder: Path) -> None:
+def test_without_permission(program: Run, open_folder: Path) -> None:
     """As another user, where the tests run as root: root may do everything."""
     folder = open_folder
     modes = {"folder": (0o555, 0o666), "file": (0o777, 0o444), "unreadable": (0o777, 0o000), "closed": (0o000, 0o666)}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -16,6 +15,7 @@ from unittest.mock import Mock
 
 import many_journals
 import pytest
+from ended import Run
 from found_by_hand import safetensors, torch_layer
 from test_cli_compare import outcome, put
 from test_errors import wrong_equation
@@ -26,7 +26,6 @@ from rnninspect import cli
 from rnninspect.stop import Stopped
 
 Ended = Callable[[str], tuple[int, str]]
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 # A line of each command that is fine.
 FINE = {
@@ -72,7 +71,7 @@ OF_TORCH = {
 
 
 @pytest.fixture
-def ended(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_nothing: None) -> Ended:
+def ended(here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_nothing: None) -> Ended:
     """`ended(line)`: the exit code of a command line, and its stdout, in a folder with all that the lines name."""
     monkeypatch.chdir(tmp_path)
     Path("m.yaml").write_text(TIMED)

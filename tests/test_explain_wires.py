@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ended import Run
 from worlds import CONFIGS, spec_of, written
 
 from rnninspect.document.chain import INPUT, Spec
@@ -20,7 +20,6 @@ from rnninspect.results.wiring import wiring
 from rnninspect.study.code import sketch
 from rnninspect.study.explain import explain_layers
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
 SEQ2SEQ = """\
 input: {batch_size: 3}
 inputs: {src: {seq_len: 5}, tgt: {seq_len: 4}}
@@ -159,7 +158,7 @@ def test_what_is_said_of_states_and_of_what_goes_on_is_of_this_model() -> None:
 
 
 @pytest.mark.parametrize("format", ["table", "markdown", "latex", "html"])
-def test_the_page_has_the_picture_in_every_format(here: Here, tmp_path: Path, format: str) -> None:
+def test_the_page_has_the_picture_in_every_format(here: Run, tmp_path: Path, format: str) -> None:
     path = written(tmp_path, SEQ2SEQ)
     done = here("explain", path, "--format", format)
     assert (done.returncode, done.stderr) == (0, "")
@@ -171,7 +170,7 @@ def test_the_page_has_the_picture_in_every_format(here: Here, tmp_path: Path, fo
     assert "├─┼─o" not in alone.stdout
 
 
-def test_a_chain_has_its_line_and_no_picture(here: Here) -> None:
+def test_a_chain_has_its_line_and_no_picture(here: Run) -> None:
     done = here("explain", str(CONFIGS / "tagger.yaml"))
     assert "x (20, 32) → embed 300 → encoder" in done.stdout
     assert "wiring" not in done.stdout

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 
 from rnninspect.commands.shared import messages
 from rnninspect.document.load import load_spec
 from rnninspect.errors import DocumentError, Excerpt, NoSuchDevice
 from rnninspect.formats import excerpt
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 # Faults of every sort, each arrow where a complaint must point; it is taken out before the text is read.
 ALL_SORTS = """\
@@ -93,7 +90,7 @@ def test_faults_of_options_come_last(tmp_path: Path) -> None:
 ONE, TWO = "input: {batch_size: 2, seq_len: 3}\nlayers: [{type: X}]\n", "layers: [{type: X}]\n"
 
 
-def test_a_line_each_and_a_count_in_a_pipe(here: Here, tmp_path: Path) -> None:
+def test_a_line_each_and_a_count_in_a_pipe(here: Run, tmp_path: Path) -> None:
     for name, text in (("one", ONE), ("two", TWO), ("good", ONE.replace("X", "Dropout, name: d}, {type: X"))):
         (tmp_path / f"{name}.yaml").write_text(text)
     one, two = (str(tmp_path / f"{name}.yaml") for name in ("one", "two"))
@@ -108,7 +105,7 @@ def test_a_line_each_and_a_count_in_a_pipe(here: Here, tmp_path: Path) -> None:
         assert here(command, two, one).stderr == several.stderr
 
 
-def test_no_more_are_told_than_anybody_reads(here: Here, tmp_path: Path) -> None:
+def test_no_more_are_told_than_anybody_reads(here: Run, tmp_path: Path) -> None:
     path = tmp_path / "many.yaml"
     path.write_text("input: {batch_size: 2, seq_len: 3}\nlayers: [" + "{type: X}, " * 1_060 + "]")
     *lines, more, count = here("params", "--plan", path).stderr.splitlines()

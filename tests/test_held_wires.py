@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from ended import Run
 from test_feeding import FEEDS, MERGES, PLACES
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
@@ -26,7 +26,6 @@ from rnninspect.study.held_wires import HeldWire
 from rnninspect.study.verify import Verified, verify_layers
 
 CPU = torch.device("cpu")
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 ALL = MODELS | {"in another order": (ANOTHER_ORDER, TIES)}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from ended import Run
 from found_by_hand import safetensors, torch_layer
 from worlds import Git
 
@@ -17,10 +16,8 @@ from rnninspect import cli
 from rnninspect.commands.shared.help import Section, help_text
 from rnninspect.formats.page import Page
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
-
-def shown(here: Here, *args: str) -> str:
+def shown(here: Run, *args: str) -> str:
     """The help that these words print."""
     done = here(*args)
     assert (done.returncode, done.stderr) == (0, "")
@@ -38,7 +35,7 @@ def sections(text: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", ["", *cli.COMMANDS])
-def test_a_help_is_what_a_person_reads(here: Here, name: str) -> None:
+def test_a_help_is_what_a_person_reads(here: Run, name: str) -> None:
     text = shown(here, *name.split(), "--help")
     assert text == shown(here, *name.split(), "-h")
     assert re.match(rf"Usage: .*{name} .*\[OPTIONS\]\n\n", text)
@@ -50,20 +47,20 @@ def test_a_help_is_what_a_person_reads(here: Here, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_an_option_says_in_capitals_what_it_takes_and_a_flag_takes_nothing(here: Here, name: str) -> None:
+def test_an_option_says_in_capitals_what_it_takes_and_a_flag_takes_nothing(here: Run, name: str) -> None:
     panels = sections(shown(here, name, "--help"))
     names = [each for panel in panels.values() for each in panel if each.startswith("--")]
     assert [each for each in names if not re.fullmatch(r"--[a-z0-9-]+(, -\w)?( [A-Z/:]+(=V1,V2|=VALUE)?)?", each)] == []
 
 
 @pytest.mark.parametrize("name", ["inspect", "shapes", "verify", "bench", "trace"])
-def test_the_help_says_that_a_module_goes_where_a_document_does(here: Here, name: str) -> None:
+def test_the_help_says_that_a_module_goes_where_a_document_does(here: Run, name: str) -> None:
     said = " ".join(shown(here, name, "--help").split())
     assert "modules, printed or called" in said
     assert "standard input" in said
 
 
-def test_the_options_of_bench_stand_by_what_they_are_for(here: Here) -> None:
+def test_the_options_of_bench_stand_by_what_they_are_for(here: Run) -> None:
     panels = sections(shown(here, "bench", "--help"))
     assert list(panels) == [
         *("Arguments", "What to time", "How long", "Many machines", "The device", "Output", "Examples")
@@ -77,14 +74,14 @@ def test_the_options_of_bench_stand_by_what_they_are_for(here: Here) -> None:
     assert list(panels) == ["Arguments", "Options", "The device", "Output", "Examples"]
 
 
-def test_the_commands_stand_by_what_a_person_wants(here: Here) -> None:
+def test_the_commands_stand_by_what_a_person_wants(here: Run) -> None:
     text = shown(here)
     assert text == shown(here, "--help")
     panels = sections(text)
     assert {title: panels[title] for title in cli.PANELS} == {title: [*names] for title, names in cli.PANELS.items()}
 
 
-def test_choices_and_defaults_are_said(here: Here) -> None:
+def test_choices_and_defaults_are_said(here: Run) -> None:
     text = " ".join(shown(here, "gradflow", "--help").split())
     assert "How to print it: table (default), json, csv, markdown, html." in text
     assert ": last (default), sum." in text
@@ -118,7 +115,7 @@ OF_BRANCHES = ("check", "diff")
 @pytest.mark.torch
 @pytest.mark.usefixtures("timing_nothing")
 @pytest.mark.parametrize("name", ["", *cli.COMMANDS])
-def test_the_examples_run(here: Here, tmp_path: Path, name: str) -> None:
+def test_the_examples_run(here: Run, tmp_path: Path, name: str) -> None:
     examples = import_module(f"rnninspect.commands.{name}").EXAMPLES if name else cli.EXAMPLES
     before = [f"rnninspect {line}" for line in BEFORE.get(name, ("init model.yaml",))]
     if name == "identify":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ended import Run
 from torch import nn
 from worlds import least_keys
 
@@ -20,8 +20,6 @@ from rnninspect.document.validate import validate
 from rnninspect.errors import DocumentError
 from rnninspect.layers.layer import InitLayer
 from rnninspect.layers.registry import TYPES, kind_of
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 HEAD = "input: {batch_size: 3, seq_len: 5}\n"
 NOT_DESCRIBED = (
@@ -221,7 +219,7 @@ def test_what_has_no_weights_has_none_in_torch(name: str) -> None:
         (("--name", "a\x1b"), r"--name: no such option (a key of a document: --set name=a\x1b)"),
     ],
 )
-def test_a_key_given_as_an_option(here: Here, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
+def test_a_key_given_as_an_option(here: Run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
     path = tmp_path / "doc.yaml"
     path.write_text(HEAD + LSTM)
     done = here("params", path, *args)
@@ -229,7 +227,7 @@ def test_a_key_given_as_an_option(here: Here, tmp_path: Path, args: tuple[str, .
 
 
 @pytest.mark.parametrize("args", [("--wat", "4"), ("--plann",), ("-n", "4"), ("-nt",)])
-def test_what_is_no_key_is_no_option_as_ever(here: Here, args: tuple[str, ...]) -> None:
+def test_what_is_no_key_is_no_option_as_ever(here: Run, args: tuple[str, ...]) -> None:
     done = here("params", "x.yaml", *args)
     assert (done.returncode, done.stdout) == (2, "")
     assert "no such option" in done.stderr
@@ -239,7 +237,7 @@ def test_what_is_no_key_is_no_option_as_ever(here: Here, args: tuple[str, ...]) 
     ("name", "near"),
     [("modl.yaml", "model.yaml"), ("model", "model.yaml"), ("model.yml", "model.yaml"), ("nothing.yaml", ""), ("", "")],
 )
-def test_a_near_file(here: Here, tmp_path: Path, name: str, near: str) -> None:
+def test_a_near_file(here: Run, tmp_path: Path, name: str, near: str) -> None:
     for there in ("model.yaml", "model.x", "other.json"):
         (tmp_path / there).touch()
     hint = f"did you mean '{tmp_path / near}'?" if near else "check the path, or use - for stdin"

@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 from hostile import HOSTILE, PLAIN, document
 
 from rnninspect.errors import MOST_TOLD
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
-
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_is_refused_in_lines_that_can_be_printed(
-    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     text, says = HOSTILE[name]
@@ -34,7 +31,7 @@ def test_it_is_refused_in_lines_that_can_be_printed(
     assert "Traceback" not in done.stderr
 
 
-def test_a_document_that_means_no_harm_is_read(here: Here, tmp_path: Path) -> None:
+def test_a_document_that_means_no_harm_is_read(here: Run, tmp_path: Path) -> None:
     """So that none of the others is refused for what they all have."""
     path = tmp_path / "doc.yaml"
     path.write_text(document(PLAIN))

@@ -6,12 +6,12 @@ import ast
 import graphlib
 import json
 import re
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ended import Run
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
@@ -45,7 +45,6 @@ plan = rnninspect.load(sys.argv[1]).plan()
 print(plan.parameters, "torch" in sys.modules, file=sys.stderr)
 """
 
-Program = Callable[..., subprocess.CompletedProcess[str]]
 
 LSTM = str(CONFIGS / "lstm.yaml")
 EVERY_CONFIG = tuple(str(path) for path in sorted(CONFIGS.glob("*.yaml")))
@@ -76,24 +75,24 @@ ENDS = {
 }
 
 
-def test_ends_without_torch(program: Program) -> None:
+def test_ends_without_torch(program: Run) -> None:
     done = program(COMMAND_LINES, args=(json.dumps(list(ENDS)),))
     told = [tuple(told.splitlines()[-3:]) for told in done.stderr.split("\n\n") if told]
     assert told == [(str(list(args)), str(code), "False") for args, code in ENDS.items()]
 
 
 @pytest.mark.parametrize("args", [("params", "--plan", LSTM), ("trace", LSTM, "--unit", "50")])
-def test_ends_without_torch_in_a_process_of_its_own(program: Program, args: tuple[str, ...]) -> None:
+def test_ends_without_torch_in_a_process_of_its_own(program: Run, args: tuple[str, ...]) -> None:
     done = program(COMMAND_LINE, args=args)
     assert done.stderr.splitlines()[-1] == f"{ENDS.get(args, 0)} False"
 
 
-def test_the_plan_of_the_library_needs_no_torch(program: Program) -> None:
+def test_the_plan_of_the_library_needs_no_torch(program: Run) -> None:
     assert program(LIBRARY, args=(LSTM,)).stderr == "90800 False\n"
 
 
 @pytest.mark.torch
-def test_the_check_sees_torch_where_it_is_needed(program: Program) -> None:
+def test_the_check_sees_torch_where_it_is_needed(program: Run) -> None:
     done = program(COMMAND_LINE, args=("shapes", str(CONFIGS / "rnn.yaml")))
     assert done.stderr.splitlines()[-1] == "0 True"
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 from jsonschema import Draft202012Validator
 
 from rnninspect.commands import init as module
@@ -23,8 +24,6 @@ from rnninspect.document.schema import document_schema
 from rnninspect.document.tree import read_tree
 from rnninspect.errors import OptionError, OutputFailed
 from rnninspect.plan import plan
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 FOLDER = Path(module.__file__).with_name("starters")
 # A key that is commented out; text starts with a capital, and the line for editors has hyphens.

@@ -9,7 +9,6 @@ import os
 import pickle
 import re
 import socket
-import subprocess
 import sys
 from array import array
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy
 import pytest
+from ended import Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -27,8 +27,6 @@ from rnninspect.study import input_expected, input_file
 from rnninspect.study.input_csv import read_csv
 from rnninspect.study.input_expected import SETTINGS, Expected
 from rnninspect.study.input_file import read_values
-
-Program = Callable[..., subprocess.CompletedProcess[str]]
 
 BATCH, AXES = (5, 2, 3), ("L", "N", "H_in")
 FEATURES = numpy.arange(30, dtype="float64").reshape(BATCH) / 7 - 2
@@ -333,7 +331,7 @@ print("torch" in sys.modules)
 """
 
 
-def test_without_numpy(program: Program, tmp_path: Path) -> None:
+def test_without_numpy(program: Run, tmp_path: Path) -> None:
     """A .csv needs none; and what is wrong with a file is said first."""
     saved(tmp_path / "x.npy", numpy.arange(2))
     (tmp_path / "x.csv").write_text("3\n4\n")

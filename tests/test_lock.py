@@ -24,8 +24,6 @@ from rnninspect.guard.lock import file_key, find_lock, read_lock, update_lock
 from rnninspect.guard.lock_lines import VERSION, render_lock
 from rnninspect.guard.locked import Locked, LockedLayer, LockedModel
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
 HEADER = '{"rnninspect_lock": 2}\n'
 COUNTS = {"parameters": 8, "macs": 9, "weights": {"w": [2, 4]}}
 ENTRY: dict[str, object] = {"file": "a.yaml", "layer": "x", "type": "LSTM", **COUNTS, "settings": {"hidden_size": 2}}

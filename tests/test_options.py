@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import subprocess
-from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Annotated, Any, get_args
 
 import pytest
 import typer
+from ended import Run
 from tools import options as of_options
 from typer.models import ParameterInfo
 
@@ -105,9 +104,7 @@ BY_SUFFIX = {
 
 
 @pytest.mark.parametrize("suffix", BY_SUFFIX)
-def test_the_name_of_the_output_says_the_format(
-    here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, suffix: str
-) -> None:
+def test_the_name_of_the_output_says_the_format(here: Run, tmp_path: Path, suffix: str) -> None:
     path, output = tmp_path / "doc.yaml", tmp_path / f"out.{suffix}"
     path.write_text("input: {batch_size: 2, seq_len: 3}\nlayers: [{type: LSTM, input_size: 2, hidden_size: 3}]\n")
     assert here("params", "--plan", path, "-o", output).returncode == 0
@@ -129,7 +126,7 @@ def test_the_name_of_the_output_says_the_format(
     ],
 )
 def test_a_name_that_says_another_thing_than_is_written_is_refused(
-    here: Callable[..., subprocess.CompletedProcess[str]], asked: tuple[str, ...], name: str
+    here: Run, asked: tuple[str, ...], name: str
 ) -> None:
     done = here(*asked, "LSTM(2, 3)", "-o", name)
     assert (done.returncode, done.stdout, Path(name).exists()) == (2, "", False)
@@ -141,9 +138,7 @@ def test_a_journal_says_nothing_of_the_format() -> None:
 
 
 @pytest.mark.parametrize("command", ["inspect", "explain", "check", "compare", "schema", "bench"])
-def test_help_tells_of_no_end_of_a_name_but_those_that_say_a_format(
-    here: Callable[..., subprocess.CompletedProcess[str]], command: str
-) -> None:
+def test_help_tells_of_no_end_of_a_name_but_those_that_say_a_format(here: Run, command: str) -> None:
     told = here(command, "--help").stdout.partition("--output, -o FILE")[2].partition("--help")[0]
     assert re.findall(r"\.(?:json|csv|md|html|tex|xml|sarif)\b", told) == list(formats_by_suffix(whole(command)[0]))
 
@@ -158,7 +153,7 @@ print(*sorted({".".join(name.split(".")[1:]) for name in sys.modules if name.sta
 """
 
 
-def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_help_loads_nothing_that_a_command_needs(program: Run) -> None:
     done = program(LOADED, args=("", *cli.COMMANDS))
     loaded = set(done.stdout.split())
     light = {"cli", "disk", "ending", "errors", "formats", "output", "runtime", "stop"}
@@ -181,6 +176,6 @@ def test_help_loads_nothing_that_a_command_needs(program: Callable[..., subproce
     assert loaded == light | {f"commands.{name}" for name in cli.COMMANDS}
 
 
-def test_help_of_all_loads_no_command(program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_help_of_all_loads_no_command(program: Run) -> None:
     done = program(LOADED, args=("",))
     assert [name for name in done.stdout.split() if name.split(".")[-1] in cli.COMMANDS] == []

@@ -8,19 +8,17 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ended import Run
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
 HOOKS: list[dict[str, Any]] = yaml.safe_load(TEXT)
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_there_is_one_hook_and_it_is_described() -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from ended import Run
 from worlds import CONFIGS
 
 from rnninspect import load
@@ -21,8 +20,6 @@ from rnninspect.facts.models import ModelFacts
 from rnninspect.plan import largest_size, plan
 from rnninspect.runtime import modules, real
 from rnninspect.runtime.device import find_device
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, get_args
 
 import many_journals
 import pytest
+from ended import Run
 from found_by_hand import safetensors, torch_layer
 from jsonschema import Draft202012Validator
 from worlds import spec_of
@@ -28,8 +28,6 @@ from rnninspect.plan import plan
 from rnninspect.results.bench_json import bench_document
 from rnninspect.results.model import Report, document
 from rnninspect.results.schemas import RESULTS
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 # Everything that an object can have: two directions, laws of a gate, a shared weight, buffers, a frozen layer, a tie.
 DOCUMENT = """\
@@ -117,7 +115,7 @@ UNREACHED = dict.fromkeys(("shapes", "weights", "params"), PLANNED)
 
 
 @pytest.fixture
-def found(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_nothing: None) -> Callable[..., Any]:
+def found(here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timing_nothing: None) -> Callable[..., Any]:
     """The object that a command prints in a folder with the document and journals, `bench` timing nothing."""
     monkeypatch.chdir(tmp_path)
     Path("both.yaml").write_text(DOCUMENT)
@@ -228,7 +226,7 @@ def test_a_key_that_is_not_described_is_refused(found: Callable[..., Any]) -> No
     assert not Draft202012Validator(schema).is_valid(data)
 
 
-def test_every_command_with_json_has_a_schema(here: Here) -> None:
+def test_every_command_with_json_has_a_schema(here: Run) -> None:
     formats = {
         command: signature_of(record_of(import_module(f"rnninspect.commands.{command}").run)).parameters.get("format")
         for command in cli.COMMANDS

@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 from worlds import Git
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 TESTS = Path(__file__).parent
 SPELLER = """\

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ended import Run
 from loopback_slurm import Slurm, lacking, running, until
 from test_cli_bench import FAKED, PATHS
 from worlds import TIMED
@@ -55,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tool(slurm: Slurm, folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def tool(slurm: Slurm, folder: Path) -> Run:
     """`tool("merge", "results")` in the folder, where no scheduler started it."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -104,16 +105,14 @@ def process_of(job: str, task: int, slurm: Slurm) -> int:
     return alone
 
 
-def missing(tool: Callable[..., subprocess.CompletedProcess[str]]) -> tuple[int, set[int]]:
+def missing(tool: Run) -> tuple[int, set[int]]:
     """The exit code of merge, and the points that it misses."""
     done = tool("merge", "results", "--format", "json")
     found = json.loads(done.stdout)
     return done.returncode, {point["settings"]["encoder.hidden_size"] for point in found["missing"]}
 
 
-def test_whatever_ends_a_task_nothing_is_lost(
-    slurm: Slurm, folder: Path, tool: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_whatever_ends_a_task_nothing_is_lost(slurm: Slurm, folder: Path, tool: Run) -> None:
     script = tool("bench", "m.yaml", *SWEEP, "--shard", "8", "--script", "slurm", "--output", "results").stdout
     job = slurm.submit(script, "--cpus-per-task=2", cwd=folder)
     for share in range(1, 9):
@@ -181,9 +180,7 @@ def test_a_part_of_an_array_does_not_say_what_the_whole_is(slurm: Slurm, folder:
     assert "this array has 2 tasks, and results was begun with 4 shares" in (folder / "1.log").read_text()
 
 
-def test_a_share_that_runs_twice_at_once_loses_nothing(
-    slurm: Slurm, folder: Path, tool: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_a_share_that_runs_twice_at_once_loses_nothing(slurm: Slurm, folder: Path, tool: Run) -> None:
     slurm.environment["FAKE_SECONDS"] = "0.2"
     script = tool("bench", "m.yaml", *SWEEP, "--shard", "4", "--script", "slurm").stdout
     jobs = [slurm.submit(script, f"--array={tasks}", cwd=folder) for tasks in ("1-4", "2,2", "1")]

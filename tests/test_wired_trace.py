@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from ended import Run
 from wired_models import ANOTHER_ORDER, MODELS, TIES
 from worlds import spec_of, text_of, written
 
@@ -15,7 +14,6 @@ from rnninspect.commands.shared.proof import prove
 from rnninspect.plan import plan
 from rnninspect.study.trace import Pick, trace_layers
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 CPU = torch.device("cpu")
 ALL = MODELS | {"in another order": (ANOTHER_ORDER, TIES)}
 

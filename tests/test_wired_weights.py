@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from ended import Run
 from printed_code import model_of
 from worlds import spec_of
 
@@ -22,9 +21,7 @@ layers:
 """
 
 
-def test_a_shared_layer_is_in_the_file_under_both_names_or_once(
-    here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_a_shared_layer_is_in_the_file_under_both_names_or_once(here: Run, tmp_path: Path) -> None:
     (tmp_path / "model.yaml").write_text(SHARED)
     state = dict(model_of(spec_of(SHARED)).state_dict())
     once = {name: tensor for name, tensor in state.items() if not name.startswith("again.")}

@@ -16,6 +16,7 @@ from typing import IO, NamedTuple
 
 import pytest
 from checkpoint_files import GRU, safetensors
+from ended import Run
 from worlds import SMALL, Git
 
 from rnninspect import cli
@@ -32,8 +33,6 @@ LOOK = ("inspect", "shapes", "weights", "params")
 TORCHS = ("trace", "gradflow", "verify", "bench")
 # Options by which something is asked of torch, and one of a library that a bare installation lacks as well.
 ASKS = ("--device", "--build", "--stats")
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Ran(NamedTuple):

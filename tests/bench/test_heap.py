@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
+from ended import Run
 
 from rnninspect.bench import heap, witness
 
@@ -34,7 +34,7 @@ Count = Callable[..., tuple[bool, int, int]]
 
 
 @pytest.fixture
-def counted(program: Callable[..., subprocess.CompletedProcess[str]]) -> Count:
+def counted(program: Run) -> Count:
     def count(env: dict[str, str] | None = None) -> tuple[bool, int, int]:
         kept, again, given_back = program(PROGRAM, env=env).stdout.split()
         return {"True": True, "False": False}[kept], int(again), int(given_back)

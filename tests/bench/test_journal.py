@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import EnumType
 from importlib import metadata
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
+from ended import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import examples
@@ -40,7 +40,6 @@ FIGURE = Figure(
     (Warned("slow", "try less"),),
 )
 ENVIRONMENT = Environment("cpu", "a CPU", "2.13.0", "0.1", "3.11.1", 2, 2, "2026-01-01")
-Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def outcome(number: int, status: str = "ok", **fields: Any) -> Outcome:
@@ -423,7 +422,7 @@ for trial in range(int(sys.argv[3])):
 """
 
 
-def test_a_writer_that_is_killed_leaves_whole_lines(program: Program, tmp_path: Path) -> None:
+def test_a_writer_that_is_killed_leaves_whole_lines(program: Run, tmp_path: Path) -> None:
     """Lines of up to 130 kB: all but perhaps the last are whole, and none is missing or there twice."""
     trials = 12
     ended = program(KILLED, args=(str(tmp_path), "1", str(trials)))
@@ -643,7 +642,7 @@ else:
 """
 
 
-def test_a_disk_that_fills_up_loses_nothing(program: Program, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_loses_nothing(program: Run, tmp_path: Path) -> None:
     """A limit on the file's size takes a part of a line, as a full disk does."""
     ended = program(FULL, args=(str(tmp_path / "r.jsonl"),))
     assert (ended.returncode, ended.stderr) == (0, "")

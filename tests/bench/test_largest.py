@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 from worlds import CONFIGS, TIMED, spec_of
 
 from rnninspect.bench.jobs import VariantRun
@@ -32,8 +31,6 @@ from rnninspect.runtime import memory
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake_work import EACH, FREE, trial
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def found(
@@ -141,12 +138,12 @@ def test_the_host_keeps_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bench(here: Here, timing_nothing: None, tmp_path: Path) -> Here:
+def bench(here: Run, timing_nothing: None, tmp_path: Path) -> Run:
     (tmp_path / "m.yaml").write_text(TIMED)
     return lambda *options: here("bench", "m.yaml", *options, cwd=tmp_path)
 
 
-def test_the_page_has_the_answer(bench: Here) -> None:
+def test_the_page_has_the_answer(bench: Run) -> None:
     done = bench("--fit-batch", "--sweep", "encoder.hidden_size=8,500")
     assert (done.returncode, done.stderr) == (0, "")
     most = FREE // EACH // 8
@@ -160,7 +157,7 @@ def test_the_page_has_the_answer(bench: Here) -> None:
     )
 
 
-def test_nothing_fits(bench: Here) -> None:
+def test_nothing_fits(bench: Run) -> None:
     done = bench("--fit-batch", "--set", "encoder.hidden_size=2000", "--phase", "forward", "--format", "csv")
     assert done.returncode == 3
     assert done.stderr == "error: small: not even batch 1 fits: asked for 200,000 bytes\n"
@@ -182,7 +179,7 @@ def test_nothing_fits(bench: Here) -> None:
         (("--vary", "backend=eager,compile"), "--fit-batch with backend=compile"),
     ],
 )
-def test_what_does_not_go_with_it_is_refused_in_one_line(bench: Here, options: tuple[str, ...], said: str) -> None:
+def test_what_does_not_go_with_it_is_refused_in_one_line(bench: Run, options: tuple[str, ...], said: str) -> None:
     done = bench("--fit-batch", *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {said}")

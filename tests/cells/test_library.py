@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import re
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from cells_by_hand import BY_HAND
 from cells_in_torchrecurrent import COUNTERPARTS
+from ended import Run
 from library_runs import (
     AS_WIDE,
     SEQUENCES,
@@ -44,8 +43,6 @@ from rnninspect.layers.signal import Batch, Signal
 from rnninspect.plan import plan
 from rnninspect.runtime.real import measure
 from rnninspect.study.library import facts_of, names_asked
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 NAMES = library_names()
 SCANNABLE = {"GILR", "QRNN", "RGLRU", "RWKV4", "TGRU", "TLSTM", "TRNN", "minGRU", "minGRULog", "minLSTM"}
@@ -249,7 +246,7 @@ def test_another_text_gives_other_numbers(name: str, wrong: tuple[str, str], mon
     "words",
     ["inspect", "verify", "trace", "gradflow", "explain", "explain --format latex", "explain --code", "weights --plan"],
 )
-def test_every_command_knows_every_cell(words: str, here: Here, tmp_path: Path) -> None:
+def test_every_command_knows_every_cell(words: str, here: Run, tmp_path: Path) -> None:
     """All cells in one chain, from random states but for those that say what they start as."""
     path = tmp_path / "all.yaml"
     path.write_text(chained(NAMES).replace("seq_len: 3", "seq_len: 3, state: random"))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 from worlds import SMALL, Git
 
 from rnninspect.document.git import contents, objects
@@ -15,8 +14,6 @@ from rnninspect.document.load import load_at_revision
 from rnninspect.document.revision import documents_at, find_revision, read_revision
 from rnninspect.document.source import MAX_BYTES, Text
 from rnninspect.errors import CannotHere, DocumentError, Place
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 ASKED = Place("--base main")
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
+from ended import Run
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -527,8 +527,6 @@ def test_amounts_are_read_by_both(text: str) -> None:
 
 
 # --- the command ---------------------------------------------------------------------------------------------
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_the_command_prints_it(run: Run) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ended import Run
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -16,8 +15,6 @@ pytest.importorskip("safetensors")
 
 from small_checkpoints import small_checkpoints
 from sparse_checkpoints import HIDDEN, INPUT, SPARSE
-
-Program = Callable[..., subprocess.CompletedProcess[str]]
 
 # The command line, what is imported then, and the most memory that it took, in KB.
 # why not by getrusage: of a process that is started it says what the one that started it had.
@@ -45,7 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [str(path) for path in sorted(folder.iterdir())]
 
 
-def test_only_hdf5_needs_a_library(program: Program, files: list[str]) -> None:
+def test_only_hdf5_needs_a_library(program: Run, files: list[str]) -> None:
     needing = [file for file in files if file.endswith(BY_H5PY)]
     for chosen, libraries in ((sorted({*files} - {*needing}), ""), (needing, "h5py numpy")):
         done = program(SEEN, args=("identify", *chosen, "--format", "json"))
@@ -55,7 +52,7 @@ def test_only_hdf5_needs_a_library(program: Program, files: list[str]) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
-def test_a_gigabyte_takes_no_more_memory(program: Program, tmp_path: Path) -> None:
+def test_a_gigabyte_takes_no_more_memory(program: Run, tmp_path: Path) -> None:
     for name, write in SPARSE.items():
         write(tmp_path / name)
         assert (tmp_path / name).stat().st_size > 10**9

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ended import Run
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -23,8 +24,6 @@ pytest.importorskip("safetensors")
 
 from damaged import CALLS, MARKER, PROTO, Damaged, damaged
 from small_checkpoints import small_checkpoints
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # The seconds of this process that one file may cost, and the megabytes that it may ask for. why three: alone none takes
 # more than one, and beside others the processor is slower.

@@ -5,12 +5,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from ended import Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
@@ -25,7 +25,6 @@ from rnninspect.formats.plot import plot
 from rnninspect.results.table import Chart, Series
 
 Points = tuple[tuple[float, float | None], ...]
-Program = Callable[..., subprocess.CompletedProcess[str]]
 
 SIGNATURES = {".svg": b"<?xml ", ".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-"}
 
@@ -101,7 +100,7 @@ def test_a_file_is_whole_or_untouched(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["chart.png"]
 
 
-def test_a_picture_can_go_to_stdout(program: Program, tmp_path: Path) -> None:
+def test_a_picture_can_go_to_stdout(program: Run, tmp_path: Path) -> None:
     """As bytes, whatever the encoding of stdout."""
     (tmp_path / "out.png").symlink_to("/dev/stdout")
     source = (
@@ -140,7 +139,7 @@ NEEDS = "3 --plot needs matplotlib: pip install 'rnninspect[plot]'"
         ),
     ],
 )
-def test_without_matplotlib(program: Program, tmp_path: Path, shadow: str, said: str) -> None:
+def test_without_matplotlib(program: Run, tmp_path: Path, shadow: str, said: str) -> None:
     (tmp_path / "matplotlib.py").write_text(shadow)
     done = program(WITHOUT, args=(str(tmp_path), str(tmp_path / "x.svg"), "x.jpg"))
     assert done.stderr == ""
@@ -160,12 +159,12 @@ def test_a_backend_that_does_not_exist(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert done.stdout.startswith(f"{NEEDS} (the one here does not load: ")
 
 
-def test_nothing_else_is_loaded_before_it_is_needed(program: Program) -> None:
+def test_nothing_else_is_loaded_before_it_is_needed(program: Run) -> None:
     source = "import sys, rnninspect.formats.plot; print({'matplotlib', 'numpy', 'torch'} & set(sys.modules))"
     assert program(source).stdout == "set()\n"
 
 
-def test_matplotlib_says_nothing_and_leaves_no_setting(program: Program, tmp_path: Path) -> None:
+def test_matplotlib_says_nothing_and_leaves_no_setting(program: Run, tmp_path: Path) -> None:
     """Also where it has no place for its cache, about which it would complain."""
     (tmp_path / "home").touch()
     source = (

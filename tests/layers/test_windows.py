@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from ended import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import examples
@@ -47,7 +47,6 @@ from rnninspect.study.trace import trace_layers
 from rnninspect.study.verify import verify_layers
 
 CPU = torch.device("cpu")
-Here = Callable[..., subprocess.CompletedProcess[str]]
 LAYERS = {
     "plain": "type: Conv1d, out_channels: 8, kernel_size: 3",
     "padded": "type: Conv1d, out_channels: 8, kernel_size: 4, padding: 2, stride: 2, bias: false",
@@ -212,7 +211,7 @@ def test_a_front_end_is_the_module_that_a_person_writes() -> None:
         torch.testing.assert_close(values.grad, own[name].grad, rtol=1e-5, atol=1e-6)
 
 
-def test_weights_that_a_person_saved_fit_the_document(here: Here, tmp_path: Path) -> None:
+def test_weights_that_a_person_saved_fit_the_document(here: Run, tmp_path: Path) -> None:
     saved = tmp_path / "front.pt"
     torch.save(FrontEnd().state_dict(), saved)
     document = str(CONFIGS / "convolution.yaml")
@@ -573,7 +572,7 @@ def test_steps_are_traced_where_they_are() -> None:
         ("gradflow --step 3 --layer before", ""),
     ],
 )
-def test_a_step_is_one_of_the_layers_own(here: Here, tmp_path: Path, command: str, message: str) -> None:
+def test_a_step_is_one_of_the_layers_own(here: Run, tmp_path: Path, command: str, message: str) -> None:
     layers = (f"name: {name}, type: GRU, input_size: 6, hidden_size: 6" for name in ("before", "after"))
     before, after = layers
     path = written(tmp_path, text_of(before, f"name: it, {LAYERS['max']}", after, head="input: {lengths: [7, 9, 6]}"))
@@ -582,7 +581,7 @@ def test_a_step_is_one_of_the_layers_own(here: Here, tmp_path: Path, command: st
     assert (done.returncode, message in done.stderr) == (2 if message else 0, True)
 
 
-def test_what_has_no_lag_in_common_is_told(here: Here, tmp_path: Path) -> None:
+def test_what_has_no_lag_in_common_is_told(here: Run, tmp_path: Path) -> None:
     front = "type: Conv1d, in_channels: 6, out_channels: 6, kernel_size: 3, stride: 2"
     first, last = ("name: first, type: GRU, hidden_size: 4", "name: last, type: GRU, hidden_size: 4")
     path = written(tmp_path, text_of(front, first, LAYERS["mean"], last, head="input: {batch_size: 2, seq_len: 30}"))

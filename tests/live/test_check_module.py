@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from ended import Run
 from torch import nn
 from worlds import SMALL
 
 import rnninspect
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Tagger(nn.Module):
@@ -127,7 +125,7 @@ def test_a_module_that_is_not_what_its_arguments_say_fails() -> None:
     )
 
 
-def test_documents_and_modules_share_a_lock(tmp_path: Path, here: Here) -> None:
+def test_documents_and_modules_share_a_lock(tmp_path: Path, here: Run) -> None:
     (tmp_path / "model.yaml").write_text(SMALL)
     lock = tmp_path / "rnninspect.lock"
     rnninspect.check_module(Tagger(), lock=lock, update=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from ended import Run
 from live_models import FORMS, PUBLISHED
 from torch import nn
 
@@ -89,9 +88,7 @@ print(page.ok)
 
 
 @pytest.mark.more
-def test_it_is_timed_from_a_script_that_guards_nothing(
-    tmp_path: Path, program: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_it_is_timed_from_a_script_that_guards_nothing(tmp_path: Path, program: Run) -> None:
     path = tmp_path / "script.py"
     path.write_text(SCRIPT)
     done = program(f"import runpy, sys; sys.argv = [{str(path)!r}]; runpy.run_path({str(path)!r}, run_name='__main__')")
