@@ -13,7 +13,7 @@ import pytest
 from ended import Run
 from found_by_hand import safetensors, torch_layer
 from safetensors.torch import save_file
-from torch import Tensor, nn, ones, save
+from torch import Tensor, load, nn, ones, save
 from worlds import CONFIGS, Git
 
 from rnninspect.document.load import load_spec
@@ -98,18 +98,61 @@ def test_what_does_not_is_told_layer_by_layer_at_its_line(here: Run, folder: Pat
 def test_the_page_is_about_the_model_and_no_optimizer(here: Run, folder: Path) -> None:
     state = {f"model.{name}": tensor for name, tensor in Model().state_dict().items()}
     moments = {str(number): {"exp_avg": ones(2), "exp_avg_sq": ones(2)} for number in range(20)}
-    save({"state_dict": {**state, "model.crf.weight": ones(2)}, "optimizer_states": moments}, folder / "last.ckpt")
+    moments = {
+        f"optimizer.{number}.{name}": tensor for number, each in moments.items() for name, tensor in each.items()
+    }
+    save({**state, **moments, "model.crf.weight": ones(2)}, folder / "last.ckpt")
     done = here("check", "model.yaml", "--weights", "last.ckpt", cwd=folder)
     assert done.stderr.splitlines()[0] == (
-        "error: model.yaml:1:1: last.ckpt does not fit: 0 of 12 tensors fit, 12 without 'state_dict.model.': "
+        "error: model.yaml:1:1: last.ckpt does not fit: 0 of 12 tensors fit, 12 without 'model.': "
         "12 missing, 53 unexpected (40 of them an optimizer's or the like)"
     )
     table, rest = done.stdout.split("small · weights\n")[1].split("\n\n")[:2]
     assert [line.split()[-2:] for line in table.splitlines()[2:]] == [["(2,)", "unexpected"]] + [["other", "name"]] * 3
     assert rest.splitlines() == [
-        "9 more with 'state_dict.model.' before their names",
+        "9 more with 'model.' before their names",
         "40 unexpected that are an optimizer's or the like",
     ]
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "net"])
+@pytest.mark.parametrize("whole", [False, True], ids=["state_dict", "module"])
+def test_what_is_under_a_key_is_what_is_loaded(here: Run, folder: Path, key: str, whole: bool) -> None:
+    """A checkpoint has an optimizer beside its model, and neither makes the other unfit."""
+    model = nn.ModuleDict(dict(Model().named_children()))
+    under = model if whole else model.state_dict()
+    moments = {"0": {"exp_avg": ones(2)}}
+    save({"epoch": 3, key: under, "average": under, "optimizer": moments}, folder / "last.ckpt")
+    done = here("check", "model.yaml", "--weights", "last.ckpt", cwd=folder)
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"note: last.ckpt: what is under its key '{key}' is compared, as whoever loads it asks for file['{key}']\n",
+    )
+    assert done.stdout.endswith("\n\n1 model ok; last.ckpt fits: 12 of 12 tensors\n")
+    loaded = load(folder / "last.ckpt", weights_only=not whole)[key]
+    Model().load_state_dict(loaded.state_dict() if whole else loaded, strict=True)
+
+
+def test_a_part_that_is_called_as_keys_are_is_none(here: Run, folder: Path) -> None:
+    save({f"model.{name}": tensor for name, tensor in Model().state_dict().items()}, folder / "flat.pt")
+    done = here("check", "model.yaml", "--weights", "flat.pt", cwd=folder)
+    assert (done.returncode, done.stderr.count("its key")) == (1, 0)
+    assert "'model.' stands before the names: the model is a part of what was saved (take it off: " in done.stderr
+
+
+def test_a_part_of_what_is_under_a_key_is_told_with_it(here: Run, folder: Path) -> None:
+    save({"state_dict": {f"net.{name}": tensor for name, tensor in Model().state_dict().items()}}, folder / "last.ckpt")
+    done = here("check", "model.yaml", "--weights", "last.ckpt", cwd=folder)
+    remedy = "{name.removeprefix('net.'): tensor for name, tensor in file['state_dict'].items()}"
+    assert (done.returncode, done.stderr.splitlines()[-1].endswith(f"(take it off: {remedy})")) == (1, True)
+
+
+@pytest.mark.parametrize("module", [nn.LSTM(4, 5), nn.GRUCell(4, 5, bias=False), nn.RNNCell(4, 5)], ids=str)
+def test_a_document_of_a_layer_under_a_key_fits_its_file(here: Run, folder: Path, module: nn.Module) -> None:
+    save({"model_state_dict": nn.ModuleDict({"enc": module}).state_dict(), "epoch": 3}, folder / "last.ckpt")
+    assert here("identify", "last.ckpt", "--document", "found.yaml", cwd=folder).returncode == 0
+    assert "- name: enc\n" in (folder / "found.yaml").read_text()
+    assert here("check", "found.yaml", "--weights", "last.ckpt", cwd=folder).returncode == 0
 
 
 def test_an_option_that_no_tensor_tells_and_the_file_says_is_noted(here: Run, folder: Path) -> None:

@@ -162,8 +162,8 @@ def _prefix(wanted: Iterable[Wanted], held: Mapping[str, Shape]) -> str:
         own = f"{layer}.{role}"
         if own in shapes:
             fitting[prefix] += 2 if shapes[own] == shape else 1
-    # why by length last: of a file that has a model twice, as an average of its weights too, the first is meant
-    return max(fitting, key=lambda prefix: (fitting[prefix], -len(prefix)), default="")
+    # why by depth last: of a file that has a model twice, as an average of its weights too, the first is meant
+    return max(fitting, key=lambda prefix: (fitting[prefix], -prefix.count(".")), default="")
 
 
 def _groups(held: Mapping[str, Shape]) -> dict[str, dict[str, Shape]]:

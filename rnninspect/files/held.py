@@ -6,8 +6,8 @@ A reader of any format fills these records; no reader knows what a layer is, and
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 # What a file says of a layer besides its tensors, a value that a table can show.
@@ -65,6 +65,32 @@ class Held:
     damage: str = ""
     # The names of tensors that are another one under a second name.
     aliases: Mapping[str, str] = field(default_factory=dict)
+    # The keys of the dict that torch.load returns under which dicts or modules stand: `state_dict`, `optimizer`.
+    keys: tuple[str, ...] = ()
+
+    def key_of(self, names: Collection[str]) -> str:
+        """The key under which all of these tensors or layers stand; "" for none."""
+        return next((key for key in self.keys if names and all(name.startswith(f"{key}.") for name in names)), "")
+
+    def under(self, key: str) -> Held:
+        """What stands under a key, by the names that it has there."""
+        start = f"{key}."
+        below = {name.removeprefix(start): tensor for name, tensor in self.tensors.items() if name.startswith(start)}
+        return replace(
+            self,
+            tensors={name: tensor._replace(name=name) for name, tensor in below.items()},
+            layers=tuple(
+                layer._replace(name=layer.name.removeprefix(start))
+                for layer in self.layers
+                if layer.name.startswith(start)
+            ),
+            aliases={
+                name.removeprefix(start): other.removeprefix(start)
+                for name, other in self.aliases.items()
+                if name.startswith(start) and other.startswith(start)
+            },
+            keys=(),
+        )
 
 
 class Unreadable(Exception):

@@ -15,11 +15,8 @@ from rnninspect.letters import Shape
 # How torch names the parameters of a recurrent layer and of its cells.
 _ROLE = re.compile(r"(?P<what>weight|bias)_(?P<of>ih|hh|hr)(_l(?P<layer>\d{1,9}))?(?P<reverse>_reverse)?", re.ASCII)
 _GATES: Mapping[str, int] = {kind: len(gates) for kind, gates in ORDER.items()}
-# What leaves a prefix before every name, and under which key checkpoints keep what they are about.
+# What leaves a prefix before every name.
 _WRAPPERS = {"module": "DataParallel and DistributedDataParallel leave", "_orig_mod": "torch.compile leaves"}
-_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "weights", "params", "net")
-# Formats whose names are flat: what is before a dot is no key that could be asked for.
-_FLAT = ("safetensors", "npz")
 # So many names are told of what nothing else explains.
 _FEW = 3
 
@@ -40,14 +37,14 @@ class Cause(NamedTuple):
         return f"{start}{self.what}" + (f" ({self.remedy})" if self.remedy else "")
 
 
-def causes(fit: Fit, found: Sequence[FoundLayer] = (), *, format: str = "") -> tuple[Cause, ...]:
+def causes(fit: Fit, found: Sequence[FoundLayer] = (), *, key: str = "") -> tuple[Cause, ...]:
     """What stands against each layer of the model, after what stands before all names.
 
-    found: the file's layers. format: what the file is.
+    found: the file's layers. key: of the file, under which stands what was compared.
     """
     if fit.ok:
         return ()
-    told = list(_prefix(fit, nests=not format.startswith(_FLAT)))
+    told = list(_prefix(fit, key))
     groups = fit.groups
     wanted: dict[str, list[Wanted]] = {}
     for row in fit.rows:
@@ -58,30 +55,15 @@ def causes(fit: Fit, found: Sequence[FoundLayer] = (), *, format: str = "") -> t
     return (*told, *_besides(fit, groups))
 
 
-def _prefix(fit: Fit, *, nests: bool) -> Iterator[Cause]:
-    """What stands in the file before the names of the model. nests: what is before a dot may be a key of the file."""
+def _prefix(fit: Fit, key: str) -> Iterator[Cause]:
+    """What stands in the file before the names of the model."""
     if not fit.prefix:
         return
-    first, _, rest = fit.prefix.partition(".")
-    is_key = nests and first in _KEYS
-    whose = _WRAPPERS.get(rest.partition(".")[0] if is_key else first)
-    what = f"{show(fit.prefix)} stands before the names"
-    take = f"take it off: {_taken_off(fit.prefix, 'state_dict')}"
-    if is_key and rest:
-        part = f"{what}, {show(rest)} as {whose} it" if whose is not None else what
-        under = f'file["{first}"]'
-        yield Cause("", part, f"take {show(rest)} off what is under that key: {_taken_off(rest, under)}")
-    elif is_key:
-        yield Cause("", what, f'load what is under that key, file["{first}"], or {take}')
-    elif whose is not None:
-        yield Cause("", f"{what}, as {whose} it", take)
-    else:
-        yield Cause("", f"{what}: the model is a part of what was saved", take)
-
-
-def _taken_off(prefix: str, mapping: str) -> str:
-    """The Python that makes the names of a mapping the model's."""
-    return f"{{name.removeprefix({show(prefix)}): tensor for name, tensor in {mapping}.items()}}"
+    whose = _WRAPPERS.get(fit.prefix.partition(".")[0])
+    why = f", as {whose} it" if whose is not None else ": the model is a part of what was saved"
+    mapping = f"file[{show(key)}]" if key else "state_dict"
+    take = f"{{name.removeprefix({show(fit.prefix)}): tensor for name, tensor in {mapping}.items()}}"
+    yield Cause("", f"{show(fit.prefix)} stands before the names{why}", f"take it off: {take}")
 
 
 def _of_layer(
@@ -147,11 +129,16 @@ def _tied(tensors: Sequence[Wanted], held: Shapes) -> Told:
 
 def _structure(tensors: Sequence[Wanted], held: Shapes) -> Told:
     """What the names of a layer's tensors say of its options; the rest of what is missing by its names."""
-    wanted = {tensor.role for tensor in tensors}
+    wanted, kind = {tensor.role for tensor in tensors}, tensors[0].kind
+    if "weight_hh" in held and "weight_hh_l0" in wanted:
+        yield f"the file's has the names of a cell, {kind}Cell", f"type: {kind}Cell"
+        return
+    if "weight_hh_l0" in held and "weight_hh" in wanted:
+        yield "the file's has the names of a layer, and of no cell", f"type: {kind.removesuffix('Cell')}"
+        return
     tied = {tensor.role for tensor in tensors if tensor.shared_with is not None}
     rest = {"missing": wanted - held.keys() - tied, "unexpected": held.keys() - wanted}
-    of_norm = tensors[0].kind == "BatchNorm1d"
-    for explains in (_affine, _statistics) if of_norm else (_directions, _depth, _projection, _biases):
+    for explains in (_affine, _statistics) if kind == "BatchNorm1d" else (_directions, _depth, _projection, _biases):
         told = explains(wanted, held)
         if told is not None:
             what, remedy, about = told
@@ -321,7 +308,8 @@ def _besides(fit: Fit, groups: Mapping[str, Shapes]) -> Iterator[Cause]:
     names = [name for name in groups if name and name not in known and name.startswith(fit.prefix)]
     if names:
         few = printable(listed([show(name.removeprefix(fit.prefix)) for name in names], _FEW))
-        yield Cause("", f"the document has no layer for {few} of the file")
+        remedy = "load with strict=False to leave it out" if fit.fitting == fit.wanted else ""
+        yield Cause("", f"the document has no layer for {few} of the file", remedy)
     alone = [] if "" in known else list(groups.get("", ()))
     if alone and not fit.prefix:
         few = printable(listed([show(name) for name in alone], _FEW))

@@ -22,15 +22,23 @@ _NONLINEARITIES = ("tanh", "relu")
 _WIDTH = 100
 # Options that torch's layer has besides its sizes: a value that is not the default, and the default.
 _OPTIONS: Mapping[str, tuple[str, str]] = {"batch_first": ("true", "false"), "dropout": ("0.5", "0.0")}
+# How torch names the tensors of a cell, which have no _l0 behind them.
+_OF_A_CELL = frozenset({"weight_ih", "weight_hh", "bias_ih", "bias_hh"})
 
 
-def layer_names(layers: Sequence[FoundLayer]) -> list[str]:
-    """What each layer is called in a document: the prefix of its tensors, of letters, digits, _ and -, no two alike."""
+def layer_names(layers: Sequence[FoundLayer], key: str = "") -> list[str]:
+    """What each layer is called in a document: the prefix of its tensors, of letters, digits, _ and -, no two alike.
+
+    key: of the file, under which all of them stand: no part of a module's own names.
+    """
     names: dict[str, None] = {}
     # why kept: of many layers with one prefix each would else try the numbers of all before it.
     numbers: dict[str, int] = {}
     for layer in layers:
-        start = re.sub(r"[^A-Za-z0-9_-]+", "_", layer.name).strip("_-")[-_OWN:] or layer.type.lower()
+        start = (
+            re.sub(r"[^A-Za-z0-9_-]+", "_", layer.name.removeprefix(f"{key}.")).strip("_-")[-_OWN:]
+            or layer.type.lower()
+        )
         name = start
         while name in names or name in KEYED_BLOCKS:
             numbers[start] = numbers.get(start, 1) + 1
@@ -57,6 +65,11 @@ def document(found: FoundLayer, file: str, name: str, equations: str = "") -> st
     lines += [f"dtype: {dtype}" for dtype in _dtypes(found) if dtype != "float32"]
     lines += ["layers:", f"  - name: {_text(name)}", *(f"    {line}" for line in _layer(found, equations))]
     return "\n".join(lines) + "\n"
+
+
+def _is_cell(found: FoundLayer) -> bool:
+    """Whether its tensors have the names of a cell of torch's, which a program loops over the steps."""
+    return {part.tensor.name.rpartition(".")[2] for part in found.parts} <= _OF_A_CELL
 
 
 def _has_second_bias(found: FoundLayer) -> bool:
@@ -97,7 +110,8 @@ def _dtypes(found: FoundLayer) -> list[str]:
 
 def _layer(found: FoundLayer, equations: str) -> Iterator[str]:
     """The keys of the layer below its name."""
-    yield f"type: Cell  # {_why_equations(found)}" if equations else f"type: {found.type}"
+    cell = _is_cell(found)
+    yield f"type: Cell  # {_why_equations(found)}" if equations else f"type: {found.type}{'Cell' * cell}"
     yield f"input_size: {found.input_size}"
     # why: a cell's output is hidden_size wide, and what it remembers besides has a size of its own.
     projected = found.proj_size if equations else 0
@@ -116,7 +130,8 @@ def _layer(found: FoundLayer, equations: str) -> Iterator[str]:
         yield _nonlinearity(found)
     for key, (other, default) in _OPTIONS.items():
         told.add(key)
-        yield from _option(found, key, other, default)
+        if equations or not cell:
+            yield from _option(found, key, other, default)
     if equations:
         yield "equations: |"
         yield from (f"  {line}" for line in equations.strip().splitlines())

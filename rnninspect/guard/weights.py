@@ -15,6 +15,7 @@ from rnninspect.files.identify import identify
 from rnninspect.files.misfits import Cause, causes
 from rnninspect.files.rules.set_aside import kind_aside
 from rnninspect.layers.layer import Layer
+from rnninspect.letters import Shape
 from rnninspect.study.code_names import attributes
 
 # So many sentences of why it does not fit are told, the rest is in the table.
@@ -28,8 +29,9 @@ class HeldWeights(NamedTuple):
     """A checkpoint beside a model.
 
     causes: why it does not fit. damage: what is missing of the file, "" where it is whole. layers: by what a layer is
-    called as an attribute of a module its name in the document. unlike: options that the file says, and that are others
-    in the document, and what it lacks that torch does without: tensors fit all the same.
+    called as an attribute of a module its name in the document. unlike: the key of the file that is compared, options
+    that the file says, and that are others in the document, and what it lacks that torch does without: tensors fit all
+    the same.
     """
 
     file: str
@@ -101,11 +103,11 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
         if layer.wires is None or not layer.wires.same_as or names[layer.name] in in_file
         for weight in (*layer.weights, *layer.buffers)
     ]
-    found = fit(wanted, {name: tensor.shape for name, tensor in held.tensors.items()})
+    held, found, key = _compared(wanted, held)
     of_file = identify(held).layers
-    why = () if found.ok else causes(found, of_file, format=held.format)
+    why = causes(found, of_file, key=key)
     by_prefix = {found.layers.get(names[link.layer.name]): link.layer for link in spec.links}
-    unlike = (*_unlike(spec, by_prefix, of_file), *_done_without(found, wanted))
+    unlike = (*_under(key), *_unlike(spec, by_prefix, of_file), *_done_without(found, wanted))
     layers = {attribute: name for name, attribute in names.items()}
     return HeldWeights(
         file=held.file,
@@ -116,6 +118,29 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
         layers=layers,
         unlike=unlike,
     )
+
+
+def _compared(wanted: Sequence[Wanted], held: Held) -> tuple[Held, Fit, str]:
+    """What of a file is laid beside a model: what is under the key where its tensors are, else all; and that key.
+
+    why: a checkpoint has more than its model, such as an optimizer, and whoever loads the model asks for its key.
+    """
+    found = fit(wanted, _shapes(held))
+    key = "" if found.fitting else held.key_of([row.held for row in found.rows if row.wanted and row.held])
+    if not key:
+        return held, found, key
+    held = held.under(key)
+    return held, fit(wanted, _shapes(held)), key
+
+
+def _shapes(held: Held) -> dict[str, Shape]:
+    return {name: tensor.shape for name, tensor in held.tensors.items()}
+
+
+def _under(key: str) -> Iterator[str]:
+    """Which key of the file is to be asked for."""
+    if key:
+        yield f"what is under its key {show(key)} is compared, as whoever loads it asks for file[{show(key)}]"
 
 
 def _unlike(spec: Spec, by_prefix: Mapping[str | None, Layer], of_file: Sequence[FoundLayer]) -> Iterator[str]:

@@ -114,34 +114,16 @@ MUTATIONS: dict[str, tuple[Callable[[State], State], list[str]]] = {
         prefixed("_orig_mod."),
         [f"'_orig_mod.' stands before the names, as torch.compile leaves it ({TAKE_OFF % '_orig_mod.'})"],
     ),
-    "under a key": (
-        prefixed("state_dict.", epoch=torch.zeros(1)),
-        [
-            "'state_dict.' stands before the names (load what is under that key, file[\"state_dict\"], or "
-            f"{TAKE_OFF % 'state_dict.'})"
-        ],
-    ),
-    "under a key, of a part": (
-        prefixed("state_dict.model.", epoch=torch.zeros(1)),
-        [
-            "'state_dict.model.' stands before the names (take 'model.' off what is under that key: "
-            "{name.removeprefix('model.'): tensor for name, tensor in file[\"state_dict\"].items()})"
-        ],
-    ),
-    "under a key, of DataParallel": (
-        prefixed("model.module."),
-        [
-            "'model.module.' stands before the names, 'module.' as DataParallel and DistributedDataParallel leave it "
-            "(take 'module.' off what is under that key: "
-            "{name.removeprefix('module.'): tensor for name, tensor in file[\"model\"].items()})"
-        ],
-    ),
     "part of a larger model": (
         prefixed("tagger.", **{"tagger.crf.weight": torch.zeros(2, 2)}),
         [
             f"'tagger.' stands before the names: the model is a part of what was saved ({TAKE_OFF % 'tagger.'})",
             "the document has no layer for 'crf' of the file",
         ],
+    ),
+    "a cell": (
+        with_layer("decoder", nn.GRUCell(14, 3)),
+        ["decoder: the file's has the names of a cell, GRUCell (type: GRUCell)"],
     ),
     "another name": (
         renamed("encoder.", "rnn."),
@@ -268,7 +250,10 @@ MUTATIONS: dict[str, tuple[Callable[[State], State], list[str]]] = {
     "nothing of it": (without("norm."), ["norm: nothing in the file is like this LayerNorm"]),
     "more than it": (
         lambda state: {**state, "decoder.h_0": torch.zeros(3), "crf.weight": torch.zeros(2)},
-        ["decoder: unexpected: h_0", "the document has no layer for 'crf' of the file"],
+        [
+            "decoder: unexpected: h_0",
+            "the document has no layer for 'crf' of the file (load with strict=False to leave it out)",
+        ],
     ),
     "tensors of no layer": (
         lambda state: {**state, "step": torch.zeros(()), "onnx::LSTM_382": torch.zeros(2)},
@@ -297,18 +282,9 @@ def test_each_is_explained(mutation: str) -> None:
 def test_a_remedy_loads_what_it_is_for() -> None:
     """The Python of a remedy, run on the file as torch.load returns it."""
     file = {"epoch": 3, "state_dict": {f"model.{name}": tensor for name, tensor in Model().state_dict().items()}}
-    flat = {f"state_dict.{name}": tensor for name, tensor in file["state_dict"].items()}
-    (cause,) = causes(fitted(flat))
+    (cause,) = causes(fitted(file["state_dict"]), key="state_dict")
     remedy = cause.remedy.partition(": ")[2]
     Model().load_state_dict(eval(remedy, {"file": file}), strict=True)
-
-
-def test_names_that_are_flat_have_no_key_before_them() -> None:
-    state = prefixed("model.")(Model().state_dict())
-    remedies = [
-        cause.remedy for format in ("torch (zip)", "safetensors") for cause in causes(fitted(state), format=format)
-    ]
-    assert [remedy.startswith("load what is under that key") for remedy in remedies] == [True, False]
 
 
 def test_what_a_prefix_alone_keeps_from_fitting_is_counted() -> None:
@@ -333,6 +309,14 @@ def test_a_remedy_mends_what_it_is_for() -> None:
     assert fitted(state, text.replace("out_features: 4", "out_features: 6")).ok
 
 
+def test_a_layer_in_the_place_of_a_cell_is_told() -> None:
+    text = TEXT.replace("type: GRU", "type: GRUCell")
+    assert fitted(with_layer("decoder", nn.GRUCell(14, 3))(Model().state_dict()), text).ok
+    assert told(Model().state_dict(), text) == [
+        "decoder: the file's has the names of a layer, and of no cell (type: GRU)"
+    ]
+
+
 def test_a_tied_weight_that_the_file_has_once() -> None:
     text = """\
 input: {batch_size: 2, seq_len: 3}
@@ -352,7 +336,14 @@ def test_a_layer_that_is_packed_in_another_way_is_named() -> None:
     shapes = {"gru/kernel": (14, 9), "gru/recurrent_kernel": (3, 9), "gru/bias": (2, 9)}
     parts = tuple(Part(HeldTensor(name, shape, "float32"), name) for name, shape in shapes.items())
     layer = FoundLayer(
-        *("gru", "GRU", 14, 3, 1, False, False, 0, "two", True, False, "keras", parts, "names"),
+        name="gru",
+        type="GRU",
+        input_size=14,
+        hidden_size=3,
+        biases="two",
+        convention="keras",
+        parts=parts,
+        known_from="names",
     )
     state = without("decoder.")(Model().state_dict())
     held = {name: tuple(tensor.shape) for name, tensor in state.items()} | shapes

@@ -53,7 +53,7 @@ def documents(identified: Identified, path: Path) -> dict[Path, str]:
     layers, file = identified.layers, identified.held.file
     if len(layers) > _MOST:
         raise OptionError(f"--document: {printable(file)} has {len(layers):,} layers, at most {_MOST} are written")
-    names = layer_names(layers)
+    names = layer_names(layers, identified.held.key_of([layer.name for layer in layers]))
     paths = [path] if len(layers) == 1 else [path.with_name(f"{path.stem}-{name}{path.suffix}") for name in names]
     return {path: written(layer, file, name) for path, layer, name in zip(paths, layers, names, strict=True)}
 

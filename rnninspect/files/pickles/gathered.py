@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rnninspect.errors import listed, printable
@@ -37,6 +37,7 @@ class Gathered:
     aliases: dict[str, str] = field(default_factory=dict)
     storages: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     _places: dict[object, str] = field(default_factory=dict)
     _taken: dict[str, int] = field(default_factory=dict)
 
@@ -48,6 +49,8 @@ class Gathered:
         options: what else the file says of a class. name: what their names begin with. folder: what the keys of their
         storages begin with.
         """
+        if not name:
+            self.keys += _keys(root)
         walk = Walk(leaf_of)
         left_out: dict[str, list[str]] = {}
         for found in walk.through(root, name):
@@ -73,6 +76,7 @@ class Gathered:
             notes=(*warned, *self.notes),
             damage=damage,
             aliases=self.aliases,
+            keys=tuple(self.keys),
         )
 
     def _take(self, name: str, tensor: Rebuilt, folder: str) -> None:
@@ -86,6 +90,14 @@ class Gathered:
         place = (key, tensor.offset, tensor.shape, tensor.strides, tensor.dtype)
         if math.prod(tensor.shape) and self._places.setdefault(place, name) != name:
             self.aliases[name] = self._places[place]
+
+
+def _keys(root: object) -> Iterator[str]:
+    """The keys of a dict under which dicts or objects stand."""
+    for key, value in mapping_of(root) or ():
+        is_object = isinstance(value, Call) and value.state is not None
+        if isinstance(key, str) and (is_object or mapping_of(value) is not None):
+            yield key
 
 
 def shortfall(needed: Mapping[str, int], there: Mapping[str, int]) -> str:
