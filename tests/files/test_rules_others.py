@@ -160,6 +160,13 @@ def test_both_directions_of_flax() -> None:
     assert agrees(found)
 
 
+def test_directions_of_flax_that_are_no_pair_stay_apart() -> None:
+    assert only(identified(below("rnn/backward_rnn/cell/", flax("LSTM")))).reverse
+    assert not only(identified(below("rnn/forward_rnn/cell/", flax("LSTM")))).reverse
+    uneven = identified(below("a/forward_rnn/cell/", flax("LSTM")) | below("a/backward_rnn/cell/", flax("GRU")))
+    assert [(layer.type, layer.reverse) for layer in uneven.layers] == [("LSTM", False), ("GRU", True)]
+
+
 def test_a_gate_of_another_size_is_a_difference() -> None:
     found = only(identified(flax("LSTM") | {"ho/kernel": (7, 8)}))
     assert differing(found) == (("ho/kernel", "shape", (7, 7), (7, 8)),)

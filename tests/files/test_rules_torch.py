@@ -164,6 +164,8 @@ def test_stacked_layers_of_unequal_sizes_are_a_difference() -> None:
         ({"weight_ih_l0": (14, 5), "weight_hh_l0": (14, 7)}, "14 rows and 7 columns"),
         ({"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 3)}, "28 rows and 3 columns"),
         ({"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 3), "weight_hr_l0": (3, 8)}, "28 rows and 3 columns"),
+        ({"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 3), "weight_hr_l0": (2, 7)}, "28 rows and 3 columns"),
+        (LSTM | {"weight_ih_l50": (28, 7)}, "layer 50, and most before it are missing"),
         ({"weight_ih_l0": (28, 5)}, "not both there"),
         ({"weight_ih_l1": (28, 5), "weight_hh_l1": (28, 7)}, "not both there"),
         ({"weight_ih_l0": (28,), "weight_hh_l0": (28, 7)}, "not both there"),

@@ -277,3 +277,13 @@ def test_a_message_with_a_field_of_another_kind_is_not_that_kind() -> None:
     network = ((1, 4), (2, b""), (500, b""))
     assert protobuf_kind(Source.of(message(*network))) == "CoreML"
     assert protobuf_kind(Source.of(message(*network[2:]))) == ""
+
+
+def test_a_part_of_a_part_begins_where_both_say() -> None:
+    whole = Source.of(b"0123456789")
+    assert whole.part(2, 6, "inner").part(3, 2, "innermost").at(0, 2) == b"56"
+
+
+def test_no_length_that_a_file_says_is_read_at_once() -> None:
+    with pytest.raises(Unreadable, match="of which at most"):
+        Source("huge", io.BytesIO(), 0, 2**40).at(0, 2**30)

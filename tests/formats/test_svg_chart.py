@@ -81,7 +81,11 @@ def test_error_bars_reach_as_far_as_they_say_and_doubted_points_are_hollow() -> 
 
 
 def test_it_says_in_words_what_it_shows() -> None:
-    series = (Series("h", POINTS, halves=(0.5,) * 5), Series("one", ((2.0, 3.0),)), Series("none", ((0.0, -1.0),)))
+    series = (
+        Series("h", POINTS, halves=(0.1, 0.2, 0.5, 0.3, 0.4)),
+        Series("one", ((2.0, 3.0),)),
+        Series("none", ((0.0, -1.0),)),
+    )
     given = chart(*series)._replace(series=(*series, *[series[1]] * 7))
     said = (
         "Chart of gradients: 10 lines, norm, logarithmic, over lag, steps. "

@@ -587,6 +587,13 @@ class TestOps:
         assert layer.backward_ops(signal, layer.weights("float32"), every) == of_one.times(tokens)
         assert layer.forward_ops(one).macs > 0
 
+    def test_bytes_are_those_of_all_elements(self) -> None:
+        assert fitted("RNN").inputs(fed(), "float64")[0].nbytes == 8 * 15 * 7
+
+    def test_the_mask_of_a_dropout_is_kept_where_its_input_has_a_gradient(self) -> None:
+        dropout = make("Dropout").fit(fed(), {})
+        assert [dropout.kept(fed(), "float32", (), wants).nbytes for wants in (NOTHING, INPUT)] == [0, 4 * 15 * 7]
+
     @pytest.mark.parametrize("depth", [1, 2, 3, 10_000])
     def test_a_stack(self, depth: int) -> None:
         """RNN 7 -> 11: 11 x (7 + 11) MACs at the bottom, 11 x (11 + 11) above, for each of 15 tokens."""

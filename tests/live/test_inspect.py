@@ -195,6 +195,7 @@ def test_a_layer_that_never_ran_is_said_and_one_of_two_names_is_one() -> None:
     result = rnninspect.inspect(module, *args)
     gru, unused = result.layers
     assert gru.names == ("left", "right")
+    assert result["left"] is result["right"] is gru
     assert (gru.calls, gru.other_inputs) == (2, ((6, 3, 5),))
     assert gru.macs == gru.macs_per_token * (4 + 6) * 3
     assert unused.calls == 0
@@ -221,6 +222,21 @@ def test_in_a_notebook_it_is_a_table() -> None:
     page = rnninspect.inspect(module, *args)._repr_html_()
     assert '<td style="text-align: left">LSTM(5, 7, num_layers=2, batch_first=True)</td>' in page
     assert "plan and modules agree" in page
+
+
+def test_a_name_is_no_markup_in_a_notebook() -> None:
+    class OwnGRU(nn.Module):
+        pass
+
+    page = rnninspect.recurrent(nn.ModuleDict({"<b>x": OwnGRU()}))._repr_html_()
+    assert "&lt;b&gt;x" in page
+    assert "<b>x" not in page
+
+
+def test_a_0_that_stands_for_false_is_false() -> None:
+    result = rnninspect.recurrent(nn.GRUCell(5, 7, bias=0))  # type: ignore[arg-type]
+    assert result.agrees
+    assert "GRUCell(5, 7, bias=False)" in str(result)
 
 
 def test_json_is_that_of_the_commands_and_what_was_seen() -> None:

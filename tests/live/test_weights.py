@@ -12,7 +12,7 @@ from live_models import FORMS, PUBLISHED
 from torch import nn
 
 import rnninspect
-from rnninspect.errors import AskedWrongly, CheckFailed
+from rnninspect.errors import AskedWrongly, CannotHere, CheckFailed
 
 
 @pytest.mark.parametrize("name", ["loop over a cell", "packed", "seq2seq", "shared"])
@@ -61,6 +61,9 @@ def test_what_there_is_nothing_to_run_of() -> None:
     module.weight_hh_l0 = nn.Parameter(torch.zeros(21, 6))
     (layer,) = rnninspect.recurrent(module).layers
     with pytest.raises(CheckFailed, match=r"gru: it is not what its plan says \(weights weight_hh_l0 shape\)"):
+        layer.verify()
+    (layer,) = rnninspect.recurrent(nn.GRU(5, 7, device="meta")).layers
+    with pytest.raises(CannotHere, match="gru: it is on meta, where nothing has values"):
         layer.verify()
     (layer,) = rnninspect.recurrent(nn.GRU(5, 7)).layers
     assert layer.verify().ok

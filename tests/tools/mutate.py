@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 900
 # What most tests import: it is imported once, and each run is a fork of this process.
 SHARED = ("numpy", "torch", "yaml", "rich.table", "typer", "pytest", "hypothesis.strategies")
-# why: pytest warns of what was imported before it began.
-OPTIONS = ("-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+# why: what `make test` runs must see each; and pytest warns of what was imported before it began.
+OPTIONS = ("-m", "not more", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
 class Fault(NamedTuple):
