@@ -284,11 +284,11 @@ def test_any_journal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> N
 
     def show() -> None:
         outcomes = read_journal(path).outcomes
-        terminal.render(bench_blocks(outcomes, details=True), "", width=80, colour=False)
+        terminal.render(bench_blocks(outcomes, all_of_it=True), "", width=80, colour=False)
         json_format.render(bench_document(outcomes))
         for old, new in ((OUTCOMES, outcomes), (outcomes, OUTCOMES)):
             found = compare_runs(old, new, 0.05)
-            terminal.render(compare_blocks(found, "a", details=True), "", width=80, colour=False)
+            terminal.render(compare_blocks(found, "a", all_of_it=True), "", width=80, colour=False)
             json_format.render(compare_document(found, [*old, *new]))
 
     complained(show)

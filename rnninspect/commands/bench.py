@@ -54,7 +54,7 @@ def run(options: BenchOptions) -> int:
         raise OptionError("--resume goes on with a journal, so it needs --output FILE")
     check_plot(options.plot, options.files, options.output)
     only = only_table(options.table, options.format, BenchTable.RESULTS)
-    page = partial(page_of, format=options.format, seed=options.seed, only=only, details=options.all)
+    page = partial(page_of, format=options.format, seed=options.seed, only=only, all_of_it=options.all)
     check_share(options)
     devices = several_devices(options.device)
     if devices is not None and options.interleave:

@@ -112,7 +112,7 @@ def _print(
     )
     sides = f"{printable(str(options.old))} -> {printable(str(options.new))}"
     if only is None:
-        blocks = compare_blocks(comparison, sides, details=options.all)
+        blocks = compare_blocks(comparison, sides, all_of_it=options.all)
     else:
         blocks = alone(compare_tables(comparison, sides), only)
     digest = compare_digest(comparison, blocks, [finding.sentence for finding in findings], source)

@@ -34,7 +34,7 @@ def bench(layers: Sequence[LayerRecord]) -> Page:
     jobs = [Job((run,), TimingRequest(budget=_QUICK)) for run in runs]
     outcomes = list(run_all(work, jobs, time_limit=None, progress=lambda number, doing: None, note=lambda text: None))
     return Page(
-        bench_blocks(outcomes, details=True),
+        bench_blocks(outcomes, all_of_it=True),
         _last_line(known, outcomes),
         lambda: bench_document(outcomes),
         ok=all(outcome.ok for outcome in outcomes),

@@ -151,18 +151,18 @@ def bench_tables(outcomes: Sequence[Outcome], *, partial: bool = False) -> dict[
 _PARTIAL = "partial: interrupted before everything was measured."
 
 
-def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False, details: bool = False) -> list[Block]:
+def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False, all_of_it: bool = False) -> list[Block]:
     """The page for people: the answer, and what could not be measured; where it is partial the first says so.
 
-    details: then every other table that has rows and the charts, and the answer again where the page ends.
+    all_of_it: then every other table that has rows and the charts, and the answer again where the page ends.
     """
     tables, pooled = bench_tables(outcomes), pool(outcomes)
     charts = bench_charts(outcomes)
-    answer = [answer_table(pooled, "" if details else _more(pooled, charts))] if pooled else []
+    answer = [answer_table(pooled, "" if all_of_it else _more(pooled, charts))] if pooled else []
     of_detail = (tables[name] for name in ("times", "meaning", "kernels", "ratios") if tables[name].rows)
     lost = [table for table in (tables["not-measured"],) if table.rows]
     blocks: list[Table | Chart] = [*answer, *lost]
-    if details and answer:
+    if all_of_it and answer:
         blocks = [*answer, *of_detail, *charts, *lost, *answer]
     if partial:
         blocks[0] = blocks[0]._replace(notes=(_PARTIAL, *blocks[0].notes))

@@ -53,13 +53,13 @@ _DIFFERING = (
 )
 
 
-def compare_blocks(comparison: Comparison, sides: str, *, details: bool = False) -> list[Block]:
+def compare_blocks(comparison: Comparison, sides: str, *, all_of_it: bool = False) -> list[Block]:
     """The page for people: what became of each figure, in sentences at last, and what could not be compared.
 
-    details: then intervals and noise too, and the answer again where the page ends.
+    all_of_it: then intervals and noise too, and the answer again where the page ends.
     """
     tables = [(name, table) for name, table in compare_tables(comparison, sides).items() if table.rows]
-    if details:
+    if all_of_it:
         answer = _answer(comparison, sides)
         return [answer, *(table for _, table in tables), answer]
     answer = _answer(comparison, sides, "more with --all: intervals and noise")

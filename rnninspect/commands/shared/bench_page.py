@@ -12,29 +12,29 @@ from rnninspect.results.caption import caption, each_once
 
 
 def page_of(
-    outcomes: Sequence[Outcome], *, format: str, seed: int, only: str | None, details: bool, partial: bool
+    outcomes: Sequence[Outcome], *, format: str, seed: int, only: str | None, all_of_it: bool, partial: bool
 ) -> str:
     """What stdout gets.
 
-    only: the one table of it, None for the whole page; details: whether it has all; partial: whether some are missing.
+    only: the one table of it, None for the whole page. all_of_it: it has all. partial: some outcomes are missing.
     """
     if not outcomes:
         return ""
     # why all of it there: what is not read takes no room above what is.
-    details = details or format == "html"
+    all_of_it = all_of_it or format == "html"
     if only is None:
-        blocks = bench_blocks(outcomes, partial=partial, details=details)
+        blocks = bench_blocks(outcomes, partial=partial, all_of_it=all_of_it)
     else:
         blocks = alone(bench_tables(outcomes, partial=partial), only)
 
     def document() -> dict[str, object]:
         return bench_document(outcomes, partial=partial)
 
-    return render(format, blocks, document, _caption(outcomes, seed, details or only is not None), None)
+    return render(format, blocks, document, _caption(outcomes, seed, all_of_it or only is not None), None)
 
 
-def _caption(outcomes: Sequence[Outcome], seed: int, details: bool) -> str:
-    """Where it was measured. details: with what else times depend on."""
+def _caption(outcomes: Sequence[Outcome], seed: int, all_of_it: bool) -> str:
+    """Where it was measured. all_of_it: with what else times depend on."""
     places = [outcome.environment for outcome in outcomes if outcome.environment is not None]
     if not places:
         return ""
@@ -42,12 +42,12 @@ def _caption(outcomes: Sequence[Outcome], seed: int, details: bool) -> str:
     counts = list(dict.fromkeys(place.threads for place in places))
     threads = f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
     most = max((place.beside or 0 for place in places), default=0)
-    loads = [place.load for place in places if details and place.load is not None]
+    loads = [place.load for place in places if all_of_it and place.load is not None]
     return caption(
         f"torch {first.torch}",
-        *(libraries(first) if details else ()),
+        *(libraries(first) if all_of_it else ()),
         each_once(f"{place.device} ({place.device_name})" for place in places),
-        f"{threads} of {first.cpus} CPUs" if details else threads,
+        f"{threads} of {first.cpus} CPUs" if all_of_it else threads,
         f"at most {most + 1} at once" if most else "",
         f"load {max(loads):.2g}" if loads else "",
         each_once(outcome.dtype for outcome in outcomes),
