@@ -153,7 +153,7 @@ def bus_of(device: torch.device) -> str | None:
 
 
 def name_of(device: torch.device) -> str:
-    """What its maker calls the device; of what is no GPU of CUDA's the CPU."""
+    """What its maker calls a GPU of CUDA; the CPU's name for any other device."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
 
 

@@ -12,7 +12,7 @@ from rnninspect.document.blocks import RANGE
 from rnninspect.document.overrides import option_place
 from rnninspect.document.quantity import parse_percent
 from rnninspect.document.tree import read_value
-from rnninspect.errors import DocumentError, OptionError, Place, did_you_mean, printable, show
+from rnninspect.errors import DocumentError, OptionError, Place, counted, did_you_mean, printable, show
 
 MOST_POINTS = 10_000
 # What these may be, besides the document.
@@ -65,7 +65,7 @@ def clamp_threads(threads: int) -> tuple[int, str]:
     cpus = usable_cpus().allowed
     if threads <= cpus:
         return threads, ""
-    return cpus, f"{threads} threads: this process may use {cpus} CPU{'s' * (cpus != 1)}, so {cpus} will be used"
+    return cpus, f"{threads} threads: this process may use {counted(cpus, 'CPU')}, so {cpus} will be used"
 
 
 def parse_time(given: str) -> float:

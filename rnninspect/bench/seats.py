@@ -19,7 +19,7 @@ from rnninspect.bench.cpus import allowed_cpus
 from rnninspect.bench.jobs import Job
 from rnninspect.bench.records import Doing
 from rnninspect.bench.supervise import Ended, Work, run_jobs
-from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, printable
+from rnninspect.errors import CannotHere, NoSuchDevice, OptionError, counted, printable
 
 _ALL = "cuda:all"
 _ONE = re.compile(r"cpu|cuda:[0-9]{1,4}")
@@ -118,7 +118,7 @@ def deal(cpus: Sequence[int], workers: int) -> list[tuple[int, ...]]:
     Raises CannotHere where one would have none.
     """
     if cpus and workers > len(cpus):
-        one = f"this process may use {len(cpus)} CPU{'s' * (len(cpus) > 1)}, and each needs one of its own"
+        one = f"this process may use {counted(len(cpus), 'CPU')}, and each needs one of its own"
         raise CannotHere(f"{workers} devices at once: {one} (name fewer devices)")
     ends = [k * len(cpus) // workers for k in range(workers + 1)]
     return [tuple(cpus[start:end]) for start, end in pairwise(ends)]

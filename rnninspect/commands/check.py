@@ -139,7 +139,7 @@ def _standard(options: CheckOptions) -> Standard:
     if options.base is not None and "-" in options.files:
         raise OptionError("--base: standard input is at no revision (name a file)")
     return Standard(
-        limits=limits_of(options),
+        limits=limits_of(options.max_params, options.max_macs),
         max_total=parsed("--max-total-params", options.max_total_params, parse_count),
         growth=parsed("--max-growth", options.max_growth, parse_growth),
         lock=options.lock or nearest_lock(),

@@ -175,7 +175,7 @@ def _budget(options: FitOptions) -> Mapping[str, int]:
     from rnninspect.document.load import load_spec
     from rnninspect.plan import plan
 
-    limits = limits_of(options)
+    limits = limits_of(options.max_params, options.max_macs)
     if options.like is not None:
         if "max_params" in limits:
             raise OptionError("--like: --max-params says how many parameters there may be (leave one of the two out)")

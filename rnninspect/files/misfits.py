@@ -283,8 +283,8 @@ def _recurrent(kind: str, wanted: Shapes, held: Shapes) -> Told:
     if gates != _GATES[kind]:
         other = next((name for name, count in _GATES.items() if count == gates), None)
         if other is not None:
-            plural = "gates" if gates > 1 else "gate"
-            yield f"the file's has {gates} {plural}, as {'an' if other != 'GRU' else 'a'} {other}", f"type: {other}"
+            an = "a" if other == "GRU" else "an"
+            yield f"the file's has {counted(gates, 'gate')}, as {an} {other}", f"type: {other}"
         return
     if rows != own_rows:
         yield f"the file's hidden_size is {units:,}, not {own_rows // gates:,}", f"hidden_size: {units}"

@@ -13,7 +13,7 @@ from rnninspect.errors import printable
 from rnninspect.live.arguments import RecurrentModule, call_text, recurrent_modules
 from rnninspect.live.inputs import Dtypes, Inputs, inputs_for, like_a_size
 from rnninspect.live.layers import HeldLayer, held
-from rnninspect.live.parameters import Owners, count_of, counted, device_of
+from rnninspect.live.parameters import Owners, count_of, count_parameters, device_of
 from rnninspect.live.records import Seen
 from rnninspect.live.result import Inspected, LiveLayer
 from rnninspect.live.unread import unread
@@ -73,7 +73,7 @@ def _other_input(made: Inputs) -> str:
 def _inspected(
     module: nn.Module, found: Sequence[RecurrentModule], seen: Sequence[Seen] | None, notes: tuple[str, ...]
 ) -> Inspected:
-    counts = counted(module, found)
+    counts = count_parameters(module, found)
     owners: Owners = {}
     each = list(seen) if seen is not None else [None] * len(found)
     return Inspected(

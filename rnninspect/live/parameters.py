@@ -37,7 +37,7 @@ class Counted(NamedTuple):
         return self.recurrent + self.others
 
 
-def counted(module: nn.Module, found: Sequence[RecurrentModule]) -> Counted:
+def count_parameters(module: nn.Module, found: Sequence[RecurrentModule]) -> Counted:
     """Count a model's parameters as torch has them."""
     recurrent = {id(p): p for each in found for p in each.module.parameters()}
     inside = {id(part) for each in found for part in each.module.modules()}

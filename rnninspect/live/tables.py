@@ -42,7 +42,7 @@ def layers_table(result: ModelRecord) -> Table:
         macs = None if None in known or not ran else sum(filter(None, known))
         total = ("total", None, None, None, None, None, None, result.parameters, macs, None)
     if not result.layers:
-        nothing = counted(0, "recurrent layer")
+        nothing = "no recurrent layer"
         return Table(title=nothing, subject=result.name, columns=(), rows=(), notes=(_others(result), *_notes(result)))
     return Table(
         title=counted(len(result.layers), "recurrent layer"),

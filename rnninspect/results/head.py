@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from rnninspect import __version__
 from rnninspect.facts.models import Measured, ModelFacts
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rnninspect.study.trace import Trace
     from rnninspect.study.verify import Verified
 
+_Value = TypeVar("_Value")
 # Keys are only ever added; a changed meaning raises it.
 SCHEMA_VERSION = 2
 # Where something was run, by which torch.
@@ -42,6 +43,6 @@ def picked(record: object, *names: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
 
 
-def common(values: list[str]) -> str | None:
+def common(values: Sequence[_Value]) -> _Value | None:
     """The value that all models share; None where they differ or there is none."""
     return values[0] if len(set(values)) == 1 else None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from rnninspect.errors import counted
 from rnninspect.files.agreement import TensorDifference
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.look import Compared, LookedInto
 from rnninspect.results.caption import caption, each_once
 from rnninspect.results.head import common, head, picked
-from rnninspect.results.identify_words import NO_PREFIX, counted, known_from_all, sentences
+from rnninspect.results.identify_words import NO_PREFIX, known_from_all, sentences
 from rnninspect.results.table import Block, Cell, Column, Kind, Table
 
 # More rows than this are too many to read.
@@ -80,16 +81,16 @@ class FileAnswer(NamedTuple):
 def identify_answer(looked: Sequence[LookedInto]) -> FileAnswer:
     """What stands first and last: how many layers, whether plan and file agree, and what is undecided or missing."""
     layers = [layer.found for each in looked for layer in each.layers]
-    none = counted(0, "recurrent layer")
     differ = ["plan and file differ"] if any(each.differs for each in looked) else []
     doubts = ["damaged"] if any(each.identified.held.damage for each in looked) else []
     if any(each.identified.undecided for each in looked):
         doubts.append("more is undecided" if layers else "something is undecided")
-    verdict = _verdict(looked) if layers else none
+    number = counted(len(layers), "recurrent layer") if layers else "no recurrent layer"
+    verdict = _verdict(looked) if layers else number
     told = [verdict, *doubts] if differ else [*doubts, verdict]
     formats = each_once(each.identified.held.format for each in looked)
     return FileAnswer(
-        ", ".join([counted(len(layers), "recurrent layer"), *differ, *doubts]),
+        ", ".join([number, *differ, *doubts]),
         caption(told[0], *told[1:], formats, each_once(filter(None, map(_dtypes, layers)))),
     )
 

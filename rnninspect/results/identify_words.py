@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rnninspect import errors
-from rnninspect.errors import listed, show
+from rnninspect.errors import counted, listed, show
 
 if TYPE_CHECKING:
     from rnninspect.files.found import FoundLayer, Identified
@@ -16,11 +15,6 @@ if TYPE_CHECKING:
 _MOST_NAMED, _MOST_SENTENCES = 4, 8
 _NOT_THERE = "not in the file"
 NO_PREFIX = "(no prefix)"
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 tensor`, `32 tensors`, `no tensor`."""
-    return errors.counted(number, thing) if number else f"no {thing}"
 
 
 def known_from_all(layers: Sequence[FoundLayer]) -> str | None:

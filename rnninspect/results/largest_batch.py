@@ -10,7 +10,7 @@ from rnninspect.errors import printable
 from rnninspect.results.about import PHASE, POINT, VARIANT, cells, for_people, sentences, told_apart
 from rnninspect.results.amounts import short_bytes
 from rnninspect.results.bench_json import bench_document
-from rnninspect.results.head import picked
+from rnninspect.results.head import common, picked
 from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table
 
 _ABOUT = (*POINT, VARIANT)
@@ -50,12 +50,8 @@ def largest_document(fitted: Sequence[FittedBatch]) -> dict[str, object]:
     """The object of `bench`, in which nothing was timed, with what was found."""
     found = [_result(each) for each in fitted]
     torch = {each.found.fits.taken.torch for each in fitted if each.found.fits and each.found.fits.taken}
-    whole = {key: _common([result[key] for result in found]) for key in ("device", "device_name", "dtype")}
-    return {**bench_document([]), "torch": _common([*torch]), **whole, "largest_batches": found}
-
-
-def _common(values: Sequence[object]) -> object:
-    return values[0] if len(set(values)) == 1 else None
+    whole = {key: common([result[key] for result in found]) for key in ("device", "device_name", "dtype")}
+    return {**bench_document([]), "torch": common([*torch]), **whole, "largest_batches": found}
 
 
 def _result(each: FittedBatch) -> dict[str, object]:

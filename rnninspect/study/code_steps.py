@@ -13,9 +13,9 @@ from rnninspect.study.code_lines import indented
 class Run(NamedTuple):
     """A layer that is run.
 
-    module: what its module is called; source: what it runs on; result: what that which it hands on is to be called, "_"
-    where nobody reads it; states: its last ones; given: those it starts from, as torch takes them, "" for zeros.
-    meta: tensors have no values.
+    module, source: what its module, and what it runs on, are called; result: what the line that runs it calls its
+    output, "_" where nobody reads that; states: its last ones; given: those it starts from, as torch takes them, "" for
+    zeros. meta: tensors have no values.
     """
 
     link: Link

@@ -357,7 +357,7 @@ def test_a_forward_without_tensors() -> None:
 
     result = rnninspect.inspect(Three())
     assert (result.layers, result.agrees) == ((), True)
-    assert "Three · 0 recurrent layers" in str(result)
+    assert "Three · no recurrent layer" in str(result)
 
 
 def test_only_modules_are_taken() -> None:

@@ -28,8 +28,6 @@ _OF_TIMING = (
 
 def check_fit(options: BenchOptions) -> None:
     """Raise OptionError for what does not go with `--fit-batch`."""
-    if not options.fit_batch:
-        return
     given = [name for name in _OF_TIMING if getattr(options, name) not in (None, False)]
     given += ["processes"] * (options.processes > 1)
     if given:

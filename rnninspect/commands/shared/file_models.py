@@ -12,9 +12,8 @@ from rnninspect.commands.shared.checkpoints import files_in, is_checkpoint, look
 from rnninspect.commands.shared.messages import complain, say, say_notes
 from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_models
-from rnninspect.errors import CheckFailed, DocumentError, OptionError, Place, printable
+from rnninspect.errors import CheckFailed, DocumentError, OptionError, Place, counted, printable
 from rnninspect.results.caption import PLAN
-from rnninspect.results.identify_words import counted
 
 if TYPE_CHECKING:
     from rnninspect.agree import Difference

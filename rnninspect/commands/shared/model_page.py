@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.file_models import Checkpoints, looked_at
 from rnninspect.commands.shared.files import load_all, remark_half
@@ -27,9 +26,6 @@ from rnninspect.plan import plan
 from rnninspect.results.model import Report, not_described
 from rnninspect.runtime.here import NOT_INSTALLED, likely_device, need_torch, torch_is_installed
 from rnninspect.runtime.workspace import planned_on
-
-if TYPE_CHECKING:
-    pass
 
 
 def print_models(options: LookOptions, page: LookPage) -> int:

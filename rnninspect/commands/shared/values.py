@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from inspect import signature
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import typer
 
@@ -34,25 +34,13 @@ def parsed(option: str, given: str | None, parse: Callable[[str], _Parsed]) -> _
         raise OptionError(f"{option} {printable(str(given))}: {error}") from error
 
 
-class Limited(Protocol):
-    """The options of a command that holds a model to limits."""
-
-    @property
-    def max_params(self) -> str | None:
-        """Of its parameters."""
-
-    @property
-    def max_macs(self) -> str | None:
-        """Of its multiply-accumulates."""
-
-
-def limits_of(options: Limited) -> dict[str, int]:
-    """The limits that the command line names, as a document's budget names them. Raises OptionError."""
+def limits_of(max_params: str | None, max_macs: str | None) -> dict[str, int]:
+    """The limits that options of these names were given, as a document's budget names them. Raises OptionError."""
     from rnninspect.document.quantity import parse_count  # why here: the help needs nothing of documents
 
     given = {
-        "max_params": parsed("--max-params", options.max_params, parse_count),
-        "max_macs": parsed("--max-macs", options.max_macs, parse_count),
+        "max_params": parsed("--max-params", max_params, parse_count),
+        "max_macs": parsed("--max-macs", max_macs, parse_count),
     }
     return {name: limit for name, limit in given.items() if limit is not None}
 
