@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from cases import cases
 from torch import nn
 from worlds import RECURRENT, least_keys, spec_of, text_of
 
@@ -151,183 +152,89 @@ def test_only_who_has_a_forget_gate_has_a_forget_bias(kind: type[Recurrent]) -> 
 # --- what does not fit ---------------------------------------------------------------------------------------
 
 
-LAW = "expected a law of torch.nn.init, {uniform: 0.1} or {normal: 0.1}, numbers from 1e-06 to 100"
-BIAS = "expected zeros, a number from -100 to 100, {uniform: 0.1} or {normal: 0.1}, numbers from 1e-06 to 100"
+# The keys of a layer, and what is said of them: the path ! the message (the hint).
+MISFITS = cases(
+    """
+type: LSTM, hidden_size: 5, init: {weight_hr: orthogonal}
+    init.weight_hr ! layer 'it': there is no weight_hr without proj_size (set proj_size, or leave weight_hr out)
+type: LSTM, hidden_size: 5, bias: false, init: {forget_bias: 1.0}
+    init.forget_bias ! layer 'it': expected bias: true, there are no biases (leave forget_bias out)
+type: RNN, hidden_size: 5, bias: false, init: {weight_hh: eye, bias: zeros}
+    init.bias ! layer 'it': expected bias: true, there are no biases (leave bias out)
+type: RNN, hidden_size: 5, init: {weight_ih: eye}
+    init.weight_ih ! layer 'it': SQUARE; weight_ih_l0 has (5, 7) (orthogonal takes any shape)
+type: GRU, hidden_size: 7, num_layers: 2, bidirectional: true, init: {weight_ih: eye}
+    init.weight_ih ! layer 'it': SQUARE; weight_ih_l1 has (7, 14) for each gate (orthogonal takes any shape)
+type: LSTM, hidden_size: 7, proj_size: 5, init: {weight_ih: eye, weight_hh: eye}
+    init.weight_hh ! layer 'it': SQUARE; weight_hh_l0 has (7, 5) for each gate (orthogonal takes any shape)
+type: JordanRNN, hidden_size: 5, output_size: 3, init: {weight_yh: eye}
+    init.weight_yh ! layer 'it': SQUARE; weight_yh_l0 has (5, 3) (orthogonal takes any shape)
+type: RNN, hidden_size: 5, init: {forget_bias: 1.0}
+    init.forget_bias ! unknown key 'forget_bias' (no gate carries its state over to the next step, as LSTM's f and
+      GRU's z do)
+type: GRU, hidden_size: 5, init: {weight_hr: zeros}
+    init.weight_hr ! unknown key 'weight_hr' (did you mean 'weight_ih'?)
+type: LSTM, hidden_size: 5, init: {forgetbias: 1.0}
+    init.forgetbias ! unknown key 'forgetbias' (did you mean 'forget_bias'?)
+type: LSTM, hidden_size: 5, init: {weight_hh: orthogonal_}
+    init.weight_hh ! LAW, got 'orthogonal_' (did you mean 'orthogonal'?)
+type: LSTM, hidden_size: 5, init: {weight_hh: 1.0}
+    init.weight_hh ! LAW, got 1.0 (known: ALL)
+type: LSTM, hidden_size: 5, init: {bias: ones}
+    init.bias ! BIAS, got 'ones'
+type: LSTM, hidden_size: 5, init: {forget_bias: {b_ho: 1.0}}
+    init.forget_bias.b_ho ! NUMBER, got 'b_ho' (did you mean 'b_hf'?)
+type: LSTM, hidden_size: 5, init: {forget_bias: true}
+    init.forget_bias ! NUMBER, got true
+type: LSTM, hidden_size: 5, init: {forget_bias: .nan}
+    init.forget_bias ! NUMBER, got nan
+type: LSTM, hidden_size: 5, init: {forget_bias: -1e3}
+    init.forget_bias ! NUMBER, got -1000.0
+type: LSTM, hidden_size: 5, init: orthogonal
+    init ! expected a mapping such as {weight_hh: orthogonal}, got 'orthogonal'
+type: Linear, out_features: 5, init: {weight: eye}
+    init.weight ! layer 'it': SQUARE; weight has (5, 7) (orthogonal takes any shape)
+type: Linear, out_features: 5, bias: false, init: {bias: 0.1}
+    init.bias ! layer 'it': expected bias: true, there are no biases (leave bias out)
+type: Linear, tied_to: embedding, init: {weight: {uniform: 0.1}}
+    init.weight ! layer 'it': expected none: the weight is embedding.weight (write it in the init of embedding)
+type: LayerNorm, init: {weight: zeros}
+    init ! unknown key 'init' (Embedding, RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, JordanRNN, Linear and PReLU have
+      it)
+type: LSTM, hidden_size: 5, init: {weight_ih: normal}
+    init.weight_ih ! LAW, got 'normal' (write {normal: 0.1})
+type: LSTM, hidden_size: 5, init: {uniform: 0.1}
+    init.uniform ! unknown key 'uniform' (write weight: {uniform: 0.1}, and bias: {uniform: 0.1})
+type: LSTM, hidden_size: 5, init: {weight: {unifrm: 0.1}}
+    init.weight.unifrm ! LAW, got 'unifrm'
+type: LSTM, hidden_size: 5, init: {bias: {}}
+    init.bias ! BIAS, got a mapping
+type: LSTM, hidden_size: 5, init: {weight: {normal: 0}}
+    init.weight.normal ! LAW, got 0
+type: LSTM, hidden_size: 5, init: {weight: {normal: 101}}
+    init.weight.normal ! LAW, got 101 (the most is 100.0)
+type: LSTM, hidden_size: 5, init: {weight: {normal: true}}
+    init.weight.normal ! LAW, got true
+type: LSTM, hidden_size: 5, init: {weight: {normal: 0.1, uniform: 0.1}}
+    init.weight ! LAW, got a mapping (known: ALL)
+""",
+    LAW="expected a law of torch.nn.init, {uniform: 0.1} or {normal: 0.1}, numbers from 1e-06 to 100",
+    BIAS="expected zeros, a number from -100 to 100, {uniform: 0.1} or {normal: 0.1}, numbers from 1e-06 to 100",
+    NUMBER="expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}",
+    SQUARE="expected square matrices for eye",
+    ALL=", ".join(LAWS),
+)
 
 
-def complaint(keys: str) -> DocumentError:
+@pytest.mark.parametrize("keys", MISFITS)
+def test_one_line_says_what_does_not_fit(keys: str) -> None:
     embed = "type: Embedding, num_embeddings: 3, embedding_dim: 7"
     with pytest.raises(DocumentError) as caught:
         spec_of(text_of(embed, f"name: it, {keys}"))
-    assert caught.value.place.line == 4
-    return caught.value
-
-
-@pytest.mark.parametrize(
-    ("keys", "path", "message", "hint"),
-    [
-        (
-            "type: LSTM, hidden_size: 5, init: {weight_hr: orthogonal}",
-            "init.weight_hr",
-            "layer 'it': there is no weight_hr without proj_size",
-            "set proj_size, or leave weight_hr out",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, bias: false, init: {forget_bias: 1.0}",
-            "init.forget_bias",
-            "layer 'it': expected bias: true, there are no biases",
-            "leave forget_bias out",
-        ),
-        (
-            "type: RNN, hidden_size: 5, bias: false, init: {weight_hh: eye, bias: zeros}",
-            "init.bias",
-            "layer 'it': expected bias: true, there are no biases",
-            "leave bias out",
-        ),
-        (
-            "type: RNN, hidden_size: 5, init: {weight_ih: eye}",
-            "init.weight_ih",
-            "layer 'it': expected square matrices for eye; weight_ih_l0 has (5, 7)",
-            "orthogonal takes any shape",
-        ),
-        (
-            "type: GRU, hidden_size: 7, num_layers: 2, bidirectional: true, init: {weight_ih: eye}",
-            "init.weight_ih",
-            "layer 'it': expected square matrices for eye; weight_ih_l1 has (7, 14) for each gate",
-            "orthogonal takes any shape",
-        ),
-        (
-            "type: LSTM, hidden_size: 7, proj_size: 5, init: {weight_ih: eye, weight_hh: eye}",
-            "init.weight_hh",
-            "layer 'it': expected square matrices for eye; weight_hh_l0 has (7, 5) for each gate",
-            "orthogonal takes any shape",
-        ),
-        (
-            "type: JordanRNN, hidden_size: 5, output_size: 3, init: {weight_yh: eye}",
-            "init.weight_yh",
-            "layer 'it': expected square matrices for eye; weight_yh_l0 has (5, 3)",
-            "orthogonal takes any shape",
-        ),
-        (
-            "type: RNN, hidden_size: 5, init: {forget_bias: 1.0}",
-            "init.forget_bias",
-            "unknown key 'forget_bias'",
-            "no gate carries its state over to the next step, as LSTM's f and GRU's z do",
-        ),
-        (
-            "type: GRU, hidden_size: 5, init: {weight_hr: zeros}",
-            "init.weight_hr",
-            "unknown key 'weight_hr'",
-            "did you mean 'weight_ih'?",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: {forgetbias: 1.0}",
-            "init.forgetbias",
-            "unknown key 'forgetbias'",
-            "did you mean 'forget_bias'?",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: {weight_hh: orthogonal_}",
-            "init.weight_hh",
-            f"{LAW}, got 'orthogonal_'",
-            "did you mean 'orthogonal'?",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: {weight_hh: 1.0}",
-            "init.weight_hh",
-            f"{LAW}, got 1.0",
-            f"known: {', '.join(LAWS)}",
-        ),
-        ("type: LSTM, hidden_size: 5, init: {bias: ones}", "init.bias", f"{BIAS}, got 'ones'", ""),
-        (
-            "type: LSTM, hidden_size: 5, init: {forget_bias: {b_ho: 1.0}}",
-            "init.forget_bias.b_ho",
-            "expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}, got 'b_ho'",
-            "did you mean 'b_hf'?",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: {forget_bias: true}",
-            "init.forget_bias",
-            "expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}, got true",
-            "",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: {forget_bias: .nan}",
-            "init.forget_bias",
-            "expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}, got nan",
-            "",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: {forget_bias: -1e3}",
-            "init.forget_bias",
-            "expected a number from -100 to 100, or one for a bias, such as {b_hf: 3.0}, got -1000.0",
-            "",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: orthogonal",
-            "init",
-            "expected a mapping such as {weight_hh: orthogonal}, got 'orthogonal'",
-            "",
-        ),
-        (
-            "type: Linear, out_features: 5, init: {weight: eye}",
-            "init.weight",
-            "layer 'it': expected square matrices for eye; weight has (5, 7)",
-            "orthogonal takes any shape",
-        ),
-        (
-            "type: Linear, out_features: 5, bias: false, init: {bias: 0.1}",
-            "init.bias",
-            "layer 'it': expected bias: true, there are no biases",
-            "leave bias out",
-        ),
-        (
-            "type: Linear, tied_to: embedding, init: {weight: {uniform: 0.1}}",
-            "init.weight",
-            "layer 'it': expected none: the weight is embedding.weight",
-            "write it in the init of embedding",
-        ),
-        ("type: LayerNorm, init: {weight: zeros}", "init", "unknown key 'init'", "Embedding, RNN, LSTM, GRU"),
-        (
-            "type: LSTM, hidden_size: 5, init: {weight_ih: normal}",
-            "init.weight_ih",
-            f"{LAW}, got 'normal'",
-            "write {normal: 0.1}",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: {uniform: 0.1}",
-            "init.uniform",
-            "unknown key 'uniform'",
-            "write weight: {uniform: 0.1}, and bias: {uniform: 0.1}",
-        ),
-        (
-            "type: LSTM, hidden_size: 5, init: {weight: {unifrm: 0.1}}",
-            "init.weight.unifrm",
-            f"{LAW}, got 'unifrm'",
-            "",
-        ),
-        ("type: LSTM, hidden_size: 5, init: {bias: {}}", "init.bias", f"{BIAS}, got a mapping", ""),
-        ("type: LSTM, hidden_size: 5, init: {weight: {normal: 0}}", "init.weight.normal", f"{LAW}, got 0", ""),
-        (
-            "type: LSTM, hidden_size: 5, init: {weight: {normal: 101}}",
-            "init.weight.normal",
-            f"{LAW}, got 101",
-            "the most is 100",
-        ),
-        ("type: LSTM, hidden_size: 5, init: {weight: {normal: true}}", "init.weight.normal", f"{LAW}, got true", ""),
-        (
-            "type: LSTM, hidden_size: 5, init: {weight: {normal: 0.1, uniform: 0.1}}",
-            "init.weight",
-            f"{LAW}, got a mapping",
-            "known: orthogonal",
-        ),
-    ],
-)
-def test_one_line_says_what_does_not_fit(keys: str, path: str, message: str, hint: str) -> None:
-    error = complaint(keys)
-    assert (error.path, error.message) == (f"layers[1].{path}", message)
-    assert error.hint.startswith(hint)
-    assert bool(error.hint) == bool(hint)
+    error = caught.value
+    assert error.place.line == 4
+    said = f"{error.path} ! {error.message} ({error.hint})".removesuffix(" ()")
+    assert [said] == [f"layers[1].{line}" for line in MISFITS[keys]]
 
 
 def test_the_place_is_that_of_the_value() -> None:
