@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import examples
@@ -169,93 +170,53 @@ STRUCTURE = [
     (layer("type: ▶[1]"), "layers[0].type", "expected a layer type, got a list", "known: Embedding, RNN"),
 ]
 
-KEYS = [
-    (f"{HEAD}{LSTM}▶nmae: x", "nmae", "unknown key 'nmae'", "did you mean 'name'?"),
-    # A misspelt key is both unknown and missing: the complaint that says what to do wins.
-    (
-        f"input: {{batch_size: 3, ▶sequence_len: 5}}\n{LSTM}",
-        "input.sequence_len",
-        "unknown key 'sequence_len'",
-        "did you mean 'seq_len'?",
-    ),
-    (
-        f"{HEAD}{LSTM}▶optimizer: 3",
-        "optimizer",
-        "unknown key 'optimizer'",
-        "known: name, input, device, dtype, budget, sweep, cases, cells, inputs, outputs, layers",
-    ),
-    (
-        f"input: {{batch_size: 3, seq_len: 5, ▶length: [1]}}\n{LSTM}",
-        "input.length",
-        "unknown key 'length'",
-        "did you mean 'lengths'?",
-    ),
-    (
-        f"input: {{batch_size: 3, seq_len: 5, ▶device: cpu}}\n{LSTM}",
-        "input.device",
-        "unknown key 'device'",
-        "write device at the top of the document",
-    ),
-    (
-        f"input: {{batch_size: 3, seq_len: 5, ▶'a b': 1}}\n{LSTM}",
-        "input.'a b'",
-        "unknown key 'a b'",
-        "known: batch_size",
-    ),
-    (
-        layer("type: GRU, hidden_size: 3, ▶bidirectonal: true"),
-        "layers[0].bidirectonal",
-        "unknown key 'bidirectonal'",
-        "did you mean 'bidirectional'?",
-    ),
-    (layer("type: GRU, hidden_size: 3, ▶Bias: true"), "layers[0].Bias", "unknown key 'Bias'", "did you mean 'bias'?"),
-    (layer("type: LayerNorm, normalized_shape: [1, ▶x]"), "layers[0].normalized_shape[1]", A_SIZE + "'x'", ""),
-    (layer("type: Dropout, ▶rate: 0.5"), "layers[0].rate", "unknown key 'rate'", "did you mean 'p'?"),
-    *(
-        (
-            layer(f"type: {kind}, hidden_size: 3, {more}▶proj_size: 2"),
-            "layers[0].proj_size",
-            "unknown key 'proj_size'",
-            "LSTM has it",
-        )
-        for kind, more in [
-            ("RNN", ""),
-            ("GRU", ""),
-            ("RNNCell", ""),
-            ("LSTMCell", ""),
-            ("GRUCell", ""),
-            ("JordanRNN", "output_size: 2, "),
-        ]
-    ),
-    *(
-        (
-            layer(f"type: {kind}, hidden_size: 3, ▶nonlinearity: relu"),
-            "layers[0].nonlinearity",
-            "unknown key 'nonlinearity'",
-            "RNN",
-        )
-        for kind in ("LSTM", "GRU", "LSTMCell", "GRUCell")
-    ),
-    (layer("▶type: LSTM").replace("- {▶", "- ▶{"), "layers[0].hidden_size", "required key hidden_size is missing", ""),
-    (
-        layer("▶type: JordanRNN, hidden_size: 3").replace("- {▶", "- ▶{"),
-        "layers[0].output_size",
-        "required key output_size is missing",
-        "",
-    ),
-    (
-        layer("type: Dropout, name: a}\n  - {type: Dropout, name: ▶a"),
-        "layers[1].name",
-        "the name 'a' is taken by layers[0]",
-        "tell layers apart by name",
-    ),
-    (
-        layer("type: Dropout, name: ▶input"),
-        "layers[0].name",
-        "the name 'input' is the input block's",
-        "call the layer otherwise",
-    ),
-]
+# A text, or one layer of it, in which ⏎ is a line break: the path ! the message (the hint). A misspelt key is both
+# unknown and missing: the complaint that says what to do wins.
+KEYS = cases(
+    """
+HEADBODY▶nmae: x
+    nmae ! unknown key 'nmae' (did you mean 'name'?)
+input: {batch_size: 3, ▶sequence_len: 5}⏎BODY
+    input.sequence_len ! unknown key 'sequence_len' (did you mean 'seq_len'?)
+HEADBODY▶optimizer: 3
+    optimizer ! unknown key 'optimizer' (known: name, input, device, dtype, budget, sweep, cases, cells, inputs,
+      outputs, layers)
+input: {batch_size: 3, seq_len: 5, ▶length: [1]}⏎BODY
+    input.length ! unknown key 'length' (did you mean 'lengths'?)
+input: {batch_size: 3, seq_len: 5, ▶device: cpu}⏎BODY
+    input.device ! unknown key 'device' (write device at the top of the document)
+input: {batch_size: 3, seq_len: 5, ▶'a b': 1}⏎BODY
+    input.'a b' ! unknown key 'a b' (known: batch_size, seq_len, lengths, state)
+- {type: GRU, hidden_size: 3, ▶bidirectonal: true}
+    layers[0].bidirectonal ! unknown key 'bidirectonal' (did you mean 'bidirectional'?)
+- {type: GRU, hidden_size: 3, ▶Bias: true}
+    layers[0].Bias ! unknown key 'Bias' (did you mean 'bias'?)
+- {type: LayerNorm, normalized_shape: [1, ▶x]}
+    layers[0].normalized_shape[1] ! expected an integer >= 1, got 'x'
+- {type: Dropout, ▶rate: 0.5}
+    layers[0].rate ! unknown key 'rate' (did you mean 'p'?)
+- {type: RNN, hidden_size: 3, ▶proj_size: 2}
+    layers[0].proj_size ! unknown key 'proj_size' (LSTM has it)
+- {type: LSTMCell, hidden_size: 3, ▶proj_size: 2}
+    layers[0].proj_size ! unknown key 'proj_size' (LSTM has it)
+- {type: JordanRNN, hidden_size: 3, output_size: 2, ▶proj_size: 2}
+    layers[0].proj_size ! unknown key 'proj_size' (LSTM has it)
+- {type: LSTM, hidden_size: 3, ▶nonlinearity: relu}
+    layers[0].nonlinearity ! unknown key 'nonlinearity' (RNN, RNNCell and JordanRNN have it)
+- {type: GRUCell, hidden_size: 3, ▶nonlinearity: relu}
+    layers[0].nonlinearity ! unknown key 'nonlinearity' (RNN, RNNCell and JordanRNN have it)
+- ▶{type: LSTM}
+    layers[0].hidden_size ! required key hidden_size is missing
+- ▶{type: JordanRNN, hidden_size: 3}
+    layers[0].output_size ! required key output_size is missing
+- {type: Dropout, name: a}⏎  - {type: Dropout, name: ▶a}
+    layers[1].name ! the name 'a' is taken by layers[0] (--set and the tables tell layers apart by name)
+- {type: Dropout, name: ▶input}
+    layers[0].name ! the name 'input' is the input block's (call the layer otherwise)
+""",
+    HEAD=HEAD.replace("\n", "⏎"),
+    BODY=LSTM.replace("\n", "⏎"),
+)
 
 A_DEPTH = "expected an integer from 1 to 10000, got "
 A_FLAG = "expected true or false, got "
@@ -388,12 +349,20 @@ VALUES: list[tuple[str, str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "path", "message", "hint"), [*STRUCTURE, *KEYS])
-def test_structure_and_keys(text: str, path: str, message: str, hint: str) -> None:
+@pytest.mark.parametrize(("text", "path", "message", "hint"), STRUCTURE)
+def test_structure(text: str, path: str, message: str, hint: str) -> None:
     error = refused(text)
     assert (error.path, error.message) == (path, message)
     assert hint in error.hint
     assert bool(hint) == bool(error.hint)
+    assert str(error).isprintable()
+
+
+@pytest.mark.parametrize("text", KEYS)
+def test_keys(text: str) -> None:
+    error = refused((f"{HEAD}layers:\n  {text}\n" if text.startswith("- ") else text).replace("⏎", "\n"))
+    said = f"{error.path} ! {error.message} ({error.hint})".removesuffix(" ()")
+    assert [said] == KEYS[text]
     assert str(error).isprintable()
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from cases import cases
 from ended import Run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -312,96 +313,56 @@ def test_an_open_batch_stays_open_where_as_many_steps_come_out() -> None:
 # --- what is refused -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("layers", "given", "message"),
-    [
-        (
-            ["type: Conv1d, in_channels: 3, out_channels: 2, kernel_size: 3"],
-            "lengths: [4, 2, 3]",
-            r"layers\[0\].kernel_size: layer 'conv1d': expected at least 1 step to come out, the sequence of "
-            r"input.lengths\[1\] has 2: "
-            r"floor\(\(2 \+ 2\*0 - 1\*\(3 - 1\) - 1\) / 1\) \+ 1 = 0 \(a smaller .* no sequence of less than 3 steps\)",
-        ),
-        (
-            [
-                "type: Linear, in_features: 3, out_features: 2",
-                "type: MaxPool1d, kernel_size: 7",
-                "type: AvgPool1d, kernel_size: 3",
-            ],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[1\].kernel_size: .* its input has 5: .* = 0 ",
-        ),
-        (
-            ["type: Conv1d, in_channels: 3, out_channels: 2, kernel_size: 3", "type: MaxPool1d, kernel_size: 3"],
-            "lengths: [9, 2, 8]",
-            r"layers\[0\].kernel_size: .* = 0 ",
-        ),
-        (
-            ["type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 1, groups: 3"],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[0\].groups: .* expected a divisor of in_channels 4, got 3",
-        ),
-        (
-            ["type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 3, padding: same, stride: 2"],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[0\].padding: .* torch has no same with stride 2",
-        ),
-        (
-            ["type: Conv1d, out_channels: 6, kernel_size: 3"],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[0\].in_channels: .* no layer before to infer it from",
-        ),
-        (
-            [
-                "type: Embedding, num_embeddings: 9, embedding_dim: 3",
-                "type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 3",
-            ],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[1\].in_channels: .* expected 3, the width that layer 'embedding' puts out, got 4",
-        ),
-        (
-            ["type: MaxPool1d, kernel_size: 2", "type: Embedding, num_embeddings: 9, embedding_dim: 3"],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[0\].type: .* MaxPool1d cannot come first: nothing says how wide its input is",
-        ),
-        (
-            ["type: AvgPool1d, kernel_size: 3, padding: 2", "type: Linear, in_features: 3, out_features: 2"],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[0\].padding: .* expected at most 1, half of kernel_size 3, got 2",
-        ),
-        (
-            [
-                "type: Linear, in_features: 3, out_features: 2",
-                "type: MaxPool1d, kernel_size: 2, padding: 1, dilation: 3",
-            ],
-            "lengths: [6, 2]",
-            r"layers\[1\].dilation: .* expected at most 2, the steps of the shortest input, got 3",
-        ),
-        (
-            ["type: MaxPool1d, kernel_size: 3, return_indices: true", "type: Linear, in_features: 3, out_features: 2"],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[0\].return_indices: .* no place for indices",
-        ),
-        (
-            [
-                "name: rnn, type: GRU, input_size: 3, hidden_size: 4, feeds: last",
-                "type: Conv1d, out_channels: 6, kernel_size: 3",
-            ],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[1\].type: .* expected a sequence, got the last state of layer 'rnn' \(give 'rnn' feeds: output\)",
-        ),
-        (
-            ["type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 3, padding: full"],
-            "batch_size: 2, seq_len: 5",
-            r"layers\[0\].padding: expected an integer >= 0, same or valid, got 'full'",
-        ),
-    ],
+# Layers, their input where it is not that of the others, and what is said of them.
+MISFITS = cases(
+    """
+type: Conv1d, in_channels: 3, out_channels: 2, kernel_size: 3
+    lengths: [4, 2, 3]
+    layers[0].kernel_size: layer 'conv1d': expected at least 1 step to come out, the sequence of input.lengths[1] has
+      2: floor((2 + 2*0 - 1*(3 - 1) - 1) / 1) + 1 = 0 (a smaller kernel_size or dilation, more padding, or no sequence
+      of less than 3 steps)
+type: Linear, in_features: 3, out_features: 2 | type: MaxPool1d, kernel_size: 7 | type: AvgPool1d, kernel_size: 3
+    layers[1].kernel_size: layer 'maxpool1d': expected at least 1 step to come out, its input has 5: floor((5 + 2*0 -
+      1*(7 - 1) - 1) / 7) + 1 = 0 (a smaller kernel_size or dilation, more padding, or no sequence of less than 7 steps)
+type: Conv1d, in_channels: 3, out_channels: 2, kernel_size: 3 | type: MaxPool1d, kernel_size: 3
+    lengths: [9, 2, 8]
+    layers[0].kernel_size: layer 'conv1d': expected at least 1 step to come out, the sequence of input.lengths[1] has
+      2: floor((2 + 2*0 - 1*(3 - 1) - 1) / 1) + 1 = 0 (a smaller kernel_size or dilation, more padding, or no sequence
+      of less than 3 steps)
+type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 1, groups: 3
+    layers[0].groups: layer 'conv1d': expected a divisor of in_channels 4, got 3
+type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 3, padding: same, stride: 2
+    layers[0].padding: layer 'conv1d': expected a number: torch has no same with stride 2 (stride: 1, or a number)
+type: Conv1d, out_channels: 6, kernel_size: 3
+    layers[0].in_channels: layer 'conv1d': required: there is no layer before to infer it from (add in_channels)
+type: Embedding, num_embeddings: 9, embedding_dim: 3 | type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 3
+    layers[1].in_channels: layer 'conv1d': expected 3, the width that layer 'embedding' puts out, got 4 (leave
+      in_channels out, or change layer 'embedding')
+type: MaxPool1d, kernel_size: 2 | type: Embedding, num_embeddings: 9, embedding_dim: 3
+    layers[0].type: layer 'maxpool1d': MaxPool1d cannot come first: nothing says how wide its input is (put a layer
+      before it, or say in the one after it how wide its input is)
+type: AvgPool1d, kernel_size: 3, padding: 2 | type: Linear, in_features: 3, out_features: 2
+    layers[0].padding: layer 'avgpool1d': expected at most 1, half of kernel_size 3, got 2
+type: Linear, in_features: 3, out_features: 2 | type: MaxPool1d, kernel_size: 2, padding: 1, dilation: 3
+    lengths: [6, 2]
+    layers[1].dilation: layer 'maxpool1d': expected at most 2, the steps of the shortest input, got 3
+type: MaxPool1d, kernel_size: 3, return_indices: true | type: Linear, in_features: 3, out_features: 2
+    layers[0].return_indices: layer 'maxpool1d': expected false: a document has no place for indices, got true
+name: rnn, type: GRU, input_size: 3, hidden_size: 4, feeds: last | type: Conv1d, out_channels: 6, kernel_size: 3
+    layers[1].type: layer 'conv1d': expected a sequence, got the last state of layer 'rnn' (give 'rnn' feeds: output)
+type: Conv1d, in_channels: 4, out_channels: 6, kernel_size: 3, padding: full
+    layers[0].padding: expected an integer >= 0, same or valid, got 'full'
+"""
 )
-def test_what_does_not_go_is_told_in_one_line(layers: Sequence[str], given: str, message: str) -> None:
+
+
+@pytest.mark.parametrize("layers", MISFITS)
+def test_what_does_not_go_is_told_in_one_line(layers: str) -> None:
+    *given, said = MISFITS[layers]
     with pytest.raises(DocumentError) as caught:
-        spec_of(text_of(*layers, head=f"input: {{{given}}}"))
+        spec_of(text_of(*layers.split(" | "), head=f"input: {{{given[0] if given else 'batch_size: 2, seq_len: 5'}}}"))
     assert len(caught.value.faults) == 1
-    assert re.search(message, str(caught.value)), str(caught.value)
+    assert str(caught.value).partition(": ")[2] == said
 
 
 def test_a_pool_first_is_as_wide_as_the_layer_after_it_says() -> None:
