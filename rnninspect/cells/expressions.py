@@ -9,7 +9,7 @@ from math import isfinite
 from rnninspect.cells.evaluate import number
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.limits import MOST_NUMBER, quote
-from rnninspect.cells.papers import step_hint
+from rnninspect.cells.papers import SIDE_BY_SIDE, step_hint
 from rnninspect.cells.tree import (
     Apply,
     Bias,
@@ -231,7 +231,7 @@ def _hint(node: ast.expr) -> str:
         case ast.Attribute(attr="T"):
             return "a transposed matrix stands left of @"
         case ast.List() | ast.Tuple():
-            return "of two vectors side by side each has its own matrix: W_x @ x + W_h @ h"
+            return SIDE_BY_SIDE
         case ast.UnaryOp(op=ast.UAdd()):
             return "leave the + out"
         case ast.BinOp(op=ast.BitXor()):

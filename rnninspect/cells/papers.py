@@ -22,9 +22,12 @@ _SIGNS = {
     "\u00b2": "write ** 2",
     "\u22a4": "write W.T @ v",
     "\u1d40": "write W.T @ v",
-    "\\": "no LaTeX: write sigmoid, tanh and alpha without it",
 }
 
+_LATEX = r"no LaTeX: z_t = \sigma(W_z x_t + U_z h_{t-1}) is z = sigmoid(W_z @ x + W_hz @ h), and \odot is *"
+# Of two vectors, as papers write them: [x; h].
+SIDE_BY_SIDE = "of two vectors side by side each has its own matrix: W_x @ x + W_h @ h"
+_BLOCK = re.compile(r"\[[^][]*;")
 _OTHER_STEP = re.compile(r"([A-Za-z]\w*?)_?(?:tm1|t_1|t|prev|old|last)")
 _INDEX = re.compile(r"[A-Za-z]\w*?_?\{")
 _PRODUCT = re.compile(r"\b(W\w*(?:\[\w+\]|\.T)?)(?:[ \t]+(\w+)|[ \t]*\()")
@@ -35,6 +38,8 @@ _NO_MATRIX = re.compile(r"(?:^|[-+*/=(,])[ \t]*@")
 
 def sign_hint(sign: str) -> str:
     """What to write for a character that the language does not have."""
+    if sign == "\\":
+        return _LATEX
     ascii_only = "names and signs are ASCII: sigmoid, alpha, *"
     return f"{_SIGNS[sign]}; {ascii_only}" if sign in _SIGNS else ascii_only
 
@@ -43,6 +48,8 @@ def syntax_hint(line: str) -> str:
     """What to write for a line that cannot be parsed; "" where nobody can say."""
     if len(_ASSIGNED.findall(line)) > 1:
         return "each equation is a line of its own, in a block that `equations: |` begins"
+    if _BLOCK.search(line):
+        return SIDE_BY_SIDE
     if _INDEX.search(line):
         return "without indices: h, read before it is assigned, is that of the step before"
     if _NO_MATRIX.search(line):

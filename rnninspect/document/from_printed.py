@@ -274,6 +274,9 @@ def _leaves(module: PrintedModule, name: str) -> Iterator[tuple[str, PrintedModu
         yield name, module  # why: what is inside of it is how its weights are made
         return
     inner = list(_inner(module))
+    if name and module.type == "MultiheadAttention" and [own for own, _ in inner] == ["out_proj"]:
+        yield name, module  # why: most of its weights are no module, and are not printed
+        return
     # why with others inside too: somebody's own class may be called like ours, and is none.
     if module.type in POSITIONS or (not inner and module.type not in CONTAINERS):
         yield name, module

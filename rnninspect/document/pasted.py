@@ -46,7 +46,7 @@ _METHOD = re.compile(
 _GOES_ON = r"[)(\]}#]|\.\.\.|…|//"
 # Behind a call that is a statement.
 _REST = re.compile(r"[ \t]*(?:[,;][ \t,;]*|(?=$|[#`\r]))", re.MULTILINE)
-_ONE_EACH = "one module in each line, or one Sequential of all"
+_ONE_EACH = "one module in each line, or one Sequential of all, or what print(model) says"
 
 
 class Pasted(NamedTuple):

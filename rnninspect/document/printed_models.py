@@ -191,7 +191,7 @@ def _hinted(tree: Tree) -> Iterator[None]:
 def _with_hint(fault: DocumentError, tree: Tree) -> DocumentError:
     if fault.hint or fault.place.source != tree.source or not _NAME_GOT.search(fault.message):
         return fault
-    hint = "a name has no value here: write the number"
+    hint = "a name has no value here: write the number, or give what print(model) says"
     return DocumentError(fault.place, fault.message, path=fault.path, hint=hint)
 
 
