@@ -23,12 +23,7 @@ Place = tuple[str, int, int, str, int]
 
 
 def step(
-    kind: str,
-    nonlinearity: str,
-    weight: Vectors,
-    x: Tensor,
-    states: Vectors,
-    put: Callable[[str, Tensor], Tensor],
+    kind: str, nonlinearity: str, weight: Vectors, x: Tensor, states: Vectors, put: Callable[[str, Tensor], Tensor]
 ) -> None:
     """One step; every vector is `put` in the order of the equations, and goes on as that gives it back."""
     if kind in CELLS:

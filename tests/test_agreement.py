@@ -52,11 +52,7 @@ BATCHES = {
     "unbatched": {"batch_size": None, "seq_len": 5},
     "packed": {"batch_size": 4, "seq_len": 6, "lengths": [2, 6, 1, 6]},
 }
-STACKED = {
-    "RNN": [{"nonlinearity": "tanh"}, {"nonlinearity": "relu"}],
-    "LSTM": [{}, {"proj_size": 2}],
-    "GRU": [{}],
-}
+STACKED = {"RNN": [{"nonlinearity": "tanh"}, {"nonlinearity": "relu"}], "LSTM": [{}, {"proj_size": 2}], "GRU": [{}]}
 GRID = [
     {"type": kind, **options, "num_layers": depth, "bidirectional": two, "bias": bias, "batch_first": first}
     for kind, variants in STACKED.items()
@@ -89,10 +85,7 @@ SINGLE = [
 )
 def test_every_recurrent_layer_agrees(layer: dict[str, object], batch: str, state: str) -> None:
     """Every layer with every batch, in turn with either state; `more` has both."""
-    document = {
-        "input": {**BATCHES[batch], "state": state},
-        "layers": [{"input_size": 7, "hidden_size": 11, **layer}],
-    }
+    document = {"input": {**BATCHES[batch], "state": state}, "layers": [{"input_size": 7, "hidden_size": 11, **layer}]}
     assert disagreements(spec_of(document)) == ()
 
 

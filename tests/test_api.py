@@ -280,9 +280,7 @@ def test_no_public_name_is_a_modules() -> None:
 
 
 @pytest.mark.more
-def test_no_module_of_the_package_takes_the_place_of_a_public_name(
-    program: Run,
-) -> None:
+def test_no_module_of_the_package_takes_the_place_of_a_public_name(program: Run) -> None:
     done = program(NAMES, args=(str(CONFIGS / "gru.yaml"),))
     assert (done.stderr, done.stdout) == ("", "[]\n")
 

@@ -191,8 +191,7 @@ def test_what_outgrows_which_limit(written: str, outgrown: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "added",
-    ["  - {name: drop, type: Dropout}\n", "  - {name: norm, type: LayerNorm, elementwise_affine: false}\n"],
+    "added", ["  - {name: drop, type: Dropout}\n", "  - {name: norm, type: LayerNorm, elementwise_affine: false}\n"]
 )
 def test_a_layer_that_costs_nothing_is_no_growth_and_no_new_model(added: str) -> None:
     verdict = verdict_of(text=TEXT + added, growth=0.0)

@@ -266,8 +266,7 @@ def test_documents_of_one_name_are_told_apart_by_their_files(untimed: Run, folde
 def test_a_warning_names_the_document_it_is_about(faked: Run, folder: Path) -> None:
     (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other"))
     shown = faked(
-        *("other.yaml", "--phase", "forward", "--sweep", "encoder.hidden_size=4,901", "--time-limit", "9"),
-        "--all",
+        *("other.yaml", "--phase", "forward", "--sweep", "encoder.hidden_size=4,901", "--time-limit", "9"), "--all"
     ).stdout
     assert "warning: made up; try" in shown  # of all that was measured
     (folder / "other.yaml").write_text(TIMED.replace("name: small", "name: other\ncases: [{encoder.hidden_size: 777}]"))

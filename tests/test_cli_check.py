@@ -155,12 +155,7 @@ def test_update_check_grow_accept(here: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("growth", "code", "lock"),
-    [
-        ("0%", 1, "changed"),
-        ("2.56%", 1, "changed"),
-        ("2.57%", 0, "changed, allowed"),
-        ("5%", 0, "changed, allowed"),
-    ],
+    [("0%", 1, "changed"), ("2.56%", 1, "changed"), ("2.57%", 0, "changed, allowed"), ("5%", 0, "changed, allowed")],
 )
 def test_growth(here: Run, locked: Path, growth: str, code: int, lock: str) -> None:
     options = ("--lock", "free.lock", "--max-growth", growth, "--set", "head.out_features=4")

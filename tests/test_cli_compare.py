@@ -119,12 +119,7 @@ def test_json_and_markdown(here: Run, results: Path, tmp_path: Path) -> None:
     done = here("compare", "old", "slower", "--format", "json", "--output", tmp_path / "c.json", cwd=results)
     assert (done.returncode, done.stdout) == (1, "")
     data = json.loads((tmp_path / "c.json").read_text())
-    assert (data["ledger"], data["torch"], data["ok"], data["threshold_percent"]) == (
-        "measured",
-        "2.13.0",
-        False,
-        5,
-    )
+    assert (data["ledger"], data["torch"], data["ok"], data["threshold_percent"]) == ("measured", "2.13.0", False, 5)
     assert [item["verdict"] for item in data["compared"]] == ["SLOWER", "SAME"]
     assert data["compared"][0]["old"]["median_seconds"] == 0.002
     done = here("compare", "old", "slower", "--format", "markdown", cwd=results)
@@ -213,10 +208,7 @@ def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:
         (("doc.yaml", "old"), "doc.yaml:1: these are no results of rnninspect bench: expected one JSON object a line"),
         (("old", "same", "--fail-above", "5"), "--fail-above 5: expected a percentage such as 5%, got '5'"),
         (("old", "same", "--fail-above", "-5%"), "--fail-above -5%: expected a percentage"),
-        (
-            ("old", "same", "--table", "compared", "--format", "json"),
-            "--format json has all of them (leave one of the",
-        ),
+        (("old", "same", "--table", "compared", "--format", "json"), "--format json has all of them (leave one of the"),
         (("old", "same", "--output", "same"), "--output same: this is one of the results (name another file)"),
     ],
 )

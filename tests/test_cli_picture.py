@@ -115,10 +115,7 @@ def test_layers_alike_are_drawn_once_on_a_page(here: Run, tmp_path: Path) -> Non
             "--detail layers: that draws the whole model (leave --layer out)",
         ),
         (("--detail", "gates"), "--detail gates: it is of a picture (add --picture FILE.svg)"),
-        (
-            ("--code", "--picture", "cell.svg"),
-            "--code: it prints the script alone (leave --picture and --detail out)",
-        ),
+        (("--code", "--picture", "cell.svg"), "--code: it prints the script alone (leave --picture and --detail out)"),
         (
             ("--picture", "cell.svg", "--output", "cell.svg"),
             "--picture cell.svg: this is --output's file (name another file)",

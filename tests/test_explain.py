@@ -341,11 +341,7 @@ def test_states_are_zeros_unless_given_and_a_tuple_where_there_are_two() -> None
         ("LSTM", {"bias": True}, "uniform on ±1/sqrt(hidden_size): 1/sqrt(50) = 0.1414."),
         ("RNN", {"bias": False}, "Weights start uniform"),
         ("GRU", {"init": "{forget_bias: 1.0}"}, "What has no other law starts uniform"),
-        (
-            "LSTM",
-            {"init": "{weight: {uniform: 0.1}}"},
-            "W_hi, W_hf, W_hg and W_ho are uniform ±0.1.",
-        ),
+        ("LSTM", {"init": "{weight: {uniform: 0.1}}"}, "W_hi, W_hf, W_hg and W_ho are uniform ±0.1."),
         ("RNN", {"init": "{weight: {uniform: 0.1}, bias: zeros}"}, "At first W_ih and W_hh are uniform ±0.1; b_ih and"),
         ("GRU", {"init": "{weight_hh: orthogonal_packed}"}, "At first W_hh is orthogonal_packed, as one matrix."),
         ("Linear", {"init": "{weight: {normal: 0.02}, bias: 1}"}, "At first W is normal, std 0.02; b is constant 1."),

@@ -124,8 +124,7 @@ def test_recurrent_policies_start_the_packed_tensors_orthogonal(kind: str) -> No
     text = BATCH + "- {type: KIND, input_size: 7, hidden_size: 11, init: {weight: orthogonal_packed, bias: zeros}}\n"
     made = getattr(nn, kind)
     check(
-        spec_of(text.replace("KIND", kind)),
-        drawn(lambda: made(7, 11), everywhere(nn.init.orthogonal_, nn.init.zeros_)),
+        spec_of(text.replace("KIND", kind)), drawn(lambda: made(7, 11), everywhere(nn.init.orthogonal_, nn.init.zeros_))
     )
 
 

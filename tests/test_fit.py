@@ -97,11 +97,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], Build]] = {
     "hidden": ("encoder.hidden_size", TAGGER, lambda size: tagger(hidden=size)),
     "depth": ("encoder.num_layers", TAGGER, lambda size: tagger(depth=size)),
     "classes": ("head.out_features", TAGGER, lambda size: tagger(classes=size)),
-    "two as one": (
-        "encoder.hidden_size=embed.embedding_dim",
-        TAGGER,
-        lambda size: tagger(width=size, hidden=size),
-    ),
+    "two as one": ("encoder.hidden_size=embed.embedding_dim", TAGGER, lambda size: tagger(width=size, hidden=size)),
 }
 
 

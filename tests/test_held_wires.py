@@ -198,13 +198,7 @@ FAULTS: dict[str, tuple[object, str, Callable[..., object], str, str]] = {
         "merge sum, feeds max",
     ),
     "no mean": (feeding, "_mean", lambda output, axes: output.sum(axes.index("L")), "heads", "feeds mean"),
-    "one direction": (
-        feeding,
-        "_merged",
-        _one_way,
-        "heads",
-        "merge mul",
-    ),
+    "one direction": (feeding, "_merged", _one_way, "heads", "merge mul"),
 }
 
 

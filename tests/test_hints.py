@@ -108,11 +108,7 @@ def test_blocks_and_values(text: str, hint: str) -> None:
                 ("LSTM", "hiden_size", "hidden_size"),
             ]
         ),
-        (
-            "LSTM",
-            "return_sequences",
-            synonyms.REMARKS["return_sequences"],
-        ),
+        ("LSTM", "return_sequences", synonyms.REMARKS["return_sequences"]),
         ("LSTM", "vocab_size", "Embedding has num_embeddings"),
         ("LSTM", "activation", "RNN, RNNCell and JordanRNN have nonlinearity"),
         ("GRU", "proj_size", "LSTM has it"),

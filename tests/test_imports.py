@@ -338,11 +338,7 @@ SOUND = {
         ("cli.py", "class A:\n    import torch\n", "cli:2 imports torch"),
         ("study/input_npy.py", "def f():\n    import numpy\n", None),
         ("study/input_npy.py", "import numpy.lib\n", "study.input_npy:1 imports numpy.lib"),
-        (
-            "study/input_npy.py",
-            "def f():\n    from matplotlib import figure\n",
-            "study.input_npy:2 imports matplotlib",
-        ),
+        ("study/input_npy.py", "def f():\n    from matplotlib import figure\n", "study.input_npy:2 imports matplotlib"),
         ("plan.py", "def f():\n    import numpy\n", "plan:2 imports numpy"),
         ("__init__.py", "from rnninspect.facts import X\n", "__init__:1 imports facts"),
         ("formats/csv.py", "from rnninspect.results import weights\n", "formats.csv:1 imports results.weights, but it"),

@@ -129,10 +129,7 @@ def test_every_version_of_the_format(version: tuple[int, int], tmp_path: Path) -
         ((7, 3), "--set input.seq_len=7 --set input.batch_size=null"),
         ((5, 2, 8), "H_in is what the first layer takes in: change that layer, or the file"),
         ((7, 2, 8), "H_in is what the first layer takes in: change that layer, or the file"),
-        (
-            (2, 5, 3),
-            "transpose it to (L, N, H_in), or --set input.seq_len=2 --set input.batch_size=5",
-        ),
+        ((2, 5, 3), "transpose it to (L, N, H_in), or --set input.seq_len=2 --set input.batch_size=5"),
         (
             (3, 2, 5),
             "transpose it to (L, N, H_in), or H_in is what the first layer takes in: change that layer, or the file",

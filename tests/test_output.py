@@ -371,9 +371,7 @@ def test_whether_stdout_takes_every_character(encoding: str, expected: bool) -> 
         assert output.stdout_is_utf8()
 
 
-def test_a_pipe_has_no_width_and_no_colour_whatever_columns_say(
-    clean_environment: pytest.MonkeyPatch,
-) -> None:
+def test_a_pipe_has_no_width_and_no_colour_whatever_columns_say(clean_environment: pytest.MonkeyPatch) -> None:
     clean_environment.setenv("COLUMNS", "70")
     for stream in (io.StringIO(), None):
         clean_environment.setattr(sys, "stdout", stream)
@@ -429,8 +427,7 @@ def test_when_there_are_colours(
 
 
 @pytest.mark.parametrize(
-    ("encoding", "expected"),
-    [("utf-8", "5 → 6 ± é"), ("ascii", r"5 -> 6 +/- \xe9"), ("cp1252", "5 -> 6 +/- é")],
+    ("encoding", "expected"), [("utf-8", "5 → 6 ± é"), ("ascii", r"5 -> 6 +/- \xe9"), ("cp1252", "5 -> 6 +/- é")]
 )
 def test_a_sign_that_stderr_cannot_show_is_written_in_ascii(
     monkeypatch: pytest.MonkeyPatch, encoding: str, expected: str

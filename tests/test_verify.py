@@ -347,10 +347,7 @@ GATED = [
     ("(1 - z) * n + z * h", "(1 - r) * n + z * h"),
 ]
 # The rows of one gate are those of another: the text's lines stand in another order.
-ORDERS = {
-    "LSTM": [("i = ", "f = "), ("f = ", "g = "), ("g = ", "o = ")],
-    "GRU": [("r = ", "z = ")],
-}
+ORDERS = {"LSTM": [("i = ", "f = "), ("f = ", "g = "), ("g = ", "o = ")], "GRU": [("r = ", "z = ")]}
 PLANTED = [
     *(("RNN", {}, fault) for fault in (*ELMAN, ("tanh(", "sigmoid("), ("tanh(", "relu("))),
     *(("RNN", {"nonlinearity": "relu"}, fault) for fault in (*ELMAN, ("relu(", "tanh("))),

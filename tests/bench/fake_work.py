@@ -33,15 +33,7 @@ FAULTS = {901: "raise", 902: "kill", 903: "segfault", 904: "exit", 905: "sleep",
 # Of a made-up device so many bytes are free, and each sequence takes so many for each hidden unit.
 FREE, EACH = 100_000, 100
 ENVIRONMENT = Environment(
-    "cpu",
-    "a made-up CPU",
-    "2.13.0",
-    "0.1.0",
-    "3.11.2",
-    1,
-    4,
-    "2026-01-01T00:00:00+00:00",
-    keeps_freed=True,
+    "cpu", "a made-up CPU", "2.13.0", "0.1.0", "3.11.2", 1, 4, "2026-01-01T00:00:00+00:00", keeps_freed=True
 )
 
 

@@ -439,8 +439,7 @@ CELL = (
 
 
 @pytest.mark.parametrize(
-    ("sweep", "weights"),
-    [("rnn.dt=0.05,0.1", [(4, 3), (4, 3)]), ("rnn.order=3,7", [(3, 3), (7, 3)])],
+    ("sweep", "weights"), [("rnn.dt=0.05,0.1", [(4, 3), (4, 3)]), ("rnn.order=3,7", [(3, 3), (7, 3)])]
 )
 def test_each_point_of_a_cells_own_numbers_is_calibrated_and_held_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sweep: str, weights: list[tuple[int, int]]

@@ -17,17 +17,7 @@ from hypothesis import strategies as st
 from samples import examples
 
 from rnninspect.bench.compare import compare_runs
-from rnninspect.bench.journal import (
-    KIND,
-    SCHEMA_VERSION,
-    Head,
-    Read,
-    done,
-    head_of,
-    key,
-    key_of,
-    read_journal,
-)
+from rnninspect.bench.journal import KIND, SCHEMA_VERSION, Head, Read, done, head_of, key, key_of, read_journal
 from rnninspect.bench.journal_writer import resume, start
 from rnninspect.bench.plain import Unfit, from_plain, to_plain
 from rnninspect.bench.records import Bound, Environment, Figure, Interval, Outcome, Peaks, TimingRequest, Warned

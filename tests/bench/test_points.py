@@ -264,11 +264,7 @@ def test_malformed_blocks_are_refused_by_every_command(write: Write, more: str, 
         ("cases: [{encoder.hidden_size: 3}, {encoder.wat: 3}]", "6:49", "unknown key 'wat', at encoder.wat=3"),
         ("cases: [{head.bias: 1}]", "6:21", "layers[1].bias: expected true or false, got 1, at head.bias=1"),
         ("cases: [{head.bias: true}, {head.bias: true}]", "6:28", "cases[1]: sets the same as cases[0]"),
-        (
-            "cases: [{name: a}, {name: a, head.bias: true}]",
-            "6:20",
-            "cases[1].name: the name 'a' is taken by cases[0]",
-        ),
+        ("cases: [{name: a}, {name: a, head.bias: true}]", "6:20", "cases[1].name: the name 'a' is taken by cases[0]"),
         (
             "cases: [{head.bias: true}]\nsweep: {head.bias: [true, false]}",
             "7:21",

@@ -110,10 +110,7 @@ def test_workers_share_out_the_jobs_and_a_crash_costs_one() -> None:
     texts = {jobs[done.number]: str(done.result).split()[0] for done in found if not isinstance(done.result, Ended)}
     assert texts == {name: name for name in jobs if name not in ("kill", "segfault")}
     ended = {jobs[done.number]: done.result for done in found if isinstance(done.result, Ended)}
-    assert ended == {
-        "kill": Ended("crashed", "killed by SIGKILL"),
-        "segfault": Ended("crashed", "killed by SIGSEGV"),
-    }
+    assert ended == {"kill": Ended("crashed", "killed by SIGKILL"), "segfault": Ended("crashed", "killed by SIGSEGV")}
     # why the first two alone: whoever takes the last may be the only one that still works
     assert [done.beside for done in found[:2]] == [1, 1]
     assert {done.beside for done in found} <= {0, 1}
@@ -270,11 +267,7 @@ def test_a_worker_that_fails_at_every_job_gets_no_more(tmp_path: Path) -> None:
 
     jobs = ["a", str(there), "b", "c"]
     found = run_beside(
-        [broken, misbehave],
-        jobs,
-        limit=lambda job: 60,
-        progress=lambda number, doing: None,
-        given_up=given_up,
+        [broken, misbehave], jobs, limit=lambda job: 60, progress=lambda number, doing: None, given_up=given_up
     )
     results = {done.number: str(done.result).split()[0] for done in found}
     assert results == dict(enumerate(jobs))

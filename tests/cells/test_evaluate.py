@@ -13,11 +13,7 @@ from rnninspect.cells.evaluate import step
 from rnninspect.cells.language import parse
 from rnninspect.layers.lstm import LSTM
 
-FUNCTIONS = {
-    "sigmoid": lambda a: 1 / (1 + math.exp(-a)),
-    "tanh": math.tanh,
-    "relu": lambda a: max(a, 0.0),
-}
+FUNCTIONS = {"sigmoid": lambda a: 1 / (1 + math.exp(-a)), "tanh": math.tanh, "relu": lambda a: max(a, 0.0)}
 
 
 @dataclass(frozen=True)

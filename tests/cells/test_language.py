@@ -263,10 +263,7 @@ class TestRefused:
 
 # What stands without the bias terms, written by hand: the only difference is the missing `b_` terms.
 WITHOUT_BIAS = {
-    "RNN": (
-        RNN(type="RNN", hidden_size=2).equations(),
-        "h = tanh(W_ih @ x + W_hh @ h)",
-    ),
+    "RNN": (RNN(type="RNN", hidden_size=2).equations(), "h = tanh(W_ih @ x + W_hh @ h)"),
     "LSTM with proj_size": (
         LSTM(type="LSTM", hidden_size=2, proj_size=1).equations(),
         """

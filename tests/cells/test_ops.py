@@ -123,11 +123,7 @@ class TestOtherCells:
         cell = parse(text, **options)
         *_, later = gradient_sources(cell, matrices=True, biases=True, x=True, states=())
         backward = backward_terms(cell, cls.DECLARED, later).ops(SIZES)
-        return (
-            forward_terms(cell, cls.DECLARED).ops(SIZES),
-            backward,
-            dict(kept(cell, cls.DECLARED, later).lengths),
-        )
+        return (forward_terms(cell, cls.DECLARED).ops(SIZES), backward, dict(kept(cell, cls.DECLARED, later).lengths))
 
     def test_a_weight_that_is_used_twice_is_multiplied_twice(self) -> None:
         forward, backward, own = self.counts("y = W @ x + W @ tanh(x)")

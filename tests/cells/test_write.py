@@ -86,10 +86,7 @@ class TestTheSeedsEquations:
 
     @pytest.mark.parametrize(
         ("text", "expected"),
-        [
-            ("h = tanh(b + W @ x)", "h_t = tanh(W x_t)"),
-            ("h = (-b_a + W.T @ (x + b_b)) * x", "h_t = Wᵀ x_t ⊙ x_t"),
-        ],
+        [("h = tanh(b + W @ x)", "h_t = tanh(W x_t)"), ("h = (-b_a + W.T @ (x + b_b)) * x", "h_t = Wᵀ x_t ⊙ x_t")],
     )
     def test_without_biases_all_else_stays(self, text: str, expected: str) -> None:
         cell = parse(text)

@@ -40,12 +40,7 @@ SHAPES = [
         "one",
         {"weights_layer": (1, 1, 5, 4, 7), "weights_iter": (1, 1, 7, 4, 7), "bias": (1, 1, 4, 7)},
     ),
-    (
-        "oneDNN",
-        "GRU",
-        "one",
-        {"weights_layer": (1, 1, 5, 3, 7), "weights_iter": (1, 1, 7, 3, 7), "bias": (1, 1, 4, 7)},
-    ),
+    ("oneDNN", "GRU", "one", {"weights_layer": (1, 1, 5, 3, 7), "weights_iter": (1, 1, 7, 3, 7), "bias": (1, 1, 4, 7)}),
     ("MXNet", "GRU", "two", {"i2h_weight": (21, 5), "h2h_weight": (21, 7), "i2h_bias": (21,), "h2h_bias": (21,)}),
 ]
 

@@ -323,10 +323,7 @@ FINE = "{equations: 'h = tanh(W_a @ x + W_h @ h + b_a); h = u * x + h', constant
             "layers[0].hidden_size: layer 'mine': the equations need input_size = hidden_size = the output's size, got",
         ),
         ("type: Mine, hidden_size: 3, input_size: 3, init: {V: ones}", "layers[0].init.V: no weight is called so"),
-        (
-            "type: Mine, hidden_size: 3, input_size: 3, equations: h = h",
-            "layers[0].equations: unknown key 'equations'",
-        ),
+        ("type: Mine, hidden_size: 3, input_size: 3, equations: h = h", "layers[0].equations: unknown key 'equations'"),
         (
             "type: Cell, hidden_size: 3, equatons: h = h",
             "layers[0].equatons: unknown key 'equatons' (did you mean 'equ",

@@ -92,10 +92,7 @@ class TestConnect:
     @pytest.mark.parametrize("path", [path for path in DOCUMENTS if path not in WIRED], ids=lambda path: path.stem)
     def test_every_config_connects(self, path: Path) -> None:
         spec = load_spec(str(path))
-        assert [link.signal.producer for link in spec.links] == [
-            None,
-            *(link.layer.name for link in spec.links[:-1]),
-        ]
+        assert [link.signal.producer for link in spec.links] == [None, *(link.layer.name for link in spec.links[:-1])]
         # What is planned to come out of a layer is what the next is fed with, or that layer's last state.
         facts = plan(spec).layers
         for before, after, link in zip(facts, facts[1:], spec.links, strict=False):

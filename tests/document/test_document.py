@@ -432,11 +432,7 @@ A_TITLE = "expected 1 to 100 printable characters, got "
         ),
         *(
             (f"{HEAD}dtype: ▶{text}", "dtype", A_DTYPE + got, "")
-            for text, got in [
-                ("float8", "'float8'"),
-                ("32", "32"),
-                ("null", "null"),
-            ]
+            for text, got in [("float8", "'float8'"), ("32", "32"), ("null", "null")]
         ),
         *(
             (f"{HEAD}name: ▶{text}", "name", A_TITLE + got, hint)

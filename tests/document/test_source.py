@@ -339,11 +339,7 @@ class TestProcesses:
         with os.fdopen(primary, "wb", buffering=0) as keyboard:
             keyboard.write(b"a: 1\n\x04")  # Ctrl-D
             done = subprocess.run(
-                [sys.executable, "-c", SCRIPT, "-"],
-                stdin=secondary,
-                capture_output=True,
-                text=True,
-                timeout=60,
+                [sys.executable, "-c", SCRIPT, "-"], stdin=secondary, capture_output=True, text=True, timeout=60
             )
             os.close(secondary)
         assert (done.returncode, done.stdout.strip()) == (0, r"('<stdin>', 'a: 1\n')")

@@ -29,19 +29,7 @@ LASTS = (
 )
 PARTS = (
     *("cell", "vars", "lstm_cell", "gru_cell", "gates", "candidate", "cell_0", "cell_1", "fw", "bw", "forward_x"),
-    *(
-        "backward_x",
-        "lstm",
-        "linear",
-        "projection",
-        "vanilla_rnn",
-        "linear_1",
-        "ii",
-        "if",
-        "ig",
-        "io",
-        "hi",
-    ),
+    *("backward_x", "lstm", "linear", "projection", "vanilla_rnn", "linear_1", "ii", "if", "ig", "io", "hi"),
     *("hf", "hn", "ir", "module", "parametrizations", "weight_hh_l0", "model_weights", "optimizer", "a\nb", ""),
 )
 NAMES = st.builds(

@@ -187,10 +187,7 @@ def test_a_sparse_tensor_has_the_shape_that_it_stands_for() -> None:
     ("change", "damage"),
     [
         (lambda tensor: tensor.ClearField("raw_data"), "W has no elements"),
-        (
-            lambda tensor: setattr(tensor, "raw_data", b"123"),
-            "W of float32 (1, 9, 5) takes 180 bytes, and 3 are there",
-        ),
+        (lambda tensor: setattr(tensor, "raw_data", b"123"), "W of float32 (1, 9, 5) takes 180 bytes, and 3 are there"),
     ],
 )
 def test_elements_that_are_missing_are_damage(change: Any, damage: str) -> None:
@@ -414,16 +411,10 @@ def test_a_function_is_read_at_each_call() -> None:
     held = read_bytes(model(nodes, values, [outer, inner], ["my.own"]).SerializeToString())
     assert held.layers == (
         HeldLayer(
-            "first/cell",
-            "GRU",
-            {"layout": 1, "hidden_size": H, "direction": "reverse"},
-            {"W": "W", "R": "R", "B": "B"},
+            "first/cell", "GRU", {"layout": 1, "hidden_size": H, "direction": "reverse"}, {"W": "W", "R": "R", "B": "B"}
         ),
         HeldLayer(
-            "second/Y/cell",
-            "GRU",
-            {"layout": 1, "hidden_size": H, "direction": "forward"},
-            {"W": "W2", "R": "r"},
+            "second/Y/cell", "GRU", {"layout": 1, "hidden_size": H, "direction": "forward"}, {"W": "W2", "R": "r"}
         ),
     )
 

@@ -29,15 +29,8 @@ def shown(held: Held) -> dict[str, tuple[tuple[int, ...], str]]:
     return {name: (each.shape, each.dtype) for name, each in held.tensors.items()}
 
 
-HAIKU = {
-    "lstm/linear": {"w": np.zeros((12, 28), "f4"), "b": np.zeros(28, "f4")},
-    "head": {"w": np.zeros((7, 2), "f4")},
-}
-NAMES = {
-    "lstm/linear.w": ((12, 28), "float32"),
-    "lstm/linear.b": ((28,), "float32"),
-    "head.w": ((7, 2), "float32"),
-}
+HAIKU = {"lstm/linear": {"w": np.zeros((12, 28), "f4"), "b": np.zeros(28, "f4")}, "head": {"w": np.zeros((7, 2), "f4")}}
+NAMES = {"lstm/linear.w": ((12, 28), "float32"), "lstm/linear.b": ((28,), "float32"), "head.w": ((7, 2), "float32")}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -59,12 +59,7 @@ def test_a_cell_of_torch(kind: str, bias: bool) -> None:
     assert any(f"{kind}Cell" in remark for remark in found.remarks)
 
 
-LSTM: Shapes = {
-    "weight_ih_l0": (28, 5),
-    "weight_hh_l0": (28, 7),
-    "bias_ih_l0": (28,),
-    "bias_hh_l0": (28,),
-}
+LSTM: Shapes = {"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 7), "bias_ih_l0": (28,), "bias_hh_l0": (28,)}
 RNN: Shapes = {"weight_ih_l0": (7, 5), "weight_hh_l0": (7, 7)}
 
 

@@ -29,11 +29,7 @@ def test_the_layout_keeps_the_order_of_keys_and_ends_in_a_newline() -> None:
 
 def test_numbers_that_json_cannot_spell_are_null() -> None:
     document = {"a": math.nan, "b": [math.inf, (-math.inf, 1.5)], "c": {"d": math.nan}}
-    assert json.loads(formats_json.render(document)) == {
-        "a": None,
-        "b": [None, [None, 1.5]],
-        "c": {"d": None},
-    }
+    assert json.loads(formats_json.render(document)) == {"a": None, "b": [None, [None, 1.5]], "c": {"d": None}}
 
 
 def test_what_a_terminal_acts_on_is_escaped() -> None:

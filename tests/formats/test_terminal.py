@@ -354,11 +354,7 @@ def test_rows_that_are_each_a_group_have_no_space_between_them() -> None:
 
 
 def test_in_a_narrow_page_what_a_group_shares_stands_over_it_and_names_its_change() -> None:
-    columns = (
-        Column("layer", "layer", repeats=True),
-        Column("type", "type", repeats=True),
-        Column("name", "name"),
-    )
+    columns = (Column("layer", "layer", repeats=True), Column("type", "type", repeats=True), Column("name", "name"))
     rows = (("first", "LSTM", "weight"), ("first", "LSTM", "bias"), ("first", "GRU", "weight"))
     assert lines_of(Table("t", "m", columns, rows, total=("total", None, None)), width=15) == [
         "m · t",

@@ -103,12 +103,7 @@ def steps(folder: Path, device: str, budget: str, scratch: Path) -> list[Step]:
             )
             for kind in ("rnn", "lstm", "gru")
         ),
-        Step(
-            "dtypes",
-            (*bench, *one, "--vary", "dtype=float32,float16,bfloat16", *results("dtype")),
-            20,
-            40,
-        ),
+        Step("dtypes", (*bench, *one, "--vary", "dtype=float32,float16,bfloat16", *results("dtype")), 20, 40),
         *(Step(name, (*bench, *one, "--fp32-precision", name, *results(name)), 15, 20) for name in ("ieee", "tf32")),
         # A small model, which is launch-bound: host and device time, energy, share of the data sheet. The CPU refuses
         # graphs.
@@ -117,12 +112,7 @@ def steps(folder: Path, device: str, budget: str, scratch: Path) -> list[Step]:
         Step("fit-batch", (*tool, *LARGEST) if device != "cpu" else (*pytest, *A_TRY), 30, 20),
         Step("every-device", (*tool, *every_device(device, budget)), 34, 20),
         # why so much allowed: which of the two is faster is no fault of anybody's.
-        Step(
-            "compare",
-            (*tool, "compare", results("ieee")[1], results("tf32")[1], "--fail-above", "1000%"),
-            10,
-            20,
-        ),
+        Step("compare", (*tool, "compare", results("ieee")[1], results("tf32")[1], "--fail-above", "1000%"), 10, 20),
     ]
 
 

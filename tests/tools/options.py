@@ -42,11 +42,7 @@ HOLES = (
     ("--max-params, --max-macs", f"explain {LOOK} {RUN} diff", "check holds models to limits, fit finds sizes within"),
     ("--input-grad", "shapes weights explain", "no operation is counted"),
     ("--input-grad", "trace gradflow verify", "they run each gradient that they are about"),
-    (
-        "--input-grad",
-        "check diff fit",
-        "what training takes is held, which needs no gradient of the input",
-    ),
+    ("--input-grad", "check diff fit", "what training takes is held, which needs no gradient of the input"),
     ("--table", f"{LOOK} {PLANNED} trace gradflow verify identify cells", "csv has every table, a blank line between"),
     ("--table, --all, --format", "init schema", "one text is written: a document, a JSON Schema"),
     ("--all", f"{PLANNED} shapes weights trace gradflow verify cells merge", "the page is all of it"),
@@ -58,11 +54,7 @@ HOLES = (
 DIFFERENCES = (
     ("--output help", "bench merge", "a journal is kept beside the page"),
     ("--layer help, --step help", "gradflow", "every gradient is of the output of one layer, at one step"),
-    (
-        "--format values",
-        "weights explain check compare",
-        "Python, LaTeX, and what CI servers read; no JSON of a text",
-    ),
+    ("--format values", "weights explain check compare", "Python, LaTeX, and what CI servers read; no JSON of a text"),
     ("--table values", "merge compare", "each has tables of its own"),
 )
 

@@ -101,14 +101,7 @@ except SystemExit:
     modules = ["markup", "wired_plan", *parts.split()]
     assert all(find_spec(f"rnninspect.{name}") for name in modules)
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            source.replace("NAMES", repr(modules)),
-            "params",
-            "--plan",
-            "tagger.yaml",
-        ],
+        [sys.executable, "-c", source.replace("NAMES", repr(modules)), "params", "--plan", "tagger.yaml"],
         cwd=CONFIGS,
         capture_output=True,
         encoding="utf-8",
