@@ -5,7 +5,7 @@ points          a document's sweep and cases, and `--vary`: every model to be ti
 jobs, schedule  in which order, in which process, what is left to do
 seats           several devices: which, and what their workers have of the machine; side_by_side: what they do
 dealing         which worker does which job, and which is given up
-supervise       the process that does the work, and what is made of its end (entry is where it begins)
+supervise       the process that does the work, and what is made of its end (starting: how it begins, entry: where)
 largest, trial  the largest batch that fits: which are tried, and how one is
 worker          in there: prepare (build, hold against the equations, calibrate), time, figure (what came of it)
 phases, clock   forward, forward+grad, backward, step as something to be timed, on the clock of a device

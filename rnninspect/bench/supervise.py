@@ -11,27 +11,23 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from rnninspect.bench.dealing import Deal, Done
 from rnninspect.bench.records import Doing, Status
+from rnninspect.bench.starting import ignores_safe_path, starting
 from rnninspect.errors import NoSuchDevice, NoTorch, first_line
 from rnninspect.runtime.memory import available_bytes, ran_out, resident_bytes
 from rnninspect.stop import ENDING
 
-# What ends a run goes to its whole group; it is the parent that answers, and then ends its child.
-_ALL_ENDING = {signal.SIGINT, *ENDING}
-# Seconds that the parent has for that.
+# What ends a run goes to its whole group: seconds that the parent has to answer, and to end its child.
 _PATIENCE = 10.0
 # Seconds that a new child has until it says that it works: what it imports takes a while, on a busy machine a long one.
 _START = 120.0
@@ -92,20 +88,13 @@ def run_beside(
     deal = Deal(jobs, len(works), _may_be_the_workers, given_up)
     try:
         while True:
-            for place, child in enumerate(children):
-                following = deal.take(place) if child is None or not child.busy else None
-                if following is not None:
-                    if child is None:
-                        # why in here: an interrupt must find the child in its place, to end it.
-                        with _starting() as folder:
-                            children[place] = child = _Child(works[place], folder, len(works))
-                    child.begin(*following, limit)
+            _hand_out(deal, children, works, limit)
             busy = [child for child in children if child is not None and child.busy]
             if not busy:
                 yield from deal.rest()
                 return
-            for child in busy:
-                child.beside = max(child.beside, len(busy) - 1)
+            for one in busy:
+                one.beside = max(one.beside, len(busy) - 1)
             wait([child.pipe for child in busy], _POLL)
             for place, child in enumerate(children):
                 if child is not None and child.busy and child.look(progress):
@@ -118,6 +107,19 @@ def run_beside(
         for child in children:
             if child is not None:
                 child.kill()
+
+
+def _hand_out(deal: Deal, children: list[_Child | None], works: Sequence[Work], limit: Callable[[Any], float]) -> None:
+    """Have each child that has nothing to do begin a job, and start those that there are none of yet."""
+    for place, child in enumerate(children):
+        following = deal.take(place) if child is None or not child.busy else None
+        if following is None:
+            continue
+        if child is None:
+            # why in here: an interrupt must find the child in its place, to end it.
+            with starting() as folder:
+                children[place] = child = _Child(works[place], folder, len(works))
+        child.begin(*following, limit)
 
 
 def _may_be_the_workers(result: Any) -> bool:
@@ -219,77 +221,6 @@ class _Child:
         self.pipe.close()
 
 
-@contextlib.contextmanager
-def _starting() -> Generator[Path, None, None]:
-    """A block to start processes in: they run no file of the current folder, and hear of no interrupt meanwhile.
-
-    It is given that folder.
-    """
-    # why: they begin as `python -c`, which looks for modules in the current folder first, so that a `signal.py` there
-    # would be run. Where else to look they are told: multiprocessing hands sys.path on. It holds for what they start.
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        with _without_main(), _elsewhere() as folder, _without_interrupts():
-            yield folder
-    finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
-
-
-@contextlib.contextmanager
-def _without_main() -> Generator[None, None, None]:
-    """A block in which this process has no main module that a process which starts would run again.
-
-    why: whoever calls this from Python may have a script that guards nothing.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-def _deaf() -> bool:
-    """Whether this process and what it starts hear of no PYTHONSAFEPATH, and need it: `python -E` hands -E on."""
-    return bool(sys.flags.ignore_environment) and not sys.flags.safe_path
-
-
-@contextlib.contextmanager
-def _elsewhere() -> Generator[Path, None, None]:
-    """A block in the folder of Python's own modules, where what starts would not hear of PYTHONSAFEPATH.
-
-    It is given the folder that was the current one.
-    """
-    before = Path.cwd()
-    if not _deaf():
-        yield before
-        return
-    os.chdir(Path(os.__file__).parent)
-    try:
-        yield before
-    finally:
-        os.chdir(before)
-
-
-@contextlib.contextmanager
-def _without_interrupts() -> Generator[None, None, None]:
-    """A block that Ctrl-C and the like wait for; what starts in it hears of none, as the parent answers for both."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # why first: the tracker's own start would let signals through again.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ALL_ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _end_with_parent() -> None:
     """End this process when its parent is gone, killed perhaps, whatever it is doing."""
     parent = multiprocessing.parent_process()
@@ -332,7 +263,7 @@ def _serve(work: Work, pipe: Connection, folder: Path) -> None:
     """The child: one job after the other, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_later()
-    if _deaf():
+    if ignores_safe_path():
         os.chdir(folder)
     # why: where memory runs out, it is this process that the kernel should take.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123

@@ -223,9 +223,10 @@ def test_a_child_hears_of_no_interrupt_even_while_it_starts(name: str) -> None:
     script = (
         "import multiprocessing, os, signal\n"
         "from faults import misbehave\n"
-        "from rnninspect.bench.supervise import _Child, _starting\n"
+        "from rnninspect.bench.starting import starting\n"
+        "from rnninspect.bench.supervise import _Child\n"
         "if __name__ == '__main__':\n"
-        "    with _starting() as folder:\n"
+        "    with starting() as folder:\n"
         "        child = _Child(misbehave, folder)\n"
         f"    os.kill(multiprocessing.active_children()[0].pid, signal.{name})\n"
         "    child.begin(0, 'return', lambda job: 60)\n"
@@ -244,9 +245,9 @@ def test_a_child_hears_of_no_interrupt_even_while_it_starts(name: str) -> None:
 def test_a_child_that_nobody_ends_after_a_signal_ends_by_itself(name: str, code: int) -> None:
     script = (
         "import os, signal, time\n"
-        "from rnninspect.bench import supervise\n"
+        "from rnninspect.bench import starting, supervise\n"
         "supervise._PATIENCE = 0.2\n"
-        "with supervise._without_interrupts():\n"  # as a child begins
+        "with starting.without_interrupts():\n"  # as a child begins
         "    supervise._end_later()\n"
         f"    os.kill(os.getpid(), signal.{name})\n"
         "    print(*signal.pthread_sigmask(signal.SIG_BLOCK, ()), flush=True)\n"
