@@ -33,8 +33,7 @@ from rnninspect.runtime.modules import build, ready
 from rnninspect.runtime.plain import BatchNormModule
 from rnninspect.study.code import code
 from rnninspect.study.explain import explain_layers
-from rnninspect.study.training_mode import IN_TRAINING
-from rnninspect.study.verify import verify_layers
+from rnninspect.study.verify import IN_TRAINING, verify_layers
 
 LAYERS: dict[str, dict[str, object]] = {
     "plain": {},

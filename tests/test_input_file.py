@@ -24,9 +24,8 @@ from hypothesis.extra import numpy as arrays
 
 from rnninspect.errors import NotEnoughMemory, OptionError, RnnInspectError
 from rnninspect.study import input_expected, input_file
-from rnninspect.study.input_csv import read_csv
 from rnninspect.study.input_expected import SETTINGS, Expected
-from rnninspect.study.input_file import read_values
+from rnninspect.study.input_file import read_csv, read_values
 
 BATCH, AXES = (5, 2, 3), ("L", "N", "H_in")
 FEATURES = numpy.arange(30, dtype="float64").reshape(BATCH) / 7 - 2

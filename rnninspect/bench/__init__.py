@@ -7,18 +7,18 @@ seats           several devices: which, and what their workers have of the machi
 dealing         which worker does which job, and which is given up
 supervise       the process that does the work, and what is made of its end (starting: how it begins, entry: where)
 largest, trial  the largest batch that fits: which are tried, and how one is
-worker          in there: prepare (build, hold against the equations, calibrate), time, figure (what came of it)
+worker          in there: prepare (build, hold against the equations, calibrate), time, figure (what came of it,
+                and what a call takes in energy)
 phases, clock   forward, forward+grad, backward, step as something to be timed, on the clock of a device
 graphs          a phase as a CUDA graph, recorded and replayed
 sampling        when to run what, and when to stop
-machine         what else it did meanwhile: witness (counters), speed (a probe; history keeps its best), cpus, gpu;
+machine         what else it did meanwhile: witness (counters), a probe of its speed (history keeps the
+                best), cpus, gpu;
                 disturbances says whether a time can be believed, heap keeps freed memory from disturbing it
-energy          what a call takes in energy, by a GPU's own counter
 peaks, bound    what the device can do, and the least time that follows; data_sheets: what its maker promises
 kernels         which operators ran, and why no faster ones
 records         what was measured, frozen: it crosses the pipe back from the process
-journal         one line an outcome, as soon as it is known (journal_writer, plain; contradictions: what no
-                measurement says)
+journal         one line an outcome, as soon as it is known (journal_writer, plain); what no measurement says is refused
 sharding        which points are a task's of many, and which task of which job this is
 share_heads     what a journal's head says of its share and of the whole; line_heads reads heads and lines by their ends
 folder          all journals of one measurement, found by what is in them; progress: how far each share is

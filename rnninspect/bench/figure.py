@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,6 @@ import torch
 from rnninspect.bench import heap, jobs
 from rnninspect.bench.bound import bound, deepbench_flops, macs_of, planned_bytes
 from rnninspect.bench.disturbances import advice
-from rnninspect.bench.energy import joules_of
 from rnninspect.bench.graphs import GraphPhase
 from rnninspect.bench.jobs import Job
 from rnninspect.bench.peaks import memory_of
@@ -41,6 +40,8 @@ _FAULT_SECONDS, _MOST_FAULTS = 5e-7, 0.05
 ENERGY_SECONDS = 1.0
 # The loop's own share of a sample beyond which a figure is not to be believed.
 _MOST_OVERHEAD = 0.01
+# Seconds after which a counter that does not move is given up.
+_MOST_WAIT = 1.0
 
 
 class TimedPhase(NamedTuple):
@@ -218,3 +219,35 @@ def _joules(ready: ReadyRun, phase: Phase, timed: Timed) -> float | None:
         return None
     seconds = min(ENERGY_SECONDS, ready.request.budget / 2)
     return joules_of(sample, ready.machine.joules, seconds, time.monotonic)
+
+
+def joules_of(
+    sample: Callable[[], int], counter: Callable[[], float | None], seconds: float, now: Callable[[], float]
+) -> float | None:
+    """Joules of a call, while it is called for `seconds` or longer; None where nothing counts them.
+
+    sample: makes some calls, comes back when they are done, and says how many. counter: joules so far.
+    why from one moment at which it moved to another: its driver moves it on some ten times a second.
+    """
+    if counter() is None:
+        return None
+    begin = _moved(sample, counter, 0.0, now)
+    end = None if begin is None else _moved(sample, counter, seconds, now)
+    if begin is None or end is None or not end[1] or end[0] <= begin[0]:
+        return None
+    return (end[0] - begin[0]) / end[1]
+
+
+def _moved(
+    sample: Callable[[], int], counter: Callable[[], float | None], seconds: float, now: Callable[[], float]
+) -> tuple[float, int] | None:
+    """The counter when it first moves after `seconds`, and the calls until then; None where it does not move."""
+    start, calls, before = now(), 0, counter()
+    while True:
+        calls += sample()
+        counted, spent = counter(), now() - start
+        if counted is None or before is None or spent > seconds + _MOST_WAIT:
+            return None
+        if counted != before and spent >= seconds:
+            return counted, calls
+        before = counted

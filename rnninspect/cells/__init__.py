@@ -2,7 +2,7 @@
 
 limits                   what a text may be, before anything parses it
 papers                   what papers write otherwise, and what to write in its place
-language, expressions    the text parsed, line by line and name by name; bias leaves the biases out
+language, expressions    the text parsed, line by line and name by name, and without biases
 tree                     what it is parsed into: a `Cell`, a small tree of frozen records
 functions                the functions of the language: what one costs, how it is written, its derivative
 widths                   the width of every vector, the rows and columns of every matrix, in letters

@@ -21,12 +21,26 @@ from fnmatch import fnmatchcase
 from functools import cache
 from math import isfinite
 
-from rnninspect.cells.bias import without_biases
 from rnninspect.cells.expressions import OF_TWO, Expressions, is_vector, no_name
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.limits import MOST_EQUATIONS, MOST_PARTS, MOST_ROUNDS, check_depth, checked, quote
 from rnninspect.cells.papers import syntax_hint
-from rnninspect.cells.tree import Cell, CellError, Equation, Value, states_of, symbols_of, walk
+from rnninspect.cells.tree import (
+    Apply,
+    Bias,
+    Binary,
+    Cell,
+    CellError,
+    Equation,
+    Expr,
+    NeedsBiasError,
+    Negative,
+    Product,
+    Value,
+    states_of,
+    symbols_of,
+    walk,
+)
 
 # Python's reasons quote what they are about.
 _LONGEST_REASON = 100
@@ -222,3 +236,38 @@ def _statement_hint(statement: ast.stmt) -> str:
             return f"{name} is a weight: what is assigned is a vector, with a name that does not begin so"
         case _:
             return ""
+
+
+def without_biases(equation: Equation) -> Equation:
+    """The equation without its bias terms.
+
+    Raises NeedsBiasError where nothing is left, or where a bias is more than a term of a sum.
+    """
+    remaining = _without(equation.expression)
+    if remaining is None:
+        raise NeedsBiasError(f"without biases nothing is left of {equation.target.name!r}")
+    return Equation(equation.target, remaining)
+
+
+def _without(expression: Expr) -> Expr | None:
+    match expression:
+        case Bias():
+            return None
+        case Apply(function=function, argument=argument):
+            inner = _without(argument)
+            return None if inner is None else Apply(function, inner)
+        case Negative(operand=operand):
+            inner = _without(operand)
+            return None if inner is None else Negative(inner)
+        case Product(matrix=matrix, operand=operand, transposed=transposed):
+            inner = _without(operand)
+            return None if inner is None else Product(matrix, inner, transposed)
+        case Binary(op=op, left=left, right=right):
+            a, b = _without(left), _without(right)
+            if a is None or b is None:
+                if op != "+":
+                    raise NeedsBiasError(f"a bias may only be added, not stand beside {op!r}")
+                return a or b
+            return Binary(op, a, b)
+        case _:
+            return expression

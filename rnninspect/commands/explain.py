@@ -140,7 +140,7 @@ def _blocks(spec: Spec, layer: str | None, format: ExplainFormat, number: int) -
 def _model(spec: Spec, format: ExplainFormat, number: int) -> Iterator[Block]:
     """The whole model drawn, where there is anything to draw: layers that read one another.
 
-    In letters only one with wires, for a chain is a line; see `code_chain`. number: of the model on its page.
+    In letters only one with wires, for a chain is a line; see `code.chain`. number: of the model on its page.
     """
     drawn: list[Block] = []
     if len(spec.links) > 1 and format in (ExplainFormat.MARKDOWN, ExplainFormat.HTML):

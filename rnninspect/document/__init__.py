@@ -2,7 +2,7 @@
 
 load                        from a path and overrides to a `Spec`: all that follows
 source, git, revision       to text: of a file, of standard input, or as it is at a revision of git
-syntax, nodes, scalars      to values: PyYAML's events, composed into nodes, each read as what it says
+syntax, nodes               to values: PyYAML's events, composed into nodes, each read as what it says
 tree, paths                 to plain data with a place for every value, and how a value is named
 pasted                      the modules in a text as people paste it: a log, a page of a manual, a class body
 beginning                   what tells a document from a printed module before either is parsed

@@ -2,7 +2,7 @@
 
 source      any part of a file's bytes, and never more than is asked for
 held        what a file holds: the records that every reader fills
-sniff       what a file is, by its first and last bytes; `refused` and `protobuf_kind` say it of some
+sniff       what a file is, by its first and last bytes, and which are refused; `protobuf_kind` says it of some
 read        from a path to what is held, by one of the `readers`, which have a file for each format; `pickles` makes
             inert records of what others would run
 found       a recurrent layer as it was found: what it is, its tensors, how that is known

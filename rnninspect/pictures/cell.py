@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnninspect.cells.write import shapes
-from rnninspect.errors import listed
+from rnninspect.cells.notation import Shapes
+from rnninspect.cells.tree import Cell, Value
+from rnninspect.cells.write import name, shapes, write
+from rnninspect.errors import counted, listed
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.markup import Markup
 from rnninspect.pictures.gates import graph_of
@@ -14,13 +16,14 @@ from rnninspect.pictures.layout import layout
 from rnninspect.pictures.mermaid import mermaid
 from rnninspect.pictures.style import style_sheet
 from rnninspect.pictures.svg import svg
-from rnninspect.pictures.words import description
 
 # Pictures of more nodes than these are not read: of operations, of gates, and where nodes are placed by whoever draws
 # a flowchart.
 MOST_OPERATIONS = 30
 MOST_GATES = 100
 _MOST_NODES = 40
+# Of a long loop the others are said to be there.
+_MOST_EQUATIONS = 30
 
 
 class TooLarge(Exception):
@@ -108,3 +111,25 @@ def _wider(layer: Recurrent) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
+
+
+def description(cell: Cell, shape: Shapes, *, reverse: bool = False) -> str:
+    """A picture in words, for who does not see it: what comes in, the equations, what goes out."""
+
+    def vector(value: Value) -> str:
+        (width,) = shape(value)
+        return f"{name(cell, value, reverse=reverse)} with {counted(width, 'number')}"
+
+    given = [Value("x", 0)] * (Value("x", 0) in cell.nodes)
+    before = [vector(Value(state, 0)) for state in cell.states]
+    after = [vector(cell.last(state)) for state in cell.states]
+    written = [equation.text for equation in write(cell, shape, reverse=reverse)]
+    left_out = f"; and {len(written) - _MOST_EQUATIONS:,} more" * (len(written) > _MOST_EQUATIONS)
+    sentences = [f"{vector(value)} comes in." for value in given]
+    if before:
+        sentences.append(f"From the step before: {listed(before)}.")
+    sentences.append(f"{'; '.join(written[:_MOST_EQUATIONS])}{left_out}.")
+    sentences.append(f"{vector(cell.result)} is put out.")
+    if after:
+        sentences.append(f"To the next step: {listed(after)}.")
+    return " ".join(sentences)

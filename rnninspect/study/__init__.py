@@ -2,16 +2,13 @@
 
 explain, cell_facts, unrolled      equations with sizes, symbols, options; what they come to; a picture: without torch
 code, code_names, code_made        the document as Python, also without; what is called how, what makes the layers
-code_forward, code_steps           what runs them, and the loop over a cell; code_lines breaks lines
+code_forward, code_steps           what runs and connects them, and the loop over a cell; code_lines breaks lines
 code_cells, code_feeding           classes of cells, what a recurrent layer hands on as Python
-code_windows, code_wires           convolutions and pools; what is joined, added and handed over
-code_chain                         the document in a line
 library                            published cells beside one another
-input_file, input_csv, input_npy   what a model is fed with instead of random numbers; input_expected says what fits
+input_file, input_npy              what a model is fed with instead of random numbers; input_expected says what fits
 reference, passes                  a layer's equations in float64 on the CPU, and one pass of any module by name
 verify, rounding                   torch held against them, as near as rounding allows
 held_wires, plain_wires            what layers read, hand on and hand over, against the same step by step
-training_mode                      a BatchNorm1d in training mode, whose statistics are then the batch's
 two_ways, differences              a layer that torch lacks, run in two ways, and held against central differences
 name_map, theirs, against          a layer held against somebody's class: which parameter is which, their code run
 trace, vectors                     every gate and state at every step; what is said of one

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from rnninspect.document.chain import INPUT, Spec
+from rnninspect.document.chain import INPUT, Link, Spec
 from rnninspect.layers.families import CellLayer
 from rnninspect.layers.pointwise import PointwiseLayer
 from rnninspect.layers.recurrent import Recurrent
+from rnninspect.layers.signal import Signal
 from rnninspect.layers.window import WindowLayer
+from rnninspect.letters import tuple_text
 from rnninspect.study.code_cells import is_written
 from rnninspect.study.code_feeding import feeding
 from rnninspect.study.code_names import Locals
 from rnninspect.study.code_steps import Run, loop
-from rnninspect.study.code_windows import windows
-from rnninspect.study.code_wires import added, handed_over, joined
+
+_RNN = "nn.utils.rnn"
+_TURNED = {
+    ("L", "N"): ("permute(1, 2, 0)", "permute(2, 0, 1)"),
+    ("N", "L"): ("transpose(1, 2)", "transpose(1, 2)"),
+    ("L",): ("T", "T"),
+}
 
 
 def forward(spec: Spec, names: Mapping[str, str], called: Locals, owner: str) -> Iterator[str]:
@@ -100,3 +107,105 @@ def ran(run: Run) -> Iterator[str]:
 def pair(names: Sequence[str]) -> str:
     """Names as torch hands states out: one by itself, two as a tuple."""
     return f"({', '.join(names)})" if len(names) > 1 else "".join(names)
+
+
+def windows(layer: WindowLayer, signal: Signal, name: str, source: str, result: str, *, meta: bool) -> Iterator[str]:
+    """Lines that run a convolution or a pool, `name`, on `source`, and call what it puts out `result`.
+
+    Torch has the steps last there, and takes no packed batch.
+
+    meta: it is run where tensors have no values.
+    """
+    after = layer.emits(signal)
+    shape = after.tensor("output", "H_out", "float32").shape_text
+    if "T" not in signal.axes:
+        yield f"{result} = {_turned(name, source, signal.axes)}  # {shape}"
+        return
+    if meta:
+        steps = (after.batch.letters["L"], after.batch.letters["N"], after.features)
+        made = f"{source}.data.new_empty({tuple_text(steps)}), {list(after.batch.lengths or ())}"
+        yield "# torch unpacks nothing on meta"
+        yield f"{result} = {_RNN}.pack_padded_sequence({made}, enforce_sorted=False)  # {result}.data {shape}"
+        return
+    if layer.by_sequence:
+        yield f"parts = [{_turned(name, 'part', ('L',))} for part in {_RNN}.unpack_sequence({source})]"
+        yield f"{result} = {_RNN}.pack_sequence(parts, enforce_sorted=False)  # {result}.data {shape}"
+        return
+    fill = f", padding_value={layer.pads_with}".replace("inf", "torch.inf") if layer.pads_with else ""
+    yield f"{result}, lengths = {_RNN}.pad_packed_sequence({source}, batch_first=True{fill})"
+    yield f"{result} = {_turned(name, result, ('N', 'L'))}"
+    if not layer.window.keeps_length:
+        yield f"lengths = ({layer.window.free('lengths')}) // {layer.window.stride} + 1"
+    packed = f"{_RNN}.pack_padded_sequence({result}, lengths, batch_first=True, enforce_sorted=False)"
+    yield f"# what lies beyond a sequence's end is cut off: {result}.data {shape}"
+    yield f"{result} = {packed}"
+
+
+def _turned(name: str, data: str, axes: tuple[str, ...]) -> str:
+    there, back = _TURNED[axes]
+    return f"{name}({data}.{there}).{back}"
+
+
+def joined(link: Link, called: Locals, sequences: Collection[str]) -> Iterator[str]:
+    """Lines that put side by side, as `x`, what a layer reads of several. sequences: those that have time steps."""
+    axes, reads = link.signal.axes, link.wires.reads
+    values = [called.values[name] for name in reads]
+    lead = next((called.values[name] for name in reads if name in sequences), "")
+    vectors = [called.values[name] for name in reads if lead and name not in sequences]
+    shape = link.signal.tensor("x", "H_in", "float32").shape_text
+    for vector in vectors:
+        yield from _at_every_step(vector, lead, axes)
+    data = ".data" * ("T" in axes)
+    parts = ", ".join(f"{value}_steps" if value in vectors else f"{value}{data}" for value in values)
+    if not data:
+        yield f"x = torch.cat([{parts}], dim=-1)  # {shape}"
+        return
+    yield f"y = torch.cat([{parts}], dim=-1)"
+    yield f"x = {lead}._replace(data=y)  # x.data {shape}"
+
+
+def _at_every_step(vector: str, lead: str, axes: tuple[str, ...]) -> Iterator[str]:
+    """Lines that give a vector of each sequence to every step of `lead`."""
+    steps = f"{vector}_steps"
+    if "T" in axes:
+        yield f"{steps} = {vector}[{lead}.sorted_indices]"
+        yield f"{steps} = torch.cat([{steps}[:n] for n in {lead}.batch_sizes])"
+    elif axes == ("N", "L"):
+        yield f"{steps} = {vector}[:, None].expand(-1, {lead}.shape[1], -1)"
+    else:
+        yield f"{steps} = {vector}.expand(len({lead}), {', '.join(['-1'] * len(axes))})"
+
+
+def added(link: Link, put_out: str, source: str, called: Locals) -> str:
+    """The line that adds to what a layer puts out. source: what it was fed with."""
+    other = source if link.wires.add == INPUT else called.values[link.wires.add]
+    result = called.values[link.layer.name]
+    if "T" in link.emitted.axes:
+        return f"{result} = {put_out}._replace(data={put_out}.data + {other}.data)"
+    return f"{result} = {put_out} + {other}"
+
+
+def handed_over(link: Link, givers: Mapping[str, Recurrent], called: Locals) -> tuple[list[str], list[str]]:
+    """Lines that make a layer's first states of another's last ones, and what those are called."""
+    taker, giver = link.layer, givers[link.wires.state_from]
+    assert isinstance(taker, Recurrent)
+    last = dict(zip(giver.cell.states, called.states[giver.name], strict=True))
+    lines, firsts = [], []
+    shapes = {fact.name: fact.shape_text for fact in taker.states("0", link.signal, "float32")}
+    for state, first in zip(taker.cell.states, called.firsts[taker.name], strict=True):
+        if state not in taker.given_states:
+            continue
+        made = _made_of(last[state], link.wires.directions, bool(giver.stack_axes), bool(taker.stack_axes))
+        if made != last[state]:
+            lines.append(f"{first} = {made}  # {shapes[f'{state}_0']}")
+        firsts.append(first if made != last[state] else made)
+    return lines, firsts
+
+
+def _made_of(last: str, directions: str, of_stack: bool, for_stack: bool) -> str:
+    """A last state as a first one: (num_layers*D, N, H), forward and reverse in turns; a cell's is (N, H)."""
+    ways = f"{last}[0::2]", f"{last}[1::2]"
+    made = {"concat": f"torch.cat([{', '.join(ways)}], dim=-1)", "sum": " + ".join(ways)}.get(directions, last)
+    if of_stack and not for_stack:
+        return f"({made})[0]" if directions == "sum" else f"{made}[0]"
+    return f"{made}[None]" if for_stack and not of_stack else made

@@ -7,6 +7,7 @@ against each other: see `two_ways`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -33,8 +34,10 @@ from rnninspect.study.name_map import Theirs
 from rnninspect.study.passes import Given, passes, weighed
 from rnninspect.study.reference import exact, exact_tensor, has_equations, reference, reference_bytes, run_layer
 from rnninspect.study.rounding import Deviation, Unit, depth, unit_of
-from rnninspect.study.training_mode import draw_anew, in_training
 from rnninspect.study.two_ways import Proof
+
+# What stands behind the name of a tensor that is another one in training mode.
+IN_TRAINING = " in training"
 
 
 class VerifiedLayer(NamedTuple):
@@ -233,7 +236,7 @@ def _proofs(link: Link, module: nn.Module, given: Given, expected: Mapping[str, 
 def _in_training(module: nn.Module) -> Iterator[None]:
     """In training mode, which cuDNN needs for a backward pass, and with dropout off: its mask is torch's secret.
 
-    A BatchNorm1d stays in eval mode: see `training_mode` for the other.
+    A BatchNorm1d stays in eval mode: see `in_training` for the other.
     """
     dropout = module.dropout if isinstance(module, nn.RNNBase | RecurrentModule) else 0.0
     module.train(not isinstance(module, nn.BatchNorm1d))
@@ -245,3 +248,32 @@ def _in_training(module: nn.Module) -> Iterator[None]:
         module.eval()
         if isinstance(module, nn.RNNBase | RecurrentModule):
             module.dropout = dropout
+
+
+def draw_anew(modules: Iterable[nn.Module]) -> None:
+    """Values at random for all that a BatchNorm1d holds: fresh ones change nothing, whatever the equation is."""
+    for module in modules:
+        if isinstance(module, nn.BatchNorm1d):
+            for name, values in module.state_dict().items():
+                if name in ("running_mean", "bias"):
+                    values.normal_()
+                elif values.is_floating_point():
+                    values.uniform_(0.5, 2)
+
+
+def in_training(link: Link, module: nn.Module, by_torch: Given, given: Given, unit: Unit) -> tuple[Deviation, ...]:
+    """Output, gradients and running statistics of one batch in training mode, against the equations'.
+
+    by_torch: what torch is given on its device; given: the same for the equations, in float64.
+    """
+    # why copies: the statistics move, and the module is used again.
+    training = copy.deepcopy(module).train()
+    computed = _tensors_of(link, copy.deepcopy(training), by_torch)
+    expected = _tensors_of(link, reference(link.layer, training), given)
+    tensors = weighed(link, training, given, expected, computed, unit, _tensors_of)
+    return tuple(tensor._replace(name=tensor.name + IN_TRAINING) for tensor in tensors)
+
+
+def _tensors_of(link: Link, module: nn.Module, given: Given) -> Mapping[str, Tensor]:
+    tensors = passes(link, module, *given).tensors
+    return tensors | dict(module.named_buffers())

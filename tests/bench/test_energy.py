@@ -7,7 +7,7 @@ import math
 import pytest
 
 from rnninspect.bench.data_sheets import sheet_flops
-from rnninspect.bench.energy import joules_of
+from rnninspect.bench.figure import joules_of
 
 
 class Meter:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rnninspect.bench import history
-from rnninspect.bench import speed as module
-from rnninspect.bench.speed import Speed
+from rnninspect.bench import machine as module
+from rnninspect.bench.machine import Speed
 
 
 @pytest.fixture(autouse=True)

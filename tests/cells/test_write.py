@@ -14,8 +14,7 @@ from matplotlib.mathtext import MathTextParser
 from samples import examples
 from worlds import RECURRENT, least_keys
 
-from rnninspect.cells.bias import without_biases
-from rnninspect.cells.language import parse
+from rnninspect.cells.language import parse, without_biases
 from rnninspect.cells.tree import Bias, Cell, Matrix, Value
 from rnninspect.cells.write import Written, name, shapes, write
 from rnninspect.layers.layer import Layer

@@ -13,9 +13,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from rnninspect.document.faults import Faults
-from rnninspect.document.nodes import MAX_DEPTH, MAX_NODES
+from rnninspect.document.nodes import MAX_DEPTH, MAX_DIGITS, MAX_NODES
 from rnninspect.document.paths import dotted
-from rnninspect.document.scalars import MAX_DIGITS
 from rnninspect.document.tree import Tree, read_tree, read_value
 from rnninspect.errors import DocumentError, Place
 
@@ -546,8 +545,8 @@ class TestReadValue:
             ("", "the value is empty (write null for none, '' for no text)"),
             ("  ", "the value is empty (write null for none, '' for no text)"),
             ("# x", "the value is empty (write null for none, '' for no text)"),
-            ("{a: 1}", "expected one value or a list such as [1, 2], got a mapping (quote text"),
-            ("a: 1", "expected one value or a list such as [1, 2], got a mapping (quote text"),
+            ("{a: 1}", "expected one value or a list such as [1, 2], got a mapping (a key in it is set"),
+            ("a: 1", "expected one value or a list such as [1, 2], got a mapping (a key in it is set"),
             ("!!int 5", "tags are not supported, got !!int"),
             ("[1", "not valid YAML: expected ',' or ']', but got '<stream end>' while parsing a flow sequence ("),
             ("1\n---\n2", "a second document starts here"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rnninspect.commands.shared.file_models import Checkpoints, looked_at
 from rnninspect.commands.shared.files import load_all, remark_half
@@ -17,15 +19,19 @@ from rnninspect.commands.shared.look_page import (
     prove_all,
 )
 from rnninspect.commands.shared.messages import say_notes
-from rnninspect.commands.shared.options import LookOptions
-from rnninspect.commands.shared.pending import can_wait, pending
-from rnninspect.commands.shared.rendering import on_terminal
+from rnninspect.commands.shared.options import DocumentOptions, LookOptions
+from rnninspect.commands.shared.rendering import last_line, on_terminal
 from rnninspect.document.chain import Spec, need_batch
-from rnninspect.output import write_text
+from rnninspect.errors import RnnInspectError
+from rnninspect.formats import Format
+from rnninspect.output import terminal_width, write_text
 from rnninspect.plan import plan
 from rnninspect.results.model import Report, not_described
 from rnninspect.runtime.here import NOT_INSTALLED, likely_device, need_torch, torch_is_installed
 from rnninspect.runtime.workspace import planned_on
+from rnninspect.stop import INTERRUPTS, words
+
+_ERASE = "\r\x1b[K"
 
 
 def print_models(options: LookOptions, page: LookPage) -> int:
@@ -103,3 +109,39 @@ def _plan_first(models: Sequence[Planned], options: LookOptions, page: LookPage)
         # The device was not the likely one, and keeps something else for backward.
         print_report(report, options, page, caption_of(report, options))
     return code
+
+
+def can_wait(options: DocumentOptions) -> bool:
+    """Whether a page may stand before its proof: only where somebody sees its last line change."""
+    can_change = terminal_width() is not None and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    return can_change and options.format == Format.TABLE and options.output is None
+
+
+class Pending:
+    """The last line of a page."""
+
+    def end(self, text: str) -> None:
+        """Write `text` in the line's place."""
+        write_text(f"{_ERASE}{last_line(text)}\n", None)
+
+    def fail(self, reason: str) -> None:
+        """Write there why torch has not answered."""
+        write_text(f"{_ERASE}{last_line(f'plan · not proven: {reason}', doubtful=True)}\n", None)
+
+
+@contextmanager
+def pending(page: str) -> Iterator[Pending]:
+    """Write a page, and under it that torch is still to answer; what ends the block too early ends the line."""
+    line = Pending()
+    write_text(f"{page}\n{last_line('plan · proving on torch ...')}", None)
+    try:
+        yield line
+    except (*INTERRUPTS, Exception) as reason:
+        line.fail(_words(reason))
+        raise
+
+
+def _words(reason: BaseException) -> str:
+    if isinstance(reason, INTERRUPTS):
+        return words(reason)
+    return str(reason) if isinstance(reason, RnnInspectError) else type(reason).__name__

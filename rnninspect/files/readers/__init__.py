@@ -5,7 +5,7 @@ tensors     which numbers are sizes, and how much room elements take
 beside      the files that hold the values of a model: whether they are there
 zips        the directory of a zip archive
 safetensors, shards         safetensors, and a checkpoint in several files
-torch_tensors, script_options, torch_zip, torch_legacy
+torch_tensors, torch_zip, torch_legacy
                             torch's: zip archives, TorchScript, what came before
 numpy_arrays, npz, pickles  numpy's arrays by their headers; pickles of arrays
 tar         the one checkpoint in a tar

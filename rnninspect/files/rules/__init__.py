@@ -7,6 +7,5 @@ directions, one_layer
 besides     what stands beside a layer's weights and takes part in its step
 torch_factors, torch, cells, keras, onnx, tensorflow, haiku, flax, mxnet, coreml
             the rules
-leftover    what looks recurrent and no rule has read; `numbered` is what has numbers for names,
-            `siblings` what has a module each for x and h
+leftover    what looks recurrent and no rule has read
 """

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from rnninspect.errors import printable
 from rnninspect.files.held import UNROLLED
-from rnninspect.files.rules import numbered, siblings
-from rnninspect.files.rules.left import LONGEST, Left, Undecided, bare
+from rnninspect.files.rules.left import LONGEST, Group, Left, Undecided, bare, split
+from rnninspect.letters import Shape
 
 _MOST = 8
 _LONGEST_SHOWN = 60
@@ -39,6 +39,21 @@ _OTHER = re.compile(
 # What an exporter puts below a layer's name that is no weight: first states, sizes.
 _COMPUTED = re.compile(r"\w*_output_[0-9]+")
 _HINT = re.compile("lstm|gru|rnn|recurrent|_hh|_ih|_hr|2h|cell|sru|mgu|[wu](?:xh|hh|hx)$")
+# The module of h, by that of x.
+_PAIRS = {
+    "input_linearity": "state_linearity",
+    "igates": "hgates",
+    "ih": "hh",
+    "i2h": "h2h",
+    "x2h": "h2h",
+}
+# The matrix of h by that of x, beside each other: of MLX, Flux, tinygrad and others.
+_BESIDE = {"Wx": "Wh", "wx": "wh", "Wi": "Wh", "weights_ih": "weights_hh"}
+# What the last part of a name ends in where gates and candidate have matrices of h of their own.
+_GATES, _CANDIDATE = "_U", "_Ux"
+# A name that is a number: only shapes, one after another, tell of those.
+_NUMBER = re.compile(r"(arr_|param_|variable_|var_)?([0-9]{1,9})")
+_WHY_NUMBERED = "their shapes are those of an LSTM's or a GRU's weights, and their names are numbers"
 
 
 def sentences(left: Left, undecided: Iterable[Undecided], found: Iterable[str]) -> Iterator[str]:
@@ -48,7 +63,7 @@ def sentences(left: Left, undecided: Iterable[Undecided], found: Iterable[str]) 
     """
     said = [*undecided]
     named = {*found, *(bare(one.prefix) for one in said)}
-    said += [*_described(left, named), *siblings.unread(left), *_unread(left), *numbered.unread(left)]
+    said += [*_described(left, named), *_siblings(left), *_unread(left), *_numbered(left)]
     for one in said[:_MOST]:
         yield sentence(one)
     if rest := said[_MOST:]:
@@ -142,3 +157,69 @@ def _quoted(prefix: str) -> str:
     # why: a dot before three would be read as four.
     text = printable(prefix.removesuffix("."))
     return (text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN]) + "..."
+
+
+def _siblings(left: Left) -> Iterator[Undecided]:
+    """What has both modules of a pair, or both matrices of h of a GRU; what else is below the same module too."""
+    for prefix, group in left.holding(lambda last: last in ("weight", "kernel", "w", "W")):
+        parent, name = split(bare(prefix))
+        other = f"{parent}{_PAIRS[name]}{prefix[-1:]}" if name in _PAIRS else ""
+        if other and _has_matrix(group) and _has_matrix(left.group(other)):
+            lasts = [(place, last) for place in (prefix, other) for last in left.group(place)]
+            for place, last in lasts:
+                left.take(place, [last])
+            yield Undecided(parent or prefix, len(lasts), f"{name} and {_PAIRS[name]} are of x and of h")
+    yield from _beside(left)
+    for prefix, group in left.holding(lambda last: last.endswith(_CANDIDATE)):
+        for start in [last.removesuffix(_CANDIDATE) for last in group if last.endswith(_CANDIDATE)]:
+            if start + _GATES in group:
+                lasts_of = [last for last in group if last.startswith(f"{start}_")]
+                left.take(prefix, lasts_of)
+                yield Undecided(
+                    f"{prefix}{start}_",
+                    len(lasts_of),
+                    "they are as a GRU of Nematus or Marian has them",
+                )
+
+
+def _beside(left: Left) -> Iterator[Undecided]:
+    for prefix, group in left.holding(_BESIDE.__contains__):
+        for inputs in [last for last in group if last in _BESIDE]:
+            of_h = group.get(_BESIDE[inputs])
+            if of_h is not None and len(of_h.shape) == 2:
+                lasts = [last for last in group if last in (inputs, _BESIDE[inputs]) or last[:1].lower() == "b"]
+                left.take(prefix, lasts)
+                yield Undecided(prefix, len(lasts), f"{inputs} and {_BESIDE[inputs]} are of x and of h")
+
+
+def _has_matrix(group: Group) -> bool:
+    return any(len(tensor.shape) >= 2 for tensor in group.values())
+
+
+def _numbered(left: Left) -> Iterator[Undecided]:
+    """What stands in the order of a recurrent layer's weights. It is not read: others may have such shapes too."""
+    for prefix, group in left.holding(_NUMBER.fullmatch):
+        numbered: dict[str, dict[int, str]] = {}
+        for last in group:
+            if match := _NUMBER.fullmatch(last):
+                numbered.setdefault(match.group(1) or "", {})[int(match.group(2))] = last
+        for start, lasts in numbered.items():
+            numbers = sorted(lasts)
+            shapes = [group[lasts[number]].shape for number in numbers]
+            found = [at for at in range(len(shapes)) if _begins(shapes[at : at + 3])]
+            if found:
+                taken = {numbers[at + k] for at in found for k in range(3)}
+                left.take(prefix, [lasts[number] for number in taken])
+                yield Undecided(prefix + start, len(taken), _WHY_NUMBERED)
+
+
+def _begins(shapes: Sequence[Shape]) -> bool:
+    """Whether W_ih, W_hh and a bias of several gates stand there, lying as torch's or as Keras'."""
+    if len(shapes) < 3 or len(shapes[0]) != 2 or len(shapes[1]) != 2 or len(shapes[2]) not in (1, 2):
+        return False
+    inputs, recurrent, bias = shapes
+    for long, wide in ((0, 1), (1, 0)):
+        least, most = recurrent[wide], recurrent[long]
+        if least > 1 and most in (3 * least, 4 * least) and inputs[long] == most:
+            return bias in ((most,), (2, most), (2 * most,))
+    return False
