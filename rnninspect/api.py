@@ -29,9 +29,15 @@ class Model:
 
     def __str__(self) -> str:
         from rnninspect.formats import terminal
+        from rnninspect.output import terminal_width
         from rnninspect.results.caption import PLAN, caption
 
-        return terminal.render([self._table()], caption(PLAN, self.spec.dtype), width=None, colour=False).rstrip("\n")
+        last_line = caption(PLAN, self.spec.dtype)
+        return terminal.render([self._table()], last_line, width=terminal_width(), colour=False).rstrip("\n")
+
+    def __repr__(self) -> str:
+        """What Python's prompt shows."""
+        return str(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

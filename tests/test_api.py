@@ -44,7 +44,15 @@ def small(tmp_path: Path) -> rnninspect.Model:
 
 def test_printed_it_is_the_page_of_the_plan(here: Run) -> None:
     path = CONFIGS / "tagger.yaml"
-    assert str(rnninspect.load(path)) + "\n" == here(path, "--plan").stdout
+    model = rnninspect.load(path)
+    assert str(model) + "\n" == here(path, "--plan").stdout
+    assert repr(model) == str(model)
+
+
+def test_in_a_terminal_it_is_no_wider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnninspect.output._is_terminal", lambda stream: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    assert max(map(len, repr(rnninspect.load(CONFIGS / "tagger.yaml")).splitlines())) <= 50
 
 
 def test_in_a_notebook_it_is_a_table() -> None:

@@ -1,4 +1,4 @@
-"""A page for Python: printed it is text, in a notebook HTML, for scripts JSON."""
+"""A page for Python: printed, and at a prompt, it is text, in a notebook HTML, for scripts JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rnninspect.errors import printable
+from rnninspect.output import terminal_width
 from rnninspect.results.table import Block, Table
 
 
@@ -21,7 +22,11 @@ class Page:
     def __str__(self) -> str:
         from rnninspect.formats import terminal
 
-        return terminal.render(self.blocks, self.last_line, width=None, colour=False).rstrip("\n")
+        return terminal.render(self.blocks, self.last_line, width=terminal_width(), colour=False).rstrip("\n")
+
+    def __repr__(self) -> str:
+        """What Python's prompt shows."""
+        return str(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

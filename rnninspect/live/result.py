@@ -12,6 +12,10 @@ from rnninspect.live.records import LayerRecord, ModelRecord
 class LiveLayer(LayerRecord):
     """One recurrent layer of a live module, which can be verified and timed; what it holds, `LayerRecord` says."""
 
+    def __repr__(self) -> str:
+        """What Python's prompt shows: its fields are too many to read."""
+        return f"LiveLayer({self.name!r}, {self.module_text})"
+
     def verify(self, seed: int = 0) -> Page:
         """Its equations in float64 against torch, with its own weights, on a random batch like the one that it read.
 
@@ -40,6 +44,10 @@ class Inspected(ModelRecord):
 
     def __str__(self) -> str:
         return str(self._page())
+
+    def __repr__(self) -> str:
+        """What Python's prompt shows."""
+        return str(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -217,6 +217,15 @@ def test_the_page_says_what_the_layers_are_and_what_the_rest_is() -> None:
     assert "plan and modules agree: 16 weights, 3 tensors that came out" in text.splitlines()[-1]
 
 
+def test_at_a_prompt_it_is_a_table_and_a_layer_is_a_line() -> None:
+    module, args = made(FORMS["chain"])
+    seen = rnninspect.inspect(module, *args)
+    assert repr(seen) == str(seen)
+    assert repr(seen.layers[0]).endswith(", LSTM(5, 7, num_layers=2, batch_first=True))")
+    page = seen.layers[0].verify()
+    assert repr(page) == str(page)
+
+
 def test_in_a_notebook_it_is_a_table() -> None:
     module, args = made(FORMS["chain"])
     page = rnninspect.inspect(module, *args)._repr_html_()
