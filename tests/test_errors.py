@@ -17,6 +17,7 @@ from ended import Run
 from worlds import SMALL
 
 from rnninspect import cli, errors
+from rnninspect.ending import blame
 from rnninspect.errors import DocumentError, OutputFailed, RnnInspectError, first_line
 from rnninspect.guard.lock import read_lock, update_lock
 from rnninspect.guard.lock_lines import render_lock
@@ -199,6 +200,22 @@ def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert (shown, stderr.count("\n")) == ("", 1)
     assert r"has a fault: ZeroDivisionError: a \x1b[31mfault\nof ours (" in stderr
     assert "report it" in stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (OSError(errno.EIO, "Input/output error"), 3, "error: the system refused to go on: Input/output error ("),
+        (PermissionError(errno.EACCES, "no", "a\x1b"), 3, r"error: the system refused to go on: no: a\x1b ("),
+        (FileNotFoundError(errno.ENOENT, "No such file"), 70, "has a fault: FileNotFoundError: "),
+    ],
+)
+def test_what_the_system_refuses_is_no_fault_of_ours(
+    error: OSError, code: int, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RNNINSPECT_TRACEBACK", raising=False)
+    assert blame(error) == code
+    assert line in capsys.readouterr().err
 
 
 # --- writers -----------------------------------------------------------------------------------------------
