@@ -105,7 +105,7 @@ def whole_lines(old: str | None, new: str, found: str | None) -> bool:
 def a_part_was_added(old: str | None, new: str, found: str | None) -> bool:
     """Nothing, a part of the page, or that a document could not be read."""
     added = (found or "").removeprefix(old or "")
-    return found == old or (found or "").startswith(old or "") and (new.startswith(found or "") or "error" in added)
+    return found == old or ((found or "").startswith(old or "") and (new.startswith(found or "") or "error" in added))
 
 
 def run(task: Task, inject: str | None = None) -> Result:
