@@ -6,10 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rnninspect.errors import listed
 from rnninspect.facts.models import ModelFacts
-from rnninspect.results.table import POWERS
-
-# So many layers are named in a sentence.
-_MOST_NAMED = 3
+from rnninspect.results.table import MOST_NAMED, POWERS
 
 
 def short_bytes(nbytes: int) -> str:
@@ -25,6 +22,6 @@ def buffers(models: Sequence[ModelFacts]) -> Iterator[str]:
     if layers:
         names = list(dict.fromkeys(buffer.name for layer in layers for buffer in layer.buffers))
         count = sum(buffer.count for layer in layers for buffer in layer.buffers if buffer.shared_with is None)
-        whose = listed([layer.name for layer in layers], _MOST_NAMED)
+        whose = listed([layer.name for layer in layers], MOST_NAMED)
         nbytes = short_bytes(sum(layer.buffer_bytes for layer in layers))
         yield f"buffers of {whose} ({', '.join(names)}): {count:,} numbers, {nbytes}; they are no parameters."

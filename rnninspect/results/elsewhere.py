@@ -13,9 +13,8 @@ from rnninspect.conventions.translate import Block, There, Translation, translat
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.results.table import MOST_NAMED, Cell, Column, Kind, Table
 
-_MOST_NAMED = 6
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
     Column("type", "type", repeats=True),
@@ -105,17 +104,17 @@ def _notes(model: ModelElsewhere, framework: Framework) -> Iterator[str]:
             made.setdefault(layer.made, []).append(layer.name)
         verdicts.setdefault(layer.verdict, []).append(layer.name)
     for there, names in made.items():
-        yield f"{listed(names, _MOST_NAMED)} there: {there}."
+        yield f"{listed(names, MOST_NAMED)} there: {there}."
     kinds = dict.fromkeys(layer.torch.kind for layer in model.layers if layer.torch is not None)
     letters = [f"of {kind} {framework.letters[kind]}" for kind in kinds if kind in framework.letters]
     if letters:
         yield f"letters are torch's; {framework.title} has others: {'; '.join(letters)}."
     if model.left:
-        yield f"{listed(model.left, _MOST_NAMED)}: not recurrent, and left out."
+        yield f"{listed(model.left, MOST_NAMED)}: not recurrent, and left out."
     if exact := [layer for layer in model.layers if not layer.refusal]:
         yield _held_by(exact, framework)
     for verdict, names in verdicts.items():
-        yield verdict if len(model.layers) == 1 else f"{listed(names, _MOST_NAMED)}: {verdict}"
+        yield verdict if len(model.layers) == 1 else f"{listed(names, MOST_NAMED)}: {verdict}"
     if not model.layers:
         yield "none: there is no recurrent layer"
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rnninspect.errors import counted, listed, show
+from rnninspect.results.table import MOST_NAMED
 
 if TYPE_CHECKING:
     from rnninspect.files.found import FoundLayer, Identified
     from rnninspect.files.held import Said
 
-# So many layers are named in a sentence, and so many sentences of one kind are shown.
-_MOST_NAMED, _MOST_SENTENCES = 4, 8
+# So many sentences of one kind are shown.
+_MOST_SENTENCES = 8
 _NOT_THERE = "not in the file"
 NO_PREFIX = "(no prefix)"
 
@@ -114,7 +115,7 @@ def _whose(layers: Sequence[FoundLayer], numbers: Sequence[int]) -> str:
 
 
 def _names(layers: Sequence[FoundLayer], numbers: Sequence[int]) -> str:
-    return listed([layers[number].name or NO_PREFIX for number in numbers], _MOST_NAMED)
+    return listed([layers[number].name or NO_PREFIX for number in numbers], MOST_NAMED)
 
 
 def _left_out(identified: Identified) -> Iterator[str]:

@@ -10,10 +10,8 @@ from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.letters import tuple_text
 from rnninspect.results.legend import legend, order
 from rnninspect.results.shape_rows import Row
-from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.results.table import MOST_NAMED, Cell, Column, Kind, Table
 
-# So many layers are named in a sentence.
-_MOST_NAMED = 3
 _MOST_LENGTHS = 12
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
@@ -123,7 +121,7 @@ def _not_in_file(model: ModelFacts) -> Iterator[str]:
     ]
     if either:
         inputs = {tuple_text((n, length, *rest)) for length, n, *rest in (layer.inputs[0].shape for layer in either)}
-        names = listed([layer.name for layer in either], _MOST_NAMED)
+        names = listed([layer.name for layer in either], MOST_NAMED)
         which = f" of {names}" * (len(either) < len(model.layers))
         read = f"the input is {inputs.pop()}" if len(inputs) == 1 else "N stands before L in input and output"
         yield f"batch_first{which} is not in the file: with batch_first=True {read}"

@@ -10,10 +10,11 @@ from rnninspect.errors import listed
 from rnninspect.facts.models import LayerFacts, ModelFacts
 from rnninspect.facts.tensors import TensorFact, Wires
 from rnninspect.results.shape_rows import Row
+from rnninspect.results.table import MOST_NAMED
 from rnninspect.results.wires import ends
 
-# So many layers are named in a sentence; so many characters are for several in a row.
-_MOST_NAMED, _ROOM = 6, 10
+# So many characters have room in a row, of what reads a layer.
+_ROOM = 10
 _RETURNED = ", which the model returns"
 _DIRECTIONS = {"concat": ", its two directions side by side", "sum": ", its two directions added", "": ""}
 
@@ -129,9 +130,9 @@ def _about_what_it_hands_on(
         words, tensor = "last state only", read
     else:
         if not _fits(list(readers), returned=returned is not None):
-            yield f"{layer.name} feeds {listed(list(readers), _MOST_NAMED)}{_RETURNED * (returned is not None)}"
+            yield f"{layer.name} feeds {listed(list(readers), MOST_NAMED)}{_RETURNED * (returned is not None)}"
         return
-    to = f"feeds {listed(list(readers), _MOST_NAMED)} its" if readers else "hands on its"
+    to = f"feeds {listed(list(readers), MOST_NAMED)} its" if readers else "hands on its"
     yield f"{layer.name} {to} {words}, {tensor.shape_text}{_RETURNED * (returned is not None)}"
 
 
@@ -143,7 +144,7 @@ def _about_sources(layer: LayerFacts) -> Iterator[str]:
     vectors = [source.name for source in layer.sources if source not in steps]
     widths = " + ".join(str(source.shape[-1]) for source in layer.sources)
     repeated = f", {listed(vectors)} the same at every step" if steps and vectors else ""
-    names = listed([source.name for source in layer.sources], _MOST_NAMED)
+    names = listed([source.name for source in layer.sources], MOST_NAMED)
     yield f"{layer.name} reads {names} side by side: H_in = {widths} = {layer.inputs[0].shape[-1]}{repeated}"
 
 

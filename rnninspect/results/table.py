@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from rnninspect.markup import Markup
 
+# So many layers are named in a sentence of a page.
+MOST_NAMED = 6
 # The subject of what is about several models.
 SEVERAL = "all"
 

@@ -10,10 +10,8 @@ from rnninspect.facts.models import ModelFacts
 from rnninspect.facts.weights import PACKED, GateFact, Init, Observed, WeightFact
 from rnninspect.results.amounts import buffers
 from rnninspect.results.legend import legend, order
-from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.results.table import MOST_NAMED, Cell, Column, Kind, Table
 
-# So many layers are named in a sentence.
-_MOST_NAMED = 3
 # What stands together where a table is split.
 _IS, _BEGINS, _VALUES = "what it is", "how it begins", "what its first values are"
 _COLUMNS = (
@@ -113,7 +111,7 @@ def _conventions(model: ModelFacts) -> Iterator[str]:
         if layer.from_file is not None and layer.from_file.convention != "PyTorch":
             layers.setdefault(layer.from_file.convention, []).append(layer.name)
     for convention, names in layers.items():
-        of = f" of {listed(names, _MOST_NAMED)}" if len(names) < len(model.layers) else ""
+        of = f" of {listed(names, MOST_NAMED)}" if len(names) < len(model.layers) else ""
         yield f"packed by what they multiply, as torch does; the file packs those{of} as {convention} does."
 
 

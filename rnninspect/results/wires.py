@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rnninspect.errors import listed
 from rnninspect.facts.models import ModelFacts
-
-# So many layers are named in a sentence.
-_MOST_NAMED = 6
+from rnninspect.results.table import MOST_NAMED
 
 
 def ends(model: ModelFacts) -> Iterator[str]:
@@ -31,6 +29,6 @@ def shared(models: Sequence[ModelFacts]) -> Iterator[str]:
     each: list[str] = []
     for owner, names in sharing.items():
         what = "those" if each else "the weights"
-        each.append(f"{listed(names, _MOST_NAMED)} {'have' if len(names) > 1 else 'has'} {what} of {owner}")
+        each.append(f"{listed(names, MOST_NAMED)} {'have' if len(names) > 1 else 'has'} {what} of {owner}")
     if each:
-        yield f"{listed(each, _MOST_NAMED)} (same_as): they are counted once."
+        yield f"{listed(each, MOST_NAMED)} (same_as): they are counted once."

@@ -10,9 +10,8 @@ from rnninspect.layers.feeding import words
 from rnninspect.layers.joining import what_is_added
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.signal import Signal
+from rnninspect.results.table import MOST_NAMED
 
-# So many layers are named in a sentence.
-_MOST_NAMED = 6
 # What others do with what a layer hands on, with its last states and with its weights.
 _WAYS = ("Read by", "Added by", "Its last states are the first ones of", "Its weights are also those of")
 # How a first state is made of the last ones of two directions; {0} is h, {1} the layer.
@@ -78,6 +77,6 @@ def _to(name: str, named: Mapping[tuple[str, str], Sequence[str]], returns: Sequ
     """Who reads it, adds it, starts from its states and has its weights; and whether the model returns it."""
     for way in _WAYS:
         if names := named.get((name, way)):
-            yield f"{way} {listed(names, _MOST_NAMED)}."
+            yield f"{way} {listed(names, MOST_NAMED)}."
     if name in returns:
         yield "The model returns it."
