@@ -46,7 +46,7 @@ HOLES = (
     ("--table", f"{LOOK} {PLANNED} trace gradflow verify identify cells", "csv has every table, a blank line between"),
     ("--table, --all, --format", "init schema", "one text is written: a document, a JSON Schema"),
     ("--all", f"{PLANNED} shapes weights trace gradflow verify cells merge", "the page is all of it"),
-    ("--plot", f"{LOOK} {NO_DOCUMENT.replace(' merge', '')} {PLANNED} verify", "no figure is drawn against another"),
+    ("--plot", f"{LOOK} {NO_DOCUMENT.replace(' merge', '')} {PLANNED} verify", "nothing there is a curve"),
     ("--output", "init", "FILE is what it writes"),
 )
 

@@ -95,7 +95,7 @@ class BenchOptions(TorchOptions, BackwardOptions):
         bool,
         flag(
             "--fit-batch",
-            "Time nothing: find the largest batch with which a call of one phase, step, fits into memory.",
+            "Time nothing: find the largest batch with which a call of step, or of --phase, fits into memory.",
             _WHAT,
         ),
     ] = False
