@@ -30,14 +30,7 @@ def with_wires(spec: Spec, layers: Sequence[LayerFacts]) -> tuple[LayerFacts, ..
             add = link.wires.add
             added = "its input" if add == INPUT else joining.what_is_added(add, signals[add])
             handed_on = HandedOn(f"{own} plus {added}", link.emitted.tensor("x", "H_in", spec.dtype))
-        facts.append(
-            replace(
-                layer,
-                wires=link.wires,
-                sources=sources if len(sources) > 1 else (),
-                handed_on=handed_on,
-            )
-        )
+        facts.append(replace(layer, wires=link.wires, sources=sources if len(sources) > 1 else (), handed_on=handed_on))
         signals[layer.name] = link.emitted
     return tuple(facts)
 

@@ -45,10 +45,7 @@ def many_threads(threads: int, cpus: Cpus) -> Warned | None:
     if threads <= cpus.usable:
         return None
     limit = f"the CPU quota of {cpus.quota:g}" if cpus.usable < cpus.allowed else f"{cpus.allowed} CPUs"
-    return Warned(
-        f"{threads} threads on {limit}: they wait for one another",
-        f"use {counted(cpus.usable, 'thread')}",
-    )
+    return Warned(f"{threads} threads on {limit}: they wait for one another", f"use {counted(cpus.usable, 'thread')}")
 
 
 def allowed_cpus() -> set[int]:

@@ -29,11 +29,7 @@ class Deal:
     """
 
     def __init__(
-        self,
-        jobs: Iterable[Any],
-        workers: int,
-        failed: Callable[[Any], bool],
-        given_up: Callable[[int, Any], None],
+        self, jobs: Iterable[Any], workers: int, failed: Callable[[Any], bool], given_up: Callable[[int, Any], None]
     ) -> None:
         self._left, self._again = enumerate(jobs), deque[tuple[int, Any]]()
         self._failed, self._given_up = failed, given_up

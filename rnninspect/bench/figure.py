@@ -17,16 +17,7 @@ from rnninspect.bench.jobs import Job
 from rnninspect.bench.peaks import memory_of
 from rnninspect.bench.phases import EACH, Empty, Phase, tokens_of
 from rnninspect.bench.prepare import ReadyRun
-from rnninspect.bench.records import (
-    LAUNCH_REMEDY,
-    STEADY,
-    Bound,
-    Environment,
-    Figure,
-    Interval,
-    Outcome,
-    Warned,
-)
+from rnninspect.bench.records import LAUNCH_REMEDY, STEADY, Bound, Environment, Figure, Interval, Outcome, Warned
 from rnninspect.bench.sampling import LEAST_ROUNDS, Timed
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.document.chain import Link

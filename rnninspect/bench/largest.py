@@ -218,12 +218,7 @@ def check_grows(spec: Spec) -> None:
 
 
 def fit_batch(
-    work: Work,
-    run: VariantRun,
-    request: TimingRequest,
-    *,
-    time_limit: float | None,
-    progress: Callable[[int], None],
+    work: Work, run: VariantRun, request: TimingRequest, *, time_limit: float | None, progress: Callable[[int], None]
 ) -> FittedBatch:
     """The largest batch with which one call of the request's only phase fits. Raises NoTorch.
 
@@ -269,10 +264,7 @@ class _Attempts:
         self._kind = likely_device(trial.run.spec.device)
         self._batch = 0
         self._results = run_jobs(
-            work,
-            self._jobs(),
-            limit=lambda _: time_limit or _PATIENCE,
-            progress=lambda _, doing: None,
+            work, self._jobs(), limit=lambda _: time_limit or _PATIENCE, progress=lambda _, doing: None
         )
 
     def _jobs(self) -> Iterator[Trial]:

@@ -83,11 +83,7 @@ def parse(
     if chosen not in {equation.target.name for equation in equations}:
         raise CellError(f"the output {chosen!r} is never assigned")
     return Cell(
-        tuple(equations),
-        chosen,
-        fixed=_fixed(reader.equations, fixed),
-        stacked=stacked,
-        lines=tuple(reader.lines),
+        tuple(equations), chosen, fixed=_fixed(reader.equations, fixed), stacked=stacked, lines=tuple(reader.lines)
     )
 
 

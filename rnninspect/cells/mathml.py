@@ -24,10 +24,7 @@ _SIGNS = {"+": "+", "-": _MINUS, "*": "⊙"}
 
 def notations(cell: Cell, shape: Shapes, *, reverse: bool, timed: bool) -> tuple[_MathML, _MathML]:
     """What writes the cell's equations with names, and with sizes; the arguments are those of `write.write`."""
-    return (
-        _MathML(cell, shape, reverse=reverse, timed=timed),
-        _Sizes(cell, shape, reverse=reverse, timed=timed),
-    )
+    return (_MathML(cell, shape, reverse=reverse, timed=timed), _Sizes(cell, shape, reverse=reverse, timed=timed))
 
 
 @cache

@@ -67,12 +67,7 @@ def run(options: CheckOptions) -> int:
 
 
 def _judge(
-    options: CheckOptions,
-    models: Sequence[CheckedModel],
-    standard: Standard,
-    checkpoints: Checkpoints,
-    *,
-    proven: bool,
+    options: CheckOptions, models: Sequence[CheckedModel], standard: Standard, checkpoints: Checkpoints, *, proven: bool
 ) -> int:
     """Print the verdicts on all models, and write the lock where that is asked for; 1 where anything is wrong."""
     from rnninspect.commands.shared.check_page import print_check

@@ -145,10 +145,7 @@ def _series(series: Series, drawn: Sequence[tuple[float, float] | None], look: L
 
 
 def _bars(
-    series: Series,
-    drawn: Sequence[tuple[float, float] | None],
-    spots: dict[int, tuple[float, float]],
-    places: _Places,
+    series: Series, drawn: Sequence[tuple[float, float] | None], spots: dict[int, tuple[float, float]], places: _Places
 ) -> Iterator[Markup]:
     for k, (point, half) in enumerate(zip(drawn, series.halves, strict=False)):
         if point and half is not None:

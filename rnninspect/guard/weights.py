@@ -110,13 +110,7 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
     unlike = (*_under(key), *_unlike(spec, by_prefix, of_file), *_done_without(found, wanted))
     layers = {attribute: name for name, attribute in names.items()}
     return HeldWeights(
-        file=held.file,
-        format=held.format,
-        fit=found,
-        causes=why,
-        damage=held.damage,
-        layers=layers,
-        unlike=unlike,
+        file=held.file, format=held.format, fit=found, causes=why, damage=held.damage, layers=layers, unlike=unlike
     )
 
 

@@ -138,10 +138,7 @@ class BatchNorm1d(EquationLayer):
         batch = f"those of the batch, n being {rows}: mean = sum(x) / n, var = sum((x - mean)^2) / n"
         source = "(Ioffe & Szegedy 2015)"
         if not self.track_running_stats:
-            return (
-                self.summary,
-                f"In either mode mean and var are {batch} {source}. No statistics are kept.",
-            )
+            return (self.summary, f"In either mode mean and var are {batch} {source}. No statistics are kept.")
         return (
             self.summary,
             "In eval mode, which every command runs but the training phases of bench, mean and var are running_mean "

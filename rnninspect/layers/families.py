@@ -38,7 +38,7 @@ class SequenceLayer(Recurrent):
         "batch_first": Option(
             "Whether N stands before L in input and output; unbatched and packed input have no two such axes.",
             lambda layer: True,
-        ),
+        )
     }
 
     batch_first: Flag = False

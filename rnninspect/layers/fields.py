@@ -46,9 +46,7 @@ InitOfMatrices = Annotated[dict[str, Any] | None, Expect("a mapping such as {wei
 InitOfWeight = Annotated[dict[str, Any] | None, Expect("a mapping such as {weight: {uniform: 0.1}}")]
 # why: names are addressed as `--set NAME.key=value` and printed in tables.
 Name = Annotated[
-    str,
-    Field(min_length=1, max_length=100, pattern=r"^[\w-]+$"),
-    Expect("a name of letters, digits, _ and -"),
+    str, Field(min_length=1, max_length=100, pattern=r"^[\w-]+$"), Expect("a name of letters, digits, _ and -")
 ]
 Shape = Annotated[
     Size | Annotated[list[Size], Field(min_length=1, max_length=8)], Expect("an integer >= 1 or a list of them")

@@ -30,12 +30,7 @@ class Inputs(NamedTuple):
     made: tuple[str, ...] = ()
 
 
-def inputs_for(
-    module: nn.Module,
-    given: Sequence[Any],
-    input_size: Sizes | None,
-    dtypes: Dtypes,
-) -> Inputs:
+def inputs_for(module: nn.Module, given: Sequence[Any], input_size: Sizes | None, dtypes: Dtypes) -> Inputs:
     """The arguments of a forward. Raises TypeError where what is given contradicts itself."""
     if input_size is not None and given:
         raise TypeError("expected inputs or input_size, got both (leave one of them out)")

@@ -101,14 +101,7 @@ class _Builder:
         states = [Pin(self.states[first.wires.state_from])] if first.wires.state_from else []
         function = "sigmoid" if any(isinstance(link.layer, Recurrent) for link in links) else "other"
         source = self.put(
-            Node(
-                kind="layer",
-                pins=(*reads, *states),
-                lines=lines,
-                cap=(Piece(cap),),
-                function=function,
-                said=said,
-            )
+            Node(kind="layer", pins=(*reads, *states), lines=lines, cap=(Piece(cap),), function=function, said=said)
         )
         if last.layer.name in self.states:
             self.give(last, source)

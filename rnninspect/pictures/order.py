@@ -62,12 +62,7 @@ def _fixed(columns: Columns) -> Iterator[_Rails]:
 class _Sorter:
     """A state's rail has the same rank in every column that it passes: above all others, or below."""
 
-    def __init__(
-        self,
-        columns: Columns,
-        wires: Sequence[Sequence[_Wire]],
-        rails: _Rails,
-    ) -> None:
+    def __init__(self, columns: Columns, wires: Sequence[Sequence[_Wire]], rails: _Rails) -> None:
         self.columns = columns
         above, below = rails
         self.rank = {item: number - len(above) for number, rail in enumerate(above) for item in rail}

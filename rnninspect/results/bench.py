@@ -6,16 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rnninspect.bench.records import Outcome
-from rnninspect.bench.results import (
-    Pooled,
-    by_warning,
-    paths_of,
-    peaks_of,
-    pool,
-    ratios,
-    several_devices,
-    steady_speed,
-)
+from rnninspect.bench.results import Pooled, by_warning, paths_of, peaks_of, pool, ratios, several_devices, steady_speed
 from rnninspect.errors import counted
 from rnninspect.results.about import DEVICE, PHASE, POINT, SUBJECT, VARIANT, cell, cells, for_people, told_apart
 from rnninspect.results.bench_answer import answer_table

@@ -209,11 +209,7 @@ def check_document(check: Check) -> dict[str, object]:
         "against": None if check.against is None else {"kind": check.against.kind, **check.against._asdict()},
         "ok": _OK[check.word],
         "verdict": check.word,
-        "total": {
-            "parameters": check.parameters,
-            "allowed": check.allowed,
-            "ok": None if total is None else total.ok,
-        },
+        "total": {"parameters": check.parameters, "allowed": check.allowed, "ok": None if total is None else total.ok},
         "gone": list(check.gone),
         "models": [_verdict(verdict, check) for verdict in check.verdicts],
     }

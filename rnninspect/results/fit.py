@@ -92,10 +92,7 @@ def none_fits(fitted: Fitted) -> str:
 
 def fit_document(fitted: Sequence[Fitted]) -> dict[str, object]:
     """The sizes as one object, by document."""
-    return {
-        **head([each.shown.model for each in fitted], "plan", None),
-        "results": [_result(each) for each in fitted],
-    }
+    return {**head([each.shown.model for each in fitted], "plan", None), "results": [_result(each) for each in fitted]}
 
 
 def _result(each: Fitted) -> dict[str, object]:

@@ -99,8 +99,7 @@ def _checked_model() -> Schema:
             *("none", "same", "written", "updated", "missing", "renamed", "changed", "changed, allowed"),
         ),
         base=text(
-            "What its document at the base says.",
-            *("none", "same", "new", "unreadable", "changed", "changed, allowed"),
+            "What its document at the base says.", *("none", "same", "new", "unreadable", "changed", "changed, allowed")
         ),
         weights=text("What the checkpoint of --weights comes to.", "none", "fit", "do not fit"),
         verdict=text("What all come to.", *_WORDS),

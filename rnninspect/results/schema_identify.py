@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from rnninspect.results.schema_words import (
-    HEAD,
-    Schema,
-    by_name,
-    many,
-    of_any,
-    record,
-    result,
-    some,
-    text,
-    whole,
-    yes,
-)
+from rnninspect.results.schema_words import HEAD, Schema, by_name, many, of_any, record, result, some, text, whole, yes
 
 
 def identified() -> Schema:

@@ -14,12 +14,7 @@ from rnninspect.facts.models import ModelFacts
 from rnninspect.plan import largest_size, smaller
 from rnninspect.runtime.memory import available_bytes, peak_resident
 
-DTYPES = {
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "float32": torch.float32,
-    "float64": torch.float64,
-}
+DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 # why: for little work starting torch's thread pool costs more than it saves (0.3 s against 0.03 s).
 SMALL_MACS = 10**9
 

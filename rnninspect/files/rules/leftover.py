@@ -40,13 +40,7 @@ _OTHER = re.compile(
 _COMPUTED = re.compile(r"\w*_output_[0-9]+")
 _HINT = re.compile("lstm|gru|rnn|recurrent|_hh|_ih|_hr|2h|cell|sru|mgu|[wu](?:xh|hh|hx)$")
 # The module of h, by that of x.
-_PAIRS = {
-    "input_linearity": "state_linearity",
-    "igates": "hgates",
-    "ih": "hh",
-    "i2h": "h2h",
-    "x2h": "h2h",
-}
+_PAIRS = {"input_linearity": "state_linearity", "igates": "hgates", "ih": "hh", "i2h": "h2h", "x2h": "h2h"}
 # The matrix of h by that of x, beside each other: of MLX, Flux, tinygrad and others.
 _BESIDE = {"Wx": "Wh", "wx": "wh", "Wi": "Wh", "weights_ih": "weights_hh"}
 # What the last part of a name ends in where gates and candidate have matrices of h of their own.
@@ -175,11 +169,7 @@ def _siblings(left: Left) -> Iterator[Undecided]:
             if start + _GATES in group:
                 lasts_of = [last for last in group if last.startswith(f"{start}_")]
                 left.take(prefix, lasts_of)
-                yield Undecided(
-                    f"{prefix}{start}_",
-                    len(lasts_of),
-                    "they are as a GRU of Nematus or Marian has them",
-                )
+                yield Undecided(f"{prefix}{start}_", len(lasts_of), "they are as a GRU of Nematus or Marian has them")
 
 
 def _beside(left: Left) -> Iterator[Undecided]:

@@ -16,7 +16,7 @@ _BELOW = re.compile(
 # What an optimizer calls a tensor that it keeps of each parameter.
 _SLOTS = re.compile(
     r"exp_avg(?:_sq|_diff|_inf)?|max_exp_avg_sq|momentum_buffer|square_avg|acc_delta|grad_avg|exp_inf|prev_grad"
-    r"|(?:Adam|AdamW|Adamax|Nadam|Momentum|RMSProp|RMSprop|Adagrad|Adadelta|Ftrl|LAMB)(?:_\d+)?",
+    r"|(?:Adam|AdamW|Adamax|Nadam|Momentum|RMSProp|RMSprop|Adagrad|Adadelta|Ftrl|LAMB)(?:_\d+)?"
 )
 _AVERAGED = "ExponentialMovingAverage"
 # What stands behind an optimizer's name where it keeps something of each parameter under that one's own name.
