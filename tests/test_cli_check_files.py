@@ -56,6 +56,15 @@ def checked(here: Run, folder: Path, *options: str) -> subprocess.CompletedProce
     return here("check", "model.yaml", "--weights", "model.safetensors", *options, cwd=folder)
 
 
+def test_a_cell_has_no_batch_first_to_differ_in(here: Run, tmp_path: Path) -> None:
+    save(nn.ModuleDict({"dec": nn.GRUCell(4, 5)}).state_dict(), tmp_path / "cell.pt")
+    (tmp_path / "model.yaml").write_text(
+        "input: {batch_size: 2, seq_len: 3}\n"
+        "layers: [{name: dec, type: GRU, input_size: 4, hidden_size: 5, batch_first: true}]\n"
+    )
+    assert "no layer differs" in here("diff", "model.yaml", "cell.pt", cwd=tmp_path).stdout
+
+
 # --- a document's model against a checkpoint ------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from rnninspect.errors import DocumentError, Place, printable, show
 from rnninspect.facts.amounts import ITEM_BYTES
 from rnninspect.facts.from_file import FromFile
 from rnninspect.files.found import FoundLayer, Identified
+from rnninspect.files.rules.torch import NOT_HERE
 from rnninspect.files.variants import SAME_EVERYWHERE, layer_of, own_equations
 from rnninspect.layers.signal import Batch, ModelInput, Signal
 
@@ -79,7 +80,7 @@ def _spec(identified: Identified, found: FoundLayer, batch: Batch, tree: Tree) -
         from_file=FromFile(
             convention=CONVENTIONS[found.convention].name,
             held_as=held,
-            unknown=found.unknown,
+            unknown=_unknown(found),
             reverse=found.reverse,
             module=_no_module(found),
             remarks=(
@@ -89,6 +90,12 @@ def _spec(identified: Identified, found: FoundLayer, batch: Batch, tree: Tree) -
             merge=_merge(found),
         ),
     )
+
+
+def _unknown(found: FoundLayer) -> dict[str, str]:
+    """What the file does not say of a layer. why batch_first: a cell has none, and is written here as a layer."""
+    said = {} if "batch_first" in found.known else {"batch_first": NOT_HERE}
+    return {**said, **found.unknown}
 
 
 def _merge(found: FoundLayer) -> str | None:

@@ -156,7 +156,7 @@ def test_what_the_file_says_beside_the_plan_is_no_part_of_it() -> None:
     assert given is not None
     assert (given.convention, given.unknown, given.reverse, given.remarks) == (
         "PyTorch",
-        {"dropout": "not in the file"},
+        {"batch_first": "not in the file", "dropout": "not in the file"},
         True,
         ("It is one.",),
     )
