@@ -84,11 +84,11 @@ def _given(path: str) -> tuple[Text, bool]:
     given = read_source(path)
     if is_document(given.text):
         return given, False
-    from rnninspect.document.pasted import is_pasted, refuse_table  # why here: most are documents
+    from rnninspect.document.pasted import is_pasted, refuse_others  # why here: most are documents
 
     pasted = is_pasted(given.text)
     if not pasted:
-        refuse_table(given.text, given.source)
+        refuse_others(given.text, given.source)
     return given, pasted
 
 

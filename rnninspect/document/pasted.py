@@ -18,7 +18,7 @@ from rnninspect.document.blocks import Document
 from rnninspect.document.from_printed import CONTAINERS, POSITIONS, is_complete
 from rnninspect.document.printed import CHILD, PrintedModule, Read, read_at, read_printed
 from rnninspect.document.source import line_starts, place_at
-from rnninspect.errors import DocumentError, listed, show
+from rnninspect.errors import DocumentError, Place, listed, show
 
 # So many modules of one text are read: prints, which are looked at by themselves, and calls.
 _MOST_PRINTS, _MOST_CALLS = 100, 1000
@@ -76,8 +76,13 @@ def is_pasted(text: str) -> bool:
     return found is not None and (found.has_children or not _OF_DOCUMENT.search(text))
 
 
-def refuse_table(text: str, source: str) -> None:
-    """Raise DocumentError for a table that torchinfo, torchsummary, Keras or Lightning prints, which no document is."""
+def refuse_others(text: str, source: str) -> None:
+    """Raise DocumentError for what no document is: Python without a module, or a table that torchinfo, Keras or
+    Lightning prints.
+    """
+    if source.endswith(".py") and not is_document(text):
+        hint = "nothing is run: give what print(model) says, or in Python call rnninspect.inspect"
+        raise DocumentError(Place(source), "it makes no layer that is read, as nn.LSTM(300, 50) does", hint=hint)
     table = None if is_document(text) else _TABLE.search(text)
     if table is not None:
         hint = "print(model) says them, and a checkpoint does"

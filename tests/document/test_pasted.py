@@ -49,6 +49,15 @@ def test_a_text_is_read_as_expected(name: str) -> None:
     assert told(PRINTS / f"{name}.txt") == EXPECTED[name]
 
 
+@pytest.mark.parametrize("text", ['"""Train: it."""\nimport net\n', "x: int = 3\nmodel = build()\n", ""])
+def test_python_that_makes_no_layer_is_told_what_to_give(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(text)
+    with pytest.raises(DocumentError, match="it makes no layer that is read") as error:
+        load_models(str(path))
+    assert "give what print(model) says" in str(error.value)
+
+
 def test_every_expectation_has_its_text() -> None:
     assert EXPECTED.keys() == {path.stem for path in PRINTS.glob("*.txt")}
     assert len(EXPECTED) >= 40
