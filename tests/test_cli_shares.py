@@ -186,7 +186,7 @@ def test_no_more_threads_than_slurm_gives(shard: Run, monkeypatch: pytest.Monkey
     from rnninspect.commands.shared import bench_share
 
     monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setattr(bench_share, "usable_cpus", lambda: Cpus(8, 8, None))
+    monkeypatch.setattr(bench_share, "usable_cpus", lambda: Cpus(8, None))
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "2")
     assert "note: 2 threads: Slurm gives this task 2 of 8 CPUs\n" in shard("1/2").stderr
     assert bench_share.os.environ["OMP_NUM_THREADS"] == "2"

@@ -19,11 +19,10 @@ _FILES = {1: ("cpu.cfs_quota_us", "cpu.cfs_period_us"), 2: ("cpu.max",)}
 class Cpus(NamedTuple):
     """What this process can run on.
 
-    present: CPUs of the machine. allowed: those that its affinity names. quota: of how many CPUs its control group
-    grants it the time, 1.5 for instance; None where there is no limit.
+    allowed: CPUs that its affinity names. quota: of how many CPUs its control group grants it the time, 1.5 for
+    instance; None where there is no limit.
     """
 
-    present: int
     allowed: int
     quota: float | None
 
@@ -36,8 +35,7 @@ class Cpus(NamedTuple):
 def usable_cpus() -> Cpus:
     """How many CPUs this process can use, by affinity and by the quota of its control groups (versions 1 and 2)."""
     limits = [quota.cpus for quota in quotas()]
-    present = os.cpu_count() or 1
-    return Cpus(present, len(allowed_cpus()) or present, min(limits, default=None))
+    return Cpus(len(allowed_cpus()) or os.cpu_count() or 1, min(limits, default=None))
 
 
 def many_threads(threads: int, cpus: Cpus) -> Warned | None:

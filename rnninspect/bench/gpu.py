@@ -43,14 +43,12 @@ _LASTING = {
 class GpuReading(NamedTuple):
     """What the driver says of a GPU at one moment.
 
-    clock: the SM clock in MHz. power, limit: watts it takes, and may. temperature: degrees Celsius. slowed: what holds
-    the clock down. others: other processes that compute on it. idle: it had nothing to do.
+    clock: the SM clock in MHz. limit: watts it may take. slowed: what holds the clock down. others: other
+    processes that compute on it. idle: it had nothing to do.
     """
 
     clock: int | None = None
-    power: float | None = None
     limit: float | None = None
-    temperature: int | None = None
     slowed: tuple[str, ...] | None = None
     others: int | None = None
     idle: bool = False
@@ -159,17 +157,15 @@ def _joules(ask: Callable[..., Any], gpu: Any) -> float | None:
 
 
 def _read_gpu(nvml: Any, ask: Callable[..., Any], gpu: Any, part: Any) -> GpuReading:
-    """gpu: the whole GPU, whose clock and power it is; part: it, or the slice of it that is used."""
+    """gpu: the whole GPU, whose clock and limit it is; part: it, or the slice of it that is used."""
     # why two names: the second is what drivers before 535, and nvidia-ml-py before 12, know.
     bits = ask("nvmlDeviceGetCurrentClocksEventReasons", gpu)
     bits = ask("nvmlDeviceGetCurrentClocksThrottleReasons", gpu) if bits is None else bits
-    power, limit = ask("nvmlDeviceGetPowerUsage", gpu), ask("nvmlDeviceGetEnforcedPowerLimit", gpu)
+    limit = ask("nvmlDeviceGetEnforcedPowerLimit", gpu)
     processes = ask("nvmlDeviceGetComputeRunningProcesses", part)
     return GpuReading(
         clock=ask("nvmlDeviceGetClockInfo", gpu, nvml.NVML_CLOCK_SM),
-        power=None if power is None else power / 1000,  # milliwatts
-        limit=None if limit is None else limit / 1000,
-        temperature=ask("nvmlDeviceGetTemperature", gpu, nvml.NVML_TEMPERATURE_GPU),
+        limit=None if limit is None else limit / 1000,  # milliwatts
         slowed=None if bits is None else tuple(dict.fromkeys(reason for bit, reason in _REASONS.items() if bits & bit)),
         # why not by process id: in a container the driver tells the host's. One of them is this process.
         others=None if processes is None else max(len(processes) - 1, 0),

@@ -54,15 +54,13 @@ def test_a_quota_is_found(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     cpus = usable_cpus()
-    assert cpus == Cpus(present=4, allowed=2, quota=quota)
+    assert cpus == Cpus(allowed=2, quota=quota)
     assert cpus.usable == (1 if quota and quota < 2 else 2)
 
 
 def test_more_threads_than_cpus_are_told() -> None:
-    assert many_threads(2, Cpus(4, 2, None)) is None
-    assert many_threads(8, Cpus(4, 2, None)) == Warned(
-        "8 threads on 2 CPUs: they wait for one another", "use 2 threads"
-    )
-    assert many_threads(2, Cpus(4, 2, 1.5)) == Warned(
+    assert many_threads(2, Cpus(2, None)) is None
+    assert many_threads(8, Cpus(2, None)) == Warned("8 threads on 2 CPUs: they wait for one another", "use 2 threads")
+    assert many_threads(2, Cpus(2, 1.5)) == Warned(
         "2 threads on the CPU quota of 1.5: they wait for one another", "use 1 thread"
     )

@@ -22,7 +22,7 @@ class Driver(types.ModuleType):
     class NVMLError(Exception):
         pass
 
-    NVML_CLOCK_SM, NVML_TEMPERATURE_GPU = 1, 0
+    NVML_CLOCK_SM = 1
 
     def __init__(self, *, lacks: str = "", uuid: str = "GPU-1", **answers: object) -> None:
         super().__init__("pynvml")
@@ -47,16 +47,14 @@ def test_what_the_driver_says(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = Driver(
         nvmlSystemGetDriverVersion="580.159.03",
         nvmlDeviceGetClockInfo=1200,
-        nvmlDeviceGetPowerUsage=345_600,
         nvmlDeviceGetEnforcedPowerLimit=700_000,
-        nvmlDeviceGetTemperature=71,
         nvmlDeviceGetCurrentClocksEventReasons=0x4 | 0x20 | 0x40 | 0x2 | 0x10,
         nvmlDeviceGetComputeRunningProcesses=[object(), object(), object()],
     )
     monkeypatch.setitem(sys.modules, "pynvml", driver)
     watched = gpu.watch_gpu(1)
     slowed = ("application clocks", "power cap", "sync boost", "heat")
-    assert watched.read() == GpuReading(1200, 345.6, 700.0, 71, slowed, 2, idle=False)
+    assert watched.read() == GpuReading(1200, 700.0, slowed, 2, idle=False)
     assert (watched.driver, watched.unwatched) == ("580.159.03", None)
 
 

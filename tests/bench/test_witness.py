@@ -146,7 +146,7 @@ def test_a_system_without_these_files(system: Callable[..., Path], monkeypatch: 
     assert reading.own is not None
     assert reading[3:] == (None,) * 6
     assert cpu_disturbance(between(reading, reading._replace(at=reading.at + 1)), 4) is None
-    assert usable_cpus() == Cpus(4, 4, None)
+    assert usable_cpus() == Cpus(4, None)
     assert witness.load() is None
 
 
