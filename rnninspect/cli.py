@@ -148,7 +148,6 @@ def _neither(name: str) -> OptionError:
 
 
 def _having(option: str) -> list[str]:
-    """The commands that have an option."""
     return [name for name in COMMANDS if option in {opt for each in _whole(_Command(name)).params for opt in each.opts}]
 
 

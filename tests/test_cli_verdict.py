@@ -17,8 +17,7 @@ from ended import Run
 from test_cli_check import FREE, GROWN, SMALL, put, refused
 
 from rnninspect.commands.shared.again import again
-from rnninspect.guard.lock import NAME, read_lock
-from rnninspect.guard.nearest import nearest_lock
+from rnninspect.guard.lock import NAME, nearest_lock, read_lock
 
 EMPTY = SMALL.replace("budget:\n  max_params: 300\n", "budget: {}\n")
 

@@ -138,7 +138,7 @@ def widths(cell: Cell, declared: Declared) -> Widths:
     )
 
 
-def declare(cell: Cell, own: Mapping[str, str], hidden: str = "H_cell") -> Declared:
+def declare(cell: Cell, own: Mapping[str, str]) -> Declared:
     """The widths of a cell that says little of them: its output is as wide as it is hidden, unless its own say so.
 
     own: letters by name; what they leave open is hidden too. Raises CellError for a name that the cell does not have.
@@ -148,9 +148,9 @@ def declare(cell: Cell, own: Mapping[str, str], hidden: str = "H_cell") -> Decla
     for name in own:
         if name not in known:
             raise CellError(f"there is no {name!r} that would have a width", hint=did_you_mean(name, sorted(known)))
-    given = {cell.output: hidden, **own}
+    given = {cell.output: "H_cell", **own}
     letters = ((name, (letter, "H_out") if name == cell.output else (letter,)) for name, letter in given.items())
-    return (*letters, (_OPEN, (hidden,)))
+    return (*letters, (_OPEN, ("H_cell",)))
 
 
 def _outward(cell: Cell, name: str) -> list[Value | Weight]:

@@ -114,7 +114,7 @@ def _standard(options: CheckOptions) -> Standard:
     from rnninspect.commands.shared.values import limits_of, parsed
     from rnninspect.document.quantity import parse_count
     from rnninspect.guard.check import parse_growth
-    from rnninspect.guard.nearest import nearest_lock
+    from rnninspect.guard.lock import nearest_lock
 
     if options.update and options.max_growth is not None:
         raise OptionError("--max-growth: --update accepts whatever the models have become (leave one of the two out)")

@@ -43,8 +43,8 @@ def _summary(models: Sequence[ModelFacts]) -> list[Table]:
 
 def _all(models: Sequence[ModelFacts]) -> list[Table]:
     from rnninspect.results.params import params_tables
-    from rnninspect.results.run import run_table
     from rnninspect.results.shapes import shapes_table
+    from rnninspect.results.summary import run_table
     from rnninspect.results.weights import weights_table
 
     tables = []

@@ -12,7 +12,7 @@ from rnninspect.document.faults import add_excerpts
 from rnninspect.document.paths import Path
 from rnninspect.document.tree import Tree
 from rnninspect.errors import CannotHere, DocumentError, Place
-from rnninspect.facts.from_file import FromFile
+from rnninspect.facts.models import FromFile
 from rnninspect.facts.tensors import Wires
 from rnninspect.layers.layer import Layer, Misfit
 from rnninspect.layers.signal import Batch, ModelInput, Signal

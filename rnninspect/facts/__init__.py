@@ -3,8 +3,7 @@
 amounts    what is added up: bytes of an element, operations, sums that nobody knows where a part is not known
 tensors    what goes into a layer and comes out, and where it comes from
 weights    its parameters: their gates, the laws of their first values, what those are, and counts of them
-from_file  what of a layer is its file's affair
-models     all of that of a layer, and of a model
+models     all of that of a layer, with what is its file's affair, and of a model
 
 `plan` fills them by arithmetic, `real` from live modules and tensors; `agree` compares the two. A field that
 one ledger cannot know is None there, never 0.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rnninspect.facts.amounts import PLAN_ONLY, Ops, sum_of_known
-from rnninspect.facts.from_file import FromFile
 from rnninspect.facts.tensors import HandedOn, TensorFact, Wires
 from rnninspect.facts.weights import Counts, WeightFact, count
 
@@ -157,3 +158,23 @@ def _training_bytes(facts: LayerFacts | ModelFacts) -> int | None:
     if kept is None:
         return None
     return counts.nbytes + facts.buffer_bytes + counts.gradient_bytes + counts.adam_bytes + kept
+
+
+class FromFile(NamedTuple):
+    """What of a layer is its file's affair. convention: whose packing its tensors have there (`PyTorch`, `Keras`).
+
+    held_as: the dtypes of its biases (True) and matrices (False). unknown: the options that the file does not say, by
+    torch's name, each with what is the case. reverse: it reads the sequence from its end. module: a sentence that says
+    why torch's own module is not this layer, "" where it is. remarks: sentences on how it was found.
+    merge: how Keras makes one output of two directions where it is not side by side; None where no file says it.
+    same_as: the layer before it in the file that has the very same tensors, "" where none has.
+    """
+
+    convention: str
+    held_as: Mapping[bool, str]
+    unknown: Mapping[str, str]
+    reverse: bool
+    module: str
+    remarks: tuple[str, ...]
+    merge: str | None = ""
+    same_as: str = ""

@@ -22,7 +22,7 @@ from rnninspect.document.tree import Tree
 from rnninspect.document.validate import with_sizes
 from rnninspect.errors import DocumentError, Place, printable, show
 from rnninspect.facts.amounts import ITEM_BYTES
-from rnninspect.facts.from_file import FromFile
+from rnninspect.facts.models import FromFile
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.rules.torch import NOT_HERE
 from rnninspect.files.variants import SAME_EVERYWHERE, layer_of, own_equations

@@ -85,7 +85,6 @@ def _heading(column: Column, words: str) -> Markup:
 
 
 def _cells(column: Column, texts: Sequence[str], prose: Prose) -> list[Markup]:
-    """A column's cells."""
     side = "n" if column.kind in RIGHT_ALIGNED else None
     if column.kind is Kind.TEXT and any(len(cell) > _PROSE for cell in texts):
         side = "prose"

@@ -2,7 +2,7 @@
 
 locked              what is kept of a model: its settings, its layers, their counts and weights
 found               the layers of a checkpoint as one model
-lock, lock_lines    `rnninspect.lock`, written whole under a lock of its folder, and its text; nearest finds it
+lock, lock_lines    `rnninspect.lock`, written whole under a lock of its folder, and its text; where it is found
 base                the models at a revision of git, in its place; against is either
 changes             what differs between two states of a model
 check               a budget and changes held against what is allowed: a verdict for each model

@@ -298,7 +298,6 @@ def _half_fixed(cell: Cell, tensors: Iterable[Pack]) -> Iterator[Misfit]:
 
 
 def _letter(width: int | str, features: str) -> str:
-    """The letter of a width."""
     return {_HIDDEN: "H_cell", _INPUT: features}.get(str(width), str(width))
 
 

@@ -55,6 +55,5 @@ def _last_line(layers: Sequence[LayerRecord], outcomes: Sequence[Outcome]) -> st
 
 
 def _read(layer: LayerRecord) -> str:
-    """What a layer is timed on."""
     steps = f"{layer.calls:,} steps of " if layer.type.endswith("Cell") and not layer.other_inputs else ""
     return f"its input, {steps}{layer.inputs[0].shape_text}"

@@ -161,7 +161,6 @@ def bench_blocks(outcomes: Sequence[Outcome], *, partial: bool = False, all_of_i
 
 
 def _more(pooled: Sequence[Pooled], charts: Sequence[Chart]) -> str:
-    """What `--all` adds."""
     warnings = len(by_warning(pooled))
     parts = [counted(warnings, "warning")] * (warnings > 0) + ["a chart"] * bool(charts)
     return f"more with --all: {', '.join([*parts, 'bound, kernels, memory, machine, method'])}"

@@ -43,7 +43,6 @@ def _models(check: Check, failed: Sequence[Verdict], unchecked: int) -> str:
 
 
 def _why_not(check: Check) -> str:
-    """Why a model was not checked."""
     if check.against is None or check.against.kind == "lock":
         return "no lock and no budget"
     return f"nothing at {check.against.since} and no budget"

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rnninspect.cells.write import Written
 from rnninspect.errors import listed
-from rnninspect.facts.from_file import FromFile
-from rnninspect.facts.models import LayerFacts
+from rnninspect.facts.models import FromFile, LayerFacts
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.layers.signal import Signal
 from rnninspect.results.conventions import about_cell, conventions

@@ -146,7 +146,6 @@ def _more_tables(looked: Sequence[LookedInto], *, all_of_it: bool) -> Iterator[T
 
 
 def _layers(looked: Sequence[LookedInto], *, all_of_it: bool) -> Table:
-    """A row for each layer."""
     rows = tuple((each.file, *_row(layer)) for each in looked for layer in each.layers)
     layers = [layer.found for each in looked for layer in each.layers]
     total = dict.fromkeys((column.key for column in _COLUMNS), None) | {

@@ -76,7 +76,6 @@ def _weights_file() -> Schema:
 
 
 def _checked_model() -> Schema:
-    """A model that was checked."""
     change = record(
         "Something that is not as it was locked, or is at the base.",
         layer=_CHANGED_LAYER,

@@ -10,6 +10,7 @@ from rnninspect.results.schema_words import (
     HEAD,
     LAYER,
     NAME,
+    OPEN_SIZE,
     PER_TOKEN,
     SHAPE,
     STACKED,
@@ -19,7 +20,6 @@ from rnninspect.results.schema_words import (
     many,
     number,
     of_any,
-    open_size,
     record,
     result,
     some,
@@ -171,10 +171,10 @@ _TENSOR = record(
     "A tensor that goes into a layer or comes out.",
     name=text("What torch calls it: input, h_0, output, h_n."),
     axes=_AXES,
-    shape=many("For each axis its size.", open_size("A size")),
+    shape=many("For each axis its size.", OPEN_SIZE),
     layout=_LAYOUT,
     unpacked_axes=some(many("Of a packed batch: the axes after pad_packed_sequence.", text("Letters."))),
-    unpacked_shape=some(many("The sizes of those.", open_size("A size"))),
+    unpacked_shape=some(many("The sizes of those.", OPEN_SIZE)),
     dtype=DTYPE,
 )
 _GATE = record(

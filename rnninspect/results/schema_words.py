@@ -38,11 +38,6 @@ def many(words: str, item: Schema) -> Schema:
     return {"description": words, "type": "array", "items": item}
 
 
-def open_size(words: str) -> Schema:
-    """A size, or its letter where nobody says the size, as of a file's layers."""
-    return {"description": f"{words}, or its letter where nobody says it, as of a file.", "type": ["integer", "string"]}
-
-
 def by_name(words: str, value: Schema) -> Schema:
     """An object whose keys are names, not words of ours."""
     return {"description": words, "type": "object", "additionalProperties": value}
@@ -78,6 +73,8 @@ def of_any(words: str) -> Schema:
     return {"description": words}
 
 
+# A size of what may be a file's layer, whose batch nobody says.
+OPEN_SIZE = {"description": "A size, or its letter where nobody says it, as of a file.", "type": ["integer", "string"]}
 HEAD = {
     "schema_version": whole("Raised when a key changes its meaning; a key that is added does not raise it."),
     "rnninspect": text("The version of rnninspect that printed this."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnninspect.facts.models import LayerFacts, ModelFacts
+from rnninspect.facts.models import LayerFacts, Measured, ModelFacts
 from rnninspect.results.amounts import short_bytes
 from rnninspect.results.caption import each_once
 from rnninspect.results.subjects import subjects
@@ -20,6 +20,11 @@ _COLUMNS = (
 )
 # Of models with a batch, and of those of which nobody says how large it is.
 _MACS = {False: Column("macs", "MACs", Kind.SHORT), True: Column("macs_per_token", "MACs/token", Kind.SHORT)}
+_RUN_COLUMNS = (
+    Column("device", "device"),
+    Column("finite", "outputs finite"),
+    Column("peak_bytes", "peak memory, bytes", Kind.BYTES),
+)
 
 
 def summary_table(models: Sequence[ModelFacts]) -> Table:
@@ -79,3 +84,20 @@ def _sizes(models: Sequence[ModelFacts]) -> Iterator[str]:
     training = [model.training_bytes for model in models]
     if None not in training:
         yield f"training a batch takes {short_bytes(sum(filter(None, training)))}"
+
+
+def run_table(model: ModelFacts, run: Measured) -> Table:
+    """One row: where the model was run, and what only that shows."""
+    finite = "not on meta" if run.finite is None else "yes" if run.finite else "no"
+    note = (
+        "peak memory: on CUDA what torch's allocator held at most; on the CPU by how much the process grew, "
+        "which differs a little from run to run."
+    )
+    rows: tuple[tuple[Cell, ...], ...] = ((run.device, finite, run.peak_bytes),)
+    return Table(
+        title="run",
+        subject=model.name,
+        columns=_RUN_COLUMNS,
+        rows=rows,
+        notes=() if run.peak_bytes is None else (note,),
+    )

@@ -1,9 +1,9 @@
 """What a person studies of a model. The stations, in order:
 
 explain, cell_facts, unrolled      equations with sizes, symbols, options; what they come to; a picture: without torch
-code, code_names, code_made        the document as Python, also without; what is called how, what makes the layers
+code, code_names                   the document as Python, also without: what makes the layers; what is called how
 code_forward, code_steps           what runs and connects them, and the loop over a cell; code_lines breaks lines
-code_cells, code_feeding           classes of cells, what a recurrent layer hands on as Python
+code_cells                         classes of cells as Python
 library                            published cells beside one another
 input_file, input_npy              what a model is fed with instead of random numbers; input_expected says what fits
 reference, passes                  a layer's equations in float64 on the CPU, and one pass of any module by name

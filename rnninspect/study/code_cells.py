@@ -121,7 +121,6 @@ def lines(written: Written) -> Iterator[str]:
 
 
 def _about(written: Written) -> Iterator[str]:
-    """Its docstring."""
     state = "(num_layers * directions, N, width)" if written.indexed else "(N, width)"
     firsts = [(f"{name}_0", start) for name, start in zip(written.cell.states, written.starts, strict=True)]
     given = [f"{name} (else {start:g})" for name, start in firsts if start is not None]

@@ -344,5 +344,4 @@ def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[Lege
 
 
 def _owners(option: str) -> str:
-    """The kinds that have an option."""
     return listed([kind for kind in TYPES if option in kind_of(kind).model_fields])

@@ -76,7 +76,6 @@ def _telling(run: VariantRun) -> Callable[[int], None]:
 
 
 def _caption(fitted: Sequence[FittedBatch], seed: int) -> str:
-    """Where it was tried."""
     taken = [each.found.fits.taken for each in fitted if each.found.fits and each.found.fits.taken]
     places = (
         [f"torch {taken[0].torch}", each_once(f"{one.device} ({one.device_name})" for one in taken)] if taken else []

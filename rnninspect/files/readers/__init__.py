@@ -14,8 +14,8 @@ hdf5_stream, keras_config, keras_roles, hdf5
 protobuf    the fields of a protobuf message, where they lie
 onnx_tensors, onnx_graph, onnx_origins, onnx
                             ONNX: the parts, weights followed back to where they come from, the whole
-tf_tensors, tf_table, tf_checkpoint, tf_graph, tensorflow
-                            TensorFlow: shapes, the index of a checkpoint, a graph, the whole
+tf_tensors, tf_table, tf_graph, tensorflow
+                            TensorFlow: shapes, the index of a checkpoint, a graph, and both as the whole
 coreml_layers, coreml_program, coreml
                             CoreML: a network's recurrent layers, an ML program, the whole
 """

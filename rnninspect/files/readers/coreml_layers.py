@@ -132,7 +132,6 @@ def _activation(message: Message, place: Field) -> str:
 
 
 def _lstm_options(message: Message, place: Field) -> dict[str, Said]:
-    """What LSTMParams says."""
     said: dict[str, Said] = dict.fromkeys(_LSTM_OPTIONS.values(), False)
     for part in message.inside(place):
         if part.number in _LSTM_OPTIONS:
