@@ -42,7 +42,7 @@ def layer_names(layers: Sequence[FoundLayer], key: str = "") -> list[str]:
         name = start
         while name in names or name in KEYED_BLOCKS:
             numbers[start] = numbers.get(start, 1) + 1
-            name = f"{start}_{numbers[start]}"
+            name = f"{start}-{numbers[start]}"
         names[name] = None
     return list(names)
 

@@ -41,7 +41,7 @@ def _names(specs: Sequence[Spec]) -> list[str]:
     names = []
     for name in (spec.links[0].layer.name for spec in specs):
         seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+        names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
     return names
 
 

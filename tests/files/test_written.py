@@ -236,8 +236,8 @@ def test_names_are_the_prefixes_in_letters_that_a_document_takes() -> None:
     prefixes = ["", "", "encoder.rnn", "encoder/rnn", "input", "a" * 300, "a" * 300, "..", "läyer:0", "-x-"]
     layers = [found_of(nn.LSTM(2, 3, device="meta"), prefix) for prefix in prefixes]
     assert layer_names(layers) == [
-        *("lstm", "lstm_2", "encoder_rnn", "encoder_rnn_2", "input_2"),
-        *("a" * 90, "a" * 90 + "_2", "lstm_3", "l_yer_0", "x"),
+        *("lstm", "lstm-2", "encoder_rnn", "encoder_rnn-2", "input-2"),
+        *("a" * 90, "a" * 90 + "-2", "lstm-3", "l_yer_0", "x"),
     ]
 
 
