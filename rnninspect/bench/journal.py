@@ -1,6 +1,7 @@
 """The results of a benchmark as a file: one JSON object a line, a head first, then an outcome in each.
 
 Whatever ended the process that wrote it may have left half a line at its end, which is named when the file is read.
+A figure that no measurement could give is refused there.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ def read_outcome(line: bytes, version: int) -> Outcome:
     """The outcome of a line in a journal of this version. Raises NoObject or Unfit."""
     outcome = from_plain(Outcome, object_of(line))
     for k, figure in enumerate(outcome.figures):
-        for where, what in contradictions(figure):
+        for where, what in _contradictions(figure):
             raise Unfit(f"figures[{k}]{where}: {what}")
     if version > 1:
         return outcome
@@ -180,7 +181,7 @@ def no_journal(path: Path, line: int | None, why: str) -> DocumentError:
     return DocumentError(Place(str(path), line), f"these are no results of rnninspect bench: {why}", hint=hint)
 
 
-def contradictions(figure: Figure) -> Iterator[tuple[str, str]]:
+def _contradictions(figure: Figure) -> Iterator[tuple[str, str]]:
     """Each value that cannot be beside the others: where it stands (`.kept[2]`), and what was expected."""
     rounds = len(figure.rounds)
     if not rounds:

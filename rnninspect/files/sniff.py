@@ -85,7 +85,7 @@ def is_checkpoint(path: str) -> bool:
             tail = source.at(max(source.size - _TAIL, len(head)), min(_TAIL, source.size - len(head)))
     except (OSError, Unreadable):
         return False
-    if not head or lfs_pointer(head):
+    if not head or _lfs_pointer(head):
         return bool(_CHECKPOINT_NAMES.fullmatch(path))
     whole_tail = (head + tail)[-_TAIL:]
     if _by_first_bytes(head) or whole_tail == tf_table.MAGIC or refusal(head):
@@ -103,7 +103,7 @@ def kind_of(source: Source) -> str:
     known = _by_first_bytes(head) or _by_other_places(source, head)
     if known:
         return known
-    refused = refusal(head) or lfs_pointer(head)
+    refused = refusal(head) or _lfs_pointer(head)
     if refused is None and not is_text(head):
         known = protobuf_kind(source)
         if known:
@@ -223,7 +223,7 @@ def refusal(head: bytes) -> Unreadable | None:
     return None
 
 
-def lfs_pointer(head: bytes) -> Unreadable | None:
+def _lfs_pointer(head: bytes) -> Unreadable | None:
     """What to raise of what Git LFS leaves in the place of a file; None for anything else."""
     if head.startswith(_LFS):
         return Unreadable("a pointer of Git LFS, and the checkpoint is elsewhere", "run git lfs pull")

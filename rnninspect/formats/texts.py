@@ -22,10 +22,10 @@ def table_texts(table: Table, page: Page) -> Iterator[tuple[str, list[str]]]:
     times = [k for k, column in enumerate(table.columns) if column.same_unit and column.kind is Kind.SECONDS]
     alike = [row[k] for k in times for row in rows]
     for k, column in enumerate(table.columns):
-        yield column_texts(column, [row[k] for row in rows], alike, page)
+        yield _column_texts(column, [row[k] for row in rows], alike, page)
 
 
-def column_texts(column: Column, cells: Sequence[Cell], alike: Sequence[Cell], page: Page) -> tuple[str, list[str]]:
+def _column_texts(column: Column, cells: Sequence[Cell], alike: Sequence[Cell], page: Page) -> tuple[str, list[str]]:
     """A column's heading and its cells, the total last: times in a unit, bars as bars, decimal points aligned.
 
     alike: the times of all columns that stand in the same unit.

@@ -1,4 +1,4 @@
-"""One forward pass with a hook on every recurrent layer, which keeps shapes and no tensor."""
+"""One forward pass with a hook on every recurrent layer, which keeps shapes and no tensor; then all is as it was."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def watch(
         for each, watcher in zip(found, watchers, strict=True):
             # why first: a hook of the user's may put something else in the output's place.
             handles.append(each.module.register_forward_hook(watcher.see, prepend=True, with_kwargs=True))
-        with untouched(module):
+        with _untouched(module):
             module(*args, **kwargs)
     finally:
         for handle in handles:
@@ -116,7 +116,7 @@ def _lengths(packed: PackedSequence) -> tuple[int, ...]:
 
 
 @contextmanager
-def untouched(module: nn.Module) -> Iterator[None]:
+def _untouched(module: nn.Module) -> Iterator[None]:
     """A block in which a model runs in eval mode and without gradients; afterwards it is as it was, whatever comes."""
     with ExitStack() as stack:
         stack.enter_context(_random_numbers(module))

@@ -111,7 +111,7 @@ def verify_layers(
     with ready(spec, planned, device, seed) as model:
         # why: a frozen weight has a gradient in the equations too.
         model.requires_grad_()
-        draw_anew(model.layers)
+        _draw_anew(model.layers)
         _load(values or {}, spec, model.layers)
         layers, wires = _run_both_ways(spec, device, seed, model, unit, against)
     return Verified(
@@ -215,7 +215,7 @@ def _verify_layer(
         expected = passes(link, reference(link.layer, module), *given).tensors
         tensors = weighed(link, module, given, expected, by_torch.tensors, unit)
         if isinstance(link.layer, BatchNorm1d) and link.layer.can_train_on(link.signal):
-            tensors += in_training(link, module, Given(flow, states, by_torch.upstream), given, unit)
+            tensors += _norm_in_training(link, module, Given(flow, states, by_torch.upstream), given, unit)
         proofs = () if in_torch(link.layer) else _proofs(link, module, given, expected)
         theirs = None if against is None else hold(against, link, module, given)
     layer = VerifiedLayer(
@@ -236,7 +236,7 @@ def _proofs(link: Link, module: nn.Module, given: Given, expected: Mapping[str, 
 def _in_training(module: nn.Module) -> Iterator[None]:
     """In training mode, which cuDNN needs for a backward pass, and with dropout off: its mask is torch's secret.
 
-    A BatchNorm1d stays in eval mode: see `in_training` for the other.
+    A BatchNorm1d stays in eval mode: see `_norm_in_training` for the other.
     """
     dropout = module.dropout if isinstance(module, nn.RNNBase | RecurrentModule) else 0.0
     module.train(not isinstance(module, nn.BatchNorm1d))
@@ -250,7 +250,7 @@ def _in_training(module: nn.Module) -> Iterator[None]:
             module.dropout = dropout
 
 
-def draw_anew(modules: Iterable[nn.Module]) -> None:
+def _draw_anew(modules: Iterable[nn.Module]) -> None:
     """Values at random for all that a BatchNorm1d holds: fresh ones change nothing, whatever the equation is."""
     for module in modules:
         if isinstance(module, nn.BatchNorm1d):
@@ -261,7 +261,9 @@ def draw_anew(modules: Iterable[nn.Module]) -> None:
                     values.uniform_(0.5, 2)
 
 
-def in_training(link: Link, module: nn.Module, by_torch: Given, given: Given, unit: Unit) -> tuple[Deviation, ...]:
+def _norm_in_training(
+    link: Link, module: nn.Module, by_torch: Given, given: Given, unit: Unit
+) -> tuple[Deviation, ...]:
     """Output, gradients and running statistics of one batch in training mode, against the equations'.
 
     by_torch: what torch is given on its device; given: the same for the equations, in float64.

@@ -48,7 +48,7 @@ def print_models(options: LookOptions, page: LookPage) -> int:
 
         return print_with_checkpoints(specs, checkpoints, options, page)
     proves = is_to_prove(options, asks_torch=page.asks_torch) and not _is_open(specs, options, page)
-    waits = proves and not page.values and can_wait(options)
+    waits = proves and not page.values and _can_wait(options)
     if proves:
         if not waits:
             need_torch()
@@ -93,7 +93,7 @@ def _plan_first(models: Sequence[Planned], options: LookOptions, page: LookPage)
     ]
     outcome = Outcome([], [])
     try:
-        with pending(on_terminal(page.tables(expected))) as line:
+        with _pending(on_terminal(page.tables(expected))) as line:
             need_torch()
             report = prove_all(models, options, page, outcome)
             if outcome.errors and not report.differences:
@@ -111,13 +111,13 @@ def _plan_first(models: Sequence[Planned], options: LookOptions, page: LookPage)
     return code
 
 
-def can_wait(options: DocumentOptions) -> bool:
+def _can_wait(options: DocumentOptions) -> bool:
     """Whether a page may stand before its proof: only where somebody sees its last line change."""
     can_change = terminal_width() is not None and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
     return can_change and options.format == Format.TABLE and options.output is None
 
 
-class Pending:
+class _Pending:
     """The last line of a page."""
 
     def end(self, text: str) -> None:
@@ -130,9 +130,9 @@ class Pending:
 
 
 @contextmanager
-def pending(page: str) -> Iterator[Pending]:
+def _pending(page: str) -> Iterator[_Pending]:
     """Write a page, and under it that torch is still to answer; what ends the block too early ends the line."""
-    line = Pending()
+    line = _Pending()
     write_text(f"{page}\n{last_line('plan · proving on torch ...')}", None)
     try:
         yield line

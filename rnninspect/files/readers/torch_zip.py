@@ -65,7 +65,7 @@ class _Archive:
             return {}
         if place not in self._options and len(self._options) < _MOST_CODE:
             code = zips.beginning(self._source, member, _LONGEST_CODE)
-            self._options[place] = options_in(code.decode("utf-8", "replace"))
+            self._options[place] = _options_in(code.decode("utf-8", "replace"))
         return self._options.get(place, {}).get(kind.name, {})
 
     def _there(self, member: zips.Member) -> int:
@@ -80,7 +80,7 @@ def place_of(kind: Global) -> str:
     return f"code/{kind.module.replace('.', '/')}.py"
 
 
-def options_in(code: str) -> Mapping[str, Mapping[str, Said]]:
+def _options_in(code: str) -> Mapping[str, Mapping[str, Said]]:
     """The options of each class of a file of code, whose lines are as `batch_first : Final[bool] = True`."""
     found: dict[str, dict[str, Said]] = {}
     options: dict[str, Said] = {}
