@@ -23,7 +23,7 @@ Besides these: 0 fine, 130, 143 and 129 ended by Ctrl-C, SIGTERM and SIGHUP, 70 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 # So many faults of a document are told. why a limit: a text of 30,000 words that are no model would be as many lines.
@@ -32,11 +32,20 @@ MOST_TOLD = 50
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value was written: a file and a 1-based line and column, or an option (no line)."""
+    """Where a value was written: a file and a 1-based line and column, or an option (no line).
+
+    replaces: of an option, where the document has what it puts another value in the place of.
+    """
 
     source: str
     line: int | None = None
     column: int | None = None
+    replaces: Place | None = field(default=None, compare=False)
+
+    @property
+    def in_file(self) -> Place:
+        """Where a file has it, for who can show no option."""
+        return self.replaces or self
 
     def __str__(self) -> str:
         return ":".join(str(part) for part in (printable(self.source), self.line, self.column) if part is not None)

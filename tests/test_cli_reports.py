@@ -59,6 +59,25 @@ def test_outside_a_repository_a_file_is_called_as_the_folder_sees_it(here: Run, 
     assert places(done.stdout) == [("over.yaml", 3)]
 
 
+@pytest.mark.parametrize(
+    ("setting", "line", "code"),
+    [("encoder.hidden_size=7", 4, 1), ("budget.max_params=9", 3, 1), ("encoder.bias=7", 4, 2), ("encoder", 1, 2)],
+)
+def test_what_is_found_of_an_option_stands_at_what_it_replaces(
+    here: Run, repository: Path, setting: str, line: int, code: int
+) -> None:
+    team = repository / "team"
+    roomy = ("--set", "budget.max_params=1k")
+    here("check", "over.yaml", *roomy, "--update", cwd=team)
+    for format in ("sarif", "gitlab"):
+        done = here("check", "over.yaml", *roomy, "--set", setting, "--format", format, "-o", "report", cwd=team)
+        text = (team / "report").read_text()
+        assert (done.returncode, places(text)[0]) == (code, ("team/over.yaml", line))
+        assert f"--set {setting}: " in text
+    done = here("check", "over.yaml", *roomy, "--set", setting, "--format", "github", cwd=team)
+    assert "::error file=team/over.yaml," in done.stdout + done.stderr
+
+
 def test_the_finding_of_a_model_read_from_a_pipe(run: Run, tmp_path: Path) -> None:
     done = run("check", "-", "--format", "sarif", cwd=tmp_path, stdin=MODEL)
     assert places(done.stdout) == [("%3Cstdin%3E", 3)]

@@ -43,7 +43,7 @@ def valid(model: type[_Model], data: object, path: Path, tree: Tree, hints: int 
             missing.add(where)
             fault = fault_at(where, tree, f"required key {where[-1]} is missing", _to_write(where, tree))
         elif complaint["type"] == "extra_forbidden":
-            key, hint = _in_place_of_key(str(where[-1]), _submodel(model, where)) if guess else ("", "")
+            key, hint = in_place_of_key(str(where[-1]), _submodel(model, where)) if guess else ("", "")
             meant.add((*where[:-1], key))
             place = tree.keys.get(where, tree.place(where))
             fault = DocumentError(place, f"unknown key {show(where[-1])}", path=dotted(where), hint=hint)
@@ -100,7 +100,7 @@ _NO_EMPTY_SEQUENCE = (
 
 # why a cache: likeness takes its time, and who writes a wrong key in one layer does in all.
 @lru_cache(maxsize=100)
-def _in_place_of_key(key: str, owner: type[BaseModel]) -> tuple[str, str]:
+def in_place_of_key(key: str, owner: type[BaseModel]) -> tuple[str, str]:
     """The key of `owner` that was meant, "" where nobody can say, and a hint."""
     wires = sorted(WIRE_KEYS) if issubclass(owner, Layer) else []
     fields = [*(name for name in owner.model_fields if name != "type"), *wires]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rnninspect.document.blocks import BLOCKS, KEYED_BLOCKS, Document, Input, text_layers
+from rnninspect.document.complaints import in_place_of_key
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.synonyms import fields_meant
 from rnninspect.document.tree import Tree, read_value
@@ -67,6 +68,7 @@ def put_at(tree: Tree, target: str, value: object, place: Place) -> Tree:
 
 def put(tree: Tree, path: Path, value: object, place: Place) -> Tree:
     """The tree with `value`, written at `place`, at `path`."""
+    place = replace(place, replaces=tree.place(path).in_file)
     kept = {known: where for known, where in tree.values.items() if known[: len(path)] != path}
     placed = dict.fromkeys([path, *((*path, k) for k in range(len(value) if isinstance(value, list) else 0))], place)
     return replace(tree, data=_with(tree.data, path, value), values=kept | placed)
@@ -113,9 +115,9 @@ def _owner_at(owner: str, key: str, data: Mapping[str, Any], place: Place) -> tu
     for layer in text_layers(data):
         paths.setdefault(layer.name, layer.path)
     if owner in KEYED_BLOCKS:
-        known = KEYED_BLOCKS[owner].model_fields
-        if key not in known:
-            hint = did_you_mean(key, known)
+        block = KEYED_BLOCKS[owner]
+        if key not in block.model_fields:
+            _, hint = in_place_of_key(key, block)
             raise DocumentError(place, f"unknown key {show(key)}", path=f"{owner}.{key}", hint=hint)
         return (owner,), key
     if owner in paths:

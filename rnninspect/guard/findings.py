@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
@@ -35,6 +36,12 @@ class Finding(NamedTuple):
     def sentence(self) -> str:
         """What is wrong, and with which model."""
         return f"{self.model}: {self.what}" if self.model else self.what
+
+    @property
+    def in_file(self) -> Finding:
+        """The same where a file can be shown, with the option that it is about in its sentence."""
+        at = self.place.in_file
+        return self if at == self.place else self._replace(place=at, what=f"{self.place}: {self.what}")
 
 
 def findings(spec: Spec, verdict: Verdict, against: Against) -> Iterator[Finding]:
@@ -85,6 +92,8 @@ def of_error(error: RnnInspectError, source: str) -> Iterator[Finding]:
     """A document that could not be checked at all: each of its faults."""
     for fault in error.faults:
         place = fault.place or Place(source)
+        if place.source.startswith("--") and place.replaces is None:
+            place = replace(place, replaces=Place(source))  # why: the option was not understood, and put nothing in
         key = fault.path if isinstance(fault, DocumentError) else ""
         what = str(fault).removeprefix(f"{place}: ")
         yield Finding(place=place, model="", rule="document", what=what, subject=key)

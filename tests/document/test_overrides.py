@@ -215,6 +215,7 @@ class TestRefused:
             ("layers.0=3", "no layer is called 'layers'", ""),
             (".hidden_size=3", "no layer is called ''", "known: encoder, lstm, head, input"),
             ("input.seq_length=3", "unknown key 'seq_length'", "did you mean 'seq_len'?"),
+            ("input.packed=true", "unknown key 'packed'", "did you mean 'lengths'?"),
             ("input.=3", "unknown key ''", "known: batch_size, seq_len, lengths, state"),
             ("dytpe=float64", "no top-level key 'dytpe' can be set", "did you mean 'dtype'?"),
             ("encoder=3", "no top-level key 'encoder' can be set", "known: name, device, dtype"),

@@ -55,7 +55,7 @@ def report_unsound(format: CheckFormat, files: Sequence[str], findings: Sequence
     elif format in REPORTS and output is not None:
         by_document: dict[str, list[Finding]] = {file: [] for file in files}
         for finding in findings:
-            by_document.setdefault(finding.place.source, []).append(finding)
+            by_document.setdefault(finding.place.in_file.source, []).append(finding)
         rules = {
             source: list(dict.fromkeys(["document", *(finding.rule for finding in found)]))
             for source, found in by_document.items()
@@ -69,7 +69,7 @@ def from_root(findings: Iterable[Finding]) -> list[Finding]:
     root = disk.repository() or here
     return [
         finding._replace(place=replace(finding.place, source=_relative(here, finding.place.source, root)))
-        for finding in findings
+        for finding in (each.in_file for each in findings)
     ]
 
 
