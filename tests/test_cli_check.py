@@ -80,7 +80,7 @@ def test_without_a_lock_budgets_are_checked_and_it_is_said(here: Run, tmp_path: 
     put(tmp_path, small=SMALL, grown=GROWN, free=FREE)
     done = here("check", "small.yaml", "grown.yaml", "free.yaml", cwd=tmp_path)
     assert verdict(done) == (1, [("over", "none"), ("none", "none"), ("within", "none")])
-    assert done.stdout.endswith("\n\n1 of 3 models failed, 1 not checked\n")
+    assert "\n\n1 of 3 models failed, 1 not checked; raise the budget where it stands, or " in done.stdout
     assert done.stderr.splitlines() == [
         "note: no rnninspect.lock here: only budgets are checked (--update writes a lock)",
         "error: grown.yaml:4:15: max_params: 309, over 300 by 9, 3 %",
@@ -174,8 +174,10 @@ def test_growth_names_the_limit_and_the_count_that_broke_it(here: Run, locked: P
     assert re.search(r"^ +parameters +220 +288 +68 +30\.91$", done.stdout, re.MULTILINE)
 
     done = here("check", "free.yaml", *grown, "--format", "github", cwd=locked)
-    where = {"file": "--set encoder.hidden_size=6", "title": "rnninspect: lock"}
-    assert [command(line) for line in done.stdout.splitlines()] == [("error", where, f"small: {what}")]
+    # GitHub shows files alone: the line that the option replaces.
+    where = {"file": "free.yaml", "line": "4", "col": "61", "title": "rnninspect: lock"}
+    sentence = f"small: --set encoder.hidden_size=6: {what}"
+    assert [command(line) for line in done.stdout.splitlines()] == [("error", where, sentence)]
 
     done = here("check", "free.yaml", *grown, "--format", "junit", cwd=locked)
     (failure,) = ElementTree.fromstring(done.stdout).iter("failure")
@@ -444,7 +446,8 @@ def test_table(shown: Callable[[str], str]) -> None:
     assert lines[-3:] == [
         "plan: from the equations alone, torch was not asked · float32",
         "",
-        "1 of 2 models failed; accept what has changed with: rnninspect check small.yaml grown.yaml --update",
+        "1 of 2 models failed; raise the budget where it stands, or find a size within it with: "
+        "rnninspect fit grown.yaml PATH",
     ]
 
 
@@ -506,12 +509,12 @@ def test_csv(shown: Callable[[str], str]) -> None:
 
 def test_markdown(shown: Callable[[str], str]) -> None:
     blocks = shown("markdown").split("\n\n")
-    assert [block for block in blocks if block.startswith(("#", "<", "- ", "Accept"))] == [
+    assert [block for block in blocks if block.startswith(("#", "<", "- ", "Raise"))] == [
         "## 1 of 2 models failed",
         "### all: check",
         "- grown.yaml:4:15: small: max_params: 309, over 300 by 9, 3 %\n"
         "- grown.yaml:1:1: small: the model is not in rnninspect.lock yet (check --update adds it)",
-        "Accept what has changed with:",
+        "Raise the budget where it stands, or find a size within it with:",
         "<details><summary>small (grown.yaml): budget</summary>",
         "### small (grown.yaml): budget",
         "</details>",
@@ -528,7 +531,7 @@ def test_markdown(shown: Callable[[str], str]) -> None:
 
 def test_the_answer_of_markdown_is_the_last_line_of_the_page(shown: Callable[[str], str]) -> None:
     headline, remedy, command = (
-        line for line in shown("markdown").splitlines() if re.match(r"## |Accept |rnninspect ", line)
+        line for line in shown("markdown").splitlines() if re.match(r"## |Raise |rnninspect ", line)
     )
     sentence = f"{headline.removeprefix('## ')}; {remedy[0].lower()}{remedy[1:]} {command}"
     assert shown("table").splitlines()[-1] == sentence

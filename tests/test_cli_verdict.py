@@ -19,6 +19,7 @@ from test_cli_check import FREE, GROWN, SMALL, put, refused
 from rnninspect.commands.shared.again import again
 from rnninspect.guard.lock import NAME, nearest_lock, read_lock
 
+SIZE = "raise the budget where it stands, or find a size within it with:"
 EMPTY = SMALL.replace("budget:\n  max_params: 300\n", "budget: {}\n")
 
 
@@ -47,9 +48,9 @@ def last(done: subprocess.CompletedProcess[str]) -> str:
         (EMPTY, (), "not checked", "1 model not checked: no lock and no budget"),
         (SMALL, (), "ok", "1 model ok"),
         (FREE, ("--max-params", "1k"), "ok", "1 model ok"),
-        (FREE, ("--max-params", "1"), "FAILED", "1 model failed"),
+        (FREE, ("--max-params", "1"), "FAILED", f"1 model failed; {SIZE} rnninspect fit a.yaml PATH --max-params 1"),
         (FREE, ("--update",), "ok", "1 model ok"),
-        (GROWN, ("--update",), "FAILED", "1 model failed"),
+        (GROWN, ("--update",), "FAILED", f"1 model failed; {SIZE} rnninspect fit a.yaml PATH"),
     ],
 )
 def test_ok_is_not_said_of_what_was_not_checked(
@@ -217,7 +218,7 @@ def test_what_passed_is_folded_and_what_failed_comes_first(here: Run, folder: Pa
     shown = [line.split()[-5] for line in lines if re.search(r" (ok|FAILED)$", line) and ".yaml" in line]
     assert shown == ["m17.yaml", "m29.yaml", *[file for file in files if file != "m17.yaml"][:20]]
     assert "and 8 more models ok" in lines
-    assert last(done) == "2 of 30 models failed; accept what has changed with: rnninspect check *.yaml --update"
+    assert last(done) == f"2 of 30 models failed; {SIZE} rnninspect fit m17.yaml m29.yaml PATH"
     done = here("check", *files, "--max-params", "1")
     assert len(re.findall(r"^m\d\d|^.* · budget$", done.stdout, re.MULTILINE)) == 20
     assert "limits and changes of 10 more that failed: --format json" in done.stdout.splitlines()
@@ -233,10 +234,14 @@ def test_an_update_is_offered_only_where_it_helps(here: Run, folder: Path) -> No
     assert here("check", "a.yaml", "b.yaml", *options, "--update").returncode == 0
     grown = ("--lock", "my lock", "--set", "encoder.hidden_size=6")
     done = here("check", "a.yaml", "b.yaml", *grown)
-    command = "rnninspect check a.yaml b.yaml --set encoder.hidden_size=6 --lock 'my lock' --update"
+    command = "rnninspect check a.yaml b.yaml --lock 'my lock' --set encoder.hidden_size=6 --update"
     assert last(done) == f"2 models failed; accept with: {command}"
     done = here("check", "a.yaml", "b.yaml", *options, "--max-params", "1")
-    assert last(done) == "2 models failed"
+    size = "rnninspect fit a.yaml b.yaml PATH --max-params 1 --set encoder.hidden_size=5"
+    assert last(done) == f"2 models failed; {SIZE} {size}"
+    # Where models are not as locked either, they would still be over it.
+    assert last(here("check", "a.yaml", "b.yaml", *grown, "--max-params", "1")).startswith(f"2 models failed; {SIZE}")
+    assert last(here("check", "LSTM(4, 5)", "--max-params", "1")).endswith("fit 'LSTM(4, 5)' PATH --max-params 1")
     done = here("check", "a.yaml", "b.yaml", *grown, "--max-total-params", "1")
     assert last(done) == (
         f"2 models failed; their total failed: 618 parameters, over 1; accept what has changed with: {command}"

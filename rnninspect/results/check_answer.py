@@ -16,17 +16,28 @@ from rnninspect.results.table import Answer, Table
 _SHORT = 10
 
 
-def answer(check: Check, command: str) -> Answer:
-    """The last line of a check. command: what updates the lock; "" where nothing could."""
+def answer(check: Check, update: str, shrink: str) -> Answer:
+    """The last line of a check.
+
+    update: the command that updates the lock. shrink: the one that finds a size within a budget. "" where none could.
+    """
     failed = [verdict for verdict in check.verdicts if verdict.word is Word.FAILED]
     unchecked = sum(verdict.word is Word.NOT_CHECKED for verdict in check.verdicts)
     parts = [_models(check, failed, unchecked), *_whole(check)]
     entries = list(_entries(check))
     # why: the answer first, and it is not that the models are ok
     text = "; ".join([*parts, *entries] if failed else [*(f"failed: {entry}" for entry in entries), *parts])
-    remedy = _remedy(check, failed) if command else ""
+    command, remedy = update, _remedy(check, failed)
+    if failed and all(over_budget(verdict) for verdict in failed):
+        # why no update: whatever the lock says, they stay over it.
+        command, remedy = shrink, "raise the budget where it stands, or find a size within it"
     offered = Answer(text, check.word)
-    return offered._replace(remedy=f"{remedy} with:", command=command) if remedy else offered
+    return offered._replace(remedy=f"{remedy} with:", command=command) if remedy and command else offered
+
+
+def over_budget(verdict: Verdict) -> bool:
+    """Whether a model is over a limit of its budget."""
+    return not all(limit.ok for limit in verdict.limits)
 
 
 def _models(check: Check, failed: Sequence[Verdict], unchecked: int) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from rnninspect.commands.shared.again import again
+from rnninspect.commands.shared.again import again, option_words
 from rnninspect.commands.shared.check_options import CheckOptions
 from rnninspect.commands.shared.rendering import render
 from rnninspect.commands.shared.reports import REPORTS, from_root, report
+from rnninspect.document.load import is_call
 from rnninspect.formats import CheckFormat
 from rnninspect.guard.check import Check
 from rnninspect.guard.findings import Finding
 from rnninspect.output import for_people, write_text
 from rnninspect.results.caption import PLAN, caption, each_once
 from rnninspect.results.check import check_document, check_tables
-from rnninspect.results.check_answer import answer, check_digest
+from rnninspect.results.check_answer import answer, check_digest, over_budget
 
 # The subject of what is said of all documents together.
 ALL = "all documents"
@@ -24,7 +26,8 @@ ALL = "all documents"
 def print_check(options: CheckOptions, check: Check, findings: Mapping[str, Sequence[Finding]], lock: Path) -> None:
     """Print the verdicts in the format of the options. findings: by document, by lock, and of all together."""
     source = _caption(options, check)
-    last = answer(check, "" if options.update or options.base else _update_command(options))
+    update = "" if options.update or options.base else _update_command(options)
+    last = answer(check, update, _shrink_command(options, check))
     if options.format in REPORTS:
         text = report(options.format, _rules(options, check, lock), findings)
     elif options.format in (CheckFormat.GITHUB, CheckFormat.MARKDOWN):
@@ -42,9 +45,23 @@ def print_check(options: CheckOptions, check: Check, findings: Mapping[str, Sequ
 
 def _update_command(options: CheckOptions) -> str:
     """What accepts the models as they are, in a shell; "" where nothing does."""
-    lock = [] if options.lock is None else ["--lock", str(options.lock)]
-    settings = [part for setting in options.settings for part in ("--set", setting)]
-    return again("check", options.files, [*settings, *lock, "--update"])
+    if any(map(is_call, options.files)):
+        return ""  # why: it has no path that a lock could know it by
+    return again("check", options.files, [*_words(options, "settings", "lock"), "--update"])
+
+
+def _shrink_command(options: CheckOptions, check: Check) -> str:
+    """What finds a size within the budget, PATH being its place, in a shell; "" where nothing does."""
+    over = [verdict.model for verdict in check.verdicts if over_budget(verdict)]
+    if "-" in options.files or any(model.checkpoint for model in over):
+        return ""
+    words = ["PATH", *_words(options, "max_params", "max_macs", "settings")]
+    return again("fit", [model.source for model in over], words)
+
+
+def _words(options: CheckOptions, *kept: str) -> list[str]:
+    """What of the command line goes on in another: the options of those fields."""
+    return option_words(options, {each.name for each in fields(options)} - set(kept))
 
 
 def _caption(options: CheckOptions, check: Check) -> str:
