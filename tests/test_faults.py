@@ -20,7 +20,7 @@ input: ▶{seq_len: ▶0, lengths: null}
 layers:
   - &a {type: LSTM, input_size: 3, ▶hiden_size: 5, dropout: ▶2, init: {▶weight_hx: eye, bias: ▶ones}}
   - *a
-  - type: ▶LTSM
+  - {type: ▶LTSM, bias: ▶3}
   - ▶type: Embedding
     ▶foo: 1
     ▶foo: 2

@@ -20,11 +20,11 @@ from rnninspect.document.blocks import (
 )
 from rnninspect.document.chain import Placed
 from rnninspect.document.complaints import MOST_HINTS, fault_at, valid
-from rnninspect.document.faults import Faults
+from rnninspect.document.faults import Faults, together
 from rnninspect.document.paths import Path, dotted
 from rnninspect.document.synonyms import in_place_of_layer, in_place_of_type
 from rnninspect.document.tree import Tree
-from rnninspect.errors import DocumentError, show
+from rnninspect.errors import DocumentError, nearest, show
 from rnninspect.layers.layer import InitLayer, Layer
 from rnninspect.layers.registry import TYPES, kind_of
 
@@ -191,7 +191,15 @@ def _cell(
     if isinstance(kind, str) and kind in type_names(kinds):
         return read_layer(kind, data, path, tree, kinds, hints)
     hint = (in_place_of_type(str(kind)) or what_to_try(str(kind), kinds)) if hints > 0 else ""
-    raise fault_at((*path, "type"), tree, f"expected a layer type, got {show(kind)}", hint)
+    faults = [fault_at((*path, "type"), tree, f"expected a layer type, got {show(kind)}", hint)]
+    near = nearest(str(kind), TYPES) if hint else ""
+    if hint == f"did you mean {near!r}?":
+        try:
+            valid(kind_of(near), {**data, "type": near}, path, tree, hints)
+        except DocumentError as error:
+            # why not what is missing, which is told of the whole layer: it depends on what is meant
+            faults += [fault for fault in error.faults if fault.place != tree.place(path)]
+    raise together(faults)
 
 
 def _wrong_names(texts: Sequence[TextLayer], tree: Tree) -> Iterator[DocumentError]:
