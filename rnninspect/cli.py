@@ -27,6 +27,7 @@ from rnninspect.disk import documents_in
 from rnninspect.ending import blame, end, faults_as_exit_codes
 from rnninspect.errors import OptionError, nearest, printable
 from rnninspect.output import write_text
+from rnninspect.runtime.here import need_memory
 from rnninspect.stop import INTERRUPTS, answered, exit_code
 
 # In the order of the help, by what a person wants; `commands/NAME.py` has `run(options)` and EXAMPLES.
@@ -88,13 +89,16 @@ class _Command(TyperCommand):
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         # why here too: where memory is short, an import raises anything.
         with faults_as_exit_codes():
+            need_memory()
             command = _whole(self)
         words = list(args)  # why a copy: what has been taken is dropped from them
         TYPED.set((str(self.name), *words))
         try:
             return command.make_context(info_name, args, parent, **extra)
         except typer.TyperException as error:
-            complaint = refused(error) or a_key_as_option(error, words) or misused(error, str(self.name), _having)
+            complaint = (
+                refused(error) or a_key_as_option(error, words) or misused(error, str(self.name), words, _having)
+            )
             end(partial(complain, complaint))
 
 

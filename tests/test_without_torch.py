@@ -168,6 +168,7 @@ def test_what_is_asked_of_torch_is_not_answered_by_the_plan(hidden: Callable[[st
         "rnninspect weights m.yaml --stats",
         "rnninspect check m.yaml --build",
     ]
+    asked.append("rnninspect bench m.yaml --fit-batch")
     assert [hidden(line) for line in asked] == [Ran(3, "", f"{MISSING}\n")] * len(asked)
     told = hidden("rnninspect weights m.yaml --stats --device cpu --plan")
     assert (told.code, told.stderr) == (0, "")

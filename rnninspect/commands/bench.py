@@ -11,7 +11,7 @@ from rnninspect.commands.shared.bench_options import BenchOptions, BenchTable
 from rnninspect.commands.shared.messages import complain, say, say_notes
 from rnninspect.commands.shared.values import parsed
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, printable
-from rnninspect.runtime.here import need_folder
+from rnninspect.runtime.here import need_folder, need_torch_found
 from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 
 if TYPE_CHECKING:
@@ -222,6 +222,8 @@ def _fill(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome], dev
 
     with store as (earlier, jobs, controls):
         outcomes.update({key_of(outcome): outcome for outcome in earlier})
+        if jobs:
+            need_torch_found()  # why here: before it is said how long they will take
         if jobs and (fault := recall().fault):
             _note(f"{fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
         seats = seats_of(devices, entry.devices) if jobs and devices is not None else ()

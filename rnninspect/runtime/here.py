@@ -14,8 +14,11 @@ from rnninspect.runtime.memory import address_space, ran_out
 _TORCH_TAKES = 720 * 2**20
 # And the tool without it: 55 MB were measured.
 _TOOL_TAKES = 64 * 2**20
+# What of that a command takes at the least when its command line has been read.
+_COMMAND_TAKES = 8 * 2**20
 _WITHOUT = "--plan, explain, diff and check need none"
 _INSTALL = "pip install 'rnninspect[torch]'"
+_MISSING = f"torch is not installed here ({_INSTALL}; {_WITHOUT})"
 NOT_INSTALLED = f"torch is not installed: the plan alone, not proven; {_INSTALL}"
 
 
@@ -30,6 +33,12 @@ def need_folder() -> None:
 def torch_is_installed() -> bool:
     """Whether a torch is found, be it one that loads or not; nothing is imported."""
     return sys.modules.get("torch") is not None or find_spec("torch") is not None
+
+
+def need_torch_found() -> None:
+    """Raise NoTorch where none is found, for who leaves the import to another process."""
+    if not torch_is_installed():
+        raise NoTorch(_MISSING)
 
 
 def need_torch() -> None:
@@ -50,7 +59,7 @@ def need_torch() -> None:
         import torch.nn.utils.rnn  # noqa: F401
     except Exception as error:  # why so broad: none of this is ours, and what a broken library raises is anything
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-            raise NoTorch(f"torch is not installed here ({_INSTALL}; {_WITHOUT})") from error
+            raise NoTorch(_MISSING) from error
         reason = first_line(error, named=True)
         remedy = "raise ulimit -v, or end other programs" if ran_out(error) else "install it again"
         raise NoTorch(f"torch cannot be loaded here: {reason} ({remedy}; {_WITHOUT})") from error
@@ -68,8 +77,19 @@ def likely_device(name: str | None) -> str:
     return "cuda" if os.path.exists("/dev/nvidiactl") and os.environ.get("CUDA_VISIBLE_DEVICES") != "" else "cpu"  # noqa: PTH110
 
 
+def need_memory() -> None:
+    """Raise MemoryError where a command has too little to run at all.
+
+    why asked first: in the middle of it Python may not even be able to raise, and what is not Python ends the process.
+    """
+    bytes(_COMMAND_TAKES)  # why no bytearray: that writes to all of it
+
+
 def short_of_memory(error: Exception) -> bool:
     """Whether an error came for want of memory, wherever it was raised."""
-    room = address_space()
+    try:
+        room = address_space()
+    except (MemoryError, SystemError):  # why the second: of an import that got no memory in the middle
+        return True
     # why whatever it is where there is so little: an import that gets no memory raises the strangest things.
     return ran_out(error) or (room is not None and room < _TOOL_TAKES)

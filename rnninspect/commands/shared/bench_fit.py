@@ -17,6 +17,7 @@ from rnninspect.commands.shared.rendering import print_page
 from rnninspect.errors import CannotHere, OptionError, printable
 from rnninspect.results.caption import caption, each_once
 from rnninspect.results.largest_batch import largest_document, largest_table, sentence
+from rnninspect.runtime.here import need_torch_found
 
 _BATCH = "input.batch_size"
 # Options of what is timed, or kept.
@@ -53,6 +54,7 @@ def fit_batches(
         if run.setting.backend != "eager":
             raise OptionError(f"--fit-batch with backend={run.setting.backend}: batches are tried eagerly alone")
         check_grows(run.spec)
+    need_torch_found()
     fitted = []
     for run in runs:
         fitted.append(fit_batch(entry.trial, run, request, time_limit=time_limit, progress=_telling(run)))

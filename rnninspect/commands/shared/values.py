@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from inspect import signature
+from itertools import pairwise
 from typing import Any, TypeVar, get_args
 
 import typer
+from typer.core import TyperArgument
 
 from rnninspect.commands.shared.signature import kinds_of
 from rnninspect.errors import OptionError, listed, nearest, printable, show
@@ -23,6 +25,8 @@ _ELSEWHERE = {
     "--timeout": "--time-limit 90s",
     "--gpu": "--device cuda",
 }
+# Options that take the file after them, to write it.
+_WRITTEN = ("--document", "--output", "-o", "--plot", "--picture")
 _NUMBERS: Mapping[Any, str] = {int: "an integer", float: "a number"}
 
 
@@ -94,14 +98,19 @@ def a_key_as_option(error: Exception, args: Sequence[str]) -> OptionError | None
     return OptionError(f"{printable(given)}: no such option (a key of a document: --set {path}={value})")
 
 
-def misused(error: typer.TyperException, command: str, having: Callable[[str], Sequence[str]]) -> OptionError:
+def misused(
+    error: typer.TyperException, command: str, words: Sequence[str], having: Callable[[str], Sequence[str]]
+) -> OptionError:
     """What is said of a command line that is none of the command's: an unknown option, or something missing.
 
-    having: the commands that have an option of this name.
+    words: those after the command. having: the commands that have an option of this name.
     """
     see = f"see rnninspect {command} --help"
     if not hasattr(error, "possibilities"):
         message = error.format_message().strip().removesuffix(".")
+        taken = next((pair for pair in pairwise(words) if pair[0] in _WRITTEN), None)
+        if taken and isinstance(getattr(error, "param", None), TyperArgument):
+            see = f"{taken[0]} takes {printable(taken[1])} for the file to write"
         return OptionError(f"{printable(message[:1].lower() + message[1:])} ({see})")
     given: str = getattr(error, "option_name")  # noqa: B009 (see above)
     others = having(given)
