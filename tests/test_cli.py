@@ -20,9 +20,10 @@ import pytest
 from ended import Run, fine, refused
 from rich.cells import cell_len
 from terminals import ESCAPE, terminal
+from test_errors import in_process
 from worlds import CONFIGS, SMALL
 
-from rnninspect import __main__, __version__, cli
+from rnninspect import __main__, __version__
 from rnninspect.commands.shared.typer_output import captured
 
 COMMANDS = ("shapes", "weights", "params", "inspect")
@@ -60,14 +61,6 @@ def test_help_names_every_command_and_exit_code(run: Run) -> None:
     shown = fine(run("--help"))
     assert [command for command in COMMANDS if not re.search(rf"^  {command} ", shown, re.MULTILINE)] == []
     assert "Exit codes: 0 fine, 1" in shown
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command_names_its_options(here: Run, command: str) -> None:
-    shown = fine(here(command, "--help"))
-    options = {"--plan", "--device", "--dtype", "--seed", "--set", "--format", "--output"}
-    options |= {"--gates", "--stats"} if command == "weights" else set()
-    assert {option for option in options if option not in shown} == set()
 
 
 def test_the_console_script_is_what_python_m_runs() -> None:
@@ -667,15 +660,6 @@ def test_markup_in_a_name_is_text(run: Run) -> None:
 # --- a fault of ours, and a disagreement -------------------------------------------------------------------
 
 
-def in_process(monkeypatch: pytest.MonkeyPatch, *args: str | Path) -> int:
-    """The exit code of the command line, run here, where its parts can be replaced."""
-    monkeypatch.setattr(sys, "argv", ["rnninspect", *map(str, args)])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
-
-
 @pytest.mark.parametrize("traced", [False, True])
 def test_a_fault_of_ours_is_one_line_and_says_how_to_see_more(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small: Path, traced: bool
@@ -685,7 +669,7 @@ def test_a_fault_of_ours_is_one_line_and_says_how_to_see_more(
 
     monkeypatch.setattr("rnninspect.commands.shared.model_page.print_models", fail)
     monkeypatch.setenv("RNNINSPECT_TRACEBACK", "1" if traced else "")
-    assert in_process(monkeypatch, "params", "--plan", small) == 70
+    assert in_process(monkeypatch, "params", "--plan", str(small)) == 70
     shown, stderr = capsys.readouterr()
     assert shown == ""
     *trace, line = stderr.splitlines()
@@ -702,7 +686,7 @@ def test_a_fault_outside_of_a_command_is_one_line_too(
         raise SystemError("returned NULL")
 
     monkeypatch.setattr("rnninspect.cli.app", fail)
-    assert in_process(monkeypatch, "params", "--plan", small) == 70
+    assert in_process(monkeypatch, "params", "--plan", str(small)) == 70
     assert re.fullmatch(rf"rnninspect {__version__} has a fault: SystemError: .*\n", capsys.readouterr().err)
 
 
@@ -722,7 +706,7 @@ def test_where_torch_disagrees_the_differences_are_shown_and_the_exit_code_is_1(
         return replace(facts, layers=(replace(layer, weights=weights),))
 
     monkeypatch.setattr(real, "measure", mismeasure)
-    assert in_process(monkeypatch, "params", small, "--device", "cpu", "--format", format) == 1
+    assert in_process(monkeypatch, "params", str(small), "--device", "cpu", "--format", format) == 1
     shown, stderr = capsys.readouterr()
     assert re.fullmatch(r"error: \S+small.yaml: plan and torch differ in 1 facts\n", stderr)
     if format == "json":

@@ -29,33 +29,13 @@ layers:
     input_size: 4
     hidden_size: 5
 """
-LAST = "    hidden_size: 5\n"
-
 # A name, what is in the file, where the fault is, and words that the line must hold.
 FAULTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("comments", "# nothing\n# here\n", "1:1", ("the document is empty", "input:", "layers:")),
     ("two-documents", f"{GOOD}---\n{GOOD}", "8:1", ("a second document",)),
     ("duplicate-key", f"{GOOD}    hidden_size: 6\n", "8:5", ("duplicate key 'hidden_size'", "line 7")),
     ("unknown-key", f"{GOOD}    num_layer: 2\n", "8:5", ("unknown key 'num_layer'", "did you mean 'num_layers'?")),
-    ("required-key", GOOD.replace("hidden_s", "hiden_s"), "7:5", ("'hiden_size'", "did you mean 'hidden_size'?")),
-    ("unknown-key-above", f"nmae: x\n{GOOD}", "1:1", ("unknown key 'nmae'", "did you mean 'name'?")),
-    ("unknown-type", GOOD.replace("LSTM", "LTSM"), "5:11", ("layers[0].type", "'LTSM'", "did you mean 'LSTM'?")),
-    ("missing-layers", "input: {batch_size: 1, seq_len: 1}\n", "1:1", ("required key layers is missing",)),
-    ("missing-type", GOOD.replace("type: LSTM", "name: x"), "5:5", ("layers[0].type", "is missing")),
-    ("no-layers", "input: {batch_size: 1, seq_len: 1}\nlayers: []\n", "2:9", ("layers", "at least one layer")),
-    ("a-list", "[1, 2]\n", "1:1", ("expected a mapping", "a list")),
-    ("a-word", "hello\n", "1:1", ("expected a mapping", "'hello'")),
     ("wrong-type", GOOD.replace(": 5", ": big"), "7:18", ("layers[0].hidden_size", "an integer >= 1", "'big'")),
-    ("text-for-int", GOOD.replace(": 5", ': "5"'), "7:18", ("an integer >= 1", "'5'", "without quotes")),
-    ("bool-for-int", GOOD.replace(": 5", ": true"), "7:18", ("an integer >= 1", "got true")),
-    ("float-for-int", GOOD.replace(": 5", ": 5.0"), "7:18", ("an integer >= 1", "got 5.0", "write 5")),
-    ("yes-for-true", f"{GOOD}    bias: yes\n", "8:11", ("layers[0].bias", "true or false", "'yes'")),
-    ("zero", GOOD.replace(": 5", ": 0"), "7:18", ("an integer >= 1", "got 0")),
-    ("negative", GOOD.replace("seq_len: 3", "seq_len: -3"), "3:12", ("input.seq_len", "got -3")),
-    ("10**30", GOOD.replace(": 5", f": 1{'0' * 30}"), "7:18", ("an integer", f"1{'0' * 30}", str(2**63 - 1))),
-    ("5000-digits", GOOD.replace(": 5", f": {'9' * 5000}"), "7:18", ("a number of 5,000 digits",)),
-    ("nan", f"{GOOD}    dropout: .nan\n", "8:14", ("layers[0].dropout", "got nan")),
-    ("inf", f"{GOOD}    dropout: .inf\n", "8:14", ("layers[0].dropout", "got inf")),
     ("misfit", f"{GOOD}  - type: GRU\n    input_size: 9\n    hidden_size: 2\n", "9:17", ("'lstm'", "'gru'", "5", "9")),
     ("tab", GOOD.replace("  seq_len", "\tseq_len"), "3:1", ("use spaces, not tabs",)),
     ("escape-in-name", f'name: "a\\e[31mb"\n{GOOD}', "1:7", ("name", "printable", r"a\x1b[31mb")),

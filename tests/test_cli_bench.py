@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 import pytest
 from ended import Run
@@ -52,11 +53,14 @@ def folder(tmp_path: Path) -> Path:
 def faked(folder: Path, environment: Environment) -> Run:
     """`faked("--quick")`: bench of m.yaml in its folder, with figures that nobody measured."""
 
-    def start(*options: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def start(
+        *options: str, env: Mapping[str, str] | None = None, source: str = FAKED, to: int | IO[str] = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", FAKED, "bench", "m.yaml", *options],
+            [sys.executable, "-c", source, "bench", "m.yaml", *options],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=to,
+            stderr=subprocess.PIPE,
             text=True,
             check=False,
             cwd=folder,
@@ -284,6 +288,7 @@ def test_a_case_is_called_by_its_name(faked: Run, folder: Path) -> None:
     assert re.search(r"^tiny +400.0 ", done.stdout, re.MULTILINE)
     assert re.search(r"^encoder.hidden_size=6 +600.0 ", done.stdout, re.MULTILINE)
     assert "tiny: encoder.hidden_size=4 " in faked("--phase", "forward", "--table", "times").stdout
+    assert re.search(r"encoder.hidden_size=902 +crashed +killed by SIGKILL", done.stdout)
     assert "error: small bad: encoder.hidden_size=902: crashed" in done.stderr
     assert [r["case"] for r in json.loads(faked("--phase", "forward", "--format", "json").stdout)["processes"]] == [
         "tiny",
@@ -371,13 +376,6 @@ def test_one_table_after_an_interrupt_says_that_it_is_partial(
     assert json.loads(done.stdout)["partial"] is True
 
 
-def test_a_picture_of_no_sweep_says_why_there_is_none(untimed: Run, folder: Path) -> None:
-    done = untimed("--plot", "p.svg")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"error: --plot p.svg: [^\n]+\n", done.stderr)
-    assert not (folder / "p.svg").exists()
-
-
 # --- faults ------------------------------------------------------------------------------------------------
 
 
@@ -417,12 +415,6 @@ def test_a_fault_costs_its_point_alone(faked: Run, folder: Path) -> None:
     again = faked(*options, "--resume", "--time-limit", "1", "--format", "json")
     assert again.returncode == 3
     assert sizes(folder / "r.jsonl")[:8] == [4, 901, 902, 5, 903, 904, 905, 6]
-
-
-def test_the_table_has_a_row_for_what_could_not_be_measured(faked: Run) -> None:
-    done = faked("--sweep", "encoder.hidden_size=4,903", "--phase", "forward")
-    assert done.returncode == 3
-    assert re.search(r"encoder.hidden_size=903 +crashed +killed by SIGSEGV", done.stdout)
 
 
 def test_strict_does_not_take_an_unsteady_figure(untimed: Run) -> None:
@@ -493,7 +485,7 @@ def test_an_interrupt_is_answered_while_a_point_hangs(
         assert group_is_gone(process.pid)
 
 
-def test_a_signal_while_the_page_is_made_costs_nothing_that_is_done(folder: Path, environment: Environment) -> None:
+def test_a_signal_while_the_page_is_made_costs_nothing_that_is_done(faked: Run) -> None:
     signalled = FAKED.replace(
         "entry.work",
         "import os, signal\n"
@@ -503,14 +495,7 @@ def test_a_signal_while_the_page_is_made_costs_nothing_that_is_done(folder: Path
         "entry.work",
         1,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", signalled, "bench", "m.yaml", "--phase", "forward"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env=environment({"PYTHONPATH": PATHS}),
-    )
+    done = faked("--phase", "forward", source=signalled)
     assert (done.returncode, done.stderr) == (143, "ended by SIGTERM: 1 of 1 were measured, and are printed\n")
     assert "forward" in done.stdout
     assert "partial" not in done.stdout
@@ -622,6 +607,7 @@ def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environm
         (("--peak-tflops", "0"), "expected a number > 0"),
         (("--bandwidth", "nan"), "expected a number > 0"),
         (("--plot", "p.gif"), "p.gif"),
+        (("--plot", "p.svg"), "--plot p.svg: "),
         (("--table", "times", "--format", "json"), "--table times: --format json has all of them"),
         (("--plot", "m.yaml"), "m.yaml"),
     ],
@@ -635,6 +621,7 @@ def test_what_is_asked_wrongly_is_one_line(untimed: Run, folder: Path, options: 
     assert said in done.stderr
     assert (folder / "other").read_text() == '{"schema": "of another tool", "schema_version": 99}\n'
     assert (folder / "m.yaml").read_text() == TIMED
+    assert not (folder / "p.svg").exists()
 
 
 def test_too_many_threads_are_clamped_and_it_says_so(untimed: Run) -> None:
@@ -658,20 +645,12 @@ def test_a_cache_that_cannot_be_read_is_told_of_once(faked: Run, folder: Path) -
     assert (done.returncode, done.stderr) == (0, f"{said} (delete it)\n")
 
 
-def test_a_full_disk(faked: Run, folder: Path, environment: Environment) -> None:
+def test_a_full_disk(faked: Run, folder: Path) -> None:
     done = faked("--output", "/dev/full", "--phase", "forward")
     assert (done.returncode, done.stdout) == (3, "")
     assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", FAKED, "bench", "m.yaml", "--phase", "forward", "--output", "r.jsonl"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            cwd=folder,
-            env=environment({"PYTHONPATH": PATHS}),
-        )
+        done = faked("--phase", "forward", "--output", "r.jsonl", to=full)
     assert done.returncode == 3
     assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
     # What was measured is not lost with the table.

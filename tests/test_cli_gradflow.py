@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ended import Run, fine, refused, rows
+from terminals import ESCAPE, terminal
 from worlds import CONFIGS
 
 from rnninspect.document.load import load_spec
@@ -41,12 +35,6 @@ def small(tmp_path: Path) -> Path:
 
 
 # --- what is printed --------------------------------------------------------------------------------------
-
-
-def test_help_names_the_options(here: Run) -> None:
-    shown = fine(here("gradflow", "--help"))
-    options = {"--target", "--step", "--layer", "--plot", "--device", "--dtype", "--seed", "--set", "--format"}
-    assert {option for option in options if option not in shown} == set()
 
 
 @pytest.mark.torch
@@ -179,21 +167,7 @@ def test_markdown(here: Run, small: Path) -> None:
 @pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.more)])
 def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, columns: int) -> None:
     """Every line fits, the chart too, and no number is cut."""
-    primary, secondary = pty.openpty()
-    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "rnninspect", "gradflow", str(small), "--layer", "encoder"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=secondary, env=environment()) as process:
-        os.close(secondary)
-        shown = b""
-        # why the exception: it is how Linux says that the other side is closed.
-        try:
-            while data := os.read(primary, 65_536):
-                shown += data
-        except OSError:
-            pass
-    os.close(primary)
-    assert process.returncode == 0
-    lines = re.sub(r"\x1b\[[\d;]*m", "", shown.decode()).replace("\r", "").splitlines()
+    lines = ESCAPE.sub("", terminal(columns, environment(), "gradflow", small, "--layer", "encoder")).splitlines()
     assert max(map(len, lines)) <= columns
     assert max(map(len, lines)) > columns - 20 or columns == 200
     drawn = [line for line in lines if re.match(r"^ *\S* [│┤]", line)]
@@ -316,12 +290,6 @@ def test_what_is_asked_wrongly_is_one_line(
     monkeypatch.chdir(small.parent)
     assert re.search(message, refused(here("gradflow", small, *args)))
     assert [path.name for path in small.parent.iterdir()] == ["small.yaml"]
-
-
-def test_in_a_process_of_its_own(run: Run, small: Path) -> None:
-    assert refused(run("gradflow", small, "--step", "30")) == "--step 30: expected 0 to 29, the input has 30 steps"
-    line = refused(run("gradflow", small, "--layer", "encodr"))
-    assert line == "--layer encodr: not in the document (did you mean 'encoder'?)"
 
 
 def test_a_step_is_one_of_the_shortest_sequence(run: Run) -> None:

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +12,7 @@ import numpy
 import pytest
 import torch
 from ended import Run, fine, refused, rows
+from terminals import ESCAPE, terminal
 
 from rnninspect import api
 from rnninspect.layers.gru import GRU
@@ -53,12 +47,6 @@ def sections(text: str) -> list[list[dict[str, str]]]:
 
 
 # --- what is printed --------------------------------------------------------------------------------------
-
-
-def test_help_names_the_options(here: Run) -> None:
-    shown = fine(here("trace", "--help"))
-    options = {"--layer", "--step", "--unit", "--sequence", "--input", "--plot", "--device", "--seed", "--set"}
-    assert {option for option in options if option not in shown} == set()
 
 
 def test_a_table_for_each_layer_and_direction(here: Run, small: Path) -> None:
@@ -174,21 +162,7 @@ def test_several_documents(here: Run, small: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.more)])
 def test_a_terminal(environment: Callable[..., dict[str, str]], small: Path, columns: int) -> None:
-    primary, secondary = pty.openpty()
-    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "rnninspect", "trace", str(small), "--set", "input.seq_len=4"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=secondary, env=environment()) as process:
-        os.close(secondary)
-        shown = b""
-        # why the exception: it is how Linux says that the other side is closed.
-        try:
-            while data := os.read(primary, 65_536):
-                shown += data
-        except OSError:
-            pass
-    os.close(primary)
-    assert process.returncode == 0
-    lines = re.sub(r"\x1b\[[\d;]*m", "", shown.decode()).replace("\r", "").splitlines()
+    lines = ESCAPE.sub("", terminal(columns, environment(), "trace", small, "--set", "input.seq_len=4")).splitlines()
     # why not of every line: the last names torch's version, which is not always as long.
     assert max(len(line) for line in lines if set(line) == {"─"}) == {80: 72, 200: 138}[columns]
     assert max(map(len, lines)) <= columns
@@ -292,12 +266,6 @@ def test_what_is_asked_wrongly_is_one_line(
     monkeypatch.chdir(small.parent)
     assert re.search(message, refused(here("trace", small, *args)))
     assert [path.name for path in small.parent.iterdir()] == ["small.yaml"]
-
-
-def test_in_a_process_of_its_own(run: Run, small: Path) -> None:
-    assert refused(run("trace", small, "--step", "50")) == "--step 50: expected 0 to 49, the input has 50 steps"
-    line = refused(run("trace", small, "--layer", "encodr"))
-    assert line == "--layer encodr: not in the document (did you mean 'encoder'?)"
 
 
 def test_a_step_is_one_of_its_sequence(here: Run, tmp_path: Path) -> None:

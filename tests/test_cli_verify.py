@@ -32,14 +32,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_help_names_the_options(run: Run) -> None:
-    shown = fine(run("verify", "--help"))
-    options = {"--device", "--dtype", "--seed", "--set", "--format", "--output"}
-    assert {option for option in options if option not in shown} == set()
-    assert "--plan" not in shown
-    assert "outputs, states and every gradient" in re.sub(r"[\s│]+", " ", shown)
-
-
 def test_a_table_has_a_row_for_every_tensor_and_says_what_it_is_held_to(here: Run, small: Path) -> None:
     """A projection too, of which torch has a warning to give that is no affair of the user's."""
     shown = fine(here("verify", small, CONFIGS / "projected.yaml", "--set", "input.seq_len=3", "--device", "cpu"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ended import Run
 from found_by_hand import safetensors, torch_layer
+from tools import options as of_options
 from worlds import Git
 
 from rnninspect import cli
@@ -51,6 +52,7 @@ def test_an_option_says_in_capitals_what_it_takes_and_a_flag_takes_nothing(here:
     panels = sections(shown(here, name, "--help"))
     names = [each for panel in panels.values() for each in panel if each.startswith("--")]
     assert [each for each in names if not re.fullmatch(r"--[a-z0-9-]+(, -\w)?( [A-Z/:]+(=V1,V2|=VALUE)?)?", each)] == []
+    assert set(of_options.shown_by(name)) <= {re.split("[, ]", each)[0] for each in names}
 
 
 @pytest.mark.parametrize("name", ["inspect", "shapes", "verify", "bench", "trace"])
