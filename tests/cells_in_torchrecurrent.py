@@ -38,6 +38,11 @@ def _two(gates: str, *, hidden: str | None = None) -> dict[str, str]:
     }
 
 
+def _rows(text: str) -> dict[str, str]:
+    """Of `weight_ih W_iz W_in; bias_ih b_iz b_in`: each parameter, and the symbols of its rows."""
+    return {name: symbols for name, _, symbols in (each.partition(" ") for each in text.split("; "))}
+
+
 _PLAIN = {"weight_ih": "W_ih", "bias_ih": "b_ih", "weight_hh": "W_hh", "bias_hh": "b_hh"}
 _PEEPHOLES = {"weight_ph": "w_ci w_cf w_co"}
 
@@ -51,18 +56,12 @@ COUNTERPARTS: Mapping[str, Counterpart] = {
     "OriginalLSTM": Counterpart("OriginalLSTM", _two("i g o"), second="c"),
     "PeepholeLSTM": Counterpart("PeepholeLSTM", _two("i f g o") | _PEEPHOLES, second="c"),
     "IndRNN": Counterpart(
-        "IndRNN",
-        {"weight_ih": "W_ih", "bias_ih": "b_ih", "bias_hh": "b_hh", "vector_u": "w_hh"},
-        {"nonlinearity": "relu"},
+        "IndRNN", _rows("weight_ih W_ih; bias_ih b_ih; bias_hh b_hh; vector_u w_hh"), {"nonlinearity": "relu"}
     ),
     "MGU": Counterpart("MGU", _two("f n")),
-    "MGU1": Counterpart(
-        "MGU", {"weight_ih": "0 W_in", "bias_ih": "0 b_in", "weight_hh": "W_hf W_hn", "bias_hh": "b_hf 0"}
-    ),
-    "MGU2": Counterpart(
-        "MGU", {"weight_ih": "0 W_in", "bias_ih": "0 b_in", "weight_hh": "W_hf W_hn", "bias_hh": "0 0"}
-    ),
-    "MGU3": Counterpart("MGU", {"weight_ih": "0 W_in", "bias_ih": "b_f b_in", "weight_hh": "0 W_hn", "bias_hh": "0 0"}),
+    "MGU1": Counterpart("MGU", _rows("weight_ih 0 W_in; bias_ih 0 b_in; weight_hh W_hf W_hn; bias_hh b_hf 0")),
+    "MGU2": Counterpart("MGU", _rows("weight_ih 0 W_in; bias_ih 0 b_in; weight_hh W_hf W_hn; bias_hh 0 0")),
+    "MGU3": Counterpart("MGU", _rows("weight_ih 0 W_in; bias_ih b_f b_in; weight_hh 0 W_hn; bias_hh 0 0")),
     "GRU0": _mut2("-W_iz W_ir W_in", "-b_iz b_ir b_in", "-W_hz W_hr W_hn"),
     "GRU1": _mut2("0 0 W_in", "-b_hz b_hr b_in", "-W_hz W_hr W_hn"),
     "GRU2": _mut2("0 0 W_in", "0 0 b_in", "-W_hz W_hr W_hn"),
@@ -76,21 +75,12 @@ COUNTERPARTS: Mapping[str, Counterpart] = {
     "UGRNN": Counterpart("UGRNN", _two("n g")),
     "IntersectionRNN": Counterpart("IntersectionRNN", _two("p q u v"), second="apart"),
     "RAN": Counterpart(
-        "RAN",
-        {"weight_ih": "W_ia W_ii W_if", "bias_ih": "b_ii b_if", "weight_hh": "W_hi W_hf", "bias_hh": "b_hi b_hf"},
-        second="c",
+        "RAN", _rows("weight_ih W_ia W_ii W_if; bias_ih b_ii b_if; weight_hh W_hi W_hf; bias_hh b_hi b_hf"), second="c"
     ),
     "FastRNN": Counterpart("FastRNN", {**_PLAIN, "alpha": "w_alpha", "beta": "w_beta"}),
     "FastGRNN": Counterpart(
         "FastGRNN",
-        {
-            "weight_ih": "W_ih",
-            "weight_hh": "W_hh",
-            "bias_ih": "b_iz b_in",
-            "bias_hh": "b_hz b_hn",
-            "zeta": "w_zeta",
-            "nu": "w_nu",
-        },
+        _rows("weight_ih W_ih; weight_hh W_hh; bias_ih b_iz b_in; bias_hh b_hz b_hn; zeta w_zeta; nu w_nu"),
         {"nonlinearity": "sigmoid"},
     ),
     "STAR": Counterpart("STAR", _two("z k", hidden="k")),
@@ -103,52 +93,36 @@ COUNTERPARTS: Mapping[str, Counterpart] = {
     "AntisymmetricRNN": Counterpart("AntisymmetricRNN", _PLAIN, renamed={"epsilon": "epsilon", "gamma": "gamma"}),
     "GatedAntisymmetricRNN": Counterpart(
         "GatedAntisymmetricRNN",
-        {"weight_ih": "W_iz W_in", "bias_ih": "b_iz b_in", "weight_hh": "W_hh", "bias_hh": "b_hh"},
+        _rows("weight_ih W_iz W_in; bias_ih b_iz b_in; weight_hh W_hh; bias_hh b_hh"),
         renamed={"epsilon": "epsilon", "gamma": "gamma"},
     ),
     "TRNN": Counterpart("TRNN", {"weight_ih": "W_iz W_if", "bias_ih": "b_iz b_if"}),
     "TGRU": Counterpart(
         "TGRU",
-        {
-            "weight_ih": "W_iz W_if W_io",
-            "bias_ih": "b_iz b_if b_io",
-            "weight_hh": "W_pz W_pf W_po",
-            "bias_hh": "b_pz b_pf b_po",
-        },
+        _rows("weight_ih W_iz W_if W_io; bias_ih b_iz b_if b_io; weight_hh W_pz W_pf W_po; bias_hh b_pz b_pf b_po"),
         second="p",
     ),
     "TLSTM": Counterpart(
         "TLSTM",
-        {
-            "weight_ih": "W_iz W_if W_io",
-            "bias_ih": "b_iz b_if b_io",
-            "weight_hh": "W_pz W_pf W_po",
-            "bias_hh": "b_pz b_pf b_po",
-        },
+        _rows("weight_ih W_iz W_if W_io; bias_ih b_iz b_if b_io; weight_hh W_pz W_pf W_po; bias_hh b_pz b_pf b_po"),
         second="apart",
     ),
     "WMCLSTM": Counterpart(
         "WMCLSTM", _two("i f g o") | {"weight_mh": "W_ci W_cf W_co", "bias_mh": "b_ci b_cf b_co"}, second="c"
     ),
     "BRC": Counterpart(
-        "BR",
-        {"weight_ih": "W_ia W_ic W_in", "bias_ih": "b_ia b_ic b_in", "weight_hh": "w_ha w_hc", "bias_hh": "b_ha b_hc"},
+        "BR", _rows("weight_ih W_ia W_ic W_in; bias_ih b_ia b_ic b_in; weight_hh w_ha w_hc; bias_hh b_ha b_hc")
     ),
     "nBRC": Counterpart(
-        "NBR",
-        {"weight_ih": "W_ia W_ic W_in", "bias_ih": "b_ia b_ic b_in", "weight_hh": "W_ha W_hc", "bias_hh": "b_ha b_hc"},
+        "NBR", _rows("weight_ih W_ia W_ic W_in; bias_ih b_ia b_ic b_in; weight_hh W_ha W_hc; bias_hh b_ha b_hc")
     ),
     "ATR": Counterpart("ATR", _PLAIN),
     "MultiplicativeLSTM": Counterpart(
         "MultiplicativeLSTM",
-        {
-            "weight_ih": "W_im W_ii W_if W_ig W_io",
-            "bias_ih": "b_im b_ii b_if b_ig b_io",
-            "weight_hh": "W_hm",
-            "bias_hh": "b_hm",
-            "weight_mh": "W_mi W_mf W_mg W_mo",
-            "bias_mh": "b_mi b_mf b_mg b_mo",
-        },
+        _rows(
+            "weight_ih W_im W_ii W_if W_ig W_io; bias_ih b_im b_ii b_if b_ig b_io; weight_hh W_hm; bias_hh b_hm; "
+            "weight_mh W_mi W_mf W_mg W_mo; bias_mh b_mi b_mf b_mg b_mo"
+        ),
         second="c",
     ),
     "MiRU1": Counterpart("MiRU1", _two("r n"), renamed={"update_coefficient": "lam"}),
@@ -163,18 +137,16 @@ COUNTERPARTS: Mapping[str, Counterpart] = {
     "NAS": Counterpart("NAS", _two("1 2 3 4 5 6 7 8"), second="c"),
     "UnICORNN": Counterpart(
         "UnICORNN",
-        {"weight_ih": "W_ih", "bias_ih": "b_ih", "weight_hh": "w_hh", "weight_ch": "w_ch"},
+        _rows("weight_ih W_ih; bias_ih b_ih; weight_hh w_hh; weight_ch w_ch"),
         renamed={"dt": "dt", "alpha": "alpha"},
         second="c",
     ),
     "tauGRU": Counterpart(
         "tauGRU",
-        {
-            "weight_ih": "W_iu W_iz W_ig W_ia",
-            "bias_ih": "b_iu b_iz b_ig b_ia",
-            "weight_hh": "W_hu W_dz W_hg W_ha",
-            "bias_hh": "b_hu b_dz b_hg b_ha",
-        },
+        _rows(
+            "weight_ih W_iu W_iz W_ig W_ia; bias_ih b_iu b_iz b_ig b_ia; "
+            "weight_hh W_hu W_dz W_hg W_ha; bias_hh b_hu b_dz b_hg b_ha"
+        ),
         second=3,
     ),
 }

@@ -28,18 +28,18 @@ PLACES: dict[str, tuple[int | None, bool, bool]] = {
 class Model(NamedTuple):
     """A document, and the same by hand.
 
-    text: the document. small: what `--set` takes, word by word, to make it small, with sizes that differ. twin: the
-    class of the module. sizes, least: its sizes as the document has them, and as `small` has. published: the parameters
-    that its authors print, where they do. most: steps that are run.
+    text: the document. twin: the class of the module. sizes, least: its sizes as the document has them, and as `small`
+    has. published: the parameters that its authors print, where they do. most: steps that are run. small: what `--set`
+    takes, word by word, to make it small, with sizes that differ.
     """
 
     text: str
-    small: str
     twin: type[nn.Module]
     sizes: tuple[Any, ...]
     least: tuple[Any, ...]
     published: int | None = None
     most: int = 12
+    small: str = ""
 
 
 def laid_out(model: Model, place: str) -> dict[str, Any]:
