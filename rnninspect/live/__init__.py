@@ -6,8 +6,8 @@ watch       one forward pass, with a hook on every recurrent layer, after which 
 parameters  a module's own parameters: those of the plan, by name, and what else there is, counted by torch
 layers      arguments and what was seen to a layer of ours, its plan, and where the module differs from it
 records     what was seen of a layer's calls, and what is known of the model and its layers
-tables, document, page
-            what is printed of that: for people, for scripts, and in Python
+tables, page
+            what is printed of that: for people and for scripts, and in Python
 weights     a layer verified with its own weights; `timing`: timed at its real input
 result      what comes back
 look        a module to what comes back of it, run once or not at all: what `api` calls; a sentence for each module

@@ -78,7 +78,6 @@ class Inspected(ModelRecord):
         return bench(self.layers)
 
     def _page(self) -> Page:
-        from rnninspect.live.document import live_document
-        from rnninspect.live.tables import last_line, tables
+        from rnninspect.live.tables import last_line, live_document, tables
 
         return Page(tuple(tables(self)), last_line(self), lambda: live_document(self), ok=self.agrees)

@@ -72,8 +72,7 @@ class _Drawn:
     """Drawn piece by piece, from above to below.
 
     box: how wide one is. columns: the left side of each step's forward box; shift: from there to the reverse box.
-    middle: from there to the wires that go up. gap: between the boxes of two steps. left, right: where states begin
-    and end.
+    middle: from there to the wires that go up. left, right: where states begin and end.
     """
 
     def __init__(self, unrolled: Unrolled) -> None:
@@ -91,7 +90,6 @@ class _Drawn:
         over = max(width(_code(unrolled.output_at(step))) for step in self.steps) + _APART
         beside = 2 * (width(_size(max(unrolled.above, unrolled.features))) + _APART)
         pitch = max(self.shift + self.box + edge, over, beside)
-        self.gap = pitch - self.shift - self.box
         self.left = _MARGIN + max(map(width, self.gutter())) + 4.0
         self.columns = [self.left + edge + pitch * number for number in range(len(self.steps))]
         self.columns[-1] += _DOTS * unrolled.has_gap
