@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from test_activations import FORMS
 from test_agreement import BATCHES, CPU, built_with, disagreements, facts_named
 from test_training import kept, on_cpu, saved_bytes
 from torch import Tensor, nn
@@ -45,12 +46,6 @@ LAYERS: dict[str, dict[str, object]] = {
     "frozen": {"trainable": False},
 }
 each_layer = pytest.mark.parametrize("called", LAYERS)
-FORMS: dict[str, tuple[str, dict[str, object]]] = {
-    "batch_first": ("batched", {"batch_first": True}),
-    "unbatched": ("unbatched", {}),
-    "last of packed": ("packed", {"feeds": "last"}),
-    "packed": ("packed", {}),
-}
 
 
 def spec_with(called: str = "plain", batch: str = "batched", dtype: str = "float64", **before: object) -> Spec:

@@ -345,33 +345,7 @@ def test_where_results_go(shell: Run, locked: Path) -> None:
     assert done.stderr == "warning: the job has no summary: cannot write /dev/full: No space left on device\n"
 
 
-# --- without torch, and with it ----------------------------------------------------------------------------
-
-# Runs each command line with an `import torch` that fails, and tells how it ended.
-TORCHLESS = """
-import json, sys
-sys.modules["torch"] = None
-from rnninspect import cli
-for line in json.loads(sys.argv[1]):
-    try:
-        cli.app(line)
-    except SystemExit as ended:
-        print(ended.code or 0, file=sys.stderr)
-"""
-
-
-def test_torch_is_imported_for_a_build_alone(program: Run, locked: Path, tmp_path: Path) -> None:
-    lock = ("--lock", str(tmp_path / "rnninspect.lock"))
-    files = (str(locked / "small.yaml"), str(locked / "free.yaml"))
-    commands = [
-        ("check", *files, *lock, "--update"),
-        *(("check", *files, *lock, "--format", format) for format in ("table", "github", "junit")),
-        ("diff", *files),
-        ("check", *files, *lock, "--build"),
-    ]
-    done = program(TORCHLESS, args=(json.dumps(commands),))
-    assert [line for line in done.stderr.splitlines() if line.isdecimal()] == [*"00000", "3"], done.stderr
-    assert "error: torch is not installed here" in done.stderr
+# --- with torch ----------------------------------------------------------------------------
 
 
 @pytest.mark.torch

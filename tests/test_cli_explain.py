@@ -115,12 +115,6 @@ def test_values_can_be_set_and_notes_go_to_stderr(here: Run) -> None:
     assert "with num_layers 1 it does nothing" in done.stderr
 
 
-@pytest.mark.parametrize("args", [("--set", "encoder.hidden_size=big"), ("missing.yaml",), ("--format", "json")])
-def test_what_is_wrong_is_refused_as_everywhere(run: Run, args: tuple[str, ...]) -> None:
-    done = run("explain", LSTM, *args)
-    assert (done.returncode, done.stdout) == (2, "")
-
-
 def test_markdown(here: Run) -> None:
     shown = fine(here("explain", LSTM, "--format", "markdown"))
     assert "\n$$\n\\underset{(50{,})}{i_t} = \\sigma(\\underset{(50, 300)}{W_{ii}} \\underset{(300{,})}{x_t} +" in shown

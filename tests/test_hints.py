@@ -76,38 +76,37 @@ def test_blocks_and_values(text: str, hint: str) -> None:
     assert fault.hint == hint
 
 
+# By the name that others have, or misspelt.
+RENAMED = {
+    "LSTM": {
+        "units": "hidden_size",
+        "Units": "hidden_size",
+        "n_layers": "num_layers",
+        "input_dim": "input_size",
+        "bi": "bidirectional",
+        "dropout_rate": "dropout",
+        "residual": "add",
+        "hiden_size": "hidden_size",
+    },
+    "GRU": {"nhid": "hidden_size", "initial_state": "state_from"},
+    "RNN": {"hidden_dim": "hidden_size", "activation": "nonlinearity"},
+    "JordanRNN": {"output_dim": "output_size"},
+    "Linear": {"units": "out_features", "input_dim": "in_features", "hidden_size": "out_features", "source": "from"},
+    "Embedding": {
+        "input_dim": "num_embeddings",
+        "vocab_size": "num_embeddings",
+        "output_dim": "embedding_dim",
+        "shared_with": "same_as",
+    },
+    "Dropout": {"dropout": "p"},
+    "LayerNorm": {"epsilon": "eps"},
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "key", "hint"),
     [
-        *(
-            (kind, key, f"did you mean {meant!r}?")
-            for kind, key, meant in [
-                ("LSTM", "units", "hidden_size"),
-                ("GRU", "nhid", "hidden_size"),
-                ("RNN", "hidden_dim", "hidden_size"),
-                ("LSTM", "Units", "hidden_size"),
-                ("LSTM", "n_layers", "num_layers"),
-                ("LSTM", "input_dim", "input_size"),
-                ("LSTM", "bi", "bidirectional"),
-                ("LSTM", "dropout_rate", "dropout"),
-                ("RNN", "activation", "nonlinearity"),
-                ("JordanRNN", "output_dim", "output_size"),
-                ("Linear", "units", "out_features"),
-                ("Linear", "input_dim", "in_features"),
-                ("Linear", "hidden_size", "out_features"),
-                ("Embedding", "input_dim", "num_embeddings"),
-                ("Embedding", "vocab_size", "num_embeddings"),
-                ("Embedding", "output_dim", "embedding_dim"),
-                ("Dropout", "dropout", "p"),
-                ("LayerNorm", "epsilon", "eps"),
-                ("GRU", "initial_state", "state_from"),
-                ("LSTM", "residual", "add"),
-                ("Linear", "source", "from"),
-                ("Embedding", "shared_with", "same_as"),
-                # not by another name: only misspelt
-                ("LSTM", "hiden_size", "hidden_size"),
-            ]
-        ),
+        *((kind, key, f"did you mean {meant!r}?") for kind, keys in RENAMED.items() for key, meant in keys.items()),
         ("LSTM", "return_sequences", synonyms.REMARKS["return_sequences"]),
         ("LSTM", "vocab_size", "Embedding has num_embeddings"),
         ("LSTM", "activation", "RNN, RNNCell and JordanRNN have nonlinearity"),

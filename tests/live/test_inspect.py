@@ -135,46 +135,31 @@ def test_what_the_model_puts_out_is_the_same_while_it_is_watched(case: Case) -> 
     assert [torch.equal(a, b) for a, b in zip(flat(outputs[0]), flat(expected), strict=True)].count(False) == 0
 
 
-ARGUMENTS: list[tuple[Callable[[], nn.Module], dict[str, Any]]] = [
+SIZES = ("input_size", "hidden_size")
+OPTIONS = (*SIZES, "num_layers", "bias", "batch_first", "dropout", "bidirectional")
+ARGUMENTS: list[tuple[Callable[[], nn.Module], tuple[str, ...], tuple[Any, ...]]] = [
     (
         lambda: nn.LSTM(5, 7, 2, False, True, 0.5, True, 3),
-        {
-            "input_size": 5,
-            "hidden_size": 7,
-            "num_layers": 2,
-            "bias": False,
-            "batch_first": True,
-            "dropout": 0.5,
-            "bidirectional": True,
-            "proj_size": 3,
-        },
+        (*OPTIONS, "proj_size"),
+        (5, 7, 2, False, True, 0.5, True, 3),
     ),
     (
         lambda: nn.RNN(5, 7, nonlinearity="relu"),
-        {
-            "input_size": 5,
-            "hidden_size": 7,
-            "num_layers": 1,
-            "nonlinearity": "relu",
-            "bias": True,
-            "batch_first": False,
-            "dropout": 0.0,
-            "bidirectional": False,
-        },
+        (*OPTIONS, "nonlinearity"),
+        (5, 7, 1, True, False, 0.0, False, "relu"),
     ),
-    (
-        lambda: nn.RNNCell(5, 7, nonlinearity="relu"),
-        {"input_size": 5, "hidden_size": 7, "nonlinearity": "relu", "bias": True},
-    ),
-    (lambda: nn.GRUCell(5, 7, bias=False), {"input_size": 5, "hidden_size": 7, "bias": False}),
+    (lambda: nn.RNNCell(5, 7, nonlinearity="relu"), (*SIZES, "nonlinearity", "bias"), (5, 7, "relu", True)),
+    (lambda: nn.GRUCell(5, 7, bias=False), (*SIZES, "bias"), (5, 7, False)),
 ]
 
 
-@pytest.mark.parametrize(("make", "expected"), ARGUMENTS, ids=lambda value: "")
-def test_arguments_build_the_same_module(make: Callable[[], nn.Module], expected: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("make", "names", "values"), ARGUMENTS, ids=lambda value: "")
+def test_arguments_build_the_same_module(
+    make: Callable[[], nn.Module], names: tuple[str, ...], values: tuple[Any, ...]
+) -> None:
     module = make()
     (layer,) = rnninspect.recurrent(module).layers
-    assert layer.arguments == expected
+    assert layer.arguments == dict(zip(names, values, strict=True))
     again = type(module)(**layer.arguments)
     assert repr(again) == repr(module)
     assert [p.shape for p in again.parameters()] == [p.shape for p in module.parameters()]
