@@ -21,7 +21,6 @@ from rnninspect.runtime.real import measure
 from rnninspect.study.verify import verify_layers
 
 CPU = torch.device("cpu")
-PIECES = ("\n", "(", ")", "@", "W", "x", " = ", "[k]", ".T", "for", "é", "9" * 30)
 
 
 @st.composite
