@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -10,22 +9,11 @@ import sys
 import time
 import zipfile
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from tools import gpu_check
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def command() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gpu_check", ROOT / "tests" / "tools" / "gpu_check.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gpu_check"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def python(source: str) -> tuple[str, ...]:
@@ -33,17 +21,19 @@ def python(source: str) -> tuple[str, ...]:
 
 
 def test_it_goes_on_past_failures_and_says_how_each_step_ended(
-    command: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asleep = "import os, time; print(os.getpid(), os.fork(), flush=True); time.sleep(60)"
     steps = [
-        command.Step("good", python("import os; print(os.environ['ONE'], *'abcd', sep='\\n')"), 30, 2, (("ONE", "1"),)),
-        command.Step("bad", python("raise SystemExit(5)"), 30),
-        command.Step("gone", (str(tmp_path / "nothing"),), 30),
-        command.Step("endless", python(asleep), 1.5),
-        command.Step("last", python("print('still here')"), 30),
+        gpu_check.Step(
+            "good", python("import os; print(os.environ['ONE'], *'abcd', sep='\\n')"), 30, 2, (("ONE", "1"),)
+        ),
+        gpu_check.Step("bad", python("raise SystemExit(5)"), 30),
+        gpu_check.Step("gone", (str(tmp_path / "nothing"),), 30),
+        gpu_check.Step("endless", python(asleep), 1.5),
+        gpu_check.Step("last", python("print('still here')"), 30),
     ]
-    assert command.check(steps, tmp_path, dict(os.environ)) == 1
+    assert gpu_check.check(steps, tmp_path, dict(os.environ)) == 1
     printed, log = capsys.readouterr().out, (tmp_path / "log.txt").read_text()
     table = [line.split() for line in printed.splitlines()[-6:]]
     assert [row[:2] for row in table[:5]] == [
@@ -80,19 +70,17 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def test_all_good_is_0_and_a_step_that_was_not_run_is_shown(
-    command: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fine = command.Step("fine", python(""), 30)
-    assert command.check([fine], tmp_path, dict(os.environ)) == 0
-    none = command.Step("versions", python(f"raise SystemExit({command.NO_DEVICE})"), 30)
-    assert command.check([none, fine], tmp_path, dict(os.environ)) == command.NO_DEVICE
+def test_all_good_is_0_and_a_step_that_was_not_run_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fine = gpu_check.Step("fine", python(""), 30)
+    assert gpu_check.check([fine], tmp_path, dict(os.environ)) == 0
+    none = gpu_check.Step("versions", python(f"raise SystemExit({gpu_check.NO_DEVICE})"), 30)
+    assert gpu_check.check([none, fine], tmp_path, dict(os.environ)) == gpu_check.NO_DEVICE
     assert "fine                      -  not run\n0 of 2 ended well" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
-def test_the_steps_keep_to_eight_minutes_and_eight_files(command: ModuleType, tmp_path: Path, device: str) -> None:
-    steps = command.steps(tmp_path, device, "1ms", tmp_path)
+def test_the_steps_keep_to_eight_minutes_and_eight_files(tmp_path: Path, device: str) -> None:
+    steps = gpu_check.steps(tmp_path, device, "1ms", tmp_path)
     assert len({step.name for step in steps}) == len(steps)
     assert sum(step.limit for step in steps) <= 8 * 60
     files = {step.command[step.command.index("--output") + 1] for step in steps if "--output" in step.command}
@@ -103,18 +91,16 @@ def test_the_steps_keep_to_eight_minutes_and_eight_files(command: ModuleType, tm
     assert ("configs/deepbench-gru.yaml" in asked) == (device == "cuda")
 
 
-def test_wheels_are_unpacked_where_they_fit_this_python(
-    command: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wheels_are_unpacked_where_they_fit_this_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ours = f"cp{sys.version_info.major}{sys.version_info.minor}"
     for name in ("one-1-py3-none-any", f"two-1-{ours}-{ours}-linux_x86_64", "three-1-cp34-cp34m-linux_x86_64"):
         with zipfile.ZipFile(tmp_path / f"{name}.whl", "w") as archive:
             archive.writestr(f"{name.partition('-')[0]}.py", "")
     site = tmp_path / "site"
-    command.unpack(tmp_path, site)
+    gpu_check.unpack(tmp_path, site)
     assert sorted(path.name for path in site.iterdir()) == ["one.py", "two.py"]
     assert "three-1-cp34-cp34m-linux_x86_64.whl is for another Python" in capsys.readouterr().out
-    found = command.environment_of(site, tmp_path)["PYTHONPATH"].split(os.pathsep)
+    found = gpu_check.environment_of(site, tmp_path)["PYTHONPATH"].split(os.pathsep)
     assert found[:2] == [str(site), str(ROOT)]
 
 
@@ -128,11 +114,11 @@ def test_wheels_are_unpacked_where_they_fit_this_python(
     ],
 )
 def test_what_cannot_be_used_is_2(
-    command: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SystemExit) as ended:
-        command.main([argument.format(tmp_path) for argument in arguments])
+        gpu_check.main([argument.format(tmp_path) for argument in arguments])
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
+
+from tools import mutate
 
 TESTS = Path(__file__).parent
 
 
 def test_every_fault_has_its_one_place() -> None:
-    found = importlib.util.spec_from_file_location("mutate", TESTS / "tools" / "mutate.py")
-    assert found is not None
-    assert found.loader is not None
-    mutate = importlib.util.module_from_spec(found)
-    found.loader.exec_module(mutate)
     faults = list(mutate.listed())
     texts = {fault.file: (TESTS.parent / "rnninspect" / fault.file).read_text() for fault in faults}
     assert [fault for fault in faults if texts[fault.file].count(fault.right) != 1] == []
