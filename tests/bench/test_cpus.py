@@ -11,6 +11,8 @@ from rnninspect.bench.cpus import Cpus, many_threads, usable_cpus
 from rnninspect.bench.records import Warned
 from rnninspect.runtime import control_groups
 
+V1 = "cgroup__cpu__j__cpu.cfs"
+
 
 @pytest.mark.parametrize(
     ("files", "quota"),
@@ -22,20 +24,9 @@ from rnninspect.runtime import control_groups
         # The least of the way up counts; a group that only the host sees is passed over.
         ({"membership": "0::/a/b\n", "cgroup__a__cpu.max": "50000 100000", "cgroup__cpu.max": "max 100000"}, 0.5),
         ({"membership": "0::/hidden/pod\n", "cgroup__cpu.max": "300000 100000"}, 3.0),
+        ({"membership": "2:cpu,cpuacct:/j\n", f"{V1}_quota_us": "-1", f"{V1}_period_us": "100000"}, None),
         (
-            {
-                "membership": "2:cpu,cpuacct:/j\n",
-                "cgroup__cpu__j__cpu.cfs_quota_us": "-1",
-                "cgroup__cpu__j__cpu.cfs_period_us": "100000",
-            },
-            None,
-        ),
-        (
-            {
-                "membership": "9:cpuset:/\n3:cpuacct,cpu:/j\n",
-                "cgroup__cpu__j__cpu.cfs_quota_us": "250000",
-                "cgroup__cpu__j__cpu.cfs_period_us": "100000",
-            },
+            {"membership": "9:cpuset:/\n3:cpuacct,cpu:/j\n", f"{V1}_quota_us": "250000", f"{V1}_period_us": "100000"},
             2.5,
         ),
         ({"membership": "no groups"}, None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cases import cases
 from worlds import spec_of, text_of
 
 from rnninspect.errors import DocumentError
@@ -12,35 +13,28 @@ SRC = "name: a, type: GRU, from: src, input_size: 3, hidden_size: 3, feeds: last
 MAX = "name: b, type: GRU, from: src, hidden_size: 3, feeds: max"
 
 # The layers after those two, and what is said, with what to try in brackets.
-FAULTS = {
-    "an input of vectors": (
-        "name: c, type: GRU, from: who, input_size: 3, hidden_size: 3",
-        "layers[2].type: layer 'c': expected a sequence, got an input of one vector of each "
-        "(give that input its seq_len)",
-    ),
-    "another's vectors": (
-        "name: c, type: GRU, from: a, hidden_size: 3",
-        "layers[2].type: layer 'c': expected a sequence, got the last state of layer 'a' (give 'a' feeds: output)",
-    ),
-    "vectors side by side": (
-        "name: c, type: Conv1d, from: [b, a], out_channels: 3, kernel_size: 1",
-        "layers[2].type: layer 'c': expected a sequence, got the maximum over the steps of layer 'b' "
-        "through layer 'b + a' (give 'b' feeds: output)",
-    ),
-    "adding what is not yet known to be features": (
-        "name: c, type: Linear, from: a, out_features: 3, add: who",
-        "layers[2].add: layer 'c': expected features to add, got the input 'who': nothing says how wide it is "
-        "(give the input its input_size; token indices need an Embedding first)",
-    ),
-}
+# A layer, and what is said of it.
+FAULTS = cases(
+    """
+name: c, type: GRU, from: who, input_size: 3, hidden_size: 3
+    layers[2].type: layer 'c': expected a sequence, got an input of one vector of each (give that input its seq_len)
+name: c, type: GRU, from: a, hidden_size: 3
+    layers[2].type: layer 'c': expected a sequence, got the last state of layer 'a' (give 'a' feeds: output)
+name: c, type: Conv1d, from: [b, a], out_channels: 3, kernel_size: 1
+    layers[2].type: layer 'c': expected a sequence, got the maximum over the steps of layer 'b' through layer 'b + a'
+      (give 'b' feeds: output)
+name: c, type: Linear, from: a, out_features: 3, add: who
+    layers[2].add: layer 'c': expected features to add, got the input 'who': nothing says how wide it is (give the
+      input its input_size; token indices need an Embedding first)
+"""
+)
 
 
-@pytest.mark.parametrize("what", FAULTS)
-def test_inputs_are_called_what_they_are(what: str) -> None:
-    layer, expected = FAULTS[what]
+@pytest.mark.parametrize("layer", FAULTS)
+def test_inputs_are_called_what_they_are(layer: str) -> None:
     with pytest.raises(DocumentError) as raised:
         spec_of(text_of(SRC, MAX, layer, head=HEAD))
-    assert str(raised.value).partition(": ")[2] == expected
+    assert [str(raised.value).partition(": ")[2]] == FAULTS[layer]
 
 
 def test_a_vector_of_each_sequence_has_no_lengths() -> None:

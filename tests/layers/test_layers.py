@@ -335,36 +335,12 @@ class TestEmits:
 
 class TestTensors:
     @pytest.mark.parametrize(
-        ("batch", "axes", "batch_first", "inputs", "outputs"),
+        ("batch", "axes", "batch_first", "tokens", "sequences"),
         [
-            (
-                Batch(3, 5),
-                ("L", "N"),
-                False,
-                {"input": (5, 3, 7), "h_0": (4, 3, 2), "c_0": (4, 3, 11)},
-                {"output": (5, 3, 4), "h_n": (4, 3, 2), "c_n": (4, 3, 11)},
-            ),
-            (
-                Batch(3, 5),
-                ("N", "L"),
-                True,
-                {"input": (3, 5, 7), "h_0": (4, 3, 2), "c_0": (4, 3, 11)},
-                {"output": (3, 5, 4), "h_n": (4, 3, 2), "c_n": (4, 3, 11)},
-            ),
-            (
-                Batch(None, 5),
-                ("L",),
-                True,
-                {"input": (5, 7), "h_0": (4, 2), "c_0": (4, 11)},
-                {"output": (5, 4), "h_n": (4, 2), "c_n": (4, 11)},
-            ),
-            (
-                Batch(3, 9, (4, 8, 2)),
-                ("T",),
-                False,
-                {"input": (14, 7), "h_0": (4, 3, 2), "c_0": (4, 3, 11)},
-                {"output": (14, 4), "h_n": (4, 3, 2), "c_n": (4, 3, 11)},
-            ),
+            (Batch(3, 5), ("L", "N"), False, (5, 3), (3,)),
+            (Batch(3, 5), ("N", "L"), True, (3, 5), (3,)),
+            (Batch(None, 5), ("L",), True, (5,), ()),
+            (Batch(3, 9, (4, 8, 2)), ("T",), False, (14,), (3,)),
         ],
         ids=["batched", "batch_first", "unbatched", "packed"],
     )
@@ -373,10 +349,13 @@ class TestTensors:
         batch: Batch,
         axes: tuple[str, ...],
         batch_first: bool,
-        inputs: dict[str, tuple[int, ...]],
-        outputs: dict[str, tuple[int, ...]],
+        tokens: tuple[int, ...],
+        sequences: tuple[int, ...],
     ) -> None:
         """D = 2, num_layers = 2, H_out = 2, H_cell = 11."""
+        states = (4, *sequences, 2), (4, *sequences, 11)
+        inputs = dict(zip(("input", "h_0", "c_0"), ((*tokens, 7), *states), strict=True))
+        outputs = dict(zip(("output", "h_n", "c_n"), ((*tokens, 4), *states), strict=True))
         signal = Signal(batch, axes, 7, "before")
         layer = make("LSTM", num_layers=2, bidirectional=True, proj_size=2, batch_first=batch_first).fit(signal, {})
         assert {tensor.name: tensor.shape for tensor in layer.inputs(signal, "float32")} == inputs
