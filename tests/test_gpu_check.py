@@ -167,6 +167,6 @@ def test_all_of_it_runs_on_a_cpu(tmp_path: Path) -> None:
     """Control flow and files; nothing is said of times."""
     done = run(tmp_path / "new", "--device", "cpu", "--budget", "10ms", "--patience", "10")
     assert done.returncode == 0, done.stdout
-    assert "19 of 19 ended well" in done.stdout
+    assert "20 of 20 ended well" in done.stdout
     results = {f"{name}.jsonl" for name in ("configs", "rnn", "lstm", "gru", "dtype", "ieee", "tf32")}
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"log.txt", *results}
