@@ -25,6 +25,7 @@ from rnninspect.bench.largest import (
 )
 from rnninspect.bench.records import RunOptions, Status, TimingRequest
 from rnninspect.bench.supervise import Ended, Last
+from rnninspect.commands.shared import bench_fit
 from rnninspect.errors import OptionError
 from rnninspect.results.largest_batch import sentence
 from rnninspect.runtime import memory
@@ -155,6 +156,20 @@ def test_the_page_has_the_answer(bench: Run) -> None:
     assert "one call of step, forward and backward; no optimiser is in it: Adam keeps up to 8.08 MB besides" in (
         done.stdout
     )
+
+
+def test_what_was_found_before_an_interrupt_is_printed(bench: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(batch: int) -> None:
+        raise KeyboardInterrupt
+
+    telling = bench_fit._telling
+    second = {"encoder.hidden_size": 500}
+    monkeypatch.setattr(bench_fit, "_telling", lambda run: interrupted if run.settings == second else telling(run))
+    done = bench("--fit-batch", "--sweep", "encoder.hidden_size=8,500", "--format", "csv")
+    assert (done.returncode, done.stderr) == (130, "interrupted: 1 of 2 were found, and are printed\n")
+    assert done.stdout.count("\n") == 2
+    done = bench("--fit-batch", "--sweep", "encoder.hidden_size=500")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted: 0 of 1 were found\n")
 
 
 def test_nothing_fits(bench: Run) -> None:

@@ -12,12 +12,13 @@ from rnninspect.bench.points import Point
 from rnninspect.bench.records import TimingRequest, settings_text
 from rnninspect.bench.seats import several_devices
 from rnninspect.commands.shared.bench_options import BenchOptions
-from rnninspect.commands.shared.messages import say
+from rnninspect.commands.shared.messages import complain, say
 from rnninspect.commands.shared.rendering import print_page
-from rnninspect.errors import CannotHere, OptionError, printable
+from rnninspect.errors import CannotHere, OptionError, OutputFailed, printable
 from rnninspect.results.caption import caption, each_once
 from rnninspect.results.largest_batch import largest_document, largest_table, sentence
 from rnninspect.runtime.here import need_torch_found
+from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 
 _BATCH = "input.batch_size"
 # Options of what is timed, or kept.
@@ -55,15 +56,35 @@ def fit_batches(
             raise OptionError(f"--fit-batch with backend={run.setting.backend}: batches are tried eagerly alone")
         check_grows(run.spec)
     need_torch_found()
-    fitted = []
-    for run in runs:
-        fitted.append(fit_batch(entry.trial, run, request, time_limit=time_limit, progress=_telling(run)))
-        if fitted[-1].found.fits is None:
-            say(f"error: {printable(run.spec.name)}: {sentence(fitted[-1])}")
+    fitted: list[FittedBatch] = []
+    try:
+        for run in runs:
+            fitted.append(fit_batch(entry.trial, run, request, time_limit=time_limit, progress=_telling(run)))
+            if fitted[-1].found.fits is None:
+                say(f"error: {printable(run.spec.name)}: {sentence(fitted[-1])}")
+    except INTERRUPTS as stop:
+        return _stop(options, fitted, len(runs), stop)
+    _print(options, fitted)
+    return 0 if all(each.found.fits for each in fitted) else CannotHere.exit_code
+
+
+def _stop(options: BenchOptions, fitted: Sequence[FittedBatch], total: int, stop: Interrupt) -> int:
+    """Print what was found, of `total`, before the run was ended; returns the exit code."""
+    printed = ""
+    if fitted:
+        try:
+            _print(options, fitted)
+            printed = ", and are printed"
+        except OutputFailed as error:  # why no reason to end otherwise: SIGHUP comes because the terminal is gone
+            complain(error)
+    say(f"{words(stop)}: {len(fitted)} of {total} were found{printed}")
+    return exit_code(stop)
+
+
+def _print(options: BenchOptions, fitted: Sequence[FittedBatch]) -> None:
     print_page(
         options.format, [largest_table(fitted)], lambda: largest_document(fitted), _caption(fitted, options.seed), None
     )
-    return 0 if all(each.found.fits for each in fitted) else CannotHere.exit_code
 
 
 def _telling(run: VariantRun) -> Callable[[int], None]:
