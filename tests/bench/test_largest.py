@@ -173,9 +173,9 @@ def test_what_was_found_before_an_interrupt_is_printed(bench: Run, monkeypatch: 
 
 
 def test_nothing_fits(bench: Run) -> None:
-    done = bench("--fit-batch", "--set", "encoder.hidden_size=2000", "--phase", "forward", "--format", "csv")
+    done = bench("--fit-batch", "--sweep", "encoder.hidden_size=2000", "--phase", "forward", "--format", "csv")
     assert done.returncode == 3
-    assert done.stderr == "error: small: not even batch 1 fits: asked for 200,000 bytes\n"
+    assert done.stderr == "error: small encoder.hidden_size=2000: not even batch 1 fits: asked for 200,000 bytes\n"
     head, row = done.stdout.splitlines()
     cells = dict(zip(head.split(","), row.split(","), strict=False))
     assert (cells["batch_size"], cells["next_batch_size"], cells["phase"]) == ("", "1", "forward")

@@ -61,7 +61,7 @@ def fit_batches(
         for run in runs:
             fitted.append(fit_batch(entry.trial, run, request, time_limit=time_limit, progress=_telling(run)))
             if fitted[-1].found.fits is None:
-                say(f"error: {printable(run.spec.name)}: {sentence(fitted[-1])}")
+                say(f"error: {_named(run)}: {sentence(fitted[-1])}")
     except INTERRUPTS as stop:
         return _stop(options, fitted, len(runs), stop)
     _print(options, fitted)
@@ -89,13 +89,17 @@ def _print(options: BenchOptions, fitted: Sequence[FittedBatch]) -> None:
 
 def _telling(run: VariantRun) -> Callable[[int], None]:
     """Says which batch is tried now, where somebody waits for it."""
-    name = " ".join(filter(None, [run.spec.name, settings_text({**run.settings, **run.variant})]))
 
     def tell(batch: int) -> None:
         if sys.stderr is not None and sys.stderr.isatty():
-            say(f"{printable(name)}: trying batch {batch:,}")
+            say(f"{_named(run)}: trying batch {batch:,}")
 
     return tell
+
+
+def _named(run: VariantRun) -> str:
+    """The model, and what is swept and varied of it."""
+    return printable(" ".join(filter(None, [run.spec.name, settings_text({**run.settings, **run.variant})])))
 
 
 def _caption(fitted: Sequence[FittedBatch], seed: int) -> str:
