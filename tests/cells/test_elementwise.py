@@ -86,3 +86,12 @@ def test_elementwise_operations_are_what_python_does(name: str) -> None:
             families[place[1]][int(place[2])] = scope[weight]
     exec(layer.equations(), {**families, **scope})
     assert layer.forward_ops(link.signal).elementwise == 6 * 4 * counter.total
+
+
+# The others are run by one kernel each, whatever their derivative is written as.
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "exp", "log", "sin", "cos", "abs", "softplus", "softsign"])
+def test_a_gradient_costs_what_it_is_worked_out_with(name: str) -> None:
+    counter = Counter()
+    g, a, y = (Vector(1, counter) for _ in range(3))
+    FUNCTIONS[name].gradient(g, a, y, defaultdict(lambda: Vector.one))
+    assert counter.total == FUNCTIONS[name].backward

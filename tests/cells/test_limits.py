@@ -134,6 +134,12 @@ def test_what_is_within_the_limits_is_read(text: str) -> None:
     assert parse(text).equations
 
 
+@pytest.mark.parametrize("text", ["_n = x\nh = _n", "h = x + _n", "a__b = x\nh = a__b"])
+def test_a_name_that_python_keeps_to_itself_is_refused(text: str) -> None:
+    with pytest.raises(CellError, match="names begin with a letter, and have no __"):
+        parse(text)
+
+
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [

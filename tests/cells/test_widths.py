@@ -143,6 +143,10 @@ class TestWidthsOfItsOwn:
         assert (found.length(Matrix("W_q")), found.columns(Matrix("W_q"))) == ("code", "H_in")
         assert found.length(Value("y", 1)) == "H_in"
 
+    def test_a_number_leaves_a_vector_its_length(self) -> None:
+        found = solved("h = W_h @ (1 - h) + W_x @ (2 * x)")
+        assert (found.columns(Matrix("W_h")), found.columns(Matrix("W_x"))) == ("H_cell", "H_in")
+
     def test_a_number_that_is_learnt_or_computed_stands_beside_any_vector(self) -> None:
         text = "n = tanh(W_x @ x + W_h @ h)\nt = sigmoid(W_t @ h + b_t)\nh = exp(w_a) * n + (1 - t) * h"
         found = solved(text, w_a="1", t="1")
