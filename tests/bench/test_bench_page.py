@@ -39,8 +39,8 @@ def timed(path: str, *, sweeps: Sequence[str] = (), vary: Sequence[str] = (), **
     return [outcome for job in jobs for outcome in fake_work.work(job, lambda share: None)]
 
 
-def page(outcomes: Sequence[Outcome], *, details: bool = False) -> list[str]:
-    text = page_of(outcomes, format="table", seed=0, only=None, details=details, partial=False)
+def page(outcomes: Sequence[Outcome], *, whole: bool = False) -> list[str]:
+    text = page_of(outcomes, format="table", seed=0, only=None, all_of_it=whole, partial=False)
     assert all(len(line) <= 80 for line in text.splitlines())
     return text.splitlines()
 
@@ -80,8 +80,8 @@ def test_the_answer_says_whose_equations_were_run() -> None:
     assert said == [f"a: torch has no JordanRNN: {BY_EQUATIONS}", f"b: torch has no MGU: {BY_EQUATIONS}"]
 
 
-def test_with_details_the_answer_stands_at_both_ends() -> None:
-    lines = page(timed(TAGGER), details=True)
+def test_with_all_the_answer_stands_at_both_ends() -> None:
+    lines = page(timed(TAGGER), whole=True)
     answer = lines[: next(k for k, line in enumerate(lines) if line.startswith("tagger · times")) - 1]
     assert answer[-1] == "not steady: second half 12 % slower"
     assert answer[3].startswith("forward ")
@@ -181,6 +181,6 @@ def test_a_gpu_that_waits_for_the_host_is_said_with_both_times() -> None:
     assert "launch-bound: eager forward takes 800 µs of the host, 800 µs on the GPU (and 1 more)" in text
     assert "--vary backend=eager,graph" in text
     assert not any("launch-bound" in line for line in page([graph]))
-    times = page([eager, graph], details=True)
+    times = page([eager, graph], whole=True)
     assert any(" host" in line for line in times)
-    assert not any(" host" in line for line in page(outcomes, details=True))
+    assert not any(" host" in line for line in page(outcomes, whole=True))

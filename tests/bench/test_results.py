@@ -306,18 +306,18 @@ def test_every_table_has_a_name_that_can_be_asked_for() -> None:
 
 
 def test_people_are_shown_what_has_rows() -> None:
-    def titles(outcomes: Sequence[Outcome], *, details: bool = False) -> list[str]:
-        return [block.title for block in bench_blocks(outcomes, details=details)]
+    def titles(outcomes: Sequence[Outcome], *, whole: bool = False) -> list[str]:
+        return [block.title for block in bench_blocks(outcomes, all_of_it=whole)]
 
     assert titles(all_of_it()) == ["time of forward", "not measured"]
-    assert titles(all_of_it(), details=True) == [
+    assert titles(all_of_it(), whole=True) == [
         *("time of forward", "times", "what they mean", "kernels", "ratios"),
         *("time of the whole model", "time of chain", "not measured", "time of forward"),
     ]
     one, lost = swept(8, "float32", 0, 8.0), all_of_it()[-1]
     assert titles([one]) == ["time"]
-    assert titles([one], details=True) == ["time", "times", "what they mean", "kernels", "time"]
-    assert titles([lost]) == titles([lost], details=True) == ["not measured"]
+    assert titles([one], whole=True) == ["time", "times", "what they mean", "kernels", "time"]
+    assert titles([lost]) == titles([lost], whole=True) == ["not measured"]
 
 
 # --- drawn ---------------------------------------------------------------------------------------------------
