@@ -9,7 +9,7 @@ import pytest
 from drawn_geometry import faults
 from drawn_models import WIRED
 from flowcharts import CLASS, NODE
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from samples import examples
 from worlds import CONFIGS, spec_of, text_of
@@ -69,7 +69,22 @@ def documents(draw: st.DrawFn) -> str:
     return text_of(*layers, head=f"outputs: [{', '.join(names[1:] + vectors)}]\ninput: {{batch_size: 3, seq_len: 7}}")
 
 
+# The names that are returned are wider than the boxes they stand below.
+RETURNED = """\
+outputs: [a0, a1, a2, a5, a3, a4]
+input: {batch_size: 3, seq_len: 7}
+layers:
+  - {name: a0, type: Linear, from: input, out_features: 4, in_features: 4}
+  - {name: a1, type: GRU, from: input, hidden_size: 4}
+  - {name: a2, type: GRU, from: input, state_from: a1, hidden_size: 4}
+  - {name: a3, type: GRU, from: input, hidden_size: 4, feeds: last}
+  - {name: a4, type: GRU, from: [input, a0], hidden_size: 4, feeds: last}
+  - {name: a5, type: GRU, from: input, add: a0, hidden_size: 4}
+"""
+
+
 @examples(15)
+@example(RETURNED)
 @given(documents())
 def test_so_it_is_whatever_the_wires(document: str) -> None:
     picture = downwards(model_graph(spec_of(document)), ["L: steps."])
