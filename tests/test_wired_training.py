@@ -84,6 +84,13 @@ def test_autograd_keeps_what_is_said_for_every_choice_of_what_trains(name: str) 
             check_kept(name, dtype, flags)
 
 
+def test_what_two_layers_read_is_kept_once() -> None:
+    gru = "name: rnn, type: GRU, input_size: 16, hidden_size: 64"
+    heads = (f"name: {name}, type: Linear, from: rnn, out_features: 8" for name in "ab")
+    spec = spec_of(text_of(gru, *heads, head="outputs: [a, b]\ninput: {batch_size: 30, seq_len: 20}"))
+    assert kept(on_cpu(spec)) == saved_bytes(spec)
+
+
 def test_what_joining_and_adding_take_by_hand() -> None:
     """Of 21 tokens of 4 numbers: a and b each add their input, norm adds a; head reads a, norm and the input.
 

@@ -20,6 +20,7 @@ from ended import Run
 from worlds import SMALL, Git
 
 from rnninspect import cli
+from rnninspect.runtime import here
 
 ROOT = Path(__file__).parent.parent
 HANG = 600
@@ -239,3 +240,10 @@ def test_the_wheel_alone_is_small_and_runs_every_command(
 def plainly(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which nothing of this process's Python is left, but what pip is told of its network."""
     return {name: value for name, value in environment.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+
+
+def test_torch_is_there_where_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    for found in (None, object()):
+        monkeypatch.setattr(here, "find_spec", {"torch": found}.get)
+        assert here.torch_is_installed() == (found is not None)
