@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pytest
+import typer
 from ended import Run
 from worlds import SMALL
 
@@ -216,6 +217,12 @@ def test_what_the_system_refuses_is_no_fault_of_ours(
     monkeypatch.delenv("RNNINSPECT_TRACEBACK", raising=False)
     assert blame(error) == code
     assert line in capsys.readouterr().err
+
+
+def test_what_runs_out_of_memory_while_it_ends_has_said_what_was_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    error = MemoryError()
+    error.__context__ = typer.Exit(3)
+    assert (blame(error), capsys.readouterr().err) == (3, "")
 
 
 # --- writers -----------------------------------------------------------------------------------------------
