@@ -306,7 +306,7 @@ def test_a_device_that_is_not_here_is_one_line_of_all_points_of_bench(here: Run,
     done = here("bench", small, "--device", "cuda:99", "--sweep", "encoder.hidden_size=4,5")
     line = refused(done, 3)
     assert done.stdout == ""
-    assert line.endswith(" (use --device cpu): 0 of 2 were measured\n")
+    assert line.endswith(" (use --device cpu): 0 of 2 were measured")
 
 
 @pytest.mark.torch

@@ -31,7 +31,7 @@ pytestmark = [
 SIZES = range(1, 41)
 SWEEP = ("--sweep", f"encoder.hidden_size=range({SIZES.start},{SIZES.stop},1)", "--phase", "forward", "--quick")
 # So long a task has something to be disturbed in, and so long everything takes at the most, on a busy machine.
-_POINT_SECONDS, _PATIENCE = "0.7", 120
+_POINT_SECONDS, _PATIENCE = "2", 240
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +120,12 @@ def test_whatever_ends_a_task_nothing_is_lost(slurm: Slurm, folder: Path, tool: 
     nodes = dict(line.split() for line in slurm("squeue", "-h", "-r", "-j", job, "-o", "%K %N").splitlines())
     on_second = [task for task, node in nodes.items() if node == "n2"]
     killed, cancelled, over, told_of_it = [task for task, node in nodes.items() if node == "n1"]
+    # why first: it must not have done all before its time is over, however slow the rest is.
+    slurm("scontrol", "update", f"JobId={job}_{over}", "EndTime=now+3")
     os.kill(process_of(job, int(killed), slurm), 9)
     slurm("scancel", "-s", "KILL", f"{job}_{cancelled}")
     # What --signal=B:TERM@60 sends a minute before the end.
     slurm("scancel", "-s", "TERM", "--batch", f"{job}_{told_of_it}")
-    slurm("scontrol", "update", f"JobId={job}_{over}", "EndTime=now+3")
     # What runs there is put back into the queue, to begin again in two minutes.
     slurm("scontrol", "update", "NodeName=n2", "State=DOWN", "Reason=test")
     slurm("scancel", *(f"{job}_{task}" for task in on_second[1:]))
