@@ -197,6 +197,8 @@ def timing_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     from fake_work import trial, work
 
     from rnninspect.bench import largest, schedule
+    from rnninspect.runtime import here
 
+    monkeypatch.setattr(here, "torch_is_installed", lambda: True)
     monkeypatch.setattr(largest, "run_jobs", lambda _, jobs, **how: (trial(job, lambda share: None) for job in jobs))
     monkeypatch.setattr(schedule, "run_jobs", lambda _, jobs, **how: (work(job, lambda share: None) for job in jobs))

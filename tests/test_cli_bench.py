@@ -35,7 +35,9 @@ FAKED = (
     "import sys\n"
     "import fake_work\n"
     "from rnninspect.bench import entry\n"
+    "from rnninspect.runtime import here\n"
     "entry.work = fake_work.work\n"
+    "here.torch_is_installed = lambda: True\n"
     "from rnninspect.cli import main\n"
     "sys.argv[0] = 'rnninspect'\n"
     "main()\n"
@@ -366,6 +368,7 @@ def test_one_table_after_an_interrupt_says_that_it_is_partial(
         yield
 
     monkeypatch.setattr(schedule, "run_jobs", run_jobs)
+    monkeypatch.setattr("rnninspect.runtime.here.torch_is_installed", lambda: True)
     monkeypatch.chdir(folder)
     for table in ("times", "meaning"):
         done = here("bench", "m.yaml", *options, "--resume", "--processes", "2", "--table", table)

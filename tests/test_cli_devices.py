@@ -27,8 +27,10 @@ def beside(here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     from fake_work import work
 
     from rnninspect.bench import entry
+    from rnninspect.runtime import here as found
 
     monkeypatch.setattr(entry, "work", work)
+    monkeypatch.setattr(found, "torch_is_installed", lambda: True)
     (tmp_path / "m.yaml").write_text(TIMED)
     return lambda *words: here("bench", "m.yaml", *SWEEP, *words, cwd=tmp_path)
 

@@ -131,6 +131,7 @@ def test_a_trap_would_be_seen(folder: Path, environment: Environment) -> None:
     assert sprung(folder) == ["signal.was-run"]
 
 
+@pytest.mark.torch
 def test_python_m_in_a_checkout_finds_its_package_in_the_child_too(folder: Path, environment: Environment) -> None:
     shutil.copytree(ROOT / "rnninspect", folder / "rnninspect")
     where = "def work(job, progress):\n    raise RuntimeError(f'this is {__file__}')\n"
@@ -233,7 +234,9 @@ def test_what_is_done_is_printed_when_torch_is_lost_midway(folder: Path, environ
     source = (
         "import losing, sys\n"
         "from rnninspect.bench import entry\n"
+        "from rnninspect.runtime import here\n"
         "entry.work = losing.work\n"
+        "here.torch_is_installed = lambda: True\n"
         "from rnninspect.cli import main\n"
         "main()\n"
     )
