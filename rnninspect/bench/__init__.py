@@ -12,9 +12,8 @@ worker          in there: prepare (build, hold against the equations, calibrate)
 phases, clock   forward, forward+grad, backward, step as something to be timed, on the clock of a device
 graphs          a phase as a CUDA graph, recorded and replayed
 sampling        when to run what, and when to stop
-machine         what else it did meanwhile: witness (counters), a probe of its speed (history keeps the
-                best), cpus, gpu;
-                disturbances says whether a time can be believed, heap keeps freed memory from disturbing it
+machine         what else it did meanwhile: witness (counters), a probe of its speed (history keeps the best), cpus,
+                gpu; disturbances says whether a time can be believed, heap keeps freed memory from disturbing it
 peaks, bound    what the device can do, and the least time that follows; data_sheets: what its maker promises
 kernels         which operators ran, and why no faster ones
 records         what was measured, frozen: it crosses the pipe back from the process

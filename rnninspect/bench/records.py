@@ -295,7 +295,7 @@ class Outcome(NamedTuple):
     @property
     def name(self) -> str:
         """The model, the point and the variant, safe to print."""
-        return " ".join(filter(None, [printable(self.model), self.point, settings_text(self.variant)]))
+        return variant_text(self.model, self.point, self.variant)
 
     @property
     def of_point(self) -> tuple[str, str, str, str, Mapping[str, object], Mapping[str, object]]:
@@ -310,6 +310,11 @@ class Outcome(NamedTuple):
 
 # What a record of a variant of a point begins with.
 POINT_FIELDS = ("model", "file", "case", "point", "settings", "variant")
+
+
+def variant_text(model: str, point: str, variant: Mapping[str, object]) -> str:
+    """What a variant of a point of a model is called, safe to print. point: as `point_text` has it."""
+    return " ".join(filter(None, [printable(model), point, settings_text(variant)]))
 
 
 def point_text(case: str, settings: Mapping[str, object]) -> str:

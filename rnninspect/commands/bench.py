@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.bench_options import BenchOptions, BenchTable
-from rnninspect.commands.shared.messages import complain, say, say_notes
+from rnninspect.commands.shared.messages import could_print, say, say_notes
 from rnninspect.commands.shared.values import parsed
-from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, OutputFailed, printable
+from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, printable
 from rnninspect.runtime.here import need_folder, need_torch_found
 from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 
@@ -266,13 +266,8 @@ def _stop(
     reason: Interrupt | CannotHere,
 ) -> int:
     """Print what there is, of `total` outcomes, after what has ended the run, whose exit code it is."""
-    printed = ", and are printed" if outcomes else ""
-    try:
-        _print(options, outcomes, page(outcomes, partial=len(outcomes) < total))
-    except OutputFailed as error:
-        # why no reason to end otherwise: SIGHUP comes because the terminal is gone.
-        complain(error)
-        printed = ""
+    was_printed = could_print(lambda: _print(options, outcomes, page(outcomes, partial=len(outcomes) < total)))
+    printed = ", and are printed" if outcomes and was_printed else ""
     measured = sum(outcome.ok for outcome in outcomes)
     why = f"error: {reason}" if isinstance(reason, CannotHere) else words(reason)
     left = 0 < len(outcomes) < total and options.output is not None and options.shard is None

@@ -9,12 +9,12 @@ from rnninspect.bench import entry
 from rnninspect.bench.jobs import VariantRun
 from rnninspect.bench.largest import FittedBatch, check_grows, fit_batch
 from rnninspect.bench.points import Point
-from rnninspect.bench.records import TimingRequest, settings_text
+from rnninspect.bench.records import TimingRequest, point_text, variant_text
 from rnninspect.bench.seats import several_devices
 from rnninspect.commands.shared.bench_options import BenchOptions
-from rnninspect.commands.shared.messages import complain, say
+from rnninspect.commands.shared.messages import could_print, say
 from rnninspect.commands.shared.rendering import print_page
-from rnninspect.errors import CannotHere, OptionError, OutputFailed, printable
+from rnninspect.errors import CannotHere, OptionError, printable
 from rnninspect.results.caption import caption, each_once
 from rnninspect.results.largest_batch import largest_document, largest_table, sentence
 from rnninspect.runtime.here import need_torch_found
@@ -70,13 +70,7 @@ def fit_batches(
 
 def _stop(options: BenchOptions, fitted: Sequence[FittedBatch], total: int, stop: Interrupt) -> int:
     """Print what was found, of `total`, before the run was ended; returns the exit code."""
-    printed = ""
-    if fitted:
-        try:
-            _print(options, fitted)
-            printed = ", and are printed"
-        except OutputFailed as error:  # why no reason to end otherwise: SIGHUP comes because the terminal is gone
-            complain(error)
+    printed = ", and are printed" if fitted and could_print(lambda: _print(options, fitted)) else ""
     say(f"{words(stop)}: {len(fitted)} of {total} were found{printed}")
     return exit_code(stop)
 
@@ -98,8 +92,7 @@ def _telling(run: VariantRun) -> Callable[[int], None]:
 
 
 def _named(run: VariantRun) -> str:
-    """The model, and what is swept and varied of it."""
-    return printable(" ".join(filter(None, [run.spec.name, settings_text({**run.settings, **run.variant})])))
+    return variant_text(run.spec.name, point_text(run.case, run.settings), run.variant)
 
 
 def _caption(fitted: Sequence[FittedBatch], seed: int) -> str:

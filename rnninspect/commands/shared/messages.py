@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from rnninspect.errors import MOST_TOLD, Excerpt, RnnInspectError, printable
+from rnninspect.errors import MOST_TOLD, Excerpt, OutputFailed, RnnInspectError, printable
 from rnninspect.output import terminal_width, wants_colour, write_stderr
 
 
@@ -44,6 +44,19 @@ def say_notes(notes: Iterable[str]) -> None:
 def say_wrote(path: Path, more: str = "") -> None:
     """Say that a file was written beside the result."""
     say(f"note: wrote {printable(str(path))}{more}")
+
+
+def could_print(print_page: Callable[[], None]) -> bool:
+    """Print what there is when a run is ended; whether that went, and else why not is said.
+
+    why no other end then: SIGHUP comes because the terminal is gone.
+    """
+    try:
+        print_page()
+    except OutputFailed as error:
+        complain(error)
+        return False
+    return True
 
 
 def complain(error: RnnInspectError, source: str = "") -> int:
