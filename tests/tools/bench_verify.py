@@ -9,6 +9,7 @@ import resource
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 from bench_startup import ROOT, ROUNDS
 
@@ -16,10 +17,10 @@ COMMANDS = ("shapes", "verify")
 LIMIT = 2
 
 
-def processor(command: list[str]) -> float:
+def processor(command: list[str], folder: Path = ROOT) -> float:
     """Seconds of processor time that one process takes, its own and the system's for it."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    subprocess.run(command, check=True, capture_output=True, cwd=folder)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
