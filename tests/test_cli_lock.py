@@ -95,6 +95,9 @@ def test_a_renamed_document_is_known_again(here: Run, folder: Path) -> None:
         f"models/near/b.yaml:1:1: {new}; it has models/b.yaml {adds}",
         f"other.yaml:1:1: {new} {adds}",
     ]
+    # what is in no file can be added to none
+    done = here("check", "LSTM(3, 5)", cwd=folder)
+    assert done.stderr.endswith(f"LSTM(3, 5):1:1: {new} (write it to a file, and check --update adds it)\n")
     # told once, though the lock has an entry whose document is gone; and a copy of what was renamed is no second one
     (folder / "models" / "copy.yaml").write_text(MODEL)
     done = here("check", "models/copy.yaml", "models/first.yaml", "--locked", cwd=folder)

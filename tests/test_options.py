@@ -122,6 +122,7 @@ def test_the_name_of_the_output_says_the_format(here: Run, tmp_path: Path, suffi
         (("explain",), "x.json"),
         (("params", "--plan"), "x.tex"),
         (("shapes", "--plan"), "x.SARIF"),
+        (("shapes", "--plan"), "x.svg"),
         (("explain", "--code"), "x.md"),
     ],
 )

@@ -12,7 +12,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.document.connect import connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.overrides import override, put
-from rnninspect.document.source import Text, read_source
+from rnninspect.document.source import STDIN, Text, read_source
 from rnninspect.document.tree import Tree, read_tree
 from rnninspect.document.validate import validate
 from rnninspect.errors import Place
@@ -75,6 +75,11 @@ def load_tree(path: str, settings: Sequence[str] = (), *, device: str | None = N
 def is_call(path: str) -> bool:
     """Whether a path is a printed module itself, `LSTM(300, 50)`. A file of that name comes first."""
     return is_printed(path) and not os.path.lexists(path)
+
+
+def has_file(source: str) -> bool:
+    """Whether a document, as messages name it, is a file's: neither a printed module itself nor standard input."""
+    return source != STDIN and not is_call(source)
 
 
 def _given(path: str) -> tuple[Text, bool]:

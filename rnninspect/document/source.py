@@ -16,7 +16,7 @@ from rnninspect.errors import DocumentError, Place, show
 # it holds some 3,000 layers.
 MAX_BYTES = 256 * 1024
 
-_STDIN = "<stdin>"
+STDIN = "<stdin>"
 # What to try of bytes from a pipe that are no document's.
 _NO_PIPE = "a document is text in UTF-8; a checkpoint is not read from a pipe: name its file"
 _UTF8_HINT = "save it as UTF-8"
@@ -46,7 +46,7 @@ class Text(NamedTuple):
 
 def read_source(path: str) -> Text:
     """The text of the file at `path`, or of stdin for `-`."""
-    source = _STDIN if path == "-" else path
+    source = STDIN if path == "-" else path
     try:
         # A pipe is one that the shell made: it has a writer, so reading it ends. A FIFO that has a name on disk
         # may have none, and then there is nothing to wait for; whoever has one can still say `- < fifo`.
@@ -69,7 +69,7 @@ def text_of(data: bytes, source: str) -> Text:
 
 def too_large(source: str) -> DocumentError:
     """What to raise of a document of more than MAX_BYTES."""
-    hint = "a model of thousands of layers takes less; is it a model?" if source != _STDIN else _NO_PIPE
+    hint = "a model of thousands of layers takes less; is it a model?" if source != STDIN else _NO_PIPE
     return DocumentError(Place(source), f"larger than {MAX_BYTES // 1024:,} KiB", hint=hint)
 
 
@@ -95,7 +95,7 @@ def index_of(place: Place, text: str) -> int:
 
 def _read_stdin() -> bytes:
     if sys.stdin is None or sys.stdin.closed:
-        raise DocumentError(Place(_STDIN), "stdin is closed", hint="name a file, or pipe a document in")
+        raise DocumentError(Place(STDIN), "stdin is closed", hint="name a file, or pipe a document in")
     # why: below the buffer, because a buffer swallows the end: a terminal would need Ctrl-D twice.
     return read_stream(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer), MAX_BYTES)
 
@@ -109,7 +109,7 @@ def _decode(data: bytes, source: str) -> str:
         text, good = data.decode("utf-8"), len(data)
     except UnicodeDecodeError as error:
         text, good = data[: error.start].decode("utf-8"), error.start
-    nul, hint = text.find("\0"), _NO_PIPE if source == _STDIN else _UTF8_HINT
+    nul, hint = text.find("\0"), _NO_PIPE if source == STDIN else _UTF8_HINT
     if nul >= 0:
         raise DocumentError(place_at(text, nul, source), "a NUL byte is not text", hint=hint)
     if good < len(data):

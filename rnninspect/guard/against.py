@@ -26,12 +26,16 @@ class Against(NamedTuple):
         """Since when models have changed."""
         return "the lock" if self.commit is None else printable(self.name)
 
-    def lacks(self, likeness: str, former: str = "") -> str:
-        """What is wrong with a model that is not there. likeness: what is there like it; former: itself, renamed."""
+    def lacks(self, likeness: str, former: str = "", *, in_file: bool = True) -> str:
+        """What is wrong with a model that is not there. likeness: what is there like it; former: itself, renamed.
+
+        in_file: whether a file holds it, so that a lock could know it.
+        """
         if self.kind == "base":
             return f"the model is not at {printable(self.name)}, and --locked wants it there"
         if former:
             update = f"check --update renames it in {printable(self.name)}"
             return f"renamed from {printable(former)}, else unchanged ({update})"
+        adds = "check --update adds it" if in_file else "write it to a file, and check --update adds it"
         other = f"; {likeness}" if likeness else ""
-        return f"the model is not in {printable(self.name)} yet{other} (check --update adds it)"
+        return f"the model is not in {printable(self.name)} yet{other} ({adds})"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from rnninspect.document.chain import Spec
+from rnninspect.document.load import has_file
 from rnninspect.errors import DocumentError, Place, RnnInspectError
 from rnninspect.guard.against import Against
 from rnninspect.guard.causes import causes, counts_moved, grown_by
@@ -65,9 +66,10 @@ def findings(spec: Spec, verdict: Verdict, against: Against) -> Iterator[Finding
         yield _outgrown(spec, verdict, change, growth, against)
     if verdict.drifted and verdict.new:
         place = spec.tree.place(())
-        what = against.lacks(verdict.likeness, verdict.former)
+        in_file = has_file(place.source)
+        what = against.lacks(verdict.likeness, verdict.former, in_file=in_file)
         if len(what) > _room(place):
-            what = against.lacks("")
+            what = against.lacks("", in_file=in_file)
         yield Finding(place=place, model=name, rule=against.kind, what=what)
     elif verdict.drifted and not verdict.outgrown:
         for cause in causes(spec, verdict.changes or ()):

@@ -58,6 +58,7 @@ _BY_SUFFIX = {
     ".sarif": "sarif",
 }
 _LIKE = {".htm": ".html", ".markdown": ".md"}
+_PICTURES = (".svg", ".png", ".pdf")
 
 
 @cache  # why: both the help and what fills the record go by it
@@ -80,7 +81,7 @@ def format_of(record: type, output: Path) -> Enum | None:
     """
     formats, suffix = formats_by_suffix(record), output.suffix.lower()
     suffix = _LIKE.get(suffix, suffix)
-    if formats and suffix not in formats and suffix in _BY_SUFFIX:
+    if formats and suffix not in formats and suffix in (*_BY_SUFFIX, *_PICTURES):
         hint = f"{listed(list(formats))} say a format; --format table writes text to any name"
         raise OptionError(f"--output {printable(str(output))}: {suffix} is no format of this command ({hint})")
     return formats.get(suffix)
