@@ -320,7 +320,8 @@ def test_a_bad_document_among_good_ones_leaves_no_verdict_but_what_fails(here: R
     lines = done.stderr.splitlines()
     assert lines[0].startswith("error: bad.yaml:3:1: budgte: unknown key")
     assert lines[1].startswith("error: small.yaml:4:15: max_params: ")
-    assert [command(line)[1] for line in lines[2:]] == (
+    assert lines[2] == "2 errors"
+    assert [command(line)[1] for line in lines[3:]] == (
         [
             {"file": "bad.yaml", "line": "3", "col": "1", "title": "rnninspect: document"},
             {"file": "small.yaml", "line": "4", "col": "15", "title": "rnninspect: max_params"},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnninspect.commands.shared.check_options import CheckOptions
-from rnninspect.commands.shared.messages import say
+from rnninspect.commands.shared.messages import say, say_count
 from rnninspect.errors import OptionError, RnnInspectError, printable
 from rnninspect.runtime.here import need_folder
 
@@ -49,6 +49,7 @@ def run(options: CheckOptions) -> int:
     specs, wrong, unsound_code = _load(options, checkpoints)
     unsound = [finding for found in wrong.values() for finding in found]
     if unsound and (options.update or not specs):
+        say_count(len(unsound))
         report_unsound(options.format, options.files, unsound, options.output)
         return unsound_code
     options = replace(options, files=[file for file in options.files if file not in wrong])
@@ -104,8 +105,9 @@ def _say_failing(
     check = check_of(options, models, standard, accepted=False)
     findings = findings_of(models, check if options.locked else check._replace(gone={}), standard)
     _say_findings(findings)
-    also = [finding for of_subject in findings.values() for finding in of_subject]
-    report_unsound(options.format, options.files, [*unsound, *also], options.output)
+    every = [*unsound, *(finding for of_subject in findings.values() for finding in of_subject)]
+    say_count(len(every))
+    report_unsound(options.format, options.files, every, options.output)
 
 
 def _standard(options: CheckOptions) -> Standard:

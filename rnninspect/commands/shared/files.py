@@ -24,11 +24,12 @@ def load_all(
     load: Callable[[str], Iterable[_Loaded]],
     *,
     output: Path | None,
-    also: Callable[[RnnInspectError, str], None] = lambda error, file: None,
+    also: Callable[[RnnInspectError, str], None] | None = None,
 ) -> tuple[list[_Loaded], int]:
     """All that can be read of the files, and the worst exit code of the others, whose faults are said, a line each.
 
-    load: what there is to be had of one file, or a RnnInspectError. also: what else to do with that, and its file.
+    load: what there is to be had of one file, or a RnnInspectError. also: what else to do with that, and its file;
+    whoever asks for it says how many there were.
     Raises OptionError where `output` is one of the files, or standard input is named twice.
     """
     if files.count("-") > 1:
@@ -41,8 +42,10 @@ def load_all(
         except RnnInspectError as error:
             code = max(code, complain(error, file if len(files) > 1 else ""))
             errors += len(error.faults)
-            also(error, file)
-    say_count(errors)
+            if also is not None:
+                also(error, file)
+    if also is None:
+        say_count(errors)
     return loaded, code
 
 
