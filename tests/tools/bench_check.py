@@ -1,21 +1,15 @@
-"""What `rnninspect check` costs, as ratios measured in one run: it gates commits, so it has to be quick and small.
-
-Every figure is the median of whole processes, taken in turns so that a slow moment hits all alike.
-"""
+"""What `rnninspect check` costs, as ratios measured in one run: it gates commits, so it has to be quick and small."""
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from bench_startup import ROUNDS, medians, peak_bytes
-from bench_verify import processor
+from measured import TOOL, Figure, medians, peak_bytes, processor, told
 
-CHECK = [sys.executable, "-m", "rnninspect", "check"]
+CHECK = [*TOOL, "check"]
 FEW, MANY = 50, 200
 
 # The usual pipeline, with a budget: what a folder of models is made of.
@@ -46,19 +40,16 @@ def main() -> int:
             },
             folder,
         )
-        busy = statistics.median(processor([*CHECK, *files], folder) for _ in range(ROUNDS))
+        busy = medians({"many": [*CHECK, *files]}, folder, measure=processor)["many"]
         small, large = (peak_bytes([*CHECK, *named], folder) for named in (files[:1], files))
-    rows: list[tuple[str, float, float, Callable[[float], str]]] = [
-        (f"check of {FEW} documents / of one, wall time", taken["few"] / taken["one"], 3, "{:.2f}".format),
-        (f"check of {MANY} documents, seconds of a CPU", busy, 1.2, "{:.2f}".format),
-        ("check / import torch, wall time", taken["one"] / taken["torch"], 1 / 5, "{:.3f}".format),
-        ("check of one document, peak memory in MB", small / 1e6, 60, "{:.1f}".format),
-        (f"check of {MANY} documents, peak memory in MB", large / 1e6, 60, "{:.1f}".format),
+    figures = [
+        Figure(f"check of {FEW} documents / of one, wall time", taken["few"] / taken["one"], 3, 2),
+        Figure(f"check of {MANY} documents, seconds of a CPU", busy, 1.2, 2),
+        Figure("check / import torch, wall time", taken["one"] / taken["torch"], 0.2, 3),
+        Figure("check of one document, peak memory in MB", small / 1e6, 60, 1),
+        Figure(f"check of {MANY} documents, peak memory in MB", large / 1e6, 60, 1),
     ]
-    for what, measured, limit, text in rows:
-        print(f"{'ok  ' if measured <= limit else 'OVER'}  {what:<56} {text(measured):>8}  limit {text(limit)}")
-    print(f"medians of {ROUNDS} in seconds: " + ", ".join(f"{name} {value:.3f}" for name, value in taken.items()))
-    return int(any(measured > limit for _, measured, limit, _ in rows))
+    return told(figures, taken)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,21 @@
 """`make bench-files`: what it costs to read a checkpoint, beside a plan of a document, measured in one run.
 
-Every figure is the median of whole processes, taken in turns so that a slow moment hits all alike. The files of a
-gigabyte have holes for values.
+The files of a gigabyte have holes for values.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from bench_startup import ROUNDS, TOOL, medians, peak_bytes
+from measured import ROOT, TOOL, medians, peak_bytes
 
-ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from small_checkpoints import small_checkpoints  # noqa: E402
-from sparse_checkpoints import SPARSE  # noqa: E402
+from small_checkpoints import small_checkpoints
+from sparse_checkpoints import SPARSE
 
 # Beyond what a plan takes, in seconds; and megabytes, whatever a file's size.
 SECONDS, MEGABYTES = 0.1, 60
@@ -45,7 +42,6 @@ def imported(file: str) -> set[str]:
 
 def main() -> int:
     """Measure, print, and return 1 where a limit is broken."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     over = False
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -70,7 +66,7 @@ def main() -> int:
             shown = f"{seconds:+.3f} s  {megabytes:5.1f} MB  imports {', '.join(sorted(libraries)) or 'none'}"
             print(f"{'ok  ' if fine else 'OVER'}  {file:<20} {shown}")
     print(f"limits: a plan's time + {SECONDS} s, {MEGABYTES} MB, no library but h5py (and its numpy) for HDF5")
-    print(f"medians of {ROUNDS} in seconds: " + ", ".join(f"{name} {value:.3f}" for name, value in taken.items()))
+    print("medians in seconds: " + ", ".join(f"{name} {value:.3f}" for name, value in taken.items()))
     return int(over)
 
 

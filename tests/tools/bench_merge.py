@@ -6,19 +6,16 @@ machine with a warm cache no more passes.
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from bench_startup import TOOL, peak_bytes
+from measured import ROOT, TOOL, peak_bytes, processor
 
-ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from many_journals import journals  # noqa: E402
+from many_journals import journals
 
 SHARES, POINTS = 200, 10_000
 SECONDS, MEBIBYTES = 2.0, 50
@@ -30,10 +27,8 @@ LINE_BYTES = 43_700
 
 def taken(command: list[str]) -> tuple[float, float]:
     """Seconds of a CPU that a process takes, and those that pass meanwhile."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after, ended = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, ended - began
+    began = time.perf_counter()
+    return processor(command), time.perf_counter() - began
 
 
 def main() -> int:
