@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measured import TOOL, Figure, medians, peak_bytes, processor, told
+from costs import TOOL, Figure, medians, peak_bytes, processor, told
 
 CHECK = [*TOOL, "check"]
 FEW, MANY = 50, 200

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measured import ROOT, TOOL, medians, peak_bytes
+from costs import ROOT, TOOL, medians, peak_bytes
 
 sys.path.insert(0, str(ROOT / "tests"))
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measured import TOOL, Figure, medians, peak_bytes, processor, told
+from costs import TOOL, Figure, medians, peak_bytes, processor, told
 
 ROUNDS = 3
 DOCUMENT = """\

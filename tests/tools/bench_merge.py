@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measured import ROOT, TOOL, peak_bytes, processor
+from costs import ROOT, TOOL, peak_bytes, processor
 
 sys.path.insert(0, str(ROOT / "tests"))
 

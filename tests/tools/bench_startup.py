@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measured import TOOL, Figure, medians, peak_bytes, told
+from costs import TOOL, Figure, medians, peak_bytes, told
 
 FIRST_TABLE = "first table"
 

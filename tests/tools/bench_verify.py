@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from measured import TOOL, Figure, medians, processor, told
+from costs import TOOL, Figure, medians, processor, told
 
 
 def main() -> int:
