@@ -151,9 +151,10 @@ def test_a_configuration_says_it() -> None:
     found = only(identified(shapes, [described("LSTM", SAID, shapes)]))
     assert (found.known_from, found.unknown, found.remarks) == ("model_config", {}, ())
     assert found.known["batch_first"] is True
-    other = described("LSTM", SAID | {"recurrent_activation": "hard_sigmoid", "go_backwards": True}, shapes)
-    changed = only(identified(shapes, [other]))
+    options = {"recurrent_activation": "hard_sigmoid", "go_backwards": True, "time_major": True}
+    changed = only(identified(shapes, [described("LSTM", SAID | options, shapes)]))
     assert changed.reverse
+    assert changed.known["batch_first"] is False
     assert changed.remarks == ("It has recurrent_activation hard_sigmoid, where torch has tanh and sigmoid.",)
     rnn = below("m/", RNN)
     relu = only(identified(rnn, [described("SimpleRNN", {"units": 7, "activation": "relu"}, rnn)]))
@@ -247,7 +248,8 @@ def test_vars_of_other_layers_are_others() -> None:
     shapes = below("layers/dense/vars/", {"0": (7, 28), "1": (28,)}) | below(
         "layers/custom/vars/", {"0": (5, 28), "1": (6, 28), "2": (28,)}
     )
-    assert identified(shapes)[1:5] == ((), {}, (), 5)
+    shapes |= below("layers/my_cell/vars/", {"0": (5, 7), "1": (7, 7)})
+    assert identified(shapes)[1:5] == ((), {}, (), 7)
 
 
 @pytest.mark.more

@@ -124,7 +124,16 @@ def test_two_nodes_are_two_layers_and_could_be_one() -> None:
     assert (found.undecided, found.others) == ((), 1)
 
 
+@pytest.mark.parametrize(("width", "told"), [(14, 1), (7, 0), (5, 0)])
+def test_a_node_that_could_stand_above_another_reads_all_that_the_other_gives(width: int, told: int) -> None:
+    wide = BOTH | {"W": (2, 28, width)}
+    first, second = node("LSTM", BOTH, direction="bidirectional"), node("LSTM", wide, "2", direction="bidirectional")
+    assert len(model(first, second).layers[1].remarks) == told
+
+
 def test_what_contradicts_the_node_is_a_difference() -> None:
+    quantized = {"W": (1, 5, 28), "R": (1, 7, 28), "B": (1, 56)}
+    assert only(model(node("DynamicQuantizeLSTM", quantized, hidden_size=None))).hidden_size == 7
     (difference, *_) = differing(only(model(node("LSTM", LSTM, hidden_size=8))))
     assert difference[1:] == ("shape", (1, 32, 5), (1, 28, 5))
 

@@ -75,6 +75,7 @@ def test_two_linear_layers_of_haiku_are_no_rnn_but_in_one() -> None:
         ({"gru/w_i": (5, 21), "gru/w_h": (7, 21), "gru/b": (2, 21)}, "no GRU's of haiku"),
         ({"gru/w_i": (5, 20), "gru/w_h": (7, 21)}, "are no kind's"),
         ({"vanilla_rnn_1/linear/w": (5, 7), "vanilla_rnn_1/linear_1/w": (7, 8)}, "are no RNN's"),
+        ({"vanilla_rnn/linear/w": (5, 8), "vanilla_rnn/linear_1/w": (7, 7)}, "are no RNN's"),
     ],
 )
 def test_what_cannot_be_of_haiku_is_undecided(shapes: Shapes, says: str) -> None:
@@ -131,6 +132,7 @@ def test_what_python_cannot_call_if() -> None:
     [
         ({"SimpleCell_0/i/kernel": (5, 6), "SimpleCell_0/h/kernel": (7, 7)}, "are no RNN's"),
         ({"a/dense_i/kernel": (5, 21), "a/dense_i/bias": (21,), "a/dense_h/kernel": (7, 21)}, "as in nnx"),
+        ({"a/ih/kernel": (5, 28), "a/hh/kernel": (7, 28)}, "ih and hh are of x and of h"),
         ({"a/ih/kernel": (3, 3, 5, 28), "a/hh/kernel": (3, 3, 7, 28), "a/hh/bias": (28,)}, "convolutions"),
     ],
 )
@@ -149,15 +151,24 @@ def test_what_optax_keeps_of_weights_is_set_aside() -> None:
     found = identified(shapes)
     assert only(found).name == "0/params/cell"
     assert found.set_aside == {"an optimizer's": 2 * len(flax("LSTM"))}
-    assert identified(below("net/mu/", flax("LSTM"))).set_aside == {}
+    for alone in ("mu", "nu"):
+        assert identified(below(f"net/{alone}/", flax("LSTM"))).set_aside == {}
 
 
-def test_both_directions_of_flax() -> None:
-    shapes = below("b/backward_rnn/cell/", flax("GRU")) | below("b/forward_rnn/cell/", flax("GRU"))
-    found = only(identified(shapes))
+@pytest.mark.parametrize("sign", ["/", "."])
+def test_both_directions_of_flax(sign: str) -> None:
+    ways = [below(f"b{sign}{way}_rnn{sign}cell{sign}", flax("GRU", sign)) for way in ("backward", "forward")]
+    found = only(identified(ways[0] | ways[1]))
     assert (found.name, found.bidirectional) == ("b", True)
     assert all(("backward" in part.tensor.name) is bool(part.direction) for part in found.parts)
     assert agrees(found)
+
+
+def test_biases_of_flax_are_those_of_either_direction() -> None:
+    bare = {name: shape for name, shape in flax("LSTM").items() if "bias" not in name}
+    assert only(identified(bare)).biases == "none"
+    found = only(identified(below("b/forward_rnn/cell/", bare) | below("b/backward_rnn/cell/", flax("LSTM"))))
+    assert (found.biases, len(differing(found))) == ("one", 4)
 
 
 def test_directions_of_flax_that_are_no_pair_stay_apart() -> None:
@@ -212,6 +223,12 @@ def test_cells_of_mxnet() -> None:
     found = identified(below("net_lstm0_", cell) | below("net_lstm1_", cell))
     assert [layer.name for layer in found.layers] == ["net_lstm0", "net_lstm1"]
     assert all(map(agrees, found.layers))
+
+
+def test_what_cannot_be_of_mxnet_is_undecided() -> None:
+    found = identified({"l0_h2h_weight": (28, 7), "l0_i2h_bias": (28,)})
+    assert found.layers == ()
+    assert "not both there" in found.undecided[0]
 
 
 # --- CoreML ------------------------------------------------------------------------------------------------
@@ -269,6 +286,11 @@ def test_what_a_layer_of_coreml_says() -> None:
     assert "+ b_f + 1)" in layer_of(found).equations()
     other = only(network("gru", coreml("GRU"), activations=("sigmoidHard", "ReLU")))
     assert other.remarks == ("Its functions are sigmoidhard, relu; torch's are sigmoid, tanh.",)
+    usual = ("sigmoid", "tanh", "tanh")
+    both = coreml("LSTM", "forward/") | coreml("LSTM", "backward/")
+    backward = only(network("biDirectionalLSTM", both, activationsBackwardLSTM=("sigmoid", "ReLU", "tanh")))
+    assert backward.remarks[0].startswith("Its second direction's functions are sigmoid, relu, tanh; torch's are ")
+    assert only(network("biDirectionalLSTM", both, activationsBackwardLSTM=usual)).remarks == ()
     silent = only(network("gru", coreml("GRU"), activations=()))
     assert silent.unknown == {"activation": "not in the file"}
 

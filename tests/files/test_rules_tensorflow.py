@@ -75,6 +75,8 @@ def test_one_direction_alone_is_a_layer() -> None:
     assert not only(identified(below("b/fw/", LSTM))).reverse
     uneven = identified(below("b/fw/", LSTM) | below("b/bw/", RNN))
     assert [(layer.type, layer.reverse) for layer in uneven.layers] == [("LSTM", False), ("RNN", True)]
+    wide = identified(below("b/fw/", LSTM) | below("b/bw/", {**LSTM, next(iter(LSTM)): (13, 28)}))
+    assert [(layer.input_size, layer.reverse) for layer in wide.layers] == [(5, False), (6, True)]
 
 
 def stack(prefix: str, number: int, hidden: int = 7) -> Shapes:
@@ -178,9 +180,10 @@ def test_what_cannot_be_is_undecided(shapes: Shapes, says: str) -> None:
 def test_slots_and_averages_are_set_aside() -> None:
     slots = {f"{name}/{slot}": shape for name, shape in LSTM.items() for slot in ("Adam", "Adam_1", "Momentum")}
     averages = {f"{name}/ExponentialMovingAverage": shape for name, shape in LSTM.items()}
-    found = identified(LSTM | slots | averages | {"beta1_power": (), "global_step": ()})
+    keras = below("training/Adam/", LSTM)
+    found = identified(LSTM | slots | averages | keras | {"beta1_power": (), "global_step": ()})
     assert agrees(only(found))
-    assert found.set_aside == {"an optimizer's": 6, "moving averages of weights": 2}
+    assert found.set_aside == {"an optimizer's": 8, "moving averages of weights": 2}
     assert found.others == 2
 
 

@@ -128,6 +128,15 @@ def test_a_module_that_was_built_otherwise_differs_from_its_tensors() -> None:
     assert {(difference.tensor, difference.plan) for difference in differing(found)} >= {("weight_hh_l0", (32, 8))}
 
 
+@pytest.mark.parametrize("hidden_size", [True, -7, "7", None])
+def test_a_size_that_is_none_is_the_tensors(hidden_size: Any) -> None:
+    assert only(identified(LSTM, [built("LSTM", hidden_size=hidden_size)])).hidden_size == 7
+
+
+def test_a_module_that_says_a_million_layers_has_not_a_million() -> None:
+    assert only(identified(LSTM, [built("LSTM", num_layers=1_000_000)])).num_layers < 100
+
+
 def test_a_missing_bias_of_one_direction_is_a_difference() -> None:
     shapes = LSTM | {f"{name}_reverse": shape for name, shape in LSTM.items()}
     del shapes["bias_hh_l0_reverse"]
@@ -157,6 +166,7 @@ def test_stacked_layers_of_unequal_sizes_are_a_difference() -> None:
     [
         (LSTM | {"weight_ih_l999999999": (28, 7)}, "layer 999,999,999, and most before it are missing"),
         ({"weight_ih_l0": (14, 5), "weight_hh_l0": (14, 7)}, "14 rows and 7 columns"),
+        ({"weight_ih_l0": (22, 5), "weight_hh_l0": (22, 7)}, "22 rows and 7 columns"),
         ({"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 3)}, "28 rows and 3 columns"),
         ({"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 3), "weight_hr_l0": (3, 8)}, "28 rows and 3 columns"),
         ({"weight_ih_l0": (28, 5), "weight_hh_l0": (28, 3), "weight_hr_l0": (2, 7)}, "28 rows and 3 columns"),
@@ -222,7 +232,7 @@ def test_what_stands_beside_weights_may_be_of_the_step(weights: Shapes, beside: 
 @pytest.mark.parametrize(
     ("weights", "beside"),
     [
-        (LSTM, {"norm.weight": (7,), "h0": (1, 7), "out.weight": (28, 7)}),
+        (LSTM, {"norm.weight": (7,), "h0": (1, 7), "out.weight": (28, 7), "filters": (28, 3, 3)}),
         (CELL, {"out.weight": (3, 7), "h0": (7,), "c0": (7,)}),
         ({"weight_ih_l0": (7, 5), "weight_hh_l0": (7, 7)}, {"scores": (7, 9), "v": (7,)}),
     ],
@@ -300,8 +310,10 @@ def test_second_names_of_the_same_weights_are_set_aside() -> None:
     found = identified(stack | cells)
     assert agrees(only(found))
     assert found.set_aside == {"weights under second names": 8}
-    alone = identified({f"rnn.0.cell.{name[:-3]}": shape for name, shape in LSTM.items()})
-    assert only(alone).name == "rnn.0.cell"
+    alone = {f"rnn.0.cell.{name[:-3]}": shape for name, shape in LSTM.items()}
+    assert only(identified(alone)).name == "rnn.0.cell"
+    other = {f"rnn.{name}": (*shape[:-1], 8) if name == "weight_ih_l0" else shape for name, shape in LSTM.items()}
+    assert identified(alone | other).set_aside == {"weights under second names": 3}
 
 
 def test_a_layer_whose_tensors_are_anothers_says_so() -> None:
@@ -376,6 +388,8 @@ X2H = "2 tensors look recurrent (a...), x2h and h2h are of x and of h"
             {"e.Wx": (21, 5), "e.Wh": (21, 7), "e.b": (21,), "e.bhn": (7,)},
             ("4 tensors look recurrent (e...), Wx and Wh are of x and of h",),
         ),
+        ({"e.Wx": (21, 5), "e.Wh": (21,)}, ()),
+        ({"lstm/Constant_output_0": (28, 7)}, ()),
         ({"rnn._flat_param": (1000,)}, ("1 tensor looks recurrent (rnn...), no rule reads them",)),
     ],
 )

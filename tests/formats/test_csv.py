@@ -59,6 +59,15 @@ def test_what_is_no_table_is_left_out() -> None:
     assert formats_csv.render([*blocks, weights("a")]) == formats_csv.render([weights("a")])
 
 
+def test_a_table_that_sums_up_others_is_left_out() -> None:
+    assert formats_csv.render([weights("a"), weights("b")._replace(summary=True)]) == formats_csv.render([weights("a")])
+
+
+def test_a_table_that_names_its_models_has_each_once() -> None:
+    table = Table("t", "several", (Column("model", "model"), Column("sure", "sure")), (("a", True), ("b", False)))
+    assert formats_csv.render([table]) == "model,sure\na,true\nb,false\n"
+
+
 def test_times_are_raw_and_bars_are_left_out() -> None:
     columns = (Column("median_seconds", "median", Kind.SECONDS), Column("bar", "", Kind.BAR), Column("v", "verdict"))
     table = Table("times", "a", columns, ((0.00123456789, 0.5, "steady"), (None, 1.0, "x")))

@@ -37,6 +37,12 @@ def test_what_a_terminal_acts_on_is_escaped() -> None:
     assert text == '{\n  "a": "\\u001b\\u007f\\u009b\\u202e\\ud800é😀"\n}\n'
 
 
+def test_nothing_in_it_is_a_command_to_a_runner() -> None:
+    text = formats_json.render({"##[error]": "##[group]a"})
+    assert "##[" not in text
+    assert json.loads(text) == {"##[error]": "##[group]a"}
+
+
 @given(documents)
 def test_it_parses_back_and_is_safe_to_print(document: dict[str, object]) -> None:
     text = formats_json.render(document)

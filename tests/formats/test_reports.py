@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
@@ -109,6 +110,15 @@ def test_annotations_are_no_more_than_github_shows() -> None:
     assert lines[9].endswith("::41 more: this step's log has each of them")
     assert lines[19].endswith("::2 more: the job's summary has each of them")
     assert lines[8] == lines[0]
+
+
+def test_an_annotation_says_what_is_known_of_its_place_and_ends_where_it_ends() -> None:
+    evil = Finding(Place("a,b:c%.yaml", 4), "", "lock", "50 %\n::error::")
+    line = github.render([evil, UNSOUND])
+    assert line == (
+        "::error file=a%2Cb%3Ac%25.yaml,line=4,title=rnninspect%3A lock::50 %25\\n::error::\n"
+        "::error file=b.yaml,title=rnninspect%3A document::no such file or directory\n"
+    )
 
 
 def test_ten_annotations_are_ten() -> None:
@@ -268,13 +278,20 @@ def test_whatever_a_name_holds_a_code_quality_report_is_sound(several: list[Find
 
 
 def test_what_breaks_a_rule_that_nothing_is_said_to_be_checked_by_is_a_case_too() -> None:
-    text = junit.render({"a.yaml": ["document"]}, {"a.yaml": [OVER], "the.lock": [DRIFT]})
+    text = junit.render({"a.yaml": ["document"]}, {"a.yaml": [OVER, OVER], "the.lock": [DRIFT]})
     assert re.findall(r'<testcase classname="(.*?)" name="(\w+)"', text) == [
         ("a.yaml", "document"),
         ("a.yaml", "max_params"),
         ("the.lock", "lock"),
     ]
     assert re.findall(r'tests="(\d)" failures="(\d)"', text) == [("2", "1"), ("1", "1")]
+
+
+def test_whatever_a_name_holds_a_report_is_xml() -> None:
+    name = "\x00\ud800]]><a b='c'>&amp;"
+    finding = OVER._replace(place=Place(name, 1), what=name)
+    suite = ElementTree.fromstring(junit.render({name: ["max_params"]}, {name: [finding]}))[0]
+    assert (suite.get("name"), suite[0][0].text) == (printable(name), f"{printable(name)}:1: {printable(name)}")
 
 
 @pytest.mark.more

@@ -15,7 +15,7 @@ from samples import examples
 
 from rnninspect.formats import terminal
 from rnninspect.formats.page import BAD, DOUBTFUL, GOOD, Page
-from rnninspect.results.table import Cell, Column, Kind, Table
+from rnninspect.results.table import Answer, Cell, Column, Kind, Table
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
 
@@ -564,6 +564,22 @@ def test_ascii_is_laid_out_like_the_rest() -> None:
 def test_wide_characters_count_for_two() -> None:
     table = Table("t", "m", (Column("a", "a"), Column("b", "b")), (("日本", "x"), ("y", "z")))
     assert lines_of(table)[3:] == ["日本  x", "y     z"]
+
+
+@pytest.mark.parametrize("note", ["日 " * 30, "日" * 30, "a" * 12 + "日" * 4])
+def test_wide_characters_wrap_where_the_page_ends(note: str) -> None:
+    notes = lines_of(Table("t", "m", (Column("c", "c"),), (("x",),), notes=(note,)), width=20)[5:]
+    assert all(cell_len(line) <= 20 for line in notes)
+    assert re.sub(r"\s", "", "".join(notes)) == re.sub(r"\s", "", note)
+
+
+def test_a_command_is_never_broken() -> None:
+    answer = Answer(
+        "two of three models are not as locked", "OVER", "accept with:", "rnninspect check model.yaml --update"
+    )
+    lines = terminal.render([], "", width=30, colour=False, answer=answer).splitlines()
+    assert lines[-1].strip() == answer.command
+    assert " ".join(map(str.strip, lines[:-1])) == answer.sentence
 
 
 def test_the_parts_of_rich_that_are_slow_to_import_are_not() -> None:
