@@ -43,11 +43,8 @@ def cells_table(cells: Sequence[PublishedFacts], lstm: int) -> Table:
 def _row(each: PublishedFacts, lstm: int) -> tuple[Cell, ...]:
     counts = (each.gates, each.weights, each.parameters, lstm, percent(each.parameters / lstm))
     scannable = str(each.scannable).lower()
-    return (each.name, str(each.cell.year), *counts, _steps(each), scannable, each.cell.name, each.cell.source)
-
-
-def _steps(each: PublishedFacts) -> str:
-    return "log2 L" if each.scannable else "L"
+    steps = "log2 L" if each.scannable else "L"
+    return (each.name, str(each.cell.year), *counts, steps, scannable, each.cell.name, each.cell.source)
 
 
 def sources_table(cells: Sequence[PublishedFacts]) -> Table:

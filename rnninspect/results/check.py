@@ -66,15 +66,19 @@ def check_tables(check: Check, *, folded: bool) -> list[Table]:
         told.sort(key=lambda pair: _WORST_FIRST.index(pair[1].word))
         failed = sum(verdict.word is Word.FAILED for verdict in check.verdicts)
         detailed, told, rest = told[:_MOST_SHOWN], told[: failed + _MOST_SHOWN], told[failed + _MOST_SHOWN :]
+    # why the lock or the base: models are held against one of the two, and the other's column says nothing.
+    idle = "lock" if _at_base(check) else "base"
     first = Table(
         title="check",
         subject=names[0] if folded and len(names) == 1 else SEVERAL,
-        columns=_summary_columns(check),
+        columns=tuple(column._replace(for_scripts=column.for_scripts or column.key == idle) for column in _SUMMARY),
         rows=tuple(_summary(verdict, check) for _, verdict in told),
         total=_total(check) if len(models) > 1 else None,
         notes=tuple(_left_out(told[len(detailed) :])),
         foot=_folded([verdict for _, verdict in rest]),
     )
+    if all(verdict.weights is None for verdict in check.verdicts):
+        first = first.without(("weights",))
     of_all = [] if check.total is None else [_limits_table(SEVERAL, [check.total], None)]
     return [first, *of_all, *(table for name, verdict in detailed for table in _details(name, verdict, check))]
 
@@ -105,18 +109,6 @@ def _left_out(told: Sequence[tuple[str, Verdict]]) -> Iterator[str]:
         yield f"limits and changes of {count} more that failed: --format json"
 
 
-def _summary_columns(check: Check) -> tuple[Column, ...]:
-    """The columns, that of the lock or of the base for scripts alone where models are held against the other."""
-    idle = "lock" if _at_base(check) else "base"
-    shown = [column for column in _SUMMARY if column.key != "weights" or _has_weights(check)]
-    return tuple(column._replace(for_scripts=True) if column.key == idle else column for column in shown)
-
-
-def _has_weights(check: Check) -> bool:
-    """Whether any model was held against a checkpoint."""
-    return any(verdict.weights is not None for verdict in check.verdicts)
-
-
 def _change_columns(check: Check) -> tuple[Column, ...]:
     if not _at_base(check):
         return CHANGES
@@ -138,9 +130,8 @@ def _folded(verdicts: Sequence[Verdict]) -> str:
 def _total(check: Check) -> tuple[Cell, ...]:
     counts = zip(*(_counts(verdict) for verdict in check.verdicts), strict=True)
     total = check.total
-    rest: tuple[Cell, ...] = (None,) * (3 if _has_weights(check) else 2)
-    words = (None, *rest, None) if total is None else (_budget([total]), *rest, "ok" if total.ok else "FAILED")
-    return ("total", None, *map(sum_of_known, counts), *words)
+    budget, verdict = (None, None) if total is None else (_budget([total]), "ok" if total.ok else "FAILED")
+    return ("total", None, *map(sum_of_known, counts), budget, None, None, None, verdict)
 
 
 def _budget(limits: Sequence[Limit]) -> str:
@@ -165,11 +156,7 @@ def change_rows(changes: Sequence[Change]) -> tuple[tuple[Cell, ...], ...]:
 
 
 def _summary(verdict: Verdict, check: Check) -> tuple[Cell, ...]:
-    model = verdict.model
-    words = _words(verdict, check)
-    if not _has_weights(check):
-        del words["weights"]
-    return (model.name, model.source, *_counts(verdict), *words.values())
+    return (verdict.model.name, verdict.model.source, *_counts(verdict), *_words(verdict, check).values())
 
 
 def _counts(verdict: Verdict) -> tuple[int | None, ...]:

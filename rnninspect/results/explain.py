@@ -10,6 +10,7 @@ from rnninspect.facts.models import FromFile, LayerFacts
 from rnninspect.facts.tensors import TensorFact
 from rnninspect.layers.signal import Signal
 from rnninspect.results.conventions import about_cell, conventions
+from rnninspect.results.head import picked
 from rnninspect.results.legend import ROWS, halves
 from rnninspect.results.table import Block, Code, Column, Drawing, Formula, Formulas, Kind, Table
 from rnninspect.results.unrolled import draw, size_text
@@ -153,17 +154,7 @@ def _prose(title: str, model: str, notes: Sequence[str]) -> Table:
 
 
 def _formulas(equations: Iterable[Written]) -> tuple[Formula, ...]:
-    return tuple(
-        Formula(
-            text=written.text,
-            sizes=written.sizes,
-            latex=written.latex,
-            latex_sizes=written.latex_sizes,
-            mathml=written.mathml,
-            mathml_sizes=written.mathml_sizes,
-        )
-        for written in equations
-    )
+    return tuple(Formula(**picked(written, *Formula._fields)) for written in equations)
 
 
 def _in_one_line(layer: Explained) -> str:
@@ -184,7 +175,8 @@ def _about_equations(layer: Explained) -> Iterator[str]:
         where = (
             f" of layer 0{', forward' * (unrolled.directions > 1)}" if unrolled.depth * unrolled.directions > 1 else ""
         )
-        what = f"One step{where}, for one sequence; the weights are the same at {_every_step(unrolled)}"
+        steps = f"every step, t = 0 to {_number(unrolled.last)}" if unrolled.steps != 1 else "the one step there is"
+        what = f"One step{where}, for one sequence; the weights are the same at {steps}"
     yield f"{what}."
     matrices = [entry.shape for entry in layer.entries if len(entry.shape) == 2]
     for shape in matrices[:1]:
@@ -201,10 +193,6 @@ def _about_equations(layer: Explained) -> Iterator[str]:
     of_torch = layer.recurrence is None or layer.recurrence.cell.of_torch
     held = "torch's results" if of_torch else "what is run and trained"
     yield f"rnninspect verify CONFIG evaluates exactly these equations, in float64, and holds {held} to them."
-
-
-def _every_step(unrolled: Unrolled) -> str:
-    return "the one step there is" if unrolled.steps == 1 else f"every step, t = 0 to {_number(unrolled.last)}"
 
 
 def _number(number: int | str) -> str:

@@ -133,15 +133,8 @@ def gradflow_charts(results: Sequence[Gradflow]) -> list[Chart]:
 def _about(result: Gradflow, curve: Curve) -> tuple[Cell, ...]:
     gradient = _name(curve, result)
     both = {other.side for other in result.curves} == {"past", "future"}
-    return (
-        result.model.name,
-        curve.layer,
-        curve.stacked,
-        curve.direction,
-        curve.of,
-        curve.side,
-        f"{gradient}, {curve.side}" if both else gradient,
-    )
+    about = picked(curve, "layer", "stacked", "direction", "of", "side").values()
+    return (result.model.name, *about, f"{gradient}, {curve.side}" if both else gradient)
 
 
 def _name(curve: Curve, result: Gradflow) -> str:

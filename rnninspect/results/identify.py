@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rnninspect.errors import counted
-from rnninspect.files.agreement import TensorDifference
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.look import Compared, LookedInto
 from rnninspect.results.caption import caption, each_once
@@ -249,12 +248,8 @@ def _others(looked: Sequence[LookedInto]) -> Table:
 
 
 def _tensor(layer: FoundLayer, part: Part) -> tuple[Cell, ...]:
-    tensor = part.tensor
-    return (tensor.name, part.role, part.layer, _direction(layer, part), tensor.shape, tensor.dtype)
-
-
-def _direction(layer: FoundLayer, part: Part) -> str:
-    return "reverse" if part.direction or layer.reverse else "forward"
+    tensor, direction = part.tensor, "reverse" if part.direction or layer.reverse else "forward"
+    return (tensor.name, part.role, part.layer, direction, tensor.shape, tensor.dtype)
 
 
 def identify_document(looked: Sequence[LookedInto]) -> dict[str, object]:
@@ -298,7 +293,7 @@ def _layer(compared: Compared) -> dict[str, object]:
         "unknown": dict(layer.unknown),
         "remarks": list(layer.remarks),
         "agrees": not compared.differences,
-        "differences": [_difference(item) for item in compared.differences],
+        "differences": [{**picked(item, "tensor", "what", "plan"), "held": item.file} for item in compared.differences],
         "tensors": [_tensor_document(layer, part) for part in layer.parts],
     }
 
@@ -306,7 +301,3 @@ def _layer(compared: Compared) -> dict[str, object]:
 def _tensor_document(layer: FoundLayer, part: Part) -> dict[str, object]:
     keys = ("name", "role", "stacked_layer", "direction", "shape", "dtype")
     return dict(zip(keys, _tensor(layer, part), strict=True))
-
-
-def _difference(item: TensorDifference) -> dict[str, object]:
-    return {"tensor": item.tensor, "what": item.what, "plan": item.plan, "held": item.file}

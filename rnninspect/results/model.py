@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnninspect.facts.models import LayerFacts, ModelFacts
-from rnninspect.facts.tensors import HandedOn, TensorFact, Wires
+from rnninspect.facts.tensors import TensorFact, Wires
 from rnninspect.facts.weights import GateFact, Init, WeightFact
 from rnninspect.results.head import head, picked
 
@@ -28,13 +28,14 @@ class Report(NamedTuple):
     ledger: str
     seed: int | None
     differences: Sequence[tuple[ModelFacts, Sequence[Difference]]]
-    not_described: Sequence[tuple[str, str, str]] | None = None
+    not_described: Sequence[Mapping[str, str]] | None = None
 
 
-def not_described(specs: Iterable[Spec]) -> list[tuple[str, str, str]] | None:
+def not_described(specs: Iterable[Spec]) -> list[Mapping[str, str]] | None:
     """The parts of printed modules that no layer is: see `Report`."""
     printed = [spec for spec in specs if spec.printed]
-    return [(spec.source, *part) for spec in printed for part in spec.not_described] if printed else None
+    parts = [{"file": spec.source, "name": name, "kind": kind} for spec in printed for name, kind in spec.not_described]
+    return [*parts] if printed else None
 
 
 def document(report: Report) -> dict[str, object]:
@@ -47,12 +48,8 @@ def document(report: Report) -> dict[str, object]:
             for model, differences in report.differences
             for item in differences
         ],
-        **({} if report.not_described is None else {"not_described": _parts(report.not_described)}),
+        **({} if report.not_described is None else {"not_described": report.not_described}),
     }
-
-
-def _parts(parts: Iterable[tuple[str, str, str]]) -> list[dict[str, str]]:
-    return [{"file": file, "name": name, "kind": kind} for file, name, kind in parts]
 
 
 def _model(model: ModelFacts) -> dict[str, object]:
@@ -69,7 +66,7 @@ def _model(model: ModelFacts) -> dict[str, object]:
 
 
 def _layer(layer: LayerFacts) -> dict[str, object]:
-    given = layer.from_file
+    given, handed = layer.from_file, layer.handed_on
     weights = [_weight(weight) for weight in layer.weights]
     return {
         "name": layer.name,
@@ -81,7 +78,7 @@ def _layer(layer: LayerFacts) -> dict[str, object]:
         **({"buffers": [_buffer(buffer) for buffer in layer.buffers]} if layer.buffers else {}),
         **({} if layer.wires is None else {"wires": _wires(layer.wires)}),
         **({"sources": [_tensor(source) for source in layer.sources]} if layer.sources else {}),
-        **({} if layer.handed_on is None else {"handed_on": _handed_on(layer.handed_on)}),
+        **({} if handed is None else {"handed_on": {"words": handed.words, "tensor": _tensor(handed.tensor)}}),
         **({} if given is None else {"convention": given.convention, "unknown": dict(given.unknown)}),
     }
 
@@ -90,10 +87,6 @@ def _wires(wires: Wires) -> dict[str, object]:
     """Where a layer's input, states and weights come from; None where nowhere in particular."""
     reads, *others = wires
     return {"from": reads, **{key: value or None for key, value in zip(wires._fields[1:], others, strict=True)}}
-
-
-def _handed_on(handed_on: HandedOn) -> dict[str, object]:
-    return {"words": handed_on.words, "tensor": _tensor(handed_on.tensor)}
 
 
 def _without_training(weight: dict[str, Any]) -> dict[str, object]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -112,6 +112,10 @@ class Table(NamedTuple):
         table = self.for_people().without_bars()
         notes = (table.foot, *table.notes) if table.foot else table.notes
         return table._replace(columns=tuple(map(_with_unit, table.columns)), notes=notes, foot="")
+
+    def without(self, keys: Collection[str]) -> Table:
+        """The table without the columns of these keys."""
+        return self._of([k for k, column in enumerate(self.columns) if column.key not in keys])
 
     def _of(self, kept: Sequence[int]) -> Table:
         """The table of these columns alone."""

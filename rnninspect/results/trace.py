@@ -23,13 +23,14 @@ _ABOUT = (
 )
 # More rows than this people are not shown.
 _MOST_ROWS = 40
+_Rows = tuple[tuple[Cell, ...], ...]
 _STATS = ("mean", "std", "minimum", "maximum", "norm", "saturated", "half_life")
 
 
 def trace_tables(results: Sequence[Trace]) -> list[Table]:
     """A table for each stacked layer and direction; what is true of all of them is said below the last."""
     levels = [(result, level) for result in results for level in result.levels]
-    tables = [_units(result, level) if level.units else _steps(result, level) for result, level in levels]
+    tables = [_table(result, level) for result, level in levels]
     common = tuple(_legend([level for _, level in levels if level.steps]))
     return [*tables[:-1], tables[-1]._replace(notes=(*tables[-1].notes, *common))]
 
@@ -58,52 +59,41 @@ def level_name(level: Level) -> str:
     return ", ".join(parts)
 
 
-def _steps(result: Trace, level: Level) -> Table:
-    columns = [*_ABOUT, Column("sequences", "sequences", Kind.COUNT, for_scripts=True)]
-    columns += [_column(vector, stat) for vector in level.vectors for stat in _STATS if _has(vector, stat)]
-    rows = tuple(
-        (
-            *_about(result, level, step.t),
-            step.running,
-            *(
-                _value(stats, stat)
-                for vector, stats in zip(level.vectors, step.stats, strict=True)
-                for stat in _STATS
-                if _has(vector, stat)
-            ),
-        )
-        for step in level.steps
-    )
-    shown = _evenly(len(rows))
-    notes = (*map(_memory_note, level.memory), *([_thinned(len(rows))] if shown else []))
-    return Table(
-        title="trace",
-        subject=f"{result.model.name} · {level_name(level)}",
-        columns=tuple(columns),
-        rows=rows,
-        notes=notes,
-        shown=shown,
-    )
+def _subject(result: Trace, level: Level) -> str:
+    return f"{result.model.name} · {level_name(level)}"
 
 
-def _units(result: Trace, level: Level) -> Table:
-    columns = (
-        *_ABOUT,
-        Column("unit", "unit", Kind.COUNT, repeats=True),
-        *(Column(vector.name, vector.name, Kind.NUMBER) for vector in level.vectors),
-    )
-    rows = tuple((*_about(result, level, row.t), row.unit, *row.values) for row in level.units)
+def _table(result: Trace, level: Level) -> Table:
+    columns, rows = _units(result, level) if level.units else _steps(result, level)
     # why not of one step: whoever picks it wants to see all of it.
-    shown = _evenly(len(rows)) if level.units[0].t != level.units[-1].t else None
-    notes = (_thinned(len(rows)),) if shown else ()
+    shown = None if level.units and level.units[0].t == level.units[-1].t else _evenly(len(rows))
+    memory = () if level.units else map(_memory_note, level.memory)
     return Table(
-        title="values",
-        subject=f"{result.model.name} · {level_name(level)}",
+        title="values" if level.units else "trace",
+        subject=_subject(result, level),
         columns=columns,
         rows=rows,
-        notes=notes,
+        notes=(*memory, *[f"{len(rows):,} steps, evenly thinned; csv and json have all."] * bool(shown)),
         shown=shown,
     )
+
+
+def _steps(result: Trace, level: Level) -> tuple[tuple[Column, ...], _Rows]:
+    """The columns and rows of statistics of each step."""
+    told = [(k, stat) for k, vector in enumerate(level.vectors) for stat in _STATS if _has(vector, stat)]
+    stats = (_column(level.vectors[k], stat) for k, stat in told)
+    columns = (*_ABOUT, Column("sequences", "sequences", Kind.COUNT, for_scripts=True), *stats)
+    return columns, tuple(
+        (*_about(result, level, step.t), step.running, *(_value(step.stats[k], stat) for k, stat in told))
+        for step in level.steps
+    )
+
+
+def _units(result: Trace, level: Level) -> tuple[tuple[Column, ...], _Rows]:
+    """The columns and rows of values of single units."""
+    values = (Column(vector.name, vector.name, Kind.NUMBER) for vector in level.vectors)
+    columns = (*_ABOUT, Column("unit", "unit", Kind.COUNT, repeats=True), *values)
+    return columns, tuple((*_about(result, level, row.t), row.unit, *row.values) for row in level.units)
 
 
 def _about(result: Trace, level: Level, t: int) -> tuple[Cell, ...]:
@@ -153,10 +143,6 @@ def _steps_text(half_life: float) -> str:
     return "infinitely many steps" if isinf(half_life) else f"{half_life:#.3g} steps"
 
 
-def _thinned(count: int) -> str:
-    return f"{count:,} steps, evenly thinned; csv and json have all."
-
-
 def _legend(levels: Sequence[Level]) -> Iterator[str]:
     """What the headings of these levels' statistics mean."""
     functions = {vector.function for level in levels for vector in level.vectors}
@@ -180,7 +166,7 @@ def _legend(levels: Sequence[Level]) -> Iterator[str]:
 
 
 def _charts(result: Trace, level: Level) -> Iterator[Chart]:
-    subject = f"{result.model.name} · {level_name(level)}"
+    subject = _subject(result, level)
     if level.units:
         along_units = len({row.unit for row in level.units}) > 1
         series = tuple(

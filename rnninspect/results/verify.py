@@ -59,7 +59,7 @@ def verify_tables(result: Verified) -> list[Table]:
     table = Table(title="verify", subject=result.model.name, columns=_COLUMNS, rows=rows, notes=notes)
     tables = [table, _wires_table(result)] if result.wires else [table]
     tables += [_proofs_table(result)] if result.not_in_torch else []
-    return tables + [_theirs_table(result, held) for held in _held(result)]
+    return tables + [_theirs_table(result, layer.theirs) for layer in result.layers if layer.theirs is not None]
 
 
 def _wires_table(result: Verified) -> Table:
@@ -71,10 +71,6 @@ def _wires_table(result: Verified) -> Table:
     return Table(
         title="wires", subject=result.model.name, columns=columns, rows=rows, notes=(_WIRES.format(result.model.dtype),)
     )
-
-
-def _held(result: Verified) -> list[Held]:
-    return [layer.theirs for layer in result.layers if layer.theirs is not None]
 
 
 def _theirs_table(result: Verified, held: Held) -> Table:

@@ -53,10 +53,7 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
     values = [weight.observed for layer in model.layers for weight in layer.weights if weight.observed]
     stats = stats and bool(values)
     deviates = stats and any(observed.deviation is not None for observed in values)
-    # why: what of it trains, and what it was drawn from, no file says.
-    kept = [k for k, column in enumerate(_COLUMNS) if not model.checkpoint or column.key not in _NOT_IN_FILES]
-    values_of = (*_STATS, _DEVIATION._replace(for_scripts=not deviates)) if stats else ()
-    columns = (*(_COLUMNS[k] for k in kept), *values_of)
+    columns = (*_COLUMNS, *((*_STATS, _DEVIATION._replace(for_scripts=not deviates)) if stats else ()))
     rows: list[tuple[Cell, ...]] = []
     for layer in model.layers:
         for weight in layer.weights:
@@ -67,15 +64,13 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
                     (*about, *_gate(weight, gate), *(_observed(gate.observed) if stats else ()))
                     for gate in weight.gates
                 ]
-    if model.checkpoint:
-        rows = [tuple(row[k] for k in kept) for row in rows]
     counts = model.counts
     total = dict.fromkeys((column.key for column in columns), None) | {
         "layer": "total",
         "count": counts.parameters,
         "bytes": counts.nbytes,
     }
-    return Table(
+    table = Table(
         title="weights",
         subject=model.name,
         columns=columns,
@@ -83,6 +78,8 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
         total=tuple(total.values()),
         notes=tuple(_notes(model, deviates=deviates)),
     )
+    # why: what of it trains, and what it was drawn from, no file says.
+    return table.without(_NOT_IN_FILES) if model.checkpoint else table
 
 
 def _notes(model: ModelFacts, *, deviates: bool) -> Iterator[str]:
