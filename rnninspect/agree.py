@@ -69,7 +69,7 @@ def _compare(plan: object, real: object, layer: str, fact: str) -> Iterator[Diff
             if field.compare and not field.metadata.get("plan_only"):
                 inner = f"{fact} {field.name}".strip()
                 yield from _compare(getattr(plan, field.name), getattr(real, field.name), layer, inner)
-    elif isinstance(plan, tuple) and isinstance(real, tuple) and _are_named((*plan, *real)):
+    elif isinstance(plan, tuple) and isinstance(real, tuple) and all(hasattr(item, "name") for item in (*plan, *real)):
         known = {item.name: item for item in plan}
         here = {item.name: item for item in real}
         for name in known | here:
@@ -83,10 +83,6 @@ def _compare(plan: object, real: object, layer: str, fact: str) -> Iterator[Diff
             yield Difference(layer=layer, fact=f"{fact} order", plan=", ".join(known), real=", ".join(here))
     else:
         yield Difference(layer=layer, fact=fact, plan=plan, real=real)
-
-
-def _are_named(items: tuple[object, ...]) -> bool:
-    return all(is_dataclass(item) and hasattr(item, "name") for item in items)
 
 
 def _brief(item: object) -> object:

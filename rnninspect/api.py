@@ -11,6 +11,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.document.load import load_spec
 from rnninspect.facts.models import ModelFacts
 from rnninspect.plan import plan
+from rnninspect.runtime.here import need_torch
 
 if TYPE_CHECKING:
     import torch
@@ -35,9 +36,8 @@ class Model:
         last_line = caption(PLAN, self.spec.dtype)
         return terminal.render([self._table()], last_line, width=terminal_width(), colour=False).rstrip("\n")
 
-    def __repr__(self) -> str:
-        """What Python's prompt shows."""
-        return str(self)
+    # What Python's prompt shows.
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -64,8 +64,6 @@ class Model:
         Raises NoTorch (rnninspect[torch] brings it; a plan needs none), NoSuchDevice, NotEnoughMemory (before anything
         is allocated) or TorchRefused.
         """
-        from rnninspect.runtime.here import need_torch
-
         need_torch()
         from rnninspect.runtime import modules
 
@@ -107,8 +105,6 @@ def inspect(
     kwargs go to the module's forward. The forward runs in eval mode and without gradients; afterwards modes, buffers
     and random numbers are as before, and no hook is left. What it raises comes through as it is. Raises NoTorch.
     """
-    from rnninspect.runtime.here import need_torch
-
     need_torch()
     from rnninspect.live.look import look
 
@@ -117,8 +113,6 @@ def inspect(
 
 def recurrent(module: nn.Module) -> Inspected:
     """The recurrent layers of a torch module that is not run: letters in place of the sizes of its input."""
-    from rnninspect.runtime.here import need_torch
-
     need_torch()
     from rnninspect.live.look import look_only
 
@@ -142,8 +136,6 @@ def check_module(
 
     The module is not run. Where a recurrent layer is not what its own arguments say, that fails too.
     """
-    from rnninspect.runtime.here import need_torch
-
     need_torch()
     from rnninspect.live.accepted import check
 

@@ -21,21 +21,7 @@ from rnninspect.errors import OutputFailed, printable
 _TEMPORARY = ".tmp"
 _DAY = 24 * 60 * 60
 # What stands for signs where a stream or a page has ASCII alone.
-IN_ASCII = str.maketrans(
-    {
-        "·": "-",
-        "–": "-",
-        "—": "-",
-        "─": "-",
-        "×": "x",
-        "±": "+/-",
-        "µ": "u",
-        "≤": "<=",
-        "≥": ">=",
-        "→": "->",
-        "…": "...",
-    }
-)
+IN_ASCII = str.maketrans("·–—─×µ", "----xu") | str.maketrans({"±": "+/-", "≤": "<=", "≥": ">=", "→": "->", "…": "..."})
 
 
 def write_text(text: str, path: Path | None) -> None:
@@ -49,14 +35,9 @@ def write_text(text: str, path: Path | None) -> None:
         _write_path(text, path)
 
 
-def write_bytes(data: bytes, path: Path) -> None:
-    """Write a picture to a file, as `write_text` writes texts."""
+def write_bytes(data: bytes | Iterable[bytes], path: Path) -> None:
+    """Write a picture to a file, as `write_text` writes texts, or chunks, whose iterator may raise."""
     _write_path(data, path)
-
-
-def write_chunks(chunks: Iterable[bytes], path: Path) -> None:
-    """Write what is too much to be held at once, as `write_text` writes texts; what makes the chunks may raise."""
-    _write_path(chunks, path)
 
 
 def append_text(text: str, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rnninspect.document.chain import INPUT, Link, Spec
@@ -27,7 +27,8 @@ def plan(spec: Spec, *, input_grad: bool = False) -> ModelFacts:
     """
     weights = owned_weights(spec.links, spec.dtype)
     if spec.from_file is not None:
-        weights = _as_held(weights, spec.from_file.held_as)
+        held_as = spec.from_file.held_as
+        weights = tuple(tuple(replace(weight, dtype=held_as[weight.is_bias]) for weight in own) for own in weights)
     layers = plan_layers(spec.links, weights, spec.dtype, input_grad=input_grad, inputs=spec.inputs)
     inputs: tuple[TensorFact, ...] = ()
     outputs: tuple[TensorFact, ...] = ()
@@ -243,8 +244,3 @@ def _largest(spec: Spec, facts: Sequence[LayerFacts]) -> tuple[int, int, int]:
 
     index = max(range(len(facts)), key=lambda index: sum(held(index)))
     return index, *held(index)
-
-
-def _as_held(weights: Sequence[Weights], dtypes: Mapping[bool, str]) -> tuple[Weights, ...]:
-    """The weights in the dtypes that a file holds its biases (True) and matrices (False) in."""
-    return tuple(tuple(replace(weight, dtype=dtypes[weight.is_bias]) for weight in own) for own in weights)

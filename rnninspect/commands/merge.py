@@ -69,7 +69,7 @@ def run(options: MergeOptions) -> int:
     from rnninspect.commands.shared.files import refuse_page
     from rnninspect.commands.shared.plots import check_plot
     from rnninspect.commands.shared.rendering import only_table
-    from rnninspect.output import write_chunks
+    from rnninspect.output import write_bytes
 
     paths = [Path(file) for file in options.files]
     if options.table is not None and options.format is Format.JSON:
@@ -81,7 +81,7 @@ def run(options: MergeOptions) -> int:
         _refuse_to_replace(options.output)
     found = need_survey(paths, mixed=options.mixed)
     if options.output is not None:
-        write_chunks(merged_lines(found), options.output)
+        write_bytes(merged_lines(found), options.output)
     command = _command(paths, found)
     controls = controls_of(controls_in(found))
     if only is not None or options.plot is not None:
