@@ -188,12 +188,11 @@ def _words(value: object) -> str:
 
 def _arguments(module: PrintedModule) -> tuple[Argument, ...]:
     """Its arguments, with those of `Linear (300 -> 10)` as they are written today."""
-    first, *others = module.arguments or (None,)
-    arrow = None
-    if module.type == "Linear" and first is not None and first.name is None and isinstance(first.value, Other):
-        arrow = _ARROW.fullmatch(first.value.text)
-    if first is None or arrow is None:
+    is_linear = module.type == "Linear" and module.arguments
+    arrow = _ARROW.fullmatch(module.arguments[0].unread) if is_linear else None
+    if arrow is None:
         return module.arguments
+    first, *others = module.arguments
     sizes = zip(("in_features", "out_features"), arrow.groups(), strict=True)
     return (*(first._replace(name=name, value=int(size)) for name, size in sizes), *others)
 
@@ -212,7 +211,9 @@ def keys_of(module: PrintedModule) -> Written:
     dtype = None
     for index, argument in enumerate(_arguments(module)):
         key = argument.name or (positions[index] if index < len(positions) else "")
-        _refuse_spread(argument)
+        if argument.unread.startswith("*"):  # `**config`, whose values stand elsewhere
+            hint = "what it holds is not known here: write the values, as in LSTM(300, 50, num_layers=2)"
+            raise DocumentError(argument.place, f"expected values, got {show(argument.unread)}", hint=hint)
         if not key and not ours:
             continue
         if not key:
@@ -227,13 +228,6 @@ def keys_of(module: PrintedModule) -> Written:
     if module.assigned:
         data["name"], places["name"] = module.assigned, module.place
     return Written(data, places, keys, dtype=dtype, listed=module.listed)
-
-
-def _refuse_spread(argument: Argument) -> None:
-    """Raise DocumentError for `**config`, whose values stand elsewhere."""
-    if argument.name is None and isinstance(argument.value, Other) and argument.value.text.startswith("*"):
-        hint = "what it holds is not known here: write the values, as in LSTM(300, 50, num_layers=2)"
-        raise DocumentError(argument.place, f"expected values, got {show(argument.value.text)}", hint=hint)
 
 
 def _dtype(argument: Argument) -> str | None:
@@ -318,19 +312,17 @@ def _items(module: PrintedModule, *, own: bool = False) -> Iterator[tuple[str, P
                         yield str(index), argument._replace(value=Other(text))
                     case (_, Other(text)):
                         yield str(index), argument._replace(value=Other(text))
-        elif _is_more(argument) or (argument.name is None and isinstance(argument.value, Other) and _calls(argument)):
+        elif _is_more(argument) or _calls(argument.unread):
             yield "", argument
 
 
 def _is_more(argument: Argument) -> bool:
     """Whether something of a print stands for more than it says: `...`, or `+ ReLU` behind a layer."""
-    text = argument.value.text if isinstance(argument.value, Other) and argument.name is None else ""
-    return text in _ELLIPSES or text.startswith("+ ")
+    return argument.unread in _ELLIPSES or argument.unread.startswith("+ ")
 
 
-def _calls(argument: Argument) -> bool:
+def _calls(text: str) -> bool:
     """Whether it says something of a module: `*layers`, `Linear(5, 32) + ReLU`; and not `(0): None`."""
-    text = _words(argument.value)
     return text.startswith("*") or ("(" in text and not re.match(r"\([^()\n]{1,200}\): |//", text))
 
 

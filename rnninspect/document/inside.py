@@ -21,7 +21,7 @@ def place_inside(path: Path, tree: Tree, error: CellError) -> tuple[Place, str]:
 
     Where its place cannot be found, as in what an option gives, the text's own line and column are told.
     """
-    place, text = tree.place(path), _at(tree, path)
+    place, text = tree.place(path), tree.at(path)
     if error.line is None or not isinstance(text, str):
         return place, error.message
     found = None
@@ -32,15 +32,6 @@ def place_inside(path: Path, tree: Tree, error: CellError) -> tuple[Place, str]:
         return place_at(tree.text, found, tree.source), error.message
     column = "" if error.column is None else f", column {error.column}"
     return place, f"line {error.line}{column}: {error.message}"
-
-
-def _at(tree: Tree, path: Path) -> object:
-    data: object = tree.data
-    for part in path:
-        if not isinstance(data, dict | list):
-            return None
-        data = data.get(part) if isinstance(data, dict) else data[int(part)]
-    return data
 
 
 def _offset(text: str, line: int, column: int) -> int | None:

@@ -11,11 +11,10 @@ from rnninspect.document.calls import with_calls
 from rnninspect.document.chain import Spec
 from rnninspect.document.connect import connect
 from rnninspect.document.faults import with_excerpts
-from rnninspect.document.overrides import override, put
+from rnninspect.document.overrides import override, with_options
 from rnninspect.document.source import STDIN, Text, read_source
 from rnninspect.document.tree import Tree, read_tree
 from rnninspect.document.validate import validate
-from rnninspect.errors import Place
 
 
 def load_spec(path: str, settings: Sequence[str] = (), *, device: str | None = None, dtype: str | None = None) -> Spec:
@@ -112,10 +111,7 @@ def tree_of(given: Text, settings: Sequence[str] = (), *, device: str | None = N
     source, text = given
     with with_excerpts(text, source):
         tree = override(with_calls(read_tree(text, source)), settings)
-    for key, value in (("device", device), ("dtype", dtype)):
-        if value is not None and isinstance(tree.data, dict):
-            tree = put(tree, (key,), value, Place(f"--{key} {value}"))
-    return tree
+    return with_options(tree, {"device": device, "dtype": dtype})
 
 
 def spec_of(tree: Tree, path: str) -> Spec:

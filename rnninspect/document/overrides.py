@@ -61,7 +61,7 @@ def put_at(tree: Tree, target: str, value: object, place: Place) -> Tree:
     """The tree with `value`, written at `place`, where PATH `target` says; see `override`, and what it raises."""
     path = path_at(target, tree, place)
     for k in range(1, len(path)):
-        if _at(tree.data, path[:k]) is None:
+        if tree.at(path[:k]) is None:
             tree = put(tree, path[:k], {}, place)
     return put(tree, path, value, place)
 
@@ -72,6 +72,14 @@ def put(tree: Tree, path: Path, value: object, place: Place) -> Tree:
     kept = {known: where for known, where in tree.values.items() if known[: len(path)] != path}
     placed = dict.fromkeys([path, *((*path, k) for k in range(len(value) if isinstance(value, list) else 0))], place)
     return replace(tree, data=_with(tree.data, path, value), values=kept | placed)
+
+
+def with_options(tree: Tree, options: Mapping[str, str | None]) -> Tree:
+    """The tree with what each of the options `--device` and `--dtype` says in place of the document's."""
+    for key, value in options.items():
+        if value is not None and isinstance(tree.data, dict):
+            tree = put(tree, (key,), value, Place(f"--{key} {value}"))
+    return tree
 
 
 def _with(data: Any, path: Path, value: object) -> object:
@@ -99,7 +107,7 @@ def path_at(target: str, tree: Tree, place: Place) -> Path:
     if mapping[0] in ("layers", "cells") and key.partition(".")[0] in _MADE:
         path = (*mapping, *key.split("."))
     for k in range(len(mapping), len(path)):
-        there, made = _at(tree.data, path[:k]), k > len(mapping) or path[k - 1] in _MADE
+        there, made = tree.at(path[:k]), k > len(mapping) or path[k - 1] in _MADE
         if not isinstance(there, dict) and not (there is None and made):
             raise DocumentError(place, f"{dotted(path[:k])} is not a mapping, so it has no {show(path[k])} to set")
     return path
@@ -135,12 +143,3 @@ def _owner_at(owner: str, key: str, data: Mapping[str, Any], place: Place) -> tu
     if number.isdecimal() and len(paths.get(base, ())) > 2:
         hint = f"{base}.{printable(key)} is that of all copies of {base}"
     raise DocumentError(place, f"no layer is called {show(owner)}", hint=hint)
-
-
-def _at(data: Any, path: Path) -> object:
-    """What stands at `path`; None where nothing does."""
-    for part in path:
-        if data is None or (isinstance(data, dict) and part not in data):
-            return None
-        data = data[part]
-    return data

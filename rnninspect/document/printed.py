@@ -48,6 +48,11 @@ class Argument(NamedTuple):
     place: Place
     key: Place
 
+    @property
+    def unread(self) -> str:
+        """What is given by its position and is no plain value; "" for all else."""
+        return self.value.text if self.name is None and isinstance(self.value, Other) else ""
+
 
 class PrintedModule(NamedTuple):
     """One module. kind: as it is written, `nn.LSTM`. children: by what their parent calls them.
@@ -208,16 +213,11 @@ class _Scanner:
             self.at = match.end()
             if match[0] in _WORDS and self._ends():
                 return _WORDS[match[0]]
-        elif self.text.startswith(("(", "["), start) and depth < _DEEPEST:
+        elif (sign := self.text[start : start + 1]) in _CLOSING and depth < _DEEPEST:
             self.at = start + 1
-            items = tuple(value for _, value, _, _ in self._items(_CLOSING[self.text[start]], depth + 1))
+            pairs = [(name or "", value) for name, value, _, _ in self._items(_CLOSING[sign], depth + 1)]
             if self._ends():
-                return items
-        elif self.text.startswith("{", start) and depth < _DEEPEST:
-            self.at = start + 1
-            pairs = tuple((name or "", value) for name, value, _, _ in self._items("}", depth + 1))
-            if self._ends():
-                return pairs
+                return tuple(pairs if sign == "{" else [value for _, value in pairs])
         self.at = self._passed_over(start)
         return Other(self.text[start : self.at].strip())
 

@@ -17,7 +17,7 @@ from rnninspect.document.chain import Spec
 from rnninspect.document.connect import connect
 from rnninspect.document.faults import with_excerpts
 from rnninspect.document.from_printed import ANY_WIDTH, POSITIONS, UNPRINTED, Described, Written, described
-from rnninspect.document.overrides import option_place, override, put
+from rnninspect.document.overrides import option_place, override, put, with_options
 from rnninspect.document.pasted import read_pasted
 from rnninspect.document.paths import Path
 from rnninspect.document.source import Text
@@ -47,7 +47,7 @@ def printed_specs(given: Text, name: str, settings: Sequence[str], options: Mapp
         trees = [_tree(part, given, name) for part in parts]
         settings = [_of_document(setting, found) for setting in settings]
         specs = [
-            _spec(_with_options(tree, options), own, part, name)
+            _spec(with_options(tree, options), own, part, name)
             for tree, own, part in zip(trees, _shared_out(settings, trees), parts, strict=True)
         ]
     notes = [f"{printable(given.source)}: {note}" for note in (*pasted.notes, *_notes(found))]
@@ -124,13 +124,6 @@ def _with_dtype(tree: Tree, part: Sequence[tuple[str, Written]]) -> Tree:
     return put(tree, ("dtype",), named[0].dtype, named[0].places[""]) if named else tree
 
 
-def _with_options(tree: Tree, options: Mapping[str, str | None]) -> Tree:
-    for key, value in options.items():
-        if value is not None:
-            tree = put(tree, (key,), value, Place(f"--{key} {value}"))
-    return tree
-
-
 def _shared_out(settings: Sequence[str], trees: Sequence[Tree]) -> list[list[str]]:
     """The settings of each tree: those of a layer where that is, all others everywhere. Raises DocumentError."""
     each: list[list[str]] = [[] for _ in trees]
@@ -197,9 +190,9 @@ def _with_hint(fault: DocumentError, tree: Tree) -> DocumentError:
 
 def _nothing_in(found: Described, place: Place) -> DocumentError:
     """What to say of modules of which no layer is described."""
-    if not found.others:
-        return DocumentError(place, "it holds no layer", hint="a module is read as torch prints it, LSTM(300, 50)")
     hint = "a module is read as torch prints it, LSTM(300, 50)"
+    if not found.others:
+        return DocumentError(place, "it holds no layer", hint=hint)
     if any(kind.endswith("of TorchScript") for _, kind in found.others):
         hint = "a module of TorchScript prints no sizes: name its file"
     elif any(" for " in kind or kind.startswith("*") for _, kind in found.others):

@@ -71,7 +71,8 @@ def laid_out(
     placed: the layers of the text. Raises DocumentError for a name that a copy would have and another layer has.
     """
     names = {text.name: text.path for text in texts}
-    for block, group in groupby(placed, key=_block):
+    # why two parts: those of the block that a layer is in, or of the layer itself.
+    for block, group in groupby(placed, key=lambda each: each.path[:2]):
         inside = list(group)
         if block not in times:
             yield from inside
@@ -85,11 +86,6 @@ def laid_out(
                     message = f"copy {k} of {each.layer.name!r} is called {copy.layer.name!r}, as {taken} is"
                     raise fault_at((*each.path, "name"), tree, message, "call one of them otherwise")
                 yield copy
-
-
-def _block(placed: Placed) -> Path:
-    """Where the block stands that a layer is in, or the layer itself."""
-    return placed.path[:2]
 
 
 def _copy(placed: Placed, k: int, ours: set[str]) -> Placed:

@@ -51,7 +51,7 @@ def document_schema() -> dict[str, object]:
     written = model.model_json_schema(schema_generator=_Schema)
     definitions = written.pop("$defs")
     definitions |= {"Cell": _layer_of(OWN, definitions["Definition"]), "NamedCell": _layer_of("", {})}
-    definitions |= {"SharedLayer": _shared_layer(), "Repeat": _repeat()}
+    definitions |= {"SharedLayer": _shared_layer(), "Repeat": Repeat.model_json_schema(schema_generator=_Schema)}
     items = written["properties"]["layers"]["items"]["oneOf"]
     items += [{"$ref": f"#/$defs/{name}"} for name in ("Cell", "NamedCell", "SharedLayer")]
     call = {"type": "string", "pattern": CALL, "description": "a constructor call such as LSTM(300, 50)"}
@@ -100,10 +100,6 @@ def _shared_layer() -> dict[str, Any]:
         "properties": {**properties, "same_as": {"type": "string"}, "name": {"type": "string"}},
         "required": ["same_as"],
     }
-
-
-def _repeat() -> dict[str, Any]:
-    return Repeat.model_json_schema(schema_generator=_Schema)
 
 
 def _with_blocks(kind: type[Layer]) -> type[Layer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rnninspect.document.nodes import Composer, MappingNode, Node, ScalarNode, SequenceNode
 from rnninspect.document.paths import Path
@@ -34,6 +35,16 @@ class Tree:
         while path not in self.values:
             path = path[:-1]
         return self.values[path]
+
+    def at(self, path: Path) -> Any:
+        """What stands at `path`; None where nothing does."""
+        found: Any = self.data
+        for part in path:
+            if isinstance(found, list):
+                found = found[int(part)]
+            else:
+                found = found.get(part) if isinstance(found, dict) else None
+        return found
 
 
 def read_tree(text: str, source: str, needs: str = "a model needs `input:` and `layers:`") -> Tree:

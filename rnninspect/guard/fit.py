@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import islice, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rnninspect.document.chain import Spec, need_batch
 from rnninspect.document.faults import together
@@ -220,9 +220,7 @@ def _start(models: _Models, step: int, last: int) -> int:
 
 def _written(models: _Models) -> int:
     """The size that the document says now; 0 where it says none."""
-    found: Any = models.tree.data
-    for part in models.paths[0] if models.paths[0] in models.tree.values else ():
-        found = found[part]
+    found = models.tree.at(models.paths[0])
     return int(found) if type(found) is int and 1 <= found <= LARGEST_SIZE else 0
 
 
