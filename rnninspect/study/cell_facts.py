@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from rnninspect.cells.scan import Reads, scannable
-from rnninspect.cells.tree import Apply, Cell, Equation, Value
+from rnninspect.cells.tree import Apply, Cell, Value
 from rnninspect.cells.widths import widths
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.weights import first_of
@@ -67,15 +67,8 @@ def role(cell: Cell, vector: str) -> str:
         return "a state: what the next step reads" + ", and what the layer puts out" * (vector == cell.output)
     if vector == cell.output:
         return "what the layer puts out"
-    match _made(cell, vector).expression:
-        case Apply(function=function):
-            return _RANGES.get(function, "")
-        case _:
-            return ""
-
-
-def _made(cell: Cell, vector: str) -> Equation:
-    return next(equation for equation in cell.equations if equation.target == cell.last(vector))
+    made = next(equation.expression for equation in cell.equations if equation.target == cell.last(vector))
+    return _RANGES.get(made.function, "") if isinstance(made, Apply) else ""
 
 
 def _rounds(cell: Cell) -> dict[tuple[int, str], list[Value]]:

@@ -226,11 +226,7 @@ def _arguments(layer: Layer) -> Iterator[str]:
             yield repr(value)
     for key, value in layer.arguments().items():
         if key not in _BY_PLACE and value != fields[key].default:
-            yield f"{key}={_text(value)}"
-
-
-def _text(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+            yield f'{key}="{value}"' if isinstance(value, str) else f"{key}={value!r}"
 
 
 def _first_values(layer: InitLayer, name: str, dtype: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from rnninspect.layers.layer import Layer
 from rnninspect.layers.recurrent import Recurrent
 from rnninspect.layers.registry import kind_of
 from rnninspect.layers.weights import first_of, torch_name
+from rnninspect.letters import tuple_text
 from rnninspect.study.code_lines import WIDTH, indented
 
 # The recurrent kinds that torch.nn has; any other is written from its equations.
@@ -154,7 +155,7 @@ def _init(written: Written) -> Iterator[str]:
         "self.num_layers, self.dropout = num_layers, dropout",
         "self.batch_first = batch_first",
         'self.sides = ("", "_reverse") if bidirectional else ("",)',
-        f"self.widths = {_tuple(states)}",
+        f"self.widths = {tuple_text(states)}",
         "k = hidden_size**-0.5",
         "features = input_size",
         "for layer in range(num_layers):",
@@ -200,7 +201,7 @@ def _step_of(written: Written) -> Iterator[str]:
     step = [
         *(line for equation in python(cell, names) for line in _wrapped(equation, 12)),
         *(f"{name} = {name}.expand(len(x_t), -1)" for name in same),
-        f"return {names[cell.output]}, {_tuple(states)}",
+        f"return {names[cell.output]}, {tuple_text(states)}",
     ]
     yield from indented([f"def step(x_t, {', '.join(states)}):", *indented(step), "", "return step"])
 
@@ -241,8 +242,8 @@ def _taken_in(written: Written) -> list[str]:
     """From what is given to steps, and to states as `run` has them."""
     firsts = [start for start in written.starts if start is not None]
     if any(firsts):
-        values, one = f"zip(self.widths, {_tuple(list(map(str, firsts)))})", "steps[0].new_full((*size, width), first)"
-        zeros = [f"    states = [{one} for width, first in {values}]"]
+        one, values = "steps[0].new_full((*size, width), first)", tuple_text([str(first) for first in firsts])
+        zeros = [f"    states = [{one} for width, first in zip(self.widths, {values})]"]
     else:
         zeros = ["    states = [steps[0].new_zeros(*size, width) for width in self.widths]"]
     return [
@@ -322,10 +323,6 @@ def _shape(pack: Pack, size: Mapping[str, str]) -> str:
     rows = size.get(pack.rows, pack.rows)
     rows = f"{len(pack.blocks)} * {rows}" if len(pack.blocks) > 1 else rows
     return f"({rows},)" if pack.columns is None else f"({rows}, {size.get(pack.columns, pack.columns)})"
-
-
-def _tuple(names: Sequence[str]) -> str:
-    return f"({', '.join(names)}{',' * (len(names) == 1)})"
 
 
 def _names(cell: Cell) -> dict[str, str]:

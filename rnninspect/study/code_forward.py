@@ -21,7 +21,7 @@ _TURNED = {
     ("N", "L"): ("transpose(1, 2)", "transpose(1, 2)"),
     ("L",): ("T", "T"),
 }
-_PAD = "nn.utils.rnn.pad_packed_sequence"
+_PAD = f"{_RNN}.pad_packed_sequence"
 # How two vectors become one.
 _MERGED = {"sum": "{} + {}", "mean": "({} + {}) / 2", "mul": "{} * {}"}
 
@@ -31,7 +31,7 @@ def forward(spec: Spec, names: Mapping[str, str], called: Locals, owner: str) ->
     first, meta = ", batch_first=True" * spec.batch.batch_first, spec.device == "meta"
     for name, lengths in called.lengths.items():
         x = called.values[name]
-        yield f"{x} = nn.utils.rnn.pack_padded_sequence({x}, {lengths}{first}, enforce_sorted=False)"
+        yield f"{x} = {_RNN}.pack_padded_sequence({x}, {lengths}{first}, enforce_sorted=False)"
     sequences = {each.name for each in spec.inputs if each.signal.is_sequence}
     emitted = {}
     givers = {link.layer.name: link.layer for link in spec.links if isinstance(link.layer, Recurrent)}
@@ -50,16 +50,9 @@ def forward(spec: Spec, names: Mapping[str, str], called: Locals, owner: str) ->
             given = f'states["{names[name]}"]'
         # why another name: what is added to it is still to be read.
         put_out = "y" if wires.add == INPUT and result == source else result
+        module, states = owner + names[name], called.states.get(name, ())
         yield from ran(
-            Run(
-                link=link,
-                module=owner + names[name],
-                source=source,
-                result=put_out,
-                states=called.states.get(name, ()),
-                given=given,
-                meta=meta,
-            )
+            Run(link=link, module=module, source=source, result=put_out, states=states, given=given, meta=meta)
         )
         if wires.add and result != "_":
             yield added(link, put_out, source, called)
@@ -69,7 +62,7 @@ def forward(spec: Spec, names: Mapping[str, str], called: Locals, owner: str) ->
         if handed_on.unpacked_shape is not None and meta:
             yield f"{x} = {x}.data  # {handed_on.shape_text}: torch unpacks nothing on meta"
         elif handed_on.unpacked_shape is not None:
-            yield f"{x}, _ = nn.utils.rnn.pad_packed_sequence({x}{first})  # {handed_on.unpacked_shape}"
+            yield f"{x}, _ = {_PAD}({x}{first})  # {handed_on.unpacked_shape}"
 
 
 def ran(run: Run) -> Iterator[str]:
@@ -134,7 +127,7 @@ def windows(layer: WindowLayer, signal: Signal, name: str, source: str, result: 
         yield f"{result} = {_RNN}.pack_sequence(parts, enforce_sorted=False)  # {result}.data {shape}"
         return
     fill = f", padding_value={layer.pads_with}".replace("inf", "torch.inf") if layer.pads_with else ""
-    yield f"{result}, lengths = {_RNN}.pad_packed_sequence({source}, batch_first=True{fill})"
+    yield f"{result}, lengths = {_PAD}({source}, batch_first=True{fill})"
     yield f"{result} = {_turned(name, result, ('N', 'L'))}"
     if not layer.window.keeps_length:
         yield f"lengths = ({layer.window.free('lengths')}) // {layer.window.stride} + 1"
@@ -270,10 +263,8 @@ def _last_step(layer: Recurrent, signal: Signal, result: str) -> Iterator[str]:
 
 
 def _pooled(layer: Recurrent, signal: Signal, result: str) -> str:
-    dim = signal.axes.index("L")
-    return (
-        f"{result} = {result}.max(dim={dim}).values" if layer.feeds == "max" else f"{result} = {result}.mean(dim={dim})"
-    )
+    pooled = f"{result}.{layer.feeds}(dim={signal.axes.index('L')})"
+    return f"{result} = {pooled}{'.values' * (layer.feeds == 'max')}"
 
 
 def _pooled_packed(layer: Recurrent, result: str) -> Iterator[str]:

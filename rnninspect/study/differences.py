@@ -40,13 +40,10 @@ def direction(tensors: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
     """A direction at random, in which a tensor's numbers move by as much as they are large; zeros as if they were 1."""
     generator = torch.Generator().manual_seed(seed)
     return {
-        name: torch.randn(values.shape, generator=generator, dtype=torch.float64) * (_size(values) or 1.0)
+        name: torch.randn(values.shape, generator=generator, dtype=torch.float64)
+        * (float(values.square().mean().sqrt()) or 1.0)
         for name, values in tensors.items()
     }
-
-
-def _size(values: Tensor) -> float:
-    return float(values.square().mean().sqrt()) if values.numel() else 0.0
 
 
 def differentiate(evaluate: Along, upstream: tuple[Tensor, ...], sides: Sides, scale: float) -> Differences:

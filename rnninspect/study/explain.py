@@ -256,11 +256,6 @@ def _factor_of(equation: Equation, parameter: Weight) -> Expr | None:
     return next((other for side, other in sides if side == parameter), None)
 
 
-def _target_of(cell: Cell, parameter: Weight) -> Value:
-    """The vector that the equation with `parameter` assigns."""
-    return next(equation.target for equation in cell.equations if parameter in _symbols(equation))
-
-
 # --- the stack, and the other direction -------------------------------------------------------------------
 
 
@@ -332,16 +327,17 @@ def _remarks(layer: Layer, cell: Cell, facts: LayerFacts, entries: Sequence[Lege
     parameters = {weight.name: weight for weight in cell.weights}
     for entry in entries:
         if entry.packed:
-            target = _target_of(cell, parameters[entry.symbol])
+            parameter = parameters[entry.symbol]
+            target = next(equation.target for equation in cell.equations if parameter in _symbols(equation))
             known[entry.symbol] = f"{entry.symbol} ({entry.packed}, in {name(cell, target, timed=timed)})"
     for remark in layer.remarks:
         template = Template(remark)
         names = template.get_identifiers()
         options = {key: key.removeprefix("has_") for key in names if key.startswith("has_")}
-        owners = {key: _owners(option) for key, option in options.items() if option in layer.model_fields_set}
+        owners = {
+            key: listed([kind for kind in TYPES if option in kind_of(kind).model_fields])
+            for key, option in options.items()
+            if option in layer.model_fields_set
+        }
         if known.keys() | owners.keys() >= set(names):
             yield template.substitute(known | owners)
-
-
-def _owners(option: str) -> str:
-    return listed([kind for kind in TYPES if option in kind_of(kind).model_fields])

@@ -246,14 +246,12 @@ def follow(
             continue
         last, first = (aim_at(batch, "last", at)._replace(decays=aim.decays) for at in (None, 0))
         curves += (curve._replace(own_lag=True) for curve in _curves(run, last, first, gradients))
-    return tuple(curves), tuple(
-        WeightNorm(layer, name, _weight_norm(gradients[weight]) if weight.requires_grad else None)
-        for weight, (layer, name) in owners.items()
-    )
-
-
-def _weight_norm(gradient: Tensor | None) -> float:
-    return 0.0 if gradient is None else float(_norms(gradient.flatten(), 0))
+    weights = []
+    for weight, (layer_name, name) in owners.items():
+        gradient = gradients.get(weight)
+        norm = 0.0 if gradient is None else float(_norms(gradient.flatten(), 0))
+        weights.append(WeightNorm(layer_name, name, norm if weight.requires_grad else None))
+    return tuple(curves), tuple(weights)
 
 
 def _curves(

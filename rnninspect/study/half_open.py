@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from rnninspect.cells.carry import carry_gate, gate_biases
-from rnninspect.cells.tree import Equation
+from rnninspect.cells.tree import Apply
 from rnninspect.document.chain import Link
 from rnninspect.layers.recurrent import Recurrent
 
@@ -25,10 +25,7 @@ def half_open(links: Iterable[Link]) -> Iterator[HalfOpen]:
         laws = {name: init for weight in layer.weights_below(1, "float32") for name, init in weight.laws.items()}
         for state, carrier in carry_gate(layer.cell).items():
             biases = gate_biases(layer.cell, carrier.gate)
-            sigmoid = any(_is_sigmoid(equation, carrier.gate) for equation in layer.cell.equations)
+            made = (equation.expression for equation in layer.cell.equations if equation.target.name == carrier.gate)
+            sigmoid = any(isinstance(expression, Apply) and expression.function == "sigmoid" for expression in made)
             if biases and sigmoid and not any(laws[bias].constant for bias in biases):
                 yield HalfOpen(layer=layer.name, state=state, gate=carrier.gate)
-
-
-def _is_sigmoid(equation: Equation, gate: str) -> bool:
-    return equation.target.name == gate and getattr(equation.expression, "function", "") == "sigmoid"

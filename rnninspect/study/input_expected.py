@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.errors import NotEnoughMemory, OptionError, printable, show
+from rnninspect.letters import tuple_text
 from rnninspect.runtime.memory import available_bytes
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Expected(NamedTuple):
     @property
     def letters(self) -> str:
         """`(L, N, H_in)`, as Python writes a tuple."""
-        return f"({', '.join(self.axes)}{',' if len(self.axes) == 1 else ''})"
+        return tuple_text(self.axes)
 
     def size(self, axis: str) -> int:
         """How long an axis is; 1 where the document has no such axis."""
