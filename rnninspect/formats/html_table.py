@@ -8,7 +8,7 @@ from itertools import groupby
 from rnninspect.formats.html_symbols import symbol
 from rnninspect.formats.page import BAD, DOUBTFUL, GOOD, Page, verdict_style
 from rnninspect.formats.texts import PAD, table_texts, text_of
-from rnninspect.markup import Markup, joined, tag, text
+from rnninspect.markup import Markup, tag, text
 from rnninspect.results.table import RIGHT_ALIGNED, Column, Kind, Table
 
 # What writes a text of prose, or a symbol.
@@ -50,18 +50,18 @@ def grouped(table: Table, prose: Prose) -> Markup:
     texts = list(table_texts(shown, _PAGE))
     columns = [_cells(column, cells, prose) for column, (_, cells) in zip(shown.columns, texts, strict=True)]
     *rows, total = zip(*columns, strict=True)
-    headings = [_heading(shown.columns[k], texts[k][0]) for k in own]
+    sides = ["n" if column.kind in RIGHT_ALIGNED else None for column in shown.columns]
+    headings = [tag("th", texts[k][0], scope="col", class_=sides[k]) for k in own]
     bodies = []
     for over, members in groupby(enumerate(rows), key=lambda row: _over(shown, about, row[0])):
         head = tag("tr", tag("th", *over, scope="rowgroup", colspan=len(own))) if over else None
-        bodies.append(
-            tag("tbody", head, *(_row([row[k] for k in own]) for _, row in members), class_="group" if over else None)
-        )
+        body = (tag("tr", *(row[k] for k in own)) for _, row in members)
+        bodies.append(tag("tbody", head, *body, class_="group" if over else None))
     foot = None
     if shown.total is not None:
         name = _over(shown._replace(rows=(shown.total,)), about, 0)[:1]
         first, *others = (total[k] for k in own)
-        foot = tag("tfoot", _row([tag("td", *name) if name else first, *others]))
+        foot = tag("tfoot", tag("tr", tag("td", *name) if name else first, *others))
     return tag("table", tag("thead", tag("tr", *headings)), *bodies, foot)
 
 
@@ -80,10 +80,6 @@ def _over(table: Table, about: Sequence[int], row: int) -> list[Markup]:
     return [text(first), *(tag("span", f" {other}") for other in others if other)] if first else []
 
 
-def _heading(column: Column, words: str) -> Markup:
-    return tag("th", words, scope="col", class_="n" if column.kind in RIGHT_ALIGNED else None)
-
-
 def _cells(column: Column, texts: Sequence[str], prose: Prose) -> list[Markup]:
     side = "n" if column.kind in RIGHT_ALIGNED else None
     if column.kind is Kind.TEXT and any(len(cell) > _PROSE for cell in texts):
@@ -92,15 +88,11 @@ def _cells(column: Column, texts: Sequence[str], prose: Prose) -> list[Markup]:
         tag(
             "td",
             _shown(column.kind, cell, prose),
-            _padding(cell),
+            Markup(_FIGURE_SPACE * cell.count(PAD)),
             class_=VERDICTS.get(verdict_style(cell)) if column.verdict else side,
         )
         for cell in texts
     ]
-
-
-def _padding(cell: str) -> Markup:
-    return Markup(_FIGURE_SPACE * cell.count(PAD))
 
 
 def _shown(kind: Kind, cell: str, prose: Prose) -> Markup:
@@ -112,7 +104,3 @@ def _shown(kind: Kind, cell: str, prose: Prose) -> Markup:
             return symbol(plain)
         case _:
             return prose(plain)
-
-
-def _row(cells: Sequence[Markup]) -> Markup:
-    return tag("tr", joined(cells))

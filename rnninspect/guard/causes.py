@@ -129,7 +129,8 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
     settings = [change for change in changed if change.field == "type" or change.field.startswith(f"{name}.")]
     filled = {f"{name}.{key}" for key in _follow(spec, index, (change.field for change in settings))}
     # why sizes first: where a sentence is too long they are what the counts are from.
-    own = sorted((change for change in settings if change.field not in filled), key=_by_weight)
+    own = [change for change in settings if change.field not in filled]
+    own.sort(key=lambda change: (change.field != "type", change.difference is None))
     shapes = [change for change in changed if change not in settings and change.field not in COUNTS]
     if own:
         path = (*path, *own[0].field.removeprefix(f"{name}.").split("."))
@@ -139,10 +140,6 @@ def _of_layer(spec: Spec, name: str, changed: Sequence[Change]) -> Cause | None:
     texts = _texts(name, own or ([] if "parameters" in fields else shapes))
     counts = _counts(changed, first=True)
     return Cause(layer=name, path=path, subject=printable(name), changed=texts, counts=counts)
-
-
-def _by_weight(change: Change) -> tuple[bool, bool]:
-    return change.field != "type", change.difference is None
 
 
 def _follow(spec: Spec, index: int | None, fields: Iterable[str]) -> Iterator[str]:
@@ -188,13 +185,9 @@ def _texts(layer: str, changed: Sequence[Change]) -> tuple[str, ...]:
 def _counts(changed: Sequence[Change], *, first: bool = False) -> str:
     """`parameters 630,784 → 2,310,144 (+266 %), MACs ...`; first: of the first count that changed alone."""
     counts = [change for field in COUNTS for change in changed if change.field == field]
-    return ", ".join(_count_text(change) for change in counts[: 1 if first else None])
-
-
-def _count_text(change: Change) -> str:
-    """`parameters 630,784 → 2,310,144 (+266 %)`."""
-    share = "" if change.percent is None else f" ({digits(change.percent, sign=True)} %)"
-    return f"{counts_moved(change)}{share}"
+    shares = ("" if change.percent is None else f" ({digits(change.percent, sign=True)} %)" for change in counts)
+    texts = [f"{counts_moved(change)}{share}" for change, share in zip(counts, shares, strict=True)]
+    return ", ".join(texts[: 1 if first else None])
 
 
 def counts_moved(change: Change) -> str:

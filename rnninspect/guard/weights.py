@@ -107,7 +107,9 @@ def hold(spec: Spec, facts: ModelFacts, held: Held) -> HeldWeights:
     of_file = identify(held).layers
     why = causes(found, of_file, key=key)
     by_prefix = {found.layers.get(names[link.layer.name]): link.layer for link in spec.links}
-    unlike = (*_under(key), *_unlike(spec, by_prefix, of_file), *_done_without(found, wanted))
+    shown = show(key)
+    asked_for = f"what is under its key {shown} is compared, as whoever loads it asks for file[{shown}]"
+    unlike = (*[asked_for] * bool(key), *_unlike(spec, by_prefix, of_file), *_done_without(found, wanted))
     layers = {attribute: name for name, attribute in names.items()}
     return HeldWeights(
         file=held.file, format=held.format, fit=found, causes=why, damage=held.damage, layers=layers, unlike=unlike
@@ -129,12 +131,6 @@ def _compared(wanted: Sequence[Wanted], held: Held) -> tuple[Held, Fit, str]:
 
 def _shapes(held: Held) -> dict[str, Shape]:
     return {name: tensor.shape for name, tensor in held.tensors.items()}
-
-
-def _under(key: str) -> Iterator[str]:
-    """Which key of the file is to be asked for."""
-    if key:
-        yield f"what is under its key {show(key)} is compared, as whoever loads it asks for file[{show(key)}]"
 
 
 def _unlike(spec: Spec, by_prefix: Mapping[str | None, Layer], of_file: Sequence[FoundLayer]) -> Iterator[str]:

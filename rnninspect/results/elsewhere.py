@@ -13,7 +13,7 @@ from rnninspect.conventions.translate import Block, There, Translation, translat
 from rnninspect.document.chain import Link, Spec
 from rnninspect.errors import listed
 from rnninspect.layers.recurrent import Recurrent
-from rnninspect.results.table import MOST_NAMED, Cell, Column, Kind, Table
+from rnninspect.results.table import MOST_NAMED, Cell, Column, Kind, Table, total_row
 
 _COLUMNS = (
     Column("layer", "layer", repeats=True),
@@ -76,13 +76,12 @@ def elsewhere_table(model: ModelElsewhere, framework: Framework, *, gates: bool)
             if gates:
                 rows += [(*about, *_block(tensor, block), layer.verdict) for block in tensor.blocks]
     counts = [layer.parameters for layer in model.layers if layer.parameters is not None]
-    total = dict.fromkeys((column.key for column in _COLUMNS), None) | {"layer": "total", "count": sum(counts)}
     return Table(
         title=f"weights in {framework.title}",
         subject=model.name,
         columns=_COLUMNS if rows else (),
         rows=tuple(rows),
-        total=tuple(total.values()) if counts else None,
+        total=total_row(_COLUMNS, layer="total", count=sum(counts)) if counts else None,
         notes=tuple(_notes(model, framework)),
     )
 

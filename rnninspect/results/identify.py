@@ -11,7 +11,7 @@ from rnninspect.files.look import Compared, LookedInto
 from rnninspect.results.caption import caption, each_once
 from rnninspect.results.head import common, head, picked
 from rnninspect.results.identify_words import NO_PREFIX, known_from_all, sentences
-from rnninspect.results.table import Block, Cell, Column, Kind, Table
+from rnninspect.results.table import Block, Cell, Column, Kind, Table, total_row
 
 # More rows than this are too many to read.
 _MOST_ROWS = 200
@@ -147,18 +147,16 @@ def _more_tables(looked: Sequence[LookedInto], *, all_of_it: bool) -> Iterator[T
 def _layers(looked: Sequence[LookedInto], *, all_of_it: bool) -> Table:
     rows = tuple((each.file, *_row(layer)) for each in looked for layer in each.layers)
     layers = [layer.found for each in looked for layer in each.layers]
-    total = dict.fromkeys((column.key for column in _COLUMNS), None) | {
-        "layer": "total",
-        "parameters": sum(each.parameters for each in looked),
-        "tensors": sum(layer.tensors for each in looked for layer in each.layers),
-    }
+    parameters = sum(each.parameters for each in looked)
+    tensors = sum(layer.tensors for each in looked for layer in each.layers)
+    total = total_row(_COLUMNS, layer="total", parameters=parameters, tensors=tensors)
     shown = None if all_of_it or len(rows) <= _MOST_ROWS else tuple(range(_MOST_ROWS))
     return Table(
         title=identify_answer(looked).title,
         subject=looked[0].file,
         columns=tuple(_for_people(layers, all_of_it=all_of_it)),
         rows=rows,
-        total=tuple(total.values()) if len(rows) > 1 else None,
+        total=total if len(rows) > 1 else None,
         shown=shown,
         foot=" · ".join(_alike(layers, all_of_it=all_of_it)) if rows else "",
         notes=() if shown is None else (f"{len(rows) - _MOST_ROWS:,} more layers are not shown (--all shows them)",),

@@ -124,6 +124,11 @@ class Table(NamedTuple):
         return self._replace(columns=tuple(self.columns[k] for k in kept), rows=rows, total=total)
 
 
+def total_row(columns: Sequence[Column], **cells: Cell) -> tuple[Cell, ...]:
+    """A closing row: these cells by the keys of their columns, nothing in the others."""
+    return tuple(cells.get(column.key) for column in columns)
+
+
 def _for_people(column: Column, cell: Cell) -> Cell:
     if cell is None:
         return column.nothing or None

@@ -10,7 +10,7 @@ from rnninspect.facts.models import ModelFacts
 from rnninspect.facts.weights import PACKED, GateFact, Init, Observed, WeightFact
 from rnninspect.results.amounts import buffers
 from rnninspect.results.legend import legend, order
-from rnninspect.results.table import MOST_NAMED, Cell, Column, Kind, Table
+from rnninspect.results.table import MOST_NAMED, Cell, Column, Kind, Table, total_row
 
 # What stands together where a table is split.
 _IS, _BEGINS, _VALUES = "what it is", "how it begins", "what its first values are"
@@ -53,33 +53,26 @@ def weights_table(model: ModelFacts, *, gates: bool = False, stats: bool = False
     values = [weight.observed for layer in model.layers for weight in layer.weights if weight.observed]
     stats = stats and bool(values)
     deviates = stats and any(observed.deviation is not None for observed in values)
-    columns = (*_COLUMNS, *((*_STATS, _DEVIATION._replace(for_scripts=not deviates)) if stats else ()))
+    observed = (*_STATS, _DEVIATION._replace(for_scripts=not deviates))
+    columns = (*_COLUMNS, *observed)
     rows: list[tuple[Cell, ...]] = []
     for layer in model.layers:
         for weight in layer.weights:
             about = (layer.name, layer.type, *_about(weight))
-            rows.append((*about, *_weight(weight), *(_observed(weight.observed) if stats else ())))
-            if gates:
-                rows += [
-                    (*about, *_gate(weight, gate), *(_observed(gate.observed) if stats else ()))
-                    for gate in weight.gates
-                ]
+            rows.append((*about, *_weight(weight), *_observed(weight.observed)))
+            rows += [(*about, *_gate(weight, gate), *_observed(gate.observed)) for gate in weight.gates if gates]
     counts = model.counts
-    total = dict.fromkeys((column.key for column in columns), None) | {
-        "layer": "total",
-        "count": counts.parameters,
-        "bytes": counts.nbytes,
-    }
     table = Table(
         title="weights",
         subject=model.name,
         columns=columns,
         rows=tuple(rows),
-        total=tuple(total.values()),
+        total=total_row(columns, layer="total", count=counts.parameters, bytes=counts.nbytes),
         notes=tuple(_notes(model, deviates=deviates)),
     )
     # why: what of it trains, and what it was drawn from, no file says.
-    return table.without(_NOT_IN_FILES) if model.checkpoint else table
+    table = table.without(_NOT_IN_FILES) if model.checkpoint else table
+    return table if stats else table.without([column.key for column in observed])
 
 
 def _notes(model: ModelFacts, *, deviates: bool) -> Iterator[str]:
