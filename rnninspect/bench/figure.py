@@ -22,7 +22,7 @@ from rnninspect.bench.sampling import LEAST_ROUNDS, Timed
 from rnninspect.bench.statistics import drift, interval
 from rnninspect.document.chain import Link
 from rnninspect.facts.models import LayerFacts
-from rnninspect.runtime.device import threads
+from rnninspect.runtime.device import threads, watch_peak
 from rnninspect.shares import share_text
 
 # A page of memory that is new to the process takes it half a microsecond or more; from this share on it matters.
@@ -193,10 +193,9 @@ def _peak_bytes(phase: Phase, device: torch.device) -> int | None:
         return None
     phase.clear()
     torch.cuda.synchronize(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    resting = torch.cuda.memory_allocated(device)
+    peak = watch_peak(device)
     phase.sample(1)
-    return torch.cuda.max_memory_allocated(device) - resting
+    return peak()
 
 
 def _joules(ready: ReadyRun, phase: Phase, timed: Timed) -> float | None:

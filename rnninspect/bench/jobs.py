@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from rnninspect.bench.plain import canonical
-from rnninspect.bench.records import Outcome, RunOptions, Status, TimingRequest
+from rnninspect.bench.records import Outcome, RunOptions, Status, TimingRequest, point_text
 from rnninspect.document.chain import Spec
 
 
@@ -22,6 +22,12 @@ class VariantRun(NamedTuple):
     variant: Mapping[str, object]
     setting: RunOptions
     case: str = ""
+
+    @property
+    def of_point(self) -> tuple[str, str, str, str, Mapping[str, object], Mapping[str, object]]:
+        """What `POINT_FIELDS` names."""
+        point = point_text(self.case, self.settings)
+        return (self.spec.name, self.spec.source, self.case, point, self.settings, self.variant)
 
 
 class Job(NamedTuple):

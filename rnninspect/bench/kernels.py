@@ -242,20 +242,12 @@ def _subnormal(tensor: Tensor) -> int:
     return int(((values > 0) & (values < torch.finfo(tensor.dtype).tiny)).sum())
 
 
-def compiled_graphs(function: Callable[..., object], *args: object) -> int:
-    """How many graphs torch.compile makes of a call; nothing is compiled, and the call is run once.
+def compiled_graphs(run: Callable[[Callable[..., Any]], object]) -> int:
+    """How many graphs torch.compile makes of what `run` calls; nothing is compiled, and it is run once.
 
-    To be asked before the compiled call is timed: it empties torch.compile's caches.
+    run: is given what it is to take for torch.compile. To be asked before the compiled call is timed: it empties
+    torch.compile's caches.
     """
-    return _counted(lambda compiled: compiled(function)(*args))
-
-
-def compiled_modules(modules: Sequence[Any], call: Callable[[tuple[Any, ...]], object]) -> int:
-    """The same of modules that are compiled each by itself; `call` runs them."""
-    return _counted(lambda compiled: call(tuple(map(compiled, modules))))
-
-
-def _counted(run: Callable[[Callable[..., Any]], object]) -> int:
     graphs = 0
 
     def count(module: Any, inputs: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from rnninspect.bench.bound import planned_bytes
 from rnninspect.bench.jobs import VariantRun
-from rnninspect.bench.records import Status, TimingRequest, point_text
+from rnninspect.bench.records import Status, TimingRequest
 from rnninspect.bench.supervise import Ended, Work, run_jobs
 from rnninspect.document.chain import Spec
 from rnninspect.errors import OptionError, printable
@@ -75,45 +75,21 @@ class Found(NamedTuple):
 class FittedBatch(NamedTuple):
     """What was found for a variant of a point.
 
-    adam_bytes: of the moments that Adam would keep besides. room: bytes that could be taken of the host; None where
-    nobody knows.
+    spec: with the document's own batch. adam_bytes: of the moments that Adam would keep besides. room: bytes that could
+    be taken of the host; None where nobody knows.
     """
 
-    run: VariantRun
+    model: str
+    file: str
+    case: str
+    point: str
+    settings: Mapping[str, object]
+    variant: Mapping[str, object]
+    spec: Spec
     phase: str
     adam_bytes: int
     room: int | None
     found: Found
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return self.run.spec.name
-
-    @property
-    def file(self) -> str:
-        """Its document."""
-        return self.run.spec.source
-
-    @property
-    def case(self) -> str:
-        """What the document calls the point, "" where it does not."""
-        return self.run.case
-
-    @property
-    def point(self) -> str:
-        """That and what is swept, as text."""
-        return point_text(self.run.case, self.run.settings)
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """What is swept."""
-        return self.run.settings
-
-    @property
-    def variant(self) -> Mapping[str, object]:
-        """What is varied."""
-        return self.run.variant
 
 
 # Tries a batch.
@@ -217,22 +193,20 @@ def check_grows(spec: Spec) -> None:
             raise OptionError(f"--fit-batch: {why}, so that no other can be tried")
 
 
-def fit_batch(
-    work: Work, run: VariantRun, request: TimingRequest, *, time_limit: float | None, progress: Callable[[int], None]
-) -> FittedBatch:
+def fit_batch(work: Work, run: VariantRun, request: TimingRequest, *, progress: Callable[[int], None]) -> FittedBatch:
     """The largest batch with which one call of the request's only phase fits. Raises NoTorch.
 
-    work: what tries one, `entry.trial`. time_limit: seconds for each try. progress: is told the
-    batch that is tried now.
+    work: what tries one, `entry.trial`. progress: is told the batch that is tried now.
     """
     spec, (phase,) = run.spec, request.phases
     trial = Trial(run=run, phase=phase, request=request, room=room_here())
     least = _least(spec, phase)
     device = likely_device(spec.device)
     more = _planned(trial, 2 * least, device) - _planned(trial, least, device)
-    with closing(_Attempts(work, trial, time_limit, progress)) as attempt:
+    with closing(_Attempts(work, trial, progress)) as attempt:
         found = largest(attempt, least, more)
-    return FittedBatch(run, phase, plan(spec).counts.adam_bytes, room=trial.room, found=found)
+    adam_bytes = plan(spec).counts.adam_bytes
+    return FittedBatch(*run.of_point, spec=spec, phase=phase, adam_bytes=adam_bytes, room=trial.room, found=found)
 
 
 def room_here() -> int | None:
@@ -259,13 +233,12 @@ def _planned(trial: Trial, batch: int, device: str) -> int:
 class _Attempts:
     """Tries batches, in one process until one of them ends it; see `fit_batch`. Raises NoTorch."""
 
-    def __init__(self, work: Work, trial: Trial, time_limit: float | None, progress: Callable[[int], None]) -> None:
+    def __init__(self, work: Work, trial: Trial, progress: Callable[[int], None]) -> None:
         self._trial, self._progress = trial, progress
         self._kind = likely_device(trial.run.spec.device)
         self._batch = 0
-        self._results = run_jobs(
-            work, self._jobs(), limit=lambda _: time_limit or _PATIENCE, progress=lambda _, doing: None
-        )
+        limit = trial.request.time_limit or _PATIENCE
+        self._results = run_jobs(work, self._jobs(), limit=lambda _: limit, progress=lambda _, doing: None)
 
     def _jobs(self) -> Iterator[Trial]:
         """The batch that is asked for now, each time."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -224,7 +224,8 @@ class ReadyRun:
         with torch.no_grad():
             graphs = max(map(_graphs_of, parts))
         self._warn(kernels.compiled_nothing(graphs))
-        return [subject._replace(modules=tuple(_compile(module) for module in subject.modules)) for subject in parts]
+        # why a module in a module: what torch.compile makes of one has its parameters, and trains as it does.
+        return [_with_each(subject, torch.compile) for subject in parts]
 
     def layers_of(self, links: Sequence[Link]) -> tuple[LayerFacts, ...]:
         """What the plan says of layers that are run in order, and this device of what they keep in training."""
@@ -258,16 +259,14 @@ def need_rows(spec: Spec, phases: Sequence[str]) -> None:
 
 
 def _graphs_of(subject: Subject) -> int:
-    """How many graphs torch.compile makes of a subject."""
     if subject.is_chain:
-        return kernels.compiled_graphs(subject.call, 0)
+        return kernels.compiled_graphs(lambda compiled: compiled(subject.call)(0))
     # why not of the call: what joins layers is no module, and torch.compile would read all of ours.
-    return kernels.compiled_modules(subject.modules, lambda modules: subject._replace(modules=modules).call(0))
+    return kernels.compiled_graphs(lambda compiled: _with_each(subject, compiled).call(0))
 
 
-def _compile(module: nn.Module) -> nn.Module:
-    # A module in a module: what torch.compile makes of one has its parameters, and trains as it does.
-    return cast(nn.Module, torch.compile(module))
+def _with_each(subject: Subject, compiled: Callable[..., Any]) -> Subject:
+    return subject._replace(modules=tuple(map(compiled, subject.modules)))
 
 
 def _kernels(subject: Subject, spec: Spec, device: torch.device, training: bool) -> Kernels:

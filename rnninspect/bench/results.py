@@ -266,6 +266,10 @@ def ratios(rows: Iterable[Pooled]) -> list[Ratio]:
     return [ratio for pair in pairs if (ratio := _ratio(*pair)) is not None]
 
 
+# What two variants that are held against each other have in common.
+_OF_BOTH = ("model", "file", "case", "point", "settings", "subject", "phase", "device_name")
+
+
 def _ratio(first: Pooled, other: Pooled) -> Ratio | None:
     # why when they began too: what --resume timed later was in no turn with what was there.
     one, two = ({(each.process, each.began): figure for each, figure in row.timed} for row in (first, other))
@@ -274,15 +278,8 @@ def _ratio(first: Pooled, other: Pooled) -> Ratio | None:
         return None
     low, high = interval(paired) or (None, None)
     return Ratio(
-        model=first.model,
-        file=first.file,
-        case=first.case,
-        point=first.point,
-        settings=first.settings,
-        subject=first.subject,
-        phase=first.phase,
+        **{name: getattr(first, name) for name in _OF_BOTH},
         variant=other.variant,
-        device_name=first.device_name,
         against=first.variant,
         ratio=statistics.median(paired),
         low=low,

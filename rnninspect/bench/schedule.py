@@ -104,7 +104,6 @@ def run_all(
     work: Work,
     jobs: Sequence[Job],
     *,
-    time_limit: float | None,
     progress: Progress,
     note: Callable[[str], None],
     seats: Sequence[Seat] = (),
@@ -113,17 +112,12 @@ def run_all(
 
     seats: a process for each, which share out the jobs; an outcome says then beside how many others it was measured.
     Where points that are timed in turns come to no end together, `note` is told, and each is timed by itself: what one
-    does costs only it. time_limit: seconds a job may take; None: many times what its budget needs. Raises NoTorch.
+    does costs only it. Raises NoTorch.
     """
-
-    def limit(job: Job) -> float:
-        return time_limit or _START_SECONDS + _OVER * job.request.budget * job.cases
-
     before = 0
     for process in dict.fromkeys(job.process for job in jobs):
         group = [job for job in jobs if job.process == process]
-        progress_of_group = partial(_of_group, progress, before)
-        with closing(_results(work, group, limit, progress_of_group, seats, note)) as results:
+        with closing(_results(work, group, partial(later, progress, before), seats, note)) as results:
             for k, result, beside in results:
                 number, job = before + k, group[k]
                 if not isinstance(result, Ended):
@@ -132,7 +126,7 @@ def run_all(
                     why = f"{result.status}: {printable(result.reason)}"
                     note(f"interleaved: {why}; each of the {len(job.points)} points is timed by itself now")
                     part = partial(_of_part, progress, number, len(job.points))
-                    yield from run_all(work, job.points, time_limit=time_limit, progress=part, note=note)
+                    yield from run_all(work, job.points, progress=part, note=note)
                 else:
                     yield from (not_measured(job, run, result.status, result.reason) for run in job.runs)
         before += len(group)
@@ -141,14 +135,13 @@ def run_all(
 def _results(
     work: Work,
     group: Sequence[Job],
-    limit: Callable[[Job], float],
     progress: Progress,
     seats: Sequence[Seat],
     note: Callable[[str], None],
 ) -> Generator[tuple[int, Any, int | None], None, None]:
     """What came of each job: its number, the result, and beside how many others, None where there is one process."""
     if not seats:
-        with closing(run_jobs(work, group, limit=limit, progress=progress)) as results:
+        with closing(run_jobs(work, group, limit=_limit, progress=progress)) as results:
             for number, (_, result) in enumerate(zip(group, results, strict=True)):
                 yield number, result, None
         return
@@ -158,21 +151,25 @@ def _results(
         note(f"{seats[place].device} is given up, and others time its points: {why}")
 
     works = seated(work, seats)
-    with closing(run_beside(works, group, limit=limit, progress=progress, given_up=given_up)) as several:
+    with closing(run_beside(works, group, limit=_limit, progress=progress, given_up=given_up)) as several:
         for done in several:
             # why told: which jobs are over does not follow from which one goes on.
             progress(done.number, Doing(1.0))
             yield done
 
 
+def _limit(job: Job) -> float:
+    """Seconds that it may take."""
+    return job.request.time_limit or _START_SECONDS + _OVER * job.request.budget * job.cases
+
+
 def _placed(outcome: Outcome, beside: int | None) -> Outcome:
-    """The outcome with beside how many others it was measured."""
     place = outcome.environment
     return outcome if beside is None or place is None else outcome._replace(environment=place._replace(beside=beside))
 
 
-def _of_group(progress: Progress, before: int, number: int, doing: Doing) -> None:
-    """Progress of the job `number` of a group that comes after `before` others."""
+def later(progress: Progress, before: int, number: int, doing: Doing) -> None:
+    """Progress of the job `number` of those that come after `before` others."""
     progress(before + number, doing)
 
 

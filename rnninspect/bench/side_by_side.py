@@ -11,8 +11,8 @@ from functools import partial
 
 from rnninspect.bench.jobs import Job
 from rnninspect.bench.journal import key_of
-from rnninspect.bench.records import Doing, Outcome
-from rnninspect.bench.schedule import Progress, run_all
+from rnninspect.bench.records import Outcome
+from rnninspect.bench.schedule import Progress, later, run_all
 from rnninspect.bench.seats import Seat
 from rnninspect.bench.supervise import Work
 from rnninspect.errors import counted
@@ -29,7 +29,6 @@ def measured(
     controls: Sequence[Job],
     jobs: Sequence[Job],
     *,
-    time_limit: float | None,
     progress: Progress,
     note: Callable[[str], None],
     seats: Sequence[Seat] = (),
@@ -42,8 +41,7 @@ def measured(
     at = 0
 
     def run(jobs: Sequence[Job], seats: Sequence[Seat]) -> Generator[Outcome, None, None]:
-        told = partial(_later, progress, at)
-        return run_all(work, jobs, time_limit=time_limit, progress=told, note=note, seats=seats)
+        return run_all(work, jobs, progress=partial(later, progress, at), note=note, seats=seats)
 
     each: list[Sequence[Seat]] = [[seat] for seat in seats] or [()]
     for one in each:
@@ -63,10 +61,6 @@ def measured(
 
 def _times_alone(jobs: Sequence[Job], seats: Sequence[Seat]) -> bool:
     return len(seats) > 1 and len(jobs) > 1
-
-
-def _later(progress: Progress, at: int, number: int, doing: Doing) -> None:
-    progress(at + number, doing)
 
 
 def beside_alone(alone: Outcome, beside: Outcome) -> Iterable[str]:

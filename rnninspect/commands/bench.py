@@ -87,7 +87,7 @@ def _fit(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary]) 
 
     check_fit(options)
     points, code = _points(options, varies, options.device)
-    return code or fit_batches(options, request, points, _time_limit(options))
+    return code or fit_batches(options, request, points)
 
 
 def _print_script(options: BenchOptions, request: TimingRequest, points: Sequence[Point]) -> int:
@@ -107,8 +107,8 @@ def _store(options: BenchOptions, request: TimingRequest, points: Sequence[Point
 
     if options.output is None and options.only_missing is None:
         return Store(jobs)
-    # why without it: what profilers are shown makes no other figures.
-    settings = {name: value for name, value in request._asdict().items() if name != "nvtx"}
+    # why without them: what profilers are shown makes no other figures, nor does how long anybody waits for them.
+    settings = {name: value for name, value in request._asdict().items() if name not in ("nvtx", "time_limit")}
     head = head_of({"files": options.files, **settings, "documents and points": digest(jobs), "method": _METHOD})
     if options.shard is None and options.output is not None:
         return OneJournal(jobs, options.output, head, resume=options.resume)
@@ -136,10 +136,10 @@ def _request(options: BenchOptions) -> TimingRequest:
         if value is not None and not 0 < value < float("inf"):
             raise OptionError(f"{name} {value:g}: expected a number > 0")
     refuse_page(options.output)
-    _time_limit(options)  # why here: what is wrong with it is said before anything is measured
     return TimingRequest(
         phases=tuple(phase for phase in PHASES if phase in options.phase or not options.phase),
         budget=budget,
+        time_limit=parsed("--time-limit", options.time_limit, parse_time),
         precision=parse_precision(options.precision),
         seed=options.seed,
         input_grad=options.input_grad,
@@ -150,12 +150,6 @@ def _request(options: BenchOptions) -> TimingRequest:
         bandwidth=None if options.bandwidth is None else options.bandwidth * 1e9,
         nvtx=options.nvtx,
     )
-
-
-def _time_limit(options: BenchOptions) -> float | None:
-    from rnninspect.bench.option_values import parse_time
-
-    return parsed("--time-limit", options.time_limit, parse_time)
 
 
 def _points(options: BenchOptions, varies: Sequence[Vary], device: str | None) -> tuple[list[Point], int]:
@@ -228,8 +222,7 @@ def _fill(options: BenchOptions, store: Store, outcomes: dict[Key, Outcome], dev
             _note(f"{fault}, so earlier runs say nothing of how fast this CPU is (delete it)")
         seats = seats_of(devices, entry.devices) if jobs and devices is not None else ()
         with progress_bar(all_jobs(controls, jobs, seats), max(len(seats), 1)) as progress:
-            limit = _time_limit(options)
-            found = measured(entry.work, controls, jobs, time_limit=limit, progress=progress, note=_note, seats=seats)
+            found = measured(entry.work, controls, jobs, progress=progress, note=_note, seats=seats)
             for is_control, outcome in found:
                 outcome = store.placed(outcome)
                 if not is_control:

@@ -83,7 +83,9 @@ def _judge(
         check = check._replace(gone={})
     _say_left_out(options, check, models, standard, checkpoints)
     if accepted:
-        _update(standard.lock, models)
+        from rnninspect.commands.shared.lock_update import update  # why here: few checks write the lock
+
+        update(standard.lock, {model.key(standard.lock): model.kept for model in models})
     elif options.update:
         say("note: the lock is left as it was, because not every model could be proven")
     findings = findings_of(models, check, standard)
@@ -298,9 +300,3 @@ def _say_gone(gone: Collection[str], lock: Path) -> None:
         f"note: {printable(str(lock))} has {few}{more}, which {'is' if len(gone) == 1 else 'are'} not there "
         f"(check --update drops {'it' if len(gone) == 1 else 'them'})"
     )
-
-
-def _update(lock: Path, models: Sequence[CheckedModel]) -> None:
-    from rnninspect.commands.shared.lock_update import update
-
-    update(lock, {model.key(lock): model.kept for model in models})

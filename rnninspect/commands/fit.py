@@ -63,13 +63,6 @@ class FitOptions:
     output: Output = None
 
 
-class _Words(NamedTuple):
-    """What the arguments are."""
-
-    files: Sequence[str]
-    path: str
-
-
 class _Rewritten(NamedTuple):
     """A document with its size put in. before: what the file held when it was read."""
 
@@ -85,9 +78,9 @@ def run(options: FitOptions) -> int:
     from rnninspect.results.caption import PLAN, caption, each_once
     from rnninspect.results.fit import fit_document, fit_tables, none_fits
 
-    words = _told_apart(options)
-    asked = Asked(path=words.path, budget=_budget(options), step=options.multiple, nearest=options.nearest)
-    fitted, texts, code = _fit_all(words.files, asked, options)
+    files, path = _told_apart(options)
+    asked = Asked(path=path, budget=_budget(options), step=options.multiple, nearest=options.nearest)
+    fitted, texts, code = _fit_all(files, asked, options)
     if code:
         return code
     for each in fitted:
@@ -113,7 +106,7 @@ def run(options: FitOptions) -> int:
     return code
 
 
-def _told_apart(options: FitOptions) -> _Words:
+def _told_apart(options: FitOptions) -> tuple[list[str], str]:
     """The documents and the path among the arguments: a document is a file, or ends as one does."""
     from rnninspect.commands.shared.files import each_file_once
 
@@ -138,7 +131,7 @@ def _told_apart(options: FitOptions) -> _Words:
         raise OptionError("- stands for standard input, which can be read only once")
     if options.write:
         _check_writable(options, documents)
-    return _Words(each_file_once(documents), "=".join(dict.fromkeys(parts)))
+    return each_file_once(documents), "=".join(dict.fromkeys(parts))
 
 
 def _is_document(word: str) -> bool:

@@ -32,7 +32,7 @@ def bench(layers: Sequence[LayerRecord]) -> Page:
         raise AskedWrongly(f"{message} (rnninspect.inspect(module, x) runs it)")
     runs = [VariantRun(spec=spec_of(layer), settings={}, variant={}, setting=RunOptions()) for layer in known]
     jobs = [Job((run,), TimingRequest(budget=_QUICK)) for run in runs]
-    outcomes = list(run_all(work, jobs, time_limit=None, progress=lambda number, doing: None, note=lambda text: None))
+    outcomes = list(run_all(work, jobs, progress=lambda number, doing: None, note=lambda text: None))
     return Page(
         bench_blocks(outcomes, all_of_it=True),
         _last_line(known, outcomes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rnninspect.bench.compare import THRESHOLD, Compared, Comparison, Side, Verdict
 from rnninspect.bench.records import POINT_FIELDS, Outcome
@@ -82,9 +83,7 @@ def _answer(comparison: Comparison, sides: str, more: str = "") -> Table:
         title="time",
         subject=sides,
         columns=for_people(_ANSWER, items, ["subject"] if all(item.subject is None for item in items) else []),
-        rows=tuple(
-            (*cells(item, _ABOUT), item.old.median, item.new.median, item.ratio, item.verdict) for item in items
-        ),
+        rows=tuple(_row(item, _ANSWER) for item in items),
         notes=(*filter(None, [more]), _counts(comparison), *_sentences(items, comparison.threshold)),
         summary=True,
         shown=_shown(comparison),
@@ -122,7 +121,6 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
     sides: what is compared, "before.jsonl -> after.jsonl".
     """
     compared, unmatched = comparison.compared, comparison.unmatched
-    rows = tuple(_row(item) for item in compared)
     needless = [] if any(item.reason for item in compared) else ["reason"]
     of_points = [] if any(item.phase for item in unmatched) else ["subject", "phase"]
     return {
@@ -130,7 +128,7 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
             title="compared",
             subject=sides,
             columns=for_people(_COMPARED, compared, needless),
-            rows=rows,
+            rows=tuple(_row(item, _COMPARED) for item in compared),
             notes=(_counts(comparison), *_meaning(comparison)),
             shown=_shown(comparison),
         ),
@@ -152,23 +150,12 @@ def compare_tables(comparison: Comparison, sides: str) -> dict[str, Table]:
     }
 
 
-def _row(item: Compared) -> tuple[Cell, ...]:
-    old, new = item.old, item.new
-    return (
-        *cells(item, _ABOUT),
-        old.median,
-        new.median,
-        item.ratio,
-        item.low,
-        item.high,
-        percent(item.noise),
-        old.processes,
-        new.processes,
-        old.rounds,
-        new.rounds,
-        item.verdict,
-        item.reason,
-    )
+def _row(item: Compared, columns: Sequence[Column]) -> tuple[Cell, ...]:
+    """What each column has of a comparison: what its object has, of a side as `old_rounds`."""
+    figures = _compared(item)
+    for name in ("old", "new"):
+        figures |= {f"{name}_{key}": value for key, value in figures[name].items()}
+    return (*cells(item, _ABOUT), *(figures[column.key] for column in columns[len(_ABOUT) :]))
 
 
 def _counts(comparison: Comparison) -> str:
@@ -213,7 +200,7 @@ def compare_document(comparison: Comparison, outcomes: Sequence[Outcome]) -> dic
     }
 
 
-def _compared(item: Compared) -> dict[str, object]:
+def _compared(item: Compared) -> dict[str, Any]:
     return {
         **picked(item, *POINT_FIELDS, "subject", "phase"),
         "old": _side(item.old),

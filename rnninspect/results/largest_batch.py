@@ -69,7 +69,7 @@ def _cells(each: FittedBatch) -> tuple[Cell, ...]:
     memory = (None,) * 3 if taken is None or fits is None else (taken.peak_bytes, fits.planned_bytes, taken.free_bytes)
     after = (None,) * 3 if stopped is None else (stopped.batch, stopped.planned_bytes, str(stopped.status))
     reason = "" if stopped is None else stopped.reason
-    return (each.run.spec.dtype, *known, fits and fits.batch, *memory, *after, reason, tries, each.adam_bytes)
+    return (each.spec.dtype, *known, fits and fits.batch, *memory, *after, reason, tries, each.adam_bytes)
 
 
 def _notes(fitted: Sequence[FittedBatch]) -> Iterator[str]:
@@ -96,7 +96,7 @@ def sentence(each: FittedBatch) -> str:
         if stopped.status != Status.MEMORY:
             return f"batch {stopped.batch:,} could not be tried: {why}"
         return f"not even batch {stopped.batch:,} fits: {why}"
-    written = each.run.spec.batch.letters["N"]
+    written = each.spec.batch.letters["N"]
     has = f"{fits.batch:,} is the largest batch that fits, the document has {written:,}"
     return f"{has}; nothing larger was tried" if stopped is None else f"{has}; {stopped.batch:,} does not fit: {why}"
 

@@ -21,10 +21,7 @@ _SHARE = record(
 _MISSING = record(
     "A point that is not whole.",
     number=whole("Which one, from 0, in the order of the points."),
-    model=POINT["model"],
-    case=POINT["case"],
-    point=POINT["point"],
-    settings=POINT["settings"],
+    **{key: POINT[key] for key in ("model", "case", "point", "settings")},
     reason=text("What there is of it."),
 )
 _CONTROL = record(

@@ -45,8 +45,7 @@ def measure(
     hint = f"use --device meta for real shapes without memory, or {without}"
     with ready(spec, planned, device, seed, hint=hint) as model:
         # why before running: an Embedding with max_norm rescales its rows when they are looked up.
-        weights = _weights(model, planned)
-        buffers = _buffers(model, planned)
+        weights, buffers = _held(model, planned)
         layers, finite = _run_all(model, spec, device, weights)
         layers = tuple(replace(layer, buffers=own) for layer, own in zip(layers, buffers, strict=True))
         measured = Measured(device=str(device), torch=torch.__version__, seed=seed, finite=finite, peak_bytes=peak())
@@ -126,19 +125,16 @@ def _multiplied(layer: DefinedLayer, module: nn.Module) -> int:
     return total
 
 
-def _weights(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, ...]]:
-    """The parameters of every module, as named_parameters() gives them; the plan says what each is called in the
+_Tensors = list[tuple[WeightFact, ...]]
+
+
+def _held(model: BuiltModel, planned: ModelFacts) -> tuple[_Tensors, _Tensors]:
+    """The parameters and the buffers of every module, as it names them; the plan says what each is called in the
     equations and by what law it is drawn, which no tensor knows."""
     owners: dict[int, str] = {}
-    pairs = zip(planned.layers, model.layers, strict=True)
-    return [_read(layer.name, layer.weights, module.named_parameters(), owners) for layer, module in pairs]
-
-
-def _buffers(model: BuiltModel, planned: ModelFacts) -> list[tuple[WeightFact, ...]]:
-    """The buffers of every module, as named_buffers() gives them."""
-    owners: dict[int, str] = {}
-    pairs = zip(planned.layers, model.layers, strict=True)
-    return [_read(layer.name, layer.buffers, module.named_buffers(), owners) for layer, module in pairs]
+    pairs = list(zip(planned.layers, model.layers, strict=True))
+    weights = [_read(layer.name, layer.weights, module.named_parameters(), owners) for layer, module in pairs]
+    return weights, [_read(layer.name, layer.buffers, module.named_buffers(), owners) for layer, module in pairs]
 
 
 def _read(

@@ -90,7 +90,10 @@ def test_where_not_even_the_least_fits_nothing_else_is_tried() -> None:
     run = VariantRun(spec=spec_of(TIMED), settings={}, variant={}, setting=RunOptions())
     for status, said in sentences.items():
         none = found(1, 100, least=2, stops=status)[0]
-        assert sentence(FittedBatch(run, "step", 0, room=None, found=none)) == said
+        assert (
+            sentence(FittedBatch(*run.of_point, spec=run.spec, phase="step", adam_bytes=0, room=None, found=none))
+            == said
+        )
     assert found(1, 100, least=2)[0] == Found(None, Tried(2, 200, None, status=Status.MEMORY, reason="full"), 1)
 
 
@@ -207,7 +210,7 @@ def test_every_try_is_a_job_of_one_process_until_one_ends_it(monkeypatch: pytest
     spec = spec_of(TIMED, "encoder.hidden_size=500")
     run = VariantRun(spec=spec, settings={}, variant={}, setting=RunOptions())
     told: list[int] = []
-    fitted = fit_batch(trial, run, TimingRequest(phases=("step",)), time_limit=60, progress=told.append)
+    fitted = fit_batch(trial, run, TimingRequest(phases=("step",), time_limit=60), progress=told.append)
     fits, stopped, tries = fitted.found
     assert (fits and fits.batch, stopped and stopped.batch) == (2, 3)
     assert len(told) == tries

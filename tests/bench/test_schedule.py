@@ -78,11 +78,10 @@ class Reports:
         self.notes: list[str] = []
         self.progress: list[tuple[int, float]] = []
 
-    def all_of(self, jobs: Sequence[Job], time_limit: float | None = None) -> list[tuple[int, int, str, str]]:
+    def all_of(self, jobs: Sequence[Job]) -> list[tuple[int, int, str, str]]:
         outcomes = run_all(
             lambda job, progress: None,
             jobs,
-            time_limit=time_limit,
             progress=lambda number, doing: self.progress.append((number, doing.share)),
             note=self.notes.append,
         )
@@ -128,7 +127,8 @@ def test_each_process_has_its_jobs_in_a_fresh_one(
     # Four phases of two variants, of a second each.
     assert processes.limits == [120 + 10 * 8] * 4
     assert reports.notes == []
-    reports.all_of(jobs("4"), time_limit=7.0)
+    (limited,) = jobs("4")
+    reports.all_of([limited._replace(request=limited.request._replace(time_limit=7.0))])
     assert processes.limits[4:] == [7.0]
 
 
@@ -149,9 +149,7 @@ def test_whoever_goes_on_no_longer_ends_the_process(
 ) -> None:
     processes = FakeProcesses()
     monkeypatch.setattr(schedule, "run_jobs", processes)
-    outcomes = run_all(
-        lambda job, progress: None, jobs("4,5"), time_limit=None, progress=lambda number, doing: None, note=print
-    )
+    outcomes = run_all(lambda job, progress: None, jobs("4,5"), progress=lambda number, doing: None, note=print)
     with contextlib.closing(outcomes):
         next(outcomes)
         assert processes.closed == 0
@@ -180,7 +178,6 @@ def test_it_is_said_which_device_is_given_up_and_why(
     found = run_all(
         lambda job, progress: None,
         jobs("4"),
-        time_limit=None,
         progress=lambda number, doing: None,
         note=notes.append,
         seats=seats,

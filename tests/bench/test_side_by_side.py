@@ -65,7 +65,6 @@ def test_who_does_what(
         lambda job, progress: None,
         controls,
         swept,
-        time_limit=None,
         progress=lambda number, doing: told.append(number),
         note=print,
         seats=seats,

@@ -11,7 +11,7 @@ from worlds import spec_of, text_of
 
 from rnninspect.bench.bound import ChipMemory, bound
 from rnninspect.bench.clock import Clock
-from rnninspect.bench.kernels import compiled_modules
+from rnninspect.bench.kernels import compiled_graphs
 from rnninspect.bench.phases import EACH, Empty, Phase, Subject, subjects, tokens_of
 from rnninspect.bench.records import Bound, Peaks
 from rnninspect.document.chain import Spec
@@ -122,6 +122,6 @@ def test_what_is_ours_of_a_call_is_measured_of_layers_that_do_nothing() -> None:
 @pytest.mark.more
 def test_the_graphs_of_a_wired_model_are_those_of_its_modules() -> None:
     (subject,) = parts("seq2seq")
-    graphs = compiled_modules(subject.modules, lambda modules: subject._replace(modules=modules).call(0))
+    graphs = compiled_graphs(lambda compiled: subject._replace(modules=tuple(map(compiled, subject.modules))).call(0))
     # The table before the GRU at the least: once torch.compile has met one, it leaves alone what comes after.
     assert graphs >= 1

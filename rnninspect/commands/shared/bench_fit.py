@@ -40,13 +40,8 @@ def check_fit(options: BenchOptions) -> None:
         raise OptionError(f"--device {printable(str(options.device))}: --fit-batch is for one device (name one)")
 
 
-def fit_batches(
-    options: BenchOptions, request: TimingRequest, points: Sequence[Point], time_limit: float | None
-) -> int:
-    """Print the largest batch of every variant of every point; returns the exit code.
-
-    time_limit: seconds that each try may take; None for many.
-    """
+def fit_batches(options: BenchOptions, request: TimingRequest, points: Sequence[Point]) -> int:
+    """Print the largest batch of every variant of every point; returns the exit code."""
     request = request._replace(phases=tuple(options.phase) or ("step",))
     runs = [run for point in points for run in point.variants]
     for run in runs:
@@ -59,7 +54,7 @@ def fit_batches(
     fitted: list[FittedBatch] = []
     try:
         for run in runs:
-            fitted.append(fit_batch(entry.trial, run, request, time_limit=time_limit, progress=_telling(run)))
+            fitted.append(fit_batch(entry.trial, run, request, progress=_telling(run)))
             if fitted[-1].found.fits is None:
                 say(f"error: {_named(run)}: {sentence(fitted[-1])}")
     except INTERRUPTS as stop:
@@ -100,4 +95,4 @@ def _caption(fitted: Sequence[FittedBatch], seed: int) -> str:
     places = (
         [f"torch {taken[0].torch}", each_once(f"{one.device} ({one.device_name})" for one in taken)] if taken else []
     )
-    return caption(*places, each_once(each.run.spec.dtype for each in fitted), f"seed {seed}")
+    return caption(*places, each_once(each.spec.dtype for each in fitted), f"seed {seed}")

@@ -26,11 +26,8 @@ def page_of(
         blocks = bench_blocks(outcomes, partial=partial, all_of_it=all_of_it)
     else:
         blocks = alone(bench_tables(outcomes, partial=partial), only)
-
-    def document() -> dict[str, object]:
-        return bench_document(outcomes, partial=partial)
-
-    return render(format, blocks, document, _caption(outcomes, seed, all_of_it or only is not None), None)
+    where = _caption(outcomes, seed, all_of_it or only is not None)
+    return render(format, blocks, lambda: bench_document(outcomes, partial=partial), where, None)
 
 
 def _caption(outcomes: Sequence[Outcome], seed: int, all_of_it: bool) -> str:

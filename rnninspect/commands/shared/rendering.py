@@ -72,9 +72,12 @@ def render(
             from rnninspect.formats import latex
 
             return latex.render(blocks, caption)
+        case _ if output is None:
+            return on_terminal(blocks, caption, answer)
         case _:
-            shown = on_terminal if output is None else _plainly
-            return shown(blocks, caption, answer)
+            from rnninspect.formats import terminal
+
+            return terminal.render(blocks, caption, width=None, colour=False, answer=answer)
 
 
 def on_terminal(blocks: Sequence[Block], caption: str = "", answer: Answer | None = None) -> str:
@@ -92,13 +95,6 @@ def last_line(text: str, *, doubtful: bool = False) -> str:
     width = terminal_width() or 80
     ascii = not stdout_is_utf8()
     return terminal.one_line(text, width=width, colour=wants_colour(), ascii=ascii, doubtful=doubtful)
-
-
-def _plainly(blocks: Sequence[Block], caption: str, answer: Answer | None) -> str:
-    """A page for a file, which has no width and no colour."""
-    from rnninspect.formats import terminal
-
-    return terminal.render(blocks, caption, width=None, colour=False, answer=answer)
 
 
 def _made() -> Made:
