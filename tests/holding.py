@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rnninspect.files.agreement import TensorDifference, agreed, differences
+from rnninspect.files.agreement import TensorDifference, compared
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.held import Held, HeldLayer, HeldTensor
 from rnninspect.files.identify import identify
@@ -30,12 +30,11 @@ def only(found: Identified) -> FoundLayer:
 
 
 def differing(found: FoundLayer) -> tuple[TensorDifference, ...]:
-    return differences(found, layer_of(found))
+    return tuple(filter(None, compared(found, layer_of(found))))
 
 
 def agrees(found: FoundLayer) -> bool:
     """Whether plan and file agree, in every tensor and in number of parameters."""
     layer = layer_of(found)
     counted = sum(weight.count for weight in layer.weights("float32"))
-    alike, tensors = agreed(found, layer)
-    return differences(found, layer) == () and alike == tensors == len(found.parts) and counted == found.parameters
+    return list(compared(found, layer)) == [None] * len(found.parts) and counted == found.parameters

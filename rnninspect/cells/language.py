@@ -249,15 +249,12 @@ def _without(expression: Expr) -> Expr | None:
     match expression:
         case Bias():
             return None
-        case Apply(function=function, argument=argument):
+        case Apply(argument=argument):
             inner = _without(argument)
-            return None if inner is None else Apply(function, inner)
-        case Negative(operand=operand):
+            return None if inner is None else expression._replace(argument=inner)
+        case Negative(operand=operand) | Product(operand=operand):
             inner = _without(operand)
-            return None if inner is None else Negative(inner)
-        case Product(matrix=matrix, operand=operand, transposed=transposed):
-            inner = _without(operand)
-            return None if inner is None else Product(matrix, inner, transposed)
+            return None if inner is None else expression._replace(operand=inner)
         case Binary(op=op, left=left, right=right):
             a, b = _without(left), _without(right)
             if a is None or b is None:

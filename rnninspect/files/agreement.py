@@ -34,17 +34,6 @@ class _Place(NamedTuple):
     direction: int
 
 
-def differences(found: FoundLayer, layer: Recurrent) -> tuple[TensorDifference, ...]:
-    """Every tensor of the layer that is not as the plan has it; none where plan and file agree."""
-    return tuple(difference for _, difference in _compared(found, layer) if difference is not None)
-
-
-def agreed(found: FoundLayer, layer: Recurrent) -> tuple[int, int]:
-    """How many tensors are alike, and of how many that the plan or the file has."""
-    compared = [difference is None for _, difference in _compared(found, layer)]
-    return sum(compared), len(compared)
-
-
 def expected(found: FoundLayer, layer: Recurrent) -> dict[_Place, Shape]:
     """The shape of every tensor that a file of this convention holds of the layer."""
     shapes = {
@@ -56,7 +45,8 @@ def expected(found: FoundLayer, layer: Recurrent) -> dict[_Place, Shape]:
     return {place: shape for place, shape in shapes.items() if shape is not None}
 
 
-def _compared(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, TensorDifference | None]]:
+def compared(found: FoundLayer, layer: Recurrent) -> Iterator[TensorDifference | None]:
+    """How each tensor that the plan or the file has of the layer differs; None where it is alike."""
     plan = expected(found, layer)
     seen: Counter[_Place] = Counter()
     for part in found.parts:
@@ -66,10 +56,10 @@ def _compared(found: FoundLayer, layer: Recurrent) -> Iterator[tuple[_Place, Ten
         wanted = plan.get(place) if seen[place] == 1 else None
         what = "not in the plan" if wanted is None else "shape"
         differs = TensorDifference(tensor=name, what=what, plan=wanted, file=shape)
-        yield place, None if wanted == shape else differs
+        yield None if wanted == shape else differs
     for place, wanted in plan.items():
         if place not in seen:
-            yield place, TensorDifference(tensor=_called(found, place), what="not in the file", plan=wanted, file=None)
+            yield TensorDifference(tensor=_called(found, place), what="not in the file", plan=wanted, file=None)
 
 
 def _called(found: FoundLayer, place: _Place) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rnninspect.files.agreement import TensorDifference, agreed, differences
+from rnninspect.files.agreement import TensorDifference, compared
 from rnninspect.files.found import FoundLayer, Identified
 from rnninspect.files.identify import identify
 from rnninspect.files.read import read
@@ -59,9 +59,6 @@ def against_plans(identified: Identified) -> LookedInto:
 
 
 def _compared(found: FoundLayer) -> Compared:
-    layer = layer_of(found)
-    alike, tensors = agreed(found, layer)
-    # why not always: of most layers there is none, and a file may hold thousands.
-    return Compared(
-        found=found, differences=differences(found, layer) if alike != tensors else (), agreeing=alike, tensors=tensors
-    )
+    each = list(compared(found, layer_of(found)))
+    differing = tuple(difference for difference in each if difference is not None)
+    return Compared(found=found, differences=differing, agreeing=len(each) - len(differing), tensors=len(each))

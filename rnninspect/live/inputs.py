@@ -11,10 +11,11 @@ Tuples of numbers are sizes where no tensor stands among the arguments; beside o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rnninspect.runtime.device import dtype_name
 
@@ -35,10 +36,9 @@ def inputs_for(module: nn.Module, given: Sequence[Any], input_size: Sizes | None
     if input_size is not None and given:
         raise TypeError("expected inputs or input_size, got both (leave one of them out)")
     if input_size is not None:
-        wrong = next(_wrong(input_size), None)
-        if wrong is not None:
+        for wrong in _wrong(input_size):
             message = "input_size: expected a size such as (20, 32, 300), or a list of such"
-            raise TypeError(f"{message}, got {wrong.value!r}")
+            raise TypeError(f"{message}, got {wrong!r}")
         sizes = [input_size] if _is_size(input_size) else list(input_size)
     elif given and all(isinstance(each, tuple) and like_a_size(each) for each in given):
         sizes = list(given)
@@ -53,7 +53,8 @@ def inputs_for(module: nn.Module, given: Sequence[Any], input_size: Sizes | None
 
 
 def _made(module: nn.Module, sizes: list[Any], dtypes: Dtypes) -> Inputs:
-    own = next((tensor for tensor in _tensors(module) if tensor.is_floating_point()), None)
+    tensors = chain(module.parameters(), module.buffers())
+    own = next((tensor for tensor in tensors if tensor.is_floating_point()), None)
     device = torch.device("cpu") if own is None else own.device
     wanted = _dtypes(list(_leaves(sizes)), dtypes, torch.get_default_dtype() if own is None else own.dtype)
     # why one of its own: the process's random numbers stay as they are.
@@ -104,21 +105,10 @@ def like_a_size(value: Any) -> bool:
     return _is_size(value) or (isinstance(value, tuple | list) and len(value) > 0 and all(map(like_a_size, value)))
 
 
-class _Wrong(NamedTuple):
-    value: Any
-
-
-def _wrong(sizes: Any) -> Iterator[_Wrong]:
+def _wrong(sizes: Any) -> Iterator[Any]:
     """What is no size, and no list of such, in what should be one."""
-    if _is_size(sizes):
-        return
     if not isinstance(sizes, tuple | list) or not sizes:
-        yield _Wrong(sizes)
-    else:
+        yield sizes
+    elif not _is_size(sizes):
         for each in sizes:
             yield from _wrong(each)
-
-
-def _tensors(module: nn.Module) -> Iterator[Tensor]:
-    yield from module.parameters()
-    yield from module.buffers()

@@ -31,11 +31,6 @@ class Counted(NamedTuple):
     modules: int
     lazy: int
 
-    @property
-    def all(self) -> int:
-        """The model's own."""
-        return self.recurrent + self.others
-
 
 def count_parameters(module: nn.Module, found: Sequence[RecurrentModule]) -> Counted:
     """Count a model's parameters as torch has them."""
@@ -174,8 +169,6 @@ def extra_parameters(found: RecurrentModule, declared: Collection[WeightFact]) -
             yield WeightFact(
                 name=name,
                 symbol="?",
-                layer=None,
-                direction=None,
                 axes=(),
                 shape=tuple(parameter.shape),
                 dtype=dtype_name(parameter.dtype),

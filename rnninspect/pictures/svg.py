@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rnninspect.markup import Markup, joined, tag
 from rnninspect.pictures.boxes import EDGE, LINE, PAD
-from rnninspect.pictures.graph import Node, is_sum
+from rnninspect.pictures.graph import Line, Node, is_sum
 from rnninspect.pictures.scene import Mark, Picture, Placed, Wire
 from rnninspect.pictures.texts import Style, Text, plain
 
@@ -98,14 +98,12 @@ def _mark(mark: Mark) -> Markup:
         case "bridge":
             line = ("M", (x, y - 5), "L", (x, y + 5))
             return joined([_path("halo", *line), _path(f"wire {mark.kind}", *line)])
-        case "up":
-            return _path(fill, "M", (x - 3.5, y + 7), "L", (x, y), "L", (x + 3.5, y + 7), "z")
-        case "left":
-            return _path(fill, "M", (x + 7, y - 3.5), "L", (x, y), "L", (x + 7, y + 3.5), "z")
-        case "down":
-            return _path(fill, "M", (x - 3.5, y - 7), "L", (x, y), "L", (x + 3.5, y - 7), "z")
-        case _:
-            return _path(fill, "M", (x - 7, y - 3.5), "L", (x, y), "L", (x - 7, y + 3.5), "z")
+        case "up" | "down" as way:
+            back = y + 7 if way == "up" else y - 7
+            return _path(fill, "M", (x - 3.5, back), "L", (x, y), "L", (x + 3.5, back), "z")
+        case way:
+            back = x + 7 if way == "left" else x - 7
+            return _path(fill, "M", (back, y - 3.5), "L", (x, y), "L", (back, y + 3.5), "z")
 
 
 # --- nodes ------------------------------------------------------------------------------------------------
@@ -163,11 +161,7 @@ def _block(placed: Placed) -> Iterator[Markup]:
         below: _Steps = ("L", (right, bottom - 6), "Q", (right, bottom), (right - 6, bottom), "L", (left, bottom), "z")
         yield _path(f"box{_fill(node)}", *above, *below)
         yield _text(node.cap, (left + right) / 2, y + height / 2 + _BASE, "middle", on=True)
-    for number, line in enumerate(node.lines):
-        base = y + EDGE + LINE * (number + 0.5) + _BASE
-        yield _text(line.text, x + PAD, base)
-        if line.size:
-            yield _text(line.size, x + placed.text - PAD, base, "end")
+    yield from _lines(node.lines, y, x, x + placed.text)
 
 
 def _layer(placed: Placed) -> Iterator[Markup]:
@@ -184,9 +178,14 @@ def _layer(placed: Placed) -> Iterator[Markup]:
     yield _path(f"box{_fill(node)}", *corners, "Q", (right, y), (right, y + 6), "L", side, *lower)
     yield _text(node.lines[0].text, x + PAD, y + EDGE + LINE / 2 + _BASE, on=True)
     yield _text(node.cap, right - PAD, y + EDGE + LINE / 2 + _BASE, "end", on=True)
-    for number, line in enumerate(node.lines[1:]):
-        base = head + EDGE + LINE * (number + 0.5) + _BASE
-        yield _text(line.text, x + PAD, base)
+    yield from _lines(node.lines[1:], head, x, right)
+
+
+def _lines(lines: Sequence[Line], top: float, left: float, right: float) -> Iterator[Markup]:
+    """Lines of a box below one another, each with its size at the right."""
+    for number, line in enumerate(lines):
+        base = top + EDGE + LINE * (number + 0.5) + _BASE
+        yield _text(line.text, left + PAD, base)
         if line.size:
             yield _text(line.size, right - PAD, base, "end")
 

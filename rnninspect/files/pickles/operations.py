@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rnninspect.files.held import Damaged
 from rnninspect.files.pickles.records import Call, Global, Skipped, key_of
 from rnninspect.files.pickles.state import State
-from rnninspect.files.pickles.texts import text_of_latin, text_of_quoted, text_of_raw, text_of_utf8, whole_number
+from rnninspect.files.pickles.texts import text_of_latin, text_of_quoted, text_of_utf8, whole_number
 
 # A number of more bytes than this is no size of anything.
 _LONGEST_NUMBER = 1024
@@ -58,10 +58,6 @@ def _line(read: Callable[[bytes], object]) -> Operation:
     return operation
 
 
-def _float(state: State) -> None:
-    state.stack.append(struct.unpack(">d", state.bytes.take(8))[0])
-
-
 def _long(length: int) -> Operation:
     def operation(state: State) -> None:
         size = state.bytes.number(length)
@@ -79,10 +75,6 @@ def _pop(state: State) -> None:
         state.marks.pop()
     else:
         state.stack.pop()
-
-
-def _mark(state: State) -> None:
-    state.marks.append(len(state.stack))
 
 
 def _tuple(length: int) -> Operation:
@@ -131,11 +123,6 @@ def _append_all(state: State, values: list[object]) -> None:
         target.update(map(key_of, values))
     else:
         raise Damaged("the pickle is damaged: it appends to what is no list")
-
-
-def _append(state: State) -> None:
-    value = state.stack.pop()
-    _append_all(state, [value])
 
 
 def _global(state: State) -> None:
@@ -192,22 +179,15 @@ def _persistent_line(state: State) -> None:
     state.stands_outside(key if isinstance(key, Skipped) else text_of_latin(key))
 
 
-def _buffer(state: State) -> None:
-    state.stack.append(Skipped(0))
-
-
 def _extension(length: int) -> Operation:
-    def operation(state: State) -> None:
-        state.stack.append(state.named("copyreg", f"extension {state.bytes.number(length)}"))
-
-    return operation
+    return lambda state: state.stack.append(state.named("copyreg", f"extension {state.bytes.number(length)}"))
 
 
 _BY_CODE: dict[bytes, tuple[int, Operation]] = {
     # how many steps it is worth, and what it does
     b"\x80": (1, _nothing(1)),
     b"\x95": (1, _nothing(8)),
-    b"(": (1, _mark),
+    b"(": (1, lambda state: state.marks.append(len(state.stack))),
     b"0": (1, _pop),
     b"1": (1, lambda state: state.marked().clear()),
     b"2": (1, lambda state: state.stack.append(state.stack[-1])),
@@ -222,9 +202,9 @@ _BY_CODE: dict[bytes, tuple[int, Operation]] = {
     b"\x8a": (2, _long(1)),
     b"\x8b": (3, _long(4)),
     b"F": (3, _line(float)),
-    b"G": (2, _float),
+    b"G": (2, lambda state: state.stack.append(struct.unpack(">d", state.bytes.take(8))[0])),
     b"S": (4, _line(text_of_quoted)),
-    b"V": (4, _line(text_of_raw)),
+    b"V": (4, _line(lambda data: data.decode("raw-unicode-escape"))),
     b"T": (3, _text(text_of_latin, 4)),
     b"U": (3, _text(text_of_latin, 1)),
     b"X": (3, _text(text_of_utf8, 4)),
@@ -245,7 +225,7 @@ _BY_CODE: dict[bytes, tuple[int, Operation]] = {
     b"l": (3, _of_marked(list)),
     b"d": (3, _of_marked(_dict_of)),
     b"\x91": (8, _of_marked(lambda items: frozenset(map(key_of, items)))),
-    b"a": (1, _append),
+    b"a": (1, lambda state: _append_all(state, [state.stack.pop()])),
     b"e": (1, lambda state: _append_all(state, state.marked())),
     b"\x90": (1, lambda state: _append_all(state, state.marked())),
     b"s": (2, _set_item),
@@ -267,7 +247,7 @@ _BY_CODE: dict[bytes, tuple[int, Operation]] = {
     b"b": (1, _build),
     b"P": (6, _persistent_line),
     b"Q": (3, _persistent),
-    b"\x97": (1, _buffer),
+    b"\x97": (1, _pushed(Skipped(0))),
     b"\x98": (1, _nothing(0)),
     b"\x82": (2, _extension(1)),
     b"\x83": (2, _extension(2)),

@@ -23,11 +23,6 @@ def text_of_latin(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def text_of_raw(data: bytes) -> str:
-    """A text of protocol 0, with what is not Latin-1 escaped."""
-    return data.decode("raw-unicode-escape")
-
-
 def text_of_quoted(data: bytes) -> str:
     """A text of protocol 0 as Python 2 shows it, in quotes and with escapes."""
     data = data.strip()

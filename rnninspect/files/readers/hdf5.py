@@ -114,6 +114,8 @@ def _described(config: bytes | None, found: _Found) -> tuple[tuple[HeldLayer, ..
 
 def _walk(root: h5py.File, found: _Found) -> None:
     """Fill `found` with every object that is reached by the file's own links, once each, without recursion."""
+    import h5py
+
     _is_new(root, "", found)
     waiting: list[tuple[h5py.Group, str, int]] = [(root, "", 0)]
     while waiting:
@@ -125,7 +127,7 @@ def _walk(root: h5py.File, found: _Found) -> None:
             here = joined(path, name)
             if len(here) > _LONGEST_NAME:
                 raise Unreadable(f"an HDF5 file with a name of {len(here):,} letters")
-            if _is_group(inner):
+            if isinstance(inner, h5py.Group):
                 found.groups.setdefault(path, []).append(name)
                 if _is_new(inner, here, found):
                     waiting.append((inner, here, depth + 1))
@@ -157,12 +159,6 @@ def _objects(group: h5py.Group, found: _Found) -> Iterator[tuple[str, Any]]:
             yield name.decode("utf-8", "surrogateescape"), h5py.Group(identity)
         elif isinstance(identity, h5py.h5d.DatasetID):
             yield name.decode("utf-8", "surrogateescape"), h5py.Dataset(identity)
-
-
-def _is_group(item: object) -> bool:
-    import h5py
-
-    return isinstance(item, h5py.Group)
 
 
 def _key(item: h5py.Group | h5py.Dataset) -> object:

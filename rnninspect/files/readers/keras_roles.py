@@ -65,7 +65,7 @@ def _layers(
 
 def _cells(entry: Entry, path: str, roles: Mapping[str, str]) -> Iterator[HeldLayer]:
     """Each cell of a layer that has several, for the options of one are not those of another."""
-    cells = list(_cells_of_all(entry))
+    cells = _cells_of_all(entry)
     for behind, cell in cells if roles and any(behind[:-1].rpartition("/")[2].isdigit() for behind, _ in cells) else ():
         own = {role.removeprefix(behind): name for role, name in roles.items() if role.startswith(behind)}
         yield HeldLayer(
@@ -127,17 +127,15 @@ def _by_place(entry: Entry, group: str, tensors: Mapping[str, HeldTensor], names
 
 
 def _cell_places(entry: Entry, group: str, names: Names) -> Iterator[tuple[str | None, str, Entry]]:
-    """The group of each cell of a layer, what its roles stand behind, and what describes it."""
+    """Of each cell of a layer, in the order of its weights, its group, what its roles stand behind, its description."""
     if entry.kind == "Bidirectional":
         for direction, layer in _directions(entry):
             for place, behind, cell in _cell_places(layer, joined(group, f"{direction}_layer"), names):
                 yield place, f"{direction}/{behind}", cell
         return
     cells = cells_of(entry)
-    if not cells:
-        yield joined(group, "cell"), "", entry
-    elif cells[0].role == "cell":
-        yield joined(group, "cell"), "", cells[0]
+    if not cells or cells[0].role == "cell":
+        yield joined(group, "cell"), "", cells[0] if cells else entry
     else:
         container = joined(group, "cell/cells")
         # why the rule alone: cells have names that nobody chose, and two may have the same.
@@ -169,7 +167,7 @@ def _by_weight_names(entry: Entry, path: str, tensors: Mapping[str, HeldTensor],
     if "/" in path and own:  # why: other layers of the same model have their weights here too
         sets = {parent: roles for parent, roles in sets.items() if own in parent.split("/")}
     found: dict[str, str] = {}
-    wanted = list(_cells_of_all(entry))
+    wanted = _cells_of_all(entry)
     if len(wanted) != len(sets):
         return {}
     for (behind, cell), (parent, roles) in zip(wanted, sets.items(), strict=True):
@@ -183,17 +181,9 @@ def _by_weight_names(entry: Entry, path: str, tensors: Mapping[str, HeldTensor],
     return found
 
 
-def _cells_of_all(entry: Entry) -> Iterator[tuple[str, Entry]]:
-    """Each cell of a layer in the order of its weights, and what its roles stand behind."""
-    if entry.kind == "Bidirectional":
-        for direction, layer in _directions(entry):
-            yield from ((f"{direction}/{behind}", cell) for behind, cell in _cells_of_all(layer))
-        return
-    cells = cells_of(entry)
-    if not cells or cells[0].role == "cell":
-        yield "", cells[0] if cells else entry
-    else:
-        yield from ((f"{index}/", cell) for index, cell in enumerate(cells))
+def _cells_of_all(entry: Entry) -> list[tuple[str, Entry]]:
+    """Each cell of a layer, wherever it is kept, and what its roles stand behind."""
+    return [(behind, cell) for _, behind, cell in _cell_places(entry, "", Names({}, {}, {}))]
 
 
 # --- both ----------------------------------------------------------------------------------------------------------

@@ -43,6 +43,16 @@ class Field(NamedTuple):
         return self.value + self.length
 
 
+def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """The number at a place, and how many bytes it takes; 0 where it has no end before `end`."""
+    found = 0
+    for place, byte in enumerate(data[at : min(end, at + _LONGEST_VARINT)]):
+        found |= (byte & 127) << 7 * place
+        if byte < 128:
+            return found, place + 1
+    return found, 0
+
+
 def signed(number: int) -> int:
     """A varint as an int64."""
     return number - 2**64 if number >= 2**63 else number
@@ -178,17 +188,12 @@ class Message:
         if place < 0 or place + _LONGEST_VARINT > len(self._window):
             self._load(at)
             place = 0
-        window, found, shift = self._window, 0, 0
         # why apart: nearly all numbers in a file of messages have one byte, and there are millions.
-        if at < end and window[place] < 128:
-            return window[place], at + 1
-        for byte in window[place : place + min(_LONGEST_VARINT, end - at)]:
-            found |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                if found >= 2**64:
-                    break
-                return found, at + shift // 7
+        if at < end and self._window[place] < 128:
+            return self._window[place], at + 1
+        found, length = varint(self._window, place, place + end - at)
+        if length and found < 2**64:
+            return found, at + length
         if end - at >= _LONGEST_VARINT or found >= 2**64:
             raise Unreadable(f"the number at byte {at:,} is larger than any that a message has")
         raise self._beyond(f"the number at byte {at:,} has no end", end)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rnninspect.files.held import Damaged, Unreadable
+from rnninspect.files.readers.protobuf import varint
 from rnninspect.files.source import Source
 
 # The end of a table: where two blocks are, and the number that says what it is.
@@ -33,7 +34,7 @@ def entries(source: Source) -> Iterator[tuple[bytes, bytes]]:
     footer = source.at(source.size - _FOOTER, _FOOTER)
     at = 0
     for _ in range(2):  # of the block of metadata, which is empty
-        _, at = _number(footer, at, len(footer))
+        _, at = _number(footer, at)
     count = 0
     for _, handle in _entries(_block(source, footer[at:])):
         for entry in _entries(_block(source, handle)):
@@ -45,8 +46,8 @@ def entries(source: Source) -> Iterator[tuple[bytes, bytes]]:
 
 def _block(source: Source, handle: bytes) -> bytes:
     """The entries of a block. handle: where it begins and how long it is."""
-    offset, at = _number(handle, 0, len(handle))
-    size, _ = _number(handle, at, len(handle))
+    offset, at = _number(handle, 0)
+    size, _ = _number(handle, at)
     if size > _LARGEST_BLOCK:
         raise Unreadable(f"a block of its index has {size:,} bytes, of which at most {_LARGEST_BLOCK:,} are read")
     block = source.at(offset, size + _TRAILER)
@@ -64,9 +65,9 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The entries of a block: each key is told by how much of the one before it begins with."""
     key, at = b"", 0
     while at < len(block):
-        shared, at = _number(block, at, len(block))
-        own, at = _number(block, at, len(block))
-        length, at = _number(block, at, len(block))
+        shared, at = _number(block, at)
+        own, at = _number(block, at)
+        length, at = _number(block, at)
         if shared > len(key) or shared + own > _LONGEST_KEY or at + own + length > len(block):
             raise Damaged("an entry of its index is damaged")
         key = key[:shared] + block[at : at + own]
@@ -75,15 +76,9 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += length
 
 
-def _number(data: bytes, at: int, end: int) -> tuple[int, int]:
+def _number(data: bytes, at: int) -> tuple[int, int]:
     """The varint at a place, and where it ends."""
-    found = 0
-    for shift in range(0, 70, 7):
-        if at >= end:
-            break
-        byte = data[at]
-        at += 1
-        found |= (byte & 127) << shift
-        if byte < 128:
-            return found, at
-    raise Damaged("a number of its index is damaged")
+    found, length = varint(data, at, len(data))
+    if not length:
+        raise Damaged("a number of its index is damaged")
+    return found, at + length

@@ -44,7 +44,7 @@ def read(left: Left) -> Read:
             yield found
         else:
             cells.append(found)
-    yield from layers_of(cells, "Flax", _UNKNOWN)
+    yield from layers_of(cells, "Flax", _UNKNOWN, reset_after=True)
 
 
 def _is_simple(name: str) -> bool:
@@ -93,7 +93,6 @@ def _cell(left: Left, parent: str, sign: str) -> Cell | Undecided:
         input_size=inputs[0],
         hidden=recurrent[0],
         biases=biases,
-        reset_after=True if kind == "GRU" else None,
         tensors=tensors,
     )
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 
 from rnninspect.conventions.packing import Biases, Kind
-from rnninspect.files.found import FoundLayer
 from rnninspect.files.held import HeldTensor
 from rnninspect.files.rules.left import Group, Left, Read, Undecided, bare
 from rnninspect.files.rules.one_layer import Cell, layers_of
@@ -23,8 +22,10 @@ _UNKNOWN: Mapping[Kind, Mapping[str, str]] = {
     "GRU": {"batch_first": NOT_HERE},
     "RNN": {"batch_first": NOT_HERE, "nonlinearity": NONLINEARITY},
 }
-_ADDED = "haiku adds 1 to b_f when the layer runs; the file holds it without."
-_ONE = "haiku's update gate is the share that is replaced; in torch it is the share that stays."
+_REMARKS: Mapping[Kind, tuple[str, ...]] = {
+    "LSTM": ("haiku adds 1 to b_f when the layer runs; the file holds it without.",),
+    "GRU": ("haiku's update gate is the share that is replaced; in torch it is the share that stays.",),
+}
 
 
 def read(left: Left) -> Read:
@@ -36,13 +37,8 @@ def read(left: Left) -> Read:
             yield found
         elif found is not None:
             cells.append(found)
-    for layer in layers_of(cells, "haiku", _UNKNOWN):
-        yield _with_remark(layer)
-
-
-def _with_remark(layer: FoundLayer) -> FoundLayer:
-    remark = {"LSTM": (_ADDED,), "GRU": (_ONE,), "RNN": ()}[layer.type]
-    return layer._replace(remarks=remark)
+    for layer in layers_of(cells, "haiku", _UNKNOWN, reset_after=False):
+        yield layer._replace(remarks=_REMARKS.get(layer.type, ()))
 
 
 def _cell(left: Left, prefix: str, group: Group) -> Cell | Undecided | None:
@@ -79,7 +75,6 @@ def _lstm(left: Left, prefix: str, group: Group) -> Cell | Undecided | None:
         input_size=shape[0] - hidden,
         hidden=hidden,
         biases="one" if "b" in tensors else "none",
-        reset_after=None,
         tensors=tensors,
     )
 
@@ -101,7 +96,6 @@ def _gru(left: Left, prefix: str, group: Group) -> Cell | Undecided:
         input_size=inputs[0],
         hidden=recurrent[0],
         biases=biases,
-        reset_after=False,
         tensors=tensors,
     )
 
@@ -131,6 +125,5 @@ def _rnn(left: Left, prefix: str) -> Cell | Undecided | None:
         input_size=inputs[0],
         hidden=recurrent[0],
         biases=biases[number],
-        reset_after=None,
         tensors=tensors,
     )

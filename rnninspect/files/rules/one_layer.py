@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor
-from rnninspect.files.rules.directions import around, is_backward
 from rnninspect.files.rules.torch import NOT_HERE
+
+# What stands for the direction that reads the sequence from its beginning, and for the other.
+_PAIRS: Mapping[str, str] = {"fw": "bw", "forward_rnn": "backward_rnn", "forward": "backward"}
 
 
 class Cell(NamedTuple):
@@ -20,7 +22,6 @@ class Cell(NamedTuple):
     input_size: int
     hidden: int
     biases: Biases
-    reset_after: bool | None
     tensors: Mapping[str, HeldTensor]
 
     @property
@@ -30,12 +31,26 @@ class Cell(NamedTuple):
 
     def alike(self, other: Cell) -> bool:
         """Whether it could be the other direction of the same layer."""
-        mine = (self.kind, self.input_size, self.hidden, self.reset_after)
-        return mine == (other.kind, other.input_size, other.hidden, other.reset_after)
+        return (self.kind, self.input_size, self.hidden) == (other.kind, other.input_size, other.hidden)
 
 
-def layers_of(cells: Sequence[Cell], convention: str, unknown: Mapping[Kind, Mapping[str, str]]) -> list[FoundLayer]:
-    """The cells as layers, those of two directions as one."""
+def around(parts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The parts before the one that means forward, and all of them with backward there; None where none does."""
+    for at, part in enumerate(parts):
+        if part in _PAIRS:
+            return tuple(parts[:at]), (*parts[:at], _PAIRS[part], *parts[at + 1 :])
+    return None
+
+
+def is_backward(parts: Sequence[str]) -> bool:
+    """Whether a part means the direction that reads from the end."""
+    return not set(parts).isdisjoint(_PAIRS.values())
+
+
+def layers_of(
+    cells: Sequence[Cell], convention: str, unknown: Mapping[Kind, Mapping[str, str]], *, reset_after: bool
+) -> Iterator[FoundLayer]:
+    """The cells as layers, those of two directions as one. reset_after: of a GRU of the framework."""
     by_parts = {cell.parts: cell for cell in cells}
     pairs = {}
     for cell in cells:
@@ -44,19 +59,20 @@ def layers_of(cells: Sequence[Cell], convention: str, unknown: Mapping[Kind, Map
         if split and split[0] and other and cell.alike(other):
             pairs[cell.parts] = (cell.prefix[: len("/".join(split[0]))], other)
     backward = {other.parts for _, other in pairs.values()}
-    layers = []
     for cell in cells:
+        after = reset_after if cell.kind == "GRU" else None
         if cell.parts in pairs:
             name, other = pairs[cell.parts]
-            layers.append(_layer(name, [cell, other], convention, unknown[cell.kind]))
+            yield _layer(name, [cell, other], convention, unknown[cell.kind], after)
         elif cell.parts not in backward:
             # why: which end a cell is run from is said to what runs it, and is in no name but one of those two.
             more = {} if is_backward(cell.parts) else {"reverse": NOT_HERE}
-            layers.append(_layer(cell.prefix, [cell], convention, {**unknown[cell.kind], **more}))
-    return layers
+            yield _layer(cell.prefix, [cell], convention, {**unknown[cell.kind], **more}, after)
 
 
-def _layer(name: str, cells: Sequence[Cell], convention: str, unknown: Mapping[str, str]) -> FoundLayer:
+def _layer(
+    name: str, cells: Sequence[Cell], convention: str, unknown: Mapping[str, str], reset_after: bool | None
+) -> FoundLayer:
     first = cells[0]
     return FoundLayer(
         name=name,
@@ -66,7 +82,7 @@ def _layer(name: str, cells: Sequence[Cell], convention: str, unknown: Mapping[s
         bidirectional=len(cells) == 2,
         reverse=len(cells) == 1 and is_backward(first.parts),
         biases=next((cell.biases for cell in cells if cell.biases != "none"), "none"),
-        reset_after=first.reset_after,
+        reset_after=reset_after,
         convention=convention,
         parts=tuple(
             Part(tensor=tensor, role=role, direction=direction)

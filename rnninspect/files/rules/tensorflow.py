@@ -12,8 +12,8 @@ from typing import NamedTuple
 from rnninspect.conventions.packing import Biases, Kind
 from rnninspect.files.found import FoundLayer, Part
 from rnninspect.files.held import HeldTensor
-from rnninspect.files.rules.directions import around, is_backward
 from rnninspect.files.rules.left import LONGEST, Group, Left, Read, Undecided
+from rnninspect.files.rules.one_layer import around, is_backward
 from rnninspect.files.rules.torch import NOT_HERE
 
 FORGET = f"{NOT_HERE}: TensorFlow adds it when the layer runs, 1.0 unless it is told otherwise"
