@@ -81,25 +81,25 @@ def _cudnn_start(torch: TorchLayer, layer: int, direction: int) -> str:
     return f"pseudo_layer_{layer * torch.directions + direction}/"
 
 
-def _mode(torch: TorchLayer, elman: str) -> str:
-    """What an engine calls the kind; elman: what stands before the function of an Elman network."""
-    return elman + (torch.function or "tanh").upper() if torch.kind == "RNN" else torch.kind
+def _descriptor(torch: TorchLayer, words: str) -> str:
+    """The layer as an engine's descriptor.
 
-
-def _cudnn_made(torch: TorchLayer) -> str:
-    given = arguments(
-        f"CUDNN_{_mode(torch, 'RNN_')}",
-        "CUDNN_RNN_DOUBLE_BIAS" if torch.bias else "CUDNN_RNN_NO_BIAS",
-        "CUDNN_BIDIRECTIONAL" if torch.directions > 1 else "CUDNN_UNIDIRECTIONAL",
-    )
-    return f"an RNN descriptor ({given}) with numLayers {torch.depth}"
+    words: what the engine calls an Elman network, any other, with biases, without, both directions, one, the depth.
+    """
+    elman, other, biases, no_bias, both, one, depth = words.split()
+    mode = elman + (torch.function or "tanh").upper() if torch.kind == "RNN" else other + torch.kind
+    given = f"{mode}, {biases if torch.bias else no_bias}, {both if torch.directions > 1 else one}"
+    return f"an RNN descriptor ({given}) with {depth} {torch.depth}"
 
 
 CUDNN = Framework(
     title="cuDNN",
     convention=CONVENTIONS["cuDNN"],
     start=_cudnn_start,
-    made=_cudnn_made,
+    made=lambda torch: _descriptor(
+        torch,
+        "CUDNN_RNN_ CUDNN_ CUDNN_RNN_DOUBLE_BIAS CUDNN_RNN_NO_BIAS CUDNN_BIDIRECTIONAL CUDNN_UNIDIRECTIONAL numLayers",
+    ),
     put=lambda torch, function: (
         "cudnnGetRNNWeightParams(..., pseudoLayer, ..., linLayerID, ...) says where each matrix[linLayerID] and",
         "bias[linLayerID] of a pseudo-layer go in the weight space.",
@@ -107,21 +107,14 @@ CUDNN = Framework(
     letters={"LSTM": "its c is g", "GRU": "its i is z, its h is n"},
 )
 
-
-def _miopen_made(torch: TorchLayer) -> str:
-    given = arguments(
-        f"miopen{_mode(torch, 'RNN')}",
-        "miopenRNNwithBias" if torch.bias else "miopenRNNNoBias",
-        "miopenRNNbidirection" if torch.directions > 1 else "miopenRNNunidirection",
-    )
-    return f"an RNN descriptor ({given}) with nlayers {torch.depth}"
-
-
 MIOPEN = Framework(
     title="MIOpen",
     convention=CONVENTIONS["MIOpen"],
     start=_cudnn_start,
-    made=_miopen_made,
+    made=lambda torch: _descriptor(
+        torch,
+        "miopenRNN miopen miopenRNNwithBias miopenRNNNoBias miopenRNNbidirection miopenRNNunidirection nlayers",
+    ),
     put=lambda torch, function: (
         "miopenSetRNNLayerParam and miopenSetRNNLayerBias put each matrix[paramID] and bias[biasID] of a layer there.",
     ),

@@ -27,52 +27,41 @@ def _as_torch(name: str, roles: str, **more: Any) -> Convention:
     )
 
 
-_TORCH = _as_torch("PyTorch", "weight_ih weight_hh bias_ih bias_hh weight_hr")
-
-
-def _equinox() -> Convention:
-    return Convention(
-        "Equinox",
-        _TORCH.matrices,
-        {
-            ("RNN", "one"): (Stored("bias", flat("h", "b_")),),
-            ("LSTM", "one"): (Stored("bias", flat("ifgo", "b_")),),
-            ("GRU", "one"): (Stored("bias", flat("rzn", "b_i")), Stored("bias_n", (("b_hn",),))),
-        },
-        reset="after",
-    )
-
-
-_KERAS_GATES: dict[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "zrn"}
-
-
-def _keras() -> Convention:
-    return Convention(
-        "Keras",
-        {kind: _kernels(order) for kind, order in _KERAS_GATES.items()},
-        {
-            **{(kind, "one"): (Stored("bias", flat(order, "b_")),) for kind, order in _KERAS_GATES.items()},
-            ("GRU", "two"): (Stored("bias", (*flat("zrn", "b_i"), *flat("zrn", "b_h"))),),
-        },
-        reset="either",
-    )
-
-
-def _keras_cudnn() -> Convention:
-    kinds: tuple[Kind, ...] = ("LSTM", "GRU")
-    return Convention(
-        "Keras CuDNN",
-        {kind: _kernels(_KERAS_GATES[kind]) for kind in kinds},
-        {(kind, "two"): (Stored("bias", flat(_KERAS_GATES[kind], "b_i", "b_h")),) for kind in kinds},
-        reset="after",
-    )
-
-
 def _kernels(order: str) -> tuple[Stored, ...]:
     return (
         Stored("kernel", rows("W_i", order), transposed=True),
         Stored("recurrent_kernel", rows("W_h", order), transposed=True),
     )
+
+
+_TORCH = _as_torch("PyTorch", "weight_ih weight_hh bias_ih bias_hh weight_hr")
+_EQUINOX = Convention(
+    "Equinox",
+    _TORCH.matrices,
+    {
+        ("RNN", "one"): (Stored("bias", flat("h", "b_")),),
+        ("LSTM", "one"): (Stored("bias", flat("ifgo", "b_")),),
+        ("GRU", "one"): (Stored("bias", flat("rzn", "b_i")), Stored("bias_n", (("b_hn",),))),
+    },
+    reset="after",
+)
+_KERAS_GATES: dict[Kind, str] = {"RNN": "h", "LSTM": "ifgo", "GRU": "zrn"}
+_KERAS = Convention(
+    "Keras",
+    {kind: _kernels(order) for kind, order in _KERAS_GATES.items()},
+    {
+        **{(kind, "one"): (Stored("bias", flat(order, "b_")),) for kind, order in _KERAS_GATES.items()},
+        ("GRU", "two"): (Stored("bias", (*flat("zrn", "b_i"), *flat("zrn", "b_h"))),),
+    },
+    reset="either",
+)
+_CUDNN_GATES: dict[Kind, str] = {"LSTM": "ifgo", "GRU": "zrn"}
+_KERAS_CUDNN = Convention(
+    "Keras CuDNN",
+    {kind: _kernels(order) for kind, order in _CUDNN_GATES.items()},
+    {(kind, "two"): (Stored("bias", flat(order, "b_i", "b_h")),) for kind, order in _CUDNN_GATES.items()},
+    reset="after",
+)
 
 
 def _onnx(name: str, transposed: bool) -> Convention:
@@ -95,58 +84,54 @@ def _onnx(name: str, transposed: bool) -> Convention:
     )
 
 
-def _tensorflow() -> Convention:
-    return Convention(
-        "TensorFlow",
-        {
-            "RNN": (Stored("kernel", beside("h"), transposed=True),),
-            "LSTM": (Stored("kernel", beside("igfo"), transposed=True),),
-            "GRU": (
-                Stored("gates/kernel", beside("rz"), transposed=True),
-                Stored("candidate/kernel", beside("n"), transposed=True),
-            ),
-        },
-        {
-            ("RNN", "one"): (Stored("bias", flat("h", "b_")),),
-            ("LSTM", "one"): (Stored("bias", flat("igfo", "b_")),),
-            ("GRU", "one"): (Stored("gates/bias", flat("rz", "b_")), Stored("candidate/bias", flat("n", "b_"))),
-        },
-        projection=Stored("projection/kernel", (("W_hr",),), transposed=True),
-        peepholes=tuple(Stored(f"w_{gate}_diag", ((f"w_c{gate}",),)) for gate in "fio"),
-        reset="before",
-        added={"b_f": 1.0},
-        has_biases=True,
-    )
-
-
-def _haiku() -> Convention:
-    return Convention(
-        "haiku",
-        {
-            "RNN": (
-                Stored("linear/w", rows("W_i", "h"), transposed=True),
-                Stored("linear_1/w", rows("W_h", "h"), transposed=True),
-            ),
-            "LSTM": (Stored("w", beside("igfo"), transposed=True),),
-            "GRU": (
-                Stored("w_i", rows("W_i", "zrn"), transposed=True),
-                Stored("w_h", rows("W_h", "zrn"), transposed=True),
-            ),
-        },
-        {
-            ("RNN", "two"): (
-                Stored("linear/b", flat("h", "b_i")),
-                Stored("linear_1/b", flat("h", "b_h")),
-            ),
-            ("RNN", "one"): (Stored("linear/b", flat("h", "b_")),),
-            ("LSTM", "one"): (Stored("b", flat("igfo", "b_")),),
-            ("GRU", "one"): (Stored("b", flat("zrn", "b_")),),
-        },
-        reset="before",
-        added={"b_f": 1.0},
-        functions=("relu",),
-        has_biases=True,
-    )
+_TENSORFLOW = Convention(
+    "TensorFlow",
+    {
+        "RNN": (Stored("kernel", beside("h"), transposed=True),),
+        "LSTM": (Stored("kernel", beside("igfo"), transposed=True),),
+        "GRU": (
+            Stored("gates/kernel", beside("rz"), transposed=True),
+            Stored("candidate/kernel", beside("n"), transposed=True),
+        ),
+    },
+    {
+        ("RNN", "one"): (Stored("bias", flat("h", "b_")),),
+        ("LSTM", "one"): (Stored("bias", flat("igfo", "b_")),),
+        ("GRU", "one"): (Stored("gates/bias", flat("rz", "b_")), Stored("candidate/bias", flat("n", "b_"))),
+    },
+    projection=Stored("projection/kernel", (("W_hr",),), transposed=True),
+    peepholes=tuple(Stored(f"w_{gate}_diag", ((f"w_c{gate}",),)) for gate in "fio"),
+    reset="before",
+    added={"b_f": 1.0},
+    has_biases=True,
+)
+_HAIKU = Convention(
+    "haiku",
+    {
+        "RNN": (
+            Stored("linear/w", rows("W_i", "h"), transposed=True),
+            Stored("linear_1/w", rows("W_h", "h"), transposed=True),
+        ),
+        "LSTM": (Stored("w", beside("igfo"), transposed=True),),
+        "GRU": (
+            Stored("w_i", rows("W_i", "zrn"), transposed=True),
+            Stored("w_h", rows("W_h", "zrn"), transposed=True),
+        ),
+    },
+    {
+        ("RNN", "two"): (
+            Stored("linear/b", flat("h", "b_i")),
+            Stored("linear_1/b", flat("h", "b_h")),
+        ),
+        ("RNN", "one"): (Stored("linear/b", flat("h", "b_")),),
+        ("LSTM", "one"): (Stored("b", flat("igfo", "b_")),),
+        ("GRU", "one"): (Stored("b", flat("zrn", "b_")),),
+    },
+    reset="before",
+    added={"b_f": 1.0},
+    functions=("relu",),
+    has_biases=True,
+)
 
 
 def _flax() -> Convention:
@@ -247,13 +232,13 @@ CONVENTIONS: Mapping[str, Convention] = {
     convention.name: convention
     for convention in (
         _TORCH,
-        _equinox(),
-        _keras(),
-        _keras_cudnn(),
+        _EQUINOX,
+        _KERAS,
+        _KERAS_CUDNN,
         _onnx("ONNX", transposed=False),
         _onnx("ONNX quantized", transposed=True),
-        _tensorflow(),
-        _haiku(),
+        _TENSORFLOW,
+        _HAIKU,
         _flax(),
         _coreml(),
         _as_torch("MXNet", "i2h_weight h2h_weight i2h_bias h2h_bias h2r_weight", has_biases=True),

@@ -7,51 +7,17 @@ over steps, directions and stacked layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
 
 from rnninspect.cells import backward
 from rnninspect.cells.ops import forward_terms
 from rnninspect.cells.reach import Sources
-from rnninspect.cells.tree import Cell, Value
-from rnninspect.cells.widths import Declared
+from rnninspect.cells.tree import Value
 from rnninspect.facts.amounts import ITEM_BYTES, Ops
 from rnninspect.facts.weights import WeightFact
-from rnninspect.layers.layer import NOTHING_KEPT, Kept, Wants
+from rnninspect.layers.layer import NOTHING_KEPT, Kept, Stack, Wants
 from rnninspect.layers.signal import Signal
 from rnninspect.layers.weights import first_of
 from rnninspect.letters import shape_of
-
-
-class Stack(Protocol):
-    """What of a recurrent layer its costs follow from; `Recurrent` says what each is."""
-
-    trainable: bool
-
-    @property
-    def feeds(self) -> str: ...  # noqa: D102
-    @property
-    def works_on(self) -> bool: ...  # noqa: D102
-    @property
-    def merging(self) -> str: ...  # noqa: D102
-    @property
-    def width_on(self) -> int: ...  # noqa: D102
-    @property
-    def cell(self) -> Cell: ...  # noqa: D102
-    @property
-    def learned(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def trains(self) -> bool: ...  # noqa: D102
-    @property
-    def depth(self) -> int: ...  # noqa: D102
-    @property
-    def directions(self) -> int: ...  # noqa: D102
-    @property
-    def width_in(self) -> int: ...  # noqa: D102
-    @property
-    def width_out(self) -> int: ...  # noqa: D102
-    def declared(self, layer: int) -> Declared: ...  # noqa: D102
-    def sizes(self) -> dict[str, int]: ...  # noqa: D102
-    def kept_between(self, wants: Wants, below: Kept, above: Kept) -> int: ...  # noqa: D102
 
 
 def forward_ops(layer: Stack, signal: Signal) -> Ops:

@@ -14,10 +14,9 @@ Of a packed batch the steps are those of each sequence's real tokens. `runtime.f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from rnninspect.facts.amounts import ITEM_BYTES, Ops
-from rnninspect.layers.layer import Kept, Layer, Misfit
+from rnninspect.layers.layer import Kept, Layer, Misfit, Stack
 from rnninspect.layers.signal import Signal
 
 # What is handed on, as a sentence has it.
@@ -36,26 +35,13 @@ MERGED = {
 }
 
 
-class Feeding(Protocol):
-    """What of a recurrent layer it depends on; `Recurrent` says what each is."""
-
-    @property
-    def feeds(self) -> str: ...  # noqa: D102
-    @property
-    def merging(self) -> str: ...  # noqa: D102
-    @property
-    def width_out(self) -> int: ...  # noqa: D102
-    @property
-    def width_on(self) -> int: ...  # noqa: D102
-
-
-def words(layer: Feeding) -> str:
+def words(layer: Stack) -> str:
     """What the layer hands on, in words: `output, the two directions added`."""
     merged = f", {MERGED[layer.merging]}" if layer.merging in MERGED else ""
     return WORDS[layer.feeds] + merged
 
 
-def forward_ops(layer: Feeding, signal: Signal) -> Ops:
+def forward_ops(layer: Stack, signal: Signal) -> Ops:
     """The elementwise operations of it: an addition is one, a comparison is one, and so is the division of a mean."""
     each = {"sum": 1, "mean": 2, "mul": 1}.get(layer.merging, 0)
     tokens, sequences = signal.tokens, signal.batch.letters["N"]
@@ -64,14 +50,14 @@ def forward_ops(layer: Feeding, signal: Signal) -> Ops:
     return Ops(0, (each * merged_vectors(layer, signal) + pooled) * layer.width_on)
 
 
-def backward_ops(layer: Feeding, signal: Signal) -> Ops:
+def backward_ops(layer: Stack, signal: Signal) -> Ops:
     """The same of the backward pass: a maximum's gradient goes where it was found, a sum's to both sides as it is."""
     each = {"mean": 1, "mul": 2}.get(layer.merging, 0)
     pooled = signal.batch.letters["N"] if layer.feeds == "mean" else 0
     return Ops(0, (each * merged_vectors(layer, signal) + pooled) * layer.width_on)
 
 
-def kept(layer: Feeding, signal: Signal, dtype: str, below: Kept) -> Kept:
+def kept(layer: Stack, signal: Signal, dtype: str, below: Kept) -> Kept:
     """What the layer keeps for the backward pass with what this takes: both factors, and where a maximum was found.
 
     below: what the layer keeps without it.
@@ -86,7 +72,7 @@ def kept(layer: Feeding, signal: Signal, dtype: str, below: Kept) -> Kept:
     return Kept(nbytes, below.input, below.output and same)
 
 
-def merged_vectors(layer: Feeding, signal: Signal) -> int:
+def merged_vectors(layer: Stack, signal: Signal) -> int:
     """How many vectors are merged: at every step, or of each sequence one where no other is read."""
     return signal.batch.letters["N"] if layer.feeds in ("last", "step") else signal.tokens
 

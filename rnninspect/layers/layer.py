@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import override
@@ -272,6 +272,38 @@ class InitLayer(Layer):
     @override
     def work_bytes(self, signal: Signal, dtype: str) -> int:
         return max(super().work_bytes(signal, dtype), self.drawing_bytes(dtype))
+
+
+class Stack(Protocol):
+    """What of a recurrent layer its costs follow from, and what it hands on; `Recurrent` says what each is."""
+
+    trainable: bool
+
+    @property
+    def feeds(self) -> str: ...  # noqa: D102
+    @property
+    def works_on(self) -> bool: ...  # noqa: D102
+    @property
+    def merging(self) -> str: ...  # noqa: D102
+    @property
+    def width_on(self) -> int: ...  # noqa: D102
+    @property
+    def cell(self) -> Cell: ...  # noqa: D102
+    @property
+    def learned(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def trains(self) -> bool: ...  # noqa: D102
+    @property
+    def depth(self) -> int: ...  # noqa: D102
+    @property
+    def directions(self) -> int: ...  # noqa: D102
+    @property
+    def width_in(self) -> int: ...  # noqa: D102
+    @property
+    def width_out(self) -> int: ...  # noqa: D102
+    def declared(self, layer: int) -> Declared: ...  # noqa: D102
+    def sizes(self) -> dict[str, int]: ...  # noqa: D102
+    def kept_between(self, wants: Wants, below: Kept, above: Kept) -> int: ...  # noqa: D102
 
 
 def inferred(field: str, given: int | None, signal: Signal) -> int:
