@@ -181,20 +181,6 @@ def test_a_type_of_the_same_shapes_is_a_change_too() -> None:
     assert changes(model_of(), altered) == (Change("encoder", "type", "GRU", "LSTM"),)
 
 
-@pytest.mark.parametrize(
-    ("settings", "fields"),
-    [
-        (("encoder.trainable=false",), ["encoder.trainable"]),
-        (("encoder.batch_first=true",), ["encoder.batch_first"]),
-        (("dtype=float64",), ["dtype"]),
-        (("input.state=random",), ["input.state"]),
-        (("input.lengths=[3, 3]",), ["input.lengths"]),
-    ],
-)
-def test_settings_alone_are_a_change(settings: tuple[str, ...], fields: list[str]) -> None:
-    assert [change.field for change in changes(model_of(TEXT, *settings), model_of())] == fields
-
-
 def without_settings(model: LockedModel) -> LockedModel:
     """The model as a lock of version 1 has it: its layers by name, and nothing but their counts and weights."""
     layers = {name: model.layers[name]._replace(settings=None) for name in sorted(model.layers)}
@@ -273,10 +259,12 @@ def differing(*settings: str, text: str = TEXT, other: str | None = None) -> lis
         ("encoder.init.weight_hh=orthogonal", "encoder", None, "orthogonal"),
         ("dtype=float64", "", "float32", "float64"),
         ("input.state=random", "", "zeros", "random"),
+        ("input.lengths=[3, 3]", "", None, (3, 3)),
     ],
 )
 def test_what_a_document_says_differs_though_no_count_does(setting: str, layer: str, old: object, new: object) -> None:
-    assert differing(setting) == [(layer, setting.partition("=")[0], old, new)]
+    change = (layer, setting.partition("=")[0], old, new)
+    assert differing(setting) == facts(changes(model_of(TEXT, setting), model_of())) == [change]
 
 
 def test_what_the_input_says_stands_before_what_it_changes() -> None:
@@ -284,16 +272,6 @@ def test_what_the_input_says_stands_before_what_it_changes() -> None:
     assert changed[:2] == [("", "input.seq_len", 3, 4), ("", "input.lengths", None, (3, 1))]
     assert [layer for layer, *_ in changed[2:]] == ["encoder", "head"]
     assert differing("input.batch_size=null")[0] == ("", "input.batch_size", 2, None)
-
-
-def test_a_key_stands_before_what_it_changes_and_sizes_are_those_that_were_inferred() -> None:
-    changed = differing("encoder.hidden_size=6")
-    assert changed[0] == ("encoder", "encoder.hidden_size", 5, 6)
-    assert ("head", "head.in_features", 5, 6) in changed
-    assert [field for layer, field, *_ in changed if layer == "head"] == [
-        *("head.in_features", "parameters", "macs", "weight")
-    ]
-    assert differing("encoder.feeds=last")[0] == ("encoder", "encoder.feeds", "output", "last")
 
 
 def test_of_another_kind_only_the_keys_that_both_have_are_compared() -> None:

@@ -702,16 +702,6 @@ def test_hostile_names_in_every_encoding(shell: Run, tmp_path: Path) -> None:
 # --- diff --------------------------------------------------------------------------------------------------
 
 
-def test_diff(here: Run, locked: Path) -> None:
-    lines = fine(here("diff", "small.yaml", "grown.yaml", cwd=locked)).splitlines()
-    assert [line for line in lines[:-1] if " · " in line] == [
-        "small -> small · totals",
-        "small -> small · layers that differ",
-    ]
-    assert lines[3].split() == ["parameters", "238", "309", "71", "29.83"]
-    assert any(re.fullmatch(r" +weight +\(3, 5\) +\(3, 6\)", line) for line in lines)
-
-
 @pytest.mark.parametrize("format", Format)
 def test_diff_of_a_model_with_itself(here: Run, locked: Path, format: str) -> None:
     shown = fine(here("diff", "small.yaml", "free.yaml", "--format", format, cwd=locked))

@@ -250,34 +250,25 @@ class TestBatchFirst:
         assert {link.signal.axes for link in spec.links} == {axes}
 
 
+ONE_EACH = "expected one length for each sequence, batch_size"
+
+
 class TestLengths:
     LAYER = "type: GRU, input_size: 2, hidden_size: 4"
 
     @pytest.mark.parametrize(
         ("given", "path", "message"),
         [
-            (
-                "batch_size: 3, seq_len: 5, lengths: ▶[5, 4]",
-                "input.lengths",
-                "expected one length for each sequence, batch_size 3, got 2",
-            ),
-            (
-                "batch_size: 1, seq_len: 5, lengths: ▶[5, 4]",
-                "input.lengths",
-                "expected one length for each sequence, batch_size 1, got 2",
-            ),
-            (
-                "batch_size: 3, seq_len: 5, lengths: ▶[]",
-                "input.lengths",
-                "expected one length for each sequence, batch_size 3, got 0",
-            ),
-            (
-                "batch_size: null, seq_len: 5, lengths: ▶[5]",
-                "input.lengths",
-                "expected one length for each sequence, batch_size null (unbatched), got 1",
-            ),
+            ("batch_size: 3, seq_len: 5, lengths: ▶[5, 4]", "input.lengths", f"{ONE_EACH} 3, got 2"),
+            ("batch_size: 1, seq_len: 5, lengths: ▶[5, 4]", "input.lengths", f"{ONE_EACH} 1, got 2"),
+            ("batch_size: 3, seq_len: 5, lengths: ▶[]", "input.lengths", f"{ONE_EACH} 3, got 0"),
+            ("batch_size: null, seq_len: 5, lengths: ▶[5]", "input.lengths", f"{ONE_EACH} null (unbatched), got 1"),
             ("batch_size: 2, seq_len: 5, lengths: [5, ▶6]", "input.lengths[1]", "expected at most seq_len 5, got 6"),
             ("batch_size: 2, seq_len: 5, lengths: [▶7, 6]", "input.lengths[0]", "expected at most seq_len 5, got 7"),
+            # of two sizes, one of which is left out
+            ("batch_size: null, lengths: ▶[5]", "input.lengths", f"{ONE_EACH} null (unbatched), got 1"),
+            ("batch_size: 2, lengths: ▶[5]", "input.lengths", f"{ONE_EACH} 2, got 1"),
+            ("seq_len: 4, lengths: [3, ▶5]", "input.lengths[1]", "expected at most seq_len 4, got 5"),
         ],
     )
     def test_wrong_ones(self, given: str, path: str, message: str) -> None:
@@ -308,23 +299,6 @@ class TestLengths:
         spec = spec_of(self.LAYER, head=f"input: {{{left_out}}}")
         assert spec == spec_of(self.LAYER, head=f"input: {{{given}}}")
         assert spec.cut(3) == spec_of(self.LAYER, head=f"input: {{{given}}}").cut(3)
-
-    @pytest.mark.parametrize(
-        ("given", "path", "message"),
-        [
-            (
-                "batch_size: null, lengths: ▶[5]",
-                "input.lengths",
-                "expected one length for each sequence, batch_size null",
-            ),
-            ("batch_size: 2, lengths: ▶[5]", "input.lengths", "expected one length for each sequence, batch_size 2"),
-            ("seq_len: 4, lengths: [3, ▶5]", "input.lengths[1]", "expected at most seq_len 4, got 5"),
-        ],
-    )
-    def test_what_is_given_still_has_to_fit(self, given: str, path: str, message: str) -> None:
-        error = refused(self.LAYER, head=f"input: {{{given}}}")
-        assert error.path == path
-        assert error.message.startswith(message)
 
     def test_a_cut_of_sequences_takes_their_lengths_with_it(self) -> None:
         cut = spec_of(self.LAYER, head="input: {lengths: [4, 2, 8]}").cut(3, sequences=2)

@@ -264,13 +264,9 @@ VALUES: list[tuple[str, str, str, str]] = [
         ("type: GRU, hidden_size: 3, bias: {}", text, A_FLAG + got, hint)
         for text, got, hint in [
             ("1", "1", ""),
-            ("0", "0", ""),
             ("0.0", "0.0", ""),
             ("yes", "'yes'", UNQUOTED),
-            ("no", "'no'", UNQUOTED),
             ("'False'", "'False'", UNQUOTED),
-            ("null", "null", ""),
-            ("[true]", "a list", ""),
         ]
     ),
     *(
@@ -278,14 +274,9 @@ VALUES: list[tuple[str, str, str, str]] = [
         for text, got, hint in [
             ("-0.1", "-0.1", ""),
             ("1.5", "1.5", "the most is 1.0"),
-            ("50", "50", "the most is 1.0"),
             (".nan", "nan", ""),
-            (".inf", "inf", ""),
             ("true", "true", ""),
             ("'0.5'", "'0.5'", PLAIN),
-            ("half", "'half'", ""),
-            ("null", "null", ""),
-            ("[0.5]", "a list", ""),
         ]
     ),
     *(
@@ -306,26 +297,15 @@ VALUES: list[tuple[str, str, str, str]] = [
         "expected an integer, got true",
         "",
     ),
-    *(
-        ("type: RNN, hidden_size: 3, nonlinearity: {}", text, "expected tanh or relu, got " + got, "")
-        for text, got in [
-            ("sigmoid", "'sigmoid'"),
-            ("1", "1"),
-            ("true", "true"),
-            ("null", "null"),
-            ("[tanh]", "a list"),
-        ]
-    ),
+    ("type: RNN, hidden_size: 3, nonlinearity: {}", "sigmoid", "expected tanh or relu, got 'sigmoid'", ""),
+    ("type: RNN, hidden_size: 3, nonlinearity: {}", "true", "expected tanh or relu, got true", ""),
     ("type: RNN, hidden_size: 3, feeds: {}", "first", "expected output, last, step, max or mean, got 'first'", ""),
-    ("type: RNN, hidden_size: 3, feeds: {}", "true", "expected output, last, step, max or mean, got true", ""),
     *(
         ("type: LayerNorm, normalized_shape: {}", text, A_SHAPE + got, hint)
         for text, got, hint in [
             ("0", "0", ""),
             ("7.0", "7.0", "write 7"),
-            ("true", "true", ""),
             ("'7'", "'7'", PLAIN),
-            ("{a: 7}", "a mapping", ""),
             ("[]", "an empty list", ""),
             ("[1, 1, 1, 1, 1, 1, 1, 1, 1]", "a list", "the most is 8"),
         ]
