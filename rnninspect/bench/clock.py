@@ -67,10 +67,11 @@ class CudaClock(Clock):
         marks = []
         host = 0
         stream = torch.cuda.current_stream(self._device)
+        mark: Callable[..., torch.cuda.Event] = torch.cuda.Event
         for _ in range(calls):
             call = prepare()
             self._cache.zero_()
-            start, stop = _marks()
+            start, stop = mark(enable_timing=True), mark(enable_timing=True)
             start.record(stream)
             began = time.perf_counter_ns()
             call()
@@ -102,11 +103,6 @@ class MpsClock(Clock):
             return whole
 
         return super().each(calls, prepared)
-
-
-def _marks() -> tuple[torch.cuda.Event, torch.cuda.Event]:
-    make: Callable[..., torch.cuda.Event] = torch.cuda.Event
-    return make(enable_timing=True), make(enable_timing=True)
 
 
 @contextmanager

@@ -182,7 +182,6 @@ def _recurrent_flops(links: Sequence[Link], phase: str) -> int | None:
 
 
 def _overhead(phase: Phase, timed: Timed) -> float:
-    """The share of a sample that is the loop's own."""
     empty = Empty(phase)
     return min(empty.seconds(timed.block) for _ in range(5)) / (timed.host or min(timed.seconds))
 

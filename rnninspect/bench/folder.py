@@ -177,7 +177,6 @@ def _refuse_others(journals: Sequence[JournalSeen], *, mixed: bool) -> None:
 
 
 def _compared(head: Head, *, mixed: bool) -> Head:
-    """A head with what has to be the same in all."""
     alike = head._replace(asked=settings_of(head), python="")
     return alike._replace(torch="", rnninspect="") if mixed else alike
 

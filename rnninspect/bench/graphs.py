@@ -85,7 +85,6 @@ class GraphPhase(Phase):
         return _Recorded(graph, before)
 
     def _ready(self) -> Callable[[], None]:
-        """One call of the phase, made ready."""
         ready = {"backward": self._ready_backward, "step": self._ready_step}.get(self.name)
         return self._forward if ready is None else ready()
 
@@ -104,7 +103,6 @@ def refuse(spec: Spec, setting: RunOptions, device: torch.device) -> None:
 
 
 def _works(device: torch.device) -> bool:
-    """Whether the device still computes."""
     try:
         torch.ones(1, device=device).add_(1)
         torch.cuda.synchronize(device)

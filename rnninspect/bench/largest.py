@@ -91,19 +91,24 @@ class FittedBatch(NamedTuple):
     room: int | None
     found: Found
 
+    @property
+    def taken(self) -> Taken | None:
+        """What the largest has taken; None where none fits."""
+        return self.found.fits and self.found.fits.taken
+
 
 # Tries a batch.
 Attempt = Callable[[int], Tried]
 
 
-def largest(attempt: Attempt, least: int, per_sequence: int, last: int = LARGEST_BATCH) -> Found:
-    """The largest batch that fits, of `least` to `last`, and the next that does not, `gap` above it at the most.
+def largest(attempt: Attempt, least: int, per_sequence: int) -> Found:
+    """The largest batch that fits, of `least` to LARGEST_BATCH, and the next that does not, `gap` above it at the most.
 
     per_sequence: bytes that one more sequence takes, by the plan.
     """
     tries = [attempt(least)]
-    while not _ended(tries, last):
-        tries.append(attempt(_next(tries, per_sequence, last)))
+    while not _ended(tries):
+        tries.append(attempt(_next(tries, per_sequence)))
     return Found(next(reversed(_fitting(tries)), None), _stopped(tries), len(tries))
 
 
@@ -117,13 +122,13 @@ def _stopped(tries: Sequence[Tried]) -> Tried | None:
     return min((tried for tried in tries if tried.taken is None), key=lambda tried: tried.batch, default=None)
 
 
-def _ended(tries: Sequence[Tried], last: int) -> bool:
+def _ended(tries: Sequence[Tried]) -> bool:
     """Whether the answer is known well enough."""
     fitting, stopped = _fitting(tries), _stopped(tries)
     if not fitting:
         return True
     low = fitting[-1].batch
-    return low >= last if stopped is None else low + gap(low) >= stopped.batch
+    return low >= LARGEST_BATCH if stopped is None else low + gap(low) >= stopped.batch
 
 
 def gap(batch: int) -> int:
@@ -131,7 +136,7 @@ def gap(batch: int) -> int:
     return max(1, batch // EXACT)
 
 
-def _next(tries: Sequence[Tried], per_sequence: int, last: int) -> int:
+def _next(tries: Sequence[Tried], per_sequence: int) -> int:
     """The batch to be tried next: where memory should be full, and once that was tried, a little above or below it."""
     fitting, stopped = _fitting(tries), _stopped(tries)
     low = fitting[-1].batch
@@ -140,7 +145,7 @@ def _next(tries: Sequence[Tried], per_sequence: int, last: int) -> int:
     alike = takewhile(lambda tried: (tried.taken is None) is (tries[-1].taken is None), reversed(tries))
     aside = step * 2 ** (len([*alike]) - 1)
     if stopped is None:
-        return min(last, 2 * low if guess is None else max(guess, low + aside))
+        return min(LARGEST_BATCH, 2 * low if guess is None else max(guess, low + aside))
     high = stopped.batch
     middle = (low + high) // 2
     # why the middle first: with one batch that is not the least, the guess is a measured one.

@@ -94,22 +94,16 @@ def _seen(
 
 def missing_points(found: Survey) -> list[MissingPoint]:
     """Every point that is not whole, and why."""
-    points = found.points
+    points = ((number, found.points[number]) for number in found.missing)
     return [
         MissingPoint(
-            number=number,
-            model=points[number].model,
-            case=points[number].case,
-            point=point_text(points[number].case, points[number].settings),
-            settings=points[number].settings,
-            reason=_reason(found, number),
+            number=number, **one._asdict(), point=point_text(one.case, one.settings), reason=_reason(found, number)
         )
-        for number in found.missing
+        for number, one in points
     ]
 
 
 def _reason(found: Survey, number: int) -> str:
-    """What is wrong with a point."""
     lacking = found.lacking(number)
     failed = [found.best[key] for key in lacking if key in found.best]
     if failed:

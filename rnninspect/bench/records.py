@@ -216,11 +216,6 @@ class Figure(NamedTuple):
         """The samples that the figures come from, seconds per call."""
         return [sample for k in self.kept for sample in self.rounds[k]]
 
-    @property
-    def samples(self) -> int:
-        """How many those are."""
-        return len(self.seconds)
-
 
 class Environment(NamedTuple):
     """Where it was measured, and how, as far as times depend on it.

@@ -295,7 +295,6 @@ def _paired(first: Figure, other: Figure) -> list[float]:
 
 
 def _medians(figure: Figure) -> dict[int, float]:
-    """The medians of the rounds that count, by their pass."""
     # why else its own number: results of before passes were recorded have a round in each.
     return {figure.passes[k] if figure.passes else k: statistics.median(figure.rounds[k]) for k in figure.kept}
 

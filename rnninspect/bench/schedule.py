@@ -174,5 +174,4 @@ def later(progress: Progress, before: int, number: int, doing: Doing) -> None:
 
 
 def _of_part(progress: Progress, job: int, parts: int, part: int, doing: Doing) -> None:
-    """Progress of one of the `parts` that a job was split into."""
     progress(job, doing._replace(share=(part + doing.share) / parts))

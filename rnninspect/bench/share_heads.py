@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rnninspect.bench.journal import Head
 from rnninspect.bench.plain import canonical, from_plain
-from rnninspect.bench.sharding import Share
 
 if TYPE_CHECKING:
     from rnninspect.bench.points import Point
@@ -49,11 +48,6 @@ class ShareHead(NamedTuple):
     task: str | None
     missing: str
     control: bool
-
-    @property
-    def share(self) -> Share:
-        """The share."""
-        return Share(self.number, self.of)
 
 
 class Named(NamedTuple):

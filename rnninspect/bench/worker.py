@@ -97,7 +97,6 @@ def _work(job: Job, progress: _Teller) -> list[Outcome] | Last:
 
 
 def _named(one: ReadyRun, phase: Phase) -> str:
-    """Which of the job's figures it is."""
     settings = {**one.run.settings, **one.run.variant}
     return " ".join(filter(None, [settings_text(settings), phase.subject.name, phase.name]))
 

@@ -91,7 +91,6 @@ def _fit(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary]) 
 
 
 def _print_script(options: BenchOptions, request: TimingRequest, points: Sequence[Point]) -> int:
-    """Print a batch script that measures all points in shares."""
     from rnninspect.commands.shared.batch_script import script_of
     from rnninspect.output import write_text
 

@@ -100,7 +100,6 @@ def run(options: ExplainOptions) -> int:
 
 
 def _print_script(options: ExplainOptions) -> int:
-    """Write the one document as a script."""
     from rnninspect.commands.shared.file_models import documents_alone
     from rnninspect.commands.shared.files import load_all
     from rnninspect.document.chain import need_batch

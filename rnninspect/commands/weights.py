@@ -68,7 +68,6 @@ def run(options: WeightsOptions) -> int:
 
 
 def _run_elsewhere(options: WeightsOptions, name: Elsewhere) -> int:
-    """Print what the weights are in another framework."""
     if options.stats:
         raise OptionError(f"--stats: values are torch's, and the same in {name.value} (leave one of the two out)")
     from rnninspect.commands.shared.elsewhere_page import print_elsewhere

@@ -242,7 +242,6 @@ def _notes(rows: Sequence[Pooled]) -> Iterator[str]:
 
 
 def _peaks(rows: Sequence[Pooled]) -> Iterator[str]:
-    """The peaks that bounds were made from."""
     for dtype, threads, peaks in peaks_of(one.outcome for row in rows for one in row.timed):
         name = dtype if threads is None else f"{dtype} on {counted(threads, 'thread')}"
         steps = [f"{1e6 * seconds:.3g} µs a step of {kind}" for kind, seconds in peaks.step_seconds.items()]

@@ -21,7 +21,7 @@ from rnninspect.results.about import (
     told_apart,
 )
 from rnninspect.results.faster import faster
-from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table, time_unit
+from rnninspect.results.table import SEVERAL, Cell, Column, Kind, Table, short_time
 
 _ABOUT = (*POINT, DEVICE, VARIANT, SUBJECT, PHASE)
 _COLUMNS = (
@@ -71,14 +71,9 @@ def _launch_bound(rows: Sequence[Pooled]) -> Iterator[str]:
     if bound:
         first, host = bound[0]
         name = " ".join(filter(None, [_named(first.variant), first.phase]))
-        times = f"{_time(host)} of the host, {_time(first.median_seconds)} on the GPU"
+        times = f"{short_time(host)} of the host, {short_time(first.median_seconds)} on the GPU"
         more = f" (and {len(bound) - 1} more)" * (len(bound) > 1)
         yield f"launch-bound: {name} takes {times}{more}; try: {LAUNCH_REMEDY}"
-
-
-def _time(seconds: float) -> str:
-    unit, size = time_unit(seconds)
-    return f"{seconds / size:.3g} {unit}"
 
 
 def _unsteady(rows: Sequence[Pooled]) -> Iterator[str]:

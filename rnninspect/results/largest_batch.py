@@ -49,7 +49,7 @@ def largest_table(fitted: Sequence[FittedBatch]) -> Table:
 def largest_document(fitted: Sequence[FittedBatch]) -> dict[str, object]:
     """The object of `bench`, in which nothing was timed, with what was found."""
     found = [_result(each) for each in fitted]
-    torch = {each.found.fits.taken.torch for each in fitted if each.found.fits and each.found.fits.taken}
+    torch = {each.taken.torch for each in fitted if each.taken}
     whole = {key: common([result[key] for result in found]) for key in ("device", "device_name", "dtype")}
     return {**bench_document([]), "torch": common([*torch]), **whole, "largest_batches": found}
 
@@ -62,9 +62,8 @@ def _result(each: FittedBatch) -> dict[str, object]:
 
 
 def _cells(each: FittedBatch) -> tuple[Cell, ...]:
-    """What `_FOUND` has of it."""
     fits, stopped, tries = each.found
-    taken = fits and fits.taken
+    taken = each.taken
     known = (None, None) if taken is None else (taken.device, taken.device_name)
     memory = (None,) * 3 if taken is None or fits is None else (taken.peak_bytes, fits.planned_bytes, taken.free_bytes)
     after = (None,) * 3 if stopped is None else (stopped.batch, stopped.planned_bytes, str(stopped.status))
@@ -81,7 +80,7 @@ def _notes(fitted: Sequence[FittedBatch]) -> Iterator[str]:
     yield f"each batch that was tried is one call of {fitted[0].phase}{whole}{_adam(fitted)}."
     if any(each.found.stopped is not None and each.found.stopped.batch > EXACT for each in fitted):
         yield f"beyond {EXACT} the answer is known to within 1/{EXACT}: between the two batches none was tried."
-    host = [each for each in fitted if _on_host(each) and each.room is not None]
+    host = [each for each in fitted if each.room is not None and each.taken and each.taken.device == "cpu"]
     if host:
         room = short_bytes(host[0].room or 0)
         yield f"on the CPU the limit is what was free on this host, less a part that is left to others: {room}."
@@ -107,8 +106,3 @@ def _adam(fitted: Sequence[FittedBatch]) -> str:
     if fitted[0].phase == "forward" or not most:
         return ""
     return f"; no optimiser is in it: Adam keeps {'up to ' * (len(fitted) > 1)}{short_bytes(most)} besides"
-
-
-def _on_host(each: FittedBatch) -> bool:
-    taken = each.found.fits and each.found.fits.taken
-    return taken is not None and taken.device == "cpu"

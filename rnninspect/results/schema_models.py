@@ -29,36 +29,6 @@ from rnninspect.results.schema_words import (
     yes,
 )
 
-_FROM = many("What it is fed with, by the names of inputs and earlier layers.", text("A name."))
-
-
-def _wires_of_layer(tensor: Schema) -> dict[str, Schema]:
-    """The keys of a layer that has any. tensor: what goes in or comes out."""
-    return {
-        "wires": record(
-            "Of a model whose document says any wires: where the layer's input, states and weights come from.",
-            **{"from": _FROM},
-            add=some(text("What is added to what it hands on: input, which is its own, or a name.")),
-            same_as=some(text("The layer whose weights it has too.")),
-            state_from=some(text("The layer whose last states are its first ones.")),
-            directions=some(text("How that layer's two directions become one.", "concat", "sum")),
-        ),
-        "sources": many("Of a layer that reads several: what each hands it, by its name.", tensor),
-        "handed_on": record(
-            "Of a layer that hands on neither its output nor its last states as they are: what it hands on.",
-            words=text("How that is worked out."),
-            tensor=tensor,
-        ),
-    }
-
-
-def _wires_of_model(tensor: Schema) -> dict[str, Schema]:
-    """The keys of a model whose document says any wires."""
-    return {
-        "inputs": many("Of a model with wires: its inputs, by their names.", tensor),
-        "outputs": many("Of a model with wires: what it returns, by the layers that hand it on.", tensor),
-    }
-
 
 def _live() -> Schema:
     """What was seen of a module of the user's own."""
@@ -224,6 +194,14 @@ _BUFFER = record(
     dtype=DTYPE,
     init=_INIT,
 )
+_WIRES = record(
+    "Of a model whose document says any wires: where the layer's input, states and weights come from.",
+    **{"from": many("What it is fed with, by the names of inputs and earlier layers.", text("A name."))},
+    add=some(text("What is added to what it hands on: input, which is its own, or a name.")),
+    same_as=some(text("The layer whose weights it has too.")),
+    state_from=some(text("The layer whose last states are its first ones.")),
+    directions=some(text("How that layer's two directions become one.", "concat", "sum")),
+)
 _LAYER = record(
     "A layer.",
     name=LAYER,
@@ -233,7 +211,13 @@ _LAYER = record(
     outputs=many("What comes out: the output, and the last states.", _TENSOR),
     weights=many("Its parameters.", without(_WEIGHT, "trainable", "init")),
     buffers=many("Of one that has any: its buffers.", _BUFFER),
-    **_wires_of_layer(_TENSOR),
+    wires=_WIRES,
+    sources=many("Of a layer that reads several: what each hands it, by its name.", _TENSOR),
+    handed_on=record(
+        "Of a layer that hands on neither its output nor its last states as they are: what it hands on.",
+        words=text("How that is worked out."),
+        tensor=_TENSOR,
+    ),
     convention=text("Of a file's layer: whose packing its tensors have there."),
     unknown=by_name("Of a file's layer: the options that it does not say.", text("What is the case.")),
 )
@@ -245,7 +229,8 @@ _MODEL = record(
     dtype=DTYPE,
     **COUNTS,
     measured=_MEASURED,
-    **_wires_of_model(_TENSOR),
+    inputs=many("Of a model with wires: its inputs, by their names.", _TENSOR),
+    outputs=many("Of a model with wires: what it returns, by the layers that hand it on.", _TENSOR),
     layers=many("Its layers in their order.", without(_LAYER, *PER_TOKEN, *_SOME_HAVE)),
 )
 _MODEL = without(_MODEL, *PER_TOKEN, "inputs", "outputs")

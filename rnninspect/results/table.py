@@ -151,6 +151,12 @@ def time_unit(seconds: float) -> tuple[str, float]:
     return next((unit for unit in TIME_UNITS if seconds >= unit[1]), TIME_UNITS[-1])
 
 
+def short_time(seconds: float) -> str:
+    """`305 ms`."""
+    unit, size = time_unit(seconds)
+    return f"{seconds / size:.3g} {unit}"
+
+
 _UNITS = {Kind.SECONDS: "s", Kind.RATE: "FLOP/s"}
 
 

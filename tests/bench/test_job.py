@@ -110,7 +110,7 @@ def consistent(figure: Figure) -> None:
     assert set(figure.kept) <= set(range(len(figure.rounds)))
     assert figure.kept
     assert figure.best == min(min(figure.rounds[k]) for k in figure.kept)
-    assert figure.samples == sum(len(figure.rounds[k]) for k in figure.kept)
+    assert len(figure.seconds) == sum(len(figure.rounds[k]) for k in figure.kept)
     assert figure.stopped in ("precision", "budget")
     assert figure.stopped == "budget" or len(figure.kept) >= LEAST_ROUNDS
     assert figure.verdict.split()[0] in ("steady", "drifting", "disturbed")

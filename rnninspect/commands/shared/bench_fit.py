@@ -91,7 +91,7 @@ def _named(run: VariantRun) -> str:
 
 
 def _caption(fitted: Sequence[FittedBatch], seed: int) -> str:
-    taken = [each.found.fits.taken for each in fitted if each.found.fits and each.found.fits.taken]
+    taken = [each.taken for each in fitted if each.taken]
     places = (
         [f"torch {taken[0].torch}", each_once(f"{one.device} ({one.device_name})" for one in taken)] if taken else []
     )

@@ -129,7 +129,8 @@ class Folder(Store):
                 # why: another task may have begun it in between.
                 if not os.path.lexists(path):
                     raise
-        raise OptionError(f"{printable(str(self._folder))}: share {self._share.share} was begun too often")
+        share = self._share
+        raise OptionError(f"{printable(str(self._folder))}: share {share.number}/{share.of} was begun too often")
 
 
 def again_words(options: BenchOptions) -> list[str]:

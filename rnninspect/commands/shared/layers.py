@@ -44,7 +44,8 @@ def with_steps(specs: Sequence[Spec], name: str | None) -> list[Spec]:
 
     why of that alone: there each layer is a model by itself. Where none of its layers is one, all are kept, to be told.
     """
-    has = [_has_steps(spec, name) for spec in specs]
+    chosen = [[link for link in spec.links if name in (None, link.layer.name)] for spec in specs]
+    has = [any(isinstance(link.layer, Recurrent) for link in links) for links in chosen]
     some = {spec.source for spec, steps in zip(specs, has, strict=True) if steps}
     kept: list[Spec] = []
     notes: list[str] = []
@@ -55,10 +56,6 @@ def with_steps(specs: Sequence[Spec], name: str | None) -> list[Spec]:
         kept.append(replace(spec, notes=(*notes, *spec.notes)))
         notes = []
     return [*kept[:-1], replace(kept[-1], notes=(*kept[-1].notes, *notes))] if kept else kept
-
-
-def _has_steps(spec: Spec, name: str | None) -> bool:
-    return any(isinstance(link.layer, Recurrent) and name in (None, link.layer.name) for link in spec.links)
 
 
 def up_to(count: int, whole: str, part: str) -> str:

@@ -14,14 +14,12 @@ from rnninspect.output import terminal_width, wants_colour, write_stderr
 def say(line: str) -> None:
     """Print one line to stderr, in a terminal wrapped between words; where there is none, nothing."""
     width = terminal_width(sys.stderr)
-    _write(line if width is None or len(line) <= width else _between_words(line, width))
+    if width is not None and len(line) > width:
+        from textwrap import fill  # why here: only a long line in a terminal needs it
 
-
-def _between_words(line: str, width: int) -> str:
-    from textwrap import fill  # why here: only a long line in a terminal needs it
-
-    # why no word is broken: a path is to be copied whole.
-    return fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        # why no word is broken: a path is to be copied whole.
+        line = fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    _write(line)
 
 
 def _write(text: str) -> None:

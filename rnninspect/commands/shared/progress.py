@@ -14,7 +14,7 @@ from rnninspect.bench.schedule import Expected, expected
 from rnninspect.bench.witness import load
 from rnninspect.commands.shared.messages import say
 from rnninspect.errors import counted, printable
-from rnninspect.results.table import time_unit
+from rnninspect.results.table import short_time
 
 # Of others that run, how much slower than by itself this is taken to be at the most.
 _SLOWEST = 4.0
@@ -113,12 +113,6 @@ def _announced(jobs: Sequence[Job], seconds: float, slowness: float) -> str:
 
 def _now(job: Job, doing: Doing) -> str:
     """`tagger: step, 305 ms so far`."""
-    said = ", ".join(filter(None, [doing.what, _so_far(doing.seconds)]))
-    return f"{printable(job.runs[0].spec.name)}: {said}" if said else printable(job.runs[0].spec.name)
-
-
-def _so_far(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    unit, size = time_unit(seconds)
-    return f"{seconds / size:.3g} {unit} so far"
+    so_far = "" if doing.seconds is None else f"{short_time(doing.seconds)} so far"
+    said = ", ".join(filter(None, [doing.what, so_far]))
+    return ": ".join(filter(None, [printable(job.runs[0].spec.name), said]))
