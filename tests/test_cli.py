@@ -358,12 +358,6 @@ def test_a_file_that_may_only_be_written_can_be_replaced(
     assert (done.returncode, done.stderr, target.read_text()[:5]) == (0, "", "model")
 
 
-def test_output_to_a_folder_that_is_missing(run: Run, tmp_path: Path, small: Path) -> None:
-    done = run("params", "--plan", small, "--output", tmp_path / "nowhere" / "out.json")
-    assert re.search(r"cannot write \S+out.json: there is no folder \S+nowhere$", refused(done, 3))
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_refused_document_leaves_the_output_file_alone(run: Run, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("earlier")
     refused(run("params", "--plan", "-", "--output", tmp_path / "out", stdin="[]"))

@@ -193,26 +193,6 @@ def test_only_the_phases_asked_for_are_explained(untimed: Run) -> None:
     assert "fresh graph" not in done.stdout
 
 
-def test_every_format_has_the_same_figures(untimed: Run) -> None:
-    document = json.loads(untimed("--format", "json").stdout)
-    medians = [result["median_seconds"] for result in document["processes"]]
-    assert medians == pytest.approx([8e-4, 16e-4, 24e-4, 32e-4])
-    first = document["processes"][0]
-    assert (first["cpu_speed_percent"], first["best_probe_seconds"], first["page_faults"]) == (96, 0.48, 7)
-    assert first["probe_seconds"] == [0.5] * 9
-    assert first["passes"] == list(range(9))
-    text = untimed("--format", "csv").stdout
-    assert "\n\n" not in text
-    rows = list(csv.DictReader(io.StringIO(text)))
-    assert [float(row["median_seconds"]) for row in rows][:4] == pytest.approx(medians)
-    # 90 samples bear a 90th percentile, and no 99th.
-    assert all(float(row["p90_seconds"]) >= float(row["median_seconds"]) for row in rows[:4])
-    assert {row["p99_seconds"] for row in rows[:4]} == {""}
-    assert {(row["cpu_speed_percent"], row["page_faults"]) for row in rows[:4]} == {("96.0", "7.0")}
-    markdown = untimed("--format", "markdown").stdout
-    assert "| forward+grad |" in re.sub(r" +", " ", markdown)
-
-
 def test_csv_is_one_table_and_names_the_others(
     faked: Run, here: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +304,7 @@ def test_the_peaks_are_shown(untimed: Run) -> None:
     done = untimed("--phase", "forward", "--table", "meaning")
     assert "peaks of float32 on 1 thread: 150 GFLOP/s, 20 GB/s, 0.9 µs a step of LSTM forward." in done.stdout
     (result,) = json.loads(untimed("--phase", "forward", "--format", "json").stdout)["processes"]
+    assert (result["passes"], result["probe_seconds"], result["best_probe_seconds"]) == ([*range(9)], [0.5] * 9, 0.48)
     assert result["peaks"] == {
         "flops_per_second": 1.5e11,
         "bytes_per_second": 2e10,
@@ -591,16 +572,10 @@ def test_what_was_killed_goes_on_where_it_was(faked: Run, folder: Path, environm
     ("options", "said"),
     [
         (("--sweep", "encoder.hiden_size=1,2"), "hidden_size"),
-        (("--sweep", "encoder.hidden_size=range(5,5)"), "empty"),
-        (("--sweep", "encoder.hidden_size="), "no value"),
-        (("--sweep", "encoder.hidden_size=0"), "hidden_size"),
-        (("--budget", "0"), "more than no time"),
         (("--budget", "soon"), "expected a time"),
         (("--precision", "0%"), "more than 0%"),
         (("--phase", "sideways"), "forward, forward+grad, backward or step"),
         (("--vary", "colour=red"), "colour"),
-        (("--vary", "backend=tvm"), "eager, graph or compile"),
-        (("--vary", "threads=0"), "threads"),
         (("--quick", "--budget", "2s"), "leave one"),
         (("--resume",), "--output"),
         (("--output", "there"), "--resume goes on with it"),

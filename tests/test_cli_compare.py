@@ -14,7 +14,6 @@ from measured import ENVIRONMENT, FIGURE, OUTCOME
 
 from rnninspect.bench.journal import head_of
 from rnninspect.bench.journal_writer import start
-from rnninspect.bench.plain import to_plain
 from rnninspect.bench.records import Outcome
 
 
@@ -159,19 +158,6 @@ def test_csv_is_one_table_and_names_the_others(here: Run, results: Path) -> None
     assert nothing.stderr.startswith("note: the table differing is empty")
 
 
-def test_a_layer_called_chain_is_not_what_older_results_called_so(here: Run, tmp_path: Path) -> None:
-    """Version 1 called the whole model "chain"."""
-    plain = outcome(0.002)
-    lines = [head_of({})._replace(schema_version=1)]
-    lines.append(plain._replace(figures=(plain.figures[0]._replace(subject="chain"),)))
-    (tmp_path / "old").write_text("".join(f"{json.dumps(to_plain(line))}\n" for line in lines))
-    whole, layer = (plain.figures[0]._replace(subject=subject) for subject in (None, "chain"))
-    put(tmp_path / "new", plain._replace(figures=(whole, layer)))
-    data = json.loads(here("compare", tmp_path / "old", tmp_path / "new", "--format", "json").stdout)
-    assert [(item["subject"], item["verdict"]) for item in data["compared"]] == [(None, "SAME")]
-    assert [(item["subject"], item["reason"]) for item in data["not_compared"]] == [("chain", "not in old")]
-
-
 def test_annotations_and_a_jobs_summary(run: Run, results: Path, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     done = run("compare", "old", "slower", "--format", "github", cwd=results, env={"GITHUB_STEP_SUMMARY": str(summary)})
@@ -215,16 +201,6 @@ def test_half_a_line_is_left_out_and_said(run: Run, results: Path) -> None:
 def test_asked_wrongly(here: Run, results: Path, args: tuple[str, ...], message: str) -> None:
     (results / "doc.yaml").write_text("input: {}\n")
     assert message in refused(here("compare", *args, cwd=results))
-
-
-def test_a_figure_that_contradicts_itself_is_named_with_its_line(here: Run, results: Path, tmp_path: Path) -> None:
-    head, first, *rest = (results / "old").read_text().splitlines()
-    changed = json.loads(first)
-    changed["figures"][0]["kept"][-1] = 99
-    (tmp_path / "changed").write_text("\n".join([head, json.dumps(changed), *rest]) + "\n")
-    message = refused(here("compare", results / "old", tmp_path / "changed"))
-    assert message.startswith(f"{tmp_path / 'changed'}:2: the results are broken: figures[0].kept[")
-    assert "counted from 0, got 99" in message
 
 
 def test_nothing_in_a_file_reaches_the_terminal(run: Run, tmp_path: Path) -> None:

@@ -256,8 +256,6 @@ def test_on_meta_there_is_nothing_to_trace(here: Run, small: Path) -> None:
         (["--sequence", "1"], r"^--sequence 1: statistics are over all sequences \(add --step or --unit\)$"),
         (["--layer", "encodr"], r"^--layer encodr: not in the document \(did you mean 'encoder'\?\)$"),
         (["--layer", "head"], r"^--layer head: expected a recurrent layer, got Linear \(known: encoder, decoder\)$"),
-        (["--plot", "x.gif"], r"^--plot x\.gif: expected a name that ends in \.svg, \.png or \.pdf, got \.gif$"),
-        (["--plot", "x.svg", "--output", "x.svg"], r"^--plot x\.svg: this is --output's file \(name another file\)$"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_line(

@@ -138,13 +138,6 @@ def test_a_misspelt_name_is_answered_with_the_nearest(asked: str, meant: str, tm
         module.run(InitOptions(path=tmp_path / "model.yaml", starter=asked))
 
 
-def test_asked_wrongly(run: Run, tmp_path: Path) -> None:
-    for args in (("init",), ("init", "model.yaml", "--from", "transformer"), ("init", "a.yaml", "b.yaml")):
-        done = run(*args, cwd=tmp_path)
-        assert (done.returncode, done.stdout) == (2, "")
-    assert list(tmp_path.iterdir()) == []
-
-
 # --- what is there already -----------------------------------------------------------------------------------
 
 
@@ -220,12 +213,6 @@ def test_control_characters_of_a_path_are_escaped(tmp_path: Path, capsys: pytest
     with pytest.raises(OptionError) as caught:
         module.run(InitOptions(path=tmp_path / "a\x1b[31m.yaml"))
     assert "a\\x1b[31m.yaml is there" in str(caught.value)
-
-
-def test_stdout_that_is_full(shell: Run) -> None:
-    done = shell("rnninspect init - > /dev/full")
-    assert done.returncode == 3
-    assert done.stderr.startswith("error: cannot write stdout: ")
 
 
 # --- without torch -------------------------------------------------------------------------------------------
