@@ -432,6 +432,13 @@ def test_the_tables_of_a_diff() -> None:
     assert [column.key for column in tables[1].columns] == ["layer", "field", "old", "new", "change", "percent"]
 
 
+def test_what_is_no_layers_is_not_called_a_layers() -> None:
+    wider = "input.batch_size=3", "encoder.hidden_size=6"
+    tables = diff_tables(model_of(), model_of(TEXT, *wider), differences(locked_of(), locked_of(TEXT, *wider)))
+    assert {row[0] for row in tables[1].rows} >= {None, "encoder"}
+    assert tables[1].title == "what differs"
+
+
 def test_the_tables_of_a_diff_of_a_model_with_itself() -> None:
     model = model_of()
     (same,) = diff_tables(model, model, ())

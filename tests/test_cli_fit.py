@@ -49,6 +49,15 @@ def test_models_of_equal_size(here: Run) -> None:
     assert lines[8] == "--write puts them into the documents"
 
 
+def test_of_unequal_models_the_difference_is_a_share_of_the_largest(here: Run) -> None:
+    """A share of the least would be another: the sizes are 200, 300 and 500."""
+    lines = here("fit", *THREE, *MILLION, SIZE, "--multiple", "100").stdout.splitlines()
+    (told,) = (line for line in lines if "counts differ by up to" in line)
+    rows = [int(line.split()[2].replace(",", "")) for line in lines[3:6]]
+    share = 100 * (max(rows) - min(rows)) / max(rows)
+    assert told.endswith(f"counts differ by up to {share:.2g} %")
+
+
 def test_the_object(here: Run) -> None:
     found = json.loads(fine(here("fit", *THREE[:1], *MILLION, SIZE, "--format", "json")))
     (result,) = found.pop("results")

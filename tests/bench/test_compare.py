@@ -19,6 +19,7 @@ from rnninspect.bench.records import Figure, Outcome
 from rnninspect.bench.statistics import ratio_interval
 from rnninspect.errors import Place
 from rnninspect.results.compare import compare_blocks, compare_document, compare_tables
+from rnninspect.results.faster import faster
 from rnninspect.results.table import Table
 from rnninspect.shares import percent
 
@@ -540,6 +541,22 @@ def test_of_an_even_number_of_processes_the_median_is_between_two() -> None:
     # Of the numbers from 1 to 6 the medians of draws lie about 3.5, and so do the ends of their interval.
     low, high = ratio_interval([[float(number)] for number in range(1, 7)], [[1.0]], 1 / 3.5)
     assert 1 / low + 1 / high == pytest.approx(7, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "words"),
+    [
+        (0.5, 0.4, 0.5, "2.0 ± 0.5 times faster"),
+        (0.5, 0.5, 0.625, "2.0 ± 0.4 times faster"),
+        (2.0, 1.5, 2.1, "2.0 ± 0.5 times slower"),
+        (2.0, 2.0, 2.0, "2.000 ± 0.001 times slower"),
+        (1.5, 0.0, math.inf, "1.5 times slower"),
+    ],
+)
+def test_how_much_faster_is_said_with_the_wider_half_of_the_interval(
+    ratio: float, low: float, high: float, words: str
+) -> None:
+    assert faster(ratio, low, high) == words
 
 
 def test_the_ratio_is_within_its_interval() -> None:

@@ -17,6 +17,7 @@ from rnninspect.commands.shared.bench_options import BenchTable
 from rnninspect.formats import csv as formats_csv
 from rnninspect.formats import json as formats_json
 from rnninspect.formats import latex, markdown, terminal
+from rnninspect.results.about import POINT, for_people, short_points
 from rnninspect.results.bench import bench_blocks, bench_tables
 from rnninspect.results.bench_charts import bench_charts
 from rnninspect.results.bench_json import bench_document
@@ -179,6 +180,39 @@ def test_one_process_that_was_not_steady_makes_the_figure_doubtful() -> None:
     assert (row.is_sure(0.021), row.is_sure(0.019)) == (True, False)
     (row,) = pool([swept(8, "float32", 0, 8.0, interval=None)])
     assert not row.is_sure(1.0)
+
+
+def called(*settings: dict[str, object]) -> list[str]:
+    """What points of these settings are called."""
+    return short_points([OUTCOME._replace(settings=each) for each in settings])
+
+
+def test_a_point_is_called_by_what_differs_and_for_short_where_that_is_clear() -> None:
+    assert called({"a.size": 4, "b.size": 2}, {"a.size": 8, "b.size": 4}) == ["a.size=4 b.size=2", "a.size=8 b.size=4"]
+    assert called({"a.size": 4, "b.bias": 2}, {"a.size": 8, "b.bias": 2}) == ["size=4", "size=8"]
+    assert called({"a.size": 4}, {})[0] == "size=4"
+
+
+def test_the_document_is_named_where_two_models_have_one_name() -> None:
+    other = OUTCOME._replace(file="other.yaml")
+    for rows, hidden in (
+        ([OUTCOME, OUTCOME], True),
+        ([OUTCOME, other._replace(model="n")], True),
+        ([other, OUTCOME], False),
+    ):
+        columns = for_people(POINT, rows)
+        assert ["file" in column.key and column.for_scripts for column in columns] == [False, hidden, False]
+
+
+def test_only_what_beats_its_bound_says_that_the_bound_is_wrong() -> None:
+    def told(bound: float) -> bool:
+        one = swept(8, "float32", 0, 8.0)
+        figures = [figure._replace(bound=Bound(bound, bound, 0.0, 0.0, "compute", True)) for figure in one.figures]
+        notes = bench_tables([one._replace(figures=tuple(figures))])["meaning"].notes
+        return any("faster than its bound" in note for note in notes)
+
+    assert told(16.0)
+    assert not told(4.0)
 
 
 def test_settings_that_only_look_alike_are_two_points() -> None:

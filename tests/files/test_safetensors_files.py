@@ -182,6 +182,12 @@ def test_an_index_that_cannot_be(tmp_path: Path, weight_map: object, said: str) 
         read(written(tmp_path, weight_map, one=A, copy=A))
 
 
+def test_an_index_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnninspect.files.readers.shards._LONGEST_INDEX", 20)
+    with pytest.raises(DocumentError, match=r"an index of .* bytes, of which at most 20 are read"):
+        read(written(tmp_path, {"a": "one"}, one=A))
+
+
 def test_a_pipe_is_no_file_of_an_index(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DocumentError, match="none of the 1 files"):

@@ -437,6 +437,22 @@ def test_backward_macs_are_torchs(called: str) -> None:
         assert 2 * (planned_macs(spec) + (groups - 1) * macs) == backward_flops(spec), flags
 
 
+def test_a_pool_compares_each_step_of_a_window_but_the_first() -> None:
+    """Of 20 steps of 30 features in 8 sequences windows of 5 make 16."""
+    layer = "type: MaxPool1d, kernel_size: 5, stride: 1"
+    spec = spec_of(
+        trained(
+            "type: Linear, in_features: 4, out_features: 30",
+            layer,
+            flags=(True,) * 2,
+            given="batch_size: 8, seq_len: 20",
+        )
+    )
+    pooled = plan(spec).layers[1]
+    assert pooled.outputs[0].shape == (16, 8, 30)
+    assert (pooled.forward.macs, pooled.forward.elementwise) == (0, 8 * 16 * 30 * 4)
+
+
 @each_layer
 def test_autograd_keeps_what_is_said(called: str) -> None:
     before, after = "type: Linear, in_features: 30, out_features: 60", "type: Linear, out_features: 5"
