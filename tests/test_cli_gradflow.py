@@ -256,12 +256,6 @@ def test_one_that_is_wrong_leaves_none(here: Run, small: Path, tmp_path: Path) -
 
 
 @pytest.mark.torch
-def test_on_meta_there_is_nothing_to_follow(here: Run, small: Path) -> None:
-    line = refused(here("gradflow", small, "--device", "meta"), 3)
-    assert re.search(r"small\.yaml: --device meta: on meta there are no values \(use --device cpu\)$", line)
-
-
-@pytest.mark.torch
 def test_a_note_of_the_document_is_said(here: Run, small: Path) -> None:
     done = here("gradflow", small, "--set", "decoder.dropout=0.5")
     assert done.returncode == 0

@@ -146,38 +146,6 @@ def test_of_several_documents_one_failing_all_are_reported(
     assert [(model["file"], model["ok"]) for model in data["models"]] == [(str(small), False), (lstm, True)]
 
 
-def test_a_document_too_large_for_memory_leaves_the_others(here: Run, tmp_path: Path, small: Path) -> None:
-    absurd = tmp_path / "absurd.yaml"
-    absurd.write_text(SMALL.replace("hidden_size: 5", "hidden_size: 10000000"))
-    done = here("verify", absurd, small, "--device", "cpu", "--format", "csv")
-    assert done.returncode == 3
-    assert re.fullmatch(
-        rf"error: {absurd}:\d+:\d+: layers\[\d\]\.hidden_size: layer '\w+' asks for most; "
-        r"the model needs at least [\d,]+ bytes, cpu has [\d,]+ free \(try a smaller [^)]+\)\n",
-        done.stderr,
-    )
-    assert [row["model"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["small"] * 8
-
-
-def test_meta_has_no_values(here: Run, small: Path) -> None:
-    assert refused(here("verify", small, "--device", "meta"), 3) == (
-        f"{small}: --device meta: on meta there are no values (use --device cpu)"
-    )
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--set", "encoder.hidden_size=big"), "'big'"),
-        (("--set", "encoder.hiden_size=3"), "hiden_size"),
-        (("--dtype", "float8"), "float8"),
-        (("--device", "gpu"), "gpu"),
-    ],
-)
-def test_what_is_asked_wrongly_has_no_result(here: Run, small: Path, options: tuple[str, ...], message: str) -> None:
-    assert message in refused(here("verify", small, *options))
-
-
 def test_a_bad_document_among_good_ones_leaves_no_result(here: Run, tmp_path: Path, small: Path) -> None:
     (tmp_path / "bad.yaml").write_text(SMALL.replace("5", "five"))
     assert "'five'" in refused(here("verify", small, tmp_path / "bad.yaml"))

@@ -7,7 +7,6 @@ forward pass before it another, which is replayed outside the time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from typing_extensions import override
@@ -24,11 +23,8 @@ _WARM_CALLS = 3
 _SIGNS = {"CUDA error: ": "", "CUBLAS_STATUS_": "cuBLAS: ", "CUDNN_STATUS_": "cuDNN: "}
 
 
-class _Recorded(NamedTuple):
-    """A phase as recorded. before: what is replayed outside the time, the forward pass of `backward`."""
-
-    graph: torch.cuda.CUDAGraph
-    before: torch.cuda.CUDAGraph | None
+# A phase as recorded, and what is replayed outside the time before it: the forward pass of `backward`.
+_Recorded = tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph | None]
 
 
 class GraphPhase(Phase):
@@ -75,14 +71,14 @@ class GraphPhase(Phase):
             call = self._ready()
             with torch.cuda.graph(graph):
                 call()
-            return _Recorded(graph, None)
+            return graph, None
         before: torch.cuda.CUDAGraph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(before):
             call = self._ready()
         # why one pool: what the forward pass keeps, the backward pass reads.
         with torch.cuda.graph(graph, pool=before.pool()):
             call()
-        return _Recorded(graph, before)
+        return graph, before
 
     def _ready(self) -> Callable[[], None]:
         ready = {"backward": self._ready_backward, "step": self._ready_step}.get(self.name)

@@ -11,6 +11,7 @@ from rnninspect.commands.shared.bench_options import BenchOptions, BenchTable
 from rnninspect.commands.shared.messages import could_print, say, say_notes
 from rnninspect.commands.shared.values import parsed
 from rnninspect.errors import CannotHere, NoSuchDevice, NoTorch, OptionError, printable
+from rnninspect.output import write_text
 from rnninspect.runtime.here import need_folder, need_torch_found
 from rnninspect.stop import INTERRUPTS, Interrupt, exit_code, words
 
@@ -92,7 +93,6 @@ def _fit(options: BenchOptions, request: TimingRequest, varies: Sequence[Vary]) 
 
 def _print_script(options: BenchOptions, request: TimingRequest, points: Sequence[Point]) -> int:
     from rnninspect.commands.shared.batch_script import script_of
-    from rnninspect.output import write_text
 
     write_text(script_of(options, request, points), None)
     return 0
@@ -269,7 +269,6 @@ def _stop(
 
 def _print(options: BenchOptions, outcomes: Sequence[Outcome], page: str) -> None:
     from rnninspect.commands.shared.plots import save_plot
-    from rnninspect.output import write_text
     from rnninspect.results.bench_charts import bench_charts
 
     if not outcomes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
+from rnninspect.commands.shared.messages import say
 from rnninspect.commands.shared.options import HOW_TO_PRINT, Output, Settings, argument
 from rnninspect.errors import DocumentError, OptionError, Place, listed, printable
 from rnninspect.formats import Format
@@ -44,7 +45,6 @@ def run(options: DiffOptions) -> int:
     from rnninspect.commands.shared.checked_files import planned_models
     from rnninspect.commands.shared.file_models import say_remarks, with_checkpoints
     from rnninspect.commands.shared.files import load_all
-    from rnninspect.commands.shared.messages import say
     from rnninspect.commands.shared.rendering import print_page
     from rnninspect.document.load import load_at_revision
     from rnninspect.guard.changes import differences
@@ -83,7 +83,6 @@ def run(options: DiffOptions) -> int:
 
 def _comparable(sides: Sequence[Planned]) -> list[tuple[ModelFacts, LockedModel]]:
     """Both models, and what is compared of them: of a document beside a checkpoint what could be found in a file."""
-    from rnninspect.commands.shared.messages import say
     from rnninspect.guard.locked import locked_model
 
     of_file = [bool(side.spec.checkpoint) for side in sides]

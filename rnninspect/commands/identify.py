@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from rnninspect.commands.shared.messages import say
 from rnninspect.commands.shared.options import HOW_TO_PRINT, OUTPUT, Output, all_of_it, argument, flag, option
+from rnninspect.errors import printable
 from rnninspect.formats import Format
 
 if TYPE_CHECKING:
@@ -77,8 +79,6 @@ def run(options: IdentifyOptions) -> int:
 
 def _say_failures(looked: Sequence[LookedInto], *, require: bool) -> int:
     """Say of each file why it fails, where it does; returns the exit code."""
-    from rnninspect.commands.shared.messages import say
-    from rnninspect.errors import printable
     from rnninspect.results.identify import failures
 
     told = [(each.file, failure) for each in looked for failure in failures(each, require=require)]
@@ -89,9 +89,6 @@ def _say_failures(looked: Sequence[LookedInto], *, require: bool) -> int:
 
 def _say_what_csv_has_no_place_for(looked: Sequence[LookedInto]) -> None:
     """Say what is to be told of each file, and what is not understood in it."""
-    from rnninspect.commands.shared.messages import say
-    from rnninspect.errors import printable
-
     for each in looked:
         for note in each.identified.held.notes:
             say(f"note: {printable(each.file)}: {printable(note)}")

@@ -65,7 +65,7 @@ def run(options: MergeOptions) -> int:
     """Print how far it is; 1 where points are missing."""
     from rnninspect.bench.controls import controls_of
     from rnninspect.bench.folder import need_survey
-    from rnninspect.bench.merging import controls_in, merged_lines
+    from rnninspect.bench.merging import controls_in, may_be_replaced, merged_lines
     from rnninspect.commands.shared.files import refuse_page
     from rnninspect.commands.shared.plots import check_plot
     from rnninspect.commands.shared.rendering import only_table
@@ -77,8 +77,9 @@ def run(options: MergeOptions) -> int:
     only = only_table(options.table, options.format, MergeTable.SHARES)
     check_plot(options.plot, options.files, options.output)
     refuse_page(options.output)
-    if options.output is not None:
-        _refuse_to_replace(options.output)
+    if options.output is not None and not may_be_replaced(options.output):
+        shown = printable(str(options.output))
+        raise OptionError(f"--output {shown}: it is there already, and no merge made it (name another)")
     found = need_survey(paths, mixed=options.mixed)
     if options.output is not None:
         write_bytes(merged_lines(found), options.output)
@@ -89,14 +90,6 @@ def run(options: MergeOptions) -> int:
     if only is None:
         _print_progress(options, found, controls, command)
     return 1 if found.missing else 0
-
-
-def _refuse_to_replace(path: Path) -> None:
-    """Raise OptionError for a file that was not made by merging: nothing that was measured is ever replaced."""
-    from rnninspect.bench.merging import may_be_replaced
-
-    if not may_be_replaced(path):
-        raise OptionError(f"--output {printable(str(path))}: it is there already, and no merge made it (name another)")
 
 
 def _command(paths: Sequence[Path], found: Survey) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from measured import OUTCOME
 
 from rnninspect.bench import gpu, machine
 from rnninspect.bench.disturbances import Disturbance, Kind
 from rnninspect.bench.gpu import Gpu, GpuReading
 from rnninspect.bench.machine import Machine
-from rnninspect.bench.records import Figure, Outcome, TimingRequest, Warned
+from rnninspect.bench.records import TimingRequest, Warned
 from rnninspect.commands.shared.bench_page import libraries
 from rnninspect.results.bench_json import bench_document
 from rnninspect.runtime.precision import multiplying_float32
@@ -121,9 +122,7 @@ def test_a_result_says_in_a_line_and_in_json_what_it_ran_on() -> None:
     assert libraries(gpu) == ["CUDA 13.0", "cuDNN 91002", "driver 580.1", "1980 MHz"]
     assert libraries(gpu._replace(cuda="ROCm 6.2", driver=None, clock_mhz=None)) == ["ROCm 6.2", "cuDNN 91002"]
     assert libraries(place) == []
-    nothing = (0.1, 1, 1, ((0.5,),), (0,), 0.5, None, 0.5, "budget", "steady", 0.0, *(None,) * 4, 1, 1, 1, None, None)
-    outcome = Outcome("m", "m.yaml", {}, {}, 0, "float32", "ok", "", gpu, (Figure("chain", "forward", *nothing),))
-    (result,) = bench_document([outcome])["processes"]  # type: ignore[misc]
+    (result,) = bench_document([OUTCOME._replace(environment=gpu)])["processes"]  # type: ignore[misc]
     assert result["environment"] == gpu._asdict()
 
 

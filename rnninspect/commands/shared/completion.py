@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
+from rnninspect.errors import Place, RnnInspectError
+
 if TYPE_CHECKING:
     from rnninspect.layers.layer import Layer
 
@@ -51,7 +53,6 @@ def growths(incomplete: str) -> list[str]:
 def branches(incomplete: str) -> list[str]:
     """The branches that `--base` may name."""
     from rnninspect.document import git
-    from rnninspect.errors import Place, RnnInspectError
 
     try:
         names = git.branches(Place("--base"))
@@ -125,7 +126,6 @@ def _common(
 ) -> list[str]:
     """The paths that all the documents have; a document that cannot be read has no say. of_none: stands for none."""
     from rnninspect.document.load import names_at
-    from rnninspect.errors import RnnInspectError
 
     of_each: list[list[str]] = []
     for file in files:
