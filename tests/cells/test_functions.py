@@ -91,39 +91,11 @@ def test_it_is_written_and_read_as_what_it_is(name: str) -> None:
     torch.testing.assert_close(scope["h"], ROWS[name](x), rtol=1e-12, atol=1e-12)
 
 
-# Operations for each element of the result, forward and backward, as the table's docstring counts them.
-COSTS = {
-    "sigmoid": (1, 3),
-    "tanh": (1, 3),
-    "relu": (1, 1),
-    "exp": (1, 1),
-    "log": (1, 1),
-    "sqrt": (1, 2),
-    "sin": (1, 2),
-    "cos": (1, 3),
-    "abs": (1, 2),
-    "softplus": (1, 2),
-    "softsign": (1, 4),
-    "hardsigmoid": (1, 2),
-    "gelu": (1, 11),
-    "silu": (1, 6),
-    "layernorm": (5, 7),
-    "rmsnorm": (3, 5),
-    "softmax": (5, 4),
-    "logsoftmax": (5, 4),
-}
-
-
-def test_what_each_costs() -> None:
-    assert {name: (function.forward, function.backward) for name, function in FUNCTIONS.items()} == COSTS
-
-
-@pytest.mark.parametrize("name", ["layernorm"])
-def test_a_norm_costs_what_the_layer_of_its_name_does(name: str) -> None:
+def test_a_norm_costs_what_the_layer_of_its_name_does() -> None:
     """LayerNorm without gain and bias, of a batch whose gradient is wanted."""
     layer = LayerNorm(type="LayerNorm", normalized_shape=7, elementwise_affine=False)
     signal = Signal(Batch(1, 1), ("L", "N"), 7)
     fitted = layer.fit(signal, {})
-    assert fitted.forward_ops(signal).elementwise == 7 * FUNCTIONS[name].forward
+    assert fitted.forward_ops(signal).elementwise == 7 * FUNCTIONS["layernorm"].forward
     backward = fitted.backward_ops(signal, (), Wants(input=True, states=False))
-    assert backward.elementwise == 7 * FUNCTIONS[name].backward
+    assert backward.elementwise == 7 * FUNCTIONS["layernorm"].backward

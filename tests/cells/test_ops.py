@@ -96,8 +96,12 @@ class TestByHand:
             ("y = x * (1 - 0.5)", 3, 3),
             ("y = x * exp(0.5) ** 2", 3, 3),
             ("y = exp(x)", 3, 3),
+            ("y = sqrt(x)", 3, 6),
+            ("y = hardsigmoid(x)", 3, 6),
             ("y = gelu(x)", 3, 33),
+            ("y = silu(x)", 3, 18),
             ("y = softmax(x)", 15, 12),
+            ("y = logsoftmax(x)", 15, 12),
             ("y = layernorm(x)", 15, 21),
             ("y = rmsnorm(x)", 9, 15),
             # w: w g for x, x g and its sum over the tokens for w

@@ -17,6 +17,12 @@ from rnninspect.layers.weights import torch_name
 from rnninspect.letters import shape_of
 
 # (symbol, blocks in the order of the rows, rows of one block, columns, recurrent, second)
+LSTM_PACKS = [
+    Pack("W_ih", ("W_ii", "W_if", "W_ig", "W_io"), "H_cell", "H_in", False, False),
+    Pack("W_hh", ("W_hi", "W_hf", "W_hg", "W_ho"), "H_cell", "H_out", True, False),
+    Pack("b_ih", ("b_ii", "b_if", "b_ig", "b_io"), "H_cell", None, False, False),
+    Pack("b_hh", ("b_hi", "b_hf", "b_hg", "b_ho"), "H_cell", None, True, True),
+]
 EXPECTED: dict[str, tuple[Recurrent, list[Pack]]] = {
     "RNN": (
         RNN(type="RNN", hidden_size=5),
@@ -27,25 +33,11 @@ EXPECTED: dict[str, tuple[Recurrent, list[Pack]]] = {
             Pack("b_hh", ("b_hh",), "H_cell", None, True, True),
         ],
     ),
-    "LSTM": (
-        LSTM(type="LSTM", hidden_size=5),
-        [
-            Pack("W_ih", ("W_ii", "W_if", "W_ig", "W_io"), "H_cell", "H_in", False, False),
-            Pack("W_hh", ("W_hi", "W_hf", "W_hg", "W_ho"), "H_cell", "H_out", True, False),
-            Pack("b_ih", ("b_ii", "b_if", "b_ig", "b_io"), "H_cell", None, False, False),
-            Pack("b_hh", ("b_hi", "b_hf", "b_hg", "b_ho"), "H_cell", None, True, True),
-        ],
-    ),
+    "LSTM": (LSTM(type="LSTM", hidden_size=5), LSTM_PACKS),
     "LSTM with proj_size": (
         LSTM(type="LSTM", hidden_size=5, proj_size=2),
-        [
-            Pack("W_ih", ("W_ii", "W_if", "W_ig", "W_io"), "H_cell", "H_in", False, False),
-            Pack("W_hh", ("W_hi", "W_hf", "W_hg", "W_ho"), "H_cell", "H_out", True, False),
-            Pack("b_ih", ("b_ii", "b_if", "b_ig", "b_io"), "H_cell", None, False, False),
-            Pack("b_hh", ("b_hi", "b_hf", "b_hg", "b_ho"), "H_cell", None, True, True),
-            # A change of the old c reaches what it multiplies.
-            Pack("W_hr", ("W_hr",), "H_out", "H_cell", True, False),
-        ],
+        # A change of the old c reaches what W_hr multiplies.
+        [*LSTM_PACKS, Pack("W_hr", ("W_hr",), "H_out", "H_cell", True, False)],
     ),
     "GRU": (
         GRU(type="GRU", hidden_size=5),

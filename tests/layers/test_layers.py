@@ -120,11 +120,6 @@ class TestWeights:
         real = nn.LayerNorm(list(sizes), **options)
         assert [weight.name for weight in weights] == [key for key, _ in real.named_parameters()]
 
-    @every_recurrent
-    def test_every_recurrent_weight_is_uniform_in_the_hidden_size(self, name: str) -> None:
-        weights = fitted(name).weights("float32")
-        assert {weight.init for weight in weights} == {Init("uniform", bound=1 / math.sqrt(11), torchs=True)}
-
     def test_a_projection_is_uniform_in_the_hidden_size_too(self) -> None:
         weights = {weight.name: weight for weight in fitted("LSTM", proj_size=2).weights("float32")}
         assert weights["weight_hr_l0"].shape == (2, 11)

@@ -257,27 +257,19 @@ def test_wrappers() -> None:
 
 
 def scripted() -> nn.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit is deprecated in newer Pythons
-        return torch.jit.script(Tagged())
+    return torch.jit.script(Tagged())
 
 
 def traced() -> nn.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.jit.trace(Tagged(), X)
+    return torch.jit.trace(Tagged(), X)
 
 
 def frozen() -> nn.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.jit.freeze(torch.jit.script(Tagged().eval()))
+    return torch.jit.freeze(torch.jit.script(Tagged().eval()))
 
 
 def quantised() -> nn.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.ao.quantization.quantize_dynamic(Tagged(), {nn.LSTM})
+    return torch.ao.quantization.quantize_dynamic(Tagged(), {nn.LSTM})
 
 
 class ConvLSTM(nn.Module):
@@ -296,7 +288,10 @@ class ConvLSTM(nn.Module):
     ],
 )
 def test_what_is_not_read_is_named(make: Callable[[], nn.Module], says: str) -> None:
-    result = rnninspect.inspect(make(), X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is deprecated in newer Pythons
+        module = make()
+    result = rnninspect.inspect(module, X)
     assert result.layers == ()
     (sentence,) = result.not_read
     assert sentence.startswith(says)
