@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from rnninspect.files.agreement import TensorDifference, compared
@@ -11,14 +11,21 @@ from rnninspect.files.held import Held, HeldLayer, HeldTensor
 from rnninspect.files.identify import identify
 from rnninspect.files.variants import layer_of
 
+Shapes = dict[str, tuple[int, ...]]
 
-def held(shapes: Mapping[str, tuple[int, ...]], layers: Iterable[HeldLayer] = (), **more: Any) -> Held:
+
+def below(prefix: str, shapes: Shapes, end: str = "") -> Shapes:
+    """Tensors under longer names."""
+    return {prefix + name + end: shape for name, shape in shapes.items()}
+
+
+def held(shapes: Shapes, layers: Iterable[HeldLayer] = (), **more: Any) -> Held:
     """A file that holds these tensors."""
     tensors = {name: HeldTensor(name, tuple(shape), "float32") for name, shape in shapes.items()}
     return Held("file", more.pop("format", "of a test"), tensors, tuple(layers), **more)
 
 
-def identified(shapes: Mapping[str, tuple[int, ...]], layers: Iterable[HeldLayer] = (), **more: Any) -> Identified:
+def identified(shapes: Shapes, layers: Iterable[HeldLayer] = (), **more: Any) -> Identified:
     return identify(held(shapes, layers, **more))
 
 

@@ -5,21 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from holding import agrees, differing, identified, only
+from holding import Shapes, agrees, below, differing, identified, only
 
 from rnninspect.files.found import FoundLayer
 from rnninspect.files.held import HeldLayer
 from rnninspect.files.variants import layer_of
 
-Shapes = dict[str, tuple[int, ...]]
-
 LSTM: Shapes = {"kernel": (5, 28), "recurrent_kernel": (7, 28), "bias": (28,)}
 GRU: Shapes = {"kernel": (5, 21), "recurrent_kernel": (7, 21), "bias": (2, 21)}
 RNN: Shapes = {"kernel": (5, 7), "recurrent_kernel": (7, 7), "bias": (7,)}
-
-
-def below(prefix: str, shapes: Shapes, end: str = "") -> Shapes:
-    return {prefix + name + end: shape for name, shape in shapes.items()}
 
 
 def numbered(shapes: Shapes) -> Shapes:

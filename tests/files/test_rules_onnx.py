@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from holding import agrees, differing, held, only
+from holding import Shapes, agrees, differing, held, only
 
 from rnninspect.files.found import Identified
 from rnninspect.files.held import UNROLLED, Held, HeldLayer
 from rnninspect.files.identify import identify
 from rnninspect.files.variants import layer_of
-
-Shapes = dict[str, tuple[int, ...]]
 
 LSTM: Shapes = {"W": (1, 28, 5), "R": (1, 28, 7), "B": (1, 56)}
 GRU: Shapes = {"W": (1, 21, 5), "R": (1, 21, 7), "B": (1, 42)}

@@ -5,19 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from holding import agrees, differing, held, identified, only
+from holding import Shapes, agrees, below, differing, held, identified, only
 
 from rnninspect.files.found import Identified
 from rnninspect.files.held import Held, HeldLayer
 from rnninspect.files.identify import identify
 from rnninspect.files.variants import layer_of
-
-Shapes = dict[str, tuple[int, ...]]
-
-
-def below(prefix: str, shapes: Shapes) -> Shapes:
-    return {prefix + name: shape for name, shape in shapes.items()}
-
 
 # --- haiku -------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from holding import agrees, differing, identified, only
+from holding import Shapes, agrees, below, differing, identified, only
 
 from rnninspect.files.variants import layer_of
-
-Shapes = dict[str, tuple[int, ...]]
 
 LSTM: Shapes = {"lstm_cell/kernel": (12, 28), "lstm_cell/bias": (28,)}
 GRU: Shapes = {
@@ -17,10 +15,6 @@ GRU: Shapes = {
     "gru_cell/candidate/bias": (7,),
 }
 RNN: Shapes = {"basic_rnn_cell/kernel": (12, 7), "basic_rnn_cell/bias": (7,)}
-
-
-def below(prefix: str, shapes: Shapes) -> Shapes:
-    return {prefix + name: shape for name, shape in shapes.items()}
 
 
 @pytest.mark.parametrize(("shapes", "kind"), [(LSTM, "LSTM"), (GRU, "GRU"), (RNN, "RNN")])

@@ -7,12 +7,10 @@ from itertools import product
 from typing import Any
 
 import pytest
-from holding import agrees, differing, identified, only
+from holding import Shapes, agrees, differing, identified, only
 
 from rnninspect.files.held import HeldLayer
 from rnninspect.files.variants import layer_of
-
-Shapes = dict[str, tuple[int, ...]]
 
 GRID = [
     (kind, layers, bidirectional, bias, proj)
