@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import re
 import runpy
-import struct
-import subprocess
-import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ended import Run, fine, refused
+from terminals import ESCAPE, terminal
 from worlds import CONFIGS
 
 LSTM, TAGGER = CONFIGS / "lstm.yaml", CONFIGS / "tagger.yaml"
@@ -30,30 +23,9 @@ def test_every_document_is_explained(here: Run) -> None:
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_in_a_terminal_no_line_is_wider(environment: Callable[..., dict[str, str]], columns: int) -> None:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    with subprocess.Popen(
-        [sys.executable, "-m", "rnninspect", "explain", str(TAGGER)],
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                more = os.read(ours, 65536)
-            except OSError:  # Linux, where the other end is closed
-                break
-            if not more:
-                break
-            shown += more
-        os.close(ours)
-    assert process.returncode == 0
-    text = shown.decode()
+    text = terminal(columns, environment(), "explain", TAGGER)
     assert "\x1b[1m" in text
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    lines = ESCAPE.sub("", text).splitlines()
     assert 60 < max(map(len, lines)) <= columns
     assert any(line.startswith(" h_0[2]─(50,)→│ h │───┼─(50,)→") for line in lines)
 

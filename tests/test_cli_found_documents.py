@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from ended import Run
+from ended import Run, refused
 from found_by_hand import identified, safetensors, torch_layer
 from torch import nn
 from worlds import CONFIGS
@@ -69,19 +69,15 @@ def test_several_layers_are_documents_of_their_own(here: Run, folder: Path) -> N
 def test_what_is_there_is_not_replaced_and_nothing_else_is_written(here: Run, folder: Path) -> None:
     safetensors(Path("model.safetensors"), ENCODER, DECODER)
     Path("new-decoder_rnn.yaml").write_text("mine")
-    done = here("identify", "model.safetensors", "--document", "new.yaml")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "error: --document: new-decoder_rnn.yaml is there already (nothing is replaced: name another file)\n"
-    )
+    line = refused(here("identify", "model.safetensors", "--document", "new.yaml"))
+    assert line == "--document: new-decoder_rnn.yaml is there already (nothing is replaced: name another file)"
     assert (files_of(folder), Path("new-decoder_rnn.yaml").read_text()) == (["new-decoder_rnn.yaml"], "mine")
 
 
 def test_a_folder_that_is_not_there_is_named(here: Run, folder: Path) -> None:
     safetensors(Path("model.safetensors"), ENCODER)
-    done = here("identify", "model.safetensors", "--document", "none/new.yaml")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == f"error: cannot write none/new.yaml: there is no folder {folder}/none\n"
+    line = refused(here("identify", "model.safetensors", "--document", "none/new.yaml"), 3)
+    assert line == f"cannot write none/new.yaml: there is no folder {folder}/none"
 
 
 def test_a_file_that_is_half_written_is_removed(folder: Path) -> None:
@@ -103,8 +99,7 @@ def test_a_file_that_is_half_written_is_removed(folder: Path) -> None:
 )
 def test_what_makes_no_sense_is_refused(here: Run, folder: Path, words: tuple[str, ...], message: str) -> None:
     safetensors(Path("model.safetensors"), ENCODER)
-    done = here("identify", "model.safetensors", *words)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
+    assert refused(here("identify", "model.safetensors", *words)) == message
     assert files_of(folder) == []
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ended import Run
+from ended import Run, refused
 from terminals import ESCAPE, terminal
 from worlds import CONFIGS
 
@@ -99,9 +99,7 @@ def test_a_command_wins_over_a_file_of_its_name(here: Run, tmp_path: Path) -> No
 )
 def test_what_is_neither_a_command_nor_a_file(here: Run, tmp_path: Path, word: str, hint: str) -> None:
     (tmp_path / "model.yaml").write_text(TAGGER.read_text())
-    done = here(word, "--plan", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {word}: neither a command nor a file here ({hint})\n"
+    assert refused(here(word, "--plan", cwd=tmp_path)) == f"{word}: neither a command nor a file here ({hint})"
 
 
 # --- before the proof --------------------------------------------------------------------------------------

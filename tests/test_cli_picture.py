@@ -117,7 +117,7 @@ def test_layers_alike_are_drawn_once_on_a_page(here: Run, tmp_path: Path) -> Non
         (("--detail", "gates"), "--detail gates: it is of a picture (add --picture FILE.svg)"),
         (("--code", "--picture", "cell.svg"), "--code: it prints the script alone (leave --picture and --detail out)"),
         (
-            ("--picture", "cell.svg", "--output", "cell.svg"),
+            ("--picture", "cell.svg", "--output", "cell.svg", "--format", "table"),
             "--picture cell.svg: this is --output's file (name another file)",
         ),
     ],
@@ -127,9 +127,8 @@ def test_what_cannot_be_drawn_is_refused(here: Run, args: tuple[str, ...], line:
 
 
 def test_a_folder_that_is_not_there_is_told_before_anything_is_printed(here: Run, tmp_path: Path) -> None:
-    done = here("explain", LSTM, "--picture", tmp_path / "no" / "cell.svg")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.endswith("cell.svg: there is no such folder\n")
+    line = refused(here("explain", LSTM, "--picture", tmp_path / "no" / "cell.svg"), 3)
+    assert line.endswith("cell.svg: there is no such folder")
 
 
 def test_markdown_has_the_flowchart_of_each_cell_and_no_other_format_has(here: Run, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ended import Run
+from ended import Run, refused
 from worlds import TIMED
 
 from rnninspect.bench import schedule
@@ -235,8 +235,8 @@ def test_what_does_not_go_together(tool: Run, folder: Path, words: tuple[str, ..
 
 def test_two_models_of_one_name_cannot_be_told_apart_elsewhere(tool: Run, folder: Path) -> None:
     (folder / "n.yaml").write_text(TIMED.replace("hidden_size: 8", "hidden_size: 9"))
-    done = tool("bench", "m.yaml", "n.yaml", "--shard", "1/2", "--output", "r")
-    assert (done.returncode, "m.yaml and n.yaml have one name, small" in done.stderr) == (2, True)
+    line = refused(tool("bench", "m.yaml", "n.yaml", "--shard", "1/2", "--output", "r"))
+    assert "m.yaml and n.yaml have one name, small" in line
 
 
 # --- merge -----------------------------------------------------------------------------------------------------
@@ -258,9 +258,8 @@ def test_merge_writes_over_nothing_that_it_did_not_make(shard: Run, tool: Run, f
 def test_merge_of_nothing_is_refused(tool: Run, folder: Path) -> None:
     (folder / "results").mkdir()
     for words in (("merge", "results"), ("compare", "results", "results")):
-        done = tool(*words)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "results: there is no journal of a benchmark here (rnninspect bench --shard I/N" in done.stderr
+        line = refused(tool(*words))
+        assert "results: there is no journal of a benchmark here (rnninspect bench --shard I/N" in line
 
 
 @pytest.mark.parametrize(
@@ -276,9 +275,7 @@ def test_merge_of_nothing_is_refused(tool: Run, folder: Path) -> None:
 def test_what_merge_refuses(shard: Run, tool: Run, folder: Path, words: tuple[str, ...], said: str) -> None:
     shard("1/1")
     os.mkfifo(folder / "pipe")
-    done = tool("merge", *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert said in refused(tool("merge", *words))
 
 
 def test_compare_says_what_a_folder_lacks(shard: Run, tool: Run) -> None:

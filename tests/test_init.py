@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ended import Run
+from ended import Run, fine, refused
 from jsonschema import Draft202012Validator
 
 from rnninspect.commands import init as module
@@ -125,11 +125,10 @@ def test_it_writes_a_new_file_and_says_what_next(run: Run, tmp_path: Path, args:
 
 
 def test_a_dash_is_stdout(run: Run, tmp_path: Path) -> None:
-    done = run("init", "-", "--from", "tagger", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == (FOLDER / "tagger.yaml").read_text(encoding="utf-8")
+    shown = fine(run("init", "-", "--from", "tagger", cwd=tmp_path))
+    assert shown == (FOLDER / "tagger.yaml").read_text(encoding="utf-8")
     assert list(tmp_path.iterdir()) == []
-    assert run("params", "--plan", "-", stdin=done.stdout).returncode == 0
+    assert run("params", "--plan", "-", stdin=shown).returncode == 0
 
 
 @pytest.mark.parametrize(("asked", "meant"), [("seqseq", "seq2seq"), ("mgu", "MGU")])
@@ -143,9 +142,8 @@ def test_a_misspelt_name_is_answered_with_the_nearest(asked: str, meant: str, tm
 
 def test_a_file_is_not_replaced(run: Run, tmp_path: Path) -> None:
     (tmp_path / "model.yaml").write_text("mine\n")
-    done = run("init", "model.yaml", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: model.yaml is there already (init replaces nothing: name another file)\n"
+    line = refused(run("init", "model.yaml", cwd=tmp_path))
+    assert line == "model.yaml is there already (init replaces nothing: name another file)"
     assert (tmp_path / "model.yaml").read_text() == "mine\n"
 
 
@@ -189,9 +187,8 @@ def test_a_path_that_cannot_be(tmp_path: Path, path: str, reason: str) -> None:
 
 
 def test_a_full_disk_leaves_nothing(shell: Run, tmp_path: Path) -> None:
-    done = shell("ulimit -f 0; rnninspect init model.yaml", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "error: cannot write model.yaml: File too large\n"
+    line = refused(shell("ulimit -f 0; rnninspect init model.yaml", cwd=tmp_path), 3)
+    assert line == "cannot write model.yaml: File too large"
     assert list(tmp_path.iterdir()) == []
 
 
