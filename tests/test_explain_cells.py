@@ -12,8 +12,9 @@ from rnninspect.cells.language import parse
 from rnninspect.cells.write import name, shapes, write
 from rnninspect.document.library import library_names
 from rnninspect.formats import latex
+from rnninspect.results.cell_pictures import drawings
 from rnninspect.results.explain import explain_blocks, sketch_blocks
-from rnninspect.results.table import Drawing, Formulas
+from rnninspect.results.table import Drawing, Formulas, Picture
 from rnninspect.study.code import sketch
 from rnninspect.study.explain import Explained, explain_layers
 
@@ -299,3 +300,16 @@ def test_a_page_in_latex_has_its_environments_and_braces_in_pairs() -> None:
     assert page.count(r"\begin{") == page.count(r"\end{")
     bare = page.replace(r"\{", "").replace(r"\}", "")
     assert bare.count("{") == bare.count("}")
+
+
+def test_of_layers_that_are_alike_a_page_has_one_picture() -> None:
+    spec = spec_of(
+        "input: {batch_size: 2, seq_len: 3}\nlayers:\n"
+        "  - {name: a, type: GRU, input_size: 4, hidden_size: 4}\n"
+        "  - {name: b, type: GRU, hidden_size: 4}\n"
+        "  - {name: c, type: GRU, hidden_size: 5}\n"
+    )
+    shown = drawings(spec, None, "cell")
+    assert [isinstance(shown[name], Picture) for name in "abc"] == [True, False, True]
+    assert shown["b"].notes == ("The picture of a above is that of this layer too.",)
+    assert isinstance(drawings(spec, "b", "cell")["b"], Picture)

@@ -18,7 +18,7 @@ from rnninspect.commands import init as module
 from rnninspect.commands.init import InitOptions
 from rnninspect.commands.shared.new_files import create
 from rnninspect.commands.shared.starters import Starter
-from rnninspect.document.library import library_names
+from rnninspect.document.library import library_names, published
 from rnninspect.document.load import load_spec
 from rnninspect.document.schema import document_schema
 from rnninspect.document.tree import read_tree
@@ -107,6 +107,7 @@ def test_each_cell_of_the_library_has_a_document(tmp_path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         (link,) = load_spec(str(path)).links
         assert (link.layer.type, link.layer.name) == (name, "rnn")
+        assert all(f"    # {key}: {value}\n" in text for key, value in published(name).numbers.items())
         path.write_text(OPTIONAL.sub(r"\1", text), encoding="utf-8")
         (whole,) = load_spec(str(path)).links
         assert whole.layer.sizes() == {**link.layer.sizes(), "num_layers": 2}

@@ -14,8 +14,10 @@ from rnninspect.formats import terminal
 from rnninspect.formats.csv import render as csv_of
 from rnninspect.plan import plan
 from rnninspect.results import params
+from rnninspect.results.amounts import short_bytes
 from rnninspect.results.params import params_tables
 from rnninspect.results.shapes import shapes_table
+from rnninspect.results.subjects import subjects
 from rnninspect.results.table import Table
 from rnninspect.results.weights import weights_table
 
@@ -98,6 +100,20 @@ def test_files_are_named_where_models_are_not_told_apart_by_their_names() -> Non
 
     assert over_all(model_of(TAGGER), model_of(TAGGER, "name=other")) == ["model", "layers", "parameters"]
     assert over_all(model_of(TAGGER), model_of(TAGGER, name="again")) == ["model", "file", "layers"]
+
+
+def test_models_of_one_name_are_told_apart_by_their_files() -> None:
+    tagger, again, other = model_of(TAGGER), model_of(TAGGER), model_of(TAGGER, "name=other")
+    assert subjects([tagger, other]) == ["tagger", "other"]
+    assert subjects([tagger, again, other]) == [f"tagger ({tagger.source})", f"tagger ({again.source})", "other"]
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (999_499, "999 kB"), (999_500, "1.00 MB"), (2_010_000, "2.01 MB")],
+)
+def test_bytes_in_a_sentence_have_three_digits(nbytes: int, text: str) -> None:
+    assert short_bytes(nbytes) == text
 
 
 @pytest.mark.parametrize("parts", [params.SIZES, params.OPERATIONS, params.ALL])

@@ -121,7 +121,7 @@ def _said(placed: Placed) -> str:
     target = " = ".join(plain(name.text) for name in placed.names)
     if node.kind == "block":
         first, *others = (plain(line.text) for line in node.lines)
-        terms = first + "".join(f" {text}" if text[0] in "+−" else f" + {text}" for text in others)
+        terms = first.removeprefix("+ ") + "".join(f" {text}" if text[0] in "+−" else f" + {text}" for text in others)
         made = f"{plain(node.cap)}({terms})" if node.cap else terms
     elif node.kind in ("circle", "column"):
         made = ("sum " if is_sum(node) else "product ") + plain(node.text) * (node.kind == "column")

@@ -30,7 +30,7 @@ from rnninspect.bench.progress import missing_points, progress_text, shares_seen
 from rnninspect.bench.records import Outcome
 from rnninspect.bench.share_heads import digest_of, name_of
 from rnninspect.errors import DocumentError
-from rnninspect.results.merge import merge_blocks
+from rnninspect.results.merge import merge_blocks, merge_tables
 from rnninspect.results.table import Table
 
 POINTS, SHARES = 12, 3
@@ -397,6 +397,10 @@ def test_a_gpu_that_is_off_from_the_median_of_all_is_named(
     assert {one.host: round(one.off, 3) for one in held if one.is_off} == off
     assert len(held) == len(took)
     assert all(one.gpu == f"GPU-{one.host}" for one in held)
+    told = "\n".join(merge_tables(found, held)["shares"].notes)
+    assert told.count(" than the median of ") == len(off)
+    for host, share in off.items():
+        assert f"{host} GPU-{host} is {abs(100 * share):.2g} % {'slower' if share > 0 else 'faster'} than" in told
 
 
 def test_a_gpu_that_is_off_by_less_than_its_interval_is_not_named(tmp_path: Path) -> None:

@@ -130,6 +130,39 @@ def test_it_says_which_of_a_stack_it_is() -> None:
     assert "Layers 1 to 2 are alike, with weights of their own." in said(num_layers=3, input_size=50)
 
 
+def test_a_node_says_what_it_computes_where_a_mouse_rests() -> None:
+    def said(name: str) -> list[str | None]:
+        groups = read(svg_of(layer_of(name))).iter(f"{SVG}g")
+        return [title.text for group in groups for title in group.iter(f"{SVG}title")]
+
+    assert said("LSTM")[0] == "i_t = σ(W_hi h_{t−1} + W_ii x_t + b_ii + b_hi)"
+    assert said("LSTM")[4:] == ["product", "product", "c_t = sum", "tanh", "product"]
+    assert "n_t = tanh(r_t ⊙ (·) + W_in x_t + b_in)" in said("GRU")
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "coRNN", "sLSTM"])
+def test_what_follows_an_index_or_a_power_is_level_again(name: str) -> None:
+    heights = {"i": 3.5, "p": -5.0}
+    for text in read(svg_of(layer_of(name))).iter(f"{SVG}text"):
+        height = 0.0
+        for piece in text:
+            height += float(piece.get("dy", 0))
+            assert height == heights.get(str(piece.get("class")), 0)
+
+
+def test_the_functions_that_have_no_colour_of_their_own_have_the_third() -> None:
+    relu = svg_of(layer_of("RNN", nonlinearity="relu"))
+    assert 'class="box other"' in relu
+    assert 'class="box relu"' not in relu
+
+
+def test_who_asks_for_a_dark_page_has_dark_colours() -> None:
+    light, dark, _ = style_sheet().split("@media")
+    for name in LIGHT:
+        assert f"--{name}:{LIGHT[name]}" in light
+        assert f"--{name}:{DARK[name]}" in dark
+
+
 def test_a_page_has_the_style_once_and_its_own_ground() -> None:
     layer = layer_of("GRU")
     alone, within = svg_of(layer), svg_of(layer, alone=False)
