@@ -6,6 +6,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from drawn_geometry import bridges
+
 from rnninspect.cells.notation import Shapes
 from rnninspect.cells.write import shapes
 from rnninspect.document.library import library_names, published
@@ -16,7 +18,7 @@ from rnninspect.pictures.cell import MOST_OPERATIONS, svg_of
 from rnninspect.pictures.gates import graph_of
 from rnninspect.pictures.graph import Graph
 from rnninspect.pictures.layout import layout
-from rnninspect.pictures.scene import CellPicture
+from rnninspect.pictures.scene import Picture
 
 GOLDEN = Path(__file__).parent / "goldens" / "pictures.json"
 WIDTH, HIDDEN = 300, 50
@@ -47,7 +49,7 @@ def graph(name: str, operations: bool = False) -> Graph:
 
 
 @cache
-def picture(name: str, operations: bool = False) -> CellPicture:
+def picture(name: str, operations: bool = False) -> Picture:
     return layout(graph(name, operations))
 
 
@@ -61,12 +63,9 @@ def figures() -> dict[str, dict[str, tuple[int, int, int]]]:
     """By detail and cell: how many wires cross, and the picture's width and height in pixels."""
     return {
         detail: {
-            name: (
-                picture(name, operations).crossings,
-                picture(name, operations).width,
-                picture(name, operations).height,
-            )
+            name: (bridges(drawing), drawing.width, drawing.height)
             for name in drawn(operations)
+            for drawing in [picture(name, operations)]
         }
         for detail, operations in (("gates", False), ("operations", True))
     }

@@ -126,3 +126,8 @@ def crossings(picture: Picture) -> int:
             and other.at.top < one.at.top < other.at.bottom
         }
     )
+
+
+def bridges(picture: Picture) -> int:
+    """How often a wire is drawn to pass over another's."""
+    return sum(mark.shape == "bridge" for mark in picture.marks)

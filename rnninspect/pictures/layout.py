@@ -10,7 +10,7 @@ from rnninspect.pictures.channels import Run, tracks_of
 from rnninspect.pictures.columns import Hop
 from rnninspect.pictures.graph import Graph, Node, Vector
 from rnninspect.pictures.plans import Plan, best_plan
-from rnninspect.pictures.scene import CellPicture, Label, Mark, Placed, Wire
+from rnninspect.pictures.scene import Label, Mark, Picture, Placed, Wire
 from rnninspect.pictures.texts import Piece, Style, Text, size, symbols, width
 
 TRACK = 12.0
@@ -21,7 +21,7 @@ _MARGIN = 4.0
 _NOTE = 17.0  # a line below the picture
 
 
-def layout(graph: Graph, notes: Sequence[str] = ()) -> CellPicture:
+def layout(graph: Graph, notes: Sequence[str] = ()) -> Picture:
     """The picture of a cell. notes: sentences below it."""
     return _Drawn(best_plan(graph)).picture(notes)
 
@@ -101,7 +101,7 @@ class _Drawn:
 
     # --- the parts ----------------------------------------------------------------------------------------
 
-    def picture(self, notes: Sequence[str]) -> CellPicture:
+    def picture(self, notes: Sequence[str]) -> Picture:
         nodes = tuple(self.placed(number) for number, item in enumerate(self.columns.items) if item.node is not None)
         for channel, (hops, runs) in enumerate(zip(self.columns.hops, self.plan.runs, strict=True)):
             for hop in hops:
@@ -114,8 +114,7 @@ class _Drawn:
         bottom = self.frame[1] + self.frame[3] + _MARGIN + (0.0 if self.graph.x is None else _PORT + 16.0)
         told, bottom = below(notes, self.frame[0], bottom, right - self.frame[0] - _MARGIN)
         self.labels += told
-        return CellPicture(
-            graph=self.graph,
+        return Picture(
             width=math.ceil(right),
             height=math.ceil(bottom + _MARGIN / 2),
             frame=self.frame,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rnninspect.pictures.graph import Graph, Node, Vector
+from rnninspect.pictures.graph import Node, Vector
 from rnninspect.pictures.texts import Text
 
 
@@ -62,15 +62,3 @@ class Picture:
     wires: tuple[Wire, ...]
     marks: tuple[Mark, ...]
     labels: tuple[Label, ...]
-
-    @property
-    def crossings(self) -> int:
-        """How often a wire passes over another's."""
-        return sum(mark.shape == "bridge" for mark in self.marks)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellPicture(Picture):
-    """A cell laid out. graph: what it shows."""
-
-    graph: Graph

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from any_cell import AnyCell, equations
 from drawn_cells import GOLDEN, NAMES, digest, drawn, figures, graph, picture, shape_of
-from drawn_geometry import box, crossings, faults
+from drawn_geometry import box, bridges, crossings, faults
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from samples import examples
@@ -19,9 +19,9 @@ from samples import examples
 from rnninspect.cells.tree import CellError
 from rnninspect.pictures.columns import columns_of
 from rnninspect.pictures.gates import graph_of
-from rnninspect.pictures.graph import Vector
+from rnninspect.pictures.graph import Graph, Vector
 from rnninspect.pictures.layout import layout
-from rnninspect.pictures.scene import CellPicture, Label
+from rnninspect.pictures.scene import Label, Picture
 from rnninspect.pictures.texts import Piece, plain
 
 
@@ -35,7 +35,7 @@ def test_nothing_stands_on_anything_else(operations: bool) -> None:
 @pytest.mark.parametrize("operations", [False, True], ids=["gates", "operations"])
 def test_every_crossing_has_its_bridge(operations: bool) -> None:
     counted = {name: crossings(picture(name, operations)) for name in drawn(operations)}
-    assert counted == {name: picture(name, operations).crossings for name in drawn(operations)}
+    assert counted == {name: bridges(picture(name, operations)) for name in drawn(operations)}
 
 
 def test_crossings_and_sizes_are_those_agreed_on() -> None:
@@ -59,12 +59,12 @@ def test_few_wires_cross_and_pictures_have_a_size_to_be_read() -> None:
 def test_states_that_are_carried_run_straight(operations: bool) -> None:
     straight = 0
     for name in drawn(operations):
-        drawing = picture(name, operations)
-        old = starts(drawing)
-        for rail in columns_of(drawing.graph).rails:
+        shown, drawing = graph(name, operations), picture(name, operations)
+        old = starts(shown, drawing)
+        for rail in columns_of(shown).rails:
             straight += 1
-            state = letter(drawing.graph.inputs[rail[0]])
-            assert abs(old[state] - ends(drawing)[state]) < 0.5, name
+            state = letter(shown.inputs[rail[0]])
+            assert abs(old[state] - ends(shown, drawing)[state]) < 0.5, name
     assert straight > 60
 
 
@@ -73,23 +73,23 @@ def letter(vector: Vector) -> str:
     return plain(vector.text).partition("_")[0]
 
 
-def starts(drawing: CellPicture) -> dict[str, float]:
+def starts(shown: Graph, drawing: Picture) -> dict[str, float]:
     """Where each state before enters, by its name."""
     first = {wire.source: wire.points[0][1] for wire in drawing.wires if wire.points[0][0] < drawing.frame[0]}
-    return {letter(vector): first[vector.source] for vector in drawing.graph.inputs if vector.source in first}
+    return {letter(vector): first[vector.source] for vector in shown.inputs if vector.source in first}
 
 
-def ends(drawing: CellPicture) -> dict[str, float]:
+def ends(shown: Graph, drawing: Picture) -> dict[str, float]:
     """Where each state leaves, by its name."""
     x = drawing.frame[0] + drawing.frame[2] + 5.0
     named = {plain(label.text): label.y + 6.0 for label in drawing.labels if label.x == x}
-    return {letter(end): named[plain(end.text)] for end in drawing.graph.ends}
+    return {letter(end): named[plain(end.text)] for end in shown.ends}
 
 
 @pytest.mark.parametrize(("name", "state"), [("LSTM", "c"), ("GRU", "h"), ("PeepholeLSTM", "c"), ("MGU", "h")])
 def test_what_is_remembered_is_at_the_top(name: str, state: str) -> None:
     drawing = picture(name)
-    assert ends(drawing)[state] == min(placed.middle for placed in drawing.nodes)
+    assert ends(graph(name), drawing)[state] == min(placed.middle for placed in drawing.nodes)
 
 
 @given(equations(), st.booleans())
@@ -103,7 +103,7 @@ def test_nothing_stands_on_anything_else_in_cells_that_nobody_has_seen(text: str
     assume(len(found.nodes) < 40)
     drawing = layout(found)
     assert list(faults(drawing)) == []
-    assert crossings(drawing) == drawing.crossings
+    assert crossings(drawing) == bridges(drawing)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_check_can_fail() -> None:
     first, second, *others = drawing.nodes
     moved = first._replace(x=second.x, y=second.y + 3.0)
     assert any("overlap" in told for told in faults(replace(drawing, nodes=(moved, second, *others))))
-    wire = next(wire for wire in drawing.wires if wire.source == drawing.graph.x)
+    wire = next(wire for wire in drawing.wires if wire.source == graph("LSTM").x)
     shifted = wire._replace(source=0, points=tuple((x + 1.0, y) for x, y in wire.points))
     assert any("on one line" in told for told in faults(replace(drawing, wires=(*drawing.wires, shifted))))
     through = wire._replace(points=((0.0, first.y + 8.0), (drawing.width, first.y + 8.0)))
