@@ -93,7 +93,8 @@ class _Builder:
         links = self.spec.links[fold.start : fold.end]
         first, last = links[0], links[-1]
         if fold.times > 1:
-            lines, cap = tuple(_folded_lines(links, fold, self.facts)), _folded_cap(first.layer, fold)
+            lines = tuple(_folded_lines(links, fold, self.facts))
+            cap = f"{fold.times} × {first.layer.type}" if fold.size == 1 else f"{fold.times} ×"
         else:
             lines, cap = tuple(self.lines(first)), first.layer.type
         said = _sentence(lines, cap)
@@ -214,10 +215,6 @@ def _folded_lines(links: Sequence[Link], fold: Fold, facts: Mapping[str, LayerFa
         total = sum(facts[link.layer.name].counts.parameters for link in links)
         yield _noted("parameters of each", f"{each:,}")
         yield _noted("of all", f"{total:,}")
-
-
-def _folded_cap(layer: Layer, fold: Fold) -> str:
-    return f"{fold.times} × {layer.type}" if fold.size == 1 else f"{fold.times} ×"
 
 
 def _shape_of(signal: Signal) -> tuple[Text, ...]:
