@@ -646,11 +646,6 @@ def test_a_nan_among_the_first_values_is_caught(monkeypatch: pytest.MonkeyPatch,
     assert len(poisoned) >= 2
 
 
-def test_a_shifted_mean_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    differing = built_with(monkeypatch, lambda module: module.get_parameter("weight_ih_l0").abs_())
-    assert "weight_ih_l0 |mean| / law's std" in facts_named(differing)
-
-
 def test_a_frozen_weight_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     # why: the whole layer's requires_grad_ runs after the module is made, and would undo what is planted
     monkeypatch.setattr(nn.Module, "requires_grad_", lambda self, requires_grad=True: self)

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,37 +14,9 @@ from worlds import SMALL
 
 from rnninspect.errors import DocumentError, OutputFailed
 from rnninspect.guard.lock import read_lock, update_lock
-from rnninspect.guard.lock_lines import render_lock
-from rnninspect.guard.locked import LockedLayer, LockedModel
 
 HEADER = '{"rnninspect_lock": 1}\n'
 ENTRY = {"file": "a.yaml", "layer": "x", "type": "LSTM", "parameters": 8, "macs": 9, "weights": {"w": [2, 4]}}
-
-
-def layer(size: int) -> LockedLayer:
-    return LockedLayer("Linear", size * size, size, {"weight": (size, size)})
-
-
-def test_branches_that_change_neighbouring_layers_merge(tmp_path: Path) -> None:
-    def git(*args: str) -> None:
-        subprocess.run(["git", *args], cwd=tmp_path, check=True, capture_output=True)
-
-    def commit(**sizes: int) -> None:
-        models = {"a.yaml": LockedModel({}, {name: layer(size) for name, size in sizes.items()})}
-        (tmp_path / "rnninspect.lock").write_text(render_lock(models))
-        git("add", ".")
-        git("commit", "-q", "-m", "a change")
-
-    git("init", "-q", "-b", "main")
-    git("config", "user.name", "A Name")
-    git("config", "user.email", "name@example.org")
-    commit(a=5, b=5, c=5)
-    git("checkout", "-q", "-b", "theirs")
-    commit(a=5, b=6, c=5)
-    git("checkout", "-q", "main")
-    commit(a=5, b=5, c=7)
-    git("merge", "-q", "--no-edit", "theirs")
-    assert read_lock(tmp_path / "rnninspect.lock")["a.yaml"].layers == {"a": layer(5), "b": layer(6), "c": layer(7)}
 
 
 def test_bytes_that_are_not_utf8_inside_a_name(tmp_path: Path) -> None:
@@ -278,8 +249,3 @@ def test_no_two_columns_of_csv_have_one_name(here: Run, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
     header = here("check", "a.yaml", "--format", "csv", cwd=tmp_path).stdout.splitlines()[0].split(",")
     assert len(header) == len(set(header))
-
-
-def test_a_limit_can_be_set_where_there_is_no_budget(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(SMALL)
-    assert run("check", "a.yaml", "--set", "budget.max_params=20M", cwd=tmp_path).returncode == 0

@@ -6,7 +6,6 @@ import base64
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ import yaml
 from ended import Run, fine, refused
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds import Git
 
 from rnninspect.errors import Place, printable
 from rnninspect.formats import Format, github, junit
@@ -802,26 +802,14 @@ def test_the_workflow_stands_by_itself() -> None:
 @pytest.fixture
 def commit(shell: Run, tmp_path: Path) -> Iterator[Callable[[str], Checked]]:
     """`commit("message")`: commit what is in the repository, clone it elsewhere and run the workflow's own step."""
-    if shutil.which("git") is None:
-        pytest.skip("git is not here")
-    nothing = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    repository = tmp_path / "repository"
-    shutil.copytree(EXAMPLE, repository)
+    git = Git(tmp_path / "repository")
+    shutil.copytree(EXAMPLE, git.folder, dirs_exist_ok=True)
     step = str(workflow_steps()[-1]["run"])
 
-    def git(*args: str, cwd: Path = repository) -> None:
-        environment = {**os.environ, **nothing}
-        subprocess.run(["git", *args], cwd=cwd, env=environment, check=True, capture_output=True)
-
-    git("init", "-q", "-b", "main")
-    git("config", "user.name", "A Name")
-    git("config", "user.email", "name@example.org")
-
     def change(message: str) -> Checked:
-        git("add", ".")
-        git("commit", "-q", "-m", message)
+        git.commit(message)
         checkout, summary = tmp_path / f"checkout-{message}", tmp_path / f"summary-{message}.md"
-        git("clone", "-q", str(repository), str(checkout), cwd=tmp_path)
+        Git.clone(str(git.folder), checkout)
         done = shell(
             f"set -e; {step}",
             cwd=checkout,

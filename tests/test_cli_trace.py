@@ -364,12 +364,6 @@ def nan(shape: tuple[int, ...], at: tuple[int, ...]) -> numpy.ndarray:
 @pytest.mark.parametrize(
     ("text", "file", "holds", "message"),
     [
-        (
-            ONE,
-            "x.npy",
-            numpy.zeros((7, 1, 2)),
-            r"\(L, N, H_in\) \(3, 1, 2\), got \(7, 1, 2\) \(--set input\.seq_len=7\)$",
-        ),
         (ONE, "x.npy", numpy.zeros((3, 1, 8)), r"got \(3, 1, 8\) \(--set encoder\.input_size=8\)$"),
         (ONE, "x.npy", numpy.zeros((3, 2)), r"expected shape .* got \(3, 2\) \(--set input\.batch_size=null\)$"),
         (ONE, "x.npy", numpy.zeros((3, 1, 2), complex), r": expected a real float or integer dtype, got complex128 \("),

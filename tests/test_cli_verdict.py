@@ -280,13 +280,6 @@ def test_a_command_is_never_broken(width: int) -> None:
     assert painted != terminal.render([], "", width=width, colour=True, answer=answer._replace(verdict="ok"))
 
 
-@pytest.mark.parametrize("verdict", ["ok", "not checked", "FAILED"])
-def test_every_verdict_has_a_colour_of_its_own(verdict: str) -> None:
-    from rnninspect.formats.page import BAD, DOUBTFUL, GOOD, verdict_style
-
-    assert verdict_style(verdict) == {"ok": GOOD, "not checked": DOUBTFUL, "FAILED": BAD}[verdict]
-
-
 def test_a_shell_reads_the_documents_back(shell: Run, folder: Path) -> None:
     few = ["a b.yaml", "$(touch x).yaml", "'.yaml"]
     many = [f"it's/m{number}.yaml" for number in range(5)]

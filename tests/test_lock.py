@@ -6,18 +6,19 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import examples
+from worlds import Git
 
 from rnninspect.errors import DocumentError
 from rnninspect.guard.lock import find_lock, read_lock, update_lock
@@ -409,61 +410,39 @@ def test_a_killed_writer_leaves_a_whole_lock_and_holds_nobody_off(
 # --- git ---------------------------------------------------------------------------------------------------
 
 
-class Repository:
-    """A git repository in an empty folder, with nothing of the user's own settings."""
+def merged(folder: Path, base: Locked, ours: Locked, theirs: Locked) -> Path:
+    """The lock after the branch `theirs` was merged into `ours`, both from `base`, in an empty folder."""
+    git, path = Git(folder), folder / "rnninspect.lock"
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self.folder = folder
-        nothing = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        self.environment = {**environment, **nothing}
-        self.git("init", "-q", "-b", "main")
-        self.git("config", "user.name", "A Name")
-        self.git("config", "user.email", "name@example.org")
+    def commit(models: Locked) -> None:
+        path.write_text(render_lock(models))
+        git.commit("a change")
 
-    def git(self, *args: str, code: int = 0) -> str:
-        done = subprocess.run(
-            ["git", *args], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
-
-    def commit(self, models: Locked) -> None:
-        (self.folder / "rnninspect.lock").write_text(render_lock(models))
-        self.git("add", ".")
-        self.git("commit", "-q", "-m", "a change")
-
-    def merged(self, base: Locked, ours: Locked, theirs: Locked, code: int = 0) -> None:
-        """Merge the branch `theirs` into `ours`, both from `base`."""
-        self.commit(base)
-        self.git("checkout", "-q", "-b", "theirs")
-        self.commit(theirs)
-        self.git("checkout", "-q", "main")
-        self.commit(ours)
-        self.git("merge", "-q", "--no-edit", "theirs", code=code)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Repository:
-    if shutil.which("git") is None:
-        pytest.skip("git is not here")
-    return Repository(tmp_path, environment())
+    commit(base)
+    git("checkout", "--quiet", "-b", "theirs")
+    commit(theirs)
+    git("checkout", "--quiet", "main")
+    commit(ours)
+    with suppress(subprocess.CalledProcessError):
+        git("merge", "--quiet", "--no-edit", "theirs")
+    return path
 
 
 BASE = {f"{name}.yaml": model(a=layer(5), b=layer(5), c=layer(5)) for name in ("one", "two")}
 
 
-def test_branches_that_change_different_layers_merge(repository: Repository) -> None:
-    ours = {**BASE, "one.yaml": model(a=layer(6), b=layer(5), c=layer(5))}
-    theirs = {**BASE, "two.yaml": model(a=layer(5), b=layer(5), new=layer(8), c=layer(7))}
-    repository.merged(BASE, ours, theirs)
-    assert read_lock(repository.folder / "rnninspect.lock") == {**ours, "two.yaml": theirs["two.yaml"]}
+def test_branches_that_change_different_layers_merge(tmp_path: Path) -> None:
+    """Neighbours too."""
+    ours = {**BASE, "one.yaml": model(a=layer(5), b=layer(6), c=layer(5))}
+    two = model(a=layer(5), b=layer(5), new=layer(8), c=layer(7))
+    path = merged(tmp_path, BASE, ours, {"one.yaml": model(a=layer(5), b=layer(5), c=layer(7)), "two.yaml": two})
+    assert read_lock(path) == {"one.yaml": model(a=layer(5), b=layer(6), c=layer(7)), "two.yaml": two}
 
 
-def test_branches_that_remove_and_add_models_merge(repository: Repository) -> None:
+def test_branches_that_remove_and_add_models_merge(tmp_path: Path) -> None:
     ours = {"two.yaml": BASE["two.yaml"]}
     theirs = {**BASE, "zero.yaml": model(a=layer(3))}
-    repository.merged(BASE, ours, theirs)
-    assert set(read_lock(repository.folder / "rnninspect.lock")) == {"two.yaml", "zero.yaml"}
+    assert set(read_lock(merged(tmp_path, BASE, ours, theirs))) == {"two.yaml", "zero.yaml"}
 
 
 # --- conflicts ---------------------------------------------------------------------------------------------
@@ -476,11 +455,10 @@ def torn(folder: Path, ours: str, theirs: str, *, before: str = HEADER, after: s
     return path
 
 
-def test_branches_that_change_the_same_layer_are_a_conflict_that_an_update_ends(repository: Repository) -> None:
-    path = repository.folder / "rnninspect.lock"
+def test_branches_that_change_the_same_layer_are_a_conflict_that_an_update_ends(tmp_path: Path) -> None:
     one, two, other = (model(a=layer(size), b=layer(5)) for size in (6, 7, 8))
     ours, theirs = {"one.yaml": one, "two.yaml": other}, {"one.yaml": two, "two.yaml": BASE["two.yaml"]}
-    repository.merged(BASE, ours, theirs, code=1)
+    path = merged(tmp_path, BASE, ours, theirs)
     message = refused(path)
     assert re.match(r"\d+: the lock is broken: a merge conflict stands here \(check .*one.yaml --update ", message)
     before = path.read_bytes()

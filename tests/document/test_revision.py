@@ -169,13 +169,6 @@ def test_a_revision_that_is_none(inside: Git, name: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert refused("main", "a.yaml") == (
-        "main:a.yaml: this folder is in no git repository (cd to the one of the documents)"
-    )
-
-
 def test_a_repository_without_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Git(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -23,11 +23,6 @@ from: a later layer
     - {name: a, type: LSTM, input_size: 4, hidden_size: 6, from: b}
     - {name: b, type: LSTM, hidden_size: 6}
     layers[0].from ! layer 'a': EARLIER 'b', which is not before it (move 'b' up; LOOP)
-from: a circle
-    - {name: a, type: LSTM, input_size: 4, hidden_size: 6}
-    - {name: b, type: LSTM, hidden_size: 6, from: c}
-    - {name: c, type: LSTM, hidden_size: 6, from: b}
-    layers[1].from ! layer 'b': EARLIER 'c', which is not before it (move 'c' up; LOOP)
 from: itself
     - {name: a, type: LSTM, input_size: 4, hidden_size: 6, from: a}
     layers[0].from ! layer 'a': EARLIER 'a', the layer itself (LOOP)

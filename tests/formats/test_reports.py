@@ -121,10 +121,6 @@ def test_an_annotation_says_what_is_known_of_its_place_and_ends_where_it_ends() 
     )
 
 
-def test_ten_annotations_are_ten() -> None:
-    assert "more" not in github.render([OVER] * 10, [UNSOUND] * 10)
-
-
 # --- SARIF ---------------------------------------------------------------------------------------------------
 
 
@@ -261,10 +257,6 @@ def test_a_code_quality_report() -> None:
     }
     assert (drift["check_name"], drift["severity"]) == ("lock", "major")
     assert (unsound["severity"], unsound["location"]["lines"]) == ("blocker", {"begin": 1})
-
-
-def test_without_a_finding_a_code_quality_report_is_an_empty_list() -> None:
-    assert gitlab.render([]) == "[]\n"
 
 
 @given(st.lists(found, max_size=4))
