@@ -263,8 +263,10 @@ def blocks_and_fields() -> Iterator[tuple[str, str]]:
 
 def blocks_before(block: str, field: str) -> int:
     """How many kinds before `block` have the very same field."""
-    if block not in TYPES or field == "odd":
+    if block not in TYPES:
         return 0
+    if field == "odd":
+        return TYPES.index(block)
     fields = [kind_of(kind).model_fields.get(field) for kind in TYPES[: TYPES.index(block)]]
     return [repr(each) for each in fields].count(repr(kind_of(block).model_fields[field]))
 

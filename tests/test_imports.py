@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -233,19 +234,26 @@ def imports_of(name: str, path: Path, modules: Mapping[str, Path]) -> Iterator[I
 def walk(node: ast.AST, deferred: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
     if isinstance(node, ast.Import | ast.ImportFrom):
         yield node, deferred
+    # An expression holds no import, and most of what a module has are expressions.
     for field, value in ast.iter_fields(node):
-        inside = deferred or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        inside = deferred or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if isinstance(node, ast.If) and field == "body" and "TYPE_CHECKING" in ast.dump(node.test):
             inside = True
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
+            if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
                 yield from walk(child, inside)
+
+
+@cache
+def imports_in(package: Path) -> list[Import]:
+    """Every such import of a package."""
+    modules = modules_of(package)
+    return [found for name, path in modules.items() for found in imports_of(name, path, modules)]
 
 
 def violations(package: Path) -> list[str]:
     """Every breach of the rules in a package, a line each."""
-    modules = modules_of(package)
-    imports = [found for name, path in modules.items() for found in imports_of(name, path, modules)]
+    modules, imports = modules_of(package), imports_in(package)
     said = [f"{name} has no level" for name in modules if name and name.split(".")[0] not in LEVEL]
     for found in imports:
         start = f"{found.importer or '__init__'}:{found.line} imports {found.imported or 'the package'}"
@@ -275,7 +283,7 @@ def violations(package: Path) -> list[str]:
 def loads_torch(package: Path) -> set[str]:
     """The modules that torch comes with when they are loaded, by themselves or through others."""
     modules = modules_of(package)
-    found = [item for name, path in modules.items() for item in imports_of(name, path, modules) if not item.deferred]
+    found = [item for item in imports_in(package) if not item.deferred]
     # Loading a module loads the packages around it first.
     edges = {(item.importer, item.imported) for item in found}
     edges |= {(name, name.rpartition(".")[0]) for name in modules if name}

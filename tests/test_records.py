@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,14 @@ PACKAGE = Path(__file__).parent.parent / "rnninspect"
 MOST = 3
 
 
-def records(trees: list[ast.Module]) -> set[str]:
+def nodes_of(source: str) -> list[ast.AST]:
+    """The classes and calls of a module."""
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef | ast.Call)]
+
+
+def records(nodes: Iterable[ast.AST]) -> set[str]:
     """The names of the NamedTuples and dataclasses."""
-    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
     return {
         node.name
         for node in classes
@@ -22,9 +29,9 @@ def records(trees: list[ast.Module]) -> set[str]:
     }
 
 
-def by_position(tree: ast.Module, names: set[str]) -> list[str]:
+def by_position(nodes: Iterable[ast.AST], names: set[str]) -> list[str]:
     """Every call of one of these classes with too many arguments by position; an unpacked tuple is one."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
     return [
         f"{call.lineno}: {ast.unparse(call)}"
         for call in calls
@@ -33,11 +40,11 @@ def by_position(tree: ast.Module, names: set[str]) -> list[str]:
 
 
 def test_no_record_of_the_package_is_filled_by_position() -> None:
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
-    names = records(list(trees.values()))
+    nodes = {path: nodes_of(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+    names = records(itertools.chain(*nodes.values()))
     assert "TensorFact" in names
     assert "Outcome" in names
-    calls = {str(path.relative_to(PACKAGE)): by_position(tree, names) for path, tree in trees.items()}
+    calls = {str(path.relative_to(PACKAGE)): by_position(each, names) for path, each in nodes.items()}
     assert {path: found for path, found in calls.items() if found} == {}
 
 
@@ -52,5 +59,5 @@ def test_no_record_of_the_package_is_filled_by_position() -> None:
 )
 def test_the_check_can_fail(call: str, is_seen: bool) -> None:
     source = f"class Place(NamedTuple):\n    source: str\n\n{call}\n"
-    tree = ast.parse(source)
-    assert bool(by_position(tree, records([tree]))) is is_seen
+    nodes = nodes_of(source)
+    assert bool(by_position(nodes, records(nodes))) is is_seen
