@@ -144,6 +144,7 @@ def test_of_several_documents_one_failing_all_are_reported(
     data = json.loads(done.stdout)
     assert data["ok"] is False
     assert [(model["file"], model["ok"]) for model in data["models"]] == [(str(small), False), (lstm, True)]
+    assert "and the equations in float64 differ" in here("verify", small, "--device", "cpu").stdout.splitlines()[-1]
 
 
 def test_a_bad_document_among_good_ones_leaves_no_result(here: Run, tmp_path: Path, small: Path) -> None:

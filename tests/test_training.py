@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -389,6 +390,8 @@ def test_input_grad_counts_the_gradients_of_what_goes_in(tmp_path: Path, here: C
     # x of 24 tokens, W_ih 48 x 8; h_0 of 4 sequences, W_hh 48 x 16.
     assert int(with_both["backward_macs"]) - int(without["backward_macs"]) == 24 * 48 * 8 + 4 * 48 * 16
     assert without["kept_for_backward_bytes"] == str(4 * 24 * (8 + 6 * 16))
+    looked = json.loads(here("inspect", path, "--plan", "--format", "json", "--input-grad").stdout)
+    assert str(looked["models"][0]["backward_macs"]) == with_both["backward_macs"]
 
 
 def test_the_old_name_of_a_limit_holds_and_says_what_its_name_is(tmp_path: Path, here: Callable[..., Any]) -> None:

@@ -367,6 +367,13 @@ def test_the_pickle_of_an_archive_is_the_one_nearest_to_its_top(tmp_path: Path) 
     assert set(held_of(tmp_path / "m.pt").tensors) == {"a"}
 
 
+@pytest.mark.parametrize("cut", [1, 10, 399])
+def test_of_a_legacy_file_of_one_tensor_every_byte_that_is_missing_is_told(tmp_path: Path, cut: int) -> None:
+    torch.save({"a": torch.zeros(100)}, tmp_path / "m.pt", _use_new_zipfile_serialization=False)
+    (tmp_path / "m.pt").write_bytes((tmp_path / "m.pt").read_bytes()[:-cut])
+    assert f"promises 400 bytes, the file has {400 - cut}" in held_of(tmp_path / "m.pt").damage
+
+
 def test_a_legacy_file_that_was_cut(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     state = Model().state_dict()
