@@ -44,9 +44,10 @@ READERS = {
     "numpy": ("npz", "numpy_arrays"),
     "tar": ("tar",),
 }
-# Files that only list: options, and what they accept. Of the last the rest is one `if`.
+# Files that only list: options, what they accept, fields of records. Of the last the rest is one `if`.
 LISTS = {f"commands/shared/{name}.py" for name in ("bench_options", "check_options", "options")} | {
     "formats/__init__.py",
+    "pictures/scene.py",
     "commands/schema.py",
 }
 
