@@ -99,14 +99,6 @@ def test_output_to_the_lock_is_refused(here: Run, tmp_path: Path) -> None:
     assert (done.returncode, (tmp_path / "rnninspect.lock").read_bytes()) == (2, before)
 
 
-def test_a_summary_leaves_room_for_what_is_there(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(SMALL)
-    summary = tmp_path / "summary.md"
-    summary.write_text("x" * (1024 * 1024 - 100) + "\n")
-    done = run("check", "a.yaml", "--format", "github", cwd=tmp_path, env={"GITHUB_STEP_SUMMARY": str(summary)})
-    assert (done.returncode, summary.stat().st_size <= 1024 * 1024) == (0, True)
-
-
 @pytest.mark.parametrize("code", [errno.EIO, errno.EACCES, errno.ESTALE])
 def test_a_disk_that_fails_is_no_missing_file(
     here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int

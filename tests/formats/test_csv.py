@@ -75,10 +75,6 @@ def test_times_are_raw_and_bars_are_left_out() -> None:
     assert formats_csv.render([Table("bars", "a", columns[1:2], ((1.0,),))]) == ""
 
 
-def test_nothing_is_nothing() -> None:
-    assert formats_csv.render([]) == ""
-
-
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_text_that_a_spreadsheet_would_run_is_defused(start: str) -> None:
     assert field(start + "cmd").startswith("'")

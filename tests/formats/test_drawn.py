@@ -119,10 +119,6 @@ def test_a_chart_is_drawn_in_the_width_there_is(width: int | None) -> None:
     assert any("┤" in line for line in lines)
 
 
-def test_a_chart_in_ascii_is_ascii() -> None:
-    assert all(line.isascii() for line in lines_of(CHART, ascii=True))
-
-
 # --- code --------------------------------------------------------------------------------------------------
 
 

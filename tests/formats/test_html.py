@@ -11,6 +11,7 @@ from typing import Any
 
 import html5lib
 import pytest
+from contrast import contrast
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import examples
@@ -136,18 +137,6 @@ def test_several_subjects_are_told_apart_and_one_thing_needs_no_contents() -> No
     assert all_words(list(two.iter("h2"))) == ["weights", "m · weights", "n · weights"]
     one = page(WEIGHTS)
     assert (list(one.iter("nav")), all_words(list(one.iter("h2")))) == ([], ["weights"])
-
-
-def contrast(one: str, other: str) -> float:
-    """Of two colours, as WCAG 2 has it."""
-
-    def luminance(colour: str) -> float:
-        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    low, high = sorted(map(luminance, (one, other)))
-    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -53,10 +53,6 @@ def test_times_are_in_one_unit_and_bars_are_left_out() -> None:
     assert markdown.render([Table("bars", "m", columns[1:2], ((1.0,),))], "") == "### m: bars\n"
 
 
-def test_without_a_caption_nothing_follows() -> None:
-    assert markdown.render([Table("t", "m", (), ())], "") == "### m: t\n"
-
-
 @pytest.mark.parametrize(
     ("text", "escaped"),
     [

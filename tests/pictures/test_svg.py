@@ -8,6 +8,7 @@ from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
+from contrast import contrast, linear
 from drawn_cells import NAMES, layer_of
 
 from rnninspect.layers.defined import DefinedLayer
@@ -195,20 +196,9 @@ TO_XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0
 Three = tuple[float, float, float]
 
 
-def linear(colour: str) -> Three:
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return red, green, blue
-
-
 def times(matrix: tuple[Three, Three, Three], vector: Three) -> Three:
     one, two, three = (sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix)
     return one, two, three
-
-
-def contrast(one: str, other: str) -> float:
-    bright, dark = sorted((times(TO_XYZ, linear(colour))[1] for colour in (one, other)), reverse=True)
-    return (bright + 0.05) / (dark + 0.05)
 
 
 def lab(colour: Three) -> Three:
