@@ -127,11 +127,11 @@ shape: other steps side by side
     layers[2].from ! layer 'linear': expected sequences of the same steps, got 'encoder' (L, N, H) = (5, 3, 6) and 'b'
       (L, N, H) = (4, 3, 6) (only a vector of each sequence (feeds: last) goes beside another's steps)
 shape: other lengths side by side
-    inputs: {src: {lengths: [3, 4]}, tgt: {lengths: [4, 3]}}
+    inputs: {src: {lengths: [3, 4]}, tgt: {lengths: [4, 3], input_size: 2}}
     - {name: a, type: Linear, from: src, in_features: 2, out_features: 6}
     - {name: b, type: LSTM, from: [a, tgt], hidden_size: 6}
-    layers[1].from ! layer 'b': expected features, got 'tgt': nothing says how wide it is (give the input its
-      input_size; token indices need an Embedding first)
+    layers[1].from ! layer 'b': expected sequences of the same steps, got 'a' (T, H) = (7, 6), lengths [3, 4] and 'tgt'
+      (T, H) = (7, 2), lengths [4, 3] (only a vector of each sequence (feeds: last) goes beside another's steps)
 shape: a width that several do not have
     - {name: a, type: LSTM, input_size: 4, hidden_size: 6}
     - {name: b, type: LSTM, from: [a, input], input_size: 9, hidden_size: 6}
