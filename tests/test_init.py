@@ -162,11 +162,12 @@ def test_neither_is_anything_else(tmp_path: Path) -> None:
 
 def test_of_several_at_once_one_wins(environment: Callable[..., dict[str, str]], tmp_path: Path) -> None:
     path = tmp_path / "model.yaml"
-    commands = [[sys.executable, "-m", "rnninspect", "init", str(path), "--from", starter] for starter in Starter]
+    starters = list(Starter)[:3]
+    commands = [[sys.executable, "-m", "rnninspect", "init", str(path), "--from", starter] for starter in starters]
     running = [subprocess.Popen(args, env=environment(), stderr=subprocess.PIPE, text=True) for args in commands]
     said = [process.communicate()[1] for process in running]
-    assert sorted(process.returncode for process in running) == [0, *[2] * (len(Starter) - 1)]
-    (winner,) = [starter for starter, text in zip(Starter, said, strict=True) if text.startswith("note: wrote ")]
+    assert sorted(process.returncode for process in running) == [0, 2, 2]
+    (winner,) = [starter for starter, text in zip(starters, said, strict=True) if text.startswith("note: wrote ")]
     assert path.read_bytes() == (FOLDER / f"{winner}.yaml").read_bytes()
 
 
