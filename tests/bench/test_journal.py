@@ -114,7 +114,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", [Outcome, Head, TimingRequest, Peaks, Environment])
-@examples(15)
+@examples(8)
 @given(data=st.data())
 def test_a_record_is_the_same_after_a_journey_through_json(kind: Any, data: st.DataObject) -> None:
     record = data.draw(values(kind))

@@ -88,11 +88,11 @@ def test_numbers_for_names(shapes: dict[str, tuple[int, ...]], says: tuple[str, 
 
 
 def test_many_tensors_take_little_time() -> None:
-    shapes = {f"model.layers.{k}.block.{name}.weight": (64, 64) for k in range(10_000) for name in "abcdefghij"}
+    shapes = {f"model.layers.{k}.block.{name}.weight": (64, 64) for k in range(3_000) for name in "abcdefghij"}
     start = time.process_time()
-    assert identified(shapes).others == 100_000
-    # why so much: half a second is what it takes at most where nothing else runs.
-    assert time.process_time() - start < 5
+    assert identified(shapes).others == 30_000
+    # why so much: a quarter of a second is what it takes at most where nothing else runs.
+    assert time.process_time() - start < 2
 
 
 def test_long_names_take_little_time() -> None:
