@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from _pytest.runner import runtestprotocol  # as plugins that run tests again do
 from ended import Run
 from hypothesis import settings
 
@@ -98,17 +97,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Leave what was collected out of every later search for cycles: it stays until the end, and is most of all."""
     gc.collect()
     gc.freeze()
-
-
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Of several processes, each tells the first one of what is called and of what fails, not that a setup passed."""
-    if not hasattr(item.config, "workerinput"):
-        return None
-    for report in runtestprotocol(item, log=False, nextitem=nextitem):
-        if report.when == "call" or not report.passed:
-            item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
