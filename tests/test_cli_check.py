@@ -365,6 +365,12 @@ def test_a_build_proves_the_models_on_torch(here: Run, locked: Path) -> None:
     assert "the model needs at least" in done.stderr.splitlines()[0]
     failed = [case.get("name") for case in ElementTree.fromstring(done.stdout).iter("testcase") if len(case)]
     assert failed == ["build", "max_params", "lock"]
+    # what could not be proven is not accepted either
+    before = (locked / "rnninspect.lock").read_bytes()
+    done = here("check", "small.yaml", *absurd, "--build", "--device", "cpu", "--update", cwd=locked)
+    assert done.returncode == 3
+    assert "note: the lock is left as it was, because not every model could be proven" in done.stderr
+    assert (locked / "rnninspect.lock").read_bytes() == before
 
 
 # --- formats -----------------------------------------------------------------------------------------------

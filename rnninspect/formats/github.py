@@ -31,7 +31,7 @@ def _annotation(level: str, finding: Finding) -> str:
 
 def _data(text: str) -> str:
     """Escaped as GitHub's runner reads it back; nothing in a document can start a command of its own."""
-    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:
