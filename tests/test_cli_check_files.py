@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ended import Run
+from ended import Run, refused
 from found_by_hand import safetensors, torch_layer
 from safetensors.torch import save_file
 from torch import Tensor, load, nn, ones, save
@@ -247,10 +247,7 @@ def test_what_makes_no_sense_is_refused(here: Run, folder: Path, options: tuple[
 
 def test_what_is_no_checkpoint_is_exit_2(here: Run, folder: Path) -> None:
     (folder / "model.safetensors").write_text("hello\n")
-    done = checked(here, folder)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: model.safetensors: not a checkpoint")
-    assert done.stderr.count("\n") == 1
+    assert refused(checked(here, folder)).startswith("model.safetensors: not a checkpoint")
 
 
 def test_a_truncated_file_fails_though_all_names_are_there(here: Run, folder: Path) -> None:
@@ -409,8 +406,7 @@ def test_what_only_documents_can_have_is_refused(here: Run, found: Path, options
 
 
 def test_a_size_of_a_file_cannot_be_set(here: Run, found: Path) -> None:
-    done = here("check", "model.safetensors", "--set", "encoder.hidden_size=3", cwd=found)
-    assert (done.returncode, done.stdout) == (2, "")
+    refused(here("check", "model.safetensors", "--set", "encoder.hidden_size=3", cwd=found))
 
 
 def test_a_file_whose_end_is_missing_fails(here: Run, found: Path) -> None:
@@ -501,11 +497,9 @@ def test_a_known_option_that_differs_is_told(here: Run, tmp_path: Path) -> None:
 
 def test_a_checkpoint_at_a_revision_is_refused(here: Run, found: Path) -> None:
     Git(found).commit("a model")
-    done = here("diff", "HEAD:model.safetensors", "model.safetensors", cwd=found)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "error: HEAD:model.safetensors: a checkpoint is not read at a revision (git show HEAD:model.safetensors > old "
-        "writes it to a file, which diff takes)\n"
+    assert refused(here("diff", "HEAD:model.safetensors", "model.safetensors", cwd=found)) == (
+        "HEAD:model.safetensors: a checkpoint is not read at a revision (git show HEAD:model.safetensors > old "
+        "writes it to a file, which diff takes)"
     )
 
 

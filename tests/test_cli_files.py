@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from checkpoint_files import GRU, KERAS_GRU, safetensors
-from ended import Run
+from ended import Run, refused
 from torch import nn
 from worlds import CONFIGS, DOCUMENTS, spec_of
 
@@ -218,16 +218,14 @@ def test_what_is_about_running_a_model_is_refused(here: Run, tmp_path: Path, opt
     file = safetensors(tmp_path / "m.safetensors", GRU)
     option = options.split()[0]
     for files in ([file], [SMALL, file]):
-        done = here("weights", *files, *options.split())
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"error: {option}: {file} is a checkpoint, which is not run (leave {option} out)\n"
+        line = refused(here("weights", *files, *options.split()))
+        assert line == f"{option}: {file} is a checkpoint, which is not run (leave {option} out)"
 
 
 def test_a_file_without_recurrent_layers(here: Run, tmp_path: Path) -> None:
     file = safetensors(tmp_path / "m.safetensors", {"head.weight": ((3, 4), "float32")})
-    done = here("params", file)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {file}: no recurrent layer in it (rnninspect identify {file} tells what is)\n"
+    line = refused(here("params", file))
+    assert line == f"{file}: no recurrent layer in it (rnninspect identify {file} tells what is)"
 
 
 def test_what_is_not_understood_is_said(here: Run, tmp_path: Path) -> None:
@@ -245,8 +243,9 @@ def test_a_tensor_that_is_not_as_planned(
     from rnninspect.files import look
 
     differing = TensorDifference("rnn.bias_hh_l0", "shape", (12,), (13,))
-    monkeypatch.setattr(look, "differences", lambda found, layer: (differing,) if found.name == "rnn" else ())
-    monkeypatch.setattr(look, "agreed", lambda found, layer: (3, 4) if found.name == "rnn" else (4, 4))
+    monkeypatch.setattr(
+        look, "compared", lambda found, layer: [differing if found.name == "rnn" else None, *[None] * 3]
+    )
     more = {name.replace("rnn", "b"): tensor for name, tensor in GRU.items()}
     file = safetensors(tmp_path / "m.safetensors", {**GRU, **more})
     done = here(command, file)
@@ -300,9 +299,7 @@ def test_one_layer_of_several_is_explained(here: Run, tmp_path: Path) -> None:
     tensors = {name.replace("rnn", prefix): tensor for prefix in ("a.x", "b") for name, tensor in GRU.items()}
     file = safetensors(tmp_path / "m.safetensors", tensors)
     assert "b · b (GRU)" not in here("explain", file, "--layer", "a.x").stdout
-    done = here("explain", file, "--layer", "c")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: --layer c: {file} has no such layer (known: a.x, b)\n"
+    assert refused(here("explain", file, "--layer", "c")) == f"--layer c: {file} has no such layer (known: a.x, b)"
 
 
 def test_what_torch_itself_saves(here: Run, tmp_path: Path) -> None:
