@@ -152,8 +152,17 @@ def test_nothing_is_written_twice_where_no_line_can_change(
 
 
 def test_what_backward_keeps_is_by_the_equations_alone_where_torch_is_not_asked(here: Run) -> None:
-    shown = " ".join(here("inspect", TAGGER, "--all", "--plan").stdout.split())
-    assert "kept for backward: what the forward pass of a training step keeps" in shown
+    for command in ("inspect", "params"):
+        shown = " ".join(here(command, TAGGER, "--all", "--plan").stdout.split())
+        assert "kept for backward: what the forward pass of a training step keeps" in shown
+
+
+@pytest.mark.torch
+def test_all_of_it_is_every_table_with_its_gates_and_the_run(here: Run) -> None:
+    shown = here("inspect", CONFIGS / "gru.yaml", "--all", "--device", "cpu").stdout
+    titles = ["shapes", "weights", "run", "params", "forward", "backward", "memory"]
+    assert re.findall(r"^gru · (\w+)$", shown, re.MULTILINE) == titles
+    assert re.search(r"\[0:20\] +W_ir ", shown), "the reset gate has a row of its own"
 
 
 @pytest.mark.parametrize("setting", [("CI", "true"), ("TERM", "dumb")])
