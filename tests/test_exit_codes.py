@@ -23,6 +23,7 @@ from tools import options
 from worlds import TIMED
 
 from rnninspect import cli
+from rnninspect.runtime import here as found
 from rnninspect.stop import Stopped
 
 Ended = Callable[[str], tuple[int, str]]
@@ -120,6 +121,7 @@ def test_a_command_ends_as_promised(ended: Ended, monkeypatch: pytest.MonkeyPatc
     if command in OF_TORCH:
         with monkeypatch.context() as without:
             without.setitem(sys.modules, "torch", None)
+            without.setattr(found, "find_spec", lambda name: None)
             assert ended(OF_TORCH[command]) == (3, "")
     if command in WRONG:
         if "m.yaml --device cpu" in WRONG[command]:
