@@ -13,7 +13,7 @@ from rnninspect.document.load import load_spec
 from rnninspect.plan import plan
 from rnninspect.runtime.modules import ready
 from rnninspect.runtime.precision import float32_precision, in_tf32, multiplying_float32, set_float32_precision
-from rnninspect.runtime.torch_errors import quiet
+from rnninspect.runtime.torch_errors import broke_cuda, quiet
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -123,3 +123,13 @@ def test_when_tf32_is_on(
             assert in_tf32(CUDA, of) is on
             assert in_tf32(CUDA, other) is False
             assert in_tf32(CPU, of) is False
+
+
+def test_what_leaves_cuda_of_no_use() -> None:
+    lost = RuntimeError("CUDA error: an illegal memory access was encountered")
+    outer = RuntimeError("a layer could not be run")
+    assert not broke_cuda(outer)
+    outer.__cause__ = lost
+    assert broke_cuda(lost)
+    assert broke_cuda(outer)
+    assert not broke_cuda(RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling cublasGemmEx"))
