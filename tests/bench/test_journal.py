@@ -125,6 +125,14 @@ def test_a_record_is_the_same_after_a_journey_through_json(kind: Any, data: st.D
     assert repr(back) == repr(record)  # 1 is no 1.0 and no True
 
 
+def test_a_result_of_before_a_gpu_was_described_is_read() -> None:
+    plain = to_plain(ENVIRONMENT)
+    later = ("cuda", "cudnn", "driver", "float32_precision", "clock_mhz", "power_limit_watts", "warm_l2", "input_grad")
+    before = {name: value for name, value in plain.items() if name not in later}
+    assert len(before) == len(plain) - len(later)
+    assert from_plain(Environment, before) == ENVIRONMENT
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
