@@ -164,7 +164,7 @@ bench-repeat: $(READY) ## How repeatable the figures of bench are, beside torch.
 
 .PHONY: figures
 figures: bench-startup bench-check bench-files bench-cells bench-verify bench-gradflow bench-hostile bench-merge bench-repeat
-figures: ## Every figure of the tool itself in one run, a quarter of an hour, on a machine that does nothing else
+figures: ## Every figure of the tool itself in one run, ten minutes, on a machine that does nothing else
 	@date +%F
 	@$(BIN)/python -c 'import os, torch; from rnninspect.bench.machine import name_of; \
 	print(name_of(torch.device("cpu")), os.cpu_count(), "CPUs, torch", torch.__version__)'

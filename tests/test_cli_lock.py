@@ -80,7 +80,7 @@ def test_a_setting_alone_fails_and_is_allowed_to_grow(here: Run, folder: Path) -
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_renamed_document_is_known_again(here: Run, folder: Path) -> None:
+def test_a_renamed_document_is_known_again(here: Run, run: Run, folder: Path) -> None:
     (folder / "models" / "a.yaml").rename(folder / "models" / "first.yaml")
     edit(folder / "models" / "b.yaml", "hidden_size: 5", "hidden_size: 6")
     (folder / "models" / "near").mkdir()
@@ -94,9 +94,13 @@ def test_a_renamed_document_is_known_again(here: Run, folder: Path) -> None:
         f"models/near/b.yaml:1:1: {new}; it has models/b.yaml {adds}",
         f"other.yaml:1:1: {new} {adds}",
     ]
-    # what is in no file can be added to none
+    # what is in no file is neither added nor renamed
+    write = "(write it to a file, and check --update adds it)"
     done = here("check", "LSTM(3, 5)", cwd=folder)
-    assert done.stderr.endswith(f"LSTM(3, 5):1:1: {new} (write it to a file, and check --update adds it)\n")
+    assert done.stderr.endswith(f"LSTM(3, 5):1:1: {new} {write}\n")
+    done = run("check", "-", "--locked", cwd=folder, stdin=MODEL)
+    gone = "it has models/a.yaml, which is the same model and is gone"
+    assert f"error: <stdin>:1:1: {new}; {gone} {write}\n" in done.stderr
     # told once, though the lock has an entry whose document is gone; and a copy of what was renamed is no second one
     (folder / "models" / "copy.yaml").write_text(MODEL)
     done = here("check", "models/copy.yaml", "models/first.yaml", "--locked", cwd=folder)

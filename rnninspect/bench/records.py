@@ -47,8 +47,8 @@ class TimingRequest(NamedTuple):
 
     budget: seconds for each case, a phase of a variant. precision: half the interval over the median, 0.05 is 5 %.
     input_grad: the input requires grad too. warm_l2: CUDA's L2 is not flushed between samples. nvtx: each sample is a
-    range that profilers show. time_limit: seconds that a job may take; None for many times what its budget needs.
-    fp32_precision: "ieee", "tf32" or None for what torch has set.
+    range that profilers show. fp32_precision: "ieee", "tf32" or None for what torch has set. time_limit: seconds that
+    a job may take; None for many times what its budget needs.
     """
 
     phases: tuple[str, ...] = PHASES

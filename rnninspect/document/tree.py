@@ -37,7 +37,7 @@ class Tree:
         return self.values[path]
 
     def at(self, path: Path) -> Any:
-        """What stands at `path`; None where nothing does."""
+        """What stands at `path`, whose places in lists there are; None where it has a key that is not there."""
         found: Any = self.data
         for part in path:
             if isinstance(found, list):

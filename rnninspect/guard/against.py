@@ -29,11 +29,11 @@ class Against(NamedTuple):
     def lacks(self, likeness: str, former: str = "", *, in_file: bool = True) -> str:
         """What is wrong with a model that is not there. likeness: what is there like it; former: itself, renamed.
 
-        in_file: whether a file holds it, so that a lock could know it.
+        in_file: whether a file holds it, so that a lock could know it by that, or rename it.
         """
         if self.kind == "base":
             return f"the model is not at {printable(self.name)}, and --locked wants it there"
-        if former:
+        if former and in_file:
             update = f"check --update renames it in {printable(self.name)}"
             return f"renamed from {printable(former)}, else unchanged ({update})"
         adds = "check --update adds it" if in_file else "write it to a file, and check --update adds it"

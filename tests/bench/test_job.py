@@ -469,7 +469,7 @@ def test_after_a_fault_of_cuda_the_process_is_of_no_more_use(
     def broken(*args: object, **options: object) -> object:
         if refused:
             raise TorchRefused("torch could not run it") from RuntimeError(message)
-        raise RuntimeError(message)
+        raise RuntimeError(f"{message}\nand more")
 
     monkeypatch.setattr(prepare, "ready", broken)
     job = job_of(tmp_path, vary=["dtype=float64,float32"])

@@ -91,7 +91,7 @@ def test_the_same_charts_are_the_same_bytes(tmp_path: Path) -> None:
         assert b"date" not in here.lower()
 
 
-def test_a_file_is_whole_or_untouched(tmp_path: Path) -> None:
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputFailed, match=r"there is no folder .*nowhere$"):
         plot([chart(FADING)], tmp_path / "nowhere" / "chart.svg")
 
