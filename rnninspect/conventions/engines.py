@@ -81,14 +81,16 @@ def _cudnn_start(torch: TorchLayer, layer: int, direction: int) -> str:
     return f"pseudo_layer_{layer * torch.directions + direction}/"
 
 
-def _descriptor(torch: TorchLayer, words: str) -> str:
-    """The layer as an engine's descriptor.
+def _descriptor(
+    torch: TorchLayer, *, elman: str, other: str, biases: tuple[str, str], ways: tuple[str, str], depth: str
+) -> str:
+    """The layer as an engine's descriptor, in the engine's words.
 
-    words: what the engine calls an Elman network, any other, with biases, without, both directions, one, the depth.
+    elman, other: what stands before the function of an Elman network, and before any other kind. biases: without and
+    with them. ways: one direction and both. depth: how many stacked layers.
     """
-    elman, other, biases, no_bias, both, one, depth = words.split()
     mode = elman + (torch.function or "tanh").upper() if torch.kind == "RNN" else other + torch.kind
-    given = f"{mode}, {biases if torch.bias else no_bias}, {both if torch.directions > 1 else one}"
+    given = arguments(mode, biases[torch.bias], ways[torch.directions > 1])
     return f"an RNN descriptor ({given}) with {depth} {torch.depth}"
 
 
@@ -98,7 +100,11 @@ CUDNN = Framework(
     start=_cudnn_start,
     made=lambda torch: _descriptor(
         torch,
-        "CUDNN_RNN_ CUDNN_ CUDNN_RNN_DOUBLE_BIAS CUDNN_RNN_NO_BIAS CUDNN_BIDIRECTIONAL CUDNN_UNIDIRECTIONAL numLayers",
+        elman="CUDNN_RNN_",
+        other="CUDNN_",
+        biases=("CUDNN_RNN_NO_BIAS", "CUDNN_RNN_DOUBLE_BIAS"),
+        ways=("CUDNN_UNIDIRECTIONAL", "CUDNN_BIDIRECTIONAL"),
+        depth="numLayers",
     ),
     put=lambda torch, function: (
         "cudnnGetRNNWeightParams(..., pseudoLayer, ..., linLayerID, ...) says where each matrix[linLayerID] and",
@@ -113,7 +119,11 @@ MIOPEN = Framework(
     start=_cudnn_start,
     made=lambda torch: _descriptor(
         torch,
-        "miopenRNN miopen miopenRNNwithBias miopenRNNNoBias miopenRNNbidirection miopenRNNunidirection nlayers",
+        elman="miopenRNN",
+        other="miopen",
+        biases=("miopenRNNNoBias", "miopenRNNwithBias"),
+        ways=("miopenRNNunidirection", "miopenRNNbidirection"),
+        depth="nlayers",
     ),
     put=lambda torch, function: (
         "miopenSetRNNLayerParam and miopenSetRNNLayerBias put each matrix[paramID] and bias[biasID] of a layer there.",
