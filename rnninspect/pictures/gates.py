@@ -12,7 +12,20 @@ from collections.abc import Sequence
 
 from rnninspect.cells.functions import FUNCTIONS
 from rnninspect.cells.notation import Shapes
-from rnninspect.cells.tree import Apply, Bias, Binary, Cell, Expr, Matrix, Product, Value, WeightVector, is_number, walk
+from rnninspect.cells.tree import (
+    Apply,
+    Bias,
+    Binary,
+    Cell,
+    Expr,
+    Matrix,
+    Negative,
+    Product,
+    Value,
+    WeightVector,
+    is_number,
+    walk,
+)
 from rnninspect.cells.write import name
 from rnninspect.pictures.graph import Graph, Line, Node, Pin, Vector
 from rnninspect.pictures.terms import (
@@ -83,6 +96,8 @@ class _Builder:
 
     def source(self, expression: Expr) -> int:
         """What puts out an expression: a node, which is made where it is not there."""
+        if isinstance(expression, Negative) and isinstance(expression.operand, Negative):
+            return self.source(expression.operand.operand)
         if isinstance(expression, Value):
             return self.sources[expression]
         self.nodes.append(self.node(expression))

@@ -41,6 +41,7 @@ def test_every_picture_computes_what_its_cell_does(operations: bool) -> None:
 
 @given(equations(), st.booleans())
 @example("h = sigmoid(W_e @ (-(h)))", False)
+@example("h = sigmoid(-(-((0.1 + abs(W_h @ h + h)) ** 2)))", False)
 @examples(20)
 def test_any_picture_computes_what_its_cell_does(text: str, operations: bool) -> None:
     layer = AnyCell(name="a", input_size=7, hidden_size=5, text=text)
